@@ -1,0 +1,93 @@
+"""Time as an argument: the one place where the harvester reads a clock or waits.
+
+Pacing, ledger, retry, backups and the sandbox's throttle are handed a `Clock`; tests hand them a virtual
+one. `Stop` ends every such wait when the run is closed. Knows nothing of what is waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+
+from harvester.errors import Stopped
+
+SECOND_US = 1_000_000
+DAY_US = 86_400 * SECOND_US
+
+T = TypeVar("T")
+
+
+class Clock(Protocol):
+    """Wall time, monotonic time and sleep, together so that a test can replace all three at once."""
+
+    def time_us(self) -> int:
+        """Return the wall clock as integer microseconds since 1970, UTC. May jump."""
+        ...
+
+    def monotonic_s(self) -> float:
+        """Return seconds on a clock that never goes back, from an arbitrary start."""
+        ...
+
+    async def sleep(self, delay_s: float) -> None:
+        """Wait `delay_s` seconds (at once when it is not positive)."""
+        ...
+
+
+class SystemClock:
+    """The clock of this machine."""
+
+    def time_us(self) -> int:
+        return time.time_ns() // 1_000
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, delay_s: float) -> None:
+        await asyncio.sleep(max(0.0, delay_s))
+
+
+class Stop:
+    """The one way a run ends: `close(reason)` once, and every wait in progress raises `Stopped`.
+
+    The first reason stands; later calls change nothing. Not thread-safe: it belongs to one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._closed = asyncio.Event()
+        self.reason = ""
+
+    @property
+    def closed(self) -> bool:
+        return self._closed.is_set()
+
+    def close(self, reason: str) -> None:
+        if not self.closed:
+            self.reason = reason
+            self._closed.set()
+
+    async def wait(self) -> str:
+        """Return the reason as soon as the run is closed."""
+        await self._closed.wait()
+        return self.reason
+
+    async def unless_closed(self, awaitable: Awaitable[T]) -> T:
+        """Return what `awaitable` gives, or cancel it and raise `Stopped` when the run closes first."""
+        task = asyncio.ensure_future(awaitable)
+        closing = asyncio.ensure_future(self._closed.wait())
+        try:
+            await asyncio.wait({task, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise Stopped(self.reason)
+        finally:
+            for pending in (task, closing):
+                pending.cancel()
+            await asyncio.gather(task, closing, return_exceptions=True)
+
+
+def iso(stamp_us: int) -> str:
+    """Return a stamp in microseconds as ISO 8601 in UTC, whole seconds: `2026-11-22T15:29:12Z`."""
+    return datetime.fromtimestamp(stamp_us / SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,157 @@
+"""The words of the harvester as types: records, similar lists, events, and what a fetch brings back.
+
+Everything here is plain and immutable data; nothing here reads a clock, a socket or a file.
+Stamps are integer microseconds UTC. Field names of a record are the API's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+Record: TypeAlias = dict[str, Any]
+"""A sound's metadata as the API gave it: field name → JSON value."""
+
+CORE_FIELDS: tuple[str, ...] = (
+    "id",
+    "url",
+    "name",
+    "tags",
+    "description",
+    "category",
+    "subcategory",
+    "geotag",
+    "created",
+    "license",
+    "type",
+    "channels",
+    "filesize",
+    "bitrate",
+    "bitdepth",
+    "duration",
+    "samplerate",
+    "username",
+    "pack",
+    "previews",
+    "images",
+    "num_downloads",
+    "avg_rating",
+    "num_ratings",
+    "num_comments",
+)
+"""What every complete record has (the value may be null). A record that lacks one is partial."""
+
+LATER_FIELDS: tuple[str, ...] = ("pack_name", "gen_ai_preference", "md5", "is_explicit")
+"""Asked for with the core fields, but absent from records of older servers and catalogues."""
+
+RECORD_FIELDS: tuple[str, ...] = (*CORE_FIELDS, *LATER_FIELDS)
+"""The fields a request names, besides `score` on similar lists."""
+
+SPACES = ("laion_clap", "freesound_classic")
+SERVER, COMPUTED = "server", "computed"
+
+
+def is_sound_id(value: object) -> bool:
+    """Tell whether `value` can be a sound's id: a positive integer below 2**53, and not a bool."""
+    return type(value) is int and 0 < value < 2**53
+
+
+def is_complete(record: Record) -> bool:
+    """Tell whether a record has every core field (its value may be null)."""
+    return all(name in record for name in CORE_FIELDS)
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarList:
+    """The similar list of one sound: its neighbours with their scores, and how it was asked for.
+
+    `neighbours` is ordered by score, best first, then id; `limit` is the length that was asked for; `filter`
+    is the Solr filter that restricted it, empty for none; `origin` is `server` or `computed`.
+    """
+
+    neighbours: tuple[tuple[int, float], ...]
+    linked_at: int
+    limit: int
+    space: str = SPACES[0]
+    filter: str = ""
+    origin: str = SERVER
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Event: the sound's record as it was at `fetched_at`."""
+
+    sound_id: int
+    record: Record
+    fetched_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Event: the sound is known by its id since `added_at`; its record may still be missing."""
+
+    sound_id: int
+    added_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Event: the sound's similar list."""
+
+    sound_id: int
+    similar: SimilarList
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Event: the sound was not on Freesound any more at `gone_at` (a tombstone)."""
+
+    sound_id: int
+    gone_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seeded:
+    """Event: a harvest was started from these sounds."""
+
+    sound_ids: tuple[int, ...]
+
+
+Event: TypeAlias = Seen | Known | Linked | Gone | Seeded
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """A sound that could not be fetched yet: why, how often so far, and when to try again."""
+
+    sound_id: int
+    reason: str
+    count: int
+    next_try_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarPage:
+    """What a request for one sound's similar list brought: scores and the neighbours' records.
+
+    `records` holds only usable records (a valid id); `oddities` counts what was tolerated, by kind
+    (`null result`, `duplicate`, `no id`, `no score`).
+    """
+
+    sound_id: int
+    neighbours: tuple[tuple[int, float], ...]
+    records: tuple[Record, ...]
+    count: int
+    fetched_at: int
+    oddities: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordsPage:
+    """What a search request brought: usable records in the server's order, and whether more pages follow."""
+
+    records: tuple[Record, ...]
+    count: int
+    has_next: bool
+    fetched_at: int
+    oddities: dict[str, int] = field(default_factory=dict)
