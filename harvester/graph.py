@@ -1,0 +1,324 @@
+"""SoundGraph: the whole state of a library in memory, and its algebra.
+
+Owns the NetworkX graph, the set of processed sounds and the seeds. The state is a join-semilattice: `apply` joins
+one event, `join` a whole state, and the order of either never matters (design §5). Journal replay, resume and merge
+are this one operation. Knows nothing of files, sockets or clocks; not thread-safe, one writer owns it.
+
+Node attributes are the record's fields under the API's names plus OWN_FIELDS; an edge A→B with `score` says that B
+was in A's similar list.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import networkx as nx
+
+from harvester.clock import DAY_US
+from harvester.errors import WrongSource
+from harvester.model import (
+    RECORD_FIELDS,
+    SERVER,
+    SPACES,
+    Event,
+    Gone,
+    Known,
+    Linked,
+    Record,
+    Seeded,
+    Seen,
+    SimilarList,
+    is_complete,
+)
+
+OWN_FIELDS = (
+    "added_at",
+    "fetched_at",
+    "linked_at",
+    "link_origin",
+    "link_space",
+    "link_limit",
+    "link_filter",
+    "gone_at",
+)
+"""What we add to a record: when the sound was first known, when its record and its similar list were fetched and how
+the list was asked for, when it was found gone. Stamps in microseconds UTC."""
+
+SHARED_TEXTS = frozenset(
+    {"username", "license", "type", "category", "subcategory", "pack", "pack_name", "gen_ai_preference", "geotag"}
+)
+"""Fields whose texts recur from sound to sound: kept once in memory."""
+
+FRESH_US = DAY_US
+"""A complete record younger than this is not rewritten by what a neighbour list brings."""
+
+_RANK = {name: rank for rank, name in enumerate((*RECORD_FIELDS, *OWN_FIELDS))}
+
+
+def _in_order(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=lambda name: (_RANK.get(name, len(_RANK)), name)))
+
+
+def canonical_bytes(value: object) -> bytes:
+    """Return a JSON value as bytes that are equal for equal content: the last tie-breaker of the join."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def record_of(attributes: dict[str, Any]) -> Record:
+    """Return the record in a node's attributes, without what we added to it."""
+    return {name: value for name, value in attributes.items() if name not in OWN_FIELDS}
+
+
+def is_gone(attributes: dict[str, Any]) -> bool:
+    """Tell whether a tombstone stands: it does while it is newer than the record."""
+    gone_at = attributes.get("gone_at")
+    return gone_at is not None and gone_at > attributes.get("fetched_at", -1)
+
+
+def similar_of(attributes: dict[str, Any], neighbours: dict[int, dict[str, Any]]) -> SimilarList | None:
+    """Return a node's similar list from its attributes and its out-edges, or None when it has none."""
+    linked_at = attributes.get("linked_at")
+    if linked_at is None:
+        return None
+    scored = ((target, edge["score"]) for target, edge in neighbours.items() if "score" in edge)
+    return SimilarList(
+        neighbours=tuple(sorted(scored, key=_best_first)),
+        linked_at=linked_at,
+        limit=attributes["link_limit"],
+        space=attributes["link_space"],
+        filter=attributes["link_filter"],
+        origin=attributes["link_origin"],
+    )
+
+
+def _best_first(neighbour: tuple[int, float]) -> tuple[float, int]:
+    return (-neighbour[1], neighbour[0])
+
+
+def _list_rank(similar: SimilarList) -> tuple[bool, bool, int, int]:
+    """Order similar lists: server before computed, unfiltered before filtered, longer limit, later stamp."""
+    return (similar.origin == SERVER, similar.filter == "", similar.limit, similar.linked_at)
+
+
+def _list_bytes(similar: SimilarList) -> bytes:
+    return canonical_bytes([similar.space, similar.filter, similar.origin, similar.neighbours])
+
+
+class SoundGraph:
+    """The state of one library.
+
+    `graph` is the NetworkX DiGraph (integer ids), `processed` the ids of all samples, `seeds` the sounds that
+    harvests were started from, `source` the catalogue's identity (empty until the first answer).
+    """
+
+    def __init__(self, source: str = "", space: str = SPACES[0]) -> None:
+        self.graph: nx.DiGraph = nx.DiGraph()
+        self.processed: set[int] = set()
+        self.seeds: set[int] = set()
+        self.source = source
+        self.space = space
+        self.edge_count = 0
+        self.record_count = 0
+        self.gone_count = 0
+        self._texts: dict[str, str] = {}
+        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    # --- reading -------------------------------------------------------------------------------------------------
+
+    def __contains__(self, sound_id: int) -> bool:
+        return sound_id in self.graph
+
+    def __len__(self) -> int:
+        return len(self.graph)
+
+    def attributes(self, sound_id: int) -> dict[str, Any]:
+        """Return the node's own attributes (the live dict: not to be changed by the caller)."""
+        attributes: dict[str, Any] = self.graph.nodes[sound_id]
+        return attributes
+
+    def record(self, sound_id: int) -> Record | None:
+        """Return the sound's record as the API gave it, or None while there is none."""
+        if sound_id not in self.graph:
+            return None
+        attributes = self.attributes(sound_id)
+        return record_of(attributes) if "fetched_at" in attributes else None
+
+    def has_record(self, sound_id: int) -> bool:
+        """Tell whether the sound's complete record is here."""
+        return sound_id in self.graph and is_complete(self.attributes(sound_id))
+
+    def similar(self, sound_id: int) -> SimilarList | None:
+        """Return the sound's similar list, or None while there is none."""
+        if sound_id not in self.graph:
+            return None
+        return similar_of(self.attributes(sound_id), self.graph.succ[sound_id])
+
+    def pending(self) -> Iterator[int]:
+        """Give the frontier: every sound that is known, not processed and not gone. Derived, never stored."""
+        for sound_id, attributes in self.graph.nodes.items():
+            if sound_id not in self.processed and not is_gone(attributes):
+                yield sound_id
+
+    def is_news(self, sound_id: int, record: Record, now_us: int) -> bool:
+        """Tell whether a record that came along is worth keeping: the sound is new, was partial, or has gone stale."""
+        if sound_id not in self.graph:
+            return True
+        attributes = self.attributes(sound_id)
+        if not is_complete(attributes):
+            return True
+        return is_complete(record) and now_us - attributes["fetched_at"] >= FRESH_US
+
+    def stamp(self, sound_id: int, field: str, now_us: int) -> int:
+        """Return a stamp for a new value of the sound's `field`, never behind the one it replaces."""
+        if sound_id not in self.graph:
+            return now_us
+        return max(now_us, int(self.attributes(sound_id).get(field, -1)) + 1)
+
+    def events(self) -> Iterator[Event]:
+        """Give the whole state as events: applying them to an empty graph gives an equal one."""
+        yield Seeded(tuple(sorted(self.seeds)))
+        for sound_id, attributes in self.graph.nodes.items():
+            yield Known(sound_id, attributes["added_at"])
+            if "fetched_at" in attributes:
+                yield Seen(sound_id, record_of(attributes), attributes["fetched_at"])
+            if "gone_at" in attributes:
+                yield Gone(sound_id, attributes["gone_at"])
+        for sound_id in self.graph:
+            similar = self.similar(sound_id)
+            if similar is not None:
+                yield Linked(sound_id, similar)
+
+    # --- joining -------------------------------------------------------------------------------------------------
+
+    def apply(self, event: Event) -> None:
+        """Join one event into the state. Applying it again, or in another order, gives the same state."""
+        match event:
+            case Seen():
+                self._apply_seen(event)
+            case Linked():
+                self._apply_linked(event)
+            case Known():
+                self._know(event.sound_id, event.added_at)
+            case Gone():
+                self._apply_gone(event)
+            case Seeded():
+                self.seeds.update(event.sound_ids)
+
+    def join(self, other: SoundGraph) -> None:
+        """Join another state into this one.
+
+        Raises `WrongSource` when the two come from different catalogues; nothing is changed then.
+        """
+        if self.source and other.source and self.source != other.source:
+            raise WrongSource(f"these libraries come from different sources: {self.source} and {other.source}")
+        self.source = self.source or other.source
+        for event in other.events():
+            self.apply(event)
+
+    def _know(self, sound_id: int, added_at: int) -> dict[str, Any]:
+        """Return the attributes of a node that is there from now on, at the earliest stamp it was known."""
+        if sound_id not in self.graph:
+            self.graph.add_node(sound_id, added_at=added_at)
+            return self.attributes(sound_id)
+        attributes = self.attributes(sound_id)
+        attributes["added_at"] = min(attributes["added_at"], added_at)
+        return attributes
+
+    def _apply_seen(self, event: Seen) -> None:
+        attributes = self._know(event.sound_id, event.fetched_at)
+        known_at = attributes.get("fetched_at")
+        if known_at is not None and not self._record_wins(event, attributes):
+            return
+        was_gone, had_record = is_gone(attributes), known_at is not None
+        own = {name: attributes[name] for name in OWN_FIELDS if name in attributes}
+        own["fetched_at"] = event.fetched_at
+        # The dict object stays: the sound cache and readers of the graph hold it.
+        attributes.clear()
+        attributes.update(self._canonical({**event.record, **own}))
+        self.record_count += not had_record
+        self.gone_count += is_gone(attributes) - was_gone
+        self._settle(event.sound_id, attributes)
+
+    def _record_wins(self, event: Seen, attributes: dict[str, Any]) -> bool:
+        rank = (is_complete(event.record), event.fetched_at)
+        known_rank = (is_complete(attributes), attributes["fetched_at"])
+        if rank != known_rank:
+            return rank > known_rank
+        return canonical_bytes(event.record) > canonical_bytes(record_of(attributes))
+
+    def _apply_linked(self, event: Linked) -> None:
+        sound_id, new = event.sound_id, event.similar
+        attributes = self._know(sound_id, new.linked_at)
+        for neighbour_id, _ in new.neighbours:
+            self._know(neighbour_id, new.linked_at)
+        known = self.similar(sound_id)
+        if known is not None and not _list_wins(new, known):
+            return
+        edges = self.graph.succ[sound_id]
+        before = len(edges)
+        kept = {target: edge["relation"] for target, edge in edges.items() if "relation" in edge}
+        self.graph.remove_edges_from([(sound_id, target) for target in edges])
+        for target, score in sorted(new.neighbours, key=_best_first):
+            self.graph.add_edge(sound_id, target, score=score)
+        for target in sorted(kept):
+            self.graph.add_edge(sound_id, target, relation=kept[target])
+        self.edge_count += len(self.graph.succ[sound_id]) - before
+        for name in ("linked_at", "link_origin", "link_space", "link_limit", "link_filter"):
+            attributes.pop(name, None)
+        gone_at = attributes.pop("gone_at", None)
+        attributes["linked_at"] = new.linked_at
+        attributes["link_origin"] = self._text(new.origin)
+        attributes["link_space"] = self._text(new.space)
+        attributes["link_limit"] = new.limit
+        attributes["link_filter"] = self._text(new.filter)
+        if gone_at is not None:
+            attributes["gone_at"] = gone_at
+        self._settle(sound_id, attributes)
+
+    def _apply_gone(self, event: Gone) -> None:
+        attributes = self._know(event.sound_id, event.gone_at)
+        was_gone = is_gone(attributes)
+        attributes["gone_at"] = max(event.gone_at, attributes.get("gone_at", event.gone_at))
+        self.gone_count += is_gone(attributes) - was_gone
+
+    def _settle(self, sound_id: int, attributes: dict[str, Any]) -> None:
+        if "linked_at" in attributes and is_complete(attributes):
+            self.processed.add(sound_id)
+
+    # --- canonical form ------------------------------------------------------------------------------------------
+
+    def _canonical(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return attributes as the library keeps them: keys in order, recurring texts once, containers its own."""
+        names = tuple(attributes)
+        order = self._orders.get(names)
+        if order is None:
+            order = self._orders[names] = tuple(self._text(name) for name in _in_order(names))
+        kept: dict[str, Any] = {}
+        for name in order:
+            value = attributes[name]
+            if type(value) is str:
+                kept[name] = self._text(value) if name in SHARED_TEXTS else value
+            elif isinstance(value, list | dict):
+                kept[name] = self._own(value, shared=name == "tags")
+            else:
+                kept[name] = value
+        return kept
+
+    def _own(self, value: Any, *, shared: bool) -> Any:
+        if isinstance(value, dict):
+            return {self._text(name): self._own(value[name], shared=shared) for name in sorted(value)}
+        if isinstance(value, list):
+            return [self._own(element, shared=shared) for element in value]
+        return self._text(value) if shared and type(value) is str else value
+
+    def _text(self, text: str) -> str:
+        return self._texts.setdefault(text, text)
+
+
+def _list_wins(new: SimilarList, known: SimilarList) -> bool:
+    rank, known_rank = _list_rank(new), _list_rank(known)
+    if rank != known_rank:
+        return rank > known_rank
+    return _list_bytes(new) > _list_bytes(known)
