@@ -157,9 +157,11 @@ class SoundGraph:
 
     def pending(self) -> Iterator[int]:
         """Give the frontier: every sound that is known, not processed and not gone. Derived, never stored."""
-        for sound_id, attributes in self.graph.nodes.items():
-            if sound_id not in self.processed and not is_gone(attributes):
-                yield sound_id
+        return (sound_id for sound_id in self.graph if self.is_pending(sound_id))
+
+    def is_pending(self, sound_id: int) -> bool:
+        """Tell whether a known sound is neither processed nor gone."""
+        return sound_id not in self.processed and not is_gone(self.attributes(sound_id))
 
     def is_news(self, sound_id: int, record: Record, now_us: int) -> bool:
         """Tell whether a record that came along is worth keeping: the sound is new, was partial, or has gone stale."""

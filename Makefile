@@ -1,0 +1,60 @@
+# Every target sets up its own environment in .venv; a bare `make` explains them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+# Two workers: the tests are made for a small machine.
+JOBS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help harvest status test check bench chaos clean
+
+help: ## Show this list
+	@echo "harvester: grow, keep and share a library of Freesound sounds"
+	@echo
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | \
+		while IFS='|' read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@echo
+	@echo "Options go into ARGS:  make harvest ARGS=\"--samples 200 --tag rain\""
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: there is no $(PYTHON); install Python 3.11 or newer, or say PYTHON=/path/to/python"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "make: $(PYTHON) is older than 3.11; say PYTHON=python3.12 or the like"; exit 2; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "make: $(PYTHON) cannot make an environment; on Debian and Ubuntu: apt install python3-venv"; exit 2; }
+
+$(VENV)/.run: $(VENV)/bin/python pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	@echo "Installing what the tests need ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
+	@touch $@ $(VENV)/.run
+
+harvest: $(VENV)/.run ## Grow the library by 50 samples (without an API key: offline, on the embedded sandbox)
+	@$(BIN)/harvester harvest $(ARGS)
+
+status: $(VENV)/.run ## Show the library and the running harvest
+	@$(BIN)/harvester status $(ARGS)
+
+test: $(VENV)/.dev ## Run all tests (under five minutes)
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+check: $(VENV)/.dev ## Check style, types and floors (under a minute)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/unit/test_floors.py
+
+chaos: $(VENV)/.dev ## Kill and corrupt for long, and print the figures
+	@$(BIN)/python -m pytest -n $(JOBS) -m chaos tests/chaos $(ARGS)
+
+bench: $(VENV)/.dev ## Measure this project beside the alternatives
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+clean: ## Remove the environment and caches (never a library)
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist
+	@find harvester tests -name __pycache__ -type d -prune -exec rm -rf {} +

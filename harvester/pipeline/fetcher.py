@@ -1,0 +1,114 @@
+"""A fetcher: claims work, asks the catalogue, hands the outcome to the writer. N of them run at once.
+
+A fetcher never asks what is known and never touches the graph. Every claim it takes ends in one outcome on the queue or
+is released; no exception is lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from harvester.clock import Clock
+from harvester.errors import FetchFailed, Stopped
+from harvester.pipeline.frontier import BATCH, Frontier
+from harvester.pipeline.progress import Progress
+from harvester.pipeline.work import (
+    Catalogue,
+    Claim,
+    ConfirmClaim,
+    Confirmed,
+    DetailsClaim,
+    DetailsFetched,
+    Failed,
+    Outcome,
+    SeedClaim,
+    SeedsFetched,
+    SimilarClaim,
+    SimilarFetched,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to ask for: the seed search, the filter of the whole walk, and the length of a similar list."""
+
+    query: str = ""
+    filter: str = ""
+    sort: str = "score"
+    neighbours: int = 25
+
+
+async def run_fetcher(
+    number: int,
+    catalogue: Catalogue,
+    search: Search,
+    frontier: Frontier,
+    outcomes: asyncio.Queue[Outcome | None],
+    *,
+    clock: Clock,
+    progress: Progress,
+) -> None:
+    """Fetch until the run is closed.
+
+    Returns quietly on `Stopped`; a `HarvesterError` leaves with the claim released. When it is cancelled with a request
+    on the wire, the claim is released: that request is spent and its answer lost.
+    """
+    while True:
+        progress.activity[number] = "waits for work"
+        try:
+            claim = await frontier.claim()
+        except Stopped:
+            progress.activity.pop(number, None)
+            return
+        progress.activity[number] = _describe(claim)
+        try:
+            outcome = await _fetch(claim, catalogue, search, clock)
+        except Stopped:
+            frontier.release(claim)
+            continue
+        except BaseException:
+            frontier.release(claim)
+            raise
+        await outcomes.put(outcome)
+
+
+async def _fetch(claim: Claim, catalogue: Catalogue, search: Search, clock: Clock) -> Outcome:
+    match claim:
+        case SeedClaim(page):
+            # A seed search that fails has no sound to defer: it ends the run with its reason.
+            hits = await catalogue.search(
+                query=search.query, filter=search.filter, sort=search.sort, page=page, page_size=BATCH
+            )
+            return SeedsFetched(claim, hits)
+        case SimilarClaim() | DetailsClaim() | ConfirmClaim():
+            try:
+                return await _fetch_sounds(claim, catalogue, search, clock)
+            except FetchFailed as failure:
+                return Failed(claim, failure.reason)
+
+
+async def _fetch_sounds(
+    claim: SimilarClaim | DetailsClaim | ConfirmClaim, catalogue: Catalogue, search: Search, clock: Clock
+) -> Outcome:
+    match claim:
+        case SimilarClaim(sound_id):
+            similar = await catalogue.fetch_similar(sound_id, search.neighbours, filter=search.filter)
+            return SimilarFetched(claim, similar)
+        case DetailsClaim(sound_ids):
+            return DetailsFetched(claim, await catalogue.fetch_records(sound_ids))
+        case ConfirmClaim(sound_id):
+            record = await catalogue.fetch_sound(sound_id)
+            return Confirmed(claim, record, clock.time_us())
+
+
+def _describe(claim: Claim) -> str:
+    match claim:
+        case SimilarClaim(sound_id):
+            return f"similar list of sound {sound_id}"
+        case DetailsClaim(sound_ids):
+            return f"records of {len(sound_ids)} sounds"
+        case ConfirmClaim(sound_id):
+            return f"is sound {sound_id} gone?"
+        case SeedClaim(page):
+            return f"page {page} of the seed search"

@@ -1,0 +1,289 @@
+"""The frontier: every sound that is known and not yet processed, and who may fetch what next.
+
+Derived from the graph, never stored, so it cannot disagree with it; the only unbounded place of the ring. Invariants:
+a sound is claimed by at most one fetcher; similar lists claimed never exceed target - harvested - in flight.
+State changes in short steps without `await`. Knows neither network nor disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import islice
+
+from harvester.clock import Clock, Stop
+from harvester.errors import Stopped
+from harvester.pipeline.work import Claim, ConfirmClaim, DetailsClaim, SeedClaim, SimilarClaim
+
+BATCH = 150
+"""Records per search request: the API's largest page."""
+
+EXHAUSTED, TARGET = "exhausted", "target reached"
+
+Rank = tuple[int, float]
+"""Smaller comes first: (0, place) for this run's seeds, (1, number of the order) for all others; then the id."""
+
+
+class Frontier:
+    """Hands out claims and takes them back.
+
+    `target` is the number of samples this run may make (None: no end); with `forever` it waits for deferred sounds
+    instead of calling itself exhausted. `order(sound_id)` gives the number by which waiting sounds are sorted, smallest
+    first; this run's seeds come before all others, in the order they were added. With `seed_search` there is a search
+    whose pages can be claimed: the first before anything else when `seeds_first`, the others when nothing else waits.
+    """
+
+    def __init__(
+        self,
+        *,
+        target: int | None,
+        order: Callable[[int], float],
+        clock: Clock,
+        stop: Stop,
+        forever: bool = False,
+        seed_search: bool = False,
+        seeds_first: bool = False,
+    ) -> None:
+        self._target = target
+        self._order = order
+        self._clock = clock
+        self._stop = stop
+        self._forever = forever
+        self._heap: list[tuple[Rank, int]] = []
+        self._ranks: dict[int, Rank] = {}  # waiting for their list → the rank that stands
+        self._bare: dict[int, None] = {}  # waiting for their record, in order of arrival
+        self._missing: deque[int] = deque()  # absent from a batch, to be confirmed
+        self._reading: set[int] = set()  # missing, or in a claim for records
+        self._deferred: list[tuple[int, int, bool]] = []  # (next try at, sound, has a record)
+        self._deferred_ids: set[int] = set()
+        self._lists_in_flight: set[int] = set()
+        self._others_in_flight: set[Claim] = set()
+        self._harvested = 0
+        self._seed_places: dict[int, int] = {}
+        self._unread_seeds: set[int] = set()
+        self._next_seed_page: int | None = 1 if seed_search else None
+        self._seeds_first = seeds_first and seed_search
+        self._waiters: set[asyncio.Future[None]] = set()
+
+    # --- what is here ----------------------------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """How many sounds wait for their list or their record."""
+        return len(self._ranks) + len(self._bare) + len(self._missing)
+
+    @property
+    def in_flight(self) -> int:
+        """How many claims are out."""
+        return len(self._lists_in_flight) + len(self._others_in_flight)
+
+    @property
+    def harvested(self) -> int:
+        """How many samples this run has made."""
+        return self._harvested
+
+    @property
+    def deferred(self) -> int:
+        """How many sounds are left alone until a later time."""
+        return len(self._deferred)
+
+    # --- sounds come in --------------------------------------------------------------------------------------------
+
+    def add_seeds(self, sound_ids: Iterable[int]) -> None:
+        """Give these sounds the first places, in this order; call it before they are discovered."""
+        for sound_id in sound_ids:
+            self._seed_places.setdefault(sound_id, len(self._seed_places))
+
+    def discover(self, sound_id: int, *, has_record: bool) -> None:
+        """Let a pending sound wait for its list, or for its record first. A known one may better its place."""
+        if sound_id in self._lists_in_flight or sound_id in self._deferred_ids:
+            return
+        if has_record:
+            self._bare.pop(sound_id, None)
+            self._unread_seeds.discard(sound_id)
+            place = self._seed_places.get(sound_id)
+            rank = (1, self._order(sound_id)) if place is None else (0, float(place))
+            standing = self._ranks.get(sound_id)
+            if standing is None or rank < standing:
+                self._ranks[sound_id] = rank
+                heapq.heappush(self._heap, (rank, sound_id))
+        elif sound_id not in self._ranks and sound_id not in self._reading:
+            self._bare[sound_id] = None
+            if sound_id in self._seed_places:
+                self._unread_seeds.add(sound_id)
+        self._wake()
+
+    def defer(self, sound_id: int, next_try_at: int, *, has_record: bool) -> None:
+        """Leave a sound alone until `next_try_at` (microseconds UTC)."""
+        self._ranks.pop(sound_id, None)
+        self._bare.pop(sound_id, None)
+        self._unread_seeds.discard(sound_id)
+        self._deferred_ids.add(sound_id)
+        heapq.heappush(self._deferred, (next_try_at, sound_id, has_record))
+
+    # --- claims go out and come back -------------------------------------------------------------------------------
+
+    async def claim(self) -> Claim:
+        """Return the next piece of work as soon as there is one.
+
+        Raises `Stopped` when the run is closed, and closes it itself when the target is reached or nothing is left.
+        A cancellation while waiting claims nothing.
+        """
+        while not self._stop.closed:
+            self._take_up_deferred()
+            claim = self._next()
+            if claim is not None:
+                self._send_off(claim)
+                return claim
+            self._close_when_done()
+            if not self._stop.closed:
+                await self._wait()
+        raise Stopped(self._stop.reason)
+
+    def settle(self, claim: Claim, *, harvested: bool = False, missing: Iterable[int] = ()) -> None:
+        """Take a claim back once its outcome is durable, after what it brought was discovered or deferred.
+
+        `harvested` when it made a sample; `missing` are the sounds absent from a batch, to be confirmed by their own
+        resource. Closes the run when the target is reached or nothing is left.
+        """
+        self._land(claim)
+        if isinstance(claim, ConfirmClaim):
+            self._unread_seeds.discard(claim.sound_id)
+        self._harvested += harvested
+        for sound_id in missing:
+            self._await_confirmation(sound_id)
+        self._close_when_done()
+        self._wake()
+
+    def settle_seeds(self, claim: SeedClaim, *, has_next: bool) -> None:
+        """Take a seed page back; call it after its sounds were added and discovered."""
+        self._next_seed_page = claim.page + 1 if has_next else None
+        self._seeds_first = False
+        self.settle(claim)
+
+    def release(self, claim: Claim) -> None:
+        """Take a claim back with nothing recorded: its sounds wait again."""
+        self._land(claim)
+        match claim:
+            case SimilarClaim(sound_id):
+                self.discover(sound_id, has_record=True)
+            case DetailsClaim(sound_ids):
+                for sound_id in sound_ids:
+                    self.discover(sound_id, has_record=False)
+            case ConfirmClaim(sound_id):
+                self._await_confirmation(sound_id)
+            case SeedClaim(page):
+                self._next_seed_page = page
+        self._wake()
+
+    def _next(self) -> Claim | None:
+        if self._seeds_first:
+            # Nobody overtakes this run's seeds: one fetcher reads the page, the others wait for it.
+            return None if self._others_in_flight else self._seed_claim()
+        if len(self._bare) >= BATCH or any(seed in self._bare for seed in self._unread_seeds):
+            return self._details_claim()
+        if self._missing:
+            return ConfirmClaim(self._missing.popleft())
+        if self._unread_seeds:
+            return None
+        if self._may_list() and (sound_id := self._pop()) is not None:
+            return SimilarClaim(sound_id)
+        if self._bare:
+            return self._details_claim()
+        if self._may_list() and self.in_flight == 0:
+            return self._seed_claim()
+        return None
+
+    def _may_list(self) -> bool:
+        return self._target is None or self._harvested + len(self._lists_in_flight) < self._target
+
+    def _seed_claim(self) -> SeedClaim | None:
+        page, self._next_seed_page = self._next_seed_page, None
+        return None if page is None else SeedClaim(page)
+
+    def _details_claim(self) -> DetailsClaim:
+        sound_ids = tuple(islice(self._bare, BATCH))
+        for sound_id in sound_ids:
+            del self._bare[sound_id]
+        return DetailsClaim(sound_ids)
+
+    def _pop(self) -> int | None:
+        while self._heap:
+            rank, sound_id = heapq.heappop(self._heap)
+            # An entry whose rank was bettered, or whose sound was deferred, is stale.
+            if self._ranks.get(sound_id) == rank:
+                del self._ranks[sound_id]
+                return sound_id
+        return None
+
+    def _send_off(self, claim: Claim) -> None:
+        match claim:
+            case SimilarClaim(sound_id):
+                self._lists_in_flight.add(sound_id)
+                return
+            case DetailsClaim(sound_ids):
+                self._reading.update(sound_ids)
+            case ConfirmClaim(sound_id):
+                self._reading.add(sound_id)
+        self._others_in_flight.add(claim)
+
+    def _land(self, claim: Claim) -> None:
+        match claim:
+            case SimilarClaim(sound_id):
+                self._lists_in_flight.remove(sound_id)
+                return
+            case DetailsClaim(sound_ids):
+                self._reading.difference_update(sound_ids)
+            case ConfirmClaim(sound_id):
+                self._reading.discard(sound_id)
+        self._others_in_flight.remove(claim)
+
+    def _await_confirmation(self, sound_id: int) -> None:
+        self._reading.add(sound_id)
+        self._missing.append(sound_id)
+
+    def _take_up_deferred(self) -> None:
+        now_us = self._clock.time_us()
+        while self._deferred and self._deferred[0][0] <= now_us:
+            _, sound_id, has_record = heapq.heappop(self._deferred)
+            self._deferred_ids.discard(sound_id)
+            self.discover(sound_id, has_record=has_record)
+
+    def _close_when_done(self) -> None:
+        if self._target is not None and self._harvested >= self._target and not self._records_to_read():
+            self._stop.close(TARGET)
+        elif self.in_flight == 0 and self.waiting == 0 and self._next_seed_page is None and not self._may_wait():
+            self._stop.close(EXHAUSTED)
+
+    def _records_to_read(self) -> bool:
+        """Sounds known by id only get their records before the run ends: that costs one request per 150."""
+        return bool(self._bare or self._missing or self._others_in_flight)
+
+    def _may_wait(self) -> bool:
+        return self._forever and bool(self._deferred)
+
+    async def _wait(self) -> None:
+        changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.add(changed)
+        timer: asyncio.Task[None] | None = None
+        if self._deferred:
+            delay_s = (self._deferred[0][0] - self._clock.time_us()) / 1e6
+            timer = asyncio.create_task(self._wake_after(delay_s))
+        try:
+            await self._stop.unless_closed(changed)
+        finally:
+            self._waiters.discard(changed)
+            if timer is not None:
+                timer.cancel()
+
+    async def _wake_after(self, delay_s: float) -> None:
+        await self._clock.sleep(delay_s)
+        self._wake()
+
+    def _wake(self) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiters.clear()

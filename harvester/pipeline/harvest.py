@@ -1,0 +1,165 @@
+"""One harvest from start to stop: builds the ring, runs it in one task group, ends it in one way.
+
+The order of an end: the run is closed; waiting fetchers leave, those with a request on the wire finish it within the
+grace period; the writer drains the queue and checkpoints. Anything else is a crash: resume is the same code as start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harvester.clock import Clock, Stop
+from harvester.errors import HarvesterError
+from harvester.model import Event, Known, Seeded
+from harvester.pipeline.fetcher import Search, run_fetcher
+from harvester.pipeline.frontier import Frontier
+from harvester.pipeline.order import Distances, order_by
+from harvester.pipeline.progress import Progress
+from harvester.pipeline.work import Catalogue, Outcome
+from harvester.pipeline.writer import Store, Writer
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run is to do.
+
+    `target`: samples to add (None: no end). `seed_ids`: sounds to start from. `new_seeds`: whether the seed search is
+    asked before anything else (an explicit query or filter); otherwise only when nothing waits.
+    """
+
+    target: int | None = 50
+    seed_ids: tuple[int, ...] = ()
+    new_seeds: bool = False
+    search: Search = field(default_factory=Search)
+    order: str = "popular"
+    random_seed: int = 0
+    concurrency: int = 4
+    samples_per_commit: int = 1
+    forever: bool = False
+    time_limit_s: float | None = None
+    grace_s: float = 30.0
+
+
+class Harvest:
+    """The ring of one run. `stop.close(reason)` ends it in order, from a signal handler or anywhere else."""
+
+    def __init__(
+        self, plan: Plan, store: Store, catalogue: Catalogue, *, clock: Clock, stop: Stop, progress: Progress
+    ) -> None:
+        self._plan = plan
+        self._store = store
+        self._catalogue = catalogue
+        self._clock = clock
+        self._stop = stop
+        self.progress = progress
+        self._error: HarvesterError | None = None
+        state = store.state
+        distances = Distances(state) if plan.order == "breadth" else None
+        self.frontier = Frontier(
+            target=plan.target,
+            order=order_by(plan.order, state, distances, plan.random_seed),
+            clock=clock,
+            stop=stop,
+            forever=plan.forever,
+            # Explicit seed ids restrict the start to them; otherwise a search can always find more.
+            seed_search=not plan.seed_ids or plan.new_seeds,
+            seeds_first=plan.new_seeds or not any(True for _ in state.pending()),
+        )
+        self._writer = Writer(
+            store,
+            self.frontier,
+            clock=clock,
+            progress=progress,
+            distances=distances,
+            neighbours=plan.search.neighbours,
+            filter=plan.search.filter,
+            samples_per_commit=plan.samples_per_commit,
+        )
+
+    async def run(self) -> str:
+        """Harvest until something closes the run, and return the reason.
+
+        Every sample counted is durable by then and the checkpoint is written. A `HarvesterError` (access denied, disk
+        full, …) is raised after the same orderly end. A cancellation ends at once: the journal holds what was counted.
+        """
+        await self._begin()
+        outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=2 * self._plan.concurrency)
+        timer = asyncio.create_task(self._close_in_time())
+        try:
+            async with asyncio.TaskGroup() as group:
+                writing = group.create_task(self._guard(self._writer.run(outcomes)))
+                await self._fetch_all(outcomes, writing)
+        finally:
+            timer.cancel()
+        if self._error is None or self._error.exit_code < 20:
+            await self._guard(self._writer.checkpoint(stopping=True))
+        if self._error is not None:
+            raise self._error
+        return self._stop.reason
+
+    async def _begin(self) -> None:
+        seeds = self._plan.seed_ids
+        if seeds:
+            now_us = self._clock.time_us()
+            known = [Known(sound_id, now_us) for sound_id in seeds if sound_id not in self._store.state]
+            events: Sequence[Event] = [*known, Seeded(seeds)]
+            await self._writer.begin(seeds, events)
+        now_us = self._clock.time_us()
+        state, deferrals = self._store.state, self._store.deferrals
+        for sound_id in state.pending():
+            deferral = deferrals.get(sound_id)
+            has_record = state.has_record(sound_id)
+            if deferral is not None and deferral.next_try_at > now_us:
+                self.frontier.defer(sound_id, deferral.next_try_at, has_record=has_record)
+            else:
+                self.frontier.discover(sound_id, has_record=has_record)
+
+    async def _fetch_all(self, outcomes: asyncio.Queue[Outcome | None], writing: asyncio.Task[None]) -> None:
+        async with asyncio.TaskGroup() as group:
+            fetchers = [
+                group.create_task(
+                    self._guard(
+                        run_fetcher(
+                            number,
+                            self._catalogue,
+                            self._plan.search,
+                            self.frontier,
+                            outcomes,
+                            clock=self._clock,
+                            progress=self.progress,
+                        )
+                    )
+                )
+                for number in range(self._plan.concurrency)
+            ]
+            group.create_task(self._end_in_time(fetchers, writing))
+        if not writing.done():
+            await outcomes.put(None)
+
+    async def _end_in_time(self, fetchers: Sequence[asyncio.Task[None]], writing: asyncio.Task[None]) -> None:
+        """Give fetchers the grace period once the run is closed; a writer that failed takes no more outcomes."""
+        closing = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({closing, writing}, return_when=asyncio.FIRST_COMPLETED)
+        closing.cancel()
+        grace = asyncio.create_task(self._clock.sleep(self._plan.grace_s))
+        everyone = asyncio.gather(*fetchers, return_exceptions=True)
+        await asyncio.wait({everyone, grace, *({writing} if writing.done() else ())}, return_when="FIRST_COMPLETED")
+        grace.cancel()
+        for fetcher in fetchers:
+            fetcher.cancel()
+        await asyncio.gather(everyone, return_exceptions=True)
+
+    async def _close_in_time(self) -> None:
+        if self._plan.time_limit_s is not None:
+            await self._clock.sleep(self._plan.time_limit_s)
+            self._stop.close("time limit reached")
+
+    async def _guard(self, work: object) -> None:
+        """Await `work`; an error that a person can understand closes the run in order instead of tearing it down."""
+        try:
+            await work  # type: ignore[misc]
+        except HarvesterError as error:
+            self._error = self._error or error
+            self._stop.close(str(error))

@@ -1,0 +1,65 @@
+"""What a running harvest tells about itself: counters, what each fetcher does, and recent events.
+
+Filled by fetchers and writer, read by the panel, the log and `status.json`. Plain numbers; no output happens here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from harvester.clock import Clock
+
+RATE_WINDOW_S = 60.0
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counters of this run. `on_event` is called with one line for each thing a person would want to know."""
+
+    clock: Clock
+    target: int | None = None
+    on_event: Callable[[str], None] | None = None
+    samples: int = 0
+    new_nodes: int = 0
+    new_edges: int = 0
+    gone: int = 0
+    deferred: int = 0
+    checkpoints: int = 0
+    backups: int = 0
+    oddities: Counter[str] = field(default_factory=Counter)
+    activity: dict[int, str] = field(default_factory=dict)
+    started_s: float = 0.0
+    _recent: deque[float] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.started_s = self.clock.monotonic_s()
+
+    def tell(self, line: str) -> None:
+        """Pass one line on to whoever shows events."""
+        if self.on_event is not None:
+            self.on_event(line)
+
+    def count_sample(self) -> None:
+        self.samples += 1
+        self._recent.append(self.clock.monotonic_s())
+
+    @property
+    def elapsed_s(self) -> float:
+        return self.clock.monotonic_s() - self.started_s
+
+    def samples_per_minute(self) -> float:
+        """Return the rate over the last minute, or over the whole run while it is younger."""
+        now_s = self.clock.monotonic_s()
+        while self._recent and now_s - self._recent[0] > RATE_WINDOW_S:
+            self._recent.popleft()
+        window_s = min(RATE_WINDOW_S, max(self.elapsed_s, 0.001))
+        return len(self._recent) * 60.0 / window_s
+
+    def eta_s(self) -> float | None:
+        """Return the seconds to the target at the present rate, or None when there is no telling."""
+        rate = self.samples_per_minute()
+        if self.target is None or rate == 0:
+            return None
+        return max(0, self.target - self.samples) * 60.0 / rate

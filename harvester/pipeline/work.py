@@ -1,0 +1,90 @@
+"""What passes between frontier, fetchers and writer: claims one way, outcomes the other.
+
+Every claim ends in exactly one outcome, or it is released: handed back with nothing recorded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from harvester.model import Record, RecordsPage, SimilarPage
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarClaim:
+    """Fetch the similar list of one sound whose record is here: this makes it a sample."""
+
+    sound_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsClaim:
+    """Fetch the records of up to 150 sounds that are known by id only."""
+
+    sound_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmClaim:
+    """Ask for one sound's own resource, because it was missing from a batch: is it gone?"""
+
+    sound_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class SeedClaim:
+    """Fetch one page of the seed search."""
+
+    page: int
+
+
+Claim: TypeAlias = SimilarClaim | DetailsClaim | ConfirmClaim | SeedClaim
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarFetched:
+    claim: SimilarClaim
+    page: SimilarPage
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsFetched:
+    claim: DetailsClaim
+    page: RecordsPage
+
+
+@dataclass(frozen=True, slots=True)
+class SeedsFetched:
+    claim: SeedClaim
+    page: RecordsPage
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The sound's own resource answered: its record, or None when the sound is gone."""
+
+    claim: ConfirmClaim
+    record: Record | None
+    fetched_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The fetch did not give what it was sent for: its sounds are deferred, with the reason."""
+
+    claim: SimilarClaim | DetailsClaim | ConfirmClaim
+    reason: str
+
+
+Outcome: TypeAlias = SimilarFetched | DetailsFetched | SeedsFetched | Confirmed | Failed
+
+
+class Catalogue(Protocol):
+    """Where fetchers ask. Raises `FetchFailed` for one sound's trouble, `Stopped` when the run closes while the
+    request has not been sent, and a `HarvesterError` when the whole run must end."""
+
+    async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage: ...
+    async def fetch_records(self, sound_ids: tuple[int, ...]) -> RecordsPage: ...
+    async def fetch_sound(self, sound_id: int) -> Record | None: ...
+    async def search(self, *, query: str, filter: str, sort: str, page: int, page_size: int) -> RecordsPage: ...

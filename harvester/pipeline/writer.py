@@ -1,0 +1,316 @@
+"""THE writer: the one coroutine that owns the graph and makes every outcome durable.
+
+The order is fixed: journal, then graph, then frontier. An outcome counts only once its journal commit returned. While
+a checkpoint is encoded in a thread the writer waits for it, so nothing mutates the graph meanwhile. It never calls the
+network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from harvester.clock import DAY_US, SECOND_US, Clock, iso
+from harvester.graph import SoundGraph
+from harvester.model import (
+    Deferral,
+    Event,
+    Gone,
+    Linked,
+    Record,
+    RecordsPage,
+    Seeded,
+    Seen,
+    SimilarList,
+    SimilarPage,
+    is_complete,
+)
+from harvester.pipeline.frontier import Frontier
+from harvester.pipeline.order import Distances
+from harvester.pipeline.progress import Progress
+from harvester.pipeline.work import (
+    Confirmed,
+    DetailsClaim,
+    DetailsFetched,
+    Failed,
+    Outcome,
+    SeedClaim,
+    SeedsFetched,
+    SimilarClaim,
+    SimilarFetched,
+)
+
+YOUNG_US = 30 * DAY_US
+"""An empty similar list of a younger sound means that its vector is not computed yet."""
+YOUNG_WAIT_US = 7 * DAY_US
+YOUNG_TRIES = 3
+FIRST_WAIT_US = 3_600 * SECOND_US
+LONGEST_WAIT_US = 7 * DAY_US
+NO_VECTOR = "empty similar list of a young sound"
+
+
+class Checkpointed(Protocol):
+    """What a store tells of a checkpoint it wrote."""
+
+    @property
+    def nodes(self) -> int: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def backup(self) -> object: ...
+
+
+class Store(Protocol):
+    """Where the writer makes things durable (`library.store.Store`)."""
+
+    state: SoundGraph
+    deferrals: dict[int, Deferral]
+
+    def append(
+        self, events: Sequence[Event], deferrals: Sequence[Deferral] = (), undeferred: Sequence[int] = ()
+    ) -> None: ...
+    def checkpoint_due(self) -> bool: ...
+    def backup_due(self, *, stopping: bool = False) -> bool: ...
+    def checkpoint(self, *, backup: bool) -> Checkpointed: ...
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One outcome on its way: what goes into the journal, and what is done once it is there."""
+
+    events: list[Event] = field(default_factory=list)
+    deferrals: list[Deferral] = field(default_factory=list)
+    undeferred: list[int] = field(default_factory=list)
+    then: Callable[[], None] = lambda: None
+
+
+class Writer:
+    """Takes outcomes from the queue until it is told that no more will come.
+
+    `samples_per_commit` bounds how many outcomes share one journal commit; they are taken together only when they wait
+    together, so that one sample never waits for another.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        frontier: Frontier,
+        *,
+        clock: Clock,
+        progress: Progress,
+        distances: Distances | None,
+        neighbours: int,
+        filter: str,
+        samples_per_commit: int = 1,
+    ) -> None:
+        self._store = store
+        self._state = store.state
+        self._frontier = frontier
+        self._clock = clock
+        self._progress = progress
+        self._distances = distances
+        self._neighbours = neighbours
+        self._filter = filter
+        self._samples_per_commit = samples_per_commit
+
+    async def run(self, outcomes: asyncio.Queue[Outcome | None]) -> None:
+        """Make every outcome durable, until `None` comes out of the queue.
+
+        Errors of the store (`DiskFull`, …) leave as they are: what was committed is safe, the outcome in hand is not
+        counted. A cancellation during a commit leaves that commit to finish in its thread.
+        """
+        while (outcome := await outcomes.get()) is not None:
+            batch = [outcome]
+            while len(batch) < self._samples_per_commit and not outcomes.empty():
+                following = outcomes.get_nowait()
+                if following is None:
+                    outcomes.put_nowait(None)
+                    break
+                batch.append(following)
+            await self._commit([self._entry(outcome) for outcome in batch])
+            if self._store.backup_due() or self._store.checkpoint_due():
+                await self.checkpoint()
+
+    async def begin(self, seeds: Sequence[int], events: Sequence[Event]) -> None:
+        """Make explicit seeds durable and put them at the head of the frontier."""
+        entry = _Entry(events=list(events), then=lambda: self._start_from(seeds))
+        await self._commit([entry])
+
+    async def checkpoint(self, *, stopping: bool = False) -> None:
+        """Write the snapshot, and a backup when one is due. Nothing mutates the graph until this returns."""
+        written = await asyncio.to_thread(self._store.checkpoint, backup=self._store.backup_due(stopping=stopping))
+        self._progress.checkpoints += 1
+        self._progress.backups += written.backup is not None
+        with_backup = " and a backup" if written.backup is not None else ""
+        self._progress.tell(f"checkpoint{with_backup}: {written.nodes} sounds, {written.size_bytes / 1e6:.1f} MB")
+
+    async def _commit(self, entries: Sequence[_Entry]) -> None:
+        events = [event for entry in entries for event in entry.events]
+        deferrals = [deferral for entry in entries for deferral in entry.deferrals]
+        undeferred = [sound_id for entry in entries for sound_id in entry.undeferred]
+        if events or deferrals or undeferred:
+            await asyncio.to_thread(self._store.append, events, deferrals, undeferred)
+        nodes, edges = len(self._state), self._state.edge_count
+        for event in events:
+            self._state.apply(event)
+        for deferral in deferrals:
+            self._store.deferrals[deferral.sound_id] = deferral
+        for sound_id in undeferred:
+            self._store.deferrals.pop(sound_id, None)
+        self._progress.new_nodes += len(self._state) - nodes
+        self._progress.new_edges += self._state.edge_count - edges
+        for entry in entries:
+            entry.then()
+
+    # --- what an outcome means ---------------------------------------------------------------------------------------
+
+    def _entry(self, outcome: Outcome) -> _Entry:
+        match outcome:
+            case SimilarFetched(claim, page):
+                self._progress.oddities.update(page.oddities)
+                return self._similar(claim, page)
+            case DetailsFetched(claim, records):
+                self._progress.oddities.update(records.oddities)
+                return self._details(claim, records)
+            case SeedsFetched(claim, hits):
+                self._progress.oddities.update(hits.oddities)
+                return self._seeds(claim, hits)
+            case Confirmed():
+                return self._confirmed(outcome)
+            case Failed(claim, reason):
+                sound_ids = claim.sound_ids if isinstance(claim, DetailsClaim) else (claim.sound_id,)
+                now_us = self._clock.time_us()
+                return self._deferring([self._deferral(i, reason, now_us) for i in sound_ids], outcome)
+
+    def _seeds(self, claim: SeedClaim, hits: RecordsPage) -> _Entry:
+        seeds = tuple(record["id"] for record in hits.records)
+        events: list[Event] = [*self._news(hits.records, hits.fetched_at), Seeded(seeds)]
+
+        def seeded() -> None:
+            self._start_from(seeds)
+            self._frontier.settle_seeds(claim, has_next=hits.has_next)
+
+        return _Entry(events=events, then=seeded)
+
+    def _similar(self, claim: SimilarClaim, page: SimilarPage) -> _Entry:
+        sound_id = claim.sound_id
+        if page.count == 0 and self._lacks_vector(sound_id, page.fetched_at):
+            count = self._tries(sound_id) + 1
+            deferral = Deferral(sound_id, NO_VECTOR, count, page.fetched_at + YOUNG_WAIT_US)
+            return self._deferring([deferral], SimilarFetched(claim, page))
+        similar = SimilarList(
+            neighbours=page.neighbours,
+            linked_at=self._state.stamp(sound_id, "linked_at", page.fetched_at),
+            limit=self._neighbours,
+            space=self._state.space,
+            filter=self._filter,
+        )
+        events: list[Event] = [*self._news(page.records, page.fetched_at), Linked(sound_id, similar)]
+
+        def linked() -> None:
+            for neighbour_id, _ in page.neighbours:
+                self._discover(neighbour_id)
+            if self._distances is not None:
+                for nearer in self._distances.linked(sound_id):
+                    self._discover(nearer)
+            self._progress.count_sample()
+            self._frontier.settle(claim, harvested=True)
+
+        return _Entry(events=events, undeferred=self._if_deferred(sound_id), then=linked)
+
+    def _details(self, claim: DetailsClaim, page: RecordsPage) -> _Entry:
+        found = {record["id"] for record in page.records if is_complete(record)}
+
+        def read() -> None:
+            for sound_id in found:
+                self._discover(sound_id)
+            self._frontier.settle(claim, missing=[i for i in claim.sound_ids if i not in found])
+
+        return _Entry(events=list(self._news(page.records, page.fetched_at)), then=read)
+
+    def _confirmed(self, outcome: Confirmed) -> _Entry:
+        claim = outcome.claim
+        sound_id = claim.sound_id
+        if outcome.record is None:
+
+            def gone() -> None:
+                self._progress.gone += 1
+                self._progress.tell(f"sound {sound_id} is gone from Freesound: kept with a tombstone, not asked again")
+                self._frontier.settle(claim)
+
+            stamp = self._state.stamp(sound_id, "gone_at", outcome.fetched_at)
+            return _Entry(events=[Gone(sound_id, stamp)], undeferred=self._if_deferred(sound_id), then=gone)
+        if not is_complete(outcome.record):
+            deferral = self._deferral(sound_id, "its record lacks core fields", outcome.fetched_at)
+            return self._deferring([deferral], outcome)
+
+        def found() -> None:
+            self._discover(sound_id)
+            self._frontier.settle(claim)
+
+        return _Entry(events=list(self._news([outcome.record], outcome.fetched_at)), then=found)
+
+    def _deferring(self, deferrals: list[Deferral], outcome: SimilarFetched | Confirmed | Failed) -> _Entry:
+        def deferred() -> None:
+            for deferral in deferrals:
+                has_record = self._state.has_record(deferral.sound_id)
+                self._frontier.defer(deferral.sound_id, deferral.next_try_at, has_record=has_record)
+                self._progress.deferred += 1
+                self._progress.tell(
+                    f"sound {deferral.sound_id} deferred until {iso(deferral.next_try_at)}: {deferral.reason}"
+                )
+            self._frontier.settle(outcome.claim)
+
+        return _Entry(deferrals=deferrals, then=deferred)
+
+    # --- small judgements --------------------------------------------------------------------------------------------
+
+    def _news(self, records: Sequence[Record], fetched_at: int) -> list[Event]:
+        return [
+            Seen(record["id"], record, self._state.stamp(record["id"], "fetched_at", fetched_at))
+            for record in records
+            if self._state.is_news(record["id"], record, fetched_at)
+        ]
+
+    def _discover(self, sound_id: int) -> None:
+        if self._state.is_pending(sound_id):
+            self._frontier.discover(sound_id, has_record=self._state.has_record(sound_id))
+
+    def _start_from(self, seeds: Sequence[int]) -> None:
+        self._frontier.add_seeds(seeds)
+        if self._distances is not None:
+            self._distances.start(seeds)
+        for sound_id in seeds:
+            self._discover(sound_id)
+
+    def _if_deferred(self, sound_id: int) -> list[int]:
+        return [sound_id] if sound_id in self._store.deferrals else []
+
+    def _tries(self, sound_id: int) -> int:
+        deferral = self._store.deferrals.get(sound_id)
+        return deferral.count if deferral is not None else 0
+
+    def _deferral(self, sound_id: int, reason: str, now_us: int) -> Deferral:
+        count = self._tries(sound_id) + 1
+        return Deferral(sound_id, reason, count, now_us + min(LONGEST_WAIT_US, FIRST_WAIT_US * 4 ** (count - 1)))
+
+    def _lacks_vector(self, sound_id: int, now_us: int) -> bool:
+        deferral = self._store.deferrals.get(sound_id)
+        if deferral is not None and deferral.reason == NO_VECTOR and deferral.count >= YOUNG_TRIES:
+            return False
+        created_us = _stamp_of(self._state.attributes(sound_id).get("created"))
+        return created_us is not None and now_us - created_us < YOUNG_US
+
+
+def _stamp_of(created: object) -> int | None:
+    """Return a record's `created` (ISO 8601, UTC) as a stamp, or None when it is not a date."""
+    if not isinstance(created, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return None
+    return int(moment.timestamp() * SECOND_US) if moment.tzinfo is not None else None

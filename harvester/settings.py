@@ -1,0 +1,116 @@
+"""What a person may set: the key, `harvester.toml`, durations, limits, and filters in words.
+
+Reads the environment, `.env` and `harvester.toml` in the working folder, nothing else. Every mistake is a
+`SettingsError` of one line that names the place.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harvester.errors import SettingsError
+
+KEY_VARIABLE = "FREESOUND_API_KEY"
+REAL_LIBRARY = Path("data/freesound_library")
+SANDBOX_LIBRARY = Path("data/sandbox_library")
+CHECKPOINT_NAME = "freesound_library.pkl"
+
+_UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def read_key(environment: Mapping[str, str], folder: Path) -> str | None:
+    """Return the API key from the environment, else from `.env` in `folder`, else None.
+
+    Raises `SettingsError`, which never shows the key, when it cannot be one.
+    """
+    key = environment.get(KEY_VARIABLE, "").strip()
+    where = "the environment"
+    if not key:
+        path = folder / ".env"
+        key, where = _read_dotenv(path).get(KEY_VARIABLE, "").strip(), str(path)
+    if not key:
+        return None
+    if not re.fullmatch(r"[!-~]+", key):
+        raise SettingsError(f"{KEY_VARIABLE} in {where} holds spaces or unusual characters; copy the key again")
+    return key
+
+
+def _read_dotenv(path: Path) -> dict[str, str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from None
+    found = {}
+    for line in text.splitlines():
+        match = re.fullmatch(r"\s*(?:export\s+)?(\w+)\s*=\s*(.*?)\s*", line)
+        if match:
+            name, value = match.groups()
+            quoted = re.fullmatch(r"""(["'])(.*)\1(?:\s+#.*)?""", value)
+            found[name] = quoted[2] if quoted else re.sub(r"\s+#.*", "", value)
+    return found
+
+
+def read_settings_file(folder: Path) -> dict[str, Any]:
+    """Return what `harvester.toml` in `folder` says, table by table; empty when there is none."""
+    path = folder / "harvester.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"{path} cannot be read: {error}") from None
+
+
+def parse_duration_s(text: str) -> float:
+    """Return seconds from `90`, `10s`, `5m`, `2h`, `1.5d` or `1h30m`."""
+    parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
+    spelled = "".join(number + unit for number, unit in parts)
+    if not parts or spelled != re.sub(r"\s", "", text.lower()):
+        raise SettingsError(f"'{text}' is not a duration; write 90, 10s, 5m, 2h or 30d")
+    if any((unit or "s") not in _UNITS_S for _, unit in parts):
+        raise SettingsError(f"'{text}' is not a duration; the units are s, m, h, d and w")
+    return sum(float(number) * _UNITS_S[unit or "s"] for number, unit in parts)
+
+
+def parse_limits(text: str) -> tuple[int, int]:
+    """Return (requests a minute, requests a day) from `60/2000`."""
+    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
+    if not match or int(match[1]) < 2 or int(match[2]) < 1:
+        raise SettingsError(f"'{text}' are not limits; write requests a minute / requests a day, such as 60/2000")
+    return int(match[1]), int(match[2])
+
+
+def build_filter(
+    text: str,
+    *,
+    cc0: bool = False,
+    by: bool = False,
+    max_duration_s: float | None = None,
+    tags: tuple[str, ...] = (),
+    types: tuple[str, ...] = (),
+) -> str:
+    """Return one Solr filter from a filter as written and the presets; all of them must hold.
+
+    `cc0` and `by` together mean either licence. Licence names are the ones Freesound filters by.
+    """
+    parts = [text.strip()] if text.strip() else []
+    licences = [name for name, wanted in (("Creative Commons 0", cc0), ("Attribution", by)) if wanted]
+    if licences:
+        parts.append(_any_of("license", licences))
+    if max_duration_s is not None:
+        parts.append(f"duration:[0 TO {max_duration_s:g}]")
+    parts += [_any_of("tag", [tag]) for tag in tags]
+    if types:
+        parts.append(_any_of("type", list(types)))
+    return " ".join(parts)
+
+
+def _any_of(field: str, values: list[str]) -> str:
+    quoted = ['"' + re.sub(r'(["\\])', r"\\\1", value) + '"' for value in values]
+    return f"{field}:{quoted[0]}" if len(quoted) == 1 else f"{field}:({' OR '.join(quoted)})"
