@@ -1,0 +1,161 @@
+"""The geometry of a generated catalogue: where every sound lies in a similarity space, in closed form.
+
+A sound is one of eight members of a cluster; a cluster has three coordinates. Each coordinate two sounds
+share adds `SHARED` to their cosine, and each sound has an angle of its own that adds at most `OWN` either
+way. So two sounds reach the threshold exactly when their clusters share two coordinates: the list of a
+sound is its own cluster and the lines through it (clusters overlap, and three steps join any two), found
+without search and exact. Invariant: scores are the cosines of the vectors this module gives out.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from array import array
+from collections.abc import Sequence
+from functools import lru_cache
+from operator import mul
+
+MEMBERS = 8
+SHARED = 0.304
+OWN = 1 - 3 * SHARED
+# Two shared coordinates: at least 2 * 0.304 - 0.088 = 0.52. One: at most 0.304 + 0.088 = 0.392. The
+# threshold, a cosine of 0.4, lies between, so neither rounding nor float32 can move a sound across it.
+_AXES = 32
+"""Directions a coordinate has; a symbol from 32 to 63 is the opposite of the one 32 before it."""
+
+Place = tuple[int, int, int]
+
+
+class Clusters:
+    """The places of `size` sounds, numbered 0 to size - 1, in one space of `dimensions` (at least 99)."""
+
+    def __init__(self, size: int, seed: str, dimensions: int) -> None:
+        self._size = size
+        self._dimensions = dimensions
+        draw = random.Random(seed)
+        self._factor = coprime(size, draw)
+        self._inverse = pow(self._factor, -1, size) if size > 1 else 0
+        self._shift = draw.randrange(max(size, 1))
+        self._clusters = -(-size // MEMBERS)
+        self._side = 1
+        while self._side**3 < self._clusters:
+            self._side += 1
+        if self._side > 2 * _AXES:
+            raise ValueError(f"{size} sounds are more than the geometry holds")
+        angles = [math.tau * draw.random() for _ in range(size)]
+        self._cos = array("f", map(math.cos, angles))
+        self._sin = array("f", map(math.sin, angles))
+
+    def place(self, number: int) -> Place:
+        """Return the three coordinates of the sound's cluster."""
+        return self._coordinates(self._position(number) // MEMBERS)
+
+    def neighbours(self, number: int) -> list[tuple[float, int]]:
+        """Return (score, number) of every other sound with a cosine of at least 0.4, best first."""
+        position = self._position(number)
+        home = position // MEMBERS
+        cos, sin = self._cos, self._sin
+        own_cos, own_sin = OWN * cos[position], OWN * sin[position]
+        found: list[tuple[float, int]] = []
+        for cluster in (home, *self._overlapping(home)):
+            base = (3 if cluster == home else 2) * SHARED
+            first = cluster * MEMBERS
+            found += [
+                (base + own_cos * cos[at] + own_sin * sin[at], at)
+                for at in range(first, min(first + MEMBERS, self._size))
+                if at != position
+            ]
+        return self._best_first(found)
+
+    def nearest(self, vector: Sequence[float]) -> list[tuple[float, int]]:
+        """Return (score, number) of every sound with a cosine of at least 0.4 to `vector`, best first."""
+        length = math.sqrt(sum(map(mul, vector, vector)))
+        if not length:
+            return []
+        latent = [sum(map(mul, row, vector)) / length for row in _basis(self._dimensions)]
+        side = math.sqrt(SHARED)
+        symbols = [
+            [side * (latent[axis * _AXES + x % _AXES] * (1 if x < _AXES else -1)) for x in range(self._side)]
+            for axis in range(3)
+        ]
+        own_cos, own_sin = math.sqrt(OWN) * latent[-2], math.sqrt(OWN) * latent[-1]
+        reach = math.hypot(own_cos, own_sin)
+        found = []
+        for cluster in range(self._clusters):
+            a, b, c = self._coordinates(cluster)
+            base = symbols[0][a] + symbols[1][b] + symbols[2][c]
+            if base + reach < 0.4:
+                continue
+            for at in range(cluster * MEMBERS, min((cluster + 1) * MEMBERS, self._size)):
+                cosine = base + own_cos * self._cos[at] + own_sin * self._sin[at]
+                if cosine >= 0.4:
+                    found.append((cosine, at))
+        return self._best_first(found)
+
+    def vector(self, number: int) -> list[float]:
+        """Return the unit vector of a sound, rounded to six decimals as the API prints it."""
+        position = self._position(number)
+        side, own = math.sqrt(SHARED), math.sqrt(OWN)
+        parts = [
+            (axis * _AXES + x % _AXES, side if x < _AXES else -side)
+            for axis, x in enumerate(self._coordinates(position // MEMBERS))
+        ]
+        parts += [(3 * _AXES, own * self._cos[position]), (3 * _AXES + 1, own * self._sin[position])]
+        rows = _basis(self._dimensions)
+        (a, wa), (b, wb), (c, wc), (d, wd), (e, we) = parts
+        columns = zip(rows[a], rows[b], rows[c], rows[d], rows[e], strict=True)
+        return [round(wa * va + wb * vb + wc * vc + wd * vd + we * ve, 6) for va, vb, vc, vd, ve in columns]
+
+    def _position(self, number: int) -> int:
+        # An affine permutation: sounds of one cluster are far apart in id and date, and nothing is stored.
+        return (self._factor * number + self._shift) % self._size
+
+    def _best_first(self, found: list[tuple[float, int]]) -> list[tuple[float, int]]:
+        inverse, shift, size = self._inverse, self._shift, self._size
+        rows = [(-round((1 + cosine) / 2, 7), (at - shift) * inverse % size) for cosine, at in found]
+        rows.sort()
+        return [(-score, number) for score, number in rows]
+
+    def _coordinates(self, cluster: int) -> Place:
+        rest, c = divmod(cluster, self._side)
+        a, b = divmod(rest, self._side)
+        return a, b, c
+
+    def _overlapping(self, home: int) -> list[int]:
+        side = self._side
+        clusters = []
+        stride = 1
+        for own in reversed(self._coordinates(home)):
+            first = home - own * stride
+            clusters += [first + x * stride for x in range(side) if x != own and abs(x - own) != _AXES]
+            stride *= side
+        return [cluster for cluster in clusters if cluster < self._clusters]
+
+
+def coprime(size: int, draw: random.Random) -> int:
+    """Draw a factor that has no divisor in common with `size`, so that multiplying by it permutes 0 to size - 1."""
+    if size < 3:
+        return 1
+    factor = draw.randrange(size // 3, size)
+    while math.gcd(factor, size) != 1:
+        factor += 1
+    return factor
+
+
+@lru_cache(maxsize=2)
+def _basis(dimensions: int) -> tuple[tuple[float, ...], ...]:
+    # Orthonormal rows, so that sparse places become dense vectors like the real ones and keep their cosines:
+    # Hadamard where the length is a power of two (cheap), else a discrete cosine transform.
+    count = 3 * _AXES + 2
+    if dimensions & (dimensions - 1) == 0:
+        unit = 1 / math.sqrt(dimensions)
+        signs = (unit, -unit)
+        return tuple(
+            tuple(signs[(row & column).bit_count() & 1] for column in range(dimensions)) for row in range(1, count + 1)
+        )
+    scale = math.sqrt(2 / dimensions)
+    return tuple(
+        tuple(scale * math.cos(math.pi * (2 * column + 1) * row / (2 * dimensions)) for column in range(dimensions))
+        for row in range(1, count + 1)
+    )

@@ -1,0 +1,165 @@
+"""Faults on purpose: rules that make a sandbox answer wrongly, repeatably.
+
+A rule is KIND[@word=value…], for example `500-html@rate=0.01` or `400-solr-down@path=/search/@from=10@to=20`.
+
+    kinds   in front of the application, never counted by the throttle: 401 429-burst 429-day 502 503 504
+            instead of the answer: 500 500-html 400-solr-down 400-solr-503
+            inside a list's answer: null duplicate missing-field mistyped
+            to the delivery: truncate reset no-answer drip
+    path=TEXT       only requests whose path or query contains TEXT
+    from=N to=M     only the Nth to the Mth (both included) of the requests that the path admits
+    every=K         only every Kth of those
+    after=S until=S only from S to before S seconds after the sandbox started
+    rate=R          only a share of R of what is left, drawn from (random seed, rule, request number)
+
+Invariant: whether a rule applies is a function of the request's number and the time, never of luck.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from harvester.errors import SettingsError
+from harvester.sandbox import reply as replies
+from harvester.sandbox.fields import encode_json
+from harvester.sandbox.reply import Delivery, Reply
+
+_FRONT: dict[str, Callable[[], Reply]] = {
+    "401": lambda: replies.unauthorised("Invalid token"),
+    "429-burst": lambda: replies.throttled(60, "minute"),
+    "429-day": lambda: replies.throttled(2000, "day"),
+    "502": lambda: replies.gateway(502),
+    "503": lambda: replies.gateway(503),
+    "504": lambda: replies.gateway(504),
+}
+_INSTEAD: dict[str, Callable[[bool], Reply]] = {
+    "500": lambda _: replies.overloaded(),
+    "500-html": lambda _: replies.html(500),
+    "400-solr-down": lambda is_search: replies.solr_down(is_search=is_search),
+    "400-solr-503": lambda is_search: replies.solr_refused(
+        "No live SolrServers available to handle this request", is_search=is_search, code=503
+    ),
+}
+_INSIDE = ("null", "duplicate", "missing-field", "mistyped")
+_DELIVERIES = {one.value: one for one in Delivery if one is not Delivery.WHOLE}
+KINDS: tuple[str, ...] = (*_FRONT, *_INSTEAD, *_INSIDE, *_DELIVERIES)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One rule; the defaults apply to every request."""
+
+    kind: str
+    path: str = ""
+    first: int = 1
+    last: int | None = None
+    every: int = 1
+    after_s: float = 0.0
+    until_s: float = float("inf")
+    rate: float = 1.0
+
+    @classmethod
+    def parse(cls, rule: str) -> Fault:
+        """Read a rule. Raises `SettingsError` in one line for a rule that cannot be read."""
+        kind, *words = rule.split("@")
+        if kind not in KINDS:
+            raise SettingsError(f"fault rule {rule!r}: no kind {kind!r}; there are {', '.join(KINDS)}")
+        values: dict[str, Any] = {}
+        for word in words:
+            name, _, text = word.partition("=")
+            option = _OPTIONS.get(name)
+            if option is None or not text:
+                raise SettingsError(f"fault rule {rule!r}: {word!r} is not one of {'=, '.join(_OPTIONS)}=")
+            try:
+                values[option[0]] = option[1](text)
+            except ValueError:
+                raise SettingsError(f"fault rule {rule!r}: {text!r} is not a number for {name}") from None
+        fault = cls(kind, **values)
+        if not 0 <= fault.rate <= 1 or fault.every < 1 or fault.first < 1:
+            raise SettingsError(f"fault rule {rule!r}: rate is from 0 to 1, every and from are at least 1")
+        return fault
+
+
+_OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "rate": ("rate", float),
+    "path": ("path", str),
+    "from": ("first", int),
+    "to": ("last", int),
+    "every": ("every", int),
+    "after": ("after_s", float),
+    "until": ("until_s", float),
+}
+
+
+class FaultPlan:
+    """The rules of one sandbox with their counts of requests; one call of `due` for every request."""
+
+    def __init__(self, rules: tuple[Fault, ...], random_seed: int) -> None:
+        self._rules = rules
+        self._random_seed = random_seed
+        self._counts = [0] * len(rules)
+
+    def due(self, target: str, age_s: float) -> list[tuple[str, random.Random]]:
+        """Return the kinds that apply to this request, each with its own repeatable generator."""
+        kinds = []
+        for at, rule in enumerate(self._rules):
+            if rule.path not in target:
+                continue
+            self._counts[at] += 1
+            number = self._counts[at]
+            if number < rule.first or (rule.last is not None and number > rule.last):
+                continue
+            if (number - rule.first + 1) % rule.every or not rule.after_s <= age_s < rule.until_s:
+                continue
+            seed = blake2b(f"{self._random_seed}:{at}:{number}".encode(), digest_size=8).digest()
+            draw = random.Random(int.from_bytes(seed))
+            if draw.random() < rule.rate:
+                kinds.append((rule.kind, draw))
+        return kinds
+
+
+def answer_in_front(kind: str) -> Reply | None:
+    """Return the answer of a fault that keeps the request from the application, or None for other kinds."""
+    make = _FRONT.get(kind)
+    return make() if make else None
+
+
+def spoil(reply: Reply, kind: str, draw: random.Random, *, is_search: bool) -> Reply:
+    """Return what a fault makes of an answer."""
+    if kind in _INSTEAD:
+        return _INSTEAD[kind](is_search)
+    if kind in _DELIVERIES:
+        return reply.delivered(_DELIVERIES[kind])
+    if reply.status != 200 or kind not in _INSIDE:
+        return reply
+    content = orjson.loads(reply.body)
+    results = content.get("results")
+    sounds = results if isinstance(results, list) else [content]
+    if not sounds:
+        return reply
+    at = draw.randrange(len(sounds))
+    if kind == "null" and results is not None:
+        results[at] = None
+    elif kind == "duplicate" and results is not None:
+        results.insert(draw.randrange(len(results) + 1), results[at])
+    elif kind in {"missing-field", "mistyped"} and sounds[at]:
+        name = draw.choice(sorted(sounds[at]))
+        if kind == "missing-field":
+            del sounds[at][name]
+        else:
+            sounds[at][name] = _mistyped(sounds[at][name])
+    return Reply(reply.status, reply.headers, encode_json(content))
+
+
+def _mistyped(value: Any) -> Any:
+    if isinstance(value, bool) or value is None:
+        return {"value": value}
+    if isinstance(value, str):
+        return [value]
+    return f"{value}!" if isinstance(value, int | float) else 0

@@ -1,0 +1,157 @@
+"""Which fields an answer holds: the serializer's names in the serializer's order, and what `fields=` selects.
+
+Invariant: keys come in the serializer's order, whatever the order they were asked for in; unknown names are
+dropped silently (freesound-api.md §3). Encodes records to compact UTF-8 JSON; knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from harvester.model import Record
+from harvester.sandbox.catalogue import DIMENSIONS, Catalogue
+
+BASE_FIELDS: tuple[str, ...] = (
+    "id", "url", "name", "tags", "description", "category", "subcategory", "category_code",
+    "category_is_user_provided", "geotag", "is_geotagged", "created", "license", "gen_ai_preference", "type",
+    "channels", "filesize", "bitrate", "bitdepth", "duration", "samplerate", "username", "pack", "pack_name",
+    "download", "bookmark", "previews", "images", "num_downloads", "avg_rating", "num_ratings", "rate", "comments",
+    "num_comments", "comment", "similar_sounds", "is_explicit", "score", "is_remix", "was_remixed", "md5",
+)  # fmt: skip
+
+DESCRIPTORS: dict[str, str] = {
+    "amplitude_peak_ratio": "number", "beat_count": "count", "beat_loudness": "number", "beat_times": "numbers",
+    "boominess": "number", "bpm": "number", "bpm_confidence": "number", "brightness": "number",
+    "decay_strength": "number", "depth": "number", "dissonance": "number", "duration_effective": "number",
+    "dynamic_range": "number", "hardness": "number", "hpcp": "numbers", "hpcp_var": "numbers",
+    "hpcp_crest": "number", "hpcp_entropy": "number", "inharmonicity": "number", "log_attack_time": "number",
+    "loopable": "flag", "loudness": "number", "mfcc": "numbers", "mfcc_var": "numbers", "note_confidence": "number",
+    "note_midi": "count", "note_name": "text", "onset_count": "count", "onset_times": "numbers", "pitch": "number",
+    "pitch_max": "number", "pitch_min": "number", "pitch_confidence": "number", "pitch_salience": "number",
+    "pitch_var": "number", "reverbness": "flag", "roughness": "number", "sharpness": "number",
+    "silence_rate": "number", "single_event": "flag", "spectral_centroid": "number",
+    "spectral_complexity": "number", "spectral_crest": "number", "spectral_energy": "number",
+    "spectral_entropy": "number", "spectral_flatness": "number", "spectral_rolloff": "number",
+    "spectral_skewness": "number", "spectral_spread": "number", "start_time": "number",
+    "temporal_centroid": "number", "temporal_centroid_ratio": "number", "temporal_decrease": "number",
+    "temporal_skewness": "number", "temporal_spread": "number", "tonality": "text", "tonality_confidence": "number",
+    "tristimulus": "numbers", "warmth": "number", "zero_crossing_rate": "number", "has_audio_problems": "flag",
+    "birdnet_detected_class": "list", "birdnet_detections": "list", "birdnet_detections_count": "count",
+    "fsdsinet_detected_class": "list", "fsdsinet_detections": "list", "fsdsinet_detections_count": "count",
+}  # fmt: skip
+"""The 67 descriptors (freesound/audio_descriptor_settings.py) and the kind of their values."""
+
+VECTOR_FIELDS: dict[str, str] = {f"sim_{space}": space for space in DIMENSIONS}
+DEFAULT_LIST_FIELDS = "id,name,tags,username,license"
+_SINGLE_DEFAULT = tuple(name for name in BASE_FIELDS if name != "score")
+_CACHE_BYTES = 64 * 2**20
+
+
+class UnknownSpace(Exception):
+    """A name such as `sim_bogus` was asked for: the real serializer crashes on it (freesound-api.md §7)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The fields of one request: in order, those after `score` apart, so that a score can be put between."""
+
+    base: tuple[str, ...]
+    """Fields before `score`, and all base fields when no score is asked for."""
+    score: bool
+    rest: tuple[str, ...]
+    extras: frozenset[str]
+    """Names the serializer does not know; a recorded catalogue may have them. `*` stands for all of those."""
+    descriptors: tuple[str, ...]
+    vectors: tuple[str, ...]
+
+
+def read_selection(fields: str, *, single: bool = False) -> Selection:
+    """Read a `fields` parameter; empty selects the default of a list, or of the sound resource when `single`.
+
+    Raises `UnknownSpace` for an unknown name that starts with `sim_`.
+    """
+    asked = set((fields or ("*" if single else DEFAULT_LIST_FIELDS)).split(","))
+    everything = "*" in asked
+    known = {*BASE_FIELDS, *DESCRIPTORS, *VECTOR_FIELDS}
+    extras = {name for name in asked - known if name not in {"all_descriptors", "all_similarity_spaces"}}
+    if any(name.startswith("sim_") for name in extras):
+        raise UnknownSpace(fields)
+    if single and not fields:
+        return Selection(_SINGLE_DEFAULT, False, (), frozenset({"*"}), (), ())
+    chosen = BASE_FIELDS if everything else tuple(name for name in BASE_FIELDS if name in asked)
+    score = "score" in chosen
+    cut = chosen.index("score") if score else len(chosen)
+    descriptors = DESCRIPTORS if everything or "all_descriptors" in asked else [n for n in DESCRIPTORS if n in asked]
+    vectors = (
+        VECTOR_FIELDS if everything or "all_similarity_spaces" in asked else [n for n in VECTOR_FIELDS if n in asked]
+    )
+    return Selection(chosen[:cut], score, chosen[cut + 1 :], frozenset(extras), tuple(descriptors), tuple(vectors))
+
+
+class Encoder:
+    """Encodes sounds of one catalogue, remembering what it encoded up to 64 MB."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._known: dict[tuple[Selection, int], tuple[bytes, bytes]] = {}
+        self._known_bytes = 0
+
+    def encode_sound(self, sound_id: int, selection: Selection, score: float | None) -> bytes | None:
+        """Return the JSON object of a sound, with its score where that was selected, or None for no such sound."""
+        key = (selection, sound_id)
+        halves = self._known.get(key)
+        if halves is None:
+            halves = self._halves(sound_id, selection)
+            if halves is None:
+                return None
+            self._remember(key, halves)
+        head, tail = halves
+        if not selection.score:
+            return b"{" + head + b"}"
+        return b"{" + b",".join(part for part in (head, b'"score":' + orjson.dumps(score), tail) if part) + b"}"
+
+    def _halves(self, sound_id: int, selection: Selection) -> tuple[bytes, bytes] | None:
+        record = self._catalogue.record(sound_id)
+        if record is None:
+            return None
+        head = {name: record[name] for name in selection.base if name in record}
+        tail = {name: record[name] for name in selection.rest if name in record}
+        tail |= _extras(record, selection)
+        if selection.descriptors:
+            described = self._catalogue.descriptors(sound_id)
+            tail |= {name: described[name] for name in selection.descriptors if name in described}
+        for name in selection.vectors:
+            tail[name] = self._catalogue.vector(sound_id, VECTOR_FIELDS[name])
+        if not selection.score:
+            return encode_json(head | tail)[1:-1], b""
+        return encode_json(head)[1:-1], encode_json(tail)[1:-1]
+
+    def _remember(self, key: tuple[Selection, int], halves: tuple[bytes, bytes]) -> None:
+        self._known[key] = halves
+        self._known_bytes += len(halves[0]) + len(halves[1])
+        while self._known_bytes > _CACHE_BYTES:
+            oldest = self._known.pop(next(iter(self._known)))
+            self._known_bytes -= len(oldest[0]) + len(oldest[1])
+
+
+def encode_json(value: Any) -> bytes:
+    """Return compact UTF-8 JSON; text that UTF-8 cannot hold (a lone surrogate) is escaped instead."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _extras(record: Record, selection: Selection) -> Record:
+    if not selection.extras:
+        return {}
+    everything = "*" in selection.extras
+    own = (name for name in record if name not in _SERIALIZER)
+    return {name: record[name] for name in own if everything or name in selection.extras}
+
+
+_SERIALIZER = frozenset({*BASE_FIELDS, *DESCRIPTORS, *VECTOR_FIELDS})

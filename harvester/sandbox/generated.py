@@ -1,0 +1,197 @@
+"""A catalogue made up from a random seed: 1 to 1,000,000 sounds, of which only 16 bytes each are kept.
+
+Invariant: everything is a function of (VERSION, sounds, random seed): a record is invented when asked for,
+an order is closed-form arithmetic where it can be, a similar list comes from the geometry in `clusters`.
+The newest hundredth of the sounds has no vector yet: null vectors, an empty similar list, found by search only.
+"""
+
+from __future__ import annotations
+
+import random
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any, overload
+
+from harvester.errors import SettingsError
+from harvester.model import Record
+from harvester.sandbox.catalogue import DIMENSIONS, Neighbour
+from harvester.sandbox.clusters import Clusters, coprime
+from harvester.sandbox.invention import Facts, draws, invent_descriptors, invent_record
+
+VERSION = 1
+MAX_SOUNDS = 1_000_000
+OLDEST_S = 1_112_313_600  # 2005-04-01
+NEWEST_S = 1_789_905_600  # 2026-09-20T12:00:00Z
+_YOUNG_S = 29 * 86_400
+_FIRST_ID = 1_000
+_GAP = 5
+
+
+class GeneratedCatalogue:
+    """`sounds` sounds from `random_seed`; `without_vector` is the share (of the newest) that has no vector yet."""
+
+    def __init__(self, sounds: int = 5_000, random_seed: int = 7, *, without_vector: float = 0.01) -> None:
+        if not 1 <= sounds <= MAX_SOUNDS:
+            raise SettingsError(f"a generated catalogue has 1 to {MAX_SOUNDS:,} sounds, not {sounds:,}")
+        self._sounds = sounds
+        self._random_seed = random_seed
+        self._with_vector = max(1, sounds - int(sounds * without_vector))
+        self._seed = f"{VERSION}:{sounds}:{random_seed}:{self._with_vector}"
+        self._digest = sha256(f"generated:{self._seed}".encode()).hexdigest()[:16]
+        self._users = max(3, sounds // 25)
+        self._spaces: dict[str, Clusters] = {}
+        self._orders: dict[str, _Numbers] = {}
+        # Ranks of popularity are an affine permutation too: the order by downloads needs no sorting.
+        self._factor = coprime(self._with_vector, random.Random(f"{self._seed}:downloads"))
+        self._inverse = pow(self._factor, -1, self._with_vector) if self._with_vector > 1 else 0
+        self.record = lru_cache(maxsize=4_096)(self._record)
+        self._space("laion_clap")
+
+    @property
+    def digest(self) -> str:
+        return self._digest
+
+    def __len__(self) -> int:
+        return self._sounds
+
+    def _record(self, sound_id: int) -> Record | None:
+        """Return the record of a sound; the caller must not change it."""
+        number = self._number(sound_id)
+        return None if number is None else invent_record(self._seed, number, self._facts(number))
+
+    def descriptors(self, sound_id: int) -> dict[str, Any]:
+        number = self._number(sound_id)
+        return {} if number is None else invent_descriptors(self._seed, number)
+
+    def vector(self, sound_id: int, space: str) -> list[float] | None:
+        number = self._number(sound_id)
+        if number is None or number >= self._with_vector:
+            return None
+        return self._space(space).vector(number)
+
+    def neighbours(self, sound_id: int, space: str) -> list[Neighbour]:
+        number = self._number(sound_id)
+        if number is None or number >= self._with_vector or space not in DIMENSIONS:
+            return []
+        return self._as_ids(self._space(space).neighbours(number))
+
+    def nearest(self, vector: Sequence[float], space: str) -> list[Neighbour]:
+        if len(vector) != DIMENSIONS.get(space):
+            return []
+        return self._as_ids(self._space(space).nearest(vector))
+
+    def ordered(self, sort: str) -> Sequence[int]:
+        kind, _, direction = sort.partition("_")
+        reverse = direction != "asc"
+        numbers = self._orders.get(kind)
+        if numbers is None:
+            numbers = self._orders[kind] = self._order(kind)
+        return _Ids(numbers, self._id, reverse)
+
+    def _order(self, kind: str) -> _Numbers:
+        """Return the numbers of all sounds in ascending order of one property."""
+        if kind == "downloads":
+            return _Computed(self._sounds, lambda at: self._number_of_rank(self._sounds - 1 - at))
+        if kind in {"duration", "rating"}:
+            keys = array("f", (self._sort_value(number, kind) for number in range(self._sounds)))
+            return array("I", sorted(range(self._sounds), key=keys.__getitem__))
+        return range(self._sounds)
+
+    def _sort_value(self, number: int, kind: str) -> float:
+        record = invent_record(self._seed, number, self._facts(number))
+        if kind == "duration":
+            return float(record["duration"])
+        return float(record["avg_rating"]) if record["num_ratings"] >= 3 else 0.0
+
+    def _facts(self, number: int) -> Facts:
+        return Facts(
+            sound_id=self._id(number),
+            place=self._space("laion_clap").place(number % self._with_vector),
+            downloads=int(400_000 / (self._rank(number) + 2) ** 0.9),
+            created_s=self._created_s(number),
+            users=self._users,
+            is_new=number >= 0.8 * self._sounds,
+        )
+
+    def _created_s(self, number: int) -> int:
+        # Ascending like the ids, and all without a vector within the last month of the catalogue.
+        start, end, share = OLDEST_S, NEWEST_S - _YOUNG_S, number / self._with_vector
+        if number >= self._with_vector:
+            start, end = end, NEWEST_S
+            share = (number - self._with_vector + 1) / (self._sounds - self._with_vector + 1)
+        step = (end - start) / (self._with_vector + 1)
+        jitter = draws(self._seed, number)[23] / 65_536 if number < self._with_vector else 0.0
+        return int(start + (end - start) * share + 0.9 * step * jitter)
+
+    def _rank(self, number: int) -> int:
+        return number * self._factor % self._with_vector if number < self._with_vector else number
+
+    def _number_of_rank(self, rank: int) -> int:
+        return rank * self._inverse % self._with_vector if rank < self._with_vector else rank
+
+    def _id(self, number: int) -> int:
+        return _FIRST_ID + _GAP * number + ((number * 2_654_435_761 + self._random_seed * 97) >> 9) % _GAP
+
+    def _number(self, sound_id: int) -> int | None:
+        number = (sound_id - _FIRST_ID) // _GAP
+        return number if 0 <= number < self._sounds and self._id(number) == sound_id else None
+
+    def _space(self, space: str) -> Clusters:
+        found = self._spaces.get(space)
+        if found is None:
+            found = self._spaces[space] = Clusters(self._with_vector, f"{self._seed}:{space}", DIMENSIONS[space])
+        return found
+
+    def _as_ids(self, rows: list[tuple[float, int]]) -> list[Neighbour]:
+        return [(self._id(number), score) for score, number in rows]
+
+
+class _Computed(Sequence[int]):
+    """Numbers that are computed when asked for."""
+
+    def __init__(self, length: int, at: Callable[[int], int]) -> None:
+        self._length = length
+        self._at = at
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, at: int) -> int: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[int]: ...
+    def __getitem__(self, at: int | slice) -> int | list[int]:
+        if isinstance(at, slice):
+            return [self._at(one) for one in range(*at.indices(self._length))]
+        return self._at(at if at >= 0 else at + self._length)
+
+
+_Numbers = _Computed | array | range  # type: ignore[type-arg]
+
+
+class _Ids(Sequence[int]):
+    """Ids of numbers in an order, forwards or backwards, without a copy."""
+
+    def __init__(self, numbers: _Numbers, as_id: Callable[[int], int], reverse: bool) -> None:
+        self._numbers = numbers
+        self._as_id = as_id
+        self._reverse = reverse
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def __iter__(self) -> Iterator[int]:
+        return (self[at] for at in range(len(self)))
+
+    @overload
+    def __getitem__(self, at: int) -> int: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[int]: ...
+    def __getitem__(self, at: int | slice) -> int | list[int]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        if at >= len(self):
+            raise IndexError(at)
+        return self._as_id(self._numbers[len(self) - 1 - at if self._reverse else at])

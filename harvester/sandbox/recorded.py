@@ -1,0 +1,120 @@
+"""A catalogue read from files: one sound a line, under the API's own field names.
+
+Invariant: a record is served value for value as it is in its file; a field that is absent there is absent
+in answers. The digest is of the content, whatever the files' names and the order of their lines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from harvester.errors import SettingsError
+from harvester.model import Record, is_sound_id
+from harvester.sandbox.catalogue import DIMENSIONS, Neighbour
+from harvester.sandbox.fields import DESCRIPTORS, encode_json
+from harvester.sandbox.properties import created_s, index_rating
+from harvester.sandbox.wording import Wording
+
+
+class RecordedCatalogue:
+    """The sounds of `records`; of two with one id the first counts."""
+
+    def __init__(self, records: Iterable[Record]) -> None:
+        self._records: dict[int, Record] = {}
+        for record in records:
+            self._records.setdefault(record["id"], record)
+        if not self._records:
+            raise SettingsError("the catalogue holds no sound")
+        content = (encode_json(dict(sorted(self._records[one].items()))) for one in sorted(self._records))
+        self._digest = sha256(b"recorded:" + b"\n".join(content)).hexdigest()[:16]
+        self._wordings: dict[str, Wording] = {}
+
+    @classmethod
+    def load(cls, paths: Sequence[Path]) -> RecordedCatalogue:
+        """Read files of JSON lines: records, or `{"why": …, "sound": record}`. Raises `SettingsError`."""
+        records: list[Record] = []
+        for path in paths:
+            try:
+                lines = path.read_bytes().split(b"\n")
+            except OSError as problem:
+                raise SettingsError(f"the catalogue {path} cannot be read: {problem.strerror}") from problem
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    records.append(_read_line(line, f"{path}, line {number}"))
+        return cls(records)
+
+    @property
+    def digest(self) -> str:
+        return self._digest
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def record(self, sound_id: int) -> Record | None:
+        return self._records.get(sound_id)
+
+    def descriptors(self, sound_id: int) -> dict[str, Any]:
+        record = self._records.get(sound_id, {})
+        return {name: record[name] for name in DESCRIPTORS if name in record}
+
+    def vector(self, sound_id: int, space: str) -> list[float] | None:
+        return self._wording(space).vector(sound_id) if sound_id in self._records else None
+
+    def neighbours(self, sound_id: int, space: str) -> list[Neighbour]:
+        if sound_id not in self._records or space not in DIMENSIONS:
+            return []
+        return self._wording(space).neighbours(sound_id)
+
+    def nearest(self, vector: Sequence[float], space: str) -> list[Neighbour]:
+        return self._wording(space).nearest(vector) if len(vector) == DIMENSIONS.get(space) else []
+
+    def ordered(self, sort: str) -> Sequence[int]:
+        kind, _, direction = sort.partition("_")
+        newest_first = sorted(self._records, reverse=True)
+        if kind == "score":
+            return newest_first
+        sign = 1 if direction == "asc" else -1
+        return sorted(newest_first, key=lambda one: sign * _sort_value(self._records[one], kind))
+
+    def _wording(self, space: str) -> Wording:
+        found = self._wordings.get(space)
+        if found is None:
+            found = self._wordings[space] = Wording(self._records, DIMENSIONS[space])
+        return found
+
+
+def _sort_value(record: Record, kind: str) -> float:
+    if kind == "created":
+        return created_s(record)
+    if kind == "rating":
+        return index_rating(record)
+    return float(record.get("num_downloads" if kind == "downloads" else "duration") or 0)
+
+
+def _read_line(line: bytes, where: str) -> Record:
+    try:
+        content = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as problem:
+        raise SettingsError(f"{where}: not a line of JSON: {str(problem).splitlines()[0]}") from problem
+    sound = content.get("sound", content) if isinstance(content, dict) else None
+    if not isinstance(sound, dict) or not is_sound_id(sound.get("id")):
+        raise SettingsError(f"{where}: not a sound: no object with a whole positive id")
+    return _checked(sound, where)
+
+
+def _checked(sound: Record, where: str) -> Record:
+    # What sorting, searching and similarity read must be of its type; everything else is served as it is.
+    for name in ("duration", "num_downloads", "avg_rating", "num_ratings"):
+        if not isinstance(sound.get(name), int | float | None):
+            raise SettingsError(f"{where}: {name} is not a number")
+    if not isinstance(sound.get("tags"), list | None):
+        raise SettingsError(f"{where}: tags is not a list")
+    return sound
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")

@@ -1,0 +1,103 @@
+"""What the sandbox answers: a `Reply`, and the bodies of the real server word for word.
+
+Invariant: every error body equals the one recorded from the server's own code; none has a Retry-After.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum
+
+from harvester.sandbox.fields import encode_json
+
+IDENTITY_HEADER = "X-Freesound-Sandbox"
+SUFFIX = " (please check that your filter syntax and field names are correct)"
+ALLOW = "GET, HEAD, OPTIONS"
+
+
+class Delivery(Enum):
+    """How a reply travels: whole, or badly because of a fault."""
+
+    WHOLE = "whole"
+    TRUNCATE = "truncate"
+    RESET = "reset"
+    NO_ANSWER = "no-answer"
+    DRIP = "drip"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer; `counted` tells whether the request reached a view and was counted by the throttle."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    delivery: Delivery = Delivery.WHOLE
+    counted: bool = False
+
+    def delivered(self, delivery: Delivery) -> Reply:
+        """Return this reply, to be delivered otherwise."""
+        return replace(self, delivery=delivery)
+
+
+def json_reply(body: bytes, status: int = 200) -> Reply:
+    """Return a JSON answer of the API framework."""
+    headers = {"Content-Type": "application/json", "Vary": "Accept, Cookie, origin", "Allow": ALLOW}
+    return Reply(status, headers, body)
+
+
+def detail(status: int, text: str) -> Reply:
+    """Return an error of the API framework: `{"detail": …}`."""
+    return json_reply(encode_json({"detail": text}), status)
+
+
+def unauthorised(text: str, challenge: str = 'Bearer realm="api"') -> Reply:
+    """Return a 401 with its challenge."""
+    reply = detail(401, text)
+    reply.headers["WWW-Authenticate"] = challenge
+    return reply
+
+
+def html(status: int, body: bytes = b"<!doctype html><title>page</title>", **headers: str) -> Reply:
+    """Return a web page, as for unmatched addresses and crashes outside the API framework."""
+    return Reply(status, {"Content-Type": "text/html; charset=utf-8", "Vary": "Cookie, origin", **headers}, body)
+
+
+def gateway(status: int) -> Reply:
+    """Return the page of a gateway whose backend is away; it never saw the application."""
+    title = {502: "502 Bad Gateway", 503: "503 Service Temporarily Unavailable", 504: "504 Gateway Time-out"}[status]
+    page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<h1>{title}</h1>\r\n</body>\r\n</html>\r\n"
+    return Reply(status, {"Content-Type": "text/html"}, page.encode())
+
+
+def throttled(limit: int, window: str) -> Reply:
+    """Return the 429 of a limit; the text is the only place that names it."""
+    return detail(429, f"Request was throttled because of exceeding a request limit rate ({limit}/{window})")
+
+
+def solr_refused(reason: str, *, is_search: bool, code: int = 400) -> Reply:
+    """Return the 400 for a query Solr answers with an error."""
+    text = f"Search server error: Solr responded with an error (HTTP {code}): [Reason: {reason}]"
+    return detail(400, text + (SUFFIX if is_search else ""))
+
+
+def solr_down(*, is_search: bool) -> Reply:
+    """Return the 400 that means Solr refuses connections."""
+    path = "select/" if is_search else "select_similarity/"
+    text = (
+        f"Search server error: Failed to connect to server at http://127.0.0.1:8983/solr/freesound/{path}: "
+        f"HTTPConnectionPool(host='127.0.0.1', port=58983): Max retries exceeded with url: /solr/freesound/{path} "
+        "(Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x7faf5e785510>: "
+        "Failed to establish a new connection: [Errno 111] Connection refused'))"
+    )
+    return detail(400, text + (SUFFIX if is_search else ""))
+
+
+def overloaded() -> Reply:
+    """Return the 500 that means Solr did not answer in time."""
+    return detail(500, "Search is overloaded, please try again later.")
+
+
+NO_CREDENTIALS = "Authentication credentials were not provided."
+SUSPENDED = "Request was throttled because the ApiV2 credential has been suspended"
+PENDING = "Suspended token or token pending for approval"

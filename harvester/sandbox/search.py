@@ -1,0 +1,231 @@
+"""Finding sounds: the search form, its hits, and pages of them with their links (freesound-api.md §2.1, §2.4).
+
+Invariant: the order of hits is a function of the request alone, so pages neither overlap nor leave gaps.
+Raises `Refused` with the server's own answer; knows nothing of keys, limits or faults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+import orjson
+
+from harvester.model import Record
+from harvester.sandbox.catalogue import DIMENSIONS, SORTS, Catalogue, Neighbour
+from harvester.sandbox.fields import DESCRIPTORS
+from harvester.sandbox.filters import FilterError, read_filter
+from harvester.sandbox.properties import created_s, index_rating, pack_grouping, words_of
+from harvester.sandbox.reply import Reply, detail, html, solr_refused
+
+SITE = "https://sandbox.invalid"
+PAGE_SIZE, MAX_PAGE_SIZE = 15, 150
+_REMEMBERED = 32
+_WEIGHTS = (("name", 2), ("description", 3), ("username", 1), ("pack_name", 2), ("id", 4))
+_KEYS: dict[str, Callable[[Record], float]] = {
+    "duration": lambda record: float(record.get("duration") or 0),
+    "created": lambda record: float(created_s(record)),
+    "downloads": lambda record: float(record.get("num_downloads") or 0),
+    "rating": index_rating,
+}
+
+Hits = Sequence[int] | Sequence[Neighbour]
+
+
+class Refused(Exception):
+    """The request is answered with an error; `reply` is that answer."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The parameters of a list request, read as the server reads them."""
+
+    query: str
+    filter: str
+    sort: str
+    page: int
+    page_size: int
+    fields: str
+    group_by_pack: bool
+    weights: str
+    similar_to: str
+    similarity_space: str
+    is_search: bool
+
+    @property
+    def space(self) -> str:
+        return self.similarity_space or "laion_clap"
+
+    def link(self, path: str, page: int) -> str:
+        """Return the address of a page of these hits, in the server's form; the token is not in it."""
+        parts = [("query", self.query)] if self.is_search else []
+        parts += [("filter", self.filter)] if self.filter and self.is_search else []
+        parts += [("weights", self.weights)] if self.is_search else []
+        parts += [("sort", self.sort)] if self.sort != "score" else []
+        parts += [("page", str(page))]
+        parts += [("page_size", str(self.page_size))] if self.page_size != PAGE_SIZE else []
+        parts += [("fields", self.fields)] if self.fields else []
+        parts += [("group_by_pack", "1")] if self.group_by_pack else []
+        parts += [("similar_to", self.similar_to)] if self.similar_to else []
+        parts += [("similarity_space", self.similarity_space)] if self.similarity_space else []
+        return f"{SITE}{path}?" + "".join(f"&{name}={quote(value, safe=',:[]*+()')}" for name, value in parts)
+
+
+def read_form(params: Mapping[str, str], *, similar_to: int | None = None) -> Form:
+    """Read the form of a search, or of a similar list when `similar_to` names its sound. Raises `Refused`."""
+    is_search = similar_to is None
+    if is_search and "filter" in params and not params["filter"].strip():
+        raise Refused(detail(400, "Invalid filter."))
+    sort = params.get("sort", "")
+    return Form(
+        query=unquote(params.get("query", "")) if is_search else "",
+        filter=params.get("filter", "") if is_search else "",
+        sort=sort if sort in SORTS else "score",
+        page=_whole(params.get("page"), 1),
+        page_size=min(_whole(params.get("page_size"), PAGE_SIZE), MAX_PAGE_SIZE),
+        fields=params.get("fields", ""),
+        group_by_pack=is_search and params.get("group_by_pack") == "1",
+        weights=params.get("weights", ""),
+        similar_to=params.get("similar_to", "") if is_search else str(similar_to),
+        similarity_space=params.get("similarity_space", ""),
+        is_search=is_search,
+    )
+
+
+class Search:
+    """Searches one catalogue, remembering the hits of the last few searches."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._known: OrderedDict[tuple[object, ...], Hits] = OrderedDict()
+
+    def hits(self, form: Form, now_s: int) -> Hits:
+        """Return all hits of a form in order: ids, or (id, score) where a score was worked out."""
+        key = (form.query, form.filter, form.sort, form.similar_to, form.space, form.is_search)
+        found = self._known.get(key)
+        if found is None:
+            found = self._similar(form, now_s) if form.similar_to else self._textual(form, now_s)
+            if "NOW" not in form.filter:
+                self._known[key] = found
+                if len(self._known) > _REMEMBERED:
+                    self._known.popitem(last=False)
+        return found
+
+    def grouped(self, hits: Hits) -> tuple[list[int], dict[int, tuple[str, int]]]:
+        """Return the first hit of every pack (and all without one), and for those with more: (pack, how many)."""
+        first: dict[str, int] = {}
+        sizes: dict[str, int] = {}
+        kept = []
+        for hit in hits:
+            sound_id = hit if isinstance(hit, int) else hit[0]
+            pack = pack_grouping(self._catalogue.record(sound_id) or {})
+            if not pack or pack not in first:
+                kept.append(sound_id)
+            if pack:
+                first.setdefault(pack, sound_id)
+                sizes[pack] = sizes.get(pack, 0) + 1
+        return kept, {sound_id: (pack, sizes[pack]) for pack, sound_id in first.items() if sizes[pack] > 1}
+
+    def _similar(self, form: Form, now_s: int) -> Hits:
+        found = self._neighbours(form)
+        if form.filter:
+            accepts, _ = self._accepts(form, now_s)
+            found = [hit for hit in found if accepts(hit[0])]
+        if form.sort == "score":
+            return found
+        scores = dict(found)
+        return [(sound_id, scores[sound_id]) for sound_id in self._sorted(list(scores), form.sort)]
+
+    def _neighbours(self, form: Form) -> list[Neighbour]:
+        if form.space not in DIMENSIONS:
+            return []
+        text = form.similar_to
+        if not text.startswith("["):
+            if not re.fullmatch(r"-?\d+", text):
+                raise Refused(detail(400, "The 'similar_to' parameter is not a valid sound ID"))
+            return self._catalogue.neighbours(int(text), form.space)
+        try:
+            vector = [float(number) for number in orjson.loads(text)]
+        except (orjson.JSONDecodeError, TypeError, ValueError):
+            raise Refused(detail(400, "The 'similar_to' parameter is not a valid serialized vector")) from None
+        return self._catalogue.nearest(vector, form.space)
+
+    def _textual(self, form: Form, now_s: int) -> Hits:
+        words = form.query.replace('"', " ").replace("'", " ").split()
+        if not form.filter and not words:
+            return self._catalogue.ordered(form.sort)
+        accepts, sound_ids = self._accepts(form, now_s) if form.filter else (None, None)
+        if sound_ids is not None and accepts is not None:
+            known = [one for one in sound_ids if self._catalogue.record(one) is not None and accepts(one)]
+            ordered: Sequence[int] = self._sorted(known, form.sort)
+        else:
+            order = self._catalogue.ordered(form.sort)
+            ordered = [one for one in order if accepts(one)] if accepts is not None else order
+        if not words:
+            return ordered
+        wanted = [word for text in words if not text.startswith("-") for word in words_of(text)]
+        unwanted = {word for text in words if text.startswith("-") for word in words_of(text)}
+        scored = [(one, self._relevance(one, wanted, unwanted)) for one in ordered]
+        found = [(one, score) for one, score in scored if score > 0]
+        if form.sort == "score":
+            found.sort(key=lambda hit: -hit[1])
+        return found
+
+    def _relevance(self, sound_id: int, wanted: list[str], unwanted: set[str]) -> float:
+        record = self._catalogue.record(sound_id) or {}
+        # A tag is found whole and by its words, as the index analyses it.
+        weights: dict[str, float] = {}
+        for tag in record.get("tags") or ():
+            for word in words_of(tag):
+                weights[word] = 4.0
+        for name, weight in _WEIGHTS:
+            for word in words_of(record.get(name)):
+                weights[word] = weights.get(word, 0.0) + weight
+        if any(word not in weights for word in wanted) or any(word in weights for word in unwanted):
+            return 0.0
+        return round(sum(min(weights[word], 20.0) for word in wanted), 4) or 1.0
+
+    def _accepts(self, form: Form, now_s: int) -> tuple[Callable[[int], bool], frozenset[int] | None]:
+        try:
+            parsed = read_filter(form.filter, now_s)
+        except FilterError as problem:
+            raise Refused(solr_refused(str(problem), is_search=True)) from None
+        catalogue, matches = self._catalogue, parsed.matches
+        described = any(name in form.filter for name in DESCRIPTORS)
+
+        def accepts(sound_id: int) -> bool:
+            record = catalogue.record(sound_id) or {}
+            return matches({**record, **catalogue.descriptors(sound_id)} if described else record)
+
+        return accepts, parsed.sound_ids
+
+    def _sorted(self, sound_ids: list[int], sort: str) -> list[int]:
+        kind, _, direction = sort.partition("_")
+        newest_first = sorted(sound_ids, reverse=True)
+        if kind == "score":
+            return newest_first
+        sign = 1 if direction == "asc" else -1
+        return sorted(newest_first, key=lambda one: sign * _KEYS[kind](self._catalogue.record(one) or {}))
+
+
+def page_of(form: Form, hits: Hits) -> Hits:
+    """Return the hits of the form's page. Raises `Refused` for a page that is not there."""
+    if not form.is_search and form.page_size <= 0:
+        raise Refused(html(500))
+    if form.page < 1 or form.page_size < 1 or (len(hits) and (form.page - 1) * form.page_size >= len(hits)):
+        raise Refused(detail(404, "Not found"))
+    return hits[(form.page - 1) * form.page_size : form.page * form.page_size]
+
+
+def _whole(text: str | None, otherwise: int) -> int:
+    try:
+        return int(text or "")
+    except ValueError:
+        return otherwise

@@ -1,0 +1,142 @@
+"""The sandbox on a loopback socket: a thin layer of aiohttp, with faults of delivery done for real.
+
+Invariant: one line of the access log for every request, flushed before its answer is sent, never with a key
+in it. Listens on loopback only. What is answered is `service`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from io import BufferedWriter
+from ipaddress import ip_address
+from pathlib import Path
+
+import orjson
+from aiohttp import web
+
+from harvester.clock import SECOND_US
+from harvester.errors import SettingsError
+from harvester.sandbox.access import fingerprint
+from harvester.sandbox.reply import Delivery, Reply
+from harvester.sandbox.service import Sandbox
+
+_TOKEN = re.compile(r"(?<=[?&])token=[^&]*&?|(?<=[?&])(?i:%74oken|t%6fken|to%6ben|tok%65n|toke%6e)=[^&]*&?")
+_MAX_LINE = 32_768
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serving(
+    sandbox: Sandbox,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    latency_s: float = 0.0,
+    access_log: Path | None = None,
+    drip_pause_s: float = 0.2,
+) -> AsyncIterator[str]:
+    """Serve a sandbox and give its base address, `http://127.0.0.1:PORT/apiv2/`; port 0 takes a free one.
+
+    `access_log` is appended to. `drip_pause_s` is the wait between two bytes of a slow drip. On leaving, open
+    connections are closed at once. Raises `SettingsError` for a host that is not loopback, a port that is
+    taken and a log that cannot be written.
+    """
+    _require_loopback(host)
+    log = _open_log(access_log)
+    server = web.Server(
+        _handler(sandbox, latency_s, drip_pause_s, log),
+        access_log=None,
+        handler_cancellation=True,
+        max_line_size=_MAX_LINE,
+    )
+    runner = web.ServerRunner(server, shutdown_timeout=0.05)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as problem:
+            raise SettingsError(f"the sandbox cannot listen on {host}:{port}: {problem.strerror}") from problem
+        bound = runner.addresses[0][1]
+        yield f"http://{f'[{host}]' if ':' in host else host}:{bound}/apiv2/"
+    finally:
+        await runner.cleanup()
+        if log is not None:
+            log.close()
+
+
+def _handler(sandbox: Sandbox, latency_s: float, drip_pause_s: float, log: BufferedWriter | None) -> Handler:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        if latency_s > 0:
+            await sandbox.clock.sleep(latency_s)
+        reply = sandbox.respond(request.method, request.raw_path, request.headers)
+        if log is not None:
+            _log(log, sandbox, request, reply.status)
+        if reply.delivery is Delivery.WHOLE:
+            return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+        return await _deliver_badly(sandbox, request, reply, drip_pause_s)
+
+    return handle
+
+
+async def _deliver_badly(
+    sandbox: Sandbox, request: web.BaseRequest, reply: Reply, drip_pause_s: float
+) -> web.StreamResponse:
+    transport = request.transport
+    response = web.StreamResponse(status=reply.status, headers=reply.headers)
+    if reply.delivery is Delivery.NO_ANSWER:
+        # Cancelled when the client hangs up or the sandbox stops.
+        await asyncio.Event().wait()
+    elif reply.delivery is Delivery.RESET:
+        if transport is not None:
+            peer = transport.get_extra_info("socket")
+            # Linger of zero: closing sends a reset instead of an orderly end.
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            transport.abort()
+    else:
+        response.content_length = len(reply.body)
+        await response.prepare(request)
+        if reply.delivery is Delivery.TRUNCATE:
+            await response.write(reply.body[: len(reply.body) // 2])
+            if transport is not None:
+                transport.close()
+        else:
+            for at in range(len(reply.body)):
+                await response.write(reply.body[at : at + 1])
+                await sandbox.clock.sleep(drip_pause_s)
+    return response
+
+
+def _log(log: BufferedWriter, sandbox: Sandbox, request: web.BaseRequest, status: int) -> None:
+    token = sandbox.token_of(request.raw_path, request.headers)
+    line = {
+        "t": sandbox.clock.time_us() / SECOND_US,
+        "path": _TOKEN.sub("", request.raw_path).rstrip("?&"),
+        "status": status,
+        "key": fingerprint(token) if token else None,
+    }
+    log.write(orjson.dumps(line) + b"\n")
+    log.flush()
+
+
+def _open_log(path: Path | None) -> BufferedWriter | None:
+    if path is None:
+        return None
+    try:
+        return path.open("ab")
+    except OSError as problem:
+        raise SettingsError(f"the access log {path} cannot be written: {problem.strerror}") from problem
+
+
+def _require_loopback(host: str) -> None:
+    try:
+        is_loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise SettingsError(f"the sandbox listens on loopback only, not on {host}")

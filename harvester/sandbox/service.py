@@ -1,0 +1,192 @@
+"""The sandbox without its sockets: a request line in, an answer out, at the time its clock says.
+
+Order of judgement, as on the server: address → key → throttle → view. Invariant: synchronous and repeatable;
+the answer depends on the catalogue, the requests so far and the clock alone, so that months of harvesting
+can be simulated in virtual time. Knows nothing of aiohttp.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote
+
+from harvester.clock import SECOND_US, Clock
+from harvester.sandbox.access import Access
+from harvester.sandbox.catalogue import Catalogue
+from harvester.sandbox.faults import Fault, FaultPlan, answer_in_front, spoil
+from harvester.sandbox.fields import Encoder, Selection, UnknownSpace, encode_json, read_selection
+from harvester.sandbox.reply import (
+    IDENTITY_HEADER,
+    NO_CREDENTIALS,
+    Reply,
+    detail,
+    html,
+    json_reply,
+    throttled,
+    unauthorised,
+)
+from harvester.sandbox.search import SITE, Form, Hits, Refused, Search, page_of, read_form
+from harvester.sandbox.throttle import Throttle
+
+_SEARCH = re.compile(r"/apiv2/search/(?:text/)?")
+_SOUND = re.compile(r"/apiv2/sounds/(\d+)/")
+_SIMILAR = re.compile(r"/apiv2/sounds/(\d+)/similar/")
+_OAUTH_ONLY = re.compile(r"/apiv2/(?:me/|sounds/\d+/download/(?:link/)?)")
+_PATHS = (_SEARCH, _SOUND, _SIMILAR, _OAUTH_ONLY)
+
+
+class Sandbox:
+    """A Freesound of its own: one catalogue, its keys, their limits, and faults on purpose.
+
+    `burst` and `daily` are the limits a minute and a day, None for none. `standings` maps keys to
+    `suspended`, `revoked`, `pending` or `inactive`. `random_seed` decides which requests a fault's rate meets.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        *,
+        clock: Clock,
+        tokens: Collection[str] = ("sandbox",),
+        burst: int | None = 60,
+        daily: int | None = 2000,
+        faults: Sequence[Fault] = (),
+        standings: Mapping[str, str] | None = None,
+        random_seed: int = 0,
+    ) -> None:
+        self.catalogue = catalogue
+        self.clock = clock
+        self._access = Access(tokens, standings or {})
+        self._throttle = Throttle(burst, daily)
+        self._plan = FaultPlan(tuple(faults), random_seed)
+        self._search = Search(catalogue)
+        self._encoder = Encoder(catalogue)
+        self._started_us: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """The identity of the catalogue, as every answer's `X-Freesound-Sandbox` header gives it."""
+        return self.catalogue.digest
+
+    def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Reply:
+        """Answer one request; `target` is path and query as on the request line."""
+        now_us = self.clock.time_us()
+        if self._started_us is None:
+            self._started_us = now_us
+        faults = self._plan.due(target, (now_us - self._started_us) / SECOND_US)
+        reply = next((front for kind, _ in faults if (front := answer_in_front(kind))), None)
+        if reply is None:
+            reply = self._answer(method, target, headers, now_us)
+            is_search = _SEARCH.match(target) is not None
+            for kind, draw in faults:
+                reply = spoil(reply, kind, draw, is_search=is_search)
+        reply.headers[IDENTITY_HEADER] = self.digest
+        return reply
+
+    def token_of(self, target: str, headers: Mapping[str, str]) -> str | None:
+        """Return the key a request comes with, valid or not, or None: what the access log fingerprints."""
+        return self._access.token_in(_authorization(headers), _params(target.partition("?")[2]).get("token", ""))
+
+    def _answer(self, method: str, target: str, headers: Mapping[str, str], now_us: int) -> Reply:
+        path, _, query = target.partition("?")
+        if not any(pattern.fullmatch(path) for pattern in _PATHS):
+            return _unmatched(path, query)
+        params = _params(query)
+        token = self._access.authenticate(_authorization(headers), params.get("token", ""))
+        if isinstance(token, Reply):
+            return token
+        if _OAUTH_ONLY.fullmatch(path):
+            return unauthorised(NO_CREDENTIALS)
+        broken = self._throttle.refuses(token, now_us)
+        if broken:
+            return throttled(*broken)
+        if method == "OPTIONS":
+            return json_reply(b'{"name":"Sandbox","renders":["application/json"]}')
+        if method not in {"GET", "HEAD"}:
+            return detail(405, f'Method "{method}" not allowed.')
+        if params.get("format") == "api":
+            return html(302, b"", Location=SITE + target)
+        try:
+            return json_reply(self._view(path, params, now_us // SECOND_US))
+        except Refused as refused:
+            return refused.reply
+
+    def _view(self, path: str, params: Mapping[str, str], now_s: int) -> bytes:
+        similar, sound = _SIMILAR.fullmatch(path), _SOUND.fullmatch(path)
+        if sound:
+            return self._sound(int(sound[1]), params.get("fields", ""))
+        form = read_form(params, similar_to=int(similar[1]) if similar else None)
+        if form.is_search and (form.page < 1 or form.page_size < 1):
+            raise Refused(detail(404, "Not found"))
+        hits = self._search.hits(form, now_s)
+        groups: dict[int, tuple[str, int]] = {}
+        if form.group_by_pack:
+            hits, groups = self._search.grouped(hits)
+        return self._list(form, path if similar else "/apiv2/search/", hits, groups)
+
+    def _sound(self, sound_id: int, fields: str) -> bytes:
+        try:
+            body = self._encoder.encode_sound(sound_id, _selection(fields, True), None)
+        except UnknownSpace:
+            raise Refused(html(500)) from None
+        if body is None:
+            raise Refused(detail(404, "No Sound matches the given query."))
+        return body
+
+    def _list(self, form: Form, path: str, hits: Hits, groups: dict[int, tuple[str, int]]) -> bytes:
+        page = page_of(form, hits)
+        has_next = form.page * form.page_size < len(hits)
+        links = {
+            "count": len(hits),
+            "previous": form.link(path, form.page - 1) if form.page > 1 and len(hits) else None,
+            "next": form.link(path, form.page + 1) if has_next else None,
+        }
+        rows = []
+        for hit in page:
+            sound_id, score = (hit, 1.0) if isinstance(hit, int) else hit
+            row = self._row(sound_id, form.fields, score)
+            if sound_id in groups:
+                row = row[:-1] + _pack_note(form, *groups[sound_id])
+            rows.append(row)
+        return encode_json(links)[:-1] + b',"results":[' + b",".join(rows) + b"]}"
+
+    def _row(self, sound_id: int, fields: str, score: float) -> bytes:
+        try:
+            selection = _selection(fields, False)
+        except UnknownSpace:
+            return b"null"
+        return self._encoder.encode_sound(sound_id, selection, score) or b"null"
+
+
+def _pack_note(form: Form, pack: str, size: int) -> bytes:
+    weights, page_size = quote(form.weights), f"&page_size={form.page_size}" if form.page_size != 15 else ""
+    fields = f"&fields={quote(form.fields, safe=',*')}" if form.fields else ""
+    more = (
+        f"{SITE}/apiv2/search/?&query={quote(form.query)}&filter=pack_grouping:%22{quote(pack)}%22"
+        f"&weights={weights}&page=1{page_size}{fields}&group_by_pack=0"
+    )
+    return b"," + encode_json({"more_from_same_pack": more, "n_from_same_pack": size})[1:]
+
+
+def _unmatched(path: str, query: str) -> Reply:
+    if path == "/apiv2//":
+        return detail(400, "Invalid url")
+    if any(pattern.fullmatch(path + "/") for pattern in _PATHS):
+        return html(301, Location=f"{path}/?{query}" if query else f"{path}/")
+    return html(404)
+
+
+@lru_cache(maxsize=64)
+def _selection(fields: str, single: bool) -> Selection:
+    return read_selection(fields, single=single)
+
+
+def _params(query: str) -> dict[str, str]:
+    # Of a parameter given twice the last one counts, as in Django.
+    return dict(parse_qsl(query, keep_blank_values=True))
+
+
+def _authorization(headers: Mapping[str, str]) -> str:
+    return next((value for name, value in headers.items() if name.lower() == "authorization"), "")
