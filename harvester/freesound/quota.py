@@ -200,8 +200,8 @@ class Quota:
         probing = False
         if not rows and self.share is not None and now_us >= self._probe_at_us:
             rows = self._ledger.lease(now_us, 1, expires_us, self._windows(self.limits.daily))
-            probing = bool(rows)
-            self._probe_at_us = now_us + PROBE_EVERY_US
+            if rows:
+                probing, self._probe_at_us = True, now_us + PROBE_EVERY_US
         return Lease(rows[0], probing) if rows else None
 
     def answered(self, lease: Lease) -> None:
@@ -224,8 +224,9 @@ class Quota:
         day_limit = self._day_limit()
         if day_limit is not None:
             day_us = self._frees_at_us(now_us, day_limit, DAY_US + CLOCKS_APART_US)
-            if self.share is not None and day_us > now_us:
-                day_us = min(day_us, max(self._probe_at_us, now_us + SECOND_US))
+            if self.share is not None and self.limits.daily is not None:
+                all_of_it_us = self._frees_at_us(now_us, self.limits.daily, DAY_US + CLOCKS_APART_US)
+                day_us = min(day_us, max(self._probe_at_us, all_of_it_us))
             found.append((max(day_us, self._rest_until_us), "day"))
         return max(found)
 
@@ -236,7 +237,10 @@ class Quota:
         if refusal.kind == "burst" and self.limits.burst is not None:
             own = len(self._ledger.spent(now_us - MINUTE_US))
             if own < self.limits.burst:
-                self._burst_share, self._burst_share_until_us = max(1, own), now_us + BURST_SHARE_US
+                self._burst_share, self._burst_share_until_us = (
+                    max(own, self.limits.burst // 4, 1),
+                    now_us + BURST_SHARE_US,
+                )
         if refusal.kind != "day":
             return
         own = len(self._ledger.spent(now_us - DAY_US))

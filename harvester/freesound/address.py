@@ -1,0 +1,66 @@
+"""Where the API lives, and how a request is spelt as a URL.
+
+Keeps the key from travelling in clear: no address is accepted but https, or http to this machine. The key is never
+part of a URL. Pure, but for the proxies that the environment names.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from urllib.parse import quote_plus, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from harvester.errors import SettingsError
+
+API_URL = "https://freesound.org/apiv2/"
+_TWICE_DECODED = ("query", "filter")
+_ESCAPE = re.compile(r"%(?=[0-9A-Fa-f]{2})")
+
+
+def read_api_url(text: str) -> str:
+    """Return an API address in its one normal form, with a slash at its end.
+
+    Raises `SettingsError` unless the key may travel there: https, or http to this machine.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        host, port = (parts.hostname or "").lower(), parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    if not host or parts.scheme not in {"http", "https"} or parts.query or parts.fragment or parts.username:
+        raise SettingsError(f"the API address must look like {API_URL}")
+    if parts.scheme == "http" and not is_loopback(host):
+        raise SettingsError(f"the key is sent over https only (or to this machine), not to http://{host}")
+    shown = f"[{host}]" if ":" in host else host
+    if port is not None and port != {"http": 80, "https": 443}[parts.scheme]:
+        shown = f"{shown}:{port}"
+    path = parts.path.strip("/")
+    return f"{parts.scheme}://{shown}/{path}/" if path else f"{parts.scheme}://{shown}/"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether `host` is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def encode_query(params: Mapping[str, str]) -> str:
+    """Return the query string; `query` and `filter` survive the server's second decoding (freesound-api.md §2.1)."""
+    safe = {name: _ESCAPE.sub("%25", text) if name in _TWICE_DECODED else text for name, text in params.items()}
+    return "&".join(f"{quote_plus(name)}={quote_plus(text, safe=',:()*')}" for name, text in safe.items())
+
+
+def proxy_for(address: str) -> str | None:
+    """Return the proxy that the environment names for `address`; never one for this machine."""
+    parts = urlsplit(address)
+    host = parts.hostname or ""
+    if is_loopback(host) or proxy_bypass(host):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

@@ -1,0 +1,281 @@
+"""Freesound over HTTP: the transport that speaks to a server, and the client that knows what to ask for.
+
+Owns every URL and parameter, and all use of aiohttp. Keeps the key in one request header, sent only over https or to
+loopback, following no redirect; nothing of aiohttp's (whose errors show the headers sent) leaves `AiohttpTransport`.
+Must not know why a sound is wanted, nor where the answer goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+from typing import Self
+
+import aiohttp
+from yarl import URL
+
+from harvester import __version__
+from harvester.clock import Clock, Stop
+from harvester.errors import FetchFailed
+from harvester.freesound.address import API_URL, encode_query, proxy_for, read_api_url
+from harvester.freesound.fields import encode_fields, record_fields
+from harvester.freesound.gate import Wait
+from harvester.freesound.key import ApiKey
+from harvester.freesound.quota import Ledger, Limits
+from harvester.freesound.responses import raise_for_status, read_records, read_similar, read_sound
+from harvester.freesound.sender import Activity, Sender
+from harvester.freesound.wire import RawResponse, Transport, TransportFailure
+from harvester.model import SPACES, Record, RecordsPage, SimilarPage
+
+CONTACT_URL = "https://pypi.org/project/harvester/"
+LONGEST_PAGE = 150
+"""The server cuts longer pages to this (freesound-api.md §2.1)."""
+LARGEST_BODY_BYTES = 64 * 1024 * 1024
+CONNECT_S, READ_S, TOTAL_S = 10.0, 30.0, 60.0
+
+
+class AiohttpTransport:
+    """One aiohttp session to one API address. Make and close it on a running loop."""
+
+    def __init__(
+        self,
+        api_url: str,
+        key: ApiKey,
+        *,
+        contact_url: str = CONTACT_URL,
+        connect_s: float = CONNECT_S,
+        read_s: float = READ_S,
+        total_s: float = TOTAL_S,
+        largest_body_bytes: int = LARGEST_BODY_BYTES,
+    ) -> None:
+        """Open the session; raises `SettingsError` for an address the key may not be sent to."""
+        self.address = read_api_url(api_url)
+        self.timeout_s = total_s
+        self._key = key
+        self._largest_body_bytes = largest_body_bytes
+        self._proxy = proxy_for(self.address)
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, sock_read=read_s),
+            headers={"Accept": "application/json", "User-Agent": f"harvester/{__version__} (+{contact_url})"},
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # The environment's proxies are read here: aiohttp's own trust_env would also read netrc.
+            trust_env=False,
+        )
+        # aiohttp silently sends a GET again when a kept-alive connection breaks; the server counts both.
+        self._session._retry_connection = False
+
+    async def get(self, path: str, params: Mapping[str, str], *, anonymous: bool = False) -> RawResponse:
+        """Fetch `path`; see `Transport`."""
+        url = URL(f"{self.address}{path}?{encode_query(params)}" if params else self.address + path, encoded=True)
+        headers = {} if anonymous else {"Authorization": f"Token {self._key.reveal()}"}
+        try:
+            async with self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy) as response:
+                body = await self._read(response)
+                if body is not None:
+                    named = {name.lower(): text for name, text in response.headers.items()}
+                    return RawResponse(response.status, named, body)
+                failure = TransportFailure("the answer is larger than any honest one", sent=True)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            failure = _translate(error)
+        # Raised here, not inside `except`: aiohttp's error holds the headers sent and must not hang on ours.
+        raise failure
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > self._largest_body_bytes:
+                return None
+        return bytes(body)
+
+
+def _translate(error: Exception) -> TransportFailure:
+    """Return aiohttp's or the socket's error as ours: a phrase for a person, no header, no URL."""
+    unsent: list[tuple[type[Exception], str]] = [
+        (aiohttp.ClientConnectorDNSError, "unknown host"),
+        (aiohttp.ClientSSLError, "no secure connection (TLS)"),
+        (aiohttp.ClientProxyConnectionError, "the proxy cannot be reached"),
+        (aiohttp.ClientHttpProxyError, "the proxy refuses"),
+        (aiohttp.ConnectionTimeoutError, "no connection in time"),
+    ]
+    sent: list[tuple[type[Exception], str]] = [
+        (TimeoutError, "no answer in time"),
+        (aiohttp.ClientPayloadError, "the answer was cut short"),
+        (aiohttp.ServerDisconnectedError, "the server closed the connection"),
+        (aiohttp.ClientOSError, "the connection was reset"),
+        (ConnectionError, "the connection was reset"),
+        (aiohttp.ClientResponseError, "the answer is not HTTP"),
+    ]
+    for kind, reason in unsent:
+        if isinstance(error, kind):
+            return TransportFailure(reason, sent=False)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        refused = isinstance(error.os_error, ConnectionRefusedError)
+        return TransportFailure("connection refused" if refused else "no connection", sent=False)
+    for kind, reason in sent:
+        if isinstance(error, kind):
+            return TransportFailure(reason, sent=True)
+    return TransportFailure(f"transport error ({type(error).__name__})", sent=True)
+
+
+class FreesoundClient:
+    """Asks Freesound for similar lists and records, within the key's limits, as patiently as it takes.
+
+    One object for all fetchers of a run. Every `fetch_` and `search` costs one request (more only when one fails) and
+    raises `FetchFailed` (defer the sound), `Stopped` (release it), or an error with an exit code that ends the run.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        *,
+        clock: Clock,
+        stop: Stop,
+        ledger: Ledger,
+        limits: Limits,
+        rng: Random,
+        address: str = API_URL,
+        space: str = SPACES[0],
+        extra_fields: tuple[str, ...] = (),
+        forever: bool = False,
+        timeout_s: float = TOTAL_S,
+        on_event: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Take everything the client works with; make it inside the loop that will use it.
+
+        `address` is the normal form from `read_api_url`; `timeout_s` is the transport's total timeout, after which
+        an unanswered request can no longer arrive; `on_event` takes single lines for the log.
+        """
+        self.address = address
+        self._transport = transport
+        self._clock = clock
+        self._space = space
+        self._fields = record_fields(extra_fields)
+        self._record_params = {"fields": encode_fields(extra_fields)}
+        self._scored_params = {"fields": encode_fields(extra_fields, scored=True), "similarity_space": space}
+        self._sender = Sender(
+            transport,
+            address,
+            clock=clock,
+            stop=stop,
+            ledger=ledger,
+            limits=limits,
+            forever=forever,
+            rng=rng,
+            timeout_s=timeout_s,
+            on_event=on_event,
+        )
+
+    async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage:
+        """Fetch up to `limit` (≤ 150) neighbours of a sound with their records, only those that match `filter`.
+
+        An unknown sound, and one without a vector, has an empty list like one without neighbours.
+        """
+        params = {**self._scored_params, "page_size": str(_page_size(limit))}
+        path = f"sounds/{sound_id}/similar/"
+        if filter.strip():
+            path, params = "search/", {**params, "similar_to": str(sound_id), "filter": filter}
+        return await self._sender.fetch(
+            path, params, lambda raw: read_similar(raw, sound_id, limit, self._fields, self._clock.time_us())
+        )
+
+    async def fetch_records(self, sound_ids: Sequence[int], *, filter: str = "") -> RecordsPage:
+        """Fetch the records of up to 150 sounds, in the server's order; those it does not list are simply missing.
+
+        With `filter`, only those that match. A missing sound is not yet gone: ask its own resource.
+        """
+        if not sound_ids:
+            return RecordsPage((), 0, has_next=False, fetched_at=self._clock.time_us())
+        listed = f"id:({' OR '.join(map(str, sound_ids))})"
+        wanted = f"{listed} {filter}" if filter.strip() else listed
+        return await self.search(filter=wanted, page_size=_page_size(len(sound_ids)))
+
+    async def fetch_sound(self, sound_id: int) -> Record | None:
+        """Fetch a sound's own resource; None when the server does not know it (any more)."""
+        return await self._sender.fetch(
+            f"sounds/{sound_id}/", self._record_params, lambda raw: read_sound(raw, sound_id, self._fields)
+        )
+
+    async def search(
+        self,
+        *,
+        query: str = "",
+        filter: str = "",
+        sort: str = "score",
+        page: int = 1,
+        page_size: int = LONGEST_PAGE,
+    ) -> RecordsPage:
+        """Fetch one page of a search; a page past the last is empty. An empty `query` matches every sound."""
+        params = {"query": query, **self._record_params, "sort": sort, "page_size": str(_page_size(page_size))}
+        if filter.strip():  # a blank one is refused by the server
+            params["filter"] = filter
+        if page > 1:
+            params["page"] = str(page)
+        return await self._sender.fetch(
+            "search/", params, lambda raw: read_records(raw, self._fields, self._clock.time_us(), page=page)
+        )
+
+    async def identify(self) -> str:
+        """Return the source: the API's address, or `sandbox:<digest>` for a sandbox.
+
+        Learned from any answer so far; else from a request without the key, which no quota counts.
+        """
+        if self._sender.sandbox is None:
+            await self._sender.fetch("search/", {}, _read_identity, anonymous=True)
+        return self.source or self.address
+
+    @property
+    def source(self) -> str | None:
+        """The source, once any answer has told it; None before."""
+        digest = self._sender.sandbox
+        return None if digest is None else f"sandbox:{digest}" if digest else self.address
+
+    @property
+    def waiting_for(self) -> Wait | None:
+        """What all fetchers wait for, and until when; None when requests may be sent."""
+        return self._sender.gate.waiting_for
+
+    @property
+    def activity(self) -> Activity:
+        """Counters of this run: requests sent, answered, retried, refused, on the wire."""
+        return self._sender.activity
+
+    @property
+    def limits(self) -> Limits:
+        """The key's limits as now believed: a 429 corrects them."""
+        return self._sender.quota.limits
+
+    def quota_left(self) -> int | None:
+        """Return how many requests the rolling day still holds; None without a limit."""
+        return self._sender.quota.left()
+
+    def quota_free_at(self) -> int:
+        """Return when the next request can be sent by the ledger, in microseconds; now or earlier: at once."""
+        return self._sender.quota.free_at()[0]
+
+    async def close(self) -> None:
+        """Close the transport when it can be closed."""
+        if isinstance(self._transport, AiohttpTransport):
+            await self._transport.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+def _page_size(wanted: int) -> int:
+    if not 1 <= wanted <= LONGEST_PAGE:
+        raise ValueError(f"a page holds 1 to {LONGEST_PAGE} sounds, not {wanted}")
+    return wanted
+
+
+def _read_identity(raw: RawResponse) -> None:
+    if raw.status not in {200, 401}:
+        raise_for_status(raw)
+    if raw.body.lstrip()[:1] != b"{":
+        raise FetchFailed("the answer is not JSON", raw.body[:2000])

@@ -1,0 +1,58 @@
+"""Which fields a request names, so that an answer holds everything a sample needs and nothing else.
+
+Keeps two traps of the API shut (freesound-api.md §7): `subcategory` and `gen_ai_preference` are only right when
+`category` is asked for with them, and an unknown name that starts with `sim_` crashes the server.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from harvester.errors import SettingsError
+from harvester.model import RECORD_FIELDS
+
+_PLAUSIBLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_VECTORS = {"sim_laion_clap", "sim_freesound_classic"}
+_OURS = {
+    "added_at",
+    "fetched_at",
+    "filter",
+    "gone_at",
+    "limit",
+    "linked_at",
+    "origin",
+    "score",
+    "space",
+    "withdrawn_at",
+    "distance_to_target",
+}
+"""Names that stand for something else in the library, or that no record holds."""
+
+
+def read_extra_fields(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the extra fields in the order given, each once, without those a record has anyway.
+
+    Raises `SettingsError` for a name that cannot be a field of the API or that the library needs for itself.
+    """
+    extra: dict[str, None] = {}
+    for name in (part.strip() for given in names for part in given.split(",")):
+        if not name:
+            continue
+        if not _PLAUSIBLE.fullmatch(name) or (name.startswith("sim_") and name not in _VECTORS):
+            raise SettingsError(f"{name!r} is not the name of a field of the API")
+        if name in _OURS or name.startswith("all_"):
+            raise SettingsError(f"the field {name!r} cannot be asked for: name single fields of a sound")
+        if name not in RECORD_FIELDS:
+            extra[name] = None
+    return tuple(extra)
+
+
+def record_fields(extra: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Return the names of the fields a record keeps: the usual ones, then the extra ones."""
+    return (*RECORD_FIELDS, *extra)
+
+
+def encode_fields(extra: tuple[str, ...] = (), *, scored: bool = False) -> str:
+    """Return the value of `fields=`: comma-separated without spaces, with `score` for a similar list."""
+    return ",".join((*record_fields(extra), "score") if scored else record_fields(extra))

@@ -1,0 +1,220 @@
+"""From status, headers and bytes to what a request was sent for, or to the one way it failed. Pure.
+
+Every answer becomes exactly one of these (freesound-api.md §1, §4, §7; each recorded exchange is tested):
+
+    a page, a record, None    what was asked for; None is a sound that its own resource does not know
+    Transient                 ask again later: 5xx, cut JSON, HTML for JSON, the search backend down (comes as 400)
+    Refused                   429: a limit; its text is all there is to tell which
+    FetchFailed               this request will not succeed: 4xx, redirects, another shape than promised
+    WrongAddress              FetchFailed that smells of a mistyped API address: redirects, HTML 404
+    AccessDenied              401, 403: the key
+
+Oddities inside a good answer (null results, duplicates, missing or mistyped fields) are counted, never fatal.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from typing import Any
+
+import orjson
+
+from harvester.errors import AccessDenied, FetchFailed
+from harvester.freesound.quota import Refusal, RefusalKind
+from harvester.freesound.wire import KEPT_BODY_BYTES, QuotaRefused, RawResponse, Transient, WrongAddress
+from harvester.model import CORE_FIELDS, Record, RecordsPage, SimilarPage, is_sound_id
+
+LONGEST_RETRY_AFTER_S = 3_600.0
+UNKNOWN_SOUND = "No Sound matches the given query."
+_RATE = re.compile(r"\((\d+)/(minute|hour|day)\)")
+_NUMBER = (int, float)
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("url", "name", "description", "created", "license", "type", "username", "md5"), str),
+    **dict.fromkeys(("duration", "samplerate", "avg_rating"), _NUMBER),
+    **dict.fromkeys(("channels", "filesize", "num_downloads", "num_ratings", "num_comments"), int),
+    **dict.fromkeys(("previews", "images"), dict),
+    "tags": list,
+    "gen_ai_preference": str,
+}
+"""What the API promises, where it promises one type (fields that may be null are not judged)."""
+
+
+def read_similar(raw: RawResponse, sound_id: int, limit: int, fields: tuple[str, ...], fetched_at: int) -> SimilarPage:
+    """Read one sound's similar list: at most `limit` scored neighbours, best first, never the sound itself."""
+    body = read_body(raw)
+    scores: dict[int, float] = {}
+    records, oddities = [], Counter[str]()
+    for row, record in _read_rows(_results(raw, body), fields, oddities):
+        records.append(record)
+        score = row.get("score")
+        if record["id"] == sound_id:
+            oddities["itself"] += 1
+        elif isinstance(score, (int, float)) and not isinstance(score, bool) and math.isfinite(score):
+            scores[record["id"]] = float(score)
+        else:
+            oddities["no score"] += 1
+    best = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+    count = _count(body, len(records), oddities)
+    return SimilarPage(sound_id, tuple(best), tuple(records), count, fetched_at, dict(oddities))
+
+
+def read_records(raw: RawResponse, fields: tuple[str, ...], fetched_at: int, *, page: int = 1) -> RecordsPage:
+    """Read one page of a search; a page past the last (404 `Not found`) is empty, for a result may shrink."""
+    if page > 1 and raw.status == 404 and read_detail(raw) in {"Not found", "Invalid page."}:
+        return RecordsPage((), 0, has_next=False, fetched_at=fetched_at, oddities={"page past the last": 1})
+    body = read_body(raw)
+    oddities = Counter[str]()
+    records = tuple(record for _, record in _read_rows(_results(raw, body), fields, oddities))
+    count = _count(body, len(records), oddities)
+    return RecordsPage(records, count, bool(body.get("next")), fetched_at, dict(oddities))
+
+
+def read_sound(raw: RawResponse, sound_id: int, fields: tuple[str, ...]) -> Record | None:
+    """Read a sound's own resource; None when the server does not know the sound (any more)."""
+    if raw.status == 404 and read_detail(raw) == UNKNOWN_SOUND:
+        return None
+    body = read_body(raw)
+    if body.get("id") != sound_id or not is_sound_id(body.get("id")):
+        raise FetchFailed(f"the answer is not the record of sound {sound_id}", raw.body[:KEPT_BODY_BYTES])
+    return _keep(body, fields)
+
+
+def read_body(raw: RawResponse) -> dict[str, Any]:
+    """Return the JSON object of a 200, or raise what the answer amounts to."""
+    if raw.status != 200:
+        raise_for_status(raw)
+    try:
+        body = orjson.loads(raw.body)
+    except orjson.JSONDecodeError:
+        if raw.body.lstrip()[:1] == b"{":
+            raise Transient("the answer was cut short", raw.body) from None
+        if _is_html(raw):
+            raise Transient("HTML where JSON was promised", raw.body, systemic=True) from None
+        raise FetchFailed("the answer is not JSON", raw.body[:KEPT_BODY_BYTES]) from None
+    if not isinstance(body, dict):
+        raise FetchFailed("the answer is not a JSON object", raw.body[:KEPT_BODY_BYTES])
+    return body
+
+
+def raise_for_status(raw: RawResponse) -> None:
+    """Raise what an answer other than 200 amounts to."""
+    status, detail, kept = raw.status, read_detail(raw), raw.body[:KEPT_BODY_BYTES]
+    said = f": {detail}" if detail else ""
+    if status in {401, 403}:
+        raise AccessDenied(_access_denied(status, detail))
+    if status == 429:
+        raise QuotaRefused(read_refusal(raw))
+    if status == 400 and detail.startswith("Search server error:") and not _is_our_fault(detail):
+        raise Transient("the search backend is down (400)", raw.body, systemic=True)
+    if status in {408, 425} or status >= 500:
+        page = _is_html(raw) and status == 500
+        raise Transient(
+            f"server error {status}{' (HTML)' if page else said}",
+            raw.body,
+            systemic=status in {502, 503, 504} or "overloaded" in detail,
+            attempts=2 if page else 4,
+            delay_s=read_retry_after(raw),
+        )
+    if 300 <= status < 400:
+        target = raw.headers.get("location", "an unnamed place")
+        raise WrongAddress(f"redirected ({status}) to {target}, which is never followed", kept)
+    if status == 404 and _is_html(raw):
+        raise WrongAddress("no such resource (404, HTML)", kept)
+    raise FetchFailed(f"the API answered {status}{said}", kept)
+
+
+def read_detail(raw: RawResponse) -> str:
+    """Return the `detail` sentence of an error body, empty when there is none."""
+    try:
+        body = orjson.loads(raw.body)
+    except orjson.JSONDecodeError:
+        return ""
+    detail = body.get("detail") if isinstance(body, dict) else None
+    return detail[:500] if isinstance(detail, str) else ""
+
+
+def read_refusal(raw: RawResponse) -> Refusal:
+    """Read a 429: only its text tells the minute from the day from a suspended key."""
+    detail = read_detail(raw)
+    found = _RATE.search(detail)
+    limit = int(found[1]) if found else None
+    kind: RefusalKind = "unknown"
+    if "suspended" in detail or limit == 0:
+        kind = "suspended"
+    elif "ip limit" in detail:
+        kind = "ip"
+    elif found:
+        kind = {"minute": "burst", "hour": "ip", "day": "day"}[found[2]]  # type: ignore[assignment]
+    return Refusal(kind, limit, read_retry_after(raw), detail)
+
+
+def read_retry_after(raw: RawResponse) -> float | None:
+    """Return a Retry-After in seconds, at most an hour; the API has not sent one so far, and no date form is read."""
+    text = raw.headers.get("retry-after", "").strip()
+    return min(float(text), LONGEST_RETRY_AFTER_S) if text.isascii() and text.isdigit() else None
+
+
+def _is_our_fault(detail: str) -> bool:
+    return "(HTTP 4" in detail or "Error processing sorting target" in detail
+
+
+def _is_html(raw: RawResponse) -> bool:
+    return "html" in raw.headers.get("content-type", "").lower() or raw.body.lstrip()[:1] == b"<"
+
+
+def _access_denied(status: int, detail: str) -> str:
+    said = f"the API refuses the key ({status}: {detail or 'no reason given'})"
+    if "ending" in detail:
+        return f"{said}; see its state at https://freesound.org/apiv2/apply/"
+    if status == 403:
+        return f"{said}; check --api-url, or ask Freesound whether this address is blocked"
+    return f"{said}; check FREESOUND_API_KEY against https://freesound.org/apiv2/apply/"
+
+
+def _results(raw: RawResponse, body: dict[str, Any]) -> list[Any]:
+    results = body.get("results")
+    if not isinstance(results, list):
+        raise FetchFailed("the answer has no list of results", raw.body[:KEPT_BODY_BYTES])
+    return results
+
+
+def _count(body: dict[str, Any], seen: int, oddities: Counter[str]) -> int:
+    count = body.get("count")
+    if type(count) is int and count >= 0:
+        return count
+    oddities["no count"] += 1
+    return seen
+
+
+def _read_rows(
+    results: list[Any], fields: tuple[str, ...], oddities: Counter[str]
+) -> list[tuple[dict[str, Any], Record]]:
+    rows: dict[int, tuple[dict[str, Any], Record]] = {}
+    expected = [name for name in CORE_FIELDS if name in fields]
+    for row in results:
+        if not isinstance(row, dict):
+            oddities["null result" if row is None else "not an object"] += 1
+        elif not is_sound_id(row.get("id")):
+            oddities["no id"] += 1
+        elif row["id"] in rows:
+            oddities["duplicate"] += 1
+        else:
+            record = _keep(row, fields)
+            oddities["missing field"] += sum(name not in record for name in expected)
+            oddities["unknown field"] += sum(name not in fields and name != "score" for name in row)
+            oddities["mistyped field"] += sum(_is_mistyped(name, value) for name, value in record.items())
+            rows[row["id"]] = (row, record)
+    for kind in [kind for kind, times in oddities.items() if not times]:
+        del oddities[kind]
+    return list(rows.values())
+
+
+def _keep(row: dict[str, Any], fields: tuple[str, ...]) -> Record:
+    return {name: row[name] for name in fields if name in row}
+
+
+def _is_mistyped(name: str, value: object) -> bool:
+    expected = _TYPES.get(name)
+    return expected is not None and (isinstance(value, bool) or not isinstance(value, expected))

@@ -1,0 +1,211 @@
+"""The one way a request takes: gate, turn, lease, wire, answer; and again, when that is worth it.
+
+Owns the order of these steps and what each answer means for the gate and the quota. Keeps: no send that the ledger
+has not counted; no send while the gate is closed; a request on the wire is never cut short by a stop (only waits are);
+a failure becomes `FetchFailed` only after its attempts are used up. Must not know what is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import TypeVar
+
+from harvester.clock import SECOND_US, Clock, Stop, iso
+from harvester.errors import AccessDenied, ApiUnreachable, FetchFailed, Stopped, WrongSource
+from harvester.freesound.gate import Gate, Ticket
+from harvester.freesound.outage import PATIENCE_S, Outage
+from harvester.freesound.pacing import Pacing
+from harvester.freesound.quota import Lease, Ledger, Limits, Quota, Refusal, SteadyTime
+from harvester.freesound.retry import Retry
+from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, Transport, TransportFailure, WrongAddress
+
+T = TypeVar("T")
+SANDBOX_HEADER = "x-freesound-sandbox"
+REFUSED_REST_S = 60
+"""After a refusal for the minute: so long at least, doubled with each further one in a row, up to half an hour."""
+OTHER_REFUSAL_REST_S = 15 * 60
+LONGEST_REST_S = 30 * 60
+
+
+@dataclass(slots=True)
+class Activity:
+    """What the client has done so far, for the panel."""
+
+    sent: int = 0
+    answered: int = 0
+    retried: int = 0
+    refused: int = 0
+    on_the_wire: int = 0
+
+
+class Sender:
+    """Sends requests for all fetchers of one run."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        address: str,
+        *,
+        clock: Clock,
+        stop: Stop,
+        ledger: Ledger,
+        limits: Limits,
+        forever: bool,
+        rng: Random,
+        timeout_s: float,
+        on_event: Callable[[str], None],
+    ) -> None:
+        steady = SteadyTime(clock)
+        self.activity = Activity()
+        self.quota = Quota(ledger, limits, steady.now_us, round(timeout_s * SECOND_US))
+        self.gate = Gate(clock, steady.now_us, stop, Outage(address, forever=forever), on_event)
+        self.sandbox: str | None = None
+        """What the server's sandbox header says: None before the first answer, empty for a server without one."""
+        self._transport = transport
+        self._address = address
+        self._now_us = steady.now_us
+        self._stop = stop
+        self._forever = forever
+        self._on_event = on_event
+        self._pacing = Pacing(clock, stop, limits.burst)
+        self._retry = Retry(clock, stop, rng, self._note_retry)
+        self._useful = False
+        self._refusals_in_a_row = 0
+        self._refused_since_us = 0
+
+    async def fetch(
+        self, path: str, params: Mapping[str, str], read: Callable[[RawResponse], T], *, anonymous: bool = False
+    ) -> T:
+        """Return what `read` makes of the answer.
+
+        Raises `FetchFailed` (this request will not succeed now), `AccessDenied`, `ApiUnreachable`, `WrongSource`, or
+        `Stopped` when the run closes while this request waits: then nothing was sent that is not in the ledger.
+        Cancelled on the wire, the send stays counted, for it may have arrived.
+        """
+        try:
+            return await self._retry.until_settled(lambda: self._attempt(path, params, read, anonymous))
+        except Transient as failure:
+            raise FetchFailed(failure.reason, failure.body) from None
+
+    async def _attempt(
+        self, path: str, params: Mapping[str, str], read: Callable[[RawResponse], T], anonymous: bool
+    ) -> T:
+        while True:
+            ticket = await self.gate.enter()
+            try:
+                lease = None if anonymous else await self._next_lease(ticket)
+                if lease is None and not anonymous:
+                    continue
+                return self._judge(await self._exchange(path, params, lease, ticket), read, lease, ticket)
+            except QuotaRefused as refused:
+                self._take_refusal(refused.refusal, ticket)
+            except Transient as failure:
+                # While all fails alike, the failure is not this request's: it uses up none of its attempts.
+                failure.counted = not (failure.systemic and self.gate.in_outage)
+                raise
+            finally:
+                self.gate.leave(ticket)
+
+    async def _next_lease(self, ticket: Ticket) -> Lease | None:
+        """Wait for a turn and count one send; None when the gate closed meanwhile or a window is full."""
+        self._pacing.limit_to(self.quota.burst_limit())
+        await self._pacing.turn()
+        if not self.gate.admits(ticket):
+            return None
+        lease = self.quota.lease()
+        if lease is None:
+            until_us, span = self.quota.free_at()
+            self._close_for_quota(until_us, span == "day")
+        return lease
+
+    async def _exchange(self, path: str, params: Mapping[str, str], lease: Lease | None, ticket: Ticket) -> RawResponse:
+        self.activity.sent += 1
+        self.activity.on_the_wire += 1
+        try:
+            raw = await self._transport.get(path, params, anonymous=lease is None)
+        except TransportFailure as failure:
+            if lease is not None and not failure.sent:
+                self.quota.give_back(lease)
+            self.gate.failed(ticket, failure.reason, reached=failure.sent)
+            raise
+        finally:
+            self.activity.on_the_wire -= 1
+        self.activity.answered += 1
+        if lease is not None:
+            # 401 and 429 take no place in the server's windows (freesound-api.md §4).
+            if raw.status in {401, 429}:
+                self.quota.give_back(lease)
+            else:
+                self.quota.answered(lease)
+        return raw
+
+    def _judge(self, raw: RawResponse, read: Callable[[RawResponse], T], lease: Lease | None, ticket: Ticket) -> T:
+        try:
+            result = read(raw)
+        except Transient as failure:
+            self.gate.failed(ticket, failure.reason, reached=True)
+            raise
+        except WrongAddress as failure:
+            if not self._useful:
+                raise ApiUnreachable(
+                    f"{self._address} is no Freesound API: {failure.reason}; check --api-url"
+                ) from None
+            self.gate.succeeded()
+            raise
+        except (FetchFailed, QuotaRefused):
+            self.gate.succeeded()
+            raise
+        self.gate.succeeded()
+        self._learn_source(raw.headers.get(SANDBOX_HEADER, ""))
+        self._useful = True
+        if lease is not None:
+            self._refusals_in_a_row = 0
+        return result
+
+    def _take_refusal(self, refusal: Refusal, ticket: Ticket) -> None:
+        self.activity.refused += 1
+        if refusal.kind == "suspended":
+            raise AccessDenied(
+                f"the API has suspended the key (429: {refusal.detail or 'no reason given'}); "
+                "see its state at https://freesound.org/apiv2/apply/, or write to Freesound"
+            )
+        if not self.gate.admits(ticket):
+            return  # sent before the refusal that closed the gate: it says nothing new
+        self.quota.refused(refusal)
+        now_us = self._now_us()
+        self._refusals_in_a_row += 1
+        if self._refusals_in_a_row == 1:
+            self._refused_since_us = now_us
+        asked_us = now_us + round((refusal.retry_after_s or 0.0) * SECOND_US)
+        until_us, _ = self.quota.free_at()
+        if refusal.kind == "day":
+            self._close_for_quota(max(until_us, asked_us, now_us + SECOND_US), True)
+            return
+        if not self._forever and now_us - self._refused_since_us >= PATIENCE_S * SECOND_US:
+            raise ApiUnreachable(f"{self._address} has refused every request for ten minutes: {refusal.detail}")
+        first_s = REFUSED_REST_S if refusal.kind == "burst" else OTHER_REFUSAL_REST_S
+        rest_s = min(LONGEST_REST_S, first_s * 2 ** min(self._refusals_in_a_row - 1, 10))
+        self.gate.close(
+            f"refused by the server: {refusal.detail}", max(until_us, asked_us, now_us + rest_s * SECOND_US)
+        )
+
+    def _close_for_quota(self, until_us: int, day: bool) -> None:
+        if not day:
+            self.gate.close(f"the limit of {self.quota.burst_limit()} requests a minute", until_us)
+            return
+        whose = "" if self.quota.share is None else " (another program uses this key too)"
+        if not self._forever:
+            self._stop.close(f"quota used up{whose}, next request possible at {iso(until_us)}")
+            raise Stopped(self._stop.reason)
+        self.gate.close(f"quota used up{whose}", until_us)
+
+    def _learn_source(self, digest: str) -> None:
+        if self.sandbox is not None and digest != self.sandbox:
+            raise WrongSource(f"{self._address} now answers from another catalogue than at first; nothing was mixed")
+        self.sandbox = digest
+
+    def _note_retry(self, failure: Transient) -> None:
+        self.activity.retried += 1
+        self._on_event(f"asking again: {failure.reason}")

@@ -1,0 +1,76 @@
+"""What travels between the client and a transport, and the typed ways in which that fails.
+
+    Transient            nothing is said about the sound: ask again
+    └── TransportFailure no answer at all: refused, unknown host, reset, timeout, cut body, TLS
+    QuotaRefused         429: a limit
+    WrongAddress         a FetchFailed that smells of a mistyped API address
+
+Everything foreign (aiohttp's, the socket's) has become one of these before it leaves the transport. No message here
+ever holds a header that was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from harvester.errors import FetchFailed
+from harvester.freesound.quota import Refusal
+
+KEPT_BODY_BYTES = 2_000
+"""How much of an unexpected answer is kept for inspection."""
+
+
+class RawResponse(NamedTuple):
+    """An answer as it came from the wire. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Transport(Protocol):
+    """Sends one GET and brings back the whole answer; no retry, no redirect, no judgement of the status."""
+
+    async def get(self, path: str, params: Mapping[str, str], *, anonymous: bool = False) -> RawResponse:
+        """Fetch `path` below the API's address; raises `TransportFailure` only. `anonymous`: without the key."""
+        ...
+
+
+class Transient(Exception):
+    """The answer says nothing about the sound: ask again.
+
+    `systemic`: the server as a whole is unwell, whatever is asked. `attempts`: how often one request may meet this.
+    `delay_s`: what the server asked to wait, when it did. `counted`: whether it uses up one of the attempts.
+    """
+
+    def __init__(
+        self, reason: str, body: bytes = b"", *, systemic: bool = False, attempts: int = 4, delay_s: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.body = body[:KEPT_BODY_BYTES]
+        self.systemic = systemic
+        self.attempts = attempts
+        self.delay_s = delay_s
+        self.counted = True
+
+
+class TransportFailure(Transient):
+    """No answer came. `sent` is False when the request certainly never reached the server's application."""
+
+    def __init__(self, reason: str, *, sent: bool) -> None:
+        super().__init__(reason, systemic=not sent)
+        self.sent = sent
+
+
+class QuotaRefused(Exception):
+    """The server answered 429."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail)
+        self.refusal = refusal
+
+
+class WrongAddress(FetchFailed):
+    """The answer looks like one of a server that has no such API at this address."""
