@@ -25,9 +25,10 @@ def sandbox(
         list[str] | None,
         typer.Option(
             metavar="RULE",
-            help="Answer wrongly on purpose, repeatable: KIND[@rate=R][@path=TEXT][@from=N][@to=M][@every=K]"
-            "[@after=S][@until=S]. Kinds: 500 500-html 502 503 504 400-solr-down 400-solr-503 401 429-burst 429-day "
-            "null duplicate missing-field mistyped truncate reset no-answer drip. "
+            help="Answer wrongly on purpose, repeatable: KIND@name=value… with none or more of rate=R "
+            "(a share), path=TEXT (contained), from=N, to=M, every=K (of those requests), after=S, until=S (seconds). "
+            "Kinds: 500 500-html 502 503 504 400-solr-down 400-solr-drops 400-solr-500 400-solr-503 401 429-burst "
+            "429-day null duplicate missing-field mistyped truncate reset no-answer drip. "
             "For example 500-html@rate=0.01 or null@path=/similar/@every=7.",
         ),
     ] = None,

@@ -3,7 +3,7 @@
 A rule is KIND[@word=value…], for example `500-html@rate=0.01` or `400-solr-down@path=/search/@from=10@to=20`.
 
     kinds   in front of the application, never counted by the throttle: 401 429-burst 429-day 502 503 504
-            instead of the answer: 500 500-html 400-solr-down 400-solr-503
+            instead of the answer: 500 500-html 400-solr-down 400-solr-drops 400-solr-500 400-solr-503
             inside a list's answer: null duplicate missing-field mistyped
             to the delivery: truncate reset no-answer drip
     path=TEXT       only requests whose path or query contains TEXT
@@ -38,11 +38,13 @@ _FRONT: dict[str, Callable[[], Reply]] = {
     "503": lambda: replies.gateway(503),
     "504": lambda: replies.gateway(504),
 }
-_INSTEAD: dict[str, Callable[[bool], Reply]] = {
-    "500": lambda _: replies.overloaded(),
-    "500-html": lambda _: replies.html(500),
-    "400-solr-down": lambda is_search: replies.solr_down(is_search=is_search),
-    "400-solr-503": lambda is_search: replies.solr_refused(
+_INSTEAD: dict[str, Callable[[bool, str], Reply]] = {
+    "500": lambda _is_search, _query: replies.overloaded(),
+    "500-html": lambda _is_search, _query: replies.html(500),
+    "400-solr-down": lambda is_search, query: replies.solr_down(is_search=is_search, query=query),
+    "400-solr-drops": lambda is_search, query: replies.solr_down(is_search=is_search, query=query, drops=True),
+    "400-solr-500": lambda is_search, _query: replies.solr_refused("injected failure", is_search=is_search, code=500),
+    "400-solr-503": lambda is_search, _query: replies.solr_refused(
         "No live SolrServers available to handle this request", is_search=is_search, code=503
     ),
 }
@@ -130,10 +132,10 @@ def answer_in_front(kind: str) -> Reply | None:
     return make() if make else None
 
 
-def spoil(reply: Reply, kind: str, draw: random.Random, *, is_search: bool) -> Reply:
-    """Return what a fault makes of an answer."""
+def spoil(reply: Reply, kind: str, draw: random.Random, *, is_search: bool, query: str) -> Reply:
+    """Return what a fault makes of an answer to a search for `query`, or to another request."""
     if kind in _INSTEAD:
-        return _INSTEAD[kind](is_search)
+        return _INSTEAD[kind](is_search, query)
     if kind in _DELIVERIES:
         return reply.delivered(_DELIVERIES[kind])
     if reply.status != 200 or kind not in _INSIDE:

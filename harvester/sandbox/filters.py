@@ -28,6 +28,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_MAX_DEPTH = 50
 _TERMS = re.compile(r"\{!terms f=(\w+)\}(.*)", re.DOTALL)
 
 
@@ -74,6 +75,7 @@ class _Parser:
         self._now_s = now_s
         self._tokens = self._scan()
         self._next = 0
+        self._depth = 0
 
     def whole(self) -> _Clause:
         clause = self._either(None)
@@ -98,6 +100,15 @@ class _Parser:
         return clauses[0] if len(clauses) == 1 else _all(clauses)
 
     def _clause(self, field: str | None) -> _Clause:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise FilterError("filter is nested too deeply")
+        try:
+            return self._nested(field)
+        finally:
+            self._depth -= 1
+
+    def _nested(self, field: str | None) -> _Clause:
         if self._take_op("-", "NOT", "!"):
             inner = self._clause(field).matches
             return _Clause(lambda record: not inner(record))

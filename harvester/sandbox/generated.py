@@ -26,6 +26,7 @@ OLDEST_S = 1_112_313_600  # 2005-04-01
 NEWEST_S = 1_789_905_600  # 2026-09-20T12:00:00Z
 _YOUNG_S = 29 * 86_400
 _FIRST_ID = 1_000
+_KEPT_RECORDS = 6_000  # a whole catalogue of the default size, about 35 MB; a scan of a larger one keeps none
 _GAP = 5
 
 
@@ -46,7 +47,7 @@ class GeneratedCatalogue:
         # Ranks of popularity are an affine permutation too: the order by downloads needs no sorting.
         self._factor = coprime(self._with_vector, random.Random(f"{self._seed}:downloads"))
         self._inverse = pow(self._factor, -1, self._with_vector) if self._with_vector > 1 else 0
-        self.record = lru_cache(maxsize=4_096)(self._record)
+        self.record = lru_cache(maxsize=_KEPT_RECORDS)(self._record)
         self._space("laion_clap")
 
     @property

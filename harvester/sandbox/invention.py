@@ -141,8 +141,8 @@ def invent_descriptors(seed: str, number: int) -> dict[str, Any]:
 
 
 def _subject(d: tuple[int, ...], place: tuple[int, int, int]) -> tuple[words.Theme, str, list[str]]:
-    # Sounds that share a coordinate share a theme, a quality or a setting: neighbours sound alike in words too.
-    theme = words.THEMES[place[0] % len(words.THEMES)]
+    # Sounds that share coordinates share a theme, a quality or a setting: neighbours are alike in words too.
+    theme = words.THEMES[(4 * place[0] + place[1] % 4) % len(words.THEMES)]
     word = theme.words[d[23] % len(theme.words)]
     tags = [word, words.QUALITIES[place[1] % len(words.QUALITIES)], words.SETTINGS[place[2] % len(words.SETTINGS)]]
     others = (theme.words[d[3] % len(theme.words)], *(words.EXTRAS[d[at] % len(words.EXTRAS)] for at in (4, 5, 6, 8)))

@@ -158,7 +158,7 @@ def _number(field: str, value: str | Range) -> Matcher:
         if field == "avg_rating":
             return index_rating(record)
         found = record.get(field)
-        return None if found is None else float(found)
+        return float(found) if isinstance(found, int | float) else None
 
     if isinstance(value, Range):
         low, high = number(value.low, float("-inf")), number(value.high, float("inf"))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
+from urllib.parse import quote_plus
 
 from harvester.sandbox.fields import encode_json
 
@@ -27,13 +28,12 @@ class Delivery(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer; `counted` tells whether the request reached a view and was counted by the throttle."""
+    """One answer, and how it is to travel."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     delivery: Delivery = Delivery.WHOLE
-    counted: bool = False
 
     def delivered(self, delivery: Delivery) -> Reply:
         """Return this reply, to be delivered otherwise."""
@@ -81,15 +81,19 @@ def solr_refused(reason: str, *, is_search: bool, code: int = 400) -> Reply:
     return detail(400, text + (SUFFIX if is_search else ""))
 
 
-def solr_down(*, is_search: bool) -> Reply:
-    """Return the 400 that means Solr refuses connections."""
-    path = "select/" if is_search else "select_similarity/"
-    text = (
-        f"Search server error: Failed to connect to server at http://127.0.0.1:8983/solr/freesound/{path}: "
-        f"HTTPConnectionPool(host='127.0.0.1', port=58983): Max retries exceeded with url: /solr/freesound/{path} "
-        "(Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x7faf5e785510>: "
+def solr_down(*, is_search: bool, query: str = "", drops: bool = False) -> Reply:
+    """Return the 400 that means Solr refuses connections, or with `drops` that it closes them unanswered."""
+    path = "/solr/freesound/select_similarity/"
+    if is_search:
+        path = f"/solr/freesound/select/?q={quote_plus(query)}{_SOLR_QUERY}"
+    why = (
+        "('Connection aborted.', RemoteDisconnected('Remote end closed connection without response'))"
+        if drops
+        else f"HTTPConnectionPool(host='127.0.0.1', port=58983): Max retries exceeded with url: {path} "
+        f"(Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x{_OBJECTS[is_search]}>: "
         "Failed to establish a new connection: [Errno 111] Connection refused'))"
     )
+    text = f"Search server error: Failed to connect to server at http://127.0.0.1:8983{path}: {why}"
     return detail(400, text + (SUFFIX if is_search else ""))
 
 
@@ -101,3 +105,9 @@ def overloaded() -> Reply:
 NO_CREDENTIALS = "Authentication credentials were not provided."
 SUSPENDED = "Request was throttled because the ApiV2 credential has been suspended"
 PENDING = "Suspended token or token pending for approval"
+_OBJECTS = {True: "7faf5deae110", False: "7faf5e785510"}
+_SOLR_QUERY = (
+    "&wt=json&indent=true&debugQuery=false&q.op=AND&echoParams=explicit&timeAllowed=1000&defType=dismax&q.alt=%2A%3A%2A"
+    "&qf=id%5E4+tag%5E4+description%5E3+username%5E1+pack%5E2+name%5E2&ps=100&tie=0.01&sort=score+desc&start=0&rows=15"
+    "&fq=&fq=content_type%3As&fl=id%2Cscore"
+)

@@ -7,7 +7,6 @@ in it. Listens on loopback only. What is answered is `service`'s business.
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +14,7 @@ from contextlib import asynccontextmanager
 from io import BufferedWriter
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import orjson
 from aiohttp import web
@@ -25,7 +25,6 @@ from harvester.sandbox.access import fingerprint
 from harvester.sandbox.reply import Delivery, Reply
 from harvester.sandbox.service import Sandbox
 
-_TOKEN = re.compile(r"(?<=[?&])token=[^&]*&?|(?<=[?&])(?i:%74oken|t%6fken|to%6ben|tok%65n|toke%6e)=[^&]*&?")
 _MAX_LINE = 32_768
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -72,11 +71,11 @@ async def serving(
 
 def _handler(sandbox: Sandbox, latency_s: float, drip_pause_s: float, log: BufferedWriter | None) -> Handler:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        if latency_s > 0:
-            await sandbox.clock.sleep(latency_s)
         reply = sandbox.respond(request.method, request.raw_path, request.headers)
         if log is not None:
             _log(log, sandbox, request, reply.status)
+        if latency_s > 0:
+            await sandbox.clock.sleep(latency_s)
         if reply.delivery is Delivery.WHOLE:
             return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
         return await _deliver_badly(sandbox, request, reply, drip_pause_s)
@@ -116,12 +115,18 @@ def _log(log: BufferedWriter, sandbox: Sandbox, request: web.BaseRequest, status
     token = sandbox.token_of(request.raw_path, request.headers)
     line = {
         "t": sandbox.clock.time_us() / SECOND_US,
-        "path": _TOKEN.sub("", request.raw_path).rstrip("?&"),
+        "path": _without_token(request.raw_path),
         "status": status,
         "key": fingerprint(token) if token else None,
     }
     log.write(orjson.dumps(line) + b"\n")
     log.flush()
+
+
+def _without_token(target: str) -> str:
+    path, mark, query = target.partition("?")
+    kept = [part for part in query.split("&") if unquote_plus(part.partition("=")[0]) != "token"]
+    return f"{path}?{'&'.join(kept)}" if mark and kept else path
 
 
 def _open_log(path: Path | None) -> BufferedWriter | None:

@@ -31,8 +31,8 @@ from harvester.sandbox.search import SITE, Form, Hits, Refused, Search, page_of,
 from harvester.sandbox.throttle import Throttle
 
 _SEARCH = re.compile(r"/apiv2/search/(?:text/)?")
-_SOUND = re.compile(r"/apiv2/sounds/(\d+)/")
-_SIMILAR = re.compile(r"/apiv2/sounds/(\d+)/similar/")
+_SOUND = re.compile(r"/apiv2/sounds/(\d{1,4000})/")
+_SIMILAR = re.compile(r"/apiv2/sounds/(\d{1,4000})/similar/")
 _OAUTH_ONLY = re.compile(r"/apiv2/(?:me/|sounds/\d+/download/(?:link/)?)")
 _PATHS = (_SEARCH, _SOUND, _SIMILAR, _OAUTH_ONLY)
 
@@ -79,9 +79,9 @@ class Sandbox:
         reply = next((front for kind, _ in faults if (front := answer_in_front(kind))), None)
         if reply is None:
             reply = self._answer(method, target, headers, now_us)
-            is_search = _SEARCH.match(target) is not None
+            is_search, query = _SEARCH.match(target) is not None, _params(target.partition("?")[2]).get("query", "")
             for kind, draw in faults:
-                reply = spoil(reply, kind, draw, is_search=is_search)
+                reply = spoil(reply, kind, draw, is_search=is_search, query=query)
         reply.headers[IDENTITY_HEADER] = self.digest
         return reply
 

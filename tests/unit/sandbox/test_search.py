@@ -1,0 +1,183 @@
+"""Search and similar lists as a client sees them: pages, fields, sorting, similarity, refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from harvester.sandbox.catalogue import SORTS
+from harvester.sandbox.generated import GeneratedCatalogue
+from harvester.sandbox.recorded import RecordedCatalogue
+
+LIST = ["id", "name", "tags", "license", "username"]
+
+
+def test_pages_neither_overlap_nor_leave_gaps(asker: Any) -> None:
+    seen: list[int] = []
+    target = "/apiv2/search/?query=rain&page_size=40&fields=id"
+    while target:
+        page = asker.get(target)
+        seen += [row["id"] for row in page["results"]]
+        target = (page["next"] or "").removeprefix("https://sandbox.invalid")
+    assert len(seen) == len(set(seen)) == page["count"] > 80
+
+
+@pytest.mark.parametrize(
+    ("parameters", "size"),
+    [("", 15), ("page_size=500", 150), ("page_size=abc", 15), ("page_size=3", 3), ("page_size=", 15)],
+)
+def test_page_sizes(asker: Any, parameters: str, size: int) -> None:
+    assert len(asker.ids(f"/apiv2/search/?{parameters}")) == size
+
+
+def test_any_page_of_nothing_is_an_empty_page(asker: Any) -> None:
+    empty = {"count": 0, "previous": None, "next": None, "results": []}
+    assert asker.get("/apiv2/search/?query=zzzznothing&page=7") == empty
+    assert asker.get("/apiv2/sounds/999999999/similar/?page=7") == empty
+
+
+def test_every_sort_orders_by_its_property(asker: Any) -> None:
+    names = {"downloads": "num_downloads", "duration": "duration", "created": "created"}
+    for sort in SORTS:
+        kind, _, direction = sort.partition("_")
+        for scope in ("", "&query=rain", "&filter=tag:rain"):
+            rows = asker.get(f"/apiv2/search/?sort={sort}{scope}&page_size=150&fields=*")["results"]
+            if kind == "rating":
+                values = [2 * row["avg_rating"] if row["num_ratings"] >= 3 else 0.0 for row in rows]
+            elif kind == "score":
+                values = [row["score"] for row in rows]
+            else:
+                values = [row[names[kind]] for row in rows]
+            assert values == sorted(values, reverse=direction != "asc"), (sort, scope)
+
+
+def test_an_unknown_sort_is_by_score(asker: Any) -> None:
+    assert asker.ids("/apiv2/search/?sort=bogus") == asker.ids("/apiv2/search/")
+
+
+def test_a_query_matches_words_of_every_searched_field(new_asker: Callable[..., Any]) -> None:
+    sounds = [
+        {"id": 11, "tags": ["alpha"], "name": "x"},
+        {"id": 12, "tags": [], "name": "alpha"},
+        {"id": 13, "description": "an alpha, beta"},
+        {"id": 14, "username": "alpha"},
+        {"id": 15, "pack_name": "Alpha pack"},
+        {"id": 16, "name": "alphabet", "comment": "alpha"},
+    ]
+    asker = new_asker(RecordedCatalogue(sounds))
+    assert asker.ids("/apiv2/search/?query=alpha&fields=id")[:2] == [11, 13]  # tag 4, description 3, …
+    assert set(asker.ids("/apiv2/search/?query=ALPHA&fields=id")) == {11, 12, 13, 14, 15}
+    assert asker.ids("/apiv2/search/?query=alpha%20beta") == [13]
+    assert asker.ids("/apiv2/search/?query=alpha%20-beta%20-pack&sort=created_asc&fields=id") == [14, 12, 11]
+    assert asker.ids("/apiv2/search/?query=16") == [16]
+    assert asker.ids("/apiv2/search/?query=%2522alpha%2522&fields=id&page_size=1") == [11]  # decoded twice
+    assert len(asker.ids("/apiv2/search/?query=%22%20%22")) == 6
+
+
+def test_fields_come_in_the_serializers_order_and_unknown_ones_are_dropped(asker: Any) -> None:
+    def keys(fields: str) -> list[str]:
+        return list(asker.get(f"/apiv2/search/?page_size=1&fields={fields}")["results"][0])
+
+    assert keys("") == LIST
+    assert keys("username,license,tags,name,id") == LIST
+    assert keys("id,doesnotexist,%20name") == ["id"]
+    assert keys("doesnotexist") == []
+    assert keys("score,id,md5") == ["id", "score", "md5"]
+    assert keys("score") == ["score"]
+    assert keys("bpm,id,loudness") == ["id", "bpm", "loudness"]
+    assert len(keys("*")) == 110
+    assert len(keys("all_descriptors")) == 67
+    assert keys("all_similarity_spaces,id") == ["id", "sim_laion_clap", "sim_freesound_classic"]
+
+
+def test_an_unknown_space_among_the_fields_breaks_the_answer_as_it_does_there(asker: Any) -> None:
+    assert asker.get("/apiv2/search/?page_size=2&fields=id,sim_bogus")["results"] == [None, None]
+    sound_id = asker.ids("/apiv2/search/?page_size=1")[0]
+    assert asker.ask(f"/apiv2/sounds/{sound_id}/?fields=sim_bogus").status == 500
+
+
+def test_the_sound_resource_has_all_fields_but_the_score(asker: Any) -> None:
+    sound_id = asker.ids("/apiv2/search/?page_size=1")[0]
+    assert len(asker.get(f"/apiv2/sounds/{sound_id}/")) == 40
+    assert asker.get(f"/apiv2/sounds/{sound_id}/?fields=id,score") == {"id": sound_id, "score": None}
+
+
+def test_similar_lists_leave_out_their_sound_and_score_only_when_asked(asker: Any) -> None:
+    target = asker.ids("/apiv2/search/?sort=downloads_desc&page_size=1")[0]
+    rows = asker.get(f"/apiv2/sounds/{target}/similar/?page_size=150&fields=id,score")["results"]
+    assert target not in [row["id"] for row in rows]
+    assert [row["score"] for row in rows] == sorted((row["score"] for row in rows), reverse=True)
+    assert all(0.7 <= row["score"] <= 1 for row in rows)
+    assert list(asker.get(f"/apiv2/sounds/{target}/similar/")["results"][0]) == LIST
+    # These parameters do nothing there.
+    same = f"/apiv2/sounds/{target}/similar/?page_size=150&fields=id&query=zzz&filter=&similar_to=4&group_by_pack=1"
+    assert asker.ids(same) == [row["id"] for row in rows]
+    other = asker.ids(f"/apiv2/sounds/{target}/similar/?similarity_space=freesound_classic&fields=id")
+    assert other != [row["id"] for row in rows[:15]]
+    assert asker.get(f"/apiv2/sounds/{target}/similar/?similarity_space=bogus")["count"] == 0
+
+
+def test_similar_to_in_a_search_takes_a_filter_and_ignores_the_query(asker: Any) -> None:
+    target = asker.ids("/apiv2/search/?sort=downloads_desc&page_size=1")[0]
+    alone = asker.get(f"/apiv2/sounds/{target}/similar/?page_size=150&fields=id,score,tags")["results"]
+    searched = asker.get(f"/apiv2/search/?query=zzz&similar_to={target}&page_size=150&fields=id,score,tags")
+    assert searched["results"] == alone
+    tag = alone[-1]["tags"][0]
+    filtered = asker.get(
+        f"/apiv2/search/?similar_to={target}&filter=tag:%22{tag}%22&page_size=150&fields=id,score,tags"
+    )
+    wanted = {tag.lower()}
+    assert {row["id"] for row in filtered["results"]} >= {
+        row["id"] for row in alone if wanted & {one.lower() for one in row["tags"]}
+    }
+    chosen = [row["id"] for row in alone[3:6]]
+    by_id = asker.ids(f"/apiv2/search/?similar_to={target}&filter=id:({'%20OR%20'.join(map(str, chosen))})")
+    assert by_id == chosen
+
+
+def test_similar_to_takes_a_vector(asker: Any, five_thousand: GeneratedCatalogue) -> None:
+    target = asker.ids("/apiv2/search/?sort=downloads_desc&page_size=1")[0]
+    vector = quote(json.dumps(five_thousand.vector(target, "freesound_classic")))
+    rows = asker.ids(f"/apiv2/search/?similar_to={vector}&similarity_space=freesound_classic&page_size=150")
+    alone = asker.ids(f"/apiv2/sounds/{target}/similar/?similarity_space=freesound_classic&page_size=150")
+    assert rows[0] == target
+    assert len(set(rows[1:]) & set(alone)) >= 148
+    assert asker.get("/apiv2/search/?similar_to=[1,2]")["count"] == 0
+    assert asker.get(f"/apiv2/search/?similar_to={quote(json.dumps([0] * 512))}")["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("target", "status", "text"),
+    [
+        ("/apiv2/search/?similar_to=abc", 400, "The 'similar_to' parameter is not a valid sound ID"),
+        ("/apiv2/search/?similar_to=[0.1,", 400, "The 'similar_to' parameter is not a valid serialized vector"),
+        ("/apiv2/search/?similar_to=[[1]]", 400, "The 'similar_to' parameter is not a valid serialized vector"),
+        ("/apiv2/search/?filter=%20", 400, "Invalid filter."),
+        ("/apiv2/search/?page_size=-1", 404, "Not found"),
+        ("/apiv2/search/?page=0&filter=foo:bar", 404, "Not found"),
+        ("/apiv2/sounds/0/", 404, "No Sound matches the given query."),
+        ("/apiv2//", 400, "Invalid url"),
+    ],
+)
+def test_refusals_in_the_servers_words(asker: Any, target: str, status: int, text: str) -> None:
+    reply = asker.ask(target)
+    assert (reply.status, json.loads(reply.body)) == (status, {"detail": text})
+
+
+def test_150_known_ids_come_in_one_answer_and_unknown_ones_are_missing(asker: Any) -> None:
+    ids = asker.ids("/apiv2/search/?sort=downloads_desc&page_size=149&fields=id")
+    found = asker.ids(
+        f"/apiv2/search/?page_size=150&fields=id&filter=id:({'+OR+'.join(map(str, [*ids, 999_999_999]))})"
+    )
+    assert sorted(found) == sorted(ids)
+
+
+def test_a_long_number_is_only_an_unknown_sound(asker: Any) -> None:
+    assert asker.ask(f"/apiv2/sounds/{'9' * 4_000}/").status == 404
+    assert asker.ask(f"/apiv2/sounds/{'9' * 9_000}/").status == 404
+    assert asker.ask(f"/apiv2/search/?page={'9' * 9_000}").status == 200
+    assert asker.ask(f"/apiv2/search/?similar_to={'9' * 9_000}").status == 400
