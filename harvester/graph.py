@@ -57,7 +57,8 @@ FRESH_US = DAY_US
 _RANK = {name: rank for rank, name in enumerate((*RECORD_FIELDS, *OWN_FIELDS))}
 
 
-def _in_order(names: Iterable[str]) -> tuple[str, ...]:
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return field names in the canonical order of a node's attributes: record, our own, then unknown ones."""
     return tuple(sorted(names, key=lambda name: (_RANK.get(name, len(_RANK)), name)))
 
 
@@ -192,6 +193,42 @@ class SoundGraph:
             if similar is not None:
                 yield Linked(sound_id, similar)
 
+    @classmethod
+    def adopt(
+        cls,
+        nodes: dict[int, dict[str, Any]],
+        edges: dict[int, dict[int, dict[str, Any]]],
+        *,
+        seeds: Iterable[int] = (),
+        source: str = "",
+        space: str = SPACES[0],
+    ) -> SoundGraph:
+        """Return the state made of checked attributes by id and out-edges by source and target; it keeps the dicts.
+
+        Every end of an edge must be in `nodes`, and `edges` must have an entry for each node. Equal to applying the
+        same content as events, in a fraction of the time: this is how a checkpoint is loaded.
+        """
+        state = cls(source, space)
+        texts = state._texts
+        for attributes in nodes.values():
+            for name in SHARED_TEXTS & attributes.keys():
+                text = attributes[name]
+                if type(text) is str:
+                    attributes[name] = texts.setdefault(text, text)
+        predecessors: dict[int, dict[int, dict[str, Any]]] = {sound_id: {} for sound_id in nodes}
+        for source_id, neighbours in edges.items():
+            state.edge_count += len(neighbours)
+            for target_id, edge in neighbours.items():
+                predecessors[target_id][source_id] = edge
+        # What NetworkX documents for subclasses; its public way copies each of a million edge dicts one by one.
+        state.graph._node, state.graph._adj, state.graph._pred = nodes, edges, predecessors
+        for sound_id, attributes in nodes.items():
+            state.record_count += "fetched_at" in attributes
+            state.gone_count += is_gone(attributes)
+            state._settle(sound_id, attributes)
+        state.seeds.update(seeds)
+        return state
+
     # --- joining -------------------------------------------------------------------------------------------------
 
     def apply(self, event: Event) -> None:
@@ -296,7 +333,7 @@ class SoundGraph:
         names = tuple(attributes)
         order = self._orders.get(names)
         if order is None:
-            order = self._orders[names] = tuple(self._text(name) for name in _in_order(names))
+            order = self._orders[names] = tuple(self._text(name) for name in in_order(names))
         kept: dict[str, Any] = {}
         for name in order:
             value = attributes[name]

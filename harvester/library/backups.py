@@ -1,0 +1,164 @@
+"""Backups: whole copies of the checkpoint with independent bytes, verified by loading before they count.
+
+Owns their writing, listing and retention. The largest good one is never removed, none is ever overwritten, and a
+rotten one is never counted among those that are kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harvester.clock import SECOND_US
+from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable
+from harvester.library.atomic import REAL_FILES, Files, disk_error, write_atomically
+from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
+from harvester.library.layout import backup_name, read_backup_name, set_aside
+
+BACKUP_EVERY = 100
+KEEP_BACKUPS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup in the folder: what its name and its size say, nothing loaded. `taken_at` in microseconds UTC."""
+
+    path: Path
+    nodes: int
+    taken_at: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackupReport:
+    """A backup that was loaded: what it holds, or why it is not good (`problem`)."""
+
+    backup: Backup
+    nodes: int = 0
+    edges: int = 0
+    processed: int = 0
+    digest: str = ""
+    problem: str = ""
+
+    @property
+    def verified(self) -> bool:
+        return not self.problem
+
+
+def list_backups(folder: Path) -> list[Backup]:
+    """Return the backups of a library, newest first; a missing folder has none."""
+    found = []
+    for path in folder.glob("freesound_library_backup_*.pkl"):
+        named, signature = read_backup_name(path.name), read_signature(path)
+        if named is not None and signature is not None and path.is_file():
+            found.append(Backup(path, *named, signature.size_bytes))
+    return sorted(found, key=_newest_first)
+
+
+def _newest_first(backup: Backup) -> tuple[int, int, str]:
+    return (-backup.taken_at, -backup.nodes, backup.path.name)
+
+
+def verify_backup(backup: Backup) -> BackupReport:
+    """Load a backup and report what it holds, or why it cannot be relied on. Raises nothing."""
+    try:
+        decoded = load_checkpoint(backup.path)
+    except (HarvesterError, OSError) as error:
+        return BackupReport(backup, problem=str(error))
+    state = decoded.state
+    return BackupReport(backup, len(state), state.edge_count, len(state.processed), decoded.digest)
+
+
+def save_backup(
+    folder: Path, chunks: Iterable[bytes], *, digest: str, nodes: int, now_us: int, files: Files = REAL_FILES
+) -> Path:
+    """Write a backup under a name that is free and load it; durable and verified on return.
+
+    Raises `BackupFailed`; what was written and did not verify is in `quarantine/`, everything else is as it was.
+    """
+    path, stamp_us = folder / backup_name(nodes, now_us), now_us
+    while path.exists():
+        stamp_us += SECOND_US
+        path = folder / backup_name(nodes, stamp_us)
+    try:
+        write_atomically(path, chunks, files)
+    except OSError as error:
+        reason = disk_error(error, path, "the checkpoint and the journal hold everything")
+        raise BackupFailed(f"no backup: {reason}") from reason
+    try:
+        found = load_checkpoint(path).digest
+        problem = "" if found == digest else "it does not hold what was written"
+    except (LibraryCorrupt, LibraryUnwritable, OSError) as error:
+        problem = str(error)
+    if problem:
+        try:
+            moved = f"set aside as {set_aside(path, folder, now_us, files).name}"
+        except OSError as error:
+            moved = f"left in place ({error.strerror})"
+        raise BackupFailed(
+            f"{path.name}: the backup did not verify ({problem}), {moved}; "
+            f"the checkpoint and the journal hold everything"
+        )
+    return path
+
+
+def to_remove(backups: Sequence[Backup], keep: int, is_good: Callable[[Backup], bool]) -> list[Backup]:
+    """Return which backups retention lets go: all good ones but the newest `keep` and the largest.
+
+    A pure function of its arguments (`is_good` is asked as little as possible, newest first). Bad ones are neither
+    counted nor removed: setting them aside is `check --repair`'s work. With one good backup left, nothing goes.
+    """
+    ordered = sorted(backups, key=_newest_first)
+    if len(ordered) <= max(keep, 1):
+        return []
+    good = [backup for backup in ordered if is_good(backup)]
+    largest = max(good, key=lambda backup: (backup.nodes, backup.taken_at), default=None)
+    return [backup for backup in good[max(keep, 1) :] if backup is not largest]
+
+
+class Retention:
+    """Removes what `to_remove` lets go, remembering which files it has verified."""
+
+    def __init__(self, folder: Path, keep: int = KEEP_BACKUPS, files: Files = REAL_FILES) -> None:
+        self._folder, self._keep, self._files = folder, keep, files
+        self._good: dict[Signature, bool] = {}
+
+    def trust(self, path: Path) -> None:
+        """Remember that a backup has just been verified."""
+        signature = read_signature(path)
+        if signature is not None:
+            self._good[signature] = True
+
+    def is_good(self, backup: Backup) -> bool:
+        """Tell whether a backup's content still matches its digest; each file is looked at once."""
+        signature = read_signature(backup.path)
+        if signature is None:
+            return False
+        if signature not in self._good:
+            try:
+                load_digest(backup.path)
+                self._good[signature] = True
+            except (HarvesterError, OSError):
+                self._good[signature] = False
+        return self._good[signature]
+
+    def plan(self) -> list[Backup]:
+        """Return what `prune` would remove now."""
+        return to_remove(list_backups(self._folder), self._keep, self.is_good)
+
+    def prune(self) -> list[Backup]:
+        """Remove what retention lets go and return it; durable on return. Raises `DiskFull` or `LibraryUnwritable`."""
+        removed = []
+        for backup in self.plan():
+            try:
+                self._files.unlink(backup.path)
+            except OSError as error:
+                raise disk_error(error, backup.path, "no backup that is kept was touched") from error
+            removed.append(backup)
+        if removed:
+            try:
+                self._files.sync_folder(self._folder)
+            except OSError as error:
+                raise disk_error(error, self._folder, "no backup that is kept was touched") from error
+        return removed

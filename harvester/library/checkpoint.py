@@ -1,0 +1,83 @@
+"""The checkpoint file: read with a name in every error, and told from a foreign one before it is replaced.
+
+Owns how a file of the library is identified (device, inode, size, mtime) and read; the bytes are `codec`'s.
+"""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+
+from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat
+from harvester.library.codec import Decoded, decode_checkpoint, digest_in
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What tells one file from another that came to its place."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointInfo:
+    """What a checkpoint came to. `backup` is the backup written with it; `joined` counts sounds that a foreign file
+    brought in; `unchanged` says that the file on disk already held this state."""
+
+    path: Path
+    size_bytes: int
+    nodes: int
+    edges: int
+    seconds: float
+    backup: Path | None = None
+    joined: int = 0
+    unchanged: bool = False
+
+
+def read_signature(path: Path) -> Signature | None:
+    """Return the signature of a file, or None when there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return Signature(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def load_checkpoint(path: Path) -> Decoded:
+    """Return what a checkpoint or a backup holds.
+
+    Raises `LibraryCorrupt` or `NewerFormat` with the file's name, `LibraryUnwritable` when it cannot be read at all,
+    `FileNotFoundError` when it is not there.
+    """
+    packed = _read_bytes(path)
+    try:
+        return decode_checkpoint(packed)
+    except (LibraryCorrupt, NewerFormat) as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def load_digest(path: Path) -> str:
+    """Return the digest of a checkpoint or a backup after comparing it with the content.
+
+    A tenth of the work of `load_checkpoint`: enough to see that a file which was verified once has not rotted since.
+    """
+    packed = _read_bytes(path)
+    try:
+        return digest_in(packed)
+    except LibraryCorrupt as error:
+        raise LibraryCorrupt(f"{path}: {error}") from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in (errno.EIO, errno.EISDIR):
+            raise LibraryCorrupt(f"{path}: it cannot be read ({error.strerror})") from error
+        raise LibraryUnwritable(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error

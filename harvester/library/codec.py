@@ -1,0 +1,215 @@
+"""The checkpoint format: a state as the bytes of a file that `joblib.load` reads, and back.
+
+Owns container, metadata and digest; the stream inside is `pickling`'s. Reading treats the file as hostile: bounds on
+what is unpacked, the opcode scan, an unpickler that knows one class and gives an inert stand-in for it, a check of
+every value, and then a new graph. Nothing of the file's own runs. Knows nothing of folders or of which file is good.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import io
+import pickle
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from harvester.clock import iso
+from harvester.errors import LibraryCorrupt
+from harvester.graph import SoundGraph
+from harvester.library.pickling import (
+    GRAPH_CLASS,
+    canonical_order,
+    digest_place,
+    encode_blocks,
+    encode_closing,
+    encode_end,
+)
+from harvester.library.scan import scan_opcodes
+from harvester.library.values import FORMAT_VERSION, read_state
+
+LEVEL = 3
+_STAMPS = ("added_at", "fetched_at", "linked_at", "gone_at")
+_SMALL_BYTES = 64 << 20
+_HIGHEST_RATIO = 50
+"""A library unpacks to 4 to 12 times its size (measured); small files may be more regular than that."""
+
+
+@dataclass(slots=True)
+class Encoded:
+    """What an encoding run came to, filled in when its last chunk has been given."""
+
+    digest: str = ""
+    nodes: int = 0
+    edges: int = 0
+    stream_bytes: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A checkpoint that was read: its state, its metadata, its digest."""
+
+    state: SoundGraph
+    metadata: dict[str, Any]
+    digest: str
+
+
+def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
+    """Return the metadata of a checkpoint but for its digest: a function of the content alone."""
+    latest = 0
+    for attributes in state.graph._node.values():
+        for name in _STAMPS:
+            stamp = attributes.get(name, 0)
+            if stamp > latest:
+                latest = stamp
+    return {
+        "format_version": FORMAT_VERSION,
+        "timestamp": iso(latest) if latest else "",
+        "nodes": len(order),
+        "edges": state.edge_count,
+        "source": state.source,
+        "similarity_space": state.space,
+        "seeds": sorted(state.seeds),
+        "statistics": {
+            "gone": state.gone_count,
+            "processed": len(state.processed),
+            "records": state.record_count,
+        },
+        "digest": "",
+    }
+
+
+def encode_checkpoint(state: SoundGraph, encoded: Encoded | None = None) -> Iterator[bytes]:
+    """Give the bytes of a checkpoint in chunks; `encoded` is filled when the last one was given.
+
+    Equal content gives equal bytes. Nothing may change the state meanwhile. Never is a whole stream in memory, and
+    each block ends in a full flush: a block that did not change gives the same bytes again, which Git's deltas like.
+    """
+    encoded = encoded if encoded is not None else Encoded()
+    packer = zlib.compressobj(LEVEL)
+    stream_bytes = size_bytes = 0
+    for frame in encode_stream(state, encoded):
+        stream_bytes += len(frame)
+        chunk = packer.compress(frame) + packer.flush(zlib.Z_FULL_FLUSH)
+        size_bytes += len(chunk)
+        yield chunk
+    chunk = packer.flush()
+    encoded.stream_bytes, encoded.size_bytes = stream_bytes, size_bytes + len(chunk)
+    yield chunk
+
+
+def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
+    """Give the canonical uncompressed stream, frame by frame; its digest ends it."""
+    digest = hashlib.sha256()
+    order = canonical_order(state)
+    metadata = metadata_of(state, order)
+    for part in (encode_blocks(state, order), encode_closing(state, order, metadata)):
+        for frame in part:
+            digest.update(frame)
+            yield frame
+    encoded.digest, encoded.nodes, encoded.edges = digest.hexdigest(), len(order), state.edge_count
+    yield encode_end(encoded.digest)
+
+
+def digest_of(state: SoundGraph) -> str:
+    """Return the digest that a checkpoint of this state would carry."""
+    encoded = Encoded()
+    for _ in encode_stream(state, encoded):
+        pass
+    return encoded.digest
+
+
+def decode_checkpoint(packed: bytes) -> Decoded:
+    """Return the state in the bytes of a checkpoint, or raise `LibraryCorrupt` or `NewerFormat`, one line each.
+
+    Memory is bounded by the file's size; no code of the file runs. The state is new and shares nothing with others.
+    """
+    stream = unpack(packed)
+    scan_opcodes(stream)
+    with _collector_resting():
+        plain = _unpickle(stream)
+        state, metadata = read_state(plain, GraphStandIn, len(stream))
+    if _verified_digest(stream) != metadata["digest"]:
+        raise LibraryCorrupt("its digest is not where it belongs")
+    return Decoded(state, metadata, metadata["digest"])
+
+
+def digest_in(packed: bytes) -> str:
+    """Return the digest in the bytes of a checkpoint once it is found to match the content, without building it."""
+    return _verified_digest(unpack(packed))
+
+
+def _verified_digest(stream: bytes) -> str:
+    place = digest_place(stream)
+    if place is None:
+        raise LibraryCorrupt("it does not end with a digest")
+    found = hashlib.sha256(memoryview(stream)[:place]).hexdigest()
+    if stream[place + 11 : place + 11 + len(found)] != found.encode():
+        raise LibraryCorrupt("its content does not match its digest")
+    return found
+
+
+def unpack(packed: bytes) -> bytes:
+    """Return what a zlib container holds, bounded, its checksum verified and nothing after it.
+
+    `joblib.load` checks neither the checksum nor the end: it reads files that are cut by one to five bytes.
+    """
+    limit = _SMALL_BYTES + _HIGHEST_RATIO * len(packed)
+    unpacker = zlib.decompressobj()
+    try:
+        stream = unpacker.decompress(packed, limit)
+    except (zlib.error, MemoryError) as error:
+        raise LibraryCorrupt(f"its compression is broken ({error})") from error
+    if unpacker.unconsumed_tail:
+        raise LibraryCorrupt(f"it unpacks to more than {limit} bytes")
+    if not unpacker.eof:
+        raise LibraryCorrupt("its end is missing")
+    if unpacker.unused_data:
+        raise LibraryCorrupt("bytes follow its end")
+    return stream
+
+
+class GraphStandIn:
+    """What the graph class in a file becomes: it keeps what it was given and does nothing."""
+
+    __slots__ = ("adjacency", "state")
+
+    def __init__(self, adjacency: object) -> None:
+        self.adjacency = adjacency
+        self.state: object = None
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module_name: str, global_name: str) -> Any:
+        if (module_name, global_name) == GRAPH_CLASS:
+            return GraphStandIn
+        raise LibraryCorrupt(f"it names {module_name}.{global_name}: only plain data and the graph class may be in it")
+
+
+def _unpickle(stream: bytes) -> object:
+    try:
+        return _Unpickler(io.BytesIO(stream)).load()
+    except LibraryCorrupt:
+        raise
+    # Whatever a malformed stream makes the unpickler raise, it means one thing.
+    except Exception as error:
+        raise LibraryCorrupt(f"its pickle is broken ({type(error).__name__}: {error})") from error
+
+
+@contextmanager
+def _collector_resting() -> Iterator[None]:
+    """Keep the cyclic collector off millions of new containers, none of which it could free."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()

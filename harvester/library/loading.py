@@ -1,0 +1,105 @@
+"""Loading: the checkpoint, else the newest good backup, then the journal's events joined into it.
+
+Owns which file is believed and what is said about it. Changes nothing on disk: the writer quarantines what is named
+in `bad`, a reader leaves it. Never gives half a state: an unfinished rollback is read as finished.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harvester.errors import LibraryCorrupt, WrongSource
+from harvester.graph import SoundGraph
+from harvester.library.backups import list_backups
+from harvester.library.checkpoint import Signature, load_checkpoint, read_signature
+from harvester.library.codec import Decoded
+from harvester.library.journal import Contents, Head
+from harvester.library.layout import CHECKPOINT
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A state with where it came from.
+
+    `path` is the file it was read from (None: from the journal alone), `digest` and `signature` are that file's.
+    `foreign`: the journal does not know this checkpoint. `bad`: files that are damaged. `notices`: a line each.
+    """
+
+    state: SoundGraph
+    path: Path | None = None
+    digest: str = ""
+    signature: Signature | None = None
+    foreign: bool = False
+    bad: list[Path] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def stand_in(self) -> bool:
+        """Tell whether something else than the checkpoint was believed."""
+        return self.path is not None and self.path.name != CHECKPOINT
+
+
+def load_state(folder: Path, contents: Contents | None) -> Loaded:
+    """Return the library's state: the best file of the folder joined with the journal's `contents`.
+
+    A folder without a library gives an empty state. Raises `LibraryCorrupt` when the checkpoint is damaged and nothing
+    good stands in, `NewerFormat`, `WrongSource` when journal and checkpoint belong to different catalogues.
+    """
+    head = contents.head if contents is not None else Head()
+    loaded = _load_file(folder, contents, head)
+    state = loaded.state
+    if head.source and state.source and head.source != state.source:
+        raise WrongSource(
+            f"{folder}: the checkpoint was harvested from {state.source}, the journal beside it from {head.source}; "
+            f"nothing was changed: put the right checkpoint back, or move the journal away"
+        )
+    state.source = state.source or head.source
+    if contents is not None:
+        for event in contents.events:
+            state.apply(event)
+    return loaded
+
+
+def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
+    bad: list[Path] = []
+    notices: list[str] = []
+    wanted = folder / (head.restore or CHECKPOINT)
+    signature = read_signature(wanted)
+    if signature is not None:
+        try:
+            decoded = load_checkpoint(wanted)
+            foreign = contents is not None and decoded.digest not in (head.digest, head.next_digest)
+            return _loaded(wanted, decoded, signature, foreign=foreign and not head.restore)
+        except LibraryCorrupt as error:
+            bad.append(wanted)
+            notices.append(f"the checkpoint is damaged: {error}")
+        except FileNotFoundError:
+            notices.append(f"{wanted} vanished while it was being opened")
+    elif head.digest:
+        notices.append(f"{wanted} is missing")
+    for backup in list_backups(folder):
+        signature = read_signature(backup.path)
+        try:
+            decoded = load_checkpoint(backup.path)
+        except LibraryCorrupt as error:
+            bad.append(backup.path)
+            notices.append(f"a backup is damaged: {error}")
+            continue
+        except FileNotFoundError:
+            continue
+        whole = decoded.digest == head.backup_digest and not (contents and contents.damage)
+        lost = "nothing is lost" if whole else "sounds that only the missing files held are not in it"
+        notices.append(f"loaded {backup.path.name} ({len(decoded.state)} sounds) and the journal instead: {lost}")
+        loaded = _loaded(backup.path, decoded, signature, foreign=False)
+        loaded.bad, loaded.notices = bad, notices
+        return loaded
+    if bad or head.digest:
+        if head.safe or head.adopted or contents is None or contents.damage:
+            raise LibraryCorrupt(f"{'; '.join(notices)}; no good backup stands in, nothing was changed")
+        notices.append("rebuilt from the journal, which holds everything: nothing is lost")
+    return Loaded(SoundGraph(head.source), bad=bad, notices=notices)
+
+
+def _loaded(path: Path, decoded: Decoded, signature: Signature | None, *, foreign: bool) -> Loaded:
+    return Loaded(decoded.state, path, decoded.digest, signature, foreign)

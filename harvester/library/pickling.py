@@ -1,0 +1,264 @@
+"""The canonical pickle stream: a state as opcodes, a function of its content alone.
+
+Owns the layout of the checkpoint's pickle (protocol 5). The opcodes are written here rather than by a `Pickler`, whose
+output depends on which equal strings happen to be one object; so equal content gives equal bytes in any process.
+
+    block*    up to BLOCK_SOUNDS sounds in order of (added_at, id): each one's attributes and adjacency, put into memo
+              slots of their own and popped. Recurring texts are shared within a block only, so that a block's bytes
+              depend on nothing outside it
+    closing   the dict of graph, processed_ids, sound_cache and metadata, made of references to those slots; the graph
+              is `DiGraph({id: adjacency})`, then its `_node` set: the mirrored predecessors are not stored
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from harvester.graph import SHARED_TEXTS, SoundGraph, in_order
+
+BLOCK_SOUNDS = 128
+TEXT_SLOTS = 1 << 16
+"""Memo slots of a block's recurring texts; the sounds' own slots start above."""
+
+GRAPH_CLASS = ("networkx.classes.digraph", "DiGraph")
+DIGEST_LENGTH = 64
+DEEPEST = 100
+"""Containers nested deeper than this are not a record's; both sides of the codec refuse them."""
+
+_PROTOCOL = b"\x80\x05"
+_EMPTY_DICT, _EMPTY_LIST, _EMPTY_SET, _MARK = b"}", b"]", b"\x8f", b"("
+_SETITEM, _SETITEMS, _APPENDS, _ADDITEMS = b"s", b"u", b"e", b"\x90"
+_NONE, _TRUE, _FALSE, _POP, _STOP = b"N", b"\x88", b"\x89", b"0", b"."
+_TUPLE1, _TUPLE2, _STACK_GLOBAL, _REDUCE, _BUILD = b"\x85", b"\x86", b"\x93", b"R", b"b"
+
+_BYTES = [b"K" + bytes([number]) for number in range(256)]
+_LENGTHS = [b"\x8c" + bytes([length]) for length in range(256)]
+_pack_float = struct.Struct(">cd").pack
+_pack_long_text = struct.Struct("<cI").pack
+_pack_index = struct.Struct("<cI").pack
+
+
+def _encode_int(number: int) -> bytes:
+    if 0 <= number < 256:
+        return _BYTES[number]
+    if -(2**31) <= number < 2**31:
+        if 0 <= number < 65536:
+            return b"M" + number.to_bytes(2, "little")
+        return b"J" + number.to_bytes(4, "little", signed=True)
+    size = number.bit_length() // 8 + 1
+    head = b"\x8a" + bytes([size]) if size < 256 else b"\x8b" + size.to_bytes(4, "little")
+    return head + number.to_bytes(size, "little", signed=True)
+
+
+def _encode_text(text: str) -> bytes:
+    raw = text.encode("utf-8", "surrogatepass")
+    if len(raw) < 256:
+        return _LENGTHS[len(raw)] + raw
+    return _pack_long_text(b"X", len(raw)) + raw
+
+
+def _put(index: int) -> bytes:
+    return b"q" + bytes([index]) if index < 256 else _pack_index(b"r", index)
+
+
+def _get(index: int) -> bytes:
+    return b"h" + bytes([index]) if index < 256 else _pack_index(b"j", index)
+
+
+def _frame(payload: bytes) -> bytes:
+    return b"\x95" + len(payload).to_bytes(8, "little") + payload
+
+
+class _Block:
+    """The opcodes of one block: `parts` in order, and the slots of the texts it shares."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self._gets: dict[str, bytes] = {}
+
+    def shared(self, text: str) -> bytes:
+        """Return the opcodes of a text that recurs: written and kept the first time, fetched after."""
+        known = self._gets.get(text)
+        if known is not None:
+            return known
+        index = len(self._gets)
+        if index >= TEXT_SLOTS:
+            return _encode_text(text)
+        self._gets[text] = _get(index)
+        return _encode_text(text) + _put(index)
+
+    def value(self, value: Any, *, shared: bool, depth: int = 0) -> bytes:
+        """Return the opcodes of a JSON value."""
+        kind = type(value)
+        if kind is str:
+            return self.shared(value) if shared else _encode_text(value)
+        if kind is int:
+            return _encode_int(value)
+        if kind is float:
+            return _pack_float(b"G", value)
+        if value is None:
+            return _NONE
+        if kind is bool:
+            return _TRUE if value else _FALSE
+        if depth >= DEEPEST:
+            raise ValueError(f"a value is nested deeper than {DEEPEST} containers")
+        if kind is list or kind is tuple:
+            if not value:
+                return _EMPTY_LIST
+            inner = b"".join([self.value(element, shared=shared, depth=depth + 1) for element in value])
+            return _EMPTY_LIST + _MARK + inner + _APPENDS
+        if kind is dict:
+            return self.mapping(sorted(value.items()), shared=shared, depth=depth + 1)
+        raise ValueError(f"a {kind.__name__} is not a JSON value")
+
+    def mapping(self, pairs: Iterable[tuple[str, Any]], *, shared: bool, depth: int) -> bytes:
+        parts = [
+            (self.shared(name) if type(name) is str else _not_a_name(name))
+            + self.value(value, shared=shared or name in SHARED_TEXTS, depth=depth)
+            for name, value in pairs
+        ]
+        return _EMPTY_DICT + _MARK + b"".join(parts) + _SETITEMS if parts else _EMPTY_DICT
+
+    def attributes(self, attributes: dict[str, Any], order: tuple[str, ...]) -> None:
+        """Append a node's attributes: the fast path of `mapping`, for the values that most fields have."""
+        append, gets = self.parts.append, self._gets
+        append(b"}(")
+        for name in order:
+            append(gets.get(name) or self.shared(name))
+            value = attributes[name]
+            kind = type(value)
+            if kind is str:
+                if name in SHARED_TEXTS:
+                    append(gets.get(value) or self.shared(value))
+                else:
+                    raw = value.encode("utf-8", "surrogatepass")
+                    size = len(raw)
+                    append(_LENGTHS[size] if size < 256 else _pack_long_text(b"X", size))
+                    append(raw)
+            elif kind is int:
+                append(_BYTES[value] if 0 <= value < 256 else _encode_int(value))
+            elif kind is float:
+                append(_pack_float(b"G", value))
+            else:
+                append(self.value(value, shared=name == "tags"))
+        append(b"u")
+
+    def adjacency(self, neighbours: dict[int, dict[str, Any]], heads: dict[int, bytes]) -> None:
+        """Append a node's out-edges: scored ones best first, then those of other kinds by id."""
+        plain = self.shared("score")
+        if len(plain) > 2:  # first use in this block: the text itself, so that every edge below is alike
+            self.parts.append(plain + _POP)
+            plain = self.shared("score")
+        scored, others = [], []
+        for target, edge in neighbours.items():
+            if len(edge) == 1 and "score" in edge:
+                scored.append((-edge["score"], target))
+            else:
+                others.append((-edge.get("score", -1.0), target))
+        scored += [pair for pair in others if pair[0] <= 0]
+        rich = {target for _, target in others}
+        scored.sort()
+        parts = [b"}("]
+        middle = b"}" + plain
+        for negative, target in scored:
+            head = heads.get(target) or heads.setdefault(target, _encode_int(target))
+            if target in rich:
+                parts.append(head + self.mapping(sorted(neighbours[target].items()), shared=True, depth=0))
+            else:
+                parts.append(head + middle + _pack_float(b"G", -negative) + b"s")
+        for _, target in sorted(pair for pair in others if pair[0] > 0):
+            parts.append(_encode_int(target) + self.mapping(sorted(neighbours[target].items()), shared=True, depth=0))
+        parts.append(b"u")
+        self.parts += parts
+
+
+def _not_a_name(name: object) -> bytes:
+    raise ValueError(f"a {type(name).__name__} is not a field's name")
+
+
+def canonical_order(state: SoundGraph) -> list[int]:
+    """Return all ids in the order of the file: first known first, then by id."""
+    nodes = state.graph.nodes
+    return [
+        sound_id for _, sound_id in sorted((attributes["added_at"], sound_id) for sound_id, attributes in nodes.items())
+    ]
+
+
+def encode_blocks(state: SoundGraph, order: list[int]) -> Iterator[bytes]:
+    """Give the stream's protocol header and its blocks, each a frame of its own."""
+    yield _PROTOCOL
+    nodes, successors = state.graph._node, state.graph._adj
+    orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+    heads: dict[int, bytes] = {}
+    slot = TEXT_SLOTS
+    for start in range(0, len(order), BLOCK_SOUNDS):
+        block = _Block()
+        for sound_id in order[start : start + BLOCK_SOUNDS]:
+            attributes = nodes[sound_id]
+            names = tuple(attributes)
+            ordered = orders.get(names) or orders.setdefault(names, in_order(names))
+            block.attributes(attributes, ordered)
+            block.parts.append(_pack_index(b"r", slot) + _POP)
+            neighbours = successors[sound_id]
+            if neighbours:
+                block.adjacency(neighbours, heads)
+                block.parts.append(_pack_index(b"r", slot + 1) + _POP)
+            slot += 2
+        yield _frame(b"".join(block.parts))
+
+
+def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]) -> Iterator[bytes]:
+    """Give the rest of the stream up to the text of the digest, which is the last value of `metadata`."""
+    nodes, successors = state.graph._node, state.graph._adj
+    slots = [(_encode_int(sound_id), sound_id, TEXT_SLOTS + 2 * place) for place, sound_id in enumerate(order)]
+    module, name = GRAPH_CLASS
+    yield _frame(b"}(" + _encode_text("graph") + _encode_text(module) + _encode_text(name) + _STACK_GLOBAL)
+    yield from _references(
+        head + (_pack_index(b"j", slot + 1) if successors[sound_id] else _EMPTY_DICT) for head, sound_id, slot in slots
+    )
+    yield _frame(_TUPLE1 + _REDUCE + _NONE + b"}" + _encode_text("_node"))
+    yield from _references(head + _pack_index(b"j", slot) for head, _, slot in slots)
+    yield _frame(_SETITEM + _TUPLE2 + _BUILD + _encode_text("processed_ids") + _EMPTY_SET)
+    for batch in _batches(_encode_int(sound_id) for sound_id in sorted(state.processed)):
+        yield _frame(_MARK + batch + _ADDITEMS)
+    yield _frame(_encode_text("sound_cache"))
+    yield from _references(
+        head + _pack_index(b"j", slot) for head, sound_id, slot in slots if "fetched_at" in nodes[sound_id]
+    )
+    block = _Block()
+    pairs = b"".join(
+        _encode_text(name) + block.value(value, shared=False) for name, value in metadata.items() if name != "digest"
+    )
+    yield _frame(_encode_text("metadata") + b"}(" + pairs + _encode_text("digest"))
+
+
+def encode_end(digest: str) -> bytes:
+    """Return the last bytes of the stream: the digest of everything before them, and the end of both dicts."""
+    return _frame(_encode_text(digest) + b"uu" + _STOP)
+
+
+def digest_place(stream: bytes | memoryview) -> int | None:
+    """Return how many bytes of a stream its digest covers, or None when it does not end as ours do."""
+    size = len(encode_end("0" * DIGEST_LENGTH))
+    place = len(stream) - size
+    end = bytes(stream[place:]) if place >= 0 else b""
+    return place if end[:11] == encode_end("0" * DIGEST_LENGTH)[:11] and end[-3:] == b"uu." else None
+
+
+def _references(pairs: Iterator[bytes]) -> Iterator[bytes]:
+    yield _frame(_EMPTY_DICT)
+    for batch in _batches(pairs):
+        yield _frame(_MARK + batch + _SETITEMS)
+
+
+def _batches(items: Iterator[bytes], size: int = 2048) -> Iterator[bytes]:
+    batch: list[bytes] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield b"".join(batch)
+            batch = []
+    if batch:
+        yield b"".join(batch)

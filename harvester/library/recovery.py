@@ -1,0 +1,76 @@
+"""Recovery at opening: a damaged journal is salvaged, an unfinished rollback is finished.
+
+Owns what the one writer mends before anything is loaded. Nothing is deleted: what was damaged is in `quarantine/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from harvester.errors import LibraryCorrupt
+from harvester.library.atomic import Files, read_chunks, write_atomically
+from harvester.library.checkpoint import load_digest
+from harvester.library.journal import Contents, Journal, load_contents
+from harvester.library.layout import CHECKPOINT, JOURNAL, JOURNAL_PARTS, set_aside
+
+
+def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) -> Journal:
+    """Return the library's journal, opened; a damaged one is set aside and what is good in it is carried over."""
+    path = folder / JOURNAL
+    is_new = not path.exists()
+    try:
+        journal = Journal(path)
+    except LibraryCorrupt as error:
+        contents = load_contents(path) or Contents()
+        contents.damage = contents.damage or str(error)
+    else:
+        if is_new:
+            files.sync_folder(folder)
+        if not journal.contents.damage:
+            return journal
+        contents = journal.contents
+        journal.close()
+    return _salvage(folder, contents, now_us, files, notices)
+
+
+def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notices: list[str]) -> Journal:
+    moved = [
+        set_aside(folder / part, folder, now_us, files) for part in reversed(JOURNAL_PARTS) if (folder / part).exists()
+    ]
+    journal = Journal(folder / JOURNAL)
+    files.sync_folder(folder)
+    events = list(contents.events)
+    journal.append(events, list(contents.deferrals.values()))
+    known = {name: value for name, value in asdict(contents.head).items() if name not in ("last", "saved", "safe")}
+    journal.update(**(known | {"adopted": True}))
+    journal.contents = Contents(journal.head, [(journal.head.last, events)] if events else [], contents.deferrals)
+    notices.append(
+        f"the journal was damaged ({contents.damage}): {len(events)} events were saved from it; it is now "
+        f"{moved[-1].relative_to(folder)}"
+    )
+    return journal
+
+
+def finish_restore(folder: Path, journal: Journal, files: Files, notices: list[str]) -> None:
+    """Finish a rollback that a crash interrupted: its target becomes the checkpoint, durably."""
+    head = journal.head
+    if not head.restore:
+        return
+    target = folder / head.restore
+    problem = _problem_of(target, head.restore_digest)
+    if problem:
+        journal.update(restore="", restore_digest="")
+        notices.append(f"an unfinished restore of {target.name} was given up ({problem})")
+        return
+    write_atomically(folder / CHECKPOINT, read_chunks(target), files)
+    journal.update(restore="", restore_digest="", digest=head.restore_digest, next_digest="")
+    journal.contents.head = journal.head
+    notices.append(f"an interrupted restore of {target.name} was finished")
+
+
+def _problem_of(target: Path, digest: str) -> str:
+    try:
+        return "" if load_digest(target) == digest else "it is not the file that was chosen"
+    except (LibraryCorrupt, FileNotFoundError) as error:
+        return str(error)

@@ -1,0 +1,325 @@
+"""The store: the library as its one writer sees it.
+
+Owns the lock, the journal and the state, and the order of things on disk: journal, checkpoint, backup, and only then
+are events let go. A foreign checkpoint is joined, never overwritten. Knows nothing of what is harvested or why.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+
+from harvester.clock import Clock
+from harvester.errors import HarvesterError, LibraryCorrupt, NewerFormat, WrongSource
+from harvester.graph import SoundGraph
+from harvester.library.atomic import (
+    REAL_FILES,
+    Files,
+    disk_errors,
+    read_chunks,
+    sweep_temporaries,
+    write_atomically,
+)
+from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
+from harvester.library.checkpoint import CheckpointInfo, load_checkpoint, read_signature
+from harvester.library.codec import Encoded, encode_checkpoint
+from harvester.library.journal import Journal
+from harvester.library.layout import CHECKPOINT, set_aside
+from harvester.library.loading import Loaded, load_state
+from harvester.library.lock import WriterLock
+from harvester.library.recovery import finish_restore, open_journal
+from harvester.model import Deferral, Event
+
+JOURNAL_BOUND_BYTES = 8 << 20
+"""A checkpoint is due when the rows it lacks pass this and the size of the last one: total work stays linear."""
+
+BACKUP_SHARE = 0.05
+"""Backups take at most this share of a run's time, unless the run is ending."""
+
+
+class _Foreign(Exception):
+    """The checkpoint was replaced by somebody else while ours was being written."""
+
+
+class Store:
+    """A library opened for writing: by `Store.open`, ended by `close` (or as a context manager)."""
+
+    def __init__(
+        self, folder: Path, clock: Clock, files: Files, lock: WriterLock, journal: Journal, loaded: Loaded,
+        *, backup_every: int, keep_backups: int,
+    ) -> None:  # fmt: skip
+        """Use `Store.open`."""
+        self.folder = folder
+        self.state: SoundGraph = loaded.state
+        self.deferrals: dict[int, Deferral] = dict(journal.contents.deferrals)
+        self.notices: list[str] = list(loaded.notices)
+        self._clock, self._files, self._lock, self._journal = clock, files, lock, journal
+        self._path = folder / CHECKPOINT
+        self._signature = read_signature(self._path)
+        self._retention = Retention(folder, keep_backups, files)
+        self._backup_every = backup_every
+        self._must_save = loaded.foreign or loaded.stand_in or bool(loaded.bad)
+        self._unsaved = journal.contents.unsaved
+        self._unsaved_bytes = 0
+        self._one_at_a_time = threading.RLock()
+        self._opened_s = clock.monotonic_s()
+        self._backups_s = self._last_backup_s = 0.0
+        newest = next(iter(list_backups(folder)), None)
+        known = journal.head.backup_nodes or (newest.nodes if newest else 0)
+        self._backup_nodes = min(known, len(self.state))
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        clock: Clock,
+        source: str | None = None,
+        files: Files = REAL_FILES,
+        backup_every: int = BACKUP_EVERY,
+        keep_backups: int = KEEP_BACKUPS,
+    ) -> Store:
+        """Open a library for writing, making the folder if need be, and return it with its state loaded.
+
+        Loading is checkpoint (else the newest good backup, the bad file set aside) and then the journal; what had to
+        be mended is in `notices`. Raises `LibraryLocked`, `LibraryUnwritable`, `LibraryCorrupt`, `WrongSource`,
+        `NewerFormat` or `DiskFull`; the lock is free then and nothing but damaged files has moved.
+        """
+        now_us = clock.time_us()
+        with disk_errors(folder, "nothing was changed"):
+            files.make_folder(folder)
+        lock = WriterLock(folder)
+        journal: Journal | None = None
+        try:
+            with disk_errors(folder, "nothing that was there is lost"):
+                lock.acquire(now_us)
+                sweep_temporaries(folder)
+                notices: list[str] = []
+                journal = open_journal(folder, now_us, files, notices)
+                finish_restore(folder, journal, files, notices)
+                loaded = load_state(folder, journal.contents)
+                _settle(folder, journal, loaded, now_us, files)
+            loaded.notices[:0] = notices
+            store = cls(
+                folder, clock, files, lock, journal, loaded, backup_every=backup_every, keep_backups=keep_backups
+            )
+            if source is not None:
+                store.set_source(source)
+        except BaseException:
+            if journal is not None:
+                journal.close()
+            lock.release()
+            raise
+        return store
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the journal and the lock. Saves nothing: what counts is durable already. Safe after any failure."""
+        with self._one_at_a_time:  # a commit that a cancelled task left behind in its thread ends first
+            self._journal.close()
+            self._lock.release()
+
+    # --- events ----------------------------------------------------------------------------------------------------
+
+    def append(
+        self, events: Sequence[Event], deferrals: Sequence[Deferral] = (), undeferred: Sequence[int] = ()
+    ) -> None:
+        """Write events and deferrals to the journal in one transaction; durable on return.
+
+        May be called from a worker thread. Touches neither `state` nor
+        `deferrals`: the caller changes both once this returned.
+        Raises `DiskFull` or `LibraryUnwritable`; nothing of the call is kept then.
+        """
+        with self._one_at_a_time:
+            self._unsaved_bytes += self._journal.append(events, deferrals, undeferred)
+            self._unsaved += len(events)
+
+    def set_source(self, source: str) -> None:
+        """Remember, durably, which catalogue this library comes from; raises `WrongSource` when it is another one."""
+        if self.state.source and self.state.source != source:
+            raise WrongSource(
+                f"{self.folder} was harvested from {self.state.source}, not from {source}; "
+                f"nothing was changed: choose another --library"
+            )
+        with self._one_at_a_time:
+            self._journal.update(source=source)
+            self.state.source = source
+
+    @property
+    def unsaved(self) -> int:
+        """How many events the checkpoint does not hold yet (the journal does)."""
+        return self._unsaved
+
+    @property
+    def last_checkpoint_at(self) -> int | None:
+        """When the checkpoint was written, in microseconds UTC."""
+        if self._journal.head.checkpoint_at is not None:
+            return self._journal.head.checkpoint_at
+        return self._signature.modified_ns // 1000 if self._signature else None
+
+    @property
+    def checkpoint_size_bytes(self) -> int:
+        """How large the checkpoint on disk is; 0 while there is none."""
+        return self._signature.size_bytes if self._signature else 0
+
+    @property
+    def last_backup_at(self) -> int | None:
+        """When the last verified backup was written, in microseconds UTC."""
+        return self._journal.head.backup_at
+
+    # --- checkpoints -----------------------------------------------------------------------------------------------
+
+    def checkpoint_due(self) -> bool:
+        """Tell whether the journal has grown so far that a checkpoint is worth its time."""
+        return self._must_save or self._unsaved_bytes > max(JOURNAL_BOUND_BYTES, self.checkpoint_size_bytes)
+
+    def backup_due(self, *, stopping: bool = False) -> bool:
+        """Tell whether enough sounds are new for a backup.
+
+        In the middle of a run it is put off while backups would take more than a twentieth of the run's time.
+        """
+        if len(self.state) - self._backup_nodes < self._backup_every:
+            return False
+        elapsed_s = self._clock.monotonic_s() - self._opened_s
+        return stopping or self._backups_s + self._last_backup_s <= BACKUP_SHARE * elapsed_s
+
+    def checkpoint(self, *, backup: bool = False) -> CheckpointInfo:
+        """Write the state to the checkpoint, and a verified backup when asked; durable on return.
+
+        Nobody may change the state meanwhile. A checkpoint that somebody else put there is joined into `state` first
+        (`joined` says how many sounds it brought), and a backup is then written in any case. An unchanged state
+        rewrites nothing. Raises `DiskFull`, `LibraryUnwritable`, or `BackupFailed` when only the backup is missing;
+        the last good files and the journal stand then.
+        """
+        with self._one_at_a_time:
+            started_s = self._clock.monotonic_s()
+            info = self._save(self._clock.time_us())
+            backup = backup or self._must_save
+            if backup and len(self.state):
+                info = self._back_up(info)
+            self._must_save = False
+            seconds = self._clock.monotonic_s() - started_s
+            if backup:
+                self._backups_s += seconds
+                self._last_backup_s = seconds
+            return replace(info, seconds=seconds)
+
+    def _save(self, now_us: int) -> CheckpointInfo:
+        joined = 0
+        while True:
+            joined += self._join_foreign(now_us)
+            head, encoded = self._journal.head, Encoded()
+            saved, nodes, edges = head.last, len(self.state), self.state.edge_count
+            if self._signature is not None and head.digest and head.saved == saved and not self._must_save:
+                return CheckpointInfo(self._path, self._signature.size_bytes, nodes, edges, 0.0, None, joined, True)
+            try:
+                with disk_errors(self._path, "the last checkpoint and the journal hold everything"):
+                    replaced = self._write(encoded)
+            except _Foreign:
+                continue
+            break
+        self._signature = read_signature(self._path)
+        self._journal.update(digest=encoded.digest, next_digest="", saved=saved, checkpoint_at=now_us)
+        self._unsaved = self._unsaved_bytes = 0
+        return CheckpointInfo(self._path, self.checkpoint_size_bytes, nodes, edges, 0.0, None, joined, not replaced)
+
+    def _write(self, encoded: Encoded) -> bool:
+        def is_wanted() -> bool:
+            present = read_signature(self._path)
+            if present != self._signature:
+                raise _Foreign
+            if present is not None and encoded.digest == self._journal.head.digest:
+                return False
+            self._journal.update(next_digest=encoded.digest)
+            return True
+
+        return write_atomically(self._path, encode_checkpoint(self.state, encoded), self._files, wanted=is_wanted)
+
+    def _join_foreign(self, now_us: int) -> int:
+        """Join a checkpoint that is not the one we wrote or loaded into the state; return how many sounds are new."""
+        present = read_signature(self._path)
+        if present == self._signature:
+            return 0
+        self._signature = present
+        if present is None:
+            self._must_save = True
+            self.notices.append(f"{self._path} was removed by somebody: it is written again")
+            return 0
+        before, head = len(self.state), self._journal.head
+        try:
+            foreign = load_checkpoint(self._path)
+            if foreign.digest in (head.digest, head.next_digest):
+                return 0
+            self._journal.update(adopted=True)
+            self.state.join(foreign.state)
+        except (LibraryCorrupt, NewerFormat, WrongSource) as error:
+            with disk_errors(self._path, "the journal holds everything"):
+                moved = set_aside(self._path, self.folder, now_us, self._files)
+            self._signature = None
+            self.notices.append(
+                f"somebody replaced the checkpoint, and it cannot be joined ({error}): it is now {moved}"
+            )
+        else:
+            joined = len(self.state) - before
+            self.notices.append(f"somebody replaced the checkpoint: it was joined, {joined} sounds are new")
+        self._must_save = True
+        return len(self.state) - before
+
+    def _back_up(self, info: CheckpointInfo) -> CheckpointInfo:
+        head = self._journal.head
+        now_us = self._clock.time_us()
+        path = save_backup(
+            self.folder, read_chunks(self._path), digest=head.digest, nodes=info.nodes, now_us=now_us, files=self._files
+        )
+        self._retention.trust(path)
+        self._backup_nodes = info.nodes
+        self._journal.update(forget_to=head.saved, backup_at=now_us, backup_digest=head.digest, backup_nodes=info.nodes)
+        try:
+            self._retention.prune()
+        except HarvesterError as error:
+            self.notices.append(f"old backups were not removed: {error}")
+        return replace(info, backup=path)
+
+
+def _settle(folder: Path, journal: Journal, loaded: Loaded, now_us: int, files: Files) -> None:
+    """Set damaged files aside and tell the journal which checkpoint it stands beside."""
+    for path in loaded.bad:
+        moved = set_aside(path, folder, now_us, files)
+        loaded.notices.append(f"{path.name} is now {moved.relative_to(folder)}")
+    head = journal.head
+    if loaded.foreign:
+        if head.digest or journal.contents.rows:
+            loaded.notices.append(_what_is_missing(folder, loaded))
+        journal.update(digest=loaded.digest, next_digest="", saved=head.safe, adopted=True)
+    elif loaded.stand_in:
+        journal.update(adopted=True, saved=head.safe)
+
+
+def _what_is_missing(folder: Path, loaded: Loaded) -> str:
+    """Say, for a checkpoint that was copied or pulled by hand, what it lacks and how to get that back."""
+    state = loaded.state
+    begin = f"{CHECKPOINT} was replaced by hand ({len(state)} sounds with the journal)"
+    for backup in list_backups(folder):
+        try:
+            other = load_checkpoint(backup.path).state
+        except (HarvesterError, OSError):
+            continue
+        missing = sum(sound_id not in state for sound_id in other.graph) + len(other.processed - state.processed)
+        if missing:
+            more = len(other.graph.nodes - state.graph.nodes)
+            return (
+                f"{begin}; {more} sounds and {len(other.processed - state.processed)} similar lists of "
+                f"{backup.path.name} are not in it: `harvester merge {backup.path.name}` brings them back"
+            )
+        break
+    return f"{begin}; nothing that the newest backup holds is missing"
