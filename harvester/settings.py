@@ -17,7 +17,6 @@ from harvester.errors import SettingsError
 KEY_VARIABLE = "FREESOUND_API_KEY"
 REAL_LIBRARY = Path("data/freesound_library")
 SANDBOX_LIBRARY = Path("data/sandbox_library")
-CHECKPOINT_NAME = "freesound_library.pkl"
 
 _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -76,14 +75,6 @@ def parse_duration_s(text: str) -> float:
     if any((unit or "s") not in _UNITS_S for _, unit in parts):
         raise SettingsError(f"'{text}' is not a duration; the units are s, m, h, d and w")
     return sum(float(number) * _UNITS_S[unit or "s"] for number, unit in parts)
-
-
-def parse_limits(text: str) -> tuple[int, int]:
-    """Return (requests a minute, requests a day) from `60/2000`."""
-    match = re.fullmatch(r"\s*(\d+)\s*/\s*(\d+)\s*", text)
-    if not match or int(match[1]) < 2 or int(match[2]) < 1:
-        raise SettingsError(f"'{text}' are not limits; write requests a minute / requests a day, such as 60/2000")
-    return int(match[1]), int(match[2])
 
 
 def build_filter(

@@ -1,0 +1,106 @@
+"""Floor 4: the command line. Exit codes leave from here, and nowhere else.
+
+Every command lives in its own module and imports what it needs when it runs, so that `--help` and completion stay
+fast. An error that a person can cause is one line on stderr; a traceback means a bug of ours.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harvester import __version__
+from harvester.cli import harvest as harvest_command
+from harvester.cli import sandbox as sandbox_command
+from harvester.cli import show as show_command
+from harvester.cli import status as status_command
+from harvester.cli.console import Console, note
+from harvester.errors import HarvesterError, SettingsError, exit_code_table
+from harvester.settings import read_settings_file
+
+# \\b keeps the lines of a paragraph as they are.
+_EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())
+
+app = typer.Typer(
+    name="harvester",
+    help="Grow, keep and share a library of Freesound sounds and their similarity graph.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"harvester {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _everything(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+    ] = False,
+) -> None:
+    Console.verbose, Console.quiet = verbose, quiet
+
+
+app.command("harvest")(harvest_command.harvest)
+app.command("status")(status_command.status)
+app.command("show")(show_command.show)
+app.command("sandbox")(sandbox_command.sandbox)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    if sys.platform == "win32":
+        sys.exit("harvester: Windows is not supported; use WSL, Linux or macOS")
+    try:
+        command = typer.main.get_command(app)
+        _hide_variables(command)
+        command(default_map=_defaults(Path.cwd()), auto_envvar_prefix="HARVESTER")
+    except HarvesterError as error:
+        note(f"harvester: {error}")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output has left (`harvester show 1 | head`): not an error of anyone.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception:
+        sys.excepthook(*sys.exc_info())
+        note("harvester: this is a bug in harvester; what was counted is safe in the journal. Please report the above.")
+        sys.exit(HarvesterError.exit_code)
+
+
+def _hide_variables(command: Any) -> None:
+    """Leave the environment variables out of the help: one rule in the README says it for every option."""
+    for parameter in command.params:
+        parameter.show_envvar = False
+    for name in getattr(command, "commands", ()):
+        _hide_variables(command.commands[name])
+
+
+def _defaults(folder: Path) -> dict[str, Any]:
+    """Return the defaults that `harvester.toml` sets, checked against the options that exist."""
+    settings = read_settings_file(folder)
+    if not settings:
+        return {}
+    commands = typer.main.get_group(app).commands
+    for command, table in settings.items():
+        if command not in commands or not isinstance(table, dict):
+            raise SettingsError(f"harvester.toml: '{command}' is not a table of settings; use [{']['.join(commands)}]")
+        known = {name for parameter in commands[command].params if (name := parameter.name)}
+        unknown = {name for name in table if name.replace("-", "_") not in known}
+        if unknown:
+            raise SettingsError(f"harvester.toml: [{command}] has no setting '{min(unknown)}'")
+    return {
+        command: {name.replace("-", "_"): value for name, value in table.items()} for command, table in settings.items()
+    }

@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 from harvester import __version__
-from harvester.clock import Clock, Stop
+from harvester.clock import DAY_US, Clock, Stop
 from harvester.errors import FetchFailed
 from harvester.freesound.address import API_URL, encode_query, proxy_for, read_api_url
 from harvester.freesound.fields import encode_fields, record_fields
@@ -141,13 +141,15 @@ class FreesoundClient:
         space: str = SPACES[0],
         extra_fields: tuple[str, ...] = (),
         forever: bool = False,
+        max_requests: int | None = None,
         timeout_s: float = TOTAL_S,
         on_event: Callable[[str], None] = lambda _: None,
     ) -> None:
         """Take everything the client works with; make it inside the loop that will use it.
 
         `address` is the normal form from `read_api_url`; `timeout_s` is the transport's total timeout, after which
-        an unanswered request can no longer arrive; `on_event` takes single lines for the log.
+        an unanswered request can no longer arrive; `max_requests` closes the run once so many were sent with the key;
+        `on_event` takes single lines for the log.
         """
         self.address = address
         self._transport = transport
@@ -164,6 +166,7 @@ class FreesoundClient:
             ledger=ledger,
             limits=limits,
             forever=forever,
+            max_requests=max_requests,
             rng=rng,
             timeout_s=timeout_s,
             on_event=on_event,
@@ -247,6 +250,10 @@ class FreesoundClient:
     def limits(self) -> Limits:
         """The key's limits as now believed: a 429 corrects them."""
         return self._sender.quota.limits
+
+    def requests_24h(self) -> int:
+        """Return how many requests of this key the ledger counts in the last 24 hours, from all our runs."""
+        return self._sender.quota.spent_in(DAY_US)
 
     def quota_left(self) -> int | None:
         """Return how many requests the rolling day still holds; None without a limit."""

@@ -31,9 +31,10 @@ LONGEST_REST_S = 30 * 60
 
 @dataclass(slots=True)
 class Activity:
-    """What the client has done so far, for the panel."""
+    """What the client has done so far, for the panel. `counted`: sent with the key, so that the API counts it."""
 
     sent: int = 0
+    counted: int = 0
     answered: int = 0
     retried: int = 0
     refused: int = 0
@@ -53,6 +54,7 @@ class Sender:
         ledger: Ledger,
         limits: Limits,
         forever: bool,
+        max_requests: int | None,
         rng: Random,
         timeout_s: float,
         on_event: Callable[[str], None],
@@ -68,6 +70,7 @@ class Sender:
         self._now_us = steady.now_us
         self._stop = stop
         self._forever = forever
+        self._max_requests = max_requests
         self._on_event = on_event
         self._pacing = Pacing(clock, stop, limits.burst)
         self._retry = Retry(clock, stop, rng, self._note_retry)
@@ -114,8 +117,13 @@ class Sender:
         await self._pacing.turn()
         if not self.gate.admits(ticket):
             return None
+        if self._max_requests is not None and self.activity.counted >= self._max_requests:
+            self._stop.close(f"{self._max_requests} requests sent, as many as allowed")
+            raise Stopped(self._stop.reason)
         lease = self.quota.lease()
-        if lease is None:
+        if lease is not None:
+            self.activity.counted += 1
+        else:
             until_us, span = self.quota.free_at()
             self._close_for_quota(until_us, span == "day")
         return lease

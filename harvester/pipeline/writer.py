@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Protocol
 
 from harvester.clock import DAY_US, SECOND_US, Clock, iso
+from harvester.errors import BackupFailed
 from harvester.graph import SoundGraph
 from harvester.model import (
     Deferral,
@@ -61,6 +62,8 @@ class Checkpointed(Protocol):
     def size_bytes(self) -> int: ...
     @property
     def backup(self) -> object: ...
+    @property
+    def joined(self) -> int: ...
 
 
 class Store(Protocol):
@@ -68,6 +71,7 @@ class Store(Protocol):
 
     state: SoundGraph
     deferrals: dict[int, Deferral]
+    notices: list[str]
 
     def append(
         self, events: Sequence[Event], deferrals: Sequence[Deferral] = (), undeferred: Sequence[int] = ()
@@ -140,8 +144,26 @@ class Writer:
         await self._commit([entry])
 
     async def checkpoint(self, *, stopping: bool = False) -> None:
-        """Write the snapshot, and a backup when one is due. Nothing mutates the graph until this returns."""
-        written = await asyncio.to_thread(self._store.checkpoint, backup=self._store.backup_due(stopping=stopping))
+        """Write the snapshot, and a backup when one is due. Nothing mutates the graph until this returns.
+
+        In the middle of a run a failed backup is told and the run goes on: the journal keeps everything. At the end it
+        is raised.
+        """
+        try:
+            written = await asyncio.to_thread(self._store.checkpoint, backup=self._store.backup_due(stopping=stopping))
+        except BackupFailed as error:
+            if stopping:
+                raise
+            self._progress.tell(f"{error} (the harvest goes on: the journal keeps every sample)")
+            return
+        finally:
+            for line in self._store.notices:
+                self._progress.tell(line)
+            self._store.notices.clear()
+        if written.joined:
+            # A checkpoint that was pulled in under us brought sounds of its own.
+            for sound_id in self._state.pending():
+                self._discover(sound_id)
         self._progress.checkpoints += 1
         self._progress.backups += written.backup is not None
         with_backup = " and a backup" if written.backup is not None else ""

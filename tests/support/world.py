@@ -94,6 +94,7 @@ class MemoryCheckpoint:
     nodes: int
     size_bytes: int = 0
     backup: object = None
+    joined: int = 0
 
 
 class MemoryStore:
@@ -102,6 +103,7 @@ class MemoryStore:
     def __init__(self, state: SoundGraph | None = None) -> None:
         self.state = state or SoundGraph()
         self.deferrals: dict[int, Deferral] = {}
+        self.notices: list[str] = []
         self.journal: list[Event] = []
         self.log: list[str] = []
         self.fail_append: Exception | None = None

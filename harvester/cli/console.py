@@ -1,0 +1,65 @@
+"""How the command line speaks: data to stdout, everything else to stderr; quantities as people read them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, ClassVar
+
+import typer
+
+from harvester.clock import SECOND_US
+
+LibraryOption = Annotated[
+    str | None,
+    typer.Option("--library", metavar="DIR", help="The library's folder.", show_default="data/freesound_library"),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+class Console:
+    """How much is said: set once from `-v` and `-q`."""
+
+    verbose: ClassVar[bool] = False
+    quiet: ClassVar[bool] = False
+
+
+def note(line: str) -> None:
+    """Write one line to stderr, where it never mixes with data."""
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()
+
+
+def say(line: str) -> None:
+    """Write one line to stderr unless the user asked for quiet."""
+    if not Console.quiet:
+        note(line)
+
+
+def duration_text(seconds: float) -> str:
+    """Return seconds as `45 s`, `12 min`, `3 h 20 min` or `2 d 4 h`."""
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60 % 60, seconds // 3_600 % 24, seconds // 86_400
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def age_text(stamp_us: int | None, now_us: int) -> str:
+    """Return how long ago a stamp was."""
+    return "never" if stamp_us is None else f"{duration_text((now_us - stamp_us) / SECOND_US)} ago"
+
+
+def size_text(size_bytes: float) -> str:
+    """Return a size in decimal units: `940 B`, `12.3 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000 or unit == "GB":
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    raise AssertionError
+
+
+def plain_text(text: object) -> str:
+    """Return user text made safe for a terminal: control and bidi characters are shown, not obeyed."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in str(text))

@@ -1,0 +1,118 @@
+"""How a run shows itself: the live panel on a terminal, plain lines elsewhere, `status.json` for others, a summary.
+
+Everything shown comes from `run.describe`; nothing here changes the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+from rich.console import Console as RichConsole
+from rich.live import Live
+
+from harvester.cli.console import duration_text, note, say, size_text
+from harvester.cli.panel import draw, waiting_text
+from harvester.cli.run import Run, describe
+from harvester.clock import iso
+from harvester.library.status_file import save_status
+
+FRAMES_A_SECOND = 4
+STATUS_EVERY_S = 2.0
+LINE_EVERY_S = 60.0
+EVENTS_SHOWN = 4
+
+
+@asynccontextmanager
+async def showing(run: Run, *, panel: bool) -> AsyncIterator[None]:
+    """Show the run while the block lasts; the panel leaves its last picture behind."""
+    if not panel:
+        run.harvest.progress.on_event = say
+        async with _every(LINE_EVERY_S, lambda: say(_line(run))):
+            yield
+        return
+    events: deque[str] = deque(maxlen=EVENTS_SHOWN)
+    run.harvest.progress.on_event = events.append
+    console = RichConsole(file=sys.stderr)
+
+    def picture() -> object:
+        return draw(describe(run), title=f"harvester · {run.folder}", events=list(events), width=console.width)
+
+    # Drawn by us, four times a second: rich's own thread would read the state while the writer changes it.
+    with Live(picture(), console=console, auto_refresh=False) as live:  # type: ignore[arg-type]
+
+        def refresh() -> None:
+            live.update(picture(), refresh=True)  # type: ignore[arg-type]
+
+        try:
+            async with _every(1 / FRAMES_A_SECOND, refresh):
+                yield
+        finally:
+            refresh()
+
+
+@asynccontextmanager
+async def status_file(run: Run) -> AsyncIterator[None]:
+    """Keep `status.json` up to date while the block lasts; a failure to write it is told once, not fatal."""
+    told = False
+
+    def save() -> None:
+        nonlocal told
+        try:
+            save_status(run.folder, describe(run))
+        except OSError as error:
+            if not told:
+                run.harvest.progress.tell(f"status.json cannot be written ({error.strerror}); the harvest goes on")
+            told = True
+
+    save()
+    try:
+        async with _every(STATUS_EVERY_S, save):
+            yield
+    finally:
+        save()
+
+
+@asynccontextmanager
+async def _every(pause_s: float, act: Callable[[], None]) -> AsyncIterator[None]:
+    async def again() -> None:
+        while True:
+            await asyncio.sleep(pause_s)
+            act()
+
+    task = asyncio.create_task(again())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def _line(run: Run) -> str:
+    now = describe(run)
+    goal = f"/{now['target']}" if now["target"] is not None else ""
+    quota = "" if now["quota_left"] is None else f", {now['quota_left']} left today"
+    text = (
+        f"{iso(now['updated_at'])} {now['samples']}{goal} samples this run ({now['processed']} in all), "
+        f"{now['nodes']} sounds, {now['edges']} edges, {now['frontier']} waiting, {now['requests']} requests{quota}"
+    )
+    return f"{text}; {waiting_text(now, now['updated_at'])}" if now["waiting_for"] else text
+
+
+def summarise(run: Run, reason: str) -> None:
+    """Say what grew, what it cost and what comes next."""
+    now = describe(run)
+    progress = run.harvest.progress
+    size_bytes = run.store.checkpoint_size_bytes
+    say(
+        f"{reason}: +{now['samples']} samples ({now['processed']}), +{now['new_nodes']} sounds ({now['nodes']}), "
+        f"+{now['new_edges']} edges ({now['edges']}), {now['requests']} requests in {duration_text(progress.elapsed_s)}"
+    )
+    say(f"library: {run.folder} ({size_text(size_bytes)}), {now['frontier']} sounds waiting")
+    if now["oddities"]:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(now["oddities"].items()))
+        note(f"tolerated in the answers: {kinds}")

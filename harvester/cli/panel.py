@@ -1,0 +1,71 @@
+"""The live panel of `harvest` on a terminal. Draws what `run.describe` says; decides nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.console import Group
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from harvester.cli.console import age_text, duration_text
+from harvester.clock import SECOND_US
+
+
+def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> Panel:
+    """Return the panel for one moment; it fits 80×24 and uses more width when there is some."""
+    now_us = run["updated_at"]
+    target = run["target"]
+    head = Table.grid(expand=True, padding=(0, 1))
+    head.add_column(ratio=1)
+    head.add_column(justify="right")
+    goal = f" of {target}" if target is not None else ""
+    eta = f", about {duration_text(run['eta_s'])} to go" if run["eta_s"] is not None and run["samples"] else ""
+    head.add_row(
+        Text(f"{run['samples']}{goal} samples this run", style="bold"),
+        Text(f"{run['samples_per_minute']:.0f} a minute{eta}"),
+    )
+    bar = ProgressBar(total=target or 1, completed=run["samples"] if target else 0, pulse=target is None)
+
+    table = Table.grid(padding=(0, 2), expand=True)
+    for _ in range(2):
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column(ratio=1, no_wrap=True)
+    quota = "no limit" if run["quota_left"] is None else f"{run['quota_left']} left of today's"
+    table.add_row(
+        "library",
+        f"{run['processed']} samples",
+        "requests",
+        f"{run['requests']} this run, {run['requests_24h']} in 24 h",
+    )
+    table.add_row("sounds", f"{run['nodes']} (+{run['new_nodes']})", "quota", quota)
+    table.add_row(
+        "edges", f"{run['edges']} (+{run['new_edges']})", "checkpoint", age_text(run["last_checkpoint_at"], now_us)
+    )
+    table.add_row("frontier", str(run["frontier"]), "backup", age_text(run["last_backup_at"], now_us))
+    table.add_row("deferred", str(run["deferred"]), "gone", str(run["gone"]))
+
+    doing = Table.grid(padding=(0, 2))
+    doing.add_column(style="dim", no_wrap=True)
+    doing.add_column(no_wrap=True, overflow="ellipsis")
+    for number, what in list(run["activity"].items())[:6]:
+        doing.add_row(f"fetcher {number + 1}", what)
+    if len(run["activity"]) > 6:
+        doing.add_row("", f"and {len(run['activity']) - 6} more")
+
+    parts: list[Any] = [head, bar, Text(), table, Text(), doing]
+    if run["waiting_for"]:
+        parts += [Text(), Text(waiting_text(run, now_us), style="yellow")]
+    if events:
+        parts += [Text(), *(Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in events)]
+    return Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, width=min(width, 100))
+
+
+def waiting_text(run: dict[str, Any], now_us: int) -> str:
+    """Return why the whole harvest waits, and until when."""
+    until_us = run["waiting_until"]
+    until = "" if until_us is None else f", {duration_text((until_us - now_us) / SECOND_US)} more"
+    return f"waiting: {run['waiting_for']}{until}"

@@ -1,0 +1,73 @@
+"""One run as the command line sees it: the ring, the client and the store, and what they tell of themselves.
+
+`describe` is the one source of what the panel, the log lines and `status.json` show.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harvester.clock import Clock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from harvester.freesound.client import FreesoundClient
+    from harvester.library.store import Store
+    from harvester.pipeline.harvest import Harvest
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A harvest with everything around it."""
+
+    harvest: Harvest
+    client: FreesoundClient
+    store: Store
+    folder: Path
+    server: str
+    key: str
+    durable_ledger: bool
+    clock: Clock
+    started_at: int
+
+
+def describe(run: Run) -> dict[str, Any]:
+    """Return the run in numbers, under the keys of `status.json`. Cheap enough for every refresh of the panel."""
+    progress, frontier, state = run.harvest.progress, run.harvest.frontier, run.store.state
+    waiting = run.client.waiting_for
+    return {
+        "pid": os.getpid(),
+        "host": platform.node(),
+        "source": state.source,
+        "server": run.server,
+        "key": run.key,
+        "started_at": run.started_at,
+        "updated_at": run.clock.time_us(),
+        "samples": progress.samples,
+        "target": progress.target,
+        "processed": len(state.processed),
+        "nodes": len(state),
+        "edges": state.edge_count,
+        "new_nodes": progress.new_nodes,
+        "new_edges": progress.new_edges,
+        "frontier": frontier.waiting + frontier.in_flight,
+        "deferred": frontier.deferred,
+        "gone": state.gone_count,
+        "requests": run.client.activity.counted,
+        "requests_24h": run.client.requests_24h(),
+        "quota_left": run.client.quota_left(),
+        "daily_limit": run.client.limits.daily,
+        "durable_ledger": run.durable_ledger,
+        "samples_per_minute": round(progress.samples_per_minute(), 2),
+        "eta_s": progress.eta_s(),
+        "waiting_for": waiting.reason if waiting else None,
+        "waiting_until": waiting.until_us if waiting else None,
+        "activity": dict(sorted(progress.activity.items())),
+        "last_checkpoint_at": run.store.last_checkpoint_at,
+        "last_backup_at": run.store.last_backup_at,
+        "oddities": dict(progress.oddities),
+    }

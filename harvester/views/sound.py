@@ -1,0 +1,31 @@
+"""One sound and its neighbours, from the library. Takes the state, reads no file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harvester.clock import iso
+from harvester.graph import OWN_FIELDS, SoundGraph, is_gone
+
+
+def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
+    """Return a sound's record, its neighbours (best first) and what lists it, or None when it is not here."""
+    if sound_id not in state:
+        return None
+    attributes = state.attributes(sound_id)
+    similar = state.similar(sound_id)
+    listed_by = [(source, edge["score"]) for source, edge in state.graph.pred[sound_id].items() if "score" in edge]
+    return {
+        "id": sound_id,
+        "processed": sound_id in state.processed,
+        "gone": is_gone(attributes),
+        "record": state.record(sound_id),
+        "stamps": {name: iso(attributes[name]) for name in OWN_FIELDS if name.endswith("_at") and name in attributes},
+        "neighbours": [
+            {"id": other, "score": score, "name": state.attributes(other).get("name")}
+            for other, score in (similar.neighbours if similar else ())
+        ],
+        "listed_by": [
+            {"id": other, "score": score} for other, score in sorted(listed_by, key=lambda pair: (-pair[1], pair[0]))
+        ],
+    }

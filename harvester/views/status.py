@@ -1,0 +1,60 @@
+"""What a library holds, in numbers. Takes the state, reads no file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from harvester.graph import SoundGraph, is_gone
+from harvester.model import Deferral
+
+TOP = 5
+
+
+def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> dict[str, Any]:
+    """Return the library's counts under the keys of `status --json`; all zero for an empty one."""
+    waiting = list(state.pending())
+    deferred = [i for i in waiting if i in deferrals and deferrals[i].next_try_at > now_us]
+    return {
+        "nodes": len(state),
+        "edges": state.edge_count,
+        "processed": len(state.processed),
+        "frontier": len(waiting) - len(deferred),
+        "deferred": len(deferred),
+        "gone": state.gone_count,
+        "without_record": sum(not state.has_record(i) for i in waiting),
+        "source": state.source,
+        "seeds": len(state.seeds),
+    }
+
+
+def describe_content(state: SoundGraph) -> dict[str, list[tuple[str, int]]]:
+    """Return what the sounds are: the most frequent licences, categories, tags and users, with their counts."""
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("licences", "categories", "tags", "users")}
+    for sound_id in state.graph:
+        attributes = state.attributes(sound_id)
+        if "fetched_at" not in attributes or is_gone(attributes):
+            continue
+        counts["licences"][licence_name(attributes.get("license"))] += 1
+        counts["categories"][str(attributes.get("category") or "none")] += 1
+        counts["users"][str(attributes.get("username"))] += 1
+        tags = attributes.get("tags")
+        if isinstance(tags, list):
+            counts["tags"].update({str(tag).lower() for tag in tags})
+    return {name: _top(counter) for name, counter in counts.items()}
+
+
+def _top(counter: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP]
+
+
+def licence_name(url: object) -> str:
+    """Return a licence deed's URL as the short name people use: `CC0`, `BY 4.0`, `BY-NC 3.0`, `Sampling+`."""
+    text = str(url or "")
+    version = text.rstrip("/").rsplit("/", 1)[-1]
+    # by-nc before by: one is the beginning of the other.
+    for part, name in (("publicdomain/zero", "CC0"), ("sampling+", "Sampling+"), ("/by-nc/", "BY-NC"), ("/by/", "BY")):
+        if part in text:
+            return f"{name} {version}" if name.startswith("BY") else name
+    return text or "none"

@@ -1,0 +1,253 @@
+"""`harvester harvest` as users run it: real processes, real sockets, real files."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import joblib
+import networkx as nx
+import pytest
+
+from harvester.model import RECORD_FIELDS
+from tests.support.processes import run, sandbox_process, start, wait_until
+
+LIBRARY = Path("data/sandbox_library")
+
+
+def load(folder: Path) -> dict[str, Any]:
+    library: dict[str, Any] = joblib.load(folder / "freesound_library.pkl")
+    return library
+
+
+def test_two_runs_without_a_key_give_a_library_of_fifty_and_then_a_hundred_samples(tmp_path: Path) -> None:
+    first = run("harvest", cwd=tmp_path, key=None)
+    assert (first.code, first.out) == (0, "")
+    assert "FREESOUND_API_KEY" in first.err
+    assert "sandbox" in first.err
+
+    library = load(tmp_path / LIBRARY)
+    graph = library["graph"]
+    assert set(library) == {"graph", "processed_ids", "sound_cache", "metadata"}
+    assert type(graph) is nx.DiGraph
+    assert len(library["processed_ids"]) == 50
+    assert set(library["sound_cache"]) == set(graph.nodes)
+    assert all(library["sound_cache"][sound_id] is graph.nodes[sound_id] for sound_id in graph)
+    for sound_id in library["processed_ids"]:
+        scores = [edge["score"] for _, _, edge in graph.out_edges(sound_id, data=True)]
+        assert scores
+        assert all(0.7 <= score <= 1 for score in scores)
+    assert library["metadata"]["nodes"] == len(graph)
+    assert library["metadata"]["edges"] == graph.number_of_edges()
+
+    assert run("harvest", cwd=tmp_path, key=None).code == 0
+    grown = load(tmp_path / LIBRARY)
+    assert len(grown["processed_ids"]) == 100
+    assert library["processed_ids"] < grown["processed_ids"]
+
+
+def test_every_real_record_arrives_unchanged_in_the_fields_that_were_asked_for(tmp_path: Path, shared: Path) -> None:
+    files = [shared / "data/real_sounds_300.jsonl", shared / "data/edge_cases.jsonl"]
+    given: dict[int, dict[str, Any]] = {}
+    for path in files:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            sound = row.get("sound", row)
+            given.setdefault(sound["id"], sound)
+    catalogue = [part for path in files for part in ("--catalogue", path)]
+    with sandbox_process(tmp_path, "--no-throttle", *catalogue) as sandbox:
+        ended = run("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 1000, cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "exhausted" in ended.err
+    library = load(tmp_path / LIBRARY)
+    assert library["processed_ids"] == set(given)
+    for sound_id, sound in given.items():
+        asked = {name: sound[name] for name in RECORD_FIELDS if name in sound}
+        kept = library["sound_cache"][sound_id]
+        assert {name: kept[name] for name in asked} == asked
+        assert all(type(kept[name]) is type(asked[name]) for name in asked)
+
+
+@pytest.mark.parametrize("neighbours", [5, 25, 150])
+def test_a_sample_costs_one_request_and_seeds_one_per_150(tmp_path: Path, neighbours: int) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--sounds", 1000) as sandbox:
+        arguments = ("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 60, "--neighbours", neighbours)
+        assert run(*arguments, cwd=tmp_path).code == 0
+        assert sandbox.counted() == 60 + 1
+        assert run(*arguments, cwd=tmp_path).code == 0
+        assert sandbox.counted() == 120 + 1
+        assert max(sandbox.lists_asked().values()) == 1
+
+
+def test_seeds_that_are_new_cost_one_request_for_all_their_records(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--sounds", 1000) as sandbox:
+        hits = run("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 1, cwd=tmp_path)
+        assert hits.code == 0
+        seeds = sorted(load(tmp_path / LIBRARY)["processed_ids"] | set(load(tmp_path / LIBRARY)["graph"]))[:20]
+        options = [part for seed in seeds for part in ("--seed", seed)]
+        other = tmp_path / "other"
+        before = sandbox.counted()
+        ended = run(
+            "harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 20, "--library", other, *options,
+            cwd=tmp_path,
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+        assert load(other)["processed_ids"] == set(seeds)
+        assert sandbox.counted() - before == 20 + 1
+
+
+def test_a_killed_harvest_resumes_with_every_counted_sample_and_asks_no_list_twice(tmp_path: Path) -> None:
+    concurrency = 4
+    with sandbox_process(tmp_path, "--no-throttle", "--sounds", 400, "--latency-ms", 5) as sandbox:
+        arguments = (
+            "harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 5000, "--concurrency", concurrency,
+        )  # fmt: skip
+        for killed_at in (40, 120, 250):
+            process = start(*arguments, cwd=tmp_path)
+            wait_until(lambda at=killed_at: sum(sandbox.lists_asked().values()) >= at, what=f"request {killed_at}")
+            counted = json.loads(run("status", "--json", cwd=tmp_path).out)["processed"]
+            process.kill()
+            process.communicate()
+            after = json.loads(run("status", "--json", cwd=tmp_path).out)
+            assert after["processed"] >= counted > 0
+            assert after["running"] is None
+            assert 0 <= sum(sandbox.lists_asked().values()) - after["processed"] <= concurrency * 3
+        ended = run(*arguments, cwd=tmp_path, timeout_s=120)
+        assert ended.code == 0, ended.err
+        asked = sandbox.lists_asked()
+    library = load(tmp_path / LIBRARY)
+    assert len(library["processed_ids"]) >= 390
+    assert set(library["sound_cache"]) == set(library["graph"].nodes)
+    again = [sound_id for sound_id, times in asked.items() if times > 1]
+    assert len(again) <= concurrency * 3
+
+
+def test_the_first_ctrl_c_ends_in_order_and_keeps_everything(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--latency-ms", 20) as sandbox:
+        process = start("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 5000, cwd=tmp_path)
+        wait_until(lambda: len(sandbox.requests()) > 30, what="some requests")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert process.returncode == 0, err
+        assert "Traceback" not in err
+        library = load(tmp_path / LIBRARY)
+        assert library["processed_ids"] == set(sandbox.lists_asked())
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--fault", "no-answer@path=/similar/@from=20") as sandbox:
+        process = start("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 5000, cwd=tmp_path)
+        wait_until(lambda: len(sandbox.requests()) > 23, what="requests without an answer")
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.7)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=5)
+        assert process.returncode == 143, err
+        assert json.loads(run("status", "--json", cwd=tmp_path).out)["processed"] > 0
+
+
+def one_line(ended: Any, code: int, *words: str) -> None:
+    assert ended.code == code, ended.err
+    last = ended.err.strip().splitlines()[-1]
+    assert last.startswith("harvester: ")
+    assert "Traceback" not in ended.err
+    for word in words:
+        assert word in last, last
+
+
+def test_an_unreachable_address_is_one_line_and_exit_11(tmp_path: Path) -> None:
+    ended = run("harvest", "--api-url", "http://127.0.0.1:9/apiv2/", cwd=tmp_path, timeout_s=30)
+    one_line(ended, 11, "127.0.0.1:9")
+
+
+def test_a_wrong_key_is_one_line_and_exit_10_and_never_shown(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path) as sandbox:
+        ended = run("harvest", "--api-url", sandbox.url, cwd=tmp_path, key="notAKeyAtAll123")
+        one_line(ended, 10, "Invalid token")
+        assert "notAKeyAtAll123" not in ended.err
+
+
+def test_a_key_without_quota_ends_with_what_it_got_and_says_until_when(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--burst", 10000, "--daily", 12) as sandbox:
+        ended = run("harvest", "--api-url", sandbox.url, "--limits", "10000/12", cwd=tmp_path)
+        assert ended.code == 0, ended.err
+        assert "quota" in ended.err
+        assert len(load(tmp_path / LIBRARY)["processed_ids"]) == 11
+        again = run("harvest", "--api-url", sandbox.url, "--limits", "10000/12", cwd=tmp_path)
+        assert again.code == 0
+        assert "quota" in again.err
+        assert sandbox.counted() == 12
+        assert not [request for request in sandbox.requests() if request["status"] == 429]
+
+
+def test_an_exhausted_frontier_is_said_and_exit_0(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--sounds", 20) as sandbox:
+        ended = run("harvest", "--api-url", sandbox.url, "--level", 99, cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "exhausted" in ended.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a folder that nobody may write needs chattr, which needs root")
+def test_a_folder_that_cannot_be_written_is_one_line_and_exit_21(tmp_path: Path) -> None:
+    folder = tmp_path / "closed"
+    folder.write_text("a file where the folder should be")
+    one_line(run("harvest", "--library", folder, cwd=tmp_path, key=None), 21, "closed")
+
+
+def test_a_library_of_another_source_is_refused_untouched_with_exit_23(tmp_path: Path) -> None:
+    assert run("harvest", cwd=tmp_path, key=None).code == 0
+    before = (tmp_path / LIBRARY / "freesound_library.pkl").read_bytes()
+    with sandbox_process(tmp_path, "--sounds", 77) as sandbox:
+        ended = run("harvest", "--api-url", sandbox.url, cwd=tmp_path)
+    one_line(ended, 23, "sandbox:")
+    assert (tmp_path / LIBRARY / "freesound_library.pkl").read_bytes() == before
+
+
+def test_a_second_harvest_of_the_same_library_is_refused_with_exit_20_and_the_pid(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--latency-ms", 20) as sandbox:
+        process = start("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 5000, cwd=tmp_path)
+        wait_until(lambda: len(sandbox.requests()) > 5, what="a running harvest")
+        assert json.loads(run("status", "--json", cwd=tmp_path).out)["running"] == process.pid
+        one_line(run("harvest", "--api-url", sandbox.url, cwd=tmp_path), 20, str(process.pid))
+        process.terminate()
+        process.communicate(timeout=20)
+
+
+def test_a_shortened_run_at_a_keys_own_limits_sees_not_one_429(tmp_path: Path) -> None:
+    # The same ratio of burst to window as a real key would need minutes; 600 a minute shows the same law in seconds.
+    with sandbox_process(tmp_path, "--burst", 600, "--daily", 2000) as sandbox:
+        ended = run(
+            "harvest", "--api-url", sandbox.url, "--limits", "600/2000", "--samples", 70, "--concurrency", 8,
+            cwd=tmp_path,
+        )  # fmt: skip
+        assert ended.code == 0, ended.err
+        assert not [request for request in sandbox.requests() if request["status"] == 429]
+        assert math.isclose(sandbox.counted(), 71, abs_tol=1)
+
+
+def test_status_of_no_library_prints_zeros_and_exits_0(tmp_path: Path) -> None:
+    ended = run("status", "--json", cwd=tmp_path)
+    assert ended.code == 0
+    facts = json.loads(ended.out)
+    keys = ("nodes", "edges", "processed", "frontier", "gone", "deferred", "requests_24h")
+    assert [facts[key] for key in keys] == [0] * len(keys)
+    assert facts["running"] is None
+    assert facts["last_checkpoint_at"] is None
+    assert {"quota_left", "source"} <= set(facts)
+
+
+def test_show_prints_a_sound_and_refuses_an_unknown_one_in_one_line(tmp_path: Path) -> None:
+    assert run("harvest", "--samples", 3, cwd=tmp_path, key=None).code == 0
+    sample = min(load(tmp_path / LIBRARY)["processed_ids"])
+    shown = json.loads(run("show", sample, "--json", cwd=tmp_path, key=None).out)
+    assert shown["processed"] is True
+    assert shown["record"]["id"] == sample
+    assert len(shown["neighbours"]) == load(tmp_path / LIBRARY)["graph"].out_degree(sample)
+    assert str(sample) in run("show", sample, cwd=tmp_path, key=None).out
+    one_line(run("show", 999999999, cwd=tmp_path, key=None), 2, "999999999")

@@ -1,0 +1,116 @@
+"""Real processes for integration and chaos tests: the command line as users run it, and a sandbox beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "sandbox"
+
+
+def environment(state: Path, *, key: str | None = KEY) -> dict[str, str]:
+    """Return an environment with a state folder of its own and, unless `key` is None, a key."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FREESOUND", "HARVESTER"))}
+    kept |= {"HARVESTER_STATE": str(state), "NO_COLOR": "1", "COLUMNS": "120"}
+    if key is not None:
+        kept["FREESOUND_API_KEY"] = key
+    return kept
+
+
+def start(*arguments: object, cwd: Path, key: str | None = KEY, **options: Any) -> subprocess.Popen[str]:
+    """Start `harvester ARGUMENTS` in `cwd`; its state folder is `cwd/state`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "harvester", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(cwd / "state", key=key),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(*arguments: object, cwd: Path, key: str | None = KEY, timeout_s: float = 60) -> Ended:
+    """Run `harvester ARGUMENTS` to its end."""
+    with start(*arguments, cwd=cwd, key=key) as process:
+        try:
+            out, err = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise AssertionError(f"no end in {timeout_s} s: {process.communicate()}") from None
+    return Ended(process.returncode, out, err)
+
+
+@dataclass(frozen=True)
+class SandboxProcess:
+    """A sandbox in a process of its own."""
+
+    url: str
+    access_log: Path
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return what the sandbox was asked so far."""
+        if not self.access_log.exists():
+            return []
+        return [json.loads(line) for line in self.access_log.read_text().splitlines()]
+
+    def lists_asked(self) -> Counter[int]:
+        """Return how often each sound's similar list was asked for."""
+        asked: Counter[int] = Counter()
+        for request in self.requests():
+            parts = urlsplit(request["path"])
+            found = re.fullmatch(r".*/sounds/(\d+)/similar/", parts.path)
+            target = found[1] if found else parse_qs(parts.query).get("similar_to", [""])[0]
+            if target:
+                asked[int(target)] += 1
+        return asked
+
+    def counted(self) -> int:
+        """Return how many requests the API would have counted."""
+        return sum(request["status"] != 401 for request in self.requests())
+
+
+@contextmanager
+def sandbox_process(cwd: Path, *arguments: object) -> Iterator[SandboxProcess]:
+    """Run `harvester sandbox ARGUMENTS` with an access log, until the block ends."""
+    log = cwd / "access.jsonl"
+    process = start("sandbox", "--access-log", log, *arguments, cwd=cwd)
+    try:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        match = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+/apiv2/)\n", line)
+        assert match, (line, process.stderr and process.stderr.read())
+        yield SandboxProcess(match[1], log)
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def wait_until(holds: Any, *, timeout_s: float = 30, what: str = "the condition") -> None:
+    """Look every 10 ms until `holds()`; for what other processes do, which virtual time cannot hasten."""
+    deadline, tick = time.monotonic() + timeout_s, threading.Event()
+    while not holds():
+        assert time.monotonic() < deadline, f"{what} did not come about in {timeout_s} s"
+        tick.wait(0.01)

@@ -1,0 +1,219 @@
+"""Laws of the frontier: what claim, settle, release and defer may do to it, in any order."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harvester.clock import Stop
+from harvester.errors import Stopped
+from harvester.pipeline.frontier import Frontier
+from harvester.pipeline.work import ConfirmClaim, DetailsClaim, SeedClaim, SimilarClaim
+from tests.support.virtual_time import VirtualClock, run_virtual
+
+CLOCK = VirtualClock()
+
+
+def make(target: int | None = None, **options: object) -> Frontier:
+    return Frontier(target=target, order=float, clock=CLOCK, stop=Stop(), **options)  # type: ignore[arg-type]
+
+
+def worlds() -> st.SearchStrategy[dict[int, list[int]]]:
+    """Directed graphs of up to 12 sounds."""
+    ids = st.integers(1, 12)
+    return st.dictionaries(ids, st.lists(ids, max_size=4), min_size=1, max_size=12)
+
+
+def reachable(world: dict[int, list[int]], start: int) -> set[int]:
+    seen, queue = {start}, [start]
+    while queue:
+        for other in world.get(queue.pop(), []):
+            if other not in seen:
+                seen.add(other)
+                queue.append(other)
+    return seen
+
+
+@given(worlds(), st.integers(0, 2**32), st.integers(1, 5))
+def test_any_interleaving_of_claim_settle_and_release_visits_each_reachable_sound_once(
+    world: dict[int, list[int]], choices: int, fetchers: int
+) -> None:
+    start = min(world)
+
+    async def main() -> list[int]:
+        chance, stop, visited = random.Random(choices), Stop(), []
+        frontier = Frontier(target=None, order=float, clock=CLOCK, stop=stop)
+        known = {start}
+        frontier.discover(start, has_record=True)
+
+        async def fetch() -> None:
+            while True:
+                try:
+                    claim = await frontier.claim()
+                except Stopped:
+                    return
+                assert isinstance(claim, SimilarClaim)
+                await asyncio.sleep(chance.random())
+                if chance.random() < 0.3:
+                    frontier.release(claim)
+                    continue
+                visited.append(claim.sound_id)
+                for other in world.get(claim.sound_id, []):
+                    if other not in known:
+                        known.add(other)
+                        frontier.discover(other, has_record=True)
+                frontier.settle(claim, harvested=True)
+
+        await asyncio.gather(*(fetch() for _ in range(fetchers)))
+        assert stop.reason == "exhausted"
+        return visited
+
+    visited = run_virtual(main())
+    assert sorted(visited) == sorted(reachable(world, start))
+
+
+@given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 2**32))
+def test_claims_out_never_exceed_what_is_missing_to_the_target(target: int, sounds: int, choices: int) -> None:
+    async def main() -> None:
+        chance, frontier, out = random.Random(choices), make(target), []
+        for sound_id in range(1, sounds + 1):
+            frontier.discover(sound_id, has_record=True)
+        harvested = 0
+        while harvested < min(target, sounds):
+            room = target - harvested - len(out)
+            assert room >= 0
+            if room and frontier.waiting and chance.random() < 0.6:
+                out.append(await frontier.claim())
+            elif out:
+                claim = out.pop(chance.randrange(len(out)))
+                if chance.random() < 0.8:
+                    frontier.settle(claim, harvested=True)
+                    harvested += 1
+                else:
+                    frontier.release(claim)
+        assert frontier.harvested == harvested
+
+    run_virtual(main())
+
+
+def test_a_claim_waits_until_the_last_sample_in_flight_is_settled() -> None:
+    async def main() -> None:
+        frontier = make(target=1)
+        frontier.discover(1, has_record=True)
+        frontier.discover(2, has_record=True)
+        first = await frontier.claim()
+        second = asyncio.create_task(frontier.claim())
+        await asyncio.sleep(1)
+        assert not second.done()
+        frontier.settle(first, harvested=True)
+        with pytest.raises(Stopped, match="target"):
+            await second
+
+    run_virtual(main())
+
+
+def test_smaller_numbers_come_first_and_seeds_before_them_in_their_own_order() -> None:
+    async def main() -> list[int]:
+        frontier = make()
+        frontier.add_seeds([9, 4])
+        for sound_id in (7, 9, 3, 4):
+            frontier.discover(sound_id, has_record=True)
+        return [(await frontier.claim()).sound_id for _ in range(4)]  # type: ignore[union-attr]
+
+    assert run_virtual(main()) == [9, 4, 3, 7]
+
+
+def test_records_are_read_in_batches_of_150_or_when_a_fetcher_would_idle() -> None:
+    async def main() -> None:
+        frontier = make()
+        frontier.discover(1000, has_record=True)
+        for sound_id in range(1, 150):
+            frontier.discover(sound_id, has_record=False)
+        assert await frontier.claim() == SimilarClaim(1000)
+        frontier.discover(2000, has_record=True)
+        frontier.discover(150, has_record=False)
+        batch = await frontier.claim()
+        assert isinstance(batch, DetailsClaim)
+        assert len(batch.sound_ids) == 150
+        assert await frontier.claim() == SimilarClaim(2000)
+        frontier.discover(151, has_record=False)
+        assert await frontier.claim() == DetailsClaim((151,))
+
+    run_virtual(main())
+
+
+def test_a_sound_missing_from_a_batch_is_confirmed_once_and_not_read_again() -> None:
+    async def main() -> None:
+        frontier = make()
+        frontier.discover(1, has_record=False)
+        frontier.discover(2, has_record=False)
+        batch = await frontier.claim()
+        frontier.discover(1, has_record=True)
+        frontier.settle(batch, missing=[2])
+        frontier.discover(2, has_record=False)
+        assert await frontier.claim() == ConfirmClaim(2)
+        frontier.discover(2, has_record=False)
+        assert await frontier.claim() == SimilarClaim(1)
+        assert frontier.waiting == 0
+
+    run_virtual(main())
+
+
+def test_nobody_overtakes_a_seed_whose_record_is_still_missing() -> None:
+    async def main() -> None:
+        frontier = make()
+        frontier.add_seeds([5])
+        frontier.discover(1, has_record=True)
+        frontier.discover(5, has_record=False)
+        batch = await frontier.claim()
+        assert batch == DetailsClaim((5,))
+        following = asyncio.create_task(frontier.claim())
+        await asyncio.sleep(1)
+        assert not following.done()
+        frontier.discover(5, has_record=True)
+        frontier.settle(batch)
+        assert await following == SimilarClaim(5)
+
+    run_virtual(main())
+
+
+def test_a_released_seed_page_is_claimed_again() -> None:
+    async def main() -> None:
+        frontier = make(seed_search=True, seeds_first=True)
+        page = await frontier.claim()
+        frontier.release(page)
+        assert await frontier.claim() == SeedClaim(1)
+
+    run_virtual(main())
+
+
+def test_a_cancelled_wait_claims_nothing() -> None:
+    async def main() -> None:
+        frontier = make()
+        frontier.discover(1, has_record=True)
+        held = await frontier.claim()
+        waiting = asyncio.create_task(frontier.claim())
+        await asyncio.sleep(1)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        frontier.release(held)
+        assert frontier.in_flight == 0
+        assert await frontier.claim() == held
+
+    run_virtual(main())
+
+
+def test_a_deferred_sound_comes_back_when_it_is_due_even_while_everyone_waits() -> None:
+    async def main() -> float:
+        frontier = make(forever=True)
+        frontier.defer(1, CLOCK.time_us() + 3_600_000_000, has_record=True)
+        frontier.discover(1, has_record=True)
+        assert frontier.waiting == 0
+        assert await frontier.claim() == SimilarClaim(1)
+        return CLOCK.monotonic_s()
+
+    assert run_virtual(main()) == pytest.approx(3600, abs=1)

@@ -1,0 +1,68 @@
+"""What a person sets: the key, durations, filters in words, `harvester.toml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import SettingsError
+from harvester.settings import build_filter, parse_duration_s, read_key, read_settings_file
+
+
+def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("FREESOUND_API_KEY=fromfile\n")
+    assert read_key({"FREESOUND_API_KEY": " fromenv "}, tmp_path) == "fromenv"
+    assert read_key({}, tmp_path) == "fromfile"
+    assert read_key({"FREESOUND_API_KEY": "  "}, tmp_path) == "fromfile"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "FREESOUND_API_KEY=abc123",
+        "export FREESOUND_API_KEY = 'abc123'",
+        'FREESOUND_API_KEY="abc123" # mine',
+        "# a note\n\nOTHER=1\nFREESOUND_API_KEY=abc123 # mine",
+    ],
+)
+def test_a_dotenv_file_is_read_in_its_usual_spellings(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".env").write_text(line + "\n")
+    assert read_key({}, tmp_path) == "abc123"
+
+
+def test_no_key_anywhere_is_none_and_a_broken_one_is_refused_without_being_shown(tmp_path: Path) -> None:
+    assert read_key({}, tmp_path) is None
+    with pytest.raises(SettingsError) as refused:
+        read_key({"FREESOUND_API_KEY": "se cret\x07"}, tmp_path)
+    assert "se cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90", 90), ("10s", 10), ("5m", 300), ("2h", 7200), ("1.5d", 129600), ("1h30m", 5400)]
+)
+def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
+    assert parse_duration_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "2 fortnights", "-5s", "5x", "h"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="duration"):
+        parse_duration_s(text)
+
+
+def test_presets_become_one_filter_in_freesounds_words() -> None:
+    assert build_filter("", cc0=True) == 'license:"Creative Commons 0"'
+    assert build_filter("", cc0=True, by=True) == 'license:("Creative Commons 0" OR "Attribution")'
+    assert build_filter("category:Music", max_duration_s=10, tags=("rain",), types=("wav", "flac")) == (
+        'category:Music duration:[0 TO 10] tag:"rain" type:("wav" OR "flac")'
+    )
+    assert build_filter("  ") == ""
+    assert build_filter("", tags=('say "hi"',)) == 'tag:"say \\"hi\\""'
+
+
+def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
+    assert read_settings_file(tmp_path) == {}
+    (tmp_path / "harvester.toml").write_text("[harvest\n")
+    with pytest.raises(SettingsError, match=r"harvester\.toml"):
+        read_settings_file(tmp_path)
