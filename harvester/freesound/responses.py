@@ -161,7 +161,8 @@ def _is_our_fault(detail: str) -> bool:
 
 
 def _is_html(raw: RawResponse) -> bool:
-    return "html" in raw.headers.get("content-type", "").lower() or raw.body.lstrip()[:1] == b"<"
+    kind = raw.headers.get("content-type", "").lower()
+    return "html" in kind if kind else raw.body.lstrip()[:1] == b"<"
 
 
 def _access_denied(status: int, detail: str) -> str:

@@ -68,6 +68,9 @@ class Scripted:
             raise answer
         return answer
 
+    def statuses(self) -> list[int]:
+        return [one.status for one in self.sent]
+
 
 def reply(status: int, body: str, content_type: str = "application/json", **headers: str) -> RawResponse:
     """Return an answer as the server would give it."""

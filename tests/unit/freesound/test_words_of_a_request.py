@@ -1,0 +1,105 @@
+"""Fields, addresses, the key: what goes into a request, and what never does."""
+
+from __future__ import annotations
+
+import pickle
+from urllib.parse import parse_qsl, unquote
+
+import pytest
+
+from harvester.errors import SettingsError
+from harvester.freesound.address import encode_query, proxy_for, read_api_url
+from harvester.freesound.fields import encode_fields, read_extra_fields, record_fields
+from harvester.freesound.key import ApiKey
+from harvester.model import RECORD_FIELDS
+
+
+def test_category_rides_with_the_fields_that_are_wrong_without_it() -> None:
+    assert {"category", "subcategory", "gen_ai_preference"} <= set(encode_fields().split(","))
+    assert " " not in encode_fields(("bpm",), scored=True)
+
+
+def test_score_is_asked_for_with_lists_and_is_no_field_of_a_record() -> None:
+    assert encode_fields(scored=True).split(",")[-1] == "score"
+    assert "score" not in record_fields()
+
+
+def test_extra_fields_are_asked_for_once_and_in_order() -> None:
+    assert read_extra_fields(["bpm,loudness", "bpm", "name", ""]) == ("bpm", "loudness")
+    assert record_fields(("bpm",)) == (*RECORD_FIELDS, "bpm")
+
+
+@pytest.mark.parametrize(
+    "name", ["BPM", "a b", "sim_bogus", "score", "fetched_at", "all_descriptors", "x&token=1", "*"]
+)
+def test_a_name_that_cannot_be_a_field_is_refused(name: str) -> None:
+    with pytest.raises(SettingsError):
+        read_extra_fields([name])
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("https://freesound.org/apiv2", "https://freesound.org/apiv2/"),
+        ("HTTPS://Freesound.org:443/apiv2/", "https://freesound.org/apiv2/"),
+        ("http://127.0.0.1:8000/apiv2/", "http://127.0.0.1:8000/apiv2/"),
+        ("http://[::1]:80", "http://[::1]/"),
+        ("http://localhost/", "http://localhost/"),
+    ],
+)
+def test_an_address_has_one_normal_form(text: str, normal: str) -> None:
+    assert read_api_url(text) == normal
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://freesound.org/apiv2/",
+        "http://10.0.0.1/",
+        "ftp://x/",
+        "https://u:p@h/",
+        "https://h/?token=k",
+        "",
+        "https://h:x/",
+    ],
+)
+def test_the_key_travels_only_over_https_or_to_this_machine(text: str) -> None:
+    with pytest.raises(SettingsError):
+        read_api_url(text)
+
+
+@pytest.mark.parametrize("text", ["50%25 off", "100%", "a+b & c=d#e", 'tag:"é ü" id:(1 OR 2)', "%2541"])
+def test_a_filter_survives_being_decoded_twice(text: str) -> None:
+    assert unquote(dict(parse_qsl(encode_query({"filter": text})))["filter"]) == text
+
+
+def test_150_ids_fit_into_a_request_line_of_4094_bytes() -> None:
+    listed = f"id:({' OR '.join(str(n) for n in range(1_000_000, 1_000_150))})"
+    query = encode_query(
+        {"query": "", "fields": encode_fields(), "sort": "score", "page_size": "150", "filter": listed}
+    )
+    assert len(f"GET /apiv2/search/?{query} HTTP/1.1") < 4_094
+
+
+def test_this_machine_is_never_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://proxy:1")
+    monkeypatch.setenv("https_proxy", "http://proxy:2")
+    monkeypatch.setenv("no_proxy", "inside.example")
+    assert proxy_for("http://127.0.0.1:80/") is None
+    assert proxy_for("https://freesound.org/apiv2/") == "http://proxy:2"
+    assert proxy_for("https://inside.example/") is None
+
+
+def test_a_key_shows_itself_nowhere() -> None:
+    key = ApiKey("verysecretkey")
+    assert "verysecret" not in f"{key!r} {key} {vars(type(key))}"
+    assert len(key.fingerprint) == 12
+    with pytest.raises(TypeError):
+        pickle.dumps(key)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "a b", "schlüssel", "a\nb"])
+def test_a_key_that_no_header_can_carry_is_refused_without_being_named(text: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        ApiKey(text)
+    assert not text.strip() or text.strip() not in str(refused.value)
