@@ -9,7 +9,7 @@ A rule is KIND[@word=value…], for example `500-html@rate=0.01` or `400-solr-do
     path=TEXT       only requests whose path or query contains TEXT
     from=N to=M     only the Nth to the Mth (both included) of the requests that the path admits
     every=K         only every Kth of those
-    after=S until=S only from S to before S seconds after the sandbox started
+    after=S until=S only from S to before S seconds after the sandbox's first request
     rate=R          only a share of R of what is left, drawn from (random seed, rule, request number)
 
 Invariant: whether a rule applies is a function of the request's number and the time, never of luck.

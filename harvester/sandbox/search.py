@@ -24,6 +24,7 @@ from harvester.sandbox.reply import Reply, detail, html, solr_refused
 SITE = "https://sandbox.invalid"
 PAGE_SIZE, MAX_PAGE_SIZE = 15, 150
 _REMEMBERED = 32
+_REMEMBERED_HITS = 20_000
 _WEIGHTS = (("name", 2), ("description", 3), ("username", 1), ("pack_name", 2), ("id", 4))
 _KEYS: dict[str, Callable[[Record], float]] = {
     "duration": lambda record: float(record.get("duration") or 0),
@@ -112,7 +113,7 @@ class Search:
         found = self._known.get(key)
         if found is None:
             found = self._similar(form, now_s) if form.similar_to else self._textual(form, now_s)
-            if "NOW" not in form.filter:
+            if "NOW" not in form.filter and len(found) <= _REMEMBERED_HITS:
                 self._known[key] = found
                 if len(self._known) > _REMEMBERED:
                     self._known.popitem(last=False)

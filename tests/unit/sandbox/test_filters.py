@@ -61,6 +61,7 @@ TRUE = [
     "{!terms f=id}1,1548",
     "id:[1257 TO 1764]",
     "id:[15 TO 2]",  # a string: "15" < "1548" < "2"
+    "id:[15400 TO 16]",
     "duration:3.5",
     "duration:[3.5 TO 3.5]",
     "duration:{3.4 TO 3.6}",

@@ -23,6 +23,17 @@ def _sound(sound_id: int, **more: Any) -> dict[str, Any]:
     return {"id": sound_id, "name": f"sound {sound_id}", "tags": ["rain", f"t{sound_id % 7}"], **more}
 
 
+def _reached(catalogue: RecordedCatalogue, space: str) -> set[int]:
+    start = catalogue.ordered("downloads_desc")[0]
+    seen, waiting = {start}, [start]
+    while waiting:
+        for sound_id, _ in catalogue.neighbours(waiting.pop(), space)[:25]:
+            if sound_id not in seen:
+                seen.add(sound_id)
+                waiting.append(sound_id)
+    return seen
+
+
 @pytest.fixture(scope="module")
 def real(shared: Path) -> RecordedCatalogue:
     return RecordedCatalogue.load([shared / "data" / "real_sounds_300.jsonl", shared / "data" / "edge_cases.jsonl"])
@@ -32,14 +43,14 @@ def test_all_real_records_are_reached_by_lists_of_25(real: RecordedCatalogue) ->
     # All lists of 342 real records: a third of a second.
     assert len(real) == 342
     for space in DIMENSIONS:
-        start = real.ordered("downloads_desc")[0]
-        seen, waiting = {start}, [start]
-        while waiting:
-            for sound_id, _ in real.neighbours(waiting.pop(), space)[:25]:
-                if sound_id not in seen:
-                    seen.add(sound_id)
-                    waiting.append(sound_id)
-        assert len(seen) == 342
+        assert len(_reached(real, space)) == 342
+
+
+def test_crowds_of_equal_words_do_not_shut_the_others_out() -> None:
+    crowds = [_sound(100 * crowd + n, tags=[f"crowd{crowd}"], name="take") for crowd in range(1, 4) for n in range(40)]
+    crowds[0]["num_downloads"] = 9  # the walk starts among forty that are as alike as can be
+    loners = [_sound(9_000 + n, tags=[f"only{n}"], name=f"word{n}") for n in range(40)]
+    assert len(_reached(RecordedCatalogue(crowds + loners), "laion_clap")) == 160
 
 
 def test_lists_agree_with_vectors(real: RecordedCatalogue) -> None:
