@@ -113,7 +113,7 @@ class Clusters:
 
     def _best_first(self, found: list[tuple[float, int]]) -> list[tuple[float, int]]:
         inverse, shift, size = self._inverse, self._shift, self._size
-        rows = [(-round((1 + cosine) / 2, 7), (at - shift) * inverse % size) for cosine, at in found]
+        rows = [((-1 - cosine) / 2, (at - shift) * inverse % size) for cosine, at in found]
         rows.sort()
         return [(-score, number) for score, number in rows]
 

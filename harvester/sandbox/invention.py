@@ -94,9 +94,10 @@ def invent_record(seed: str, number: int, facts: Facts) -> Record:
         "download": f"{api}download/",
         "bookmark": f"{api}bookmark/",
         "previews": {
-            f"preview-{quality}-{ending}": f"{SITE}/previews/{file}-{quality}.{ending}"
-            for quality in ("hq", "lq")
-            for ending in ("mp3", "ogg")
+            "preview-hq-mp3": f"{SITE}/previews/{file}-hq.mp3",
+            "preview-hq-ogg": f"{SITE}/previews/{file}-hq.ogg",
+            "preview-lq-mp3": f"{SITE}/previews/{file}-lq.mp3",
+            "preview-lq-ogg": f"{SITE}/previews/{file}-lq.ogg",
         },
         "images": _images(f"{SITE}/displays/{file}"),
         "num_downloads": facts.downloads,
@@ -176,12 +177,15 @@ def _texts(d: tuple[int, ...], theme: words.Theme, word: str, tags: list[str], k
 
 
 def _images(stem: str) -> dict[str, str]:
-    waves = {"waveform": "wave", "spectral": "spec"}
     return {
-        f"{picture}_{colour}{size}": f"{stem}_{waves[picture]}_{'bw_' if colour else ''}{size.upper()}.{ending}"
-        for colour in ("", "bw_")
-        for picture, ending in (("waveform", "png"), ("spectral", "jpg"))
-        for size in ("m", "l")
+        "waveform_m": f"{stem}_wave_M.png",
+        "waveform_l": f"{stem}_wave_L.png",
+        "spectral_m": f"{stem}_spec_M.jpg",
+        "spectral_l": f"{stem}_spec_L.jpg",
+        "waveform_bw_m": f"{stem}_wave_bw_M.png",
+        "waveform_bw_l": f"{stem}_wave_bw_L.png",
+        "spectral_bw_m": f"{stem}_spec_bw_M.jpg",
+        "spectral_bw_l": f"{stem}_spec_bw_L.jpg",
     }
 
 

@@ -108,6 +108,8 @@ class Sandbox:
             return detail(405, f'Method "{method}" not allowed.')
         if params.get("format") == "api":
             return html(302, b"", Location=SITE + target)
+        if params.get("format", "json") != "json":
+            return detail(404, "Not found.")
         try:
             return json_reply(self._view(path, params, now_us // SECOND_US))
         except Refused as refused:

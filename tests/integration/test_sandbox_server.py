@@ -16,6 +16,7 @@ from yarl import URL
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.sandbox.faults import Fault
+from harvester.sandbox.fields import DESCRIPTORS
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.server import serving
 from harvester.sandbox.service import Sandbox
@@ -101,8 +102,11 @@ def test_a_vector_and_150_ids_fit_into_one_address() -> None:
         sound_id = SERVED.ordered("downloads_desc")[0]
         vector = json.dumps(SERVED.vector(sound_id, "laion_clap"))
         ids = " OR ".join(str(one) for one in SERVED.ordered("created_asc")[:150])
-        status, _, body = await get(f"search/?similar_to={vector}&filter=id:({ids})&fields=id&page_size=1")
-        assert (status, json.loads(body)["results"]) == (200, [{"id": sound_id}])
+        fields = ",".join(("id", *DESCRIPTORS))
+        path = f"search/?similar_to={vector}&filter=id:({ids})&fields={fields}&page_size=1&weights={'x' * 1_000}"
+        assert len(path) > 8_190  # what aiohttp would take if it were not told otherwise
+        status, _, body = await get(path)
+        assert (status, json.loads(body)["results"][0]["id"]) == (200, sound_id)
 
     _serve(use, timeout_s=5)
 

@@ -169,6 +169,7 @@ def test_similar_to_takes_a_vector(asker: Any, five_thousand: GeneratedCatalogue
         ("/apiv2/search/?page=0&filter=foo:bar", 404, "Not found"),
         ("/apiv2/sounds/0/", 404, "No Sound matches the given query."),
         ("/apiv2//", 400, "Invalid url"),
+        ("/apiv2/search/?format=bogus", 404, "Not found."),
     ],
 )
 def test_refusals_in_the_servers_words(asker: Any, target: str, status: int, text: str) -> None:
