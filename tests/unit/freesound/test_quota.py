@@ -1,0 +1,216 @@
+"""The rules of quota and breaker alone, at times given by hand."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from harvester.clock import DAY_US, SECOND_US, Stop
+from harvester.errors import ApiUnreachable, SettingsError, Stopped
+from harvester.freesound.outage import FARTHEST_S, Outage
+from harvester.freesound.quota import (
+    CLOCKS_APART_US,
+    LEVELS,
+    MINUTE_US,
+    PROBE_EVERY_US,
+    Lease,
+    Limits,
+    MemoryLedger,
+    Quota,
+    Refusal,
+    read_limits,
+)
+from tests.support.fake_transport import BURST_429, EMPTY_LIST, Scripted
+from tests.support.virtual_time import VirtualClock, run_virtual
+from tests.unit.freesound.test_sending import make_client
+
+NOW_US = 100 * DAY_US
+TIMEOUT_US = 60 * SECOND_US
+DAY_REFUSAL = Refusal("day", 2000, None, "(2000/day)")
+
+
+class Hand:
+    """A time that a test sets by hand."""
+
+    def __init__(self) -> None:
+        self.now_us = NOW_US
+
+    def __call__(self) -> int:
+        return self.now_us
+
+
+def quota_of(limits: Limits, ledger: MemoryLedger | None = None) -> tuple[Quota, Hand]:
+    hand = Hand()
+    return Quota(ledger or MemoryLedger(), limits, hand, TIMEOUT_US), hand
+
+
+def leased(quota: Quota) -> Lease:
+    lease = quota.lease()
+    assert lease is not None
+    return lease
+
+
+def test_a_slot_frees_one_window_after_its_answer_not_after_its_sending() -> None:
+    quota, hand = quota_of(Limits(1, None))
+    lease = leased(quota)
+    hand.now_us += 5 * SECOND_US
+    quota.answered(lease)
+    hand.now_us = NOW_US + MINUTE_US + 1
+    assert quota.lease() is None
+    assert quota.free_at() == (NOW_US + 5 * SECOND_US + MINUTE_US, "minute")
+    hand.now_us = NOW_US + 5 * SECOND_US + MINUTE_US
+    assert quota.lease() is not None
+
+
+def test_an_unanswered_send_frees_one_window_after_its_time_ran_out() -> None:
+    quota, hand = quota_of(Limits(None, 1))
+    leased(quota)
+    hand.now_us += 2 * TIMEOUT_US
+    free_us = NOW_US + TIMEOUT_US + DAY_US + CLOCKS_APART_US
+    assert quota.free_at() == (free_us, "day")
+    hand.now_us = free_us - 1
+    assert quota.lease() is None
+    hand.now_us = free_us
+    assert quota.lease() is not None
+
+
+def test_what_is_given_back_is_free_at_once() -> None:
+    quota, _ = quota_of(Limits(1, 1))
+    quota.give_back(leased(quota))
+    assert quota.left() == 1
+    assert quota.lease() is not None
+    assert quota.left() == 0
+
+
+def test_no_lease_is_given_beyond_either_window() -> None:
+    quota, _ = quota_of(Limits(3, 5))
+    assert [quota.lease() is not None for _ in range(5)] == [True, True, True, False, False]
+    daily, _ = quota_of(Limits(None, 2))
+    assert [daily.lease() is not None for _ in range(3)] == [True, True, False]
+
+
+def test_a_refusal_against_the_ledger_makes_our_own_requests_our_share_until_a_probe_finds_more() -> None:
+    quota, hand = quota_of(Limits(None, 2000))
+    for _ in range(10):
+        quota.answered(leased(quota))
+    quota.refused(DAY_REFUSAL)
+    assert quota.share == 10
+    assert quota.left() == 0
+    assert quota.lease() is None
+    assert quota.free_at() == (NOW_US + PROBE_EVERY_US, "day")
+    hand.now_us = NOW_US + PROBE_EVERY_US
+    probe = leased(quota)
+    assert probe.probing
+    assert quota.lease() is None
+    quota.answered(probe)
+    assert quota.share is None
+    assert quota.lease() is not None
+
+
+def test_a_refusal_that_the_ledger_expects_sets_no_share() -> None:
+    quota, _ = quota_of(Limits(None, 10))
+    for _ in range(10):
+        quota.answered(leased(quota))
+    quota.refused(Refusal("day", 10, None, "(10/day)"))
+    assert quota.share is None
+
+
+def test_day_refusals_that_pile_up_are_met_with_six_hours_of_rest() -> None:
+    quota, hand = quota_of(Limits(None, 2000))
+    for _ in range(100):
+        hand.now_us += SECOND_US
+        quota.answered(leased(quota))
+    # From now on a slot of ours frees every second, and another program takes each one before us.
+    hand.now_us = own_slot_frees_now = NOW_US + SECOND_US + DAY_US + CLOCKS_APART_US
+    refused_at = []
+    while hand.now_us < own_slot_frees_now + DAY_US:
+        refused_at.append(hand.now_us)
+        quota.refused(DAY_REFUSAL)
+        hand.now_us = max(quota.free_at()[0], hand.now_us + SECOND_US)
+    assert len(refused_at) < 10
+
+
+def test_a_429_corrects_the_level_that_was_believed() -> None:
+    burst = Refusal("burst", 60, None, "(60/minute)")
+    assert LEVELS[3].corrected(burst) == LEVELS[1]
+    assert LEVELS[3].corrected(Refusal("burst", 300, None, "")) == LEVELS[3]
+    assert LEVELS[1].corrected(Refusal("day", 5000, None, "")) == Limits(60, 5000)
+    assert LEVELS[99].corrected(DAY_REFUSAL) == LEVELS[1]
+    assert Limits(60, 500).corrected(burst) == Limits(60, 500)
+    assert LEVELS[2].corrected(Refusal("unknown", None, None, "")) == LEVELS[2]
+
+
+def test_a_burst_refusal_against_the_ledger_slows_us_down_for_an_hour() -> None:
+    quota, hand = quota_of(LEVELS[1])
+    for _ in range(30):
+        quota.answered(leased(quota))
+    quota.refused(Refusal("burst", 60, None, ""))
+    assert quota.burst_limit() == 30
+    hand.now_us += 3600 * SECOND_US
+    assert quota.burst_limit() == 60
+
+
+def test_limits_are_read_as_burst_and_day() -> None:
+    assert read_limits("60/2000") == LEVELS[1]
+    assert read_limits("300/-") == Limits(300, None)
+    assert read_limits("0/0") == LEVELS[99]
+    for text in ("60", "a/b", "1/2/3", "-5/3", ""):
+        with pytest.raises(SettingsError):
+            read_limits(text)
+
+
+def test_late_failures_of_the_same_outage_do_not_lengthen_the_distance() -> None:
+    outage = Outage("here", forever=True)
+    for _ in range(8):
+        outage.failed(NOW_US, "reset", reached=True, probe=False)
+    assert outage.probe_at_us == NOW_US + 5 * SECOND_US
+
+
+def test_probes_move_apart_up_to_half_an_hour_and_an_answer_ends_it() -> None:
+    outage, now_us, distances = Outage("here", forever=True), NOW_US, []
+    for number in range(20):
+        outage.failed(now_us, "reset", reached=True, probe=number >= 4)
+        if outage.is_open:
+            distances.append((outage.probe_at_us - now_us) // SECOND_US)
+            now_us = outage.probe_at_us
+    assert distances[:9] == [5, 10, 20, 40, 80, 160, 320, 640, 1280]
+    assert set(distances[9:]) == {FARTHEST_S}
+    outage.succeeded()
+    assert not outage.is_open
+
+
+def test_without_forever_the_last_probe_is_at_the_end_of_patience() -> None:
+    outage, now_us = Outage("here", forever=False), NOW_US
+    for number in range(10):
+        outage.failed(now_us, "reset", reached=True, probe=number >= 4)
+        now_us = max(now_us, outage.probe_at_us)
+    with pytest.raises(ApiUnreachable):
+        outage.failed(now_us, "reset", reached=True, probe=True)
+    assert now_us == NOW_US + 600 * SECOND_US
+
+
+def test_refusals_of_requests_sent_together_count_as_one() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        transport = Scripted(lambda number, _: BURST_429 if number <= 8 else EMPTY_LIST, clock)
+        client = make_client(transport, clock, limits=Limits(None, None))
+        await asyncio.gather(*(client.fetch_similar(number, 25) for number in range(1, 9)))
+        assert 60 <= clock.monotonic_s() < 120  # not 60 s doubled with each of the eight
+        assert client.activity.refused == 8
+
+    run_virtual(main())
+
+
+def test_nothing_is_sent_after_the_run_was_closed() -> None:
+    async def main() -> None:
+        clock, stop = VirtualClock(), Stop()
+        transport = Scripted(lambda *_: EMPTY_LIST, clock)
+        client = make_client(transport, clock, stop=stop, limits=LEVELS[99])
+        stop.close("a signal")
+        for asking in (client.identify(), client.fetch_similar(1, 25), client.fetch_sound(1)):
+            with pytest.raises(Stopped):
+                await asking
+        assert transport.sent == []
+
+    run_virtual(main())
