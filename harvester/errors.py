@@ -118,6 +118,10 @@ class FetchFailed(Exception):
         self.body = body
 
 
+class RequestRefused(FetchFailed):
+    """The API says that the request itself is wrong (400): asking again will not help, changing it will."""
+
+
 class Stopped(Exception):
     """The run was asked to stop while this task was waiting; it holds nothing that must be kept."""
 

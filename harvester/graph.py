@@ -156,13 +156,29 @@ class SoundGraph:
             return None
         return similar_of(self.attributes(sound_id), self.graph.succ[sound_id])
 
-    def pending(self) -> Iterator[int]:
-        """Give the frontier: every sound that is known, not processed and not gone. Derived, never stored."""
-        return (sound_id for sound_id in self.graph if self.is_pending(sound_id))
+    def pending(self, filter: str = "") -> Iterator[int]:
+        """Give the frontier of a walk under `filter`: every sound that is pending for it. Derived, never stored."""
+        return (sound_id for sound_id in self.graph if self.is_pending(sound_id, filter))
 
-    def is_pending(self, sound_id: int) -> bool:
-        """Tell whether a known sound is neither processed nor gone."""
-        return sound_id not in self.processed and not is_gone(self.attributes(sound_id))
+    def is_pending(self, sound_id: int, filter: str = "") -> bool:
+        """Tell whether a known sound still needs its list, and is not gone.
+
+        A list made under another filter does not count: neither for a walk without one, nor for a different one. A
+        list without a filter counts for every walk.
+        """
+        attributes = self.attributes(sound_id)
+        if is_gone(attributes):
+            return False
+        return sound_id not in self.processed or attributes["link_filter"] not in ("", filter)
+
+    def matching(self, filter: str) -> set[int]:
+        """Return the sounds known to match `filter`: those in lists that were made under it, on either side."""
+        found: set[int] = set()
+        for sound_id, attributes in self.graph.nodes.items():
+            if attributes.get("link_filter") == filter:
+                found.add(sound_id)
+                found.update(target for target, edge in self.graph.succ[sound_id].items() if "score" in edge)
+        return found
 
     def is_news(self, sound_id: int, record: Record, now_us: int) -> bool:
         """Tell whether a record that came along is worth keeping: the sound is new, was partial, or has gone stale."""
@@ -228,6 +244,10 @@ class SoundGraph:
             state._settle(sound_id, attributes)
         state.seeds.update(seeds)
         return state
+
+    def freeze(self) -> None:
+        """Let nobody add or remove nodes or edges any more: for views that others hold."""
+        nx.freeze(self.graph)
 
     # --- joining -------------------------------------------------------------------------------------------------
 

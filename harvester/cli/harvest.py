@@ -95,7 +95,7 @@ def harvest(
         target=samples if samples is not None else None if forever else 50,
         seed_ids=tuple(dict.fromkeys(seed or ())),
         new_seeds=searched and not seed,
-        search=Search(query, walk_filter, "score" if query else "downloads_desc", neighbours),
+        search=Search(query, walk_filter, neighbours),
         order=order,
         random_seed=random_seed,
         concurrency=concurrency,

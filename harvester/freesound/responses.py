@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from harvester.errors import AccessDenied, FetchFailed
+from harvester.errors import AccessDenied, FetchFailed, RequestRefused
 from harvester.freesound.quota import Refusal, RefusalKind
 from harvester.freesound.wire import KEPT_BODY_BYTES, QuotaRefused, RawResponse, Transient, WrongAddress
 from harvester.model import CORE_FIELDS, Record, RecordsPage, SimilarPage, is_sound_id
@@ -122,6 +122,8 @@ def raise_for_status(raw: RawResponse) -> None:
         raise WrongAddress(f"redirected ({status}) to {target}, which is never followed", kept)
     if status == 404 and _is_html(raw):
         raise WrongAddress("no such resource (404, HTML)", kept)
+    if status == 400:
+        raise RequestRefused(f"the API refuses the request{said}", kept)
     raise FetchFailed(f"the API answered {status}{said}", kept)
 
 

@@ -10,7 +10,7 @@ import asyncio
 from dataclasses import dataclass
 
 from harvester.clock import Clock
-from harvester.errors import FetchFailed, Stopped
+from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
 from harvester.pipeline.frontier import BATCH, Frontier
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.work import (
@@ -35,8 +35,12 @@ class Search:
 
     query: str = ""
     filter: str = ""
-    sort: str = "score"
     neighbours: int = 25
+
+    @property
+    def sort(self) -> str:
+        """Best hits first where there is a query; without one all score alike, so the most downloaded first."""
+        return "score" if self.query else "downloads_desc"
 
 
 async def run_fetcher(
@@ -77,9 +81,14 @@ async def _fetch(claim: Claim, catalogue: Catalogue, search: Search, clock: Cloc
     match claim:
         case SeedClaim(page):
             # A seed search that fails has no sound to defer: it ends the run with its reason.
-            hits = await catalogue.search(
-                query=search.query, filter=search.filter, sort=search.sort, page=page, page_size=BATCH
-            )
+            try:
+                hits = await catalogue.search(
+                    query=search.query, filter=search.filter, sort=search.sort, page=page, page_size=BATCH
+                )
+            except RequestRefused as refused:
+                raise SettingsError(f"the search cannot be made: {refused.reason}") from None
+            except FetchFailed as failure:
+                raise ApiUnreachable(f"the search for seeds failed: {failure.reason}; try again later") from None
             return SeedsFetched(claim, hits)
         case SimilarClaim() | DetailsClaim() | ConfirmClaim():
             try:

@@ -21,6 +21,7 @@ BATCH = 150
 """Records per search request: the API's largest page."""
 
 EXHAUSTED, TARGET = "exhausted", "target reached"
+NO_HITS = "the search found nothing"
 
 Rank = tuple[int, float]
 """Smaller comes first: (0, place) for this run's seeds, (1, number of the order) for all others; then the id."""
@@ -122,6 +123,10 @@ class Frontier:
         self._unread_seeds.discard(sound_id)
         self._deferred_ids.add(sound_id)
         heapq.heappush(self._deferred, (next_try_at, sound_id, has_record))
+
+    def close(self, reason: str) -> None:
+        """End the run in order: every waiter wakes, nothing more is claimed."""
+        self._stop.close(reason)
 
     # --- claims go out and come back -------------------------------------------------------------------------------
 
@@ -253,9 +258,9 @@ class Frontier:
 
     def _close_when_done(self) -> None:
         if self._target is not None and self._harvested >= self._target and not self._records_to_read():
-            self._stop.close(TARGET)
+            self.close(TARGET)
         elif self.in_flight == 0 and self.waiting == 0 and self._next_seed_page is None and not self._may_wait():
-            self._stop.close(EXHAUSTED)
+            self.close(EXHAUSTED)
 
     def _records_to_read(self) -> bool:
         """Sounds known by id only get their records before the run ends: that costs one request per 150."""

@@ -65,7 +65,7 @@ class Harvest:
             forever=plan.forever,
             # Explicit seed ids restrict the start to them; otherwise a search can always find more.
             seed_search=not plan.seed_ids or plan.new_seeds,
-            seeds_first=plan.new_seeds or not any(True for _ in state.pending()),
+            seeds_first=plan.new_seeds or next(state.pending(), None) is None,
         )
         self._writer = Writer(
             store,
@@ -108,10 +108,14 @@ class Harvest:
             await self._writer.begin(seeds, events)
         now_us = self._clock.time_us()
         state, deferrals = self._store.state, self._store.deferrals
-        for sound_id in state.pending():
+        walk_filter = self._plan.search.filter
+        matching = state.matching(walk_filter) if walk_filter else state.graph
+        for sound_id in state.pending(walk_filter):
+            if sound_id not in matching:
+                continue
             deferral = deferrals.get(sound_id)
             has_record = state.has_record(sound_id)
-            if deferral is not None and deferral.next_try_at > now_us:
+            if deferral is not None and deferral.next_try_at > now_us and sound_id not in seeds:
                 self.frontier.defer(sound_id, deferral.next_try_at, has_record=has_record)
             else:
                 self.frontier.discover(sound_id, has_record=has_record)

@@ -29,7 +29,7 @@ from harvester.model import (
     SimilarPage,
     is_complete,
 )
-from harvester.pipeline.frontier import Frontier
+from harvester.pipeline.frontier import NO_HITS, Frontier
 from harvester.pipeline.order import Distances
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.work import (
@@ -162,12 +162,12 @@ class Writer:
             self._store.notices.clear()
         if written.joined:
             # A checkpoint that was pulled in under us brought sounds of its own.
-            for sound_id in self._state.pending():
+            for sound_id in self._state.pending(self._filter):
                 self._discover(sound_id)
         self._progress.checkpoints += 1
         self._progress.backups += written.backup is not None
         with_backup = " and a backup" if written.backup is not None else ""
-        self._progress.tell(f"checkpoint{with_backup}: {written.nodes} sounds, {written.size_bytes / 1e6:.1f} MB")
+        self._progress.tell(f"checkpoint{with_backup}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB")
 
     async def _commit(self, entries: Sequence[_Entry]) -> None:
         events = [event for entry in entries for event in entry.events]
@@ -212,6 +212,9 @@ class Writer:
         events: list[Event] = [*self._news(hits.records, hits.fetched_at), Seeded(seeds)]
 
         def seeded() -> None:
+            if claim.page == 1 and not seeds:
+                # Whoever asked for certain sounds does not want others instead.
+                self._frontier.close(NO_HITS)
             self._start_from(seeds)
             self._frontier.settle_seeds(claim, has_next=hits.has_next)
 
@@ -298,7 +301,7 @@ class Writer:
         ]
 
     def _discover(self, sound_id: int) -> None:
-        if self._state.is_pending(sound_id):
+        if self._state.is_pending(sound_id, self._filter):
             self._frontier.discover(sound_id, has_record=self._state.has_record(sound_id))
 
     def _start_from(self, seeds: Sequence[int]) -> None:

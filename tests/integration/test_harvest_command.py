@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -193,11 +192,29 @@ def test_an_exhausted_frontier_is_said_and_exit_0(tmp_path: Path) -> None:
     assert "exhausted" in ended.err
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="a folder that nobody may write needs chattr, which needs root")
 def test_a_folder_that_cannot_be_written_is_one_line_and_exit_21(tmp_path: Path) -> None:
     folder = tmp_path / "closed"
     folder.write_text("a file where the folder should be")
     one_line(run("harvest", "--library", folder, cwd=tmp_path, key=None), 21, "closed")
+
+
+def test_a_filter_that_freesound_cannot_read_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    one_line(run("harvest", "--filter", "tag:(rain", cwd=tmp_path, key=None), 2, "SyntaxError", "tag:(rain")
+
+
+def test_a_search_without_hits_asks_for_nothing_else(tmp_path: Path) -> None:
+    assert run("harvest", "--samples", 3, cwd=tmp_path, key=None).code == 0
+    ended = run("harvest", "--query", "zzzznothing", cwd=tmp_path, key=None)
+    assert ended.code == 0
+    assert "the search found nothing: +0 samples" in ended.err
+
+
+def test_a_filter_restricts_the_whole_walk_and_a_later_run_goes_on_inside_it(tmp_path: Path) -> None:
+    for samples in (10, 20):
+        assert run("harvest", "--cc0", "--samples", 10, "--neighbours", 5, cwd=tmp_path, key=None).code == 0
+        library = load(tmp_path / LIBRARY)
+        assert len(library["processed_ids"]) == samples
+        assert all("publicdomain/zero" in record["license"] for record in library["sound_cache"].values())
 
 
 def test_a_library_of_another_source_is_refused_untouched_with_exit_23(tmp_path: Path) -> None:
