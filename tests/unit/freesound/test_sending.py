@@ -365,6 +365,17 @@ def test_retry_after_is_waited_for() -> None:
     run_virtual(main())
 
 
+def test_a_503_that_names_its_delay_is_asked_again_after_it() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        busy = reply(503, "<html>", "text/html", **{"retry-after": "90"})
+        transport = Scripted(lambda number, _: busy if number == 1 else EMPTY_LIST, clock)
+        await make_client(transport, clock).fetch_similar(1, 25)
+        assert 90 <= clock.monotonic_s() < 92
+
+    run_virtual(main())
+
+
 def test_a_suspended_key_stops_the_run_at_once() -> None:
     async def main() -> None:
         clock = VirtualClock()
