@@ -1,5 +1,22 @@
 """harvester: grow, keep and share a library of Freesound sounds and their similarity graph."""
 
+from __future__ import annotations
+
 from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harvester.library.view import Library
+
+__all__ = ["Library", "__version__"]
 
 __version__ = version("harvester")
+
+
+def __getattr__(name: str) -> object:
+    # Loaded when it is first used: the command line must not wait for NetworkX to say `--help`.
+    if name == "Library":
+        from harvester.library.view import Library
+
+        return Library
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

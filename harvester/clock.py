@@ -17,6 +17,8 @@ from harvester.errors import Stopped
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
 
+_BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
+
 T = TypeVar("T")
 
 
@@ -43,7 +45,8 @@ class SystemClock:
         return time.time_ns() // 1_000
 
     def monotonic_s(self) -> float:
-        return time.monotonic()
+        # Where it exists, the clock that also counts the time a laptop was asleep: quotas go on rolling then.
+        return time.clock_gettime(_BOOT_CLOCK) if _BOOT_CLOCK is not None else time.monotonic()
 
     async def sleep(self, delay_s: float) -> None:
         await asyncio.sleep(max(0.0, delay_s))

@@ -14,6 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from harvester import __version__
+from harvester.cli import backups as backup_commands
+from harvester.cli import check as check_command
 from harvester.cli import harvest as harvest_command
 from harvester.cli import sandbox as sandbox_command
 from harvester.cli import show as show_command
@@ -56,6 +58,9 @@ def _everything(
 app.command("harvest")(harvest_command.harvest)
 app.command("status")(status_command.status)
 app.command("show")(show_command.show)
+app.command("check")(check_command.check)
+app.add_typer(backup_commands.backups_app, name="backups")
+app.command("restore")(backup_commands.restore)
 app.command("sandbox")(sandbox_command.sandbox)
 
 

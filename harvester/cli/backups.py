@@ -1,0 +1,95 @@
+"""`harvester backups` and `harvester restore`: what there is to go back to, and going back."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harvester.cli.console import JsonOption, LibraryOption, age_text, say, size_text
+
+backups_app = typer.Typer(help="List the library's backups, or remove those that retention lets go.")
+
+
+@backups_app.command("list")
+def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None:
+    """List every backup, verified by loading it."""
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    import orjson
+
+    from harvester.cli.places import find_library
+    from harvester.clock import SystemClock
+    from harvester.library.backups import list_backups, verify_backup
+
+    folder = find_library(library)
+    now_us = SystemClock().time_us()
+    reports = [verify_backup(backup) for backup in list_backups(folder)]
+    if as_json:
+        rows = [
+            {
+                "file": str(report.backup.path),
+                "size_bytes": report.backup.size_bytes,
+                "nodes": report.nodes,
+                "edges": report.edges,
+                "processed": report.processed,
+                "taken_at": report.backup.taken_at,
+                "verified": report.verified,
+                "problem": report.problem or None,
+            }
+            for report in reports
+        ]
+        sys.stdout.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode() + "\n")
+        return
+    if not reports:
+        say(f"{folder}: no backups yet; one is taken every 100 new sounds")
+    for report in reports:
+        what = f"{report.nodes} sounds, {report.edges} edges" if report.verified else f"NOT GOOD: {report.problem}"
+        size = size_text(report.backup.size_bytes)
+        sys.stdout.write(
+            f"{report.backup.path.name}  {size:>9}  {age_text(report.backup.taken_at, now_us):>14}  {what}\n"
+        )
+
+
+@backups_app.command("prune")
+def prune(
+    library: LibraryOption = None,
+    keep_backups: Annotated[int, typer.Option(min=1, metavar="N", help="Newest good backups to keep.")] = 5,
+) -> None:
+    """Remove old backups; the newest N good ones stay, and always the largest good one."""
+    from harvester.cli.places import find_library
+    from harvester.clock import SystemClock
+    from harvester.library.backups import Retention
+    from harvester.library.lock import WriterLock
+
+    folder = find_library(library)
+    lock = WriterLock(folder)
+    lock.acquire(SystemClock().time_us())
+    try:
+        removed = Retention(folder, keep_backups).prune()
+    finally:
+        lock.release()
+    for backup in removed:
+        sys.stdout.write(f"removed {backup.path}\n")
+    say(f"{folder}: {len(removed)} backups removed")
+
+
+def restore(
+    backup: Annotated[
+        str | None, typer.Argument(metavar="[BACKUP]", help="Its name.", show_default="the good one that holds most")
+    ] = None,
+    library: LibraryOption = None,
+) -> None:
+    """Put the library back to a backup; the present state is kept in quarantine/."""
+    from harvester.cli.places import find_library
+    from harvester.clock import SystemClock
+    from harvester.library.restore import restore as restore_library
+
+    folder = find_library(library)
+    report = restore_library(folder, Path(backup) if backup else None, clock=SystemClock())
+    for line in report.notices:
+        say(line)
+    say(f"restored {report.target.name}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges")
+    if report.set_aside is not None:
+        say(f"the state before it is kept in {report.set_aside}")

@@ -1,0 +1,47 @@
+"""`harvester check`: verify every file of the library, and mend what can be mended."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from harvester.cli.console import JsonOption, LibraryOption, plain_text, say
+
+
+def check(
+    library: LibraryOption = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended, set the rest aside.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify every file of the library; exit 0 only if nothing needs you.
+
+    --repair deletes nothing: damaged files move to quarantine/ in the library's folder.
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    import orjson
+
+    from harvester.cli.places import find_library
+    from harvester.clock import SystemClock
+    from harvester.errors import Findings
+    from harvester.library.check import check_library, repair_library
+
+    folder = find_library(library)
+    report = (repair_library if repair else check_library)(folder, clock=SystemClock())
+    if as_json:
+        facts = {
+            "library": str(folder),
+            "clean": report.clean,
+            "files": report.files,
+            "findings": [finding.as_dict() for finding in report.findings],
+        }
+        sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        for finding in report.findings:
+            mended = " (mended)" if finding.mended else ""
+            sys.stdout.write(f"{finding.severity:<8} {finding.path}: {plain_text(finding.problem)}{mended}\n")
+        say(f"{folder}: {report.files} files, {'nothing needs you' if report.clean else 'see above'}")
+    if not report.clean:
+        how = "" if repair else "; `harvester check --repair` mends what can be mended"
+        raise Findings(f"check found something in {folder}{how}")
