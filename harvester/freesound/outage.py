@@ -14,7 +14,7 @@ FIRST_DISTANCE_S = 5
 FARTHEST_S = 30 * 60
 PATIENCE_S = 10 * 60
 """An outage this long ends a run without `--forever`."""
-FIRST_CONTACT_S = 15
+FIRST_CONTACT_S = 6
 """So soon does a run end that has never reached anybody: the address is mistyped, or there is no network."""
 
 
