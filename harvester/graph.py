@@ -5,7 +5,8 @@ one event, `join` a whole state, and the order of either never matters (design Â
 are this one operation. Knows nothing of files, sockets or clocks; not thread-safe, one writer owns it.
 
 Node attributes are the record's fields under the API's names plus OWN_FIELDS; an edge Aâ†’B with `score` says that B
-was in A's similar list.
+was in A's similar list, one with `relation` (a sorted list of kinds) comes from an older tool. A withdrawn sound keeps
+its numbers and its place, never a text or a link.
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ from harvester.model import (
     Known,
     Linked,
     Record,
+    Related,
     Seeded,
     Seen,
     SimilarList,
+    Withdrawn,
     is_complete,
 )
 
@@ -42,9 +45,13 @@ OWN_FIELDS = (
     "link_limit",
     "link_filter",
     "gone_at",
+    "withdrawn_at",
 )
 """What we add to a record: when the sound was first known, when its record and its similar list were fetched and how
-the list was asked for, when it was found gone. Stamps in microseconds UTC."""
+the list was asked for, when it was found gone, when a person took it out. Stamps in microseconds UTC."""
+
+KEPT_WHEN_WITHDRAWN = frozenset({"id", "type", "license", "category", "subcategory", "gen_ai_preference"})
+"""The fields of a withdrawn record that keep a text: none of them tells what the sound is called, where or whose."""
 
 SHARED_TEXTS = frozenset(
     {"username", "license", "type", "category", "subcategory", "pack", "pack_name", "gen_ai_preference", "geotag"}
@@ -72,8 +79,23 @@ def record_of(attributes: dict[str, Any]) -> Record:
     return {name: value for name, value in attributes.items() if name not in OWN_FIELDS}
 
 
+def blanked(record: Record) -> Record:
+    """Return a record as it is kept of a withdrawn sound: numbers and the plainest facts stay, the rest is null."""
+    return {
+        name: value if name in KEPT_WHEN_WITHDRAWN or not isinstance(value, str | list | dict) else None
+        for name, value in record.items()
+    }
+
+
+def is_withdrawn(attributes: dict[str, Any]) -> bool:
+    """Tell whether a person took the sound out."""
+    return "withdrawn_at" in attributes
+
+
 def is_gone(attributes: dict[str, Any]) -> bool:
-    """Tell whether a tombstone stands: it does while it is newer than the record."""
+    """Tell whether nobody should see the sound: it was withdrawn, or its tombstone is newer than its record."""
+    if "withdrawn_at" in attributes:
+        return True
     gone_at = attributes.get("gone_at")
     return gone_at is not None and gone_at > attributes.get("fetched_at", -1)
 
@@ -185,6 +207,8 @@ class SoundGraph:
         if sound_id not in self.graph:
             return True
         attributes = self.attributes(sound_id)
+        if is_withdrawn(attributes):
+            return False
         if not is_complete(attributes):
             return True
         return is_complete(record) and now_us - attributes["fetched_at"] >= FRESH_US
@@ -204,10 +228,19 @@ class SoundGraph:
                 yield Seen(sound_id, record_of(attributes), attributes["fetched_at"])
             if "gone_at" in attributes:
                 yield Gone(sound_id, attributes["gone_at"])
+            if "withdrawn_at" in attributes:
+                yield Withdrawn(sound_id, attributes["withdrawn_at"])
         for sound_id in self.graph:
             similar = self.similar(sound_id)
             if similar is not None:
                 yield Linked(sound_id, similar)
+            yield from self._relations(sound_id)
+
+    def _relations(self, sound_id: int) -> Iterator[Related]:
+        known_at = self.attributes(sound_id)["added_at"]
+        for target_id, edge in self.graph.succ[sound_id].items():
+            for relation in edge.get("relation", ()):
+                yield Related(sound_id, target_id, relation, max(known_at, self.attributes(target_id)["added_at"]))
 
     @classmethod
     def adopt(
@@ -262,17 +295,25 @@ class SoundGraph:
                 self._know(event.sound_id, event.added_at)
             case Gone():
                 self._apply_gone(event)
+            case Withdrawn():
+                self._apply_withdrawn(event)
+            case Related():
+                self._apply_related(event)
             case Seeded():
                 self.seeds.update(event.sound_ids)
 
     def join(self, other: SoundGraph) -> None:
         """Join another state into this one.
 
-        Raises `WrongSource` when the two come from different catalogues; nothing is changed then.
+        Raises `WrongSource` when the two come from different catalogues, or hold lists of different similarity
+        spaces; nothing is changed then.
         """
         if self.source and other.source and self.source != other.source:
             raise WrongSource(f"these libraries come from different sources: {self.source} and {other.source}")
+        if self.edge_count and other.edge_count and self.space != other.space:
+            raise WrongSource(f"these libraries have different similarity spaces: {self.space} and {other.space}")
         self.source = self.source or other.source
+        self.space = self.space if self.edge_count else other.space
         for event in other.events():
             self.apply(event)
 
@@ -293,9 +334,10 @@ class SoundGraph:
         was_gone, had_record = is_gone(attributes), known_at is not None
         own = {name: attributes[name] for name in OWN_FIELDS if name in attributes}
         own["fetched_at"] = event.fetched_at
+        record = blanked(event.record) if is_withdrawn(own) else event.record
         # The dict object stays: the sound cache and readers of the graph hold it.
         attributes.clear()
-        attributes.update(self._canonical({**event.record, **own}))
+        attributes.update(self._canonical({**record, **own}))
         self.record_count += not had_record
         self.gone_count += is_gone(attributes) - was_gone
         self._settle(event.sound_id, attributes)
@@ -305,7 +347,12 @@ class SoundGraph:
         known_rank = (is_complete(attributes), attributes["fetched_at"])
         if rank != known_rank:
             return rank > known_rank
-        return canonical_bytes(event.record) > canonical_bytes(record_of(attributes))
+        # Blanked first: so the winner is the same whether a withdrawal came before this or comes after it.
+        record, known = event.record, record_of(attributes)
+        blank, known_blank = canonical_bytes(blanked(record)), canonical_bytes(blanked(known))
+        if blank != known_blank:
+            return blank > known_blank
+        return not is_withdrawn(attributes) and canonical_bytes(record) > canonical_bytes(known)
 
     def _apply_linked(self, event: Linked) -> None:
         sound_id, new = event.sound_id, event.similar
@@ -326,14 +373,13 @@ class SoundGraph:
         self.edge_count += len(self.graph.succ[sound_id]) - before
         for name in ("linked_at", "link_origin", "link_space", "link_limit", "link_filter"):
             attributes.pop(name, None)
-        gone_at = attributes.pop("gone_at", None)
+        later = {name: attributes.pop(name) for name in ("gone_at", "withdrawn_at") if name in attributes}
         attributes["linked_at"] = new.linked_at
         attributes["link_origin"] = self._text(new.origin)
         attributes["link_space"] = self._text(new.space)
         attributes["link_limit"] = new.limit
         attributes["link_filter"] = self._text(new.filter)
-        if gone_at is not None:
-            attributes["gone_at"] = gone_at
+        attributes.update(later)
         self._settle(sound_id, attributes)
 
     def _apply_gone(self, event: Gone) -> None:
@@ -341,6 +387,27 @@ class SoundGraph:
         was_gone = is_gone(attributes)
         attributes["gone_at"] = max(event.gone_at, attributes.get("gone_at", event.gone_at))
         self.gone_count += is_gone(attributes) - was_gone
+
+    def _apply_withdrawn(self, event: Withdrawn) -> None:
+        attributes = self._know(event.sound_id, event.withdrawn_at)
+        if is_withdrawn(attributes):
+            attributes["withdrawn_at"] = min(event.withdrawn_at, attributes["withdrawn_at"])
+            return
+        was_gone = is_gone(attributes)
+        attributes.update(blanked(record_of(attributes)))
+        attributes["withdrawn_at"] = event.withdrawn_at
+        self.gone_count += not was_gone
+
+    def _apply_related(self, event: Related) -> None:
+        self._know(event.sound_id, event.known_at)
+        self._know(event.target_id, event.known_at)
+        edges = self.graph.succ[event.sound_id]
+        known = edges.get(event.target_id)
+        if known is None:
+            self.graph.add_edge(event.sound_id, event.target_id, relation=[event.relation])
+            self.edge_count += 1
+        else:
+            known["relation"] = sorted({event.relation, *known.get("relation", ())})
 
     def _settle(self, sound_id: int, attributes: dict[str, Any]) -> None:
         if "linked_at" in attributes and is_complete(attributes):

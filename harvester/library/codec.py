@@ -32,7 +32,7 @@ from harvester.library.scan import scan_opcodes
 from harvester.library.values import FORMAT_VERSION, read_state
 
 LEVEL = 3
-_STAMPS = ("added_at", "fetched_at", "linked_at", "gone_at")
+_STAMPS = ("added_at", "fetched_at", "linked_at", "gone_at", "withdrawn_at")
 _SMALL_BYTES = 64 << 20
 _HIGHEST_RATIO = 50
 """A library unpacks to 4 to 12 times its size (measured); small files may be more regular than that."""

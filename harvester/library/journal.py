@@ -28,6 +28,7 @@ FORMAT = 1
 _SUM_BYTES = 8
 _PAGE_BYTES = 1024
 _MOST_REASON = 200
+_LOOKS = 5
 
 _SCHEMA = """
 CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL);
@@ -43,7 +44,7 @@ class Head:
     Rows `safe`+1 to `last` are in it; up to `saved` the checkpoint holds them, up to `safe` a verified backup too.
     `digest` is the last checkpoint written, `next_digest` one that was about to be renamed. `restore` names the
     backup of a rollback that is not finished. `timeline` counts rollbacks. `adopted`: the state holds what was never an
-    event in this journal.
+    event in this journal. `owed`: no backup holds the present state's base yet, so that one is due at once.
     """
 
     format: int = FORMAT
@@ -61,6 +62,7 @@ class Head:
     restore_digest: str = ""
     timeline: int = 0
     adopted: bool = False
+    owed: bool = False
 
 
 @dataclass(slots=True)
@@ -165,10 +167,12 @@ class Journal:
             if head != self.head:
                 execute("UPDATE head SET body = ?", (_encode_head(head),))
             execute("COMMIT")
-        except sqlite3.Error as error:
+        except BaseException as error:
             with suppress(sqlite3.Error):
                 execute("ROLLBACK")
-            raise _translated(error, self.path) from error
+            if isinstance(error, sqlite3.Error):
+                raise _translated(error, self.path) from error
+            raise
         self._stand_firm()
         self.head = head
 
@@ -209,18 +213,26 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
     Works beside a running writer, on a read-only folder, and on what a killed writer left behind. Damage does not
     raise: every row that can still be trusted is in the result, and `damage` says what was wrong.
     """
-    if not path.exists():
-        return None
-    try:
-        with closing(sqlite3.connect(f"file:{_quoted(path)}?mode=ro", uri=True, isolation_level=None)) as connection:
-            connection.execute("BEGIN")
-            return _read(connection, rows=rows)
-    except sqlite3.Error as error:
-        if is_damage(error):
-            return Contents(damage=str(error))
+    wal = path.with_name(f"{path.name}-wal")
+    for _ in range(_LOOKS):
+        if not path.exists():
+            return None
+        before = None if wal.exists() else _shape(path)
+        # Without a WAL nobody writes and the file is all there is; SQLite would leave files of its own beside it.
+        mode = "mode=ro" if before is None else "mode=ro&immutable=1"
+        try:
+            with closing(sqlite3.connect(f"file:{_quoted(path)}?{mode}", uri=True, isolation_level=None)) as connection:
+                connection.execute("BEGIN")
+                contents = _read(connection, rows=rows)
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                break
+            contents = Contents(damage=str(error))
+        if before is None or (not wal.exists() and _shape(path) == before):
+            return contents
     with tempfile.TemporaryDirectory(prefix="harvester") as folder:
         # A read-only folder without a live writer: SQLite cannot make the index of the WAL there, a copy it can.
-        for part in (path, path.with_name(f"{path.name}-wal")):
+        for part in (path, wal):
             if part.exists():
                 shutil.copyfile(part, Path(folder) / part.name)
         try:
@@ -334,6 +346,11 @@ def _decode_head(body: object) -> Head:
 
 def _storable(reason: str) -> str:
     return reason[:_MOST_REASON].encode("utf-8", "replace").decode()
+
+
+def _shape(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _quoted(path: Path) -> str:

@@ -95,7 +95,9 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
         loaded.bad, loaded.notices = bad, notices
         return loaded
     if bad or head.digest:
-        if head.safe or head.adopted or contents is None or contents.damage:
+        # A journal that never saw a checkpoint is younger than the damaged one, and tells nothing of what it held.
+        younger = not (head.digest or head.next_digest)
+        if head.safe or head.adopted or younger or contents is None or contents.damage:
             raise LibraryCorrupt(f"{'; '.join(notices)}; no good backup stands in, nothing was changed")
         notices.append("rebuilt from the journal, which holds everything: nothing is lost")
     return Loaded(SoundGraph(head.source), bad=bad, notices=notices)

@@ -43,7 +43,7 @@ def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notice
     events = list(contents.events)
     journal.append(events, list(contents.deferrals.values()))
     known = {name: value for name, value in asdict(contents.head).items() if name not in ("last", "saved", "safe")}
-    journal.update(**(known | {"adopted": True}))
+    journal.update(**(known | {"adopted": True, "owed": True}))
     journal.contents = Contents(journal.head, [(journal.head.last, events)] if events else [], contents.deferrals)
     notices.append(
         f"the journal was damaged ({contents.damage}): {len(events)} events were saved from it; it is now "

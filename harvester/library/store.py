@@ -36,6 +36,9 @@ from harvester.model import Deferral, Event
 JOURNAL_BOUND_BYTES = 8 << 20
 """A checkpoint is due when the rows it lacks pass this and the size of the last one: total work stays linear."""
 
+REST_S = 60.0
+"""After a checkpoint or a backup failed, none is due for so long: the journal keeps everything meanwhile."""
+
 BACKUP_SHARE = 0.05
 """Backups take at most this share of a run's time, unless the run is ending."""
 
@@ -61,12 +64,12 @@ class Store:
         self._signature = read_signature(self._path)
         self._retention = Retention(folder, keep_backups, files)
         self._backup_every = backup_every
-        self._must_save = loaded.foreign or loaded.stand_in or bool(loaded.bad)
         self._unsaved = journal.contents.unsaved
         self._unsaved_bytes = 0
         self._one_at_a_time = threading.RLock()
         self._opened_s = clock.monotonic_s()
         self._backups_s = self._last_backup_s = 0.0
+        self._rest_until_s = self._opened_s
         newest = next(iter(list_backups(folder)), None)
         known = journal.head.backup_nodes or (newest.nodes if newest else 0)
         self._backup_nodes = min(known, len(self.state))
@@ -181,7 +184,9 @@ class Store:
 
     def checkpoint_due(self) -> bool:
         """Tell whether the journal has grown so far that a checkpoint is worth its time."""
-        return self._must_save or self._unsaved_bytes > max(JOURNAL_BOUND_BYTES, self.checkpoint_size_bytes)
+        if self._clock.monotonic_s() < self._rest_until_s:
+            return False
+        return self._journal.head.owed or self._unsaved_bytes > max(JOURNAL_BOUND_BYTES, self.checkpoint_size_bytes)
 
     def backup_due(self, *, stopping: bool = False) -> bool:
         """Tell whether enough sounds are new for a backup.
@@ -190,8 +195,11 @@ class Store:
         """
         if len(self.state) - self._backup_nodes < self._backup_every:
             return False
-        elapsed_s = self._clock.monotonic_s() - self._opened_s
-        return stopping or self._backups_s + self._last_backup_s <= BACKUP_SHARE * elapsed_s
+        if stopping:
+            return True
+        now_s = self._clock.monotonic_s()
+        afforded_s = BACKUP_SHARE * (now_s - self._opened_s)
+        return now_s >= self._rest_until_s and self._backups_s + self._last_backup_s <= afforded_s
 
     def checkpoint(self, *, backup: bool = False) -> CheckpointInfo:
         """Write the state to the checkpoint, and a verified backup when asked; durable on return.
@@ -203,16 +211,24 @@ class Store:
         """
         with self._one_at_a_time:
             started_s = self._clock.monotonic_s()
-            info = self._save(self._clock.time_us())
-            backup = backup or self._must_save
-            if backup and len(self.state):
-                info = self._back_up(info)
-            self._must_save = False
+            try:
+                info = self._save(self._clock.time_us())
+                if len(self.state) and (backup or self._journal.head.owed):
+                    info = self._back_up(info)
+            except HarvesterError:
+                self._rest_until_s = self._clock.monotonic_s() + REST_S
+                raise
             seconds = self._clock.monotonic_s() - started_s
-            if backup:
+            if info.backup is not None:
                 self._backups_s += seconds
                 self._last_backup_s = seconds
             return replace(info, seconds=seconds)
+
+    def rewrite(self) -> CheckpointInfo:
+        """Write checkpoint and backup whatever is on disk: what repair, merge and import end with."""
+        with self._one_at_a_time:
+            self._journal.update(adopted=True, owed=True)
+            return self.checkpoint(backup=True)
 
     def _save(self, now_us: int) -> CheckpointInfo:
         joined = 0
@@ -220,7 +236,7 @@ class Store:
             joined += self._join_foreign(now_us)
             head, encoded = self._journal.head, Encoded()
             saved, nodes, edges = head.last, len(self.state), self.state.edge_count
-            if self._signature is not None and head.digest and head.saved == saved and not self._must_save:
+            if self._signature is not None and head.digest and head.saved == saved and not head.owed:
                 return CheckpointInfo(self._path, self._signature.size_bytes, nodes, edges, 0.0, None, joined, True)
             try:
                 with disk_errors(self._path, "the last checkpoint and the journal hold everything"):
@@ -229,7 +245,9 @@ class Store:
                 continue
             break
         self._signature = read_signature(self._path)
-        self._journal.update(digest=encoded.digest, next_digest="", saved=saved, checkpoint_at=now_us)
+        self._journal.update(
+            digest=encoded.digest, next_digest="", saved=saved, checkpoint_at=now_us, owed=head.owed and nodes > 0
+        )
         self._unsaved = self._unsaved_bytes = 0
         return CheckpointInfo(self._path, self.checkpoint_size_bytes, nodes, edges, 0.0, None, joined, not replaced)
 
@@ -252,7 +270,7 @@ class Store:
             return 0
         self._signature = present
         if present is None:
-            self._must_save = True
+            self._journal.update(owed=True)
             self.notices.append(f"{self._path} was removed by somebody: it is written again")
             return 0
         before, head = len(self.state), self._journal.head
@@ -260,7 +278,7 @@ class Store:
             foreign = load_checkpoint(self._path)
             if foreign.digest in (head.digest, head.next_digest):
                 return 0
-            self._journal.update(adopted=True)
+            self._journal.update(adopted=True, owed=True)
             self.state.join(foreign.state)
         except (LibraryCorrupt, NewerFormat, WrongSource) as error:
             with disk_errors(self._path, "the journal holds everything"):
@@ -272,7 +290,7 @@ class Store:
         else:
             joined = len(self.state) - before
             self.notices.append(f"somebody replaced the checkpoint: it was joined, {joined} sounds are new")
-        self._must_save = True
+        self._journal.update(owed=True)
         return len(self.state) - before
 
     def _back_up(self, info: CheckpointInfo) -> CheckpointInfo:
@@ -283,7 +301,9 @@ class Store:
         )
         self._retention.trust(path)
         self._backup_nodes = info.nodes
-        self._journal.update(forget_to=head.saved, backup_at=now_us, backup_digest=head.digest, backup_nodes=info.nodes)
+        self._journal.update(
+            forget_to=head.saved, owed=False, backup_at=now_us, backup_digest=head.digest, backup_nodes=info.nodes
+        )
         try:
             self._retention.prune()
         except HarvesterError as error:
@@ -300,9 +320,11 @@ def _settle(folder: Path, journal: Journal, loaded: Loaded, now_us: int, files: 
     if loaded.foreign:
         if head.digest or journal.contents.rows:
             loaded.notices.append(_what_is_missing(folder, loaded))
-        journal.update(digest=loaded.digest, next_digest="", saved=head.safe, adopted=True)
+        journal.update(digest=loaded.digest, next_digest="", saved=head.safe, adopted=True, owed=True)
     elif loaded.stand_in:
-        journal.update(adopted=True, saved=head.safe)
+        journal.update(saved=head.safe, adopted=True, owed=True)
+    elif loaded.bad:
+        journal.update(saved=head.safe, owed=True)
 
 
 def _what_is_missing(folder: Path, loaded: Loaded) -> str:

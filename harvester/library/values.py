@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from harvester.errors import LibraryCorrupt, NewerFormat
-from harvester.graph import OWN_FIELDS, SoundGraph, in_order
+from harvester.graph import OWN_FIELDS, SoundGraph, blanked, in_order, record_of
 from harvester.library.pickling import DEEPEST, DIGEST_LENGTH
 from harvester.model import SPACES, is_sound_id
 
@@ -128,6 +128,10 @@ class _Reader:
             for value in attributes.values():
                 if type(value) not in _FLAT:
                     self._value(sound_id, value, 0)
+        if "withdrawn_at" in attributes:
+            record = record_of(attributes)
+            if any(value is not record[name] for name, value in blanked(record).items()):
+                raise LibraryCorrupt(f"sound {sound_id} was withdrawn, but its texts are still there")
         return dict(attributes) if order == names else {name: attributes[name] for name in order}
 
     def _read_names(self, names: tuple[Any, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -181,10 +185,18 @@ class _Reader:
                 raise LibraryCorrupt(f"an edge of sound {sound_id} has a score that is not between 0 and 1")
             if edge.keys() - {"score", "relation"}:
                 raise LibraryCorrupt(f"an edge of sound {sound_id} carries what no edge has")
-            relation = edge["relation"]
-            if type(relation) not in _FLAT:
-                self._value(sound_id, relation, 0)
             edges[target] = dict(edge)
+            if "relation" in edge:
+                edges[target]["relation"] = self._kinds(sound_id, edge["relation"])
         if "linked_at" not in nodes[sound_id] and any("score" in edge for edge in edges.values()):
             raise LibraryCorrupt(f"sound {sound_id} has scored edges but no similar list")
         return edges
+
+    def _kinds(self, sound_id: int, kinds: object) -> list[str]:
+        """Return what an edge says of its relation: texts, sorted, each once."""
+        if type(kinds) is not list or not kinds or not all(type(kind) is str for kind in kinds):
+            raise LibraryCorrupt(f"an edge of sound {sound_id} has a relation that is not a list of texts")
+        self._spend(len(kinds))
+        if kinds != sorted(set(kinds)):
+            raise LibraryCorrupt(f"an edge of sound {sound_id} has relations that are not in order")
+        return list(kinds)

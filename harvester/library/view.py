@@ -7,15 +7,19 @@ Writes nothing: a read-only folder and a missing journal are fine.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from harvester.errors import LibraryCorrupt
 from harvester.graph import SoundGraph
+from harvester.library.codec import metadata_of
 from harvester.library.journal import Contents, Head, load_contents, load_head
 from harvester.library.layout import JOURNAL
 from harvester.library.loading import Loaded, load_state
-from harvester.model import Deferral
+from harvester.model import Deferral, Record
 
 _ATTEMPTS = 5
 
@@ -77,3 +81,81 @@ def _load(folder: Path) -> tuple[Contents | None, Loaded]:
 
 def _timeline(head: Head | None) -> tuple[int, str]:
     return (0, "") if head is None else (head.timeline, head.restore)
+
+
+class Library:
+    """A library for other programs: read-only, complete at the moment it was opened, safe in any thread or process.
+
+        library = Library.open("data/freesound_library")
+        for neighbour_id, score in library.neighbours(1234):
+            print(library.records[neighbour_id]["name"], score)
+
+    It never changes; open it again to see what a running harvest has added since.
+    """
+
+    def __init__(self, view: LibraryView) -> None:
+        """Use `Library.open`."""
+        state = view.state
+        state.freeze()
+        self._state = state
+        self.folder: Path = view.folder
+        self.notices: tuple[str, ...] = tuple(view.notices)
+        self.processed_ids: frozenset[int] = frozenset(state.processed)
+        self.records: Mapping[int, Record] = _Records(state)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Library:
+        """Open the library in the folder `path`, joined with what its journal holds; no lock, nothing is written.
+
+        A folder without a library gives an empty one. Raises `harvester.errors.LibraryCorrupt` when the checkpoint is
+        damaged and no good backup stands in, `NewerFormat` or `LibraryUnwritable` (it cannot be read).
+        """
+        return cls(load_view(Path(path)))
+
+    @property
+    def graph(self) -> Any:
+        """The `networkx.DiGraph`, frozen: nodes are ids with the record's fields, edges A→B carry `score` when B is
+        in A's similar list. Copy it before changing attributes."""
+        return self._state.graph
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the checkpoint's metadata would say of this view: counts, source, seeds, time of the latest event."""
+        metadata = metadata_of(self._state, list(self._state.graph))
+        del metadata["digest"]
+        return metadata
+
+    def neighbours(self, sound_id: int) -> tuple[tuple[int, float], ...]:
+        """Return a sound's similar list as (id, score), best first; empty while there is none.
+
+        Raises `KeyError` for a sound that is not in the library.
+        """
+        if sound_id not in self._state:
+            raise KeyError(sound_id)
+        similar = self._state.similar(sound_id)
+        return similar.neighbours if similar is not None else ()
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def __contains__(self, sound_id: object) -> bool:
+        return sound_id in self._state.graph
+
+
+class _Records(Mapping[int, Record]):
+    """The records by id, each as the API gave it: a copy, so that no caller can change another's view."""
+
+    def __init__(self, state: SoundGraph) -> None:
+        self._state = state
+
+    def __getitem__(self, sound_id: int) -> Record:
+        record = self._state.record(sound_id)
+        if record is None:
+            raise KeyError(sound_id)
+        return record
+
+    def __iter__(self) -> Iterator[int]:
+        return (sound_id for sound_id, attributes in self._state.graph.nodes.items() if "fetched_at" in attributes)
+
+    def __len__(self) -> int:
+        return self._state.record_count

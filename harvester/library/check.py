@@ -1,0 +1,207 @@
+"""Check: every file of the folder looked at, findings with a severity, and what can be mended mended.
+
+Owns what counts as a finding (something a person must see) and what is only a note. Reads in one walk; `repair` does
+the same walk, then sets damaged files aside and writes a whole library from what is good. Deletes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from harvester.clock import DAY_US, Clock, iso
+from harvester.errors import HarvesterError, LibraryCorrupt, NewerFormat
+from harvester.graph import SoundGraph
+from harvester.library.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_errors
+from harvester.library.backups import list_backups
+from harvester.library.checkpoint import load_checkpoint
+from harvester.library.codec import digest_of
+from harvester.library.journal import Contents, load_contents
+from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, read_backup_name, set_aside
+from harvester.library.loading import load_state
+from harvester.library.lock import WriterLock, read_owner
+from harvester.library.recovery import open_journal
+from harvester.library.store import Store
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+OLD_BACKUP_US = 30 * DAY_US
+LONGEST_WAIT_US = 366 * DAY_US
+_KNOWN = {CHECKPOINT, JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm", LOCK, "status.json", "harvest.log", QUARANTINE}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that check saw. `error` and `warning` are findings, a `note` is not. `mended`: repair took care."""
+
+    severity: str
+    path: Path
+    problem: str
+    mended: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the finding as plain data, for `--json`."""
+        return {"severity": self.severity, "file": str(self.path), "problem": self.problem, "mended": self.mended}
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What a check saw, worst first. `clean` when nothing needs a person."""
+
+    folder: Path
+    findings: tuple[Finding, ...]
+    files: int
+
+    @property
+    def clean(self) -> bool:
+        return all(finding.severity == NOTE or finding.mended for finding in self.findings)
+
+
+def check_library(folder: Path, *, clock: Clock) -> CheckReport:
+    """Verify every file of the library and report; writes nothing, needs no lock.
+
+    Beside a running writer its files are looked at in the order in which they may change, so that no false alarm
+    comes of it. Raises only when the folder cannot be read.
+    """
+    if not folder.exists():
+        return CheckReport(folder, (), 0)
+    now_us = clock.time_us()
+    order = {ERROR: 0, WARNING: 1, NOTE: 2}
+    findings = sorted(_look(folder, now_us), key=lambda finding: order[finding.severity])
+    return CheckReport(folder, tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
+
+
+def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> CheckReport:
+    """Check, mend what can be mended, set the rest aside in `quarantine/`; return what was found before.
+
+    Ends with a checkpoint and a verified backup of all that is good, so that a check after it is clean. Raises
+    `LibraryLocked` beside a running writer, `LibraryCorrupt` when nothing good is left to stand in, `BackupFailed`,
+    `DiskFull`, `LibraryUnwritable`; nothing is deleted in any case.
+    """
+    report = check_library(folder, clock=clock)
+    if report.clean:
+        return report
+    now_us = clock.time_us()
+    lock = WriterLock(folder)
+    with disk_errors(folder, "nothing was deleted"):
+        lock.acquire(now_us)
+        try:
+            _set_rotten_aside(folder, report, now_us, files)
+        finally:
+            lock.release()
+    with Store.open(folder, clock=clock, files=files) as store:
+        late = [one.sound_id for one in store.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
+        store.append((), undeferred=late)
+        _calm_stamps(store.state, now_us)
+        store.rewrite()
+    mended = (replace(finding, mended=finding.severity != NOTE) for finding in report.findings)
+    return CheckReport(folder, tuple(mended), report.files)
+
+
+def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
+    rotten = {finding.path for finding in report.findings if finding.severity == ERROR}
+    backups = list_backups(folder)
+    for backup in backups:
+        if backup.path in rotten:
+            set_aside(backup.path, folder, now_us, files)
+    checkpoint = folder / CHECKPOINT
+    if checkpoint in rotten and all(backup.path in rotten for backup in backups) and not _loads(checkpoint):
+        # Nothing whole is left to stand in. What the journal holds is what there is: it stands on its own from here.
+        if checkpoint.exists():
+            set_aside(checkpoint, folder, now_us, files)
+        journal = open_journal(folder, now_us, files, [])
+        journal.update(digest="", next_digest="", saved=journal.head.safe, adopted=True)
+        journal.close()
+
+
+def _look(folder: Path, now_us: int) -> Iterator[Finding]:
+    contents = load_contents(folder / JOURNAL)
+    if contents is not None:
+        yield from _look_at_journal(folder / JOURNAL, contents, now_us)
+    good = 0
+    checkpoint = folder / CHECKPOINT
+    for path in [checkpoint, *(backup.path for backup in list_backups(folder))]:
+        if not path.exists():
+            continue
+        try:
+            decoded = load_checkpoint(path)
+        except FileNotFoundError:
+            continue  # pruned while we were looking
+        except HarvesterError as error:
+            severity = NOTE if isinstance(error, NewerFormat) and path != checkpoint else ERROR
+            yield Finding(severity, path, str(error).removeprefix(f"{path}: "))
+            continue
+        good += path != checkpoint
+        if digest_of(decoded.state) != decoded.digest:
+            yield Finding(ERROR, path, "it is not in canonical form: something else than harvester wrote it")
+    yield from _look_together(folder, contents, now_us, good)
+    yield from _look_around(folder)
+
+
+def _look_at_journal(path: Path, contents: Contents, now_us: int) -> Iterator[Finding]:
+    if contents.damage:
+        yield Finding(ERROR, path, f"the journal is damaged ({contents.damage})")
+    if contents.head.restore:
+        yield Finding(WARNING, path, f"a restore of {contents.head.restore} is not finished: the next opening does it")
+    if contents.unsaved:
+        yield Finding(NOTE, path, f"{contents.unsaved} events are not in the checkpoint yet")
+    ahead = [one for one in contents.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
+    if ahead:
+        yield Finding(WARNING, path, f"{len(ahead)} deferred sounds wait for more than a year")
+
+
+def _look_together(folder: Path, contents: Contents | None, now_us: int, good_backups: int) -> Iterator[Finding]:
+    checkpoint = folder / CHECKPOINT
+    try:
+        loaded = load_state(folder, contents)
+    except HarvesterError as error:
+        yield Finding(ERROR, checkpoint, str(error))
+        return
+    latest = latest_stamp(loaded.state)
+    if latest > now_us + DAY_US:
+        yield Finding(WARNING, checkpoint, f"it holds stamps from the future ({iso(latest)}): a clock was wrong")
+    if loaded.foreign and contents is not None and contents.head.digest and read_owner(folder) is None:
+        yield Finding(NOTE, checkpoint, "it was replaced by hand, or by Git: the next harvest joins it")
+    if not checkpoint.exists() and contents is not None and contents.head.digest:
+        yield Finding(ERROR, checkpoint, "it is missing")
+    if contents is not None and contents.head.safe and len(loaded.state) and not good_backups:
+        yield Finding(WARNING, folder, "there is no good backup")
+    newest = contents.head.backup_at if contents is not None else None
+    if newest is not None and newest < now_us - OLD_BACKUP_US:
+        yield Finding(NOTE, folder, f"the last backup is of {iso(newest)}")
+
+
+def _look_around(folder: Path) -> Iterator[Finding]:
+    running = read_owner(folder) is not None
+    for path in sorted(folder.iterdir()):
+        name = path.name
+        if name == QUARANTINE and any(path.iterdir()):
+            yield Finding(NOTE, path, f"{sum(1 for _ in path.iterdir())} things were set aside here")
+        elif name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
+            if not running:
+                yield Finding(WARNING, path, "a killed process left it half written: the next opening removes it")
+        elif name not in _KNOWN and read_backup_name(name) is None and not name.startswith("."):
+            yield Finding(NOTE, path, "it does not belong to the library")
+
+
+def latest_stamp(state: SoundGraph) -> int:
+    """Return the latest stamp in a state, in microseconds UTC."""
+    stamps = ("added_at", "fetched_at", "linked_at", "gone_at")
+    return max((attributes.get(name, 0) for attributes in state.graph.nodes.values() for name in stamps), default=0)
+
+
+def _calm_stamps(state: SoundGraph, now_us: int) -> None:
+    """Bring stamps from the future back to now: they would win over every later answer until their time came."""
+    for attributes in state.graph.nodes.values():
+        for name in ("added_at", "fetched_at", "linked_at", "gone_at"):
+            if attributes.get(name, 0) > now_us + DAY_US:
+                attributes[name] = now_us
+
+
+def _loads(path: Path) -> bool:
+    try:
+        load_checkpoint(path)
+    except (LibraryCorrupt, FileNotFoundError):
+        return False
+    return True

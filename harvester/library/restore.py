@@ -1,0 +1,121 @@
+"""Restore: a rollback to a backup, that a crash cannot leave half done.
+
+Owns the order: the present state is copied to `quarantine/` as a library of its own, then one journal transaction
+sets the tail aside and names the target, then the checkpoint is replaced, then a fresh backup makes the restored state
+the newest. A crash before the transaction changes nothing, one after it is completed by the next opening.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harvester.clock import Clock
+from harvester.errors import LibraryCorrupt
+from harvester.library.atomic import REAL_FILES, Files, disk_errors, read_chunks, sweep_temporaries, write_atomically
+from harvester.library.backups import BackupReport, list_backups, save_backup, verify_backup
+from harvester.library.journal import Journal
+from harvester.library.layout import CHECKPOINT, JOURNAL, quarantine_path, read_backup_name
+from harvester.library.lock import WriterLock
+from harvester.library.recovery import finish_restore, open_journal
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreReport:
+    """What a restore did: from which backup, what it holds, and where the state before it is now (None: there was
+    none). `backup` is the new, verified backup of the restored state; `notices` a line each."""
+
+    target: Path
+    nodes: int
+    edges: int
+    processed: int
+    set_aside: Path | None
+    backup: Path
+    notices: tuple[str, ...] = ()
+
+
+def restore(folder: Path, backup: Path | None = None, *, clock: Clock, files: Files = REAL_FILES) -> RestoreReport:
+    """Put the library back to `backup`, or to the best verified one; durable on return.
+
+    The best is the one that holds most (samples, then sounds, then edges), not the newest. The present checkpoint and
+    journal are kept whole in a folder under `quarantine/`, which is a library that can be merged again. Deferrals stay.
+    Raises `LibraryLocked`, `LibraryCorrupt` when there is no good backup (or the named one is not good; nothing is
+    changed then), `DiskFull`, `LibraryUnwritable`, `BackupFailed` when all but the last step is done.
+    """
+    now_us = clock.time_us()
+    lock = WriterLock(folder)
+    journal: Journal | None = None
+    notices: list[str] = []
+    try:
+        with disk_errors(folder, "the state before the restore is still there"):
+            lock.acquire(now_us)
+            sweep_temporaries(folder)
+            chosen = _named(folder, backup) if backup is not None else best_backup(folder)
+            journal = open_journal(folder, now_us, files, notices)
+            finish_restore(folder, journal, files, notices)
+            aside = _set_present_aside(folder, journal, now_us, files)
+            _roll_back(folder, journal, chosen, files)
+        target = chosen.backup.path
+        fresh = save_backup(
+            folder, read_chunks(target), digest=chosen.digest, nodes=chosen.nodes, now_us=now_us, files=files
+        )
+        journal.update(owed=False, backup_at=now_us, backup_digest=chosen.digest, backup_nodes=chosen.nodes)
+    finally:
+        if journal is not None:
+            journal.close()
+        lock.release()
+    return RestoreReport(target, chosen.nodes, chosen.edges, chosen.processed, aside, fresh, tuple(notices))
+
+
+def best_backup(folder: Path) -> BackupReport:
+    """Return the verified backup that holds most; raises `LibraryCorrupt` when none is good."""
+    reports = [verify_backup(backup) for backup in list_backups(folder)]
+    good = [report for report in reports if report.verified]
+    if not good:
+        problems = "".join(f"; {report.problem}" for report in reports)
+        raise LibraryCorrupt(f"{folder}: there is no good backup to restore{problems}; nothing was changed")
+    return max(good, key=lambda report: (report.processed, report.nodes, report.edges, report.backup.taken_at))
+
+
+def _named(folder: Path, path: Path) -> BackupReport:
+    for backup in list_backups(folder):
+        if backup.path.name == path.name and (path.parent == Path() or path.resolve() == backup.path.resolve()):
+            report = verify_backup(backup)
+            if report.verified:
+                return report
+            raise LibraryCorrupt(f"{report.problem}; nothing was changed")
+    hint = "" if read_backup_name(path.name) else " (a backup's name begins with freesound_library_backup_)"
+    raise LibraryCorrupt(f"{path}: there is no such backup in {folder}{hint}; nothing was changed")
+
+
+def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files) -> Path | None:
+    """Copy checkpoint and journal, as they are, into a library folder of their own; durable on return."""
+    checkpoint = folder / CHECKPOINT
+    if not checkpoint.exists() and not journal.head.last:
+        return None
+    aside = quarantine_path(folder, "before_restore", now_us)
+    files.make_folder(aside)
+    if checkpoint.exists():
+        write_atomically(aside / CHECKPOINT, read_chunks(checkpoint), files)
+    if journal.head.last:
+        journal.copy_to(aside / JOURNAL)
+    files.sync_folder(aside)
+    files.sync_folder(aside.parent)
+    files.sync_folder(folder)
+    return aside
+
+
+def _roll_back(folder: Path, journal: Journal, chosen: BackupReport, files: Files) -> None:
+    head = journal.head
+    journal.update(
+        forget_to=head.last,
+        saved=head.last,
+        adopted=True,
+        owed=True,
+        backup_digest="",
+        restore=chosen.backup.path.name,
+        restore_digest=chosen.digest,
+        timeline=head.timeline + 1,
+    )
+    write_atomically(folder / CHECKPOINT, read_chunks(chosen.backup.path), files)
+    journal.update(restore="", restore_digest="", digest=chosen.digest, next_digest="", timeline=head.timeline + 2)

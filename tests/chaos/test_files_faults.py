@@ -1,0 +1,206 @@
+"""Faults on demand: every file operation of every procedure fails once, or is where the process dies."""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import BackupFailed, DiskFull, HarvesterError, LibraryUnwritable
+from harvester.library.atomic import write_atomically
+from harvester.library.check import check_library, repair_library
+from harvester.library.layout import CHECKPOINT
+from harvester.library.restore import restore
+from harvester.model import Known
+from tests.support.faulty_files import FaultyFiles, Killed
+from tests.unit.library.samples import (
+    NOW_US,
+    FixedClock,
+    content_of,
+    grow,
+    make_events,
+    make_state,
+    names_in,
+    open_store,
+    reload_content,
+)
+
+SOURCE = "https://freesound.org/apiv2/"
+FIRST, SECOND = make_events(3), make_events(4, first=10)
+OLD = content_of(make_state(FIRST))
+NEW = content_of(make_state([*FIRST, *SECOND]))
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three backups of the first sounds, then more sounds that only the journal has."""
+    folder = tmp_path_factory.mktemp("faults") / "library"
+    clock = FixedClock(NOW_US)
+    with open_store(folder, clock, source=SOURCE) as store:
+        grow(store, FIRST)
+        for _ in range(3):
+            store.checkpoint(backup=True)
+            clock.now_us += 5_000_000
+        grow(store, SECOND)
+    return folder
+
+
+def _checkpoint(folder: Path, files: FaultyFiles) -> None:
+    with open_store(folder, FixedClock(NOW_US + 60_000_000), files=files, keep_backups=9) as store:
+        store.checkpoint(backup=False)
+
+
+def _back_up(folder: Path, files: FaultyFiles) -> None:
+    with open_store(folder, FixedClock(NOW_US + 60_000_000), files=files, keep_backups=9) as store:
+        store.checkpoint(backup=True)
+
+
+def _prune(folder: Path, files: FaultyFiles) -> None:
+    with open_store(folder, FixedClock(NOW_US + 60_000_000), files=files, keep_backups=1) as store:
+        store.checkpoint(backup=True)
+
+
+def _fall_back(folder: Path, files: FaultyFiles) -> None:
+    (folder / CHECKPOINT).write_bytes(b"rot")
+    with open_store(folder, FixedClock(NOW_US + 60_000_000), files=files) as store:
+        store.checkpoint(backup=True)
+
+
+def _restore(folder: Path, files: FaultyFiles) -> None:
+    restore(folder, clock=FixedClock(NOW_US + 60_000_000), files=files)
+
+
+def _repair(folder: Path, files: FaultyFiles) -> None:
+    (folder / CHECKPOINT).write_bytes(b"rot")
+    repair_library(folder, clock=FixedClock(NOW_US + 60_000_000), files=files)
+
+
+PROCEDURES: dict[str, Callable[[Path, FaultyFiles], None]] = {
+    "checkpoint": _checkpoint, "backup": _back_up, "prune": _prune, "fall back": _fall_back,
+    "restore": _restore, "repair": _repair,
+}  # fmt: skip
+
+
+def _copy(library: Path, scratch: Path) -> Path:
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(library, scratch)
+    return scratch
+
+
+def _points(library: Path, tmp_path: Path, procedure: str) -> list[int]:
+    """Return the operations worth failing at: all, but of a row of equal writes only the first and the last."""
+    files = FaultyFiles()
+    PROCEDURES[procedure](_copy(library, tmp_path / "count"), files)
+    names = files.operations
+    assert len(names) >= 5
+    around = zip(["", *names[:-1]], names, [*names[1:], ""], strict=True)
+    return [
+        number for number, (last, name, next_) in enumerate(around, 1) if name != "write" or {last, next_} != {name}
+    ]
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(errno.ENOSPC, id="full"),
+        pytest.param(errno.EIO, id="io", marks=pytest.mark.chaos),
+        pytest.param(errno.EROFS, id="read-only", marks=pytest.mark.chaos),
+    ],
+)
+def test_a_fault_at_any_operation_leaves_the_last_state_and_no_temporary(
+    library: Path, tmp_path: Path, procedure: str, error: int
+) -> None:
+    for fail_at in _points(library, tmp_path, procedure):
+        folder = _copy(library, tmp_path / "scratch")
+        files = FaultyFiles(fail_at, error)
+        try:
+            PROCEDURES[procedure](folder, files)
+        except (DiskFull, LibraryUnwritable, BackupFailed) as problem:
+            assert "\n" not in str(problem)
+        assert not [name for name in names_in(folder) if name.endswith(".tmp")], (fail_at, files.operations)
+        states = (OLD, NEW) if procedure == "restore" else (NEW,)
+        assert reload_content(folder) in states, (fail_at, files.operations)
+        _check_then_repair(folder)
+
+
+@pytest.mark.parametrize("procedure", PROCEDURES)
+@pytest.mark.parametrize("torn", [False, True], ids=["between", "torn"])
+def test_a_death_at_any_operation_leaves_the_old_state_or_the_new_one(
+    library: Path, tmp_path: Path, procedure: str, torn: bool
+) -> None:
+    seen = []
+    for die_at in _points(library, tmp_path, procedure):
+        folder = _copy(library, tmp_path / "scratch")
+        with pytest.raises(Killed):
+            PROCEDURES[procedure](folder, FaultyFiles(die_at, None, torn=torn))
+        found = reload_content(folder)
+        assert found in ((OLD, NEW) if procedure == "restore" else (NEW,)), die_at
+        seen.append(found == NEW)
+        assert not [name for name in names_in(folder) if name.endswith(".tmp")]
+        _check_then_repair(folder)
+    if procedure == "restore":
+        # Once rolled back, always rolled back: no later death brings the old future up again.
+        assert seen == sorted(seen, reverse=True)
+
+
+def _check_then_repair(folder: Path) -> None:
+    report = check_library(folder, clock=FixedClock())
+    if not report.clean:
+        repair_library(folder, clock=FixedClock())
+        after = check_library(folder, clock=FixedClock())
+        assert after.clean, after.findings
+
+
+def test_a_failed_replacement_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    files = FaultyFiles()
+    write_atomically(path, [b"new", b"er"], files)
+    assert path.read_bytes() == b"newer"
+    assert files.operations[-3:] == ["fsync", "rename", "sync_folder"]
+    for fail_at in range(1, len(files.operations)):
+        path.write_bytes(b"old")
+        with pytest.raises(OSError, match=r".") as caught:
+            write_atomically(path, [b"new", b"er"], FaultyFiles(fail_at, errno.EIO))
+        assert caught.value.errno == errno.EIO
+        assert path.read_bytes() == b"old"
+        assert names_in(tmp_path) == {"file"}
+
+
+def test_a_full_disk_is_named_with_what_was_kept(library: Path, tmp_path: Path) -> None:
+    folder = _copy(library, tmp_path / "scratch")
+    with open_store(folder) as store:
+        store._files = FaultyFiles(2, errno.ENOSPC)
+        with pytest.raises(DiskFull, match="no space left.*the last checkpoint and the journal hold everything"):
+            store.checkpoint()
+        grow(store, [Known(77, NOW_US)])
+        assert not store.checkpoint_due(), "it must not try again after every sound"
+    assert 77 in reload_content(folder)[0]
+
+
+def test_a_backup_that_fails_is_an_error_and_nothing_leaves_the_journal(library: Path, tmp_path: Path) -> None:
+    folder = _copy(library, tmp_path / "scratch")
+    with open_store(folder) as store:
+        before = store._journal.head.safe
+        store.checkpoint(backup=False)
+        store._files = FaultyFiles(2, errno.EIO)
+        with pytest.raises(BackupFailed, match="Input/output error.*the checkpoint and the journal hold everything"):
+            store.checkpoint(backup=True)
+        assert store._journal.head.safe == before
+    (folder / CHECKPOINT).unlink()
+    assert reload_content(folder) == NEW
+
+
+def test_a_folder_that_vanishes_ends_the_run_with_a_named_error(library: Path, tmp_path: Path) -> None:
+    folder = _copy(library, tmp_path / "scratch")
+    with open_store(folder) as store:
+        shutil.move(folder, tmp_path / "elsewhere")
+        with pytest.raises(LibraryUnwritable, match="gone"):
+            store.append([Known(78, NOW_US)])
+        with pytest.raises(HarvesterError):
+            store.checkpoint()
+    assert reload_content(tmp_path / "elsewhere")[0].keys() >= NEW[0].keys()

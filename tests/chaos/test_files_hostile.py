@@ -1,0 +1,302 @@
+"""Files from Git and from colleagues are untrusted: whatever is in them, nothing runs and the answer is one line."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import pickle
+import resource
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import networkx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvester.errors import HarvesterError, LibraryCorrupt
+from harvester.library.checkpoint import load_checkpoint
+from harvester.library.codec import decode_checkpoint, encode_checkpoint, unpack
+from tests.unit.library.samples import NOW_US, content_of, make_events, make_record, make_state
+
+GOOD = b"".join(encode_checkpoint(make_state(make_events(4))))
+STREAM = unpack(GOOD)
+
+
+class _Runs:
+    """Runs a command when it is unpickled the ordinary way."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("touch harm-was-done",)
+
+
+class _Stub:
+    """Pickles as the graph of a checkpoint, with whatever nodes and edges a test wants."""
+
+    def __init__(self, nodes: Any, edges: Any, state: Any = None) -> None:
+        self.nodes, self.edges, self.state = nodes, edges, state
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return networkx.DiGraph, (self.edges,), self.state or (None, {"_node": self.nodes})
+
+
+class _Forger(pickle._Pickler):  # type: ignore[name-defined]
+    """Writes with the opcodes that a checkpoint has, so that the scan lets it through to the check of values."""
+
+    def put(self, index: int) -> bytes:
+        return b"q" + bytes([index]) if index < 256 else b"r" + struct.pack("<I", index)
+
+    def _batch_appends(self, items: Any, *_: Any) -> None:
+        self.write(pickle.MARK)
+        for element in items:
+            self.save(element)
+        self.write(pickle.APPENDS)
+
+
+def _file(
+    nodes: Any,
+    edges: Any = None,
+    *,
+    processed: Any = None,
+    cache: Any = None,
+    state: Any = None,
+    changed: dict[str, Any] | None = None,
+) -> bytes:
+    """Return a checkpoint with a true digest around whatever content a test wants."""
+    edges = edges if edges is not None else {sound_id: {} for sound_id in nodes}
+    cache = cache if cache is not None else {key: value for key, value in nodes.items() if "fetched_at" in value}
+    count = sum(len(targets) for targets in edges.values()) if isinstance(edges, dict) else 0
+    plain = {
+        "graph": _Stub(nodes, edges, state),
+        "processed_ids": processed if processed is not None else set(),
+        "sound_cache": cache,
+        "metadata": {
+            "format_version": 1, "timestamp": "", "nodes": len(nodes), "edges": count, "source": "",
+            "similarity_space": "laion_clap", "seeds": [], "statistics": {}, **(changed or {}), "digest": "0" * 64,
+        },
+    }  # fmt: skip
+    out = io.BytesIO()
+    forger = _Forger(out, 5)
+    forger.framer.start_framing = lambda: None
+    forger.dump(plain)
+    return sign(out.getvalue())
+
+
+def sign(stream: bytes) -> bytes:
+    """Return a stream with its digest made true and packed, so that only what is inside can be refused."""
+    tail = b"\x8c\x40" + b"0" * 64
+    body = stream[: stream.rindex(tail)]
+    frame = b"\x95" + struct.pack("<Q", len(tail) + 3)
+    body += frame
+    digest = hashlib.sha256(body[: -len(frame)]).hexdigest().encode()
+    return zlib.compress(body + b"\x8c\x40" + digest + b"uu.")
+
+
+NODE = {"added_at": NOW_US}
+
+
+def test_the_forger_of_these_tests_can_write_a_file_that_is_accepted() -> None:
+    record = make_record(1) | {"added_at": NOW_US, "fetched_at": NOW_US}
+    assert len(decode_checkpoint(_file({1: record, 2: dict(NODE)})).state) == 2
+
+
+def _nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def _circle() -> list[Any]:
+    value: list[Any] = []
+    value.append(value)
+    return value
+
+
+def _record(**changes: Any) -> dict[int, dict[str, Any]]:
+    return {1: make_record(1) | {"added_at": 1, "fetched_at": 1} | changes}
+
+
+LINKED = {"linked_at": 1, "link_origin": "server", "link_space": "laion_clap", "link_limit": 5, "link_filter": ""}
+SHARED_LIST = ["x"]
+
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "a call of os.system": lambda: zlib.compress(pickle.dumps({"graph": _Runs()}, 5)),
+    "a call of os.system in a good file": lambda: zlib.compress(STREAM[:-1] + pickle.dumps(_Runs(), 5)[2:]),
+    "an old protocol": lambda: zlib.compress(pickle.dumps({}, 2)),
+    "a memo bomb": lambda: zlib.compress(b"\x80\x05Nr\xff\xff\xff\x7f."),
+    "a memo bomb within a block": lambda: zlib.compress(STREAM[:2] + b"Nr\xff\xff\xff\x00" + STREAM[2:]),
+    "gigabytes of bytearray": lambda: zlib.compress(pickle.dumps(bytearray(8), 5).replace(b"\x08", b"\xff", 1)),
+    "a bytearray by name": lambda: zlib.compress(
+        b"\x80\x05\x8c\x08builtins\x8c\x09bytearray\x93J\x00\x00\x00\x20\x85R."
+    ),
+    "a text longer than the file": lambda: zlib.compress(b"\x80\x05X\xff\xff\xff\x7fabc."),
+    "nothing but braces": lambda: zlib.compress(STREAM[:2] + b"}0" * 6_000_000 + STREAM[2:]),
+    "a zip bomb": lambda: zlib.compress(b"\x80\x05" + b"N0" * 40_000_000, 9),
+    "BUILD that shadows a method": lambda: _file(
+        {1: dict(NODE)}, state=(None, {"_node": {1: dict(NODE)}, "add_node": 1})
+    ),
+    "BUILD that sets the dict": lambda: _file({1: dict(NODE)}, state={"_node": {1: dict(NODE)}}),
+    "a second BUILD": lambda: zlib.compress(STREAM[:-1] + b"}b."),
+    "an integer of a megabyte as key": lambda: zlib.compress(
+        b"\x80\x05}\x8b" + struct.pack("<I", 1 << 20) + b"\x01" * (1 << 20) + b"Ns."
+    ),
+    "nothing": lambda: b"",
+    "no zlib": lambda: b"x\x9cgarbage",
+    "plain pickle": lambda: STREAM,
+    "one byte cut": lambda: GOOD[:-1],
+    "the trailer cut": lambda: GOOD[:-4],
+    "bytes after the end": lambda: GOOD + b"\0",
+    "a second file after the end": lambda: GOOD + GOOD,
+    "a stream after the stream": lambda: zlib.compress(STREAM + STREAM),
+    "a wrong digest": lambda: zlib.compress(STREAM.replace(b"sound 1", b"sound 7", 1)),
+    "a list": lambda: sign(pickle.dumps([1, {"digest": "0" * 64}], 5)[:-2] + b"uu."),
+    "ids that are texts": lambda: _file({"1": dict(NODE)}),
+    "ids that are floats": lambda: _file({1.0: dict(NODE)}),
+    "ids that are booleans": lambda: _file({True: dict(NODE)}),
+    "an id of zero": lambda: _file({0: dict(NODE)}),
+    "attributes that are a list": lambda: _file({1: []}, cache={}),
+    "no stamp": lambda: _file({1: {}}),
+    "a stamp that is a text": lambda: _file({1: {"added_at": "now"}}),
+    "a stamp that is negative": lambda: _file({1: {"added_at": -1}}),
+    "a record without a stamp": lambda: _file({1: {"added_at": 1, "name": "x"}}),
+    "a record of another sound": lambda: _file(_record(id=2)),
+    "a name that is a number": lambda: _file({1: {"added_at": 1, "fetched_at": 1, 5: 1}}),
+    "a value that is a set": lambda: _file(_record(tags=set())),
+    "a value that is a tuple": lambda: _file(_record(tags=(1,))),
+    "a value that is bytes": lambda: _file(_record(tags=b"x")),
+    "nesting without end": lambda: _file(_record(tags=_nested(150))),
+    "a list within itself": lambda: _file(_record(tags=_circle())),
+    "a list shared by two records": lambda: _file(
+        {i: make_record(i, tags=SHARED_LIST) | {"added_at": 1, "fetched_at": 1} for i in (1, 2)}
+    ),
+    "an edge to nowhere": lambda: _file({1: NODE | LINKED}, {1: {2: {"score": 0.5}}}),
+    "an edge that is no dict": lambda: _file({1: NODE | LINKED}, {1: {1: 0.5}}),
+    "an edge with more": lambda: _file({1: NODE | LINKED}, {1: {1: {"score": 0.5, "weight": 1}}}),
+    "a score above one": lambda: _file({1: NODE | LINKED}, {1: {1: {"score": 1.5}}}),
+    "a score that is not a number": lambda: _file({1: NODE | LINKED}, {1: {1: {"score": float("nan")}}}),
+    "a score that is a text": lambda: _file({1: NODE | LINKED}, {1: {1: {"score": "1"}}}),
+    "a scored edge without a list": lambda: _file({1: dict(NODE)}, {1: {1: {"score": 0.5}}}),
+    "half of a list's stamps": lambda: _file({1: NODE | {"linked_at": 5}}),
+    "edges of a sound that is not there": lambda: _file({1: dict(NODE)}, {1: {}, 2: {}}),
+    "edges that are a list": lambda: _file({1: dict(NODE)}, []),
+    "a processed sound without a record": lambda: _file({1: dict(NODE)}, processed={1}),
+    "processed ids that are a list": lambda: _file({1: dict(NODE)}, processed=[1]),
+    "a sound cache of copies": lambda: _file(_record(), cache={1: dict(_record()[1])}),
+    "a sound cache without a sound": lambda: _file(_record(), cache={}),
+    "wrong counts": lambda: _file({1: dict(NODE)}, changed={"nodes": 2}),
+    "counts that are texts": lambda: _file({1: dict(NODE)}, changed={"nodes": "1"}),
+    "an unknown space": lambda: _file({1: dict(NODE)}, changed={"similarity_space": "x"}),
+    "seeds that are texts": lambda: _file({1: dict(NODE)}, changed={"seeds": ["1"]}),
+    "statistics that are lists": lambda: _file({1: dict(NODE)}, changed={"statistics": {"a": []}}),
+    "more metadata": lambda: _file({1: dict(NODE)}, changed={"client": "x"}),
+}
+
+REASONS = {
+    "a memo bomb": "an opcode", "nothing but braces": "far more containers", "a zip bomb": "unpacks to more",
+    "one byte cut": "its end is missing", "the trailer cut": "its end is missing", "a wrong digest": "its digest",
+    "ids that are texts": "not sounds", "ids that are floats": "not sounds", "a stamp that is a text": "added_at",
+    "a record of another sound": "another sound", "a value that is a set": "holds a set",
+    "nesting without end": "too deep", "a list within itself": "shares", "a list shared by two records": "shares",
+    "an edge to nowhere": "not there", "an edge with more": "no edge has", "a score above one": "between 0 and 1",
+    "a score that is not a number": "between 0 and 1", "a scored edge without a list": "no similar list",
+    "a processed sound without a record": "processed_ids", "a sound cache of copies": "differs",
+    "wrong counts": "counts", "an unknown space": "metadata", "BUILD that shadows a method": "more than nodes and edges",
+    "BUILD that sets the dict": "", "no stamp": "lacks the stamps",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_is_refused_with_one_line_and_nothing_runs(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "freesound_library.pkl"
+    path.write_bytes(HOSTILE[kind]())
+    begin = time.perf_counter()
+    with pytest.raises(LibraryCorrupt) as caught:
+        load_checkpoint(path)
+    assert time.perf_counter() - begin < 5
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+    if kind in REASONS:
+        assert REASONS[kind] in str(caught.value)
+    assert os.listdir() == ["freesound_library.pkl"]
+
+
+def test_edges_shared_ten_thousandfold_cost_no_more_than_the_file() -> None:
+    count = 3000
+    nodes = dict.fromkeys(range(1, count + 1), NODE | LINKED)
+    edge = {"score": 0.5}
+    shared = dict.fromkeys(nodes, edge)
+    with pytest.raises(LibraryCorrupt, match="shared"):
+        decode_checkpoint(_file(nodes, dict.fromkeys(nodes, shared)))
+
+
+def test_memory_stays_bounded_by_the_file(tmp_path: Path) -> None:
+    """Each bomb is opened by a process that may take 900 MB of address space, the libraries included."""
+    program = (
+        "import sys; from pathlib import Path; from harvester.errors import LibraryCorrupt;"
+        "from harvester.library.checkpoint import load_checkpoint\n"
+        "try: load_checkpoint(Path(sys.argv[1]))\n"
+        "except LibraryCorrupt: print('refused')\n"
+    )
+    for number, kind in enumerate(["a memo bomb", "nothing but braces", "gigabytes of bytearray", "a zip bomb"]):
+        path = tmp_path / f"{number}.pkl"
+        path.write_bytes(HOSTILE[kind]())
+        limit = 900 << 20
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        )  # fmt: skip
+        assert done.stdout == "refused\n", (kind, done.stderr)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_mutated_streams_give_a_named_error_or_a_true_state(data: st.DataObject) -> None:
+    _judge(_mutate(STREAM, data))
+
+
+@pytest.mark.chaos
+@settings(max_examples=30_000, deadline=None)
+@given(st.data())
+def test_tens_of_thousands_of_mutated_streams(data: st.DataObject) -> None:
+    _judge(_mutate(STREAM, data))
+
+
+def _mutate(stream: bytes, data: st.DataObject) -> bytes:
+    changed = bytearray(stream[: stream.rindex(b"\x8c\x40") + 2] + b"0" * 64 + b"uu.")
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(2, len(changed) - 1))
+        kind = data.draw(st.sampled_from(["set", "cut", "insert", "copy"]))
+        if kind == "set":
+            changed[place] = data.draw(st.integers(0, 255))
+        elif kind == "cut":
+            del changed[place : place + data.draw(st.integers(1, 20))]
+        elif kind == "insert":
+            changed[place:place] = data.draw(st.binary(min_size=1, max_size=8))
+        else:
+            changed[place:place] = changed[: data.draw(st.integers(1, 200))]
+    return bytes(changed)
+
+
+def _judge(stream: bytes) -> None:
+    try:
+        packed = sign(stream)
+    except ValueError:
+        packed = zlib.compress(stream)
+    try:
+        decoded = decode_checkpoint(packed)
+    except HarvesterError as error:
+        assert "\n" not in str(error)
+        return
+    content_of(decoded.state)
+    assert decode_checkpoint(b"".join(encode_checkpoint(decoded.state))).digest

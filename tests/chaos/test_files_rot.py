@@ -1,0 +1,155 @@
+"""Torn and rotten files: cut at every byte, flipped in every byte. The last good state or a named error, never a lie."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import HarvesterError, LibraryCorrupt
+from harvester.library.check import check_library
+from harvester.library.checkpoint import load_checkpoint
+from harvester.library.codec import decode_checkpoint
+from harvester.library.layout import CHECKPOINT, JOURNAL
+from harvester.library.view import load_view
+from harvester.model import Known
+from tests.unit.library.samples import NOW_US, FixedClock, content_of, grow, make_events, make_state, open_store
+
+EVENTS, TAIL = make_events(3), [Known(50, NOW_US), Known(51, NOW_US)]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A library with a checkpoint, a verified backup, and a tail of events that only the journal has."""
+    folder = tmp_path / "library"
+    with open_store(folder, source="https://freesound.org/apiv2/") as store:
+        grow(store, EVENTS)
+        store.checkpoint(backup=True)
+        for event in TAIL:
+            grow(store, [event])
+        store._journal.fold()
+    return folder
+
+
+WHOLE = content_of(make_state([*EVENTS, *TAIL]))
+
+
+def _damaged(good: bytes, step: int = 1) -> Iterable[bytes]:
+    for size in range(0, len(good), step):
+        yield good[:size]
+    for place in range(0, len(good), step):
+        bad = bytearray(good)
+        bad[place] ^= 1 << (place % 8)
+        yield bytes(bad)
+
+
+def test_no_damage_to_a_checkpoint_gives_a_wrong_graph(library: Path) -> None:
+    good = (library / CHECKPOINT).read_bytes()
+    expected = content_of(load_checkpoint(library / CHECKPOINT).state)
+    accepted = 0
+    for bad in _damaged(good):
+        try:
+            decoded = decode_checkpoint(bad)
+        except LibraryCorrupt:
+            continue
+        # Deflate pads its empty blocks with bits that mean nothing: the content is still proved by its digest.
+        accepted += 1
+        assert content_of(decoded.state) == expected
+    assert accepted < len(good) / 20
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, -1, -5])
+def test_a_cut_checkpoint_is_set_aside_and_nothing_is_lost(library: Path, size: int) -> None:
+    path = library / CHECKPOINT
+    path.write_bytes(path.read_bytes()[:size])
+    with open_store(library) as store:
+        assert content_of(store.state) == WHOLE
+        assert any("nothing is lost" in line for line in store.notices)
+        assert any("quarantine" in line for line in store.notices)
+        store.checkpoint(backup=False)
+    assert check_library(library, clock=FixedClock()).clean
+    assert len(list((library / "quarantine").iterdir())) == 1
+
+
+def test_a_rotten_backup_is_a_finding_and_never_believed(library: Path) -> None:
+    (backup,) = library.glob("*backup*")
+    good = backup.read_bytes()
+    for place in range(0, len(good), 23):
+        bad = bytearray(good)
+        bad[place] ^= 0x10
+        backup.write_bytes(bad)
+        report = check_library(library, clock=FixedClock())
+        try:
+            harmless = decode_checkpoint(bytes(bad)) is not None
+        except LibraryCorrupt:
+            harmless = False
+        assert report.clean == harmless, place
+
+
+def _judge_journal(library: Path, scratch: Path, bad: bytes) -> str:
+    """Open a copy of the library with a damaged journal; return what became of it."""
+    shutil.rmtree(scratch, ignore_errors=True)
+    shutil.copytree(library, scratch)
+    (scratch / JOURNAL).write_bytes(bad)
+    nodes = set(WHOLE[0])
+    base = nodes - {50, 51}
+    try:
+        view = load_view(scratch)
+        assert base <= set(view.state.graph) <= nodes
+        assert content_of(view.state)[2:4] == WHOLE[2:4]
+        with open_store(scratch) as store:
+            assert set(view.state.graph) <= set(store.state.graph) <= nodes
+            complete = content_of(store.state) == WHOLE
+            told = bool(store.notices) or bool(view.notices)
+            store.append([Known(70, NOW_US)])
+    except HarvesterError as error:
+        assert "\n" not in str(error)
+        return "error"
+    with open_store(scratch) as store:
+        assert 70 in store.state
+    if complete:
+        return "whole"
+    assert told, "events are missing and nobody was told"
+    return "told"
+
+
+def _walk_journal(library: Path, scratch: Path, step: int) -> dict[str, int]:
+    good = (library / JOURNAL).read_bytes()
+    outcomes: dict[str, int] = {}
+    for bad in _damaged(good, step):
+        if not bad:
+            continue  # an empty file is what SQLite itself starts from
+        outcome = _judge_journal(library, scratch, bad)
+        outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    return outcomes
+
+
+def test_a_damaged_journal_is_salvaged_loudly_or_named(library: Path, tmp_path: Path) -> None:
+    outcomes = _walk_journal(library, tmp_path / "scratch", 211)
+    assert outcomes["whole"]
+    assert outcomes["told"]
+    assert outcomes.get("error", 0) == 0
+
+
+@pytest.mark.chaos
+def test_every_byte_of_the_journal(library: Path, tmp_path: Path) -> None:
+    outcomes = _walk_journal(library, tmp_path / "scratch", 1)
+    print(outcomes)
+    assert outcomes.get("error", 0) == 0
+
+
+@pytest.mark.parametrize("lost", ["checkpoint", "backup", "journal's index", "lock"])
+def test_any_one_file_can_be_destroyed_with_nothing_lost(library: Path, lost: str) -> None:
+    if lost == "checkpoint":
+        (library / CHECKPOINT).unlink()
+    elif lost == "backup":
+        next(library.glob("*backup*")).unlink()
+    elif lost == "lock":
+        (library / "freesound_library.lock").unlink()
+    else:
+        (library / f"{JOURNAL}-shm").unlink(missing_ok=True)
+    assert content_of(load_view(library).state) == WHOLE
+    with open_store(library) as store:
+        assert content_of(store.state) == WHOLE

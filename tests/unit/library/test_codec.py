@@ -1,0 +1,186 @@
+"""The checkpoint format: readable by anyone, a function of its content, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickletools
+import random
+import subprocess
+import sys
+import zlib
+from os.path import commonpath
+from pathlib import Path
+
+import networkx
+import pytest
+from hypothesis import given
+
+from harvester.errors import LibraryCorrupt, NewerFormat
+from harvester.graph import SoundGraph
+from harvester.library.codec import Encoded, decode_checkpoint, digest_in, digest_of, encode_checkpoint, unpack
+from harvester.model import Known, Seen
+from tests.unit.library.samples import (
+    NOW_US,
+    SOURCE,
+    content_of,
+    histories,
+    make_events,
+    make_record,
+    make_state,
+    quick,
+)
+
+
+def encode(state: SoundGraph) -> bytes:
+    return b"".join(encode_checkpoint(state))
+
+
+@quick
+@given(histories)
+def test_what_is_encoded_is_decoded_value_for_value(history: list) -> None:
+    state = make_state(history)
+    decoded = decode_checkpoint(encode(state))
+    assert content_of(decoded.state) == content_of(state)
+    assert _kinds(decoded.state) == _kinds(state)
+    assert decoded.digest == digest_of(state) == digest_of(decoded.state)
+
+
+def _kinds(state: SoundGraph) -> dict:
+    """Return values with their types, since 1 == 1.0 == True."""
+    return {sound_id: repr(sorted(attributes.items())) for sound_id, attributes in state.graph.nodes.items()}
+
+
+@quick
+@given(histories)
+def test_equal_content_gives_equal_bytes_in_whatever_order_it_came(history: list) -> None:
+    shuffled = list(history)
+    random.Random(0).shuffle(shuffled)
+    assert encode(make_state(shuffled)) == encode(make_state(history))
+
+
+def test_equal_strings_that_are_different_objects_change_nothing() -> None:
+    one, other = SoundGraph(SOURCE), SoundGraph(SOURCE)
+    text = "".join(["the same ", "description"])
+    for sound_id in (1, 2):
+        one.apply(Seen(sound_id, make_record(sound_id, description=text), NOW_US))
+        other.apply(Seen(sound_id, make_record(sound_id, description="".join(list(text))), NOW_US))
+    assert encode(one) == encode(other)
+
+
+def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
+    program = (
+        "import hashlib; from tests.unit.library.samples import make_events, make_state;"
+        "from harvester.library.codec import encode_checkpoint;"
+        "print(hashlib.sha256(b''.join(encode_checkpoint(make_state(make_events(40))))).hexdigest())"
+    )
+    root = Path(__file__).resolve().parents[3]
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", program], cwd=root, env=os.environ | {"PYTHONHASHSEED": seed, "PYTHONPATH": str(root)},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("0", "4711")
+    }  # fmt: skip
+    assert len(found) == 1
+
+
+def test_joblib_loads_it_with_networkx_alone(tmp_path: Path) -> None:
+    import joblib
+
+    state = make_state([*make_events(5), Known(99, NOW_US)])
+    (tmp_path / "library.pkl").write_bytes(encode(state))
+    library = joblib.load(tmp_path / "library.pkl")
+    assert list(library) == ["graph", "processed_ids", "sound_cache", "metadata"]
+    graph = library["graph"]
+    assert type(graph) is networkx.DiGraph
+    assert networkx.utils.graphs_equal(graph, state.graph)
+    assert {b: dict(graph.pred[b]) for b in graph} == {b: dict(state.graph.pred[b]) for b in graph}
+    assert all(graph.pred[b][a] is graph.succ[a][b] for a, b in graph.edges)
+    assert library["sound_cache"].keys() == set(range(1, 6))
+    assert all(library["sound_cache"][sound_id] is graph.nodes[sound_id] for sound_id in library["sound_cache"])
+    assert library["processed_ids"] == state.processed
+    graph.add_edge(1, 12345)
+    assert 12345 in graph.nodes
+
+
+def test_the_graph_class_is_the_only_global_in_the_file() -> None:
+    stream = zlib.decompress(encode(make_state(make_events(3))))
+    operations = [(opcode.name, argument) for opcode, argument, _ in pickletools.genops(stream)]
+    names = [name for name, _ in operations]
+    place = names.index("STACK_GLOBAL")
+    assert [argument for _, argument in operations[place - 2 : place]] == ["networkx.classes.digraph", "DiGraph"]
+    assert names.count("STACK_GLOBAL") == names.count("REDUCE") == names.count("BUILD") == 1
+    assert not {"GLOBAL", "INST", "OBJ", "NEWOBJ", "EXT1", "PERSID", "BINPERSID"} & set(names)
+
+
+def test_the_metadata_is_a_function_of_the_content() -> None:
+    decoded = decode_checkpoint(encode(make_state(make_events(3))))
+    metadata = dict(decoded.metadata)
+    assert metadata.pop("digest") == decoded.digest
+    assert metadata == {
+        "format_version": 1, "timestamp": "2026-09-21T14:13:10Z", "nodes": 3, "edges": 6, "source": SOURCE,
+        "similarity_space": "laion_clap", "seeds": [1], "statistics": {"gone": 0, "processed": 3, "records": 3},
+    }  # fmt: skip
+
+
+def test_any_change_changes_the_digest() -> None:
+    base = make_state(make_events(3))
+    seen = {digest_of(base)}
+    for change in (Known(9, NOW_US), Seen(1, make_record(1, name="other"), NOW_US)):
+        state = make_state([*make_events(3), change])
+        seen.add(digest_of(state))
+    other = make_state(make_events(3))
+    other.seeds.add(2)
+    seen.add(digest_of(other))
+    assert len(seen) == 4
+
+
+def test_the_digest_is_found_without_building_anything() -> None:
+    state = make_state(make_events(3))
+    assert digest_in(encode(state)) == digest_of(state)
+
+
+def test_a_block_that_did_not_change_gives_the_same_bytes_again() -> None:
+    before = encode(make_state(make_events(128)))
+    after = encode(make_state([*make_events(128), Known(900, NOW_US)]))
+    assert len(commonpath([before, after])) > len(before) // 2
+
+
+def test_a_newer_format_is_named_as_such() -> None:
+    plain = _plain(format_version=2)
+    with pytest.raises(NewerFormat, match="format 2"):
+        decode_checkpoint(plain)
+
+
+def _plain(**changes: object) -> bytes:
+    """Return a checkpoint of one sound whose metadata was changed."""
+    stream = unpack(encode(make_state(make_events(1))))
+    changed = stream.replace(b"\x8c\x0eformat_versionK\x01", b"\x8c\x0eformat_versionK\x02")
+    assert changed != stream or not changes
+    return zlib.compress(changed)
+
+
+def test_the_stream_is_never_whole_in_memory() -> None:
+    encoded = Encoded()
+    largest = max(len(chunk) for chunk in encode_checkpoint(make_state(make_events(1000)), encoded))
+    assert largest < encoded.size_bytes / 4
+
+
+def test_a_file_written_by_joblib_itself_is_refused_with_one_line(tmp_path: Path) -> None:
+    import joblib
+
+    state = make_state(make_events(3))
+    plain = {"graph": state.graph, "processed_ids": state.processed, "sound_cache": {}, "metadata": {}}
+    joblib.dump(plain, tmp_path / "theirs.pkl", compress=3)
+    with pytest.raises(LibraryCorrupt) as caught:
+        decode_checkpoint((tmp_path / "theirs.pkl").read_bytes())
+    assert "\n" not in str(caught.value)
+
+
+def test_records_that_are_not_json_never_reach_a_file() -> None:
+    state = SoundGraph(SOURCE)
+    state.apply(Known(1, NOW_US))
+    state.graph.nodes[1]["client"] = io.BytesIO()
+    with pytest.raises(ValueError, match="BytesIO"):
+        encode(state)

@@ -1,0 +1,173 @@
+"""The journal: whole transactions or nothing, value for value, readable by anyone at any time."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from harvester.errors import LibraryCorrupt, LibraryUnwritable
+from harvester.library.events import decode_events, encode_events
+from harvester.library.journal import Journal, load_contents
+from harvester.model import Deferral, Known, Seen
+from tests.unit.library.samples import NOW_US, histories, make_events, quick
+
+
+@quick
+@given(histories)
+def test_events_come_back_value_for_value(history: list) -> None:
+    again = decode_events(encode_events(history))
+    assert again == history
+    assert repr(again) == repr(history)
+
+
+@pytest.mark.parametrize(
+    "value", [2**64, -(2**90), 1.5e300, -0.0, 0.1 + 0.2, "\ud800", "\x00", [True, 1, 1.0, None], float("inf")]
+)
+def test_values_that_json_writers_disagree_about_survive(value: object) -> None:
+    event = Seen(1, {"odd": value}, NOW_US)
+    assert repr(decode_events(encode_events([event]))) == repr([event])
+
+
+@pytest.mark.parametrize("value", [{1: "a number as a name"}, {"a", "set"}, b"bytes", object()])
+def test_what_json_cannot_keep_is_refused_before_it_is_written(value: object) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        encode_events([Seen(1, {"odd": value}, NOW_US)])
+
+
+def test_bytes_that_are_no_events_are_named_as_damage() -> None:
+    with pytest.raises(LibraryCorrupt):
+        decode_events(b"onothing")
+
+
+def test_what_was_appended_is_there_after_opening_again(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    journal.append(make_events(3), [Deferral(9, "no vector yet", 1, NOW_US)])
+    journal.append([Known(50, 1)], [Deferral(8, "timeout", 2, NOW_US)], undeferred=[9])
+    journal.close()
+    contents = Journal(path).contents
+    assert list(contents.events) == [*make_events(3), Known(50, 1)]
+    assert contents.deferrals == {8: Deferral(8, "timeout", 2, NOW_US)}
+    assert contents.damage == ""
+
+
+def test_a_transaction_that_fails_leaves_nothing_of_itself(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.append([Known(1, 1)])
+    with pytest.raises((LibraryCorrupt, LibraryUnwritable, OverflowError)):
+        journal.append([Known(2, 1)], [Deferral(3, "x", 2**80, 0)])
+    journal.append([Known(4, 1)])
+    contents = load_contents(tmp_path / "journal")
+    assert contents is not None
+    assert list(contents.events) == [Known(1, 1), Known(4, 1)]
+    assert contents.damage == ""
+
+
+def test_forgetting_drops_rows_and_keeps_count(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    for sound_id in (1, 2, 3):
+        journal.append([Known(sound_id, 1)])
+    journal.update(saved=2, forget_to=2)
+    journal.close()
+    contents = Journal(tmp_path / "journal").contents
+    assert list(contents.events) == [Known(3, 1)]
+    assert (contents.head.safe, contents.head.saved, contents.head.last) == (2, 2, 3)
+    assert contents.unsaved == 1
+
+
+def test_a_reader_sees_whole_transactions_beside_a_writer_and_writes_nothing(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.append([Known(1, 1), Known(2, 1)])
+    before = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir() if not path.name.endswith("-shm")}
+    contents = load_contents(tmp_path / "journal")
+    assert contents is not None
+    assert list(contents.events) == [Known(1, 1), Known(2, 1)]
+    assert before == {
+        path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir() if not path.name.endswith("-shm")
+    }
+    journal.append([Known(3, 1)])
+    journal.close()
+
+
+def test_a_row_that_vanished_is_noticed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    for sound_id in (1, 2, 3):
+        journal.append([Known(sound_id, 1)])
+    journal.close()
+    with sqlite3.connect(tmp_path / "journal") as connection:
+        connection.execute("DELETE FROM events WHERE seq = 2")
+    connection.close()
+    contents = load_contents(tmp_path / "journal")
+    assert contents is not None
+    assert contents.damage == "rows are missing"
+    assert list(contents.events) == [Known(1, 1), Known(3, 1)]
+
+
+def test_a_row_under_another_number_is_noticed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.append([Known(1, 1)])
+    journal.close()
+    with sqlite3.connect(tmp_path / "journal") as connection:
+        connection.execute("UPDATE events SET seq = 7")
+    connection.close()
+    contents = load_contents(tmp_path / "journal")
+    assert contents is not None
+    assert "checksum" in contents.damage
+
+
+def test_the_journal_is_synced_at_every_commit(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    settings = {
+        name: journal._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("synchronous", "journal_mode", "page_size", "fullfsync")
+    }
+    assert settings == {"synchronous": 2, "journal_mode": "wal", "page_size": 1024, "fullfsync": 1}
+
+
+def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from harvester.library.journal import Journal;"
+        "from harvester.model import Known\n"
+        "journal = Journal(Path(sys.argv[1]))\n"
+        "for sound_id in range(1, 21):\n"
+        "    journal.append([Known(sound_id, 1)]); os.write(1, b'.')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, str(tmp_path / "journal")], capture_output=True, check=False)
+    assert done.returncode == -9
+    contents = load_contents(tmp_path / "journal")
+    assert contents is not None
+    assert len(list(contents.events)) == len(done.stdout) == 20
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
+def test_a_folder_that_cannot_be_written_is_read_after_a_kill(tmp_path: Path) -> None:
+    folder = tmp_path / "library"
+    folder.mkdir()
+    journal = Journal(folder / "journal")
+    journal.append([Known(1, 1)])
+    # What a killed writer leaves: the WAL beside the journal, and no index of it.
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for part in ("journal", "journal-wal"):
+        (copy / part).write_bytes((folder / part).read_bytes())
+    journal.close()
+    for place in (tmp_path, *tmp_path.parents):
+        if place.owner() == "root" and place.stat().st_mode & 0o005 != 0o005:
+            place.chmod(place.stat().st_mode | 0o055)
+        if place == Path(place.anchor):
+            break
+    copy.chmod(0o555)
+    child = os.fork()
+    if child == 0:
+        os.setuid(65534)
+        contents = load_contents(copy / "journal")
+        os._exit(0 if contents is not None and list(contents.events) == [Known(1, 1)] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert sorted(path.name for path in copy.iterdir()) == ["journal", "journal-wal"]

@@ -1,0 +1,142 @@
+"""The lock is the operating system's; the ledger belongs to the key and is shared by every process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import LibraryLocked, LibraryUnwritable
+from harvester.freesound.quota import Ledger, MemoryLedger
+from harvester.library.ledger import LEDGER, FileLedger, count_requests, state_folder
+from harvester.library.lock import WriterLock, read_owner
+
+MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
+NOW_US = 1_790_000_000_000_000
+
+
+def _holder(folder: Path) -> subprocess.Popen[str]:
+    program = (
+        "import sys; from pathlib import Path; from harvester.library.lock import WriterLock;"
+        "lock = WriterLock(Path(sys.argv[1])); lock.acquire(7); print('held', flush=True); sys.stdin.read()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    return child
+
+
+def test_another_process_is_refused_by_name_and_free_after_a_kill(tmp_path: Path) -> None:
+    with _holder(tmp_path) as child:
+        with pytest.raises(LibraryLocked, match=f"process {child.pid} on "):
+            WriterLock(tmp_path).acquire(1)
+        owner = read_owner(tmp_path)
+        assert owner is not None
+        assert (owner.pid, owner.started) == (child.pid, 7)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        assert read_owner(tmp_path) is None
+        lock = WriterLock(tmp_path)
+        lock.acquire(2)
+        lock.release()
+
+
+def test_nobody_owns_a_library_that_is_not_there(tmp_path: Path) -> None:
+    assert read_owner(tmp_path / "nowhere") is None
+    WriterLock(tmp_path).acquire(1)
+
+
+def test_asking_who_writes_does_not_keep_a_writer_out(tmp_path: Path) -> None:
+    for _ in range(20):
+        lock = WriterLock(tmp_path)
+        lock.acquire(1)
+        assert read_owner(tmp_path) is not None
+        lock.release()
+        assert read_owner(tmp_path) is None
+
+
+def test_the_ledger_is_what_pacing_asks_for(tmp_path: Path) -> None:
+    ledger: Ledger = FileLedger.open("server", "key", tmp_path)
+    assert ledger.lease(NOW_US, 1, NOW_US + 1, []) == [1]
+
+
+def test_file_and_memory_ledger_agree(tmp_path: Path) -> None:
+    windows = [(4, MINUTE_US), (7, DAY_US)]
+    story: list[tuple[str, tuple]] = [
+        ("lease", (NOW_US, 3, NOW_US + 10_000_000, windows)), ("answered", (1, NOW_US + 5)), ("give_back", ([2],)),
+        ("spent", (0,)), ("lease", (NOW_US + 10, 5, NOW_US + 10_000_010, windows)), ("spent", (NOW_US,)),
+        ("lease", (NOW_US + 2 * MINUTE_US, 9, NOW_US + 3 * MINUTE_US, windows)), ("spent", (NOW_US,)),
+        ("lease", (NOW_US - DAY_US, 2, NOW_US - DAY_US + 5, windows)), ("spent", (0,)),
+        ("lease", (NOW_US + DAY_US, 9, NOW_US + DAY_US + 5, windows)), ("spent", (NOW_US,)),
+    ]  # fmt: skip
+    file, memory = FileLedger.open("server", "key", tmp_path), MemoryLedger()
+    for method, arguments in story:
+        assert getattr(file, method)(*arguments) == getattr(memory, method)(*arguments), (method, arguments)
+
+
+def test_keys_and_servers_are_counted_apart(tmp_path: Path) -> None:
+    one, two, three = (FileLedger.open(*who, tmp_path) for who in (("a", "x"), ("a", "y"), ("b", "x")))
+    assert len(one.lease(NOW_US, 5, NOW_US + 9, [(5, DAY_US)])) == 5
+    assert one.lease(NOW_US, 1, NOW_US + 9, [(5, DAY_US)]) == []
+    assert two.spent(0) == three.spent(0) == []
+    assert count_requests("a", "x", NOW_US, tmp_path) == 5
+    assert count_requests("a", "x", NOW_US + 2 * DAY_US, tmp_path) == 0
+    assert count_requests("a", "x", NOW_US, tmp_path / "nowhere") == 0
+
+
+def test_processes_together_never_take_more_than_there_is(tmp_path: Path) -> None:
+    program = (
+        "import sys, json; from pathlib import Path; from harvester.library.ledger import FileLedger;"
+        "ledger = FileLedger.open('s', 'k', Path(sys.argv[1]));"
+        f"print(json.dumps([row for _ in range(30) for row in ledger.lease({NOW_US}, 1, {NOW_US + 99}, [(50, {DAY_US})])]))"
+    )
+    children = [
+        subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    rows = [row for child in children for row in json.loads(child.communicate()[0])]
+    assert len(rows) == len(set(rows)) == 50
+
+
+def test_a_lease_is_durable_before_it_returns(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from harvester.library.ledger import FileLedger;"
+        f"FileLedger.open('s', 'k', Path(sys.argv[1])).lease({NOW_US}, 4, {NOW_US + 99}, []); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert FileLedger.open("s", "k", tmp_path).spent(0) == [NOW_US + 99] * 4
+
+
+def test_a_damaged_ledger_is_set_aside_loudly(tmp_path: Path) -> None:
+    (tmp_path / LEDGER).write_bytes(b"rot" * 1000)
+    ledger = FileLedger.open("s", "k", tmp_path)
+    assert ledger.lease(NOW_US, 1, NOW_US + 1, []) == [1]
+    (line,) = ledger.notices
+    assert "ledger.sqlite.damaged" in line
+    assert (tmp_path / "ledger.sqlite.damaged").read_bytes() == b"rot" * 1000
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LibraryUnwritable, match="HARVESTER_STATE"):
+        FileLedger.open("s", "k", tmp_path / "file" / "state")
+
+
+def test_the_state_folder_follows_the_environment() -> None:
+    assert state_folder({"HARVESTER_STATE": "here"}) == Path("here")
+    assert state_folder({"XDG_STATE_HOME": "there"}) == Path("there/harvester")
+    assert state_folder({}) == Path.home() / ".local" / "state" / "harvester"
+
+
+def test_the_ledger_forgets_what_no_longer_counts(tmp_path: Path) -> None:
+    ledger = FileLedger.open("s", "k", tmp_path)
+    ledger.lease(NOW_US, 5, NOW_US + 1, [])
+    ledger.lease(NOW_US + 3 * DAY_US, 1, NOW_US + 3 * DAY_US + 1, [])
+    assert len(ledger.spent(0)) == 1
