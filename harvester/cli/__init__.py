@@ -18,6 +18,7 @@ from harvester.cli import backups as backup_commands
 from harvester.cli import check as check_command
 from harvester.cli import harvest as harvest_command
 from harvester.cli import sandbox as sandbox_command
+from harvester.cli import service as service_command
 from harvester.cli import show as show_command
 from harvester.cli import status as status_command
 from harvester.cli.console import Console, note
@@ -61,6 +62,7 @@ app.command("show")(show_command.show)
 app.command("check")(check_command.check)
 app.add_typer(backup_commands.backups_app, name="backups")
 app.command("restore")(backup_commands.restore)
+app.command("service")(service_command.service)
 app.command("sandbox")(sandbox_command.sandbox)
 
 

@@ -1,0 +1,52 @@
+"""`harvest.log`: what a harvest told, line by line with the time, rotated so that weeks of it stay small.
+
+A courtesy, not state: a line that cannot be written is dropped after one notice, the harvest goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from harvester.cli.console import note, plain_text
+from harvester.clock import Clock, iso
+
+NAME = "harvest.log"
+LARGEST_BYTES = 2_000_000
+KEPT_FILES = 3
+
+
+class _Handler(RotatingFileHandler):
+    on_error: Callable[[], None]
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - logging's own name
+        self.on_error()
+
+
+class RunLog:
+    """The log of one run in the library folder; `reopen` follows a file that logrotate has moved away."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._clock = clock
+        self._path = folder / NAME
+        self._told = False
+        self._handler = _Handler(
+            self._path, maxBytes=LARGEST_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True
+        )
+        self._handler.on_error = self._tell_once
+
+    def write(self, line: str) -> None:
+        """Append one line with the time; user text in it cannot forge another."""
+        text = f"{iso(self._clock.time_us())} {plain_text(line)}"
+        self._handler.handle(logging.makeLogRecord({"msg": text}))
+
+    def reopen(self) -> None:
+        """Close the file; the next line opens whatever is at its path then."""
+        self._handler.close()
+
+    def _tell_once(self) -> None:
+        if not self._told:
+            self._told = True
+            note(f"{self._path} cannot be written; the harvest goes on without a log")

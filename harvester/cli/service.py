@@ -1,0 +1,85 @@
+"""`harvester service --print`: a systemd unit or a cron line that keeps a harvest running, made for this folder."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harvester.cli.console import LibraryOption
+from harvester.errors import SettingsError
+from harvester.settings import REAL_LIBRARY
+
+# What a restart cannot mend: settings, a refused key, another writer, a foreign or newer or corrupt library.
+HOPELESS = (2, 10, 20, 21, 22, 23, 24)
+
+UNIT = """\
+# Put this into ~/.config/systemd/user/harvester.service, then:
+#   systemctl --user daemon-reload && systemctl --user enable --now harvester
+#   loginctl enable-linger    (so that it runs while nobody is logged in)
+[Unit]
+Description=harvester: grow {library}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+Type=notify
+WorkingDirectory={folder}
+EnvironmentFile=-{environment}
+ExecStart={command} harvest --forever --no-progress --library {library}
+ExecReload=/bin/kill -HUP $MAINPID
+# SIGTERM drains: requests on the wire end, the checkpoint is written.
+KillSignal=SIGTERM
+TimeoutStopSec=120
+WatchdogSec=300
+Restart=on-failure
+RestartSec=60
+RestartPreventExitStatus={hopeless}
+Nice=10
+IOSchedulingClass=idle
+NoNewPrivileges=yes
+PrivateTmp=yes
+ProtectSystem=full
+ProtectKernelTunables=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictSUIDSGID=yes
+LockPersonality=yes
+UMask=0077
+
+[Install]
+WantedBy=default.target
+"""
+
+CRON = """\
+# Put this into `crontab -e`: an hourly run that spends what the quota allows and ends.
+17 * * * * cd {folder} && {command} harvest --samples 2000 --time-limit 50m --no-progress --quiet --library {library}
+"""
+
+
+def service(
+    print_kind: Annotated[str, typer.Option("--print", metavar="systemd|cron", help="What to print.")],
+    library: LibraryOption = None,
+) -> None:
+    """Print a systemd unit or a cron line that keeps a harvest running from this folder."""
+    templates = {"systemd": UNIT, "cron": CRON}
+    if print_kind not in templates:
+        raise SettingsError(f"--print {print_kind} is not known; choose from {', '.join(templates)}")
+    folder = Path.cwd()
+    quote = shlex.quote if print_kind == "cron" else _systemd_quoted
+    text = templates[print_kind].format(
+        folder=quote(str(folder)) if print_kind == "cron" else str(folder).replace("%", "%%"),
+        environment=str(folder / ".env").replace("%", "%%"),
+        command=quote(str(Path(sys.argv[0]).absolute())),
+        library=quote(str((folder / (library or REAL_LIBRARY)).absolute())),
+        hopeless=" ".join(map(str, HOPELESS)),
+    )
+    sys.stdout.write(text)
+
+
+def _systemd_quoted(path: str) -> str:
+    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"' if any(char in path for char in " \t'\"\\;") else escaped
