@@ -373,7 +373,9 @@ class SoundGraph:
         self.edge_count += len(self.graph.succ[sound_id]) - before
         for name in ("linked_at", "link_origin", "link_space", "link_limit", "link_filter"):
             attributes.pop(name, None)
-        later = {name: attributes.pop(name) for name in ("gone_at", "withdrawn_at") if name in attributes}
+        later: dict[str, Any] = {
+            name: attributes.pop(name) for name in ("gone_at", "withdrawn_at") if name in attributes
+        }
         attributes["linked_at"] = new.linked_at
         attributes["link_origin"] = self._text(new.origin)
         attributes["link_space"] = self._text(new.space)

@@ -111,13 +111,34 @@ class Gone:
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """Event: a person took the sound out at `withdrawn_at`; its texts and links are blank from then on, for ever."""
+
+    sound_id: int
+    withdrawn_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """Event: an older tool's edge of the kind `relation`, without a score: never part of a similar list.
+
+    `known_at` is when both ends were known at the latest.
+    """
+
+    sound_id: int
+    target_id: int
+    relation: str
+    known_at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Seeded:
     """Event: a harvest was started from these sounds."""
 
     sound_ids: tuple[int, ...]
 
 
-Event: TypeAlias = Seen | Known | Linked | Gone | Seeded
+Event: TypeAlias = Seen | Known | Linked | Gone | Withdrawn | Related | Seeded
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +149,22 @@ class Deferral:
     reason: str
     count: int
     next_try_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something a run learned that is no part of the library: local to the machine, kept with the journal.
+
+    A note replaces the one of the same topic and key; what the key and the text mean is the topic's business.
+    """
+
+    topic: str
+    key: int
+    text: str
+
+
+Notes: TypeAlias = dict[str, dict[int, str]]
+"""Notes by topic and key."""
 
 
 @dataclass(frozen=True, slots=True)
