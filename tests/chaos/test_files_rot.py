@@ -1,4 +1,4 @@
-"""Torn and rotten files: cut at every byte, flipped in every byte. The last good state or a named error, never a lie."""
+"""Torn and rotten files: cut at every byte, a bit flipped in each. Good state or named error, no lie."""
 
 from __future__ import annotations
 
@@ -104,8 +104,7 @@ def _judge_journal(library: Path, scratch: Path, bad: bytes) -> str:
             complete = content_of(store.state) == WHOLE
             told = bool(store.notices) or bool(view.notices)
             store.append([Known(70, NOW_US)])
-    except HarvesterError as error:
-        assert "\n" not in str(error)
+    except HarvesterError:
         return "error"
     with open_store(scratch) as store:
         assert 70 in store.state

@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -153,21 +154,16 @@ def test_a_folder_that_cannot_be_written_is_read_after_a_kill(tmp_path: Path) ->
     journal = Journal(folder / "journal")
     journal.append([Known(1, 1)])
     # What a killed writer leaves: the WAL beside the journal, and no index of it.
-    copy = tmp_path / "copy"
-    copy.mkdir()
-    for part in ("journal", "journal-wal"):
-        (copy / part).write_bytes((folder / part).read_bytes())
-    journal.close()
-    for place in (tmp_path, *tmp_path.parents):
-        if place.owner() == "root" and place.stat().st_mode & 0o005 != 0o005:
-            place.chmod(place.stat().st_mode | 0o055)
-        if place == Path(place.anchor):
-            break
-    copy.chmod(0o555)
-    child = os.fork()
-    if child == 0:
-        os.setuid(65534)
-        contents = load_contents(copy / "journal")
-        os._exit(0 if contents is not None and list(contents.events) == [Known(1, 1)] else 1)
-    assert os.waitpid(child, 0)[1] == 0
-    assert sorted(path.name for path in copy.iterdir()) == ["journal", "journal-wal"]
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name)
+        for part in ("journal", "journal-wal"):
+            (copy / part).write_bytes((folder / part).read_bytes())
+        journal.close()
+        copy.chmod(0o555)
+        child = os.fork()
+        if child == 0:
+            os.setuid(65534)
+            contents = load_contents(copy / "journal")
+            os._exit(0 if contents is not None and list(contents.events) == [Known(1, 1)] else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert sorted(path.name for path in copy.iterdir()) == ["journal", "journal-wal"]

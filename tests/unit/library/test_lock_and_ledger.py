@@ -95,7 +95,8 @@ def test_processes_together_never_take_more_than_there_is(tmp_path: Path) -> Non
     program = (
         "import sys, json; from pathlib import Path; from harvester.library.ledger import FileLedger;"
         "ledger = FileLedger.open('s', 'k', Path(sys.argv[1]));"
-        f"print(json.dumps([row for _ in range(30) for row in ledger.lease({NOW_US}, 1, {NOW_US + 99}, [(50, {DAY_US})])]))"
+        f"leases = [ledger.lease({NOW_US}, 1, {NOW_US + 99}, [(50, {DAY_US})]) for _ in range(30)];"
+        "print(json.dumps([row for rows in leases for row in rows]))"
     )
     children = [
         subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)

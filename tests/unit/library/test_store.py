@@ -147,7 +147,7 @@ def test_another_source_is_refused_and_nothing_changes(tmp_path: Path) -> None:
         grow(store, make_events(2))
         store.checkpoint()
     before = (tmp_path / CHECKPOINT).read_bytes()
-    with pytest.raises(WrongSource, match="sandbox:1.*nothing was changed"):
+    with pytest.raises(WrongSource, match=r"sandbox:1.*nothing was changed"):
         open_store(tmp_path, source="sandbox:1")
     with open_store(tmp_path) as store, pytest.raises(WrongSource):
         store.set_source("sandbox:1")
