@@ -22,7 +22,7 @@ from urllib.parse import quote
 
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.library.events import decode_events, encode_events
-from harvester.model import Deferral, Event
+from harvester.model import Deferral, Event, Note, Notes
 
 FORMAT = 1
 _SUM_BYTES = 8
@@ -35,6 +35,8 @@ CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL);
 CREATE TABLE events (seq INTEGER PRIMARY KEY, count INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE deferrals (sound_id INTEGER PRIMARY KEY, reason TEXT, count INTEGER, next_try_at INTEGER);
 """
+_NOTES = "CREATE TABLE notes (topic TEXT, key INTEGER, text TEXT, PRIMARY KEY (topic, key)) WITHOUT ROWID"
+"""Made with the first note: journals of before notes, and those of libraries that need none, have no such table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ class Contents:
     head: Head = field(default_factory=Head)
     rows: list[tuple[int, list[Event]]] = field(default_factory=list)
     deferrals: dict[int, Deferral] = field(default_factory=dict)
+    notes: Notes = field(default_factory=dict)
     damage: str = ""
 
     @property
@@ -97,6 +100,7 @@ class Journal:
         try:
             self._prepare()
             self.contents = _read(self._connection)
+            self._has_notes = _has_notes(self._connection)
         except sqlite3.Error as error:
             self._connection.close()
             if is_damage(error):
@@ -122,9 +126,13 @@ class Journal:
             execute("COMMIT")
 
     def append(
-        self, events: Sequence[Event], deferrals: Sequence[Deferral] = (), undeferred: Sequence[int] = ()
+        self,
+        events: Sequence[Event],
+        deferrals: Sequence[Deferral] = (),
+        undeferred: Sequence[int] = (),
+        notes: Sequence[Note] = (),
     ) -> int:
-        """Add events and set or clear deferrals in one transaction, durable on return; give the bytes it took.
+        """Add events and notes and set or clear deferrals in one transaction, durable on return; give the bytes it took.
 
         Raises `DiskFull` or `LibraryUnwritable`; nothing of the call is kept then.
         """
@@ -144,8 +152,12 @@ class Journal:
             )
             for one in deferrals
         ]
+        if notes and not self._has_notes:
+            statements.append((_NOTES, ()))
+        statements += [("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (n.topic, n.key, n.text)) for n in notes]
         if statements:
             self._transaction(statements, head)
+        self._has_notes = self._has_notes or bool(notes)
         return len(body)
 
     def update(self, *, forget_to: int | None = None, **changes: Any) -> None:
@@ -284,6 +296,7 @@ def _read(connection: sqlite3.Connection, *, rows: bool = True) -> Contents:
     if not contents.damage and numbers != list(range(contents.head.safe + 1, contents.head.last + 1)):
         contents.damage = "rows are missing"
     _read_deferrals(connection, contents)
+    _read_notes(connection, contents)
     return contents
 
 
@@ -316,6 +329,26 @@ def _read_deferrals(connection: sqlite3.Connection, contents: Contents) -> None:
         if isinstance(error, sqlite3.Error) and not is_damage(error):
             raise
         contents.damage = contents.damage or str(error)
+
+
+def _read_notes(connection: sqlite3.Connection, contents: Contents) -> None:
+    try:
+        if not _has_notes(connection):
+            return
+        for topic, key, text in connection.execute("SELECT topic, key, text FROM notes"):
+            if [type(topic), type(key), type(text)] == [str, int, str]:
+                contents.notes.setdefault(topic, {})[key] = text
+            else:
+                contents.damage = contents.damage or "a note is damaged"
+    except (sqlite3.Error, OverflowError) as error:
+        if isinstance(error, sqlite3.Error) and not is_damage(error):
+            raise
+        contents.damage = contents.damage or str(error)
+
+
+def _has_notes(connection: sqlite3.Connection) -> bool:
+    found = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'notes'").fetchone()
+    return bool(found[0])
 
 
 def _decode_row(seq: object, count: object, body: object) -> list[Event]:

@@ -13,6 +13,7 @@ from harvester.library.atomic import Files, read_chunks, write_atomically
 from harvester.library.checkpoint import load_digest
 from harvester.library.journal import Contents, Journal, load_contents
 from harvester.library.layout import CHECKPOINT, JOURNAL, JOURNAL_PARTS, set_aside
+from harvester.model import Note
 
 
 def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) -> Journal:
@@ -41,10 +42,13 @@ def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notice
     journal = Journal(folder / JOURNAL)
     files.sync_folder(folder)
     events = list(contents.events)
-    journal.append(events, list(contents.deferrals.values()))
+    notes = [Note(topic, key, text) for topic, texts in contents.notes.items() for key, text in texts.items()]
+    journal.append(events, list(contents.deferrals.values()), notes=notes)
     known = {name: value for name, value in asdict(contents.head).items() if name not in ("last", "saved", "safe")}
     journal.update(**(known | {"adopted": True, "owed": True}))
-    journal.contents = Contents(journal.head, [(journal.head.last, events)] if events else [], contents.deferrals)
+    journal.contents = Contents(
+        journal.head, [(journal.head.last, events)] if events else [], contents.deferrals, contents.notes
+    )
     notices.append(
         f"the journal was damaged ({contents.damage}): {len(events)} events were saved from it; it is now "
         f"{moved[-1].relative_to(folder)}"

@@ -31,7 +31,7 @@ from harvester.library.layout import CHECKPOINT, set_aside
 from harvester.library.loading import Loaded, load_state
 from harvester.library.lock import WriterLock
 from harvester.library.recovery import finish_restore, open_journal
-from harvester.model import Deferral, Event
+from harvester.model import Deferral, Event, Note, Notes
 
 JOURNAL_BOUND_BYTES = 8 << 20
 """A checkpoint is due when the rows it lacks pass this and the size of the last one: total work stays linear."""
@@ -58,6 +58,7 @@ class Store:
         self.folder = folder
         self.state: SoundGraph = loaded.state
         self.deferrals: dict[int, Deferral] = dict(journal.contents.deferrals)
+        self.notes: Notes = {topic: dict(texts) for topic, texts in journal.contents.notes.items()}
         self.notices: list[str] = list(loaded.notices)
         self._clock, self._files, self._lock, self._journal = clock, files, lock, journal
         self._path = folder / CHECKPOINT
@@ -135,16 +136,20 @@ class Store:
     # --- events ----------------------------------------------------------------------------------------------------
 
     def append(
-        self, events: Sequence[Event], deferrals: Sequence[Deferral] = (), undeferred: Sequence[int] = ()
+        self,
+        events: Sequence[Event],
+        deferrals: Sequence[Deferral] = (),
+        undeferred: Sequence[int] = (),
+        notes: Sequence[Note] = (),
     ) -> None:
-        """Write events and deferrals to the journal in one transaction; durable on return.
+        """Write events, deferrals and notes to the journal in one transaction; durable on return.
 
-        May be called from a worker thread. Touches neither `state` nor
-        `deferrals`: the caller changes both once this returned.
+        May be called from a worker thread. Touches neither `state` nor `deferrals` nor `notes`: the caller changes
+        them once this returned.
         Raises `DiskFull` or `LibraryUnwritable`; nothing of the call is kept then.
         """
         with self._one_at_a_time:
-            self._unsaved_bytes += self._journal.append(events, deferrals, undeferred)
+            self._unsaved_bytes += self._journal.append(events, deferrals, undeferred, notes)
             self._unsaved += len(events)
 
     def set_source(self, source: str) -> None:

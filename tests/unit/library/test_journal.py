@@ -15,7 +15,7 @@ from hypothesis import given
 from harvester.errors import LibraryCorrupt, LibraryUnwritable
 from harvester.library.events import decode_events, encode_events
 from harvester.library.journal import Journal, load_contents
-from harvester.model import Deferral, Known, Seen
+from harvester.model import Deferral, Known, Note, Seen
 from tests.unit.library.samples import NOW_US, histories, make_events, quick
 
 
@@ -167,3 +167,20 @@ def test_a_folder_that_cannot_be_written_is_read_after_a_kill(tmp_path: Path) ->
             os._exit(0 if contents is not None and list(contents.events) == [Known(1, 1)] else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert sorted(path.name for path in copy.iterdir()) == ["journal", "journal-wal"]
+
+
+def test_notes_are_durable_with_their_events_and_the_latest_text_stands(tmp_path: Path) -> None:
+    path = tmp_path / "notes.journal"
+    journal = Journal(path)
+    journal.append([Known(1, 5)], notes=[Note("a", 1, "old"), Note("b", 1, "other")])
+    journal.append([], notes=[Note("a", 1, "new"), Note("a", 2, "two")])
+    journal.close()
+    contents = load_contents(path)
+    assert contents is not None
+    assert contents.notes == {"a": {1: "new", 2: "two"}, "b": {1: "other"}}
+    again = Journal(path)
+    again.append([], notes=[Note("a", 1, "newest")])
+    again.close()
+    contents = load_contents(path)
+    assert contents is not None
+    assert contents.notes["a"][1] == "newest"
