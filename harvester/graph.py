@@ -50,6 +50,8 @@ OWN_FIELDS = (
 """What we add to a record: when the sound was first known, when its record and its similar list were fetched and how
 the list was asked for, when it was found gone, when a person took it out. Stamps in microseconds UTC."""
 
+STAMPS = tuple(name for name in OWN_FIELDS if name.endswith("_at"))
+
 KEPT_WHEN_WITHDRAWN = frozenset({"id", "type", "license", "category", "subcategory", "gen_ai_preference"})
 """The fields of a withdrawn record that keep a text: none of them tells what the sound is called, where or whose."""
 

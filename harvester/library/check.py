@@ -13,7 +13,7 @@ from typing import Any
 
 from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, NewerFormat
-from harvester.graph import SoundGraph
+from harvester.graph import STAMPS, SoundGraph
 from harvester.library.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_errors
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint
@@ -28,7 +28,17 @@ from harvester.library.store import Store
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
 LONGEST_WAIT_US = 366 * DAY_US
-_KNOWN = {CHECKPOINT, JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm", LOCK, "status.json", "harvest.log", QUARANTINE}
+_KNOWN = {
+    CHECKPOINT,
+    JOURNAL,
+    f"{JOURNAL}-wal",
+    f"{JOURNAL}-shm",
+    LOCK,
+    "status.json",
+    "harvest.log",
+    "README.md",
+    QUARANTINE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +197,13 @@ def _look_around(folder: Path) -> Iterator[Finding]:
 
 def latest_stamp(state: SoundGraph) -> int:
     """Return the latest stamp in a state, in microseconds UTC."""
-    stamps = ("added_at", "fetched_at", "linked_at", "gone_at")
-    return max((attributes.get(name, 0) for attributes in state.graph.nodes.values() for name in stamps), default=0)
+    return max((attributes.get(name, 0) for attributes in state.graph.nodes.values() for name in STAMPS), default=0)
 
 
 def _calm_stamps(state: SoundGraph, now_us: int) -> None:
     """Bring stamps from the future back to now: they would win over every later answer until their time came."""
     for attributes in state.graph.nodes.values():
-        for name in ("added_at", "fetched_at", "linked_at", "gone_at"):
+        for name in STAMPS:
             if attributes.get(name, 0) > now_us + DAY_US:
                 attributes[name] = now_us
 

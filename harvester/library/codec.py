@@ -19,7 +19,7 @@ from typing import Any
 
 from harvester.clock import iso
 from harvester.errors import LibraryCorrupt
-from harvester.graph import SoundGraph
+from harvester.graph import STAMPS, SoundGraph
 from harvester.library.pickling import (
     GRAPH_CLASS,
     canonical_order,
@@ -32,7 +32,6 @@ from harvester.library.scan import scan_opcodes
 from harvester.library.values import FORMAT_VERSION, read_state
 
 LEVEL = 3
-_STAMPS = ("added_at", "fetched_at", "linked_at", "gone_at", "withdrawn_at")
 _SMALL_BYTES = 64 << 20
 _HIGHEST_RATIO = 50
 """A library unpacks to 4 to 12 times its size (measured); small files may be more regular than that."""
@@ -62,7 +61,7 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
     """Return the metadata of a checkpoint but for its digest: a function of the content alone."""
     latest = 0
     for attributes in state.graph._node.values():
-        for name in _STAMPS:
+        for name in STAMPS:
             stamp = attributes.get(name, 0)
             if stamp > latest:
                 latest = stamp
