@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help harvest status test check bench chaos clean
+.PHONY: help harvest status test check bench chaos pictures clean
 
 help: ## Show this list
 	@echo "harvester: grow, keep and share a library of Freesound sounds"
@@ -54,6 +54,9 @@ chaos: $(VENV)/.dev ## Kill and corrupt for long, and print the figures
 
 bench: $(VENV)/.dev ## Measure this project beside the alternatives
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+pictures: $(VENV)/.dev ## Make the README's pictures again
+	@$(BIN)/python -m tests.pictures
 
 clean: ## Remove the environment and caches (never a library)
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist

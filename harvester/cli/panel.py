@@ -52,7 +52,7 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     doing.add_column(style="dim", no_wrap=True)
     doing.add_column(no_wrap=True, overflow="ellipsis")
     for number, what in list(run["activity"].items())[:6]:
-        doing.add_row(f"fetcher {number + 1}", what)
+        doing.add_row(f"fetcher {int(number) + 1}", what)
     if len(run["activity"]) > 6:
         doing.add_row("", f"and {len(run['activity']) - 6} more")
 
