@@ -44,8 +44,8 @@ test: $(VENV)/.dev ## Run all tests (under five minutes)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 check: $(VENV)/.dev ## Check style, types and floors (under a minute)
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check harvester tests
+	@$(BIN)/ruff format --check harvester tests
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/unit/test_floors.py
 
