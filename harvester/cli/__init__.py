@@ -17,6 +17,7 @@ from harvester import __version__
 from harvester.cli import backups as backup_commands
 from harvester.cli import check as check_command
 from harvester.cli import harvest as harvest_command
+from harvester.cli import merge as merge_command
 from harvester.cli import sandbox as sandbox_command
 from harvester.cli import service as service_command
 from harvester.cli import show as show_command
@@ -62,6 +63,7 @@ app.command("show")(show_command.show)
 app.command("check")(check_command.check)
 app.add_typer(backup_commands.backups_app, name="backups")
 app.command("restore")(backup_commands.restore)
+app.command("merge")(merge_command.merge)
 app.command("service")(service_command.service)
 app.command("sandbox")(sandbox_command.sandbox)
 

@@ -1,0 +1,173 @@
+"""Merge: any libraries, checkpoints and backups joined into one library or one file.
+
+Owns what is read, in which order things become durable, and what is told of it; what wins over what is the graph's
+join (design §5), so the order of the inputs changes the report only. The inputs are never changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harvester.clock import Clock
+from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
+from harvester.graph import SoundGraph, is_withdrawn, record_of, similar_of
+from harvester.library.atomic import REAL_FILES, Files, disk_errors, write_atomically
+from harvester.library.checkpoint import load_checkpoint
+from harvester.library.codec import Encoded, decode_checkpoint, encode_checkpoint
+from harvester.library.layout import CHECKPOINT, JOURNAL
+from harvester.library.store import Store
+from harvester.library.view import load_view
+from harvester.model import SimilarList
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """What one input brought to what was there before it, in counts.
+
+    `newer_records` and `newer_lists` replaced known ones; `conflicts` are sounds of both whose record or list differed,
+    decided for either side by the join; `gone` and `withdrawn` are sounds that this input took out of sight.
+    """
+
+    name: str
+    nodes: int
+    edges: int
+    new_nodes: int = 0
+    new_edges: int = 0
+    new_records: int = 0
+    newer_records: int = 0
+    new_lists: int = 0
+    newer_lists: int = 0
+    conflicts: int = 0
+    gone: int = 0
+    withdrawn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MergeReport:
+    """What a merge came to: where it is now, what it holds, and what each input brought."""
+
+    target: Path
+    nodes: int
+    edges: int
+    processed: int
+    contributions: tuple[Contribution, ...]
+    backup: Path | None = None
+    notices: tuple[str, ...] = ()
+
+
+def join_counted(state: SoundGraph, other: SoundGraph, name: str) -> Contribution:
+    """Join `other` into `state` and return what it brought. Raises `WrongSource`; nothing is changed then."""
+    before = {sound_id: _registers(state, sound_id) for sound_id in other.graph if sound_id in state}
+    nodes, edges, records, gone = len(state), state.edge_count, state.record_count, state.gone_count
+    withdrawn = sum(is_withdrawn(attributes) for attributes in state.graph.nodes.values())
+    state.join(other)
+    newer_records = newer_lists = new_lists = conflicts = 0
+    for sound_id in other.graph:
+        ours_record, ours_list = before.get(sound_id, (None, None))
+        theirs_record, theirs_list = _registers(other, sound_id)
+        now_record, now_list = _registers(state, sound_id)
+        new_lists += ours_list is None and now_list is not None
+        newer_records += ours_record is not None and now_record != ours_record
+        newer_lists += ours_list is not None and now_list != ours_list
+        conflicts += any(
+            ours is not None and theirs is not None and ours != theirs
+            for ours, theirs in ((_content(ours_record), _content(theirs_record)), (ours_list, theirs_list))
+        )
+    return Contribution(
+        name,
+        len(other),
+        other.edge_count,
+        new_nodes=len(state) - nodes,
+        new_edges=state.edge_count - edges,
+        new_records=state.record_count - records,
+        newer_records=newer_records,
+        new_lists=new_lists,
+        newer_lists=newer_lists,
+        conflicts=conflicts,
+        gone=state.gone_count - gone,
+        withdrawn=sum(is_withdrawn(attributes) for attributes in state.graph.nodes.values()) - withdrawn,
+    )
+
+
+def _registers(state: SoundGraph, sound_id: int) -> tuple[tuple[int, dict[str, Any]] | None, SimilarList | None]:
+    attributes = state.attributes(sound_id)
+    record = (attributes["fetched_at"], record_of(attributes)) if "fetched_at" in attributes else None
+    return record, similar_of(attributes, state.graph.succ[sound_id])
+
+
+def _content(record: tuple[int, dict[str, Any]] | None) -> dict[str, Any] | None:
+    return None if record is None else record[1]
+
+
+def merge_bytes(ours: bytes, theirs: bytes) -> tuple[bytes, Contribution]:
+    """Return the join of two checkpoints as the bytes of one, and what `theirs` brought to `ours`.
+
+    A side that holds the join already is returned as it is, so that another build of zlib cannot make two files of one
+    content. Raises `LibraryCorrupt`, `NewerFormat` or `WrongSource`, the side named.
+    """
+    sides = []
+    for name, packed in (("our side", ours), ("their side", theirs)):
+        try:
+            sides.append(decode_checkpoint(packed))
+        except LibraryCorrupt as error:
+            raise LibraryCorrupt(f"{name} cannot be read: {error}") from error
+    state, encoded = sides[0].state, Encoded()
+    contribution = join_counted(state, sides[1].state, "theirs")
+    joined = b"".join(encode_checkpoint(state, encoded))
+    same = [packed for packed, side in zip((ours, theirs), sides, strict=True) if side.digest == encoded.digest]
+    return min(same, default=joined), contribution
+
+
+def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files: Files = REAL_FILES) -> MergeReport:
+    """Join `inputs` (library folders, checkpoints, backups) into `target`, durable on return.
+
+    A `target` that ends in `.pkl` is a file, anything else a library folder, which ends with a checkpoint and a
+    verified backup; what it holds already is joined, never overwritten. All inputs are read and compared before
+    anything is written. Raises `SettingsError` for an input that is not there, `WrongSource`, `LibraryCorrupt`,
+    `NewerFormat`, `LibraryLocked`, `BackupFailed`, `DiskFull`, `LibraryUnwritable`.
+    """
+    for path in inputs:
+        if not (path / CHECKPOINT).exists() and not (path / JOURNAL).exists() and not path.is_file():
+            raise SettingsError(f"{path}: there is no such library, checkpoint or backup; nothing was changed")
+    loaded = [(path, _load(path)) for path in inputs]
+    _compare_sources([*loaded, *([(target, _load(target))] if target.exists() else [])])
+    if target.suffix == ".pkl":
+        return _merge_into_file(loaded, target, files)
+    with Store.open(target, clock=clock, files=files) as store:
+        source = next((state.source for _, state in loaded if state.source), "")
+        if source:
+            store.set_source(source)
+        contributions = tuple(join_counted(store.state, state, str(path)) for path, state in loaded)
+        info = store.rewrite()
+        state = store.state
+        return MergeReport(
+            target, len(state), state.edge_count, len(state.processed), contributions, info.backup, tuple(store.notices)
+        )
+
+
+def _merge_into_file(loaded: Sequence[tuple[Path, SoundGraph]], target: Path, files: Files) -> MergeReport:
+    state = _load(target) if target.exists() else SoundGraph()
+    contributions = tuple(join_counted(state, other, str(path)) for path, other in loaded)
+    with disk_errors(target, "the inputs were not touched"):
+        files.make_folder(target.parent)
+        write_atomically(target, encode_checkpoint(state), files)
+    return MergeReport(target, len(state), state.edge_count, len(state.processed), contributions)
+
+
+def _load(path: Path) -> SoundGraph:
+    if path.is_dir():
+        return load_view(path).state
+    return load_checkpoint(path).state
+
+
+def _compare_sources(loaded: Sequence[tuple[Path, SoundGraph]]) -> None:
+    named = [(path, state) for path, state in loaded if state.source]
+    for path, state in named[1:]:
+        first, known = named[0]
+        if state.source != known.source:
+            raise WrongSource(
+                f"{first} was harvested from {known.source}, {path} from {state.source}; nothing was changed"
+            )
