@@ -6,7 +6,7 @@ counts that are true. Takes plain, unpickled, still untrusted data; a failure is
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import OWN_FIELDS, SoundGraph, blanked, in_order, record_of
@@ -29,6 +29,7 @@ METADATA = {
 _LINK = ("linked_at", "link_origin", "link_space", "link_limit", "link_filter")
 _OWN_KINDS = {name: str if name in ("link_origin", "link_space", "link_filter") else int for name in OWN_FIELDS}
 _FLAT = {str, int, float, bool, type(None)}
+_TEXT, _INTEGER, _DICT, _FLOAT, _ONE = {str}, {int}, {dict}, {float}, {1}
 _OWN = frozenset(OWN_FIELDS)
 
 
@@ -45,7 +46,7 @@ def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, 
     records = {sound_id: attributes for sound_id, attributes in nodes.items() if "fetched_at" in attributes}
     _check_cache(plain["sound_cache"], records)
     nodes = {sound_id: reader.attributes(sound_id, attributes) for sound_id, attributes in nodes.items()}
-    edges = {sound_id: reader.adjacency(sound_id, adjacency[sound_id], nodes) for sound_id in nodes}
+    edges = {sound_id: reader.adjacency(sound_id, adjacency.pop(sound_id), nodes) for sound_id in nodes}
     state = SoundGraph.adopt(
         nodes, edges, seeds=metadata["seeds"], source=metadata["source"], space=metadata["similarity_space"]
     )
@@ -97,12 +98,28 @@ def _check_cache(cache: object, records: dict[int, Any]) -> None:
         raise LibraryCorrupt("its sound_cache differs from its graph")
 
 
+_Plan: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, type], ...]]
+"""For the names of a node's attributes: their canonical order, and our own among them with their types."""
+
+
+def _plain_edges(neighbours: dict[Any, Any]) -> dict[int, dict[str, Any]] | None:
+    """Return edges that have a good score and nothing else, as nearly all are; None when one must be looked at."""
+    edges = neighbours.values()
+    if set(map(type, neighbours)) != _INTEGER or set(map(type, edges)) != _DICT or set(map(len, edges)) != _ONE:
+        return None
+    scores = [edge.get("score") for edge in edges]
+    # A NaN may hide from min and max, never from the sum.
+    if set(map(type, scores)) != _FLOAT or min(scores) < 0.0 or max(scores) > 1.0 or not sum(scores) >= 0.0:
+        return None
+    return {target: {"score": score} for target, score in zip(neighbours, scores, strict=True)}
+
+
 class _Reader:
     """Checks values against one budget, so that containers shared a thousandfold cannot cost more than the file."""
 
     def __init__(self, budget: int) -> None:
         self._left = budget
-        self._orders: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        self._orders: dict[tuple[str, ...], _Plan] = {}
         self._owned: set[int] = set()
 
     def _spend(self, values: int) -> None:
@@ -113,14 +130,14 @@ class _Reader:
     def attributes(self, sound_id: int, attributes: dict[Any, Any]) -> dict[str, Any]:
         """Return the node's attributes as a dict of our own, in canonical order."""
         self._spend(len(attributes) + 1)
+        self._own(sound_id, attributes)
         names = tuple(attributes)
         known = self._orders.get(names)
         if known is None:
             known = self._orders[names] = self._read_names(names)
         order, own = known
-        for name in own:
-            value = attributes[name]
-            if type(value) is not _OWN_KINDS[name] or (type(value) is int and not 0 <= value < 2**63):
+        for name, kind in own:
+            if type(attributes[name]) is not kind or (kind is int and not 0 <= attributes[name] < 2**63):
                 raise LibraryCorrupt(f"sound {sound_id} has no valid {name}")
         if "id" in attributes and (type(attributes["id"]) is not int or attributes["id"] != sound_id):
             raise LibraryCorrupt(f"the record of sound {sound_id} is that of another sound")
@@ -132,9 +149,14 @@ class _Reader:
             record = record_of(attributes)
             if any(value is not record[name] for name, value in blanked(record).items()):
                 raise LibraryCorrupt(f"sound {sound_id} was withdrawn, but its texts are still there")
-        return dict(attributes) if order == names else {name: attributes[name] for name in order}
+        return attributes if order == names else {name: attributes[name] for name in order}
 
-    def _read_names(self, names: tuple[Any, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def _own(self, sound_id: int, container: object) -> None:
+        if id(container) in self._owned:
+            raise LibraryCorrupt(f"the record of sound {sound_id} shares a container with another")
+        self._owned.add(id(container))
+
+    def _read_names(self, names: tuple[Any, ...]) -> _Plan:
         if not all(type(name) is str for name in names):
             raise LibraryCorrupt("a field of a record has a name that is not a text")
         linked = [name in names for name in _LINK]
@@ -142,14 +164,14 @@ class _Reader:
             raise LibraryCorrupt("a sound lacks the stamps of its record or its similar list")
         if "fetched_at" not in names and set(names) - _OWN:
             raise LibraryCorrupt("a record has no stamp")
-        return in_order(names), tuple(name for name in names if name in _OWN)
+        return in_order(names), tuple((name, _OWN_KINDS[name]) for name in names if name in _OWN)
 
     def _value(self, sound_id: int, value: object, depth: int) -> None:
         if depth > DEEPEST:
             raise LibraryCorrupt(f"the record of sound {sound_id} is nested too deep, or in a circle")
         if type(value) is dict:
             self._spend(len(value) + 1)
-            if not all(type(name) is str for name in value):
+            if not _TEXT.issuperset(map(type, value)):
                 raise LibraryCorrupt(f"the record of sound {sound_id} has a name that is not a text")
             inner = value.values()
         elif type(value) is list:
@@ -157,9 +179,7 @@ class _Reader:
             inner = value  # type: ignore[assignment]
         else:
             raise LibraryCorrupt(f"the record of sound {sound_id} holds a {type(value).__name__}")
-        if id(value) in self._owned:
-            raise LibraryCorrupt(f"the record of sound {sound_id} shares a container with another")
-        self._owned.add(id(value))
+        self._own(sound_id, value)
         if not _FLAT.issuperset(map(type, inner)):
             for element in inner:
                 if type(element) not in _FLAT:
@@ -172,6 +192,9 @@ class _Reader:
         self._spend(len(neighbours) + 1)
         if not nodes.keys() >= neighbours.keys():
             raise LibraryCorrupt(f"an edge of sound {sound_id} ends at a sound that is not there")
+        plain = _plain_edges(neighbours) if "linked_at" in nodes[sound_id] else None
+        if plain is not None:
+            return plain
         edges: dict[int, dict[str, Any]] = {}
         for target, edge in neighbours.items():
             if type(target) is not int or type(edge) is not dict or not edge:

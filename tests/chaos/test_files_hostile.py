@@ -233,7 +233,7 @@ def test_a_hostile_file_is_refused_with_one_line_and_nothing_runs(
 
 def test_edges_shared_ten_thousandfold_cost_no_more_than_the_file() -> None:
     count = 3000
-    nodes = dict.fromkeys(range(1, count + 1), NODE | LINKED)
+    nodes = {sound_id: dict(NODE | LINKED) for sound_id in range(1, count + 1)}
     edge = {"score": 0.5}
     shared = dict.fromkeys(nodes, edge)
     with pytest.raises(LibraryCorrupt, match="shared"):
