@@ -7,10 +7,12 @@ is released; no exception is lost.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from harvester.clock import Clock
 from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
+from harvester.model import RecordsPage
 from harvester.pipeline.frontier import BATCH, Frontier
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.work import (
@@ -21,21 +23,29 @@ from harvester.pipeline.work import (
     DetailsClaim,
     DetailsFetched,
     Failed,
+    JudgeClaim,
+    Judged,
     Outcome,
     SeedClaim,
     SeedsFetched,
     SimilarClaim,
     SimilarFetched,
+    SweepClaim,
+    Swept,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What to ask for: the seed search, the filter of the whole walk, and the length of a similar list."""
+    """What to ask for: the seed search, the filter of the whole walk, and the length of a similar list.
+
+    `lengths` names sounds whose list is asked for in another length than `neighbours`.
+    """
 
     query: str = ""
     filter: str = ""
     neighbours: int = 25
+    lengths: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def sort(self) -> str:
@@ -80,32 +90,47 @@ async def run_fetcher(
 async def _fetch(claim: Claim, catalogue: Catalogue, search: Search, clock: Clock) -> Outcome:
     match claim:
         case SeedClaim(page):
-            # A seed search that fails has no sound to defer: it ends the run with its reason.
-            try:
-                hits = await catalogue.search(
-                    query=search.query, filter=search.filter, sort=search.sort, page=page, page_size=BATCH
-                )
-            except RequestRefused as refused:
-                raise SettingsError(f"the search cannot be made: {refused.reason}") from None
-            except FetchFailed as failure:
-                raise ApiUnreachable(f"the search for seeds failed: {failure.reason}; try again later") from None
-            return SeedsFetched(claim, hits)
-        case SimilarClaim() | DetailsClaim() | ConfirmClaim():
+            return SeedsFetched(claim, await _search(catalogue, search.query, search.filter, search.sort, page))
+        case SweepClaim(window, page):
+            # The one order in which pages hold still while a sweep lasts: what is new comes last.
+            bounded = f"{window} {search.filter}".strip()
+            return Swept(claim, await _search(catalogue, search.query, bounded, "created_asc", page))
+        case SimilarClaim() | DetailsClaim() | ConfirmClaim() | JudgeClaim():
             try:
                 return await _fetch_sounds(claim, catalogue, search, clock)
+            except RequestRefused as refused:
+                if isinstance(claim, JudgeClaim):
+                    raise _cannot_search(refused) from None
+                return Failed(claim, refused.reason)
             except FetchFailed as failure:
                 return Failed(claim, failure.reason)
 
 
+async def _search(catalogue: Catalogue, query: str, filter: str, sort: str, page: int) -> RecordsPage:
+    """Fetch a page of a search. One that fails has no sound to defer: it ends the run with its reason."""
+    try:
+        return await catalogue.search(query=query, filter=filter, sort=sort, page=page, page_size=BATCH)
+    except RequestRefused as refused:
+        raise _cannot_search(refused) from None
+    except FetchFailed as failure:
+        raise ApiUnreachable(f"the search failed: {failure.reason}; try again later") from None
+
+
+def _cannot_search(refused: RequestRefused) -> SettingsError:
+    return SettingsError(f"the search cannot be made: {refused.reason}")
+
+
 async def _fetch_sounds(
-    claim: SimilarClaim | DetailsClaim | ConfirmClaim, catalogue: Catalogue, search: Search, clock: Clock
+    claim: SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim, catalogue: Catalogue, search: Search, clock: Clock
 ) -> Outcome:
     match claim:
         case SimilarClaim(sound_id):
-            similar = await catalogue.fetch_similar(sound_id, search.neighbours, filter=search.filter)
-            return SimilarFetched(claim, similar)
+            length = search.lengths.get(sound_id, search.neighbours)
+            return SimilarFetched(claim, await catalogue.fetch_similar(sound_id, length, filter=search.filter), length)
         case DetailsClaim(sound_ids):
             return DetailsFetched(claim, await catalogue.fetch_records(sound_ids))
+        case JudgeClaim(sound_ids):
+            return Judged(claim, await catalogue.fetch_records(sound_ids, filter=search.filter))
         case ConfirmClaim(sound_id):
             record = await catalogue.fetch_sound(sound_id)
             return Confirmed(claim, record, clock.time_us())
@@ -119,5 +144,9 @@ def _describe(claim: Claim) -> str:
             return f"records of {len(sound_ids)} sounds"
         case ConfirmClaim(sound_id):
             return f"is sound {sound_id} gone?"
+        case JudgeClaim(sound_ids):
+            return f"which of {len(sound_ids)} sounds match?"
         case SeedClaim(page):
             return f"page {page} of the seed search"
+        case SweepClaim(window, page):
+            return f"page {page} of the sweep{f' of {window}' if window else ''}"

@@ -15,7 +15,16 @@ from itertools import islice
 
 from harvester.clock import Clock, Stop
 from harvester.errors import Stopped
-from harvester.pipeline.work import Claim, ConfirmClaim, DetailsClaim, SeedClaim, SimilarClaim
+from harvester.pipeline.sweep import Sweep
+from harvester.pipeline.work import (
+    Claim,
+    ConfirmClaim,
+    DetailsClaim,
+    JudgeClaim,
+    SeedClaim,
+    SimilarClaim,
+    SweepClaim,
+)
 
 BATCH = 150
 """Records per search request: the API's largest page."""
@@ -34,6 +43,7 @@ class Frontier:
     instead of calling itself exhausted. `order(sound_id)` gives the number by which waiting sounds are sorted, smallest
     first; this run's seeds come before all others, in the order they were added. With `seed_search` there is a search
     whose pages can be claimed: the first before anything else when `seeds_first`, the others when nothing else waits.
+    All pages of a `sweep` come before the first list.
     """
 
     def __init__(
@@ -46,6 +56,7 @@ class Frontier:
         forever: bool = False,
         seed_search: bool = False,
         seeds_first: bool = False,
+        sweep: Sweep | None = None,
     ) -> None:
         self._target = target
         self._order = order
@@ -66,6 +77,8 @@ class Frontier:
         self._unread_seeds: set[int] = set()
         self._next_seed_page: int | None = 1 if seed_search else None
         self._seeds_first = seeds_first and seed_search
+        self._sweep = sweep
+        self._unjudged: list[tuple[float, int]] = []
         self._waiters: set[asyncio.Future[None]] = set()
 
     # --- what is here ----------------------------------------------------------------------------------------------
@@ -124,6 +137,11 @@ class Frontier:
         self._deferred_ids.add(sound_id)
         heapq.heappush(self._deferred, (next_try_at, sound_id, has_record))
 
+    def await_judgement(self, sound_id: int) -> None:
+        """Let a sound wait of which it is not known whether it matches the walk's filter."""
+        heapq.heappush(self._unjudged, (self._order(sound_id), sound_id))
+        self._wake()
+
     def close(self, reason: str) -> None:
         """End the run in order: every waiter wakes, nothing more is claimed."""
         self._stop.close(reason)
@@ -179,14 +197,21 @@ class Frontier:
                     self.discover(sound_id, has_record=False)
             case ConfirmClaim(sound_id):
                 self._await_confirmation(sound_id)
+            case JudgeClaim(sound_ids):
+                for sound_id in sound_ids:
+                    self.await_judgement(sound_id)
             case SeedClaim(page):
                 self._next_seed_page = page
+            case SweepClaim() if self._sweep is not None:
+                self._sweep.release(claim)
         self._wake()
 
     def _next(self) -> Claim | None:
         if self._seeds_first:
             # Nobody overtakes this run's seeds: one fetcher reads the page, the others wait for it.
             return None if self._others_in_flight else self._seed_claim()
+        if self._sweep is not None and (page := self._sweep.next()) is not None:
+            return page
         if len(self._bare) >= BATCH or any(seed in self._bare for seed in self._unread_seeds):
             return self._details_claim()
         if self._missing:
@@ -198,15 +223,22 @@ class Frontier:
         if self._bare:
             return self._details_claim()
         if self._may_list() and self.in_flight == 0:
-            return self._seed_claim()
+            return self._judge_claim() or self._seed_claim()
         return None
 
     def _may_list(self) -> bool:
+        if self._sweep is not None and not self._sweep.done:
+            return False
         return self._target is None or self._harvested + len(self._lists_in_flight) < self._target
 
     def _seed_claim(self) -> SeedClaim | None:
         page, self._next_seed_page = self._next_seed_page, None
         return None if page is None else SeedClaim(page)
+
+    def _judge_claim(self) -> JudgeClaim | None:
+        """Ask about the most promising sounds, once nothing that is known to match is left to do."""
+        asked = [heapq.heappop(self._unjudged)[1] for _ in range(min(BATCH, len(self._unjudged)))]
+        return JudgeClaim(tuple(asked)) if asked else None
 
     def _details_claim(self) -> DetailsClaim:
         sound_ids = tuple(islice(self._bare, BATCH))
@@ -257,14 +289,19 @@ class Frontier:
             self.discover(sound_id, has_record=has_record)
 
     def _close_when_done(self) -> None:
+        if self._sweep is not None and not self._sweep.done:
+            return
         if self._target is not None and self._harvested >= self._target and not self._records_to_read():
             self.close(TARGET)
-        elif self.in_flight == 0 and self.waiting == 0 and self._next_seed_page is None and not self._may_wait():
+        elif self.in_flight == 0 and self.waiting == 0 and not self._may_find_more() and not self._may_wait():
             self.close(EXHAUSTED)
 
     def _records_to_read(self) -> bool:
         """Sounds known by id only get their records before the run ends: that costs one request per 150."""
         return bool(self._bare or self._missing or self._others_in_flight)
+
+    def _may_find_more(self) -> bool:
+        return self._next_seed_page is not None or bool(self._unjudged)
 
     def _may_wait(self) -> bool:
         return self._forever and bool(self._deferred)

@@ -17,8 +17,9 @@ from harvester.pipeline.fetcher import Search, run_fetcher
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.order import Distances, order_by
 from harvester.pipeline.progress import Progress
+from harvester.pipeline.sweep import Sweep
 from harvester.pipeline.work import Catalogue, Outcome
-from harvester.pipeline.writer import Store, Writer
+from harvester.pipeline.writer import MATCHES, PLACE, Store, Walk, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,8 @@ class Plan:
     """What one run is to do.
 
     `target`: samples to add (None: no end). `seed_ids`: sounds to start from. `new_seeds`: whether the seed search is
-    asked before anything else (an explicit query or filter); otherwise only when nothing waits.
+    asked before anything else (an explicit query or filter); otherwise only when nothing waits. `sweep`: every hit of
+    the search is collected first, and only those are linked then.
     """
 
     target: int | None = 50
@@ -35,11 +37,37 @@ class Plan:
     search: Search = field(default_factory=Search)
     order: str = "popular"
     random_seed: int = 0
+    sweep: bool = False
     concurrency: int = 4
     samples_per_commit: int = 1
     forever: bool = False
     time_limit_s: float | None = None
     grace_s: float = 30.0
+
+
+def walk_of(plan: Plan, store: Store, now_us: int) -> Walk:
+    """Return where a run of `plan` goes, and how far the sweep before it has come in earlier runs."""
+    state, search = store.state, plan.search
+    walk = Walk(lambda sound_id: state.is_pending(sound_id, search.filter), query=search.query, filter=search.filter)
+    if not plan.sweep:
+        return walk
+    hits = store.notes.setdefault(walk.topic, {})
+
+    def is_mine(sound_id: int) -> bool:
+        # What came along without a complete record is completed, as in any run; only hits are linked.
+        return state.is_pending(sound_id, search.filter) and (sound_id in hits or not state.has_record(sound_id))
+
+    def is_left(sound_id: int) -> bool:
+        deferral = store.deferrals.get(sound_id)
+        return state.is_pending(sound_id, search.filter) and (deferral is None or deferral.next_try_at <= now_us)
+
+    known = [sound_id for sound_id in hits if sound_id != PLACE]
+    sweep = Sweep(hits.get(PLACE, ""))
+    rolled_back = any(sound_id not in state for sound_id in known)
+    if rolled_back or (sweep.done and not any(map(is_left, known))):
+        # All its hits are linked: whoever asks again wants to know what is new.
+        sweep = Sweep()
+    return Walk(is_mine, query=search.query, filter=search.filter, sweep=sweep)
 
 
 class Harvest:
@@ -57,6 +85,7 @@ class Harvest:
         self._error: HarvesterError | None = None
         state = store.state
         distances = Distances(state) if plan.order == "breadth" else None
+        self._walk = walk_of(plan, store, clock.time_us())
         self.frontier = Frontier(
             target=plan.target,
             order=order_by(plan.order, state, distances, plan.random_seed),
@@ -64,17 +93,17 @@ class Harvest:
             stop=stop,
             forever=plan.forever,
             # Explicit seed ids restrict the start to them; otherwise a search can always find more.
-            seed_search=not plan.seed_ids or plan.new_seeds,
+            seed_search=not plan.sweep and (not plan.seed_ids or plan.new_seeds),
             seeds_first=plan.new_seeds or next(state.pending(), None) is None,
+            sweep=self._walk.sweep,
         )
         self._writer = Writer(
             store,
             self.frontier,
+            self._walk,
             clock=clock,
             progress=progress,
             distances=distances,
-            neighbours=plan.search.neighbours,
-            filter=plan.search.filter,
             samples_per_commit=plan.samples_per_commit,
         )
 
@@ -108,17 +137,25 @@ class Harvest:
             await self._writer.begin(seeds, events)
         now_us = self._clock.time_us()
         state, deferrals = self._store.state, self._store.deferrals
-        walk_filter = self._plan.search.filter
-        matching = state.matching(walk_filter) if walk_filter else state.graph
-        for sound_id in state.pending(walk_filter):
-            if sound_id not in matching:
+        matches = self._known_matches()
+        for sound_id in state.graph:
+            if not self._walk.wants(sound_id):
                 continue
             deferral = deferrals.get(sound_id)
             has_record = state.has_record(sound_id)
             if deferral is not None and deferral.next_try_at > now_us and sound_id not in seeds:
                 self.frontier.defer(sound_id, deferral.next_try_at, has_record=has_record)
-            else:
+            elif matches is None or sound_id in seeds or matches.get(sound_id) == MATCHES:
                 self.frontier.discover(sound_id, has_record=has_record)
+            elif sound_id not in matches:
+                self.frontier.await_judgement(sound_id)
+
+    def _known_matches(self) -> dict[int, str] | None:
+        """Return what is known of sounds and the walk's filter; None where every wanted sound matches anyway."""
+        if not self._walk.filter or self._walk.sweep is not None:
+            return None
+        noted = self._store.notes.get(self._walk.filter_topic, {})
+        return {**noted, **dict.fromkeys(self._store.state.matching(self._walk.filter), MATCHES)}
 
     async def _fetch_all(self, outcomes: asyncio.Queue[Outcome | None], writing: asyncio.Task[None]) -> None:
         async with asyncio.TaskGroup() as group:

@@ -33,19 +33,37 @@ class ConfirmClaim:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeClaim:
+    """Ask which of up to 150 known sounds match the walk's filter."""
+
+    sound_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SeedClaim:
     """Fetch one page of the seed search."""
 
     page: int
 
 
-Claim: TypeAlias = SimilarClaim | DetailsClaim | ConfirmClaim | SeedClaim
+@dataclass(frozen=True, slots=True)
+class SweepClaim:
+    """Fetch one page of a window of a sweep; `window` is the filter that bounds it, empty for the whole search."""
+
+    window: str
+    page: int
+
+
+Claim: TypeAlias = SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim | SeedClaim | SweepClaim
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarFetched:
+    """The similar list came; `limit` is the length that was asked for."""
+
     claim: SimilarClaim
     page: SimilarPage
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +73,22 @@ class DetailsFetched:
 
 
 @dataclass(frozen=True, slots=True)
+class Judged:
+    """Those of the claim's sounds that match, with their records; the others do not match (or are gone)."""
+
+    claim: JudgeClaim
+    page: RecordsPage
+
+
+@dataclass(frozen=True, slots=True)
 class SeedsFetched:
     claim: SeedClaim
+    page: RecordsPage
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    claim: SweepClaim
     page: RecordsPage
 
 
@@ -73,11 +105,11 @@ class Confirmed:
 class Failed:
     """The fetch did not give what it was sent for: its sounds are deferred, with the reason."""
 
-    claim: SimilarClaim | DetailsClaim | ConfirmClaim
+    claim: SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim
     reason: str
 
 
-Outcome: TypeAlias = SimilarFetched | DetailsFetched | SeedsFetched | Confirmed | Failed
+Outcome: TypeAlias = SimilarFetched | DetailsFetched | Judged | SeedsFetched | Swept | Confirmed | Failed
 
 
 class Catalogue(Protocol):
@@ -85,6 +117,6 @@ class Catalogue(Protocol):
     request has not been sent, and a `HarvesterError` when the whole run must end."""
 
     async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage: ...
-    async def fetch_records(self, sound_ids: tuple[int, ...]) -> RecordsPage: ...
+    async def fetch_records(self, sound_ids: tuple[int, ...], *, filter: str = "") -> RecordsPage: ...
     async def fetch_sound(self, sound_id: int) -> Record | None: ...
     async def search(self, *, query: str, filter: str, sort: str, page: int, page_size: int) -> RecordsPage: ...

@@ -17,31 +17,36 @@ from harvester.clock import DAY_US, SECOND_US, Clock, iso
 from harvester.errors import BackupFailed
 from harvester.graph import SoundGraph
 from harvester.model import (
+    RECORD_FIELDS,
     Deferral,
     Event,
     Gone,
     Linked,
+    Note,
+    Notes,
     Record,
     RecordsPage,
     Seeded,
     Seen,
     SimilarList,
-    SimilarPage,
     is_complete,
 )
 from harvester.pipeline.frontier import NO_HITS, Frontier
 from harvester.pipeline.order import Distances
 from harvester.pipeline.progress import Progress
+from harvester.pipeline.sweep import Sweep, sweep_topic
 from harvester.pipeline.work import (
     Confirmed,
     DetailsClaim,
     DetailsFetched,
     Failed,
+    JudgeClaim,
+    Judged,
     Outcome,
     SeedClaim,
     SeedsFetched,
-    SimilarClaim,
     SimilarFetched,
+    Swept,
 )
 
 YOUNG_US = 30 * DAY_US
@@ -71,10 +76,15 @@ class Store(Protocol):
 
     state: SoundGraph
     deferrals: dict[int, Deferral]
+    notes: Notes
     notices: list[str]
 
     def append(
-        self, events: Sequence[Event], deferrals: Sequence[Deferral] = (), undeferred: Sequence[int] = ()
+        self,
+        events: Sequence[Event],
+        deferrals: Sequence[Deferral] = (),
+        undeferred: Sequence[int] = (),
+        notes: Sequence[Note] = (),
     ) -> None: ...
     def checkpoint_due(self) -> bool: ...
     def backup_due(self, *, stopping: bool = False) -> bool: ...
@@ -88,7 +98,38 @@ class _Entry:
     events: list[Event] = field(default_factory=list)
     deferrals: list[Deferral] = field(default_factory=list)
     undeferred: list[int] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
     then: Callable[[], None] = lambda: None
+
+
+PLACE = 0
+"""The key under which a sweep's topic holds where it stands; the others are its hits."""
+MATCHES, DIFFERS = "1", "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Where a run goes: under which filter, which pending sounds are its business, and the sweep that goes before.
+
+    `wants(sound_id)` tells of a known sound whether its list is to be fetched; `listed(sound_id)` is called when that
+    has been done.
+    """
+
+    wants: Callable[[int], bool]
+    listed: Callable[[int], None] = lambda _: None
+    query: str = ""
+    filter: str = ""
+    sweep: Sweep | None = None
+
+    @property
+    def topic(self) -> str:
+        """The topic of the notes on which sounds the search finds."""
+        return sweep_topic(self.query, self.filter)
+
+    @property
+    def filter_topic(self) -> str:
+        """The topic of the notes on which sounds match the filter."""
+        return sweep_topic("", self.filter)
 
 
 class Writer:
@@ -102,22 +143,20 @@ class Writer:
         self,
         store: Store,
         frontier: Frontier,
+        walk: Walk,
         *,
         clock: Clock,
         progress: Progress,
         distances: Distances | None,
-        neighbours: int,
-        filter: str,
         samples_per_commit: int = 1,
     ) -> None:
         self._store = store
         self._state = store.state
         self._frontier = frontier
+        self._walk = walk
         self._clock = clock
         self._progress = progress
         self._distances = distances
-        self._neighbours = neighbours
-        self._filter = filter
         self._samples_per_commit = samples_per_commit
 
     async def run(self, outcomes: asyncio.Queue[Outcome | None]) -> None:
@@ -162,7 +201,7 @@ class Writer:
             self._store.notices.clear()
         if written.joined:
             # A checkpoint that was pulled in under us brought sounds of its own.
-            for sound_id in self._state.pending(self._filter):
+            for sound_id in self._state.graph:
                 self._discover(sound_id)
         self._progress.checkpoints += 1
         self._progress.backups += written.backup is not None
@@ -173,8 +212,9 @@ class Writer:
         events = [event for entry in entries for event in entry.events]
         deferrals = [deferral for entry in entries for deferral in entry.deferrals]
         undeferred = [sound_id for entry in entries for sound_id in entry.undeferred]
-        if events or deferrals or undeferred:
-            await asyncio.to_thread(self._store.append, events, deferrals, undeferred)
+        notes = [note for entry in entries for note in entry.notes]
+        if events or deferrals or undeferred or notes:
+            await asyncio.to_thread(self._store.append, events, deferrals, undeferred, notes)
         nodes, edges = len(self._state), self._state.edge_count
         for event in events:
             self._state.apply(event)
@@ -182,6 +222,8 @@ class Writer:
             self._store.deferrals[deferral.sound_id] = deferral
         for sound_id in undeferred:
             self._store.deferrals.pop(sound_id, None)
+        for note in notes:
+            self._store.notes.setdefault(note.topic, {})[note.key] = note.text
         self._progress.new_nodes += len(self._state) - nodes
         self._progress.new_edges += self._state.edge_count - edges
         for entry in entries:
@@ -191,18 +233,26 @@ class Writer:
 
     def _entry(self, outcome: Outcome) -> _Entry:
         match outcome:
-            case SimilarFetched(claim, page):
+            case SimilarFetched(_, page):
                 self._progress.oddities.update(page.oddities)
-                return self._similar(claim, page)
+                return self._similar(outcome)
             case DetailsFetched(claim, records):
                 self._progress.oddities.update(records.oddities)
                 return self._details(claim, records)
             case SeedsFetched(claim, hits):
                 self._progress.oddities.update(hits.oddities)
                 return self._seeds(claim, hits)
+            case Judged(claim, records):
+                self._progress.oddities.update(records.oddities)
+                return self._judged(claim, records)
+            case Swept(claim, hits):
+                self._progress.oddities.update(hits.oddities)
+                return self._swept(outcome)
             case Confirmed():
                 return self._confirmed(outcome)
             case Failed(claim, reason):
+                if isinstance(claim, JudgeClaim):
+                    return self._not_judged(claim, reason)
                 sound_ids = claim.sound_ids if isinstance(claim, DetailsClaim) else (claim.sound_id,)
                 now_us = self._clock.time_us()
                 return self._deferring([self._deferral(i, reason, now_us) for i in sound_ids], outcome)
@@ -210,6 +260,8 @@ class Writer:
     def _seeds(self, claim: SeedClaim, hits: RecordsPage) -> _Entry:
         seeds = tuple(record["id"] for record in hits.records)
         events: list[Event] = [*self._news(hits.records, hits.fetched_at), Seeded(seeds)]
+        # Without this a later run would have to ask which of those that still wait match.
+        notes = self._marks(self._walk.filter_topic, seeds, MATCHES) if self._walk.filter else []
 
         def seeded() -> None:
             if claim.page == 1 and not seeds:
@@ -218,24 +270,77 @@ class Writer:
             self._start_from(seeds)
             self._frontier.settle_seeds(claim, has_next=hits.has_next)
 
-        return _Entry(events=events, then=seeded)
+        return _Entry(events=events, notes=notes, then=seeded)
 
-    def _similar(self, claim: SimilarClaim, page: SimilarPage) -> _Entry:
+    def _swept(self, outcome: Swept) -> _Entry:
+        sweep, hits = self._walk.sweep, outcome.page
+        assert sweep is not None
+        found = tuple(record["id"] for record in hits.records)
+        sweep.read(outcome.claim, hits)
+        notes = [*self._marks(self._walk.topic, found, MATCHES), Note(self._walk.topic, PLACE, sweep.place())]
+
+        def swept() -> None:
+            if self._distances is not None:
+                self._distances.start(found)
+            for sound_id in found:
+                self._discover(sound_id)
+            if sweep.done:
+                self._progress.tell(describe_sweep(sweep))
+                if not sweep.total:
+                    self._frontier.close(NO_HITS)
+            self._frontier.settle(outcome.claim)
+
+        return _Entry(events=[*self._news(hits.records, hits.fetched_at), Seeded(found)], notes=notes, then=swept)
+
+    def _judged(self, claim: JudgeClaim, page: RecordsPage) -> _Entry:
+        matching = {record["id"] for record in page.records}
+        topic = self._walk.filter_topic
+        others = [sound_id for sound_id in claim.sound_ids if sound_id not in matching]
+        notes = [*self._marks(topic, sorted(matching), MATCHES), *self._marks(topic, others, DIFFERS)]
+
+        def judged() -> None:
+            for sound_id in claim.sound_ids:
+                if sound_id in matching:
+                    self._discover(sound_id)
+            self._frontier.settle(claim)
+
+        return _Entry(events=list(self._news(page.records, page.fetched_at)), notes=notes, then=judged)
+
+    def _not_judged(self, claim: JudgeClaim, reason: str) -> _Entry:
+        def left() -> None:
+            self._progress.tell(
+                f"which of {len(claim.sound_ids)} sounds match is not known ({reason}): the next run asks"
+            )
+            self._frontier.settle(claim)
+
+        return _Entry(then=left)
+
+    def _similar(self, outcome: SimilarFetched) -> _Entry:
+        claim, page = outcome.claim, outcome.page
         sound_id = claim.sound_id
         if page.count == 0 and self._lacks_vector(sound_id, page.fetched_at):
             count = self._tries(sound_id) + 1
             deferral = Deferral(sound_id, NO_VECTOR, count, page.fetched_at + YOUNG_WAIT_US)
-            return self._deferring([deferral], SimilarFetched(claim, page))
+            return self._deferring([deferral], outcome)
+        known = self._state.similar(sound_id)
+        if page.count == 0 and known is not None and known.neighbours:
+            # A deleted sound has an empty list too: that is no reason to forget the one we have.
+            def lost() -> None:
+                self._walk.listed(sound_id)
+                self._frontier.settle(claim, missing=[sound_id])
+
+            return _Entry(then=lost)
         similar = SimilarList(
             neighbours=page.neighbours,
             linked_at=self._state.stamp(sound_id, "linked_at", page.fetched_at),
-            limit=self._neighbours,
+            limit=outcome.limit,
             space=self._state.space,
-            filter=self._filter,
+            filter=self._walk.filter,
         )
         events: list[Event] = [*self._news(page.records, page.fetched_at), Linked(sound_id, similar)]
 
         def linked() -> None:
+            self._walk.listed(sound_id)
             for neighbour_id, _ in page.neighbours:
                 self._discover(neighbour_id)
             if self._distances is not None:
@@ -254,7 +359,8 @@ class Writer:
                 self._discover(sound_id)
             self._frontier.settle(claim, missing=[i for i in claim.sound_ids if i not in found])
 
-        return _Entry(events=list(self._news(page.records, page.fetched_at)), then=read)
+        events: list[Event] = [*self._reread(page, claim.sound_ids), *self._news(page.records, page.fetched_at)]
+        return _Entry(events=events, then=read)
 
     def _confirmed(self, outcome: Confirmed) -> _Entry:
         claim = outcome.claim
@@ -276,7 +382,7 @@ class Writer:
             self._discover(sound_id)
             self._frontier.settle(claim)
 
-        return _Entry(events=list(self._news([outcome.record], outcome.fetched_at)), then=found)
+        return _Entry(events=[self._seen(outcome.record, outcome.fetched_at)], then=found)
 
     def _deferring(self, deferrals: list[Deferral], outcome: SimilarFetched | Confirmed | Failed) -> _Entry:
         def deferred() -> None:
@@ -294,14 +400,40 @@ class Writer:
     # --- small judgements --------------------------------------------------------------------------------------------
 
     def _news(self, records: Sequence[Record], fetched_at: int) -> list[Event]:
+        return [self._seen(record, fetched_at) for record in records if self._is_news(record, fetched_at)]
+
+    def _is_news(self, record: Record, fetched_at: int) -> bool:
+        sound_id = record["id"]
+        if self._state.is_news(sound_id, record, fetched_at):
+            return True
+        # Fresh, but with fields that were not asked for when it was fetched last.
+        return is_complete(record) and not record.keys() <= self._state.attributes(sound_id).keys()
+
+    def _seen(self, record: Record, fetched_at: int) -> Seen:
+        """Return the event of a record. Extra fields known from before stay when they were not asked for this time:
+        the join takes a record as a whole."""
+        sound_id = record["id"]
+        known = self._state.record(sound_id)
+        if known is not None and is_complete(record):
+            extra = {name: value for name, value in known.items() if name not in record and name not in RECORD_FIELDS}
+            record = {**record, **extra}
+        return Seen(sound_id, record, self._state.stamp(sound_id, "fetched_at", fetched_at))
+
+    def _reread(self, page: RecordsPage, wanted: Sequence[int]) -> list[Event]:
+        """Give what was asked for by id even where it is fresh: somebody wants to know what it is now."""
+        asked = set(wanted)
         return [
-            Seen(record["id"], record, self._state.stamp(record["id"], "fetched_at", fetched_at))
-            for record in records
-            if self._state.is_news(record["id"], record, fetched_at)
+            self._seen(record, page.fetched_at)
+            for record in page.records
+            if record["id"] in asked and is_complete(record) and not self._is_news(record, page.fetched_at)
         ]
 
+    def _marks(self, topic: str, sound_ids: Sequence[int], text: str) -> list[Note]:
+        known = self._store.notes.get(topic, {})
+        return [Note(topic, sound_id, text) for sound_id in sound_ids if known.get(sound_id) != text]
+
     def _discover(self, sound_id: int) -> None:
-        if self._state.is_pending(sound_id, self._filter):
+        if self._walk.wants(sound_id):
             self._frontier.discover(sound_id, has_record=self._state.has_record(sound_id))
 
     def _start_from(self, seeds: Sequence[int]) -> None:
@@ -328,6 +460,14 @@ class Writer:
             return False
         created_us = _stamp_of(self._state.attributes(sound_id).get("created"))
         return created_us is not None and now_us - created_us < YOUNG_US
+
+
+def describe_sweep(sweep: Sweep) -> str:
+    """Return how a sweep ended, in one line."""
+    line = f"sweep done: {sweep.found} sounds"
+    if sweep.missing:
+        line += f" of the {sweep.total} that the search counts; {sweep.missing} were on no page, not even a second time"
+    return line
 
 
 def _stamp_of(created: object) -> int | None:

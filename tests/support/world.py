@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from harvester.clock import Clock
 from harvester.errors import FetchFailed
 from harvester.graph import SoundGraph
-from harvester.model import CORE_FIELDS, Deferral, Event, Record, RecordsPage, SimilarPage
+from harvester.model import CORE_FIELDS, Deferral, Event, Note, Notes, Record, RecordsPage, SimilarPage
 
 
 def make_record(sound_id: int, **fields: object) -> Record:
@@ -26,7 +26,8 @@ class World:
     """Sounds 1..size in a ring of neighbours (each has the next `reach` ones), answered after `latency_s`.
 
     `gone`: ids that no answer knows. `fails`: how often a sound's list still fails. `partial`: ids whose record lacks
-    a field in lists. `asked` counts every request by kind and sound.
+    a field in lists; `match`: ids that match any filter by which records are asked for. `asked` counts every request
+    by kind and sound.
     """
 
     clock: Clock
@@ -36,6 +37,7 @@ class World:
     gone: set[int] = field(default_factory=set)
     empty: set[int] = field(default_factory=set)
     partial: set[int] = field(default_factory=set)
+    match: set[int] = field(default_factory=set)
     fails: dict[int, int] = field(default_factory=dict)
     created: str = "2020-01-01T00:00:00Z"
     asked: Counter[tuple[str, object]] = field(default_factory=Counter)
@@ -71,9 +73,9 @@ class World:
         scored = tuple((other, 1 - place / 100) for place, other in enumerate(others))
         return SimilarPage(sound_id, scored, tuple(records), len(others), self.clock.time_us())
 
-    async def fetch_records(self, sound_ids: Sequence[int]) -> RecordsPage:
-        await self._answer("records", tuple(sound_ids))
-        found = [i for i in sound_ids if i <= self.size and i not in self.gone]
+    async def fetch_records(self, sound_ids: Sequence[int], *, filter: str = "") -> RecordsPage:
+        await self._answer("matches" if filter else "records", tuple(sound_ids))
+        found = [i for i in sound_ids if i <= self.size and i not in self.gone and (not filter or i in self.match)]
         records = tuple(self.record(sound_id) for sound_id in found)
         return RecordsPage(records, len(found), has_next=False, fetched_at=self.clock.time_us())
 
@@ -103,6 +105,8 @@ class MemoryStore:
     def __init__(self, state: SoundGraph | None = None) -> None:
         self.state = state or SoundGraph()
         self.deferrals: dict[int, Deferral] = {}
+        self.notes: Notes = {}
+        self.kept_notes: list[Note] = []
         self.notices: list[str] = []
         self.journal: list[Event] = []
         self.log: list[str] = []
@@ -110,11 +114,16 @@ class MemoryStore:
         self.fail_after = 0
 
     def append(
-        self, events: Sequence[Event], deferrals: Sequence[Deferral] = (), undeferred: Sequence[int] = ()
+        self,
+        events: Sequence[Event],
+        deferrals: Sequence[Deferral] = (),
+        undeferred: Sequence[int] = (),
+        notes: Sequence[Note] = (),
     ) -> None:
         if self.fail_append is not None and len(self.journal) >= self.fail_after:
             raise self.fail_append
         self.journal.extend(events)
+        self.kept_notes.extend(notes)
         self.log.append(f"append {len(events)}")
 
     def checkpoint_due(self) -> bool:
