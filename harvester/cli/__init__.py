@@ -16,6 +16,8 @@ import typer
 from harvester import __version__
 from harvester.cli import backups as backup_commands
 from harvester.cli import check as check_command
+from harvester.cli import export as export_command
+from harvester.cli import git as git_commands
 from harvester.cli import harvest as harvest_command
 from harvester.cli import merge as merge_command
 from harvester.cli import sandbox as sandbox_command
@@ -60,10 +62,14 @@ def _everything(
 app.command("harvest")(harvest_command.harvest)
 app.command("status")(status_command.status)
 app.command("show")(show_command.show)
+app.command("export")(export_command.export)
 app.command("check")(check_command.check)
 app.add_typer(backup_commands.backups_app, name="backups")
 app.command("restore")(backup_commands.restore)
 app.command("merge")(merge_command.merge)
+app.command("git-setup")(git_commands.git_setup)
+app.command("git-merge", hidden=True)(git_commands.git_merge)
+app.command("git-textconv", hidden=True)(git_commands.git_textconv)
 app.command("service")(service_command.service)
 app.command("sandbox")(sandbox_command.sandbox)
 

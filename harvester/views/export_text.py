@@ -1,0 +1,98 @@
+"""JSON Lines, node-link JSON and CSV: text that every tool reads, as a stream.
+
+JSON carries values exactly as the library has them. CSV has no lists and no null byte: lists are joined, null bytes and
+halves of surrogate pairs removed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from harvester.views.export_table import joined, plan_columns, rows
+from harvester.views.selection import Selected
+
+
+def encode_jsonl(selected: Selected) -> Iterator[str]:
+    """Give one object a line: the sound's record and stamps as the library has them, and its `neighbours`."""
+    for sound_id in selected.sound_ids:
+        sound = _sound(selected, sound_id)
+        sound["neighbours"] = [_ends(edge.target, edge.score, edge.relation) for edge in selected.edges_of(sound_id)]
+        yield json_text(sound) + "\n"
+
+
+def encode_node_link(selected: Selected) -> Iterator[str]:
+    """Give the node-link form that `networkx.node_link_graph(data, edges="edges")` and D3 read."""
+    state = selected.state
+    facts = {"source": state.source, "similarity_space": state.space}
+    yield f'{{"directed":true,"multigraph":false,"graph":{json_text(facts)},"nodes":['
+    for place, sound_id in enumerate(selected.sound_ids):
+        yield (",\n" if place else "\n") + json_text(_sound(selected, sound_id))
+    yield '\n],"edges":['
+    for place, edge in enumerate(selected.edges()):
+        ends = _ends(edge.target, edge.score, edge.relation)
+        yield (",\n" if place else "\n") + json_text({"source": edge.source, "target": ends.pop("id"), **ends})
+    yield "\n]}\n"
+
+
+def encode_csv_sounds(selected: Selected) -> Iterator[str]:
+    """Give one row a sound, with a header; nulls are empty cells."""
+    columns = plan_columns(selected)
+    names = [column.name for column in columns]
+    yield _line(names)
+    for row in rows(selected, columns):
+        yield _line([_cell(row.get(name)) for name in names])
+
+
+def encode_csv_edges(selected: Selected) -> Iterator[str]:
+    """Give one row an edge: source, target, score, relation."""
+    yield _line(["source", "target", "score", "relation"])
+    for edge in selected.edges():
+        yield _line([edge.source, edge.target, _cell(edge.score), _cell(edge.relation)])
+
+
+def json_text(value: Any) -> str:
+    """Return a value as JSON; the exact writer of the standard library takes what the fast one refuses."""
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        # Integers beyond 64 bits and lone surrogates, as escapes.
+        return json.dumps(value, separators=(",", ":"))
+
+
+def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
+    attributes = {**selected.state.attributes(sound_id), "id": sound_id}
+    return {"id": sound_id, **attributes, "processed": sound_id in selected.state.processed}
+
+
+def _ends(target: int, score: float | None, relation: str | None) -> dict[str, Any]:
+    ends: dict[str, Any] = {"id": target}
+    if score is not None:
+        ends["score"] = score
+    if relation is not None:
+        ends["relation"] = relation
+    return ends
+
+
+def _cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, int):
+        return value
+    text: str = joined(value)
+    return text.replace("\0", "").encode("utf-8", "ignore").decode()
+
+
+def _line(cells: list[Any]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(cells)
+    return line.getvalue()

@@ -1,0 +1,65 @@
+"""`harvester export` as users run it, and what the README shows with its files."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from harvester.cli.export import export
+from harvester.errors import SettingsError
+from harvester.library.view import load_view
+from harvester.views.selection import components, select
+from tests.support.processes import ROOT, run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small library in `lib/`, grown offline."""
+    folder = tmp_path_factory.mktemp("export")
+    assert run("harvest", "--samples", 30, "--library", "library", cwd=folder, key=None).code == 0
+    return folder
+
+
+def test_what_the_readme_shows_in_duckdb_runs_and_is_right(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = run("export", "parquet", "-o", "lib", "--partition-rows", 100, "--library", "library", cwd=folder)
+    assert (ended.code, ended.out) == (0, ""), ended.err
+    monkeypatch.chdir(folder)
+    by_category, by_component = re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    selected = select(load_view(folder / "library").state)
+    found = sum(sounds for _, sounds, _, _ in duckdb.sql(by_category).fetchall())
+    assert found == sum("zero" in selected.state.attributes(one)["license"] for one in selected.sound_ids) > 0
+    expected = sorted((-len(ids), ids[0]) for ids in components(selected))
+    assert duckdb.sql(by_component).fetchall() == [(first, -size) for size, first in expected]
+
+
+def test_text_goes_to_stdout_and_everything_else_to_stderr(folder: Path) -> None:
+    ended = run("export", "jsonl", "--licence", "cc0", "--max-duration", "30s", "--library", "library", cwd=folder)
+    assert ended.code == 0, ended.err
+    sounds = [json.loads(line) for line in ended.out.splitlines()]
+    assert sounds
+    assert all("zero" in sound["license"] and sound["duration"] <= 30 for sound in sounds)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"format": "exports"}, "'exports' is not a format; use graphml"),
+        ({"format": "csv"}, "say where with -o"),
+        ({"format": "gexf", "out": Path("nowhere/out.gexf")}, "is not a folder"),
+        ({"format": "gexf", "out": Path("library/freesound_library.pkl")}, "choose another"),
+        ({"format": "jsonl", "max_duration": "ten"}, "is not a duration"),
+        ({"format": "jsonl", "library": "elsewhere"}, "there is no library in elsewhere"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError, match=re.escape(says)) as raised:
+        export(**options)
+    assert "\n" not in str(raised.value)
