@@ -132,7 +132,7 @@ class Journal:
         undeferred: Sequence[int] = (),
         notes: Sequence[Note] = (),
     ) -> int:
-        """Add events and notes and set or clear deferrals in one transaction, durable on return; give the bytes it took.
+        """Add events and notes, set or clear deferrals, in one transaction, durable on return; give the bytes it took.
 
         Raises `DiskFull` or `LibraryUnwritable`; nothing of the call is kept then.
         """
