@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -114,16 +114,22 @@ def export(
     partition_rows: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="parquet: a folder of parts of N rows.")
     ] = None,
+    credits_format: Annotated[
+        str, typer.Option("--format", metavar="md|txt|csv|html", help="credits: how they are written.")
+    ] = "md",
 ) -> None:
     """Write the library, or what matches, for other programs.
 
     csv and parquet have the sounds in OUT and the edges beside it, with .edges before the ending. Sounds that are gone
     from Freesound are left out.
     """
-    from harvester.views.export import FORMATS, check_place
+    from harvester.views.credits import CREDIT_FORMATS
+    from harvester.views.export import FORMATS, check_place, export_chunks
 
-    if format not in FORMATS:
-        raise SettingsError(f"'{format}' is not a format; use {', '.join(FORMATS)}")
+    if format not in (*FORMATS, "credits"):
+        raise SettingsError(f"'{format}' is not a format; use {', '.join(FORMATS)} or credits")
+    if credits_format not in CREDIT_FORMATS:
+        raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")
     if out is None and format in ("csv", "parquet"):
         raise SettingsError(f"{format} makes two files; say where with -o")
     if out is not None:
@@ -140,18 +146,35 @@ def export(
         largest_component=largest_component,
     )
     selected = load_selected(library, selection)
-    if out is None:
-        _print(selected, format)
+    if format == "credits":
+        _credit(selected, credits_format, out)
+    elif out is None:
+        _print(export_chunks(selected, format))
     else:
         _save(selected, format, out, partition_rows)
 
 
-def _print(selected: Selected, format: str) -> None:
-    from harvester.views.export import export_chunks
-
-    for chunk in export_chunks(selected, format):
+def _print(chunks: Iterable[bytes]) -> None:
+    for chunk in chunks:
         sys.stdout.buffer.write(chunk)
     sys.stdout.buffer.flush()
+
+
+def _credit(selected: Selected, format: str, out: Path | None) -> None:
+    from harvester.library.atomic import disk_errors, write_atomically
+    from harvester.views.credits import encode_credits, list_credits
+    from harvester.views.export import text_chunks
+
+    credits = list_credits(selected)
+    chunks = text_chunks(encode_credits(credits, format))
+    if out is None:
+        _print(chunks)
+    else:
+        with disk_errors(out, "what was there before is as it was"):
+            write_atomically(out, chunks)
+        say(f"{out}: {len(credits)} sounds credited")
+    if len(credits) < len(selected):
+        note(f"{len(selected) - len(credits)} sounds have no record yet and cannot be credited")
 
 
 def _save(selected: Selected, format: str, out: Path, partition_rows: int | None) -> None:
