@@ -13,12 +13,14 @@ from typing import Any
 
 import orjson
 
+from harvester.library.atomic import TEMPORARY_SUFFIX
+
 NAME = "status.json"
 
 
 def save_status(folder: Path, status: Mapping[str, Any]) -> None:
     """Replace `status.json`. Raises `OSError`: the run goes on without it."""
-    temporary = folder / f".{NAME}.{os.getpid()}"
+    temporary = folder / f".{NAME}.{os.getpid()}{TEMPORARY_SUFFIX}"
     try:
         temporary.write_bytes(orjson.dumps(status, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS))
         temporary.replace(folder / NAME)
