@@ -1,0 +1,103 @@
+"""What Git calls: the merge driver, and the text it shows of a checkpoint.
+
+Owns the way from Git's temporary files, which may be pointers of Git LFS, to bytes and back. Both sides are hostile
+until the codec has read them: whatever is wrong with one leaves our side as it was and an ordinary conflict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from harvester.clock import iso
+from harvester.errors import HarvesterError, LibraryCorrupt, SettingsError
+from harvester.graph import SoundGraph, is_gone, is_withdrawn
+from harvester.library.atomic import disk_errors, write_atomically
+from harvester.library.codec import decode_checkpoint
+from harvester.library.git import attribute_of, run_git, said
+from harvester.library.merge import Contribution, merge_bytes
+
+_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+_LARGEST_POINTER_BYTES = 1024
+
+
+def merge_in_git(ours: Path, theirs: Path, path: str) -> Contribution:
+    """Replace the file `ours` by the join of both and return what `theirs` brought: a merge driver's work.
+
+    Runs at the top of the work tree; `path` is the checkpoint's place in it. Raises `LibraryCorrupt`, `NewerFormat` or
+    `WrongSource` when the sides cannot be joined, `DiskFull`, `LibraryUnwritable`; `ours` is as it was then.
+    """
+    sides = [ours.read_bytes(), theirs.read_bytes()]
+    contents = [_content(side, name, path) for side, name in zip(sides, ("our side", "their side"), strict=True)]
+    joined, contribution = merge_bytes(*contents)
+    if any(map(is_pointer, sides)) or attribute_of(Path(), "filter", path) == "lfs":
+        joined = _pointer_to(joined, path)
+    with disk_errors(ours, "our side is as it was"):
+        write_atomically(ours, [joined])
+    return contribution
+
+
+def is_pointer(content: bytes) -> bool:
+    """Tell whether a file is a pointer of Git LFS rather than what it stands for."""
+    return content.startswith(_POINTER) and len(content) <= _LARGEST_POINTER_BYTES
+
+
+def _content(side: bytes, name: str, path: str) -> bytes:
+    if not is_pointer(side):
+        return side
+    ended = run_git(Path(), "lfs", "smudge", "--", path, given=side, environment={"GIT_LFS_SKIP_SMUDGE": "0"})
+    if ended.returncode or is_pointer(ended.stdout):
+        reason = said(ended) if ended.returncode else "only its pointer is here"
+        raise LibraryCorrupt(f"{name} is in Git LFS and cannot be had ({reason}); `git lfs fetch --all` may help")
+    return ended.stdout
+
+
+def _pointer_to(content: bytes, path: str) -> bytes:
+    ended = run_git(Path(), "lfs", "clean", "--", path, given=content)
+    if ended.returncode or not is_pointer(ended.stdout):
+        raise SettingsError(f"git lfs clean says: {said(ended)}")
+    return ended.stdout
+
+
+def describe_for_git(path: Path) -> Iterator[str]:
+    """Give the lines that `git diff` shows of a checkpoint: its counts, then a line for every sound, by id.
+
+    What cannot be read gives one line that says why: a diff must not fail over it.
+    """
+    try:
+        state = decode_checkpoint(_content(path.read_bytes(), "the library", path.name)).state
+    except (HarvesterError, OSError) as error:
+        yield f"no library that can be read: {error}"
+        return
+    yield f"source   {state.source}"
+    yield f"sounds   {len(state)}"
+    yield f"records  {state.record_count}"
+    yield f"samples  {len(state.processed)}"
+    yield f"edges    {state.edge_count}"
+    yield f"gone     {state.gone_count}"
+    yield f"seeds    {' '.join(map(str, sorted(state.seeds)))}"
+    for sound_id in sorted(state.graph):
+        yield _sound_line(state, sound_id)
+
+
+def _sound_line(state: SoundGraph, sound_id: int) -> str:
+    attributes = state.attributes(sound_id)
+    parts = [f"sound {sound_id}"]
+    if is_withdrawn(attributes):
+        parts.append(f"withdrawn {iso(attributes['withdrawn_at'])}")
+    elif "fetched_at" in attributes:
+        name, user = _shown(attributes.get("name")), _shown(attributes.get("username"))
+        parts.append(f'"{name}" by {user}, record of {iso(attributes["fetched_at"])}')
+    else:
+        parts.append("waiting for its record")
+    if is_gone(attributes) and not is_withdrawn(attributes):
+        parts.append(f"gone {iso(attributes['gone_at'])}")
+    similar = state.similar(sound_id)
+    if similar is not None:
+        parts.append(f"list of {len(similar.neighbours)}, {iso(similar.linked_at)}")
+    return "; ".join(parts)
+
+
+def _shown(text: object) -> str:
+    """Return a user's text with what a terminal would obey spelt out."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in str(text or ""))
