@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
+from harvester.graph import SoundGraph, is_gone
 from harvester.model import Event, Known, Seeded
 from harvester.pipeline.fetcher import Search, run_fetcher
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.order import Distances, order_by
 from harvester.pipeline.progress import Progress
+from harvester.pipeline.refresh import Refresh, Stale, find_stale
 from harvester.pipeline.sweep import Sweep
 from harvester.pipeline.work import Catalogue, Outcome
 from harvester.pipeline.writer import MATCHES, PLACE, Store, Walk, Writer
@@ -28,7 +30,8 @@ class Plan:
 
     `target`: samples to add (None: no end). `seed_ids`: sounds to start from. `new_seeds`: whether the seed search is
     asked before anything else (an explicit query or filter); otherwise only when nothing waits. `sweep`: every hit of
-    the search is collected first, and only those are linked then.
+    the search is collected first, and only those are linked then. `refresh`: nothing new is looked for, what is stale
+    is read again.
     """
 
     target: int | None = 50
@@ -38,6 +41,7 @@ class Plan:
     order: str = "popular"
     random_seed: int = 0
     sweep: bool = False
+    refresh: Refresh | None = None
     concurrency: int = 4
     samples_per_commit: int = 1
     forever: bool = False
@@ -70,6 +74,11 @@ def walk_of(plan: Plan, store: Store, now_us: int) -> Walk:
     return Walk(is_mine, query=search.query, filter=search.filter, sweep=sweep)
 
 
+def _walk_again(stale: Stale, state: SoundGraph) -> Walk:
+    left = set(stale.lists)
+    return Walk(lambda sound_id: sound_id in left and not is_gone(state.attributes(sound_id)), listed=left.discard)
+
+
 class Harvest:
     """The ring of one run. `stop.close(reason)` ends it in order, from a signal handler or anywhere else."""
 
@@ -85,7 +94,14 @@ class Harvest:
         self._error: HarvesterError | None = None
         state = store.state
         distances = Distances(state) if plan.order == "breadth" else None
-        self._walk = walk_of(plan, store, clock.time_us())
+        self._stale = Stale()
+        self._search = plan.search
+        if plan.refresh is None:
+            self._walk = walk_of(plan, store, clock.time_us())
+        else:
+            self._stale = find_stale(state, store.deferrals, plan.refresh, clock.time_us())
+            self._walk = _walk_again(self._stale, state)
+            self._search = Search(neighbours=plan.refresh.neighbours, lengths=dict(self._stale.lists))
         self.frontier = Frontier(
             target=plan.target,
             order=order_by(plan.order, state, distances, plan.random_seed),
@@ -93,7 +109,7 @@ class Harvest:
             stop=stop,
             forever=plan.forever,
             # Explicit seed ids restrict the start to them; otherwise a search can always find more.
-            seed_search=not plan.sweep and (not plan.seed_ids or plan.new_seeds),
+            seed_search=not plan.sweep and plan.refresh is None and (not plan.seed_ids or plan.new_seeds),
             seeds_first=plan.new_seeds or next(state.pending(), None) is None,
             sweep=self._walk.sweep,
         )
@@ -129,6 +145,14 @@ class Harvest:
         return self._stop.reason
 
     async def _begin(self) -> None:
+        if self._plan.refresh is not None:
+            records = set(self._stale.records)
+            for sound_id in self._stale.records:
+                self.frontier.discover(sound_id, has_record=False)
+            for sound_id in self._stale.lists.keys() - records:
+                # The others follow when their records are here: a sound that is gone needs no list.
+                self.frontier.discover(sound_id, has_record=True)
+            return
         seeds = self._plan.seed_ids
         if seeds:
             now_us = self._clock.time_us()
@@ -165,7 +189,7 @@ class Harvest:
                         run_fetcher(
                             number,
                             self._catalogue,
-                            self._plan.search,
+                            self._search,
                             self.frontier,
                             outcomes,
                             clock=self._clock,

@@ -22,6 +22,7 @@ class Progress:
     target: int | None = None
     on_event: Callable[[str], None] | None = None
     samples: int = 0
+    renewed: int = 0
     new_nodes: int = 0
     new_edges: int = 0
     gone: int = 0

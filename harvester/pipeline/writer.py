@@ -216,6 +216,9 @@ class Writer:
         if events or deferrals or undeferred or notes:
             await asyncio.to_thread(self._store.append, events, deferrals, undeferred, notes)
         nodes, edges = len(self._state), self._state.edge_count
+        self._progress.renewed += sum(
+            isinstance(event, Seen) and self._state.has_record(event.sound_id) for event in events
+        )
         for event in events:
             self._state.apply(event)
         for deferral in deferrals:
@@ -354,13 +357,16 @@ class Writer:
     def _details(self, claim: DetailsClaim, page: RecordsPage) -> _Entry:
         found = {record["id"] for record in page.records if is_complete(record)}
 
+        # A sample whose record could not be read again was deferred too; of others the list decides.
+        undeferred = [i for i in found if i in self._store.deferrals and i in self._state.processed]
+
         def read() -> None:
             for sound_id in found:
                 self._discover(sound_id)
             self._frontier.settle(claim, missing=[i for i in claim.sound_ids if i not in found])
 
         events: list[Event] = [*self._reread(page, claim.sound_ids), *self._news(page.records, page.fetched_at)]
-        return _Entry(events=events, then=read)
+        return _Entry(events=events, undeferred=undeferred, then=read)
 
     def _confirmed(self, outcome: Confirmed) -> _Entry:
         claim = outcome.claim
@@ -387,8 +393,9 @@ class Writer:
     def _deferring(self, deferrals: list[Deferral], outcome: SimilarFetched | Confirmed | Failed) -> _Entry:
         def deferred() -> None:
             for deferral in deferrals:
-                has_record = self._state.has_record(deferral.sound_id)
-                self._frontier.defer(deferral.sound_id, deferral.next_try_at, has_record=has_record)
+                if self._walk.wants(deferral.sound_id):
+                    has_record = self._state.has_record(deferral.sound_id)
+                    self._frontier.defer(deferral.sound_id, deferral.next_try_at, has_record=has_record)
                 self._progress.deferred += 1
                 self._progress.tell(
                     f"sound {deferral.sound_id} deferred until {iso(deferral.next_try_at)}: {deferral.reason}"
