@@ -65,9 +65,10 @@ def run_git(
 
 
 def said(ended: subprocess.CompletedProcess[bytes]) -> str:
-    """Return what git said last on stderr (or stdout), as one line."""
+    """Return as one line what git said: its first complaint, else its last word."""
     lines = (ended.stderr.strip() or ended.stdout.strip()).decode(errors="replace").splitlines()
-    return lines[-1].strip() if lines else f"exit code {ended.returncode}"
+    complaints = [line for line in lines if line.startswith(("fatal:", "error:"))]
+    return next(iter(complaints or lines[-1:]), f"exit code {ended.returncode}").strip()
 
 
 def in_work_tree(folder: Path) -> bool:
