@@ -19,7 +19,9 @@ from harvester.cli import check as check_command
 from harvester.cli import export as export_command
 from harvester.cli import git as git_commands
 from harvester.cli import harvest as harvest_command
+from harvester.cli import import_old as import_command
 from harvester.cli import merge as merge_command
+from harvester.cli import refresh as refresh_command
 from harvester.cli import sandbox as sandbox_command
 from harvester.cli import service as service_command
 from harvester.cli import show as show_command
@@ -60,6 +62,7 @@ def _everything(
 
 
 app.command("harvest")(harvest_command.harvest)
+app.command("refresh")(refresh_command.refresh)
 app.command("status")(status_command.status)
 app.command("show")(show_command.show)
 app.command("export")(export_command.export)
@@ -67,6 +70,7 @@ app.command("check")(check_command.check)
 app.add_typer(backup_commands.backups_app, name="backups")
 app.command("restore")(backup_commands.restore)
 app.command("merge")(merge_command.merge)
+app.command("import")(import_command.import_old)
 app.command("git-setup")(git_commands.git_setup)
 app.command("git-merge", hidden=True)(git_commands.git_merge)
 app.command("git-textconv", hidden=True)(git_commands.git_textconv)

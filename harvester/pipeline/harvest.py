@@ -76,7 +76,14 @@ def walk_of(plan: Plan, store: Store, now_us: int) -> Walk:
 
 def _walk_again(stale: Stale, state: SoundGraph) -> Walk:
     left = set(stale.lists)
-    return Walk(lambda sound_id: sound_id in left and not is_gone(state.attributes(sound_id)), listed=left.discard)
+    read_at = {sound_id: state.attributes(sound_id)["fetched_at"] for sound_id in stale.records}
+
+    def is_due(sound_id: int) -> bool:
+        # Its record first: that of a sound that is gone spares the list, and a list must not displace it.
+        attributes = state.attributes(sound_id)
+        return sound_id in left and not is_gone(attributes) and attributes.get("fetched_at") != read_at.get(sound_id)
+
+    return Walk(is_due, listed=left.discard)
 
 
 class Harvest:
@@ -146,11 +153,9 @@ class Harvest:
 
     async def _begin(self) -> None:
         if self._plan.refresh is not None:
-            records = set(self._stale.records)
             for sound_id in self._stale.records:
                 self.frontier.discover(sound_id, has_record=False)
-            for sound_id in self._stale.lists.keys() - records:
-                # The others follow when their records are here: a sound that is gone needs no list.
+            for sound_id in filter(self._walk.wants, self._stale.lists):
                 self.frontier.discover(sound_id, has_record=True)
             return
         seeds = self._plan.seed_ids

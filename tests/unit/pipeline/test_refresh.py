@@ -120,3 +120,13 @@ def test_a_batch_that_fails_defers_its_sounds_and_a_later_success_forgets_that()
     harvest(Plan(target=None, refresh=MONTH), world, store)
     assert store.deferrals == {}
     assert downloads(store) == {1, 2}
+
+
+def test_a_list_that_comes_first_does_not_displace_a_stale_record() -> None:
+    store = library({1: 3, **dict.fromkeys(range(2, 9), 40)})
+    world = Later(CLOCK, size=9, reach=8)
+    refresh = Refresh(2 * DAY_US, links=True)
+    _, ring = harvest(Plan(target=None, refresh=refresh, concurrency=1), world, store)
+    assert downloads(store) >= set(range(1, 9))
+    assert ring.progress.samples == 8
+    assert sum(n for (kind, _), n in world.asked.items() if kind == "records") == 1

@@ -1,0 +1,111 @@
+"""Whom to ask: the server with its key and limits, and a client for it. The embedded sandbox where there is no key.
+
+The ledger of a real key lives in the user's state folder and outlives everything; the embedded sandbox forgets with
+the process, and so does its ledger.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from harvester.cli.console import say
+from harvester.clock import Clock, Stop
+from harvester.errors import SettingsError
+from harvester.freesound.address import is_loopback, read_api_url
+from harvester.freesound.client import AiohttpTransport, FreesoundClient
+from harvester.freesound.key import ApiKey
+from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger
+from harvester.library.ledger import FileLedger
+from harvester.sandbox.generated import GeneratedCatalogue
+from harvester.sandbox.server import serving
+from harvester.sandbox.service import Sandbox
+from harvester.settings import KEY_VARIABLE, REAL_LIBRARY, SANDBOX_LIBRARY
+
+SANDBOX_KEY = "sandbox"
+SANDBOX_SOUNDS, SANDBOX_SEED = 5_000, 7
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What the command line said about whom to ask. `api_url` None: the embedded sandbox."""
+
+    key: str | None
+    api_url: str | None
+    limits: Limits
+    max_requests: int | None = None
+    extra_fields: tuple[str, ...] = ()
+    forever: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Whom the run asks, with which key and limits, and who keeps count of the requests."""
+
+    url: str
+    key: ApiKey
+    limits: Limits
+    embedded: bool
+
+    @property
+    def folder(self) -> Path:
+        """Where its library lives by default: sounds from this machine are never Freesound's."""
+        return SANDBOX_LIBRARY if is_loopback(urlsplit(self.url).hostname or "") else REAL_LIBRARY
+
+
+@asynccontextmanager
+async def open_server(request: Connection, clock: Clock) -> AsyncIterator[Server]:
+    """Give the server to ask; without an address, start the sandbox in this process for as long as the run lasts."""
+    if request.api_url is not None:
+        url = read_api_url(request.api_url)
+        key = request.key
+        if key is None and is_loopback(urlsplit(url).hostname or ""):
+            key = SANDBOX_KEY
+        if key is None:
+            raise SettingsError(f"{url} needs an API key: set {KEY_VARIABLE} in the environment or in .env")
+        yield Server(url, ApiKey(key), request.limits, embedded=False)
+        return
+    if request.key is None:
+        say(
+            f"no {KEY_VARIABLE} set: asking the embedded sandbox (made-up sounds, offline). "
+            "A free key: https://freesound.org/apiv2/apply/"
+        )
+    # In this process the server and the ring share one loop; nothing is throttled, nothing leaves the machine.
+    sandbox = Sandbox(
+        GeneratedCatalogue(SANDBOX_SOUNDS, SANDBOX_SEED), clock=clock, tokens=(SANDBOX_KEY,), burst=None, daily=None
+    )
+    async with serving(sandbox) as url:
+        yield Server(url, ApiKey(SANDBOX_KEY), LEVELS[99], embedded=True)
+
+
+@asynccontextmanager
+async def open_client(
+    request: Connection,
+    server: Server,
+    clock: Clock,
+    stop: Stop,
+    *,
+    space: str,
+    on_event: Callable[[str], None] = lambda _: None,
+) -> AsyncIterator[FreesoundClient]:
+    """Give a client for the server, closed at the end."""
+    ledger: Ledger = MemoryLedger() if server.embedded else FileLedger.open(server.url, server.key.fingerprint)
+    async with FreesoundClient(
+        AiohttpTransport(server.url, server.key),
+        clock=clock,
+        stop=stop,
+        ledger=ledger,
+        limits=server.limits,
+        rng=random.Random(),
+        address=server.url,
+        space=space,
+        extra_fields=request.extra_fields,
+        forever=request.forever,
+        max_requests=request.max_requests,
+        on_event=on_event,
+    ) as client:
+        yield client

@@ -1,0 +1,106 @@
+"""`harvester refresh`: stale records and lists read again, deleted sounds found."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harvester.cli.console import LibraryOption, duration_text, say
+from harvester.cli.options import (
+    ApiUrlOption,
+    BackupEveryOption,
+    ConcurrencyOption,
+    ExtraFieldsOption,
+    ForeverOption,
+    KeepBackupsOption,
+    LevelOption,
+    LimitsOption,
+    MaxRequestsOption,
+    NeighboursOption,
+    ProgressOption,
+    SandboxOption,
+    TimeLimitOption,
+    read_connection,
+)
+from harvester.settings import parse_duration_s
+
+if TYPE_CHECKING:
+    from harvester.cli.run import Run
+
+
+def refresh(
+    library: LibraryOption = None,
+    older_than: Annotated[str, typer.Option(metavar="30d", help="What was read before that is stale.")] = "30d",
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most so many records (and lists), stalest first.")
+    ] = None,
+    links: Annotated[bool, typer.Option("--links", help="Read similar lists again too: one request each.")] = False,
+    neighbours: NeighboursOption = 25,
+    forever: ForeverOption = False,
+    concurrency: ConcurrencyOption = 4,
+    level: LevelOption = 1,
+    limits: LimitsOption = None,
+    max_requests: MaxRequestsOption = None,
+    time_limit: TimeLimitOption = None,
+    extra_fields: ExtraFieldsOption = "",
+    backup_every: BackupEveryOption = 100,
+    keep_backups: KeepBackupsOption = 5,
+    api_url: ApiUrlOption = None,
+    sandbox: SandboxOption = False,
+    progress: ProgressOption = None,
+) -> None:
+    """Read stale records again, 150 a request, and find the sounds that are gone from Freesound.
+
+    What is fresh is never touched. --links reads similar lists again that are stale, or shorter than --neighbours.
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.session import Request, run_session
+    from harvester.clock import SECOND_US
+    from harvester.pipeline.harvest import Plan
+    from harvester.pipeline.refresh import Refresh
+
+    older_than_us = round(parse_duration_s(older_than) * SECOND_US)
+    plan = Plan(
+        target=None,
+        refresh=Refresh(older_than_us, limit, links, neighbours),
+        concurrency=concurrency,
+        forever=forever,
+        time_limit_s=parse_duration_s(time_limit) if time_limit else None,
+    )
+    request = Request(
+        plan=plan,
+        connection=read_connection(
+            level=level,
+            limits=limits,
+            api_url=api_url,
+            sandbox=sandbox,
+            max_requests=max_requests,
+            extra_fields=extra_fields,
+            forever=forever,
+        ),
+        folder=Path(library) if library else None,
+        space=None,
+        backup_every=backup_every,
+        keep_backups=keep_backups,
+        panel=sys.stderr.isatty() if progress is None else progress,
+    )
+    asyncio.run(run_session(request, _summarise))
+
+
+def _summarise(run: Run, reason: str) -> None:
+    from harvester.cli.run import describe
+    from harvester.pipeline.frontier import EXHAUSTED
+
+    now, progress = describe(run), run.harvest.progress
+    what = "nothing was stale" if not now["requests"] and reason == EXHAUSTED else "all that was stale is read again"
+    ended = what if reason == EXHAUSTED else reason
+    say(
+        f"{ended}: {progress.renewed} records and {progress.samples} lists read again, "
+        f"{progress.gone} sounds gone, {progress.deferred} deferred, {now['requests']} requests "
+        f"in {duration_text(progress.elapsed_s)}"
+    )
+    say(f"library: {run.folder}, {now['nodes']} sounds (+{now['new_nodes']}), {now['edges']} edges")
