@@ -29,6 +29,8 @@ _SUM_BYTES = 8
 _PAGE_BYTES = 1024
 _MOST_REASON = 200
 _LOOKS = 5
+UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
+"""What reading rotten bytes raises; the last one where even SQLite's message quotes them."""
 
 _SCHEMA = """
 CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL);
@@ -101,8 +103,10 @@ class Journal:
             self._prepare()
             self.contents = _read(self._connection)
             self._has_notes = _has_notes(self._connection)
-        except sqlite3.Error as error:
+        except BaseException as error:
             self._connection.close()
+            if not isinstance(error, UNREADABLE):
+                raise
             if is_damage(error):
                 raise LibraryCorrupt(f"{path}: the journal is damaged ({error})") from error
             raise _translated(error, path) from error
@@ -236,7 +240,7 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
             with closing(sqlite3.connect(f"file:{_quoted(path)}?{mode}", uri=True, isolation_level=None)) as connection:
                 connection.execute("BEGIN")
                 contents = _read(connection, rows=rows)
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             if not is_damage(error):
                 break
             contents = Contents(damage=str(error))
@@ -250,7 +254,7 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
         try:
             with closing(sqlite3.connect(Path(folder) / path.name, isolation_level=None)) as connection:
                 return _read(connection, rows=rows)
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             return Contents(damage=str(error))
 
 
@@ -260,8 +264,10 @@ def load_head(path: Path) -> Head | None:
     return None if contents is None else contents.head
 
 
-def is_damage(error: sqlite3.Error) -> bool:
+def is_damage(error: Exception) -> bool:
     """Tell whether SQLite says that the bytes are wrong, rather than that it cannot get at them."""
+    if not isinstance(error, sqlite3.Error):
+        return True
     code = getattr(error, "sqlite_errorcode", None)
     return code is None or (code & 0xFF) in (
         sqlite3.SQLITE_CORRUPT,
@@ -281,7 +287,7 @@ def _read(connection: sqlite3.Connection, *, rows: bool = True) -> Contents:
         contents.head = _decode_head(row[0] if row else b"")
     except LibraryCorrupt as error:
         contents.damage = str(error)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         if not is_damage(error):
             raise
         contents.damage = str(error)
@@ -310,8 +316,8 @@ def _read_rows(connection: sqlite3.Connection, contents: Contents, direction: st
                 contents.rows.append((seq, _decode_row(seq, count, body)))
             except LibraryCorrupt as error:
                 contents.damage = contents.damage or str(error)
-    except (sqlite3.Error, OverflowError) as error:
-        if isinstance(error, sqlite3.Error) and not is_damage(error):
+    except UNREADABLE as error:
+        if not is_damage(error):
             raise
         contents.damage = contents.damage or str(error)
         return False
@@ -325,8 +331,8 @@ def _read_deferrals(connection: sqlite3.Connection, contents: Contents) -> None:
                 contents.deferrals[row[0]] = Deferral(*row)
             else:
                 contents.damage = contents.damage or "a deferral is damaged"
-    except (sqlite3.Error, OverflowError) as error:
-        if isinstance(error, sqlite3.Error) and not is_damage(error):
+    except UNREADABLE as error:
+        if not is_damage(error):
             raise
         contents.damage = contents.damage or str(error)
 
@@ -340,8 +346,8 @@ def _read_notes(connection: sqlite3.Connection, contents: Contents) -> None:
                 contents.notes.setdefault(topic, {})[key] = text
             else:
                 contents.damage = contents.damage or "a note is damaged"
-    except (sqlite3.Error, OverflowError) as error:
-        if isinstance(error, sqlite3.Error) and not is_damage(error):
+    except UNREADABLE as error:
+        if not is_damage(error):
             raise
         contents.damage = contents.damage or str(error)
 
@@ -390,7 +396,7 @@ def _quoted(path: Path) -> str:
     return quote(str(path.absolute()))
 
 
-def _translated(error: sqlite3.Error, path: Path) -> HarvesterError:
+def _translated(error: Exception, path: Path) -> HarvesterError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(f"{path}: no space left on the disk; everything accepted so far is kept")
