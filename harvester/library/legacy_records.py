@@ -1,0 +1,150 @@
+"""Records of older tools in the API's own words, and the keys that were left beside them.
+
+Owns the names an older client bent and what is dropped of a record. Counts everything it changes: nothing unknown is
+thrown away silently. Keys are looked for so that they can be kept out; none is ever shown.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harvester.errors import LibraryCorrupt
+from harvester.graph import OWN_FIELDS
+from harvester.library.legacy_pickle import Inert
+from harvester.model import Record, is_sound_id
+
+_SECRET_NAME = re.compile(r"(api_?key|token|secret|authorization|password|^header$)", re.IGNORECASE)
+_SECRET_IN_URL = re.compile(r"[?&](?:token|api_?key|access_token)=([^&#\s]+)", re.IGNORECASE)
+_SHORTEST_SECRET = 8
+_BENT_PREVIEW = re.compile(r"preview_(hq|lq)_(mp3|ogg)")
+_OF_A_REQUEST = {"score", "distance_to_target"}
+"""What an answer says of a pair of sounds or of one search, not of the sound."""
+
+_DEEPEST = 20
+_MOST_VALUES = 50_000_000
+"""Containers shared a thousandfold could make small files endless."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What an import kept, mapped to our words, and dropped, by kind."""
+
+    kept: Counter[str] = field(default_factory=Counter)
+    mapped: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    looked_at: int = 0
+
+    def counted(self) -> Tally:
+        """Return the tally without what was counted no times."""
+        return Tally(+self.kept, +self.mapped, +self.dropped)
+
+
+def read_sound_id(value: object) -> int | None:
+    """Return a sound's id given as a number or as digits, or None."""
+    if type(value) is str and value.isascii() and value.isdigit() and len(value) < 17:
+        value = int(value)
+    return value if isinstance(value, int) and is_sound_id(value) else None
+
+
+def find_secrets(content: object) -> set[str]:
+    """Return every key, token or password in foreign content, by the names of attributes and in URLs."""
+    found: set[str] = set()
+    seen: set[int] = set()
+    waiting: list[Any] = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.update(_SECRET_IN_URL.findall(value))
+            continue
+        if not isinstance(value, dict | list | tuple | set | frozenset | Inert) or id(value) in seen:
+            continue
+        seen.add(id(value))
+        pairs: Iterable[tuple[Any, Any]] = ()
+        if isinstance(value, Inert):
+            waiting += [value.state, value.arguments, value.elements]
+            pairs = value.pairs
+        elif isinstance(value, dict):
+            pairs = value.items()
+        else:
+            waiting.extend(value)
+        for name, inner in pairs:
+            waiting += [name, inner]
+            if isinstance(name, str) and isinstance(inner, str) and _SECRET_NAME.search(name):
+                found.add(inner.removeprefix("Token ").removeprefix("Bearer ").strip())
+    return {text for text in found if len(text) >= _SHORTEST_SECRET}
+
+
+def read_record(raw: Mapping[Any, Any], sound_id: int, secrets: set[str], tally: Tally) -> Record:
+    """Return a record under the API's names with JSON values only, its id set."""
+    record: Record = {"id": sound_id}
+    for name, value in raw.items():
+        if name == "id" or type(name) is not str:
+            continue
+        if name in OWN_FIELDS or name in _OF_A_REQUEST:
+            tally.dropped[f"field {name}"] += 1
+            continue
+        plain = _plain(value, tally, f"field {name}", 0)
+        if plain is _NOTHING:
+            continue
+        if any(secret in text for text in _texts(plain) for secret in secrets):
+            tally.dropped[f"field {name} (it held a key)"] += 1
+            continue
+        if name == "previews" and isinstance(plain, dict):
+            plain = _straightened(plain, tally)
+        record[name] = plain
+    return record
+
+
+_NOTHING = object()
+
+
+def _plain(value: Any, tally: Tally, what: str, depth: int) -> Any:
+    tally.looked_at += 1
+    if tally.looked_at > _MOST_VALUES:
+        raise LibraryCorrupt("its containers are shared in a way that a library never has; nothing was changed")
+    if value is None or type(value) in (str, bool, int):
+        return value
+    if type(value) is float:
+        if math.isfinite(value):
+            return value
+        tally.mapped[f"{what}: not a number to null"] += 1
+        return None
+    if depth < _DEEPEST:
+        if type(value) in (list, tuple):
+            inner = [_plain(element, tally, what, depth + 1) for element in value]
+            return [element for element in inner if element is not _NOTHING]
+        if type(value) is dict:
+            pairs = {name: _plain(element, tally, what, depth + 1) for name, element in value.items()}
+            return {name: element for name, element in pairs.items() if element is not _NOTHING and type(name) is str}
+    kind = value.class_path if isinstance(value, Inert) else type(value).__name__
+    tally.dropped[f"{what} ({kind})"] += 1
+    return _NOTHING
+
+
+def _straightened(previews: dict[str, Any], tally: Tally) -> dict[str, Any]:
+    straight: dict[str, Any] = {}
+    for name, value in previews.items():
+        bent = _BENT_PREVIEW.fullmatch(name)
+        if bent is None:
+            straight[name] = value
+        else:
+            tally.mapped["previews: dashes restored"] += 1
+            straight.setdefault(f"preview-{bent[1]}-{bent[2]}", value)
+    return straight
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
