@@ -21,6 +21,7 @@ from harvester.cli import git as git_commands
 from harvester.cli import harvest as harvest_command
 from harvester.cli import import_old as import_command
 from harvester.cli import merge as merge_command
+from harvester.cli import plan as plan_command
 from harvester.cli import refresh as refresh_command
 from harvester.cli import sandbox as sandbox_command
 from harvester.cli import service as service_command
@@ -62,6 +63,7 @@ def _everything(
 
 
 app.command("harvest")(harvest_command.harvest)
+app.command("plan")(plan_command.plan)
 app.command("refresh")(refresh_command.refresh)
 app.command("status")(status_command.status)
 app.command("show")(show_command.show)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, age_text, plain_text, size_text
 
@@ -12,7 +14,12 @@ if TYPE_CHECKING:
     from harvester.graph import SoundGraph
 
 
-def status(library: LibraryOption = None, as_json: JsonOption = False) -> None:
+DeferredOption = Annotated[
+    bool, typer.Option("--deferred", help="Show the sounds that wait for another try: why, how often, until when.")
+]
+
+
+def status(library: LibraryOption = None, deferred: DeferredOption = False, as_json: JsonOption = False) -> None:
     """Show what the library holds and what a running harvest does."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     import orjson
@@ -26,11 +33,28 @@ def status(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     view = load_view(folder)
     for line in view.notices:
         sys.stderr.write(line + "\n")
+    if deferred:
+        from harvester.views.status import list_deferred
+
+        rows = list_deferred(view.state, view.deferrals, now_us)
+        text = orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode() if as_json else "\n".join(_deferred_lines(rows))
+        sys.stdout.write(text + "\n")
+        return
     facts = _facts(folder, view, now_us)
     if as_json:
         sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         sys.stdout.write("\n".join(_lines(facts, view.state, now_us)) + "\n")
+
+
+def _deferred_lines(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return ["no sound is deferred"]
+    lines = [f"{'sound':>10}  {'tries':>5}  {'next try':<20}  reason"]
+    for row in rows:
+        when = "due now" if row["due"] else row["next_try"]
+        lines.append(f"{row['id']:>10}  {row['count']:>5}  {when:<20}  {plain_text(row['reason'])}")
+    return lines
 
 
 def _facts(folder: Path, view: Any, now_us: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from harvester.clock import iso
 from harvester.graph import SoundGraph, is_gone
 from harvester.model import Deferral
 
@@ -27,6 +28,24 @@ def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
         "source": state.source,
         "seeds": len(state.seeds),
     }
+
+
+def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> list[dict[str, Any]]:
+    """Return the sounds that wait for another try, the next one first: why, how often so far, and when."""
+    rows = sorted(deferrals.values(), key=lambda one: (one.next_try_at, one.sound_id))
+    return [
+        {
+            "id": one.sound_id,
+            "name": state.attributes(one.sound_id).get("name"),
+            "reason": one.reason,
+            "count": one.count,
+            "next_try_at": one.next_try_at,
+            "next_try": iso(one.next_try_at),
+            "due": one.next_try_at <= now_us,
+        }
+        for one in rows
+        if one.sound_id in state and not is_gone(state.attributes(one.sound_id))
+    ]
 
 
 def describe_content(state: SoundGraph) -> dict[str, list[tuple[str, int]]]:

@@ -101,7 +101,7 @@ def test_pages_that_lose_hits_to_shuffled_ties_are_read_once_more_and_the_rest_i
 @pytest.mark.parametrize("seed", range(4))
 def test_a_crash_anywhere_resumes_at_the_page(seed: int) -> None:
     chance = random.Random(seed)
-    created = {i: START_S + chance.choice((chance.randrange(10**6), chance.randrange(40))) for i in range(1, 2_200)}
+    created = {i: START_S + chance.choice((chance.randrange(10**6), chance.randrange(40))) for i in range(1, 2_600)}
     hits, found = Hits(created), set[int]()
     sweep, crashes = Sweep(), 0
     while not sweep.done:
@@ -112,7 +112,7 @@ def test_a_crash_anywhere_resumes_at_the_page(seed: int) -> None:
     assert found == set(created)
     assert sweep.found == len(created)
     assert len(hits.asked) == len(undisturbed.asked)
-    assert crashes > 4
+    assert crashes > 3
 
 
 @pytest.mark.parametrize("place", ["", "{", "[]", "7", json.dumps({"window": {"left": "x"}})])

@@ -1,0 +1,94 @@
+"""What a harvest or a sweep would cost, before it runs: requests, minutes of sending, days of quota. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harvester.graph import SoundGraph
+
+BATCH = 150
+WINDOW_PAGES = 10
+"""A deep sweep is read in windows of so many pages, which overlap by a hit or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be harvested. `samples` None: no end. `hits`: what the search counts, None when nobody asked."""
+
+    samples: int | None = 50
+    seed_ids: Sequence[int] = ()
+    searched: bool = False
+    filter: str = ""
+    sweep: bool = False
+    neighbours: int = 25
+    hits: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What the key may send: in a minute, in a day, and of today's still; None without a limit."""
+
+    burst: int | None
+    daily: int | None
+    left: int | None
+
+
+def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
+    """Return how many requests each part of the run takes at most, in the order in which it spends them."""
+    waiting = list(state.pending(wish.filter))
+    bare = [sound_id for sound_id in waiting if not state.has_record(sound_id)]
+    unknown = [sound_id for sound_id in dict.fromkeys(wish.seed_ids) if not state.has_record(sound_id)]
+    parts = {"search": 0, "sweep": 0, "records": 0, "lists": 0}
+    if wish.sweep:
+        hits = wish.hits or 0
+        windows = hits // (BATCH * WINDOW_PAGES)
+        parts["sweep"] = max(1, math.ceil((hits + windows) / BATCH))
+        parts["lists"] = hits if wish.samples is None else min(wish.samples, hits)
+    else:
+        parts["search"] = int((wish.searched or not waiting) and not wish.seed_ids)
+        parts["lists"] = len(waiting) if wish.samples is None else wish.samples
+        if wish.hits is not None and wish.filter:
+            parts["lists"] = min(parts["lists"], wish.hits)
+    parts["records"] = math.ceil(len({*bare, *unknown}) / BATCH)
+    return parts
+
+
+def describe_plan(state: SoundGraph, wish: Wish, allowance: Allowance) -> dict[str, Any]:
+    """Return the whole estimate under the keys of `plan --json`.
+
+    `minutes` is the time of sending at the key's pace; `days` how many further days of quota it takes after today's;
+    `today` how far what is left of today's quota reaches.
+    """
+    parts = plan_requests(state, wish)
+    total = sum(parts.values())
+    within = total if allowance.left is None else min(total, allowance.left)
+    beyond = total - within
+    overhead = total - parts["lists"]
+    return {
+        "requests": total,
+        "by_part": parts,
+        "hits": wish.hits,
+        "samples": parts["lists"],
+        "new_sounds_about": _growth(state, wish, parts["lists"]),
+        "minutes": 0.0 if allowance.burst is None else round(total / max(1, allowance.burst - 1), 1),
+        "days": 0 if allowance.daily is None or not beyond else math.ceil(beyond / allowance.daily),
+        "burst_limit": allowance.burst,
+        "daily_limit": allowance.daily,
+        "quota_left": allowance.left,
+        "today": {"requests": within, "samples": max(0, min(parts["lists"], within - overhead)), "all": beyond == 0},
+        "library": {
+            "nodes": len(state),
+            "processed": len(state.processed),
+            "frontier": sum(1 for _ in state.pending()),
+        },
+    }
+
+
+def _growth(state: SoundGraph, wish: Wish, samples: int) -> int:
+    """Return about how many sounds come new: as many a sample as so far, at most all neighbours of each."""
+    found = wish.hits or 0 if wish.sweep else 0
+    so_far = len(state) / len(state.processed) if state.processed else wish.neighbours
+    return round(min(so_far, wish.neighbours + 1) * samples) + found

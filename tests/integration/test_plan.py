@@ -1,0 +1,80 @@
+"""`harvester plan`: the price before anything is spent; and `status --deferred`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from harvester.clock import DAY_US, SystemClock
+from harvester.graph import SoundGraph
+from harvester.library.store import Store
+from harvester.model import Deferral, Known, Seen
+from harvester.views.plan import Allowance, Wish, describe_plan
+from tests.support.processes import run, sandbox_process
+from tests.support.world import make_record
+
+LEVEL_1 = Allowance(60, 2000, 2000)
+
+
+def test_a_first_harvest_of_fifty_costs_fifty_one_requests_and_planning_it_none(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--sounds", 500) as sandbox:
+        options = ("--api-url", sandbox.url, "--samples", 50)
+        planned = json.loads(run("plan", *options, "--json", cwd=tmp_path).out)
+        assert sandbox.counted() == 0
+        assert (planned["requests"], planned["asked"]) == (51, 0)
+        assert planned["quota_left"] == 2000
+        assert run("harvest", *options, "--level", 99, cwd=tmp_path).code == 0
+        assert sandbox.counted() == planned["requests"]
+        again = run("plan", *options, cwd=tmp_path)
+        assert again.out.startswith("50 requests for 50 samples")
+        assert "1949 of today's 2000 requests are left: enough for all of it" in again.out
+
+
+def test_a_sweep_is_planned_with_one_request_and_costs_what_was_planned(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--sounds", 3000) as sandbox:
+        options = ("--api-url", sandbox.url, "--level", 99, "--sweep", "--filter", "duration:[0 TO 30]")
+        planned = json.loads(run("plan", *options, "--json", cwd=tmp_path).out)
+        assert sandbox.counted() == planned["asked"] == 1
+        assert planned["hits"] > 1500
+        assert run("harvest", *options, "--samples", 0, cwd=tmp_path).code == 0
+        assert sandbox.counted() - 1 == planned["by_part"]["sweep"]
+        assert planned["by_part"]["lists"] == planned["hits"]
+
+
+def test_what_today_does_not_hold_takes_more_days() -> None:
+    facts = describe_plan(SoundGraph(), Wish(samples=5000), Allowance(60, 2000, 700))
+    assert (facts["requests"], facts["days"]) == (5001, 3)
+    assert facts["today"] == {"requests": 700, "samples": 699, "all": False}
+    assert facts["minutes"] == pytest.approx(5001 / 59, abs=0.1)
+
+
+def test_sounds_known_by_id_cost_one_request_per_150() -> None:
+    state = SoundGraph()
+    state.apply(Seen(1, make_record(1), 1))
+    facts = describe_plan(state, Wish(samples=1, seed_ids=range(1, 302)), LEVEL_1)
+    assert facts["by_part"] == {"search": 0, "sweep": 0, "records": 2, "lists": 1}
+
+
+def test_a_filter_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    ended = run("plan", "--filter", "tag:(rain", cwd=tmp_path, key=None)
+    assert ended.code == 2
+    assert "Traceback" not in ended.err
+
+
+def test_deferred_sounds_are_shown_with_reason_count_and_next_try(tmp_path: Path) -> None:
+    now_us = SystemClock().time_us()
+    with Store.open(tmp_path / "lib", clock=SystemClock()) as store:
+        deferrals = [Deferral(7, "server error 500", 3, now_us + DAY_US), Deferral(8, "cut short", 1, now_us - 5)]
+        store.append([Seen(7, make_record(7), now_us), Known(8, now_us)], deferrals)
+    lines = run("status", "--deferred", "--library", "lib", cwd=tmp_path).out.splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [["8", "1"], ["7", "3"]]
+    assert "due now" in lines[1]
+    assert lines[2].endswith("server error 500")
+    rows = json.loads(run("status", "--deferred", "--library", "lib", "--json", cwd=tmp_path).out)
+    assert [(row["id"], row["count"], row["next_try_at"]) for row in rows] == [
+        (8, 1, now_us - 5),
+        (7, 3, now_us + DAY_US),
+    ]
+    assert "no sound is deferred" in run("status", "--deferred", "--library", "none", cwd=tmp_path).out
