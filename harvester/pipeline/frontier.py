@@ -43,7 +43,8 @@ class Frontier:
     instead of calling itself exhausted. `order(sound_id)` gives the number by which waiting sounds are sorted, smallest
     first; this run's seeds come before all others, in the order they were added. With `seed_search` there is a search
     whose pages can be claimed: the first before anything else when `seeds_first`, the others when nothing else waits.
-    All pages of a `sweep` come before the first list.
+    All pages of a `sweep` come before the first list. At most `most_in_flight` claims are out, those whose answer waits
+    for its commit included: so much is asked again after a crash, and no more.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Frontier:
         order: Callable[[int], float],
         clock: Clock,
         stop: Stop,
+        most_in_flight: int | None = None,
         forever: bool = False,
         seed_search: bool = False,
         seeds_first: bool = False,
@@ -62,6 +64,7 @@ class Frontier:
         self._order = order
         self._clock = clock
         self._stop = stop
+        self._most_in_flight = most_in_flight
         self._forever = forever
         self._heap: list[tuple[Rank, int]] = []
         self._ranks: dict[int, Rank] = {}  # waiting for their list → the rank that stands
@@ -207,6 +210,8 @@ class Frontier:
         self._wake()
 
     def _next(self) -> Claim | None:
+        if self._most_in_flight is not None and self.in_flight >= self._most_in_flight:
+            return None
         if self._seeds_first:
             # Nobody overtakes this run's seeds: one fetcher reads the page, the others wait for it.
             return None if self._others_in_flight else self._seed_claim()

@@ -114,6 +114,7 @@ class Harvest:
             order=order_by(plan.order, state, distances, plan.random_seed),
             clock=clock,
             stop=stop,
+            most_in_flight=plan.concurrency,
             forever=plan.forever,
             # Explicit seed ids restrict the start to them; otherwise a search can always find more.
             seed_search=not plan.sweep and plan.refresh is None and (not plan.seed_ids or plan.new_seeds),

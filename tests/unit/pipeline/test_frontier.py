@@ -116,6 +116,21 @@ def test_a_claim_waits_until_the_last_sample_in_flight_is_settled() -> None:
     run_virtual(main())
 
 
+def test_what_a_crash_would_cost_is_bounded_by_the_claims_out_until_they_are_settled() -> None:
+    async def main() -> None:
+        frontier = make(most_in_flight=2)
+        for sound_id in (1, 2, 3):
+            frontier.discover(sound_id, has_record=True)
+        first, _ = await frontier.claim(), await frontier.claim()
+        third = asyncio.create_task(frontier.claim())
+        await asyncio.sleep(1)
+        assert not third.done()
+        frontier.settle(first, harvested=True)
+        assert await third == SimilarClaim(3)
+
+    run_virtual(main())
+
+
 def test_smaller_numbers_come_first_and_seeds_before_them_in_their_own_order() -> None:
     async def main() -> list[int]:
         frontier = make()
