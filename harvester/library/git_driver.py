@@ -6,6 +6,7 @@ until the codec has read them: whatever is wrong with one leaves our side as it 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def merge_in_git(ours: Path, theirs: Path, path: str) -> Contribution:
     contents = [_content(side, name, path) for side, name in zip(sides, ("our side", "their side"), strict=True)]
     joined, contribution = merge_bytes(*contents)
     if any(map(is_pointer, sides)) or attribute_of(Path(), "filter", path) == "lfs":
-        joined = _pointer_to(joined, path)
+        joined = _pointer_to(joined, beside=ours)
     with disk_errors(ours, "our side is as it was"):
         write_atomically(ours, [joined])
     return contribution
@@ -46,17 +47,29 @@ def _content(side: bytes, name: str, path: str) -> bytes:
     if not is_pointer(side):
         return side
     ended = run_git(Path(), "lfs", "smudge", "--", path, given=side, environment={"GIT_LFS_SKIP_SMUDGE": "0"})
-    if ended.returncode or is_pointer(ended.stdout):
+    if ended.returncode or not _stands_for(side, ended.stdout):
         reason = said(ended) if ended.returncode else "only its pointer is here"
         raise LibraryCorrupt(f"{name} is in Git LFS and cannot be had ({reason}); `git lfs fetch --all` may help")
     return ended.stdout
 
 
-def _pointer_to(content: bytes, path: str) -> bytes:
-    ended = run_git(Path(), "lfs", "clean", "--", path, given=content)
-    if ended.returncode or not is_pointer(ended.stdout):
-        raise SettingsError(f"git lfs clean says: {said(ended)}")
+def _pointer_to(content: bytes, *, beside: Path) -> bytes:
+    """Put `content` into Git LFS and return its pointer."""
+    # `git lfs clean` takes the size from the file it is told, and cuts what is longer: so there must be one.
+    whole = beside.with_name(f"{beside.name}.whole")
+    try:
+        with disk_errors(whole, "our side is as it was"):
+            whole.write_bytes(content)
+        ended = run_git(Path(), "lfs", "clean", "--", str(whole), given=content)
+    finally:
+        whole.unlink(missing_ok=True)
+    if ended.returncode or not _stands_for(ended.stdout, content):
+        raise SettingsError(f"git lfs clean gave no pointer to what it was given ({said(ended)})")
     return ended.stdout
+
+
+def _stands_for(pointer: bytes, content: bytes) -> bool:
+    return is_pointer(pointer) and f"oid sha256:{hashlib.sha256(content).hexdigest()}\n".encode() in pointer
 
 
 def describe_for_git(path: Path) -> Iterator[str]:

@@ -22,13 +22,16 @@ class History:
     def __init__(self, folder: Path, seed: int, *, lfs: bool) -> None:
         self.chance = random.Random(seed)
         self.clones = make_clones(folder, 3, lfs=lfs)
+        self.lfs = lfs
         self.accepted: list[Event] = []
         self.stamps = itertools.count(NOW_US - 1_000_000)
         self.told: list[str] = []
 
     def step(self) -> None:
         clone = self.chance.choice(self.clones)
-        action = self.chance.choice([self.grow, self.grow, self.save, self.pull, self.rebase, self.push, self.cross])
+        actions = [self.grow, self.grow, self.save, self.pull, self.rebase, self.push]
+        # What a pointer of LFS stands for is at the remote: another clone can be asked for commits, not for that.
+        action = self.chance.choice(actions if self.lfs else [*actions, self.cross])
         self.told.append(f"{action.__name__} {clone.root.name}")
         action(clone)
 

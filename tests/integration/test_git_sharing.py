@@ -230,3 +230,14 @@ def test_an_lfs_object_that_cannot_be_had_leaves_a_conflict(tmp_path: Path) -> N
     assert ended.returncode == 1
     assert "left as a conflict" in ended.stderr
     assert content(theirs) == content_of(make_state(THEIRS))
+
+
+@needs_lfs
+def test_an_lfs_join_larger_than_what_lies_in_the_work_tree_is_whole(tmp_path: Path) -> None:
+    # `git lfs clean` cuts what it is given to 1,024 bytes where it finds a smaller file, or none, at the path.
+    ours, theirs = make_clones(tmp_path, 2, lfs=True)
+    grown(ours, make_events(60)).git("push", "--quiet")
+    grown(theirs, make_events(1, first=100))
+    theirs.git("pull", "--quiet", "--rebase")
+    assert content(theirs) == content_of(make_state([*make_events(60), *make_events(1, first=100)]))
+    assert [path for path in theirs.root.iterdir() if path.name.startswith(".merge")] == []
