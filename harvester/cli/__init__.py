@@ -17,6 +17,7 @@ from harvester import __version__
 from harvester.cli import backups as backup_commands
 from harvester.cli import check as check_command
 from harvester.cli import export as export_command
+from harvester.cli import forget as forget_command
 from harvester.cli import git as git_commands
 from harvester.cli import harvest as harvest_command
 from harvester.cli import import_old as import_command
@@ -73,6 +74,7 @@ app.add_typer(backup_commands.backups_app, name="backups")
 app.command("restore")(backup_commands.restore)
 app.command("merge")(merge_command.merge)
 app.command("import")(import_command.import_old)
+app.command("forget")(forget_command.forget)
 app.command("git-setup")(git_commands.git_setup)
 app.command("git-merge", hidden=True)(git_commands.git_merge)
 app.command("git-textconv", hidden=True)(git_commands.git_textconv)

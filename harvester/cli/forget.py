@@ -1,0 +1,58 @@
+"""`harvester forget`: a takedown, and plain words on what it cannot reach."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harvester.cli.console import LibraryOption, note, say
+from harvester.errors import SettingsError
+
+
+def forget(
+    sound_ids: Annotated[
+        list[int] | None, typer.Argument(metavar="ID…", help="The sounds to take out.", show_default=False)
+    ] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="NAME", help="All sounds by this user.")] = None,
+    library: LibraryOption = None,
+) -> None:
+    """Take sounds out for good: their texts and links are blanked, and no merge or harvest brings them back.
+
+    The id stays, marked, with its numbers and its place in the graph; exports leave the sound out.
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.places import find_library
+    from harvester.clock import SystemClock
+    from harvester.library.forget import forget_sounds
+    from harvester.library.git import in_work_tree
+    from harvester.model import is_sound_id
+
+    if not sound_ids and user is None:
+        raise SettingsError("say which: harvester forget ID…, or --user NAME")
+    wrong = [sound_id for sound_id in sound_ids or () if not is_sound_id(sound_id)]
+    if wrong:
+        raise SettingsError(f"{wrong[0]} is not a sound's id; nothing was changed")
+    folder = find_library(library)
+    report = forget_sounds(folder, sound_ids or (), username=user, clock=SystemClock())
+    for line in report.notices:
+        say(line)
+    say(f"{folder}: {len(report.forgotten)} sounds withdrawn, {len(report.before)} were already")
+    if report.unknown:
+        note(f"not in the library, marked so that they never come in: {' '.join(map(str, report.unknown))}")
+    if report.still_in:
+        note("older copies on this machine still hold the texts; delete them when you no longer need them:")
+        for path in report.still_in:
+            note(f"  {path}")
+    if user is not None:
+        note(f"only sounds that are here now: what {user} uploads later can come in again")
+    try:
+        shared = in_work_tree(folder)
+    except SettingsError:
+        shared = False
+    if shared:
+        note(
+            "Git: commit and push this, and everyone's next pull applies it. Earlier commits still hold the texts; "
+            "`git filter-repo --path-glob '*.pkl' --invert-paths`, then committing the library anew, removes them from "
+            "the history, and everyone must clone again"
+        )
