@@ -9,12 +9,14 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 
 from rich.console import Console as RichConsole
 from rich.live import Live
 
 from harvester.cli.console import duration_text, note, say, size_text
+from harvester.cli.log import RunLog
+from harvester.cli.notify import Notifier
 from harvester.cli.panel import draw, waiting_text
 from harvester.cli.run import Run, describe
 from harvester.clock import iso
@@ -27,15 +29,39 @@ EVENTS_SHOWN = 4
 
 
 @asynccontextmanager
-async def showing(run: Run, *, panel: bool) -> AsyncIterator[None]:
-    """Show the run while the block lasts; the panel leaves its last picture behind."""
-    if not panel:
-        run.harvest.progress.on_event = say
-        async with _every(LINE_EVERY_S, lambda: say(_line(run))):
-            yield
-        return
+async def showing(run: Run, log: RunLog, *, panel: bool) -> AsyncIterator[None]:
+    """Show the run while the block lasts, and log it; the panel leaves its last picture behind."""
     events: deque[str] = deque(maxlen=EVENTS_SHOWN)
-    run.harvest.progress.on_event = events.append
+    show: Callable[[str], None] = events.append if panel else say
+
+    def tell(line: str) -> None:
+        log.write(line)
+        show(line)
+
+    def tell_progress() -> None:
+        line = _line(run)
+        log.write(line)
+        if not panel:
+            say(f"{iso(run.clock.time_us())} {line}")
+
+    run.harvest.progress.on_event = tell
+    async with _every(LINE_EVERY_S, tell_progress), _panel(run, events) if panel else nullcontext():
+        yield
+
+
+@asynccontextmanager
+async def supervised(run: Run, notifier: Notifier) -> AsyncIterator[None]:
+    """Tell systemd that the run is ready, and that it is alive while the loop turns."""
+    notifier.ready()
+    if notifier.watchdog_s is None:
+        yield
+        return
+    async with _every(notifier.watchdog_s, lambda: notifier.alive(_line(run))):
+        yield
+
+
+@asynccontextmanager
+async def _panel(run: Run, events: deque[str]) -> AsyncIterator[None]:
     console = RichConsole(file=sys.stderr)
 
     def picture() -> object:
@@ -97,7 +123,7 @@ def _line(run: Run) -> str:
     goal = f"/{now['target']}" if now["target"] is not None else ""
     quota = "" if now["quota_left"] is None else f", {now['quota_left']} left today"
     text = (
-        f"{iso(now['updated_at'])} {now['samples']}{goal} samples this run ({now['processed']} in all), "
+        f"{now['samples']}{goal} samples this run ({now['processed']} in all), "
         f"{now['nodes']} sounds, {now['edges']} edges, {now['frontier']} waiting, {now['requests']} requests{quota}"
     )
     return f"{text}; {waiting_text(now, now['updated_at'])}" if now["waiting_for"] else text

@@ -46,6 +46,10 @@ class RunLog:
         """Close the file; the next line opens whatever is at its path then."""
         self._handler.close()
 
+    def close(self) -> None:
+        """Close the file for good."""
+        self._handler.close()
+
     def _tell_once(self) -> None:
         if not self._told:
             self._told = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from harvester.library.journal import load_contents
 from harvester.library.layout import CHECKPOINT, JOURNAL
 from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY
 
@@ -16,4 +17,8 @@ def find_library(given: str | None) -> Path:
 
 
 def _holds_library(folder: Path) -> bool:
-    return (folder / CHECKPOINT).exists() or (folder / JOURNAL).exists()
+    if (folder / CHECKPOINT).exists():
+        return True
+    # A run that never reached the API leaves a journal without a single event.
+    contents = load_contents(folder / JOURNAL)
+    return contents is not None and bool(contents.rows)

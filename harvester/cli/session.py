@@ -10,14 +10,17 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.cli.connect import Connection, open_client, open_server
 from harvester.cli.console import Console, note, say
-from harvester.cli.display import showing, status_file, summarise
+from harvester.cli.display import showing, status_file, summarise, supervised
+from harvester.cli.log import RunLog
+from harvester.cli.notify import Notifier
 from harvester.cli.run import Run
 from harvester.clock import Stop, SystemClock
 from harvester.errors import SettingsError
@@ -45,20 +48,24 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
     clock, stop = SystemClock(), Stop()
     panel = request.panel and not Console.quiet
     async with AsyncExitStack() as stack:
-        stack.enter_context(_signals(stop))
+        hang_up = stack.enter_context(_signals(stop))
         server = await stack.enter_async_context(open_server(request.connection, clock))
         folder = request.folder or server.folder
         store = stack.enter_context(
             Store.open(folder, clock=clock, backup_every=request.backup_every, keep_backups=request.keep_backups)
         )
+        log = stack.enter_context(closing(RunLog(folder, clock)))
+        hang_up(log.reopen)
         for line in store.notices:
             note(line)
+            log.write(line)
         store.notices.clear()
         _settle_space(store.state, request.space, folder)
         # One full collection over a large library stalls the loop for half a second; what is loaded stays.
         gc.collect()
         gc.freeze()
-        progress = Progress(clock, request.plan.target)
+        # Until the panel stands, what happens is told line by line: a server that does not answer, for instance.
+        progress = Progress(clock, request.plan.target, on_event=say)
         client = await stack.enter_async_context(
             open_client(
                 request.connection,
@@ -82,8 +89,12 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
             clock=clock,
             started_at=clock.time_us(),
         )
-        async with showing(run, panel=panel), status_file(run):
+        log.write(f"start: {len(store.state.processed)} samples so far, asking {server.url}")
+        notifier = Notifier()
+        stack.callback(notifier.stopping)
+        async with showing(run, log, panel=panel), status_file(run), supervised(run, notifier):
             reason = await ring.run()
+        log.write(f"end: {reason}")
         summary(run, reason)
 
 
@@ -98,8 +109,12 @@ def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:
 
 
 @contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """Let the first SIGINT or SIGTERM end the run in order, and the second end the process at once."""
+def _signals(stop: Stop) -> Iterator[Callable[[Callable[[], None]], None]]:
+    """Let the first SIGINT or SIGTERM end the run in order, and the second end the process at once.
+
+    SIGHUP from a terminal that closes ends the run in order too; in the background it does what the function given here
+    is told: reopen the log.
+    """
     loop = asyncio.get_running_loop()
 
     def asked(number: signal.Signals) -> None:
@@ -111,8 +126,15 @@ def _signals(stop: Stop) -> Iterator[None]:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked, number)
+    on_terminal = sys.stderr.isatty()
+    loop.add_signal_handler(signal.SIGHUP, *((asked, signal.SIGHUP) if on_terminal else (int,)))
+
+    def hang_up(act: Callable[[], None]) -> None:
+        if not on_terminal:
+            loop.add_signal_handler(signal.SIGHUP, act)
+
     try:
-        yield
+        yield hang_up
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)

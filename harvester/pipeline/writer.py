@@ -69,6 +69,8 @@ class Checkpointed(Protocol):
     def backup(self) -> object: ...
     @property
     def joined(self) -> int: ...
+    @property
+    def unchanged(self) -> bool: ...
 
 
 class Store(Protocol):
@@ -203,6 +205,8 @@ class Writer:
             # A checkpoint that was pulled in under us brought sounds of its own.
             for sound_id in self._state.graph:
                 self._discover(sound_id)
+        if written.unchanged and written.backup is None:
+            return
         self._progress.checkpoints += 1
         self._progress.backups += written.backup is not None
         with_backup = " and a backup" if written.backup is not None else ""

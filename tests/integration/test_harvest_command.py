@@ -138,6 +138,21 @@ def test_the_first_ctrl_c_ends_in_order_and_keeps_everything(tmp_path: Path) -> 
         assert library["processed_ids"] == set(sandbox.lists_asked())
 
 
+def test_the_log_tells_the_run_and_a_hang_up_reopens_it(tmp_path: Path) -> None:
+    log = tmp_path / LIBRARY / "harvest.log"
+    with sandbox_process(tmp_path, "--no-throttle", "--latency-ms", 20) as sandbox:
+        arguments = ("--api-url", sandbox.url, "--level", 99, "--samples", 5000, "--backup-every", 5)
+        process = start("harvest", *arguments, cwd=tmp_path)
+        wait_until(lambda: log.exists() and "checkpoint" in log.read_text(), what="a line about a checkpoint")
+        log.rename(tmp_path / "moved")
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "end: asked to stop (SIGTERM)" in log.read_text()
+    assert "start: 0 samples so far" in (tmp_path / "moved").read_text()
+
+
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     with sandbox_process(tmp_path, "--no-throttle", "--fault", "no-answer@path=/similar/@from=20") as sandbox:
         process = start("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 5000, cwd=tmp_path)

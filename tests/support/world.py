@@ -97,6 +97,7 @@ class MemoryCheckpoint:
     size_bytes: int = 0
     backup: object = None
     joined: int = 0
+    unchanged: bool = False
 
 
 class MemoryStore:
