@@ -78,10 +78,10 @@ def save_backup(
     Raises `BackupFailed`; what was written and did not verify is in `quarantine/`, everything else is as it was.
     """
     path, stamp_us = folder / backup_name(nodes, now_us), now_us
-    while path.exists():
-        stamp_us += SECOND_US
-        path = folder / backup_name(nodes, stamp_us)
     try:
+        while path.exists():
+            stamp_us += SECOND_US
+            path = folder / backup_name(nodes, stamp_us)
         write_atomically(path, chunks, files)
     except OSError as error:
         reason = disk_error(error, path, "the checkpoint and the journal hold everything")

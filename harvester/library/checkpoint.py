@@ -39,11 +39,13 @@ class CheckpointInfo:
 
 
 def read_signature(path: Path) -> Signature | None:
-    """Return the signature of a file, or None when there is none."""
+    """Return the signature of a file, or None when there is none; raises `LibraryUnwritable` when it cannot be seen."""
     try:
         status = path.stat()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise LibraryUnwritable(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
     return Signature(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 

@@ -189,7 +189,8 @@ class _Unpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str) -> Any:
         if (module_name, global_name) == GRAPH_CLASS:
             return GraphStandIn
-        raise LibraryCorrupt(f"it names {module_name}.{global_name}: only plain data and the graph class may be in it")
+        name = _shown(f"{module_name}.{global_name}")
+        raise LibraryCorrupt(f"it names {name}: only plain data and the graph class may be in it")
 
 
 def _unpickle(stream: bytes) -> object:
@@ -199,7 +200,12 @@ def _unpickle(stream: bytes) -> object:
         raise
     # Whatever a malformed stream makes the unpickler raise, it means one thing.
     except Exception as error:
-        raise LibraryCorrupt(f"its pickle is broken ({type(error).__name__}: {error})") from error
+        raise LibraryCorrupt(f"its pickle is broken ({type(error).__name__}: {_shown(str(error))})") from error
+
+
+def _shown(text: str) -> str:
+    """Return a text from the file for a message: one short line, no codes for the reader's terminal."""
+    return ascii(text[:120])[1:-1]
 
 
 @contextmanager

@@ -106,10 +106,10 @@ class Store:
                 finish_restore(folder, journal, files, notices)
                 loaded = load_state(folder, journal.contents)
                 _settle(folder, journal, loaded, now_us, files)
-            loaded.notices[:0] = notices
-            store = cls(
-                folder, clock, files, lock, journal, loaded, backup_every=backup_every, keep_backups=keep_backups
-            )
+                loaded.notices[:0] = notices
+                store = cls(
+                    folder, clock, files, lock, journal, loaded, backup_every=backup_every, keep_backups=keep_backups
+                )
             if source is not None:
                 store.set_source(source)
         except BaseException:
@@ -217,9 +217,10 @@ class Store:
         with self._one_at_a_time:
             started_s = self._clock.monotonic_s()
             try:
-                info = self._save(self._clock.time_us())
-                if len(self.state) and (backup or self._journal.head.owed):
-                    info = self._back_up(info)
+                with disk_errors(self.folder, "the last good files and the journal hold everything"):
+                    info = self._save(self._clock.time_us())
+                    if len(self.state) and (backup or self._journal.head.owed):
+                        info = self._back_up(info)
             except HarvesterError:
                 self._rest_until_s = self._clock.monotonic_s() + REST_S
                 raise
@@ -330,6 +331,11 @@ def _settle(folder: Path, journal: Journal, loaded: Loaded, now_us: int, files: 
         journal.update(saved=head.safe, adopted=True, owed=True)
     elif loaded.bad:
         journal.update(saved=head.safe, owed=True)
+    elif head.next_digest:
+        # A crash came between a rename and the journal's word on it. Left open, the next checkpoint would put its own
+        # digest here, and a second crash would make this file a stranger's.
+        files.sync_folder(folder)
+        journal.update(digest=loaded.digest or head.digest, next_digest="")
 
 
 def _what_is_missing(folder: Path, loaded: Loaded) -> str:

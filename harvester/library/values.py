@@ -61,7 +61,7 @@ def _read_metadata(metadata: object) -> dict[str, Any]:
     if type(metadata) is not dict:
         raise LibraryCorrupt("its metadata is not a dict")
     version = metadata.get("format_version")
-    if type(version) is not int:
+    if type(version) is not int or not 0 < version < 1 << 31:
         raise LibraryCorrupt("its metadata has no format version")
     if version > FORMAT_VERSION:
         raise NewerFormat(f"it has format {version}, this harvester reads {FORMAT_VERSION}: please update harvester")

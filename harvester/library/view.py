@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harvester.errors import LibraryCorrupt
+from harvester.errors import LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
 from harvester.library.codec import metadata_of
 from harvester.library.journal import Contents, Head, load_contents, load_head
@@ -48,7 +48,12 @@ def load_view(folder: Path) -> LibraryView:
     Needs no lock and no right to write, beside a running writer too. Raises `LibraryCorrupt` when the checkpoint is
     damaged and nothing good stands in, `NewerFormat`, or `LibraryUnwritable` when files cannot even be read.
     """
-    contents, loaded = _load(folder)
+    try:
+        contents, loaded = _load(folder)
+    except OSError as error:
+        raise LibraryUnwritable(
+            f"{folder}: it cannot be read ({error.strerror or error}); nothing was changed"
+        ) from error
     view = LibraryView(folder, state=loaded.state, notices=loaded.notices)
     view.exists = contents is not None or loaded.path is not None
     if loaded.signature is not None:

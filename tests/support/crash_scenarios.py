@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from harvester.library.restore import restore
 from harvester.library.store import Store
 from harvester.model import Event, Known
 from tests.support.crash_states import MARKS
+from tests.support.faulty_files import Killed
 from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
 
 ALONE: list[Event] = [Known(60 + n, NOW_US) for n in range(4)]
@@ -44,6 +46,14 @@ class NoFolderSync(RealFiles):
 
     def sync_folder(self, folder: Path) -> None:
         pass
+
+
+class KilledAfterRename(RealFiles):
+    """A process that is killed with its first rename just done."""
+
+    def rename(self, source: Path, target: Path) -> None:
+        super().rename(source, target)
+        raise Killed
 
 
 FILES: dict[str, Files] = {"real": REAL_FILES, "no-file-sync": NoFileSync(), "no-folder-sync": NoFolderSync()}
@@ -93,6 +103,15 @@ def _a_library(folder: Path) -> None:
         grow(store, GROUPS[0])
         store.checkpoint(backup=True)
         grow(store, GROUPS[1])
+
+
+def _a_killed_rename(folder: Path) -> None:
+    """As after a kill between the rename of a checkpoint and the journal's word on it."""
+    _a_library(folder)
+    store = Store.open(folder, clock=_clock(10), files=KilledAfterRename())
+    with suppress(Killed):
+        store.checkpoint()
+    store.close()
 
 
 def _several_backups(folder: Path) -> None:
@@ -149,6 +168,7 @@ SCENARIOS = {
     "first run": Scenario(_nothing, _first, begun=0),
     "commit": Scenario(_a_library, _commit),
     "checkpoint": Scenario(_a_library, _checkpoint),
+    "checkpoint after a kill": Scenario(_a_killed_rename, _checkpoint),
     "backup": Scenario(_a_library, _backup),
     "prune": Scenario(_several_backups, _prune),
     "restore": Scenario(_a_library, _restore, begun=0, contents=[content_after(2), content_after(1)]),
