@@ -21,6 +21,7 @@ from harvester.cli import forget as forget_command
 from harvester.cli import git as git_commands
 from harvester.cli import harvest as harvest_command
 from harvester.cli import import_old as import_command
+from harvester.cli import map as map_command
 from harvester.cli import merge as merge_command
 from harvester.cli import plan as plan_command
 from harvester.cli import refresh as refresh_command
@@ -69,6 +70,7 @@ app.command("refresh")(refresh_command.refresh)
 app.command("status")(status_command.status)
 app.command("show")(show_command.show)
 app.command("export")(export_command.export)
+app.command("map")(map_command.map)
 app.command("check")(check_command.check)
 app.add_typer(backup_commands.backups_app, name="backups")
 app.command("restore")(backup_commands.restore)

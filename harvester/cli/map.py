@@ -1,0 +1,76 @@
+"""`harvester map`: the library as a picture to walk in, in one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harvester.cli.console import LibraryOption, plain_text, say, size_text
+from harvester.cli.export import (
+    CategoryOption,
+    ComponentOption,
+    LicenceOption,
+    MaxDurationOption,
+    MinDurationOption,
+    ProcessedOption,
+    ScoreOption,
+    TagOption,
+    UserOption,
+    load_selected,
+    make_selection,
+)
+from harvester.errors import SettingsError
+
+
+def map(
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write.")] = Path("map.html"),
+    ego: Annotated[int | None, typer.Option(metavar="ID", help="Only the neighbourhood of this sound.")] = None,
+    depth: Annotated[int, typer.Option(min=1, max=10, metavar="N", help="How many edges away --ego reaches.")] = 2,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The heading.", show_default="the folder's name")
+    ] = None,
+    library: LibraryOption = None,
+    licence: LicenceOption = None,
+    category: CategoryOption = None,
+    tag: TagOption = None,
+    user: UserOption = None,
+    min_duration: MinDurationOption = None,
+    max_duration: MaxDurationOption = None,
+    processed_only: ProcessedOption = False,
+    min_score: ScoreOption = None,
+    largest_component: ComponentOption = False,
+) -> None:
+    """Draw the library as one HTML file: islands of similar sounds to look at, search and listen to.
+
+    The file asks nobody for anything until its reader clicks; the same library gives the same picture.
+    """
+    from harvester.cli.places import find_library
+    from harvester.library.atomic import disk_errors, write_atomically
+    from harvester.views.export import check_place
+    from harvester.views.map import encode_map
+    from harvester.views.selection import around
+
+    check_place(out)
+    selection = make_selection(
+        licence=licence,
+        category=category,
+        tag=tag,
+        user=user,
+        min_duration=min_duration,
+        max_duration=max_duration,
+        processed_only=processed_only,
+        min_score=min_score,
+        largest_component=largest_component,
+    )
+    selected = load_selected(library, selection)
+    if ego is not None:
+        if ego not in selected:
+            raise SettingsError(f"sound {ego} is not in the library, gone, or left out by the filters")
+        selected = around(selected, ego, depth)
+    heading = title or (find_library(library).resolve().name if ego is None else f"Around sound {ego}")
+    say(f"laying out {len(selected)} sounds and {selected.edge_count} edges")
+    with disk_errors(out, "what was there before is as it was"):
+        write_atomically(out, encode_map(selected, heading, ego=ego))
+    say(f"{plain_text(out)}: {size_text(out.stat().st_size)}; open it in a browser")

@@ -1,0 +1,120 @@
+// What lies above the picture: names of islands and sounds, the neighbourhood under the pointer, what the search found.
+let hovered = -1, opened = head.ego, found = [];
+
+// Finding the sound under a point: a grid over the places.
+const cells = Math.max(1, Math.min(512, Math.round(Math.sqrt(count / 2)))), cellSize = 65536 / cells;
+const cellStarts = new Uint32Array(cells * cells + 1), inCells = new Uint32Array(count);
+{
+  const cellOf = (i) => Math.floor(places[2 * i + 1] / cellSize) * cells + Math.floor(places[2 * i] / cellSize);
+  for (let i = 0; i < count; i++) cellStarts[cellOf(i) + 1]++;
+  for (let cell = 0; cell < cells * cells; cell++) cellStarts[cell + 1] += cellStarts[cell];
+  const next = cellStarts.slice();
+  for (let i = 0; i < count; i++) inCells[next[cellOf(i)]++] = i;
+}
+
+function soundAt(x, y, slack) {
+  const reach = (LARGEST + slack) / view.scale, worldX = (x - view.x) / view.scale, worldY = (y - view.y) / view.scale;
+  const clamp = (value) => Math.max(0, Math.min(cells - 1, Math.floor(value / cellSize)));
+  let best = -1, least = Infinity;
+  for (let row = clamp(worldY - reach); row <= clamp(worldY + reach); row++) {
+    for (let column = clamp(worldX - reach); column <= clamp(worldX + reach); column++) {
+      const cell = row * cells + column;
+      for (let at = cellStarts[cell]; at < cellStarts[cell + 1]; at++) {
+        const sound = inCells[at];
+        if (!shown[sound]) continue;
+        const distance = Math.hypot(toX(sound) - x, toY(sound) - y) - radiusOf(sound);
+        if (distance < slack && distance < least) { least = distance; best = sound; }
+      }
+    }
+  }
+  return best;
+}
+
+function drawAbove() {
+  const pen = pens.above, focus = hovered >= 0 ? hovered : opened;
+  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  layers.classList.toggle("dim", focus >= 0 || found.length > 0);
+  for (const sound of found) if (shown[sound]) ring(pen, sound, 1.2);
+  if (focus >= 0) drawNeighbourhood(pen, focus);
+  else if (!found.length) drawNames(pen);
+}
+
+function ring(pen, sound, thick) {
+  dot(pen, toX(sound), toY(sound), Math.max(3.2, radiusOf(sound)), colourOf(groups[mode][sound]));
+  pen.lineWidth = thick;
+  pen.strokeStyle = ink();
+  pen.stroke();
+}
+
+const ink = () => (theme === "dark" ? "#eceef1" : "#1d2126");
+
+function drawNeighbourhood(pen, sound) {
+  const x = toX(sound), y = toY(sound), near = new Set();
+  pen.lineCap = "round";
+  pen.strokeStyle = theme === "dark" ? "#9fb0c8" : "#5b6880";
+  pen.lineWidth = 0.7;
+  pen.globalAlpha = 0.45;
+  pen.beginPath();
+  for (const source of listedBy(sound)) {
+    if (!shown[source]) continue;
+    pen.moveTo(x, y);
+    pen.lineTo(toX(source), toY(source));
+    near.add(source);
+  }
+  pen.stroke();
+  pen.strokeStyle = colourOf(groups[mode][sound]);
+  for (let edge = starts[sound]; edge < starts[sound + 1]; edge++) {
+    const target = targets[edge];
+    if (!shown[target]) continue;
+    pen.globalAlpha = 0.4 + 0.6 * scores[edge] / 65535;
+    pen.lineWidth = 0.6 + 2 * scores[edge] / 65535;
+    pen.beginPath();
+    pen.moveTo(x, y);
+    pen.lineTo(toX(target), toY(target));
+    pen.stroke();
+    near.add(target);
+  }
+  pen.globalAlpha = 1;
+  for (const other of near) dot(pen, toX(other), toY(other), Math.max(2, radiusOf(other)), colourOf(groups[mode][other]));
+  dot(pen, x, y, Math.max(4, radiusOf(sound) * 1.2), colourOf(groups[mode][sound]));
+  pen.lineWidth = 2;
+  pen.strokeStyle = ink();
+  pen.stroke();
+}
+
+// From afar the islands are named by their tags; from near the sounds by their names.
+function drawNames(pen) {
+  const taken = [];
+  const isFree = (box) => taken.every((other) => box[0] > other[2] || box[2] < other[0] || box[1] > other[3] || box[3] < other[1]);
+  const write = (text, x, y, size, weight) => {
+    pen.font = `${weight} ${size}px system-ui, sans-serif`;
+    const half = pen.measureText(text).width / 2, box = [x - half - 4, y - size, x + half + 4, y + 4];
+    if (!isFree(box)) return;
+    taken.push(box);
+    pen.lineWidth = 3.5;
+    pen.lineJoin = "round";
+    pen.strokeStyle = theme === "dark" ? "#101318dd" : "#f6f5f1dd";
+    pen.strokeText(text, x, y);
+    pen.fillStyle = ink();
+    pen.fillText(text, x, y);
+  };
+  pen.textAlign = "center";
+  const inView = [];
+  if (spacing * view.scale > 26) {
+    for (const sound of largestFirst) {
+      const x = toX(sound), y = toY(sound);
+      if (shown[sound] && x > 0 && y > 0 && x < width && y < height) inView.push(sound);
+      if (inView.length > 160) break;
+    }
+    if (inView.length <= 160) {
+      for (const sound of inView) write(shorten(nameOf(sound), 34), toX(sound), toY(sound) + radiusOf(sound) + 13, 11, 400);
+      return;
+    }
+  }
+  for (const island of head.islands) {
+    if (shown[island.sound]) write(island.name, toX(island.sound), toY(island.sound), (island.share > 0.08 ? 15 : 12.5) * (width < 736 ? 0.85 : 1), 600);
+  }
+}
+
+const shorten = (text, most) => { const letters = [...text]; return letters.length > most ? `${letters.slice(0, most - 1).join("")}…` : text; };

@@ -1,0 +1,142 @@
+// The card of a sound. Everything from Freesound reaches the page as text, and nothing is loaded before a click.
+const card = element("card"), facts = element("facts");
+let audio = null;
+
+function make(tag, text, attributes = {}) {
+  const made = document.createElement(tag);
+  if (text !== undefined) made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+function lasting(value) {
+  if (!Number.isFinite(value)) return "";
+  if (value < 60) return `${value.toFixed(value < 10 ? 2 : 1)} s`;
+  const whole = Math.round(value), pad = (part) => String(part).padStart(2, "0");
+  return whole < 3600 ? `${Math.floor(whole / 60)}:${pad(whole % 60)} min` : `${Math.floor(whole / 3600)}:${pad(Math.floor(whole / 60) % 60)}:${pad(whole % 60)} h`;
+}
+
+function soundButton(sound, beside) {
+  const button = make("button", undefined, { type: "button", class: "sound" });
+  button.append(make("span", nameOf(sound), { class: "name", dir: "auto" }), make("small", beside, { dir: "auto" }));
+  button.addEventListener("click", () => open(sound));
+  button.addEventListener("pointerenter", () => { hovered = sound; drawAbove(); });
+  button.addEventListener("pointerleave", () => { hovered = -1; drawAbove(); });
+  return button;
+}
+
+function open(sound, focus = true) {
+  stop();
+  opened = sound;
+  hovered = -1;
+  element("hint").hidden = true;
+  const all = wordsOf();
+  element("name").textContent = nameOf(sound);
+  facts.replaceChildren(...media(sound), ...acts(sound), details(sound), tagList(sound), make("h3", "Similar sounds"), neighbours(sound));
+  card.hidden = false;
+  card.scrollTop = 0;
+  document.body.classList.add("reading");
+  if (innerWidth < 736) element("panel").classList.add("folded");
+  bringIntoView(sound);
+  drawAbove();
+  if (focus) element("name").focus({ preventScroll: true });
+  say(`${nameOf(sound)} by ${userOf(sound)}, ${starts[sound + 1] - starts[sound]} similar sounds`);
+  document.dispatchEvent(new CustomEvent("opened", { detail: all.ids[sound] }));
+}
+
+function media(sound) {
+  const address = addressOf("image", sound);
+  if (address) {
+    const image = make("img", undefined, { class: "wave", alt: `Waveform of ${nameOf(sound)}`, referrerpolicy: "no-referrer" });
+    image.addEventListener("error", () => image.replaceWith(make("p", "The waveform cannot be loaded.", { class: "nothing" })));
+    image.src = address;
+    return [image];
+  }
+  const why = head.sandbox ? "A made-up sound of the sandbox: it has no waveform and no preview."
+    : addressOf("preview", sound) ? "There is no waveform of this sound." : "There is neither a waveform nor a preview of this sound.";
+  return [make("p", why, { class: "nothing" })];
+}
+
+function acts(sound) {
+  const row = make("div", undefined, { class: "acts" }), preview = addressOf("preview", sound), page = addressOf("page", sound);
+  if (preview) {
+    const play = make("button", "▶ Play", { type: "button", class: "play" });
+    play.addEventListener("click", () => (audio ? stop() : start(preview, play)));
+    row.append(play);
+  }
+  if (page) row.append(make("a", "On Freesound ↗", { href: page, target: "_blank", rel: "noopener noreferrer" }));
+  return row.childElementCount ? [row] : [];
+}
+
+function start(preview, button) {
+  audio = new Audio(preview);
+  const over = (text) => () => { button.textContent = text; audio = null; };
+  audio.addEventListener("ended", over("▶ Play"));
+  audio.addEventListener("error", over("▶ The preview cannot be played"));
+  button.textContent = "■ Stop";
+  audio.play().catch(over("▶ The preview cannot be played"));
+  audio.button = button;
+}
+
+function stop() {
+  if (!audio) return;
+  audio.pause();
+  audio.button.textContent = "▶ Play";
+  audio = null;
+}
+
+function details(sound) {
+  const all = wordsOf(), list = make("dl"), licence = all.licences[all.licence[sound]] || ["", ""];
+  const line = (name, value) => { if (value) list.append(make("dt", name), typeof value === "string" ? make("dd", value, { dir: "auto" }) : value); };
+  const deed = make("dd");
+  deed.append(/^https?:\/\//.test(licence[1]) ? make("a", licence[0], { href: licence[1], target: "_blank", rel: "noopener noreferrer" }) : licence[0]);
+  line("by", userOf(sound));
+  line("licence", licence[0] ? deed : "");
+  line("category", all.categories[all.category[sound]]);
+  line("length", lasting(seconds[sound]));
+  line("uploaded", all.created[sound]);
+  if (all.downloads[sound] >= 0) line("downloads", all.downloads[sound].toLocaleString("en"));
+  if (all.ratings[sound]) line("rated", `${(all.rating[sound] / 100).toFixed(1)} of 5 by ${all.ratings[sound]}`);
+  if (all.comments[sound]) line("comments", String(all.comments[sound]));
+  line("gen-AI wish", all.wishes[all.wish[sound]]);
+  return list;
+}
+
+function tagList(sound) {
+  const list = make("div", undefined, { class: "tags" });
+  for (const tag of tagsOf(sound)) {
+    const button = make("button", tag, { type: "button", dir: "auto", "aria-label": `Search for the tag ${tag}` });
+    button.addEventListener("click", () => { element("query").value = tag; search(); });
+    list.append(button);
+  }
+  return list;
+}
+
+function neighbours(sound) {
+  const list = make("ol");
+  for (let edge = starts[sound]; edge < starts[sound + 1]; edge++) {
+    const row = make("li");
+    row.append(soundButton(targets[edge], scoreOf(edge).toFixed(3)));
+    list.append(row);
+  }
+  if (!list.childElementCount) {
+    const listed = listedBy(sound).length;
+    list.append(make("li", listed ? `Its own list is not here; ${listed} sounds list it:` : "None in this map.", { class: "quiet" }));
+    for (const source of [...listedBy(sound)].slice(0, 50)) {
+      const row = make("li");
+      row.append(soundButton(source, userOf(source)));
+      list.append(row);
+    }
+  }
+  return list;
+}
+
+function close() {
+  stop();
+  opened = -1;
+  card.hidden = true;
+  document.body.classList.remove("reading");
+  drawAbove();
+}
+
+const say = (text) => { element("says").textContent = text; };

@@ -1,0 +1,200 @@
+// Hands on the map: pointer, touch, wheel, keys, search, filters, legend.
+const surface = element("surface"), hint = element("hint"), panel = element("panel");
+const fingers = new Map();
+let pinch = 0, travelled = 0, hidden = new Set();
+
+function free() {
+  const wide = innerWidth >= 736;
+  const left = wide ? panel.getBoundingClientRect().right : 0, right = wide && !card.hidden ? card.getBoundingClientRect().left : width;
+  return { left, right, top: wide ? 0 : 60, bottom: !wide && !card.hidden ? card.getBoundingClientRect().top : height };
+}
+
+function fit() {
+  let left = Infinity, right = -Infinity, top = Infinity, bottom = -Infinity;
+  for (let i = 0; i < count; i++) {
+    if (!shown[i]) continue;
+    left = Math.min(left, places[2 * i]);
+    right = Math.max(right, places[2 * i]);
+    top = Math.min(top, places[2 * i + 1]);
+    bottom = Math.max(bottom, places[2 * i + 1]);
+  }
+  if (left === Infinity) return;
+  const room = free(), pad = 28, wide = Math.max(40, room.right - room.left - 2 * pad), high = Math.max(40, room.bottom - room.top - 2 * pad);
+  view.scale = Math.min(wide / Math.max(right - left, 400), high / Math.max(bottom - top, 400));
+  view.x = (room.left + room.right) / 2 - ((left + right) / 2) * view.scale;
+  view.y = (room.top + room.bottom) / 2 - ((top + bottom) / 2) * view.scale;
+}
+
+function zoom(factor, x, y) {
+  const scale = Math.min(4, Math.max(0.0005, view.scale * factor)), change = scale / view.scale;
+  view.x = x - (x - view.x) * change;
+  view.y = y - (y - view.y) * change;
+  view.scale = scale;
+  moved();
+}
+
+function pan(x, y) {
+  view.x += x;
+  view.y += y;
+  moved();
+}
+
+function bringIntoView(sound) {
+  const room = free(), x = toX(sound), y = toY(sound);
+  if (x < room.left + 20 || x > room.right - 20 || y < room.top + 20 || y > room.bottom - 20) {
+    pan((room.left + room.right) / 2 - x, (room.top + room.bottom) / 2 - y);
+  }
+}
+
+surface.addEventListener("pointerdown", (event) => {
+  surface.setPointerCapture(event.pointerId);
+  fingers.set(event.pointerId, [event.clientX, event.clientY]);
+  if (fingers.size === 1) travelled = 0;
+  pinch = spread();
+});
+surface.addEventListener("pointermove", (event) => {
+  const { clientX: x, clientY: y } = event, before = fingers.get(event.pointerId);
+  if (!before) return hover(x, y);
+  fingers.set(event.pointerId, [x, y]);
+  travelled += Math.abs(x - before[0]) + Math.abs(y - before[1]);
+  if (travelled > 6) surface.classList.add("moving");
+  const share = 1 / fingers.size;
+  view.x += (x - before[0]) * share;
+  view.y += (y - before[1]) * share;
+  if (fingers.size === 2) {
+    const now = spread(), [one, other] = [...fingers.values()];
+    if (pinch > 0) zoom(now / pinch, (one[0] + other[0]) / 2, (one[1] + other[1]) / 2);
+    pinch = now;
+  }
+  moved();
+});
+function lift(event) {
+  const wasTap = fingers.size === 1 && travelled <= 6 && event.type === "pointerup";
+  fingers.delete(event.pointerId);
+  pinch = spread();
+  surface.classList.remove("moving");
+  if (!wasTap) {
+    if (fingers.size) travelled = 100;
+    return;
+  }
+  const sound = soundAt(event.clientX, event.clientY, event.pointerType === "touch" ? 16 : 5);
+  if (sound >= 0) open(sound, false);
+  else if (opened >= 0) close();
+}
+surface.addEventListener("pointerup", lift);
+surface.addEventListener("pointercancel", lift);
+surface.addEventListener("pointerleave", () => hover(-1000, -1000));
+surface.addEventListener("wheel", (event) => {
+  event.preventDefault();
+  const pixels = event.deltaY * (event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? height : 1);
+  zoom(Math.exp(-pixels * (event.ctrlKey ? 0.01 : 0.0016)), event.clientX, event.clientY);
+}, { passive: false });
+
+function spread() {
+  const [one, other] = [...fingers.values()];
+  return other ? Math.hypot(one[0] - other[0], one[1] - other[1]) : 0;
+}
+
+function hover(x, y) {
+  const sound = soundAt(x, y, 4);
+  surface.classList.toggle("over", sound >= 0);
+  if (sound === hovered) return;
+  hovered = sound;
+  hint.hidden = sound < 0;
+  if (sound >= 0) {
+    const by = make("small", ` ${userOf(sound)}`, { dir: "auto" });
+    hint.replaceChildren(make("bdi", nameOf(sound)), by);
+    hint.style.left = `${Math.min(x + 14, width - 240)}px`;
+    hint.style.top = `${Math.min(y + 14, height - 40)}px`;
+  }
+  drawAbove();
+}
+
+function walk(dx, dy) {
+  const from = hovered >= 0 ? hovered : opened, x = from >= 0 ? toX(from) : width / 2, y = from >= 0 ? toY(from) : height / 2;
+  let best = -1, least = Infinity;
+  for (let i = 0; i < count; i++) {
+    if (!shown[i] || i === from) continue;
+    const along = (toX(i) - x) * dx + (toY(i) - y) * dy, aside = Math.abs((toX(i) - x) * dy) + Math.abs((toY(i) - y) * dx);
+    if (along > 0 && along + 2 * aside < least) { least = along + 2 * aside; best = i; }
+  }
+  if (best < 0) return;
+  hovered = best;
+  bringIntoView(best);
+  drawAbove();
+  say(`${nameOf(best)} by ${userOf(best)}`);
+}
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+surface.addEventListener("keydown", (event) => {
+  const arrow = ARROWS[event.key];
+  if (arrow && event.shiftKey) walk(...arrow);
+  else if (arrow) pan(-arrow[0] * 80, -arrow[1] * 80);
+  else if (event.key === "+" || event.key === "=") zoom(1.4, width / 2, height / 2);
+  else if (event.key === "-") zoom(1 / 1.4, width / 2, height / 2);
+  else if (event.key === "0") { fit(); moved(); }
+  else if (event.key === "Enter") { if (hovered >= 0) open(hovered); else walk(1, 0); }
+  else return;
+  event.preventDefault();
+});
+addEventListener("keydown", (event) => {
+  if (event.key === "Escape") {
+    if (document.activeElement === element("query") && element("query").value) { element("query").value = ""; search(); }
+    else if (!card.hidden || opened >= 0) { close(); surface.focus(); }
+  } else if (event.key === "/" && !/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName)) {
+    event.preventDefault();
+    panel.classList.remove("folded");
+    element("query").focus();
+  }
+});
+
+function search() {
+  const text = element("query").value.trim(), hits = searchWords(text);
+  found = hits.slice(0, 2000);
+  element("found").textContent = text ? `${hits.length.toLocaleString("en")} ${hits.length === 1 ? "sound" : "sounds"} found` : "";
+  element("results").replaceChildren(...hits.slice(0, 60).map((sound) => {
+    const row = make("li");
+    row.append(soundButton(sound, userOf(sound)));
+    return row;
+  }));
+  drawAbove();
+}
+
+function filter() {
+  const group = groups[mode], licence = element("licence").value;
+  const shortest = parseFloat(element("shortest").value), longest = parseFloat(element("longest").value);
+  let left = 0;
+  for (let i = 0; i < count; i++) {
+    const timed = (Number.isNaN(shortest) || seconds[i] >= shortest) && (Number.isNaN(longest) || seconds[i] <= longest);
+    shown[i] = timed && !hidden.has(group[i]) && (licence === "" || licenceOf[i] === Number(licence)) ? 1 : 0;
+    left += shown[i];
+  }
+  say(`${left.toLocaleString("en")} sounds shown`);
+  element("counts").textContent = left === count ? head.counts : `${left.toLocaleString("en")} of ${count.toLocaleString("en")} sounds shown`;
+  hovered = -1;
+  if (element("query").value.trim()) search();
+  redraw();
+}
+
+function legend() {
+  element("legend").replaceChildren(...head.modes[mode].labels.map(([group, label, sounds]) => {
+    const row = make("li"), button = make("button", undefined, { type: "button", "aria-pressed": String(!hidden.has(group)) });
+    const swatch = make("i");
+    swatch.style.background = colourOf(group);
+    button.append(swatch, make("span", label, { dir: "auto" }), make("small", sounds.toLocaleString("en")));
+    button.addEventListener("click", () => {
+      if (!hidden.delete(group)) hidden.add(group);
+      button.setAttribute("aria-pressed", String(!hidden.has(group)));
+      filter();
+    });
+    row.append(button);
+    return row;
+  }));
+}
+
+function setTheme(wanted) {
+  theme = wanted;
+  document.documentElement.dataset.theme = theme;
+  legend();
+  redraw();
+}

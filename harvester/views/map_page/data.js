@@ -1,0 +1,77 @@
+// What the file holds: places and edges at once, the sounds' words when they are first needed.
+const element = (id) => document.getElementById(id);
+const readJson = (id) => JSON.parse(element(id).textContent);
+const head = readJson("head");
+const packed = readJson("arrays");
+
+function unpack(name, Type) {
+  const text = atob(packed[name]);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at++) bytes[at] = text.charCodeAt(at);
+  return new Type(bytes.buffer);
+}
+
+const count = head.sounds;
+const places = unpack("places", Uint16Array);
+const sizes = unpack("sizes", Uint8Array);
+const seconds = unpack("seconds", Float32Array);
+const targets = unpack("targets", head.wide ? Uint32Array : Uint16Array);
+const scores = unpack("scores", Uint16Array);
+const groups = head.modes.map((mode) => unpack(mode.key, Uint8Array));
+const licenceOf = unpack("licences", Uint8Array);
+const starts = new Uint32Array(count + 1);
+{
+  const degrees = unpack("degrees", Uint16Array);
+  for (let i = 0; i < count; i++) starts[i + 1] = starts[i] + degrees[i];
+}
+const scoreOf = (edge) => head.lowest + (scores[edge] / 65535) * (head.highest - head.lowest);
+
+let incoming = null; // who lists a sound: derived from the edges when it is first asked for
+function listedBy(sound) {
+  if (!incoming) {
+    const begin = new Uint32Array(count + 1), sources = new Uint32Array(targets.length);
+    for (const target of targets) begin[target + 1]++;
+    for (let i = 0; i < count; i++) begin[i + 1] += begin[i];
+    const next = begin.slice();
+    for (let i = 0; i < count; i++) for (let e = starts[i]; e < starts[i + 1]; e++) sources[next[targets[e]]++] = i;
+    incoming = { begin, sources };
+  }
+  return incoming.sources.subarray(incoming.begin[sound], incoming.begin[sound + 1]);
+}
+
+let words = null;
+function wordsOf() {
+  if (!words) {
+    words = readJson("sounds");
+    words.folded = null;
+  }
+  return words;
+}
+const nameOf = (sound) => wordsOf().names[sound] || `sound ${wordsOf().ids[sound]}`;
+const userOf = (sound) => wordsOf().users[wordsOf().user[sound]] || "";
+const tagsOf = (sound) => wordsOf().tag[sound].map((tag) => wordsOf().tags[tag]);
+
+// Addresses are kept as patterns; only http and https ever become one.
+function addressOf(kind, sound) {
+  const all = wordsOf(), pattern = all[kind][sound];
+  if (pattern < 0) return "";
+  const id = all.ids[sound];
+  const filled = all.patterns[pattern].replace(/\{(id|dir|user|uid)\}/g, (_, part) => ({
+    id, dir: Math.floor(id / 1000), user: encodeURIComponent(userOf(sound)), uid: all.uid[sound],
+  })[part]);
+  return /^https?:\/\//.test(filled) ? filled : "";
+}
+
+function searchWords(text) {
+  const all = wordsOf();
+  if (!all.folded) {
+    all.folded = all.names.map((name, i) => `${name || ""}\n${userOf(i)}\n${tagsOf(i).join("\n")}\n${all.ids[i]}`.toLowerCase());
+  }
+  const wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
+  if (!wanted.length) return [];
+  const hits = [];
+  for (let i = 0; i < count; i++) if (shown[i] && wanted.every((word) => all.folded[i].includes(word))) hits.push(i);
+  return hits.sort((one, other) => all.downloads[other] - all.downloads[one] || one - other);
+}
+
+const shown = new Uint8Array(count).fill(1);

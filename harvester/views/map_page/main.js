@@ -1,0 +1,43 @@
+// The beginning: fill the controls, fit, draw once; everything else waits for a hand.
+for (const [place_, known] of head.modes.entries()) element("colour").append(make("option", known.name, { value: place_ }));
+element("licence").append(make("option", "All", { value: "" }));
+for (const [group, label, sounds] of head.licences) {
+  element("licence").append(make("option", `${label} (${sounds.toLocaleString("en")})`, { value: group }));
+}
+element("colour").addEventListener("change", (event) => {
+  mode = Number(event.target.value);
+  hidden = new Set();
+  legend();
+  filter();
+});
+for (const id of ["licence", "shortest", "longest"]) element(id).addEventListener("input", filter);
+panel.addEventListener("submit", (event) => event.preventDefault());
+element("query").addEventListener("input", search);
+element("query").addEventListener("keydown", (event) => {
+  const first = element("results").querySelector("button");
+  if (first && event.key === "ArrowDown") { event.preventDefault(); first.focus(); }
+  if (first && event.key === "Enter") first.click();
+});
+element("results").addEventListener("keydown", (event) => {
+  const row = document.activeElement.closest("li"), next = { ArrowDown: row?.nextElementSibling, ArrowUp: row?.previousElementSibling }[event.key];
+  if (next) { event.preventDefault(); next.firstChild.focus(); }
+});
+element("nearer").addEventListener("click", () => zoom(1.5, width / 2, height / 2));
+element("farther").addEventListener("click", () => zoom(1 / 1.5, width / 2, height / 2));
+element("fit").addEventListener("click", () => { fit(); moved(); });
+element("theme").addEventListener("click", () => setTheme(theme === "dark" ? "light" : "dark"));
+element("close").addEventListener("click", () => { close(); surface.focus(); });
+element("fold").addEventListener("click", () => {
+  element("fold").setAttribute("aria-expanded", String(!panel.classList.toggle("folded")));
+});
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => setTheme(event.matches ? "dark" : "light"));
+addEventListener("resize", () => { resize(); fit(); redraw(); });
+
+if (innerWidth < 736) { panel.classList.add("folded"); element("fold").setAttribute("aria-expanded", "false"); }
+setTheme(theme);
+resize();
+fit();
+drawAll();
+performance.mark("drawn");
+// For those who embed the map, and for its tests: where a sound is on the screen.
+window.placeOf = (id) => { const sound = wordsOf().ids.indexOf(id); return sound < 0 ? null : [toX(sound), toY(sound)]; };

@@ -1,0 +1,229 @@
+"""The map as its reader meets it: in a real browser, from a file, with a network that is watched."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import wave
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from harvester.views.map import encode_map
+from harvester.views.selection import select
+from tests.support.browser import BROWSER, Page, open_page
+from tests.unit.views.samples import HOSTILE, make_record, make_state
+
+pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
+
+SOUNDS = 60
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server of files that writes no log."""
+
+    def log_message(self, format: str, *args: Any) -> None: ...
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a server that has one waveform and one preview."""
+    folder = tmp_path_factory.mktemp("media")
+    sound = io.BytesIO()
+    with wave.open(sound, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8_000)
+        file.writeframes(b"\0\0" * 4_000)
+    (folder / "preview.wav").write_bytes(sound.getvalue())
+    (folder / "wave.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="120" height="71"/>')
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory, media: str) -> Path:
+    """Return a map of a few sounds, the first of them hostile, the second of a sandbox's host."""
+    records = [
+        make_record(
+            sound_id,
+            duration=float(sound_id),
+            previews={"preview-lq-mp3": f"{media}/preview.wav"},
+            images={"waveform_m": f"{media}/wave.svg"},
+        )
+        for sound_id in range(1, SOUNDS + 1)
+    ]
+    records[0] |= {"name": HOSTILE, "username": "<img src=x onerror='window.hacked=1'>", "tags": ["<b>", '"><script>']}
+    records[1] |= {"previews": {"preview-lq-mp3": "https://sandbox.invalid/1.mp3"}, "images": {}, "name": "voiceless"}
+    lists = {i: [(i % SOUNDS + 1, 0.9), ((i + 6) % SOUNDS + 1, 0.5)] for i in range(1, SOUNDS + 1)}
+    path = tmp_path_factory.mktemp("map") / "map.html"
+    path.write_bytes(b"".join(encode_map(select(make_state(records, lists)), "a library")))
+    return path
+
+
+def in_browser(path: Path, walk: Callable[[Page], Awaitable[None]], **window: Any) -> Page:
+    """Open the map, walk through it, and return the page for what it heard meanwhile."""
+
+    async def run() -> Page:
+        async with open_page() as page:
+            await page.window(**{"width": 1280, "height": 800, **window})
+            await page.visit(path.as_uri())
+            await page.settled()
+            await walk(page)
+            return page
+
+    return asyncio.run(run())
+
+
+async def text_of(page: Page, selector: str) -> str:
+    return str(await page.ask(f"document.querySelector('{selector}').textContent"))
+
+
+async def click_sound(page: Page, sound_id: int) -> None:
+    x, y = await page.ask(f"placeOf({sound_id})")
+    await page.click(x, y)
+    await page.settled()
+
+
+def test_nothing_is_asked_of_the_network_before_a_click_and_a_click_opens_the_card(page_file: Path, media: str) -> None:
+    async def walk(page: Page) -> None:
+        x, y = await page.ask("placeOf(9)")
+        await page.mouse("Moved", x, y)
+        await page.settled()
+        assert await text_of(page, "#hint bdi") == "sound 9"
+        await page.mouse("Wheel", x, y, deltaX=0, deltaY=-240)
+        await page.settled()
+        assert page.requests == [page_file.as_uri()]
+        await click_sound(page, 9)
+        assert await text_of(page, "#card h2") == "sound 9"
+        assert "user0" in await text_of(page, "#facts")
+        assert await page.ask("[...document.querySelectorAll('#facts li small')].map(one => one.textContent)") == [
+            "0.900",
+            "0.500",
+        ]
+        assert (
+            await page.ask("document.querySelector('.acts a').href") == "https://freesound.org/people/user0/sounds/9/"
+        )
+        assert f"{media}/wave.svg" in page.requests
+        assert f"{media}/preview.wav" not in page.requests
+        await page.ask("document.querySelector('#facts li button').click()")
+        assert await text_of(page, "#card h2") == "sound 10"
+        await page.press("Escape")
+        assert await page.ask("document.querySelector('#card').hidden")
+
+    assert in_browser(page_file, walk).errors == []
+
+
+def test_the_preview_plays_and_stops(page_file: Path, media: str) -> None:
+    async def walk(page: Page) -> None:
+        await click_sound(page, 5)
+        await page.ask("document.querySelector('.play').click()")
+        assert await text_of(page, ".play") == "■ Stop"
+        await page.ask(
+            "new Promise(done => { const look = () => document.querySelector('.play').textContent === '▶ Play'"
+            " ? done() : requestAnimationFrame(look); look(); })"
+        )
+        assert f"{media}/preview.wav" in page.requests
+
+    assert in_browser(page_file, walk).errors == []
+
+
+def test_a_hostile_name_is_text_and_does_not_run(page_file: Path) -> None:
+    async def walk(page: Page) -> None:
+        await click_sound(page, 1)
+        assert await text_of(page, "#card h2") == HOSTILE
+        await page.ask(
+            "(q => { q.value = 'script'; q.dispatchEvent(new Event('input')) })(document.querySelector('#query'))"
+        )
+        assert await page.ask("document.querySelectorAll('#results button').length") == 1
+        await page.settled()
+        assert await page.ask(
+            "[typeof window.hacked, document.querySelectorAll('script').length, document.images.length]"
+        ) == [
+            "undefined",
+            4,
+            1,
+        ]
+
+    assert in_browser(page_file, walk, dark=True).errors == []
+
+
+def test_a_sound_without_media_says_so(page_file: Path) -> None:
+    async def walk(page: Page) -> None:
+        await click_sound(page, 2)
+        assert await text_of(page, ".nothing") == "There is neither a waveform nor a preview of this sound."
+        assert await page.ask("document.querySelector('.play')") is None
+        assert page.requests == [page_file.as_uri()]
+
+    assert in_browser(page_file, walk).errors == []
+
+
+def test_search_filters_and_colours_by_hand_and_by_key(page_file: Path) -> None:
+    async def walk(page: Page) -> None:
+        await page.ask("document.querySelector('#surface').focus()")
+        await page.press("/")
+        await page.write("tag1 user1")
+        await page.settled()
+        assert await text_of(page, "#found") == "19 sounds found"
+        await page.press("ArrowDown")
+        await page.press("Enter")
+        assert await text_of(page, "#card h2") == "sound 58"
+        await page.press("Escape")
+        await page.ask(
+            "(s => { s.value = '3'; s.dispatchEvent(new Event('input')) })(document.querySelector('#longest'))"
+        )
+        assert await text_of(page, "#counts") == f"3 of {SOUNDS} sounds shown"
+        await page.ask(
+            "(s => { s.value = ''; s.dispatchEvent(new Event('input')) })(document.querySelector('#longest'))"
+        )
+        await page.ask(
+            "(s => { s.value = [...s.options].find(one => one.text.startsWith('CC0')).value;"
+            " s.dispatchEvent(new Event('input')) })(document.querySelector('#licence'))"
+        )
+        assert await text_of(page, "#counts") == f"15 of {SOUNDS} sounds shown"
+        for place, name in enumerate(("Category", "Community", "Licence", "User")):
+            await page.ask(
+                f"(s => {{ s.value = {place}; s.dispatchEvent(new Event('change')) }})"
+                "(document.querySelector('#colour'))"
+            )
+            assert await page.ask("document.querySelector('#colour').selectedOptions[0].text") == name
+            assert await page.ask("document.querySelectorAll('#legend button').length") >= 2
+
+    assert in_browser(page_file, walk).errors == []
+
+
+def test_the_keyboard_alone_walks_from_sound_to_sound(page_file: Path) -> None:
+    async def walk(page: Page) -> None:
+        await page.ask("document.querySelector('#surface').focus()")
+        await page.press("ArrowRight", shift=True)
+        said = await text_of(page, "#says")
+        assert said.startswith("sound ")
+        await page.press("ArrowDown", shift=True)
+        assert await text_of(page, "#says") != said
+        await page.press("Enter")
+        assert not await page.ask("document.querySelector('#card').hidden")
+        assert await page.ask("document.activeElement.id") == "name"
+
+    assert in_browser(page_file, walk).errors == []
+
+
+def test_two_fingers_zoom_on_a_phone(page_file: Path) -> None:
+    async def walk(page: Page) -> None:
+        assert await page.ask("document.documentElement.scrollWidth <= innerWidth")
+        apart = "Math.hypot(placeOf(1)[0] - placeOf(30)[0], placeOf(1)[1] - placeOf(30)[1])"
+        before = await page.ask(apart)
+        for kind, reach in (("touchStart", 40), ("touchMove", 60), ("touchMove", 120)):
+            points = [{"x": 195 + side * reach, "y": 420, "id": number} for number, side in enumerate((-1, 1))]
+            await page.call("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+        await page.call("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+        assert await page.ask(apart) == pytest.approx(before * 3, rel=0.05)
+
+    assert in_browser(page_file, walk, width=390, height=844, ratio=2, phone=True).errors == []
