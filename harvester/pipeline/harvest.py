@@ -212,8 +212,10 @@ class Harvest:
     async def _end_in_time(self, fetchers: Sequence[asyncio.Task[None]], writing: asyncio.Task[None]) -> None:
         """Give fetchers the grace period once the run is closed; a writer that failed takes no more outcomes."""
         closing = asyncio.create_task(self._stop.wait())
-        await asyncio.wait({closing, writing}, return_when=asyncio.FIRST_COMPLETED)
-        closing.cancel()
+        try:
+            await asyncio.wait({closing, writing}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            closing.cancel()
         grace = asyncio.create_task(self._clock.sleep(self._plan.grace_s))
         everyone = asyncio.gather(*fetchers, return_exceptions=True)
         await asyncio.wait({everyone, grace, *({writing} if writing.done() else ())}, return_when="FIRST_COMPLETED")
