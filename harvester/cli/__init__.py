@@ -17,6 +17,7 @@ from harvester import __version__
 from harvester.cli import backups as backup_commands
 from harvester.cli import check as check_command
 from harvester.cli import export as export_command
+from harvester.cli import find as find_command
 from harvester.cli import forget as forget_command
 from harvester.cli import git as git_commands
 from harvester.cli import harvest as harvest_command
@@ -69,6 +70,7 @@ app.command("plan")(plan_command.plan)
 app.command("refresh")(refresh_command.refresh)
 app.command("status")(status_command.status)
 app.command("show")(show_command.show)
+app.command("find")(find_command.find)
 app.command("export")(export_command.export)
 app.command("map")(map_command.map)
 app.command("check")(check_command.check)

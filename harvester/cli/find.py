@@ -1,0 +1,47 @@
+"""`harvester find`: sounds by words in their names, tags and users, from the library, offline."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from harvester.cli.console import JsonOption, LibraryOption, note, plain_text, say
+
+
+def find(
+    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Words that must all occur.")],
+    limit: Annotated[int, typer.Option(min=0, metavar="N", help="Show this many; 0: all.")] = 20,
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find sounds by name, tag or user."""
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.places import find_library
+    from harvester.library.view import load_view
+    from harvester.views.export_text import json_text
+    from harvester.views.find import find_sounds
+
+    folder = find_library(library)
+    view = load_view(folder)
+    for line in view.notices:
+        note(line)
+    wanted = " ".join(text)
+    hits = find_sounds(view.state, wanted, limit=limit or None)
+    if as_json:
+        sys.stdout.write(json_text({"query": wanted, "total": hits.total, "sounds": list(hits.best)}) + "\n")
+        return
+    for sound in hits.best:
+        sys.stdout.write(_line(sound) + "\n")
+    more = f", the best {len(hits.best)} shown" if len(hits.best) < hits.total else ""
+    say(f"{hits.total} of {len(view.state)} sounds in {folder}{more}")
+
+
+def _line(sound: dict[str, Any]) -> str:
+    lasting = f"{sound['duration']:.2f} s" if isinstance(sound["duration"], int | float) else ""
+    name = plain_text(sound["name"] or "(no record yet)")
+    tags = " ".join(plain_text(tag) for tag in (sound["tags"] or ())[:6])
+    return (
+        f"{sound['id']:>8}  {name}  [{plain_text(sound['username'])}, {sound['licence']}, {lasting}]  {tags}".rstrip()
+    )
