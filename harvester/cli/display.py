@@ -20,6 +20,7 @@ from harvester.cli.notify import Notifier
 from harvester.cli.panel import draw, waiting_text
 from harvester.cli.run import Run, describe
 from harvester.clock import iso
+from harvester.library.git import size_notice
 from harvester.library.status_file import save_status
 
 FRAMES_A_SECOND = 4
@@ -139,6 +140,8 @@ def summarise(run: Run, reason: str) -> None:
         f"+{now['new_edges']} edges ({now['edges']}), {now['requests']} requests in {duration_text(progress.elapsed_s)}"
     )
     say(f"library: {run.folder} ({size_text(size_bytes)}), {now['frontier']} sounds waiting")
+    if size_notice(size_bytes):
+        note(size_notice(size_bytes))
     if now["oddities"]:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(now["oddities"].items()))
         note(f"tolerated in the answers: {kinds}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,26 @@ import typer
 
 from harvester.cli.console import LibraryOption, note, say
 from harvester.errors import Findings, HarvesterError, SettingsError
+
+CommitOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--commit/--no-commit", help="Commit the library to Git after the run.", show_default="on after git-setup"
+    ),
+]
+CommitBackupsOption = Annotated[bool, typer.Option("--commit-backups", help="Commit the backups too.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What a harvest added to the library in `folder`, for the message of its commit."""
+
+    folder: Path
+    source: str
+    samples: int
+    processed: int
+    edges: int
+    requests: int
 
 
 def git_setup(
@@ -55,9 +76,18 @@ def git_textconv(file: str) -> None:
         sys.stdout.write(line + "\n")
 
 
-def report_commit(name: str, message: str, problem: str) -> None:
-    """Say what a commit after a harvest came to."""
-    if problem:
-        note(problem)
-    elif name:
-        say(f"committed {name}: {message}")
+def commit_after(growth: Growth, wanted: bool | None, *, with_backups: bool) -> None:
+    """Commit the library after a harvest and say what came of it; `wanted` None: where its owner ran `git-setup`."""
+    from harvester.library.git import commit_library, grown_message, is_set_up
+
+    if wanted is None:
+        # Nobody asked aloud: a made-up library, or a clone that nobody set up, is left alone without a word.
+        wanted = not growth.source.startswith("sandbox:") and is_set_up(growth.folder)
+    if not wanted:
+        return
+    message = grown_message(growth.samples, growth.processed, growth.edges, growth.requests)
+    made = commit_library(growth.folder, message, source=growth.source, with_backups=with_backups)
+    if made.problem:
+        note(made.problem)
+    elif made.name:
+        say(f"committed {made.name}: {made.message}")

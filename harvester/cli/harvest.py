@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import LibraryOption
+from harvester.cli.git import CommitBackupsOption, CommitOption, Growth, commit_after
 from harvester.cli.options import (
     ApiUrlOption,
     BackupEveryOption,
@@ -86,6 +87,8 @@ def harvest(
     keep_backups: KeepBackupsOption = 5,
     api_url: ApiUrlOption = None,
     sandbox: SandboxOption = False,
+    commit: CommitOption = None,
+    commit_backups: CommitBackupsOption = False,
     progress: ProgressOption = None,
 ) -> None:
     """Grow the library: fetch sounds and their similar sounds, every one durable at once.
@@ -95,6 +98,8 @@ def harvest(
     Without an API key it harvests the embedded sandbox into data/sandbox_library.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.display import summarise
+    from harvester.cli.run import Run
     from harvester.cli.session import Request, run_session
     from harvester.model import SPACES
     from harvester.pipeline.fetcher import Search
@@ -138,4 +143,23 @@ def harvest(
         keep_backups=keep_backups,
         panel=sys.stderr.isatty() if progress is None else progress,
     )
-    asyncio.run(run_session(request))
+    grown: list[Growth] = []
+
+    def finish(run: Run, reason: str) -> None:
+        summarise(run, reason)
+        done = run.harvest.progress
+        grown.append(
+            Growth(
+                run.folder,
+                run.store.state.source,
+                done.samples,
+                len(run.store.state.processed),
+                done.new_edges,
+                run.client.activity.counted,
+            )
+        )
+
+    asyncio.run(run_session(request, finish))
+    # After the lock is free: a hook of the user's may want to read the library.
+    for growth in grown:
+        commit_after(growth, commit, with_backups=commit_backups)

@@ -87,6 +87,7 @@ def _facts(folder: Path, view: Any, now_us: int) -> dict[str, Any]:
 
 def _lines(facts: dict[str, Any], state: SoundGraph, now_us: int) -> list[str]:
     from harvester.cli.panel import waiting_text
+    from harvester.library.git import size_notice
     from harvester.views.status import describe_content
 
     if not facts["nodes"]:
@@ -101,6 +102,8 @@ def _lines(facts: dict[str, Any], state: SoundGraph, now_us: int) -> list[str]:
         f"  requests    {facts['requests_24h']} in the last 24 h{quota}",
         f"  checkpoint  {checkpoint}, {size_text(facts['size_bytes'])}",
     ]
+    if size_notice(facts["size_bytes"]):
+        lines.append(f"              {size_notice(facts['size_bytes'])}")
     run = facts["run"]
     if facts["running"]:
         done = f": {run['samples']} samples so far, {run['requests']} requests" if run else ""
