@@ -1,0 +1,36 @@
+"""What a bench brings home: a table that prints itself, for people or as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Table:
+    """A bench's result. A figure that is a float is shown with three significant digits."""
+
+    title: str
+    columns: Sequence[str]
+    rows: list[Sequence[object]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        cells = [[_text(cell) for cell in row] for row in self.rows]
+        widths = [max(len(row[at]) for row in [list(self.columns), *cells]) for at in range(len(self.columns))]
+        rows = [self.columns, ["-" * width for width in widths], *cells]
+        found = [
+            self.title,
+            *("  ".join(_aligned(cell, w) for cell, w in zip(row, widths, strict=True)) for row in rows),
+        ]
+        return [*(line.rstrip() for line in found), *self.notes]
+
+
+def _text(cell: object) -> str:
+    if isinstance(cell, float):
+        return f"{cell:.3g}" if abs(cell) < 1000 else f"{cell:,.0f}"
+    return f"{cell:,}" if isinstance(cell, int) else str(cell)
+
+
+def _aligned(cell: str, width: int) -> str:
+    return cell.rjust(width) if cell[:1].isdigit() or cell[:1] == "-" else cell.ljust(width)

@@ -1,0 +1,35 @@
+"""What a library costs: the promises of the README in requests, counted at the sandbox's door."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from harvester.pipeline.harvest import Plan
+from harvester.sandbox.generated import GeneratedCatalogue
+from tests.bench.economy import harvest, naive_script, sweep_plan
+
+
+def test_a_first_run_of_fifty_costs_at_most_a_tenth_of_a_request_a_record() -> None:
+    catalogue = GeneratedCatalogue(5_000, 7)
+    spent = harvest(catalogue, Plan())
+    assert spent.samples == 50
+    assert spent.per_record <= 0.1
+    assert spent.requests <= 51
+    naive = naive_script(catalogue, 50)
+    assert naive.per_record > 20 * spent.per_record
+
+
+@pytest.mark.parametrize("order", ["popular", "breadth", "random"])
+def test_up_to_exhaustion_a_sample_costs_at_most_1_02_requests_plus_hydration(order: str) -> None:
+    spent = harvest(GeneratedCatalogue(400, 7), Plan(target=None, order=order))
+    assert spent.samples >= 396
+    assert spent.requests - spent.hydration <= 1.02 * spent.samples
+    assert spent.hydration <= math.ceil(spent.records / 150)
+
+
+def test_a_sweep_costs_one_request_per_150_sounds_and_one_a_window() -> None:
+    spent = harvest(GeneratedCatalogue(4_000, 7), sweep_plan())
+    assert spent.records == 4_000
+    assert spent.requests <= math.ceil((4_000 + 4) / 150)
