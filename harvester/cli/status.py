@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, age_text, plain_text, size_text
+from harvester.cli.console import JsonOption, LibraryOption, age_text, plain_text, say, size_text
 
 if TYPE_CHECKING:
     from harvester.graph import SoundGraph
@@ -19,7 +19,17 @@ DeferredOption = Annotated[
 ]
 
 
-def status(library: LibraryOption = None, deferred: DeferredOption = False, as_json: JsonOption = False) -> None:
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth and coverage as PNG and SVG there.")
+]
+
+
+def status(
+    library: LibraryOption = None,
+    deferred: DeferredOption = False,
+    plot: PlotOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show what the library holds and what a running harvest does."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     import orjson
@@ -33,6 +43,14 @@ def status(library: LibraryOption = None, deferred: DeferredOption = False, as_j
     view = load_view(folder)
     for line in view.notices:
         sys.stderr.write(line + "\n")
+    if plot is not None:
+        from harvester.library.atomic import disk_errors
+        from harvester.views.plots import save_plots
+
+        with disk_errors(plot, "pictures that were there before are whole"):
+            written = save_plots(view.state, plot)
+        say(f"{plot}: {len(written)} pictures")
+        return
     if deferred:
         from harvester.views.status import list_deferred
 
