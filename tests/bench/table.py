@@ -19,18 +19,20 @@ class Table:
         cells = [[_text(cell) for cell in row] for row in self.rows]
         widths = [max(len(row[at]) for row in [list(self.columns), *cells]) for at in range(len(self.columns))]
         rows = [self.columns, ["-" * width for width in widths], *cells]
-        found = [
-            self.title,
-            *("  ".join(_aligned(cell, w) for cell, w in zip(row, widths, strict=True)) for row in rows),
+        numbers = [
+            all(not isinstance(row[at], str) or row[at] == "-" for row in self.rows) for at in range(len(widths))
         ]
-        return [*(line.rstrip() for line in found), *self.notes]
+        found = [
+            "  ".join(
+                cell.rjust(width) if is_number else cell.ljust(width)
+                for cell, width, is_number in zip(row, widths, numbers, strict=True)
+            ).rstrip()
+            for row in rows
+        ]
+        return [self.title, *found, *self.notes]
 
 
 def _text(cell: object) -> str:
     if isinstance(cell, float):
         return f"{cell:.3g}" if abs(cell) < 1000 else f"{cell:,.0f}"
     return f"{cell:,}" if isinstance(cell, int) else str(cell)
-
-
-def _aligned(cell: str, width: int) -> str:
-    return cell.rjust(width) if cell[:1].isdigit() or cell[:1] == "-" else cell.ljust(width)

@@ -1,0 +1,99 @@
+"""The key is in no file, log, process list, URL, error or access log: everything that real runs leave is searched."""
+
+from __future__ import annotations
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import environment, run, sandbox_process, start, wait_until
+
+KEY = "Zq7kVtheKEYw3Lx9PmB4nRsT2uYdGhJcFa5eK8oQ"
+FORMS = (
+    KEY.encode(),
+    base64.b64encode(KEY.encode()),
+    KEY.encode().hex().encode(),
+    KEY[:20].encode(),
+    KEY[-20:].encode(),
+)
+
+
+def leaks_in(data: bytes) -> list[bytes]:
+    return [form for form in FORMS if form in data]
+
+
+def search(folder: Path) -> tuple[list[str], int]:
+    """Return the files below `folder` that hold the key, in bytes or in their name, and how many were searched."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != ".env"]
+    return [str(path) for path in files if leaks_in(path.read_bytes()) or KEY in str(path)], len(files)
+
+
+def test_no_artefact_of_real_runs_holds_the_key(tmp_path: Path) -> None:
+    said: list[str] = []
+    (tmp_path / ".env").write_text(f"FREESOUND_API_KEY={KEY}\n")
+    with sandbox_process(tmp_path, "--no-throttle", "--sounds", 600, "--latency-ms", 5, "--token", KEY) as sandbox:
+        options = ("--api-url", sandbox.url, "--level", 99)
+        process = start("-v", "harvest", *options, "--samples", 5000, cwd=tmp_path, key=None)
+        wait_until(lambda: len(sandbox.requests()) > 30, what="a running harvest")
+        proc = Path(f"/proc/{process.pid}")
+        if proc.exists():
+            assert b"harvest" in (proc / "cmdline").read_bytes()
+            assert not leaks_in((proc / "cmdline").read_bytes())
+            # Read from .env, it is not even in the environment that other processes of the user see.
+            assert not leaks_in((proc / "environ").read_bytes())
+        running, _ = search(tmp_path)
+        assert running == []
+        process.kill()
+        said += process.communicate()
+        for command in (
+            ("harvest", *options, "--samples", 20),
+            ("harvest", *options, "--sweep", "--tag", "rain", "--samples", 3),
+            ("plan", *options, "--query", "rain", "--json"),
+            ("refresh", *options, "--older-than", "0s", "--limit", 10),
+            ("status", "--json"),
+            ("check",),
+        ):
+            ended = run(*command, cwd=tmp_path, key=None)
+            assert ended.code == 0, ended.err
+            said += [ended.out, ended.err]
+        assert sandbox.requests()
+    assert not leaks_in("".join(said).encode())
+    found, searched = search(tmp_path)
+    assert found == []
+    assert searched >= 6  # checkpoint, backup, journal, status.json, ledger, access log
+
+
+@pytest.mark.parametrize("fault", ["truncate", "reset", "401"])
+def test_no_error_shows_the_key(tmp_path: Path, fault: str) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--token", KEY, "--fault", fault) as sandbox:
+        ended = run(
+            "-v", "harvest", "--api-url", sandbox.url, "--time-limit", "2s", cwd=tmp_path, key=KEY, timeout_s=90
+        )
+    assert not leaks_in((ended.out + ended.err).encode())
+    assert search(tmp_path)[0] == []
+
+
+def test_a_bug_of_ours_prints_a_traceback_without_the_key(tmp_path: Path) -> None:
+    broken = (
+        "import sys, harvester.freesound.client as c, harvester.cli\n"
+        "def burst(*a, **k): raise ZeroDivisionError('injected')\n"
+        "c.read_records = c.read_similar = burst\n"
+        "sys.argv = ['harvester', 'harvest', '--api-url', sys.argv[1], '--level', '99']\n"
+        "harvester.cli.main()\n"
+    )
+    with sandbox_process(tmp_path, "--no-throttle", "--token", KEY) as sandbox:
+        ended = subprocess.run(
+            [sys.executable, "-c", broken, sandbox.url],
+            cwd=tmp_path,
+            env=environment(tmp_path / "state", key=KEY),
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+    assert ended.returncode == 70
+    assert b"injected" in ended.stderr
+    assert not leaks_in(ended.stdout + ended.stderr)
+    assert search(tmp_path)[0] == []
