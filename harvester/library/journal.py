@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.library.events import decode_events, encode_events
+from harvester.library.lock import read_owner
 from harvester.model import Deferral, Event, Note, Notes
 
 FORMAT = 1
@@ -230,9 +231,18 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
     raise: every row that can still be trusted is in the result, and `damage` says what was wrong.
     """
     wal = path.with_name(f"{path.name}-wal")
+    before: object
     for _ in range(_LOOKS):
         if not path.exists():
             return None
+        if wal.exists() and read_owner(path.parent) is None:
+            # A killed writer's WAL has no index yet. SQLite would make it here, in memory that is mapped to the disk:
+            # where the disk is full, writing there may be a bus error, which nobody can catch.
+            before = [_shape(path), _shape(wal)]
+            contents = _read_copy(path, wal, rows)
+            if wal.exists() and [_shape(path), _shape(wal)] == before:
+                return contents
+            continue
         before = None if wal.exists() else _shape(path)
         # Without a WAL nobody writes and the file is all there is; SQLite would leave files of its own beside it.
         mode = "mode=ro" if before is None else "mode=ro&immutable=1"
@@ -246,8 +256,12 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
             contents = Contents(damage=str(error))
         if before is None or (not wal.exists() and _shape(path) == before):
             return contents
+    # A read-only folder: SQLite cannot make the index of the WAL there, beside a copy it can.
+    return _read_copy(path, wal, rows)
+
+
+def _read_copy(path: Path, wal: Path, rows: bool) -> Contents:
     with tempfile.TemporaryDirectory(prefix="harvester") as folder:
-        # A read-only folder without a live writer: SQLite cannot make the index of the WAL there, a copy it can.
         for part in (path, wal):
             if part.exists():
                 shutil.copyfile(part, Path(folder) / part.name)

@@ -20,6 +20,7 @@ from harvester.library.atomic import (
     Files,
     disk_errors,
     read_chunks,
+    refuse_full,
     sweep_temporaries,
     write_atomically,
 )
@@ -101,6 +102,7 @@ class Store:
             with disk_errors(folder, "nothing that was there is lost"):
                 lock.acquire(now_us)
                 sweep_temporaries(folder)
+                refuse_full(folder)
                 notices: list[str] = []
                 journal = open_journal(folder, now_us, files, notices)
                 finish_restore(folder, journal, files, notices)
