@@ -1,0 +1,278 @@
+"""A stateful machine: a library grown, killed, backed up, restored, merged, pruned, damaged and repaired in any order.
+
+Beside it walks the truth: what was acknowledged. A reader and every opening must show it, whole, at each step; only a
+restore goes back. A kill is what is left of the folder at that instant: its files are copied and the process dropped.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from harvester.clock import SECOND_US
+from harvester.library.atomic import REAL_FILES, Files
+from harvester.library.backups import Retention, list_backups
+from harvester.library.check import check_library, repair_library
+from harvester.library.layout import CHECKPOINT
+from harvester.library.merge import merge_libraries
+from harvester.library.restore import restore
+from harvester.library.store import Store
+from harvester.library.view import load_view
+from harvester.model import Event, Gone
+from tests.support.faulty_files import FaultyFiles, Killed
+from tests.unit.library.samples import SOURCE, FixedClock, content_of, make_events, make_state
+
+firsts = st.integers(1, 40)
+counts = st.integers(1, 4)
+instants = st.integers(1, 30)
+
+
+class LibraryMachine(RuleBasedStateMachine):
+    """One library; `truth` are the events it acknowledged, `in_backup` those of each backup by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = Path(tempfile.mkdtemp(prefix="harvester-machine"))
+        self.number = 0
+        self.folder = self.place / "0"
+        self.clock = FixedClock()
+        self.truth: list[Event] = []
+        self.in_backup: dict[str, list[Event]] = {}
+        self.damaged = False
+        self.store: Store | None = None
+
+    @initialize()
+    def begin(self) -> None:
+        self.store = Store.open(self.folder, clock=self.clock, source=SOURCE)
+
+    def teardown(self) -> None:
+        self._close()
+        shutil.rmtree(self.place)
+
+    # --- what the library must show ----------------------------------------------------------------------------------
+
+    @invariant()
+    def a_reader_sees_what_was_acknowledged(self) -> None:
+        if self.folder.exists():
+            assert self._seen() == self._content(self.truth)
+
+    def _seen(self) -> tuple[Any, ...]:
+        return content_of(load_view(self.folder).state)[:4]
+
+    def _content(self, events: list[Event]) -> tuple[Any, ...]:
+        return content_of(make_state(events))[:4]
+
+    def _note_backups(self, events: list[Event]) -> None:
+        """Remember what a backup that has just come holds."""
+        there = {backup.path.name for backup in list_backups(self.folder)}
+        self.in_backup = {name: self.in_backup.get(name, list(events)) for name in there}
+
+    # --- living and dying --------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        self.clock.now_us += 2 * SECOND_US
+
+    def _close(self) -> None:
+        if self.store is not None:
+            self.store.close()
+            self.store = None
+
+    def _kill(self) -> None:
+        """Go on with the files as they are now; what the dropped process does to its own matters no more."""
+        self.number += 1
+        left = self.place / str(self.number)
+        shutil.copytree(self.folder, left, ignore=shutil.ignore_patterns("*-shm"))
+        self._close()
+        shutil.rmtree(self.folder)
+        self.folder = left
+
+    def _until_killed(self, work: Callable[[Files], object], instant: int) -> bool:
+        """Do the work with a process that dies at its n-th file operation; return whether it came to its end."""
+        try:
+            work(FaultyFiles(instant, None))
+        except Killed:
+            return False
+        return True
+
+    @precondition(lambda self: self.store is None)
+    @rule()
+    def resume(self) -> None:
+        self._tick()
+        self.store = Store.open(self.folder, clock=self.clock)
+        assert content_of(self.store.state)[:4] == self._content(self.truth)
+
+    @precondition(lambda self: self.store is not None)
+    @rule()
+    def stop(self) -> None:
+        self._close()
+
+    @precondition(lambda self: self.store is not None)
+    @rule()
+    def kill(self) -> None:
+        self._kill()
+
+    # --- growing -----------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.store is not None)
+    @rule(first=firsts, count=counts, gone=st.booleans())
+    def add(self, first: int, count: int, gone: bool) -> None:
+        assert self.store is not None
+        self._tick()
+        events = make_events(count, first=first, at=self.clock.now_us)
+        events += [Gone(first, self.clock.now_us + 1)] if gone else []
+        self.store.append(events)
+        for event in events:
+            self.store.state.apply(event)
+        self.truth += events
+
+    @precondition(lambda self: self.store is not None)
+    @rule(backup=st.booleans())
+    def checkpoint(self, backup: bool) -> None:
+        assert self.store is not None
+        self._tick()
+        self.store.checkpoint(backup=backup)
+        self._note_backups(self.truth)
+        self.damaged = self.damaged and not (backup and self.truth)
+
+    @precondition(lambda self: self.store is None and self.folder.exists())
+    @rule(instant=instants, first=firsts)
+    def be_killed_in_a_checkpoint(self, instant: int, first: int) -> None:
+        self._tick()
+        events = make_events(2, first=first, at=self.clock.now_us)
+
+        def work(files: Files) -> None:
+            self.store = Store.open(self.folder, clock=self.clock, files=files)
+            self.store.append(events)
+            for event in events:
+                self.store.state.apply(event)
+            self.truth += events
+            self.store.checkpoint(backup=True)
+            self.damaged = False
+
+        self._until_killed(work, instant)
+        self._kill()
+        self._note_backups(self.truth)
+
+    # --- going back, joining, letting go -----------------------------------------------------------------------------
+
+    @precondition(lambda self: self.store is None and self.in_backup and not self.damaged)
+    @rule(data=st.data(), instant=st.none() | instants)
+    def go_back(self, data: st.DataObject, instant: int | None) -> None:
+        name = data.draw(st.sampled_from(sorted(self.in_backup)))
+        before, target = self.truth, self.in_backup[name]
+        self._tick()
+
+        def work(files: Files) -> None:
+            restore(self.folder, Path(name), clock=self.clock, files=files)
+
+        if instant is None:
+            work(REAL_FILES)
+            self.truth = list(target)
+        else:
+            done = self._until_killed(work, instant)
+            self._kill()
+            seen = self._seen()
+            assert seen in (self._content(before), self._content(target))
+            assert not done or seen == self._content(target)
+            self.truth = list(target if seen == self._content(target) else before)
+        self._note_backups(self.truth)
+
+    @precondition(lambda self: self.store is None and not self.damaged)
+    @rule(first=firsts, count=counts, instant=st.none() | instants)
+    def merge(self, first: int, count: int, instant: int | None) -> None:
+        self._tick()
+        other = self.place / f"other{self.number}"
+        events = make_events(count, first=first + 20, at=self.clock.now_us - SECOND_US)
+        with Store.open(other, clock=self.clock, source=SOURCE) as store:
+            store.append(events)
+        before, joined = self.truth, [*self.truth, *events]
+
+        def work(files: Files) -> None:
+            merge_libraries([other], self.folder, clock=self.clock, files=files)
+
+        if instant is None:
+            work(REAL_FILES)
+            self.truth = joined
+        else:
+            done = self._until_killed(work, instant)
+            self._kill()
+            seen = self._seen()
+            assert seen in (self._content(before), self._content(joined))
+            assert not done or seen == self._content(joined)
+            self.truth = joined if seen == self._content(joined) else before
+        shutil.rmtree(other)
+        self._note_backups(self.truth)
+
+    @precondition(lambda self: not self.damaged)
+    @rule(keep=st.integers(1, 3))
+    def prune(self, keep: int) -> None:
+        before = list_backups(self.folder)
+        Retention(self.folder, keep).prune()
+        after = list_backups(self.folder)
+        assert len(after) >= min(len(before), keep)
+        assert max((one.nodes for one in after), default=0) == max((one.nodes for one in before), default=0)
+        self._note_backups(self.truth)
+
+    # --- damage ------------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.store is None and not self.damaged and self.in_backup)
+    @rule(data=st.data(), how=st.sampled_from(["gone", "cut", "flipped", "empty"]))
+    def damage_one_file(self, data: st.DataObject, how: str) -> None:
+        names = [*sorted(self.in_backup), *([CHECKPOINT] if (self.folder / CHECKPOINT).exists() else [])]
+        path = self.folder / data.draw(st.sampled_from(names))
+        good = path.read_bytes()
+        if how == "gone":
+            path.unlink()
+        else:
+            middle = len(good) // 2
+            flipped = good[:middle] + bytes([good[middle] ^ 0x10]) + good[middle + 1 :]
+            path.write_bytes({"cut": good[:middle], "flipped": flipped, "empty": b""}[how])
+        self.in_backup.pop(path.name, None)
+        self.damaged = True
+
+    @precondition(lambda self: self.store is None)
+    @rule()
+    def repair(self) -> None:
+        self._tick()
+        repair_library(self.folder, clock=self.clock)
+        report = check_library(self.folder, clock=self.clock)
+        assert report.clean, report.findings
+        self.store = Store.open(self.folder, clock=self.clock)
+        self.store.checkpoint(backup=True)
+        self._note_backups(self.truth)
+        self.damaged = self.damaged and not self.truth
+
+
+def run_machine(examples: int, steps: int) -> None:
+    quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    run_state_machine_as_test(
+        LibraryMachine,
+        settings=settings(
+            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=quiet, database=None
+        ),
+    )
+
+
+def test_nothing_acknowledged_is_lost_whatever_happens_in_whatever_order() -> None:
+    # Hundreds of libraries are opened, each with its own SQLite file.
+    run_machine(15, 20)
+
+
+@pytest.mark.chaos
+def test_long_histories() -> None:
+    run_machine(400, 50)
