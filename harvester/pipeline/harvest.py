@@ -12,16 +12,15 @@ from dataclasses import dataclass, field
 
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
-from harvester.graph import SoundGraph, is_gone
 from harvester.model import Event, Known, Seeded
 from harvester.pipeline.fetcher import Search, run_fetcher
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.order import Distances, order_by
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.refresh import Refresh, Stale, find_stale
-from harvester.pipeline.sweep import Sweep
-from harvester.pipeline.work import Catalogue, Outcome
-from harvester.pipeline.writer import MATCHES, PLACE, Store, Walk, Writer
+from harvester.pipeline.walk import MATCHES, walk_again, walk_for
+from harvester.pipeline.work import Catalogue, Outcome, Store
+from harvester.pipeline.writer import Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,43 +48,6 @@ class Plan:
     grace_s: float = 30.0
 
 
-def walk_of(plan: Plan, store: Store, now_us: int) -> Walk:
-    """Return where a run of `plan` goes, and how far the sweep before it has come in earlier runs."""
-    state, search = store.state, plan.search
-    walk = Walk(lambda sound_id: state.is_pending(sound_id, search.filter), query=search.query, filter=search.filter)
-    if not plan.sweep:
-        return walk
-    hits = store.notes.setdefault(walk.topic, {})
-
-    def is_mine(sound_id: int) -> bool:
-        # What came along without a complete record is completed, as in any run; only hits are linked.
-        return state.is_pending(sound_id, search.filter) and (sound_id in hits or not state.has_record(sound_id))
-
-    def is_left(sound_id: int) -> bool:
-        deferral = store.deferrals.get(sound_id)
-        return state.is_pending(sound_id, search.filter) and (deferral is None or deferral.next_try_at <= now_us)
-
-    known = [sound_id for sound_id in hits if sound_id != PLACE]
-    sweep = Sweep(hits.get(PLACE, ""))
-    rolled_back = any(sound_id not in state for sound_id in known)
-    if rolled_back or (sweep.done and not any(map(is_left, known))):
-        # All its hits are linked: whoever asks again wants to know what is new.
-        sweep = Sweep()
-    return Walk(is_mine, query=search.query, filter=search.filter, sweep=sweep)
-
-
-def _walk_again(stale: Stale, state: SoundGraph) -> Walk:
-    left = set(stale.lists)
-    read_at = {sound_id: state.attributes(sound_id)["fetched_at"] for sound_id in stale.records}
-
-    def is_due(sound_id: int) -> bool:
-        # Its record first: that of a sound that is gone spares the list, and a list must not displace it.
-        attributes = state.attributes(sound_id)
-        return sound_id in left and not is_gone(attributes) and attributes.get("fetched_at") != read_at.get(sound_id)
-
-    return Walk(is_due, listed=left.discard)
-
-
 class Harvest:
     """The ring of one run. `stop.close(reason)` ends it in order, from a signal handler or anywhere else."""
 
@@ -104,10 +66,10 @@ class Harvest:
         self._stale = Stale()
         self._search = plan.search
         if plan.refresh is None:
-            self._walk = walk_of(plan, store, clock.time_us())
+            self._walk = walk_for(plan.search, store, clock.time_us(), sweeping=plan.sweep)
         else:
             self._stale = find_stale(state, store.deferrals, plan.refresh, clock.time_us())
-            self._walk = _walk_again(self._stale, state)
+            self._walk = walk_again(self._stale, state)
             self._search = Search(neighbours=plan.refresh.neighbours, lengths=dict(self._stale.lists))
         self.frontier = Frontier(
             target=plan.target,

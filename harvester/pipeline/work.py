@@ -1,14 +1,16 @@
-"""What passes between frontier, fetchers and writer: claims one way, outcomes the other.
+"""What passes between frontier, fetchers and writer: claims one way, outcomes the other; where they ask and keep it.
 
 Every claim ends in exactly one outcome, or it is released: handed back with nothing recorded.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from harvester.model import Record, RecordsPage, SimilarPage
+from harvester.graph import SoundGraph
+from harvester.model import Deferral, Event, Note, Notes, Record, RecordsPage, SimilarPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,3 +122,38 @@ class Catalogue(Protocol):
     async def fetch_records(self, sound_ids: tuple[int, ...], *, filter: str = "") -> RecordsPage: ...
     async def fetch_sound(self, sound_id: int) -> Record | None: ...
     async def search(self, *, query: str, filter: str, sort: str, page: int, page_size: int) -> RecordsPage: ...
+
+
+class Checkpointed(Protocol):
+    """What a store tells of a checkpoint it wrote."""
+
+    @property
+    def nodes(self) -> int: ...
+    @property
+    def size_bytes(self) -> int: ...
+    @property
+    def backup(self) -> object: ...
+    @property
+    def joined(self) -> int: ...
+    @property
+    def unchanged(self) -> bool: ...
+
+
+class Store(Protocol):
+    """Where the writer makes things durable (`library.store.Store`)."""
+
+    state: SoundGraph
+    deferrals: dict[int, Deferral]
+    notes: Notes
+    notices: list[str]
+
+    def append(
+        self,
+        events: Sequence[Event],
+        deferrals: Sequence[Deferral] = (),
+        undeferred: Sequence[int] = (),
+        notes: Sequence[Note] = (),
+    ) -> None: ...
+    def checkpoint_due(self) -> bool: ...
+    def backup_due(self, *, stopping: bool = False) -> bool: ...
+    def checkpoint(self, *, backup: bool) -> Checkpointed: ...

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import pytest
 
 from harvester.pipeline.harvest import Plan
 from harvester.sandbox.generated import GeneratedCatalogue
 from tests.bench.economy import harvest, naive_script, sweep_plan
+from tests.support.processes import run, sandbox_process, start, wait_until
 
 
 def test_a_first_run_of_fifty_costs_at_most_a_tenth_of_a_request_a_record() -> None:
@@ -33,3 +36,20 @@ def test_a_sweep_costs_one_request_per_150_sounds_and_one_a_window() -> None:
     spent = harvest(GeneratedCatalogue(4_000, 7), sweep_plan())
     assert spent.records == 4_000
     assert spent.requests <= math.ceil((4_000 + 4) / 150)
+
+
+def test_after_a_kill_the_next_run_sends_only_what_the_day_still_holds(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--burst", 10_000, "--daily", 60, "--latency-ms", 10) as sandbox:
+        options = ("harvest", "--api-url", sandbox.url, "--limits", "10000/60", "--samples", 500)
+        process = start(*options, cwd=tmp_path)
+        wait_until(lambda: sandbox.counted() >= 50, what="request 50")
+        process.kill()
+        process.communicate()
+        sent = sandbox.counted()
+        ended = run(*options, cwd=tmp_path)
+        assert ended.code == 0, ended.err
+        assert "quota used up, next request possible at" in ended.err
+        assert sandbox.counted() - sent <= 60 - sent
+        planned = json.loads(run("plan", *options[1:], "--json", cwd=tmp_path).out)
+        assert planned["quota_left"] == 0
+        assert not [request for request in sandbox.requests() if request["status"] == 429]

@@ -9,10 +9,11 @@ import re
 import pytest
 
 from harvester.clock import SECOND_US, iso
-from harvester.model import RecordsPage
+from harvester.model import RecordsPage, Seen
 from harvester.pipeline.fetcher import Search
 from harvester.pipeline.harvest import Plan
-from harvester.pipeline.sweep import DEEPEST, PAGE, Sweep
+from harvester.pipeline.sweep import DEEPEST, PAGE, Sweep, sweep_topic
+from harvester.pipeline.walk import walk_for
 from harvester.pipeline.work import SweepClaim
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
@@ -181,3 +182,13 @@ def test_a_sweep_without_hits_says_so_and_ends() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits({})
     assert harvest(Plan(target=None, sweep=True, search=RAIN), world, store)[0] == "the search found nothing"
+
+
+def test_a_sound_known_not_to_match_is_no_hit_of_a_sweep_by_the_same_filter() -> None:
+    store = MemoryStore()
+    store.state.apply(Seen(300, make_record(300), 1))
+    store.notes[sweep_topic("", "tag:rain")] = {300: "0"}
+    walk = walk_for(Search(filter="tag:rain"), store, 2, sweeping=True)
+    assert not walk.wants(300)
+    store.notes[walk.topic][300] = "1"
+    assert walk.wants(300)

@@ -1,0 +1,343 @@
+"""What an outcome means: the events, deferrals and notes it becomes, and what follows once they are durable.
+
+All judgement is here: what is news, what a missing or an empty answer proves, when to try again. Reads the graph,
+never changes it; the writer does, after the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from harvester.clock import DAY_US, SECOND_US, Clock, iso
+from harvester.model import (
+    RECORD_FIELDS,
+    Deferral,
+    Event,
+    Gone,
+    Linked,
+    Note,
+    Record,
+    RecordsPage,
+    Seeded,
+    Seen,
+    SimilarList,
+    is_complete,
+)
+from harvester.pipeline.frontier import NO_HITS, Frontier
+from harvester.pipeline.order import Distances
+from harvester.pipeline.progress import Progress
+from harvester.pipeline.sweep import Sweep
+from harvester.pipeline.walk import DIFFERS, MATCHES, PLACE, Walk
+from harvester.pipeline.work import (
+    Confirmed,
+    DetailsClaim,
+    DetailsFetched,
+    Failed,
+    JudgeClaim,
+    Judged,
+    Outcome,
+    SeedClaim,
+    SeedsFetched,
+    SimilarFetched,
+    Store,
+    Swept,
+)
+
+YOUNG_US = 30 * DAY_US
+"""An empty similar list of a younger sound means that its vector is not computed yet."""
+YOUNG_WAIT_US = 7 * DAY_US
+YOUNG_TRIES = 3
+FIRST_WAIT_US = 3_600 * SECOND_US
+LONGEST_WAIT_US = 7 * DAY_US
+NO_VECTOR = "empty similar list of a young sound"
+
+
+@dataclass(slots=True)
+class Entry:
+    """One outcome on its way: what goes into the journal, and what is done once it is there."""
+
+    events: list[Event] = field(default_factory=list)
+    deferrals: list[Deferral] = field(default_factory=list)
+    undeferred: list[int] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    then: Callable[[], None] = lambda: None
+
+
+class Meaning:
+    """Reads outcomes for one run."""
+
+    def __init__(
+        self,
+        store: Store,
+        frontier: Frontier,
+        walk: Walk,
+        *,
+        clock: Clock,
+        progress: Progress,
+        distances: Distances | None,
+    ) -> None:
+        self._store = store
+        self._state = store.state
+        self._frontier = frontier
+        self._walk = walk
+        self._clock = clock
+        self._progress = progress
+        self._distances = distances
+
+    def of(self, outcome: Outcome) -> Entry:
+        """Return what `outcome` means for journal, graph and frontier. Changes nothing yet but the place of a sweep."""
+        match outcome:
+            case SimilarFetched(_, page):
+                self._progress.oddities.update(page.oddities)
+                return self._similar(outcome)
+            case DetailsFetched(claim, records):
+                self._progress.oddities.update(records.oddities)
+                return self._details(claim, records)
+            case SeedsFetched(claim, hits):
+                self._progress.oddities.update(hits.oddities)
+                return self._seeds(claim, hits)
+            case Judged(claim, records):
+                self._progress.oddities.update(records.oddities)
+                return self._judged(claim, records)
+            case Swept(claim, hits):
+                self._progress.oddities.update(hits.oddities)
+                return self._swept(outcome)
+            case Confirmed():
+                return self._confirmed(outcome)
+            case Failed(claim, reason):
+                if isinstance(claim, JudgeClaim):
+                    return self._not_judged(claim, reason)
+                sound_ids = claim.sound_ids if isinstance(claim, DetailsClaim) else (claim.sound_id,)
+                now_us = self._clock.time_us()
+                return self._deferring([self._deferral(i, reason, now_us) for i in sound_ids], outcome)
+
+    def _seeds(self, claim: SeedClaim, hits: RecordsPage) -> Entry:
+        seeds = tuple(record["id"] for record in hits.records)
+        events: list[Event] = [*self._news(hits.records, hits.fetched_at), Seeded(seeds)]
+        # Without this a later run would have to ask which of those that still wait match.
+        notes = self._marks(self._walk.filter_topic, seeds, MATCHES) if self._walk.filter else []
+
+        def seeded() -> None:
+            if claim.page == 1 and not seeds:
+                # Whoever asked for certain sounds does not want others instead.
+                self._frontier.close(NO_HITS)
+            self.start_from(seeds)
+            self._frontier.settle_seeds(claim, has_next=hits.has_next)
+
+        return Entry(events=events, notes=notes, then=seeded)
+
+    def _swept(self, outcome: Swept) -> Entry:
+        sweep, hits = self._walk.sweep, outcome.page
+        assert sweep is not None
+        found = tuple(record["id"] for record in hits.records)
+        sweep.read(outcome.claim, hits)
+        notes = [*self._marks(self._walk.topic, found, MATCHES), Note(self._walk.topic, PLACE, sweep.place())]
+
+        def swept() -> None:
+            if self._distances is not None:
+                self._distances.start(found)
+            for sound_id in found:
+                self.discover(sound_id)
+            if sweep.done:
+                self._progress.tell(describe_sweep(sweep))
+                if not sweep.total:
+                    self._frontier.close(NO_HITS)
+            self._frontier.settle(outcome.claim)
+
+        return Entry(events=[*self._news(hits.records, hits.fetched_at), Seeded(found)], notes=notes, then=swept)
+
+    def _judged(self, claim: JudgeClaim, page: RecordsPage) -> Entry:
+        matching = {record["id"] for record in page.records}
+        topic = self._walk.filter_topic
+        others = [sound_id for sound_id in claim.sound_ids if sound_id not in matching]
+        notes = [*self._marks(topic, sorted(matching), MATCHES), *self._marks(topic, others, DIFFERS)]
+
+        def judged() -> None:
+            for sound_id in claim.sound_ids:
+                if sound_id in matching:
+                    self.discover(sound_id)
+            self._frontier.settle(claim)
+
+        return Entry(events=list(self._news(page.records, page.fetched_at)), notes=notes, then=judged)
+
+    def _not_judged(self, claim: JudgeClaim, reason: str) -> Entry:
+        def left() -> None:
+            self._progress.tell(
+                f"which of {len(claim.sound_ids)} sounds match is not known ({reason}): the next run asks"
+            )
+            self._frontier.settle(claim)
+
+        return Entry(then=left)
+
+    def _similar(self, outcome: SimilarFetched) -> Entry:
+        claim, page = outcome.claim, outcome.page
+        sound_id = claim.sound_id
+        if page.count == 0 and self._lacks_vector(sound_id, page.fetched_at):
+            count = self._tries(sound_id) + 1
+            deferral = Deferral(sound_id, NO_VECTOR, count, page.fetched_at + YOUNG_WAIT_US)
+            return self._deferring([deferral], outcome)
+        known = self._state.similar(sound_id)
+        if page.count == 0 and known is not None and known.neighbours:
+            # A deleted sound has an empty list too: that is no reason to forget the one we have.
+            def lost() -> None:
+                self._walk.listed(sound_id)
+                self._frontier.settle(claim, missing=[sound_id])
+
+            return Entry(then=lost)
+        similar = SimilarList(
+            neighbours=page.neighbours,
+            linked_at=self._state.stamp(sound_id, "linked_at", page.fetched_at),
+            limit=outcome.limit,
+            space=self._state.space,
+            filter=self._walk.filter,
+        )
+        events: list[Event] = [*self._news(page.records, page.fetched_at), Linked(sound_id, similar)]
+
+        def linked() -> None:
+            self._walk.listed(sound_id)
+            for neighbour_id, _ in page.neighbours:
+                self.discover(neighbour_id)
+            if self._distances is not None:
+                for nearer in self._distances.linked(sound_id):
+                    self.discover(nearer)
+            self._progress.count_sample()
+            self._frontier.settle(claim, harvested=True)
+
+        return Entry(events=events, undeferred=self._if_deferred(sound_id), then=linked)
+
+    def _details(self, claim: DetailsClaim, page: RecordsPage) -> Entry:
+        found = {record["id"] for record in page.records if is_complete(record)}
+
+        # A sample whose record could not be read again was deferred too; of others the list decides.
+        undeferred = [i for i in found if i in self._store.deferrals and i in self._state.processed]
+
+        def read() -> None:
+            for sound_id in found:
+                self.discover(sound_id)
+            self._frontier.settle(claim, missing=[i for i in claim.sound_ids if i not in found])
+
+        events: list[Event] = [*self._reread(page, claim.sound_ids), *self._news(page.records, page.fetched_at)]
+        return Entry(events=events, undeferred=undeferred, then=read)
+
+    def _confirmed(self, outcome: Confirmed) -> Entry:
+        claim = outcome.claim
+        sound_id = claim.sound_id
+        if outcome.record is None:
+
+            def gone() -> None:
+                self._progress.gone += 1
+                self._progress.tell(f"sound {sound_id} is gone from Freesound: kept with a tombstone, not asked again")
+                self._frontier.settle(claim)
+
+            stamp = self._state.stamp(sound_id, "gone_at", outcome.fetched_at)
+            return Entry(events=[Gone(sound_id, stamp)], undeferred=self._if_deferred(sound_id), then=gone)
+        if not is_complete(outcome.record):
+            deferral = self._deferral(sound_id, "its record lacks core fields", outcome.fetched_at)
+            return self._deferring([deferral], outcome)
+
+        def found() -> None:
+            self.discover(sound_id)
+            self._frontier.settle(claim)
+
+        return Entry(events=[self._seen(outcome.record, outcome.fetched_at)], then=found)
+
+    def _deferring(self, deferrals: list[Deferral], outcome: SimilarFetched | Confirmed | Failed) -> Entry:
+        def deferred() -> None:
+            for deferral in deferrals:
+                if self._walk.wants(deferral.sound_id):
+                    has_record = self._state.has_record(deferral.sound_id)
+                    self._frontier.defer(deferral.sound_id, deferral.next_try_at, has_record=has_record)
+                self._progress.deferred += 1
+                self._progress.tell(
+                    f"sound {deferral.sound_id} deferred until {iso(deferral.next_try_at)}: {deferral.reason}"
+                )
+            self._frontier.settle(outcome.claim)
+
+        return Entry(deferrals=deferrals, then=deferred)
+
+    # --- small judgements --------------------------------------------------------------------------------------------
+
+    def _news(self, records: Sequence[Record], fetched_at: int) -> list[Event]:
+        return [self._seen(record, fetched_at) for record in records if self._is_news(record, fetched_at)]
+
+    def _is_news(self, record: Record, fetched_at: int) -> bool:
+        sound_id = record["id"]
+        if self._state.is_news(sound_id, record, fetched_at):
+            return True
+        # Fresh, but with fields that were not asked for when it was fetched last.
+        return is_complete(record) and not record.keys() <= self._state.attributes(sound_id).keys()
+
+    def _seen(self, record: Record, fetched_at: int) -> Seen:
+        """Return the event of a record. Extra fields known from before stay when they were not asked for this time:
+        the join takes a record as a whole."""
+        sound_id = record["id"]
+        known = self._state.record(sound_id)
+        if known is not None and is_complete(record):
+            extra = {name: value for name, value in known.items() if name not in record and name not in RECORD_FIELDS}
+            record = {**record, **extra}
+        return Seen(sound_id, record, self._state.stamp(sound_id, "fetched_at", fetched_at))
+
+    def _reread(self, page: RecordsPage, wanted: Sequence[int]) -> list[Event]:
+        """Give what was asked for by id even where it is fresh: somebody wants to know what it is now."""
+        asked = set(wanted)
+        return [
+            self._seen(record, page.fetched_at)
+            for record in page.records
+            if record["id"] in asked and is_complete(record) and not self._is_news(record, page.fetched_at)
+        ]
+
+    def _marks(self, topic: str, sound_ids: Sequence[int], text: str) -> list[Note]:
+        known = self._store.notes.get(topic, {})
+        return [Note(topic, sound_id, text) for sound_id in sound_ids if known.get(sound_id) != text]
+
+    def discover(self, sound_id: int) -> None:
+        """Let a sound wait that is this run's business."""
+        if self._walk.wants(sound_id):
+            self._frontier.discover(sound_id, has_record=self._state.has_record(sound_id))
+
+    def start_from(self, seeds: Sequence[int]) -> None:
+        """Put these sounds at the head of the frontier."""
+        self._frontier.add_seeds(seeds)
+        if self._distances is not None:
+            self._distances.start(seeds)
+        for sound_id in seeds:
+            self.discover(sound_id)
+
+    def _if_deferred(self, sound_id: int) -> list[int]:
+        return [sound_id] if sound_id in self._store.deferrals else []
+
+    def _tries(self, sound_id: int) -> int:
+        deferral = self._store.deferrals.get(sound_id)
+        return deferral.count if deferral is not None else 0
+
+    def _deferral(self, sound_id: int, reason: str, now_us: int) -> Deferral:
+        count = self._tries(sound_id) + 1
+        return Deferral(sound_id, reason, count, now_us + min(LONGEST_WAIT_US, FIRST_WAIT_US * 4 ** (count - 1)))
+
+    def _lacks_vector(self, sound_id: int, now_us: int) -> bool:
+        deferral = self._store.deferrals.get(sound_id)
+        if deferral is not None and deferral.reason == NO_VECTOR and deferral.count >= YOUNG_TRIES:
+            return False
+        created_us = _stamp_of(self._state.attributes(sound_id).get("created"))
+        return created_us is not None and now_us - created_us < YOUNG_US
+
+
+def describe_sweep(sweep: Sweep) -> str:
+    """Return how a sweep ended, in one line."""
+    line = f"sweep done: {sweep.found} sounds"
+    if sweep.missing:
+        line += f" of the {sweep.total} that the search counts; {sweep.missing} were on no page, not even a second time"
+    return line
+
+
+def _stamp_of(created: object) -> int | None:
+    """Return a record's `created` (ISO 8601, UTC) as a stamp, or None when it is not a date."""
+    if not isinstance(created, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(created)
+    except ValueError:
+        return None
+    return int(moment.timestamp() * SECOND_US) if moment.tzinfo is not None else None

@@ -1,0 +1,85 @@
+"""Where a run goes: which of the known sounds are its business, under which filter, after which sweep.
+
+Derived from the graph and the notes of earlier runs, so it cannot disagree with them. Changes nothing but what it was
+told is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harvester.graph import SoundGraph, is_gone
+from harvester.pipeline.fetcher import Search
+from harvester.pipeline.refresh import Stale
+from harvester.pipeline.sweep import Sweep, sweep_topic
+from harvester.pipeline.work import Store
+
+PLACE = 0
+"""The key under which a sweep's topic holds where it stands; the others are its hits."""
+MATCHES, DIFFERS = "1", "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """Where a run goes: under which filter, which pending sounds are its business, and the sweep that goes before.
+
+    `wants(sound_id)` tells of a known sound whether its list is to be fetched; `listed(sound_id)` is called when that
+    has been done.
+    """
+
+    wants: Callable[[int], bool]
+    listed: Callable[[int], None] = lambda _: None
+    query: str = ""
+    filter: str = ""
+    sweep: Sweep | None = None
+
+    @property
+    def topic(self) -> str:
+        """The topic of the notes on which sounds the search finds."""
+        return sweep_topic(self.query, self.filter)
+
+    @property
+    def filter_topic(self) -> str:
+        """The topic of the notes on which sounds match the filter."""
+        return sweep_topic("", self.filter)
+
+
+def walk_for(search: Search, store: Store, now_us: int, *, sweeping: bool) -> Walk:
+    """Return where a harvest goes, and how far the sweep before it has come in earlier runs."""
+    state = store.state
+    walk = Walk(lambda sound_id: state.is_pending(sound_id, search.filter), query=search.query, filter=search.filter)
+    if not sweeping:
+        return walk
+    hits = store.notes.setdefault(walk.topic, {})
+
+    def is_mine(sound_id: int) -> bool:
+        # What came along without a complete record is completed, as in any run; only hits are linked.
+        return state.is_pending(sound_id, search.filter) and (
+            hits.get(sound_id) == MATCHES or not state.has_record(sound_id)
+        )
+
+    def is_left(sound_id: int) -> bool:
+        deferral = store.deferrals.get(sound_id)
+        return state.is_pending(sound_id, search.filter) and (deferral is None or deferral.next_try_at <= now_us)
+
+    known = [sound_id for sound_id, text in hits.items() if text == MATCHES]
+    sweep = Sweep(hits.get(PLACE, ""))
+    rolled_back = any(sound_id not in state for sound_id in known)
+    if rolled_back or (sweep.done and not any(map(is_left, known))):
+        # All its hits are linked: whoever asks again wants to know what is new.
+        sweep = Sweep()
+    return Walk(is_mine, query=search.query, filter=search.filter, sweep=sweep)
+
+
+def walk_again(stale: Stale, state: SoundGraph) -> Walk:
+    """Return where a refresh goes: to the stale lists, each after its sound's record."""
+    left = set(stale.lists)
+    read_at = {sound_id: state.attributes(sound_id)["fetched_at"] for sound_id in stale.records}
+
+    def is_due(sound_id: int) -> bool:
+        # Its record first: that of a sound that is gone spares the list, and a list must not displace it.
+        attributes = state.attributes(sound_id)
+        return sound_id in left and not is_gone(attributes) and attributes.get("fetched_at") != read_at.get(sound_id)
+
+    return Walk(is_due, listed=left.discard)
