@@ -3,11 +3,15 @@
 Owns the layout of the checkpoint's pickle (protocol 5). The opcodes are written here rather than by a `Pickler`, whose
 output depends on which equal strings happen to be one object; so equal content gives equal bytes in any process.
 
-    block*    up to BLOCK_SOUNDS sounds in order of (added_at, id): each one's attributes and adjacency, put into memo
-              slots of their own and popped. Recurring texts are shared within a block only, so that a block's bytes
-              depend on nothing outside it
+    records*  sounds in order of (added_at, id): each one's record and an adjacency still empty, put into memo slots of
+              their own and popped
+    lists*    sounds in order of (linked_at, id): how the list was asked for and its edges, added to those two
     closing   the dict of graph, processed_ids, sound_cache and metadata, made of references to those slots; the graph
               is `DiGraph({id: adjacency})`, then its `_node` set: the mirrored predecessors are not stored
+
+Everything grows at its end, so Git stores what is new: a sound that is linked long after it was first seen changes no
+block that is there. Blocks end where an id says so, and share recurring texts inside only: their bytes depend on
+nothing outside, and one that came, grew or went shifts no border after it.
 """
 
 from __future__ import annotations
@@ -19,8 +23,13 @@ from typing import Any
 from harvester.graph import SHARED_TEXTS, SoundGraph, in_order
 
 BLOCK_SOUNDS = 128
+"""How many sounds a block holds on average; four times as many at most."""
+
 TEXT_SLOTS = 1 << 16
 """Memo slots of a block's recurring texts; the sounds' own slots start above."""
+
+LINK_FIELDS = ("linked_at", "link_origin", "link_space", "link_limit", "link_filter")
+"""The attributes that come with a similar list, often long after the record."""
 
 GRAPH_CLASS = ("networkx.classes.digraph", "DiGraph")
 DIGEST_LENGTH = 64
@@ -145,8 +154,14 @@ class _Block:
                 append(self.value(value, shared=name == "tags"))
         append(b"u")
 
-    def adjacency(self, neighbours: dict[int, dict[str, Any]], heads: dict[int, bytes]) -> None:
-        """Append a node's out-edges: scored ones best first, then those of other kinds by id."""
+    def additions(self, slot: int, attributes: dict[str, Any], names: tuple[str, ...]) -> None:
+        """Append what is added to the dict in `slot`: attributes that came after it was written."""
+        self.parts.append(_pack_index(b"j", slot) + _MARK)
+        self.parts += [self.shared(name) + self.value(attributes[name], shared=True) for name in names]
+        self.parts.append(_SETITEMS + _POP)
+
+    def adjacency(self, slot: int, neighbours: dict[int, dict[str, Any]], heads: dict[int, bytes]) -> None:
+        """Append the out-edges that go into `slot`: scored ones best first, then those of other kinds by id."""
         plain = self.shared("score")
         if len(plain) > 2:  # first use in this block: the text itself, so that every edge below is alike
             self.parts.append(plain + _POP)
@@ -160,7 +175,7 @@ class _Block:
         scored += [pair for pair in others if pair[0] <= 0]
         rich = {target for _, target in others}
         scored.sort()
-        parts = [b"}("]
+        parts = [_pack_index(b"j", slot) + _MARK]
         middle = b"}" + plain
         for negative, target in scored:
             head = heads.get(target) or heads.setdefault(target, _encode_int(target))
@@ -170,7 +185,7 @@ class _Block:
                 parts.append(head + middle + _pack_float(b"G", -negative) + b"s")
         for _, target in sorted(pair for pair in others if pair[0] > 0):
             parts.append(_encode_int(target) + self.mapping(sorted(neighbours[target].items()), shared=True, depth=0))
-        parts.append(b"u")
+        parts.append(_SETITEMS + _POP)
         self.parts += parts
 
 
@@ -190,38 +205,65 @@ def encode_blocks(state: SoundGraph, order: list[int]) -> Iterator[bytes]:
     """Give the stream's protocol header and its blocks, each a frame of its own."""
     yield _PROTOCOL
     nodes, successors = state.graph._node, state.graph._adj
+    slots = {sound_id: TEXT_SLOTS + 2 * place for place, sound_id in enumerate(order)}
     orders: dict[tuple[str, ...], tuple[str, ...]] = {}
-    heads: dict[int, bytes] = {}
-    slot = TEXT_SLOTS
-    for start in range(0, len(order), BLOCK_SOUNDS):
+    for part in _blocks(order):
         block = _Block()
-        for sound_id in order[start : start + BLOCK_SOUNDS]:
+        for sound_id in part:
             attributes = nodes[sound_id]
             names = tuple(attributes)
-            ordered = orders.get(names) or orders.setdefault(names, in_order(names))
+            ordered = orders.get(names)
+            if ordered is None:
+                ordered = orders[names] = tuple(name for name in in_order(names) if name not in LINK_FIELDS)
             block.attributes(attributes, ordered)
-            block.parts.append(_pack_index(b"r", slot) + _POP)
-            neighbours = successors[sound_id]
-            if neighbours:
-                block.adjacency(neighbours, heads)
-                block.parts.append(_pack_index(b"r", slot + 1) + _POP)
-            slot += 2
+            slot = slots[sound_id]
+            block.parts.append(_pack_index(b"r", slot) + b"0}" + _pack_index(b"r", slot + 1) + _POP)
         yield _frame(b"".join(block.parts))
+    heads: dict[int, bytes] = {}
+    for part in _blocks(_linked_order(state)):
+        block = _Block()
+        for sound_id in part:
+            if "linked_at" in nodes[sound_id]:
+                block.additions(slots[sound_id], nodes[sound_id], LINK_FIELDS)
+            if successors[sound_id]:
+                block.adjacency(slots[sound_id] + 1, successors[sound_id], heads)
+        yield _frame(b"".join(block.parts))
+
+
+def _linked_order(state: SoundGraph) -> list[int]:
+    """Return all ids that have a list or edges, first linked first, then by id."""
+    nodes, successors = state.graph._node, state.graph._adj
+    return [
+        sound_id
+        for _, sound_id in sorted(
+            (attributes.get("linked_at", 0), sound_id)
+            for sound_id, attributes in nodes.items()
+            if "linked_at" in attributes or successors[sound_id]
+        )
+    ]
+
+
+def _blocks(order: list[int]) -> Iterator[list[int]]:
+    start = 0
+    for end, sound_id in enumerate(order, 1):
+        ends = (sound_id * 0x9E3779B1 & 0xFFFFFFFF) * BLOCK_SOUNDS >> 32 == 0
+        if ends or end - start == 4 * BLOCK_SOUNDS or end == len(order):
+            yield order[start:end]
+            start = end
 
 
 def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]) -> Iterator[bytes]:
     """Give the rest of the stream up to the text of the digest, which is the last value of `metadata`."""
-    nodes, successors = state.graph._node, state.graph._adj
+    nodes = state.graph._node
     slots = [(_encode_int(sound_id), sound_id, TEXT_SLOTS + 2 * place) for place, sound_id in enumerate(order)]
     module, name = GRAPH_CLASS
     yield _frame(b"}(" + _encode_text("graph") + _encode_text(module) + _encode_text(name) + _STACK_GLOBAL)
-    yield from _references(
-        head + (_pack_index(b"j", slot + 1) if successors[sound_id] else _EMPTY_DICT) for head, sound_id, slot in slots
-    )
+    yield from _references(head + _pack_index(b"j", slot + 1) for head, _, slot in slots)
     yield _frame(_TUPLE1 + _REDUCE + _NONE + b"}" + _encode_text("_node"))
     yield from _references(head + _pack_index(b"j", slot) for head, _, slot in slots)
     yield _frame(_SETITEM + _TUPLE2 + _BUILD + _encode_text("processed_ids") + _EMPTY_SET)
-    for batch in _batches(_encode_int(sound_id) for sound_id in sorted(state.processed)):
+    processed = (sound_id for sound_id in _linked_order(state) if sound_id in state.processed)
+    for batch in _batches(map(_encode_int, processed)):
         yield _frame(_MARK + batch + _ADDITEMS)
     yield _frame(_encode_text("sound_cache"))
     yield from _references(
@@ -253,7 +295,7 @@ def _references(pairs: Iterator[bytes]) -> Iterator[bytes]:
         yield _frame(_MARK + batch + _SETITEMS)
 
 
-def _batches(items: Iterator[bytes], size: int = 2048) -> Iterator[bytes]:
+def _batches(items: Iterator[bytes], size: int = 512) -> Iterator[bytes]:
     batch: list[bytes] = []
     for item in items:
         batch.append(item)
