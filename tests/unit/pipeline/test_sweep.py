@@ -144,6 +144,8 @@ def test_a_sweep_links_its_hits_and_nothing_else() -> None:
     assert len(store.state) == 203
     assert sum(world.asked.values()) == 2 + 200
     assert ring.progress.samples == 200
+    kinds = [kind for kind, _ in world.asked]
+    assert kinds.index("similar") > max(at for at, kind in enumerate(kinds) if kind == "search")
 
 
 def test_a_later_run_goes_on_with_linking_and_reads_no_page_again() -> None:
