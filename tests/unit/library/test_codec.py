@@ -147,8 +147,9 @@ def test_what_is_new_changes_no_block_that_was_there() -> None:
 
     seen = [event for event in make_events(1000) if isinstance(event, Seen)]
     before = encode(make_state(seen))
-    for new in (Known(2000, NOW_US), Linked(1, SimilarList(((5, 0.9), (600, 0.8)), NOW_US, 25))):
-        after = encode(make_state([*seen, new]))
+    lists = [Linked(i, SimilarList(((i + 1, 0.9), (600, 0.8)), NOW_US + i, 25)) for i in range(1, 1000, 40)]
+    for new in ([Known(2000, NOW_US)], lists):
+        after = encode(make_state([*seen, *new]))
         assert sum(map(len, blocks(after) - blocks(before))) < len(before) // 4
     linked = encode(make_state(make_events(1000)))
     withdrawn = encode(make_state([*make_events(1000), Withdrawn(500, NOW_US)]))
