@@ -45,7 +45,7 @@ class MapData:
         self._places = lay_out(len(self._ids), source, target)
         low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)
         self.arrays = self._arrays(source, target, score, low, high)
-        counts = f"{len(self._ids):,} sounds, {len(source):,} similarity edges"
+        counts = f"{_counted(len(self._ids), 'sound')}, {_counted(len(source), 'similarity edge')}"
         self.head: dict[str, Any] = {
             "title": title,
             "counts": counts,
@@ -259,6 +259,10 @@ def _leads_somewhere(address: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(host) and not host.endswith(".invalid")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _packed(values: Any, form: str) -> str:
