@@ -109,49 +109,45 @@ class LibraryMachine(RuleBasedStateMachine):
             return False
         return True
 
-    @precondition(lambda self: self.store is None)
+    def _open(self) -> Store:
+        """Return the library opened for writing; a new opening must show the truth."""
+        self._tick()
+        if self.store is None:
+            self.store = Store.open(self.folder, clock=self.clock)
+            assert content_of(self.store.state)[:4] == self._content(self.truth)
+        return self.store
+
     @rule()
     def resume(self) -> None:
-        self._tick()
-        self.store = Store.open(self.folder, clock=self.clock)
-        assert content_of(self.store.state)[:4] == self._content(self.truth)
-
-    @precondition(lambda self: self.store is not None)
-    @rule()
-    def stop(self) -> None:
         self._close()
+        self._open()
 
-    @precondition(lambda self: self.store is not None)
     @rule()
     def kill(self) -> None:
         self._kill()
+        self._open()
 
     # --- growing -----------------------------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.store is not None)
     @rule(first=firsts, count=counts, gone=st.booleans())
     def add(self, first: int, count: int, gone: bool) -> None:
-        assert self.store is not None
-        self._tick()
+        store = self._open()
         events = make_events(count, first=first, at=self.clock.now_us)
         events += [Gone(first, self.clock.now_us + 1)] if gone else []
-        self.store.append(events)
+        store.append(events)
         for event in events:
-            self.store.state.apply(event)
+            store.state.apply(event)
         self.truth += events
 
-    @precondition(lambda self: self.store is not None)
     @rule(backup=st.booleans())
     def checkpoint(self, backup: bool) -> None:
-        assert self.store is not None
-        self._tick()
-        self.store.checkpoint(backup=backup)
+        self._open().checkpoint(backup=backup)
         self._note_backups(self.truth)
         self.damaged = self.damaged and not (backup and self.truth)
 
-    @precondition(lambda self: self.store is None and self.folder.exists())
     @rule(instant=instants, first=firsts)
     def be_killed_in_a_checkpoint(self, instant: int, first: int) -> None:
+        self._close()
         self._tick()
         events = make_events(2, first=first, at=self.clock.now_us)
 
@@ -170,9 +166,10 @@ class LibraryMachine(RuleBasedStateMachine):
 
     # --- going back, joining, letting go -----------------------------------------------------------------------------
 
-    @precondition(lambda self: self.store is None and self.in_backup and not self.damaged)
+    @precondition(lambda self: self.in_backup and not self.damaged)
     @rule(data=st.data(), instant=st.none() | instants)
     def go_back(self, data: st.DataObject, instant: int | None) -> None:
+        self._close()
         name = data.draw(st.sampled_from(sorted(self.in_backup)))
         before, target = self.truth, self.in_backup[name]
         self._tick()
@@ -192,9 +189,10 @@ class LibraryMachine(RuleBasedStateMachine):
             self.truth = list(target if seen == self._content(target) else before)
         self._note_backups(self.truth)
 
-    @precondition(lambda self: self.store is None and not self.damaged)
+    @precondition(lambda self: not self.damaged)
     @rule(first=firsts, count=counts, instant=st.none() | instants)
     def merge(self, first: int, count: int, instant: int | None) -> None:
+        self._close()
         self._tick()
         other = self.place / f"other{self.number}"
         events = make_events(count, first=first + 20, at=self.clock.now_us - SECOND_US)
@@ -230,9 +228,10 @@ class LibraryMachine(RuleBasedStateMachine):
 
     # --- damage ------------------------------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.store is None and not self.damaged and self.in_backup)
+    @precondition(lambda self: self.in_backup and not self.damaged)
     @rule(data=st.data(), how=st.sampled_from(["gone", "cut", "flipped", "empty"]))
     def damage_one_file(self, data: st.DataObject, how: str) -> None:
+        self._close()
         names = [*sorted(self.in_backup), *([CHECKPOINT] if (self.folder / CHECKPOINT).exists() else [])]
         path = self.folder / data.draw(st.sampled_from(names))
         good = path.read_bytes()
@@ -245,15 +244,14 @@ class LibraryMachine(RuleBasedStateMachine):
         self.in_backup.pop(path.name, None)
         self.damaged = True
 
-    @precondition(lambda self: self.store is None)
     @rule()
     def repair(self) -> None:
+        self._close()
         self._tick()
         repair_library(self.folder, clock=self.clock)
         report = check_library(self.folder, clock=self.clock)
         assert report.clean, report.findings
-        self.store = Store.open(self.folder, clock=self.clock)
-        self.store.checkpoint(backup=True)
+        self._open().checkpoint(backup=True)
         self._note_backups(self.truth)
         self.damaged = self.damaged and not self.truth
 
@@ -270,7 +268,7 @@ def run_machine(examples: int, steps: int) -> None:
 
 def test_nothing_acknowledged_is_lost_whatever_happens_in_whatever_order() -> None:
     # Hundreds of libraries are opened, each with its own SQLite file.
-    run_machine(15, 20)
+    run_machine(15, 25)
 
 
 @pytest.mark.chaos
