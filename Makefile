@@ -50,7 +50,7 @@ check: $(VENV)/.dev ## Check style, types and floors (under a minute)
 	@$(BIN)/python -m pytest -q tests/unit/test_floors.py
 
 chaos: $(VENV)/.dev ## Kill and corrupt for long, and print the figures
-	@$(BIN)/python -m pytest -n $(JOBS) -m chaos tests $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) -rP -m chaos tests $(ARGS)
 
 bench: $(VENV)/.dev ## Measure this project beside the alternatives
 	@$(BIN)/python -m tests.bench $(ARGS)
