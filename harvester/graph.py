@@ -145,6 +145,7 @@ class SoundGraph:
         self.source = source
         self.space = space
         self.edge_count = 0
+        self.list_count = 0
         self.record_count = 0
         self.gone_count = 0
         self._texts: dict[str, str] = {}
@@ -216,10 +217,15 @@ class SoundGraph:
         return is_complete(record) and now_us - attributes["fetched_at"] >= FRESH_US
 
     def stamp(self, sound_id: int, field: str, now_us: int) -> int:
-        """Return a stamp for a new value of the sound's `field`, never behind the one it replaces."""
+        """Return a stamp for a new value of the sound's `field`, never behind the one it replaces.
+
+        A record and a tombstone contradict each other by their stamps: each new one is later than both.
+        """
         if sound_id not in self.graph:
             return now_us
-        return max(now_us, int(self.attributes(sound_id).get(field, -1)) + 1)
+        rivals = ("fetched_at", "gone_at") if field in ("fetched_at", "gone_at") else (field,)
+        attributes = self.attributes(sound_id)
+        return max(now_us, *(int(attributes.get(name, -1)) + 1 for name in rivals))
 
     def events(self) -> Iterator[Event]:
         """Give the whole state as events: applying them to an empty graph gives an equal one."""
@@ -276,6 +282,7 @@ class SoundGraph:
         for sound_id, attributes in nodes.items():
             state.record_count += "fetched_at" in attributes
             state.gone_count += is_gone(attributes)
+            state.list_count += "linked_at" in attributes
             state._settle(sound_id, attributes)
         state.seeds.update(seeds)
         return state
@@ -312,10 +319,11 @@ class SoundGraph:
         """
         if self.source and other.source and self.source != other.source:
             raise WrongSource(f"these libraries come from different sources: {self.source} and {other.source}")
-        if self.edge_count and other.edge_count and self.space != other.space:
+        if self.list_count and other.list_count and self.space != other.space:
             raise WrongSource(f"these libraries have different similarity spaces: {self.space} and {other.space}")
         self.source = self.source or other.source
-        self.space = self.space if self.edge_count else other.space
+        if not self.list_count:
+            self.space = other.space if other.list_count else max(self.space, other.space)
         for event in other.events():
             self.apply(event)
 
@@ -362,7 +370,12 @@ class SoundGraph:
         for neighbour_id, _ in new.neighbours:
             self._know(neighbour_id, new.linked_at)
         known = self.similar(sound_id)
-        if known is not None and not _list_wins(new, known):
+        if known is None:
+            self.list_count += 1
+            if self.list_count == 1:
+                # One space per library: the first list tells which.
+                self.space = new.space
+        elif not _list_wins(new, known):
             return
         edges = self.graph.succ[sound_id]
         before = len(edges)

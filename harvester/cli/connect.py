@@ -93,7 +93,11 @@ async def open_client(
     on_event: Callable[[str], None] = lambda _: None,
 ) -> AsyncIterator[FreesoundClient]:
     """Give a client for the server, closed at the end."""
-    ledger: Ledger = MemoryLedger() if server.embedded else FileLedger.open(server.url, server.key.fingerprint)
+    ledger: Ledger = MemoryLedger()
+    if not server.embedded:
+        ledger = FileLedger.open(server.url, server.key.fingerprint)
+        for line in ledger.notices:
+            on_event(line)
     async with FreesoundClient(
         AiohttpTransport(server.url, server.key),
         clock=clock,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import Annotated, ClassVar
 
 import typer
@@ -24,9 +25,11 @@ class Console:
 
 
 def note(line: str) -> None:
-    """Write one line to stderr, where it never mixes with data."""
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    """Write one line to stderr, where it never mixes with data; when nobody reads it any more, it is dropped."""
+    # A closed terminal or a dead pipe must not end a harvest: the log has the line too.
+    with suppress(OSError):
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 def say(line: str) -> None:

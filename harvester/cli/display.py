@@ -20,6 +20,7 @@ from harvester.cli.notify import Notifier
 from harvester.cli.panel import draw, waiting_text
 from harvester.cli.run import Run, describe
 from harvester.clock import iso
+from harvester.errors import HarvesterError
 from harvester.library.git import size_notice
 from harvester.library.status_file import save_status
 
@@ -72,7 +73,9 @@ async def _panel(run: Run, events: deque[str]) -> AsyncIterator[None]:
     with Live(picture(), console=console, auto_refresh=False) as live:  # type: ignore[arg-type]
 
         def refresh() -> None:
-            live.update(picture(), refresh=True)  # type: ignore[arg-type]
+            # The terminal may be gone: the harvest does not need it.
+            with suppress(OSError):
+                live.update(picture(), refresh=True)  # type: ignore[arg-type]
 
         try:
             async with _every(1 / FRAMES_A_SECOND, refresh):
@@ -106,9 +109,16 @@ async def status_file(run: Run) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _every(pause_s: float, act: Callable[[], None]) -> AsyncIterator[None]:
     async def again() -> None:
+        told = False
         while True:
             await asyncio.sleep(pause_s)
-            act()
+            try:
+                act()
+            except (HarvesterError, OSError) as error:
+                # What only shows the run must never end it; it is tried again at its next turn.
+                if not told:
+                    note(f"cannot show how the run goes: {error}")
+                told = True
 
     task = asyncio.create_task(again())
     try:

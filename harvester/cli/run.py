@@ -39,6 +39,7 @@ def describe(run: Run) -> dict[str, Any]:
     """Return the run in numbers, under the keys of `status.json`. Cheap enough for every refresh of the panel."""
     progress, frontier, state = run.harvest.progress, run.harvest.frontier, run.store.state
     waiting = run.client.waiting_for
+    requests_24h, quota_left = run.client.spending()
     return {
         "pid": os.getpid(),
         "host": platform.node(),
@@ -58,8 +59,8 @@ def describe(run: Run) -> dict[str, Any]:
         "deferred": frontier.deferred,
         "gone": state.gone_count,
         "requests": run.client.activity.counted,
-        "requests_24h": run.client.requests_24h(),
-        "quota_left": run.client.quota_left(),
+        "requests_24h": requests_24h,
+        "quota_left": quota_left,
         "daily_limit": run.client.limits.daily,
         "durable_ledger": run.durable_ledger,
         "samples_per_minute": round(progress.samples_per_minute(), 2),

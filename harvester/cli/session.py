@@ -23,7 +23,7 @@ from harvester.cli.log import RunLog
 from harvester.cli.notify import Notifier
 from harvester.cli.run import Run
 from harvester.clock import Stop, SystemClock
-from harvester.errors import SettingsError
+from harvester.errors import SettingsError, Stopped
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
 from harvester.pipeline.harvest import Harvest, Plan
@@ -76,7 +76,11 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
                 on_event=lambda line: progress.tell(line),
             )
         )
-        store.set_source(await client.identify())
+        try:
+            store.set_source(await client.identify())
+        except Stopped:
+            say(f"{stop.reason}: nothing was asked, nothing has changed")
+            return
         ring = Harvest(request.plan, store, client, clock=clock, stop=stop, progress=progress)
         run = Run(
             ring,

@@ -15,8 +15,8 @@ import aiohttp
 from yarl import URL
 
 from harvester import __version__
-from harvester.clock import DAY_US, Clock, Stop
-from harvester.errors import FetchFailed
+from harvester.clock import Clock, Stop
+from harvester.errors import ApiUnreachable, FetchFailed
 from harvester.freesound.address import API_URL, encode_query, proxy_for, read_api_url
 from harvester.freesound.fields import encode_fields, record_fields
 from harvester.freesound.gate import Wait
@@ -154,6 +154,7 @@ class FreesoundClient:
         self.address = address
         self._transport = transport
         self._clock = clock
+        self._stop = stop
         self._space = space
         self._fields = record_fields(extra_fields)
         self._record_params = {"fields": encode_fields(extra_fields)}
@@ -227,7 +228,12 @@ class FreesoundClient:
         Learned from any answer so far; else from a request without the key, which no quota counts.
         """
         if self._sender.sandbox is None:
-            await self._sender.fetch("search/", {}, _read_identity, anonymous=True)
+            # No quota counts it, so a stop may cut it short.
+            asked = self._sender.fetch("search/", {}, _read_identity, anonymous=True)
+            try:
+                await self._stop.unless_closed(asked)
+            except FetchFailed as failure:
+                raise ApiUnreachable(f"{self.address} is no Freesound API: {failure.reason}; check --api-url") from None
         return self.source or self.address
 
     @property
@@ -251,9 +257,10 @@ class FreesoundClient:
         """The key's limits as now believed: a 429 corrects them."""
         return self._sender.quota.limits
 
-    def requests_24h(self) -> int:
-        """Return how many requests of this key the ledger counts in the last 24 hours, from all our runs."""
-        return self._sender.quota.spent_in(DAY_US)
+    def spending(self) -> tuple[int, int | None]:
+        """Return the requests that the ledger counts in the last 24 hours, from all our runs, and how many the day
+        still holds (None without a limit). At most a second old: cheap enough for every refresh of a panel."""
+        return self._sender.quota.spending()
 
     def quota_left(self) -> int | None:
         """Return how many requests the rolling day still holds; None without a limit."""

@@ -189,6 +189,8 @@ class Quota:
         self._burst_share: int | None = None
         self._burst_share_until_us = 0
         self._refused_at_us: list[int] = []
+        self._looked_at_us = 0
+        self._spending: tuple[int, int | None] = (0, None)
 
     def lease(self) -> Lease | None:
         """Count one send in the ledger, durable on return; None when a window is full or the day rests."""
@@ -254,6 +256,17 @@ class Quota:
     def spent_in(self, length_us: int) -> int:
         """Return how many requests of ours count in the last `length_us` microseconds."""
         return len(self._ledger.spent(self._now_us() - length_us))
+
+    def spending(self) -> tuple[int, int | None]:
+        """Return `spent_in` a day and `left` from one look at the ledger, at most a second old."""
+        now_us = self._now_us()
+        if now_us - self._looked_at_us >= SECOND_US:
+            stamps = self._ledger.spent(now_us - DAY_US - CLOCKS_APART_US)
+            day_limit = self._day_limit()
+            left = None if day_limit is None else max(0, day_limit - len(stamps))
+            self._spending = sum(stamp > now_us - DAY_US for stamp in stamps), left
+            self._looked_at_us = now_us
+        return self._spending
 
     def left(self) -> int | None:
         """Return how many requests today's quota still holds by the ledger; None without a limit."""

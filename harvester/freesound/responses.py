@@ -52,7 +52,10 @@ def read_similar(raw: RawResponse, sound_id: int, limit: int, fields: tuple[str,
         if record["id"] == sound_id:
             oddities["itself"] += 1
         elif isinstance(score, (int, float)) and not isinstance(score, bool) and math.isfinite(score):
-            scores[record["id"]] = float(score)
+            # Rounded vectors can give a hair more than 1: what the library keeps is a score, between 0 and 1.
+            scores[record["id"]] = min(1.0, max(0.0, float(score)))
+            if not 0 <= score <= 1:
+                oddities["score out of range"] += 1
         else:
             oddities["no score"] += 1
     best = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]

@@ -83,7 +83,8 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
         try:
             decoded = load_checkpoint(backup.path)
         except LibraryCorrupt as error:
-            bad.append(backup.path)
+            if backup.path not in bad:
+                bad.append(backup.path)
             notices.append(f"a backup is damaged: {error}")
             continue
         except FileNotFoundError:

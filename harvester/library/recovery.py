@@ -12,7 +12,7 @@ from harvester.errors import LibraryCorrupt
 from harvester.library.atomic import Files, read_chunks, write_atomically
 from harvester.library.checkpoint import load_digest
 from harvester.library.journal import Contents, Journal, load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL, JOURNAL_PARTS, set_aside
+from harvester.library.layout import CHECKPOINT, JOURNAL, JOURNAL_PARTS, QUARANTINE, set_aside
 from harvester.model import Note
 
 
@@ -65,7 +65,11 @@ def finish_restore(folder: Path, journal: Journal, files: Files, notices: list[s
     problem = _problem_of(target, head.restore_digest)
     if problem:
         journal.update(restore="", restore_digest="")
-        notices.append(f"an unfinished restore of {target.name} was given up ({problem})")
+        journal.contents.head = journal.head
+        notices.append(
+            f"an unfinished restore of {target.name} was given up ({problem}); "
+            f"the state before it is whole in {QUARANTINE}/, in the newest folder that ends in before_restore"
+        )
         return
     write_atomically(folder / CHECKPOINT, read_chunks(target), files)
     journal.update(restore="", restore_digest="", digest=head.restore_digest, next_digest="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,8 +141,13 @@ def test_a_file_that_holds_a_text_of_a_withdrawn_sound_is_refused(field: str) ->
 
 
 def test_lists_of_different_similarity_spaces_are_never_joined() -> None:
-    ours, theirs = make_state(make_events(2)), make_state(make_events(2, first=3))
-    theirs.space = "freesound_classic"
+    events = [
+        replace(event, similar=replace(event.similar, space="freesound_classic"))
+        if isinstance(event, Linked)
+        else event
+        for event in make_events(2, first=3)
+    ]
+    ours, theirs = make_state(make_events(2)), make_state(events)
     before = content_of(ours)
     with pytest.raises(WrongSource, match="freesound_classic"):
         ours.join(theirs)
