@@ -11,6 +11,7 @@ import asyncio
 import heapq
 from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 
 from harvester.clock import Clock, Stop
@@ -36,6 +37,15 @@ Rank = tuple[int, float]
 """Smaller comes first: (0, place) for this run's seeds, (1, number of the order) for all others; then the id."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """How a deferred sound comes back: when, and what is known of it."""
+
+    next_try_at: int
+    has_record: bool
+    judged: bool
+
+
 class Frontier:
     """Hands out claims and takes them back.
 
@@ -43,8 +53,9 @@ class Frontier:
     instead of calling itself exhausted. `order(sound_id)` gives the number by which waiting sounds are sorted, smallest
     first; this run's seeds come before all others, in the order they were added. With `seed_search` there is a search
     whose pages can be claimed: the first before anything else when `seeds_first`, the others when nothing else waits.
-    All pages of a `sweep` come before the first list. At most `most_in_flight` claims are out, those whose answer waits
-    for its commit included: so much is asked again after a crash, and no more.
+    All pages of a `sweep` come before the first list. `wanted(sound_id)` is asked when a sound's turn comes: what it
+    denies by then is passed over. At most `most_in_flight` claims are out, those whose answer waits for its commit
+    included: so much is asked again after a crash, and no more.
     """
 
     def __init__(
@@ -59,6 +70,7 @@ class Frontier:
         seed_search: bool = False,
         seeds_first: bool = False,
         sweep: Sweep | None = None,
+        wanted: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._target = target
         self._order = order
@@ -66,13 +78,14 @@ class Frontier:
         self._stop = stop
         self._most_in_flight = most_in_flight
         self._forever = forever
+        self._wanted = wanted
         self._heap: list[tuple[Rank, int]] = []
         self._ranks: dict[int, Rank] = {}  # waiting for their list → the rank that stands
         self._bare: dict[int, None] = {}  # waiting for their record, in order of arrival
         self._missing: deque[int] = deque()  # absent from a batch, to be confirmed
         self._reading: set[int] = set()  # missing, or in a claim for records
-        self._deferred: list[tuple[int, int, bool]] = []  # (next try at, sound, has a record)
-        self._deferred_ids: set[int] = set()
+        self._deferred: dict[int, _Later] = {}
+        self._deferred_heap: list[tuple[int, int]] = []  # (next try at, sound)
         self._lists_in_flight: set[int] = set()
         self._others_in_flight: set[Claim] = set()
         self._harvested = 0
@@ -82,6 +95,7 @@ class Frontier:
         self._seeds_first = seeds_first and seed_search
         self._sweep = sweep
         self._unjudged: list[tuple[float, int]] = []
+        self._put_to_judgement: set[int] = set()
         self._waiters: set[asyncio.Future[None]] = set()
 
     # --- what is here ----------------------------------------------------------------------------------------------
@@ -115,7 +129,7 @@ class Frontier:
 
     def discover(self, sound_id: int, *, has_record: bool) -> None:
         """Let a pending sound wait for its list, or for its record first. A known one may better its place."""
-        if sound_id in self._lists_in_flight or sound_id in self._deferred_ids:
+        if sound_id in self._lists_in_flight or sound_id in self._deferred:
             return
         if has_record:
             self._bare.pop(sound_id, None)
@@ -132,16 +146,20 @@ class Frontier:
                 self._unread_seeds.add(sound_id)
         self._wake()
 
-    def defer(self, sound_id: int, next_try_at: int, *, has_record: bool) -> None:
-        """Leave a sound alone until `next_try_at` (microseconds UTC)."""
+    def defer(self, sound_id: int, next_try_at: int, *, has_record: bool, judged: bool = True) -> None:
+        """Leave a sound alone until `next_try_at` (microseconds UTC), whatever was said before; one that is not
+        `judged` awaits judgement then."""
         self._ranks.pop(sound_id, None)
         self._bare.pop(sound_id, None)
         self._unread_seeds.discard(sound_id)
-        self._deferred_ids.add(sound_id)
-        heapq.heappush(self._deferred, (next_try_at, sound_id, has_record))
+        self._deferred[sound_id] = _Later(next_try_at, has_record, judged)
+        heapq.heappush(self._deferred_heap, (next_try_at, sound_id))
 
     def await_judgement(self, sound_id: int) -> None:
-        """Let a sound wait of which it is not known whether it matches the walk's filter."""
+        """Let a sound wait of which it is not known whether it matches the walk's filter: once in a run."""
+        if sound_id in self._put_to_judgement or sound_id in self._deferred:
+            return
+        self._put_to_judgement.add(sound_id)
         heapq.heappush(self._unjudged, (self._order(sound_id), sound_id))
         self._wake()
 
@@ -178,6 +196,9 @@ class Frontier:
         if isinstance(claim, ConfirmClaim):
             self._unread_seeds.discard(claim.sound_id)
         self._harvested += harvested
+        if harvested and isinstance(claim, SimilarClaim):
+            # Its record may have failed to come meanwhile: there is nothing left to try again.
+            self._deferred.pop(claim.sound_id, None)
         for sound_id in missing:
             self._await_confirmation(sound_id)
         self._close_when_done()
@@ -201,6 +222,7 @@ class Frontier:
             case ConfirmClaim(sound_id):
                 self._await_confirmation(sound_id)
             case JudgeClaim(sound_ids):
+                self._put_to_judgement.difference_update(sound_ids)
                 for sound_id in sound_ids:
                     self.await_judgement(sound_id)
             case SeedClaim(page):
@@ -242,7 +264,11 @@ class Frontier:
 
     def _judge_claim(self) -> JudgeClaim | None:
         """Ask about the most promising sounds, once nothing that is known to match is left to do."""
-        asked = [heapq.heappop(self._unjudged)[1] for _ in range(min(BATCH, len(self._unjudged)))]
+        asked: list[int] = []
+        while self._unjudged and len(asked) < BATCH:
+            _, sound_id = heapq.heappop(self._unjudged)
+            if self._wanted(sound_id):
+                asked.append(sound_id)
         return JudgeClaim(tuple(asked)) if asked else None
 
     def _details_claim(self) -> DetailsClaim:
@@ -257,7 +283,8 @@ class Frontier:
             # An entry whose rank was bettered, or whose sound was deferred, is stale.
             if self._ranks.get(sound_id) == rank:
                 del self._ranks[sound_id]
-                return sound_id
+                if self._wanted(sound_id):
+                    return sound_id
         return None
 
     def _send_off(self, claim: Claim) -> None:
@@ -288,10 +315,17 @@ class Frontier:
 
     def _take_up_deferred(self) -> None:
         now_us = self._clock.time_us()
-        while self._deferred and self._deferred[0][0] <= now_us:
-            _, sound_id, has_record = heapq.heappop(self._deferred)
-            self._deferred_ids.discard(sound_id)
-            self.discover(sound_id, has_record=has_record)
+        while self._deferred_heap and self._deferred_heap[0][0] <= now_us:
+            next_try_at, sound_id = heapq.heappop(self._deferred_heap)
+            later = self._deferred.get(sound_id)
+            # An entry whose sound was deferred anew, or became a sample, is stale.
+            if later is None or later.next_try_at != next_try_at:
+                continue
+            del self._deferred[sound_id]
+            if later.judged:
+                self.discover(sound_id, has_record=later.has_record)
+            else:
+                self.await_judgement(sound_id)
 
     def _close_when_done(self) -> None:
         if self._sweep is not None and not self._sweep.done:
@@ -315,8 +349,8 @@ class Frontier:
         changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.add(changed)
         timer: asyncio.Task[None] | None = None
-        if self._deferred:
-            delay_s = (self._deferred[0][0] - self._clock.time_us()) / 1e6
+        if self._deferred_heap:
+            delay_s = (self._deferred_heap[0][0] - self._clock.time_us()) / 1e6
             timer = asyncio.create_task(self._wake_after(delay_s))
         try:
             await self._stop.unless_closed(changed)

@@ -232,3 +232,46 @@ def test_a_deferred_sound_comes_back_when_it_is_due_even_while_everyone_waits() 
         return CLOCK.monotonic_s()
 
     assert run_virtual(main()) == pytest.approx(3600, abs=1)
+
+
+def test_a_sample_is_not_asked_for_again_because_its_record_could_not_be_read() -> None:
+    async def main() -> None:
+        frontier = make()
+        frontier.discover(7, has_record=False)
+        details = await frontier.claim()
+        frontier.discover(7, has_record=True)
+        similar = await frontier.claim()
+        frontier.defer(7, CLOCK.time_us() + 3_600_000_000, has_record=True)
+        frontier.settle(details)
+        frontier.settle(similar, harvested=True)
+        assert frontier.deferred == 0
+        with pytest.raises(Stopped, match="exhausted"):
+            await frontier.claim()
+
+    run_virtual(main())
+
+
+def test_a_sound_deferred_twice_comes_back_once_at_the_later_word() -> None:
+    async def main() -> None:
+        frontier = make(forever=True)
+        for hours in (1, 3):
+            frontier.defer(1, CLOCK.time_us() + hours * 3_600_000_000, has_record=True)
+        assert frontier.deferred == 1
+        frontier.settle(await frontier.claim(), harvested=True)
+        assert CLOCK.monotonic_s() == pytest.approx(3 * 3600, abs=1)
+        with pytest.raises(Stopped, match="exhausted"):
+            await frontier.claim()
+
+    run_virtual(main())
+
+
+def test_a_waiting_sound_that_is_not_wanted_any_more_is_passed_over() -> None:
+    async def main() -> None:
+        done: set[int] = set()
+        frontier = make(wanted=lambda sound_id: sound_id not in done)
+        for sound_id in (1, 2):
+            frontier.discover(sound_id, has_record=True)
+        done.add(1)
+        assert await frontier.claim() == SimilarClaim(2)
+
+    run_virtual(main())
