@@ -123,8 +123,11 @@ def _best_first(neighbour: tuple[int, float]) -> tuple[float, int]:
 
 
 def _list_rank(similar: SimilarList) -> tuple[bool, bool, int, int]:
-    """Order similar lists: server before computed, unfiltered before filtered, longer limit, later stamp."""
-    return (similar.origin == SERVER, similar.filter == "", similar.limit, similar.linked_at)
+    """Order similar lists: server before computed, unfiltered before filtered; then of the unfiltered the longer limit
+    first and the later stamp after it, of the filtered the later stamp first: those answer different questions."""
+    unfiltered = similar.filter == ""
+    last = (similar.limit, similar.linked_at) if unfiltered else (similar.linked_at, similar.limit)
+    return (similar.origin == SERVER, unfiltered, *last)
 
 
 def _list_bytes(similar: SimilarList) -> bytes:

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
 from harvester.model import Event, Known, Seeded
+from harvester.pipeline.admission import admit_known
 from harvester.pipeline.fetcher import Search, run_fetcher
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.order import Distances, order_by
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.refresh import Refresh, Stale, find_stale
-from harvester.pipeline.walk import MATCHES, walk_again, walk_for
+from harvester.pipeline.walk import walk_again, walk_for
 from harvester.pipeline.work import Catalogue, Outcome, Store
 from harvester.pipeline.writer import Writer
 
@@ -82,6 +83,7 @@ class Harvest:
             seed_search=not plan.sweep and plan.refresh is None and (not plan.seed_ids or plan.new_seeds),
             seeds_first=plan.new_seeds or next(state.pending(), None) is None,
             sweep=self._walk.sweep,
+            wanted=self._walk.wants,
         )
         self._writer = Writer(
             store,
@@ -90,6 +92,7 @@ class Harvest:
             clock=clock,
             progress=progress,
             distances=distances,
+            admit=self._admit,
             samples_per_commit=plan.samples_per_commit,
         )
 
@@ -127,27 +130,10 @@ class Harvest:
             known = [Known(sound_id, now_us) for sound_id in seeds if sound_id not in self._store.state]
             events: Sequence[Event] = [*known, Seeded(seeds)]
             await self._writer.begin(seeds, events)
-        now_us = self._clock.time_us()
-        state, deferrals = self._store.state, self._store.deferrals
-        matches = self._known_matches()
-        for sound_id in state.graph:
-            if not self._walk.wants(sound_id):
-                continue
-            deferral = deferrals.get(sound_id)
-            has_record = state.has_record(sound_id)
-            if deferral is not None and deferral.next_try_at > now_us and sound_id not in seeds:
-                self.frontier.defer(sound_id, deferral.next_try_at, has_record=has_record)
-            elif matches is None or sound_id in seeds or matches.get(sound_id) == MATCHES:
-                self.frontier.discover(sound_id, has_record=has_record)
-            elif sound_id not in matches:
-                self.frontier.await_judgement(sound_id)
+        self._admit()
 
-    def _known_matches(self) -> dict[int, str] | None:
-        """Return what is known of sounds and the walk's filter; None where every wanted sound matches anyway."""
-        if not self._walk.filter or self._walk.sweep is not None:
-            return None
-        noted = self._store.notes.get(self._walk.filter_topic, {})
-        return {**noted, **dict.fromkeys(self._store.state.matching(self._walk.filter), MATCHES)}
+    def _admit(self) -> None:
+        admit_known(self._store, self._walk, self.frontier, self._plan.seed_ids, self._clock.time_us())
 
     async def _fetch_all(self, outcomes: asyncio.Queue[Outcome | None], writing: asyncio.Task[None]) -> None:
         async with asyncio.TaskGroup() as group:

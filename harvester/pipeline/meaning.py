@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from harvester.clock import DAY_US, SECOND_US, Clock, iso
+from harvester.graph import is_withdrawn
 from harvester.model import (
     RECORD_FIELDS,
     Deferral,
@@ -29,7 +30,7 @@ from harvester.pipeline.frontier import NO_HITS, Frontier
 from harvester.pipeline.order import Distances
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.sweep import Sweep
-from harvester.pipeline.walk import DIFFERS, MATCHES, PLACE, Walk
+from harvester.pipeline.walk import DIFFERS, FRUITLESS, MATCHES, PLACE, Walk
 from harvester.pipeline.work import (
     Confirmed,
     DetailsClaim,
@@ -40,6 +41,7 @@ from harvester.pipeline.work import (
     Outcome,
     SeedClaim,
     SeedsFetched,
+    SimilarClaim,
     SimilarFetched,
     Store,
     Swept,
@@ -52,6 +54,7 @@ YOUNG_TRIES = 3
 FIRST_WAIT_US = 3_600 * SECOND_US
 LONGEST_WAIT_US = 7 * DAY_US
 NO_VECTOR = "empty similar list of a young sound"
+UNUSABLE = "no usable neighbour in its similar list"
 
 
 @dataclass(slots=True)
@@ -152,9 +155,16 @@ class Meaning:
         matching = {record["id"] for record in page.records}
         topic = self._walk.filter_topic
         others = [sound_id for sound_id in claim.sound_ids if sound_id not in matching]
-        notes = [*self._marks(topic, sorted(matching), MATCHES), *self._marks(topic, others, DIFFERS)]
+        notes = self._marks(topic, sorted(matching), MATCHES)
+        whole = len(page.records) == page.count
+        if whole:
+            notes += self._marks(topic, others, DIFFERS)
 
         def judged() -> None:
+            if not whole:
+                self._progress.tell(
+                    f"which of {len(others)} sounds match is not known (a result without a sound): the next run asks"
+                )
             for sound_id in claim.sound_ids:
                 if sound_id in matching:
                     self.discover(sound_id)
@@ -180,12 +190,9 @@ class Meaning:
             return self._deferring([deferral], outcome)
         known = self._state.similar(sound_id)
         if page.count == 0 and known is not None and known.neighbours:
-            # A deleted sound has an empty list too: that is no reason to forget the one we have.
-            def lost() -> None:
-                self._walk.listed(sound_id)
-                self._frontier.settle(claim, missing=[sound_id])
-
-            return Entry(then=lost)
+            return self._lost(claim, same_question=known.filter == self._walk.filter)
+        if page.count > 0 and not page.neighbours:
+            return self._deferring([self._deferral(sound_id, UNUSABLE, page.fetched_at)], outcome)
         similar = SimilarList(
             neighbours=page.neighbours,
             linked_at=self._state.stamp(sound_id, "linked_at", page.fetched_at),
@@ -202,10 +209,26 @@ class Meaning:
             if self._distances is not None:
                 for nearer in self._distances.linked(sound_id):
                     self.discover(nearer)
-            self._progress.count_sample()
-            self._frontier.settle(claim, harvested=True)
+            # The join has the last word: a list that it refused makes no sample.
+            kept = not self._state.is_pending(sound_id, self._walk.filter)
+            if kept:
+                self._progress.count_sample()
+            self._frontier.settle(claim, harvested=kept)
 
         return Entry(events=events, undeferred=self._if_deferred(sound_id), then=linked)
+
+    def _lost(self, claim: SimilarClaim, *, same_question: bool) -> Entry:
+        """An empty list where one is known: a deleted sound has none either, and nothing known is forgotten."""
+        sound_id = claim.sound_id
+        # The known list does not answer this walk's question: without a note every later run would ask it again.
+        notes = [] if same_question else self._marks(self._walk.fruitless_topic, [sound_id], FRUITLESS)
+
+        def lost() -> None:
+            self._walk.listed(sound_id)
+            # That nothing near it passes a filter says nothing of the sound itself.
+            self._frontier.settle(claim, missing=[sound_id] if same_question or not self._walk.filter else [])
+
+        return Entry(notes=notes, then=lost)
 
     def _details(self, claim: DetailsClaim, page: RecordsPage) -> Entry:
         found = {record["id"] for record in page.records if is_complete(record)}
@@ -241,7 +264,8 @@ class Meaning:
             self.discover(sound_id)
             self._frontier.settle(claim)
 
-        return Entry(events=[self._seen(outcome.record, outcome.fetched_at)], then=found)
+        events = [] if self._is_forgotten(sound_id) else [self._seen(outcome.record, outcome.fetched_at)]
+        return Entry(events=[*events], then=found)
 
     def _deferring(self, deferrals: list[Deferral], outcome: SimilarFetched | Confirmed | Failed) -> Entry:
         def deferred() -> None:
@@ -264,10 +288,16 @@ class Meaning:
 
     def _is_news(self, record: Record, fetched_at: int) -> bool:
         sound_id = record["id"]
+        if self._is_forgotten(sound_id):
+            return False
         if self._state.is_news(sound_id, record, fetched_at):
             return True
         # Fresh, but with fields that were not asked for when it was fetched last.
         return is_complete(record) and not record.keys() <= self._state.attributes(sound_id).keys()
+
+    def _is_forgotten(self, sound_id: int) -> bool:
+        # The join would blank its texts, but not what the journal says of it.
+        return sound_id in self._state and is_withdrawn(self._state.attributes(sound_id))
 
     def _seen(self, record: Record, fetched_at: int) -> Seen:
         """Return the event of a record. Extra fields known from before stay when they were not asked for this time:
@@ -285,7 +315,10 @@ class Meaning:
         return [
             self._seen(record, page.fetched_at)
             for record in page.records
-            if record["id"] in asked and is_complete(record) and not self._is_news(record, page.fetched_at)
+            if record["id"] in asked
+            and is_complete(record)
+            and not self._is_forgotten(record["id"])
+            and not self._is_news(record, page.fetched_at)
         ]
 
     def _marks(self, topic: str, sound_ids: Sequence[int], text: str) -> list[Note]:

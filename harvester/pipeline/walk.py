@@ -6,8 +6,9 @@ told is done.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from harvester.graph import SoundGraph, is_gone
 from harvester.pipeline.fetcher import Search
@@ -18,6 +19,7 @@ from harvester.pipeline.work import Store
 PLACE = 0
 """The key under which a sweep's topic holds where it stands; the others are its hits."""
 MATCHES, DIFFERS = "1", "0"
+FRUITLESS = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ class Walk:
         return sweep_topic(self.query, self.filter)
 
     @property
+    def fruitless_topic(self) -> str:
+        """The topic of the notes on which sounds have no neighbour under the filter, but a list of another."""
+        return f"no neighbours {json.dumps(self.filter)}"
+
+    @property
     def filter_topic(self) -> str:
         """The topic of the notes on which sounds match the filter."""
         return sweep_topic("", self.filter)
@@ -48,20 +55,25 @@ class Walk:
 def walk_for(search: Search, store: Store, now_us: int, *, sweeping: bool) -> Walk:
     """Return where a harvest goes, and how far the sweep before it has come in earlier runs."""
     state = store.state
-    walk = Walk(lambda sound_id: state.is_pending(sound_id, search.filter), query=search.query, filter=search.filter)
+    asked: set[int] = set()
+
+    def is_open(sound_id: int) -> bool:
+        # Whatever a list was worth: nobody is asked twice in one run.
+        return state.is_pending(sound_id, search.filter) and sound_id not in asked and sound_id not in fruitless
+
+    walk = Walk(is_open, listed=asked.add, query=search.query, filter=search.filter)
+    fruitless = store.notes.setdefault(walk.fruitless_topic, {})
     if not sweeping:
         return walk
     hits = store.notes.setdefault(walk.topic, {})
 
     def is_mine(sound_id: int) -> bool:
         # What came along without a complete record is completed, as in any run; only hits are linked.
-        return state.is_pending(sound_id, search.filter) and (
-            hits.get(sound_id) == MATCHES or not state.has_record(sound_id)
-        )
+        return is_open(sound_id) and (hits.get(sound_id) == MATCHES or not state.has_record(sound_id))
 
     def is_left(sound_id: int) -> bool:
         deferral = store.deferrals.get(sound_id)
-        return state.is_pending(sound_id, search.filter) and (deferral is None or deferral.next_try_at <= now_us)
+        return is_open(sound_id) and (deferral is None or deferral.next_try_at <= now_us)
 
     known = [sound_id for sound_id, text in hits.items() if text == MATCHES]
     sweep = Sweep(hits.get(PLACE, ""))
@@ -69,7 +81,7 @@ def walk_for(search: Search, store: Store, now_us: int, *, sweeping: bool) -> Wa
     if rolled_back or (sweep.done and not any(map(is_left, known))):
         # All its hits are linked: whoever asks again wants to know what is new.
         sweep = Sweep()
-    return Walk(is_mine, query=search.query, filter=search.filter, sweep=sweep)
+    return replace(walk, wants=is_mine, sweep=sweep)
 
 
 def walk_again(stale: Stale, state: SoundGraph) -> Walk:

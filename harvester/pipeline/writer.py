@@ -8,7 +8,7 @@ network.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from harvester.clock import Clock
 from harvester.errors import BackupFailed
@@ -25,7 +25,7 @@ class Writer:
     """Takes outcomes from the queue until it is told that no more will come.
 
     `samples_per_commit` bounds how many outcomes share one journal commit; they are taken together only when they wait
-    together, so that one sample never waits for another.
+    together, so that one sample never waits for another. `admit` takes up what a pulled checkpoint brought.
     """
 
     def __init__(
@@ -37,12 +37,14 @@ class Writer:
         clock: Clock,
         progress: Progress,
         distances: Distances | None,
+        admit: Callable[[], None],
         samples_per_commit: int = 1,
     ) -> None:
         self._store = store
         self._state = store.state
         self._progress = progress
         self._meaning = Meaning(store, frontier, walk, clock=clock, progress=progress, distances=distances)
+        self._admit = admit
         self._samples_per_commit = samples_per_commit
 
     async def run(self, outcomes: asyncio.Queue[Outcome | None]) -> None:
@@ -87,8 +89,7 @@ class Writer:
             self._store.notices.clear()
         if written.joined:
             # A checkpoint that was pulled in under us brought sounds of its own.
-            for sound_id in self._state.graph:
-                self._meaning.discover(sound_id)
+            self._admit()
         if written.unchanged and written.backup is None:
             return
         self._progress.checkpoints += 1
