@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harvester.errors import LibraryCorrupt, LibraryLocked
+from harvester.library import restore as restoring
 from harvester.library.check import CheckReport, check_library, repair_library
 from harvester.library.codec import encode_checkpoint
 from harvester.library.layout import CHECKPOINT, JOURNAL
@@ -212,3 +214,32 @@ def test_repair_of_a_sound_library_changes_nothing(library: Path) -> None:
     before = {path: path.read_bytes() for path in library.glob("*.pkl")}
     assert _repair(library).clean
     assert {path: path.read_bytes() for path in library.glob("*.pkl")} == before
+
+
+@pytest.mark.parametrize("how", ["deleted", "rotten"])
+def test_a_restore_whose_target_was_lost_in_a_crash_is_given_up_and_the_present_state_stands(
+    library: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    with open_store(library, FixedClock(NOW_US + 30 * SECOND_US)) as store:
+        grow(store, make_events(3, first=20))
+        store.checkpoint()
+    present = library.joinpath(CHECKPOINT).read_bytes()
+
+    real = restoring.write_atomically
+
+    def crash(path: Path, *rest: Any) -> bool:
+        if path == library / CHECKPOINT:
+            raise KeyboardInterrupt
+        return real(path, *rest)
+
+    target = _backup(library, 6)
+    with monkeypatch.context() as patched:
+        patched.setattr(restoring, "write_atomically", crash)
+        with pytest.raises(KeyboardInterrupt):
+            _restore(library, target)
+    target.unlink() if how == "deleted" else target.write_bytes(b"rotten")
+    with open_store(library, FixedClock(NOW_US + 90 * SECOND_US)) as store:
+        assert any("given up" in line for line in store.notices)
+        assert len(store.state) == 10
+        store.checkpoint()
+    assert library.joinpath(CHECKPOINT).read_bytes() == present
