@@ -93,6 +93,8 @@ class Harvest:
             progress=progress,
             distances=distances,
             admit=self._admit,
+            stop=stop,
+            waits_for_space=plan.forever,
             samples_per_commit=plan.samples_per_commit,
         )
 

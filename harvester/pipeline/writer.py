@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
-from harvester.clock import Clock
-from harvester.errors import BackupFailed
-from harvester.model import Event, Seen
+from harvester.clock import SECOND_US, Clock, Stop, iso
+from harvester.errors import BackupFailed, DiskFull, Stopped
+from harvester.model import Deferral, Event, Note, Seen
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.meaning import Entry, Meaning
 from harvester.pipeline.order import Distances
@@ -20,12 +21,16 @@ from harvester.pipeline.progress import Progress
 from harvester.pipeline.walk import Walk
 from harvester.pipeline.work import Outcome, Store
 
+SPACE_WAIT_S = 60
+
 
 class Writer:
     """Takes outcomes from the queue until it is told that no more will come.
 
     `samples_per_commit` bounds how many outcomes share one journal commit; they are taken together only when they wait
-    together, so that one sample never waits for another. `admit` takes up what a pulled checkpoint brought.
+    together, so that one sample never waits for another. `admit` takes up what a pulled checkpoint brought. With
+    `waits_for_space` a full disk is waited for, as long as `stop` is open: the fetchers pause meanwhile, for their
+    answers are bounded.
     """
 
     def __init__(
@@ -38,6 +43,8 @@ class Writer:
         progress: Progress,
         distances: Distances | None,
         admit: Callable[[], None],
+        stop: Stop,
+        waits_for_space: bool = False,
         samples_per_commit: int = 1,
     ) -> None:
         self._store = store
@@ -45,6 +52,9 @@ class Writer:
         self._progress = progress
         self._meaning = Meaning(store, frontier, walk, clock=clock, progress=progress, distances=distances)
         self._admit = admit
+        self._clock = clock
+        self._stop = stop
+        self._waits_for_space = waits_for_space
         self._samples_per_commit = samples_per_commit
 
     async def run(self, outcomes: asyncio.Queue[Outcome | None]) -> None:
@@ -78,8 +88,8 @@ class Writer:
         """
         try:
             written = await asyncio.to_thread(self._store.checkpoint, backup=self._store.backup_due(stopping=stopping))
-        except BackupFailed as error:
-            if stopping:
+        except (BackupFailed, DiskFull) as error:
+            if stopping or (isinstance(error, DiskFull) and not self._waits_for_space):
                 raise
             self._progress.tell(f"{error} (the harvest goes on: the journal keeps every sample)")
             return
@@ -97,13 +107,30 @@ class Writer:
         with_backup = " and a backup" if written.backup is not None else ""
         self._progress.tell(f"checkpoint{with_backup}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB")
 
+    async def _append(
+        self, events: list[Event], deferrals: list[Deferral], undeferred: list[int], notes: list[Note]
+    ) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(self._store.append, events, deferrals, undeferred, notes)
+            except DiskFull as error:
+                # A failed append has kept nothing: the same outcomes can be tried again once there is room.
+                if not self._waits_for_space or self._stop.closed:
+                    raise
+                until = iso(self._clock.time_us() + SPACE_WAIT_S * SECOND_US)
+                self._progress.tell(f"waiting for space on the disk, trying again at {until}: {error}")
+                with suppress(Stopped):
+                    await self._stop.unless_closed(self._clock.sleep(SPACE_WAIT_S))
+            else:
+                return
+
     async def _commit(self, entries: Sequence[Entry]) -> None:
         events = [event for entry in entries for event in entry.events]
         deferrals = [deferral for entry in entries for deferral in entry.deferrals]
         undeferred = [sound_id for entry in entries for sound_id in entry.undeferred]
         notes = [note for entry in entries for note in entry.notes]
         if events or deferrals or undeferred or notes:
-            await asyncio.to_thread(self._store.append, events, deferrals, undeferred, notes)
+            await self._append(events, deferrals, undeferred, notes)
         nodes, edges = len(self._state), self._state.edge_count
         self._progress.renewed += sum(
             isinstance(event, Seen) and self._state.has_record(event.sound_id) for event in events

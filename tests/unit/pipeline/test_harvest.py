@@ -212,6 +212,35 @@ def test_a_full_disk_ends_the_run_with_everything_committed_kept() -> None:
     assert replayed.processed == store.state.processed
 
 
+def test_a_run_for_ever_waits_for_space_asks_nothing_meanwhile_and_goes_on() -> None:
+    world, store = World(CLOCK, size=400), MemoryStore()
+    store.fail_append, store.fail_after = DiskFull("no space left"), 60
+    asked_while_full: list[int] = []
+
+    async def make_room(stop: Stop) -> None:
+        await asyncio.sleep(100)
+        asked_while_full.append(world.asked.total())
+        await asyncio.sleep(1000)
+        asked_while_full.append(world.asked.total())
+        store.fail_append = None
+
+    harvest(Plan(target=300, forever=True, concurrency=8), world, store, make_room)
+    assert len(store.state.processed) == 300
+    assert asked_while_full[0] == asked_while_full[1]
+    assert max(n for (kind, _), n in world.asked.items() if kind == "similar") == 1
+
+
+def test_a_run_that_waits_for_space_still_ends_when_it_is_asked_to() -> None:
+    async def stop_later(stop: Stop) -> None:
+        await asyncio.sleep(500)
+        stop.close("asked to stop")
+
+    world, store = World(CLOCK, size=400), MemoryStore()
+    store.fail_append, store.fail_after = DiskFull("no space left"), 60
+    with pytest.raises(DiskFull):
+        harvest(Plan(target=None, forever=True), world, store, stop_later)
+
+
 def test_an_error_of_the_whole_run_ends_it_in_order_and_is_raised_once() -> None:
     class Denied(World):
         async def fetch_similar(self, sound_id, limit, *, filter=""):  # type: ignore[no-untyped-def]
