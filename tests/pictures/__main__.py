@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import tempfile
@@ -12,7 +13,8 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
 from harvester.cli.panel import draw
-from tests.support.processes import ROOT, sandbox_process, start, wait_until
+from tests.support.browser import open_page
+from tests.support.processes import ROOT, run, sandbox_process, start, wait_until
 
 PICTURES = ROOT / "data/pictures"
 WIDTH = 88
@@ -43,7 +45,21 @@ def picture_of_the_panel(target: Path) -> None:
     target.write_text(svg.replace("Fira Code", "ui-monospace, Menlo, Consolas"), encoding="utf-8")
 
 
+async def picture_of_the_map() -> bytes:
+    """Draw the map of a sandbox library and take the picture that a browser shows of it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        for arguments in (("harvest", "--samples", 3000, "--concurrency", 8), ("map", "-o", "map.html")):
+            done = run(*arguments, cwd=Path(scratch), key=None, timeout_s=300)
+            assert done.code == 0, done.err
+        async with open_page() as page:
+            await page.window(1000, 640)
+            await page.visit((Path(scratch) / "map.html").as_uri())
+            await page.settled()
+            return await page.picture()
+
+
 if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     picture_of_the_panel(PICTURES / "panel.svg")
-    print(f"made {PICTURES / 'panel.svg'}")
+    (PICTURES / "map.png").write_bytes(asyncio.run(picture_of_the_map()))
+    print(f"made {PICTURES}/panel.svg and map.png")
