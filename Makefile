@@ -7,7 +7,7 @@ ARGS ?=
 JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help harvest status test check bench chaos pictures clean
+.PHONY: help harvest status extras test check bench chaos pictures clean
 
 help: ## Show this list
 	@echo "harvester: grow, keep and share a library of Freesound sounds"
@@ -39,6 +39,12 @@ harvest: $(VENV)/.run ## Grow the library by 50 samples (without an API key: off
 
 status: $(VENV)/.run ## Show the library and the running harvest
 	@$(BIN)/harvester status $(ARGS)
+
+$(VENV)/.extras: $(VENV)/bin/python pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
+	@touch $@ $(VENV)/.run
+
+extras: $(VENV)/.extras ## Install what the map, plots and Parquet need besides
 
 test: $(VENV)/.dev ## Run all tests (under five minutes)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)

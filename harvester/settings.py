@@ -38,6 +38,14 @@ def read_key(environment: Mapping[str, str], folder: Path) -> str | None:
     return key
 
 
+def read_contact(environment: Mapping[str, str]) -> str:
+    """Return what `HARVESTER_CONTACT` says about who runs this, for the User-Agent; empty when it says nothing."""
+    contact = environment.get("HARVESTER_CONTACT", "").strip()
+    if not re.fullmatch(r"[ -'*-~]*", contact):
+        raise SettingsError("HARVESTER_CONTACT must be a plain URL or address, without brackets or unusual characters")
+    return contact
+
+
 def _read_dotenv(path: Path) -> dict[str, str]:
     try:
         text = path.read_text(encoding="utf-8")

@@ -6,6 +6,7 @@ the process, and so does its ledger.
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,14 +18,14 @@ from harvester.cli.console import say
 from harvester.clock import Clock, Stop
 from harvester.errors import SettingsError
 from harvester.freesound.address import is_loopback, read_api_url
-from harvester.freesound.client import AiohttpTransport, FreesoundClient
+from harvester.freesound.client import CONTACT, AiohttpTransport, FreesoundClient
 from harvester.freesound.key import ApiKey
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger
 from harvester.library.ledger import FileLedger
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.server import serving
 from harvester.sandbox.service import Sandbox
-from harvester.settings import KEY_VARIABLE, REAL_LIBRARY, SANDBOX_LIBRARY
+from harvester.settings import KEY_VARIABLE, REAL_LIBRARY, SANDBOX_LIBRARY, read_contact
 
 SANDBOX_KEY = "sandbox"
 SANDBOX_SOUNDS, SANDBOX_SEED = 5_000, 7
@@ -99,7 +100,7 @@ async def open_client(
         for line in ledger.notices:
             on_event(line)
     async with FreesoundClient(
-        AiohttpTransport(server.url, server.key),
+        AiohttpTransport(server.url, server.key, contact=read_contact(os.environ) or CONTACT),
         clock=clock,
         stop=stop,
         ledger=ledger,

@@ -27,7 +27,8 @@ from harvester.freesound.sender import Activity, Sender
 from harvester.freesound.wire import RawResponse, Transport, TransportFailure
 from harvester.model import SPACES, Record, RecordsPage, SimilarPage
 
-CONTACT_URL = "https://pypi.org/project/harvester/"
+CONTACT = "contact: the holder of this API key"
+"""Truthful for whoever runs this: Freesound knows a key's owner. `HARVESTER_CONTACT` puts a URL or address here."""
 LONGEST_PAGE = 150
 """The server cuts longer pages to this (freesound-api.md §2.1)."""
 LARGEST_BODY_BYTES = 64 * 1024 * 1024
@@ -42,7 +43,7 @@ class AiohttpTransport:
         api_url: str,
         key: ApiKey,
         *,
-        contact_url: str = CONTACT_URL,
+        contact: str = CONTACT,
         connect_s: float = CONNECT_S,
         read_s: float = READ_S,
         total_s: float = TOTAL_S,
@@ -56,7 +57,7 @@ class AiohttpTransport:
         self._proxy = proxy_for(self.address)
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, sock_read=read_s),
-            headers={"Accept": "application/json", "User-Agent": f"harvester/{__version__} (+{contact_url})"},
+            headers={"Accept": "application/json", "User-Agent": f"harvester/{__version__} ({contact})"},
             cookie_jar=aiohttp.DummyCookieJar(),
             # The environment's proxies are read here: aiohttp's own trust_env would also read netrc.
             trust_env=False,

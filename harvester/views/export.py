@@ -31,7 +31,7 @@ STREAMS: dict[str, Callable[[Selected], Iterator[str]]] = {
 FORMATS = (*STREAMS, "csv", "parquet")
 
 _CHUNK = 512
-_MISSING_PARQUET = "Parquet needs pyarrow; install it with: pip install 'harvester[parquet]'"
+_MISSING_PARQUET = "Parquet needs pyarrow; install it with: make extras"
 
 
 def export_chunks(selected: Selected, format: str) -> Iterator[bytes]:

@@ -19,7 +19,7 @@ from harvester.errors import SettingsError
 from harvester.views.selection import Selected
 
 _SCRIPTS = ("data.js", "draw.js", "above.js", "card.js", "control.js", "main.js")
-_MISSING = "the map needs numpy and scipy; install them with: pip install 'harvester[map]'"
+_MISSING = "the map needs numpy and scipy; install them with: make extras"
 
 
 def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:

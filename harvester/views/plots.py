@@ -29,7 +29,7 @@ DAILY_QUOTA = 2_000
 """What a free key may ask in a day, and so the most samples a day of it can bring."""
 
 _INK, _SECOND, _SOFT = "#3b62c9", "#e08a00", "#8b929c"
-_MISSING = "pictures need matplotlib; install it with: pip install 'harvester[plot]'"
+_MISSING = "pictures need matplotlib; install it with: make extras"
 _TOP_TAGS = 30
 _TOP_CATEGORIES = 8
 _STYLE: dict[Any, Any] = {

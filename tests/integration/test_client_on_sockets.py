@@ -249,7 +249,7 @@ def test_the_key_is_in_the_authorization_header_and_nowhere_else() -> None:
         assert told.headers["Authorization"] == f"Token {KEY}"
         assert told.headers["Accept"] == "application/json"
         assert told.headers["User-Agent"].startswith("harvester/")
-        assert "(+http" in told.headers["User-Agent"]
+        assert "(contact: " in told.headers["User-Agent"]
         assert KEY not in told.raw_path + "".join(v for k, v in told.headers.items() if k != "Authorization")
         assert KEY not in str(untold.headers)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import SettingsError
-from harvester.settings import build_filter, parse_duration_s, read_key, read_settings_file
+from harvester.settings import build_filter, parse_duration_s, read_contact, read_key, read_settings_file
 
 
 def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
@@ -59,6 +59,13 @@ def test_presets_become_one_filter_in_freesounds_words() -> None:
     )
     assert build_filter("  ") == ""
     assert build_filter("", tags=('say "hi"',)) == 'tag:"say \\"hi\\""'
+
+
+def test_who_runs_it_may_be_told_but_never_break_the_header() -> None:
+    assert read_contact({}) == ""
+    assert read_contact({"HARVESTER_CONTACT": " https://example.org/me "}) == "https://example.org/me"
+    with pytest.raises(SettingsError, match="HARVESTER_CONTACT"):
+        read_contact({"HARVESTER_CONTACT": "me\r\nX: y"})
 
 
 def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
