@@ -262,16 +262,17 @@ class Quota:
         now_us = self._now_us()
         if now_us - self._looked_at_us >= SECOND_US:
             stamps = self._ledger.spent(now_us - DAY_US - CLOCKS_APART_US)
-            day_limit = self._day_limit()
-            left = None if day_limit is None else max(0, day_limit - len(stamps))
-            self._spending = sum(stamp > now_us - DAY_US for stamp in stamps), left
+            self._spending = sum(stamp > now_us - DAY_US for stamp in stamps), self._left_after(len(stamps))
             self._looked_at_us = now_us
         return self._spending
 
     def left(self) -> int | None:
         """Return how many requests today's quota still holds by the ledger; None without a limit."""
+        return self._left_after(self.spent_in(DAY_US + CLOCKS_APART_US))
+
+    def _left_after(self, spent: int) -> int | None:
         day_limit = self._day_limit()
-        return None if day_limit is None else max(0, day_limit - self.spent_in(DAY_US + CLOCKS_APART_US))
+        return None if day_limit is None else max(0, day_limit - spent)
 
     def burst_limit(self) -> int | None:
         """Return the minute's limit, or our share of it for an hour after another program showed itself."""
