@@ -5,8 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# An ordinary run says the same twice; `make chaos` looks for what is new each time.
+settings.register_profile("ordinary", derandomize=True)
+settings.register_profile("chaos", database=None)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("chaos" if config.getoption("markexpr") == "chaos" else "ordinary")
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 
 from harvester.clock import SECOND_US
 from harvester.library.atomic import REAL_FILES, Files
-from harvester.library.backups import Retention, list_backups
+from harvester.library.backups import Backup, Retention, list_backups
 from harvester.library.check import check_library, repair_library
 from harvester.library.layout import CHECKPOINT
 from harvester.library.merge import merge_libraries
@@ -43,7 +43,11 @@ instants = st.integers(1, 30)
 
 
 class LibraryMachine(RuleBasedStateMachine):
-    """One library; `truth` are the events it acknowledged, `in_backup` those of each backup by name."""
+    """One library; `truth` are the events it acknowledged, `in_backup` those of each good backup by name.
+
+    `broken` are the bytes of backups damaged in place, which may lie there for long; `damaged` says that one of the two
+    copies of the newest samples is lost, until a fresh backup makes up for it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,6 +57,7 @@ class LibraryMachine(RuleBasedStateMachine):
         self.clock = FixedClock()
         self.truth: list[Event] = []
         self.in_backup: dict[str, list[Event]] = {}
+        self.broken: dict[str, bytes] = {}
         self.damaged = False
         self.store: Store | None = None
 
@@ -79,8 +84,16 @@ class LibraryMachine(RuleBasedStateMachine):
 
     def _note_backups(self, events: list[Event]) -> None:
         """Remember what a backup that has just come holds."""
-        there = {backup.path.name for backup in list_backups(self.folder)}
-        self.in_backup = {name: self.in_backup.get(name, list(events)) for name in there}
+        self.in_backup = {
+            backup.path.name: self.in_backup.get(backup.path.name, list(events)) for backup in self._good_backups()
+        }
+
+    def _good_backups(self) -> list[Backup]:
+        return [
+            backup
+            for backup in list_backups(self.folder)
+            if self.broken.get(backup.path.name) != backup.path.read_bytes()
+        ]
 
     # --- living and dying --------------------------------------------------------------------------------------------
 
@@ -219,9 +232,9 @@ class LibraryMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.damaged)
     @rule(keep=st.integers(1, 3))
     def prune(self, keep: int) -> None:
-        before = list_backups(self.folder)
+        before = self._good_backups()
         Retention(self.folder, keep).prune()
-        after = list_backups(self.folder)
+        after = self._good_backups()
         assert len(after) >= min(len(before), keep)
         assert max((one.nodes for one in after), default=0) == max((one.nodes for one in before), default=0)
         self._note_backups(self.truth)
@@ -243,7 +256,8 @@ class LibraryMachine(RuleBasedStateMachine):
         else:
             middle = len(good) // 2
             flipped = good[:middle] + bytes([good[middle] ^ 0x10]) + good[middle + 1 :]
-            path.write_bytes({"cut": good[:middle], "flipped": flipped, "empty": b""}[how])
+            self.broken[path.name] = {"cut": good[:middle], "flipped": flipped, "empty": b""}[how]
+            path.write_bytes(self.broken[path.name])
         self.in_backup.pop(path.name, None)
         self.damaged = True
 
@@ -263,9 +277,7 @@ def run_machine(examples: int, steps: int) -> None:
     quiet = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
     run_state_machine_as_test(
         LibraryMachine,
-        settings=settings(
-            max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=quiet, database=None
-        ),
+        settings=settings(max_examples=examples, stateful_step_count=steps, deadline=None, suppress_health_check=quiet),
     )
 
 
