@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from harvester.clock import Clock
 from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
 from harvester.model import RecordsPage
-from harvester.pipeline.frontier import BATCH, Frontier
+from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.progress import Progress
+from harvester.pipeline.waiting import BATCH
 from harvester.pipeline.work import (
     Catalogue,
     Claim,

@@ -8,15 +8,12 @@ State changes in short steps without `await`. Knows neither network nor disk.
 from __future__ import annotations
 
 import asyncio
-import heapq
-from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from itertools import islice
 
 from harvester.clock import Clock, Stop
 from harvester.errors import Stopped
 from harvester.pipeline.sweep import Sweep
+from harvester.pipeline.waiting import Deferred, Later, Listless, Recordless, Unjudged
 from harvester.pipeline.work import (
     Claim,
     ConfirmClaim,
@@ -27,23 +24,8 @@ from harvester.pipeline.work import (
     SweepClaim,
 )
 
-BATCH = 150
-"""Records per search request: the API's largest page."""
-
 EXHAUSTED, TARGET = "exhausted", "target reached"
 NO_HITS = "the search found nothing"
-
-Rank = tuple[int, float]
-"""Smaller comes first: (0, place) for this run's seeds, (1, number of the order) for all others; then the id."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Later:
-    """How a deferred sound comes back: when, and what is known of it."""
-
-    next_try_at: int
-    has_record: bool
-    judged: bool
 
 
 class Frontier:
@@ -73,29 +55,20 @@ class Frontier:
         wanted: Callable[[int], bool] = lambda _: True,
     ) -> None:
         self._target = target
-        self._order = order
         self._clock = clock
         self._stop = stop
         self._most_in_flight = most_in_flight
         self._forever = forever
-        self._wanted = wanted
-        self._heap: list[tuple[Rank, int]] = []
-        self._ranks: dict[int, Rank] = {}  # waiting for their list → the rank that stands
-        self._bare: dict[int, None] = {}  # waiting for their record, in order of arrival
-        self._missing: deque[int] = deque()  # absent from a batch, to be confirmed
-        self._reading: set[int] = set()  # missing, or in a claim for records
-        self._deferred: dict[int, _Later] = {}
-        self._deferred_heap: list[tuple[int, int]] = []  # (next try at, sound)
+        self._listless = Listless(order, wanted)
+        self._recordless = Recordless()
+        self._unjudged = Unjudged(order, wanted)
+        self._deferred = Deferred()
         self._lists_in_flight: set[int] = set()
         self._others_in_flight: set[Claim] = set()
         self._harvested = 0
-        self._seed_places: dict[int, int] = {}
-        self._unread_seeds: set[int] = set()
         self._next_seed_page: int | None = 1 if seed_search else None
         self._seeds_first = seeds_first and seed_search
         self._sweep = sweep
-        self._unjudged: list[tuple[float, int]] = []
-        self._put_to_judgement: set[int] = set()
         self._waiters: set[asyncio.Future[None]] = set()
 
     # --- what is here ----------------------------------------------------------------------------------------------
@@ -103,7 +76,7 @@ class Frontier:
     @property
     def waiting(self) -> int:
         """How many sounds wait for their list or their record."""
-        return len(self._ranks) + len(self._bare) + len(self._missing)
+        return len(self._listless) + len(self._recordless)
 
     @property
     def in_flight(self) -> int:
@@ -124,44 +97,31 @@ class Frontier:
 
     def add_seeds(self, sound_ids: Iterable[int]) -> None:
         """Give these sounds the first places, in this order; call it before they are discovered."""
-        for sound_id in sound_ids:
-            self._seed_places.setdefault(sound_id, len(self._seed_places))
+        self._listless.add_seeds(sound_ids)
 
     def discover(self, sound_id: int, *, has_record: bool) -> None:
         """Let a pending sound wait for its list, or for its record first. A known one may better its place."""
         if sound_id in self._lists_in_flight or sound_id in self._deferred:
             return
         if has_record:
-            self._bare.pop(sound_id, None)
-            self._unread_seeds.discard(sound_id)
-            place = self._seed_places.get(sound_id)
-            rank = (1, self._order(sound_id)) if place is None else (0, float(place))
-            standing = self._ranks.get(sound_id)
-            if standing is None or rank < standing:
-                self._ranks[sound_id] = rank
-                heapq.heappush(self._heap, (rank, sound_id))
-        elif sound_id not in self._ranks and sound_id not in self._reading:
-            self._bare[sound_id] = None
-            if sound_id in self._seed_places:
-                self._unread_seeds.add(sound_id)
+            self._recordless.drop(sound_id)
+            self._listless.put(sound_id)
+        elif sound_id not in self._listless:
+            self._recordless.put(sound_id, is_seed=self._listless.is_seed(sound_id))
         self._wake()
 
     def defer(self, sound_id: int, next_try_at: int, *, has_record: bool, judged: bool = True) -> None:
         """Leave a sound alone until `next_try_at` (microseconds UTC), whatever was said before; one that is not
         `judged` awaits judgement then."""
-        self._ranks.pop(sound_id, None)
-        self._bare.pop(sound_id, None)
-        self._unread_seeds.discard(sound_id)
-        self._deferred[sound_id] = _Later(next_try_at, has_record, judged)
-        heapq.heappush(self._deferred_heap, (next_try_at, sound_id))
+        self._listless.drop(sound_id)
+        self._recordless.drop(sound_id)
+        self._deferred.put(sound_id, Later(next_try_at, has_record, judged))
 
     def await_judgement(self, sound_id: int) -> None:
         """Let a sound wait of which it is not known whether it matches the walk's filter: once in a run."""
-        if sound_id in self._put_to_judgement or sound_id in self._deferred:
-            return
-        self._put_to_judgement.add(sound_id)
-        heapq.heappush(self._unjudged, (self._order(sound_id), sound_id))
-        self._wake()
+        if sound_id not in self._deferred:
+            self._unjudged.put(sound_id)
+            self._wake()
 
     def close(self, reason: str) -> None:
         """End the run in order: every waiter wakes, nothing more is claimed."""
@@ -194,13 +154,13 @@ class Frontier:
         """
         self._land(claim)
         if isinstance(claim, ConfirmClaim):
-            self._unread_seeds.discard(claim.sound_id)
+            self._recordless.unread_seeds.discard(claim.sound_id)
         self._harvested += harvested
         if harvested and isinstance(claim, SimilarClaim):
             # Its record may have failed to come meanwhile: there is nothing left to try again.
-            self._deferred.pop(claim.sound_id, None)
+            self._deferred.drop(claim.sound_id)
         for sound_id in missing:
-            self._await_confirmation(sound_id)
+            self._recordless.put_missing(sound_id)
         self._close_when_done()
         self._wake()
 
@@ -220,11 +180,9 @@ class Frontier:
                 for sound_id in sound_ids:
                     self.discover(sound_id, has_record=False)
             case ConfirmClaim(sound_id):
-                self._await_confirmation(sound_id)
+                self._recordless.put_missing(sound_id)
             case JudgeClaim(sound_ids):
-                self._put_to_judgement.difference_update(sound_ids)
-                for sound_id in sound_ids:
-                    self.await_judgement(sound_id)
+                self._unjudged.put_back(sound_ids)
             case SeedClaim(page):
                 self._next_seed_page = page
             case SweepClaim() if self._sweep is not None:
@@ -239,18 +197,21 @@ class Frontier:
             return None if self._others_in_flight else self._seed_claim()
         if self._sweep is not None and (page := self._sweep.next()) is not None:
             return page
-        if len(self._bare) >= BATCH or any(seed in self._bare for seed in self._unread_seeds):
-            return self._details_claim()
-        if self._missing:
-            return ConfirmClaim(self._missing.popleft())
-        if self._unread_seeds:
+        recordless = self._recordless
+        if recordless.has_batch:
+            return DetailsClaim(recordless.take_batch())
+        if recordless.missing:
+            return ConfirmClaim(recordless.missing.popleft())
+        if recordless.unread_seeds:
             return None
-        if self._may_list() and (sound_id := self._pop()) is not None:
+        if self._may_list() and (sound_id := self._listless.pop()) is not None:
             return SimilarClaim(sound_id)
-        if self._bare:
-            return self._details_claim()
+        if recordless.has_bare:
+            return DetailsClaim(recordless.take_batch())
         if self._may_list() and self.in_flight == 0:
-            return self._judge_claim() or self._seed_claim()
+            # Whether the others match is asked once nothing that is known to match is left to do.
+            unjudged = self._unjudged.take_batch()
+            return JudgeClaim(unjudged) if unjudged else self._seed_claim()
         return None
 
     def _may_list(self) -> bool:
@@ -262,40 +223,15 @@ class Frontier:
         page, self._next_seed_page = self._next_seed_page, None
         return None if page is None else SeedClaim(page)
 
-    def _judge_claim(self) -> JudgeClaim | None:
-        """Ask about the most promising sounds, once nothing that is known to match is left to do."""
-        asked: list[int] = []
-        while self._unjudged and len(asked) < BATCH:
-            _, sound_id = heapq.heappop(self._unjudged)
-            if self._wanted(sound_id):
-                asked.append(sound_id)
-        return JudgeClaim(tuple(asked)) if asked else None
-
-    def _details_claim(self) -> DetailsClaim:
-        sound_ids = tuple(islice(self._bare, BATCH))
-        for sound_id in sound_ids:
-            del self._bare[sound_id]
-        return DetailsClaim(sound_ids)
-
-    def _pop(self) -> int | None:
-        while self._heap:
-            rank, sound_id = heapq.heappop(self._heap)
-            # An entry whose rank was bettered, or whose sound was deferred, is stale.
-            if self._ranks.get(sound_id) == rank:
-                del self._ranks[sound_id]
-                if self._wanted(sound_id):
-                    return sound_id
-        return None
-
     def _send_off(self, claim: Claim) -> None:
         match claim:
             case SimilarClaim(sound_id):
                 self._lists_in_flight.add(sound_id)
                 return
             case DetailsClaim(sound_ids):
-                self._reading.update(sound_ids)
+                self._recordless.reads(sound_ids)
             case ConfirmClaim(sound_id):
-                self._reading.add(sound_id)
+                self._recordless.reads([sound_id])
         self._others_in_flight.add(claim)
 
     def _land(self, claim: Claim) -> None:
@@ -304,24 +240,13 @@ class Frontier:
                 self._lists_in_flight.remove(sound_id)
                 return
             case DetailsClaim(sound_ids):
-                self._reading.difference_update(sound_ids)
+                self._recordless.has_read(sound_ids)
             case ConfirmClaim(sound_id):
-                self._reading.discard(sound_id)
+                self._recordless.has_read([sound_id])
         self._others_in_flight.remove(claim)
 
-    def _await_confirmation(self, sound_id: int) -> None:
-        self._reading.add(sound_id)
-        self._missing.append(sound_id)
-
     def _take_up_deferred(self) -> None:
-        now_us = self._clock.time_us()
-        while self._deferred_heap and self._deferred_heap[0][0] <= now_us:
-            next_try_at, sound_id = heapq.heappop(self._deferred_heap)
-            later = self._deferred.get(sound_id)
-            # An entry whose sound was deferred anew, or became a sample, is stale.
-            if later is None or later.next_try_at != next_try_at:
-                continue
-            del self._deferred[sound_id]
+        for sound_id, later in self._deferred.take_due(self._clock.time_us()):
             if later.judged:
                 self.discover(sound_id, has_record=later.has_record)
             else:
@@ -337,20 +262,20 @@ class Frontier:
 
     def _records_to_read(self) -> bool:
         """Sounds known by id only get their records before the run ends: that costs one request per 150."""
-        return bool(self._bare or self._missing or self._others_in_flight)
+        return len(self._recordless) > 0 or bool(self._others_in_flight)
 
     def _may_find_more(self) -> bool:
-        return self._next_seed_page is not None or bool(self._unjudged)
+        return self._next_seed_page is not None or len(self._unjudged) > 0
 
     def _may_wait(self) -> bool:
-        return self._forever and bool(self._deferred)
+        return self._forever and len(self._deferred) > 0
 
     async def _wait(self) -> None:
         changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.add(changed)
         timer: asyncio.Task[None] | None = None
-        if self._deferred_heap:
-            delay_s = (self._deferred_heap[0][0] - self._clock.time_us()) / 1e6
+        if (next_at := self._deferred.next_at) is not None:
+            delay_s = (next_at - self._clock.time_us()) / 1e6
             timer = asyncio.create_task(self._wake_after(delay_s))
         try:
             await self._stop.unless_closed(changed)
