@@ -1,0 +1,29 @@
+"""The state of a library and its algebra: one room, entered here."""
+
+from harvester.graph.attributes import (
+    OWN_FIELDS,
+    SHARED_TEXTS,
+    STAMPS,
+    blanked,
+    canonical_bytes,
+    in_order,
+    is_gone,
+    is_withdrawn,
+    record_of,
+)
+from harvester.graph.registers import similar_of
+from harvester.graph.state import SoundGraph
+
+__all__ = [
+    "OWN_FIELDS",
+    "SHARED_TEXTS",
+    "STAMPS",
+    "SoundGraph",
+    "blanked",
+    "canonical_bytes",
+    "in_order",
+    "is_gone",
+    "is_withdrawn",
+    "record_of",
+    "similar_of",
+]

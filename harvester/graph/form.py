@@ -1,0 +1,47 @@
+"""The canonical form of what a node carries: equal content is kept alike, and kept once.
+
+Owns the table of recurring texts and the orders of field names seen so far. Attributes that went through here have
+their keys in order and share no container with whoever brought them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harvester.graph.attributes import SHARED_TEXTS, in_order
+
+
+class CanonicalForm:
+    """Brings attributes into the form that a library keeps; one for each state."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, str] = {}
+        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+    def attributes(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return attributes as the library keeps them: keys in order, recurring texts once, containers its own."""
+        names = tuple(attributes)
+        order = self._orders.get(names)
+        if order is None:
+            order = self._orders[names] = tuple(self.text(name) for name in in_order(names))
+        kept: dict[str, Any] = {}
+        for name in order:
+            value = attributes[name]
+            if type(value) is str:
+                kept[name] = self.text(value) if name in SHARED_TEXTS else value
+            elif isinstance(value, list | dict):
+                kept[name] = self._own(value, shared=name == "tags")
+            else:
+                kept[name] = value
+        return kept
+
+    def _own(self, value: Any, *, shared: bool) -> Any:
+        if isinstance(value, dict):
+            return {self.text(name): self._own(value[name], shared=shared) for name in sorted(value)}
+        if isinstance(value, list):
+            return [self._own(element, shared=shared) for element in value]
+        return self.text(value) if shared and type(value) is str else value
+
+    def text(self, text: str) -> str:
+        """Return the one object that stands for all texts equal to this one."""
+        return self._texts.setdefault(text, text)

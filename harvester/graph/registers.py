@@ -1,0 +1,67 @@
+"""The registers of the state and which of two values wins: a sound's record, a sound's similar list.
+
+Owns the two orders of the join: records by completeness, stamp and bytes; lists by origin, filter, length, stamp and
+bytes. Both are total up to equal content, so the winner is the same in whatever order values arrive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harvester.graph.attributes import blanked, canonical_bytes, is_withdrawn, record_of
+from harvester.model import SERVER, Seen, SimilarList, is_complete
+
+
+def record_wins(event: Seen, attributes: dict[str, Any]) -> bool:
+    """Tell whether an event's record replaces the one in a node's attributes."""
+    rank = (is_complete(event.record), event.fetched_at)
+    known_rank = (is_complete(attributes), attributes["fetched_at"])
+    if rank != known_rank:
+        return rank > known_rank
+    # Blanked first: so the winner is the same whether a withdrawal came before this or comes after it.
+    record, known = event.record, record_of(attributes)
+    blank, known_blank = canonical_bytes(blanked(record)), canonical_bytes(blanked(known))
+    if blank != known_blank:
+        return blank > known_blank
+    return not is_withdrawn(attributes) and canonical_bytes(record) > canonical_bytes(known)
+
+
+def similar_of(attributes: dict[str, Any], neighbours: dict[int, dict[str, Any]]) -> SimilarList | None:
+    """Return a node's similar list from its attributes and its out-edges, or None when it has none."""
+    linked_at = attributes.get("linked_at")
+    if linked_at is None:
+        return None
+    scored = ((target, edge["score"]) for target, edge in neighbours.items() if "score" in edge)
+    return SimilarList(
+        neighbours=tuple(sorted(scored, key=best_first)),
+        linked_at=linked_at,
+        limit=attributes["link_limit"],
+        space=attributes["link_space"],
+        filter=attributes["link_filter"],
+        origin=attributes["link_origin"],
+    )
+
+
+def best_first(neighbour: tuple[int, float]) -> tuple[float, int]:
+    """Return the key that sorts neighbours by score, best first, then by id."""
+    return (-neighbour[1], neighbour[0])
+
+
+def _list_rank(similar: SimilarList) -> tuple[bool, bool, int, int]:
+    """Order similar lists: server before computed, unfiltered before filtered; then of the unfiltered the longer limit
+    first and the later stamp after it, of the filtered the later stamp first: those answer different questions."""
+    unfiltered = similar.filter == ""
+    last = (similar.limit, similar.linked_at) if unfiltered else (similar.linked_at, similar.limit)
+    return (similar.origin == SERVER, unfiltered, *last)
+
+
+def _list_bytes(similar: SimilarList) -> bytes:
+    return canonical_bytes([similar.space, similar.filter, similar.origin, similar.neighbours])
+
+
+def list_wins(new: SimilarList, known: SimilarList) -> bool:
+    """Tell whether a similar list replaces the one that is known."""
+    rank, known_rank = _list_rank(new), _list_rank(known)
+    if rank != known_rank:
+        return rank > known_rank
+    return _list_bytes(new) > _list_bytes(known)

@@ -1,0 +1,199 @@
+"""SoundGraph: the whole state of a library in memory, and its algebra.
+
+Owns every change of the state. It is a join-semilattice: `apply` joins one event, `join` a whole state, and the order
+of either never matters (design §5). Journal replay, resume and merge are this one operation. Knows nothing of files,
+sockets or clocks; not thread-safe, one writer owns it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from harvester.errors import WrongSource
+from harvester.graph.attributes import OWN_FIELDS, SHARED_TEXTS, blanked, is_gone, is_withdrawn, record_of
+from harvester.graph.form import CanonicalForm
+from harvester.graph.questions import KnownSounds
+from harvester.graph.registers import best_first, list_wins, record_wins
+from harvester.model import (
+    SPACES,
+    Event,
+    Gone,
+    Known,
+    Linked,
+    Related,
+    Seeded,
+    Seen,
+    Withdrawn,
+    is_complete,
+)
+
+
+class SoundGraph(KnownSounds):
+    """The state of one library, and the only way to change it."""
+
+    def __init__(self, source: str = "", space: str = SPACES[0]) -> None:
+        super().__init__(source, space)
+        self._form = CanonicalForm()
+
+    @classmethod
+    def adopt(
+        cls,
+        nodes: dict[int, dict[str, Any]],
+        edges: dict[int, dict[int, dict[str, Any]]],
+        *,
+        seeds: Iterable[int] = (),
+        source: str = "",
+        space: str = SPACES[0],
+    ) -> SoundGraph:
+        """Return the state made of checked attributes by id and out-edges by source and target; it keeps the dicts.
+
+        Every end of an edge must be in `nodes`, and `edges` must have an entry for each node. Equal to applying the
+        same content as events, in a fraction of the time: this is how a checkpoint is loaded.
+        """
+        state = cls(source, space)
+        text_of = state._form.text
+        for attributes in nodes.values():
+            for name in SHARED_TEXTS & attributes.keys():
+                text = attributes[name]
+                if type(text) is str:
+                    attributes[name] = text_of(text)
+        predecessors: dict[int, dict[int, dict[str, Any]]] = {sound_id: {} for sound_id in nodes}
+        for source_id, neighbours in edges.items():
+            state.edge_count += len(neighbours)
+            for target_id, edge in neighbours.items():
+                predecessors[target_id][source_id] = edge
+        # What NetworkX documents for subclasses; its public way copies each of a million edge dicts one by one.
+        state.graph._node, state.graph._adj, state.graph._pred = nodes, edges, predecessors
+        for sound_id, attributes in nodes.items():
+            state.record_count += "fetched_at" in attributes
+            state.gone_count += is_gone(attributes)
+            state.list_count += "linked_at" in attributes
+            state._settle(sound_id, attributes)
+        state.seeds.update(seeds)
+        return state
+
+    def apply(self, event: Event) -> None:
+        """Join one event into the state. Applying it again, or in another order, gives the same state."""
+        match event:
+            case Seen():
+                self._apply_seen(event)
+            case Linked():
+                self._apply_linked(event)
+            case Known():
+                self._know(event.sound_id, event.added_at)
+            case Gone():
+                self._apply_gone(event)
+            case Withdrawn():
+                self._apply_withdrawn(event)
+            case Related():
+                self._apply_related(event)
+            case Seeded():
+                self.seeds.update(event.sound_ids)
+
+    def join(self, other: SoundGraph) -> None:
+        """Join another state into this one.
+
+        Raises `WrongSource` when the two come from different catalogues, or hold lists of different similarity
+        spaces; nothing is changed then.
+        """
+        if self.source and other.source and self.source != other.source:
+            raise WrongSource(f"these libraries come from different sources: {self.source} and {other.source}")
+        if self.list_count and other.list_count and self.space != other.space:
+            raise WrongSource(f"these libraries have different similarity spaces: {self.space} and {other.space}")
+        self.source = self.source or other.source
+        if not self.list_count:
+            self.space = other.space if other.list_count else max(self.space, other.space)
+        for event in other.events():
+            self.apply(event)
+
+    def _know(self, sound_id: int, added_at: int) -> dict[str, Any]:
+        """Return the attributes of a node that is there from now on, at the earliest stamp it was known."""
+        if sound_id not in self.graph:
+            self.graph.add_node(sound_id, added_at=added_at)
+            return self.attributes(sound_id)
+        attributes = self.attributes(sound_id)
+        attributes["added_at"] = min(attributes["added_at"], added_at)
+        return attributes
+
+    def _apply_seen(self, event: Seen) -> None:
+        attributes = self._know(event.sound_id, event.fetched_at)
+        known_at = attributes.get("fetched_at")
+        if known_at is not None and not record_wins(event, attributes):
+            return
+        was_gone, had_record = is_gone(attributes), known_at is not None
+        own = {name: attributes[name] for name in OWN_FIELDS if name in attributes}
+        own["fetched_at"] = event.fetched_at
+        record = blanked(event.record) if is_withdrawn(own) else event.record
+        # The dict object stays: the sound cache and readers of the graph hold it.
+        attributes.clear()
+        attributes.update(self._form.attributes({**record, **own}))
+        self.record_count += not had_record
+        self.gone_count += is_gone(attributes) - was_gone
+        self._settle(event.sound_id, attributes)
+
+    def _apply_linked(self, event: Linked) -> None:
+        sound_id, new = event.sound_id, event.similar
+        attributes = self._know(sound_id, new.linked_at)
+        for neighbour_id, _ in new.neighbours:
+            self._know(neighbour_id, new.linked_at)
+        known = self.similar(sound_id)
+        if known is None:
+            self.list_count += 1
+            if self.list_count == 1:
+                # One space per library: the first list tells which.
+                self.space = new.space
+        elif not list_wins(new, known):
+            return
+        edges = self.graph.succ[sound_id]
+        before = len(edges)
+        kept = {target: edge["relation"] for target, edge in edges.items() if "relation" in edge}
+        self.graph.remove_edges_from([(sound_id, target) for target in edges])
+        for target, score in sorted(new.neighbours, key=best_first):
+            self.graph.add_edge(sound_id, target, score=score)
+        for target in sorted(kept):
+            self.graph.add_edge(sound_id, target, relation=kept[target])
+        self.edge_count += len(self.graph.succ[sound_id]) - before
+        for name in ("linked_at", "link_origin", "link_space", "link_limit", "link_filter"):
+            attributes.pop(name, None)
+        later: dict[str, Any] = {
+            name: attributes.pop(name) for name in ("gone_at", "withdrawn_at") if name in attributes
+        }
+        attributes["linked_at"] = new.linked_at
+        attributes["link_origin"] = self._form.text(new.origin)
+        attributes["link_space"] = self._form.text(new.space)
+        attributes["link_limit"] = new.limit
+        attributes["link_filter"] = self._form.text(new.filter)
+        attributes.update(later)
+        self._settle(sound_id, attributes)
+
+    def _apply_gone(self, event: Gone) -> None:
+        attributes = self._know(event.sound_id, event.gone_at)
+        was_gone = is_gone(attributes)
+        attributes["gone_at"] = max(event.gone_at, attributes.get("gone_at", event.gone_at))
+        self.gone_count += is_gone(attributes) - was_gone
+
+    def _apply_withdrawn(self, event: Withdrawn) -> None:
+        attributes = self._know(event.sound_id, event.withdrawn_at)
+        if is_withdrawn(attributes):
+            attributes["withdrawn_at"] = min(event.withdrawn_at, attributes["withdrawn_at"])
+            return
+        was_gone = is_gone(attributes)
+        attributes.update(blanked(record_of(attributes)))
+        attributes["withdrawn_at"] = event.withdrawn_at
+        self.gone_count += not was_gone
+
+    def _apply_related(self, event: Related) -> None:
+        self._know(event.sound_id, event.known_at)
+        self._know(event.target_id, event.known_at)
+        edges = self.graph.succ[event.sound_id]
+        known = edges.get(event.target_id)
+        if known is None:
+            self.graph.add_edge(event.sound_id, event.target_id, relation=[event.relation])
+            self.edge_count += 1
+        else:
+            known["relation"] = sorted({event.relation, *known.get("relation", ())})
+
+    def _settle(self, sound_id: int, attributes: dict[str, Any]) -> None:
+        if "linked_at" in attributes and is_complete(attributes):
+            self.processed.add(sound_id)
