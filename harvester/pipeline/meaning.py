@@ -1,33 +1,20 @@
 """What an outcome means: the events, deferrals and notes it becomes, and what follows once they are durable.
 
-All judgement is here: what is news, what a missing or an empty answer proves, when to try again. Reads the graph,
-never changes it; the writer does, after the journal.
+Owns what a missing or an empty answer proves; what is news and when to try again are asked of `news` and `patience`.
+Reads the graph, never changes it; the writer does, after the journal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from harvester.clock import DAY_US, SECOND_US, Clock, iso
-from harvester.graph import is_withdrawn
-from harvester.model import (
-    RECORD_FIELDS,
-    Deferral,
-    Event,
-    Gone,
-    Linked,
-    Note,
-    Record,
-    RecordsPage,
-    Seeded,
-    Seen,
-    SimilarList,
-    is_complete,
-)
+from harvester.clock import Clock, iso
+from harvester.model import Deferral, Event, Gone, Linked, Note, RecordsPage, Seeded, SimilarList, is_complete
 from harvester.pipeline.frontier import NO_HITS, Frontier
+from harvester.pipeline.news import News
 from harvester.pipeline.order import Distances
+from harvester.pipeline.patience import Patience
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.sweep import Sweep
 from harvester.pipeline.walk import DIFFERS, FRUITLESS, MATCHES, PLACE, Walk
@@ -47,13 +34,6 @@ from harvester.pipeline.work import (
     Swept,
 )
 
-YOUNG_US = 30 * DAY_US
-"""An empty similar list of a younger sound means that its vector is not computed yet."""
-YOUNG_WAIT_US = 7 * DAY_US
-YOUNG_TRIES = 3
-FIRST_WAIT_US = 3_600 * SECOND_US
-LONGEST_WAIT_US = 7 * DAY_US
-NO_VECTOR = "empty similar list of a young sound"
 UNUSABLE = "no usable neighbour in its similar list"
 
 
@@ -88,6 +68,8 @@ class Meaning:
         self._clock = clock
         self._progress = progress
         self._distances = distances
+        self._news = News(store)
+        self._patience = Patience(store)
 
     def of(self, outcome: Outcome) -> Entry:
         """Return what `outcome` means for journal, graph and frontier. Changes nothing yet but the place of a sweep."""
@@ -114,13 +96,13 @@ class Meaning:
                     return self._not_judged(claim, reason)
                 sound_ids = claim.sound_ids if isinstance(claim, DetailsClaim) else (claim.sound_id,)
                 now_us = self._clock.time_us()
-                return self._deferring([self._deferral(i, reason, now_us) for i in sound_ids], outcome)
+                return self._deferring([self._patience.deferral(i, reason, now_us) for i in sound_ids], outcome)
 
     def _seeds(self, claim: SeedClaim, hits: RecordsPage) -> Entry:
         seeds = tuple(record["id"] for record in hits.records)
-        events: list[Event] = [*self._news(hits.records, hits.fetched_at), Seeded(seeds)]
+        events: list[Event] = [*self._news.of(hits.records, hits.fetched_at), Seeded(seeds)]
         # Without this a later run would have to ask which of those that still wait match.
-        notes = self._marks(self._walk.filter_topic, seeds, MATCHES) if self._walk.filter else []
+        notes = self._news.marks(self._walk.filter_topic, seeds, MATCHES) if self._walk.filter else []
 
         def seeded() -> None:
             if claim.page == 1 and not seeds:
@@ -136,7 +118,7 @@ class Meaning:
         assert sweep is not None
         found = tuple(record["id"] for record in hits.records)
         sweep.read(outcome.claim, hits)
-        notes = [*self._marks(self._walk.topic, found, MATCHES), Note(self._walk.topic, PLACE, sweep.place())]
+        notes = [*self._news.marks(self._walk.topic, found, MATCHES), Note(self._walk.topic, PLACE, sweep.place())]
 
         def swept() -> None:
             if self._distances is not None:
@@ -149,16 +131,16 @@ class Meaning:
                     self._frontier.close(NO_HITS)
             self._frontier.settle(outcome.claim)
 
-        return Entry(events=[*self._news(hits.records, hits.fetched_at), Seeded(found)], notes=notes, then=swept)
+        return Entry(events=[*self._news.of(hits.records, hits.fetched_at), Seeded(found)], notes=notes, then=swept)
 
     def _judged(self, claim: JudgeClaim, page: RecordsPage) -> Entry:
         matching = {record["id"] for record in page.records}
         topic = self._walk.filter_topic
         others = [sound_id for sound_id in claim.sound_ids if sound_id not in matching]
-        notes = self._marks(topic, sorted(matching), MATCHES)
+        notes = self._news.marks(topic, sorted(matching), MATCHES)
         whole = len(page.records) == page.count
         if whole:
-            notes += self._marks(topic, others, DIFFERS)
+            notes += self._news.marks(topic, others, DIFFERS)
 
         def judged() -> None:
             if not whole:
@@ -170,7 +152,7 @@ class Meaning:
                     self.discover(sound_id)
             self._frontier.settle(claim)
 
-        return Entry(events=list(self._news(page.records, page.fetched_at)), notes=notes, then=judged)
+        return Entry(events=list(self._news.of(page.records, page.fetched_at)), notes=notes, then=judged)
 
     def _not_judged(self, claim: JudgeClaim, reason: str) -> Entry:
         def left() -> None:
@@ -184,15 +166,13 @@ class Meaning:
     def _similar(self, outcome: SimilarFetched) -> Entry:
         claim, page = outcome.claim, outcome.page
         sound_id = claim.sound_id
-        if page.count == 0 and self._lacks_vector(sound_id, page.fetched_at):
-            count = self._tries(sound_id) + 1
-            deferral = Deferral(sound_id, NO_VECTOR, count, page.fetched_at + YOUNG_WAIT_US)
-            return self._deferring([deferral], outcome)
+        if page.count == 0 and self._patience.lacks_vector(sound_id, page.fetched_at):
+            return self._deferring([self._patience.until_vector(sound_id, page.fetched_at)], outcome)
         known = self._state.similar(sound_id)
         if page.count == 0 and known is not None and known.neighbours:
             return self._lost(claim, same_question=known.filter == self._walk.filter)
         if page.count > 0 and not page.neighbours:
-            return self._deferring([self._deferral(sound_id, UNUSABLE, page.fetched_at)], outcome)
+            return self._deferring([self._patience.deferral(sound_id, UNUSABLE, page.fetched_at)], outcome)
         similar = SimilarList(
             neighbours=page.neighbours,
             linked_at=self._state.stamp(sound_id, "linked_at", page.fetched_at),
@@ -200,7 +180,7 @@ class Meaning:
             space=self._state.space,
             filter=self._walk.filter,
         )
-        events: list[Event] = [*self._news(page.records, page.fetched_at), Linked(sound_id, similar)]
+        events: list[Event] = [*self._news.of(page.records, page.fetched_at), Linked(sound_id, similar)]
 
         def linked() -> None:
             self._walk.listed(sound_id)
@@ -215,13 +195,13 @@ class Meaning:
                 self._progress.count_sample()
             self._frontier.settle(claim, harvested=kept)
 
-        return Entry(events=events, undeferred=self._if_deferred(sound_id), then=linked)
+        return Entry(events=events, undeferred=self._patience.if_deferred(sound_id), then=linked)
 
     def _lost(self, claim: SimilarClaim, *, same_question: bool) -> Entry:
         """An empty list where one is known: a deleted sound has none either, and nothing known is forgotten."""
         sound_id = claim.sound_id
         # The known list does not answer this walk's question: without a note every later run would ask it again.
-        notes = [] if same_question else self._marks(self._walk.fruitless_topic, [sound_id], FRUITLESS)
+        notes = [] if same_question else self._news.marks(self._walk.fruitless_topic, [sound_id], FRUITLESS)
 
         def lost() -> None:
             self._walk.listed(sound_id)
@@ -241,7 +221,7 @@ class Meaning:
                 self.discover(sound_id)
             self._frontier.settle(claim, missing=[i for i in claim.sound_ids if i not in found])
 
-        events: list[Event] = [*self._reread(page, claim.sound_ids), *self._news(page.records, page.fetched_at)]
+        events: list[Event] = [*self._news.reread(page, claim.sound_ids), *self._news.of(page.records, page.fetched_at)]
         return Entry(events=events, undeferred=undeferred, then=read)
 
     def _confirmed(self, outcome: Confirmed) -> Entry:
@@ -255,16 +235,16 @@ class Meaning:
                 self._frontier.settle(claim)
 
             stamp = self._state.stamp(sound_id, "gone_at", outcome.fetched_at)
-            return Entry(events=[Gone(sound_id, stamp)], undeferred=self._if_deferred(sound_id), then=gone)
+            return Entry(events=[Gone(sound_id, stamp)], undeferred=self._patience.if_deferred(sound_id), then=gone)
         if not is_complete(outcome.record):
-            deferral = self._deferral(sound_id, "its record lacks core fields", outcome.fetched_at)
+            deferral = self._patience.deferral(sound_id, "its record lacks core fields", outcome.fetched_at)
             return self._deferring([deferral], outcome)
 
         def found() -> None:
             self.discover(sound_id)
             self._frontier.settle(claim)
 
-        events = [] if self._is_forgotten(sound_id) else [self._seen(outcome.record, outcome.fetched_at)]
+        events = [] if self._news.is_forgotten(sound_id) else [self._news.seen(outcome.record, outcome.fetched_at)]
         return Entry(events=[*events], then=found)
 
     def _deferring(self, deferrals: list[Deferral], outcome: SimilarFetched | Confirmed | Failed) -> Entry:
@@ -281,50 +261,6 @@ class Meaning:
 
         return Entry(deferrals=deferrals, then=deferred)
 
-    # --- small judgements --------------------------------------------------------------------------------------------
-
-    def _news(self, records: Sequence[Record], fetched_at: int) -> list[Event]:
-        return [self._seen(record, fetched_at) for record in records if self._is_news(record, fetched_at)]
-
-    def _is_news(self, record: Record, fetched_at: int) -> bool:
-        sound_id = record["id"]
-        if self._is_forgotten(sound_id):
-            return False
-        if self._state.is_news(sound_id, record, fetched_at):
-            return True
-        # Fresh, but with fields that were not asked for when it was fetched last.
-        return is_complete(record) and not record.keys() <= self._state.attributes(sound_id).keys()
-
-    def _is_forgotten(self, sound_id: int) -> bool:
-        # The join would blank its texts, but not what the journal says of it.
-        return sound_id in self._state and is_withdrawn(self._state.attributes(sound_id))
-
-    def _seen(self, record: Record, fetched_at: int) -> Seen:
-        """Return the event of a record. Extra fields known from before stay when they were not asked for this time:
-        the join takes a record as a whole."""
-        sound_id = record["id"]
-        known = self._state.record(sound_id)
-        if known is not None and is_complete(record):
-            extra = {name: value for name, value in known.items() if name not in record and name not in RECORD_FIELDS}
-            record = {**record, **extra}
-        return Seen(sound_id, record, self._state.stamp(sound_id, "fetched_at", fetched_at))
-
-    def _reread(self, page: RecordsPage, wanted: Sequence[int]) -> list[Event]:
-        """Give what was asked for by id even where it is fresh: somebody wants to know what it is now."""
-        asked = set(wanted)
-        return [
-            self._seen(record, page.fetched_at)
-            for record in page.records
-            if record["id"] in asked
-            and is_complete(record)
-            and not self._is_forgotten(record["id"])
-            and not self._is_news(record, page.fetched_at)
-        ]
-
-    def _marks(self, topic: str, sound_ids: Sequence[int], text: str) -> list[Note]:
-        known = self._store.notes.get(topic, {})
-        return [Note(topic, sound_id, text) for sound_id in sound_ids if known.get(sound_id) != text]
-
     def discover(self, sound_id: int) -> None:
         """Let a sound wait that is this run's business."""
         if self._walk.wants(sound_id):
@@ -338,24 +274,6 @@ class Meaning:
         for sound_id in seeds:
             self.discover(sound_id)
 
-    def _if_deferred(self, sound_id: int) -> list[int]:
-        return [sound_id] if sound_id in self._store.deferrals else []
-
-    def _tries(self, sound_id: int) -> int:
-        deferral = self._store.deferrals.get(sound_id)
-        return deferral.count if deferral is not None else 0
-
-    def _deferral(self, sound_id: int, reason: str, now_us: int) -> Deferral:
-        count = self._tries(sound_id) + 1
-        return Deferral(sound_id, reason, count, now_us + min(LONGEST_WAIT_US, FIRST_WAIT_US * 4 ** (count - 1)))
-
-    def _lacks_vector(self, sound_id: int, now_us: int) -> bool:
-        deferral = self._store.deferrals.get(sound_id)
-        if deferral is not None and deferral.reason == NO_VECTOR and deferral.count >= YOUNG_TRIES:
-            return False
-        created_us = _stamp_of(self._state.attributes(sound_id).get("created"))
-        return created_us is not None and now_us - created_us < YOUNG_US
-
 
 def describe_sweep(sweep: Sweep) -> str:
     """Return how a sweep ended, in one line."""
@@ -363,14 +281,3 @@ def describe_sweep(sweep: Sweep) -> str:
     if sweep.missing:
         line += f" of the {sweep.total} that the search counts; {sweep.missing} were on no page, not even a second time"
     return line
-
-
-def _stamp_of(created: object) -> int | None:
-    """Return a record's `created` (ISO 8601, UTC) as a stamp, or None when it is not a date."""
-    if not isinstance(created, str):
-        return None
-    try:
-        moment = datetime.fromisoformat(created)
-    except ValueError:
-        return None
-    return int(moment.timestamp() * SECOND_US) if moment.tzinfo is not None else None

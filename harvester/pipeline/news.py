@@ -1,0 +1,65 @@
+"""What of an answer is worth writing down: records that are news, and notes that are not there yet.
+
+Keeps: a fresh record is not written again unless it was asked for by id or has fields that are not known; nothing is
+written of a sound that was forgotten. Reads graph and notes, never changes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harvester.graph import is_withdrawn
+from harvester.model import RECORD_FIELDS, Event, Note, Record, RecordsPage, Seen, is_complete
+from harvester.pipeline.work import Store
+
+
+class News:
+    """Turns records and findings into the events and notes that a run should keep."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._state = store.state
+
+    def of(self, records: Sequence[Record], fetched_at: int) -> list[Event]:
+        """Return the events of those records that say anything new."""
+        return [self.seen(record, fetched_at) for record in records if self._is_news(record, fetched_at)]
+
+    def reread(self, page: RecordsPage, wanted: Sequence[int]) -> list[Event]:
+        """Give what was asked for by id even where it is fresh: somebody wants to know what it is now."""
+        asked = set(wanted)
+        return [
+            self.seen(record, page.fetched_at)
+            for record in page.records
+            if record["id"] in asked
+            and is_complete(record)
+            and not self.is_forgotten(record["id"])
+            and not self._is_news(record, page.fetched_at)
+        ]
+
+    def seen(self, record: Record, fetched_at: int) -> Seen:
+        """Return the event of a record. Extra fields known from before stay when they were not asked for this time:
+        the join takes a record as a whole."""
+        sound_id = record["id"]
+        known = self._state.record(sound_id)
+        if known is not None and is_complete(record):
+            extra = {name: value for name, value in known.items() if name not in record and name not in RECORD_FIELDS}
+            record = {**record, **extra}
+        return Seen(sound_id, record, self._state.stamp(sound_id, "fetched_at", fetched_at))
+
+    def marks(self, topic: str, sound_ids: Sequence[int], text: str) -> list[Note]:
+        """Return the notes under `topic` that do not say `text` of these sounds yet."""
+        known = self._store.notes.get(topic, {})
+        return [Note(topic, sound_id, text) for sound_id in sound_ids if known.get(sound_id) != text]
+
+    def is_forgotten(self, sound_id: int) -> bool:
+        """Tell whether a sound was withdrawn: the join would blank its texts, but not what the journal says of it."""
+        return sound_id in self._state and is_withdrawn(self._state.attributes(sound_id))
+
+    def _is_news(self, record: Record, fetched_at: int) -> bool:
+        sound_id = record["id"]
+        if self.is_forgotten(sound_id):
+            return False
+        if self._state.is_news(sound_id, record, fetched_at):
+            return True
+        # Fresh, but with fields that were not asked for when it was fetched last.
+        return is_complete(record) and not record.keys() <= self._state.attributes(sound_id).keys()
