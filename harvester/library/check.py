@@ -18,7 +18,7 @@ from harvester.library.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_e
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import digest_of
-from harvester.library.journal import Contents, load_contents
+from harvester.library.journal_reading import Contents, load_contents
 from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, read_backup_name, set_aside
 from harvester.library.loading import load_state
 from harvester.library.lock import WriterLock, read_owner

@@ -14,7 +14,8 @@ from harvester.graph import SoundGraph
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import Signature, load_checkpoint, read_signature
 from harvester.library.codec import Decoded
-from harvester.library.journal import Contents, Head
+from harvester.library.journal_format import Head
+from harvester.library.journal_reading import Contents
 from harvester.library.layout import CHECKPOINT
 
 

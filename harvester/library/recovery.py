@@ -11,7 +11,8 @@ from pathlib import Path
 from harvester.errors import LibraryCorrupt
 from harvester.library.atomic import Files, read_chunks, write_atomically
 from harvester.library.checkpoint import load_digest
-from harvester.library.journal import Contents, Journal, load_contents
+from harvester.library.journal import Journal
+from harvester.library.journal_reading import Contents, load_contents
 from harvester.library.layout import CHECKPOINT, JOURNAL, JOURNAL_PARTS, QUARANTINE, set_aside
 from harvester.model import Note
 

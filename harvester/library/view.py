@@ -16,7 +16,8 @@ from typing import Any
 from harvester.errors import LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
 from harvester.library.codec import metadata_of
-from harvester.library.journal import Contents, Head, load_contents, load_head
+from harvester.library.journal_format import Head
+from harvester.library.journal_reading import Contents, load_contents, load_head
 from harvester.library.layout import JOURNAL
 from harvester.library.loading import Loaded, load_state
 from harvester.model import Deferral, Record

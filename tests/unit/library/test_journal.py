@@ -14,7 +14,8 @@ from hypothesis import given
 
 from harvester.errors import LibraryCorrupt, LibraryUnwritable
 from harvester.library.events import decode_events, encode_events
-from harvester.library.journal import Journal, load_contents
+from harvester.library.journal import Journal
+from harvester.library.journal_reading import load_contents
 from harvester.model import Deferral, Known, Note, Seen
 from tests.unit.library.samples import NOW_US, histories, make_events, quick
 

@@ -11,7 +11,7 @@ import pytest
 from harvester.errors import LibraryCorrupt, LibraryLocked, LibraryUnwritable, NewerFormat, WrongSource
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import encode_checkpoint
-from harvester.library.journal import load_contents
+from harvester.library.journal_reading import load_contents
 from harvester.library.layout import CHECKPOINT, JOURNAL
 from harvester.model import Deferral, Known
 from tests.unit.library.samples import (

@@ -1,0 +1,112 @@
+"""The journal's format: rows and head with checksums, and what SQLite's complaints about them mean.
+
+Owns what SQLite does not see: each row carries a checksum over its number and body, the numbers have no gap, and the
+head says the last one; so rotten bytes are noticed, never read as facts. Opens no file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat
+from harvester.library.events import decode_events, encode_events
+from harvester.model import Event
+
+FORMAT = 1
+_SUM_BYTES = 8
+UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
+"""What reading rotten bytes raises; the last one where even SQLite's message quotes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the journal knows of the files beside it.
+
+    Rows `safe`+1 to `last` are in it; up to `saved` the checkpoint holds them, up to `safe` a verified backup too.
+    `digest` is the last checkpoint written, `next_digest` one that was about to be renamed. `restore` names the
+    backup of a rollback that is not finished. `timeline` counts rollbacks. `adopted`: the state holds what was never an
+    event in this journal. `owed`: no backup holds the present state's base yet, so that one is due at once.
+    """
+
+    format: int = FORMAT
+    source: str = ""
+    last: int = 0
+    saved: int = 0
+    safe: int = 0
+    digest: str = ""
+    next_digest: str = ""
+    checkpoint_at: int | None = None
+    backup_at: int | None = None
+    backup_digest: str = ""
+    backup_nodes: int = 0
+    restore: str = ""
+    restore_digest: str = ""
+    timeline: int = 0
+    adopted: bool = False
+    owed: bool = False
+
+
+def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
+    """Return row `seq` of the table of events: its number, how many events, checksum and body."""
+    body = encode_events(events)
+    return seq, len(events), _sum(seq, len(events), body) + body
+
+
+def decode_row(seq: object, count: object, body: object) -> list[Event]:
+    """Return the events of a row; raises `LibraryCorrupt` when its checksum does not match."""
+    if type(seq) is not int or type(count) is not int or type(body) is not bytes:
+        raise LibraryCorrupt("a row is damaged")
+    if _sum(seq, count, body[_SUM_BYTES:]) != body[:_SUM_BYTES]:
+        raise LibraryCorrupt(f"row {seq} does not match its checksum")
+    return decode_events(body[_SUM_BYTES:])
+
+
+def encode_head(head: Head) -> bytes:
+    """Return the head as it stands in its table, with its checksum."""
+    body = json.dumps(asdict(head)).encode()
+    return _sum(0, 0, body) + body
+
+
+def decode_head(body: object) -> Head:
+    """Return the head that `encode_head` wrote; raises `LibraryCorrupt` or `NewerFormat`."""
+    if type(body) is not bytes or _sum(0, 0, body[_SUM_BYTES:]) != body[:_SUM_BYTES]:
+        raise LibraryCorrupt("the journal's head does not match its checksum")
+    fields = json.loads(body[_SUM_BYTES:])
+    if fields["format"] > FORMAT:
+        raise NewerFormat(f"the journal has format {fields['format']}, this harvester reads {FORMAT}: please update it")
+    return Head(**fields)
+
+
+def is_damage(error: Exception) -> bool:
+    """Tell whether SQLite says that the bytes are wrong, rather than that it cannot get at them."""
+    if not isinstance(error, sqlite3.Error):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or (code & 0xFF) in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_TOOBIG,
+    )
+
+
+def translated(error: Exception, path: Path) -> HarvesterError:
+    """Return our error for SQLite's, one line: what failed, why, what was kept."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(f"{path}: no space left on the disk; everything accepted so far is kept")
+    if is_damage(error):
+        return LibraryCorrupt(f"{path}: the journal is damaged ({error}); the next start saves what can be read")
+    return LibraryUnwritable(f"{path}: the journal cannot be written ({error}); everything accepted so far is kept")
+
+
+def _sum(seq: int, count: int, body: bytes) -> bytes:
+    return hashlib.blake2b(b"%d %d " % (seq, count) + body, digest_size=_SUM_BYTES).digest()
