@@ -112,11 +112,12 @@ def full_sync(descriptor: int) -> None:
 
 
 def write_atomically(
-    path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES, *, wanted: Callable[[], bool] = lambda: True
+    path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES, *, wanted: Callable[[Path], bool] = lambda _: True
 ) -> bool:
     """Replace `path` by `chunks`, durable on return, and tell whether it was replaced.
 
-    `wanted` is asked when all is written and synced, just before the rename: when it says no, `path` stays as it is.
+    `wanted` is asked about the new file when all of it is synced, just before the rename: when it says no, `path`
+    stays as it is.
     A crash leaves the old file or the new one; whatever fails, no temporary stays. Raises the `OSError` it met.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
@@ -125,7 +126,7 @@ def write_atomically(
     renamed = False
     try:
         _write_synced(temporary, chunks, files)
-        if not wanted():
+        if not wanted(temporary):
             return False
         files.rename(temporary, path)
         renamed = True

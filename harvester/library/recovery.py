@@ -1,6 +1,6 @@
-"""Recovery at opening: a damaged journal is salvaged, an unfinished rollback is finished.
+"""Recovery at opening: a damaged journal is salvaged, an unfinished rollback finished, damaged files are set aside.
 
-Owns what the one writer mends before anything is loaded. Nothing is deleted: what was damaged is in `quarantine/`.
+Owns what the one writer mends before and after loading. Nothing is deleted: what was damaged is in `quarantine/`.
 """
 
 from __future__ import annotations
@@ -8,12 +8,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from harvester.errors import LibraryCorrupt
+from harvester.errors import HarvesterError, LibraryCorrupt
 from harvester.library.atomic import Files, read_chunks, write_atomically
-from harvester.library.checkpoint import load_digest
+from harvester.library.backups import list_backups
+from harvester.library.checkpoint import load_checkpoint, load_digest
 from harvester.library.journal import Journal
 from harvester.library.journal_reading import Contents, load_contents
 from harvester.library.layout import CHECKPOINT, JOURNAL, JOURNAL_PARTS, QUARANTINE, set_aside
+from harvester.library.loading import Loaded
 from harvester.model import Note
 
 
@@ -83,3 +85,44 @@ def _problem_of(target: Path, digest: str) -> str:
         return "" if load_digest(target) == digest else "it is not the file that was chosen"
     except (LibraryCorrupt, FileNotFoundError) as error:
         return str(error)
+
+
+def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, files: Files) -> None:
+    """Set damaged files aside and tell the journal which checkpoint it stands beside."""
+    for path in loaded.bad:
+        moved = set_aside(path, folder, now_us, files)
+        loaded.notices.append(f"{path.name} is now {moved.relative_to(folder)}")
+    head = journal.head
+    if loaded.foreign:
+        if head.digest or journal.contents.rows:
+            loaded.notices.append(_what_is_missing(folder, loaded))
+        journal.update(digest=loaded.digest, next_digest="", saved=head.safe, adopted=True, owed=True)
+    elif loaded.stand_in:
+        journal.update(saved=head.safe, adopted=True, owed=True)
+    elif loaded.bad:
+        journal.update(saved=head.safe, owed=True)
+    elif head.next_digest:
+        # A crash came between a rename and the journal's word on it. Left open, the next checkpoint would put its own
+        # digest here, and a second crash would make this file a stranger's.
+        files.sync_folder(folder)
+        journal.update(digest=loaded.digest or head.digest, next_digest="")
+
+
+def _what_is_missing(folder: Path, loaded: Loaded) -> str:
+    """Say, for a checkpoint that was copied or pulled by hand, what it lacks and how to get that back."""
+    state = loaded.state
+    begin = f"{CHECKPOINT} was replaced by hand ({len(state)} sounds with the journal)"
+    for backup in list_backups(folder):
+        try:
+            other = load_checkpoint(backup.path).state
+        except (HarvesterError, OSError):
+            continue
+        missing = sum(sound_id not in state for sound_id in other.graph) + len(other.processed - state.processed)
+        if missing:
+            more = len(other.graph.nodes - state.graph.nodes)
+            return (
+                f"{begin}; {more} sounds and {len(other.processed - state.processed)} similar lists of "
+                f"{backup.path.name} are not in it: `harvester merge {backup.path.name}` brings them back"
+            )
+        break
+    return f"{begin}; nothing that the newest backup holds is missing"

@@ -1,7 +1,7 @@
 """The store: the library as its one writer sees it.
 
 Owns the lock, the journal and the state, and the order of things on disk: journal, checkpoint, backup, and only then
-are events let go. A foreign checkpoint is joined, never overwritten. Knows nothing of what is harvested or why.
+are events let go. How the checkpoint's file is replaced is `saving`'s. Knows nothing of what is harvested or why.
 """
 
 from __future__ import annotations
@@ -13,25 +13,16 @@ from pathlib import Path
 from types import TracebackType
 
 from harvester.clock import Clock
-from harvester.errors import HarvesterError, LibraryCorrupt, NewerFormat, WrongSource
+from harvester.errors import HarvesterError, WrongSource
 from harvester.graph import SoundGraph
-from harvester.library.atomic import (
-    REAL_FILES,
-    Files,
-    disk_errors,
-    read_chunks,
-    refuse_full,
-    sweep_temporaries,
-    write_atomically,
-)
+from harvester.library.atomic import REAL_FILES, Files, disk_errors, read_chunks, refuse_full, sweep_temporaries
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
-from harvester.library.checkpoint import CheckpointInfo, load_checkpoint, read_signature
-from harvester.library.codec import Encoded, encode_checkpoint
+from harvester.library.checkpoint import CheckpointInfo
 from harvester.library.journal import Journal
-from harvester.library.layout import CHECKPOINT, set_aside
 from harvester.library.loading import Loaded, load_state
 from harvester.library.lock import WriterLock
-from harvester.library.recovery import finish_restore, open_journal
+from harvester.library.recovery import finish_restore, open_journal, settle_files
+from harvester.library.saving import CheckpointFile
 from harvester.model import Deferral, Event, Note, Notes
 
 JOURNAL_BOUND_BYTES = 8 << 20
@@ -42,10 +33,6 @@ REST_S = 60.0
 
 BACKUP_SHARE = 0.05
 """Backups take at most this share of a run's time, unless the run is ending."""
-
-
-class _Foreign(Exception):
-    """The checkpoint was replaced by somebody else while ours was being written."""
 
 
 class Store:
@@ -62,8 +49,8 @@ class Store:
         self.notes: Notes = {topic: dict(texts) for topic, texts in journal.contents.notes.items()}
         self.notices: list[str] = list(loaded.notices)
         self._clock, self._files, self._lock, self._journal = clock, files, lock, journal
-        self._path = folder / CHECKPOINT
-        self._signature = read_signature(self._path)
+        own = None if loaded.stand_in else loaded.signature
+        self._file = CheckpointFile(folder, self.state, journal, self.notices, own)
         self._retention = Retention(folder, keep_backups, files)
         self._backup_every = backup_every
         self._unsaved = journal.contents.unsaved
@@ -107,7 +94,7 @@ class Store:
                 journal = open_journal(folder, now_us, files, notices)
                 finish_restore(folder, journal, files, notices)
                 loaded = load_state(folder, journal.contents)
-                _settle(folder, journal, loaded, now_us, files)
+                settle_files(folder, journal, loaded, now_us, files)
                 loaded.notices[:0] = notices
                 store = cls(
                     folder, clock, files, lock, journal, loaded, backup_every=backup_every, keep_backups=keep_backups
@@ -175,12 +162,12 @@ class Store:
         """When the checkpoint was written, in microseconds UTC."""
         if self._journal.head.checkpoint_at is not None:
             return self._journal.head.checkpoint_at
-        return self._signature.modified_ns // 1000 if self._signature else None
+        return self._file.modified_at
 
     @property
     def checkpoint_size_bytes(self) -> int:
         """How large the checkpoint on disk is; 0 while there is none."""
-        return self._signature.size_bytes if self._signature else 0
+        return self._file.size_bytes
 
     @property
     def last_backup_at(self) -> int | None:
@@ -220,7 +207,8 @@ class Store:
             started_s = self._clock.monotonic_s()
             try:
                 with disk_errors(self.folder, "the last good files and the journal hold everything"):
-                    info = self._save(self._clock.time_us())
+                    info = self._file.save(self._clock.time_us(), self._files)
+                    self._unsaved = self._unsaved_bytes = 0
                     if len(self.state) and (backup or self._journal.head.owed):
                         info = self._back_up(info)
             except HarvesterError:
@@ -238,74 +226,16 @@ class Store:
             self._journal.update(adopted=True, owed=True)
             return self.checkpoint(backup=True)
 
-    def _save(self, now_us: int) -> CheckpointInfo:
-        joined = 0
-        while True:
-            joined += self._join_foreign(now_us)
-            head, encoded = self._journal.head, Encoded()
-            saved, nodes, edges = head.last, len(self.state), self.state.edge_count
-            if self._signature is not None and head.digest and head.saved == saved and not head.owed:
-                return CheckpointInfo(self._path, self._signature.size_bytes, nodes, edges, 0.0, None, joined, True)
-            try:
-                with disk_errors(self._path, "the last checkpoint and the journal hold everything"):
-                    replaced = self._write(encoded)
-            except _Foreign:
-                continue
-            break
-        self._signature = read_signature(self._path)
-        self._journal.update(
-            digest=encoded.digest, next_digest="", saved=saved, checkpoint_at=now_us, owed=head.owed and nodes > 0
-        )
-        self._unsaved = self._unsaved_bytes = 0
-        return CheckpointInfo(self._path, self.checkpoint_size_bytes, nodes, edges, 0.0, None, joined, not replaced)
-
-    def _write(self, encoded: Encoded) -> bool:
-        def is_wanted() -> bool:
-            present = read_signature(self._path)
-            if present != self._signature:
-                raise _Foreign
-            if present is not None and encoded.digest == self._journal.head.digest:
-                return False
-            self._journal.update(next_digest=encoded.digest)
-            return True
-
-        return write_atomically(self._path, encode_checkpoint(self.state, encoded), self._files, wanted=is_wanted)
-
-    def _join_foreign(self, now_us: int) -> int:
-        """Join a checkpoint that is not the one we wrote or loaded into the state; return how many sounds are new."""
-        present = read_signature(self._path)
-        if present == self._signature:
-            return 0
-        self._signature = present
-        if present is None:
-            self._journal.update(owed=True)
-            self.notices.append(f"{self._path} was removed by somebody: it is written again")
-            return 0
-        before, head = len(self.state), self._journal.head
-        try:
-            foreign = load_checkpoint(self._path)
-            if foreign.digest in (head.digest, head.next_digest):
-                return 0
-            self._journal.update(adopted=True, owed=True)
-            self.state.join(foreign.state)
-        except (LibraryCorrupt, NewerFormat, WrongSource) as error:
-            with disk_errors(self._path, "the journal holds everything"):
-                moved = set_aside(self._path, self.folder, now_us, self._files)
-            self._signature = None
-            self.notices.append(
-                f"somebody replaced the checkpoint, and it cannot be joined ({error}): it is now {moved}"
-            )
-        else:
-            joined = len(self.state) - before
-            self.notices.append(f"somebody replaced the checkpoint: it was joined, {joined} sounds are new")
-        self._journal.update(owed=True)
-        return len(self.state) - before
-
     def _back_up(self, info: CheckpointInfo) -> CheckpointInfo:
         head = self._journal.head
         now_us = self._clock.time_us()
         path = save_backup(
-            self.folder, read_chunks(self._path), digest=head.digest, nodes=info.nodes, now_us=now_us, files=self._files
+            self.folder,
+            read_chunks(self._file.path),
+            digest=head.digest,
+            nodes=info.nodes,
+            now_us=now_us,
+            files=self._files,
         )
         self._retention.trust(path)
         self._backup_nodes = info.nodes
@@ -317,44 +247,3 @@ class Store:
         except HarvesterError as error:
             self.notices.append(f"old backups were not removed: {error}")
         return replace(info, backup=path)
-
-
-def _settle(folder: Path, journal: Journal, loaded: Loaded, now_us: int, files: Files) -> None:
-    """Set damaged files aside and tell the journal which checkpoint it stands beside."""
-    for path in loaded.bad:
-        moved = set_aside(path, folder, now_us, files)
-        loaded.notices.append(f"{path.name} is now {moved.relative_to(folder)}")
-    head = journal.head
-    if loaded.foreign:
-        if head.digest or journal.contents.rows:
-            loaded.notices.append(_what_is_missing(folder, loaded))
-        journal.update(digest=loaded.digest, next_digest="", saved=head.safe, adopted=True, owed=True)
-    elif loaded.stand_in:
-        journal.update(saved=head.safe, adopted=True, owed=True)
-    elif loaded.bad:
-        journal.update(saved=head.safe, owed=True)
-    elif head.next_digest:
-        # A crash came between a rename and the journal's word on it. Left open, the next checkpoint would put its own
-        # digest here, and a second crash would make this file a stranger's.
-        files.sync_folder(folder)
-        journal.update(digest=loaded.digest or head.digest, next_digest="")
-
-
-def _what_is_missing(folder: Path, loaded: Loaded) -> str:
-    """Say, for a checkpoint that was copied or pulled by hand, what it lacks and how to get that back."""
-    state = loaded.state
-    begin = f"{CHECKPOINT} was replaced by hand ({len(state)} sounds with the journal)"
-    for backup in list_backups(folder):
-        try:
-            other = load_checkpoint(backup.path).state
-        except (HarvesterError, OSError):
-            continue
-        missing = sum(sound_id not in state for sound_id in other.graph) + len(other.processed - state.processed)
-        if missing:
-            more = len(other.graph.nodes - state.graph.nodes)
-            return (
-                f"{begin}; {more} sounds and {len(other.processed - state.processed)} similar lists of "
-                f"{backup.path.name} are not in it: `harvester merge {backup.path.name}` brings them back"
-            )
-        break
-    return f"{begin}; nothing that the newest backup holds is missing"

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import LibraryCorrupt, LibraryLocked, LibraryUnwritable, NewerFormat, WrongSource
-from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import encode_checkpoint
 from harvester.library.journal_reading import load_contents
 from harvester.library.layout import CHECKPOINT, JOURNAL
@@ -190,45 +189,6 @@ def test_a_checkpoint_of_a_newer_version_is_left_alone(tmp_path: Path, monkeypat
     with pytest.raises(NewerFormat, match="update harvester"):
         open_store(tmp_path)
     assert (tmp_path / CHECKPOINT).read_bytes() == newer
-
-
-def test_a_checkpoint_pulled_under_a_running_harvest_is_joined(tmp_path: Path) -> None:
-    theirs = make_state(make_events(3, first=100))
-    with open_store(tmp_path, source=SOURCE) as store:
-        grow(store, make_events(3))
-        store.checkpoint()
-        (tmp_path / "new").write_bytes(b"".join(encode_checkpoint(theirs)))
-        (tmp_path / "new").rename(tmp_path / CHECKPOINT)
-        grow(store, [Known(50, 1)])
-        info = store.checkpoint()
-        assert info.joined == 3
-        assert info.backup is not None, "what never was an event must not live in one file alone"
-        assert len(store.state) == 7
-        assert any("joined" in line for line in store.notices)
-    assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == {1, 2, 3, 50, 100, 101, 102}
-
-
-@pytest.mark.parametrize("content", [b"rot", b"".join(encode_checkpoint(make_state([])))])
-def test_rubbish_put_over_the_checkpoint_of_a_running_harvest_harms_nothing(tmp_path: Path, content: bytes) -> None:
-    with open_store(tmp_path, source=SOURCE) as store:
-        grow(store, make_events(3))
-        store.checkpoint()
-        (tmp_path / CHECKPOINT).write_bytes(content)
-        grow(store, [Known(50, 1)])
-        store.checkpoint()
-    assert len(load_checkpoint(tmp_path / CHECKPOINT).state) == 4
-
-
-def test_a_library_of_another_source_put_there_is_set_aside_not_mixed(tmp_path: Path) -> None:
-    other = make_state(make_events(2, first=500))
-    other.source = "sandbox:1"
-    with open_store(tmp_path, source=SOURCE) as store:
-        grow(store, make_events(3))
-        store.checkpoint()
-        (tmp_path / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(other)))
-        store.checkpoint()
-        assert len(store.state) == 3
-    assert len(list((tmp_path / "quarantine").iterdir())) == 1
 
 
 def test_a_copied_backup_is_loaded_with_the_journal_and_what_it_lacks_is_said(tmp_path: Path) -> None:

@@ -1,0 +1,130 @@
+"""Saving: the checkpoint replaced by the state of the one writer, and what somebody else put there joined first.
+
+Owns the comparison before each rename (device, inode, size, mtime): a file that is not the one last written, loaded or
+joined is a stranger's, and is never overwritten. The journal knows of a new file before it is renamed and after.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
+from harvester.graph import SoundGraph
+from harvester.library.atomic import Files, disk_errors, write_atomically
+from harvester.library.checkpoint import CheckpointInfo, Signature, load_checkpoint, read_signature
+from harvester.library.codec import Encoded, encode_checkpoint
+from harvester.library.journal import Journal
+from harvester.library.layout import CHECKPOINT, set_aside
+
+MOST_TRIES = 5
+"""So often a checkpoint is encoded anew because a stranger's file came meanwhile: a pull brings one, a loop brings
+more."""
+
+
+class _Foreign(Exception):
+    """The checkpoint was replaced by somebody else while ours was being written."""
+
+
+class CheckpointFile:
+    """The checkpoint of an opened library. `notices` is the store's list: what was odd is told there."""
+
+    def __init__(
+        self, folder: Path, state: SoundGraph, journal: Journal, notices: list[str], loaded: Signature | None
+    ) -> None:
+        """Begin with the signature of the file that was loaded; another one that is there now is a stranger's."""
+        self.path = folder / CHECKPOINT
+        self._folder, self._state, self._journal, self._notices = folder, state, journal, notices
+        self._signature = loaded
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the file is; 0 while there is none."""
+        return self._signature.size_bytes if self._signature else 0
+
+    @property
+    def modified_at(self) -> int | None:
+        """When the file was written, in microseconds UTC."""
+        return self._signature.modified_ns // 1000 if self._signature else None
+
+    def save(self, now_us: int, files: Files) -> CheckpointInfo:
+        """Write the state, joined with a stranger's file if there is one; durable on return, and the journal knows.
+
+        Raises `LibraryUnwritable` when somebody replaces the file again and again, faster than it can be joined.
+        """
+        joined = 0
+        for _ in range(MOST_TRIES):
+            joined += self._join_foreign(now_us, files)
+            info = self._save_unless_foreign(now_us, files, joined)
+            if info is not None:
+                return info
+        raise LibraryUnwritable(
+            f"{self.path}: another program replaces it again and again ({MOST_TRIES} times while it was being "
+            f"written): stop that program; the journal holds everything"
+        )
+
+    def _save_unless_foreign(self, now_us: int, files: Files, joined: int) -> CheckpointInfo | None:
+        head, encoded = self._journal.head, Encoded()
+        saved, nodes, edges = head.last, len(self._state), self._state.edge_count
+        if self._signature is not None and head.digest and head.saved == saved and not head.owed:
+            return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, True)
+        try:
+            with disk_errors(self.path, "the last checkpoint and the journal hold everything"):
+                replaced = self._write(encoded, files)
+        except _Foreign:
+            return None
+        self._journal.update(
+            digest=encoded.digest, next_digest="", saved=saved, checkpoint_at=now_us, owed=head.owed and nodes > 0
+        )
+        return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, not replaced)
+
+    def _write(self, encoded: Encoded, files: Files) -> bool:
+        written: list[Signature | None] = []
+
+        def is_wanted(new: Path) -> bool:
+            self._refuse_foreign()
+            if self._signature is not None and encoded.digest == self._journal.head.digest:
+                return False
+            self._journal.update(next_digest=encoded.digest)
+            # Taken before the rename: what lies at `path` after it may be a stranger's already.
+            written.append(read_signature(new))
+            self._refuse_foreign()
+            return True
+
+        replaced = write_atomically(self.path, encode_checkpoint(self._state, encoded), files, wanted=is_wanted)
+        if replaced:
+            (self._signature,) = written
+        return replaced
+
+    def _refuse_foreign(self) -> None:
+        if read_signature(self.path) != self._signature:
+            raise _Foreign
+
+    def _join_foreign(self, now_us: int, files: Files) -> int:
+        """Join a checkpoint that is not the one we wrote or loaded into the state; return how many sounds are new."""
+        present = read_signature(self.path)
+        if present == self._signature:
+            return 0
+        self._signature = present
+        if present is None:
+            self._journal.update(owed=True)
+            self._notices.append(f"{self.path} was removed by somebody: it is written again")
+            return 0
+        before, head = len(self._state), self._journal.head
+        try:
+            foreign = load_checkpoint(self.path)
+            if foreign.digest in (head.digest, head.next_digest):
+                return 0
+            self._journal.update(adopted=True, owed=True)
+            self._state.join(foreign.state)
+        except (LibraryCorrupt, NewerFormat, WrongSource) as error:
+            with disk_errors(self.path, "the journal holds everything"):
+                moved = set_aside(self.path, self._folder, now_us, files)
+            self._signature = None
+            self._notices.append(
+                f"somebody replaced the checkpoint, and it cannot be joined ({error}): it is now {moved}"
+            )
+        else:
+            joined = len(self._state) - before
+            self._notices.append(f"somebody replaced the checkpoint: it was joined, {joined} sounds are new")
+        self._journal.update(owed=True)
+        return len(self._state) - before
