@@ -5,57 +5,56 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harvester.cli.console import Console, LibraryOption, note, say, size_text
+from harvester.cli.options import grouped
 from harvester.errors import SettingsError
 from harvester.settings import parse_duration_s
 
 if TYPE_CHECKING:
     from harvester.views.selection import Selected, Selection
 
-LicenceOption = Annotated[
-    list[str] | None, typer.Option("--licence", metavar="CC0", help="CC0, BY, BY-NC, Sampling+ (repeatable: any).")
-]
-CategoryOption = Annotated[list[str] | None, typer.Option(metavar="NAME", help="(Sub)category (repeatable: any).")]
-TagOption = Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable: all).")]
-UserOption = Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only by this user (repeatable: any).")]
-MinDurationOption = Annotated[str | None, typer.Option(metavar="1s", help="Only sounds at least this long.")]
-MaxDurationOption = Annotated[str | None, typer.Option(metavar="10s", help="Only sounds up to this long.")]
-ProcessedOption = Annotated[bool, typer.Option("--processed-only", help="Only samples: record and similar list here.")]
-ScoreOption = Annotated[float | None, typer.Option(metavar="0.8", help="Only edges with at least this score.")]
-ComponentOption = Annotated[bool, typer.Option("--largest-component", help="Only the largest connected part.")]
 
+@dataclass(frozen=True, slots=True)
+class SelectOptions:
+    """Which part of a library is meant."""
 
-def make_selection(
-    *,
-    licence: list[str] | None,
-    category: list[str] | None,
-    tag: list[str] | None,
-    user: list[str] | None,
-    min_duration: str | None,
-    max_duration: str | None,
-    processed_only: bool,
-    min_score: float | None,
-    largest_component: bool,
-) -> Selection:
-    """Return the selection that the options describe."""
-    from harvester.views.selection import Selection
-
-    return Selection(
-        licences=tuple(licence or ()),
-        categories=tuple(category or ()),
-        tags=tuple(tag or ()),
-        users=tuple(user or ()),
-        min_duration_s=None if min_duration is None else parse_duration_s(min_duration),
-        max_duration_s=None if max_duration is None else parse_duration_s(max_duration),
-        processed_only=processed_only,
-        min_score=min_score,
-        largest_component=largest_component,
+    licence: Annotated[
+        list[str] | None, typer.Option("--licence", metavar="CC0", help="CC0, BY, BY-NC, Sampling+ (repeatable: any).")
+    ] = None
+    category: Annotated[list[str] | None, typer.Option(metavar="NAME", help="(Sub)category (repeatable: any).")] = None
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable: all).")] = None
+    user: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only by this user (repeatable: any).")] = None
+    min_duration: Annotated[str | None, typer.Option(metavar="1s", help="Only sounds at least this long.")] = None
+    max_duration: Annotated[str | None, typer.Option(metavar="10s", help="Only sounds up to this long.")] = None
+    processed_only: Annotated[
+        bool, typer.Option("--processed-only", help="Only samples: record and similar list here.")
+    ] = False
+    min_score: Annotated[float | None, typer.Option(metavar="0.8", help="Only edges with at least this score.")] = None
+    largest_component: Annotated[bool, typer.Option("--largest-component", help="Only the largest connected part.")] = (
+        False
     )
+
+    def selection(self) -> Selection:
+        """Return the selection that these options describe."""
+        from harvester.views.selection import Selection
+
+        return Selection(
+            licences=tuple(self.licence or ()),
+            categories=tuple(self.category or ()),
+            tags=tuple(self.tag or ()),
+            users=tuple(self.user or ()),
+            min_duration_s=None if self.min_duration is None else parse_duration_s(self.min_duration),
+            max_duration_s=None if self.max_duration is None else parse_duration_s(self.max_duration),
+            processed_only=self.processed_only,
+            min_score=self.min_score,
+            largest_component=self.largest_component,
+        )
 
 
 def load_selected(library: str | None, selection: Selection) -> Selected:
@@ -94,6 +93,7 @@ def counting_bytes(what: str) -> Iterator[Callable[[int], None]]:
             sys.stderr.write("\r\033[K")
 
 
+@grouped
 def export(
     format: Annotated[
         str, typer.Argument(metavar="FORMAT", help="graphml, gexf, jsonl, csv, parquet, node-link or credits.")
@@ -102,15 +102,8 @@ def export(
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="The file; without it, text goes to stdout.")
     ] = None,
     library: LibraryOption = None,
-    licence: LicenceOption = None,
-    category: CategoryOption = None,
-    tag: TagOption = None,
-    user: UserOption = None,
-    min_duration: MinDurationOption = None,
-    max_duration: MaxDurationOption = None,
-    processed_only: ProcessedOption = False,
-    min_score: ScoreOption = None,
-    largest_component: ComponentOption = False,
+    *,
+    select: SelectOptions,
     partition_rows: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="parquet: a folder of parts of N rows.")
     ] = None,
@@ -134,18 +127,7 @@ def export(
         raise SettingsError(f"{format} makes two files; say where with -o")
     if out is not None:
         check_place(out)
-    selection = make_selection(
-        licence=licence,
-        category=category,
-        tag=tag,
-        user=user,
-        min_duration=min_duration,
-        max_duration=max_duration,
-        processed_only=processed_only,
-        min_score=min_score,
-        largest_component=largest_component,
-    )
-    selected = load_selected(library, selection)
+    selected = load_selected(library, select.selection())
     if format == "credits":
         _credit(selected, credits_format, out)
     elif out is None:

@@ -3,74 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harvester.cli.console import LibraryOption
 from harvester.cli.git import CommitBackupsOption, CommitOption, Growth, commit_after
-from harvester.cli.options import (
-    ApiUrlOption,
-    BackupEveryOption,
-    ByOption,
-    Cc0Option,
-    ConcurrencyOption,
-    ExtraFieldsOption,
-    FilterOption,
-    ForeverOption,
-    KeepBackupsOption,
-    LevelOption,
-    LimitsOption,
-    MaxDurationOption,
-    MaxRequestsOption,
-    NeighboursOption,
-    ProgressOption,
-    QueryOption,
-    SandboxOption,
-    SeedOption,
-    SweepOption,
-    TagOption,
-    TimeLimitOption,
-    TypeOption,
-    check_sweep,
-    one_of,
-    read_connection,
-    read_filter,
-)
+from harvester.cli.options import NeighboursOption, RunOptions, WalkOptions, grouped, one_of
 from harvester.errors import SettingsError
-from harvester.settings import parse_duration_s
 
 
+@grouped
 def harvest(
+    *,
     library: LibraryOption = None,
-    seed: SeedOption = None,
-    query: QueryOption = "",
-    filter: FilterOption = "",
-    cc0: Cc0Option = False,
-    by: ByOption = False,
-    max_duration: MaxDurationOption = None,
-    tag: TagOption = None,
-    type: TypeOption = None,
-    sweep: SweepOption = False,
+    walk: WalkOptions,
     samples: Annotated[
         int | None,
         typer.Option(
             min=0, metavar="N", help="Samples to add.", show_default="50; no end with --forever; all hits with --sweep"
         ),
     ] = None,
-    forever: ForeverOption = False,
     neighbours: NeighboursOption = 25,
     order: Annotated[str, typer.Option(metavar="popular|breadth|random", help="Which waiting sound comes next.")] = (
         "popular"
     ),
     random_seed: Annotated[int, typer.Option(metavar="N", help="For --order random.")] = 0,
-    concurrency: ConcurrencyOption = 4,
-    level: LevelOption = 1,
-    limits: LimitsOption = None,
-    max_requests: MaxRequestsOption = None,
-    time_limit: TimeLimitOption = None,
     space: Annotated[
         str | None,
         typer.Option(
@@ -79,17 +37,12 @@ def harvest(
             show_default="laion_clap",
         ),
     ] = None,
-    extra_fields: ExtraFieldsOption = "",
     checkpoint_interval: Annotated[
         int, typer.Option(min=1, metavar="N", help="Samples that may share one durable commit.")
     ] = 1,
-    backup_every: BackupEveryOption = 100,
-    keep_backups: KeepBackupsOption = 5,
-    api_url: ApiUrlOption = None,
-    sandbox: SandboxOption = False,
+    run: RunOptions,
     commit: CommitOption = None,
     commit_backups: CommitBackupsOption = False,
-    progress: ProgressOption = None,
 ) -> None:
     """Grow the library: fetch sounds and their similar sounds, every one durable at once.
 
@@ -100,7 +53,7 @@ def harvest(
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.display import summarise
     from harvester.cli.run import Run
-    from harvester.cli.session import Request, run_session
+    from harvester.cli.session import run_session
     from harvester.model import SPACES
     from harvester.pipeline.fetcher import Search
     from harvester.pipeline.harvest import Plan
@@ -109,57 +62,39 @@ def harvest(
     one_of("--order", order, ORDERS)
     if space is not None:
         one_of("--space", space, SPACES)
-    walk_filter = read_filter(filter, cc0, by, max_duration, tag, type)
-    check_sweep(sweep, query, walk_filter, seed)
-    if samples == 0 and not sweep:
+    walk_filter = walk.read_filter()
+    if samples == 0 and not walk.sweep:
         raise SettingsError("--samples 0 only makes sense with --sweep; `harvester plan` tells what a harvest costs")
     plan = Plan(
-        target=samples if samples is not None else None if forever or sweep else 50,
-        seed_ids=tuple(dict.fromkeys(seed or ())),
-        new_seeds=bool(query or walk_filter) and not seed,
-        search=Search(query, walk_filter, neighbours),
+        target=samples if samples is not None else None if run.forever or walk.sweep else 50,
+        seed_ids=tuple(dict.fromkeys(walk.seed or ())),
+        new_seeds=bool(walk.query or walk_filter) and not walk.seed,
+        search=Search(walk.query, walk_filter, neighbours),
         order=order,
         random_seed=random_seed,
-        sweep=sweep,
-        concurrency=concurrency,
+        sweep=walk.sweep,
+        concurrency=run.concurrency,
         samples_per_commit=checkpoint_interval,
-        forever=forever,
-        time_limit_s=parse_duration_s(time_limit) if time_limit else None,
-    )
-    request = Request(
-        plan=plan,
-        connection=read_connection(
-            level=level,
-            limits=limits,
-            api_url=api_url,
-            sandbox=sandbox,
-            max_requests=max_requests,
-            extra_fields=extra_fields,
-            forever=forever,
-        ),
-        folder=Path(library) if library else None,
-        space=space,
-        backup_every=backup_every,
-        keep_backups=keep_backups,
-        panel=sys.stderr.isatty() if progress is None else progress,
+        forever=run.forever,
+        time_limit_s=run.time_limit_s,
     )
     grown: list[Growth] = []
 
-    def finish(run: Run, reason: str) -> None:
-        summarise(run, reason)
-        done = run.harvest.progress
+    def finish(done: Run, reason: str) -> None:
+        summarise(done, reason)
+        counted = done.harvest.progress
         grown.append(
             Growth(
-                run.folder,
-                run.store.state.source,
-                done.samples,
-                len(run.store.state.processed),
-                done.new_edges,
-                run.client.activity.counted,
+                done.folder,
+                done.store.state.source,
+                counted.samples,
+                len(done.store.state.processed),
+                counted.new_edges,
+                done.client.activity.counted,
             )
         )
 
-    asyncio.run(run_session(request, finish))
+    asyncio.run(run_session(run.request(plan, library, space), finish))
     # After the lock is free: a hook of the user's may want to read the library.
     for growth in grown:
         commit_after(growth, commit, with_backups=commit_backups)

@@ -8,22 +8,12 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import LibraryOption, plain_text, say, size_text
-from harvester.cli.export import (
-    CategoryOption,
-    ComponentOption,
-    LicenceOption,
-    MaxDurationOption,
-    MinDurationOption,
-    ProcessedOption,
-    ScoreOption,
-    TagOption,
-    UserOption,
-    load_selected,
-    make_selection,
-)
+from harvester.cli.export import SelectOptions, load_selected
+from harvester.cli.options import grouped
 from harvester.errors import SettingsError
 
 
+@grouped
 def map(
     out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write.")] = Path("map.html"),
     ego: Annotated[int | None, typer.Option(metavar="ID", help="Only the neighbourhood of this sound.")] = None,
@@ -32,15 +22,8 @@ def map(
         str | None, typer.Option(metavar="TEXT", help="The heading.", show_default="the folder's name")
     ] = None,
     library: LibraryOption = None,
-    licence: LicenceOption = None,
-    category: CategoryOption = None,
-    tag: TagOption = None,
-    user: UserOption = None,
-    min_duration: MinDurationOption = None,
-    max_duration: MaxDurationOption = None,
-    processed_only: ProcessedOption = False,
-    min_score: ScoreOption = None,
-    largest_component: ComponentOption = False,
+    *,
+    select: SelectOptions,
 ) -> None:
     """Draw the library as one HTML file: islands of similar sounds to look at, search and listen to.
 
@@ -53,18 +36,7 @@ def map(
     from harvester.views.selection import around
 
     check_place(out)
-    selection = make_selection(
-        licence=licence,
-        category=category,
-        tag=tag,
-        user=user,
-        min_duration=min_duration,
-        max_duration=max_duration,
-        processed_only=processed_only,
-        min_score=min_score,
-        largest_component=largest_component,
-    )
-    selected = load_selected(library, selection)
+    selected = load_selected(library, select.selection())
     if ego is not None:
         if ego not in selected:
             raise SettingsError(f"sound {ego} is not in the library, gone, or left out by the filters")

@@ -1,10 +1,19 @@
-"""Options that several commands share: whom to ask and how fast, and which sounds are meant."""
+"""Options that several commands share, in groups: which sounds are meant, whom to ask and how fast, how a run goes on.
+
+A group is a dataclass; `grouped` lets a command take it as one parameter and gives the command line its fields. What
+follows from the options of a group together is a method of it.
+"""
 
 from __future__ import annotations
 
+import inspect
 import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -13,88 +22,158 @@ from harvester.settings import build_filter, parse_duration_s, read_key
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
+    from harvester.cli.session import Request
+    from harvester.pipeline.harvest import Plan
 
 REAL_API = "https://freesound.org/apiv2/"
 
-SeedOption = Annotated[list[int] | None, typer.Option(metavar="ID", help="Start from this sound (repeatable).")]
-QueryOption = Annotated[str, typer.Option(metavar="TEXT", help="Start from the best hits of this search.")]
-FilterOption = Annotated[str, typer.Option(metavar="SOLR", help="Only sounds that match, in Freesound's syntax.")]
-Cc0Option = Annotated[bool, typer.Option("--cc0", help="Only Creative Commons 0 (with --by: either).")]
-ByOption = Annotated[bool, typer.Option("--by", help="Only Attribution (with --cc0: either).")]
-MaxDurationOption = Annotated[str | None, typer.Option(metavar="10s", help="Only sounds up to this long.")]
-TagOption = Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable).")]
-TypeOption = Annotated[list[str] | None, typer.Option(metavar="wav", help="Only of this type (repeatable: any).")]
-SweepOption = Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")]
 NeighboursOption = Annotated[int, typer.Option(min=1, max=150, metavar="N", help="Length of a similar list.")]
-ConcurrencyOption = Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Requests on the wire at once.")]
-LevelOption = Annotated[int, typer.Option(metavar="1|2|3|99", help="The key's throttling level.")]
-LimitsOption = Annotated[
-    str | None, typer.Option(metavar="BURST/DAY", help="Requests a minute and a day, instead of --level.")
-]
-MaxRequestsOption = Annotated[int | None, typer.Option(min=1, metavar="N", help="Send at most this many requests.")]
-TimeLimitOption = Annotated[str | None, typer.Option(metavar="2h", help="Stop in order after this time.")]
-ForeverOption = Annotated[bool, typer.Option("--forever", help="Wait for quota and through outages; go on.")]
-ExtraFieldsOption = Annotated[
-    str, typer.Option(metavar="bpm,loudness", help="Further fields of the API to keep with every record.")
-]
-BackupEveryOption = Annotated[int, typer.Option(min=1, metavar="N", help="New sounds between two backups.")]
-KeepBackupsOption = Annotated[int, typer.Option(min=1, metavar="N", help="Backups kept (and always the largest).")]
-ApiUrlOption = Annotated[str | None, typer.Option(metavar="URL", help="Ask this server.", show_default=REAL_API)]
-SandboxOption = Annotated[bool, typer.Option("--sandbox", help="Ask the embedded sandbox, even with a key.")]
-ProgressOption = Annotated[
-    bool | None, typer.Option("--progress/--no-progress", help="The live panel.", show_default="on a terminal")
-]
 
 
-def read_connection(
-    *,
-    level: int,
-    limits: str | None,
-    api_url: str | None,
-    sandbox: bool,
-    max_requests: int | None = None,
-    extra_fields: str = "",
-    forever: bool = False,
-) -> Connection:
-    """Return whom to ask, with the key from the environment or `.env`."""
-    from harvester.cli.connect import Connection
-    from harvester.freesound.fields import read_extra_fields
-    from harvester.freesound.quota import LEVELS, read_limits
+@dataclass(frozen=True, slots=True)
+class WalkOptions:
+    """Where a harvest starts, and which sounds it may touch."""
 
-    one_of("--level", level, LEVELS)
-    key = read_key(os.environ, Path.cwd())
-    return Connection(
-        key=key,
-        api_url=None if sandbox or (key is None and api_url is None) else api_url or REAL_API,
-        limits=read_limits(limits) if limits else LEVELS[level],
-        max_requests=max_requests,
-        extra_fields=read_extra_fields((extra_fields,)),
-        forever=forever,
+    seed: Annotated[list[int] | None, typer.Option(metavar="ID", help="Start from this sound (repeatable).")] = None
+    query: Annotated[str, typer.Option(metavar="TEXT", help="Start from the best hits of this search.")] = ""
+    filter: Annotated[str, typer.Option(metavar="SOLR", help="Only sounds that match, in Freesound's syntax.")] = ""
+    cc0: Annotated[bool, typer.Option("--cc0", help="Only Creative Commons 0 (with --by: either).")] = False
+    by: Annotated[bool, typer.Option("--by", help="Only Attribution (with --cc0: either).")] = False
+    max_duration: Annotated[str | None, typer.Option(metavar="10s", help="Only sounds up to this long.")] = None
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable).")] = None
+    type: Annotated[list[str] | None, typer.Option(metavar="wav", help="Only of this type (repeatable: any).")] = None
+    sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
+        False
     )
 
+    def read_filter(self) -> str:
+        """Return one filter from `--filter` and the presets; refuse a sweep that the options do not allow.
 
-def read_filter(
-    filter: str, cc0: bool, by: bool, max_duration: str | None, tag: list[str] | None, type: list[str] | None
-) -> str:
-    """Return one filter from `--filter` and the presets."""
-    return build_filter(
-        filter,
-        cc0=cc0,
-        by=by,
-        max_duration_s=parse_duration_s(max_duration) if max_duration else None,
-        tags=tuple(tag or ()),
-        types=tuple(type or ()),
-    )
-
-
-def check_sweep(sweep: bool, query: str, walk_filter: str, seed: list[int] | None) -> None:
-    """Refuse a sweep of everything, which the API's terms forbid, and one with seeds, which means two things."""
-    if sweep and not (query or walk_filter):
-        raise SettingsError(
-            "--sweep needs --query or --filter: the API's terms do not allow a copy of all of Freesound"
+        One of everything is forbidden by the API's terms, and one with seeds means two things.
+        """
+        walk_filter = build_filter(
+            self.filter,
+            cc0=self.cc0,
+            by=self.by,
+            max_duration_s=parse_duration_s(self.max_duration) if self.max_duration else None,
+            tags=tuple(self.tag or ()),
+            types=tuple(self.type or ()),
         )
-    if sweep and seed:
-        raise SettingsError("--sweep takes every hit of a search; leave out --seed")
+        if self.sweep and not (self.query or walk_filter):
+            raise SettingsError(
+                "--sweep needs --query or --filter: the API's terms do not allow a copy of all of Freesound"
+            )
+        if self.sweep and self.seed:
+            raise SettingsError("--sweep takes every hit of a search; leave out --seed")
+        return walk_filter
+
+
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """Whom to ask, and how fast."""
+
+    level: Annotated[int, typer.Option(metavar="1|2|3|99", help="The key's throttling level.")] = 1
+    limits: Annotated[
+        str | None, typer.Option(metavar="BURST/DAY", help="Requests a minute and a day, instead of --level.")
+    ] = None
+    api_url: Annotated[str | None, typer.Option(metavar="URL", help="Ask this server.", show_default=REAL_API)] = None
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask the embedded sandbox, even with a key.")] = False
+
+    def connection(self) -> Connection:
+        """Return whom to ask, with the key from the environment or `.env`."""
+        from harvester.cli.connect import Connection
+        from harvester.freesound.quota import LEVELS, read_limits
+
+        one_of("--level", self.level, LEVELS)
+        key = read_key(os.environ, Path.cwd())
+        return Connection(
+            key=key,
+            api_url=None if self.sandbox or (key is None and self.api_url is None) else self.api_url or REAL_API,
+            limits=read_limits(self.limits) if self.limits else LEVELS[self.level],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions(AskOptions):
+    """How a run that changes the library goes on, what it keeps, and whom it asks."""
+
+    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Requests on the wire at once.")] = 4
+    max_requests: Annotated[int | None, typer.Option(min=1, metavar="N", help="Send at most this many requests.")] = (
+        None
+    )
+    time_limit: Annotated[str | None, typer.Option(metavar="2h", help="Stop in order after this time.")] = None
+    forever: Annotated[bool, typer.Option("--forever", help="Wait for quota and through outages; go on.")] = False
+    extra_fields: Annotated[
+        str, typer.Option(metavar="bpm,loudness", help="Further fields of the API to keep with every record.")
+    ] = ""
+    backup_every: Annotated[int, typer.Option(min=1, metavar="N", help="New sounds between two backups.")] = 100
+    keep_backups: Annotated[int, typer.Option(min=1, metavar="N", help="Backups kept (and always the largest).")] = 5
+    progress: Annotated[
+        bool | None, typer.Option("--progress/--no-progress", help="The live panel.", show_default="on a terminal")
+    ] = None
+
+    @property
+    def time_limit_s(self) -> float | None:
+        return parse_duration_s(self.time_limit) if self.time_limit else None
+
+    def connection(self) -> Connection:
+        """Return whom to ask and for what, with the key from the environment or `.env`."""
+        from dataclasses import replace
+
+        from harvester.freesound.fields import read_extra_fields
+
+        return replace(
+            AskOptions.connection(self),
+            max_requests=self.max_requests,
+            extra_fields=read_extra_fields((self.extra_fields,)),
+            forever=self.forever,
+        )
+
+    def request(self, plan: Plan, library: str | None, space: str | None = None) -> Request:
+        """Return what a session needs to know to run `plan`."""
+        from harvester.cli.session import Request
+
+        return Request(
+            plan=plan,
+            connection=self.connection(),
+            folder=Path(library) if library else None,
+            space=space,
+            backup_every=self.backup_every,
+            keep_backups=self.keep_backups,
+            panel=sys.stderr.isatty() if self.progress is None else self.progress,
+        )
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Return `command` as the command line wants it: a parameter whose type is a group becomes the group's fields."""
+    groups: dict[str, Any] = {}
+    flat: list[inspect.Parameter] = []
+    hints = get_type_hints(command, include_extras=True)
+    for parameter in inspect.signature(command).parameters.values():
+        group = hints[parameter.name]
+        if is_dataclass(group):
+            groups[parameter.name] = group
+            kinds = get_type_hints(group, include_extras=True)
+            flat += [
+                parameter.replace(name=field.name, default=field.default, annotation=kinds[field.name])
+                for field in fields(group)
+            ]
+        else:
+            flat.append(parameter.replace(annotation=group))
+
+    @wraps(command)
+    def on_the_command_line(*given: Any, **named: Any) -> None:
+        options = signature.bind(*given, **named).arguments
+        gathered = {
+            name: group(**{field.name: options.pop(field.name) for field in fields(group) if field.name in options})
+            for name, group in groups.items()
+        }
+        command(**options, **gathered)
+
+    signature = inspect.Signature(flat)
+    on_the_command_line.__signature__ = signature  # type: ignore[attr-defined]
+    on_the_command_line.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
+    return on_the_command_line
 
 
 def one_of(option: str, value: object, allowed: object) -> None:

@@ -10,50 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, duration_text
-from harvester.cli.options import (
-    ApiUrlOption,
-    ByOption,
-    Cc0Option,
-    FilterOption,
-    LevelOption,
-    LimitsOption,
-    MaxDurationOption,
-    NeighboursOption,
-    QueryOption,
-    SandboxOption,
-    SeedOption,
-    SweepOption,
-    TagOption,
-    TypeOption,
-    check_sweep,
-    read_connection,
-    read_filter,
-)
+from harvester.cli.options import AskOptions, NeighboursOption, WalkOptions, grouped
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
     from harvester.freesound.client import FreesoundClient
 
 
+@grouped
 def plan(
+    *,
     library: LibraryOption = None,
-    seed: SeedOption = None,
-    query: QueryOption = "",
-    filter: FilterOption = "",
-    cc0: Cc0Option = False,
-    by: ByOption = False,
-    max_duration: MaxDurationOption = None,
-    tag: TagOption = None,
-    type: TypeOption = None,
-    sweep: SweepOption = False,
+    walk: WalkOptions,
     samples: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="Samples to add.", show_default="50; all hits with --sweep")
     ] = None,
     neighbours: NeighboursOption = 25,
-    level: LevelOption = 1,
-    limits: LimitsOption = None,
-    api_url: ApiUrlOption = None,
-    sandbox: SandboxOption = False,
+    ask: AskOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Tell what a harvest would cost in requests, minutes and days, and how far today's quota reaches.
@@ -66,18 +39,16 @@ def plan(
 
     from harvester.views.plan import Wish
 
-    walk_filter = read_filter(filter, cc0, by, max_duration, tag, type)
-    check_sweep(sweep, query, walk_filter, seed)
+    walk_filter = walk.read_filter()
     wish = Wish(
-        samples=samples if samples is not None else None if sweep else 50,
-        seed_ids=tuple(seed or ()),
-        searched=bool(query or walk_filter),
+        samples=samples if samples is not None else None if walk.sweep else 50,
+        seed_ids=tuple(walk.seed or ()),
+        searched=bool(walk.query or walk_filter),
         filter=walk_filter,
-        sweep=sweep,
+        sweep=walk.sweep,
         neighbours=neighbours,
     )
-    connection = read_connection(level=level, limits=limits, api_url=api_url, sandbox=sandbox)
-    facts = asyncio.run(_plan(connection, Path(library) if library else None, query, wish))
+    facts = asyncio.run(_plan(ask.connection(), Path(library) if library else None, walk.query, wish))
     if as_json:
         sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:

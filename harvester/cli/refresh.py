@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harvester.cli.console import LibraryOption, duration_text, say
-from harvester.cli.options import (
-    ApiUrlOption,
-    BackupEveryOption,
-    ConcurrencyOption,
-    ExtraFieldsOption,
-    ForeverOption,
-    KeepBackupsOption,
-    LevelOption,
-    LimitsOption,
-    MaxRequestsOption,
-    NeighboursOption,
-    ProgressOption,
-    SandboxOption,
-    TimeLimitOption,
-    read_connection,
-)
+from harvester.cli.options import NeighboursOption, RunOptions, grouped
 from harvester.settings import parse_duration_s
 
 if TYPE_CHECKING:
     from harvester.cli.run import Run
 
 
+@grouped
 def refresh(
+    *,
     library: LibraryOption = None,
     older_than: Annotated[str, typer.Option(metavar="30d", help="What was read before that is stale.")] = "30d",
     limit: Annotated[
@@ -40,25 +25,14 @@ def refresh(
     ] = None,
     links: Annotated[bool, typer.Option("--links", help="Read similar lists again too: one request each.")] = False,
     neighbours: NeighboursOption = 25,
-    forever: ForeverOption = False,
-    concurrency: ConcurrencyOption = 4,
-    level: LevelOption = 1,
-    limits: LimitsOption = None,
-    max_requests: MaxRequestsOption = None,
-    time_limit: TimeLimitOption = None,
-    extra_fields: ExtraFieldsOption = "",
-    backup_every: BackupEveryOption = 100,
-    keep_backups: KeepBackupsOption = 5,
-    api_url: ApiUrlOption = None,
-    sandbox: SandboxOption = False,
-    progress: ProgressOption = None,
+    run: RunOptions,
 ) -> None:
     """Read stale records again, 150 a request, and find the sounds that are gone from Freesound.
 
     What is fresh is never touched. --links reads similar lists again that are stale, or shorter than --neighbours.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.session import Request, run_session
+    from harvester.cli.session import run_session
     from harvester.clock import SECOND_US
     from harvester.pipeline.harvest import Plan
     from harvester.pipeline.refresh import Refresh
@@ -67,28 +41,11 @@ def refresh(
     plan = Plan(
         target=None,
         refresh=Refresh(older_than_us, limit, links, neighbours),
-        concurrency=concurrency,
-        forever=forever,
-        time_limit_s=parse_duration_s(time_limit) if time_limit else None,
+        concurrency=run.concurrency,
+        forever=run.forever,
+        time_limit_s=run.time_limit_s,
     )
-    request = Request(
-        plan=plan,
-        connection=read_connection(
-            level=level,
-            limits=limits,
-            api_url=api_url,
-            sandbox=sandbox,
-            max_requests=max_requests,
-            extra_fields=extra_fields,
-            forever=forever,
-        ),
-        folder=Path(library) if library else None,
-        space=None,
-        backup_every=backup_every,
-        keep_backups=keep_backups,
-        panel=sys.stderr.isatty() if progress is None else progress,
-    )
-    asyncio.run(run_session(request, _summarise))
+    asyncio.run(run_session(run.request(plan, library), _summarise))
 
 
 def _summarise(run: Run, reason: str) -> None:
