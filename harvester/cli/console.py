@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -66,3 +66,10 @@ def size_text(size_bytes: float) -> str:
 def plain_text(text: object) -> str:
     """Return user text made safe for a terminal: control and bidi characters are shown, not obeyed."""
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in str(text))
+
+
+def waiting_text(run: dict[str, Any], now_us: int) -> str:
+    """Return why the whole harvest waits, and until when."""
+    until_us = run["waiting_until"]
+    until = "" if until_us is None else f", {duration_text((until_us - now_us) / SECOND_US)} more"
+    return f"waiting: {run['waiting_for']}{until}"

@@ -14,10 +14,10 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from rich.console import Console as RichConsole
 from rich.live import Live
 
-from harvester.cli.console import duration_text, note, say, size_text
+from harvester.cli.console import duration_text, note, say, size_text, waiting_text
 from harvester.cli.log import RunLog
 from harvester.cli.notify import Notifier
-from harvester.cli.panel import draw, waiting_text
+from harvester.cli.panel import draw
 from harvester.cli.run import Run, describe
 from harvester.clock import iso
 from harvester.errors import HarvesterError

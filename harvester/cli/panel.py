@@ -11,8 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harvester.cli.console import age_text, duration_text
-from harvester.clock import SECOND_US
+from harvester.cli.console import age_text, duration_text, waiting_text
 
 
 def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> Panel:
@@ -62,10 +61,3 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     if events:
         parts += [Text(), *(Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in events)]
     return Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, width=min(width, 100))
-
-
-def waiting_text(run: dict[str, Any], now_us: int) -> str:
-    """Return why the whole harvest waits, and until when."""
-    until_us = run["waiting_until"]
-    until = "" if until_us is None else f", {duration_text((until_us - now_us) / SECOND_US)} more"
-    return f"waiting: {run['waiting_for']}{until}"

@@ -1,4 +1,4 @@
-"""`harvester status`: the library and the running harvest on one screen."""
+"""`harvester status`: the library and the running harvest on one screen, once or again and again."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, age_text, plain_text, say, size_text
+from harvester.cli.console import JsonOption, LibraryOption, plain_text, say
 
 if TYPE_CHECKING:
-    from harvester.graph import SoundGraph
+    from harvester.library.view import LibraryView
 
 
 DeferredOption = Annotated[
@@ -24,45 +24,69 @@ PlotOption = Annotated[
 ]
 
 
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="Show it again and again until Ctrl-C; with --json a line each time.")
+]
+
+
 def status(
     library: LibraryOption = None,
     deferred: DeferredOption = False,
     plot: PlotOption = None,
+    watch: WatchOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the library holds and what a running harvest does."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    import orjson
+    """Show what the library holds and what a running harvest does.
 
+    The keys of --json are in the README, under "What status tells programs".
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.places import find_library
+    from harvester.errors import SettingsError
+
+    folder = find_library(library)
+    if watch and (deferred or plot is not None):
+        raise SettingsError("--watch shows the screen or its JSON; leave --deferred and --plot away")
+    if watch:
+        from harvester.cli.watch import watch_status
+
+        watch_status(folder, as_json=as_json)
+        return
     from harvester.clock import SystemClock
     from harvester.library.view import load_view
 
-    folder = find_library(library)
-    now_us = SystemClock().time_us()
-    view = load_view(folder)
+    view, now_us = load_view(folder), SystemClock().time_us()
     for line in view.notices:
         sys.stderr.write(line + "\n")
     if plot is not None:
-        from harvester.library.atomic import disk_errors
-        from harvester.views.plots import save_plots
-
-        with disk_errors(plot, "pictures that were there before are whole"):
-            written = save_plots(view.state, plot)
-        say(f"{plot}: {len(written)} pictures")
-        return
-    if deferred:
-        from harvester.views.status import list_deferred
-
-        rows = list_deferred(view.state, view.deferrals, now_us)
-        text = orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode() if as_json else "\n".join(_deferred_lines(rows))
-        sys.stdout.write(text + "\n")
-        return
-    facts = _facts(folder, view, now_us)
-    if as_json:
-        sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
+        _draw_plots(view, plot)
+    elif deferred:
+        _show_deferred(view, now_us, as_json=as_json)
     else:
-        sys.stdout.write("\n".join(_lines(facts, view.state, now_us)) + "\n")
+        facts = library_facts(view, now_us) | run_facts(folder, now_us)
+        sys.stdout.write(_json(facts) if as_json else "\n".join(lines_for_stdout(facts, now_us)) + "\n")
+
+
+def _json(value: Any) -> str:
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
+
+
+def _draw_plots(view: LibraryView, plot: Path) -> None:
+    from harvester.library.atomic import disk_errors
+    from harvester.views.plots import save_plots
+
+    with disk_errors(plot, "pictures that were there before are whole"):
+        written = save_plots(view.state, plot)
+    say(f"{plot}: {len(written)} pictures")
+
+
+def _show_deferred(view: LibraryView, now_us: int, *, as_json: bool) -> None:
+    from harvester.views.status import list_deferred
+
+    rows = list_deferred(view.state, view.deferrals, now_us)
+    sys.stdout.write(_json(rows) if as_json else "\n".join(_deferred_lines(rows)) + "\n")
 
 
 def _deferred_lines(rows: list[dict[str, Any]]) -> list[str]:
@@ -75,60 +99,56 @@ def _deferred_lines(rows: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _facts(folder: Path, view: Any, now_us: int) -> dict[str, Any]:
+def lines_for_stdout(facts: dict[str, Any], now_us: int) -> list[str]:
+    """Return the screen for what stdout is: as wide as the terminal, and in letters that it can show."""
+    import shutil
+
+    from harvester.cli.status_screen import screen
+
+    unicode = "utf" in (sys.stdout.encoding or "").lower()
+    lines = screen(facts, now_us, width=shutil.get_terminal_size().columns, unicode=unicode)
+    return lines if unicode else [line.encode("ascii", "backslashreplace").decode() for line in lines]
+
+
+def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
+    """Return what a library holds, under the keys of `status --json`."""
+    from harvester.library.backups import list_backups
     from harvester.library.layout import CHECKPOINT
+    from harvester.views.status import count_library, describe_content
+
+    checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
+    return {
+        "library": str(view.folder),
+        **count_library(view.state, view.deferrals, now_us),
+        "last_checkpoint_at": view.last_checkpoint_at,
+        "size_bytes": checkpoint.stat().st_size if checkpoint.exists() else 0,
+        "unsaved": view.unsaved,
+        "backups": {
+            "count": len(backups),
+            "newest_at": backups[0].taken_at if backups else None,
+            "newest_nodes": backups[0].nodes if backups else None,
+            "size_bytes": sum(one.size_bytes for one in backups),
+        },
+        **describe_content(view.state),
+    }
+
+
+def run_facts(folder: Path, now_us: int) -> dict[str, Any]:
+    """Return what a running harvest says, and what was asked of the API, under the keys of `status --json`."""
     from harvester.library.ledger import count_requests
     from harvester.library.lock import read_owner
     from harvester.library.status_file import load_status
-    from harvester.views.status import count_library
 
-    last_run = load_status(folder) or {}
-    owner = read_owner(folder)
+    last_run, owner = load_status(folder) or {}, read_owner(folder)
     requests_24h, quota_left = 0, last_run.get("quota_left")
     if last_run.get("durable_ledger"):
         requests_24h = count_requests(last_run["server"], last_run["key"], now_us)
         daily = last_run.get("daily_limit")
         quota_left = None if daily is None else max(0, daily - requests_24h)
-    checkpoint = folder / CHECKPOINT
     return {
-        "library": str(folder),
-        **count_library(view.state, view.deferrals, now_us),
         "requests_24h": requests_24h,
         "quota_left": quota_left,
-        "last_checkpoint_at": view.last_checkpoint_at,
-        "size_bytes": checkpoint.stat().st_size if checkpoint.exists() else 0,
         "running": owner.pid if owner else None,
         "running_host": owner.host if owner else None,
         "run": last_run if owner else None,
     }
-
-
-def _lines(facts: dict[str, Any], state: SoundGraph, now_us: int) -> list[str]:
-    from harvester.cli.panel import waiting_text
-    from harvester.library.git import size_notice
-    from harvester.views.status import describe_content
-
-    if not facts["nodes"]:
-        return [f"{facts['library']}: no library yet; `make harvest` starts one"]
-    quota = "" if facts["quota_left"] is None else f", {facts['quota_left']} left of today's quota"
-    checkpoint = age_text(facts["last_checkpoint_at"], now_us)
-    lines = [
-        f"{facts['library']}   ({facts['source'] or 'source not known yet'})",
-        f"  samples     {facts['processed']}",
-        f"  sounds      {facts['nodes']}, {facts['edges']} edges",
-        f"  frontier    {facts['frontier']} waiting, {facts['deferred']} deferred, {facts['gone']} gone",
-        f"  requests    {facts['requests_24h']} in the last 24 h{quota}",
-        f"  checkpoint  {checkpoint}, {size_text(facts['size_bytes'])}",
-    ]
-    if size_notice(facts["size_bytes"]):
-        lines.append(f"              {size_notice(facts['size_bytes'])}")
-    run = facts["run"]
-    if facts["running"]:
-        done = f": {run['samples']} samples so far, {run['requests']} requests" if run else ""
-        lines.append(f"  running     pid {facts['running']} on {facts['running_host']}{done}")
-        if run and run.get("waiting_for"):
-            lines.append(f"              {waiting_text(run, now_us)}")
-    lines.append("")
-    for title, rows in describe_content(state).items():
-        lines.append(f"  {title:<11} " + ", ".join(f"{plain_text(name)} {count}" for name, count in rows))
-    return lines

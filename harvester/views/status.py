@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from harvester.clock import iso
+from harvester.clock import DAY_US, iso
 from harvester.graph import SoundGraph, is_gone
 from harvester.model import Deferral
 
-TOP = 5
+TOP = 10
 
 
 def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> dict[str, Any]:
@@ -48,24 +48,46 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
     ]
 
 
-def describe_content(state: SoundGraph) -> dict[str, list[tuple[str, int]]]:
-    """Return what the sounds are: the most frequent licences, categories, tags and users, with their counts."""
+def describe_content(state: SoundGraph) -> dict[str, Any]:
+    """Return what the sounds are and how they came, under the keys of `status --json`.
+
+    Licences, categories, tags and users by how often they occur, as {name: count}; `growth` has a row for each day
+    (UTC) that brought something; `oldest_record` is the record that was fetched longest ago. Sounds that are gone are
+    left out of all but the growth.
+    """
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("licences", "categories", "tags", "users")}
-    for sound_id in state.graph:
-        attributes = state.attributes(sound_id)
+    addresses: Counter[str] = Counter()
+    sounds: Counter[int] = Counter()
+    samples: Counter[int] = Counter()
+    oldest: tuple[int, int] | None = None
+    for sound_id, attributes in state.graph.nodes.items():
+        sounds[attributes["added_at"] // DAY_US] += 1
+        if sound_id in state.processed:
+            samples[attributes["linked_at"] // DAY_US] += 1
         if "fetched_at" not in attributes or is_gone(attributes):
             continue
-        counts["licences"][licence_name(attributes.get("license"))] += 1
+        fetched = (attributes["fetched_at"], sound_id)
+        oldest = fetched if oldest is None or fetched < oldest else oldest
+        addresses[str(attributes.get("license") or "")] += 1
         counts["categories"][str(attributes.get("category") or "none")] += 1
         counts["users"][str(attributes.get("username"))] += 1
         tags = attributes.get("tags")
         if isinstance(tags, list):
             counts["tags"].update({str(tag).lower() for tag in tags})
-    return {name: _top(counter) for name, counter in counts.items()}
+    for address, number in addresses.items():
+        counts["licences"][licence_name(address)] += number
+    return {
+        **{name: _top(counter) for name, counter in counts.items()},
+        "growth": [
+            {"day": iso(day * DAY_US)[:10], "sounds": sounds[day], "samples": samples[day]}
+            for day in sorted(sounds | samples)
+        ],
+        "oldest_record": oldest and {"id": oldest[1], "fetched_at": oldest[0], "fetched": iso(oldest[0])},
+    }
 
 
-def _top(counter: Counter[str]) -> list[tuple[str, int]]:
-    return sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP]
+def _top(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP])
 
 
 def licence_name(url: object) -> str:

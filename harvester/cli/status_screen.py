@@ -1,0 +1,152 @@
+"""The screen of `harvester status`: its facts as lines that fit 80×24, wider where there is room.
+
+Owns the chart of growth and the bars. Knows nothing of files or of how the facts were found; plain text, no colours,
+and only ASCII where the terminal cannot show more.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import UTC, datetime
+from typing import Any
+
+from harvester.cli.console import age_text, plain_text, size_text, waiting_text
+from harvester.clock import DAY_US, SECOND_US
+
+WIDTHS = (60, 120)
+ROOM = 24
+ROWS = 5
+LEAST_DAYS = 14
+_EIGHTHS = " ▁▂▃▄▅▆▇█"
+_COARSE = "  ...:::#"
+_INDENT = " " * 14
+
+
+def screen(facts: dict[str, Any], now_us: int, *, width: int = 80, unicode: bool = True) -> list[str]:
+    """Return the lines for the facts of `status --json`."""
+    width = max(WIDTHS[0], min(width, WIDTHS[1]))
+    if not facts["nodes"]:
+        return [f"{plain_text(facts['library'])}: no library yet; `make harvest` starts one"]
+    lines = [
+        f"{plain_text(facts['library'])}   ({facts['source'] or 'source not known yet'})",
+        *_state(facts, now_us, width),
+        *_running(facts, now_us, width),
+        "",
+        *_growth(facts["growth"], width, unicode=unicode),
+        "",
+        *_bars(facts, width, unicode=unicode),
+        _most("tags", facts["tags"], width),
+    ]
+    if len(lines) < ROOM:
+        lines.append(_most("users", facts["users"], width))
+    return [line if len(line) <= width else line[: width - 1] + ("…" if unicode else "~") for line in lines]
+
+
+def _state(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
+    from harvester.library.git import size_notice
+
+    quota = "" if facts["quota_left"] is None else f", {facts['quota_left']:,} left of today's quota"
+    checkpoint = f"{age_text(facts['last_checkpoint_at'], now_us)}, {size_text(facts['size_bytes'])}"
+    if facts["unsaved"]:
+        checkpoint += f", and {facts['unsaved']:,} events after it in the journal"
+    backups = facts["backups"]
+    kept = "none yet; one is taken every 100 new sounds"
+    if backups["count"]:
+        newest = f"the newest {age_text(backups['newest_at'], now_us)} with {backups['newest_nodes']:,} sounds"
+        kept = f"{backups['count']}, {newest}, {size_text(backups['size_bytes'])} in all"
+    oldest = facts["oldest_record"]
+    lines = [
+        f"  samples     {facts['processed']:,} of {facts['nodes']:,} sounds, {facts['edges']:,} edges",
+        f"  frontier    {facts['frontier']:,} waiting, {facts['deferred']:,} deferred, {facts['gone']:,} gone",
+        f"  requests    {facts['requests_24h']:,} in the last 24 h{quota}",
+        f"  checkpoint  {checkpoint}",
+        f"  backups     {kept}",
+    ]
+    if oldest:
+        lines.append(f"  oldest      record fetched {age_text(oldest['fetched_at'], now_us)}: sound {oldest['id']}")
+    if size_notice(facts["size_bytes"]):
+        lines += _wrapped("large", size_notice(facts["size_bytes"]), width)
+    return lines
+
+
+def _running(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
+    run = facts["run"]
+    if not facts["running"]:
+        return []
+    who = f"  running     pid {facts['running']} on {plain_text(facts['running_host'])}"
+    if not run:
+        return [who]
+    goal = f" of {run['target']:,}" if run["target"] is not None else ""
+    lines = [f"{who}: {run['samples']:,}{goal} samples, {run['requests']:,} requests"]
+    if run.get("waiting_for"):
+        lines += _wrapped("waiting", plain_text(waiting_text(run, now_us)).removeprefix("waiting: "), width)
+    return lines
+
+
+def _wrapped(name: str, text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, initial_indent=f"  {name:<12}", subsequent_indent=_INDENT)
+
+
+def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[str]:
+    """Return two rows of bars over time; a bar is as many days as it takes for all of them to fit."""
+    found = {_day_number(row["day"]): row["sounds"] for row in growth}
+    last, room = max(found), width - len(_INDENT)
+    days = max(last - min(found) + 1, LEAST_DAYS)
+    a_bar = -(-days // room)
+    wide = max(1, min(4, room // -(-days // a_bar)))
+    bars = [0] * -(-days // a_bar)
+    for day, sounds in found.items():
+        bars[-1 - (last - day) // a_bar] += sounds
+    most = max(bars)
+    what = "a day" if a_bar == 1 else f"in {a_bar} days"
+    best = max(found, key=lambda day: (found[day], day))
+    first_day, last_day = _day_name(last - a_bar * len(bars) + 1), _day_name(last)
+    eighths = [-(-one * 16 // most) for one in bars]
+    marks = _EIGHTHS if unicode else _COARSE
+    upper, lower = ("".join(marks[max(0, min(8, one - less))] * wide for one in eighths) for less in (8, 0))
+    return [
+        f"  growth      new sounds {what}; the best day was {_day_name(best)} with {found[best]:,}",
+        (_INDENT + upper).rstrip(),
+        _INDENT + lower,
+        f"{_INDENT}{first_day} {('─' if unicode else '-') * (len(bars) * wide - 22)} {last_day}",
+    ]
+
+
+def _bars(facts: dict[str, Any], width: int, *, unicode: bool) -> list[str]:
+    """Return licences and categories side by side."""
+    half = (width - 4) // 2
+    columns = [_bar_column(name, facts[name], half, unicode=unicode) for name in ("licences", "categories")]
+    rows = max(map(len, columns))
+    left, right = (column + [""] * (rows - len(column)) for column in columns)
+    return [f"  {one:<{half}}  {other}".rstrip() for one, other in zip(left, right, strict=True)]
+
+
+def _bar_column(name: str, counts: dict[str, int], width: int, *, unicode: bool) -> list[str]:
+    lines = [name]
+    most = max(counts.values(), default=1)
+    room = width - 20 - 8
+    for label, number in list(counts.items())[:ROWS]:
+        shown = plain_text(label)
+        shown = shown if len(shown) <= 19 else shown[:18] + ("…" if unicode else "~")
+        bar = ("█" if unicode else "#") * max(1, round(room * number / most))
+        lines.append(f"{shown:<19} {bar:<{room}}{number:>7,}")
+    return lines
+
+
+def _most(name: str, counts: dict[str, int], width: int) -> str:
+    """Return the most frequent of something in one line, as many as fit."""
+    line = f"  {name:<12}"
+    for place, (label, number) in enumerate(counts.items()):
+        piece = f"{', ' if place else ''}{plain_text(label)} {number:,}"
+        if len(line) + len(piece) > width:
+            break
+        line += piece
+    return line
+
+
+def _day_number(day: str) -> int:
+    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * SECOND_US // DAY_US
+
+
+def _day_name(number: int) -> str:
+    return datetime.fromtimestamp(number * DAY_US // SECOND_US, UTC).strftime("%Y-%m-%d")

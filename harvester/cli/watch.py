@@ -1,0 +1,89 @@
+"""`harvester status --watch`: the screen again and again, in place on a terminal, one after the other elsewhere.
+
+Owns when what is read again: what the running harvest says every two seconds, the library itself only when its files
+have changed, and so seldom that reading it takes a tenth of the time. Ends by Ctrl-C or with its reader, orderly.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harvester.cli.status import library_facts, lines_for_stdout, run_facts
+from harvester.clock import SystemClock, iso
+from harvester.library.layout import CHECKPOINT, JOURNAL_PARTS
+from harvester.library.view import load_view
+
+EVERY_S = 2.0
+SHARE_OF_TIME = 10
+
+_HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
+_CLEAR = "\x1b[2J"
+
+
+def watch_status(folder: Path, *, as_json: bool) -> None:
+    """Show the library until the user interrupts; returns then."""
+    pause, watched = threading.Event(), _Watched(folder)
+    in_place = sys.stdout.isatty() and not as_json
+    try:
+        sys.stdout.write(_CLEAR if in_place else "")
+        while True:
+            now_us = SystemClock().time_us()
+            facts = watched.facts(now_us)
+            if as_json:
+                sys.stdout.write(orjson.dumps({"at": now_us, **facts}).decode() + "\n")
+            else:
+                lines = [*watched.notices, *lines_for_stdout(facts, now_us)]
+                sys.stdout.write(_redrawn(lines) if in_place else "\n".join([iso(now_us), *lines, "", ""]))
+            sys.stdout.flush()
+            pause.wait(EVERY_S)
+    except KeyboardInterrupt:
+        # The last picture stays; the shell's prompt comes below it.
+        sys.stdout.write("\n" if in_place else "")
+
+
+def _redrawn(lines: list[str]) -> str:
+    """Return what puts the lines over the last ones without a moment of emptiness."""
+    lines = lines[: shutil.get_terminal_size().lines]
+    return _HOME + f"{_REST_OF_LINE}\n".join(lines) + _REST_OF_LINE + _REST_OF_SCREEN
+
+
+class _Watched:
+    """A library that is read again when that is due."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._facts: dict[str, Any] = {}
+        self._files: list[object] = []
+        self._next_s = 0.0
+        self.notices: list[str] = []
+
+    def facts(self, now_us: int) -> dict[str, Any]:
+        """Return the facts now; the counts of a running harvest are newer than those of its files."""
+        began_s, files = time.monotonic(), self._stamps()
+        if not self._facts or (files != self._files and began_s >= self._next_s):
+            view = load_view(self._folder)
+            self._facts, self._files, self.notices = library_facts(view, now_us), files, view.notices
+            now_s = time.monotonic()
+            self._next_s = now_s + SHARE_OF_TIME * (now_s - began_s)
+        facts = self._facts | run_facts(self._folder, now_us)
+        run = facts["run"] or {}
+        newer = ("nodes", "edges", "processed", "frontier", "deferred", "gone", "last_checkpoint_at")
+        return facts | {name: run[name] for name in newer if run.get(name) is not None}
+
+    def _stamps(self) -> list[object]:
+        found: list[object] = []
+        for name in (CHECKPOINT, *JOURNAL_PARTS):
+            try:
+                status = (self._folder / name).stat()
+            except OSError:
+                found.append(None)
+            else:
+                found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        return found
