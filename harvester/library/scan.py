@@ -9,15 +9,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 
 from harvester.errors import LibraryCorrupt
 
-# Runs of opcodes whose argument has a fixed length, without those that are counted or whose argument is a text.
+# Opcodes whose argument has a fixed length, without those that are counted or whose argument is a text.
 _FIXED = (
     rb"[N\x88\x89(}\]\x8f0eus\x90]"  # constants, containers, MARK, POP, fillers
     rb"|[Khq].|M..|[Jj]....|G........|\x95........"  # small and 32-bit numbers, memo, FRAME
     rb"|\x8a\x05.....|\x8a\x06......|\x8a\x07.......|\x8a\x08........"  # stamps and other 64-bit numbers
 )
+# A short text with all of it: one branch for each length, so that the engine steps over it without coming back here.
+_SHORT_TEXT = rb"\x8c(?:" + b"|".join(re.escape(bytes([size])) + rb".{%d}" % size for size in range(256)) + rb")"
+# What most of a library is, in one step each: a kept name with its value, an edge with its score.
+_PAIR = rb"h.(?>h.|" + _SHORT_TEXT + rb"|[N\x88\x89}]|G........|K.|M..|\x8a\x07.......)"
+_EDGE = rb"(?:J....|M..)}h.G........s"
+_RUNS = rb"(?:" + _PAIR + rb")++|(?:" + _EDGE + rb")++|" + _SHORT_TEXT + rb"|" + _FIXED
 _CONTAINERS = (b"}", b"]", b"(", b"\x8f")
 _GIANTS, _CALL = (3, 4), 5  # groups of the pattern below
 _ONCE = Counter({b"\x85": 1, b"\x86": 1, b"\x93": 1, b"R": 1, b"b": 1})
@@ -33,38 +40,51 @@ def scan_opcodes(stream: bytes) -> None:
     if stream[:2] != b"\x80\x05":
         raise LibraryCorrupt("it is not a pickle of protocol 5")
     size = len(stream)
-    match_at, count, number_in = _pattern(size).match, stream.count, int.from_bytes
-    place, containers, giants = 2, 0, 0
+    place = giants = 0
     called: Counter[bytes] = Counter()
-    while True:
-        match = match_at(stream, place)
-        if match is None:
-            raise LibraryCorrupt(f"it holds an opcode that a library never has, after byte {place}")
-        end, kind = match.end(), match.lastindex
-        # Short runs are not worth counting in: all of it counts.
-        containers += end - place if end - place < 64 else sum(count(code, place, end) for code in _CONTAINERS)
-        place = end
-        if kind is None:
-            break
-        if kind == _CALL:
-            called[match[kind]] += 1
-            continue
-        place += number_in(match[kind], "little")
-        giants += kind in _GIANTS
+    for step in _steps(stream, _pattern(size, _RUNS)):
+        if step.lastindex == _CALL:
+            called[step[_CALL]] += 1
+        giants += step.lastindex in _GIANTS
+        place = step.end()
     if place != size:
         raise LibraryCorrupt("bytes follow its end" if place < size else "a text in it is longer than the file")
     if called != _ONCE:
         raise LibraryCorrupt("it calls something that a library never calls")
-    if containers > size // 4 + 4096:
+    # Bytes of texts look like containers too: only where all of them are too many is it worth telling them apart.
+    most = size // 4 + 4096
+    if sum(map(stream.count, _CONTAINERS)) > most and _count_containers(stream) > most:
         raise LibraryCorrupt("it builds far more containers than a library holds")
     if giants > _MOST_GIANTS:
         raise LibraryCorrupt("it holds too many giant integers")
 
 
-def _pattern(size: int) -> re.Pattern[bytes]:
-    """Return the pattern of one step: a run of fixed opcodes, then one whose argument must be looked at."""
+def _steps(stream: bytes, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+    """Give each step up to STOP, whose match has no last group; the argument of any other is stepped over."""
+    place, kind = 2, 0
+    while kind is not None:
+        step = pattern.match(stream, place)
+        if step is None:
+            raise LibraryCorrupt(f"it holds an opcode that a library never has, after byte {place}")
+        yield step
+        place, kind = step.end(), step.lastindex
+        if kind is not None and kind != _CALL:
+            place += int.from_bytes(step[kind], "little")
+
+
+def _count_containers(stream: bytes) -> int:
+    """Count the opcodes of a good stream that make containers: its texts, which may look like them, are left out."""
+    return sum(
+        stream.count(code, step.start(), step.end())
+        for step in _steps(stream, _pattern(len(stream), _FIXED))
+        for code in _CONTAINERS
+    )
+
+
+def _pattern(size: int, run: bytes) -> re.Pattern[bytes]:
+    """Return the pattern of one step: a run of opcodes, then one whose argument must be looked at."""
     # A sound takes two memo slots and more than 16 bytes: the third byte of a slot's number bounds the memo.
     highest = min(0xFF, ((1 << 16) + size // 8) >> 16)
     put = rb"r..[\x00-" + re.escape(bytes([highest])) + rb"]\x00"
     ends = rb"\x8c(.)|X(....)|\x8a(.)|\x8b(....)|([\x85\x86\x93Rb])|\."
-    return re.compile(rb"(?>" + _FIXED + rb"|" + put + rb")*+(?:" + ends + rb")", re.DOTALL)
+    return re.compile(rb"(?>" + run + rb"|" + put + rb")*+(?:" + ends + rb")", re.DOTALL)
