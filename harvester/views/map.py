@@ -18,7 +18,7 @@ from typing import Any
 from harvester.errors import SettingsError
 from harvester.views.selection import Selected
 
-_SCRIPTS = ("data.js", "draw.js", "above.js", "card.js", "control.js", "main.js")
+_SCRIPTS = ("data.js", "paint.js", "move.js", "above.js", "card.js", "control.js", "main.js")
 _MISSING = "the map needs numpy and scipy; install them with: make extras"
 
 

@@ -227,3 +227,30 @@ def test_two_fingers_zoom_on_a_phone(page_file: Path) -> None:
         assert await page.ask(apart) == pytest.approx(before * 3, rel=0.05)
 
     assert in_browser(page_file, walk, width=390, height=844, ratio=2, phone=True).errors == []
+
+
+_FRONTS = (
+    "['edges', 'nodes'].map(name => [...document.querySelectorAll('canvas.' + name)]"
+    ".find(one => one.style.visibility !== 'hidden'))"
+)
+_PIXELS = f"{_FRONTS}.map(one => one.toDataURL())"
+_AT_REST = (
+    f"new Promise(done => {{ const look = () => {_FRONTS}.every(one => one.style.transform.endsWith('scale(1)'))"
+    " ? done() : requestAnimationFrame(look); look(); })"
+)
+
+
+def test_what_is_painted_between_frames_is_what_would_be_painted_at_once(page_file: Path) -> None:
+    async def walk(page: Page) -> None:
+        before = await page.ask(_PIXELS)
+        await page.mouse("Wheel", 640, 400, deltaX=0, deltaY=-300)
+        await page.settled()
+        assert "scale(1)" not in await page.ask(f"{_FRONTS}[0].style.transform")
+        await page.ask(_AT_REST)
+        moved = await page.ask(_PIXELS)
+        assert moved[0] != before[0]
+        for _ in range(2):
+            await page.ask("document.querySelector('#theme').click()")
+        assert await page.ask(_PIXELS) == moved
+
+    assert in_browser(page_file, walk).errors == []

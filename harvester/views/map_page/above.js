@@ -31,7 +31,7 @@ function soundAt(x, y, slack) {
 }
 
 function drawAbove() {
-  const pen = pens.above, focus = hovered >= 0 ? hovered : opened;
+  const pen = aboves, focus = hovered >= 0 ? hovered : opened;
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
   layers.classList.toggle("dim", focus >= 0 || found.length > 0);

@@ -98,7 +98,7 @@ def test_a_day_and_a_sample_count_where_they_belong() -> None:
 
 def test_hostile_words_and_a_terminal_without_unicode_leave_plain_lines() -> None:
     state = SoundGraph("https://freesound.org/apiv2/")
-    state.apply(Seen(1, make_record(1, category=HOSTILE, tags=[HOSTILE], username="\x1b[2J"), NOW_US))
+    state.apply(Seen(1, make_record(1, category="\u202e red", tags=[HOSTILE], username="\x1b[2J"), NOW_US))
     lines = screen(facts_of(state), NOW_US, unicode=False)
     assert all(line.isascii() and line.isprintable() for line in lines)
     assert max(map(len, lines)) <= 80

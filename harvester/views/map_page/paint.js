@@ -1,8 +1,6 @@
-// The picture: two layers larger than the window, drawn when the view rests and moved as pictures while it moves.
-const layers = element("layers");
-const canvases = { edges: element("edges"), nodes: element("nodes"), above: element("above") };
-const pens = { nodes: canvases.nodes.getContext("2d"), above: canvases.above.getContext("2d") };
-const MARGIN = 0.25, RESTS_MS = 120, LARGEST = 14;
+// Painting: what a view shows, put onto canvases larger than the window. Each painter is a generator that stops often,
+// so that a frame gives it as many milliseconds as it has to spare.
+const MARGIN = 0.25, LARGEST = 14;
 const PALETTES = {
   light: ["#3b62c9", "#e08a00", "#d64541", "#2a9d8f", "#8e5bd0", "#5c9e31", "#d9599a", "#8a5a3c", "#1c8fc4", "#a39413", "#6b7a8f", "#b05f2e"],
   dark: ["#7aa2ff", "#ffb74d", "#ff7b72", "#5fd4c4", "#c19bff", "#9ad46b", "#ff94c8", "#c99a7c", "#62c8f5", "#ded25a", "#a9b7c9", "#e79a66"],
@@ -11,40 +9,23 @@ const OTHER = { light: "#a9a69e", dark: "#5d6673" };
 let theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 let mode = 0, width = 0, height = 0, ratio = 1;
 const view = { scale: 1, x: 0, y: 0 };
-let drawn = null, drawnNodes = null, sum = null, restTimer = 0, nodesMs = 0, frame = 0;
 const spacing = 65535 * 0.6 / Math.sqrt(Math.max(count, 1));
 
 const colourOf = (group) => (group < PALETTES[theme].length ? PALETTES[theme][group] : OTHER[theme]);
-const toX = (sound) => places[2 * sound] * view.scale + view.x;
-const toY = (sound) => places[2 * sound + 1] * view.scale + view.y;
-const radiusOf = (sound) => Math.min(LARGEST, Math.max(0.8, spacing * view.scale * (0.24 + 0.46 * sizes[sound] / 255)));
+const toX = (sound, at = view) => places[2 * sound] * at.scale + at.x;
+const toY = (sound, at = view) => places[2 * sound + 1] * at.scale + at.y;
+const radiusOf = (sound, at = view) => Math.min(LARGEST, Math.max(0.8, spacing * at.scale * (0.24 + 0.46 * sizes[sound] / 255)));
 const largestFirst = Uint32Array.from({ length: count }, (_, i) => i).sort((one, other) => sizes[other] - sizes[one] || one - other);
 
-function resize() {
-  width = innerWidth;
-  height = innerHeight;
-  ratio = Math.min(devicePixelRatio || 1, 2);
-  for (const [name, canvas] of Object.entries(canvases)) {
-    const more = name === "above" ? 1 : 1 + 2 * MARGIN;
-    canvas.width = Math.round(width * more * ratio);
-    canvas.height = Math.round(height * more * ratio);
-    canvas.style.width = `${width * more}px`;
-    canvas.style.height = `${height * more}px`;
-  }
-  sum = new Uint32Array(canvases.edges.width * canvases.edges.height);
-}
+// How strongly edges cover each pixel, and the picture made of it; as large as the canvases, kept from one to the next.
+let sum = null, picture = null;
 
-function drawAll() {
-  drawEdges();
-  drawNodes();
-  drawAbove();
-}
-
-function drawEdges() {
-  const canvas = canvases.edges, w = canvas.width, h = canvas.height;
-  const scale = view.scale * ratio, left = (view.x + width * MARGIN) * ratio, top = (view.y + height * MARGIN) * ratio;
+function* paintEdges(canvas, at) {
+  const w = canvas.width, h = canvas.height;
+  const scale = at.scale * ratio, left = (at.x + width * MARGIN) * ratio, top = (at.y + height * MARGIN) * ratio;
   sum.fill(0);
   for (let source = 0; source < count; source++) {
+    if (source % 64 === 0) yield;
     if (!shown[source]) continue;
     const x = places[2 * source] * scale + left, y = places[2 * source + 1] * scale + top;
     for (let edge = starts[source]; edge < starts[source + 1]; edge++) {
@@ -54,37 +35,41 @@ function drawEdges() {
       }
     }
   }
+  yield;
   let total = 0, touched = 0;
-  for (let at = 0; at < sum.length; at += 7) if (sum[at]) { total += sum[at]; touched++; }
+  for (let pixel = 0; pixel < sum.length; pixel += 7) if (sum[pixel]) { total += sum[pixel]; touched++; }
   const mean = Math.max(touched ? total / touched : 1, 110), tones = new Uint32Array(1024), step = Math.max(1, Math.ceil(mean * 8 / 1024));
   const [red, green, blue] = getComputedStyle(document.documentElement).getPropertyValue("--edge").trim().split(" ").map(Number);
   for (let tone = 0; tone < 1024; tone++) {
     const alpha = Math.round(175 * (1 - Math.exp(-tone * step / mean / 1.8)));
     tones[tone] = ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
   }
-  const picture = new ImageData(w, h), pixels = new Uint32Array(picture.data.buffer);
-  for (let at = 0; at < sum.length; at++) {
-    const value = sum[at];
-    if (value) pixels[at] = tones[Math.min(1023, (value / step) | 0)];
+  const pixels = new Uint32Array(picture.data.buffer), pen = canvas.getContext("2d"), strip = 128;
+  for (let row = 0; row < h; row += strip) {
+    yield;
+    const rows = Math.min(strip, h - row);
+    for (let pixel = row * w; pixel < (row + rows) * w; pixel++) {
+      const value = sum[pixel];
+      pixels[pixel] = value ? tones[Math.min(1023, (value / step) | 0)] : 0;
+    }
+    pen.putImageData(picture, 0, 0, 0, row, w, rows);
   }
-  canvas.getContext("2d").putImageData(picture, 0, 0);
-  drawn = { ...view };
-  place(canvas, drawn);
 }
 
 // An anti-aliased line, added to the sum: two pixels a step along the longer axis share its weight. Long lines are fainter.
 function addLine(x0, y0, x1, y1, strength, w, h) {
   const dx = x1 - x0, dy = y1 - y0;
   let from = 0, to = 1;
-  for (const [p, q0, q1] of [[dx, x0 - 1, w - 3 - x0], [dy, y0 - 1, h - 3 - y0]]) {
-    if (p === 0) {
-      if (q0 < 0 || q1 < 0) return;
-    } else {
-      const one = (p > 0 ? -q0 : q1) / p, other = (p > 0 ? q1 : -q0) / p;
-      if (one > from) from = one;
-      if (other < to) to = other;
-    }
-  }
+  if (dx !== 0) {
+    const one = (1 - x0) / dx, other = (w - 3 - x0) / dx;
+    from = Math.max(from, Math.min(one, other));
+    to = Math.min(to, Math.max(one, other));
+  } else if (x0 < 1 || x0 > w - 3) return;
+  if (dy !== 0) {
+    const one = (1 - y0) / dy, other = (h - 3 - y0) / dy;
+    from = Math.max(from, Math.min(one, other));
+    to = Math.min(to, Math.max(one, other));
+  } else if (y0 < 1 || y0 > h - 3) return;
   if (from >= to) return;
   const steep = Math.abs(dy) > Math.abs(dx), long = Math.max(Math.abs(dx), Math.abs(dy));
   if (long < 0.5) return;
@@ -101,16 +86,18 @@ function addLine(x0, y0, x1, y1, strength, w, h) {
   }
 }
 
-function drawNodes() {
-  const began = performance.now(), pen = pens.nodes, canvas = canvases.nodes, group = groups[mode];
+function* paintNodes(canvas, at) {
+  const pen = canvas.getContext("2d"), group = groups[mode];
   pen.setTransform(1, 0, 0, 1, 0, 0);
   pen.clearRect(0, 0, canvas.width, canvas.height);
   pen.setTransform(ratio, 0, 0, ratio, width * MARGIN * ratio, height * MARGIN * ratio);
   const sprites = new Map(), marginX = width * MARGIN, marginY = height * MARGIN;
+  let painted = 0;
   for (const sound of largestFirst) {
     if (!shown[sound]) continue;
-    const x = toX(sound), y = toY(sound), radius = radiusOf(sound);
+    const x = toX(sound, at), y = toY(sound, at), radius = radiusOf(sound, at);
     if (x < -marginX - radius || y < -marginY - radius || x > width + marginX + radius || y > height + marginY + radius) continue;
+    if (++painted % 128 === 0) yield;
     if (radius < 1.3) {
       pen.fillStyle = colourOf(group[sound]);
       pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
@@ -121,9 +108,6 @@ function drawNodes() {
     if (!sprite) sprites.set(key, (sprite = makeSprite(bucket / 3, colourOf(group[sound]))));
     pen.drawImage(sprite, x - sprite.width / ratio / 2, y - sprite.height / ratio / 2, sprite.width / ratio, sprite.height / ratio);
   }
-  drawnNodes = { ...view };
-  place(canvas, drawnNodes);
-  nodesMs = performance.now() - began;
 }
 
 function makeSprite(radius, colour) {
@@ -144,45 +128,4 @@ function dot(pen, x, y, radius, colour) {
     pen.strokeStyle = theme === "dark" ? "#10131899" : "#ffffff99";
     pen.stroke();
   }
-}
-
-// A layer drawn for another view is moved and scaled to where it belongs in this one.
-function place(canvas, old) {
-  const zoom = view.scale / old.scale;
-  const x = view.x - old.x * zoom - width * MARGIN * zoom, y = view.y - old.y * zoom - height * MARGIN * zoom;
-  canvas.style.transform = `translate(${x}px, ${y}px) scale(${zoom})`;
-}
-
-function isBeyond(old) {
-  const zoom = view.scale / old.scale, x = view.x - old.x * zoom, y = view.y - old.y * zoom;
-  return zoom > 2.5 || zoom < 0.6 || x - width * MARGIN * zoom > 0 || y - height * MARGIN * zoom > 0 ||
-    x + width * (1 + MARGIN) * zoom < width || y + height * (1 + MARGIN) * zoom < height;
-}
-
-function moved() {
-  clearTimeout(restTimer);
-  restTimer = setTimeout(rest, RESTS_MS);
-  if (!frame) frame = requestAnimationFrame(showMoved);
-}
-
-function showMoved() {
-  frame = 0;
-  if (isBeyond(drawn)) drawEdges();
-  else place(canvases.edges, drawn);
-  if (nodesMs < 5 || isBeyond(drawnNodes)) drawNodes();
-  else place(canvases.nodes, drawnNodes);
-  drawAbove();
-}
-
-function rest() {
-  if (drawn.scale !== view.scale || drawn.x !== view.x || drawn.y !== view.y) {
-    drawEdges();
-    drawNodes();
-  }
-  drawAbove();
-}
-
-function redraw() {
-  if (!drawn) return;
-  drawAll();
 }
