@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
@@ -89,6 +90,23 @@ class Stop:
             for pending in (task, closing):
                 pending.cancel()
             await asyncio.gather(task, closing, return_exceptions=True)
+
+
+@asynccontextmanager
+async def closing_in_time(stop: Stop, clock: Clock, limit_s: float | None) -> AsyncIterator[None]:
+    """Close `stop` once the block has lasted `limit_s` seconds; None: never."""
+
+    async def close() -> None:
+        if limit_s is not None:
+            await clock.sleep(limit_s)
+            stop.close("time limit reached")
+
+    timer = asyncio.ensure_future(close())
+    try:
+        yield
+    finally:
+        timer.cancel()
+        await asyncio.gather(timer, return_exceptions=True)
 
 
 def iso(stamp_us: int) -> str:

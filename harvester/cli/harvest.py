@@ -76,7 +76,6 @@ def harvest(
         concurrency=run.concurrency,
         samples_per_commit=checkpoint_interval,
         forever=run.forever,
-        time_limit_s=run.time_limit_s,
     )
     grown: list[Growth] = []
 

@@ -112,10 +112,6 @@ class RunOptions(AskOptions):
         bool | None, typer.Option("--progress/--no-progress", help="The live panel.", show_default="on a terminal")
     ] = None
 
-    @property
-    def time_limit_s(self) -> float | None:
-        return parse_duration_s(self.time_limit) if self.time_limit else None
-
     def connection(self) -> Connection:
         """Return whom to ask and for what, with the key from the environment or `.env`."""
         from dataclasses import replace
@@ -140,6 +136,7 @@ class RunOptions(AskOptions):
             space=space,
             backup_every=self.backup_every,
             keep_backups=self.keep_backups,
+            time_limit_s=parse_duration_s(self.time_limit) if self.time_limit else None,
             panel=sys.stderr.isatty() if self.progress is None else self.progress,
         )
 

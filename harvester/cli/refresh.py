@@ -43,7 +43,6 @@ def refresh(
         refresh=Refresh(older_than_us, limit, links, neighbours),
         concurrency=run.concurrency,
         forever=run.forever,
-        time_limit_s=run.time_limit_s,
     )
     asyncio.run(run_session(run.request(plan, library), _summarise))
 

@@ -22,7 +22,7 @@ from harvester.cli.display import showing, status_file, summarise, supervised
 from harvester.cli.log import RunLog
 from harvester.cli.notify import Notifier
 from harvester.cli.run import Run
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop, SystemClock, closing_in_time
 from harvester.errors import SettingsError, Stopped
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
@@ -40,6 +40,7 @@ class Request:
     space: str | None
     backup_every: int
     keep_backups: int
+    time_limit_s: float | None
     panel: bool
 
 
@@ -49,6 +50,7 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
     panel = request.panel and not Console.quiet
     async with AsyncExitStack() as stack:
         hang_up = stack.enter_context(_signals(stop))
+        await stack.enter_async_context(closing_in_time(stop, clock, request.time_limit_s))
         server = await stack.enter_async_context(open_server(request.connection, clock))
         folder = request.folder or server.folder
         store = stack.enter_context(

@@ -45,7 +45,6 @@ class Plan:
     concurrency: int = 4
     samples_per_commit: int = 1
     forever: bool = False
-    time_limit_s: float | None = None
     grace_s: float = 30.0
 
 
@@ -106,13 +105,9 @@ class Harvest:
         """
         await self._begin()
         outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=2 * self._plan.concurrency)
-        timer = asyncio.create_task(self._close_in_time())
-        try:
-            async with asyncio.TaskGroup() as group:
-                writing = group.create_task(self._guard(self._writer.run(outcomes)))
-                await self._fetch_all(outcomes, writing)
-        finally:
-            timer.cancel()
+        async with asyncio.TaskGroup() as group:
+            writing = group.create_task(self._guard(self._writer.run(outcomes)))
+            await self._fetch_all(outcomes, writing)
         if self._error is None or self._error.exit_code < 20:
             await self._guard(self._writer.checkpoint(stopping=True))
         if self._error is not None:
@@ -173,11 +168,6 @@ class Harvest:
         for fetcher in fetchers:
             fetcher.cancel()
         await asyncio.gather(everyone, return_exceptions=True)
-
-    async def _close_in_time(self) -> None:
-        if self._plan.time_limit_s is not None:
-            await self._clock.sleep(self._plan.time_limit_s)
-            self._stop.close("time limit reached")
 
     async def _guard(self, work: object) -> None:
         """Await `work`; an error that a person can understand closes the run in order instead of tearing it down."""

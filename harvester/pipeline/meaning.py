@@ -19,6 +19,7 @@ from harvester.pipeline.progress import Progress
 from harvester.pipeline.sweep import Sweep
 from harvester.pipeline.walk import DIFFERS, FRUITLESS, MATCHES, PLACE, Walk
 from harvester.pipeline.work import (
+    ConfirmClaim,
     Confirmed,
     DetailsClaim,
     DetailsFetched,
@@ -94,8 +95,8 @@ class Meaning:
             case Failed(claim, reason):
                 if isinstance(claim, JudgeClaim):
                     return self._not_judged(claim, reason)
-                sound_ids = claim.sound_ids if isinstance(claim, DetailsClaim) else (claim.sound_id,)
                 now_us = self._clock.time_us()
+                sound_ids = self._without(claim)
                 return self._deferring([self._patience.deferral(i, reason, now_us) for i in sound_ids], outcome)
 
     def _seeds(self, claim: SeedClaim, hits: RecordsPage) -> Entry:
@@ -246,6 +247,14 @@ class Meaning:
 
         events = [] if self._news.is_forgotten(sound_id) else [self._news.seen(outcome.record, outcome.fetched_at)]
         return Entry(events=[*events], then=found)
+
+    def _without(self, claim: SimilarClaim | DetailsClaim | ConfirmClaim) -> list[int]:
+        """Return the sounds of a failed claim that still lack what it was to bring."""
+        if isinstance(claim, SimilarClaim):
+            return [claim.sound_id]
+        sound_ids = claim.sound_ids if isinstance(claim, DetailsClaim) else (claim.sound_id,)
+        # A record that came along with a list meanwhile leaves nothing to try again.
+        return [i for i in sound_ids if self._walk.rereads or not self._state.has_record(i)]
 
     def _deferring(self, deferrals: list[Deferral], outcome: SimilarFetched | Confirmed | Failed) -> Entry:
         def deferred() -> None:

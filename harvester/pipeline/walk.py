@@ -27,7 +27,7 @@ class Walk:
     """Where a run goes: under which filter, which pending sounds are its business, and the sweep that goes before.
 
     `wants(sound_id)` tells of a known sound whether its list is to be fetched; `listed(sound_id)` is called when that
-    has been done.
+    has been done. `rereads`: records are asked for that are here.
     """
 
     wants: Callable[[int], bool]
@@ -35,6 +35,7 @@ class Walk:
     query: str = ""
     filter: str = ""
     sweep: Sweep | None = None
+    rereads: bool = False
 
     @property
     def topic(self) -> str:
@@ -94,4 +95,4 @@ def walk_again(stale: Stale, state: SoundGraph) -> Walk:
         attributes = state.attributes(sound_id)
         return sound_id in left and not is_gone(attributes) and attributes.get("fetched_at") != read_at.get(sound_id)
 
-    return Walk(is_due, listed=left.discard)
+    return Walk(is_due, listed=left.discard, rereads=True)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 from harvester.clock import SECOND_US, Clock, Stop, iso
 from harvester.errors import BackupFailed, DiskFull, Stopped
-from harvester.model import Deferral, Event, Note, Seen
+from harvester.model import Deferral, Event, Linked, Note, Seen
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.meaning import Entry, Meaning
 from harvester.pipeline.order import Distances
@@ -126,7 +126,9 @@ class Writer:
 
     async def _commit(self, entries: Sequence[Entry]) -> None:
         events = [event for entry in entries for event in entry.events]
-        deferrals = [deferral for entry in entries for deferral in entry.deferrals]
+        # Whoever got a list in this very commit has nothing left to be tried again.
+        listed = {event.sound_id for event in events if isinstance(event, Linked)}
+        deferrals = [one for entry in entries for one in entry.deferrals if one.sound_id not in listed]
         undeferred = [sound_id for entry in entries for sound_id in entry.undeferred]
         notes = [note for entry in entries for note in entry.notes]
         if events or deferrals or undeferred or notes:

@@ -108,6 +108,7 @@ class MemoryStore:
         self.deferrals: dict[int, Deferral] = {}
         self.notes: Notes = {}
         self.kept_notes: list[Note] = []
+        self.kept_deferrals: dict[int, Deferral] = {}
         self.notices: list[str] = []
         self.journal: list[Event] = []
         self.log: list[str] = []
@@ -125,6 +126,9 @@ class MemoryStore:
             raise self.fail_append
         self.journal.extend(events)
         self.kept_notes.extend(notes)
+        for sound_id in undeferred:
+            self.kept_deferrals.pop(sound_id, None)
+        self.kept_deferrals.update({one.sound_id: one for one in deferrals})
         self.log.append(f"append {len(events)}")
 
     def checkpoint_due(self) -> bool:

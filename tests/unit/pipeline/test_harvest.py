@@ -8,14 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from harvester.clock import Stop
-from harvester.errors import DiskFull, HarvesterError
+from harvester.clock import Stop, closing_in_time
+from harvester.errors import DiskFull, FetchFailed, HarvesterError
 from harvester.graph import SoundGraph
+from harvester.model import Known, Seen
 from harvester.pipeline.fetcher import Search
 from harvester.pipeline.harvest import Harvest, Plan
 from harvester.pipeline.progress import Progress
-from tests.support.virtual_time import VirtualClock, run_virtual
-from tests.support.world import MemoryStore, World
+from tests.support.virtual_time import START_US, VirtualClock, run_virtual
+from tests.support.world import MemoryStore, World, make_record
 
 CLOCK = VirtualClock()
 
@@ -195,8 +196,12 @@ def test_a_request_that_outlasts_the_grace_period_is_given_up_and_its_sound_wait
 
 
 def test_the_time_limit_closes_the_run_in_order() -> None:
+    async def for_ten_seconds(stop: Stop) -> None:
+        async with closing_in_time(stop, CLOCK, 10):
+            await stop.wait()
+
     world, store = World(CLOCK, size=4000), MemoryStore()
-    reason, _ = harvest(Plan(target=None, time_limit_s=10), world, store)
+    reason, _ = harvest(Plan(target=None), world, store, beside=for_ten_seconds)
     assert reason == "time limit reached"
     assert store.log[-1] == "checkpoint"
 
@@ -307,3 +312,20 @@ def test_the_filter_and_the_length_of_a_list_are_kept_with_it() -> None:
 
 
 CLOCK_START = 1_790_000_000_000_000
+
+
+@pytest.mark.parametrize("failed_after_s", [0.15, 0.2, 0.25])
+def test_a_record_that_cannot_be_read_leaves_no_deferral_where_a_list_brought_it(failed_after_s: float) -> None:
+    class SlowRecords(World):
+        async def fetch_records(self, sound_ids, *, filter=""):  # type: ignore[no-untyped-def]
+            await asyncio.sleep(failed_after_s)
+            raise FetchFailed("the answer is not JSON")
+
+    store = MemoryStore()
+    store.state.apply(Seen(1, make_record(1), START_US))
+    store.state.apply(Known(2, START_US))
+    # The list of 1 comes after 0.1 s with the record of 2, that of 2 after 0.2 s: before, with or after the failure.
+    reason, _ = harvest(Plan(target=2, samples_per_commit=8), SlowRecords(CLOCK, size=2), store)
+    assert (reason, store.state.processed) == ("target reached", {1, 2})
+    assert store.deferrals == {}
+    assert store.kept_deferrals == {}
