@@ -6,6 +6,8 @@ Stamps are integer microseconds UTC. Field names of a record are the API's own.
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -41,6 +43,8 @@ CORE_FIELDS: tuple[str, ...] = (
 )
 """What every complete record has (the value may be null). A record that lacks one is partial."""
 
+_CORE_NAMES = frozenset(CORE_FIELDS)
+
 LATER_FIELDS: tuple[str, ...] = ("pack_name", "gen_ai_preference", "md5", "is_explicit")
 """Asked for with the core fields, but absent from records of older servers and catalogues."""
 
@@ -48,6 +52,12 @@ RECORD_FIELDS: tuple[str, ...] = (*CORE_FIELDS, *LATER_FIELDS)
 """The fields a request names, besides `score` on similar lists."""
 
 SPACES = ("laion_clap", "freesound_classic")
+DIMENSIONS = {"laion_clap": 512, "freesound_classic": 100}
+"""How many numbers the vector of a sound has in each similarity space."""
+
+Vector: TypeAlias = "array[float]"
+"""A sound's place in a similarity space: single-precision numbers, of length 1 together."""
+
 SERVER, COMPUTED = "server", "computed"
 
 
@@ -58,7 +68,7 @@ def is_sound_id(value: object) -> bool:
 
 def is_complete(record: Record) -> bool:
     """Tell whether a record has every core field (its value may be null)."""
-    return all(name in record for name in CORE_FIELDS)
+    return _CORE_NAMES <= record.keys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +202,5 @@ class RecordsPage:
     has_next: bool
     fetched_at: int
     oddities: dict[str, int] = field(default_factory=dict)
+    vectors: Mapping[int, Vector] = field(default_factory=dict)
+    """By id, where they were asked for; a sound without one is not analysed yet."""

@@ -16,6 +16,7 @@ from harvester.library.atomic import Files
 CHECKPOINT = "freesound_library.pkl"
 JOURNAL = "freesound_library.journal"
 LOCK = "freesound_library.lock"
+VECTORS = "freesound_library.vectors"
 QUARANTINE = "quarantine"
 JOURNAL_PARTS = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
 
