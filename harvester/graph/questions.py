@@ -1,6 +1,6 @@
 """The questions a state answers: what is known of a sound, what waits, what is news; and the state as events.
 
-Owns the NetworkX graph and what is counted and kept beside it, and never changes any of it: that is `state`'s. Node
+Owns the graph and what is counted and kept beside it, and never changes any of it: that is `state`'s. Node
 attributes are the record's fields plus OWN_FIELDS; an edge A→B with `score` says that B was in A's similar list, one
 with `relation` (a sorted list of kinds) comes from an older tool.
 """
@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import networkx as nx
-
 from harvester.clock import DAY_US
 from harvester.graph.attributes import is_gone, is_withdrawn, record_of
+from harvester.graph.mirror import LibraryGraph
 from harvester.graph.registers import similar_of
 from harvester.model import (
     SPACES,
@@ -42,7 +41,7 @@ class KnownSounds:
     """
 
     def __init__(self, source: str = "", space: str = SPACES[0]) -> None:
-        self.graph: nx.DiGraph = nx.DiGraph()
+        self.graph = LibraryGraph()
         self.processed: set[int] = set()
         self.seeds: set[int] = set()
         self.source = source
@@ -53,32 +52,32 @@ class KnownSounds:
         self.gone_count = 0
 
     def __contains__(self, sound_id: int) -> bool:
-        return sound_id in self.graph
+        return sound_id in self.graph._node
 
     def __len__(self) -> int:
         return len(self.graph)
 
     def attributes(self, sound_id: int) -> dict[str, Any]:
         """Return the node's own attributes (the live dict: not to be changed by the caller)."""
-        attributes: dict[str, Any] = self.graph.nodes[sound_id]
+        attributes: dict[str, Any] = self.graph._node[sound_id]
         return attributes
 
     def record(self, sound_id: int) -> Record | None:
         """Return the sound's record as the API gave it, or None while there is none."""
-        if sound_id not in self.graph:
+        if sound_id not in self.graph._node:
             return None
         attributes = self.attributes(sound_id)
         return record_of(attributes) if "fetched_at" in attributes else None
 
     def has_record(self, sound_id: int) -> bool:
         """Tell whether the sound's complete record is here."""
-        return sound_id in self.graph and is_complete(self.attributes(sound_id))
+        return sound_id in self.graph._node and is_complete(self.attributes(sound_id))
 
     def similar(self, sound_id: int) -> SimilarList | None:
         """Return the sound's similar list, or None while there is none."""
-        if sound_id not in self.graph:
+        if sound_id not in self.graph._node:
             return None
-        return similar_of(self.attributes(sound_id), self.graph.succ[sound_id])
+        return similar_of(self.attributes(sound_id), self.graph._adj[sound_id])
 
     def pending(self, filter: str = "") -> Iterator[int]:
         """Give the frontier of a walk under `filter`: every sound that is pending for it. Derived, never stored."""
@@ -98,15 +97,15 @@ class KnownSounds:
     def matching(self, filter: str) -> set[int]:
         """Return the sounds known to match `filter`: those in lists that were made under it, on either side."""
         found: set[int] = set()
-        for sound_id, attributes in self.graph.nodes.items():
+        for sound_id, attributes in self.graph._node.items():
             if attributes.get("link_filter") == filter:
                 found.add(sound_id)
-                found.update(target for target, edge in self.graph.succ[sound_id].items() if "score" in edge)
+                found.update(target for target, edge in self.graph._adj[sound_id].items() if "score" in edge)
         return found
 
     def is_news(self, sound_id: int, record: Record, now_us: int) -> bool:
         """Tell whether a record that came along is worth keeping: the sound is new, was partial, or has gone stale."""
-        if sound_id not in self.graph:
+        if sound_id not in self.graph._node:
             return True
         attributes = self.attributes(sound_id)
         if is_withdrawn(attributes):
@@ -120,7 +119,7 @@ class KnownSounds:
 
         A record and a tombstone contradict each other by their stamps: each new one is later than both.
         """
-        if sound_id not in self.graph:
+        if sound_id not in self.graph._node:
             return now_us
         rivals = ("fetched_at", "gone_at") if field in ("fetched_at", "gone_at") else (field,)
         attributes = self.attributes(sound_id)
@@ -129,7 +128,7 @@ class KnownSounds:
     def events(self) -> Iterator[Event]:
         """Give the whole state as events: applying them to an empty graph gives an equal one."""
         yield Seeded(tuple(sorted(self.seeds)))
-        for sound_id, attributes in self.graph.nodes.items():
+        for sound_id, attributes in self.graph._node.items():
             yield Known(sound_id, attributes["added_at"])
             if "fetched_at" in attributes:
                 yield Seen(sound_id, record_of(attributes), attributes["fetched_at"])
@@ -145,10 +144,10 @@ class KnownSounds:
 
     def _relations(self, sound_id: int) -> Iterator[Related]:
         known_at = self.attributes(sound_id)["added_at"]
-        for target_id, edge in self.graph.succ[sound_id].items():
+        for target_id, edge in self.graph._adj[sound_id].items():
             for relation in edge.get("relation", ()):
                 yield Related(sound_id, target_id, relation, max(known_at, self.attributes(target_id)["added_at"]))
 
     def freeze(self) -> None:
         """Let nobody add or remove nodes or edges any more: for views that others hold."""
-        nx.freeze(self.graph)
+        self.graph.freeze()

@@ -52,24 +52,19 @@ class SoundGraph(KnownSounds):
         same content as events, in a fraction of the time: this is how a checkpoint is loaded.
         """
         state = cls(source, space)
+        state.graph.adopt(nodes, edges)
+        state.edge_count = sum(map(len, edges.values()))
         text_of = state._form.text
-        for attributes in nodes.values():
-            for name in SHARED_TEXTS & attributes.keys():
-                text = attributes[name]
+        for sound_id, attributes in nodes.items():
+            for name in SHARED_TEXTS:
+                text = attributes.get(name)
                 if type(text) is str:
                     attributes[name] = text_of(text)
-        predecessors: dict[int, dict[int, dict[str, Any]]] = {sound_id: {} for sound_id in nodes}
-        for source_id, neighbours in edges.items():
-            state.edge_count += len(neighbours)
-            for target_id, edge in neighbours.items():
-                predecessors[target_id][source_id] = edge
-        # What NetworkX documents for subclasses; its public way copies each of a million edge dicts one by one.
-        state.graph._node, state.graph._adj, state.graph._pred = nodes, edges, predecessors
-        for sound_id, attributes in nodes.items():
             state.record_count += "fetched_at" in attributes
             state.gone_count += is_gone(attributes)
-            state.list_count += "linked_at" in attributes
-            state._settle(sound_id, attributes)
+            if "linked_at" in attributes:
+                state.list_count += 1
+                state._settle(sound_id, attributes)
         state.seeds.update(seeds)
         return state
 
@@ -109,11 +104,12 @@ class SoundGraph(KnownSounds):
 
     def _know(self, sound_id: int, added_at: int) -> dict[str, Any]:
         """Return the attributes of a node that is there from now on, at the earliest stamp it was known."""
-        if sound_id not in self.graph:
-            self.graph.add_node(sound_id, added_at=added_at)
-            return self.attributes(sound_id)
-        attributes = self.attributes(sound_id)
-        attributes["added_at"] = min(attributes["added_at"], added_at)
+        attributes: dict[str, Any] | None = self.graph._node.get(sound_id)
+        if attributes is None:
+            attributes = {"added_at": added_at}
+            self.graph.know(sound_id, attributes)
+        elif added_at < attributes["added_at"]:
+            attributes["added_at"] = added_at
         return attributes
 
     def _apply_seen(self, event: Seen) -> None:
@@ -145,15 +141,16 @@ class SoundGraph(KnownSounds):
                 self.space = new.space
         elif not list_wins(new, known):
             return
-        edges = self.graph.succ[sound_id]
-        before = len(edges)
-        kept = {target: edge["relation"] for target, edge in edges.items() if "relation" in edge}
-        self.graph.remove_edges_from([(sound_id, target) for target in edges])
-        for target, score in sorted(new.neighbours, key=best_first):
-            self.graph.add_edge(sound_id, target, score=score)
-        for target in sorted(kept):
-            self.graph.add_edge(sound_id, target, relation=kept[target])
-        self.edge_count += len(self.graph.succ[sound_id]) - before
+        known_edges = self.graph._adj[sound_id]
+        edges: dict[int, dict[str, Any]] = {
+            target: {"score": score} for target, score in sorted(new.neighbours, key=best_first)
+        }
+        for target, relation in sorted(
+            (target, edge["relation"]) for target, edge in known_edges.items() if "relation" in edge
+        ):
+            edges.setdefault(target, {})["relation"] = relation
+        self.edge_count += len(edges) - len(known_edges)
+        self.graph.relink(sound_id, edges)
         for name in ("linked_at", "link_origin", "link_space", "link_limit", "link_filter"):
             attributes.pop(name, None)
         later: dict[str, Any] = {
@@ -186,10 +183,10 @@ class SoundGraph(KnownSounds):
     def _apply_related(self, event: Related) -> None:
         self._know(event.sound_id, event.known_at)
         self._know(event.target_id, event.known_at)
-        edges = self.graph.succ[event.sound_id]
+        edges = self.graph._adj[event.sound_id]
         known = edges.get(event.target_id)
         if known is None:
-            self.graph.add_edge(event.sound_id, event.target_id, relation=[event.relation])
+            self.graph.relink(event.sound_id, {**edges, event.target_id: {"relation": [event.relation]}})
             self.edge_count += 1
         else:
             known["relation"] = sorted({event.relation, *known.get("relation", ())})

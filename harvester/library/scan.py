@@ -61,7 +61,8 @@ def scan_opcodes(stream: bytes) -> None:
 
 def _steps(stream: bytes, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
     """Give each step up to STOP, whose match has no last group; the argument of any other is stepped over."""
-    place, kind = 2, 0
+    place = 2
+    kind: int | None = _CALL
     while kind is not None:
         step = pattern.match(stream, place)
         if step is None:
