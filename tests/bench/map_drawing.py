@@ -76,7 +76,9 @@ def grown(sounds: int, edges: int) -> SoundGraph:
         if state.edge_count >= edges:
             break
         near = catalogue.neighbours(sound_id, "laion_clap")[:NEIGHBOURS]
-        state.apply(Linked(sound_id, SimilarList(tuple(near), NOW_US, NEIGHBOURS)))
+        state.apply(
+            Linked(sound_id, SimilarList(tuple((other, min(score, 1.0)) for other, score in near), NOW_US, NEIGHBOURS))
+        )
     return state
 
 

@@ -134,3 +134,20 @@ def test_the_neighbourhood_of_one_sound_marks_it() -> None:
 
 def test_a_map_of_nothing_is_a_page() -> None:
     assert re.search("0 sounds", page_of(select(SoundGraph())))
+
+
+def test_islands_bear_names_that_tell_and_that_no_other_has() -> None:
+    count, source, target = islands()
+    neighbours: dict[int, list[tuple[int, float]]] = {}
+    for one, other in zip(source.tolist(), target.tolist(), strict=True):
+        neighbours.setdefault(one + 1, []).append((other + 1, 0.9))
+    # Every sound is "noise"; a few of each group have its own words, and two groups have the same ones.
+    words = [["rain", "tent"], ["snare", "hi-hat"], ["hi-hat", "snare"], ["flute"]]
+    tags = [["noise", *(words[place // 60] if place % 60 < 6 else [f"only{place}"])] for place in range(count)]
+    state = make_state([make_record(place + 1, tags=tags[place]) for place in range(count)], neighbours)
+    named = {island["sound"] // 60: island["name"] for island in MapData(select(state), "").head["islands"]}
+    assert named[0] == "rain, tent"
+    assert named[3] == "flute"
+    assert {frozenset(name.split(", ")) for name in named.values()} >= {frozenset(("hi-hat", "snare"))}
+    assert len({frozenset(name.split(", ")) for name in named.values()}) == 4
+    assert not any("noise" in name or "only" in name for name in named.values())
