@@ -122,6 +122,10 @@ class RequestRefused(FetchFailed):
     """The API says that the request itself is wrong (400): asking again will not help, changing it will."""
 
 
+class PageTooLarge(FetchFailed):
+    """A page did not come in time: a smaller one may."""
+
+
 class Stopped(Exception):
     """The run was asked to stop while this task was waiting; it holds nothing that must be kept."""
 

@@ -32,7 +32,10 @@ CONTACT = "contact: the holder of this API key"
 LONGEST_PAGE = 150
 """The server cuts longer pages to this (freesound-api.md §2.1)."""
 LARGEST_BODY_BYTES = 64 * 1024 * 1024
+SMALLEST_PAGE = 5
+"""A page with vectors that does not come in time is asked for in parts, but not below this."""
 CONNECT_S, READ_S, TOTAL_S = 10.0, 30.0, 60.0
+_NOT_IN_TIME, _CUT_SHORT = "no answer in time", "the answer was cut short"
 
 
 class AiohttpTransport:
@@ -103,8 +106,8 @@ def _translate(error: Exception) -> TransportFailure:
         (aiohttp.ConnectionTimeoutError, "no connection in time"),
     ]
     sent: list[tuple[type[Exception], str]] = [
-        (TimeoutError, "no answer in time"),
-        (aiohttp.ClientPayloadError, "the answer was cut short"),
+        (TimeoutError, _NOT_IN_TIME),
+        (aiohttp.ClientPayloadError, _CUT_SHORT),
         (aiohttp.ServerDisconnectedError, "the server closed the connection"),
         (aiohttp.ClientOSError, "the connection was reset"),
         (ConnectionError, "the connection was reset"),
@@ -118,7 +121,7 @@ def _translate(error: Exception) -> TransportFailure:
         return TransportFailure("connection refused" if refused else "no connection", sent=False)
     for kind, reason in sent:
         if isinstance(error, kind):
-            return TransportFailure(reason, sent=True)
+            return TransportFailure(reason, sent=True, late=reason in (_NOT_IN_TIME, _CUT_SHORT))
     return TransportFailure(f"transport error ({type(error).__name__})", sent=True)
 
 
@@ -158,6 +161,7 @@ class FreesoundClient:
         self._stop = stop
         self._space = space
         self._fields = record_fields(extra_fields)
+        self._vector_fields = encode_fields(extra_fields, vectors=space)
         self._record_params = {"fields": encode_fields(extra_fields)}
         self._scored_params = {"fields": encode_fields(extra_fields, scored=True), "similarity_space": space}
         self._sender = Sender(
@@ -187,16 +191,17 @@ class FreesoundClient:
             path, params, lambda raw: read_similar(raw, sound_id, limit, self._fields, self._clock.time_us())
         )
 
-    async def fetch_records(self, sound_ids: Sequence[int], *, filter: str = "") -> RecordsPage:
+    async def fetch_records(self, sound_ids: Sequence[int], *, filter: str = "", vectors: bool = False) -> RecordsPage:
         """Fetch the records of up to 150 sounds, in the server's order; those it does not list are simply missing.
 
-        With `filter`, only those that match. A missing sound is not yet gone: ask its own resource.
+        With `filter`, only those that match; with `vectors`, see `search`. A missing sound is not yet gone: ask its
+        own resource.
         """
         if not sound_ids:
             return RecordsPage((), 0, has_next=False, fetched_at=self._clock.time_us())
         listed = f"id:({' OR '.join(map(str, sound_ids))})"
         wanted = f"{listed} {filter}" if filter.strip() else listed
-        return await self.search(filter=wanted, page_size=_page_size(len(sound_ids)))
+        return await self.search(filter=wanted, page_size=_page_size(len(sound_ids)), vectors=vectors)
 
     async def fetch_sound(self, sound_id: int) -> Record | None:
         """Fetch a sound's own resource; None when the server does not know it (any more)."""
@@ -212,15 +217,26 @@ class FreesoundClient:
         sort: str = "score",
         page: int = 1,
         page_size: int = LONGEST_PAGE,
+        vectors: bool = False,
     ) -> RecordsPage:
-        """Fetch one page of a search; a page past the last is empty. An empty `query` matches every sound."""
+        """Fetch one page of a search; a page past the last is empty. An empty `query` matches every sound.
+
+        With `vectors`, the vectors of the client's similarity space come along (12 kB a sound); a page that is not in
+        time raises `PageTooLarge` then, unless it is as small as can be.
+        """
         params = {"query": query, **self._record_params, "sort": sort, "page_size": str(_page_size(page_size))}
+        space = self._space if vectors else ""
+        if vectors:
+            params["fields"] = self._vector_fields
         if filter.strip():  # a blank one is refused by the server
             params["filter"] = filter
         if page > 1:
             params["page"] = str(page)
         return await self._sender.fetch(
-            "search/", params, lambda raw: read_records(raw, self._fields, self._clock.time_us(), page=page)
+            "search/",
+            params,
+            lambda raw: read_records(raw, self._fields, self._clock.time_us(), page=page, vectors=space),
+            divisible=vectors and page_size > SMALLEST_PAGE,
         )
 
     async def identify(self) -> str:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterable
 
 from harvester.errors import SettingsError
+from harvester.freesound.vectors import vector_field
 from harvester.model import RECORD_FIELDS
 
 _PLAUSIBLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_VECTORS = {"sim_laion_clap", "sim_freesound_classic"}
 _OURS = {
     "added_at",
     "fetched_at",
@@ -39,8 +39,10 @@ def read_extra_fields(names: Iterable[str]) -> tuple[str, ...]:
     for name in (part.strip() for given in names for part in given.split(",")):
         if not name:
             continue
-        if not _PLAUSIBLE.fullmatch(name) or (name.startswith("sim_") and name not in _VECTORS):
+        if not _PLAUSIBLE.fullmatch(name):
             raise SettingsError(f"{name!r} is not the name of a field of the API")
+        if name.startswith("sim_"):
+            raise SettingsError(f"{name!r} is no part of a record: vectors come with --sweep --vectors SPACE")
         if name in _OURS or name.startswith("all_"):
             raise SettingsError(f"the field {name!r} cannot be asked for: name single fields of a sound")
         if name not in RECORD_FIELDS:
@@ -53,6 +55,8 @@ def record_fields(extra: tuple[str, ...] = ()) -> tuple[str, ...]:
     return (*RECORD_FIELDS, *extra)
 
 
-def encode_fields(extra: tuple[str, ...] = (), *, scored: bool = False) -> str:
-    """Return the value of `fields=`: comma-separated without spaces, with `score` for a similar list."""
-    return ",".join((*record_fields(extra), "score") if scored else record_fields(extra))
+def encode_fields(extra: tuple[str, ...] = (), *, scored: bool = False, vectors: str = "") -> str:
+    """Return the value of `fields=`: comma-separated without spaces, with `score` for a similar list, and with the
+    vector of the similarity space `vectors` where one is named."""
+    further = (*(("score",) if scored else ()), *((vector_field(vectors),) if vectors else ()))
+    return ",".join((*record_fields(extra), *further))

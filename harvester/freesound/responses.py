@@ -23,6 +23,7 @@ import orjson
 
 from harvester.errors import AccessDenied, FetchFailed, RequestRefused
 from harvester.freesound.quota import Refusal, RefusalKind
+from harvester.freesound.vectors import read_vectors, vector_field
 from harvester.freesound.wire import KEPT_BODY_BYTES, QuotaRefused, RawResponse, Transient, WrongAddress
 from harvester.model import CORE_FIELDS, Record, RecordsPage, SimilarPage, is_sound_id
 
@@ -63,15 +64,22 @@ def read_similar(raw: RawResponse, sound_id: int, limit: int, fields: tuple[str,
     return SimilarPage(sound_id, tuple(best), tuple(records), count, fetched_at, dict(oddities))
 
 
-def read_records(raw: RawResponse, fields: tuple[str, ...], fetched_at: int, *, page: int = 1) -> RecordsPage:
-    """Read one page of a search; a page past the last (404 `Not found`) is empty, for a result may shrink."""
+def read_records(
+    raw: RawResponse, fields: tuple[str, ...], fetched_at: int, *, page: int = 1, vectors: str = ""
+) -> RecordsPage:
+    """Read one page of a search; a page past the last (404 `Not found`) is empty, for a result may shrink.
+
+    With `vectors`, the name of a similarity space, the sounds' vectors of that space too, apart from the records.
+    """
     if page > 1 and raw.status == 404 and read_detail(raw) in {"Not found", "Invalid page."}:
         return RecordsPage((), 0, has_next=False, fetched_at=fetched_at, oddities={"page past the last": 1})
     body = read_body(raw)
     oddities = Counter[str]()
-    records = tuple(record for _, record in _read_rows(_results(raw, body), fields, oddities))
+    rows = _read_rows(_results(raw, body), fields, oddities, beside=(vector_field(vectors),) if vectors else ())
+    found = read_vectors(rows, vectors, oddities) if vectors else {}
+    records = tuple(record for _, record in rows)
     count = _count(body, len(records), oddities)
-    return RecordsPage(records, count, bool(body.get("next")), fetched_at, dict(oddities))
+    return RecordsPage(records, count, bool(body.get("next")), fetched_at, dict(oddities), found)
 
 
 def read_sound(raw: RawResponse, sound_id: int, fields: tuple[str, ...]) -> Record | None:
@@ -92,7 +100,7 @@ def read_body(raw: RawResponse) -> dict[str, Any]:
         body = orjson.loads(raw.body)
     except orjson.JSONDecodeError:
         if raw.body.lstrip()[:1] == b"{":
-            raise Transient("the answer was cut short", raw.body) from None
+            raise Transient("the answer was cut short", raw.body, late=True) from None
         if _is_html(raw):
             raise Transient("HTML where JSON was promised", raw.body, systemic=True) from None
         raise FetchFailed("the answer is not JSON", raw.body[:KEPT_BODY_BYTES]) from None
@@ -119,6 +127,7 @@ def raise_for_status(raw: RawResponse) -> None:
             systemic=status in {502, 503, 504} or "overloaded" in detail,
             attempts=2 if page else 4,
             delay_s=read_retry_after(raw),
+            late=status == 504,
         )
     if 300 <= status < 400:
         target = raw.headers.get("location", "an unnamed place")
@@ -195,10 +204,10 @@ def _count(body: dict[str, Any], seen: int, oddities: Counter[str]) -> int:
 
 
 def _read_rows(
-    results: list[Any], fields: tuple[str, ...], oddities: Counter[str]
+    results: list[Any], fields: tuple[str, ...], oddities: Counter[str], beside: tuple[str, ...] = ()
 ) -> list[tuple[dict[str, Any], Record]]:
     rows: dict[int, tuple[dict[str, Any], Record]] = {}
-    expected = [name for name in CORE_FIELDS if name in fields]
+    expected, known = frozenset(CORE_FIELDS).intersection(fields), {*fields, *beside, "score"}
     for row in results:
         if not isinstance(row, dict):
             oddities["null result" if row is None else "not an object"] += 1
@@ -208,9 +217,9 @@ def _read_rows(
             oddities["duplicate"] += 1
         else:
             record = _keep(row, fields)
-            oddities["missing field"] += sum(name not in record for name in expected)
-            oddities["unknown field"] += sum(name not in fields and name != "score" for name in row)
-            oddities["mistyped field"] += sum(_is_mistyped(name, value) for name, value in record.items())
+            oddities["missing field"] += len(expected - record.keys())
+            oddities["unknown field"] += len(row.keys() - known)
+            oddities["mistyped field"] += sum(map(_is_mistyped, record.keys(), record.values()))
             rows[row["id"]] = (row, record)
     for kind in [kind for kind, times in oddities.items() if not times]:
         del oddities[kind]

@@ -13,7 +13,7 @@ from random import Random
 from typing import TypeVar
 
 from harvester.clock import SECOND_US, Clock, Stop, iso
-from harvester.errors import AccessDenied, ApiUnreachable, FetchFailed, Stopped, WrongSource
+from harvester.errors import AccessDenied, ApiUnreachable, FetchFailed, PageTooLarge, Stopped, WrongSource
 from harvester.freesound.gate import Gate, Ticket
 from harvester.freesound.outage import PATIENCE_S, Outage
 from harvester.freesound.pacing import Pacing
@@ -79,21 +79,33 @@ class Sender:
         self._refused_since_us = 0
 
     async def fetch(
-        self, path: str, params: Mapping[str, str], read: Callable[[RawResponse], T], *, anonymous: bool = False
+        self,
+        path: str,
+        params: Mapping[str, str],
+        read: Callable[[RawResponse], T],
+        *,
+        anonymous: bool = False,
+        divisible: bool = False,
     ) -> T:
         """Return what `read` makes of the answer.
 
-        Raises `FetchFailed` (this request will not succeed now), `AccessDenied`, `ApiUnreachable`, `WrongSource`, or
-        `Stopped` when the run closes while this request waits: then nothing was sent that is not in the ledger.
+        Raises `PageTooLarge` when it is late and the request is `divisible`, for asking again for the same would be
+        waste; else `FetchFailed` (this request will not succeed now), `AccessDenied`, `ApiUnreachable`, `WrongSource`,
+        or `Stopped` when the run closes while this request waits: then nothing was sent that is not in the ledger.
         Cancelled on the wire, the send stays counted, for it may have arrived.
         """
         try:
-            return await self._retry.until_settled(lambda: self._attempt(path, params, read, anonymous))
+            return await self._retry.until_settled(lambda: self._attempt(path, params, read, anonymous, divisible))
         except Transient as failure:
             raise FetchFailed(failure.reason, failure.body) from None
 
     async def _attempt(
-        self, path: str, params: Mapping[str, str], read: Callable[[RawResponse], T], anonymous: bool
+        self,
+        path: str,
+        params: Mapping[str, str],
+        read: Callable[[RawResponse], T],
+        anonymous: bool,
+        divisible: bool,
     ) -> T:
         while True:
             ticket = await self.gate.enter()
@@ -107,6 +119,8 @@ class Sender:
             except Transient as failure:
                 # While all fails alike, the failure is not this request's: it uses up none of its attempts.
                 failure.counted = not (failure.systemic and self.gate.in_outage)
+                if divisible and failure.late and not self.gate.in_outage:
+                    raise PageTooLarge(failure.reason, failure.body) from None
                 raise
             finally:
                 self.gate.leave(ticket)

@@ -41,11 +41,19 @@ class Transient(Exception):
     """The answer says nothing about the sound: ask again.
 
     `systemic`: the server as a whole is unwell, whatever is asked. `attempts`: how often one request may meet this.
-    `delay_s`: what the server asked to wait, when it did. `counted`: whether it uses up one of the attempts.
+    `delay_s`: what the server asked to wait, when it did. `counted`: whether it uses up one of the attempts. `late`:
+    the answer did not come in time, or only a part of it; a smaller one might.
     """
 
     def __init__(
-        self, reason: str, body: bytes = b"", *, systemic: bool = False, attempts: int = 4, delay_s: float | None = None
+        self,
+        reason: str,
+        body: bytes = b"",
+        *,
+        systemic: bool = False,
+        attempts: int = 4,
+        delay_s: float | None = None,
+        late: bool = False,
     ) -> None:
         super().__init__(reason)
         self.reason = reason
@@ -53,14 +61,15 @@ class Transient(Exception):
         self.systemic = systemic
         self.attempts = attempts
         self.delay_s = delay_s
+        self.late = late
         self.counted = True
 
 
 class TransportFailure(Transient):
     """No answer came. `sent` is False when the request certainly never reached the server's application."""
 
-    def __init__(self, reason: str, *, sent: bool) -> None:
-        super().__init__(reason, systemic=not sent)
+    def __init__(self, reason: str, *, sent: bool, late: bool = False) -> None:
+        super().__init__(reason, systemic=not sent, late=late)
         self.sent = sent
 
 

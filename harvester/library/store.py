@@ -7,7 +7,7 @@ are events let go. How the checkpoint's file is replaced is `saving`'s. Knows no
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from types import TracebackType
 from harvester.clock import Clock
 from harvester.errors import HarvesterError, WrongSource
 from harvester.graph import SoundGraph
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, read_chunks, refuse_full, sweep_temporaries
+from harvester.library.atomic import REAL_FILES, Files, disk_errors, read_chunks, sweep_temporaries
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
 from harvester.library.checkpoint import CheckpointInfo
 from harvester.library.journal import Journal
@@ -23,7 +23,8 @@ from harvester.library.loading import Loaded, load_state
 from harvester.library.lock import WriterLock
 from harvester.library.recovery import finish_restore, open_journal, settle_files
 from harvester.library.saving import CheckpointFile
-from harvester.model import Deferral, Event, Note, Notes
+from harvester.library.vectors import Vectors
+from harvester.model import Deferral, Event, Note, Notes, Vector
 
 JOURNAL_BOUND_BYTES = 8 << 20
 """A checkpoint is due when the rows it lacks pass this and the size of the last one: total work stays linear."""
@@ -50,6 +51,7 @@ class Store:
         self.notices: list[str] = list(loaded.notices)
         self._clock, self._files, self._lock, self._journal = clock, files, lock, journal
         own = None if loaded.stand_in else loaded.signature
+        self.vectors = Vectors(folder, clock, files, self.notices)
         self._file = CheckpointFile(folder, self.state, journal, self.notices, own)
         self._retention = Retention(folder, keep_backups, files)
         self._backup_every = backup_every
@@ -89,7 +91,6 @@ class Store:
             with disk_errors(folder, "nothing that was there is lost"):
                 lock.acquire(now_us)
                 sweep_temporaries(folder)
-                refuse_full(folder)
                 notices: list[str] = []
                 journal = open_journal(folder, now_us, files, notices)
                 finish_restore(folder, journal, files, notices)
@@ -140,6 +141,19 @@ class Store:
         with self._one_at_a_time:
             self._unsaved_bytes += self._journal.append(events, deferrals, undeferred, notes)
             self._unsaved += len(events)
+
+    def has_vector(self, sound_id: int) -> bool:
+        """Tell whether the sound's vector is here."""
+        return sound_id in self.vectors
+
+    def keep_vectors(self, vectors: Mapping[int, Vector]) -> None:
+        """Keep vectors of the library's similarity space beside the checkpoint; durable on return.
+
+        May be called from a worker thread. Raises `DiskFull`, `LibraryUnwritable` or `SettingsError`; nothing of the
+        call is kept then.
+        """
+        with self._one_at_a_time:
+            self.vectors.keep(vectors, space=self.state.space, source=self.state.source)
 
     def set_source(self, source: str) -> None:
         """Remember, durably, which catalogue this library comes from; raises `WrongSource` when it is another one."""

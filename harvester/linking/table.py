@@ -69,7 +69,8 @@ class Table:
         return np.round(np.clip((1.0 + found) / 2.0, 0.0, 1.0), SCORE_DECIMALS)
 
     def _wide(self, rows: Rows) -> Doubles:
-        return self._single(rows).astype(np.float64)
+        wide: Doubles = self._single(rows).astype(np.float64)
+        return wide
 
     def _single(self, rows: Rows) -> Floats:
         # Half to single by shifting the bits into place: six times as fast as numpy's own cast, and as exact.

@@ -7,11 +7,12 @@ is released; no exception is lost.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from harvester.clock import Clock
-from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
+from harvester.errors import ApiUnreachable, FetchFailed, PageTooLarge, RequestRefused, SettingsError, Stopped
 from harvester.model import RecordsPage
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.progress import Progress
@@ -40,13 +41,16 @@ from harvester.pipeline.work import (
 class Search:
     """What to ask for: the seed search, the filter of the whole walk, and the length of a similar list.
 
-    `lengths` names sounds whose list is asked for in another length than `neighbours`.
+    `lengths` names sounds whose list is asked for in another length than `neighbours`. `vectors` is the similarity
+    space whose vectors a sweep brings along, empty for none; `permitted`: Freesound allows a sweep of any size.
     """
 
     query: str = ""
     filter: str = ""
     neighbours: int = 25
     lengths: Mapping[int, int] = field(default_factory=dict)
+    vectors: str = ""
+    permitted: bool = False
 
     @property
     def sort(self) -> str:
@@ -82,6 +86,10 @@ async def run_fetcher(
         except Stopped:
             frontier.release(claim)
             continue
+        except PageTooLarge as slow:
+            frontier.split(claim)
+            progress.tell(f"a page did not come in time ({slow.reason}): smaller ones are asked for")
+            continue
         except BaseException:
             frontier.release(claim)
             raise
@@ -92,10 +100,10 @@ async def _fetch(claim: Claim, catalogue: Catalogue, search: Search, clock: Cloc
     match claim:
         case SeedClaim(page):
             return SeedsFetched(claim, await _search(catalogue, search.query, search.filter, search.sort, page))
-        case SweepClaim(window, page):
+        case SweepClaim(window, page, size):
             # The one order in which pages hold still while a sweep lasts: what is new comes last.
-            bounded = f"{window} {search.filter}".strip()
-            return Swept(claim, await _search(catalogue, search.query, bounded, "created_asc", page))
+            bounded, vectors = f"{window} {search.filter}".strip(), bool(search.vectors)
+            return Swept(claim, await _search(catalogue, search.query, bounded, "created_asc", page, size, vectors))
         case SimilarClaim() | DetailsClaim() | ConfirmClaim() | JudgeClaim():
             try:
                 return await _fetch_sounds(claim, catalogue, search, clock)
@@ -107,10 +115,14 @@ async def _fetch(claim: Claim, catalogue: Catalogue, search: Search, clock: Cloc
                 return Failed(claim, failure.reason)
 
 
-async def _search(catalogue: Catalogue, query: str, filter: str, sort: str, page: int) -> RecordsPage:
+async def _search(
+    catalogue: Catalogue, query: str, filter: str, sort: str, page: int, size: int = BATCH, vectors: bool = False
+) -> RecordsPage:
     """Fetch a page of a search. One that fails has no sound to defer: it ends the run with its reason."""
     try:
-        return await catalogue.search(query=query, filter=filter, sort=sort, page=page, page_size=BATCH)
+        return await catalogue.search(query=query, filter=filter, sort=sort, page=page, page_size=size, vectors=vectors)
+    except PageTooLarge:
+        raise
     except RequestRefused as refused:
         raise _cannot_search(refused) from None
     except FetchFailed as failure:
@@ -128,6 +140,8 @@ async def _fetch_sounds(
         case SimilarClaim(sound_id):
             length = search.lengths.get(sound_id, search.neighbours)
             return SimilarFetched(claim, await catalogue.fetch_similar(sound_id, length, filter=search.filter), length)
+        case DetailsClaim(sound_ids) if search.vectors:
+            return DetailsFetched(claim, await _fetch_vectors(catalogue, sound_ids))
         case DetailsClaim(sound_ids):
             return DetailsFetched(claim, await catalogue.fetch_records(sound_ids))
         case JudgeClaim(sound_ids):
@@ -135,6 +149,26 @@ async def _fetch_sounds(
         case ConfirmClaim(sound_id):
             record = await catalogue.fetch_sound(sound_id)
             return Confirmed(claim, record, clock.time_us())
+
+
+async def _fetch_vectors(catalogue: Catalogue, sound_ids: tuple[int, ...]) -> RecordsPage:
+    """Fetch records with their vectors, half as many at a time where all of them do not come in time."""
+    try:
+        return await catalogue.fetch_records(sound_ids, vectors=True)
+    except PageTooLarge:
+        if len(sound_ids) == 1:
+            raise
+    middle = len(sound_ids) // 2
+    one = await _fetch_vectors(catalogue, sound_ids[:middle])
+    other = await _fetch_vectors(catalogue, sound_ids[middle:])
+    return RecordsPage(
+        (*one.records, *other.records),
+        one.count + other.count,
+        has_next=False,
+        fetched_at=other.fetched_at,
+        oddities=dict(Counter(one.oddities) + Counter(other.oddities)),
+        vectors={**one.vectors, **other.vectors},
+    )
 
 
 def _describe(claim: Claim) -> str:
@@ -149,5 +183,5 @@ def _describe(claim: Claim) -> str:
             return f"which of {len(sound_ids)} sounds match?"
         case SeedClaim(page):
             return f"page {page} of the seed search"
-        case SweepClaim(window, page):
+        case SweepClaim(window, page, _):
             return f"page {page} of the sweep{f' of {window}' if window else ''}"

@@ -110,6 +110,12 @@ class Frontier:
             self._recordless.put(sound_id, is_seed=self._listless.is_seed(sound_id))
         self._wake()
 
+    def reread(self, sound_id: int) -> None:
+        """Let a sound be read again by its id, whatever is known of it, before its list is asked for."""
+        self._listless.drop(sound_id)
+        self._recordless.put(sound_id, is_seed=False)
+        self._wake()
+
     def defer(self, sound_id: int, next_try_at: int, *, has_record: bool, judged: bool = True) -> None:
         """Leave a sound alone until `next_try_at` (microseconds UTC), whatever was said before; one that is not
         `judged` awaits judgement then."""
@@ -188,6 +194,14 @@ class Frontier:
             case SweepClaim() if self._sweep is not None:
                 self._sweep.release(claim)
         self._wake()
+
+    def split(self, claim: Claim) -> None:
+        """Take a page of the sweep back that did not come in time: it is read in parts, where it can be smaller."""
+        if isinstance(claim, SweepClaim) and self._sweep is not None and self._sweep.split(claim):
+            self._land(claim)
+            self._wake()
+        else:
+            self.release(claim)
 
     def _next(self) -> Claim | None:
         if self._most_in_flight is not None and self.in_flight >= self._most_in_flight:

@@ -19,6 +19,7 @@ from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.order import Distances, order_by
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.refresh import Refresh, Stale, find_stale
+from harvester.pipeline.sweep import refuse_large
 from harvester.pipeline.walk import walk_again, walk_for
 from harvester.pipeline.work import Catalogue, Outcome, Store
 from harvester.pipeline.writer import Writer
@@ -121,6 +122,9 @@ class Harvest:
             for sound_id in filter(self._walk.wants, self._stale.lists):
                 self.frontier.discover(sound_id, has_record=True)
             return
+        sweep = self._walk.sweep
+        if sweep is not None and not self._walk.permitted:
+            refuse_large(sweep.total)
         seeds = self._plan.seed_ids
         if seeds:
             now_us = self._clock.time_us()
@@ -128,6 +132,9 @@ class Harvest:
             events: Sequence[Event] = [*known, Seeded(seeds)]
             await self._writer.begin(seeds, events)
         self._admit()
+        # Their records are here; what is asked for by their ids is the vector that was lost.
+        for sound_id in self._walk.vectorless:
+            self.frontier.reread(sound_id)
 
     def _admit(self) -> None:
         admit_known(self._store, self._walk, self.frontier, self._plan.seed_ids, self._clock.time_us())

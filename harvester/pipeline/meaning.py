@@ -6,18 +6,18 @@ Reads the graph, never changes it; the writer does, after the journal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from harvester.clock import Clock, iso
-from harvester.model import Deferral, Event, Gone, Linked, Note, RecordsPage, Seeded, SimilarList, is_complete
+from harvester.model import Deferral, Event, Gone, Linked, Note, RecordsPage, Seeded, SimilarList, Vector, is_complete
 from harvester.pipeline.frontier import NO_HITS, Frontier
 from harvester.pipeline.news import News
 from harvester.pipeline.order import Distances
 from harvester.pipeline.patience import Patience
 from harvester.pipeline.progress import Progress
-from harvester.pipeline.sweep import Sweep
-from harvester.pipeline.walk import DIFFERS, FRUITLESS, MATCHES, PLACE, Walk
+from harvester.pipeline.sweep import Sweep, refuse_large
+from harvester.pipeline.walk import DIFFERS, FRUITLESS, MATCHES, NO_VECTOR_YET, PLACE, Walk
 from harvester.pipeline.work import (
     ConfirmClaim,
     Confirmed,
@@ -46,6 +46,7 @@ class Entry:
     deferrals: list[Deferral] = field(default_factory=list)
     undeferred: list[int] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    vectors: Mapping[int, Vector] = field(default_factory=dict)
     then: Callable[[], None] = lambda: None
 
 
@@ -119,7 +120,8 @@ class Meaning:
         assert sweep is not None
         found = tuple(record["id"] for record in hits.records)
         sweep.read(outcome.claim, hits)
-        notes = [*self._news.marks(self._walk.topic, found, MATCHES), Note(self._walk.topic, PLACE, sweep.place())]
+        notes = [*self._hits(found, hits), Note(self._walk.topic, PLACE, sweep.place())]
+        events = [*self._news.of(hits.records, hits.fetched_at), Seeded(found)]
 
         def swept() -> None:
             if self._distances is not None:
@@ -131,8 +133,23 @@ class Meaning:
                 if not sweep.total:
                     self._frontier.close(NO_HITS)
             self._frontier.settle(outcome.claim)
+            if not self._walk.permitted:
+                refuse_large(sweep.total)
 
-        return Entry(events=[*self._news.of(hits.records, hits.fetched_at), Seeded(found)], notes=notes, then=swept)
+        return Entry(events=events, notes=notes, vectors=self._vectors(hits), then=swept)
+
+    def _hits(self, found: Sequence[int], hits: RecordsPage) -> list[Note]:
+        """Return the notes that these sounds are hits; of a sweep for vectors, which of them have none yet."""
+        if not self._walk.vectors:
+            return self._news.marks(self._walk.topic, found, MATCHES)
+        bare = [sound_id for sound_id in found if sound_id not in hits.vectors]
+        return [
+            *self._news.marks(self._walk.topic, [i for i in found if i in hits.vectors], MATCHES),
+            *self._news.marks(self._walk.topic, bare, NO_VECTOR_YET),
+        ]
+
+    def _vectors(self, page: RecordsPage) -> dict[int, Vector]:
+        return {i: vector for i, vector in page.vectors.items() if not self._news.is_forgotten(i)}
 
     def _judged(self, claim: JudgeClaim, page: RecordsPage) -> Entry:
         matching = {record["id"] for record in page.records}
@@ -223,7 +240,8 @@ class Meaning:
             self._frontier.settle(claim, missing=[i for i in claim.sound_ids if i not in found])
 
         events: list[Event] = [*self._news.reread(page, claim.sound_ids), *self._news.of(page.records, page.fetched_at)]
-        return Entry(events=events, undeferred=undeferred, then=read)
+        notes = self._hits([i for i in claim.sound_ids if i in found], page) if self._walk.vectors else []
+        return Entry(events=events, undeferred=undeferred, notes=notes, vectors=self._vectors(page), then=read)
 
     def _confirmed(self, outcome: Confirmed) -> Entry:
         claim = outcome.claim

@@ -25,6 +25,7 @@ class Progress:
     renewed: int = 0
     new_nodes: int = 0
     new_edges: int = 0
+    vectors: int = 0
     gone: int = 0
     deferred: int = 0
     checkpoints: int = 0

@@ -7,7 +7,7 @@ told is done.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from harvester.graph import SoundGraph, is_gone
@@ -19,6 +19,8 @@ from harvester.pipeline.work import Store
 PLACE = 0
 """The key under which a sweep's topic holds where it stands; the others are its hits."""
 MATCHES, DIFFERS = "1", "0"
+NO_VECTOR_YET = "2"
+"""A hit of a sweep for vectors that has none: it matches, and a later sweep asks again."""
 FRUITLESS = "1"
 
 
@@ -27,7 +29,9 @@ class Walk:
     """Where a run goes: under which filter, which pending sounds are its business, and the sweep that goes before.
 
     `wants(sound_id)` tells of a known sound whether its list is to be fetched; `listed(sound_id)` is called when that
-    has been done. `rereads`: records are asked for that are here.
+    has been done. `rereads`: records are asked for that are here. `vectors` names the similarity space whose vectors
+    the sweep brings; `vectorless` are hits whose vector an earlier run brought and that is not here any more.
+    `permitted`: the sweep may be of any size.
     """
 
     wants: Callable[[int], bool]
@@ -36,11 +40,14 @@ class Walk:
     filter: str = ""
     sweep: Sweep | None = None
     rereads: bool = False
+    vectors: str = ""
+    vectorless: tuple[int, ...] = ()
+    permitted: bool = False
 
     @property
     def topic(self) -> str:
         """The topic of the notes on which sounds the search finds."""
-        return sweep_topic(self.query, self.filter)
+        return sweep_topic(self.query, self.filter, self.vectors)
 
     @property
     def fruitless_topic(self) -> str:
@@ -62,7 +69,14 @@ def walk_for(search: Search, store: Store, now_us: int, *, sweeping: bool) -> Wa
         # Whatever a list was worth: nobody is asked twice in one run.
         return state.is_pending(sound_id, search.filter) and sound_id not in asked and sound_id not in fruitless
 
-    walk = Walk(is_open, listed=asked.add, query=search.query, filter=search.filter)
+    walk = Walk(
+        is_open,
+        listed=asked.add,
+        query=search.query,
+        filter=search.filter,
+        vectors=search.vectors if sweeping else "",
+        permitted=search.permitted,
+    )
     fruitless = store.notes.setdefault(walk.fruitless_topic, {})
     if not sweeping:
         return walk
@@ -70,19 +84,27 @@ def walk_for(search: Search, store: Store, now_us: int, *, sweeping: bool) -> Wa
 
     def is_mine(sound_id: int) -> bool:
         # What came along without a complete record is completed, as in any run; only hits are linked.
-        return is_open(sound_id) and (hits.get(sound_id) == MATCHES or not state.has_record(sound_id))
+        return is_open(sound_id) and (hits.get(sound_id) in (MATCHES, NO_VECTOR_YET) or not state.has_record(sound_id))
 
     def is_left(sound_id: int) -> bool:
         deferral = store.deferrals.get(sound_id)
         return is_open(sound_id) and (deferral is None or deferral.next_try_at <= now_us)
 
-    known = [sound_id for sound_id, text in hits.items() if text == MATCHES]
+    known = [sound_id for sound_id, text in hits.items() if sound_id != PLACE and text == MATCHES]
     sweep = Sweep(hits.get(PLACE, ""))
     rolled_back = any(sound_id not in state for sound_id in known)
-    if rolled_back or (sweep.done and not any(map(is_left, known))):
+    vectorless = () if rolled_back or not walk.vectors else tuple(_vectorless(known, store))
+    if rolled_back or (sweep.done and not vectorless and not any(map(is_left, known))):
         # All its hits are linked: whoever asks again wants to know what is new.
         sweep = Sweep()
-    return replace(walk, wants=is_mine, sweep=sweep)
+    return replace(walk, wants=is_mine, sweep=sweep, vectorless=vectorless)
+
+
+def _vectorless(hits: Iterable[int], store: Store) -> Iterator[int]:
+    """Give the hits whose vector was brought once and is lost since: the file was damaged, or is not here."""
+    for sound_id in hits:
+        if not store.has_vector(sound_id) and not is_gone(store.state.attributes(sound_id)):
+            yield sound_id
 
 
 def walk_again(stale: Stale, state: SoundGraph) -> Walk:

@@ -5,12 +5,12 @@ Every claim ends in exactly one outcome, or it is released: handed back with not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from harvester.graph import SoundGraph
-from harvester.model import Deferral, Event, Note, Notes, Record, RecordsPage, SimilarPage
+from harvester.model import Deferral, Event, Note, Notes, Record, RecordsPage, SimilarPage, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class SweepClaim:
 
     window: str
     page: int
+    size: int = 150
 
 
 Claim: TypeAlias = SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim | SeedClaim | SweepClaim
@@ -116,12 +117,17 @@ Outcome: TypeAlias = SimilarFetched | DetailsFetched | Judged | SeedsFetched | S
 
 class Catalogue(Protocol):
     """Where fetchers ask. Raises `FetchFailed` for one sound's trouble, `Stopped` when the run closes while the
-    request has not been sent, and a `HarvesterError` when the whole run must end."""
+    request has not been sent, and a `HarvesterError` when the whole run must end. Asked for `vectors`, a page that does
+    not come in time raises `PageTooLarge`."""
 
     async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage: ...
-    async def fetch_records(self, sound_ids: tuple[int, ...], *, filter: str = "") -> RecordsPage: ...
+    async def fetch_records(
+        self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+    ) -> RecordsPage: ...
     async def fetch_sound(self, sound_id: int) -> Record | None: ...
-    async def search(self, *, query: str, filter: str, sort: str, page: int, page_size: int) -> RecordsPage: ...
+    async def search(
+        self, *, query: str, filter: str, sort: str, page: int, page_size: int, vectors: bool = False
+    ) -> RecordsPage: ...
 
 
 class Checkpointed(Protocol):
@@ -154,6 +160,8 @@ class Store(Protocol):
         undeferred: Sequence[int] = (),
         notes: Sequence[Note] = (),
     ) -> None: ...
+    def has_vector(self, sound_id: int) -> bool: ...
+    def keep_vectors(self, vectors: Mapping[int, Vector]) -> None: ...
     def checkpoint_due(self) -> bool: ...
     def backup_due(self, *, stopping: bool = False) -> bool: ...
     def checkpoint(self, *, backup: bool) -> Checkpointed: ...

@@ -8,12 +8,12 @@ network.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from harvester.clock import SECOND_US, Clock, Stop, iso
 from harvester.errors import BackupFailed, DiskFull, Stopped
-from harvester.model import Deferral, Event, Linked, Note, Seen
+from harvester.model import Deferral, Event, Linked, Note, Seen, Vector
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.meaning import Entry, Meaning
 from harvester.pipeline.order import Distances
@@ -108,11 +108,22 @@ class Writer:
         self._progress.tell(f"checkpoint{with_backup}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB")
 
     async def _append(
-        self, events: list[Event], deferrals: list[Deferral], undeferred: list[int], notes: list[Note]
+        self,
+        events: list[Event],
+        deferrals: list[Deferral],
+        undeferred: list[int],
+        notes: list[Note],
+        vectors: Mapping[int, Vector],
     ) -> None:
+        def append() -> None:
+            # First: once the journal says that a page was read, its vectors must be there.
+            if vectors:
+                self._store.keep_vectors(vectors)
+            self._store.append(events, deferrals, undeferred, notes)
+
         while True:
             try:
-                await asyncio.to_thread(self._store.append, events, deferrals, undeferred, notes)
+                await asyncio.to_thread(append)
             except DiskFull as error:
                 # A failed append has kept nothing: the same outcomes can be tried again once there is room.
                 if not self._waits_for_space or self._stop.closed:
@@ -131,8 +142,10 @@ class Writer:
         deferrals = [one for entry in entries for one in entry.deferrals if one.sound_id not in listed]
         undeferred = [sound_id for entry in entries for sound_id in entry.undeferred]
         notes = [note for entry in entries for note in entry.notes]
-        if events or deferrals or undeferred or notes:
-            await self._append(events, deferrals, undeferred, notes)
+        vectors = {sound_id: vector for entry in entries for sound_id, vector in entry.vectors.items()}
+        if events or deferrals or undeferred or notes or vectors:
+            await self._append(events, deferrals, undeferred, notes, vectors)
+        self._progress.vectors += len(vectors)
         nodes, edges = len(self._state), self._state.edge_count
         self._progress.renewed += sum(
             isinstance(event, Seen) and self._state.has_record(event.sound_id) for event in events

@@ -83,7 +83,9 @@ class World:
         await self._answer("sound", sound_id)
         return self.record(sound_id) if sound_id <= self.size and sound_id not in self.gone else None
 
-    async def search(self, *, query: str, filter: str, sort: str, page: int, page_size: int) -> RecordsPage:
+    async def search(
+        self, *, query: str, filter: str, sort: str, page: int, page_size: int, vectors: bool = False
+    ) -> RecordsPage:
         await self._answer("search", page)
         page_size = min(page_size, 5)
         hits = [i for i in range(1, self.size + 1) if i not in self.gone][(page - 1) * page_size : page * page_size]

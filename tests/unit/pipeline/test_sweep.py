@@ -133,7 +133,7 @@ class Searched(World):
         self.pages_before_a_list.add(len(self.hits.asked))
         return await super().fetch_similar(sound_id, limit, filter=filter)
 
-    async def search(self, *, query, filter, sort, page, page_size):  # type: ignore[no-untyped-def]
+    async def search(self, *, query, filter, sort, page, page_size, vectors=False):  # type: ignore[no-untyped-def]
         assert (query, sort, page_size) == ("rain", "created_asc", PAGE)
         await self._answer("search", (filter, page))
         return self.hits.answer(SweepClaim(filter, page))

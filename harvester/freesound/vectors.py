@@ -1,0 +1,45 @@
+"""The vectors behind "similar sounds": which field brings them, and how one is read from an answer. Pure.
+
+Keeps: what leaves here has the space's dimension and length 1, whatever the server rounded; anything else is no vector.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from typing import Any
+
+from harvester.model import DIMENSIONS, Vector
+
+
+def vector_field(space: str) -> str:
+    """Return the name of the field that holds the vector of a sound in a similarity space."""
+    return f"sim_{space}"
+
+
+def read_vectors(
+    rows: list[tuple[dict[str, Any], dict[str, Any]]], space: str, oddities: Counter[str]
+) -> dict[int, Vector]:
+    """Return the vectors of rows by id; a sound that is not analysed yet has none."""
+    name, found = vector_field(space), {}
+    for row, record in rows:
+        value = row.get(name)
+        vector = read_vector(value, DIMENSIONS[space])
+        if vector is not None:
+            found[record["id"]] = vector
+        elif value is not None:
+            oddities["unusable vector"] += 1
+    return found
+
+
+def read_vector(value: object, dimension: int) -> Vector | None:
+    """Return a JSON value as a vector of length 1, or None when it is none."""
+    if not isinstance(value, list) or len(value) != dimension:
+        return None
+    if not all(type(number) in (float, int) for number in value):
+        return None
+    length = math.hypot(*value)
+    if not 0 < length < math.inf:
+        return None
+    return array("f", (number / length for number in value))
