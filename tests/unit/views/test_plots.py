@@ -22,7 +22,7 @@ def texts(path: Path) -> str:
 STATES = {
     "nothing": SoundGraph(),
     "hostile": make_state(
-        [make_record(1, duration=0, tags=["$x^2$", "音楽", "🎧", "\u202e", "a" * 400, "<svg>", "ሰላም"])]
+        [make_record(1, duration=0, tags=["$x^{$", "音楽", "🎧", "\u202e", "a" * 400, "<svg>", "ሰላም"])]
     ),
     "some": make_library(),
 }
