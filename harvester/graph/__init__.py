@@ -1,6 +1,7 @@
 """The state of a library and its algebra: one room, entered here."""
 
 from harvester.graph.attributes import (
+    LINK_FIELDS,
     OWN_FIELDS,
     SHARED_TEXTS,
     STAMPS,
@@ -15,6 +16,7 @@ from harvester.graph.registers import similar_of
 from harvester.graph.state import SoundGraph
 
 __all__ = [
+    "LINK_FIELDS",
     "OWN_FIELDS",
     "SHARED_TEXTS",
     "STAMPS",

@@ -36,12 +36,18 @@ SHARED_TEXTS = frozenset(
 )
 """Fields whose texts recur from sound to sound: kept once in memory."""
 
+LINK_FIELDS = ("linked_at", "link_origin", "link_space", "link_limit", "link_filter")
+"""The attributes that come with a similar list, often long after the record, and replace each other together."""
+
+_UNKNOWN = 1000
 _RANK = {name: rank for rank, name in enumerate((*RECORD_FIELDS, *OWN_FIELDS))}
+_RANK |= {name: _UNKNOWN + 1 + rank for rank, name in enumerate(LINK_FIELDS)}
 
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return field names in the canonical order of a node's attributes: record, our own, then unknown ones."""
-    return tuple(sorted(names, key=lambda name: (_RANK.get(name, len(_RANK)), name)))
+    """Return field names in the canonical order of a node's attributes, which is the order in which they come:
+    record, our own stamps, unknown fields, what came with the similar list."""
+    return tuple(sorted(names, key=lambda name: (_RANK.get(name, _UNKNOWN), name)))
 
 
 def canonical_bytes(value: object) -> bytes:

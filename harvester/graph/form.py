@@ -6,6 +6,7 @@ their keys in order and share no container with whoever brought them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from harvester.graph.attributes import SHARED_TEXTS, in_order
@@ -34,6 +35,16 @@ class CanonicalForm:
             else:
                 kept[name] = value
         return kept
+
+    def share(self, many: Iterable[dict[str, Any]]) -> None:
+        """Make recurring texts one object each in attributes that are canonical otherwise."""
+        texts = self._texts
+        for attributes in many:
+            for name in SHARED_TEXTS:
+                if name in attributes:
+                    text = attributes[name]
+                    if type(text) is str and (kept := texts.setdefault(text, text)) is not text:
+                        attributes[name] = kept
 
     def _own(self, value: Any, *, shared: bool) -> Any:
         if isinstance(value, dict):

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harvester.errors import WrongSource
-from harvester.graph.attributes import OWN_FIELDS, SHARED_TEXTS, blanked, is_gone, is_withdrawn, record_of
+from harvester.graph.attributes import OWN_FIELDS, blanked, is_gone, is_withdrawn, record_of
 from harvester.graph.form import CanonicalForm
 from harvester.graph.questions import KnownSounds
 from harvester.graph.registers import best_first, list_wins, record_wins
@@ -54,12 +54,8 @@ class SoundGraph(KnownSounds):
         state = cls(source, space)
         state.graph.adopt(nodes, edges)
         state.edge_count = sum(map(len, edges.values()))
-        text_of = state._form.text
+        state._form.share(nodes.values())
         for sound_id, attributes in nodes.items():
-            for name in SHARED_TEXTS:
-                text = attributes.get(name)
-                if type(text) is str:
-                    attributes[name] = text_of(text)
             state.record_count += "fetched_at" in attributes
             state.gone_count += is_gone(attributes)
             if "linked_at" in attributes:
@@ -151,17 +147,11 @@ class SoundGraph(KnownSounds):
             edges.setdefault(target, {})["relation"] = relation
         self.edge_count += len(edges) - len(known_edges)
         self.graph.relink(sound_id, edges)
-        for name in ("linked_at", "link_origin", "link_space", "link_limit", "link_filter"):
-            attributes.pop(name, None)
-        later: dict[str, Any] = {
-            name: attributes.pop(name) for name in ("gone_at", "withdrawn_at") if name in attributes
-        }
         attributes["linked_at"] = new.linked_at
         attributes["link_origin"] = self._form.text(new.origin)
         attributes["link_space"] = self._form.text(new.space)
         attributes["link_limit"] = new.limit
         attributes["link_filter"] = self._form.text(new.filter)
-        attributes.update(later)
         self._settle(sound_id, attributes)
 
     def _apply_gone(self, event: Gone) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,9 +19,6 @@ from harvester.errors import DiskFull, LibraryUnwritable
 
 SYNC_EVERY_BYTES = 4 << 20
 """A large file is synced in slices, so that a journal commit beside it never waits for the whole of it."""
-
-LEAST_FREE_BYTES = 64 << 10
-"""What SQLite needs at least: the index of a WAL, and a commit."""
 
 TEMPORARY_SUFFIX = ".tmp"
 
@@ -172,17 +168,6 @@ def sweep_temporaries(folder: Path) -> list[Path]:
             path.unlink()
             swept.append(path)
     return swept
-
-
-def refuse_full(folder: Path) -> None:
-    """Raise `DiskFull` where there is no room for even one journal commit.
-
-    SQLite maps the index of its WAL to the disk. Where that has holes and the disk is full, writing there is a bus
-    error and not an error code (seen on ext4 with blocks of 1 KiB): better not to begin.
-    """
-    usage = shutil.disk_usage(folder)
-    if usage.total and usage.free < LEAST_FREE_BYTES:
-        raise DiskFull(f"{folder}: no space left on the disk ({usage.free} bytes); nothing was changed")
 
 
 def read_chunks(path: Path, size_bytes: int = 1 << 20) -> Iterator[bytes]:

@@ -15,11 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from harvester.errors import LibraryCorrupt, LibraryUnwritable
+from harvester.library.atomic import disk_errors
 from harvester.library.journal_format import UNREADABLE, Head, encode_head, encode_row, is_damage, translated
 from harvester.library.journal_reading import has_notes, read_contents
+from harvester.library.wal_index import WalIndex
 from harvester.model import Deferral, Event, Note
 
 _PAGE_BYTES = 1024
+_ROW_BYTES = 64
 _MOST_REASON = 200
 
 _SCHEMA = """
@@ -38,6 +41,8 @@ class Journal:
         """Open the journal, or create it, durable on return. What it holds is in `contents`; it may be damaged."""
         self.path = path
         self.head = Head()
+        self._index = WalIndex(path, _PAGE_BYTES)
+        self._index.begin()
         try:
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
         except sqlite3.Error as error:
@@ -65,7 +70,9 @@ class Journal:
         execute("PRAGMA fullfsync = 1")
         execute("PRAGMA checkpoint_fullfsync = 1")
         execute("PRAGMA wal_autocheckpoint = 4000")
-        if not execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        tables = execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        self._make_room(len(_SCHEMA))
+        if not tables:
             execute("BEGIN IMMEDIATE")
             for statement in _SCHEMA.strip().split("\n"):
                 execute(statement)
@@ -118,6 +125,7 @@ class Journal:
             self._transaction(statements, head)
 
     def _transaction(self, statements: Sequence[tuple[str, tuple[Any, ...]]], head: Head) -> None:
+        self._make_room(sum(_ROW_BYTES + _size(values) for _, values in statements))
         execute = self._connection.execute
         try:
             execute("BEGIN IMMEDIATE")
@@ -134,6 +142,10 @@ class Journal:
             raise
         self._stand_firm()
         self.head = head
+
+    def _make_room(self, new_bytes: int) -> None:
+        with disk_errors(self.path, "everything accepted so far is kept"):
+            self._index.hold(new_bytes)
 
     def _stand_firm(self) -> None:
         """Refuse to go on when the file is no longer at its path: SQLite would write into a deleted file for ever."""
@@ -168,3 +180,7 @@ class Journal:
 
 def _storable(reason: str) -> str:
     return reason[:_MOST_REASON].encode("utf-8", "replace").decode()
+
+
+def _size(values: tuple[Any, ...]) -> int:
+    return sum(len(value) for value in values if isinstance(value, (bytes, str)))

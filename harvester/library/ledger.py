@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 from harvester.clock import DAY_US
 from harvester.errors import DiskFull, LibraryUnwritable
+from harvester.library.atomic import disk_errors
+from harvester.library.wal_index import WalIndex
 
 LEDGER = "ledger.sqlite"
 KEPT_US = 2 * DAY_US
@@ -25,6 +27,7 @@ KEPT_US = 2 * DAY_US
 
 _FORMAT = 1
 _BUSY_S = 30.0
+_PAGE_BYTES = 4096
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sends (
     row INTEGER PRIMARY KEY AUTOINCREMENT, server TEXT NOT NULL, fingerprint TEXT NOT NULL,
@@ -62,6 +65,7 @@ class FileLedger:
             raise LibraryUnwritable(
                 f"{self.path.parent}: no place for the ledger of requests ({error.strerror}); set HARVESTER_STATE"
             ) from error
+        self._index = WalIndex(self.path, _PAGE_BYTES)
         self._connection: sqlite3.Connection | None = None
         self._run(lambda _: None)
 
@@ -148,6 +152,7 @@ class FileLedger:
     def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._connection or self._connect()
         self._connection = connection
+        self._make_room()
         try:
             connection.execute("BEGIN IMMEDIATE")
             result = work(connection)
@@ -158,7 +163,13 @@ class FileLedger:
             raise
         return result
 
+    def _make_room(self) -> None:
+        with disk_errors(self.path, "nothing was sent"):
+            self._index.hold(_PAGE_BYTES)
+
     def _connect(self) -> sqlite3.Connection:
+        with disk_errors(self.path, "nothing was sent"):
+            self._index.begin()
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
         try:
             for setting in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = 1", "checkpoint_fullfsync = 1"):

@@ -20,16 +20,13 @@ import struct
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from harvester.graph import SHARED_TEXTS, SoundGraph, in_order
+from harvester.graph import LINK_FIELDS, SHARED_TEXTS, SoundGraph, in_order
 
 BLOCK_SOUNDS = 128
 """How many sounds a block holds on average; four times as many at most."""
 
 TEXT_SLOTS = 1 << 16
 """Memo slots of a block's recurring texts; the sounds' own slots start above."""
-
-LINK_FIELDS = ("linked_at", "link_origin", "link_space", "link_limit", "link_filter")
-"""The attributes that come with a similar list, often long after the record."""
 
 GRAPH_CLASS = ("networkx.classes.digraph", "DiGraph")
 DIGEST_LENGTH = 64

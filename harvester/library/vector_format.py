@@ -25,7 +25,7 @@ HEADER_BYTES = 512
 ROW_HEAD_BYTES = 16
 """A row before its components: the sound's id (8 bytes), the checksum of all the rest (4), zeros (4)."""
 
-_HEADER = struct.Struct("<8sHHI32s400s")
+_HEADER = struct.Struct("<8sHHIQ32s400s")
 _CRC = struct.Struct("<I")
 _ROW_HEAD = struct.Struct("<QII")
 _ID = struct.Struct("<Q")
@@ -33,11 +33,15 @@ _ID = struct.Struct("<Q")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a vector file is of: the similarity space with its dimension, and the catalogue its sounds are from."""
+    """What a vector file is of: the similarity space with its dimension, and the catalogue its sounds are from.
+
+    `made_at` (microseconds UTC) is when the file was begun or written anew: while it stands, a row keeps its number.
+    """
 
     space: str
     source: str
     dimension: int
+    made_at: int = 0
 
     @property
     def row_bytes(self) -> int:
@@ -53,7 +57,7 @@ def encode_header(header: Header) -> bytes:
     space, source = header.space.encode(), header.source.encode()
     if len(space) > 32 or len(source) > 400:
         raise ValueError("the name of a space has at most 32 bytes, that of a source 400")
-    fields = _HEADER.pack(MAGIC, VERSION, 0, header.dimension, space, source)
+    fields = _HEADER.pack(MAGIC, VERSION, 0, header.dimension, header.made_at, space, source)
     padded = fields.ljust(HEADER_BYTES - _CRC.size, b"\0")
     return padded + _CRC.pack(crc32(padded))
 
@@ -65,13 +69,13 @@ def decode_header(head: bytes) -> Header:
     padded, (checksum,) = head[: HEADER_BYTES - _CRC.size], _CRC.unpack(head[HEADER_BYTES - _CRC.size : HEADER_BYTES])
     if crc32(padded) != checksum:
         raise LibraryCorrupt("its header is damaged")
-    _, version, _, dimension, space, source = _HEADER.unpack_from(padded)
+    _, version, _, dimension, made_at, space, source = _HEADER.unpack_from(padded)
     if version > VERSION:
         raise NewerFormat(f"vectors of format {version} need a newer harvester (this one reads {VERSION})")
     named = space.rstrip(b"\0").decode("utf-8", "replace")
     if DIMENSIONS.get(named) != dimension:
         raise LibraryCorrupt(f"it names {dimension} dimensions of a space {named!r}, which has no such")
-    return Header(named, source.rstrip(b"\0").decode("utf-8", "replace"), dimension)
+    return Header(named, source.rstrip(b"\0").decode("utf-8", "replace"), dimension, made_at)
 
 
 def encode_row(sound_id: int, vector: Vector) -> tuple[bytes, int]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from harvester.clock import Clock
@@ -92,13 +93,20 @@ def load_vectors(folder: Path) -> Contents:
     return contents
 
 
-def count_vectors(folder: Path) -> int:
-    """Return about how many vectors a library has, from the size of the file alone."""
+def load_header(folder: Path) -> tuple[Header, int] | None:
+    """Return what the vector file says it is of, and how many rows it has room for; None where there is none to use."""
     try:
         with (folder / VECTORS).open("rb") as file:
-            return decode_header(file.read(HEADER_BYTES)).rows_in(os.fstat(file.fileno()).st_size)
+            header = decode_header(file.read(HEADER_BYTES))
+            return header, header.rows_in(os.fstat(file.fileno()).st_size)
     except (OSError, LibraryCorrupt, NewerFormat):
-        return 0
+        return None
+
+
+def count_vectors(folder: Path) -> int:
+    """Return about how many vectors a library has, from the size of the file alone."""
+    found = load_header(folder)
+    return found[1] if found is not None else 0
 
 
 class Vectors:
@@ -140,7 +148,7 @@ class Vectors:
         """
         self.check_space(space, source)
         contents = self.contents
-        header = contents.header or Header(space, source, DIMENSIONS[space])
+        header = contents.header or Header(space, source, DIMENSIONS[space], self._clock.time_us())
         rows, news = bytearray(), []
         for sound_id, vector in vectors.items():
             row, checksum = encode_row(sound_id, vector)
@@ -184,11 +192,12 @@ class Vectors:
 
     def rewrite(self) -> None:
         """Write the file anew with its whole rows alone, atomically; without one, nothing happens."""
-        contents = self.contents
-        if contents.header is None:
+        header = self.contents.header
+        if header is None:
             return
+        renewed = replace(header, made_at=max(self._clock.time_us(), header.made_at + 1))
         with disk_errors(self.path, "the vectors that were there are whole"):
-            write_atomically(self.path, [encode_header(contents.header), *self._whole_rows()], self._files)
+            write_atomically(self.path, chain([encode_header(renewed)], self._whole_rows()), self._files)
         self._contents = None
 
     def _whole_rows(self) -> Iterator[bytes]:
