@@ -22,6 +22,7 @@ from harvester.cli import forget as forget_command
 from harvester.cli import git as git_commands
 from harvester.cli import harvest as harvest_command
 from harvester.cli import import_old as import_command
+from harvester.cli import link as link_command
 from harvester.cli import map as map_command
 from harvester.cli import merge as merge_command
 from harvester.cli import plan as plan_command
@@ -68,6 +69,7 @@ def _everything(
 app.command("harvest")(harvest_command.harvest)
 app.command("plan")(plan_command.plan)
 app.command("refresh")(refresh_command.refresh)
+app.command("link")(link_command.link)
 app.command("status")(status_command.status)
 app.command("show")(show_command.show)
 app.command("find")(find_command.find)

@@ -150,6 +150,8 @@ def summarise(run: Run, reason: str) -> None:
         f"+{now['new_edges']} edges ({now['edges']}), {now['requests']} requests in {duration_text(progress.elapsed_s)}"
     )
     say(f"library: {run.folder} ({size_text(size_bytes)}), {now['frontier']} sounds waiting")
+    if progress.vectors:
+        say(f"{progress.vectors} vectors came along, {len(run.store.vectors)} in all: `harvester link` makes the lists")
     if size_notice(size_bytes):
         note(size_notice(size_bytes))
     if now["oddities"]:

@@ -21,7 +21,10 @@ def harvest(
     samples: Annotated[
         int | None,
         typer.Option(
-            min=0, metavar="N", help="Samples to add.", show_default="50; no end with --forever; all hits with --sweep"
+            min=0,
+            metavar="N",
+            help="Samples to add.",
+            show_default="50; no end with --forever; all hits with --sweep; none with --vectors",
         ),
     ] = None,
     neighbours: NeighboursOption = 25,
@@ -47,7 +50,8 @@ def harvest(
     """Grow the library: fetch sounds and their similar sounds, every one durable at once.
 
     Goes on where the last run stopped. Ctrl-C ends in order, a second one at once; nothing counted is lost either way.
-    With --sweep it first collects every hit of the search and then links those; --samples 0 collects only.
+    With --sweep it first collects every hit of the search and then links those; --samples 0 collects only. With
+    --vectors it collects what `harvester link` links without a request, and fetches lists only for --samples N.
     Without an API key it harvests the embedded sandbox into data/sandbox_library.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
@@ -65,11 +69,20 @@ def harvest(
     walk_filter = walk.read_filter()
     if samples == 0 and not walk.sweep:
         raise SettingsError("--samples 0 only makes sense with --sweep; `harvester plan` tells what a harvest costs")
+    if walk.vectors and space not in (None, walk.vectors):
+        raise SettingsError(f"--space {space} and --vectors {walk.vectors}: a library has one similarity space")
+    usual = 0 if walk.vectors else None if run.forever or walk.sweep else 50
     plan = Plan(
-        target=samples if samples is not None else None if run.forever or walk.sweep else 50,
+        target=samples if samples is not None else usual,
         seed_ids=tuple(dict.fromkeys(walk.seed or ())),
         new_seeds=bool(walk.query or walk_filter) and not walk.seed,
-        search=Search(walk.query, walk_filter, neighbours),
+        search=Search(
+            walk.query,
+            walk_filter,
+            neighbours,
+            vectors=walk.vectors or "",
+            permitted=walk.i_have_permission,
+        ),
         order=order,
         random_seed=random_seed,
         sweep=walk.sweep,
@@ -93,7 +106,7 @@ def harvest(
             )
         )
 
-    asyncio.run(run_session(run.request(plan, library, space), finish))
+    asyncio.run(run_session(run.request(plan, library, walk.vectors or space), finish))
     # After the lock is free: a hook of the user's may want to read the library.
     for growth in grown:
         commit_after(growth, commit, with_backups=commit_backups)

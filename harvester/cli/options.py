@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from harvester.errors import SettingsError
+from harvester.model import SPACES
 from harvester.settings import build_filter, parse_duration_s, read_key
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ class WalkOptions:
     sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
         False
     )
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            metavar="laion_clap|freesound_classic",
+            help="With --sweep: bring the vectors too; `harvester link` makes the similar lists.",
+        ),
+    ] = None
+    i_have_permission: Annotated[
+        bool, typer.Option("--i-have-permission", help="Freesound allows me a sweep of more than 50,000 sounds.")
+    ] = False
 
     def read_filter(self) -> str:
         """Return one filter from `--filter` and the presets; refuse a sweep that the options do not allow.
@@ -65,6 +76,10 @@ class WalkOptions:
             )
         if self.sweep and self.seed:
             raise SettingsError("--sweep takes every hit of a search; leave out --seed")
+        if self.vectors is not None:
+            one_of("--vectors", self.vectors, SPACES)
+            if not self.sweep:
+                raise SettingsError("--vectors comes with --sweep and --query or --filter")
         return walk_filter
 
 

@@ -26,6 +26,7 @@ from harvester.clock import Stop, SystemClock, closing_in_time
 from harvester.errors import SettingsError, Stopped
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
+from harvester.library.vectors import load_header
 from harvester.pipeline.harvest import Harvest, Plan
 from harvester.pipeline.progress import Progress
 
@@ -105,12 +106,14 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
 
 
 def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:
-    """Let a library without lists take the wanted similarity space; one with lists keeps its own."""
+    """Let a library without lists take the wanted similarity space; one with lists or vectors keeps its own."""
     known = next(
         (attributes["link_space"] for _, attributes in state.graph.nodes.items() if "linked_at" in attributes), None
     )
+    if known is None and (vectors := load_header(folder)) is not None:
+        known = vectors[0].space
     if wanted is not None and known is not None and wanted != known:
-        raise SettingsError(f"{folder} holds lists of the space {known}; --space {wanted} needs another --library")
+        raise SettingsError(f"{folder} holds lists of the space {known}; {wanted} needs another --library")
     state.space = known or wanted or state.space
 
 

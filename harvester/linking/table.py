@@ -66,7 +66,9 @@ class Table:
             a, b = one[start : start + _PAIRS_AT_ONCE], other[start : start + _PAIRS_AT_ONCE]
             dots = np.einsum("ij,ij->i", self._wide(a), self._wide(b))
             found[start : start + len(a)] = dots / (self._lengths[a] * self._lengths[b])
-        return np.round(np.clip((1.0 + found) / 2.0, 0.0, 1.0), SCORE_DECIMALS)
+        np.clip((1.0 + found) / 2.0, 0.0, 1.0, out=found)
+        np.round(found, SCORE_DECIMALS, out=found)
+        return found
 
     def _wide(self, rows: Rows) -> Doubles:
         wide: Doubles = self._single(rows).astype(np.float64)
