@@ -60,7 +60,7 @@ class _Forger(pickle._Pickler):  # type: ignore[name-defined]
         self.write(pickle.APPENDS)
 
 
-def _file(
+def forged(
     nodes: Any,
     edges: Any = None,
     *,
@@ -104,7 +104,7 @@ NODE = {"added_at": NOW_US}
 
 def test_the_forger_of_these_tests_can_write_a_file_that_is_accepted() -> None:
     record = make_record(1) | {"added_at": NOW_US, "fetched_at": NOW_US}
-    assert len(decode_checkpoint(_file({1: record, 2: dict(NODE)})).state) == 2
+    assert len(decode_checkpoint(forged({1: record, 2: dict(NODE)})).state) == 2
 
 
 def _nested(depth: int) -> list[Any]:
@@ -140,10 +140,10 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a text longer than the file": lambda: zlib.compress(b"\x80\x05X\xff\xff\xff\x7fabc."),
     "nothing but braces": lambda: zlib.compress(STREAM[:2] + b"}0" * 6_000_000 + STREAM[2:]),
     "a zip bomb": lambda: zlib.compress(b"\x80\x05" + b"N0" * 40_000_000, 9),
-    "BUILD that shadows a method": lambda: _file(
+    "BUILD that shadows a method": lambda: forged(
         {1: dict(NODE)}, state=(None, {"_node": {1: dict(NODE)}, "add_node": 1})
     ),
-    "BUILD that sets the dict": lambda: _file({1: dict(NODE)}, state={"_node": {1: dict(NODE)}}),
+    "BUILD that sets the dict": lambda: forged({1: dict(NODE)}, state={"_node": {1: dict(NODE)}}),
     "a second BUILD": lambda: zlib.compress(STREAM[:-1] + b"}b."),
     "an integer of a megabyte as key": lambda: zlib.compress(
         b"\x80\x05}\x8b" + struct.pack("<I", 1 << 20) + b"\x01" * (1 << 20) + b"Ns."
@@ -158,45 +158,45 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a stream after the stream": lambda: zlib.compress(STREAM + STREAM),
     "a wrong digest": lambda: zlib.compress(STREAM.replace(b"sound 1", b"sound 7", 1)),
     "a list": lambda: sign(pickle.dumps([1, {"digest": "0" * 64}], 5)[:-2] + b"uu."),
-    "ids that are texts": lambda: _file({"1": dict(NODE)}),
-    "ids that are floats": lambda: _file({1.0: dict(NODE)}),
-    "ids that are booleans": lambda: _file({True: dict(NODE)}),
-    "an id of zero": lambda: _file({0: dict(NODE)}),
-    "attributes that are a list": lambda: _file({1: []}, cache={}),
-    "no stamp": lambda: _file({1: {}}),
-    "a stamp that is a text": lambda: _file({1: {"added_at": "now"}}),
-    "a stamp that is negative": lambda: _file({1: {"added_at": -1}}),
-    "a record without a stamp": lambda: _file({1: {"added_at": 1, "name": "x"}}),
-    "a record of another sound": lambda: _file(_record(id=2)),
-    "a name that is a number": lambda: _file({1: {"added_at": 1, "fetched_at": 1, 5: 1}}),
-    "a value that is a set": lambda: _file(_record(tags=set())),
-    "a value that is a tuple": lambda: _file(_record(tags=(1,))),
-    "a value that is bytes": lambda: _file(_record(tags=b"x")),
-    "nesting without end": lambda: _file(_record(tags=_nested(150))),
-    "a list within itself": lambda: _file(_record(tags=_circle())),
-    "a list shared by two records": lambda: _file(
+    "ids that are texts": lambda: forged({"1": dict(NODE)}),
+    "ids that are floats": lambda: forged({1.0: dict(NODE)}),
+    "ids that are booleans": lambda: forged({True: dict(NODE)}),
+    "an id of zero": lambda: forged({0: dict(NODE)}),
+    "attributes that are a list": lambda: forged({1: []}, cache={}),
+    "no stamp": lambda: forged({1: {}}),
+    "a stamp that is a text": lambda: forged({1: {"added_at": "now"}}),
+    "a stamp that is negative": lambda: forged({1: {"added_at": -1}}),
+    "a record without a stamp": lambda: forged({1: {"added_at": 1, "name": "x"}}),
+    "a record of another sound": lambda: forged(_record(id=2)),
+    "a name that is a number": lambda: forged({1: {"added_at": 1, "fetched_at": 1, 5: 1}}),
+    "a value that is a set": lambda: forged(_record(tags=set())),
+    "a value that is a tuple": lambda: forged(_record(tags=(1,))),
+    "a value that is bytes": lambda: forged(_record(tags=b"x")),
+    "nesting without end": lambda: forged(_record(tags=_nested(150))),
+    "a list within itself": lambda: forged(_record(tags=_circle())),
+    "a list shared by two records": lambda: forged(
         {i: make_record(i, tags=SHARED_LIST) | {"added_at": 1, "fetched_at": 1} for i in (1, 2)}
     ),
-    "an edge to nowhere": lambda: _file({1: NODE | LINKED}, {1: {2: {"score": 0.5}}}),
-    "an edge that is no dict": lambda: _file({1: NODE | LINKED}, {1: {1: 0.5}}),
-    "an edge with more": lambda: _file({1: NODE | LINKED}, {1: {1: {"score": 0.5, "weight": 1}}}),
-    "a score above one": lambda: _file({1: NODE | LINKED}, {1: {1: {"score": 1.5}}}),
-    "a score that is not a number": lambda: _file({1: NODE | LINKED}, {1: {1: {"score": float("nan")}}}),
-    "a score that is a text": lambda: _file({1: NODE | LINKED}, {1: {1: {"score": "1"}}}),
-    "a scored edge without a list": lambda: _file({1: dict(NODE)}, {1: {1: {"score": 0.5}}}),
-    "half of a list's stamps": lambda: _file({1: NODE | {"linked_at": 5}}),
-    "edges of a sound that is not there": lambda: _file({1: dict(NODE)}, {1: {}, 2: {}}),
-    "edges that are a list": lambda: _file({1: dict(NODE)}, []),
-    "a processed sound without a record": lambda: _file({1: dict(NODE)}, processed={1}),
-    "processed ids that are a list": lambda: _file({1: dict(NODE)}, processed=[1]),
-    "a sound cache of copies": lambda: _file(_record(), cache={1: dict(_record()[1])}),
-    "a sound cache without a sound": lambda: _file(_record(), cache={}),
-    "wrong counts": lambda: _file({1: dict(NODE)}, changed={"nodes": 2}),
-    "counts that are texts": lambda: _file({1: dict(NODE)}, changed={"nodes": "1"}),
-    "an unknown space": lambda: _file({1: dict(NODE)}, changed={"similarity_space": "x"}),
-    "seeds that are texts": lambda: _file({1: dict(NODE)}, changed={"seeds": ["1"]}),
-    "statistics that are lists": lambda: _file({1: dict(NODE)}, changed={"statistics": {"a": []}}),
-    "more metadata": lambda: _file({1: dict(NODE)}, changed={"client": "x"}),
+    "an edge to nowhere": lambda: forged({1: NODE | LINKED}, {1: {2: {"score": 0.5}}}),
+    "an edge that is no dict": lambda: forged({1: NODE | LINKED}, {1: {1: 0.5}}),
+    "an edge with more": lambda: forged({1: NODE | LINKED}, {1: {1: {"score": 0.5, "weight": 1}}}),
+    "a score above one": lambda: forged({1: NODE | LINKED}, {1: {1: {"score": 1.5}}}),
+    "a score that is not a number": lambda: forged({1: NODE | LINKED}, {1: {1: {"score": float("nan")}}}),
+    "a score that is a text": lambda: forged({1: NODE | LINKED}, {1: {1: {"score": "1"}}}),
+    "a scored edge without a list": lambda: forged({1: dict(NODE)}, {1: {1: {"score": 0.5}}}),
+    "half of a list's stamps": lambda: forged({1: NODE | {"linked_at": 5}}),
+    "edges of a sound that is not there": lambda: forged({1: dict(NODE)}, {1: {}, 2: {}}),
+    "edges that are a list": lambda: forged({1: dict(NODE)}, []),
+    "a processed sound without a record": lambda: forged({1: dict(NODE)}, processed={1}),
+    "processed ids that are a list": lambda: forged({1: dict(NODE)}, processed=[1]),
+    "a sound cache of copies": lambda: forged(_record(), cache={1: dict(_record()[1])}),
+    "a sound cache without a sound": lambda: forged(_record(), cache={}),
+    "wrong counts": lambda: forged({1: dict(NODE)}, changed={"nodes": 2}),
+    "counts that are texts": lambda: forged({1: dict(NODE)}, changed={"nodes": "1"}),
+    "an unknown space": lambda: forged({1: dict(NODE)}, changed={"similarity_space": "x"}),
+    "seeds that are texts": lambda: forged({1: dict(NODE)}, changed={"seeds": ["1"]}),
+    "statistics that are lists": lambda: forged({1: dict(NODE)}, changed={"statistics": {"a": []}}),
+    "more metadata": lambda: forged({1: dict(NODE)}, changed={"client": "x"}),
 }
 
 REASONS = {
@@ -237,7 +237,7 @@ def test_edges_shared_ten_thousandfold_cost_no_more_than_the_file() -> None:
     edge = {"score": 0.5}
     shared = dict.fromkeys(nodes, edge)
     with pytest.raises(LibraryCorrupt, match="shared"):
-        decode_checkpoint(_file(nodes, dict.fromkeys(nodes, shared)))
+        decode_checkpoint(forged(nodes, dict.fromkeys(nodes, shared)))
 
 
 def _bound_memory() -> None:
