@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ from harvester.library.check import check_library
 from harvester.library.layout import CHECKPOINT
 from harvester.library.view import load_view
 from tests.support.mounts import file_system, memory_disk, remount
-from tests.support.processes import Ended, SandboxProcess, run, sandbox_process, start, wait_until
+from tests.support.processes import ROOT, Ended, SandboxProcess, run, sandbox_process, start, wait_until
 
 
 def harvest(folder: Path, sandbox: SandboxProcess, samples: int = 5000) -> tuple[object, ...]:
@@ -76,6 +78,31 @@ def test_a_disk_that_fills_up_ends_the_run_with_25_and_space_lets_it_go_on(kind:
         library = joblib.load(folder / CHECKPOINT)
         assert kept < library["processed_ids"]
         assert check_library(folder, clock=SystemClock()).clean
+
+
+def write_to_the_last_block(kind: str, folder: Path, lefts: range) -> list[list[int]]:
+    """Let writers fill a disk with blocks of 1 KiB; return (bytes left, exit code, acknowledged, kept) of each."""
+    with file_system(kind, folder, block_bytes=1024) as mount:
+        command = [sys.executable, "-m", "tests.support.full_disk_writer", mount.path / "library", *map(str, lefts)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stderr
+        return [[int(number) for number in line.split()] for line in ended.stdout.splitlines()]
+
+
+def test_a_disk_that_is_full_to_the_last_block_is_an_error_and_never_a_signal(tmp_path: Path) -> None:
+    # Before the room was made first, SQLite's write into the mapped index was a SIGBUS from 5 to 25 KiB on.
+    for left, code, acked, kept in write_to_the_last_block("ext4", tmp_path, range(4 << 10, 30 << 10, 4 << 10)):
+        assert code == 25, left
+        assert kept >= acked
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("kind", ["ext4", "xfs"])
+def test_every_last_kibibyte(kind: str, tmp_path: Path) -> None:
+    lives = write_to_the_last_block(kind, tmp_path, range(0, 64 << 10, 1 << 10))
+    print(f"{kind}: {len(lives)} writers on a full disk, {sum(acked for _, _, acked, _ in lives)} commits, all kept")
+    assert {code for _, code, _, _ in lives} == {25}
+    assert all(kept >= acked for _, _, acked, kept in lives)
 
 
 def test_a_read_only_disk_is_one_line_and_exit_21_and_can_still_be_read(tmp_path: Path) -> None:

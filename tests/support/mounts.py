@@ -23,6 +23,7 @@ _MAKE = {
     "ext4": ["mkfs.ext4", "-q", "-F", "-m", "0"],
     "xfs": ["mkfs.xfs", "-q", "-f"],
 }
+_BLOCKS = {"ext4": "-b {}", "xfs": "-b size={}"}
 SMALLEST_BYTES = {"ext4": 8 << 20, "xfs": 320 << 20}
 
 
@@ -53,16 +54,16 @@ class Mount:
 
 
 @contextmanager
-def file_system(kind: str, folder: Path, size_bytes: int = 0) -> Iterator[Mount]:
+def file_system(kind: str, folder: Path, *, block_bytes: int = 4096) -> Iterator[Mount]:
     """Make a file system of that kind in `folder`, mounted at `folder/disk` for the length of the block."""
     _only_root()
     if shutil.which(_MAKE[kind][0]) is None:
         pytest.skip(f"{_MAKE[kind][0]} is not installed")
     image, path = folder / f"{kind}.image", folder / "disk"
     with image.open("wb") as file:
-        file.truncate(size_bytes or SMALLEST_BYTES[kind])
+        file.truncate(SMALLEST_BYTES[kind])
     path.mkdir()
-    _or_skip(*_MAKE[kind], str(image))
+    _or_skip(*_MAKE[kind], *_BLOCKS[kind].format(block_bytes).split(), str(image))
     _or_skip("mount", "-o", "loop", str(image), str(path))
     mount = Mount(image, path)
     try:
