@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -54,6 +55,13 @@ def age_text(stamp_us: int | None, now_us: int) -> str:
     return "never" if stamp_us is None else f"{duration_text((now_us - stamp_us) / SECOND_US)} ago"
 
 
+def clock_text(stamp_us: int, now_us: int) -> str:
+    """Return a moment on the reader's own clock: `21:13`, of another day `Mon 21:13` or its date."""
+    then, now = (datetime.fromtimestamp(stamp // SECOND_US).astimezone() for stamp in (stamp_us, now_us))
+    days = abs((then.date() - now.date()).days)
+    return then.strftime("%H:%M" if days == 0 else "%a %H:%M" if days < 7 else "%Y-%m-%d %H:%M")
+
+
 def size_text(size_bytes: float) -> str:
     """Return a size in decimal units: `940 B`, `12.3 MB`."""
     for unit in ("B", "kB", "MB", "GB"):
@@ -71,5 +79,13 @@ def plain_text(text: object) -> str:
 def waiting_text(run: dict[str, Any], now_us: int) -> str:
     """Return why the whole harvest waits, and until when."""
     until_us = run["waiting_until"]
-    until = "" if until_us is None else f", {duration_text((until_us - now_us) / SECOND_US)} more"
+    if until_us is None:
+        return f"waiting: {run['waiting_for']}"
+    left = duration_text((until_us - now_us) / SECOND_US)
+    # Seconds are not worth a clock.
+    until = (
+        f" until {clock_text(until_us, now_us)}, {left} more"
+        if until_us - now_us > 60 * SECOND_US
+        else f", {left} more"
+    )
     return f"waiting: {run['waiting_for']}{until}"

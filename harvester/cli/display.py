@@ -10,11 +10,12 @@ import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
+from typing import Any
 
 from rich.console import Console as RichConsole
 from rich.live import Live
 
-from harvester.cli.console import duration_text, note, say, size_text, waiting_text
+from harvester.cli.console import clock_text, duration_text, note, say, size_text, waiting_text
 from harvester.cli.log import RunLog
 from harvester.cli.notify import Notifier
 from harvester.cli.panel import draw
@@ -30,11 +31,29 @@ LINE_EVERY_S = 60.0
 EVENTS_SHOWN = 4
 
 
+class Events:
+    """The last few things that happened; what happens again and again takes one line."""
+
+    def __init__(self) -> None:
+        self._lines: deque[tuple[str, int]] = deque(maxlen=EVENTS_SHOWN)
+
+    def add(self, line: str) -> None:
+        """Note what happened."""
+        times = 1
+        if self._lines and self._lines[-1][0] == line:
+            times += self._lines.pop()[1]
+        self._lines.append((line, times))
+
+    def lines(self) -> list[str]:
+        """Return what there is to show, the latest last."""
+        return [line if times == 1 else f"{line} ({times} times)" for line, times in self._lines]
+
+
 @asynccontextmanager
 async def showing(run: Run, log: RunLog, *, panel: bool) -> AsyncIterator[None]:
     """Show the run while the block lasts, and log it; the panel leaves its last picture behind."""
-    events: deque[str] = deque(maxlen=EVENTS_SHOWN)
-    show: Callable[[str], None] = events.append if panel else say
+    events = Events()
+    show: Callable[[str], None] = events.add if panel else say
 
     def tell(line: str) -> None:
         log.write(line)
@@ -63,11 +82,11 @@ async def supervised(run: Run, notifier: Notifier) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _panel(run: Run, events: deque[str]) -> AsyncIterator[None]:
+async def _panel(run: Run, events: Events) -> AsyncIterator[None]:
     console = RichConsole(file=sys.stderr)
 
     def picture() -> object:
-        return draw(describe(run), title=f"harvester · {run.folder}", events=list(events), width=console.width)
+        return draw(describe(run), title=f"harvester · {run.folder}", events=events.lines(), width=console.width)
 
     # Drawn by us, four times a second: rich's own thread would read the state while the writer changes it.
     with Live(picture(), console=console, auto_refresh=False) as live:  # type: ignore[arg-type]
@@ -145,15 +164,22 @@ def summarise(run: Run, reason: str) -> None:
     now = describe(run)
     progress = run.harvest.progress
     size_bytes = run.store.checkpoint_size_bytes
-    say(
-        f"{reason}: +{now['samples']} samples ({now['processed']}), +{now['new_nodes']} sounds ({now['nodes']}), "
-        f"+{now['new_edges']} edges ({now['edges']}), {now['requests']} requests in {duration_text(progress.elapsed_s)}"
-    )
-    say(f"library: {run.folder} ({size_text(size_bytes)}), {now['frontier']} sounds waiting")
-    if progress.vectors:
-        say(f"{progress.vectors} vectors came along, {len(run.store.vectors)} in all: `harvester link` makes the lists")
+    left = "" if now["quota_left"] is None else f", {now['quota_left']:,} left of today's quota"
+    grown = f"+{now['samples']:,} samples ({now['processed']:,}), +{now['new_nodes']:,} sounds ({now['nodes']:,})"
+    say(f"{reason}: {grown}, +{now['new_edges']:,} edges ({now['edges']:,})")
+    say(f"cost: {now['requests']:,} requests in {duration_text(progress.elapsed_s)}{left}")
+    say(f"library: {run.folder} ({size_text(size_bytes)}); {_next(now)}")
     if size_notice(size_bytes):
         note(size_notice(size_bytes))
     if now["oddities"]:
         kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(now["oddities"].items()))
         note(f"tolerated in the answers: {kinds}")
+
+
+def _next(now: dict[str, Any]) -> str:
+    if not now["frontier"]:
+        return "no known sound waits; another --query or --seed finds more"
+    what = f"{now['frontier']:,} sounds wait, run it again to go on"
+    if now["quota_left"] == 0 and now["quota_next_at"] is not None:
+        what += f" from {clock_text(now['quota_next_at'], now['updated_at'])} on"
+    return what

@@ -11,7 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harvester.cli.console import age_text, duration_text, waiting_text
+from harvester.cli.console import age_text, clock_text, duration_text, waiting_text
 
 
 def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> Panel:
@@ -21,31 +21,34 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     head = Table.grid(expand=True, padding=(0, 1))
     head.add_column(ratio=1)
     head.add_column(justify="right")
-    goal = f" of {target}" if target is not None else ""
+    goal = f" of {target:,}" if target is not None else ""
     eta = f", about {duration_text(run['eta_s'])} to go" if run["eta_s"] is not None and run["samples"] else ""
     head.add_row(
-        Text(f"{run['samples']}{goal} samples this run", style="bold"),
+        Text(f"{run['samples']:,}{goal} samples this run", style="bold"),
         Text(f"{run['samples_per_minute']:.0f} a minute{eta}"),
     )
     bar = ProgressBar(total=target or 1, completed=run["samples"] if target else 0, pulse=target is None)
 
     table = Table.grid(padding=(0, 2), expand=True)
-    for _ in range(2):
+    # The left half keeps its width while numbers grow; a table that moves is hard to read.
+    for least, ratio in ((19, None), (None, 1)):
         table.add_column(style="dim", no_wrap=True)
-        table.add_column(ratio=1, no_wrap=True)
-    quota = "no limit" if run["quota_left"] is None else f"{run['quota_left']} left of today's"
+        table.add_column(no_wrap=True, min_width=least, ratio=ratio)
+    quota = "no limit" if run["quota_left"] is None else f"{run['quota_left']:,} left"
+    if run["quota_next_at"] is not None:
+        quota += f", next at {clock_text(run['quota_next_at'], now_us)}"
     table.add_row(
         "library",
-        f"{run['processed']} samples",
+        f"{run['processed']:,} samples",
         "requests",
-        f"{run['requests']} this run, {run['requests_24h']} in 24 h",
+        f"{run['requests']:,} this run, {run['requests_24h']:,} in 24 h",
     )
-    table.add_row("sounds", f"{run['nodes']} (+{run['new_nodes']})", "quota", quota)
+    table.add_row("sounds", f"{run['nodes']:,} (+{run['new_nodes']:,})", "quota", quota)
     table.add_row(
-        "edges", f"{run['edges']} (+{run['new_edges']})", "checkpoint", age_text(run["last_checkpoint_at"], now_us)
+        "edges", f"{run['edges']:,} (+{run['new_edges']:,})", "checkpoint", age_text(run["last_checkpoint_at"], now_us)
     )
-    table.add_row("frontier", str(run["frontier"]), "backup", age_text(run["last_backup_at"], now_us))
-    table.add_row("deferred", str(run["deferred"]), "gone", str(run["gone"]))
+    table.add_row("frontier", f"{run['frontier']:,}", "backup", age_text(run["last_backup_at"], now_us))
+    table.add_row("deferred", f"{run['deferred']:,}", "gone", f"{run['gone']:,}")
 
     doing = Table.grid(padding=(0, 2))
     doing.add_column(style="dim", no_wrap=True)
@@ -55,7 +58,9 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     if len(run["activity"]) > 6:
         doing.add_row("", f"and {len(run['activity']) - 6} more")
 
-    parts: list[Any] = [head, bar, Text(), table, Text(), doing]
+    parts: list[Any] = [head, bar, Text(), table]
+    if run["activity"]:
+        parts += [Text(), doing]
     if run["waiting_for"]:
         parts += [Text(), Text(waiting_text(run, now_us), style="yellow")]
     if events:

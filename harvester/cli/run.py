@@ -61,10 +61,12 @@ def describe(run: Run) -> dict[str, Any]:
         "requests": run.client.activity.counted,
         "requests_24h": requests_24h,
         "quota_left": quota_left,
+        "quota_next_at": run.client.slot_frees_at(),
         "daily_limit": run.client.limits.daily,
         "durable_ledger": run.durable_ledger,
         "samples_per_minute": round(progress.samples_per_minute(), 2),
-        "eta_s": progress.eta_s(),
+        # A rate of the last minute tells nothing of a wait.
+        "eta_s": None if waiting else progress.eta_s(),
         "waiting_for": waiting.reason if waiting else None,
         "waiting_until": waiting.until_us if waiting else None,
         "activity": dict(sorted(progress.activity.items())),

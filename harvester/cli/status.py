@@ -114,6 +114,7 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
     """Return what a library holds, under the keys of `status --json`."""
     from harvester.library.backups import list_backups
     from harvester.library.layout import CHECKPOINT
+    from harvester.library.vectors import count_vectors
     from harvester.views.status import count_library, describe_content
 
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
@@ -123,6 +124,7 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
         "last_checkpoint_at": view.last_checkpoint_at,
         "size_bytes": checkpoint.stat().st_size if checkpoint.exists() else 0,
         "unsaved": view.unsaved,
+        "vectors": count_vectors(view.folder),
         "backups": {
             "count": len(backups),
             "newest_at": backups[0].taken_at if backups else None,

@@ -62,6 +62,9 @@ def _state(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
         f"  checkpoint  {checkpoint}",
         f"  backups     {kept}",
     ]
+    if facts["vectors"] or facts["computed_lists"]:
+        made_here = f"{facts['computed_lists']:,} of them made here"
+        lines.insert(1, f"  lists       {facts['lists']:,}, {made_here}; {facts['vectors']:,} vectors")
     if oldest:
         lines.append(f"  oldest      record fetched {age_text(oldest['fetched_at'], now_us)}: sound {oldest['id']}")
     if size_notice(facts["size_bytes"]):

@@ -279,6 +279,10 @@ class FreesoundClient:
         still holds (None without a limit). At most a second old: cheap enough for every refresh of a panel."""
         return self._sender.quota.spending()
 
+    def slot_frees_at(self) -> int | None:
+        """Return when the next request stops counting against the day's limit, as of the last `spending`."""
+        return self._sender.quota.slot_frees_at
+
     def quota_left(self) -> int | None:
         """Return how many requests the rolling day still holds; None without a limit."""
         return self._sender.quota.left()

@@ -191,6 +191,8 @@ class Quota:
         self._refused_at_us: list[int] = []
         self._looked_at_us = 0
         self._spending: tuple[int, int | None] = (0, None)
+        self.slot_frees_at: int | None = None
+        """When the oldest request stops counting against the day, as of the last `spending`; None: no limit, none."""
 
     def lease(self) -> Lease | None:
         """Count one send in the ledger, durable on return; None when a window is full or the day rests."""
@@ -263,6 +265,8 @@ class Quota:
         if now_us - self._looked_at_us >= SECOND_US:
             stamps = self._ledger.spent(now_us - DAY_US - CLOCKS_APART_US)
             self._spending = sum(stamp > now_us - DAY_US for stamp in stamps), self._left_after(len(stamps))
+            limited = stamps and self._day_limit() is not None
+            self.slot_frees_at = stamps[0] + DAY_US + CLOCKS_APART_US if limited else None
             self._looked_at_us = now_us
         return self._spending
 

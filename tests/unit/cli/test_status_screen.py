@@ -19,7 +19,7 @@ RUN = {
     "target": 500,
     "samples": 45,
     "requests": 46,
-    "waiting_for": "the quota of 2000 requests a day is used up",
+    "waiting_for": "quota used up",
     "waiting_until": NOW_US + 3_600_000_000,
 }
 
@@ -40,6 +40,7 @@ def grown_over(days: int) -> SoundGraph:
     return state
 
 
+@pytest.mark.usefixtures("utc")
 def test_everything_is_on_one_screen_while_a_harvest_waits() -> None:
     busy = {"running": 4711, "running_host": "atlas", "run": RUN, "size_bytes": 60_000_000}
     backups = {"count": 6, "newest_at": NOW_US - 5_000_000, "newest_nodes": 465, "size_bytes": 1_000_000}
@@ -55,7 +56,7 @@ def test_everything_is_on_one_screen_while_a_harvest_waits() -> None:
         "6, the newest 5 s ago with 465 sounds",
         "record fetched 29 d 0 h ago: sound 1",
         "pid 4711 on atlas: 45 of 500 samples, 46 requests",
-        "  waiting     the quota of 2000 requests a day is used up, 1 h 0 min more",
+        "  waiting     quota used up until 15:13, 1 h 0 min more",
         "BY-NC 3.0",
         "a category of 1",
         "rain 465",
