@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,30 @@ def test_a_sweep_costs_one_request_per_150_sounds_and_one_a_window() -> None:
     spent = harvest(GeneratedCatalogue(4_000, 7), sweep_plan())
     assert spent.records == 4_000
     assert spent.requests <= math.ceil((4_000 + 4) / 150)
+
+
+@pytest.mark.chaos
+def test_after_a_kill_at_request_1990_the_next_run_sends_at_most_10_and_says_until_when(memory_path: Path) -> None:
+    concurrency = 4
+    # So the kill meets exactly this request: those on the wire are never answered.
+    stuck = f"no-answer@from=1991@to={1990 + concurrency}"
+    with sandbox_process(memory_path, "--burst", 100_000, "--sounds", 4_000, "--fault", stuck) as sandbox:
+        options = ("harvest", "--api-url", sandbox.url, "--limits", "100000/2000", "--samples", 5_000,
+                   "--neighbours", 3, "--concurrency", concurrency, "--checkpoint-interval", 64)  # fmt: skip
+        process = start(*options, cwd=memory_path)
+        wait_until(lambda: sandbox.counted() >= 1990 + concurrency, timeout_s=240, what="request 1994")
+        process.kill()
+        process.communicate()
+        ended = run(*options, cwd=memory_path)
+        assert (ended.code, sandbox.counted()) == (0, 2_000), ended.err
+        until = re.search(r"quota used up, next request possible at (\S+Z)", ended.err)
+        assert until, ended.err
+        free_in = datetime.fromisoformat(until[1]) - datetime.now(UTC)
+        assert timedelta(hours=23) < free_in <= timedelta(hours=24, seconds=1)
+        # Once more: nothing at all is sent.
+        assert "quota used up" in run(*options, cwd=memory_path).err
+        assert sandbox.counted() == 2_000
+        assert not [request for request in sandbox.requests() if request["status"] == 429]
 
 
 def test_after_a_kill_the_next_run_sends_only_what_the_day_still_holds(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from harvester.library.ledger import FileLedger
 from harvester.library.store import Store
 from harvester.library.view import load_view
 from harvester.model import RECORD_FIELDS
+from harvester.pipeline.fetcher import Search
 from harvester.pipeline.harvest import Harvest, Plan
 from harvester.pipeline.progress import Progress
 from harvester.sandbox.catalogue import Catalogue
@@ -32,6 +33,8 @@ from tests.support.fake_transport import SandboxTransport
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
 
 HOUR_S = 3_600
+NEIGHBOURS = 10
+"""Shorter lists than usual: what is looked at here is the same, for less of the machine."""
 FAULTS = ("500@rate=0.003", "reset@rate=0.002", "truncate@rate=0.002", "null@rate=0.003")
 """1 % of all requests in sum."""
 
@@ -91,17 +94,23 @@ def live(
     days = max(1, needed // daily)
     times = sorted(chance.uniform(60, days * 24 * HOUR_S) for _ in range(crashes - fatal_requests))
 
+    async def run(client: FreesoundClient, store: Store, ring: Harvest) -> str:
+        # As every run of the command line begins: a process that starts in an outage waits here, where no quota counts.
+        store.set_source(await client.identify())
+        return await ring.run()
+
     async def one_life(wire: Wire, clock: VirtualClock) -> str:
         """Run one process to its end; returns the reason, or nothing when it was killed."""
-        with Store.open(folder, clock=clock, backup_every=3_000) as store:
+        with Store.open(folder, clock=clock, backup_every=1_000) as store:
             stop, ledger = Stop(), open_ledger()
             client = FreesoundClient(
                 wire, clock=clock, stop=stop, ledger=ledger, limits=Limits(60, daily),
                 rng=random.Random(seed), forever=True,
             )  # fmt: skip
             progress = Progress(clock, None)
-            ring = Harvest(Plan(target=None, forever=True), store, client, clock=clock, stop=stop, progress=progress)
-            task = asyncio.ensure_future(ring.run())
+            plan = Plan(target=None, forever=True, search=Search(neighbours=NEIGHBOURS))
+            ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
+            task = asyncio.ensure_future(run(client, store, ring))
             dies: list[asyncio.Future[object]] = []
             if requests:
                 wire.fatal, wire.fatal_at = asyncio.Event(), requests[0]
@@ -136,7 +145,7 @@ def live(
 def neighbours_of(catalogue: Catalogue, sound_id: int) -> tuple[tuple[int, float], ...]:
     """Return what the catalogue itself says: the list that a harvest with nothing in the way brings home."""
     best = sorted(catalogue.neighbours(sound_id, "laion_clap"), key=lambda one: (-one[1], one[0]))
-    return tuple((one[0], one[1]) for one in best[:25])
+    return tuple((one[0], one[1]) for one in best[:NEIGHBOURS])
 
 
 def check(week: Week, catalogue: Catalogue, *, daily: int, full_days: int, outage_day: int, crashes: int) -> None:
@@ -144,14 +153,11 @@ def check(week: Week, catalogue: Catalogue, *, daily: int, full_days: int, outag
     assert week.reason == "exhausted"
     assert 429 not in week.wire.statuses()
     for day in range(full_days):
-        samples = week.samples_of_day(day)
-        share = samples / daily
-        # An outage costs probes, whatever the day's quota is: at level 1 they are 3 % of it, and 2 % stay for the rest.
-        allowed = 0.02 * daily + (0.03 * 2000 if day == outage_day else 0)
-        assert daily - samples <= allowed, (day, share)
+        share = week.samples_of_day(day) / daily
         print(
-            f"day {day + 1}: {share:.1%} of the quota became samples{' (6 h of outage)' if day == outage_day else ''}"
+            f"day {day + 1}: {share:.2%} of the quota became samples{' (6 h of outage)' if day == outage_day else ''}"
         )
+        assert share >= (0.95 if day == outage_day else 0.98), (day, share)
     assert len(week.state) == len(week.state.processed) == len(catalogue)
     with_holes = 0
     for sound_id in week.state.processed:
@@ -168,23 +174,25 @@ def check(week: Week, catalogue: Catalogue, *, daily: int, full_days: int, outag
           f"{with_holes} lists with a null in the answer")  # fmt: skip
 
 
-def test_days_of_crashes_outage_and_faults_waste_no_quota_and_lose_nothing(tmp_path: Path) -> None:
+def test_days_of_crashes_outage_and_faults_waste_no_quota_and_lose_nothing(memory_path: Path) -> None:
     catalogue = GeneratedCatalogue(2_100, 7, without_vector=0.0)
     ledger = MemoryLedger()  # outlives the crashes as the file does; the file itself is in the whole week
-    week = live(tmp_path / "library", catalogue, lambda: ledger, daily=1000, crashes=22, fatal_requests=6, outage_day=1)
+    week = live(
+        memory_path / "library", catalogue, lambda: ledger, daily=1000, crashes=22, fatal_requests=6, outage_day=1
+    )
     check(week, catalogue, daily=1000, full_days=2, outage_day=1, crashes=20)
 
 
 @pytest.mark.chaos
-def test_a_whole_week_at_level_1(tmp_path: Path) -> None:
+def test_a_whole_week_at_level_1(memory_path: Path) -> None:
     catalogue = GeneratedCatalogue(13_000, 7, without_vector=0.0)
     week = live(
-        tmp_path / "library",
+        memory_path / "library",
         catalogue,
-        lambda: FileLedger.open("https://sandbox.invalid/", "week", tmp_path / "state"),
+        lambda: FileLedger.open("https://sandbox.invalid/", "week", memory_path / "state"),
         daily=2000,
-        crashes=30,
-        fatal_requests=15,
+        crashes=24,
+        fatal_requests=12,
         outage_day=3,
     )
     check(week, catalogue, daily=2000, full_days=6, outage_day=3, crashes=20)

@@ -74,7 +74,8 @@ class SandboxProcess:
         """Return what the sandbox was asked so far."""
         if not self.access_log.exists():
             return []
-        return [json.loads(line) for line in self.access_log.read_text().splitlines()]
+        # Whole lines only: the last one may be half written at this moment.
+        return [json.loads(line) for line in self.access_log.read_text().split("\n")[:-1]]
 
     def lists_asked(self) -> Counter[int]:
         """Return how often each sound's similar list was asked for."""
