@@ -41,6 +41,10 @@ def merge(
         say(line)
     for contribution in report.contributions:
         say(describe(contribution))
+    if report.vectors:
+        say(f"{report.vectors} vectors came along")
+    if report.computed:
+        say(f"{report.computed} lists were computed, each from one library's vectors: `harvester link` makes them anew")
     say(f"{report.target}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges")
 
 

@@ -46,6 +46,7 @@ def plan(
         searched=bool(walk.query or walk_filter),
         filter=walk_filter,
         sweep=walk.sweep,
+        vectors=walk.vectors is not None,
         neighbours=neighbours,
     )
     facts = asyncio.run(_plan(ask.connection(), Path(library) if library else None, walk.query, wish))
@@ -102,12 +103,16 @@ _PARTS = {
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
+    from harvester.pipeline.sweep import MOST_WITHOUT_PERMISSION
+
     lines = [
         f"{facts['requests']} requests for {facts['samples']} samples, about {facts['new_sounds_about']} new sounds"
     ]
     lines += [f"  {facts['by_part'][part]:>7}  {what}" for part, what in _PARTS.items() if facts["by_part"][part]]
     if facts["hits"] is not None:
         lines.append(f"the search finds {facts['hits']} sounds")
+        if facts["hits"] > MOST_WITHOUT_PERMISSION and facts["by_part"]["sweep"]:
+            lines.append("more than the API's terms let anybody copy: ask Freesound first, then --i-have-permission")
     if facts["burst_limit"] is None:
         lines.append("no limits here: as fast as the server answers")
     else:

@@ -9,6 +9,7 @@ import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, duration_text, plain_text, size_text
 from harvester.errors import SettingsError
+from harvester.model import COMPUTED
 
 
 def show(
@@ -57,7 +58,11 @@ def _lines(sound: dict[str, Any]) -> list[str]:
     if description:
         text = plain_text(" ".join(description.split()))
         lines += ["", f"  {text[:300]}{'…' if len(text) > 300 else ''}"]
-    lines += ["", f"  {len(sound['neighbours'])} neighbours, listed by {len(sound['listed_by'])} sounds"]
+    made = ""
+    if sound["list"]:
+        whence = "computed here" if sound["list"]["origin"] == COMPUTED else "from the server"
+        made = f" ({whence} on {sound['list']['linked_at'][:10]})"
+    lines += ["", f"  {len(sound['neighbours'])} neighbours{made}, listed by {len(sound['listed_by'])} sounds"]
     lines += [f"  {n['score']:.4f}  {n['id']:>8}  {plain_text(n['name'] or '')}" for n in sound["neighbours"]]
     return lines
 

@@ -19,11 +19,12 @@ from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import digest_of
 from harvester.library.journal_reading import Contents, load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, read_backup_name, set_aside
+from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS, read_backup_name, set_aside
 from harvester.library.loading import load_state
 from harvester.library.lock import WriterLock, read_owner
 from harvester.library.recovery import open_journal
 from harvester.library.store import Store
+from harvester.library.vectors import load_vectors
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
@@ -38,6 +39,7 @@ _KNOWN = {
     "harvest.log",
     "README.md",
     QUARANTINE,
+    VECTORS,
 }
 
 
@@ -104,6 +106,8 @@ def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> 
         late = [one.sound_id for one in store.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
         store.append((), undeferred=late)
         _calm_stamps(store.state, now_us)
+        if any(finding.path == store.vectors.path for finding in report.findings):
+            store.vectors.mend()
         store.rewrite()
     mended = (replace(finding, mended=finding.severity != NOTE) for finding in report.findings)
     return CheckReport(folder, tuple(mended), report.files)
@@ -146,6 +150,7 @@ def _look(folder: Path, now_us: int) -> Iterator[Finding]:
         if digest_of(decoded.state) != decoded.digest:
             yield Finding(ERROR, path, "it is not in canonical form: something else than harvester wrote it")
     yield from _look_together(folder, contents, now_us, good)
+    yield from _look_at_vectors(folder)
     yield from _look_around(folder)
 
 
@@ -159,6 +164,21 @@ def _look_at_journal(path: Path, contents: Contents, now_us: int) -> Iterator[Fi
     ahead = [one for one in contents.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
     if ahead:
         yield Finding(WARNING, path, f"{len(ahead)} deferred sounds wait for more than a year")
+
+
+def _look_at_vectors(folder: Path) -> Iterator[Finding]:
+    path, again = folder / VECTORS, "the next sweep with --vectors fetches them again"
+    try:
+        vectors = load_vectors(folder)
+    except HarvesterError as error:
+        yield Finding(WARNING, path, str(error).removeprefix(f"{path}: "))
+        return
+    if vectors.damage:
+        yield Finding(ERROR, path, f"the vectors cannot be used ({vectors.damage}): {again}")
+    if vectors.rotten:
+        yield Finding(WARNING, path, f"{vectors.rotten} vectors are damaged: {again}")
+    if vectors.torn_bytes and read_owner(folder) is None:
+        yield Finding(NOTE, path, "a killed process left a row half written: the next sweep cuts it off")
 
 
 def _look_together(folder: Path, contents: Contents | None, now_us: int, good_backups: int) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from harvester.errors import SettingsError
 from harvester.library.atomic import REAL_FILES, disk_errors, write_atomically
 from harvester.library.git import ATTRIBUTES, DRIVER, IGNORED, attribute_of, in_work_tree, run_git, said
-from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE
+from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS
 
 _BEGIN = "# harvester: begin (written by `harvester git-setup`, taken back by its --undo)"
 _END = "# harvester: end"
@@ -22,7 +22,8 @@ _BLOCK = re.compile(re.escape(_BEGIN) + r"\n.*?" + re.escape(_END) + r"\n", re.D
 _BACKUPS = "freesound_library_backup_*.pkl"
 
 _IGNORED_LINES = (
-    f"/{JOURNAL}*", f"/{LOCK}", "/status.json", "/harvest.log*", f"/{QUARANTINE}/", f"/{_BACKUPS}", "/.*.tmp",
+    f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", "/status.json", "/harvest.log*", f"/{QUARANTINE}/", f"/{_BACKUPS}",
+    "/.*.tmp",
 )  # fmt: skip
 
 

@@ -19,8 +19,11 @@ from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import Encoded, decode_checkpoint, encode_checkpoint
 from harvester.library.layout import CHECKPOINT, JOURNAL
 from harvester.library.store import Store
+from harvester.library.vectors import Vectors
 from harvester.library.view import load_view
-from harvester.model import SimilarList
+from harvester.model import COMPUTED, SimilarList, Vector
+
+_VECTORS_AT_ONCE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,10 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class MergeReport:
-    """What a merge came to: where it is now, what it holds, and what each input brought."""
+    """What a merge came to: where it is now, what it holds, and what each input brought.
+
+    `vectors` came along from the inputs' folders; `computed` lists were made from the vectors of one library alone.
+    """
 
     target: Path
     nodes: int
@@ -56,6 +62,8 @@ class MergeReport:
     contributions: tuple[Contribution, ...]
     backup: Path | None = None
     notices: tuple[str, ...] = ()
+    vectors: int = 0
+    computed: int = 0
 
 
 def join_counted(state: SoundGraph, other: SoundGraph, name: str) -> Contribution:
@@ -142,10 +150,40 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
             store.set_source(source)
         contributions = tuple(join_counted(store.state, state, str(path)) for path, state in loaded)
         info = store.rewrite()
+        # After the lists: vectors of sounds that are not known yet would be of no use.
+        vectors = sum(_take_vectors(path, store, clock) for path in inputs if path.is_dir() and path != target)
         state = store.state
         return MergeReport(
-            target, len(state), state.edge_count, len(state.processed), contributions, info.backup, tuple(store.notices)
+            target,
+            len(state),
+            state.edge_count,
+            len(state.processed),
+            contributions,
+            info.backup,
+            tuple(store.notices),
+            vectors,
+            sum(attributes.get("link_origin") == COMPUTED for attributes in state.graph.nodes.values()),
         )
+
+
+def _take_vectors(folder: Path, store: Store, clock: Clock) -> int:
+    """Add the vectors that another library has and this one lacks; those of another space are left."""
+    theirs, state = Vectors(folder, clock), store.state
+    header = theirs.contents.header
+    mine = store.vectors.contents.header
+    if header is None or (header.space, header.source) != (state.space, state.source):
+        return 0
+    if mine is not None and (mine.space, mine.source) != (header.space, header.source):
+        return 0
+    taken, some = 0, dict[int, Vector]()
+    for sound_id, vector in theirs.items():
+        if sound_id in state and not store.has_vector(sound_id):
+            some[sound_id] = vector
+        if len(some) == _VECTORS_AT_ONCE:
+            store.keep_vectors(some)
+            taken, some = taken + len(some), {}
+    store.keep_vectors(some)
+    return taken + len(some)
 
 
 def _merge_into_file(loaded: Sequence[tuple[Path, SoundGraph]], target: Path, files: Files) -> MergeReport:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, write_atomically
-from harvester.library.layout import VECTORS, set_aside
+from harvester.library.atomic import REAL_FILES, Files, disk_errors, read_chunks, write_atomically
+from harvester.library.layout import VECTORS, quarantine_path, set_aside
 from harvester.library.vector_format import (
     HEADER_BYTES,
     Header,
@@ -151,6 +151,8 @@ class Vectors:
         header = contents.header or Header(space, source, DIMENSIONS[space], self._clock.time_us())
         rows, news = bytearray(), []
         for sound_id, vector in vectors.items():
+            if len(vector) != header.dimension:
+                raise ValueError(f"a vector of {space} has {header.dimension} numbers, not {len(vector)}")
             row, checksum = encode_row(sound_id, vector)
             if contents.places.get(sound_id, (0, None))[1] != checksum:
                 rows += row
@@ -200,6 +202,19 @@ class Vectors:
             write_atomically(self.path, chain([encode_header(renewed)], self._whole_rows()), self._files)
         self._contents = None
 
+    def mend(self) -> None:
+        """Put what is damaged into `quarantine/` and keep the whole rows; what is lost is fetched by the next sweep."""
+        contents = self.contents
+        with disk_errors(self.path, "nothing was deleted"):
+            if contents.damage:
+                set_aside(self.path, self._folder, self._clock.time_us(), self._files)
+                self._contents = None
+            elif contents.rotten or contents.torn_bytes:
+                aside = quarantine_path(self._folder, VECTORS, self._clock.time_us())
+                self._files.make_folder(aside.parent)
+                write_atomically(aside, read_chunks(self.path), self._files)
+                self.rewrite()
+
     def _whole_rows(self) -> Iterator[bytes]:
         contents = self.contents
         assert contents.header is not None
@@ -211,9 +226,11 @@ class Vectors:
 
     def items(self) -> Iterator[tuple[int, Vector]]:
         """Give every sound's vector, as it was rounded, in the order in which they came."""
-        contents = self.contents
-        if contents.header is None:
+        header = self.contents.header
+        if header is None:
             return
-        sound_ids = sorted(contents.places, key=lambda one: contents.places[one])
-        for sound_id, row in zip(sound_ids, self._whole_rows(), strict=True):
-            yield sound_id, decode_vector(row, contents.header.dimension)
+        for row in self._whole_rows():
+            # Looked at again: another process may have written the file anew since.
+            for found in read_rows(row, header.row_bytes):
+                if found is not None:
+                    yield found[0], decode_vector(row, header.dimension)

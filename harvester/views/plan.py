@@ -16,13 +16,15 @@ WINDOW_PAGES = 10
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be harvested. `samples` None: no end. `hits`: what the search counts, None when nobody asked."""
+    """What is to be harvested. `samples` None: no end; with `vectors` none, for those lists cost nothing. `hits`: what
+    the search counts, None when nobody asked."""
 
     samples: int | None = 50
     seed_ids: Sequence[int] = ()
     searched: bool = False
     filter: str = ""
     sweep: bool = False
+    vectors: bool = False
     neighbours: int = 25
     hits: int | None = None
 
@@ -46,7 +48,8 @@ def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
         hits = wish.hits or 0
         windows = hits // (BATCH * WINDOW_PAGES)
         parts["sweep"] = max(1, math.ceil((hits + windows) / BATCH))
-        parts["lists"] = hits if wish.samples is None else min(wish.samples, hits)
+        usual = 0 if wish.vectors else hits
+        parts["lists"] = usual if wish.samples is None else min(wish.samples, hits)
     else:
         parts["search"] = int((wish.searched or not waiting) and not wish.seed_ids)
         parts["lists"] = len(waiting) if wish.samples is None else wish.samples

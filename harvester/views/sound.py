@@ -20,6 +20,14 @@ def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
         "processed": sound_id in state.processed,
         "gone": is_gone(attributes),
         "record": state.record(sound_id),
+        "list": similar
+        and {
+            "origin": similar.origin,
+            "linked_at": iso(similar.linked_at),
+            "limit": similar.limit,
+            "space": similar.space,
+            "filter": similar.filter,
+        },
         "stamps": {name: iso(attributes[name]) for name in OWN_FIELDS if name.endswith("_at") and name in attributes},
         "neighbours": [
             {"id": other, "score": score, "name": state.attributes(other).get("name")}

@@ -8,7 +8,7 @@ from typing import Any
 
 from harvester.clock import DAY_US, iso
 from harvester.graph import SoundGraph, is_gone
-from harvester.model import Deferral
+from harvester.model import COMPUTED, Deferral
 
 TOP = 10
 
@@ -21,6 +21,8 @@ def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
         "nodes": len(state),
         "edges": state.edge_count,
         "processed": len(state.processed),
+        "lists": state.list_count,
+        "computed_lists": sum(attributes.get("link_origin") == COMPUTED for _, attributes in state.graph.nodes.items()),
         "frontier": len(waiting) - len(deferred),
         "deferred": len(deferred),
         "gone": state.gone_count,
