@@ -12,7 +12,9 @@ import hashlib
 import io
 import pickle
 import zlib
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +34,7 @@ from harvester.library.scan import scan_opcodes
 from harvester.library.values import FORMAT_VERSION, read_state
 
 LEVEL = 3
+_BLOCKS_AHEAD = 4
 _SMALL_BYTES = 64 << 20
 _HIGHEST_RATIO = 50
 """A library unpacks to 4 to 12 times its size (measured); small files may be more regular than that."""
@@ -91,11 +94,24 @@ def encode_checkpoint(state: SoundGraph, encoded: Encoded | None = None) -> Iter
     encoded = encoded if encoded is not None else Encoded()
     packer = zlib.compressobj(LEVEL)
     stream_bytes = size_bytes = 0
-    for frame in encode_stream(state, encoded):
-        stream_bytes += len(frame)
-        chunk = packer.compress(frame) + packer.flush(zlib.Z_FULL_FLUSH)
-        size_bytes += len(chunk)
-        yield chunk
+
+    def pack(frame: bytes) -> bytes:
+        return packer.compress(frame) + packer.flush(zlib.Z_FULL_FLUSH)
+
+    # Compression lets go of the interpreter: one block is compressed while the next is being made.
+    with ThreadPoolExecutor(1, "checkpoint") as compressor:
+        waiting: deque[Future[bytes]] = deque()
+        for frame in encode_stream(state, encoded):
+            stream_bytes += len(frame)
+            waiting.append(compressor.submit(pack, frame))
+            if len(waiting) > _BLOCKS_AHEAD:
+                chunk = waiting.popleft().result()
+                size_bytes += len(chunk)
+                yield chunk
+        for job in waiting:
+            chunk = job.result()
+            size_bytes += len(chunk)
+            yield chunk
     chunk = packer.flush()
     encoded.stream_bytes, encoded.size_bytes = stream_bytes, size_bytes + len(chunk)
     yield chunk

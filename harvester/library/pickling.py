@@ -18,7 +18,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator
-from typing import Any
+from operator import itemgetter, neg
+from typing import Any, NoReturn
 
 from harvester.graph import LINK_FIELDS, SHARED_TEXTS, SoundGraph, in_order
 
@@ -42,6 +43,8 @@ _TUPLE1, _TUPLE2, _STACK_GLOBAL, _REDUCE, _BUILD = b"\x85", b"\x86", b"\x93", b"
 _BYTES = [b"K" + bytes([number]) for number in range(256)]
 _LENGTHS = [b"\x8c" + bytes([length]) for length in range(256)]
 _pack_float = struct.Struct(">cd").pack
+_pack_double = struct.Struct(">dc").pack
+_score_of, _TEXT, _ONE, _SCORED = itemgetter("score"), {str}, {1}, {"score"}
 _pack_long_text = struct.Struct("<cI").pack
 _pack_index = struct.Struct("<cI").pack
 
@@ -59,10 +62,12 @@ def _encode_int(number: int) -> bytes:
 
 
 def _encode_text(text: str) -> bytes:
-    raw = text.encode("utf-8", "surrogatepass")
-    if len(raw) < 256:
-        return _LENGTHS[len(raw)] + raw
-    return _pack_long_text(b"X", len(raw)) + raw
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, as JSON may carry
+        raw = text.encode("utf-8", "surrogatepass")
+    size = len(raw)
+    return (_LENGTHS[size] if size < 256 else _pack_long_text(b"X", size)) + raw
 
 
 def _put(index: int) -> bytes:
@@ -77,29 +82,39 @@ def _frame(payload: bytes) -> bytes:
     return b"\x95" + len(payload).to_bytes(8, "little") + payload
 
 
+class _Heads(dict[int, bytes]):
+    """The opcodes of ids, each made once."""
+
+    def __missing__(self, number: int) -> bytes:
+        code = self[number] = _encode_int(number)
+        return code
+
+
+class _Shared(dict[str, bytes]):
+    """The opcodes of a block's recurring texts: written and kept in a slot the first time, fetched after."""
+
+    def __missing__(self, text: str) -> bytes:
+        index = len(self)
+        if index >= TEXT_SLOTS:
+            return _encode_text(text)
+        if type(text) is not str:
+            _not_a_name(text)
+        self[text] = _get(index)
+        return _encode_text(text) + _put(index)
+
+
 class _Block:
     """The opcodes of one block: `parts` in order, and the slots of the texts it shares."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
-        self._gets: dict[str, bytes] = {}
-
-    def shared(self, text: str) -> bytes:
-        """Return the opcodes of a text that recurs: written and kept the first time, fetched after."""
-        known = self._gets.get(text)
-        if known is not None:
-            return known
-        index = len(self._gets)
-        if index >= TEXT_SLOTS:
-            return _encode_text(text)
-        self._gets[text] = _get(index)
-        return _encode_text(text) + _put(index)
+        self.shared = _Shared()
 
     def value(self, value: Any, *, shared: bool, depth: int = 0) -> bytes:
         """Return the opcodes of a JSON value."""
         kind = type(value)
         if kind is str:
-            return self.shared(value) if shared else _encode_text(value)
+            return self.shared[value] if shared else _encode_text(value)
         if kind is int:
             return _encode_int(value)
         if kind is float:
@@ -121,25 +136,26 @@ class _Block:
 
     def mapping(self, pairs: Iterable[tuple[str, Any]], *, shared: bool, depth: int) -> bytes:
         parts = [
-            (self.shared(name) if type(name) is str else _not_a_name(name))
-            + self.value(value, shared=shared or name in SHARED_TEXTS, depth=depth)
+            self.shared[name] + self.value(value, shared=shared or name in SHARED_TEXTS, depth=depth)
             for name, value in pairs
         ]
         return _EMPTY_DICT + _MARK + b"".join(parts) + _SETITEMS if parts else _EMPTY_DICT
 
-    def attributes(self, attributes: dict[str, Any], order: tuple[str, ...]) -> None:
+    def attributes(self, values: Iterable[Any], order: tuple[str, ...]) -> None:
         """Append a node's attributes: the fast path of `mapping`, for the values that most fields have."""
-        append, gets = self.parts.append, self._gets
+        append, shared = self.parts.append, self.shared
         append(b"}(")
-        for name in order:
-            append(gets.get(name) or self.shared(name))
-            value = attributes[name]
+        for name, value in zip(order, values, strict=True):
+            append(shared[name])
             kind = type(value)
             if kind is str:
                 if name in SHARED_TEXTS:
-                    append(gets.get(value) or self.shared(value))
+                    append(shared[value])
                 else:
-                    raw = value.encode("utf-8", "surrogatepass")
+                    try:
+                        raw = value.encode()
+                    except UnicodeEncodeError:
+                        raw = value.encode("utf-8", "surrogatepass")
                     size = len(raw)
                     append(_LENGTHS[size] if size < 256 else _pack_long_text(b"X", size))
                     append(raw)
@@ -147,6 +163,11 @@ class _Block:
                 append(_BYTES[value] if 0 <= value < 256 else _encode_int(value))
             elif kind is float:
                 append(_pack_float(b"G", value))
+            elif kind is dict and set(map(type, value.values())) == _TEXT and SHARED_TEXTS.isdisjoint(value):
+                pairs = [shared[inner] + _encode_text(text) for inner, text in sorted(value.items())]
+                append(b"}(" + b"".join(pairs) + b"u")
+            elif kind is list and name == "tags" and set(map(type, value)) == _TEXT:
+                append(b"](" + b"".join([shared[text] for text in value]) + b"e")
             else:
                 append(self.value(value, shared=name == "tags"))
         append(b"u")
@@ -154,39 +175,41 @@ class _Block:
     def additions(self, slot: int, attributes: dict[str, Any], names: tuple[str, ...]) -> None:
         """Append what is added to the dict in `slot`: attributes that came after it was written."""
         self.parts.append(_pack_index(b"j", slot) + _MARK)
-        self.parts += [self.shared(name) + self.value(attributes[name], shared=True) for name in names]
+        self.parts += [self.shared[name] + self.value(attributes[name], shared=True) for name in names]
         self.parts.append(_SETITEMS + _POP)
 
-    def adjacency(self, slot: int, neighbours: dict[int, dict[str, Any]], heads: dict[int, bytes]) -> None:
+    def adjacency(self, slot: int, neighbours: dict[int, dict[str, Any]], heads: _Heads) -> None:
         """Append the out-edges that go into `slot`: scored ones best first, then those of other kinds by id."""
-        plain = self.shared("score")
+        plain = self.shared["score"]
         if len(plain) > 2:  # first use in this block: the text itself, so that every edge below is alike
             self.parts.append(plain + _POP)
-            plain = self.shared("score")
-        scored, others = [], []
-        for target, edge in neighbours.items():
-            if len(edge) == 1 and "score" in edge:
-                scored.append((-edge["score"], target))
+            plain = self.shared["score"]
+        middle = b"}" + plain + b"G"
+        edges = neighbours.values()
+        self.parts.append(_pack_index(b"j", slot) + _MARK)
+        try:
+            scores = list(map(_score_of, edges))
+        except KeyError:
+            scores = []
+        if scores and set(map(len, edges)) == _ONE:
+            ranked = sorted(zip(map(neg, scores), neighbours, strict=True))
+            self.parts += [heads[target] + middle + _pack_double(-score, b"s") for score, target in ranked]
+        else:
+            self.parts += self._mixed(neighbours, heads)
+        self.parts.append(_SETITEMS + _POP)
+
+    def _mixed(self, neighbours: dict[int, dict[str, Any]], heads: _Heads) -> Iterator[bytes]:
+        """Give edges of which some carry a relation, with a score or without."""
+        plain = b"}" + self.shared["score"] + b"G"
+        for _, target in sorted((-edge.get("score", -1.0), target) for target, edge in neighbours.items()):
+            edge = neighbours[target]
+            if edge.keys() == _SCORED:
+                yield heads[target] + plain + _pack_double(edge["score"], b"s")
             else:
-                others.append((-edge.get("score", -1.0), target))
-        scored += [pair for pair in others if pair[0] <= 0]
-        rich = {target for _, target in others}
-        scored.sort()
-        parts = [_pack_index(b"j", slot) + _MARK]
-        middle = b"}" + plain
-        for negative, target in scored:
-            head = heads.get(target) or heads.setdefault(target, _encode_int(target))
-            if target in rich:
-                parts.append(head + self.mapping(sorted(neighbours[target].items()), shared=True, depth=0))
-            else:
-                parts.append(head + middle + _pack_float(b"G", -negative) + b"s")
-        for _, target in sorted(pair for pair in others if pair[0] > 0):
-            parts.append(_encode_int(target) + self.mapping(sorted(neighbours[target].items()), shared=True, depth=0))
-        parts.append(_SETITEMS + _POP)
-        self.parts += parts
+                yield heads[target] + self.mapping(sorted(edge.items()), shared=True, depth=0)
 
 
-def _not_a_name(name: object) -> bytes:
+def _not_a_name(name: object) -> NoReturn:
     raise ValueError(f"a {type(name).__name__} is not a field's name")
 
 
@@ -212,11 +235,11 @@ def encode_blocks(state: SoundGraph, order: list[int]) -> Iterator[bytes]:
             ordered = orders.get(names)
             if ordered is None:
                 ordered = orders[names] = tuple(name for name in in_order(names) if name not in LINK_FIELDS)
-            block.attributes(attributes, ordered)
+            block.attributes(map(attributes.__getitem__, ordered), ordered)
             slot = slots[sound_id]
             block.parts.append(_pack_index(b"r", slot) + b"0}" + _pack_index(b"r", slot + 1) + _POP)
         yield _frame(b"".join(block.parts))
-    heads: dict[int, bytes] = {}
+    heads = _Heads()
     for part in _blocks(_linked_order(state)):
         block = _Block()
         for sound_id in part:
