@@ -12,6 +12,7 @@ import pytest
 from harvester.errors import BackupFailed, DiskFull, HarvesterError, LibraryUnwritable
 from harvester.library.atomic import write_atomically
 from harvester.library.check import check_library, repair_library
+from harvester.library.checkpoint import load_checkpoint
 from harvester.library.layout import CHECKPOINT
 from harvester.library.restore import restore
 from harvester.model import Known
@@ -151,6 +152,20 @@ def test_a_death_at_any_operation_leaves_the_old_state_or_the_new_one(
     if procedure == "restore":
         # Once rolled back, always rolled back: no later death brings the old future up again.
         assert seen == sorted(seen, reverse=True)
+
+
+def test_a_library_grows_on_after_a_death_anywhere_in_a_restore(library: Path, tmp_path: Path) -> None:
+    for die_at in _points(library, tmp_path, "restore"):
+        folder = _copy(library, tmp_path / "scratch")
+        with pytest.raises(Killed):
+            _restore(folder, FaultyFiles(die_at, None))
+        with open_store(folder, FixedClock(NOW_US + 90_000_000)) as store:
+            found = dict(store.state.graph.nodes.items())
+            assert store._journal.head.restore == ""
+            assert load_checkpoint(folder / CHECKPOINT).digest == store._journal.head.digest
+            grow(store, [Known(77, NOW_US)])
+            store.checkpoint(backup=True)
+        assert reload_content(folder)[0].keys() == {*found, 77}, die_at
 
 
 def _check_then_repair(folder: Path) -> None:

@@ -201,6 +201,11 @@ class LibraryMachine(RuleBasedStateMachine):
             assert not done or seen == self._content(target)
             self.truth = list(target if seen == self._content(target) else before)
         self._note_backups(self.truth)
+        # A rollback that is not finished shows only later: when the next samples are nowhere but in the checkpoint.
+        self.resume()
+        self.add(41, 1, gone=False)
+        self.checkpoint(backup=True)
+        self.resume()
 
     @precondition(lambda self: not self.damaged)
     @rule(first=firsts, count=counts, instant=st.none() | instants)

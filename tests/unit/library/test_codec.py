@@ -18,6 +18,7 @@ from hypothesis import given
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.library.codec import Encoded, decode_checkpoint, digest_in, digest_of, encode_checkpoint, unpack
+from harvester.library.pickling import digest_place
 from harvester.model import Known, Linked, Seen, SimilarList, Withdrawn
 from tests.unit.library.samples import (
     NOW_US,
@@ -139,6 +140,24 @@ def test_any_change_changes_the_digest() -> None:
 def test_the_digest_is_found_without_building_anything() -> None:
     state = make_state(make_events(3))
     assert digest_in(encode(state)) == digest_of(state)
+
+
+@pytest.mark.parametrize("harm", ["content", "digest", "no digest", "cut"])
+def test_a_digest_that_does_not_match_its_content_is_refused_without_building_anything(harm: str) -> None:
+    packed = encode(make_state(make_events(3)))
+    stream = bytearray(unpack(packed))
+    place = digest_place(bytes(stream))
+    assert place is not None
+    if harm == "content":
+        at = stream.index(b"sound 2")
+        stream[at : at + 7] = b"SOUND 2"
+    elif harm == "digest":
+        stream[place + 11] ^= 1
+    elif harm == "no digest":
+        stream = stream[:place] + b"."
+    packed = packed[:-5] if harm == "cut" else zlib.compress(bytes(stream))
+    with pytest.raises(LibraryCorrupt, match=r"digest|cut|end|compression"):
+        digest_in(packed)
 
 
 def test_what_is_new_changes_no_block_that_was_there() -> None:
