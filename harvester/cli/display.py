@@ -89,18 +89,22 @@ async def _panel(run: Run, events: Events) -> AsyncIterator[None]:
         return draw(describe(run), title=f"harvester · {run.folder}", events=events.lines(), width=console.width)
 
     # Drawn by us, four times a second: rich's own thread would read the state while the writer changes it.
-    with Live(picture(), console=console, auto_refresh=False) as live:  # type: ignore[arg-type]
+    live = Live(picture(), console=console, auto_refresh=False)  # type: ignore[arg-type]
 
-        def refresh() -> None:
-            # The terminal may be gone: the harvest does not need it.
-            with suppress(OSError):
-                live.update(picture(), refresh=True)  # type: ignore[arg-type]
+    # The terminal may be gone at any of these: the harvest does not need it.
+    def refresh() -> None:
+        with suppress(OSError):
+            live.update(picture(), refresh=True)  # type: ignore[arg-type]
 
-        try:
-            async with _every(1 / FRAMES_A_SECOND, refresh):
-                yield
-        finally:
-            refresh()
+    with suppress(OSError):
+        live.start()
+    try:
+        async with _every(1 / FRAMES_A_SECOND, refresh):
+            yield
+    finally:
+        refresh()
+        with suppress(OSError):
+            live.stop()
 
 
 @asynccontextmanager

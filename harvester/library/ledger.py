@@ -50,13 +50,21 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
 class FileLedger:
     """The ledger of one key on one server, in a file that other processes write too.
 
-    Thread-safe. A damaged file is set aside, with a line in `notices`; its requests are then not known any more.
-    Raises `LibraryUnwritable` or `DiskFull` where the state folder cannot be written.
+    Thread-safe. A damaged file is set aside whenever that shows, and `on_notice` gets a line about it; its requests
+    are then not known any more, and the API's own word is what keeps the limit. A file that was removed under a run is
+    made anew. Raises `LibraryUnwritable` or `DiskFull` where the state folder cannot be written.
     """
 
-    def __init__(self, server: str, fingerprint: str, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        server: str,
+        fingerprint: str,
+        folder: Path | None = None,
+        on_notice: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.path = (folder if folder is not None else state_folder()) / LEDGER
-        self.notices: list[str] = []
+        self._notices: list[str] = []
+        self._on_notice = on_notice
         self._key = (server, fingerprint)
         self._one_at_a_time = threading.Lock()
         try:
@@ -67,12 +75,19 @@ class FileLedger:
             ) from error
         self._index = WalIndex(self.path, _PAGE_BYTES)
         self._connection: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
         self._run(lambda _: None)
 
     @classmethod
-    def open(cls, server: str, fingerprint: str, folder: Path | None = None) -> FileLedger:
+    def open(
+        cls,
+        server: str,
+        fingerprint: str,
+        folder: Path | None = None,
+        on_notice: Callable[[str], None] = lambda _: None,
+    ) -> FileLedger:
         """Open the ledger of this user, or that of another state folder, creating it when there is none."""
-        return cls(server, fingerprint, folder)
+        return cls(server, fingerprint, folder, on_notice)
 
     def close(self) -> None:
         """Release the file; it opens again by itself when needed."""
@@ -137,21 +152,40 @@ class FileLedger:
 
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do `work` in one exclusive transaction, durable on return; once more on a new file if this one is damaged."""
-        with self._one_at_a_time:
-            try:
-                return self._transaction(work)
-            except sqlite3.Error as error:
-                if not _is_damaged(error):
+        try:
+            with self._one_at_a_time:
+                self._follow_path()
+                try:
+                    return self._transaction(work)
+                except sqlite3.Error as error:
+                    if not _is_damaged(error):
+                        raise self._translated(error) from error
+                    self._set_aside(error)
+                try:
+                    return self._transaction(work)
+                except sqlite3.Error as error:
                     raise self._translated(error) from error
-                self._set_aside(error)
-            try:
-                return self._transaction(work)
-            except sqlite3.Error as error:
-                raise self._translated(error) from error
+        finally:
+            # Outside the lock: who is told may look at the ledger.
+            notices, self._notices = self._notices, []
+            for line in notices:
+                self._on_notice(line)
+
+    def _follow_path(self) -> None:
+        """Leave a file that is no longer at its path: others would count in another one, and this one has no name."""
+        if self._connection is None or self._identity == _identity_of(self.path):
+            return
+        self._disconnect()
+        self._notices.append(
+            f"the ledger of requests was removed by somebody: {self.path} is made anew, and what was spent before "
+            f"is not known; the API may refuse some requests until tomorrow"
+        )
 
     def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        connection = self._connection or self._connect()
-        self._connection = connection
+        if self._connection is None:
+            self._connection = self._connect()
+            self._identity = _identity_of(self.path)
+        connection = self._connection
         self._make_room()
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -200,7 +234,7 @@ class FileLedger:
         for ending in ("-shm", "-wal", ""):
             with suppress(FileNotFoundError):  # another process may have been quicker
                 Path(f"{self.path}{ending}").rename(f"{aside}{ending}")
-        self.notices.append(
+        self._notices.append(
             f"the ledger of requests was damaged ({error}): it is now {aside.name}, and what was spent before "
             f"is not known; the API may refuse some requests until tomorrow"
         )
@@ -223,6 +257,14 @@ def count_requests(server: str, fingerprint: str, now_us: int, folder: Path | No
             return int(counting)
     except sqlite3.Error:
         return 0  # a damaged ledger is told by the run that sets it aside
+
+
+def _identity_of(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _is_damaged(error: sqlite3.Error) -> bool:

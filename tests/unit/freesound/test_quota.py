@@ -214,3 +214,28 @@ def test_nothing_is_sent_after_the_run_was_closed() -> None:
         assert transport.sent == []
 
     run_virtual(main())
+
+
+class CountedLedger(MemoryLedger):
+    """A ledger that knows how often it was asked."""
+
+    looks = 0
+
+    def spent(self, since_us: int) -> list[int]:
+        self.looks += 1
+        return super().spent(since_us)
+
+
+def test_what_is_shown_four_times_a_second_looks_into_the_ledger_once_a_second() -> None:
+    ledger = CountedLedger()
+    quota, hand = quota_of(Limits(60, 2000), ledger)
+    assert quota.spending() == (0, 2000)
+    looks = ledger.looks
+    quota.answered(leased(quota))
+    for _ in range(3):
+        hand.now_us += SECOND_US // 4
+        assert quota.spending() == (0, 2000)
+    assert ledger.looks == looks
+    hand.now_us += SECOND_US // 4
+    assert quota.spending() == (1, 1999)
+    assert quota.slot_frees_at == NOW_US + DAY_US + CLOCKS_APART_US

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -117,11 +118,37 @@ def test_a_lease_is_durable_before_it_returns(tmp_path: Path) -> None:
 
 def test_a_damaged_ledger_is_set_aside_loudly(tmp_path: Path) -> None:
     (tmp_path / LEDGER).write_bytes(b"rot" * 1000)
-    ledger = FileLedger.open("s", "k", tmp_path)
+    told: list[str] = []
+    ledger = FileLedger.open("s", "k", tmp_path, told.append)
     assert ledger.lease(NOW_US, 1, NOW_US + 1, []) == [1]
-    (line,) = ledger.notices
+    (line,) = told
     assert "ledger.sqlite.damaged" in line
     assert (tmp_path / "ledger.sqlite.damaged").read_bytes() == b"rot" * 1000
+
+
+@pytest.mark.parametrize("harm", ["damaged", "removed"])
+def test_a_ledger_lost_during_a_run_is_told_once_and_counting_goes_on(tmp_path: Path, harm: str) -> None:
+    path, told = tmp_path / LEDGER, []
+
+    def tell(line: str) -> None:
+        told.append((line, len(ledger.spent(0))))  # who is told may look
+
+    ledger = FileLedger.open("s", "k", tmp_path, tell)
+    ledger.lease(NOW_US, 3, NOW_US + 99, [])
+    if harm == "damaged":
+        with sqlite3.connect(path) as other:
+            other.execute("DROP TABLE sends")
+        other.close()
+    else:
+        path.unlink()
+    assert ledger.lease(NOW_US + 1, 2, NOW_US + 99, [(5, DAY_US)]) == [1, 2]
+    ledger.answered(1, NOW_US + 2)
+    ((line, seen),) = told
+    assert harm in line
+    assert "the API may refuse some requests" in line
+    assert seen == 2
+    assert len(FileLedger.open("s", "k", tmp_path).spent(0)) == 2
+    assert (tmp_path / "ledger.sqlite.damaged").exists() == (harm == "damaged")
 
 
 def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
