@@ -15,6 +15,7 @@ from harvester.model import RECORD_FIELDS, Record
 OWN_FIELDS = (
     "added_at",
     "fetched_at",
+    "extra_stamps",
     "linked_at",
     "link_origin",
     "link_space",
@@ -24,7 +25,8 @@ OWN_FIELDS = (
     "withdrawn_at",
 )
 """What we add to a record: when the sound was first known, when its record and its similar list were fetched and how
-the list was asked for, when it was found gone, when a person took it out. Stamps in microseconds UTC."""
+the list was asked for, when it was found gone, when a person took it out. Stamps in microseconds UTC. `extra_stamps`
+tells of extra fields (by name) that came with another record than the one at `fetched_at` when that was fetched."""
 
 STAMPS = tuple(name for name in OWN_FIELDS if name.endswith("_at"))
 
@@ -39,6 +41,8 @@ SHARED_TEXTS = frozenset(
 LINK_FIELDS = ("linked_at", "link_origin", "link_space", "link_limit", "link_filter")
 """The attributes that come with a similar list, often long after the record, and replace each other together."""
 
+_CORE = frozenset(RECORD_FIELDS)
+_NAMED = _CORE.union(OWN_FIELDS)
 _UNKNOWN = 1000
 _RANK = {name: rank for rank, name in enumerate((*RECORD_FIELDS, *OWN_FIELDS))}
 _RANK |= {name: _UNKNOWN + 1 + rank for rank, name in enumerate(LINK_FIELDS)}
@@ -53,6 +57,16 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 def canonical_bytes(value: object) -> bytes:
     """Return a JSON value as bytes that are equal for equal content: the last tie-breaker of the join."""
     return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def extra_names(attributes: Record) -> set[str]:
+    """Return the names of its extra fields: those asked for by the user, not with every record."""
+    return attributes.keys() - _NAMED
+
+
+def core_of(attributes: Record) -> Record:
+    """Return what every record is asked for, without extra fields and without what we added."""
+    return {name: value for name, value in attributes.items() if name in _CORE}
 
 
 def record_of(attributes: dict[str, Any]) -> Record:

@@ -38,13 +38,16 @@ class CanonicalForm:
 
     def share(self, many: Iterable[dict[str, Any]]) -> None:
         """Make recurring texts one object each in attributes that are canonical otherwise."""
-        texts = self._texts
+        texts: dict[str, str] = self._texts
         for attributes in many:
             for name in SHARED_TEXTS:
                 if name in attributes:
                     text = attributes[name]
                     if type(text) is str and (kept := texts.setdefault(text, text)) is not text:
                         attributes[name] = kept
+            tags = attributes.get("tags")
+            if type(tags) is list and set(map(type, tags)) == {str}:
+                tags[:] = map(texts.setdefault, tags, tags)
 
     def _own(self, value: Any, *, shared: bool) -> Any:
         if isinstance(value, dict):

@@ -131,7 +131,7 @@ class KnownSounds:
         for sound_id, attributes in self.graph._node.items():
             yield Known(sound_id, attributes["added_at"])
             if "fetched_at" in attributes:
-                yield Seen(sound_id, record_of(attributes), attributes["fetched_at"])
+                yield from self._records(sound_id, attributes)
             if "gone_at" in attributes:
                 yield Gone(sound_id, attributes["gone_at"])
             if "withdrawn_at" in attributes:
@@ -141,6 +141,14 @@ class KnownSounds:
             if similar is not None:
                 yield Linked(sound_id, similar)
             yield from self._relations(sound_id)
+
+    def _records(self, sound_id: int, attributes: dict[str, Any]) -> Iterator[Seen]:
+        apart = attributes.get("extra_stamps", {})
+        record = {name: value for name, value in record_of(attributes).items() if name not in apart}
+        yield Seen(sound_id, record, attributes["fetched_at"])
+        for name, stamp in apart.items():
+            # As little as this never wins but as the field that it is.
+            yield Seen(sound_id, {"id": sound_id, name: attributes[name]}, stamp)
 
     def _relations(self, sound_id: int) -> Iterator[Related]:
         known_at = self.attributes(sound_id)["added_at"]

@@ -1,29 +1,67 @@
-"""The registers of the state and which of two values wins: a sound's record, a sound's similar list.
+"""The registers of the state and which of two values wins: a sound's record, an extra field, a similar list.
 
-Owns the two orders of the join: records by completeness, stamp and bytes; lists by origin, filter, length, stamp and
-bytes. Both are total up to equal content, so the winner is the same in whatever order values arrive.
+Owns the orders of the join: records by completeness, stamp and bytes; each extra field by itself, by stamp and bytes;
+lists by origin, filter, length, stamp and bytes. All are total up to equal content, so the winner is the same in
+whatever order values arrive.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from harvester.graph.attributes import blanked, canonical_bytes, is_withdrawn, record_of
-from harvester.model import SERVER, Seen, SimilarList, is_complete
+from harvester.graph.attributes import blanked, canonical_bytes, core_of, extra_names, is_withdrawn
+from harvester.model import SERVER, Record, Seen, SimilarList, is_complete
 
 
 def record_wins(event: Seen, attributes: dict[str, Any]) -> bool:
-    """Tell whether an event's record replaces the one in a node's attributes."""
+    """Tell whether an event's record replaces the one in a node's attributes, extra fields apart."""
     rank = (is_complete(event.record), event.fetched_at)
     known_rank = (is_complete(attributes), attributes["fetched_at"])
     if rank != known_rank:
         return rank > known_rank
     # Blanked first: so the winner is the same whether a withdrawal came before this or comes after it.
-    record, known = event.record, record_of(attributes)
+    return _bytes_win(core_of(event.record), core_of(attributes), withdrawn=is_withdrawn(attributes))
+
+
+def _bytes_win(record: Record, known: Record, *, withdrawn: bool) -> bool:
     blank, known_blank = canonical_bytes(blanked(record)), canonical_bytes(blanked(known))
     if blank != known_blank:
         return blank > known_blank
-    return not is_withdrawn(attributes) and canonical_bytes(record) > canonical_bytes(known)
+    return not withdrawn and canonical_bytes(record) > canonical_bytes(known)
+
+
+class Extra(NamedTuple):
+    """An extra field's value, and the stamp of the record that brought it."""
+
+    stamp: int
+    value: Any
+
+
+def extras_of(attributes: dict[str, Any]) -> dict[str, Extra]:
+    """Return a node's extra fields by name."""
+    stamps = attributes.get("extra_stamps", {})
+    return {
+        name: Extra(stamps.get(name, attributes["fetched_at"]), attributes[name])
+        for name in sorted(extra_names(attributes))
+    }
+
+
+def newer_extras(event: Seen, attributes: dict[str, Any]) -> dict[str, Extra]:
+    """Return those extra fields of an event's record that replace what a node has, or are new to it.
+
+    A record that was fetched without a field says nothing about it: each field is as new as the newest record that had
+    it, whichever record has won.
+    """
+    brought = extra_names(event.record)
+    known = extras_of(attributes) if brought else {}
+    newer = {name: Extra(event.fetched_at, event.record[name]) for name in sorted(brought)}
+    return {name: extra for name, extra in newer.items() if _extra_wins(name, extra, known.get(name), attributes)}
+
+
+def _extra_wins(name: str, new: Extra, known: Extra | None, attributes: dict[str, Any]) -> bool:
+    if known is None or new.stamp != known.stamp:
+        return known is None or new.stamp > known.stamp
+    return _bytes_win({name: new.value}, {name: known.value}, withdrawn=is_withdrawn(attributes))
 
 
 def similar_of(attributes: dict[str, Any], neighbours: dict[int, dict[str, Any]]) -> SimilarList | None:

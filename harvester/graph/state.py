@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from harvester.errors import WrongSource
-from harvester.graph.attributes import OWN_FIELDS, blanked, is_gone, is_withdrawn, record_of
+from harvester.graph.attributes import OWN_FIELDS, blanked, core_of, is_gone, is_withdrawn, record_of
 from harvester.graph.form import CanonicalForm
 from harvester.graph.questions import KnownSounds
-from harvester.graph.registers import best_first, list_wins, record_wins
+from harvester.graph.registers import best_first, extras_of, list_wins, newer_extras, record_wins
 from harvester.model import (
     SPACES,
     Event,
@@ -111,12 +111,21 @@ class SoundGraph(KnownSounds):
     def _apply_seen(self, event: Seen) -> None:
         attributes = self._know(event.sound_id, event.fetched_at)
         known_at = attributes.get("fetched_at")
-        if known_at is not None and not record_wins(event, attributes):
+        wins = known_at is None or record_wins(event, attributes)
+        newer = newer_extras(event, attributes)
+        if not wins and not newer:
             return
         was_gone, had_record = is_gone(attributes), known_at is not None
+        extras = {**extras_of(attributes), **newer}
         own = {name: attributes[name] for name in OWN_FIELDS if name in attributes}
-        own["fetched_at"] = event.fetched_at
-        record = blanked(event.record) if is_withdrawn(own) else event.record
+        own["fetched_at"] = fetched_at = event.fetched_at if wins else known_at
+        own["extra_stamps"] = {name: extra.stamp for name, extra in extras.items() if extra.stamp != fetched_at}
+        if not own["extra_stamps"]:
+            del own["extra_stamps"]
+        record = core_of(event.record if wins else attributes)
+        record |= {name: extra.value for name, extra in extras.items()}
+        if is_withdrawn(own):
+            record = blanked(record)
         # The dict object stays: the sound cache and readers of the graph hold it.
         attributes.clear()
         attributes.update(self._form.attributes({**record, **own}))
@@ -127,8 +136,8 @@ class SoundGraph(KnownSounds):
     def _apply_linked(self, event: Linked) -> None:
         sound_id, new = event.sound_id, event.similar
         attributes = self._know(sound_id, new.linked_at)
-        for neighbour_id, _ in new.neighbours:
-            self._know(neighbour_id, new.linked_at)
+        # A neighbour's id is the object its record holds: one for all the lists it is in.
+        own_ids = {one: self._know(one, new.linked_at).get("id", one) for one, _ in new.neighbours}
         known = self.similar(sound_id)
         if known is None:
             self.list_count += 1
@@ -139,7 +148,7 @@ class SoundGraph(KnownSounds):
             return
         known_edges = self.graph._adj[sound_id]
         edges: dict[int, dict[str, Any]] = {
-            target: {"score": score} for target, score in sorted(new.neighbours, key=best_first)
+            own_ids[target]: {"score": score} for target, score in sorted(new.neighbours, key=best_first)
         }
         for target, relation in sorted(
             (target, edge["relation"]) for target, edge in known_edges.items() if "relation" in edge

@@ -51,10 +51,16 @@ def read_edges(
 ) -> dict[int, dict[int, dict[str, Any]]]:
     """Return the checked out-edges by sound, in the order of `nodes`; no dict among them is anybody else's."""
     checked: dict[int, dict[int, dict[str, Any]]] = {}
+    # An id is one object, wherever it stands: 32 bytes less for each edge.
+    known = dict(zip(nodes, nodes, strict=True))
     for batch in _batches(nodes.items()):
         tables = [adjacency[sound_id] for sound_id, _ in batch]
-        if _are_plain_edges(batch, tables, nodes, reader):
-            checked.update(zip((sound_id for sound_id, _ in batch), tables, strict=True))
+        if _are_plain_edges(batch, tables, reader):
+            try:
+                kept = [dict(zip(map(known.__getitem__, table), table.values(), strict=True)) for table in tables]
+            except KeyError as missing:
+                raise LibraryCorrupt(f"an edge ends at a sound that is not there ({missing})") from None
+            checked.update(zip((sound_id for sound_id, _ in batch), kept, strict=True))
         else:
             checked.update((sound_id, reader.adjacency(sound_id, adjacency[sound_id], nodes)) for sound_id, _ in batch)
     return checked
@@ -93,7 +99,7 @@ def _gather(
 ) -> bool:
     """Tell whether records that all have these names are plain, column by column, and add their containers."""
     order, _ = reader.plan(names)
-    if order != names or "withdrawn_at" in names:
+    if order != names or "withdrawn_at" in names or "extra_stamps" in names:
         return False
     reader.spend((len(names) + 1) * len(pairs))
     for name, column in zip(names, zip(*(attributes.values() for _, attributes in pairs), strict=True), strict=True):
@@ -111,10 +117,11 @@ def _gather(
     return True
 
 
-def _are_plain_edges(
-    batch: list[tuple[int, dict[str, Any]]], tables: list[Any], nodes: dict[int, Any], reader: ContentReader
-) -> bool:
-    """Tell whether each edge of a batch has a good score and nothing else, and each of its dicts is its own."""
+def _are_plain_edges(batch: list[tuple[int, dict[str, Any]]], tables: list[Any], reader: ContentReader) -> bool:
+    """Tell whether each edge of a batch has a good score and nothing else, and each of its dicts is its own.
+
+    Whether its end exists is not looked at.
+    """
     if set(map(type, tables)) != _DICT or _holders(tables) != _ALONE:
         return False
     if any(table and "linked_at" not in attributes for table, (_, attributes) in zip(tables, batch, strict=True)):
@@ -124,8 +131,6 @@ def _are_plain_edges(
     if not edges:
         return True
     if set(map(type, chain.from_iterable(tables))) != _INTEGER:
-        return False
-    if not all(map(nodes.__contains__, chain.from_iterable(tables))):
         return False
     try:
         if set(map(len, edges)) != _ONE or _holders(edges) != _ALONE:

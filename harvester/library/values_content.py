@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 from harvester.errors import LibraryCorrupt
-from harvester.graph import LINK_FIELDS, OWN_FIELDS, blanked, in_order, record_of
+from harvester.graph import LINK_FIELDS, OWN_FIELDS, blanked, extra_names, in_order, record_of
 from harvester.library.pickling import DEEPEST
 
 FLAT = frozenset({str, int, float, bool, type(None)})
 """The types of JSON values that hold no others."""
 
-OWN_KINDS = {name: str if name in ("link_origin", "link_space", "link_filter") else int for name in OWN_FIELDS}
+OWN_KINDS: dict[str, type] = dict.fromkeys(OWN_FIELDS, int)
+OWN_KINDS |= {**dict.fromkeys(("link_origin", "link_space", "link_filter"), str), "extra_stamps": dict}
 _TEXT = {str}
 _OWN = frozenset(OWN_FIELDS)
 
@@ -52,11 +53,20 @@ class ContentReader:
             for value in attributes.values():
                 if type(value) not in FLAT:
                     self._value(sound_id, value, 0)
+        if "extra_stamps" in attributes:
+            self._extra_stamps(sound_id, attributes)
         if "withdrawn_at" in attributes:
             record = record_of(attributes)
             if any(value is not record[name] for name, value in blanked(record).items()):
                 raise LibraryCorrupt(f"sound {sound_id} was withdrawn, but its texts are still there")
         return attributes if order == names else {name: attributes[name] for name in order}
+
+    def _extra_stamps(self, sound_id: int, attributes: dict[str, Any]) -> None:
+        stamps, fetched_at = attributes["extra_stamps"], attributes["fetched_at"]
+        if not stamps or not stamps.keys() <= extra_names(attributes):
+            raise LibraryCorrupt(f"sound {sound_id} has stamps of fields that it does not have")
+        if not all(type(at) is int and 0 <= at < 2**63 and at != fetched_at for at in stamps.values()):
+            raise LibraryCorrupt(f"sound {sound_id} has no valid extra_stamps")
 
     def _own(self, sound_id: int, container: object) -> None:
         if id(container) in self._owned:
@@ -76,7 +86,7 @@ class ContentReader:
         linked = [name in names for name in LINK_FIELDS]
         if "added_at" not in names or any(linked) != all(linked):
             raise LibraryCorrupt("a sound lacks the stamps of its record or its similar list")
-        if "fetched_at" not in names and set(names) - _OWN:
+        if "fetched_at" not in names and (set(names) - _OWN or "extra_stamps" in names):
             raise LibraryCorrupt("a record has no stamp")
         return in_order(names), tuple((name, OWN_KINDS[name]) for name in names if name in _OWN)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harvester.graph import is_withdrawn
-from harvester.model import RECORD_FIELDS, Event, Note, Record, RecordsPage, Seen, is_complete
+from harvester.model import Event, Note, Record, RecordsPage, Seen, is_complete
 from harvester.pipeline.work import Store
 
 
@@ -37,13 +37,8 @@ class News:
         ]
 
     def seen(self, record: Record, fetched_at: int) -> Seen:
-        """Return the event of a record. Extra fields known from before stay when they were not asked for this time:
-        the join takes a record as a whole."""
+        """Return the event of a record, stamped later than what it replaces."""
         sound_id = record["id"]
-        known = self._state.record(sound_id)
-        if known is not None and is_complete(record):
-            extra = {name: value for name, value in known.items() if name not in record and name not in RECORD_FIELDS}
-            record = {**record, **extra}
         return Seen(sound_id, record, self._state.stamp(sound_id, "fetched_at", fetched_at))
 
     def marks(self, topic: str, sound_ids: Sequence[int], text: str) -> list[Note]:

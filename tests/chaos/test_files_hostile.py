@@ -105,6 +105,7 @@ NODE = {"added_at": NOW_US}
 def test_the_forger_of_these_tests_can_write_a_file_that_is_accepted() -> None:
     record = make_record(1) | {"added_at": NOW_US, "fetched_at": NOW_US}
     assert len(decode_checkpoint(forged({1: record, 2: dict(NODE)})).state) == 2
+    assert decode_checkpoint(forged(_record(bpm=1, extra_stamps={"bpm": 3}))).state.attributes(1)["bpm"] == 1
 
 
 def _nested(depth: int) -> list[Any]:
@@ -167,6 +168,13 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a stamp that is a text": lambda: forged({1: {"added_at": "now"}}),
     "a stamp that is negative": lambda: forged({1: {"added_at": -1}}),
     "a record without a stamp": lambda: forged({1: {"added_at": 1, "name": "x"}}),
+    "extra stamps without a record": lambda: forged({1: {"added_at": 1, "extra_stamps": {"bpm": 3}}}),
+    "extra stamps that are a list": lambda: forged(_record(bpm=1, extra_stamps=["bpm"])),
+    "extra stamps of nothing": lambda: forged(_record(bpm=1, extra_stamps={})),
+    "an extra stamp of a field that is not there": lambda: forged(_record(bpm=1, extra_stamps={"loudness": 3})),
+    "an extra stamp of a field that is none": lambda: forged(_record(bpm=1, extra_stamps={"name": 3})),
+    "an extra stamp that is a text": lambda: forged(_record(bpm=1, extra_stamps={"bpm": "3"})),
+    "an extra stamp that is the record's": lambda: forged(_record(bpm=1, extra_stamps={"bpm": 1})),
     "a record of another sound": lambda: forged(_record(id=2)),
     "a name that is a number": lambda: forged({1: {"added_at": 1, "fetched_at": 1, 5: 1}}),
     "a value that is a set": lambda: forged(_record(tags=set())),

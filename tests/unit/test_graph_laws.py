@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.graph import SoundGraph
-from tests.unit.library.samples import SOURCE, content_of, histories, make_events, make_state, quick
+from harvester.model import Event, Seen, Withdrawn
+from tests.unit.library.samples import SOURCE, content_of, histories, make_events, make_record, make_state, quick
 
 
 def _joined(*states: SoundGraph) -> SoundGraph:
@@ -93,3 +96,50 @@ def test_an_adopted_state_grows_like_any_other() -> None:
         adopted.apply(event)
         state.apply(event)
     assert content_of(adopted) == content_of(state)
+
+
+described = st.builds(
+    lambda stamp, whole, extra: Seen(1, {**(make_record(1) if whole else {"id": 1}), **extra}, stamp),
+    st.integers(1, 4),
+    st.booleans(),
+    st.dictionaries(st.sampled_from(["bpm", "loudness"]), st.sampled_from([None, 1, 1.0, True, "fast", [1]])),
+)
+
+
+@quick
+@given(st.lists(described | st.builds(Withdrawn, st.just(1), st.integers(1, 4)), max_size=5), st.data())
+def test_the_laws_hold_for_extra_fields_that_some_records_have(history: list[Event], data: st.DataObject) -> None:
+    expected = content_of(make_state(history))
+    assert content_of(make_state(data.draw(st.permutations(history)))) == expected
+    cut = data.draw(st.integers(0, len(history)))
+    ours, theirs = make_state(history[:cut]), make_state(history[cut:])
+    assert content_of(_joined(ours, theirs)) == content_of(_joined(theirs, ours)) == expected
+    assert content_of(_joined(theirs, ours, theirs)) == expected
+    assert content_of(make_state(list(make_state(history).events()))) == expected
+    # 1, 1.0 and True are equal to Python, and different content.
+    assert repr(make_state(history).record(1)) == repr(_joined(theirs, ours).record(1))
+
+
+def test_an_extra_field_is_the_one_of_the_newest_record_that_had_it_in_any_order_and_grouping() -> None:
+    slow, fast = Seen(1, make_record(1, bpm=100), 1), Seen(1, make_record(1, bpm=120), 2)
+    bare, partial = Seen(1, make_record(1, num_downloads=7), 3), Seen(1, {"id": 1, "loudness": -9.5}, 4)
+    for order in itertools.permutations((slow, fast, bare, partial)):
+        for cut in range(5):
+            state = _joined(make_state(order[:cut]), make_state(order[cut:]))
+            attributes = state.attributes(1)
+            assert (attributes["bpm"], attributes["num_downloads"], attributes["fetched_at"]) == (120, 7, 3)
+            assert attributes["loudness"] == -9.5
+            assert attributes["extra_stamps"] == {"bpm": 2, "loudness": 4}
+    # A record that says null says something.
+    assert _joined(make_state([fast]), make_state([Seen(1, make_record(1, bpm=None), 9)])).attributes(1)["bpm"] is None
+
+
+@pytest.mark.parametrize("withdrawn_first", [False, True])
+def test_an_extra_field_of_a_withdrawn_sound_keeps_no_text(withdrawn_first: bool) -> None:
+    described = Seen(1, {"id": 1, "comment": "mine", "bpm": 100}, 4)
+    events = [
+        Seen(1, make_record(1), 3),
+        *([Withdrawn(1, 5), described] if withdrawn_first else [described, Withdrawn(1, 5)]),
+    ]
+    attributes = make_state(events).attributes(1)
+    assert (attributes["comment"], attributes["bpm"]) == (None, 100)
