@@ -44,11 +44,14 @@ class RunLog:
 
     def reopen(self) -> None:
         """Close the file; the next line opens whatever is at its path then."""
-        self._handler.close()
+        self.close()
 
     def close(self) -> None:
-        """Close the file for good."""
-        self._handler.close()
+        """Close the file. On a disk that has gone its last lines are lost with it, and nothing else."""
+        try:
+            self._handler.close()
+        except OSError:
+            self._tell_once()
 
     def _tell_once(self) -> None:
         if not self._told:

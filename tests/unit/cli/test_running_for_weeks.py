@@ -66,6 +66,19 @@ def test_a_log_that_cannot_be_written_is_told_once_and_ends_nothing(
     assert capsys.readouterr().err.count("cannot be written") == 1
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_log_whose_disk_has_gone_is_closed_without_a_word_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "harvest.log").symlink_to("/dev/full")
+    log = RunLog(tmp_path, StandingClock())
+    log.write("one")
+    log.reopen()
+    log.write("two")
+    log.close()
+    assert capsys.readouterr().err.count("cannot be written") == 1
+
+
 def test_systemd_hears_ready_alive_and_stopping(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
