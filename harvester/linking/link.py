@@ -128,7 +128,7 @@ class _Link:
             on_progress(done, total)
             is_last = done == total
             if is_last or asked_to_stop() or self._clock.monotonic_s() - committed_s >= self._part_s:
-                self._commit(None if is_last else int(max(*searched[-1:], *merged[-1:])))
+                self._commit(None if is_last else int(np.concatenate((searched[-1:], merged[-1:])).max()))
                 committed_s = self._clock.monotonic_s()
         if not total:
             self._commit(None)
