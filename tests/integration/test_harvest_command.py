@@ -138,6 +138,21 @@ def test_the_first_ctrl_c_ends_in_order_and_keeps_everything(tmp_path: Path) -> 
         assert library["processed_ids"] == set(sandbox.lists_asked())
 
 
+@pytest.mark.parametrize("how", ["SIGINT", "--time-limit"])
+def test_a_run_whose_server_never_answers_ends_in_order_when_it_is_asked_to(tmp_path: Path, how: str) -> None:
+    limit = ("--time-limit", "1s") if how == "--time-limit" else ()
+    with sandbox_process(tmp_path, "--fault", "no-answer") as sandbox:
+        process = start("harvest", "--api-url", sandbox.url, *limit, cwd=tmp_path)
+        if not limit:
+            wait_until(lambda: sandbox.requests(), what="the first request")
+            process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0, err
+    assert "nothing was asked, nothing has changed" in err
+    assert ("time limit reached" if limit else "asked to stop (SIGINT)") in err
+    assert "Traceback" not in err
+
+
 def test_the_log_tells_the_run_and_a_hang_up_reopens_it(tmp_path: Path) -> None:
     log = tmp_path / LIBRARY / "harvest.log"
     with sandbox_process(tmp_path, "--no-throttle", "--latency-ms", 20) as sandbox:

@@ -291,3 +291,11 @@ def test_retry_after_is_honoured_but_capped() -> None:
 def test_the_sentence_of_a_refused_key_helps() -> None:
     with pytest.raises(AccessDenied, match=r"Invalid token.*FREESOUND_API_KEY"):
         raise_for_status(reply(401, '{"detail":"Invalid token"}'))
+
+
+@pytest.mark.parametrize(("told", "kept"), [(1.0000001, 1.0), (-1e-9, 0.0), (1, 1.0), (0, 0.0), (7, 1.0)])
+def test_a_score_is_kept_between_0_and_1_as_a_float_and_what_was_outside_is_counted(told: float, kept: float) -> None:
+    page = read_similar(rows_of({"id": 2, "score": told}, {"id": 3, "score": 0.75}), 1, 25, ("id",), 5)
+    assert dict(page.neighbours)[2] == kept
+    assert all(type(score) is float for _, score in page.neighbours)
+    assert page.oddities.get("score out of range", 0) == (told != kept)

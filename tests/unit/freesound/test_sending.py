@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from harvester.clock import DAY_US, SECOND_US, Stop
+from harvester.clock import DAY_US, SECOND_US, Stop, closing_in_time
 from harvester.errors import AccessDenied, ApiUnreachable, FetchFailed, Stopped, WrongSource
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger
@@ -443,6 +443,45 @@ def test_the_source_is_learned_without_a_counted_request() -> None:
         await client.fetch_similar(1, 25)
         assert await client.identify() == f"sandbox:{sandbox.digest}"
         assert client.activity.sent == 2
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(404, '{"detail":"Not found."}'),
+        reply(400, '{"detail":"Bad request."}'),
+        reply(404, "<!doctype html><title>Not Found</title>", "text/html"),
+        reply(200, "<!doctype html><title>Welcome</title>", "text/html"),
+        reply(301, "", location="https://elsewhere.invalid/"),
+    ],
+    ids=["404 JSON", "400 JSON", "404 HTML", "200 HTML", "301"],
+)
+def test_an_address_that_answers_as_no_api_does_is_told_at_once_with_exit_11(answer: RawResponse) -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        transport = Scripted(lambda *_: answer, clock)
+        with pytest.raises(ApiUnreachable, match=r"is no Freesound API: .*; check --api-url") as ended:
+            await make_client(transport, clock, forever=True).identify()
+        assert ended.value.exit_code == 11
+        assert len(transport.sent) == 1
+        assert clock.monotonic_s() < 5
+
+    run_virtual(main())
+
+
+def test_a_stop_ends_the_wait_for_a_server_that_does_not_answer() -> None:
+    async def main() -> None:
+        clock, stop = VirtualClock(), Stop()
+        ledger = MemoryLedger()
+        transport = Scripted(lambda *_: EMPTY_LIST, clock, latency_s=3_600)
+        client = make_client(transport, clock, stop=stop, ledger=ledger)
+        async with closing_in_time(stop, clock, 7):
+            with pytest.raises(Stopped, match="time limit reached"):
+                await client.identify()
+        assert clock.monotonic_s() == pytest.approx(7)
+        assert ledger.spent(0) == []
 
     run_virtual(main())
 
