@@ -49,20 +49,30 @@ def read_nodes(nodes: dict[int, Any], reader: ContentReader) -> dict[int, dict[s
 def read_edges(
     adjacency: dict[int, Any], nodes: dict[int, dict[str, Any]], reader: ContentReader
 ) -> dict[int, dict[int, dict[str, Any]]]:
-    """Return the checked out-edges by sound, in the order of `nodes`; no dict among them is anybody else's."""
+    """Return the checked out-edges by sound, in the order of `nodes`, and empty `adjacency`.
+
+    No dict among them is anybody else's.
+    """
     checked: dict[int, dict[int, dict[str, Any]]] = {}
     # An id is one object, wherever it stands: 32 bytes less for each edge.
     known = dict(zip(nodes, nodes, strict=True))
     for batch in _batches(nodes.items()):
-        tables = [adjacency[sound_id] for sound_id, _ in batch]
-        if _are_plain_edges(batch, tables, reader):
+        ids = [sound_id for sound_id, _ in batch]
+        tables = [adjacency[sound_id] for sound_id in ids]
+        plain = _are_plain_edges(batch, tables, reader)
+        # Let go of batch by batch: the next one takes the room.
+        for sound_id in ids:
+            del adjacency[sound_id]
+        if plain:
             try:
                 kept = [dict(zip(map(known.__getitem__, table), table.values(), strict=True)) for table in tables]
             except KeyError as missing:
                 raise LibraryCorrupt(f"an edge ends at a sound that is not there ({missing})") from None
-            checked.update(zip((sound_id for sound_id, _ in batch), kept, strict=True))
         else:
-            checked.update((sound_id, reader.adjacency(sound_id, adjacency[sound_id], nodes)) for sound_id, _ in batch)
+            pairs = zip(ids, tables, strict=True)
+            kept = [reader.adjacency(sound_id, table, nodes) for sound_id, table in pairs]
+        del tables
+        checked.update(zip(ids, kept, strict=True))
     return checked
 
 

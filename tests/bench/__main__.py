@@ -18,7 +18,8 @@ PACKAGES = ("harvester", "aiohttp", "networkx", "joblib", "orjson")
 
 
 def main() -> None:
-    names = sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    modules = pkgutil.iter_modules([str(Path(__file__).parent)])
+    names = sorted(module.name for module in modules if not module.ispkg)
     benches = [name for name in names if name not in ("__main__", "table")]
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("name", nargs="*", help=f"of {', '.join(benches)}; all of them without one")

@@ -6,6 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
+@dataclass(frozen=True)
+class Figure:
+    """The median of several runs, and their spread."""
+
+    median: float
+    low: float
+    high: float
+    runs: int
+
+    def __str__(self) -> str:
+        return f"{_text(self.median)} ({_text(self.low)}-{_text(self.high)})"
+
+
 @dataclass
 class Table:
     """A bench's result. A figure that is a float is shown with three significant digits."""
