@@ -68,7 +68,7 @@ def is_sound_id(value: object) -> bool:
 
 def is_complete(record: Record) -> bool:
     """Tell whether a record has every core field (its value may be null)."""
-    return _CORE_NAMES <= record.keys()
+    return record.keys() >= _CORE_NAMES
 
 
 @dataclass(frozen=True, slots=True)
