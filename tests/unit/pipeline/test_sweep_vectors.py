@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from harvester.errors import PageTooLarge, SettingsError
-from harvester.model import Note, RecordsPage, Vector
+from harvester.model import COMPUTED, Linked, Note, RecordsPage, SimilarList, Vector
 from harvester.pipeline import sweep as sweep_module
 from harvester.pipeline.fetcher import Search
 from harvester.pipeline.harvest import Plan
@@ -146,17 +146,22 @@ def test_the_smallest_page_is_never_split_and_the_next_window_dares_more() -> No
     assert claim is not None
     assert not sweep.split(claim)
     deep = DEEPEST * PAGE + 1
-    page: SweepClaim | None = claim
-    while page is not None and not page.window:
+    page, windows = claim, []
+    while len(windows) < 3:
+        windows += [(page.window, page.size)] if (page.window, page.size) not in windows else []
         start = (page.page - 1) * page.size
         ids = range(start + 1, start + page.size + 1)
-        records = tuple(make_record(one, created=f"2020-01-01T00:{one // 60:02}:{one % 60:02}Z") for one in ids)
+        hour = len(windows)
+        records = tuple(
+            make_record(hour * 10_000 + one, created=f"2020-01-01T{hour:02}:{one // 60:02}:{one % 60:02}Z")
+            for one in ids
+        )
         sweep.read(page, RecordsPage(records, deep, True, 0))
-        page = sweep.next()
-    assert page is not None
-    assert page.size == 5  # this window was the one with late pages
-    sweep.read(page, RecordsPage(records, 5, False, 0))
-    assert sweep.done
+        following = sweep.next()
+        assert following is not None
+        page = following
+    # The first window was the one with late pages; each that passes without dares the next size.
+    assert [size for _, size in windows] == [5, 5, 25]
 
 
 def test_a_place_noted_by_an_older_version_is_understood() -> None:
@@ -186,6 +191,20 @@ def test_lost_vectors_are_fetched_again_by_their_ids_and_no_other() -> None:
     assert {one for batch in asked for one in batch} == set(range(1, 201)) - {9}  # type: ignore[attr-defined]
     assert not any(kind == "page" for kind, _ in sounds.asked)
     assert set(store.vectors) == set(range(1, 401)) - {9}
+
+
+def test_of_linked_sounds_too_a_lost_vector_alone_is_fetched() -> None:
+    sounds, store = world(size=200), Vectorful()
+    harvest(plan(), sounds, store)
+    for sound_id in range(1, 201):
+        store.state.apply(Linked(sound_id, SimilarList((), 1, 25, origin=COMPUTED)))
+    del store.vectors[17]
+    sounds.asked.clear()
+    harvest(plan(), sounds, store)
+    assert dict(sounds.asked) == {("records", (17,)): 1}
+    # With all of them here again, the next sweep looks for what is new.
+    harvest(plan(), sounds, store)
+    assert ("page", (1, 150)) in sounds.asked
 
 
 def test_a_sweep_of_more_than_anybody_may_copy_stops_after_its_first_page_and_says_why() -> None:
