@@ -45,7 +45,8 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
     if not reports:
         say(f"{folder}: no backups yet; one is taken every 100 new sounds")
     for report in reports:
-        what = f"{report.nodes} sounds, {report.edges} edges" if report.verified else f"NOT GOOD: {report.problem}"
+        problem = report.problem.removeprefix(f"{report.backup.path}: ")
+        what = f"verified: {report.nodes} sounds, {report.edges} edges" if report.verified else f"NOT GOOD: {problem}"
         size = size_text(report.backup.size_bytes)
         sys.stdout.write(
             f"{report.backup.path.name}  {size:>9}  {age_text(report.backup.taken_at, now_us):>14}  {what}\n"
@@ -64,6 +65,9 @@ def prune(
     from harvester.library.lock import WriterLock
 
     folder = find_library(library)
+    if not folder.is_dir():
+        say(f"{folder}: there is no library")
+        return
     lock = WriterLock(folder)
     lock.acquire(SystemClock().time_us())
     try:

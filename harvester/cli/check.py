@@ -42,6 +42,8 @@ def check(
             mended = " (mended)" if finding.mended else ""
             sys.stdout.write(f"{finding.severity:<8} {finding.path}: {plain_text(finding.problem)}{mended}\n")
         say(f"{folder}: {report.files} files, {'nothing needs you' if report.clean else 'see above'}")
+        if report.left:
+            say(f"after the repair the library holds {report.left}; what was damaged is in quarantine/")
     if not report.clean:
         how = "" if repair else "; `harvester check --repair` mends what can be mended"
         raise Findings(f"check found something in {folder}{how}")

@@ -64,6 +64,8 @@ class CheckReport:
     folder: Path
     findings: tuple[Finding, ...]
     files: int
+    left: str = ""
+    """What the library holds after a repair that had something to mend."""
 
     @property
     def clean(self) -> bool:
@@ -108,9 +110,10 @@ def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> 
         _calm_stamps(store.state, now_us)
         if any(finding.path == store.vectors.path for finding in report.findings):
             store.vectors.mend()
-        store.rewrite()
+        info = store.rewrite()
+        left = f"{len(store.state.processed)} samples, {info.nodes} sounds, {info.edges} edges"
     mended = (replace(finding, mended=finding.severity != NOTE) for finding in report.findings)
-    return CheckReport(folder, tuple(mended), report.files)
+    return CheckReport(folder, tuple(mended), report.files, left)
 
 
 def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
@@ -185,6 +188,9 @@ def _look_together(folder: Path, contents: Contents | None, now_us: int, good_ba
     checkpoint = folder / CHECKPOINT
     try:
         loaded = load_state(folder, contents)
+    except LibraryCorrupt:
+        yield Finding(ERROR, checkpoint, "nothing that is good stands in for it")
+        return
     except HarvesterError as error:
         yield Finding(ERROR, checkpoint, str(error))
         return

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import SECOND_US, Clock
+from harvester.errors import SettingsError
 from harvester.library.atomic import REAL_FILES, Files
 from harvester.library.legacy_forms import OldLibrary, load_old
 from harvester.library.legacy_records import Tally, find_secrets, read_record, read_sound_id
@@ -50,6 +51,8 @@ def import_old(path: Path, folder: Path, *, source: str, clock: Clock, files: Fi
     secrets = find_secrets(old.everything)
     stamp = min(old.timestamp or int(path.stat().st_mtime) * SECOND_US, clock.time_us())
     events = list(read_events(old, max(stamp, 0), secrets, tally))
+    if not events:
+        raise SettingsError(f"{path}: there is no sound in it; nothing was changed")
     with Store.open(folder, clock=clock, files=files, source=source) as store:
         for event in events:
             store.state.apply(event)

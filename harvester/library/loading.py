@@ -100,7 +100,9 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
         # A journal that never saw a checkpoint is younger than the damaged one, and tells nothing of what it held.
         younger = not (head.digest or head.next_digest)
         if head.safe or head.adopted or younger or contents is None or contents.damage:
-            raise LibraryCorrupt(f"{'; '.join(notices)}; no good backup stands in, nothing was changed")
+            others = sum(path != wanted for path in bad)
+            also = f"; {others} backups are damaged too" if others else ""
+            raise LibraryCorrupt(f"{notices[0]}{also}; no good backup stands in, nothing was changed")
         notices.append("rebuilt from the journal, which holds everything: nothing is lost")
     return Loaded(SoundGraph(head.source), bad=bad, notices=notices)
 

@@ -42,6 +42,8 @@ def restore(folder: Path, backup: Path | None = None, *, clock: Clock, files: Fi
     Raises `LibraryLocked`, `LibraryCorrupt` when there is no good backup (or the named one is not good; nothing is
     changed then), `DiskFull`, `LibraryUnwritable`, `BackupFailed` when all but the last step is done.
     """
+    if not folder.is_dir():
+        raise LibraryCorrupt(f"{folder}: there is no library here; nothing was changed")
     now_us = clock.time_us()
     lock = WriterLock(folder)
     journal: Journal | None = None

@@ -254,6 +254,13 @@ def test_a_library_of_ours_and_a_stranger_are_refused_with_a_hint(tmp_path: Path
         import_file(tmp_path / "nowhere.pkl", tmp_path)
 
 
+def test_a_file_without_a_sound_makes_no_library(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="there is no sound in it"):
+        import_from({"graph": _Runs(tmp_path / "witness"), "sound_cache": {}}, tmp_path)
+    assert not (tmp_path / "new").exists()
+    assert not (tmp_path / "witness").exists()
+
+
 def test_a_time_that_cannot_be_or_lies_ahead_gives_way_to_the_files(tmp_path: Path) -> None:
     for place, stamp in enumerate(["rubbish", 1e300, "9999-01-01T00:00:00"]):
         folder = tmp_path / str(place)

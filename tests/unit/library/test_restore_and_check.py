@@ -101,6 +101,27 @@ def test_without_a_good_backup_nothing_changes(library: Path) -> None:
         _restore(library, Path("elsewhere.pkl"))
 
 
+def test_a_library_that_is_not_there_cannot_be_restored_and_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(LibraryCorrupt, match="there is no library here"):
+        _restore(tmp_path / "typo")
+    assert not (tmp_path / "typo").exists()
+
+
+def test_where_all_is_lost_it_is_said_in_a_line_and_repair_tells_what_is_left(library: Path) -> None:
+    for path in library.glob("*.pkl"):
+        path.write_bytes(b"rot")
+    with pytest.raises(LibraryCorrupt) as caught:
+        load_view(library)
+    assert "2 backups are damaged too; no good backup stands in, nothing was changed" in str(caught.value)
+    assert len(str(caught.value)) < 300 + len(str(library))
+    findings = [finding.problem for finding in _check(library).findings if finding.severity == "error"]
+    assert len(findings) == 4
+    assert findings.count("nothing that is good stands in for it") == 1
+    assert _repair(library).left == "0 samples, 1 sounds, 0 edges"
+    assert _check(library).clean
+    assert len(list((library / "quarantine").iterdir())) == 3
+
+
 def test_restore_waits_for_no_running_harvest(library: Path) -> None:
     with open_store(library), pytest.raises(LibraryLocked):
         _restore(library)
