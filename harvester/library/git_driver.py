@@ -88,7 +88,7 @@ def describe_for_git(path: Path) -> Iterator[str]:
     yield f"samples  {len(state.processed)}"
     yield f"edges    {state.edge_count}"
     yield f"gone     {state.gone_count}"
-    yield f"seeds    {' '.join(map(str, sorted(state.seeds)))}"
+    yield f"seeds    {len(state.seeds)}"
     for sound_id in sorted(state.graph):
         yield _sound_line(state, sound_id)
 

@@ -20,6 +20,8 @@ _BEGIN = "# harvester: begin (written by `harvester git-setup`, taken back by it
 _END = "# harvester: end"
 _BLOCK = re.compile(re.escape(_BEGIN) + r"\n.*?" + re.escape(_END) + r"\n", re.DOTALL)
 _BACKUPS = "freesound_library_backup_*.pkl"
+_WE_CHOSE = f"merge.{DRIVER}.chosePullRebase"
+"""Notes in the clone's configuration that `pull.rebase` is ours to take back."""
 
 _IGNORED_LINES = (
     f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", "/status.json", "/harvest.log*", f"/{QUARANTINE}/", f"/{_BACKUPS}",
@@ -46,9 +48,9 @@ def set_up(folder: Path, *, lfs: bool = False) -> list[str]:
         changed = _write_block(folder / name, lines)
         done.append(f"{folder / name}: {'written; commit it' if changed else 'as it should be'}")
     for key, value in _settings().items():
-        before = run_git(folder, "config", "--local", key).stdout.decode(errors="replace").rstrip("\n")
-        if before != value:
+        if _value(folder, key) != value:
             _configure(folder, key, value)
+    done += _choose_merging(folder)
     done.append(f"this clone's configuration: Git joins and shows {CHECKPOINT} with {_program()}")
     done.append("every clone runs `harvester git-setup` once; from then on `git pull` joins two grown libraries")
     return done
@@ -61,6 +63,9 @@ def undo(folder: Path) -> list[str]:
     if attribute_of(folder, "filter") == "lfs":
         done.append("what Git LFS holds stays there: `git lfs migrate export --include='*.pkl'` takes it out")
     done += [f"{folder / name}: our lines removed" for name in (ATTRIBUTES, IGNORED) if _write_block(folder / name, ())]
+    if _value(folder, _WE_CHOSE) == "true" and _value(folder, "pull.rebase") == "false":
+        run_git(folder, "config", "--local", "--unset-all", "pull.rebase")
+        done.append("this clone's configuration: pull.rebase removed")
     done += [
         f"this clone's configuration: {section} removed"
         for section in (f"merge.{DRIVER}", f"diff.{DRIVER}")
@@ -85,6 +90,19 @@ def _settings() -> dict[str, str]:
         f"merge.{DRIVER}.driver": f"{_program()} git-merge %A %B %P",
         f"diff.{DRIVER}.textconv": f"{_program()} git-textconv",
     }
+
+
+def _choose_merging(folder: Path) -> list[str]:
+    """Let `git pull` merge where nobody has said how: Git refuses to pull what grew apart until somebody does."""
+    if any(run_git(folder, "config", key).returncode == 0 for key in ("pull.rebase", "pull.ff")):
+        return []
+    _configure(folder, "pull.rebase", "false")
+    _configure(folder, _WE_CHOSE, "true")
+    return ["this clone's configuration: `git pull` merges (pull.rebase false; nothing was chosen before)"]
+
+
+def _value(folder: Path, key: str) -> str:
+    return run_git(folder, "config", "--local", key).stdout.decode(errors="replace").rstrip("\n")
 
 
 def _configure(folder: Path, key: str, value: str) -> None:

@@ -167,9 +167,25 @@ def test_setting_up_twice_changes_nothing_and_undo_takes_everything_back(tmp_pat
     assert {path.name: path.read_text() for path in (*clone.folder.iterdir(), config)} == {
         ".gitignore": "*.wav\n", "config": before,
     }  # fmt: skip
+    # Who has chosen how to pull keeps the choice.
+    clone.git("config", "pull.ff", "only")
+    before = config.read_text()
+    for arguments in ((), ("--undo",)):
+        assert harvester(clone, "git-setup", *arguments, "--library", LIBRARY).returncode == 0
+        assert clone.try_git("config", "pull.rebase").returncode == 1
+    assert config.read_text() == before
     outside = harvester(Clone(tmp_path), "git-setup", "--library", "home")
     assert outside.returncode == 2
     assert outside.stderr.count("\n") == 1
+
+
+def test_a_plain_git_pull_joins_what_grew_apart(tmp_path: Path) -> None:
+    ours, theirs = make_clones(tmp_path, 2)
+    for clone, events in ((ours, OURS), (theirs, THEIRS)):
+        grown(clone, events)
+    ours.git("push", "--quiet")
+    theirs.git("pull", "--quiet")
+    assert content(theirs) == BOTH
 
 
 def test_what_belongs_to_the_machine_is_ignored(tmp_path: Path) -> None:
