@@ -17,7 +17,7 @@ from harvester.pipeline.order import Distances
 from harvester.pipeline.patience import Patience
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.sweep import Sweep, refuse_large
-from harvester.pipeline.walk import DIFFERS, FRUITLESS, MATCHES, NO_VECTOR_YET, PLACE, Walk
+from harvester.pipeline.walk import ASKED, DIFFERS, MATCHES, NO_VECTOR_YET, PLACE, Walk
 from harvester.pipeline.work import (
     ConfirmClaim,
     Confirmed,
@@ -199,6 +199,7 @@ class Meaning:
             filter=self._walk.filter,
         )
         events: list[Event] = [*self._news.of(page.records, page.fetched_at), Linked(sound_id, similar)]
+        notes = self._news.marks(self._walk.asked_topic, [sound_id], ASKED) if self._walk.filter else []
 
         def linked() -> None:
             self._walk.listed(sound_id)
@@ -213,13 +214,13 @@ class Meaning:
                 self._progress.count_sample()
             self._frontier.settle(claim, harvested=kept)
 
-        return Entry(events=events, undeferred=self._patience.if_deferred(sound_id), then=linked)
+        return Entry(events=events, undeferred=self._patience.if_deferred(sound_id), notes=notes, then=linked)
 
     def _lost(self, claim: SimilarClaim, *, same_question: bool) -> Entry:
         """An empty list where one is known: a deleted sound has none either, and nothing known is forgotten."""
         sound_id = claim.sound_id
         # The known list does not answer this walk's question: without a note every later run would ask it again.
-        notes = [] if same_question else self._news.marks(self._walk.fruitless_topic, [sound_id], FRUITLESS)
+        notes = [] if same_question else self._news.marks(self._walk.asked_topic, [sound_id], ASKED)
 
         def lost() -> None:
             self._walk.listed(sound_id)

@@ -21,7 +21,7 @@ PLACE = 0
 MATCHES, DIFFERS = "1", "0"
 NO_VECTOR_YET = "2"
 """A hit of a sweep for vectors that has none: it matches, and a later sweep asks again."""
-FRUITLESS = "1"
+ASKED = "1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,10 @@ class Walk:
         return sweep_topic(self.query, self.filter, self.vectors)
 
     @property
-    def fruitless_topic(self) -> str:
-        """The topic of the notes on which sounds have no neighbour under the filter, but a list of another."""
-        return f"no neighbours {json.dumps(self.filter)}"
+    def asked_topic(self) -> str:
+        """The topic of the notes on whose list was asked for under the filter: a sound keeps one list, so that of
+        another walk may stand in its place, now or later."""
+        return f"asked {json.dumps(self.filter)}"
 
     @property
     def filter_topic(self) -> str:
@@ -66,8 +67,10 @@ def walk_for(search: Search, store: Store, now_us: int, *, sweeping: bool) -> Wa
     asked: set[int] = set()
 
     def is_open(sound_id: int) -> bool:
-        # Whatever a list was worth: nobody is asked twice in one run.
-        return state.is_pending(sound_id, search.filter) and sound_id not in asked and sound_id not in fruitless
+        # Whatever a list was worth: nobody is asked twice in one run, nor in a later one while a list of it is here.
+        if not state.is_pending(sound_id, search.filter) or sound_id in asked:
+            return False
+        return sound_id not in asked_before or sound_id not in state.processed
 
     walk = Walk(
         is_open,
@@ -77,7 +80,7 @@ def walk_for(search: Search, store: Store, now_us: int, *, sweeping: bool) -> Wa
         vectors=search.vectors if sweeping else "",
         permitted=search.permitted,
     )
-    fruitless = store.notes.setdefault(walk.fruitless_topic, {})
+    asked_before = store.notes.setdefault(walk.asked_topic, {})
     if not sweeping:
         return walk
     hits = store.notes.setdefault(walk.topic, {})

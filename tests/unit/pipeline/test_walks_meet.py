@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from harvester.clock import Stop
+from harvester.graph import SoundGraph
 from harvester.model import Deferral, Linked, Note, RecordsPage, Seen, SimilarList, SimilarPage, Withdrawn
 from harvester.pipeline.fetcher import Search
 from harvester.pipeline.harvest import Plan
@@ -63,6 +66,22 @@ def test_a_shorter_list_under_this_walks_filter_takes_the_place_of_a_longer_one_
     assert listed(world) == [1, 2, 3]
     assert ring.frontier.harvested == ring.progress.samples == 3
     assert list(store.state.pending("tag:rain")) == []
+
+
+def test_two_walks_that_take_turns_do_not_ask_for_each_others_lists_again() -> None:
+    """A sound keeps one filtered list, that of the later walk: the other one need not be asked for a second time."""
+    store, world = MemoryStore(), World(CLOCK, size=30, reach=3, match=set(range(1, 31)))
+    plans = [Plan(target=5, search=Search(filter=name), new_seeds=True) for name in ("tag:rain", "tag:wind")]
+    for _ in range(3):
+        for plan in plans:
+            harvest(plan, world, store)
+    asked = Counter(sound_id for kind, sound_id in world.asked.elements() if kind == "similar")
+    assert len(asked) >= 15
+    assert max(asked.values()) == 2
+    # What a rollback took away is asked for again.
+    store.state = SoundGraph()
+    harvest(plans[0], world, store)
+    assert len(store.state.processed) == 5
 
 
 def test_what_the_join_refused_is_no_sample_and_not_asked_for_again_in_this_run(
