@@ -172,7 +172,10 @@ def summarise(run: Run, reason: str) -> None:
     grown = f"+{now['samples']:,} samples ({now['processed']:,}), +{now['new_nodes']:,} sounds ({now['nodes']:,})"
     say(f"{reason}: {grown}, +{now['new_edges']:,} edges ({now['edges']:,})")
     say(f"cost: {now['requests']:,} requests in {duration_text(progress.elapsed_s)}{left}")
-    say(f"library: {run.folder} ({size_text(size_bytes)}); {_next(now)}")
+    following = "`harvester link` makes the similar lists, without a request" if progress.vectors else _next(now)
+    if progress.vectors:
+        say(f"vectors: +{progress.vectors:,} ({len(run.store.vectors):,})")
+    say(f"library: {run.folder} ({size_text(size_bytes)}); {following}")
     if size_notice(size_bytes):
         note(size_notice(size_bytes))
     if now["oddities"]:
@@ -182,7 +185,7 @@ def summarise(run: Run, reason: str) -> None:
 
 def _next(now: dict[str, Any]) -> str:
     if not now["frontier"]:
-        return "no known sound waits; another --query or --seed finds more"
+        return "nothing of this walk waits; another --query or --seed finds more"
     what = f"{now['frontier']:,} sounds wait, run it again to go on"
     if now["quota_left"] == 0 and now["quota_next_at"] is not None:
         what += f" from {clock_text(now['quota_next_at'], now['updated_at'])} on"
