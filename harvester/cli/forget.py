@@ -37,7 +37,8 @@ def forget(
     report = forget_sounds(folder, sound_ids or (), username=user, clock=SystemClock())
     for line in report.notices:
         say(line)
-    say(f"{folder}: {len(report.forgotten)} sounds withdrawn, {len(report.before)} were already")
+    forgotten = len(report.forgotten)
+    say(f"{folder}: {forgotten} {'sound' if forgotten == 1 else 'sounds'} withdrawn, {len(report.before)} before")
     if report.unknown:
         note(f"not in the library, marked so that they never come in: {' '.join(map(str, report.unknown))}")
     if report.still_in:

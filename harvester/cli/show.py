@@ -37,8 +37,11 @@ def show(
 
 def _lines(sound: dict[str, Any]) -> list[str]:
     record = sound["record"] or {}
-    state = "gone from Freesound" if sound["gone"] else "sample" if sound["processed"] else "waiting in the frontier"
-    lines = [f"{plain_text(record.get('name', '(no record yet)'))}   [{sound['id']}, {state}]"]
+    state = "sample" if sound["processed"] else "waiting in the frontier"
+    if sound["gone"]:
+        state = "withdrawn here" if "withdrawn_at" in sound["stamps"] else "gone from Freesound"
+    name = record.get("name") or ("(no name)" if sound["record"] else "(no record)")
+    lines = [f"{plain_text(name)}   [{sound['id']}, {state}]"]
     facts = [
         ("by", record.get("username")),
         ("licence", record.get("license")),
@@ -77,7 +80,7 @@ def _length(record: dict[str, Any]) -> str:
 def _file(record: dict[str, Any]) -> str:
     parts = [
         str(record.get("type") or ""),
-        f"{record['channels']} channels" if record.get("channels") else "",
+        {None: "", 1: "mono", 2: "stereo"}.get(record.get("channels"), f"{record.get('channels')} channels"),
         f"{record['samplerate']:g} Hz" if record.get("samplerate") else "",
         f"{record['bitdepth']} bit" if record.get("bitdepth") else "",
         size_text(record["filesize"]) if record.get("filesize") else "",
