@@ -119,7 +119,10 @@ class MapData:
         names: dict[frozenset[str], str] = {}
         for one in range(len(sizes)):
             telling = _telling(within[one], sizes[one], overall, len(self._ids))
-            pairs = [telling[:2], *([first, other] for first in telling[:4] for other in telling[2:6] if first != other)]
+            pairs = [
+                telling[:2],
+                *([first, other] for first in telling[:4] for other in telling[2:6] if first != other),
+            ]
             words = next((pair for pair in pairs if pair and frozenset(pair) not in names), [f"group {one + 1}"])
             names[frozenset(words)] = ", ".join(words)
         return list(names.values())
