@@ -7,6 +7,7 @@ Knows nothing of graphs; deferrals live here because they are local to the machi
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
@@ -72,12 +73,28 @@ class Journal:
         execute("PRAGMA wal_autocheckpoint = 4000")
         tables = execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
         self._make_room(len(_SCHEMA))
-        if not tables:
-            execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA.strip().split("\n"):
-                execute(statement)
-            execute("INSERT INTO head VALUES (1, ?)", (encode_head(Head()),))
-            execute("COMMIT")
+        if tables:
+            self._try_writing()
+            return
+        execute("BEGIN IMMEDIATE")
+        for statement in _SCHEMA.strip().split("\n"):
+            execute(statement)
+        execute("INSERT INTO head VALUES (1, ?)", (encode_head(Head()),))
+        execute("COMMIT")
+
+    def _try_writing(self) -> None:
+        """Find out that nothing can be written now, and not at the first sample. Writes nothing."""
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            execute("UPDATE head SET one = one WHERE 0")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY and os.access(self.path, os.W_OK):
+                # One bit of its header makes SQLite take it for a later version's, which may only be read.
+                raise LibraryCorrupt(f"{self.path}: the journal is damaged (it calls itself read-only)") from error
+            raise
+        finally:
+            execute("ROLLBACK")
 
     def append(
         self,

@@ -114,6 +114,7 @@ def read_contents(connection: sqlite3.Connection, *, rows: bool = True) -> Conte
         # Backwards too where a page in the middle is rotten: events are facts, their order means nothing.
         if _read_rows(connection, contents, direction):
             break
+    _look_at_pages(connection, contents)
     contents.rows.sort()
     numbers = [seq for seq, _ in contents.rows]
     if not contents.damage and numbers != list(range(contents.head.safe + 1, contents.head.last + 1)):
@@ -121,6 +122,18 @@ def read_contents(connection: sqlite3.Connection, *, rows: bool = True) -> Conte
     _read_deferrals(connection, contents)
     _read_notes(connection, contents)
     return contents
+
+
+def _look_at_pages(connection: sqlite3.Connection, contents: Contents) -> None:
+    """Find what no reading meets and the next writing would: rotten lists of what is free in a page."""
+    try:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except UNREADABLE as error:
+        if not is_damage(error):
+            raise
+        found = str(error)
+    if found != "ok":
+        contents.damage = contents.damage or " ".join(found.split())
 
 
 def _read_rows(connection: sqlite3.Connection, contents: Contents, direction: str) -> bool:

@@ -139,6 +139,14 @@ def test_a_damaged_journal_is_salvaged_loudly_or_named(library: Path, scratch: P
     assert not outcomes["error"]
 
 
+@pytest.mark.parametrize("place", [18, 2049], ids=["the write version", "a page's list of free bytes"])
+def test_rot_in_a_journal_that_only_writing_meets_is_found_at_opening(library: Path, scratch: Path, place: int) -> None:
+    bad = bytearray((library / JOURNAL).read_bytes())
+    bad[place] ^= 1 << (place % 8)
+    assert _judge_journal(library, scratch, bytes(bad)) == "whole"
+    assert len(list((scratch / "quarantine").iterdir())) == 1
+
+
 @pytest.mark.chaos
 @pytest.mark.parametrize("part", range(PARTS))
 def test_every_byte_of_the_journal(library: Path, scratch: Path, part: int) -> None:
