@@ -18,9 +18,10 @@ from harvester.cli.console import say
 from harvester.clock import Clock, Stop
 from harvester.errors import SettingsError
 from harvester.freesound.address import is_loopback, read_api_url
-from harvester.freesound.client import CONTACT, AiohttpTransport, FreesoundClient
+from harvester.freesound.client import FreesoundClient
 from harvester.freesound.key import ApiKey
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger
+from harvester.freesound.transport import CONTACT, AiohttpTransport
 from harvester.library.ledger import FileLedger
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.server import serving

@@ -1,128 +1,30 @@
-"""Freesound over HTTP: the transport that speaks to a server, and the client that knows what to ask for.
+"""Freesound over HTTP: the client that knows what to ask for.
 
-Owns every URL and parameter, and all use of aiohttp. Keeps the key in one request header, sent only over https or to
-loopback, following no redirect; nothing of aiohttp's (whose errors show the headers sent) leaves `AiohttpTransport`.
-Must not know why a sound is wanted, nor where the answer goes.
+Owns every path and parameter. Must not know why a sound is wanted, nor where the answer goes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Self
 
-import aiohttp
-from yarl import URL
-
-from harvester import __version__
 from harvester.clock import Clock, Stop
 from harvester.errors import ApiUnreachable, FetchFailed
-from harvester.freesound.address import API_URL, encode_query, proxy_for, read_api_url
+from harvester.freesound.address import API_URL
 from harvester.freesound.fields import encode_fields, record_fields
 from harvester.freesound.gate import Wait
-from harvester.freesound.key import ApiKey
 from harvester.freesound.quota import Ledger, Limits
 from harvester.freesound.responses import raise_for_status, read_records, read_similar, read_sound
 from harvester.freesound.sender import Activity, Sender
-from harvester.freesound.wire import RawResponse, Transport, TransportFailure
+from harvester.freesound.transport import TOTAL_S, AiohttpTransport
+from harvester.freesound.wire import RawResponse, Transport
 from harvester.model import SPACES, Record, RecordsPage, SimilarPage
 
-CONTACT = "contact: the holder of this API key"
-"""Truthful for whoever runs this: Freesound knows a key's owner. `HARVESTER_CONTACT` puts a URL or address here."""
 LONGEST_PAGE = 150
 """The server cuts longer pages to this (freesound-api.md §2.1)."""
-LARGEST_BODY_BYTES = 64 * 1024 * 1024
 SMALLEST_PAGE = 5
 """A page with vectors that does not come in time is asked for in parts, but not below this."""
-CONNECT_S, READ_S, TOTAL_S = 10.0, 30.0, 60.0
-_NOT_IN_TIME, _CUT_SHORT = "no answer in time", "the answer was cut short"
-
-
-class AiohttpTransport:
-    """One aiohttp session to one API address. Make and close it on a running loop."""
-
-    def __init__(
-        self,
-        api_url: str,
-        key: ApiKey,
-        *,
-        contact: str = CONTACT,
-        connect_s: float = CONNECT_S,
-        read_s: float = READ_S,
-        total_s: float = TOTAL_S,
-        largest_body_bytes: int = LARGEST_BODY_BYTES,
-    ) -> None:
-        """Open the session; raises `SettingsError` for an address the key may not be sent to."""
-        self.address = read_api_url(api_url)
-        self.timeout_s = total_s
-        self._key = key
-        self._largest_body_bytes = largest_body_bytes
-        self._proxy = proxy_for(self.address)
-        self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, sock_read=read_s),
-            headers={"Accept": "application/json", "User-Agent": f"harvester/{__version__} ({contact})"},
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # The environment's proxies are read here: aiohttp's own trust_env would also read netrc.
-            trust_env=False,
-        )
-        # aiohttp silently sends a GET again when a kept-alive connection breaks; the server counts both.
-        self._session._retry_connection = False
-
-    async def get(self, path: str, params: Mapping[str, str], *, anonymous: bool = False) -> RawResponse:
-        """Fetch `path`; see `Transport`."""
-        url = URL(f"{self.address}{path}?{encode_query(params)}" if params else self.address + path, encoded=True)
-        headers = {} if anonymous else {"Authorization": f"Token {self._key.reveal()}"}
-        try:
-            async with self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy) as response:
-                body = await self._read(response)
-                if body is not None:
-                    named = {name.lower(): text for name, text in response.headers.items()}
-                    return RawResponse(response.status, named, body)
-                failure = TransportFailure("the answer is larger than any honest one", sent=True)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = _translate(error)
-        # Raised here, not inside `except`: aiohttp's error holds the headers sent and must not hang on ours.
-        raise failure
-
-    async def close(self) -> None:
-        await self._session.close()
-
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
-        body = bytearray()
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > self._largest_body_bytes:
-                return None
-        return bytes(body)
-
-
-def _translate(error: Exception) -> TransportFailure:
-    """Return aiohttp's or the socket's error as ours: a phrase for a person, no header, no URL."""
-    unsent: list[tuple[type[Exception], str]] = [
-        (aiohttp.ClientConnectorDNSError, "unknown host"),
-        (aiohttp.ClientSSLError, "no secure connection (TLS)"),
-        (aiohttp.ClientProxyConnectionError, "the proxy cannot be reached"),
-        (aiohttp.ClientHttpProxyError, "the proxy refuses"),
-        (aiohttp.ConnectionTimeoutError, "no connection in time"),
-    ]
-    sent: list[tuple[type[Exception], str]] = [
-        (TimeoutError, _NOT_IN_TIME),
-        (aiohttp.ClientPayloadError, _CUT_SHORT),
-        (aiohttp.ServerDisconnectedError, "the server closed the connection"),
-        (aiohttp.ClientOSError, "the connection was reset"),
-        (ConnectionError, "the connection was reset"),
-        (aiohttp.ClientResponseError, "the answer is not HTTP"),
-    ]
-    for kind, reason in unsent:
-        if isinstance(error, kind):
-            return TransportFailure(reason, sent=False)
-    if isinstance(error, aiohttp.ClientConnectorError):
-        refused = isinstance(error.os_error, ConnectionRefusedError)
-        return TransportFailure("connection refused" if refused else "no connection", sent=False)
-    for kind, reason in sent:
-        if isinstance(error, kind):
-            return TransportFailure(reason, sent=True, late=reason in (_NOT_IN_TIME, _CUT_SHORT))
-    return TransportFailure(f"transport error ({type(error).__name__})", sent=True)
 
 
 class FreesoundClient:

@@ -16,9 +16,10 @@ from aiohttp import web
 
 from harvester.clock import Stop, SystemClock
 from harvester.errors import AccessDenied, SettingsError
-from harvester.freesound.client import AiohttpTransport, FreesoundClient
+from harvester.freesound.client import FreesoundClient
 from harvester.freesound.key import ApiKey
 from harvester.freesound.quota import LEVELS, MemoryLedger
+from harvester.freesound.transport import AiohttpTransport
 from harvester.freesound.wire import RawResponse, TransportFailure
 from harvester.sandbox.faults import Fault
 from harvester.sandbox.generated import GeneratedCatalogue

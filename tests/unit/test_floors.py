@@ -19,7 +19,7 @@ FLOORS = {
 # Third-party packages and who may import them: as few as can be.
 IMPORTERS = {
     "networkx": {"graph.mirror"},
-    "aiohttp": {"freesound.client", "sandbox"},
+    "aiohttp": {"freesound.transport", "sandbox"},
     "aiolimiter": {"freesound.pacing"},
     "tenacity": {"freesound.retry"},
     "joblib": {"library.codec"},
