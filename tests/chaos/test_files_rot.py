@@ -162,6 +162,8 @@ def _walk_wal(library: Path, scratch: Path, step: int, first: int = 0) -> Counte
         grow(store, [LAST])
         shutil.copytree(library, killed, ignore=shutil.ignore_patterns("*-shm"))
     before, after = content_of(make_state([*EVENTS, *TAIL])), content_of(make_state([*EVENTS, *TAIL, LAST]))
+    shutil.copytree(killed, scratch)
+    assert content_of(load_view(scratch).state) == after
     outcomes: Counter[str] = Counter()
     for bad in _damaged((killed / f"{JOURNAL}-wal").read_bytes(), step, first):
         shutil.rmtree(scratch, ignore_errors=True)
