@@ -32,10 +32,13 @@ _IGNORED_LINES = (
 def set_up(folder: Path, *, lfs: bool = False) -> list[str]:
     """Set the clone around `folder` up for this library and return what was done, a line each.
 
-    With `lfs` the checkpoint and the backups are kept in Git LFS from the next commit on. Raises `SettingsError`
-    outside a work tree or where git or git-lfs is missing, `LibraryUnwritable`.
+    The folder need not be there yet. With `lfs` the checkpoint and the backups are kept in Git LFS from the next
+    commit on. Raises `SettingsError` outside a work tree or where git or git-lfs is missing, `LibraryUnwritable`.
     """
-    _must_be_in_work_tree(folder)
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
+    _must_be_in_work_tree(nearest, folder)
+    with disk_errors(folder, "nothing was set up"):
+        folder.mkdir(parents=True, exist_ok=True)
     # Once in LFS, always in LFS: a plain `git-setup` in another clone must not take it out again.
     lfs_before = attribute_of(folder, "filter") == "lfs"
     done = _set_up_lfs(folder) if lfs or lfs_before else []
@@ -58,7 +61,7 @@ def set_up(folder: Path, *, lfs: bool = False) -> list[str]:
 
 def undo(folder: Path) -> list[str]:
     """Take back what `set_up` did to the folder and to the clone, and return what was done. LFS objects stay."""
-    _must_be_in_work_tree(folder)
+    _must_be_in_work_tree(folder, folder)
     done = []
     if attribute_of(folder, "filter") == "lfs":
         done.append("what Git LFS holds stays there: `git lfs migrate export --include='*.pkl'` takes it out")
@@ -74,8 +77,8 @@ def undo(folder: Path) -> list[str]:
     return done or ["there was nothing to take back"]
 
 
-def _must_be_in_work_tree(folder: Path) -> None:
-    if not in_work_tree(folder):
+def _must_be_in_work_tree(nearest: Path, folder: Path) -> None:
+    if not in_work_tree(nearest):
         raise SettingsError(f"{folder} is not in a Git work tree: `git init` first, or choose another --library")
 
 

@@ -152,6 +152,10 @@ def test_a_clone_that_was_never_set_up_has_an_ordinary_conflict(tmp_path: Path) 
 
 def test_setting_up_twice_changes_nothing_and_undo_takes_everything_back(tmp_path: Path) -> None:
     [clone] = make_clones(tmp_path, 1, ready=False)
+    # Before the first harvest the folder is not there.
+    assert harvester(clone, "git-setup", "--library", "later/library").returncode == 0
+    assert (clone.root / "later/library/.gitattributes").exists()
+    assert harvester(clone, "git-setup", "--undo", "--library", "later/library").returncode == 0
     own = clone.folder / ".gitignore"
     own.write_text("*.wav")
     config = clone.root / ".git/config"
