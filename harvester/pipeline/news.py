@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harvester.graph import is_withdrawn
-from harvester.model import Event, Note, Record, RecordsPage, Seen, is_complete
+from harvester.model import Event, Note, Record, RecordsPage, Seen, Vector, is_complete
+from harvester.pipeline.walk import MATCHES, NO_VECTOR_YET, Walk
 from harvester.pipeline.work import Store
 
 
@@ -45,6 +46,16 @@ class News:
         """Return the notes under `topic` that do not say `text` of these sounds yet."""
         known = self._store.notes.get(topic, {})
         return [Note(topic, sound_id, text) for sound_id in sound_ids if known.get(sound_id) != text]
+
+    def hits(self, walk: Walk, found: Sequence[int], page: RecordsPage) -> list[Note]:
+        """Return the notes that these sounds are hits of the walk's sweep; of one for vectors, which have none yet."""
+        bare = [i for i in found if i not in page.vectors] if walk.vectors else []
+        hits = [i for i in found if i in page.vectors] if walk.vectors else found
+        return [*self.marks(walk.topic, hits, MATCHES), *self.marks(walk.topic, bare, NO_VECTOR_YET)]
+
+    def vectors(self, page: RecordsPage) -> dict[int, Vector]:
+        """Return the vectors of a page, but for those of sounds that were forgotten."""
+        return {i: vector for i, vector in page.vectors.items() if not self.is_forgotten(i)}
 
     def is_forgotten(self, sound_id: int) -> bool:
         """Tell whether a sound was withdrawn: the join would blank its texts, but not what the journal says of it."""
