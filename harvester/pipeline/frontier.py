@@ -7,11 +7,11 @@ State changes in short steps without `await`. Knows neither network nor disk.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 
 from harvester.clock import Clock, Stop
 from harvester.errors import Stopped
+from harvester.pipeline.bell import Bell
 from harvester.pipeline.sweep import Sweep
 from harvester.pipeline.waiting import Deferred, Later, Listless, Recordless, Unjudged
 from harvester.pipeline.work import (
@@ -69,7 +69,7 @@ class Frontier:
         self._next_seed_page: int | None = 1 if seed_search else None
         self._seeds_first = seeds_first and seed_search
         self._sweep = sweep
-        self._waiters: set[asyncio.Future[None]] = set()
+        self._bell = Bell(clock, stop)
 
     # --- what is here ----------------------------------------------------------------------------------------------
 
@@ -108,13 +108,13 @@ class Frontier:
             self._listless.put(sound_id)
         elif sound_id not in self._listless:
             self._recordless.put(sound_id, is_seed=self._listless.is_seed(sound_id))
-        self._wake()
+        self._bell.ring()
 
     def reread(self, sound_id: int) -> None:
         """Let a sound be read again by its id, whatever is known of it, before its list is asked for."""
         self._listless.drop(sound_id)
         self._recordless.put(sound_id, is_seed=False)
-        self._wake()
+        self._bell.ring()
 
     def defer(self, sound_id: int, next_try_at: int, *, has_record: bool, judged: bool = True) -> None:
         """Leave a sound alone until `next_try_at` (microseconds UTC), whatever was said before; one that is not
@@ -127,7 +127,7 @@ class Frontier:
         """Let a sound wait of which it is not known whether it matches the walk's filter: once in a run."""
         if sound_id not in self._deferred:
             self._unjudged.put(sound_id)
-            self._wake()
+            self._bell.ring()
 
     def close(self, reason: str) -> None:
         """End the run in order: every waiter wakes, nothing more is claimed."""
@@ -149,7 +149,7 @@ class Frontier:
                 return claim
             self._close_when_done()
             if not self._stop.closed:
-                await self._wait()
+                await self._bell.wait(self._deferred.next_at)
         raise Stopped(self._stop.reason)
 
     def settle(self, claim: Claim, *, harvested: bool = False, missing: Iterable[int] = ()) -> None:
@@ -168,7 +168,7 @@ class Frontier:
         for sound_id in missing:
             self._recordless.put_missing(sound_id)
         self._close_when_done()
-        self._wake()
+        self._bell.ring()
 
     def settle_seeds(self, claim: SeedClaim, *, has_next: bool) -> None:
         """Take a seed page back; call it after its sounds were added and discovered."""
@@ -193,13 +193,13 @@ class Frontier:
                 self._next_seed_page = page
             case SweepClaim() if self._sweep is not None:
                 self._sweep.release(claim)
-        self._wake()
+        self._bell.ring()
 
     def split(self, claim: Claim) -> None:
         """Take a page of the sweep back that did not come in time: it is read in parts, where it can be smaller."""
         if isinstance(claim, SweepClaim) and self._sweep is not None and self._sweep.split(claim):
             self._land(claim)
-            self._wake()
+            self._bell.ring()
         else:
             self.release(claim)
 
@@ -283,27 +283,3 @@ class Frontier:
 
     def _may_wait(self) -> bool:
         return self._forever and len(self._deferred) > 0
-
-    async def _wait(self) -> None:
-        changed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.add(changed)
-        timer: asyncio.Task[None] | None = None
-        if (next_at := self._deferred.next_at) is not None:
-            delay_s = (next_at - self._clock.time_us()) / 1e6
-            timer = asyncio.create_task(self._wake_after(delay_s))
-        try:
-            await self._stop.unless_closed(changed)
-        finally:
-            self._waiters.discard(changed)
-            if timer is not None:
-                timer.cancel()
-
-    async def _wake_after(self, delay_s: float) -> None:
-        await self._clock.sleep(delay_s)
-        self._wake()
-
-    def _wake(self) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._waiters.clear()

@@ -6,23 +6,23 @@ Reads the graph, never changes it; the writer does, after the journal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from harvester.clock import Clock, iso
-from harvester.model import Deferral, Event, Gone, Linked, Note, RecordsPage, Seeded, SimilarList, Vector, is_complete
+from harvester.model import Deferral, Event, Gone, Linked, Note, RecordsPage, Seeded, SimilarList, is_complete
 from harvester.pipeline.frontier import NO_HITS, Frontier
 from harvester.pipeline.news import News
 from harvester.pipeline.order import Distances
 from harvester.pipeline.patience import Patience
 from harvester.pipeline.progress import Progress
-from harvester.pipeline.sweep import Sweep, refuse_large
-from harvester.pipeline.walk import ASKED, DIFFERS, MATCHES, NO_VECTOR_YET, PLACE, Walk
+from harvester.pipeline.sweep import refuse_large
+from harvester.pipeline.walk import ASKED, DIFFERS, MATCHES, PLACE, Walk
 from harvester.pipeline.work import (
     ConfirmClaim,
     Confirmed,
     DetailsClaim,
     DetailsFetched,
+    Entry,
     Failed,
     JudgeClaim,
     Judged,
@@ -36,18 +36,6 @@ from harvester.pipeline.work import (
 )
 
 UNUSABLE = "no usable neighbour in its similar list"
-
-
-@dataclass(slots=True)
-class Entry:
-    """One outcome on its way: what goes into the journal, and what is done once it is there."""
-
-    events: list[Event] = field(default_factory=list)
-    deferrals: list[Deferral] = field(default_factory=list)
-    undeferred: list[int] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-    vectors: Mapping[int, Vector] = field(default_factory=dict)
-    then: Callable[[], None] = lambda: None
 
 
 class Meaning:
@@ -120,7 +108,7 @@ class Meaning:
         assert sweep is not None
         found = tuple(record["id"] for record in hits.records)
         sweep.read(outcome.claim, hits)
-        notes = [*self._hits(found, hits), Note(self._walk.topic, PLACE, sweep.place())]
+        notes = [*self._news.hits(self._walk, found, hits), Note(self._walk.topic, PLACE, sweep.place())]
         events = [*self._news.of(hits.records, hits.fetched_at), Seeded(found)]
 
         def swept() -> None:
@@ -129,27 +117,14 @@ class Meaning:
             for sound_id in found:
                 self.discover(sound_id)
             if sweep.done:
-                self._progress.tell(describe_sweep(sweep))
+                self._progress.tell(sweep.describe())
                 if not sweep.total:
                     self._frontier.close(NO_HITS)
             self._frontier.settle(outcome.claim)
             if not self._walk.permitted:
                 refuse_large(sweep.total)
 
-        return Entry(events=events, notes=notes, vectors=self._vectors(hits), then=swept)
-
-    def _hits(self, found: Sequence[int], hits: RecordsPage) -> list[Note]:
-        """Return the notes that these sounds are hits; of a sweep for vectors, which of them have none yet."""
-        if not self._walk.vectors:
-            return self._news.marks(self._walk.topic, found, MATCHES)
-        bare = [sound_id for sound_id in found if sound_id not in hits.vectors]
-        return [
-            *self._news.marks(self._walk.topic, [i for i in found if i in hits.vectors], MATCHES),
-            *self._news.marks(self._walk.topic, bare, NO_VECTOR_YET),
-        ]
-
-    def _vectors(self, page: RecordsPage) -> dict[int, Vector]:
-        return {i: vector for i, vector in page.vectors.items() if not self._news.is_forgotten(i)}
+        return Entry(events=events, notes=notes, vectors=self._news.vectors(hits), then=swept)
 
     def _judged(self, claim: JudgeClaim, page: RecordsPage) -> Entry:
         matching = {record["id"] for record in page.records}
@@ -241,8 +216,9 @@ class Meaning:
             self._frontier.settle(claim, missing=[i for i in claim.sound_ids if i not in found])
 
         events: list[Event] = [*self._news.reread(page, claim.sound_ids), *self._news.of(page.records, page.fetched_at)]
-        notes = self._hits([i for i in claim.sound_ids if i in found], page) if self._walk.vectors else []
-        return Entry(events=events, undeferred=undeferred, notes=notes, vectors=self._vectors(page), then=read)
+        asked = [i for i in claim.sound_ids if i in found] if self._walk.vectors else []
+        notes = self._news.hits(self._walk, asked, page)
+        return Entry(events=events, undeferred=undeferred, notes=notes, vectors=self._news.vectors(page), then=read)
 
     def _confirmed(self, outcome: Confirmed) -> Entry:
         claim = outcome.claim
@@ -301,11 +277,3 @@ class Meaning:
             self._distances.start(seeds)
         for sound_id in seeds:
             self.discover(sound_id)
-
-
-def describe_sweep(sweep: Sweep) -> str:
-    """Return how a sweep ended, in one line."""
-    line = f"sweep done: {sweep.found} sounds"
-    if sweep.missing:
-        line += f" of the {sweep.total} that the search counts; {sweep.missing} were on no page, not even a second time"
-    return line

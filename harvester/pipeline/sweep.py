@@ -132,6 +132,15 @@ class Sweep:
         """How many hits the search counted that no page gave."""
         return max(0, (self.total or 0) - self.found)
 
+    def describe(self) -> str:
+        """Return how the sweep ended, in one line."""
+        line = f"sweep done: {self.found} sounds"
+        if self.missing:
+            line += (
+                f" of the {self.total} that the search counts; {self.missing} were on no page, not even a second time"
+            )
+        return line
+
     def next(self) -> SweepClaim | None:
         """Return the next page to fetch; None while the pages that are out must tell first, or when all is done."""
         if self.done:

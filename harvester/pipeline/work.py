@@ -5,8 +5,8 @@ Every claim ends in exactly one outcome, or it is released: handed back with not
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from harvester.graph import SoundGraph
@@ -113,6 +113,18 @@ class Failed:
 
 
 Outcome: TypeAlias = SimilarFetched | DetailsFetched | Judged | SeedsFetched | Swept | Confirmed | Failed
+
+
+@dataclass(slots=True)
+class Entry:
+    """One outcome on its way: what goes into the journal, and what is done once it is there."""
+
+    events: list[Event] = field(default_factory=list)
+    deferrals: list[Deferral] = field(default_factory=list)
+    undeferred: list[int] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+    vectors: Mapping[int, Vector] = field(default_factory=dict)
+    then: Callable[[], None] = lambda: None
 
 
 class Catalogue(Protocol):

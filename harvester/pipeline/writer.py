@@ -15,11 +15,11 @@ from harvester.clock import SECOND_US, Clock, Stop, iso
 from harvester.errors import BackupFailed, DiskFull, Stopped
 from harvester.model import Deferral, Event, Linked, Note, Seen, Vector
 from harvester.pipeline.frontier import Frontier
-from harvester.pipeline.meaning import Entry, Meaning
+from harvester.pipeline.meaning import Meaning
 from harvester.pipeline.order import Distances
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.walk import Walk
-from harvester.pipeline.work import Outcome, Store
+from harvester.pipeline.work import Entry, Outcome, Store
 
 SPACE_WAIT_S = 60
 
