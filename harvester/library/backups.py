@@ -14,7 +14,8 @@ from harvester.clock import SECOND_US
 from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.library.atomic import REAL_FILES, Files, disk_error, write_atomically
 from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
-from harvester.library.layout import backup_name, read_backup_name, set_aside
+from harvester.library.journal_reading import load_head
+from harvester.library.layout import JOURNAL, backup_name, read_backup_name, set_aside
 
 BACKUP_EVERY = 100
 KEEP_BACKUPS = 5
@@ -144,8 +145,11 @@ class Retention:
         return self._good[signature]
 
     def plan(self) -> list[Backup]:
-        """Return what `prune` would remove now."""
-        return to_remove(list_backups(self._folder), self._keep, self.is_good)
+        """Return what `prune` would remove now: never the backup that an unfinished restore still needs."""
+        head = load_head(self._folder / JOURNAL)
+        needed = head.restore if head is not None else ""
+        found = to_remove(list_backups(self._folder), self._keep, self.is_good)
+        return [backup for backup in found if backup.path.name != needed]
 
     def prune(self) -> list[Backup]:
         """Remove what retention lets go and return it; durable on return. Raises `DiskFull` or `LibraryUnwritable`."""

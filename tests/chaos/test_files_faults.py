@@ -11,10 +11,12 @@ import pytest
 
 from harvester.errors import BackupFailed, DiskFull, HarvesterError, LibraryUnwritable
 from harvester.library.atomic import write_atomically
+from harvester.library.backups import Retention
 from harvester.library.check import check_library, repair_library
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.layout import CHECKPOINT
 from harvester.library.restore import restore
+from harvester.library.view import load_view
 from harvester.model import Known
 from tests.support.faulty_files import FaultyFiles, Killed
 from tests.unit.library.samples import (
@@ -166,6 +168,23 @@ def test_a_library_grows_on_after_a_death_anywhere_in_a_restore(library: Path, t
             grow(store, [Known(77, NOW_US)])
             store.checkpoint(backup=True)
         assert reload_content(folder)[0].keys() == {*found, 77}, die_at
+
+
+def test_pruning_after_a_death_anywhere_in_a_restore_takes_nothing_away(library: Path, tmp_path: Path) -> None:
+    oldest = min(library.glob("*backup*"))
+    for die_at in range(1, 60):
+        folder = _copy(library, tmp_path / "scratch")
+        files = FaultyFiles(die_at, None)
+        try:
+            restore(folder, Path(oldest.name), clock=FixedClock(NOW_US + 60_000_000), files=files)
+        except Killed:
+            before = content_of(load_view(folder).state)
+            Retention(folder, 1).prune()
+            assert content_of(load_view(folder).state) == before, die_at
+            assert reload_content(folder) == before, die_at
+        else:
+            break
+    assert die_at > 10
 
 
 def _check_then_repair(folder: Path) -> None:
