@@ -16,6 +16,7 @@ from harvester.model import Event, Known, Seeded
 from harvester.pipeline.admission import admit_known
 from harvester.pipeline.fetcher import Search, run_fetcher
 from harvester.pipeline.frontier import Frontier
+from harvester.pipeline.meaning import Meaning
 from harvester.pipeline.order import Distances, order_by
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.refresh import Refresh, Stale, find_stale
@@ -87,11 +88,9 @@ class Harvest:
         )
         self._writer = Writer(
             store,
-            self.frontier,
-            self._walk,
+            Meaning(store, self.frontier, self._walk, clock=clock, progress=progress, distances=distances),
             clock=clock,
             progress=progress,
-            distances=distances,
             admit=self._admit,
             stop=stop,
             waits_for_space=plan.forever,

@@ -14,11 +14,8 @@ from contextlib import suppress
 from harvester.clock import SECOND_US, Clock, Stop, iso
 from harvester.errors import BackupFailed, DiskFull, Stopped
 from harvester.model import Deferral, Event, Linked, Note, Seen, Vector
-from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.meaning import Meaning
-from harvester.pipeline.order import Distances
 from harvester.pipeline.progress import Progress
-from harvester.pipeline.walk import Walk
 from harvester.pipeline.work import Entry, Outcome, Store
 
 SPACE_WAIT_S = 60
@@ -27,21 +24,19 @@ SPACE_WAIT_S = 60
 class Writer:
     """Takes outcomes from the queue until it is told that no more will come.
 
-    `samples_per_commit` bounds how many outcomes share one journal commit; they are taken together only when they wait
-    together, so that one sample never waits for another. `admit` takes up what a pulled checkpoint brought. With
-    `waits_for_space` a full disk is waited for, as long as `stop` is open: the fetchers pause meanwhile, for their
-    answers are bounded.
+    `meaning` tells what each becomes. `samples_per_commit` bounds how many outcomes share one journal commit; they are
+    taken together only when they wait together, so that one sample never waits for another. `admit` takes up what a
+    pulled checkpoint brought. With `waits_for_space` a full disk is waited for, as long as `stop` is open: the fetchers
+    pause meanwhile, for their answers are bounded.
     """
 
     def __init__(
         self,
         store: Store,
-        frontier: Frontier,
-        walk: Walk,
+        meaning: Meaning,
         *,
         clock: Clock,
         progress: Progress,
-        distances: Distances | None,
         admit: Callable[[], None],
         stop: Stop,
         waits_for_space: bool = False,
@@ -50,7 +45,7 @@ class Writer:
         self._store = store
         self._state = store.state
         self._progress = progress
-        self._meaning = Meaning(store, frontier, walk, clock=clock, progress=progress, distances=distances)
+        self._meaning = meaning
         self._admit = admit
         self._clock = clock
         self._stop = stop
