@@ -46,8 +46,8 @@ def forget_sounds(
 ) -> ForgetReport:
     """Withdraw sounds, and all that `username` made; durable on return, in checkpoint, journal and a fresh backup.
 
-    Their texts and links are gone from those files, also from pages of the journal that were let go. Raises
-    `SettingsError` where there is no library or nobody of that name, and what `Store` raises.
+    Their texts and links are gone from those files, also from pages of the journal that were let go, and their vectors
+    from theirs. Raises `SettingsError` where there is no library or nobody of that name, and what `Store` raises.
     """
     if not (folder / CHECKPOINT).exists() and not (folder / JOURNAL).exists():
         raise SettingsError(f"{folder}: there is no library here; nothing was changed")
@@ -63,6 +63,7 @@ def forget_sounds(
         for event in events:
             state.apply(event)
         info = store.rewrite()
+        store.vectors.drop(wanted)
         _wipe(folder / JOURNAL)
         still_in = [backup.path for backup in list_backups(folder) if backup.path != info.backup]
         still_in += [folder / QUARANTINE] if (folder / QUARANTINE).exists() else []

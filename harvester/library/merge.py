@@ -177,7 +177,7 @@ def _take_vectors(folder: Path, store: Store, clock: Clock) -> int:
         return 0
     taken, some = 0, dict[int, Vector]()
     for sound_id, vector in theirs.items():
-        if sound_id in state and not store.has_vector(sound_id):
+        if sound_id in state and not is_withdrawn(state.attributes(sound_id)) and not store.has_vector(sound_id):
             some[sound_id] = vector
         if len(some) == _VECTORS_AT_ONCE:
             store.keep_vectors(some)

@@ -8,7 +8,7 @@ the last whole row; a rewrite is atomic. Written under the writer's lock, read b
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain
@@ -201,6 +201,13 @@ class Vectors:
         with disk_errors(self.path, "the vectors that were there are whole"):
             write_atomically(self.path, chain([encode_header(renewed)], self._whole_rows()), self._files)
         self._contents = None
+
+    def drop(self, sound_ids: Iterable[int]) -> None:
+        """Take sounds out of the file, durable on return: nothing of their vectors is left in it."""
+        places = self.contents.places
+        dropped = [places.pop(sound_id) for sound_id in sound_ids if sound_id in places]
+        if dropped:
+            self.rewrite()
 
     def mend(self) -> None:
         """Put what is damaged into `quarantine/` and keep the whole rows; what is lost is fetched by the next sweep."""

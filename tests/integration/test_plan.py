@@ -43,6 +43,12 @@ def test_a_sweep_is_planned_with_one_request_and_costs_what_was_planned(tmp_path
         assert planned["by_part"]["lists"] == planned["hits"]
 
 
+def test_a_sweep_with_vectors_is_priced_at_its_pages() -> None:
+    wish = Wish(samples=None, searched=True, filter="type:wav", sweep=True, vectors=True, hits=10_000)
+    facts = describe_plan(SoundGraph(), wish, LEVEL_1)
+    assert (facts["requests"], facts["by_part"]["lists"], facts["today"]["all"]) == (67, 0, True)
+
+
 def test_what_today_does_not_hold_takes_more_days() -> None:
     facts = describe_plan(SoundGraph(), Wish(samples=5000), Allowance(60, 2000, 700))
     assert (facts["requests"], facts["days"]) == (5001, 3)

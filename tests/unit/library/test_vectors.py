@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harvester.errors import DiskFull, LibraryUnwritable, NewerFormat, SettingsError
 from harvester.library.check import check_library, repair_library
+from harvester.library.forget import forget_sounds
 from harvester.library.git_setup import _IGNORED_LINES
 from harvester.library.layout import CHECKPOINT, QUARANTINE, VECTORS
 from harvester.library.merge import merge_libraries
@@ -188,6 +189,18 @@ def test_a_merge_brings_the_vectors_along(tmp_path: Path) -> None:
     report = merge_libraries([tmp_path / "one", tmp_path / "two"], tmp_path / "out", clock=FixedClock())
     assert report.vectors == 5
     assert set(load_vectors(tmp_path / "out").places) == {1, 2, 3, 4, 5}
+
+
+def test_nothing_is_left_of_the_vector_of_a_sound_that_was_forgotten(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        grow(store, make_events(3))
+        store.keep_vectors({one: vector(one, 512) for one in (1, 2, 3)})
+        store.checkpoint(backup=True)
+    row, _ = encode_row(2, vector(2, 512))
+    assert row in (tmp_path / VECTORS).read_bytes()
+    forget_sounds(tmp_path, [2], clock=FixedClock())
+    assert row[ROW_HEAD_BYTES:] not in (tmp_path / VECTORS).read_bytes()
+    assert set(load_vectors(tmp_path).places) == {1, 3}
 
 
 def test_git_never_sees_the_vectors_and_the_checkpoint_never_holds_them(tmp_path: Path) -> None:
