@@ -16,16 +16,17 @@ from harvester.model import RECORD_FIELDS
 _PLAUSIBLE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _OURS = {
     "added_at",
-    "fetched_at",
-    "filter",
-    "gone_at",
-    "limit",
-    "linked_at",
-    "origin",
-    "score",
-    "space",
-    "withdrawn_at",
     "distance_to_target",
+    "extra_stamps",
+    "fetched_at",
+    "gone_at",
+    "link_filter",
+    "link_limit",
+    "link_origin",
+    "link_space",
+    "linked_at",
+    "score",
+    "withdrawn_at",
 }
 """Names that stand for something else in the library, or that no record holds."""
 

@@ -11,6 +11,7 @@ from harvester.errors import SettingsError
 from harvester.freesound.address import encode_query, proxy_for, read_api_url
 from harvester.freesound.fields import encode_fields, read_extra_fields, record_fields
 from harvester.freesound.key import ApiKey
+from harvester.graph import OWN_FIELDS
 from harvester.model import RECORD_FIELDS
 
 
@@ -30,7 +31,7 @@ def test_extra_fields_are_asked_for_once_and_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["BPM", "a b", "sim_bogus", "score", "fetched_at", "all_descriptors", "x&token=1", "*"]
+    "name", ["BPM", "a b", "sim_bogus", "score", "all_descriptors", "x&token=1", "*", *OWN_FIELDS]
 )
 def test_a_name_that_cannot_be_a_field_is_refused(name: str) -> None:
     with pytest.raises(SettingsError):
