@@ -30,9 +30,7 @@ def test_extra_fields_are_asked_for_once_and_in_order() -> None:
     assert record_fields(("bpm",)) == (*RECORD_FIELDS, "bpm")
 
 
-@pytest.mark.parametrize(
-    "name", ["BPM", "a b", "sim_bogus", "score", "all_descriptors", "x&token=1", "*", *OWN_FIELDS]
-)
+@pytest.mark.parametrize("name", ["BPM", "a b", "sim_bogus", "score", "all_descriptors", "x&token=1", "*", *OWN_FIELDS])
 def test_a_name_that_cannot_be_a_field_is_refused(name: str) -> None:
     with pytest.raises(SettingsError):
         read_extra_fields([name])
