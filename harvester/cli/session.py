@@ -103,6 +103,15 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
             reason = await ring.run()
         log.write(f"end: {reason}")
         summary(run, reason)
+        _note_unknown_fields(request.connection.extra_fields, store.state)
+
+
+def _note_unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> None:
+    """Tell which extra fields no record has: the API passes over a name it does not know in silence."""
+    records = [attributes for _, attributes in state.graph.nodes.items() if extra_fields and "fetched_at" in attributes]
+    for name in extra_fields:
+        if records and not any(name in attributes for attributes in records):
+            note(f"no record came with the field '{name}': is it one of the API's?")
 
 
 def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:

@@ -168,6 +168,14 @@ def test_the_log_tells_the_run_and_a_hang_up_reopens_it(tmp_path: Path) -> None:
     assert "start: 0 samples so far" in (tmp_path / "moved").read_text()
 
 
+def test_an_extra_field_that_the_api_does_not_know_is_told(tmp_path: Path) -> None:
+    ended = run("harvest", "--samples", 2, "--extra-fields", "bpm,loudnes", cwd=tmp_path, key=None)
+    assert ended.code == 0, ended.err
+    assert "no record came with the field 'loudnes'" in ended.err
+    assert "bpm" not in ended.err
+    assert any("bpm" in attributes for _, attributes in load(tmp_path / LIBRARY)["graph"].nodes.items())
+
+
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     with sandbox_process(tmp_path, "--no-throttle", "--fault", "no-answer@path=/similar/@from=20") as sandbox:
         process = start("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 5000, cwd=tmp_path)
