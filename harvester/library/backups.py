@@ -123,33 +123,45 @@ class Retention:
 
     def __init__(self, folder: Path, keep: int = KEEP_BACKUPS, files: Files = REAL_FILES) -> None:
         self._folder, self._keep, self._files = folder, keep, files
-        self._good: dict[Signature, bool] = {}
+        self._digests: dict[Signature, str] = {}
 
-    def trust(self, path: Path) -> None:
-        """Remember that a backup has just been verified."""
+    def trust(self, path: Path, digest: str) -> None:
+        """Remember that a backup has just been verified, and the digest of what it holds."""
         signature = read_signature(path)
         if signature is not None:
-            self._good[signature] = True
+            self._digests[signature] = digest
 
     def is_good(self, backup: Backup) -> bool:
         """Tell whether a backup's content still matches its digest; each file is looked at once."""
+        return bool(self._digest_of(backup))
+
+    def _digest_of(self, backup: Backup) -> str:
         signature = read_signature(backup.path)
         if signature is None:
-            return False
-        if signature not in self._good:
+            return ""
+        if signature not in self._digests:
             try:
-                load_digest(backup.path)
-                self._good[signature] = True
+                self._digests[signature] = load_digest(backup.path)
             except (HarvesterError, OSError):
-                self._good[signature] = False
-        return self._good[signature]
+                self._digests[signature] = ""
+        return self._digests[signature]
 
     def plan(self) -> list[Backup]:
-        """Return what `prune` would remove now: never the backup that an unfinished restore still needs."""
-        head = load_head(self._folder / JOURNAL)
-        needed = head.restore if head is not None else ""
-        found = to_remove(list_backups(self._folder), self._keep, self.is_good)
-        return [backup for backup in found if backup.path.name != needed]
+        """Return what `prune` would remove now: never what an unfinished restore or the journal relies on.
+
+        The journal lets events go because one backup holds them, and that one need not be the newest by its name:
+        clocks are set back.
+        """
+        backups = list_backups(self._folder)
+        found = to_remove(backups, self._keep, self.is_good)
+        head = load_head(self._folder / JOURNAL) if found else None
+        if head is None:
+            return found
+        kept = [backup for backup in backups if backup not in found]
+        if head.backup_digest and all(self._digest_of(backup) != head.backup_digest for backup in kept):
+            relied = next((backup for backup in found if self._digest_of(backup) == head.backup_digest), None)
+            found = [backup for backup in found if backup is not relied]
+        return [backup for backup in found if backup.path.name != head.restore]
 
     def prune(self) -> list[Backup]:
         """Remove what retention lets go and return it; durable on return. Raises `DiskFull` or `LibraryUnwritable`."""

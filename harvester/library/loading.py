@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.errors import LibraryCorrupt, WrongSource
+from harvester.errors import HarvesterError, LibraryCorrupt, WrongSource
 from harvester.graph import SoundGraph
-from harvester.library.backups import list_backups
-from harvester.library.checkpoint import Signature, load_checkpoint, read_signature
+from harvester.library.backups import Backup, list_backups
+from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
 from harvester.library.codec import Decoded
 from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents
@@ -79,7 +79,7 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
             notices.append(f"{wanted} vanished while it was being opened")
     elif head.digest:
         notices.append(f"{wanted} is missing")
-    for backup in list_backups(folder):
+    for backup in _best_first(folder, head):
         signature = read_signature(backup.path)
         try:
             decoded = load_checkpoint(backup.path)
@@ -105,6 +105,20 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
             raise LibraryCorrupt(f"{notices[0]}{also}; no good backup stands in, nothing was changed")
         notices.append("rebuilt from the journal, which holds everything: nothing is lost")
     return Loaded(SoundGraph(head.source), bad=bad, notices=notices)
+
+
+def _best_first(folder: Path, head: Head) -> list[Backup]:
+    """Return the backups, newest first, but before all the one that the journal's events follow on: a clock that was
+    set back gives it an older name."""
+    backups = list_backups(folder)
+
+    def is_other(backup: Backup) -> bool:
+        try:
+            return load_digest(backup.path) != head.backup_digest
+        except (HarvesterError, OSError):
+            return True
+
+    return sorted(backups, key=is_other) if head.backup_digest else backups
 
 
 def _loaded(path: Path, decoded: Decoded, signature: Signature | None, *, foreign: bool) -> Loaded:

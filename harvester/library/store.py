@@ -251,7 +251,7 @@ class Store:
             now_us=now_us,
             files=self._files,
         )
-        self._retention.trust(path)
+        self._retention.trust(path, head.digest)
         self._backup_nodes = info.nodes
         self._journal.update(
             forget_to=head.saved, owed=False, backup_at=now_us, backup_digest=head.digest, backup_nodes=info.nodes

@@ -11,8 +11,20 @@ from hypothesis import strategies as st
 from harvester.errors import BackupFailed
 from harvester.library.backups import Backup, Retention, list_backups, save_backup, to_remove, verify_backup
 from harvester.library.codec import digest_of, encode_checkpoint
-from harvester.library.layout import backup_name, read_backup_name
-from tests.unit.library.samples import NOW_US, FixedClock, grow, make_events, make_state, names_in, open_store, quick
+from harvester.library.layout import CHECKPOINT, backup_name, read_backup_name
+from harvester.model import Linked, SimilarList
+from tests.unit.library.samples import (
+    NOW_US,
+    FixedClock,
+    content_of,
+    grow,
+    make_events,
+    make_state,
+    names_in,
+    open_store,
+    quick,
+    reload_content,
+)
 
 SECOND_US = 1_000_000
 
@@ -118,3 +130,18 @@ def test_a_harvest_keeps_the_newest_five(tmp_path: Path) -> None:
     reports = [verify_backup(backup) for backup in backups]
     assert all(report.verified and report.nodes == report.backup.nodes for report in reports)
     assert not [name for name in names_in(tmp_path) if name.endswith(".tmp")]
+
+
+@pytest.mark.parametrize("keep", [1, 5])
+def test_a_clock_that_is_set_back_costs_no_sample_its_backup(tmp_path: Path, keep: int) -> None:
+    clock = FixedClock()
+    with open_store(tmp_path, clock, keep_backups=keep) as store:
+        grow(store, make_events(3))
+        store.checkpoint(backup=True)
+        clock.now_us -= 365 * 86_400 * SECOND_US
+        # As many sounds as before, so that the largest is not the newest: only the list is new.
+        grow(store, [Linked(1, SimilarList(((3, 0.5),), clock.now_us + 366 * 86_400 * SECOND_US, 25))])
+        whole = content_of(store.state)
+        store.checkpoint(backup=True)
+    (tmp_path / CHECKPOINT).write_bytes(b"rot")
+    assert reload_content(tmp_path) == whole
