@@ -165,14 +165,18 @@ def _line(run: Run) -> str:
 
 def summarise(run: Run, reason: str) -> None:
     """Say what grew, what it cost and what comes next."""
-    now = describe(run)
+    now = describe(run, fresh=True)
     progress = run.harvest.progress
     size_bytes = run.store.checkpoint_size_bytes
     left = "" if now["quota_left"] is None else f", {now['quota_left']:,} left of today's quota"
     grown = f"+{now['samples']:,} samples ({now['processed']:,}), +{now['new_nodes']:,} sounds ({now['nodes']:,})"
     say(f"{reason}: {grown}, +{now['new_edges']:,} edges ({now['edges']:,})")
     say(f"cost: {now['requests']:,} requests in {duration_text(progress.elapsed_s)}{left}")
-    following = "`harvester link` makes the similar lists, without a request" if progress.vectors else _next(now)
+    following = (
+        "`harvester link` makes the similar lists, without a request"
+        if progress.vectors
+        else _next(now, run.client.quota_free_at())
+    )
     if progress.vectors:
         say(f"vectors: +{progress.vectors:,} ({len(run.store.vectors):,})")
     say(f"library: {run.folder} ({size_text(size_bytes)}); {following}")
@@ -183,10 +187,8 @@ def summarise(run: Run, reason: str) -> None:
         note(f"tolerated in the answers: {kinds}")
 
 
-def _next(now: dict[str, Any]) -> str:
-    if not now["frontier"]:
+def _next(now: dict[str, Any], free_at: int) -> str:
+    from_then = f" from {clock_text(free_at, now['updated_at'])} on" if now["quota_left"] == 0 else ""
+    if not now["frontier"] and not from_then:
         return "nothing of this walk waits; another --query or --seed finds more"
-    what = f"{now['frontier']:,} sounds wait, run it again to go on"
-    if now["quota_left"] == 0 and now["quota_next_at"] is not None:
-        what += f" from {clock_text(now['quota_next_at'], now['updated_at'])} on"
-    return what
+    return f"{now['frontier']:,} sounds wait, run it again to go on{from_then}"

@@ -35,11 +35,12 @@ class Run:
     started_at: int
 
 
-def describe(run: Run) -> dict[str, Any]:
-    """Return the run in numbers, under the keys of `status.json`. Cheap enough for every refresh of the panel."""
+def describe(run: Run, *, fresh: bool = False) -> dict[str, Any]:
+    """Return the run in numbers, under the keys of `status.json`. Cheap enough for every refresh of the panel; the
+    quota may be a second old unless `fresh`."""
     progress, frontier, state = run.harvest.progress, run.harvest.frontier, run.store.state
     waiting = run.client.waiting_for
-    requests_24h, quota_left = run.client.spending()
+    requests_24h, quota_left = run.client.spending(fresh=fresh)
     return {
         "pid": os.getpid(),
         "host": platform.node(),

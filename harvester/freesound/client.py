@@ -176,10 +176,11 @@ class FreesoundClient:
         """The key's limits as now believed: a 429 corrects them."""
         return self._sender.quota.limits
 
-    def spending(self) -> tuple[int, int | None]:
+    def spending(self, *, fresh: bool = False) -> tuple[int, int | None]:
         """Return the requests that the ledger counts in the last 24 hours, from all our runs, and how many the day
-        still holds (None without a limit). At most a second old: cheap enough for every refresh of a panel."""
-        return self._sender.quota.spending()
+        still holds (None without a limit). At most a second old unless `fresh`: cheap enough for every refresh of a
+        panel."""
+        return self._sender.quota.spending(fresh=fresh)
 
     def slot_frees_at(self) -> int | None:
         """Return when the next request stops counting against the day's limit, as of the last `spending`."""

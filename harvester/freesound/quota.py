@@ -259,10 +259,10 @@ class Quota:
         """Return how many requests of ours count in the last `length_us` microseconds."""
         return len(self._ledger.spent(self._now_us() - length_us))
 
-    def spending(self) -> tuple[int, int | None]:
-        """Return `spent_in` a day and `left` from one look at the ledger, at most a second old."""
+    def spending(self, *, fresh: bool = False) -> tuple[int, int | None]:
+        """Return `spent_in` a day and `left` from one look at the ledger, at most a second old, or `fresh`."""
         now_us = self._now_us()
-        if now_us - self._looked_at_us >= SECOND_US:
+        if fresh or now_us - self._looked_at_us >= SECOND_US:
             stamps = self._ledger.spent(now_us - DAY_US - CLOCKS_APART_US)
             self._spending = sum(stamp > now_us - DAY_US for stamp in stamps), self._left_after(len(stamps))
             limited = stamps and self._day_limit() is not None

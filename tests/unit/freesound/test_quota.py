@@ -236,6 +236,7 @@ def test_what_is_shown_four_times_a_second_looks_into_the_ledger_once_a_second()
         hand.now_us += SECOND_US // 4
         assert quota.spending() == (0, 2000)
     assert ledger.looks == looks
+    assert quota.spending(fresh=True) == (1, 1999)
     hand.now_us += SECOND_US // 4
     assert quota.spending() == (1, 1999)
     assert quota.slot_frees_at == NOW_US + DAY_US + CLOCKS_APART_US
