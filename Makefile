@@ -44,7 +44,7 @@ $(VENV)/.extras: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
 	@touch $@ $(VENV)/.run
 
-extras: $(VENV)/.extras ## Install what the map, plots and Parquet need besides
+extras: $(VENV)/.extras ## Install what the map, link, plots and Parquet need besides
 
 test: $(VENV)/.dev ## Run all tests (under five minutes)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
