@@ -172,12 +172,9 @@ def summarise(run: Run, reason: str) -> None:
     grown = f"+{now['samples']:,} samples ({now['processed']:,}), +{now['new_nodes']:,} sounds ({now['nodes']:,})"
     say(f"{reason}: {grown}, +{now['new_edges']:,} edges ({now['edges']:,})")
     say(f"cost: {now['requests']:,} requests in {duration_text(progress.elapsed_s)}{left}")
-    following = (
-        "`harvester link` makes the similar lists, without a request"
-        if progress.vectors
-        else _next(now, run.client.quota_free_at())
-    )
+    following = _next(now, run.client.quota_free_at())
     if progress.vectors:
+        following = "`harvester link` makes the similar lists, without a request"
         say(f"vectors: +{progress.vectors:,} ({len(run.store.vectors):,})")
     say(f"library: {run.folder} ({size_text(size_bytes)}); {following}")
     if size_notice(size_bytes):
@@ -188,7 +185,7 @@ def summarise(run: Run, reason: str) -> None:
 
 
 def _next(now: dict[str, Any], free_at: int) -> str:
-    from_then = f" from {clock_text(free_at, now['updated_at'])} on" if now["quota_left"] == 0 else ""
+    from_then = f" from {clock_text(free_at, now['updated_at'])}" if now["quota_left"] == 0 else ""
     if not now["frontier"] and not from_then:
         return "nothing of this walk waits; another --query or --seed finds more"
-    return f"{now['frontier']:,} sounds wait, run it again to go on{from_then}"
+    return f"{now['frontier']:,} sounds wait, run it again{from_then} to go on"
