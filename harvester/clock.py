@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from harvester.errors import Stopped
 
@@ -61,6 +61,7 @@ class Stop:
 
     def __init__(self) -> None:
         self._closed = asyncio.Event()
+        self._guarded: set[asyncio.Future[Any]] = set()
         self.reason = ""
 
     @property
@@ -71,6 +72,9 @@ class Stop:
         if not self.closed:
             self.reason = reason
             self._closed.set()
+            for future in self._guarded:
+                if not future.done():
+                    future.set_exception(Stopped(reason))
 
     async def wait(self) -> str:
         """Return the reason as soon as the run is closed."""
@@ -79,6 +83,9 @@ class Stop:
 
     async def unless_closed(self, awaitable: Awaitable[T]) -> T:
         """Return what `awaitable` gives, or cancel it and raise `Stopped` when the run closes first."""
+        if isinstance(awaitable, asyncio.Future) and not isinstance(awaitable, asyncio.Task):
+            future: asyncio.Future[T] = awaitable
+            return await self._future_unless_closed(future)
         task = asyncio.ensure_future(awaitable)
         closing = asyncio.ensure_future(self._closed.wait())
         try:
@@ -90,6 +97,19 @@ class Stop:
             for pending in (task, closing):
                 pending.cancel()
             await asyncio.gather(task, closing, return_exceptions=True)
+
+    async def _future_unless_closed(self, future: asyncio.Future[T]) -> T:
+        """The same without two tasks for each wait: sixteen fetchers wait for one writer many times a sample."""
+        if self.closed and not future.done():
+            future.cancel()
+            raise Stopped(self.reason)
+        self._guarded.add(future)
+        try:
+            return await future
+        finally:
+            self._guarded.discard(future)
+            if future.done() and not future.cancelled():
+                future.exception()  # seen, even if this wait was cancelled meanwhile
 
 
 @asynccontextmanager

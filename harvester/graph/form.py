@@ -11,6 +11,8 @@ from typing import Any
 
 from harvester.graph.attributes import SHARED_TEXTS, in_order
 
+_FLAT = {str, int, float, bool, type(None)}
+
 
 class CanonicalForm:
     """Brings attributes into the form that a library keeps; one for each state."""
@@ -25,15 +27,14 @@ class CanonicalForm:
         order = self._orders.get(names)
         if order is None:
             order = self._orders[names] = tuple(self.text(name) for name in in_order(names))
-        kept: dict[str, Any] = {}
-        for name in order:
-            value = attributes[name]
-            if type(value) is str:
-                kept[name] = self.text(value) if name in SHARED_TEXTS else value
-            elif isinstance(value, list | dict):
+        kept: dict[str, Any] = {name: attributes[name] for name in order}
+        for name in SHARED_TEXTS:
+            if type(text := kept.get(name)) is str:
+                kept[name] = self.text(text)
+        for name, value in kept.items():
+            if type(value) not in _FLAT:
+                # A key that is there already: the dict may be written to while it is walked.
                 kept[name] = self._own(value, shared=name == "tags")
-            else:
-                kept[name] = value
         return kept
 
     def share(self, many: Iterable[dict[str, Any]]) -> None:
@@ -51,7 +52,12 @@ class CanonicalForm:
 
     def _own(self, value: Any, *, shared: bool) -> Any:
         if isinstance(value, dict):
-            return {self.text(name): self._own(value[name], shared=shared) for name in sorted(value)}
+            return {
+                self.text(name): (
+                    inner if type(inner := value[name]) in _FLAT and not shared else self._own(inner, shared=shared)
+                )
+                for name in sorted(value)
+            }
         if isinstance(value, list):
             return [self._own(element, shared=shared) for element in value]
         return self.text(value) if shared and type(value) is str else value
