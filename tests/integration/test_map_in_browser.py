@@ -231,10 +231,7 @@ def test_two_fingers_zoom_on_a_phone(page_file: Path) -> None:
     assert in_browser(page_file, walk, width=390, height=844, ratio=2, phone=True).errors == []
 
 
-_FRONTS = (
-    "['edges', 'nodes'].map(name => [...document.querySelectorAll('canvas.' + name)]"
-    ".find(one => one.style.visibility !== 'hidden'))"
-)
+_FRONTS = "['edges', 'nodes'].map(name => document.querySelector('canvas.' + name))"
 _PIXELS = f"{_FRONTS}.map(one => one.toDataURL())"
 _AT_REST = (
     f"new Promise(done => {{ const look = () => {_FRONTS}.every(one => one.style.transform.endsWith('scale(1)'))"

@@ -101,7 +101,8 @@ function drawNames(pen) {
   };
   pen.textAlign = "center";
   const inView = [];
-  if (spacing * view.scale > 26) {
+  // The words of fifty thousand sounds take a moment to read: not in the middle of a movement.
+  if (spacing * view.scale > 26 && (words || !moving)) {
     for (const sound of largestFirst) {
       const x = toX(sound), y = toY(sound);
       if (shown[sound] && x > 0 && y > 0 && x < width && y < height) inView.push(sound);

@@ -39,5 +39,8 @@ resize();
 fit();
 drawAll();
 performance.mark("drawn");
+// The words are read when nothing else is to be done, so that the first hover or click need not.
+const readAhead = () => (moving ? setTimeout(readAhead, 1000) : wordsOf());
+(window.requestIdleCallback || setTimeout)(readAhead);
 // For those who embed the map, and for its tests: where a sound is on the screen.
 window.placeOf = (id) => { const sound = wordsOf().ids.indexOf(id); return sound < 0 ? null : [toX(sound), toY(sound)]; };

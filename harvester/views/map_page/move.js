@@ -1,5 +1,6 @@
-// Moving: two layers, each painted on a hidden canvas and then changed with the one that is seen. While the view moves,
-// what is seen is moved and scaled as a picture, and the next one is painted in the time that frames leave.
+// Moving: two layers, each painted on a canvas outside the page that then takes the place of the one that is seen. While
+// the view moves, what is seen is moved and scaled as a picture, and the next one is painted in the time that frames leave.
+// Outside the page, because the browser copies a canvas of the page in every frame in which something was drawn on it.
 const layers = element("layers"), above = element("above"), aboves = above.getContext("2d");
 const edgeLayer = makeLayer("edges", paintEdges), nodeLayer = makeLayer("nodes", paintNodes), both = [edgeLayer, nodeLayer];
 const RESTS_MS = 120, MOVING_MS = 7, RESTING_MS = 20;
@@ -7,15 +8,15 @@ const FEW = 1500; // so few dots are painted anew in every frame: they stay shar
 let job = null, frame = 0, restTimer = 0, moving = false;
 
 function makeLayer(name, paint) {
-  const [front, back] = layers.querySelectorAll(`canvas.${name}`);
-  return { front, back, paint, at: null };
+  const front = layers.querySelector(`canvas.${name}`);
+  return { front, back: front.cloneNode(), paint, at: null };
 }
 
 function resize() {
   width = innerWidth;
   height = innerHeight;
   ratio = Math.min(devicePixelRatio || 1, 2);
-  for (const canvas of layers.querySelectorAll("canvas")) {
+  for (const canvas of [above, ...both.flatMap(({ front, back }) => [front, back])]) {
     const more = canvas === above ? 1 : 1 + 2 * MARGIN;
     canvas.width = Math.round(width * more * ratio);
     canvas.height = Math.round(height * more * ratio);
@@ -23,6 +24,7 @@ function resize() {
     canvas.style.height = `${height * more}px`;
   }
   const { width: w, height: h } = edgeLayer.front;
+  sprites.clear();
   sum = new Uint32Array(w * h);
   picture = new ImageData(w, h);
 }
@@ -34,8 +36,7 @@ function* paintBoth() {
     [layer.front, layer.back] = [layer.back, layer.front];
     layer.at = at;
     place(layer);
-    layer.front.style.visibility = "visible";
-    layer.back.style.visibility = "hidden";
+    layer.back.replaceWith(layer.front);
   }
 }
 

@@ -17,6 +17,9 @@ const toY = (sound, at = view) => places[2 * sound + 1] * at.scale + at.y;
 const radiusOf = (sound, at = view) => Math.min(LARGEST, Math.max(0.8, spacing * at.scale * (0.24 + 0.46 * sizes[sound] / 255)));
 const largestFirst = Uint32Array.from({ length: count }, (_, i) => i).sort((one, other) => sizes[other] - sizes[one] || one - other);
 
+// Pictures of dots by colour and radius, kept from one painting to the next: there are some hundreds at most.
+const sprites = new Map();
+
 // How strongly edges cover each pixel, and the picture made of it; as large as the canvases, kept from one to the next.
 let sum = null, picture = null;
 
@@ -91,7 +94,7 @@ function* paintNodes(canvas, at) {
   pen.setTransform(1, 0, 0, 1, 0, 0);
   pen.clearRect(0, 0, canvas.width, canvas.height);
   pen.setTransform(ratio, 0, 0, ratio, width * MARGIN * ratio, height * MARGIN * ratio);
-  const sprites = new Map(), marginX = width * MARGIN, marginY = height * MARGIN;
+  const marginX = width * MARGIN, marginY = height * MARGIN;
   let painted = 0;
   for (const sound of largestFirst) {
     if (!shown[sound]) continue;
@@ -103,9 +106,12 @@ function* paintNodes(canvas, at) {
       pen.fillRect(x - radius, y - radius, 2 * radius, 2 * radius);
       continue;
     }
-    const bucket = Math.round(radius * 3), key = bucket * 256 + group[sound];
+    const bucket = Math.round(radius * 3), colour = colourOf(group[sound]), key = `${colour} ${bucket}`;
     let sprite = sprites.get(key);
-    if (!sprite) sprites.set(key, (sprite = makeSprite(bucket / 3, colourOf(group[sound]))));
+    if (!sprite) {
+      sprites.set(key, (sprite = makeSprite(bucket / 3, colour)));
+      yield;
+    }
     pen.drawImage(sprite, x - sprite.width / ratio / 2, y - sprite.height / ratio / 2, sprite.width / ratio, sprite.height / ratio);
   }
 }
