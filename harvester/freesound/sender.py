@@ -13,7 +13,7 @@ from random import Random
 from typing import TypeVar
 
 from harvester.clock import SECOND_US, Clock, Stop, iso
-from harvester.errors import AccessDenied, ApiUnreachable, FetchFailed, PageTooLarge, Stopped, WrongSource
+from harvester.errors import AccessDenied, ApiUnreachable, DiskFull, FetchFailed, PageTooLarge, Stopped, WrongSource
 from harvester.freesound.gate import Gate, Ticket
 from harvester.freesound.outage import PATIENCE_S, Outage
 from harvester.freesound.pacing import Pacing
@@ -27,6 +27,8 @@ REFUSED_REST_S = 60
 """After a refusal for the minute: so long at least, doubled with each further one in a row, up to half an hour."""
 OTHER_REFUSAL_REST_S = 15 * 60
 LONGEST_REST_S = 30 * 60
+SPACE_WAIT_S = 60
+"""How long a run for ever waits for space on the ledger's disk before it looks again."""
 
 
 @dataclass(slots=True)
@@ -134,7 +136,16 @@ class Sender:
         if self._max_requests is not None and self.activity.counted >= self._max_requests:
             self._stop.close(f"{self._max_requests} requests sent, as many as allowed")
             raise Stopped(self._stop.reason)
-        lease = self.quota.lease()
+        try:
+            lease = self.quota.lease()
+        except DiskFull:
+            # What cannot be counted is not sent.
+            if not self._forever:
+                raise
+            self.gate.close(
+                "no space on the disk for the ledger of requests", self._now_us() + SPACE_WAIT_S * SECOND_US
+            )
+            return None
         if lease is not None:
             self.activity.counted += 1
         else:

@@ -127,16 +127,19 @@ class FileLedger:
         return self._run(lease)
 
     def answered(self, row: int, now_us: int) -> None:
-        """Note that the answer to a leased send came."""
-        self._run(
-            lambda connection: connection.execute(
-                "UPDATE sends SET answered = ?, stamp = ? WHERE row = ?", (now_us, now_us, row)
+        """Note that the answer to a leased send came. On a full disk it is dropped: the slot frees a little later."""
+        with suppress(DiskFull):
+            self._run(
+                lambda connection: connection.execute(
+                    "UPDATE sends SET answered = ?, stamp = ? WHERE row = ?", (now_us, now_us, row)
+                )
             )
-        )
 
     def give_back(self, rows: Sequence[int]) -> None:
-        """Remove leases that were never sent, or that the server did not count."""
-        if rows:
+        """Remove leases that were never sent, or that the server did not count. On a full disk they go on counting."""
+        if not rows:
+            return
+        with suppress(DiskFull):
             self._run(
                 lambda connection: connection.executemany("DELETE FROM sends WHERE row = ?", [(row,) for row in rows])
             )

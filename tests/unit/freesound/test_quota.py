@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from harvester.clock import DAY_US, SECOND_US, Stop
-from harvester.errors import ApiUnreachable, SettingsError, Stopped
+from harvester.errors import ApiUnreachable, DiskFull, SettingsError, Stopped
 from harvester.freesound.outage import FARTHEST_S, Outage
 from harvester.freesound.quota import (
     CLOCKS_APART_US,
@@ -240,3 +241,33 @@ def test_what_is_shown_four_times_a_second_looks_into_the_ledger_once_a_second()
     hand.now_us += SECOND_US // 4
     assert quota.spending() == (1, 1999)
     assert quota.slot_frees_at == NOW_US + DAY_US + CLOCKS_APART_US
+
+
+class FullDisk(MemoryLedger):
+    """A ledger whose disk is full for its first three leases."""
+
+    tries = 0
+
+    def lease(self, now_us: int, count: int, expires_us: int, windows: Sequence[tuple[int, int]]) -> list[int]:
+        self.tries += 1
+        if self.tries <= 3:
+            raise DiskFull("no space left for the ledger of requests; nothing was sent")
+        return super().lease(now_us, count, expires_us, windows)
+
+
+@pytest.mark.parametrize("forever", [True, False])
+def test_where_the_ledgers_disk_is_full_nothing_is_sent_and_only_a_run_for_ever_waits(forever: bool) -> None:
+    async def main() -> None:
+        clock, ledger = VirtualClock(), FullDisk()
+        transport = Scripted(lambda *_: EMPTY_LIST, clock)
+        client = make_client(transport, clock, ledger=ledger, forever=forever)
+        if forever:
+            await client.fetch_similar(1, 25)
+            assert 180 <= clock.monotonic_s() < 200
+            assert len(transport.sent) == 1
+        else:
+            with pytest.raises(DiskFull):
+                await client.fetch_similar(1, 25)
+            assert transport.sent == []
+
+    run_virtual(main())

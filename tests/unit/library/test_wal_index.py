@@ -71,3 +71,15 @@ def test_where_there_is_no_room_to_begin_nothing_is_opened(tmp_path: Path, monke
     with pytest.raises(DiskFull, match="no space left on the disk"):
         Journal(tmp_path / "journal")
     assert list(tmp_path.iterdir()) == []
+
+
+@only_linux
+def test_an_answer_that_finds_the_ledgers_disk_full_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = FileLedger.open("https://freesound.org", "key", tmp_path)
+    rows = ledger.lease(5, 2, 99, [])
+    monkeypatch.setattr(os, "posix_fallocate", _full)
+    ledger._index._held_bytes = 0
+    ledger.answered(rows[0], 7)
+    ledger.give_back(rows)
+    monkeypatch.undo()
+    assert ledger.spent(0) == [99, 99]
