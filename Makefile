@@ -55,7 +55,7 @@ check: $(VENV)/.dev ## Check style, types and floors (under a minute)
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/unit/test_floors.py
 
-chaos: $(VENV)/.dev ## Kill and corrupt for long, and print the figures
+chaos: $(VENV)/.dev ## Kill and corrupt for one to two hours, and print the figures
 	@$(BIN)/python -m pytest -n $(JOBS) -rP -m chaos tests $(ARGS)
 
 bench: $(VENV)/.dev ## Measure this project beside the alternatives
