@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvester.views.layout import lay_out
-from harvester.views.map_communities import find_communities
+from harvester.views.map_communities import find_communities, name_communities
 from harvester.views.selection import Selected
 from harvester.views.status import licence_name
 
@@ -29,7 +29,6 @@ GROUPS = 12
 _REST = 255
 _ISLANDS = 14
 _NAMED_FROM = 8
-_LEAST_SHARE = 50
 _UNRESERVED = "-_.!~*'()"
 
 
@@ -92,7 +91,8 @@ class MapData:
 
     def _groups(self) -> dict[str, Any]:
         category = _Grouping("category", "Category", [_text(known.get("category")) or "none" for known in self._known])
-        names = self._community_names()
+        tags = [set(map(_text, _list(known.get("tags")))) - {""} for known in self._known]
+        names = name_communities(self._communities, tags)
         community = _Grouping("community", "Community", [names[one] for one in self._communities], self._communities)
         user = _Grouping("user", "User", [_text(known.get("username")) or "unknown" for known in self._known])
         licences = [licence_name(known.get("license")) for known in self._known]
@@ -107,25 +107,6 @@ class MapData:
             "licences": exact.labels,
             "islands": self._islands(names),
         }
-
-    def _community_names(self) -> list[str]:
-        """Return a name for each community, no two alike: the tags that set it apart from the whole."""
-        tags = [set(map(_text, _list(known.get("tags")))) - {""} for known in self._known]
-        overall = Counter(tag for of_sound in tags for tag in of_sound)
-        within: dict[int, Counter[str]] = {}
-        sizes = Counter(map(int, self._communities))
-        for one, of_sound in zip(map(int, self._communities), tags, strict=True):
-            within.setdefault(one, Counter()).update(of_sound)
-        names: dict[frozenset[str], str] = {}
-        for one in range(len(sizes)):
-            telling = _telling(within[one], sizes[one], overall, len(self._ids))
-            pairs = [
-                telling[:2],
-                *([first, other] for first in telling[:4] for other in telling[2:6] if first != other),
-            ]
-            words = next((pair for pair in pairs if pair and frozenset(pair) not in names), [f"group {one + 1}"])
-            names[frozenset(words)] = ", ".join(words)
-        return list(names.values())
 
     def _islands(self, names: list[str]) -> list[dict[str, Any]]:
         """Return where the names of the largest communities stand: at the sound nearest to the median of each."""
@@ -189,20 +170,6 @@ class MapData:
             "licences": [[licence_name(url) if url else "", url] for url in licences.texts],
             "patterns": addresses.patterns.texts,
         }
-
-
-def _telling(within: Counter[str], size: int, overall: Counter[str], total: int) -> list[str]:
-    """Return the tags that are commoner in a community of `size` than among all `total` sounds, most telling first.
-
-    A tag tells by the share of sounds that have it, times how surprising that is (Kullback and Leibler's summand).
-    """
-    enough = min(size, max(3, size / _LEAST_SHARE))
-    surprise = {
-        tag: here / size * math.log(here / size * total / overall[tag])
-        for tag, here in within.items()
-        if here >= enough and here * total > overall[tag] * size
-    }
-    return sorted(surprise, key=lambda tag: (-surprise[tag], tag))
 
 
 class _Grouping:
