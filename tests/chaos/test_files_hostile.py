@@ -228,10 +228,10 @@ def test_a_hostile_file_is_refused_with_one_line_and_nothing_runs(
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "freesound_library.pkl"
     path.write_bytes(HOSTILE[kind]())
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(LibraryCorrupt) as caught:
         load_checkpoint(path)
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 400
     if kind in REASONS:

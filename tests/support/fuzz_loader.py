@@ -145,13 +145,13 @@ def main(seed: int, count: int) -> None:
     slowest_s = 0.0
     for packed in mutants(seed, count):
         signal.alarm(HANG_S)
-        began_s = time.perf_counter()
+        began_s = time.process_time()
         try:
             ends[judge(packed)] += 1
         except BaseException:
             print(packed.hex(), file=sys.stderr)
             raise
-        slowest_s = max(slowest_s, time.perf_counter() - began_s)
+        slowest_s = max(slowest_s, time.process_time() - began_s)
     signal.alarm(0)
     grown_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb
     print(ends["refused"], ends["accepted"], f"{slowest_s:.3f}", grown_kb // 1024)
