@@ -81,8 +81,8 @@ def run() -> Table:
     of_samples = (marks[-1][1] - marks[-2][1]) / (marks[-1][0] - marks[-2][0]) * marks[0][0] / marks[0][1]
     table.notes.append(
         f"{took_s:.0f} s with the closing checkpoint and backup (goal 600), peak {peak / 1024**3:.2f} GiB (goal 2.5); "
-        f"the last tenth at {speeds[-1] / speeds[0]:.2f} of the first's sounds a second, {of_samples:.2f} of its samples "
-        "a second (goal 0.8)"
+        f"the last tenth at {speeds[-1] / speeds[0]:.2f} of the first in sounds, {of_samples:.2f} in samples "
+        "(goal 0.8)"
     )
     seconds, samples, sounds = theirs[-1]
     table.notes.append(f"the script came to {samples:,} samples and {sounds:,} sounds in {seconds:.0f} s")

@@ -59,7 +59,7 @@ def run() -> Table:
         with sandbox_process(Path(scratch), *options) as sandbox:
             measure(sandbox.url, table, "(b) harvester sandbox")
     table.notes.append(
-        "goals: (a) 0.5, (b) 0.9; until the last sample is durable, with the backups on the way; closing: the last "
-        "checkpoint with its verified backup"
+        "goals: (a) 0.5, (b) 0.9; until the last sample is durable, with the backups on the way; closing: the "
+        "last checkpoint with its verified backup"
     )
     return table

@@ -1,7 +1,7 @@
 """Bytes written from nothing to 5,000 samples at one commit a sample, backups and all, beside the last checkpoint.
 
-Goal: at most 20 times its size. Time is virtual and slow, as with a real key, so that no backup is put off; the script's
-bytes are the sum of its dumps, each as large as joblib makes that many sounds.
+Goal: at most 20 times its size. Time is virtual and slow, as with a real key, so that no backup is put off; the
+script's bytes are the sum of its dumps, each as large as joblib makes that many sounds.
 """
 
 from __future__ import annotations
@@ -68,7 +68,5 @@ def run() -> Table:
     dumped = a_sound * SAMPLES * (SAMPLES + 1) / 2
     last_dump = a_sound * SAMPLES
     table.rows.append(("joblib.dump for each sample", SAMPLES, last_dump / 1e6, dumped / 1e6, dumped / last_dump))
-    table.notes.append(
-        f"{sounds:,} sounds in the end; goal: at most 20. The second row is reckoned from one dump of 500."
-    )
+    table.notes.append(f"{sounds:,} sounds in the end; goal: at most 20. The second row is reckoned from a dump of 500")
     return table
