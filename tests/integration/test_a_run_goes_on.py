@@ -58,7 +58,7 @@ def test_a_harvest_whose_terminal_is_closed_ends_in_order_with_all_it_counted(tm
 def test_a_ledger_that_is_lost_in_the_middle_is_told_once_and_the_harvest_goes_on(tmp_path: Path) -> None:
     folder = tmp_path / "library"
     with sandbox_process(tmp_path, "--no-throttle", "--latency-ms", 20) as sandbox:
-        with start(*arguments(folder, sandbox.url, 150), cwd=tmp_path) as process:
+        with start(*arguments(folder, sandbox.url, 60), cwd=tmp_path) as process:
             wait_until(lambda: len(sandbox.lists_asked()) > 20, what="some lists")
             with sqlite3.connect(tmp_path / "state" / LEDGER, timeout=10) as other:
                 other.execute("DROP TABLE sends")
@@ -66,5 +66,5 @@ def test_a_ledger_that_is_lost_in_the_middle_is_told_once_and_the_harvest_goes_o
             _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         assert err.count("the ledger of requests was damaged") == 1
-        assert "150 samples" in err
-    assert len(load_view(folder).state.processed) == 150
+        assert "60 samples" in err
+    assert len(load_view(folder).state.processed) == 60
