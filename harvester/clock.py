@@ -86,10 +86,11 @@ class Stop:
         if isinstance(awaitable, asyncio.Future) and not isinstance(awaitable, asyncio.Task):
             future: asyncio.Future[T] = awaitable
             return await self._future_unless_closed(future)
-        task = asyncio.ensure_future(awaitable)
+        task: asyncio.Future[T] = asyncio.ensure_future(awaitable)
         closing = asyncio.ensure_future(self._closed.wait())
         try:
-            await asyncio.wait({task, closing}, return_when=asyncio.FIRST_COMPLETED)
+            waits: set[asyncio.Future[Any]] = {task, closing}
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if task.done():
                 return task.result()
             raise Stopped(self.reason)
