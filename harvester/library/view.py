@@ -65,7 +65,9 @@ def load_view(folder: Path) -> LibraryView:
         view.deferrals = contents.deferrals
         view.unsaved = contents.unsaved
         view.last_backup_at = contents.head.backup_at
-        view.last_checkpoint_at = contents.head.checkpoint_at or view.last_checkpoint_at
+        # The journal's stamp is of the file it knows; one that Git or a person put there is as old as it says itself.
+        if not loaded.foreign:
+            view.last_checkpoint_at = contents.head.checkpoint_at or view.last_checkpoint_at
     return view
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -30,6 +31,17 @@ def test_a_view_has_the_journal_that_the_checkpoint_lacks(tmp_path: Path) -> Non
         assert content_of(view.state) == content_of(store.state)
         assert (view.exists, view.unsaved, view.last_checkpoint_at, view.source) == (True, 1, NOW_US, SOURCE)
         assert view.notices == []
+
+
+def test_a_checkpoint_that_git_put_there_is_as_old_as_its_file(tmp_path: Path) -> None:
+    for folder, events in ((tmp_path / "ours", make_events(3)), (tmp_path / "theirs", make_events(4))):
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, events)
+            store.checkpoint()
+    theirs = tmp_path / "theirs" / CHECKPOINT
+    os.utime(theirs, ns=(0, (NOW_US + 7) * 1000))
+    theirs.replace(tmp_path / "ours" / CHECKPOINT)
+    assert load_view(tmp_path / "ours").last_checkpoint_at == NOW_US + 7
 
 
 def test_a_damaged_checkpoint_is_left_where_it_is_by_a_reader(tmp_path: Path) -> None:
