@@ -7,7 +7,7 @@ with `relation` (a sorted list of kinds) comes from an older tool.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from harvester.clock import DAY_US
@@ -125,10 +125,12 @@ class KnownSounds:
         attributes = self.attributes(sound_id)
         return max(now_us, *(int(attributes.get(name, -1)) + 1 for name in rivals))
 
-    def events(self) -> Iterator[Event]:
-        """Give the whole state as events: applying them to an empty graph gives an equal one."""
+    def events(self, among: Collection[int] | None = None) -> Iterator[Event]:
+        """Give the whole state as events, or what it knows of some sounds: applied to an empty graph they give it."""
+        among = self.graph._node if among is None else among
         yield Seeded(tuple(sorted(self.seeds)))
-        for sound_id, attributes in self.graph._node.items():
+        for sound_id in among:
+            attributes = self.attributes(sound_id)
             yield Known(sound_id, attributes["added_at"])
             if "fetched_at" in attributes:
                 yield from self._records(sound_id, attributes)
@@ -136,7 +138,7 @@ class KnownSounds:
                 yield Gone(sound_id, attributes["gone_at"])
             if "withdrawn_at" in attributes:
                 yield Withdrawn(sound_id, attributes["withdrawn_at"])
-        for sound_id in self.graph:
+        for sound_id in among:
             similar = self.similar(sound_id)
             if similar is not None:
                 yield Linked(sound_id, similar)

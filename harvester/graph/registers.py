@@ -9,8 +9,21 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import orjson
+
 from harvester.graph.attributes import blanked, canonical_bytes, core_of, extra_names, is_withdrawn
 from harvester.model import SERVER, Record, Seen, SimilarList, is_complete
+
+_ANY_KEY = orjson.OPT_NON_STR_KEYS
+
+
+def is_same(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
+    """Tell quickly whether two values are certainly the same, types included; False may mean that it is not known."""
+    try:
+        # Equal alone says too little, since 1 == 1.0 == True; bytes alone too, since NaN is written as null.
+        return one == other and orjson.dumps(one, option=_ANY_KEY) == orjson.dumps(other, option=_ANY_KEY)
+    except TypeError:  # what JSON of 64-bit numbers cannot say
+        return False
 
 
 def record_wins(event: Seen, attributes: dict[str, Any]) -> bool:

@@ -14,7 +14,7 @@ from harvester.errors import WrongSource
 from harvester.graph.attributes import OWN_FIELDS, blanked, core_of, is_gone, is_withdrawn, record_of
 from harvester.graph.form import CanonicalForm
 from harvester.graph.questions import KnownSounds
-from harvester.graph.registers import best_first, extras_of, list_wins, newer_extras, record_wins
+from harvester.graph.registers import best_first, extras_of, is_same, list_wins, newer_extras, record_wins
 from harvester.model import (
     SPACES,
     Event,
@@ -56,11 +56,7 @@ class SoundGraph(KnownSounds):
         state.edge_count = sum(map(len, edges.values()))
         state._form.share(nodes.values())
         for sound_id, attributes in nodes.items():
-            state.record_count += "fetched_at" in attributes
-            state.gone_count += is_gone(attributes)
-            if "linked_at" in attributes:
-                state.list_count += 1
-                state._settle(sound_id, attributes)
+            state._count(sound_id, attributes)
         state.seeds.update(seeds)
         return state
 
@@ -95,8 +91,36 @@ class SoundGraph(KnownSounds):
         self.source = self.source or other.source
         if not self.list_count:
             self.space = other.space if other.list_count else max(self.space, other.space)
-        for event in other.events():
+        mine, theirs = self.graph, other.graph
+        new = [sound_id for sound_id in theirs._node if sound_id not in mine._node]
+        differing = [
+            sound_id
+            for sound_id, attributes in theirs._node.items()
+            if sound_id in mine._node
+            and not (is_same(mine._node[sound_id], attributes) and is_same(mine._adj[sound_id], theirs._adj[sound_id]))
+        ]
+        for sound_id in new:
+            self._take(sound_id, dict(theirs._node[sound_id]))
+        for sound_id in new:
+            # What nobody here knew needs no comparing; the edges' dicts are copied, what is in records never changes.
+            edges = {target: dict(edge) for target, edge in theirs._adj[sound_id].items()}
+            self.graph.relink(sound_id, edges)
+            self.edge_count += len(edges)
+        for event in other.events(differing):
             self.apply(event)
+
+    def _take(self, sound_id: int, attributes: dict[str, Any]) -> None:
+        """Add a sound that is new here with all its attributes; its edges are still to come."""
+        self._form.share((attributes,))
+        self.graph.know(sound_id, attributes)
+        self._count(sound_id, attributes)
+
+    def _count(self, sound_id: int, attributes: dict[str, Any]) -> None:
+        self.record_count += "fetched_at" in attributes
+        self.gone_count += is_gone(attributes)
+        if "linked_at" in attributes:
+            self.list_count += 1
+            self._settle(sound_id, attributes)
 
     def _know(self, sound_id: int, added_at: int) -> dict[str, Any]:
         """Return the attributes of a node that is there from now on, at the earliest stamp it was known."""
