@@ -24,6 +24,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("name", nargs="*", help=f"of {', '.join(benches)}; all of them without one")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
+    parser.add_argument("--markdown", action="store_true", help="print tables as the README has them")
     options = parser.parse_args()
     unknown = set(options.name) - set(benches)
     if unknown:
@@ -42,7 +43,8 @@ def main() -> None:
         took_s = time.perf_counter() - started_s
         results[name] = {**asdict(table), "seconds": round(took_s, 2)}
         if not options.json:
-            print("\n" + "\n".join(table.lines()) + f"\n({name}: measured in {took_s:.1f} s)")
+            lines = table.markdown() if options.markdown else table.lines()
+            print("\n" + "\n".join(lines) + f"\n({name}: measured in {took_s:.1f} s)")
             sys.stdout.flush()
     if options.json:
         print(json.dumps({**machine, "benches": results}, indent=2))

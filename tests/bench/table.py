@@ -44,6 +44,10 @@ class Table:
         ]
         return [self.title, *found, *self.notes]
 
+    def markdown(self) -> list[str]:
+        rows = [self.columns, ["---"] * len(self.columns), *([_text(cell) for cell in row] for row in self.rows)]
+        return [f"**{self.title}**", "", *(f"| {' | '.join(row)} |" for row in rows), "", *self.notes]
+
 
 def _text(cell: object) -> str:
     if isinstance(cell, float):

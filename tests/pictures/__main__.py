@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 
 from harvester.cli.panel import draw
+from tests.bench.growth import draw as draw_growth
 from tests.support.browser import open_page
 from tests.support.processes import ROOT, run, sandbox_process, start, wait_until
 
@@ -62,4 +63,5 @@ if __name__ == "__main__":
     PICTURES.mkdir(parents=True, exist_ok=True)
     picture_of_the_panel(PICTURES / "panel.svg")
     (PICTURES / "map.png").write_bytes(asyncio.run(picture_of_the_map()))
-    print(f"made {PICTURES}/panel.svg and map.png")
+    draw_growth(PICTURES / "growth.svg")
+    print(f"made {PICTURES}/panel.svg, map.png and growth.svg")
