@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 from harvester.errors import LibraryCorrupt
 from harvester.graph import LINK_FIELDS, OWN_FIELDS, blanked, extra_names, in_order, record_of
-from harvester.library.pickling import DEEPEST
+from harvester.library.blocks import DEEPEST
 
 FLAT = frozenset({str, int, float, bool, type(None)})
 """The types of JSON values that hold no others."""

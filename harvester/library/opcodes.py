@@ -1,0 +1,55 @@
+"""The opcodes of a pickle (protocol 5) and how values are written with them, the same in every process.
+
+Owns the spelling of numbers, texts, memo slots and frames; knows nothing of libraries. Whoever reads it
+does so with Python's own unpickler, or through joblib.
+"""
+
+from __future__ import annotations
+
+import struct
+
+PROTOCOL = b"\x80\x05"
+EMPTY_DICT, EMPTY_LIST, EMPTY_SET, MARK = b"}", b"]", b"\x8f", b"("
+SETITEM, SETITEMS, APPENDS, ADDITEMS = b"s", b"u", b"e", b"\x90"
+NONE, TRUE, FALSE, POP, STOP = b"N", b"\x88", b"\x89", b"0", b"."
+TUPLE1, TUPLE2, STACK_GLOBAL, REDUCE, BUILD = b"\x85", b"\x86", b"\x93", b"R", b"b"
+
+BYTES = [b"K" + bytes([number]) for number in range(256)]
+LENGTHS = [b"\x8c" + bytes([length]) for length in range(256)]
+pack_float = struct.Struct(">cd").pack
+pack_double = struct.Struct(">dc").pack
+pack_long_text = struct.Struct("<cI").pack
+pack_index = struct.Struct("<cI").pack
+
+
+def encode_int(number: int) -> bytes:
+    if 0 <= number < 256:
+        return BYTES[number]
+    if -(2**31) <= number < 2**31:
+        if 0 <= number < 65536:
+            return b"M" + number.to_bytes(2, "little")
+        return b"J" + number.to_bytes(4, "little", signed=True)
+    size = number.bit_length() // 8 + 1
+    head = b"\x8a" + bytes([size]) if size < 256 else b"\x8b" + size.to_bytes(4, "little")
+    return head + number.to_bytes(size, "little", signed=True)
+
+
+def encode_text(text: str) -> bytes:
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:  # half a surrogate pair, as JSON may carry
+        raw = text.encode("utf-8", "surrogatepass")
+    size = len(raw)
+    return (LENGTHS[size] if size < 256 else pack_long_text(b"X", size)) + raw
+
+
+def put(index: int) -> bytes:
+    return b"q" + bytes([index]) if index < 256 else pack_index(b"r", index)
+
+
+def get(index: int) -> bytes:
+    return b"h" + bytes([index]) if index < 256 else pack_index(b"j", index)
+
+
+def frame(payload: bytes) -> bytes:
+    return b"\x95" + len(payload).to_bytes(8, "little") + payload
