@@ -150,11 +150,9 @@ class _Link:
     def _merge(self, sound_ids: Ids) -> None:
         """Let those that came since into the lists of sounds that were here before."""
         table, count = self._table, self._tasks.neighbours
-        lists = [self._neighbours(sound_id) for sound_id in sound_ids.tolist()]
-        least = np.array([one[-1][1] if len(one) >= count else self._tasks.min_score for one in lists])
+        least = np.array([self._last_score(sound_id) for sound_id in sound_ids.tolist()])
         queries = np.searchsorted(table.ids, sound_ids)
         entering = np.searchsorted(table.ids, self._tasks.entering)
-        known = dict(zip(sound_ids.tolist(), lists, strict=True))
         self._report.unchanged += len(sound_ids)
         for _, query, target, score in find_nearest(table, queries, entering, count, least):
             entered: dict[int, list[tuple[int, float]]] = {}
@@ -164,8 +162,13 @@ class _Link:
                 entered.setdefault(sound_id, []).append((other, one))
             self._report.unchanged -= len(entered)
             for sound_id, others in entered.items():
-                best = sorted((*known[sound_id], *others), key=lambda pair: (-pair[1], pair[0]))
+                best = sorted((*self._neighbours(sound_id), *others), key=lambda pair: (-pair[1], pair[0]))
                 self._set(sound_id, tuple(best[:count]))
+
+    def _last_score(self, sound_id: int) -> float:
+        """Return the score that a sound must reach to come into a list."""
+        scores = [edge["score"] for edge in self._state.graph._adj[sound_id].values() if "score" in edge]
+        return min(scores) if len(scores) >= self._tasks.neighbours else self._tasks.min_score
 
     def _neighbours(self, sound_id: int) -> Neighbours:
         similar = self._state.similar(sound_id)

@@ -15,7 +15,7 @@ import numpy as np
 from harvester.graph import SoundGraph, is_gone
 from harvester.library.vectors import Contents
 from harvester.linking.trail import Trail, computed_lists, digest_of_lists
-from harvester.model import COMPUTED, SimilarList
+from harvester.model import COMPUTED
 
 if TYPE_CHECKING:
     from harvester.linking.table import Ids
@@ -70,10 +70,10 @@ def plan_tasks(state: SoundGraph, contents: Contents, trail: Trail | None, neigh
     fresh = _fresh(places, trail) if trail is not None and holds else None
     searched, merged = [], []
     for sound_id in sorted(places):
-        similar = state.similar(sound_id)
-        if similar is not None and similar.origin != COMPUTED:
+        origin = state.attributes(sound_id).get("link_origin")
+        if origin not in (None, COMPUTED):
             kept += 1
-        elif fresh is None or trail is None or _is_out_of_date(sound_id, similar, trail, places, fresh):
+        elif fresh is None or trail is None or origin is None or _is_out_of_date(state, sound_id, trail, places, fresh):
             searched.append(sound_id)
         elif fresh:
             merged.append(sound_id)
@@ -105,10 +105,13 @@ def _fresh(places: dict[int, int], trail: Trail) -> set[int]:
     return {sound_id for sound_id, row in places.items() if row >= trail.rows or sound_id in before}
 
 
-def _is_out_of_date(
-    sound_id: int, similar: SimilarList | None, trail: Trail, places: dict[int, int], fresh: set[int]
-) -> bool:
-    if similar is None or sound_id in fresh or (trail.done_to is not None and sound_id > trail.done_to):
+def _is_out_of_date(state: SoundGraph, sound_id: int, trail: Trail, places: dict[int, int], fresh: set[int]) -> bool:
+    """Tell whether a sound must be compared with all: it is new itself, or its list names one that is gone or has
+    another vector now, and who stood behind that one is not known."""
+    if sound_id in fresh or (trail.done_to is not None and sound_id > trail.done_to):
         return True
-    # Who stood behind one that is gone now is not known any more.
-    return any(other not in places or other in fresh for other, _ in similar.neighbours)
+    edges = state.graph._adj[sound_id]
+    # Whole sets at once: a hundred thousand lists are looked at whenever one sound is new.
+    if edges.keys() <= places.keys() and edges.keys().isdisjoint(fresh):
+        return False
+    return any("score" in edge and (other not in places or other in fresh) for other, edge in edges.items())
