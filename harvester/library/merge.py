@@ -19,7 +19,7 @@ from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import Encoded, decode_checkpoint, encode_checkpoint
 from harvester.library.layout import CHECKPOINT, JOURNAL
 from harvester.library.store import Store
-from harvester.library.vectors import Vectors
+from harvester.library.vectors import Vectors, load_header
 from harvester.library.view import load_view
 from harvester.model import COMPUTED, SimilarList, Vector
 
@@ -151,7 +151,11 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
         contributions = tuple(join_counted(store.state, state, str(path)) for path, state in loaded)
         info = store.rewrite()
         # After the lists: vectors of sounds that are not known yet would be of no use.
+        _settle_space(inputs, store)
         vectors = sum(_take_vectors(path, store, clock) for path in inputs if path.is_dir() and path != target)
+        # A takedown that came along reaches what is kept beside the checkpoint, too.
+        if withdrawn := [one for one in store.state.graph if is_withdrawn(store.state.attributes(one))]:
+            store.vectors.drop(withdrawn)
         state = store.state
         return MergeReport(
             target,
@@ -164,6 +168,14 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
             vectors,
             sum(attributes.get("link_origin") == COMPUTED for attributes in state.graph.nodes.values()),
         )
+
+
+def _settle_space(inputs: Sequence[Path], store: Store) -> None:
+    """Let the vectors tell the similarity space where no list does: the join of two bare names is only a name."""
+    mine = load_header(store.folder)
+    headers = [mine] if mine is not None else [found for path in inputs if (found := load_header(path)) is not None]
+    if headers and not store.state.list_count:
+        store.state.space = max(header.space for header, _ in headers)
 
 
 def _take_vectors(folder: Path, store: Store, clock: Clock) -> int:

@@ -167,6 +167,10 @@ class Vectors:
                 write_atomically(self.path, [encode_header(header), bytes(rows)], self._files)
                 contents = self._contents = Contents(header)
             else:
+                if contents.torn_bytes >= header.row_bytes:
+                    # Others will stand where whole rows have rotted: whoever remembers rows by number must see that.
+                    self.rewrite()
+                    contents = self.contents
                 self._append(bytes(rows), contents)
             for sound_id, checksum in news:
                 contents.take(sound_id, checksum)

@@ -20,7 +20,7 @@ from harvester.library.layout import CHECKPOINT, QUARANTINE, VECTORS
 from harvester.library.merge import merge_libraries
 from harvester.library.vector_format import HEADER_BYTES, ROW_HEAD_BYTES, decode_vector, encode_row
 from harvester.library.vectors import Vectors, count_vectors, load_vectors
-from harvester.model import Vector
+from harvester.model import Seen, Vector
 from tests.support.faulty_files import FaultyFiles, Killed
 from tests.unit.library.samples import SOURCE, FixedClock, grow, make_events, open_store
 
@@ -90,6 +90,21 @@ def test_a_tail_torn_at_any_byte_costs_the_torn_row_alone_and_is_overwritten(tmp
     path.write_bytes(whole[: HEADER_BYTES + 2 * ROW] + bytes(3 * ROW + 5))
     assert keep(tmp_path, 4) == 1
     assert set(load_vectors(tmp_path).places) == {1, 2, 4}
+
+
+def test_a_row_that_stands_where_another_has_rotted_does_not_pass_for_it(tmp_path: Path) -> None:
+    keep(tmp_path, 1, 2, 3)
+    path = tmp_path / VECTORS
+    before = load_vectors(tmp_path).header
+    damaged = bytearray(path.read_bytes())
+    damaged[-1] ^= 1
+    path.write_bytes(damaged)
+    keep(tmp_path, 4)
+    contents = load_vectors(tmp_path)
+    assert set(contents.places) == {1, 2, 4}
+    assert before is not None
+    assert contents.header is not None
+    assert contents.header.made_at > before.made_at
 
 
 def test_a_flipped_bit_costs_one_sound_and_check_says_so_and_repair_keeps_the_rest(tmp_path: Path) -> None:
@@ -189,6 +204,29 @@ def test_a_merge_brings_the_vectors_along(tmp_path: Path) -> None:
     report = merge_libraries([tmp_path / "one", tmp_path / "two"], tmp_path / "out", clock=FixedClock())
     assert report.vectors == 5
     assert set(load_vectors(tmp_path / "out").places) == {1, 2, 3, 4, 5}
+
+
+def test_a_merge_of_what_was_swept_and_not_linked_keeps_the_space_of_its_vectors(tmp_path: Path) -> None:
+    with open_store(tmp_path / "one") as store:
+        store.set_source(SOURCE)
+        grow(store, [event for event in make_events(3) if isinstance(event, Seen)])
+        store.state.space = SPACE
+        store.keep_vectors({one: vector(one) for one in (1, 2, 3)})
+        store.checkpoint(backup=True)
+    assert merge_libraries([tmp_path / "one"], tmp_path / "out", clock=FixedClock()).vectors == 3
+    assert set(load_vectors(tmp_path / "out").places) == {1, 2, 3}
+
+
+def test_a_takedown_that_a_merge_brings_reaches_the_vectors(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        with open_store(tmp_path / name) as store:
+            store.set_source(SOURCE)
+            grow(store, make_events(3))
+            store.keep_vectors({one: vector(one, 512) for one in (1, 2, 3)})
+            store.checkpoint(backup=True)
+    forget_sounds(tmp_path / "two", [2], clock=FixedClock())
+    merge_libraries([tmp_path / "two"], tmp_path / "one", clock=FixedClock())
+    assert set(load_vectors(tmp_path / "one").places) == {1, 3}
 
 
 def test_nothing_is_left_of_the_vector_of_a_sound_that_was_forgotten(tmp_path: Path) -> None:
