@@ -16,7 +16,7 @@ from harvester.errors import LibraryCorrupt
 # Opcodes whose argument has a fixed length, without those that are counted or whose argument is a text.
 _FIXED = (
     rb"[N\x88\x89(}\]\x8f0eus\x90]"  # constants, containers, MARK, POP, fillers
-    rb"|[Khq].|M..|[Jj]....|G........|\x95........"  # small and 32-bit numbers, memo, FRAME
+    rb"|[Khq].|M..|[Jj]....|G........"  # small and 32-bit numbers, memo
     rb"|\x8a\x05.....|\x8a\x06......|\x8a\x07.......|\x8a\x08........"  # stamps and other 64-bit numbers
 )
 # A short text with all of it: one branch for each length, so that the engine steps over it without coming back here.
@@ -26,7 +26,7 @@ _PAIR = rb"h.(?>h.|" + _SHORT_TEXT + rb"|[N\x88\x89}]|G........|K.|M..|\x8a\x07.
 _EDGE = rb"(?:J....|M..)}h.G........s"
 _RUNS = rb"(?:" + _PAIR + rb")++|(?:" + _EDGE + rb")++|" + _SHORT_TEXT + rb"|" + _FIXED
 _CONTAINERS = (b"}", b"]", b"(", b"\x8f")
-_GIANTS, _CALL = (3, 4), 5  # groups of the pattern below
+_GIANTS, _CALL, _FRAME = (3, 4), 5, 6  # groups of the pattern below
 _ONCE = Counter({b"\x85": 1, b"\x86": 1, b"\x93": 1, b"R": 1, b"b": 1})
 _MOST_GIANTS = 4096
 """Integers beyond 64 bits: no real record has one, and as dict keys they could be made to collide."""
@@ -40,13 +40,21 @@ def scan_opcodes(stream: bytes) -> None:
     if stream[:2] != b"\x80\x05":
         raise LibraryCorrupt("it is not a pickle of protocol 5")
     size = len(stream)
-    place = giants = 0
+    place = giants = frame_end = 0
     called: Counter[bytes] = Counter()
     for step in _steps(stream, _pattern(size, _RUNS)):
         if step.lastindex == _CALL:
             called[step[_CALL]] += 1
         giants += step.lastindex in _GIANTS
         place = step.end()
+        if step.lastindex == _FRAME:
+            # An opcode across a frame's end makes the unpickler forget the rest of the frame, and go on reading
+            # elsewhere than this scan: so frames lie end to end, up to the last byte.
+            if frame_end not in (0, step.start(_FRAME) - 1):
+                raise LibraryCorrupt("its frames do not lie end to end")
+            frame_end = place + int.from_bytes(step[_FRAME], "little")
+    if frame_end not in (0, size):
+        raise LibraryCorrupt("its frames do not lie end to end")
     if place != size:
         raise LibraryCorrupt("bytes follow its end" if place < size else "a text in it is longer than the file")
     if called != _ONCE:
@@ -69,7 +77,7 @@ def _steps(stream: bytes, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes
             raise LibraryCorrupt(f"it holds an opcode that a library never has, after byte {place}")
         yield step
         place, kind = step.end(), step.lastindex
-        if kind is not None and kind != _CALL:
+        if kind is not None and kind < _CALL:
             place += int.from_bytes(step[kind], "little")
 
 
@@ -87,5 +95,5 @@ def _pattern(size: int, run: bytes) -> re.Pattern[bytes]:
     # A sound takes two memo slots and more than 16 bytes: the third byte of a slot's number bounds the memo.
     highest = min(0xFF, ((1 << 16) + size // 8) >> 16)
     put = rb"r..[\x00-" + re.escape(bytes([highest])) + rb"]\x00"
-    ends = rb"\x8c(.)|X(....)|\x8a(.)|\x8b(....)|([\x85\x86\x93Rb])|\."
+    ends = rb"\x8c(.)|X(....)|\x8a(.)|\x8b(....)|([\x85\x86\x93Rb])|\x95(........)|\."
     return re.compile(rb"(?>" + run + rb"|" + put + rb")*+(?:" + ends + rb")", re.DOTALL)

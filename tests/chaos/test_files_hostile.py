@@ -102,6 +102,14 @@ def sign(stream: bytes) -> bytes:
 NODE = {"added_at": NOW_US}
 
 
+def _behind_a_frame(hidden: bytes) -> bytes:
+    """Return opcodes in which the unpickler runs `hidden`, and who does not know of frames sees a short text.
+
+    The frame ends in the middle of an argument: the unpickler forgets the two bytes and reads four others.
+    """
+    return b"\x95" + struct.pack("<Q", 3) + b"J\x01\x01" + b"\0\0\x8c" + bytes([len(hidden)]) + hidden + b"0"
+
+
 def test_the_forger_of_these_tests_can_write_a_file_that_is_accepted() -> None:
     record = make_record(1) | {"added_at": NOW_US, "fetched_at": NOW_US}
     assert len(decode_checkpoint(forged({1: record, 2: dict(NODE)})).state) == 2
@@ -134,6 +142,10 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "an old protocol": lambda: zlib.compress(pickle.dumps({}, 2)),
     "a memo bomb": lambda: zlib.compress(b"\x80\x05Nr\xff\xff\xff\x7f."),
     "a memo bomb within a block": lambda: zlib.compress(STREAM[:2] + b"Nr\xff\xff\xff\x00" + STREAM[2:]),
+    "a memo bomb behind a frame": lambda: zlib.compress(STREAM[:2] + _behind_a_frame(b"0Nr\0\0\0\x100") + STREAM[2:]),
+    "a frame within a frame": lambda: zlib.compress(
+        STREAM[:2] + b"\x95" + struct.pack("<Q", len(STREAM) - 11) + STREAM[2:]
+    ),
     "gigabytes of bytearray": lambda: zlib.compress(pickle.dumps(bytearray(8), 5).replace(b"\x08", b"\xff", 1)),
     "a bytearray by name": lambda: zlib.compress(
         b"\x80\x05\x8c\x08builtins\x8c\x09bytearray\x93J\x00\x00\x00\x20\x85R."
@@ -208,7 +220,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 REASONS = {
-    "a memo bomb": "an opcode", "nothing but braces": "far more containers", "a zip bomb": "unpacks to more",
+    "a memo bomb": "an opcode", "a memo bomb behind a frame": "end to end", "a frame within a frame": "end to end",
+    "nothing but braces": "far more containers", "a zip bomb": "unpacks to more",
     "one byte cut": "its end is missing", "the trailer cut": "its end is missing", "a wrong digest": "its digest",
     "ids that are texts": "not sounds", "ids that are floats": "not sounds", "a stamp that is a text": "added_at",
     "a record of another sound": "another sound", "a value that is a set": "holds a set",
@@ -260,7 +273,8 @@ def test_memory_stays_bounded_by_the_file(tmp_path: Path) -> None:
         "try: load_checkpoint(Path(sys.argv[1]))\n"
         "except LibraryCorrupt: print('refused')\n"
     )
-    for number, kind in enumerate(["a memo bomb", "nothing but braces", "gigabytes of bytearray", "a zip bomb"]):
+    bombs = ["a memo bomb", "a memo bomb behind a frame", "nothing but braces", "gigabytes of bytearray", "a zip bomb"]
+    for number, kind in enumerate(bombs):
         path = tmp_path / f"{number}.pkl"
         path.write_bytes(HOSTILE[kind]())
         done = subprocess.run(
