@@ -104,15 +104,17 @@ class CheckpointFile:
         present = read_signature(self.path)
         if present == self._signature:
             return 0
-        self._signature = present
+        # What lies there counts as ours only once all of it is in the state: whatever fails before, the next try joins.
         if present is None:
             self._journal.update(owed=True)
+            self._signature = None
             self._notices.append(f"{self.path} was removed by somebody: it is written again")
             return 0
         before, head = len(self._state), self._journal.head
         try:
             foreign = load_checkpoint(self.path)
             if foreign.digest in (head.digest, head.next_digest):
+                self._signature = present
                 return 0
             self._journal.update(adopted=True, owed=True)
             self._state.join(foreign.state)
@@ -124,6 +126,7 @@ class CheckpointFile:
                 f"somebody replaced the checkpoint, and it cannot be joined ({error}): it is now {moved}"
             )
         else:
+            self._signature = present
             joined = len(self._state) - before
             self._notices.append(f"somebody replaced the checkpoint: it was joined, {joined} sounds are new")
         self._journal.update(owed=True)

@@ -130,3 +130,21 @@ def test_a_library_of_another_source_put_there_is_set_aside_not_mixed(tmp_path: 
         store.checkpoint()
         assert len(store.state) == 3
     assert len(list((tmp_path / "quarantine").iterdir())) == 1
+
+
+def test_a_strangers_file_that_could_not_be_read_is_joined_once_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise LibraryUnwritable(f"{path}: it cannot be read (too many open files); nothing was changed")
+
+    with open_store(tmp_path, source=SOURCE) as store:
+        grow(store, make_events(3))
+        store.checkpoint()
+        pull(tmp_path, make_state(make_events(2, first=100)))
+        grow(store, [Known(50, 1)])
+        with monkeypatch.context() as patched, pytest.raises(LibraryUnwritable, match="too many open files"):
+            patched.setattr("harvester.library.saving.load_checkpoint", refused)
+            store.checkpoint()
+        assert store.checkpoint().joined == 2
+    assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == {1, 2, 3, 50, 100, 101}
