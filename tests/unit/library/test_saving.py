@@ -148,3 +148,20 @@ def test_a_strangers_file_that_could_not_be_read_is_joined_once_it_can_be(
             store.checkpoint()
         assert store.checkpoint().joined == 2
     assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == {1, 2, 3, 50, 100, 101}
+
+
+def test_the_true_checkpoint_put_back_while_an_older_backup_stands_in_is_joined(tmp_path: Path) -> None:
+    with open_store(tmp_path, source=SOURCE) as store:
+        grow(store, make_events(3))
+        store.checkpoint(backup=True)
+        grow(store, [Known(50, 1)])
+        newest = store.checkpoint(backup=True).backup
+    assert newest is not None
+    newest.unlink()
+    true = (tmp_path / CHECKPOINT).read_bytes()
+    (tmp_path / CHECKPOINT).write_bytes(true[:-20])
+    with open_store(tmp_path) as store:
+        assert len(store.state) == 3
+        (tmp_path / CHECKPOINT).write_bytes(true)
+        assert store.checkpoint().joined == 1
+    assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == {1, 2, 3, 50}
