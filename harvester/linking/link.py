@@ -91,7 +91,11 @@ def link_library(
         store.vectors.check_space(store.state.space, store.state.source)
         tasks = plan_tasks(store.state, store.vectors.contents, read_trail(store.notes), neighbours, min_score)
         report = LinkReport(
-            vectors=len(tasks.places), kept=tasks.kept, left_out=len(tasks.left_out), neighbours=tasks.neighbours
+            vectors=len(tasks.places),
+            unchanged=len(tasks.places) - tasks.kept - len(tasks.searched) - len(tasks.merged),
+            kept=tasks.kept,
+            left_out=len(tasks.left_out),
+            neighbours=tasks.neighbours,
         )
         _Link(store, clock, tasks, report, part_s).run(on_progress, asked_to_stop)
         report.edges = store.state.edge_count
@@ -110,7 +114,8 @@ class _Link:
         self._tasks, self._report, self._part_s = tasks, report, part_s
         self._table: Table = map_table(store.vectors.path, header, tasks.places)
         self._now_us = clock.time_us()
-        self._made_at, self._rows = header.made_at, store.vectors.contents.rows
+        contents = store.vectors.contents
+        self._made_at, self._rows, self._rotten = header.made_at, contents.rows, contents.rotten
         self._uncommitted: list[int] = []
 
     def run(self, on_progress: Callable[[int, int], None], asked_to_stop: Callable[[], bool]) -> None:
@@ -118,18 +123,23 @@ class _Link:
         total = len(tasks.searched) + len(tasks.merged)
         committed_s = self._clock.monotonic_s()
         on_progress(0, total)
+        if total and asked_to_stop():
+            self._report.done = False
+            return
         for searched, merged in tasks.steps():
-            if asked_to_stop():
-                self._report.done = False
-                return
             self._search(searched)
             self._merge(merged)
             done += len(searched) + len(merged)
             on_progress(done, total)
             is_last = done == total
-            if is_last or asked_to_stop() or self._clock.monotonic_s() - committed_s >= self._part_s:
+            # Looked at once in a step: what is linked by then is committed before it ends here.
+            stops = not is_last and asked_to_stop()
+            if is_last or stops or self._clock.monotonic_s() - committed_s >= self._part_s:
                 self._commit(None if is_last else int(np.concatenate((searched[-1:], merged[-1:])).max()))
                 committed_s = self._clock.monotonic_s()
+            if stops:
+                self._report.done = False
+                return
         if not total:
             self._commit(None)
 
@@ -202,6 +212,7 @@ class _Link:
             tasks.left_out,
             lists,
             done_to,
+            self._rotten,
         )
         deferred = [sound_id for sound_id in self._uncommitted if sound_id in store.deferrals]
         store.append((), undeferred=deferred, notes=[trail.note()])

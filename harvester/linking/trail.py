@@ -24,6 +24,7 @@ class Trail:
     that was made at `made_at`, `left_out` apart (sounds that were gone, or not known).
 
     `lists` is the digest of all computed lists as it left them; `done_to` the last sound it came to, None when all.
+    `rotten` of the rows were damaged then.
     """
 
     neighbours: int
@@ -33,6 +34,7 @@ class Trail:
     left_out: tuple[int, ...]
     lists: str
     done_to: int | None = None
+    rotten: int = 0
 
     def note(self) -> Note:
         """Return the trail as a note."""

@@ -19,6 +19,7 @@ from harvester.library.checkpoint import load_checkpoint
 from harvester.library.layout import CHECKPOINT
 from harvester.library.merge import merge_libraries
 from harvester.library.store import Store
+from harvester.library.vector_format import HEADER_BYTES, ROW_HEAD_BYTES
 from harvester.library.vectors import Vectors
 from harvester.library.view import load_view
 from harvester.linking import tasks
@@ -152,6 +153,7 @@ def test_linking_again_changes_no_byte_and_no_date(tmp_path: Path) -> None:
     before = (tmp_path / CHECKPOINT).read_bytes()
     report = link(tmp_path, clock=FixedClock(NOW_US + 999_999_999))
     assert (report.new, report.changed, report.commits, report.compared_with_all) == (0, 0, 0, 0)
+    assert report.unchanged == 19
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
@@ -287,6 +289,40 @@ def test_a_long_link_is_committed_in_parts_and_goes_on_after_the_last(
     link(tmp_path, on_progress=lambda *now: told.append(now), asked_to_stop=lambda: len(told) > 2, **again)
     assert link(tmp_path, **again).compared_with_all == 12
     assert lists_of(tmp_path) == expected(tmp_path, least=0.9)
+
+
+def test_a_stop_keeps_what_is_linked_by_then_whenever_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "SEARCHES_AT_ONCE", 5)
+    add(tmp_path / "bare", {number: number for number in range(1, 23)})
+    for looks in range(6):
+        folder, looked = shutil.copytree(tmp_path / "bare", tmp_path / str(looks)), iter(range(99))
+        report = link(folder, asked_to_stop=lambda looked=looked, looks=looks: next(looked) >= looks)
+        assert len(lists_of(folder)) == report.new == min(22, 5 * looks)
+        assert report.done == (looks > 4)
+
+
+def rot(folder: Path, row: int) -> None:
+    """Flip a bit in a row of the vector file, counted from the end if need be."""
+    path = Vectors(folder, FixedClock()).path
+    damaged = bytearray(path.read_bytes())
+    rows = damaged[HEADER_BYTES:]
+    rows[(row * (ROW_HEAD_BYTES + 2 * DIMENSION) + 50) % len(rows)] ^= 1
+    path.write_bytes(damaged[:HEADER_BYTES] + rows)
+
+
+@pytest.mark.parametrize("row", [19, -1])
+def test_rot_never_makes_an_incremental_link_differ(tmp_path: Path, row: int) -> None:
+    add(tmp_path, {number: number for number in range(1, 20)})
+    add(tmp_path, {5: 77})  # row 19: behind it, the vector that this one replaced
+    add(tmp_path, {100: 30})
+    link(tmp_path)
+    rot(tmp_path, row)
+    add(tmp_path, {101: 3, 102: 4})
+    link(tmp_path, clock=FixedClock(NOW_US + 5))
+    wanted, found = expected(tmp_path), lists_of(tmp_path)
+    assert {one: found[one] for one in wanted} == wanted
 
 
 def test_a_rotten_vector_leaves_the_lists_as_if_it_had_never_been(tmp_path: Path) -> None:
