@@ -127,21 +127,25 @@ class FileLedger:
         return self._run(lease)
 
     def answered(self, row: int, now_us: int) -> None:
-        """Note that the answer to a leased send came. On a full disk it is dropped: the slot frees a little later."""
+        """Note that the answer to a leased send came. On a full disk, or cut off by a power cut, it is not noted: the
+        slot frees a little later."""
         with suppress(DiskFull):
             self._run(
                 lambda connection: connection.execute(
                     "UPDATE sends SET answered = ?, stamp = ? WHERE row = ?", (now_us, now_us, row)
-                )
+                ),
+                durable=False,
             )
 
     def give_back(self, rows: Sequence[int]) -> None:
-        """Remove leases that were never sent, or that the server did not count. On a full disk they go on counting."""
+        """Remove leases that were never sent, or that the server did not count. On a full disk, or cut off by a power
+        cut, they go on counting."""
         if not rows:
             return
         with suppress(DiskFull):
             self._run(
-                lambda connection: connection.executemany("DELETE FROM sends WHERE row = ?", [(row,) for row in rows])
+                lambda connection: connection.executemany("DELETE FROM sends WHERE row = ?", [(row,) for row in rows]),
+                durable=False,
             )
 
     def spent(self, since_us: int) -> list[int]:
@@ -153,19 +157,22 @@ class FileLedger:
 
         return self._run(read)
 
-    def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Do `work` in one exclusive transaction, durable on return; once more on a new file if this one is damaged."""
+    def _run(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
+        """Do `work` in one exclusive transaction, once more on a new file if this one is damaged; durable on return.
+
+        Not `durable`: it outlives the process, but a power cut may undo it; the next durable one makes it durable too.
+        """
         try:
             with self._one_at_a_time:
                 self._follow_path()
                 try:
-                    return self._transaction(work)
+                    return self._transaction(work, durable)
                 except sqlite3.Error as error:
                     if not _is_damaged(error):
                         raise self._translated(error) from error
                     self._set_aside(error)
                 try:
-                    return self._transaction(work)
+                    return self._transaction(work, durable)
                 except sqlite3.Error as error:
                     raise self._translated(error) from error
         finally:
@@ -184,13 +191,14 @@ class FileLedger:
             f"is not known; the API may refuse some requests until tomorrow"
         )
 
-    def _transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _transaction(self, work: Callable[[sqlite3.Connection], T], durable: bool) -> T:
         if self._connection is None:
             self._connection = self._connect()
             self._identity = _identity_of(self.path)
         connection = self._connection
         self._make_room()
         try:
+            connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
             result = work(connection)
             connection.execute("COMMIT")
