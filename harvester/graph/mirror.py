@@ -13,10 +13,17 @@ from typing import Any
 import networkx as nx
 
 Edge = dict[str, Any]
+_VIEWS = ("pred", "in_edges", "degree", "out_degree", "in_degree")
+"""What NetworkX keeps of a graph once asked for, and forgets when the predecessors are replaced."""
 
 
 class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
     """A directed graph of sounds; every method of DiGraph works, and builds the mirror where it needs one."""
+
+    def __init__(self, incoming_graph_data: Any = None, **attributes: Any) -> None:
+        super().__init__(incoming_graph_data, **attributes)
+        if not self._adj:
+            self._forget_mirror()
 
     @property
     def _pred(self) -> dict[int, dict[int, Edge]]:
@@ -26,13 +33,19 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
             for source_id, neighbours in self._adj.items():
                 for target_id, edge in neighbours.items():
                     mirror[target_id][source_id] = edge
-            self.__dict__["_mirror"] = mirror
+            # Threads that ask at once all get the same one.
+            mirror = self.__dict__.setdefault("_mirror", mirror)
         return mirror
 
     @_pred.setter
     def _pred(self, mirror: dict[int, dict[int, Edge]]) -> None:
-        self.__dict__["_mirror"] = mirror or None
-        self.__dict__.pop("pred", None)
+        # What NetworkX sets is kept, be it empty: a view's mirror is another graph's, and grows with it.
+        self._forget_mirror()
+        self.__dict__["_mirror"] = mirror
+
+    def _forget_mirror(self) -> None:
+        for name in ("_mirror", *_VIEWS):
+            self.__dict__.pop(name, None)
 
     def __reduce__(self) -> tuple[Any, ...]:
         plain = nx.DiGraph()
@@ -64,7 +77,8 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
     def adopt(self, nodes: dict[int, dict[str, Any]], edges: dict[int, dict[int, Edge]]) -> None:
         """Take these dicts for the whole content: each end of an edge is in `nodes`, each node in `edges`."""
         # What NetworkX documents for subclasses; its public way copies each of a million edge dicts one by one.
-        self._node, self._adj, self._pred = nodes, edges, {}
+        self._node, self._adj = nodes, edges
+        self._forget_mirror()
 
     def know(self, sound_id: int, attributes: dict[str, Any]) -> None:
         """Add a node that is not there yet, with this dict for its attributes."""

@@ -77,6 +77,23 @@ def test_networkx_may_change_a_graph_that_has_no_mirror_yet(change: Callable[[nx
     assert set(ours.copy().in_edges) == set(theirs.in_edges)
 
 
+def test_views_of_an_empty_graph_grow_with_it() -> None:
+    for graph in (LibraryGraph(), nx.DiGraph()):
+        backwards, some = graph.reverse(copy=False), nx.subgraph_view(graph, filter_node=lambda sound_id: sound_id > 1)
+        assert not backwards.in_edges
+        assert not some.in_edges
+        graph.add_edges_from([(1, 2), (2, 3)])
+        assert set(backwards.in_edges) == {(2, 1), (3, 2)}
+        assert set(some.in_edges) == {(2, 3)}
+
+
+def test_what_was_asked_of_a_graph_is_not_believed_of_another_content() -> None:
+    graph = LibraryGraph()
+    assert not graph.in_edges
+    graph.adopt({1: {}, 2: {}}, {1: {2: {"score": 0.5}}, 2: {}})
+    assert list(graph.in_edges) == [(1, 2)]
+
+
 def test_a_pickled_graph_is_networkx_own_with_both_directions() -> None:
     state = SoundGraph()
     state.apply(_linked(1, [2, 3], 5))
