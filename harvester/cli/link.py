@@ -91,6 +91,8 @@ def _lines(folder: Path, report: LinkReport, asked: int) -> Iterator[str]:
 
 
 async def _verify(connection: Connection, folder: Path, count: int, random_seed: int) -> Agreement:
+    from dataclasses import replace
+
     from harvester.cli.connect import open_client, open_server
     from harvester.clock import Stop, SystemClock
     from harvester.errors import FetchFailed, Stopped, WrongSource
@@ -100,6 +102,8 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
 
     clock, state = SystemClock(), load_view(folder).state
     chosen, pages = choose_sounds(state, count, random_seed), []
+    # What was announced is what is spent: an answer that has to be asked for again is one list less.
+    connection = replace(connection, max_requests=count)
     async with (
         open_server(connection, clock) as server,
         open_client(connection, server, clock, Stop(), space=state.space, on_event=say) as client,
@@ -113,11 +117,16 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
             except FetchFailed as failure:
                 note(f"sound {sound_id}: {failure.reason}")
             except Stopped as stopped:
-                raise ApiUnreachable(f"the lists cannot be compared now: {stopped}") from None
+                if not pages:
+                    raise ApiUnreachable(f"the lists cannot be compared now: {stopped}") from None
+                note(f"{len(chosen) - len(pages)} of the {len(chosen)} lists were not compared: {stopped}")
+                break
     return compare(state, pages, load_vectors(folder).places)
 
 
 def _verdict(agreement: Agreement) -> str:
+    if not agreement.sounds:
+        return "no list was compared"
     return (
         f"{agreement.sounds} lists compared: {agreement.found} of the server's {agreement.expected} are here "
         f"({100 * agreement.recall:.1f} %), scores differ by {agreement.largest_difference:.6f} at most"

@@ -130,6 +130,17 @@ def test_a_link_that_was_killed_can_be_run_again(swept: Path, tmp_path: Path) ->
     kill_and_link_again(swept, tmp_path, 0.5)
 
 
+def test_verifying_spends_what_it_says_even_where_every_other_answer_fails(swept: Path, tmp_path: Path) -> None:
+    library = shutil.copytree(swept, tmp_path / "library")
+    with sandbox_process(tmp_path, "--no-throttle", "--sounds", 1500, "--fault", "500@every=2@path=similar") as sandbox:
+        ask = ("--level", 99, "--api-url", sandbox.url)
+        ended = run("link", "--library", library, "--verify", 4, *ask, cwd=tmp_path)
+        assert ended.code == 0, ended.err
+        assert sandbox.counted() == 4
+    assert "2 of the 4 lists were not compared: 4 requests sent, as many as allowed" in ended.err
+    assert "2 lists compared" in ended.err
+
+
 @pytest.mark.chaos
 def test_a_link_killed_anywhere_has_not_happened_or_is_whole(swept: Path, tmp_path: Path) -> None:
     started_s = time.monotonic()
