@@ -26,10 +26,12 @@ _PAIR = rb"h.(?>h.|" + _SHORT_TEXT + rb"|[N\x88\x89}]|G........|K.|M..|\x8a\x07.
 _EDGE = rb"(?:J....|M..)}h.G........s"
 _RUNS = rb"(?:" + _PAIR + rb")++|(?:" + _EDGE + rb")++|" + _SHORT_TEXT + rb"|" + _FIXED
 _CONTAINERS = (b"}", b"]", b"(", b"\x8f")
-_GIANTS, _CALL, _FRAME = (3, 4), 5, 6  # groups of the pattern below
+_GIANTS, _LONGEST, _CALL, _FRAME = (3, 4), 4, 5, 6  # groups of the pattern below
 _ONCE = Counter({b"\x85": 1, b"\x86": 1, b"\x93": 1, b"R": 1, b"b": 1})
 _MOST_GIANTS = 4096
 """Integers beyond 64 bits: no real record has one, and as dict keys they could be made to collide."""
+_MOST_BYTES = 1785
+"""Of one integer: beyond 4,300 digits Python writes none as text, so that a join or an export would fail on it."""
 
 
 def scan_opcodes(stream: bytes) -> None:
@@ -46,6 +48,8 @@ def scan_opcodes(stream: bytes) -> None:
         if step.lastindex == _CALL:
             called[step[_CALL]] += 1
         giants += step.lastindex in _GIANTS
+        if step.lastindex == _LONGEST and int.from_bytes(step[_LONGEST], "little") > _MOST_BYTES:
+            raise LibraryCorrupt("it holds an integer of thousands of digits")
         place = step.end()
         if step.lastindex == _FRAME:
             # An opcode across a frame's end makes the unpickler forget the rest of the frame, and go on reading
