@@ -17,6 +17,7 @@ import numpy as np
 from harvester.clock import Clock
 from harvester.errors import SettingsError
 from harvester.library.atomic import REAL_FILES, Files
+from harvester.library.layout import VECTORS
 from harvester.library.store import Store
 from harvester.linking.nearest import find_nearest
 from harvester.linking.table import Table, map_table
@@ -79,12 +80,15 @@ def link_library(
     done by then is committed. Raises `SettingsError` where there are no vectors, and what `Store` raises.
     """
     started_s = clock.monotonic_s()
+    none = SettingsError(
+        f"{folder} holds no vectors: `harvester harvest --sweep --query TEXT --vectors laion_clap` brings them"
+    )
+    if not (folder / VECTORS).exists():
+        raise none  # before a folder is made that somebody only mistyped
     with Store.open(folder, clock=clock, files=files) as store:
         header = store.vectors.contents.header
         if header is None or not len(store.vectors):
-            raise SettingsError(
-                f"{folder} holds no vectors: `harvester harvest --sweep --query TEXT --vectors laion_clap` brings them"
-            )
+            raise none
         if not store.state.list_count:
             # The first list tells a library's space; until then its vectors do.
             store.state.space = header.space

@@ -340,6 +340,10 @@ def test_a_rotten_vector_leaves_the_lists_as_if_it_had_never_been(tmp_path: Path
 
 def test_a_library_without_vectors_says_how_to_get_them(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--vectors"):
+        link(tmp_path / "mistyped")
+    assert not (tmp_path / "mistyped").exists()
+    add(tmp_path, {})
+    with pytest.raises(SettingsError, match="--vectors"):
         link(tmp_path)
 
 
