@@ -129,9 +129,20 @@ def _unpack(packed: bytes) -> bytes:
 
 def _scan(stream: bytes) -> None:
     problem = ""
+    frame_end = 0
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-            if opcode.name in _REFUSED:
+        for count, (opcode, argument, place) in enumerate(pickletools.genops(stream)):
+            begin = int(place or 0)
+            if frame_end and begin >= frame_end:
+                # Across a frame's end the unpickler forgets the rest of the frame, and reads elsewhere than this walk.
+                problem = "" if begin == frame_end else "an opcode in it goes over the end of its frame"
+                frame_end = 0
+            if problem:
+                break
+            if opcode.name == "FRAME":
+                problem = "its frames lie within each other" if frame_end else ""
+                frame_end = begin + 9 + int(argument or 0)
+            elif opcode.name in _REFUSED:
                 problem = f"it holds the opcode {opcode.name}, which refers to what is not in the file"
             elif opcode.name in _PUTS and int(argument or 0) > _FREE_SLOTS + count:
                 problem = "it asks for far more memory than it has content"

@@ -29,6 +29,9 @@ _DEEPEST = 20
 _MOST_VALUES = 50_000_000
 """Containers shared a thousandfold could make small files endless."""
 
+_MOST_BITS = 1024
+"""An integer that is longer is no number of any sound; of one that is far longer Python writes no text."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -107,7 +110,7 @@ def _plain(value: Any, tally: Tally, what: str, depth: int) -> Any:
     tally.looked_at += 1
     if tally.looked_at > _MOST_VALUES:
         raise LibraryCorrupt("its containers are shared in a way that a library never has; nothing was changed")
-    if value is None or type(value) in (str, bool, int):
+    if value is None or type(value) in (str, bool) or (type(value) is int and value.bit_length() <= _MOST_BITS):
         return value
     if type(value) is float:
         if math.isfinite(value):
