@@ -110,9 +110,13 @@ class Writer:
         notes: list[Note],
         vectors: Mapping[int, Vector],
     ) -> None:
+        fresh: set[int] = set()
+
         def append() -> None:
             # First: once the journal says that a page was read, its vectors must be there.
             if vectors:
+                # Windows of a sweep overlap by a second: not every vector of a page is one more.
+                fresh.update(sound_id for sound_id in vectors if not self._store.has_vector(sound_id))
                 self._store.keep_vectors(vectors)
             self._store.append(events, deferrals, undeferred, notes)
 
@@ -128,6 +132,7 @@ class Writer:
                 with suppress(Stopped):
                     await self._stop.unless_closed(self._clock.sleep(SPACE_WAIT_S))
             else:
+                self._progress.vectors += len(fresh)
                 return
 
     async def _commit(self, entries: Sequence[Entry]) -> None:
@@ -140,7 +145,6 @@ class Writer:
         vectors = {sound_id: vector for entry in entries for sound_id, vector in entry.vectors.items()}
         if events or deferrals or undeferred or notes or vectors:
             await self._append(events, deferrals, undeferred, notes, vectors)
-        self._progress.vectors += len(vectors)
         nodes, edges = len(self._state), self._state.edge_count
         self._progress.renewed += sum(
             isinstance(event, Seen) and self._state.has_record(event.sound_id) for event in events

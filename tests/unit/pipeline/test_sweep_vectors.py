@@ -98,6 +98,13 @@ def test_vectors_are_durable_before_the_journal_says_that_their_page_was_read() 
     assert steps == ["vectors", "append"] * (len(steps) // 2)
 
 
+def test_the_vectors_that_are_counted_are_those_that_were_not_here() -> None:
+    store = Vectorful()
+    store.vectors = {one: array("f", [one]) for one in (1, 2, 200)}
+    _, ring = harvest(plan(), world(), store)
+    assert ring.progress.vectors == 397
+
+
 def test_asked_for_samples_it_goes_on_to_lists() -> None:
     sounds, store = world(size=20), Vectorful()
     harvest(plan(target=5), sounds, store)
