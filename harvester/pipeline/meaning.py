@@ -109,6 +109,9 @@ class Meaning:
         found = tuple(record["id"] for record in hits.records)
         sweep.read(outcome.claim, hits)
         notes = [*self._news.hits(self._walk, found, hits), Note(self._walk.topic, PLACE, sweep.place())]
+        if self._walk.filter and self._walk.topic != self._walk.filter_topic:
+            # Without this a later walk under the filter would have to ask which of them match.
+            notes += self._news.marks(self._walk.filter_topic, found, MATCHES)
         events = [*self._news.of(hits.records, hits.fetched_at), Seeded(found)]
 
         def swept() -> None:

@@ -105,6 +105,17 @@ def test_the_vectors_that_are_counted_are_those_that_were_not_here() -> None:
     assert ring.progress.vectors == 397
 
 
+@pytest.mark.parametrize(("query", "vectors"), [("", SPACE), ("rain", ""), ("rain", SPACE)])
+def test_nobody_is_asked_again_which_of_the_hits_match_the_filter(query: str, vectors: str) -> None:
+    sounds, store = world(size=40), Vectorful()
+    swept = plan()
+    harvest(replace(swept, search=replace(swept.search, query=query, vectors=vectors)), sounds, store)
+    sounds.asked.clear()
+    sounds.reach = 0  # no list brings the next one
+    harvest(Plan(target=30, seed_ids=(1,), search=Search(filter="type:wav")), sounds, store)
+    assert {kind for kind, _ in sounds.asked} == {"similar"}
+
+
 def test_asked_for_samples_it_goes_on_to_lists() -> None:
     sounds, store = world(size=20), Vectorful()
     harvest(plan(target=5), sounds, store)
