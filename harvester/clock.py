@@ -17,6 +17,8 @@ from harvester.errors import Stopped
 
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
+LATEST_US = 253_402_300_799 * SECOND_US
+"""The end of the year 9999: of later stamps no date can be written."""
 
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 

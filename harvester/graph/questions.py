@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from harvester.clock import DAY_US
+from harvester.clock import DAY_US, LATEST_US
 from harvester.graph.attributes import is_gone, is_withdrawn, record_of
 from harvester.graph.mirror import LibraryGraph
 from harvester.graph.registers import similar_of
@@ -117,13 +117,14 @@ class KnownSounds:
     def stamp(self, sound_id: int, field: str, now_us: int) -> int:
         """Return a stamp for a new value of the sound's `field`, never behind the one it replaces.
 
-        A record and a tombstone contradict each other by their stamps: each new one is later than both.
+        A record and a tombstone contradict each other by their stamps: each new one is later than both. Nothing is
+        later than LATEST_US, which somebody else's file may hold: a stamp after it could not be read back.
         """
         if sound_id not in self.graph._node:
             return now_us
         rivals = ("fetched_at", "gone_at") if field in ("fetched_at", "gone_at") else (field,)
         attributes = self.attributes(sound_id)
-        return max(now_us, *(int(attributes.get(name, -1)) + 1 for name in rivals))
+        return min(LATEST_US, max(now_us, *(int(attributes.get(name, -1)) + 1 for name in rivals)))
 
     def events(self, among: Collection[int] | None = None) -> Iterator[Event]:
         """Give the whole state as events, or what it knows of some sounds: applied to an empty graph they give it."""

@@ -14,6 +14,7 @@ from operator import itemgetter
 from sys import getrefcount
 from typing import Any
 
+from harvester.clock import LATEST_US
 from harvester.errors import LibraryCorrupt
 from harvester.library.values_content import FLAT, OWN_KINDS, ContentReader
 
@@ -118,7 +119,7 @@ def _gather(
             if kinds != _INTEGER or column != tuple(sound_id for sound_id, _ in pairs):
                 return False
         elif name in OWN_KINDS:
-            if kinds != {OWN_KINDS[name]} or (kinds == _INTEGER and (min(column) < 0 or max(column) >= 1 << 63)):
+            if kinds != {OWN_KINDS[name]} or (kinds == _INTEGER and (min(column) < 0 or max(column) > LATEST_US)):
                 return False
         elif not kinds <= FLAT:
             if not kinds <= _JSON:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from harvester.clock import LATEST_US
 from harvester.errors import LibraryCorrupt
 from harvester.graph import LINK_FIELDS, OWN_FIELDS, blanked, extra_names, in_order, record_of
 from harvester.library.blocks import DEEPEST
+from harvester.model import is_complete
 
 FLAT = frozenset({str, int, float, bool, type(None)})
 """The types of JSON values that hold no others."""
@@ -45,7 +47,7 @@ class ContentReader:
         names = tuple(attributes)
         order, own = self.plan(names)
         for name, kind in own:
-            if type(attributes[name]) is not kind or (kind is int and not 0 <= attributes[name] < 2**63):
+            if type(attributes[name]) is not kind or (kind is int and not 0 <= attributes[name] <= LATEST_US):
                 raise LibraryCorrupt(f"sound {sound_id} has no valid {name}")
         if "id" in attributes and (type(attributes["id"]) is not int or attributes["id"] != sound_id):
             raise LibraryCorrupt(f"the record of sound {sound_id} is that of another sound")
@@ -65,8 +67,10 @@ class ContentReader:
         stamps, fetched_at = attributes["extra_stamps"], attributes["fetched_at"]
         if not stamps or not stamps.keys() <= extra_names(attributes):
             raise LibraryCorrupt(f"sound {sound_id} has stamps of fields that it does not have")
-        if not all(type(at) is int and 0 <= at < 2**63 and at != fetched_at for at in stamps.values()):
+        if not all(type(at) is int and 0 <= at <= LATEST_US and at != fetched_at for at in stamps.values()):
             raise LibraryCorrupt(f"sound {sound_id} has no valid extra_stamps")
+        if not is_complete(attributes) and max(stamps.values()) > fetched_at:
+            raise LibraryCorrupt(f"sound {sound_id} has a field of a later record than the latest")
 
     def _own(self, sound_id: int, container: object) -> None:
         if id(container) in self._owned:

@@ -179,6 +179,14 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "no stamp": lambda: forged({1: {}}),
     "a stamp that is a text": lambda: forged({1: {"added_at": "now"}}),
     "a stamp that is negative": lambda: forged({1: {"added_at": -1}}),
+    "a stamp of the year 10000": lambda: forged({1: {"added_at": 253_402_300_800_000_000}}),
+    "a stamp of the year 10000 among others": lambda: forged(
+        _record(fetched_at=253_402_300_800_000_000) | {2: dict(NODE)}
+    ),
+    "an extra stamp of the year 10000": lambda: forged(_record(bpm=1, extra_stamps={"bpm": 253_402_300_800_000_000})),
+    "an extra field of a record later than the latest": lambda: forged(
+        {1: {"id": 1, "added_at": 1, "fetched_at": 5, "bpm": 3, "extra_stamps": {"bpm": 10}}}
+    ),
     "a record without a stamp": lambda: forged({1: {"added_at": 1, "name": "x"}}),
     "extra stamps without a record": lambda: forged({1: {"added_at": 1, "extra_stamps": {"bpm": 3}}}),
     "extra stamps that are a list": lambda: forged(_record(bpm=1, extra_stamps=["bpm"])),
@@ -225,6 +233,10 @@ REASONS = {
     "nothing but braces": "far more containers", "a zip bomb": "unpacks to more",
     "one byte cut": "its end is missing", "the trailer cut": "its end is missing", "a wrong digest": "its digest",
     "ids that are texts": "not sounds", "ids that are floats": "not sounds", "a stamp that is a text": "added_at",
+    "a stamp of the year 10000": "no valid added_at",
+    "a stamp of the year 10000 among others": "no valid fetched_at",
+    "an extra stamp of the year 10000": "no valid extra_stamps",
+    "an extra field of a record later than the latest": "later record",
     "an integer that cannot be written as text": "thousands of digits",
     "a record of another sound": "another sound", "a value that is a set": "holds a set",
     "nesting without end": "too deep", "a list within itself": "shares", "a list shared by two records": "shares",

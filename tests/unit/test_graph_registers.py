@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from harvester.clock import LATEST_US
 from harvester.graph import SoundGraph, is_gone
-from harvester.library.codec import digest_of
+from harvester.library.codec import decode_checkpoint, digest_of, encode_checkpoint
 from harvester.model import Gone, Known, Linked, Seen, SimilarList
 from tests.support.world import make_record
 
@@ -17,6 +18,13 @@ def test_a_tombstone_stands_even_over_a_record_from_a_machine_whose_clock_is_fas
     assert is_gone(state.attributes(1))
     state.apply(Seen(1, make_record(1), state.stamp(1, "fetched_at", 2_000)))
     assert not is_gone(state.attributes(1))
+
+
+def test_no_stamp_is_later_than_a_date_can_be_written_of() -> None:
+    state = SoundGraph()
+    state.apply(Seen(1, make_record(1), LATEST_US))
+    state.apply(Seen(1, make_record(1, name="newer"), state.stamp(1, "fetched_at", 2_000)))
+    assert decode_checkpoint(b"".join(encode_checkpoint(state))).metadata["timestamp"] == "9999-12-31T23:59:59Z"
 
 
 def test_the_first_list_tells_the_space_also_when_only_the_journal_has_it() -> None:
