@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-# Two workers: the tests are made for a small machine.
-JOBS ?= 2
+# Three workers for two cores: many tests wait for processes, disks and clocks.
+JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help harvest status extras test check bench chaos pictures clean
