@@ -95,7 +95,7 @@ class ContentReader:
         return in_order(names), tuple((name, OWN_KINDS[name]) for name in names if name in _OWN)
 
     def _value(self, sound_id: int, value: object, depth: int) -> None:
-        if depth > DEEPEST:
+        if depth >= DEEPEST:
             raise LibraryCorrupt(f"the record of sound {sound_id} is nested too deep, or in a circle")
         if type(value) is dict:
             self.spend(len(value) + 1)

@@ -201,6 +201,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a value that is a set": lambda: forged(_record(tags=set())),
     "a value that is a tuple": lambda: forged(_record(tags=(1,))),
     "a value that is bytes": lambda: forged(_record(tags=b"x")),
+    "nesting that could not be written again": lambda: forged(_record(tags=_nested(100))),
     "nesting without end": lambda: forged(_record(tags=_nested(150))),
     "a list within itself": lambda: forged(_record(tags=_circle())),
     "a list shared by two records": lambda: forged(
@@ -239,7 +240,8 @@ REASONS = {
     "an extra field of a record later than the latest": "later record",
     "an integer that cannot be written as text": "thousands of digits",
     "a record of another sound": "another sound", "a value that is a set": "holds a set",
-    "nesting without end": "too deep", "a list within itself": "shares", "a list shared by two records": "shares",
+    "nesting without end": "too deep", "nesting that could not be written again": "too deep",
+    "a list within itself": "shares", "a list shared by two records": "shares",
     "an edge to nowhere": "not there", "an edge with more": "no edge has", "a score above one": "between 0 and 1",
     "a score that is not a number": "between 0 and 1", "a scored edge without a list": "no similar list",
     "a processed sound without a record": "processed_ids", "a sound cache of copies": "differs",
