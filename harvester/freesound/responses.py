@@ -30,6 +30,8 @@ from harvester.model import CORE_FIELDS, Record, RecordsPage, SimilarPage, is_so
 
 LONGEST_RETRY_AFTER_S = 3_600.0
 UNKNOWN_SOUND = "No Sound matches the given query."
+_DEEPEST = 20
+"""Containers within containers: more than any field has, far less than the library could save."""
 _RATE = re.compile(r"\((\d+)/(minute|hour|day)\)")
 _NUMBER = (int, float)
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -218,6 +220,7 @@ def _read_rows(
             oddities["duplicate"] += 1
         else:
             record = _keep(row, fields)
+            oddities["endless field"] += sum(value is not row[name] for name, value in record.items())
             oddities["missing field"] += len(expected - record.keys())
             oddities["unknown field"] += len(row.keys() - known)
             oddities["mistyped field"] += _count_mistyped(tuple(record), tuple(map(type, record.values())))
@@ -228,7 +231,16 @@ def _read_rows(
 
 
 def _keep(row: dict[str, Any], fields: tuple[str, ...]) -> Record:
-    return {name: row[name] for name in fields if name in row}
+    return {name: None if _is_deep(row[name]) else row[name] for name in fields if name in row}
+
+
+def _is_deep(value: Any, left: int = _DEEPEST) -> bool:
+    """Tell whether containers lie in each other as in no field of a sound; the library could not save them."""
+    if type(value) is dict:
+        value = value.values()
+    elif type(value) is not list:
+        return False
+    return left == 0 or any(_is_deep(inner, left - 1) for inner in value if type(inner) in (list, dict))
 
 
 @lru_cache(maxsize=1024)

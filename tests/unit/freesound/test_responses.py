@@ -231,6 +231,16 @@ def test_missing_unknown_and_mistyped_fields_are_counted_and_the_values_left_alo
     assert page.oddities == {"mistyped field": 3, "unknown field": 1, "missing field": 1}
 
 
+def test_a_field_nested_without_end_is_null_and_counted() -> None:
+    endless: list[Any] = []
+    for _ in range(150):
+        endless = [{"a": endless}]
+    rows = rows_of({"id": 1, "analysis": endless}, {"id": 2, "analysis": {"a": [[[{"b": [1]}]]]}})
+    page = read_records(rows, ("id", "analysis"), 5)
+    assert page.records == ({"id": 1, "analysis": None}, {"id": 2, "analysis": {"a": [[[{"b": [1]}]]]}})
+    assert page.oddities == {"endless field": 1}
+
+
 def test_a_neighbour_without_a_finite_score_is_dropped_but_its_record_kept() -> None:
     rows = [
         {"id": 2, "score": None},
