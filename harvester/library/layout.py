@@ -19,6 +19,8 @@ LOCK = "freesound_library.lock"
 VECTORS = "freesound_library.vectors"
 QUARANTINE = "quarantine"
 JOURNAL_PARTS = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
+SALVAGED = f"{JOURNAL}.salvaged"
+"""What could be saved of a damaged journal, whole and durable, until it is the journal."""
 
 _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
 

@@ -5,16 +5,17 @@ Owns what the one writer mends before and after loading. Nothing is deleted: wha
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
-from harvester.errors import HarvesterError, LibraryCorrupt
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.library.atomic import Files, read_chunks, write_atomically
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint, load_digest
 from harvester.library.journal import Journal
 from harvester.library.journal_reading import Contents, load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL, JOURNAL_PARTS, QUARANTINE, set_aside
+from harvester.library.layout import CHECKPOINT, JOURNAL, JOURNAL_PARTS, QUARANTINE, SALVAGED, set_aside
 from harvester.library.loading import Loaded
 from harvester.model import Note
 
@@ -22,6 +23,9 @@ from harvester.model import Note
 def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) -> Journal:
     """Return the library's journal, opened; a damaged one is set aside and what is good in it is carried over."""
     path = folder / JOURNAL
+    if (folder / SALVAGED).exists():
+        moved = _replace_by_salvaged(folder, now_us, files)
+        notices.append(f"what was saved of a damaged journal is in its place again{_where(folder, moved)}")
     is_new = not path.exists()
     try:
         journal = Journal(path)
@@ -39,24 +43,40 @@ def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) ->
 
 
 def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notices: list[str]) -> Journal:
+    # All that is good is durable under another name before the damaged journal is touched: the disk may be full.
+    draft = folder / f"{SALVAGED}.draft"
+    for ending in ("-shm", "-wal", ""):
+        draft.with_name(f"{draft.name}{ending}").unlink(missing_ok=True)
+    events = list(contents.events)
+    notes = [Note(topic, key, text) for topic, texts in contents.notes.items() for key, text in texts.items()]
+    known = {name: value for name, value in asdict(contents.head).items() if name not in ("last", "saved", "safe")}
+    with closing(Journal(draft)) as saved:
+        saved.append(events, list(contents.deferrals.values()), notes=notes)
+        saved.update(**(known | {"adopted": True, "owed": True}))
+        saved.fold()
+    if draft.with_name(f"{draft.name}-wal").exists():
+        raise LibraryUnwritable(f"{draft}: what is good in a damaged journal cannot be written; nothing was changed")
+    files.rename(draft, folder / SALVAGED)
+    files.sync_folder(folder)
+    moved = _replace_by_salvaged(folder, now_us, files)
+    notices.append(
+        f"the journal was damaged ({contents.damage}): {len(events)} events were saved from it{_where(folder, moved)}"
+    )
+    return Journal(folder / JOURNAL)
+
+
+def _replace_by_salvaged(folder: Path, now_us: int, files: Files) -> list[Path]:
+    """Put what was salvaged in the journal's place, durably, and return where the damaged parts are now."""
     moved = [
         set_aside(folder / part, folder, now_us, files) for part in reversed(JOURNAL_PARTS) if (folder / part).exists()
     ]
-    journal = Journal(folder / JOURNAL)
+    files.rename(folder / SALVAGED, folder / JOURNAL)
     files.sync_folder(folder)
-    events = list(contents.events)
-    notes = [Note(topic, key, text) for topic, texts in contents.notes.items() for key, text in texts.items()]
-    journal.append(events, list(contents.deferrals.values()), notes=notes)
-    known = {name: value for name, value in asdict(contents.head).items() if name not in ("last", "saved", "safe")}
-    journal.update(**(known | {"adopted": True, "owed": True}))
-    journal.contents = Contents(
-        journal.head, [(journal.head.last, events)] if events else [], contents.deferrals, contents.notes
-    )
-    notices.append(
-        f"the journal was damaged ({contents.damage}): {len(events)} events were saved from it; it is now "
-        f"{moved[-1].relative_to(folder)}"
-    )
-    return journal
+    return moved
+
+
+def _where(folder: Path, moved: list[Path]) -> str:
+    return f"; it is now {moved[-1].relative_to(folder)}" if moved else ""
 
 
 def finish_restore(folder: Path, journal: Journal, files: Files, notices: list[str]) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from harvester.errors import HarvesterError, LibraryCorrupt
+from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt
+from harvester.library.atomic import RealFiles
 from harvester.library.check import check_library
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import decode_checkpoint
@@ -145,6 +149,47 @@ def test_rot_in_a_journal_that_only_writing_meets_is_found_at_opening(library: P
     bad[place] ^= 1 << (place % 8)
     assert _judge_journal(library, scratch, bytes(bad)) == "whole"
     assert len(list((scratch / "quarantine").iterdir())) == 1
+
+
+def _spoil_head(library: Path) -> None:
+    with closing(sqlite3.connect(library / JOURNAL)) as connection, connection:
+        connection.execute("UPDATE head SET body = substr(body, 1, length(body) - 1) || x'00'")
+
+
+def test_a_salvage_on_a_full_disk_leaves_the_damaged_journal_until_there_is_room(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise DiskFull("no space left on the disk")
+
+    _spoil_head(library)
+    with monkeypatch.context() as patched:
+        patched.setattr("harvester.library.journal.Journal.append", full)
+        with pytest.raises(DiskFull):
+            open_store(library)
+    assert not (library / "quarantine").exists()
+    with open_store(library) as store:
+        assert content_of(store.state) == WHOLE
+
+
+@pytest.mark.parametrize("renamed", range(3), ids=["what was saved", "the damaged journal", "the new journal"])
+def test_a_salvage_that_is_cut_short_loses_nothing(library: Path, renamed: int) -> None:
+    class CutShort(RealFiles):
+        left = renamed
+
+        def rename(self, source: Path, target: Path) -> None:
+            if not self.left:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            self.left -= 1
+            super().rename(source, target)
+
+    _spoil_head(library)
+    with pytest.raises(DiskFull):
+        open_store(library, files=CutShort())
+    with open_store(library) as store:
+        assert content_of(store.state) == WHOLE
+        assert any("saved" in line for line in store.notices)
+    assert not [path for path in library.iterdir() if "salvaged" in path.name]
 
 
 @pytest.mark.chaos
