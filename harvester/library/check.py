@@ -24,7 +24,7 @@ from harvester.library.loading import load_state
 from harvester.library.lock import WriterLock, read_owner
 from harvester.library.recovery import open_journal
 from harvester.library.store import Store
-from harvester.library.vectors import load_vectors
+from harvester.library.vectors import load_header, load_vectors
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
@@ -194,6 +194,14 @@ def _look_together(folder: Path, contents: Contents | None, now_us: int, good_ba
     except HarvesterError as error:
         yield Finding(ERROR, checkpoint, str(error))
         return
+    state, vectors = loaded.state, load_header(folder)
+    if vectors is not None and (
+        (state.source and vectors[0].source != state.source) or (state.list_count and vectors[0].space != state.space)
+    ):
+        whose = f"{vectors[0].space} from {vectors[0].source}"
+        yield Finding(
+            NOTE, folder / VECTORS, f"its vectors are of {whose}, so they cannot be linked here: move it away"
+        )
     latest = latest_stamp(loaded.state)
     if latest > now_us + DAY_US:
         yield Finding(WARNING, checkpoint, f"it holds stamps from the future ({iso(latest)}): a clock was wrong")

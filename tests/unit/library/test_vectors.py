@@ -185,6 +185,16 @@ def test_vectors_of_another_space_or_catalogue_are_refused(tmp_path: Path) -> No
             vectors(tmp_path).keep({2: vector(2)}, space=space, source=source)
 
 
+def test_check_notes_vectors_that_are_not_of_this_library(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        store.set_source(SOURCE)
+        grow(store, make_events(2))
+        store.checkpoint(backup=True)
+    keep(tmp_path, 1)  # of another space than the lists
+    notes = [one for one in check_library(tmp_path, clock=FixedClock()).findings if one.path == tmp_path / VECTORS]
+    assert [(one.severity, "cannot be linked" in one.problem) for one in notes] == [("note", True)]
+
+
 def test_rows_that_were_replaced_do_not_stay_for_ever(tmp_path: Path) -> None:
     opened = vectors(tmp_path)
     for turn in range(12):
