@@ -35,7 +35,7 @@ from harvester.library.values import FORMAT_VERSION, read_state
 
 LEVEL = 3
 _BLOCKS_AHEAD = 4
-_SMALL_BYTES = 64 << 20
+_SMALL_BYTES = 16 << 20
 _HIGHEST_RATIO = 50
 """A library unpacks to 4 to 12 times its size (measured); small files may be more regular than that."""
 
