@@ -97,7 +97,7 @@ async def open_client(
     """Give a client for the server, closed at the end."""
     ledger: Ledger = MemoryLedger()
     if not server.embedded:
-        ledger = FileLedger.open(server.url, server.key.fingerprint, on_notice=on_event)
+        ledger = FileLedger(server.url, server.key.fingerprint, on_notice=on_event)
     async with FreesoundClient(
         AiohttpTransport(server.url, server.key, contact=read_contact(os.environ) or CONTACT),
         clock=clock,

@@ -227,8 +227,13 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _unpickle(stream: bytes) -> object:
+    return decode_pickle(_Unpickler(_InTurns(stream)))
+
+
+def decode_pickle(unpickler: pickle.Unpickler) -> Any:
+    """Return what a restricted unpickler makes of its stream, or raise `LibraryCorrupt` with one line."""
     try:
-        return _Unpickler(_InTurns(stream)).load()
+        return unpickler.load()
     except LibraryCorrupt:
         raise
     # Whatever a malformed stream makes the unpickler raise, it means one thing.

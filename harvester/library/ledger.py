@@ -62,6 +62,7 @@ class FileLedger:
         folder: Path | None = None,
         on_notice: Callable[[str], None] = lambda _: None,
     ) -> None:
+        """Open the ledger of this user, or that of another state folder, creating it when there is none."""
         self.path = (folder if folder is not None else state_folder()) / LEDGER
         self._notices: list[str] = []
         self._on_notice = on_notice
@@ -77,17 +78,6 @@ class FileLedger:
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._run(lambda _: None)
-
-    @classmethod
-    def open(
-        cls,
-        server: str,
-        fingerprint: str,
-        folder: Path | None = None,
-        on_notice: Callable[[str], None] = lambda _: None,
-    ) -> FileLedger:
-        """Open the ledger of this user, or that of another state folder, creating it when there is none."""
-        return cls(server, fingerprint, folder, on_notice)
 
     def close(self) -> None:
         """Release the file; it opens again by itself when needed."""

@@ -16,6 +16,7 @@ import zlib
 from typing import Any
 
 from harvester.errors import LibraryCorrupt
+from harvester.library.codec import decode_pickle
 
 _SMALL_BYTES = 64 << 20
 _HIGHEST_RATIO = 50
@@ -84,13 +85,7 @@ def load_foreign(packed: bytes) -> Any:
     """
     stream = _unpack(packed)
     _scan(stream)
-    try:
-        return _Unpickler(io.BytesIO(stream), encoding="utf-8", errors="replace").load()
-    except LibraryCorrupt:
-        raise
-    # Whatever a malformed stream makes the unpickler raise, it means one thing.
-    except Exception as error:
-        raise LibraryCorrupt(f"its pickle is broken ({type(error).__name__}: {error})") from error
+    return decode_pickle(_Unpickler(io.BytesIO(stream), encoding="utf-8", errors="replace"))
 
 
 class _Unpickler(pickle.Unpickler):

@@ -18,7 +18,7 @@ def test_two_runs_with_the_same_key_spend_one_quota_and_a_third_knows_it(tmp_pat
         clock = VirtualClock()
         transport = SandboxTransport(sandbox_at(clock, burst=20, daily=50), clock)
         stops = [Stop(), Stop(), Stop()]
-        ledgers = [FileLedger.open("https://x/", "abc", tmp_path) for _ in stops]
+        ledgers = [FileLedger("https://x/", "abc", tmp_path) for _ in stops]
         clients = [
             make_client(transport, clock, ledger=ledger, stop=stop, limits=Limits(20, 50))
             for ledger, stop in zip(ledgers, stops, strict=True)

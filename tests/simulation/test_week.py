@@ -189,7 +189,7 @@ def test_a_whole_week_at_level_1(memory_path: Path) -> None:
     week = live(
         memory_path / "library",
         catalogue,
-        lambda: FileLedger.open("https://sandbox.invalid/", "week", memory_path / "state"),
+        lambda: FileLedger("https://sandbox.invalid/", "week", memory_path / "state"),
         daily=2000,
         crashes=24,
         fatal_requests=12,

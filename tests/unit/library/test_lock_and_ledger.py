@@ -64,7 +64,7 @@ def test_asking_who_writes_does_not_keep_a_writer_out(tmp_path: Path) -> None:
 
 
 def test_the_ledger_is_what_pacing_asks_for(tmp_path: Path) -> None:
-    ledger: Ledger = FileLedger.open("server", "key", tmp_path)
+    ledger: Ledger = FileLedger("server", "key", tmp_path)
     assert ledger.lease(NOW_US, 1, NOW_US + 1, []) == [1]
 
 
@@ -77,13 +77,13 @@ def test_file_and_memory_ledger_agree(tmp_path: Path) -> None:
         ("lease", (NOW_US - DAY_US, 2, NOW_US - DAY_US + 5, windows)), ("spent", (0,)),
         ("lease", (NOW_US + DAY_US, 9, NOW_US + DAY_US + 5, windows)), ("spent", (NOW_US,)),
     ]  # fmt: skip
-    file, memory = FileLedger.open("server", "key", tmp_path), MemoryLedger()
+    file, memory = FileLedger("server", "key", tmp_path), MemoryLedger()
     for method, arguments in story:
         assert getattr(file, method)(*arguments) == getattr(memory, method)(*arguments), (method, arguments)
 
 
 def test_keys_and_servers_are_counted_apart(tmp_path: Path) -> None:
-    one, two, three = (FileLedger.open(*who, tmp_path) for who in (("a", "x"), ("a", "y"), ("b", "x")))
+    one, two, three = (FileLedger(*who, tmp_path) for who in (("a", "x"), ("a", "y"), ("b", "x")))
     assert len(one.lease(NOW_US, 5, NOW_US + 9, [(5, DAY_US)])) == 5
     assert one.lease(NOW_US, 1, NOW_US + 9, [(5, DAY_US)]) == []
     assert two.spent(0) == three.spent(0) == []
@@ -95,7 +95,7 @@ def test_keys_and_servers_are_counted_apart(tmp_path: Path) -> None:
 def test_processes_together_never_take_more_than_there_is(tmp_path: Path) -> None:
     program = (
         "import sys, json; from pathlib import Path; from harvester.library.ledger import FileLedger;"
-        "ledger = FileLedger.open('s', 'k', Path(sys.argv[1]));"
+        "ledger = FileLedger('s', 'k', Path(sys.argv[1]));"
         f"leases = [ledger.lease({NOW_US}, 1, {NOW_US + 99}, [(50, {DAY_US})]) for _ in range(30)];"
         "print(json.dumps([row for rows in leases for row in rows]))"
     )
@@ -110,16 +110,16 @@ def test_processes_together_never_take_more_than_there_is(tmp_path: Path) -> Non
 def test_a_lease_is_durable_before_it_returns(tmp_path: Path) -> None:
     program = (
         "import os, sys; from pathlib import Path; from harvester.library.ledger import FileLedger;"
-        f"FileLedger.open('s', 'k', Path(sys.argv[1])).lease({NOW_US}, 4, {NOW_US + 99}, []); os.kill(os.getpid(), 9)"
+        f"FileLedger('s', 'k', Path(sys.argv[1])).lease({NOW_US}, 4, {NOW_US + 99}, []); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
-    assert FileLedger.open("s", "k", tmp_path).spent(0) == [NOW_US + 99] * 4
+    assert FileLedger("s", "k", tmp_path).spent(0) == [NOW_US + 99] * 4
 
 
 def test_a_damaged_ledger_is_set_aside_loudly(tmp_path: Path) -> None:
     (tmp_path / LEDGER).write_bytes(b"rot" * 1000)
     told: list[str] = []
-    ledger = FileLedger.open("s", "k", tmp_path, told.append)
+    ledger = FileLedger("s", "k", tmp_path, told.append)
     assert ledger.lease(NOW_US, 1, NOW_US + 1, []) == [1]
     (line,) = told
     assert "ledger.sqlite.damaged" in line
@@ -133,7 +133,7 @@ def test_a_ledger_lost_during_a_run_is_told_once_and_counting_goes_on(tmp_path: 
     def tell(line: str) -> None:
         told.append((line, len(ledger.spent(0))))  # who is told may look
 
-    ledger = FileLedger.open("s", "k", tmp_path, tell)
+    ledger = FileLedger("s", "k", tmp_path, tell)
     ledger.lease(NOW_US, 3, NOW_US + 99, [])
     if harm == "damaged":
         with sqlite3.connect(path) as other:
@@ -147,14 +147,14 @@ def test_a_ledger_lost_during_a_run_is_told_once_and_counting_goes_on(tmp_path: 
     assert harm in line
     assert "the API may refuse some requests" in line
     assert seen == 2
-    assert len(FileLedger.open("s", "k", tmp_path).spent(0)) == 2
+    assert len(FileLedger("s", "k", tmp_path).spent(0)) == 2
     assert (tmp_path / "ledger.sqlite.damaged").exists() == (harm == "damaged")
 
 
 def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(LibraryUnwritable, match="HARVESTER_STATE"):
-        FileLedger.open("s", "k", tmp_path / "file" / "state")
+        FileLedger("s", "k", tmp_path / "file" / "state")
 
 
 def test_the_state_folder_follows_the_environment() -> None:
@@ -164,7 +164,7 @@ def test_the_state_folder_follows_the_environment() -> None:
 
 
 def test_the_ledger_forgets_what_no_longer_counts(tmp_path: Path) -> None:
-    ledger = FileLedger.open("s", "k", tmp_path)
+    ledger = FileLedger("s", "k", tmp_path)
     ledger.lease(NOW_US, 5, NOW_US + 1, [])
     ledger.lease(NOW_US + 3 * DAY_US, 1, NOW_US + 3 * DAY_US + 1, [])
     assert len(ledger.spent(0)) == 1

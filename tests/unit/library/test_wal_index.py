@@ -60,7 +60,7 @@ def test_no_room_for_the_ledgers_index_is_a_full_disk_before_anything_is_sent(
 ) -> None:
     monkeypatch.setattr(os, "posix_fallocate", _full)
     with pytest.raises(DiskFull, match=f"{LEDGER}.*nothing was sent"):
-        FileLedger.open("https://freesound.org", "key", tmp_path)
+        FileLedger("https://freesound.org", "key", tmp_path)
 
 
 def test_where_there_is_no_room_to_begin_nothing_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_where_there_is_no_room_to_begin_nothing_is_opened(tmp_path: Path, monke
 
 @only_linux
 def test_an_answer_that_finds_the_ledgers_disk_full_is_dropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ledger = FileLedger.open("https://freesound.org", "key", tmp_path)
+    ledger = FileLedger("https://freesound.org", "key", tmp_path)
     rows = ledger.lease(5, 2, 99, [])
     monkeypatch.setattr(os, "posix_fallocate", _full)
     ledger._index._held_bytes = 0
