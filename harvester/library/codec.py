@@ -31,6 +31,7 @@ from harvester.library.pickling import (
     encode_end,
 )
 from harvester.library.scan import scan_opcodes
+from harvester.library.turns import short_turns
 from harvester.library.values import FORMAT_VERSION, read_state
 
 LEVEL = 3
@@ -99,7 +100,7 @@ def encode_checkpoint(state: SoundGraph, encoded: Encoded | None = None) -> Iter
         return packer.compress(frame) + packer.flush(zlib.Z_FULL_FLUSH)
 
     # Compression lets go of the interpreter: one block is compressed while the next is being made.
-    with ThreadPoolExecutor(1, "checkpoint") as compressor:
+    with short_turns(), ThreadPoolExecutor(1, "checkpoint") as compressor:
         waiting: deque[Future[bytes]] = deque()
         for frame in encode_stream(state, encoded):
             stream_bytes += len(frame)
@@ -143,9 +144,9 @@ def decode_checkpoint(packed: bytes) -> Decoded:
 
     Memory is bounded by the file's size; no code of the file runs. The state is new and shares nothing with others.
     """
-    stream = unpack(packed)
-    scan_opcodes(stream)
-    with _collector_resting():
+    with short_turns(), _collector_resting():
+        stream = unpack(packed)
+        scan_opcodes(stream)
         plain = _unpickle(stream)
         state, metadata = read_state(plain, GraphStandIn, len(stream))
     if _verified_digest(stream) != metadata["digest"]:

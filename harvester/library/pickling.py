@@ -1,7 +1,7 @@
 """The canonical pickle stream: a state as opcodes, a function of its content alone.
 
-Owns the layout of the checkpoint's pickle (protocol 5). The opcodes are written here rather than by a `Pickler`, whose
-output depends on which equal strings happen to be one object; so equal content gives equal bytes in any process.
+Owns the layout of the checkpoint's pickle (protocol 5). The opcodes are laid out here rather than by one `Pickler`,
+whose output depends on which equal strings happen to be one object; so equal content gives equal bytes in any process.
 
     records*  sounds in order of (added_at, id): each one's record and an adjacency still empty, put into memo slots of
               their own and popped
@@ -17,10 +17,13 @@ nothing outside, and one that came, grew or went shifts no border after it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import compress, islice
+from operator import add
 from typing import Any
 
-from harvester.graph import LINK_FIELDS, SoundGraph, in_order
-from harvester.library.blocks import TEXT_SLOTS, Block, Heads
+from harvester.graph import SoundGraph
+from harvester.library.block_texts import TEXT_SLOTS, Texts
+from harvester.library.list_block import Begun, ListBlock
 from harvester.library.opcodes import (
     ADDITEMS,
     BUILD,
@@ -28,7 +31,6 @@ from harvester.library.opcodes import (
     EMPTY_SET,
     MARK,
     NONE,
-    POP,
     PROTOCOL,
     REDUCE,
     SETITEM,
@@ -42,6 +44,9 @@ from harvester.library.opcodes import (
     frame,
     pack_index,
 )
+from harvester.library.record_block import SLOTS, RecordBlock
+
+_RECORD, _ADJACENCY = range(SLOTS)
 
 BLOCK_SOUNDS = 128
 """How many sounds a block holds on average; four times as many at most."""
@@ -62,29 +67,20 @@ def encode_blocks(state: SoundGraph, order: list[int]) -> Iterator[bytes]:
     """Give the stream's protocol header and its blocks, each a frame of its own."""
     yield PROTOCOL
     nodes, successors = state.graph._node, state.graph._adj
-    slots = {sound_id: TEXT_SLOTS + 2 * place for place, sound_id in enumerate(order)}
-    orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+    slot = TEXT_SLOTS
     for part in _blocks(order):
-        block = Block()
-        for sound_id in part:
-            attributes = nodes[sound_id]
-            names = tuple(attributes)
-            ordered = orders.get(names)
-            if ordered is None:
-                ordered = orders[names] = tuple(name for name in in_order(names) if name not in LINK_FIELDS)
-            block.attributes(map(attributes.__getitem__, ordered), ordered)
-            slot = slots[sound_id]
-            block.parts.append(pack_index(b"r", slot) + b"0}" + pack_index(b"r", slot + 1) + POP)
-        yield frame(b"".join(block.parts))
-    heads = Heads()
+        yield frame(RecordBlock().opcodes(slot, list(map(nodes.__getitem__, part))))
+        slot += SLOTS * len(part)
+    slots = dict(zip(order, _slots(order, _RECORD), strict=True))
+    begun = Begun()
     for part in _blocks(_linked_order(state)):
-        block = Block()
-        for sound_id in part:
-            if "linked_at" in nodes[sound_id]:
-                block.additions(slots[sound_id], nodes[sound_id], LINK_FIELDS)
-            if successors[sound_id]:
-                block.adjacency(slots[sound_id] + 1, successors[sound_id], heads)
-        yield frame(b"".join(block.parts))
+        lists = [(slots[sound_id], nodes[sound_id], successors[sound_id]) for sound_id in part]
+        yield frame(ListBlock(begun).opcodes(lists))
+
+
+def _slots(order: list[int], which: int) -> range:
+    """Return one slot of each sound."""
+    return range(TEXT_SLOTS + which, TEXT_SLOTS + which + SLOTS * len(order), SLOTS)
 
 
 def _linked_order(state: SoundGraph) -> list[int]:
@@ -111,26 +107,25 @@ def _blocks(order: list[int]) -> Iterator[list[int]]:
 
 def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]) -> Iterator[bytes]:
     """Give the rest of the stream up to the text of the digest, which is the last value of `metadata`."""
-    nodes = state.graph._node
-    slots = [(encode_int(sound_id), sound_id, TEXT_SLOTS + 2 * place) for place, sound_id in enumerate(order)]
+    nodes, processed = state.graph._node, state.processed
     module, name = GRAPH_CLASS
+    codes = list(map(encode_int, order))
+    records = list(map(_fetch, _slots(order, _RECORD)))
     yield frame(b"}(" + encode_text("graph") + encode_text(module) + encode_text(name) + STACK_GLOBAL)
-    yield from _references(head + pack_index(b"j", slot + 1) for head, _, slot in slots)
+    yield from _table(map(add, codes, map(_fetch, _slots(order, _ADJACENCY))))
     yield frame(TUPLE1 + REDUCE + NONE + b"}" + encode_text("_node"))
-    yield from _references(head + pack_index(b"j", slot) for head, _, slot in slots)
+    yield from _table(map(add, codes, records))
     yield frame(SETITEM + TUPLE2 + BUILD + encode_text("processed_ids") + EMPTY_SET)
-    processed = (sound_id for sound_id in _linked_order(state) if sound_id in state.processed)
-    for batch in _batches(map(encode_int, processed)):
+    for batch in _batches(encode_int(sound_id) for sound_id in _linked_order(state) if sound_id in processed):
         yield frame(MARK + batch + ADDITEMS)
     yield frame(encode_text("sound_cache"))
-    yield from _references(
-        head + pack_index(b"j", slot) for head, sound_id, slot in slots if "fetched_at" in nodes[sound_id]
-    )
-    block = Block()
+    is_record = ("fetched_at" in nodes[sound_id] for sound_id in order)
+    yield from _table(compress(map(add, codes, records), is_record))
+    texts = Texts()
     pairs = b"".join(
-        encode_text(name) + block.value(value, shared=False) for name, value in metadata.items() if name != "digest"
+        encode_text(name) + texts.value(value, shared=False) for name, value in metadata.items() if name != "digest"
     )
-    yield frame(encode_text("metadata") + b"}(" + pairs + encode_text("digest"))
+    yield frame(texts.head() + encode_text("metadata") + b"}(" + pairs + encode_text("digest"))
 
 
 def encode_end(digest: str) -> bytes:
@@ -146,18 +141,17 @@ def digest_place(stream: bytes | memoryview) -> int | None:
     return place if end[:11] == encode_end("0" * DIGEST_LENGTH)[:11] and end[-3:] == b"uu." else None
 
 
-def _references(pairs: Iterator[bytes]) -> Iterator[bytes]:
+def _fetch(slot: int) -> bytes:
+    return pack_index(b"j", slot)
+
+
+def _table(pairs: Iterator[bytes]) -> Iterator[bytes]:
+    """Give a dict made of these keys with their values."""
     yield frame(EMPTY_DICT)
     for batch in _batches(pairs):
         yield frame(MARK + batch + SETITEMS)
 
 
 def _batches(items: Iterator[bytes], size: int = 512) -> Iterator[bytes]:
-    batch: list[bytes] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield b"".join(batch)
-            batch = []
-    if batch:
-        yield b"".join(batch)
+    while batch := b"".join(islice(items, size)):
+        yield batch

@@ -23,7 +23,7 @@ _FIXED = (
 _SHORT_TEXT = rb"\x8c(?:" + b"|".join(re.escape(bytes([size])) + rb".{%d}" % size for size in range(256)) + rb")"
 # What most of a library is, in one step each: a kept name with its value, an edge with its score.
 _PAIR = rb"h.(?>h.|" + _SHORT_TEXT + rb"|[N\x88\x89}]|G........|K.|M..|\x8a\x07.......)"
-_EDGE = rb"(?:J....|M..)}h.G........s"
+_EDGE = rb"J....}h.G........s"
 _RUNS = rb"(?:" + _PAIR + rb")++|(?:" + _EDGE + rb")++|" + _SHORT_TEXT + rb"|" + _FIXED
 _CONTAINERS = (b"}", b"]", b"(", b"\x8f")
 _GIANTS, _LONGEST, _CALL, _FRAME = (3, 4), 4, 5, 6  # groups of the pattern below

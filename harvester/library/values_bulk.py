@@ -16,7 +16,8 @@ from typing import Any
 
 from harvester.clock import LATEST_US
 from harvester.errors import LibraryCorrupt
-from harvester.library.values_content import FLAT, OWN_KINDS, ContentReader
+from harvester.library.block_texts import FLAT
+from harvester.library.values_content import OWN_KINDS, ContentReader
 
 BATCH = 128
 _INTEGER, _DICT, _FLOAT, _TEXT, _ONE = {int}, {dict}, {float}, {str}, {1}
@@ -50,30 +51,18 @@ def read_nodes(nodes: dict[int, Any], reader: ContentReader) -> dict[int, dict[s
 def read_edges(
     adjacency: dict[int, Any], nodes: dict[int, dict[str, Any]], reader: ContentReader
 ) -> dict[int, dict[int, dict[str, Any]]]:
-    """Return the checked out-edges by sound, in the order of `nodes`, and empty `adjacency`.
+    """Return the checked out-edges by sound, in the order of `nodes`; their dicts are the ones given where they may be.
 
     No dict among them is anybody else's.
     """
     checked: dict[int, dict[int, dict[str, Any]]] = {}
-    # An id is one object, wherever it stands: 32 bytes less for each edge.
-    known = dict(zip(nodes, nodes, strict=True))
     for batch in _batches(nodes.items()):
         ids = [sound_id for sound_id, _ in batch]
         tables = [adjacency[sound_id] for sound_id in ids]
-        plain = _are_plain_edges(batch, tables, reader)
-        # Let go of batch by batch: the next one takes the room.
-        for sound_id in ids:
-            del adjacency[sound_id]
-        if plain:
-            try:
-                kept = [dict(zip(map(known.__getitem__, table), table.values(), strict=True)) for table in tables]
-            except KeyError as missing:
-                raise LibraryCorrupt(f"an edge ends at a sound that is not there ({missing})") from None
+        if _are_plain_edges(batch, tables, reader) and all(map(nodes.__contains__, chain.from_iterable(tables))):
+            checked.update(zip(ids, tables, strict=True))
         else:
-            pairs = zip(ids, tables, strict=True)
-            kept = [reader.adjacency(sound_id, table, nodes) for sound_id, table in pairs]
-        del tables
-        checked.update(zip(ids, kept, strict=True))
+            checked.update((sound_id, reader.adjacency(sound_id, adjacency[sound_id], nodes)) for sound_id in ids)
     return checked
 
 

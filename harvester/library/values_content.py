@@ -11,11 +11,8 @@ from typing import Any, TypeAlias
 from harvester.clock import LATEST_US
 from harvester.errors import LibraryCorrupt
 from harvester.graph import LINK_FIELDS, OWN_FIELDS, blanked, extra_names, in_order, record_of
-from harvester.library.blocks import DEEPEST
+from harvester.library.block_texts import DEEPEST, FLAT
 from harvester.model import is_complete
-
-FLAT = frozenset({str, int, float, bool, type(None)})
-"""The types of JSON values that hold no others."""
 
 OWN_KINDS: dict[str, type] = dict.fromkeys(OWN_FIELDS, int)
 OWN_KINDS |= {**dict.fromkeys(("link_origin", "link_space", "link_filter"), str), "extra_stamps": dict}

@@ -196,14 +196,14 @@ def _defer_for_ever(folder: Path) -> None:
 
 def _write_by_hand(folder: Path) -> None:
     """Write a file that loads but is not what we would have written: attributes in another order."""
-    from harvester.library import pickling
+    from harvester.library import record_block
 
-    order = pickling.in_order
-    pickling.in_order = lambda names: tuple(reversed(order(names)))
+    order = record_block.in_order
+    record_block.in_order = lambda names: tuple(reversed(order(names)))
     try:
         (folder / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(LATE)))
     finally:
-        pickling.in_order = order
+        record_block.in_order = order
 
 
 DAMAGE = {
