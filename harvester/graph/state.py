@@ -8,7 +8,7 @@ sockets or clocks; not thread-safe, one writer owns it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from harvester.errors import WrongSource
 from harvester.graph.attributes import OWN_FIELDS, blanked, core_of, is_gone, is_withdrawn, record_of
@@ -27,6 +27,13 @@ from harvester.model import (
     Withdrawn,
     is_complete,
 )
+
+
+class Compared(NamedTuple):
+    """The sounds of another state that are new to this one, and those that both know and that are not the same."""
+
+    new: list[int]
+    differing: list[int]
 
 
 class SoundGraph(KnownSounds):
@@ -78,29 +85,43 @@ class SoundGraph(KnownSounds):
             case Seeded():
                 self.seeds.update(event.sound_ids)
 
-    def join(self, other: SoundGraph) -> None:
-        """Join another state into this one.
+    def compare(self, other: SoundGraph) -> Compared:
+        """Return what a join of another state would bring.
 
-        Raises `WrongSource` when the two come from different catalogues, or hold lists of different similarity
-        spaces; nothing is changed then.
+        Raises `WrongSource` when the two come from different catalogues, or hold lists of different similarity spaces.
         """
         if self.source and other.source and self.source != other.source:
             raise WrongSource(f"these libraries come from different sources: {self.source} and {other.source}")
         if self.list_count and other.list_count and self.space != other.space:
             raise WrongSource(f"these libraries have different similarity spaces: {self.space} and {other.space}")
+        mine, theirs = self.graph, other.graph
+        return Compared(
+            new=[sound_id for sound_id in theirs._node if sound_id not in mine._node],
+            differing=[
+                sound_id
+                for sound_id, attributes in theirs._node.items()
+                if sound_id in mine._node
+                and not (
+                    is_same(mine._node[sound_id], attributes) and is_same(mine._adj[sound_id], theirs._adj[sound_id])
+                )
+            ],
+        )
+
+    def join(self, other: SoundGraph, compared: Compared | None = None) -> None:
+        """Join another state into this one; `compared` is what `compare` found, where it was asked just before.
+
+        Raises `WrongSource` like `compare`; nothing is changed then.
+        """
+        new, differing = compared or self.compare(other)
         self.source = self.source or other.source
         if not self.list_count:
             self.space = other.space if other.list_count else max(self.space, other.space)
-        mine, theirs = self.graph, other.graph
-        new = [sound_id for sound_id in theirs._node if sound_id not in mine._node]
-        differing = [
-            sound_id
-            for sound_id, attributes in theirs._node.items()
-            if sound_id in mine._node
-            and not (is_same(mine._node[sound_id], attributes) and is_same(mine._adj[sound_id], theirs._adj[sound_id]))
-        ]
-        for sound_id in new:
-            self._take(sound_id, dict(theirs._node[sound_id]))
+        theirs = other.graph
+        taken = {sound_id: dict(theirs._node[sound_id]) for sound_id in new}
+        self._form.share(taken.values())
+        for sound_id, attributes in taken.items():
+            self.graph.know(sound_id, attributes)
+            self._count(sound_id, attributes)
         for sound_id in new:
             # What nobody here knew needs no comparing; the edges' dicts are copied, what is in records never changes.
             edges = {target: dict(edge) for target, edge in theirs._adj[sound_id].items()}
@@ -108,12 +129,6 @@ class SoundGraph(KnownSounds):
             self.edge_count += len(edges)
         for event in other.events(differing):
             self.apply(event)
-
-    def _take(self, sound_id: int, attributes: dict[str, Any]) -> None:
-        """Add a sound that is new here with all its attributes; its edges are still to come."""
-        self._form.share((attributes,))
-        self.graph.know(sound_id, attributes)
-        self._count(sound_id, attributes)
 
     def _count(self, sound_id: int, attributes: dict[str, Any]) -> None:
         self.record_count += "fetched_at" in attributes

@@ -68,13 +68,14 @@ class MergeReport:
 
 def join_counted(state: SoundGraph, other: SoundGraph, name: str) -> Contribution:
     """Join `other` into `state` and return what it brought. Raises `WrongSource`; nothing is changed then."""
-    before = {sound_id: _registers(state, sound_id) for sound_id in other.graph if sound_id in state}
+    compared = state.compare(other)
+    before = {sound_id: _registers(state, sound_id) for sound_id in compared.differing}
     nodes, edges, records, gone = len(state), state.edge_count, state.record_count, state.gone_count
     withdrawn = sum(is_withdrawn(attributes) for attributes in state.graph.nodes.values())
-    state.join(other)
-    newer_records = newer_lists = new_lists = conflicts = 0
-    for sound_id in other.graph:
-        ours_record, ours_list = before.get(sound_id, (None, None))
+    state.join(other, compared)
+    new_lists = sum("linked_at" in state.attributes(sound_id) for sound_id in compared.new)
+    newer_records = newer_lists = conflicts = 0
+    for sound_id, (ours_record, ours_list) in before.items():
         theirs_record, theirs_list = _registers(other, sound_id)
         now_record, now_list = _registers(state, sound_id)
         new_lists += ours_list is None and now_list is not None
