@@ -133,7 +133,7 @@ def encode_end(digest: str) -> bytes:
     return frame(encode_text(digest) + b"uu" + STOP)
 
 
-def digest_place(stream: bytes | memoryview) -> int | None:
+def digest_place(stream: bytes | bytearray) -> int | None:
     """Return how many bytes of a stream its digest covers, or None when it does not end as ours do."""
     size = len(encode_end("0" * DIGEST_LENGTH))
     place = len(stream) - size

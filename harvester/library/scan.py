@@ -35,7 +35,7 @@ _MOST_BYTES = 1785
 """Of one integer: beyond 4,300 digits Python writes none as text, so that a join or an export would fail on it."""
 
 
-def scan_opcodes(stream: bytes) -> None:
+def scan_opcodes(stream: bytes | bytearray) -> None:
     """Raise `LibraryCorrupt` unless the stream holds allowed opcodes only and ends with its STOP.
 
     Cannot see types or cycles: what the stream builds must still be checked value by value.
@@ -72,7 +72,7 @@ def scan_opcodes(stream: bytes) -> None:
         raise LibraryCorrupt("it holds too many giant integers")
 
 
-def _steps(stream: bytes, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+def _steps(stream: bytes | bytearray, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
     """Give each step up to STOP, whose match has no last group; the argument of any other is stepped over."""
     place = 2
     kind: int | None = _CALL
@@ -86,7 +86,7 @@ def _steps(stream: bytes, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes
             place += int.from_bytes(step[kind], "little")
 
 
-def _counts(stream: bytes) -> Iterator[int]:
+def _counts(stream: bytes | bytearray) -> Iterator[int]:
     """Give how often a container's opcode or a byte that looks like it occurs, slice by slice: other threads wait for
     each call to end, and 80 MB in one go make them wait for 100 ms."""
     for start in range(0, len(stream), _SLICE_BYTES):
@@ -94,7 +94,7 @@ def _counts(stream: bytes) -> Iterator[int]:
             yield stream.count(code, start, start + _SLICE_BYTES)
 
 
-def _count_containers(stream: bytes) -> int:
+def _count_containers(stream: bytes | bytearray) -> int:
     """Count the opcodes of a good stream that make containers: its texts, which may look like them, are left out."""
     return sum(
         stream.count(code, step.start(), step.end())

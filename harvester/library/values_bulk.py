@@ -42,6 +42,9 @@ def read_nodes(nodes: dict[int, Any], reader: ContentReader) -> dict[int, dict[s
     checked: dict[int, dict[str, Any]] = {}
     for batch in _batches(nodes.items()):
         if _are_plain(batch, reader):
+            for sound_id, attributes in batch:
+                if "id" in attributes:
+                    attributes["id"] = sound_id  # one object for both
             checked.update(batch)
         else:
             checked.update((sound_id, reader.attributes(sound_id, attributes)) for sound_id, attributes in batch)
