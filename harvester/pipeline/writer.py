@@ -20,6 +20,8 @@ from harvester.pipeline.progress import Progress
 from harvester.pipeline.work import Entry, Outcome, SimilarFetched, Store
 
 SPACE_WAIT_S = 60
+SAMPLES_PER_COMMIT = 16
+"""Only those share a commit that wait for one anyway, so a crash costs what is in flight, as with a commit for each."""
 
 
 class Writer:
@@ -41,7 +43,7 @@ class Writer:
         admit: Callable[[], None],
         stop: Stop,
         waits_for_space: bool = False,
-        samples_per_commit: int = 1,
+        samples_per_commit: int = SAMPLES_PER_COMMIT,
     ) -> None:
         self._store = store
         self._state = store.state
