@@ -8,13 +8,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from harvester.clock import Stop
+from harvester.clock import DAY_US, Stop
 from harvester.graph import SoundGraph
 from harvester.model import Gone, Known, Linked, Record, RecordsPage, Seen, SimilarPage
 from harvester.pipeline.fetcher import Search
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.harvest import Harvest, Plan
 from harvester.pipeline.meaning import Meaning
+from harvester.pipeline.order import order_by
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.walk import walk_for
 from harvester.pipeline.work import (
@@ -40,15 +41,20 @@ def list_of(sound_id: int, *records: Record, fetched_at: int = LATER_US) -> Simi
     return SimilarFetched(SimilarClaim(sound_id), page, 25)
 
 
-def write(store: MemoryStore, outcomes: Sequence[Outcome], samples_per_commit: int = 16) -> Progress:
-    """Let the writer take outcomes that all wait already, each of a claim that is out."""
+def write(
+    store: MemoryStore, outcomes: Sequence[Outcome], samples_per_commit: int = 16, waiting_ids: Sequence[int] = ()
+) -> tuple[Progress, Frontier]:
+    """Let the writer take outcomes that all wait already, each of a claim that is out; `waiting_ids` await lists."""
 
-    async def main() -> Progress:
+    async def main() -> tuple[Progress, Frontier]:
         clock, stop = VirtualClock(), Stop()
         walk = walk_for(Search(), store, clock.time_us(), sweeping=False)
-        frontier = Frontier(target=None, order=float, clock=clock, stop=stop, forever=True)
+        order = order_by("popular", store.state, None, 0)
+        frontier = Frontier(target=None, order=order, clock=clock, stop=stop, forever=True)
         for outcome in outcomes:
             frontier._send_off(outcome.claim)
+        for sound_id in waiting_ids:
+            frontier.discover(sound_id, has_record=True)
         progress = Progress(clock)
         meaning = Meaning(store, frontier, walk, clock=clock, progress=progress, distances=None)
         writer = Writer(
@@ -64,7 +70,7 @@ def write(store: MemoryStore, outcomes: Sequence[Outcome], samples_per_commit: i
         for outcome in (*outcomes, None):
             waiting.put_nowait(outcome)
         await writer.run(waiting)
-        return progress
+        return progress, frontier
 
     return run_virtual(main())
 
@@ -89,7 +95,8 @@ def test_samples_that_wait_together_share_a_commit() -> None:
 
 def test_a_record_that_two_samples_of_a_commit_bring_is_written_once() -> None:
     store = known_sounds(1, 2)
-    progress = write(store, [list_of(1, make_record(8), make_record(9)), list_of(2, make_record(9), make_record(7))])
+    outcomes = [list_of(1, make_record(8), make_record(9)), list_of(2, make_record(9), make_record(7))]
+    progress, _ = write(store, outcomes)
     assert records_written(store) == [8, 9, 7]
     assert (progress.new_nodes, progress.new_edges, progress.renewed) == (3, 4, 0)
 
@@ -153,3 +160,10 @@ def test_a_harvest_writes_no_record_twice_whatever_waits_together() -> None:
         run_virtual(main(store, clock, samples_per_commit))
         assert len(store.state.processed) == sum(isinstance(event, Linked) for event in store.journal) == 60
         assert max(Counter(records_written(store)).values()) == 1
+
+
+def test_a_record_that_came_along_betters_the_place_of_a_sound_that_waits() -> None:
+    store = known_sounds(1, 2, 3)
+    store.state.apply(Seen(9, make_record(9, num_downloads=0), START_US - 2 * DAY_US))
+    _, frontier = write(store, [list_of(1, make_record(9, num_downloads=5000), make_record(3))], waiting_ids=(2, 3, 9))
+    assert [frontier._next() for _ in range(3)] == [SimilarClaim(9), SimilarClaim(2), SimilarClaim(3)]
