@@ -30,9 +30,10 @@ class CanonicalForm:
             found = self._orders[names] = order, tuple(name for name in order if name in SHARED_TEXTS)
         order, shared = found
         kept: dict[str, Any] = {name: attributes[name] for name in order}
+        texts: dict[str, str] = self._texts
         for name in shared:
             if type(text := kept[name]) is str:
-                kept[name] = self.text(text)
+                kept[name] = texts.setdefault(text, text)
         for name, value in kept.items():
             if type(value) not in _FLAT:
                 # A key that is there already: the dict may be written to while it is walked.
@@ -53,16 +54,16 @@ class CanonicalForm:
                 tags[:] = map(texts.setdefault, tags, tags)
 
     def _own(self, value: Any, *, shared: bool) -> Any:
+        texts: dict[str, str] = self._texts
         if isinstance(value, dict):
             return {
-                self.text(name): (
+                texts.setdefault(name, name): (
                     inner if type(inner := value[name]) in _FLAT and not shared else self._own(inner, shared=shared)
                 )
                 for name in sorted(value)
             }
         if isinstance(value, list):
             if shared and set(map(type, value)) == {str}:
-                texts: dict[str, str] = self._texts
                 return list(map(texts.setdefault, value, value))
             return [self._own(element, shared=shared) for element in value]
         return self.text(value) if shared and type(value) is str else value
