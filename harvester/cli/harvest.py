@@ -41,8 +41,11 @@ def harvest(
         ),
     ] = None,
     checkpoint_interval: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Samples that may share one durable commit.")
-    ] = 1,
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Samples that may share one durable commit; none ever waits for another."
+        ),
+    ] = 16,
     run: RunOptions,
     commit: CommitOption = None,
     commit_backups: CommitBackupsOption = False,

@@ -55,10 +55,11 @@ class Gate:
     @property
     def waiting_for(self) -> Wait | None:
         """What keeps the gate closed now; None when it is open."""
-        waits = [] if self._limit is None or self._limit.until_us <= self._now_us() else [self._limit]
-        if self._outage.is_open:
-            waits.append(Wait(f"outage: {self._outage.reason}", self._outage.probe_at_us))
-        return max(waits, key=lambda wait: wait.until_us, default=None)
+        limit = None if self._limit is None or self._limit.until_us <= self._now_us() else self._limit
+        if not self._outage.is_open:
+            return limit
+        outage = Wait(f"outage: {self._outage.reason}", self._outage.probe_at_us)
+        return outage if limit is None or outage.until_us > limit.until_us else limit
 
     async def enter(self) -> Ticket:
         """Wait until a request may be sent; raises `Stopped` or `ApiUnreachable`. Give the ticket back to `leave`."""

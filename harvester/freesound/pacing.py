@@ -12,6 +12,7 @@ import asyncio
 from aiolimiter import AsyncLimiter
 
 from harvester.clock import Clock, Stop
+from harvester.errors import Stopped
 
 _MINUTE_S = 60.0
 _MARGIN_S = 0.001
@@ -44,7 +45,12 @@ class Pacing:
 
     async def turn(self) -> None:
         """Wait for a turn; raises `Stopped` when the run closes first. Cancelled, it leaves the turn to the next."""
-        await self._stop.unless_closed(self._next_turn())
+        if self._limiter is not None:
+            await self._stop.unless_closed(self._next_turn())
+            return
+        if self._stop.closed:
+            raise Stopped(self._stop.reason)
+        self._last_turn_s = self._clock.monotonic_s()
 
     async def _next_turn(self) -> None:
         async with self._queue:

@@ -18,7 +18,7 @@ import math
 import re
 from collections import Counter
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -32,6 +32,7 @@ LONGEST_RETRY_AFTER_S = 3_600.0
 UNKNOWN_SOUND = "No Sound matches the given query."
 _DEEPEST = 20
 """Containers within containers: more than any field has, far less than the library could save."""
+_NESTED = frozenset({dict, list})
 _RATE = re.compile(r"\((\d+)/(minute|hour|day)\)")
 _NUMBER = (int, float)
 _TYPES: dict[str, type | tuple[type, ...]] = {
@@ -55,6 +56,8 @@ def read_similar(raw: RawResponse, sound_id: int, limit: int, fields: tuple[str,
         score = row.get("score")
         if record["id"] == sound_id:
             oddities["itself"] += 1
+        elif type(score) is float and 0.0 < score <= 1.0:
+            scores[record["id"]] = score
         elif isinstance(score, (int, float)) and not isinstance(score, bool) and math.isfinite(score):
             # Rounded vectors can give a hair more than 1: what the library keeps is a score, between 0 and 1.
             scores[record["id"]] = min(1.0, max(0.0, float(score)))
@@ -210,7 +213,7 @@ def _read_rows(
     results: list[Any], fields: tuple[str, ...], oddities: Counter[str], beside: tuple[str, ...] = ()
 ) -> list[tuple[dict[str, Any], Record]]:
     rows: dict[int, tuple[dict[str, Any], Record]] = {}
-    expected, known = frozenset(CORE_FIELDS).intersection(fields), {*fields, *beside, "score"}
+    known = {*fields, *beside, "score"}
     for row in results:
         if not isinstance(row, dict):
             oddities["null result" if row is None else "not an object"] += 1
@@ -219,15 +222,53 @@ def _read_rows(
         elif row["id"] in rows:
             oddities["duplicate"] += 1
         else:
-            record = _keep(row, fields)
-            oddities["endless field"] += sum(value is not row[name] for name, value in record.items())
-            oddities["missing field"] += len(expected - record.keys())
-            oddities["unknown field"] += len(row.keys() - known)
-            oddities["mistyped field"] += _count_mistyped(tuple(record), tuple(map(type, record.values())))
+            # What nobody asked for is any server's choice, without bound: judgements of it are not kept.
+            judge = _judge if row.keys() <= known else _judge.__wrapped__
+            judged = judge(tuple(row), tuple(map(type, row.values())), fields, beside)
+            if judged.oddities:
+                oddities.update(judged.oddities)
+            record = row.copy()
+            for name in judged.dropped:
+                del record[name]
+            for name in judged.nested:
+                if _is_deep(record[name]):
+                    record[name] = None
+                    oddities["endless field"] += 1
+                    if name in _TYPES and not _is_mistyped(name, type(row[name])):
+                        oddities["mistyped field"] += 1  # null, which stands in its place now, is not what was promised
             rows[row["id"]] = (row, record)
-    for kind in [kind for kind, times in oddities.items() if not times]:
-        del oddities[kind]
     return list(rows.values())
+
+
+class _Judged(NamedTuple):
+    """What the names in a row and the types of its values tell of it, whatever the values are."""
+
+    dropped: tuple[str, ...]
+    nested: tuple[str, ...]
+    oddities: dict[str, int]
+
+
+@lru_cache(maxsize=1024)
+def _judge(
+    names: tuple[str, ...], kinds: tuple[type, ...], fields: tuple[str, ...], beside: tuple[str, ...]
+) -> _Judged:
+    """Judge a row of these names and types; rows are alike, so the last judgements are kept."""
+    kept = {name: kind for name, kind in zip(names, kinds, strict=True) if name in fields}
+    oddities = {
+        "missing field": len(frozenset(CORE_FIELDS).intersection(fields) - kept.keys()),
+        "unknown field": len({*names} - {*fields, *beside, "score"}),
+        "mistyped field": sum(_is_mistyped(name, kind) for name, kind in kept.items()),
+    }
+    return _Judged(
+        dropped=tuple(name for name in names if name not in kept),
+        nested=tuple(name for name, kind in kept.items() if kind in _NESTED),
+        oddities={kind: times for kind, times in oddities.items() if times},
+    )
+
+
+def _is_mistyped(name: str, kind: type) -> bool:
+    """Tell whether no honest answer gives a field this type."""
+    return name in _TYPES and (kind is bool or not issubclass(kind, _TYPES[name]))
 
 
 def _keep(row: dict[str, Any], fields: tuple[str, ...]) -> Record:
@@ -240,13 +281,6 @@ def _is_deep(value: Any, left: int = _DEEPEST) -> bool:
         value = value.values()
     elif type(value) is not list:
         return False
-    return left == 0 or any(_is_deep(inner, left - 1) for inner in value if type(inner) in (list, dict))
-
-
-@lru_cache(maxsize=1024)
-def _count_mistyped(names: tuple[str, ...], kinds: tuple[type, ...]) -> int:
-    """Count the fields of types that no honest answer gives them; records are alike, so the last answers are kept."""
-    return sum(
-        name in _TYPES and (kind is bool or not issubclass(kind, _TYPES[name]))
-        for name, kind in zip(names, kinds, strict=True)
-    )
+    if left and _NESTED.isdisjoint(map(type, value)):
+        return False
+    return left == 0 or any(_is_deep(inner, left - 1) for inner in value if type(inner) in _NESTED)

@@ -34,11 +34,21 @@ class Retry:
 
         A failure with `counted` false uses up nothing. Raises `Stopped` when the run closes during a wait.
         """
+        try:
+            return await attempt()
+        except Transient as failure:
+            failed = [failure]
+        return await self._again(attempt, failed)
+
+    async def _again(self, attempt: Callable[[], Awaitable[T]], failed: list[Transient]) -> T:
+        """Go on after a first attempt that failed; nearly every request is spared this, and what it costs to begin."""
         used = 0
 
         async def counting() -> T:
             nonlocal used
             try:
+                if failed:
+                    raise failed.pop()
                 return await attempt()
             except Transient as failure:
                 used += failure.counted

@@ -42,7 +42,8 @@ LINK_FIELDS = ("linked_at", "link_origin", "link_space", "link_limit", "link_fil
 """The attributes that come with a similar list, often long after the record, and replace each other together."""
 
 _CORE = frozenset(RECORD_FIELDS)
-_NAMED = _CORE.union(OWN_FIELDS)
+_OWN = frozenset(OWN_FIELDS)
+_NAMED = _CORE | _OWN
 _UNKNOWN = 1000
 _RANK = {name: rank for rank, name in enumerate((*RECORD_FIELDS, *OWN_FIELDS))}
 _RANK |= {name: _UNKNOWN + 1 + rank for rank, name in enumerate(LINK_FIELDS)}
@@ -71,7 +72,7 @@ def core_of(attributes: Record) -> Record:
 
 def record_of(attributes: dict[str, Any]) -> Record:
     """Return the record in a node's attributes, without what we added to it."""
-    return {name: value for name, value in attributes.items() if name not in OWN_FIELDS}
+    return {name: value for name, value in attributes.items() if name not in _OWN}
 
 
 def blanked(record: Record) -> Record:

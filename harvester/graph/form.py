@@ -19,18 +19,21 @@ class CanonicalForm:
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
-        self._orders: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._orders: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     def attributes(self, attributes: dict[str, Any]) -> dict[str, Any]:
         """Return attributes as the library keeps them: keys in order, recurring texts once, containers its own."""
         names = tuple(attributes)
-        order = self._orders.get(names)
-        if order is None:
-            order = self._orders[names] = tuple(self.text(name) for name in in_order(names))
+        found = self._orders.get(names)
+        if found is None:
+            order = tuple(self.text(name) for name in in_order(names))
+            found = self._orders[names] = order, tuple(name for name in order if name in SHARED_TEXTS)
+        order, shared = found
         kept: dict[str, Any] = {name: attributes[name] for name in order}
-        for name in SHARED_TEXTS:
-            if type(text := kept.get(name)) is str:
-                kept[name] = self.text(text)
+        texts: dict[str, str] = self._texts
+        for name in shared:
+            if type(text := kept[name]) is str:
+                kept[name] = texts.setdefault(text, text)
         for name, value in kept.items():
             if type(value) not in _FLAT:
                 # A key that is there already: the dict may be written to while it is walked.
@@ -51,14 +54,17 @@ class CanonicalForm:
                 tags[:] = map(texts.setdefault, tags, tags)
 
     def _own(self, value: Any, *, shared: bool) -> Any:
+        texts: dict[str, str] = self._texts
         if isinstance(value, dict):
             return {
-                self.text(name): (
+                texts.setdefault(name, name): (
                     inner if type(inner := value[name]) in _FLAT and not shared else self._own(inner, shared=shared)
                 )
                 for name in sorted(value)
             }
         if isinstance(value, list):
+            if shared and set(map(type, value)) == {str}:
+                return list(map(texts.setdefault, value, value))
             return [self._own(element, shared=shared) for element in value]
         return self.text(value) if shared and type(value) is str else value
 

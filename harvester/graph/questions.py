@@ -104,15 +104,16 @@ class KnownSounds:
         return found
 
     def is_news(self, sound_id: int, record: Record, now_us: int) -> bool:
-        """Tell whether a record that came along is worth keeping: the sound is new, was partial, or has gone stale."""
-        if sound_id not in self.graph._node:
+        """Tell whether a record that came along is worth keeping: the sound is new, was partial or has gone stale, or
+        the record has fields that were not asked for when it was fetched last. Of a withdrawn sound nothing is."""
+        known = self.graph._node.get(sound_id)
+        if known is None:
             return True
-        attributes = self.attributes(sound_id)
-        if is_withdrawn(attributes):
+        if is_withdrawn(known):
             return False
-        if not is_complete(attributes):
-            return True
-        return is_complete(record) and now_us - attributes["fetched_at"] >= FRESH_US
+        if not is_complete(record):
+            return not is_complete(known)
+        return not record.keys() <= known.keys() or now_us - known["fetched_at"] >= FRESH_US
 
     def stamp(self, sound_id: int, field: str, now_us: int) -> int:
         """Return a stamp for a new value of the sound's `field`, never behind the one it replaces.

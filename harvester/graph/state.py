@@ -148,6 +148,13 @@ class SoundGraph(KnownSounds):
         return attributes
 
     def _apply_seen(self, event: Seen) -> None:
+        if event.sound_id not in self.graph._node:
+            # Most records of a harvest are of sounds that nobody knew: there is nothing to compare them with.
+            record = event.record if event.record.keys().isdisjoint(OWN_FIELDS) else record_of(event.record)
+            stamps = {"added_at": event.fetched_at, "fetched_at": event.fetched_at}
+            self.graph.know(event.sound_id, self._form.attributes({**record, **stamps}))
+            self.record_count += 1
+            return
         attributes = self._know(event.sound_id, event.fetched_at)
         known_at = attributes.get("fetched_at")
         wins = known_at is None or record_wins(event, attributes)

@@ -93,6 +93,10 @@ class Frontier:
         """How many sounds are left alone until a later time."""
         return len(self._deferred)
 
+    def awaits_list(self, sound_id: int) -> bool:
+        """Tell whether the sound waits for its list, with its record here."""
+        return sound_id in self._listless
+
     # --- sounds come in --------------------------------------------------------------------------------------------
 
     def add_seeds(self, sound_ids: Iterable[int]) -> None:

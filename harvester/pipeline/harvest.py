@@ -23,7 +23,7 @@ from harvester.pipeline.refresh import Refresh, Stale, find_stale
 from harvester.pipeline.sweep import refuse_large
 from harvester.pipeline.walk import walk_again, walk_for
 from harvester.pipeline.work import Catalogue, Outcome, Store
-from harvester.pipeline.writer import Writer
+from harvester.pipeline.writer import SAMPLES_PER_COMMIT, Writer
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Plan:
     sweep: bool = False
     refresh: Refresh | None = None
     concurrency: int = 4
-    samples_per_commit: int = 1
+    samples_per_commit: int = SAMPLES_PER_COMMIT
     forever: bool = False
     grace_s: float = 30.0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harvester.clock import Clock, iso
-from harvester.model import Deferral, Event, Gone, Linked, Note, RecordsPage, Seeded, SimilarList, is_complete
+from harvester.model import Deferral, Event, Gone, Linked, Note, RecordsPage, Seeded, Seen, SimilarList, is_complete
 from harvester.pipeline.frontier import NO_HITS, Frontier
 from harvester.pipeline.news import News
 from harvester.pipeline.order import Distances
@@ -178,11 +178,14 @@ class Meaning:
         )
         events: list[Event] = [*self._news.of(page.records, page.fetched_at), Linked(sound_id, similar)]
         notes = self._news.marks(self._walk.asked_topic, [sound_id], ASKED) if self._walk.filter else []
+        told = {event.sound_id for event in events if isinstance(event, Seen)}
 
         def linked() -> None:
             self._walk.listed(sound_id)
             for neighbour_id, _ in page.neighbours:
-                self.discover(neighbour_id)
+                # Only a record can better the place of a sound that waits already, in any order but by distance.
+                if neighbour_id in told or not self._frontier.awaits_list(neighbour_id):
+                    self.discover(neighbour_id)
             if self._distances is not None:
                 for nearer in self._distances.linked(sound_id):
                     self.discover(nearer)

@@ -6,7 +6,7 @@ written of a sound that was forgotten. Reads graph and notes, never changes them
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from harvester.graph import is_withdrawn
 from harvester.model import Event, Note, Record, RecordsPage, Seen, Vector, is_complete
@@ -23,7 +23,9 @@ class News:
 
     def of(self, records: Sequence[Record], fetched_at: int) -> list[Event]:
         """Return the events of those records that say anything new."""
-        return [self.seen(record, fetched_at) for record in records if self._is_news(record, fetched_at)]
+        return [
+            self.seen(record, fetched_at) for record in records if self._state.is_news(record["id"], record, fetched_at)
+        ]
 
     def reread(self, page: RecordsPage, wanted: Sequence[int]) -> list[Event]:
         """Give what was asked for by id even where it is fresh: somebody wants to know what it is now."""
@@ -34,7 +36,7 @@ class News:
             if record["id"] in asked
             and is_complete(record)
             and not self.is_forgotten(record["id"])
-            and not self._is_news(record, page.fetched_at)
+            and not self._state.is_news(record["id"], record, page.fetched_at)
         ]
 
     def seen(self, record: Record, fetched_at: int) -> Seen:
@@ -61,11 +63,18 @@ class News:
         """Tell whether a sound was withdrawn: the join would blank its texts, but not what the journal says of it."""
         return sound_id in self._state and is_withdrawn(self._state.attributes(sound_id))
 
-    def _is_news(self, record: Record, fetched_at: int) -> bool:
-        sound_id = record["id"]
-        if self.is_forgotten(sound_id):
-            return False
-        if self._state.is_news(sound_id, record, fetched_at):
-            return True
-        # Fresh, but with fields that were not asked for when it was fetched last.
-        return is_complete(record) and not record.keys() <= self._state.attributes(sound_id).keys()
+
+def without_repeats(events: Iterable[Event]) -> list[Event]:
+    """Return the events of one commit without records that an earlier one of them has brought already.
+
+    What is news was asked of each answer before any of them was in the graph.
+    """
+    brought: dict[int, Record] = {}
+    kept: list[Event] = []
+    for event in events:
+        if isinstance(event, Seen):
+            earlier = brought.setdefault(event.sound_id, event.record)
+            if earlier is not event.record and is_complete(earlier) and event.record.keys() <= earlier.keys():
+                continue
+        kept.append(event)
+    return kept

@@ -13,18 +13,21 @@ from contextlib import suppress
 
 from harvester.clock import SECOND_US, Clock, Stop, iso
 from harvester.errors import BackupFailed, DiskFull, Stopped
-from harvester.model import Deferral, Event, Linked, Note, Seen, Vector
+from harvester.model import Deferral, Event, Note, Seen, Vector
 from harvester.pipeline.meaning import Meaning
+from harvester.pipeline.news import without_repeats
 from harvester.pipeline.progress import Progress
-from harvester.pipeline.work import Entry, Outcome, Store
+from harvester.pipeline.work import Entry, Outcome, SimilarFetched, Store
 
 SPACE_WAIT_S = 60
+SAMPLES_PER_COMMIT = 16
+"""Only those share a commit that wait for one anyway, so a crash costs what is in flight, as with a commit for each."""
 
 
 class Writer:
     """Takes outcomes from the queue until it is told that no more will come.
 
-    `meaning` tells what each becomes. `samples_per_commit` bounds how many outcomes share one journal commit; they are
+    `meaning` tells what each becomes. `samples_per_commit` bounds how many samples share one journal commit; they are
     taken together only when they wait together, so that one sample never waits for another. `admit` takes up what a
     pulled checkpoint brought. With `waits_for_space` a full disk is waited for, as long as `stop` is open: the fetchers
     pause meanwhile, for their answers are bounded.
@@ -40,7 +43,7 @@ class Writer:
         admit: Callable[[], None],
         stop: Stop,
         waits_for_space: bool = False,
-        samples_per_commit: int = 1,
+        samples_per_commit: int = SAMPLES_PER_COMMIT,
     ) -> None:
         self._store = store
         self._state = store.state
@@ -66,7 +69,8 @@ class Writer:
                     outcomes.put_nowait(None)
                     break
                 batch.append(following)
-            await self._commit([self._meaning.of(outcome) for outcome in batch])
+            for together in _sharing(batch):
+                await self._commit([self._meaning.of(outcome) for outcome in together])
             if self._store.backup_due() or self._store.checkpoint_due():
                 await self.checkpoint()
 
@@ -136,10 +140,8 @@ class Writer:
                 return
 
     async def _commit(self, entries: Sequence[Entry]) -> None:
-        events = [event for entry in entries for event in entry.events]
-        # Whoever got a list in this very commit has nothing left to be tried again.
-        listed = {event.sound_id for event in events if isinstance(event, Linked)}
-        deferrals = [one for entry in entries for one in entry.deferrals if one.sound_id not in listed]
+        events = without_repeats(event for entry in entries for event in entry.events)
+        deferrals = [one for entry in entries for one in entry.deferrals]
         undeferred = [sound_id for entry in entries for sound_id in entry.undeferred]
         notes = [note for entry in entries for note in entry.notes]
         vectors = {sound_id: vector for entry in entries for sound_id, vector in entry.vectors.items()}
@@ -161,3 +163,17 @@ class Writer:
         self._progress.new_edges += self._state.edge_count - edges
         for entry in entries:
             entry.then()
+
+
+def _sharing(batch: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Split outcomes that wait together into those that share a commit: lists do, of which each is another sound's.
+
+    What any other outcome means depends on those before it, which must be in the graph by then.
+    """
+    groups: list[list[Outcome]] = []
+    for outcome in batch:
+        if groups and isinstance(outcome, SimilarFetched) and isinstance(groups[-1][-1], SimilarFetched):
+            groups[-1].append(outcome)
+        else:
+            groups.append([outcome])
+    return groups

@@ -10,6 +10,7 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from harvester.pipeline.writer import SAMPLES_PER_COMMIT
 from tests.bench.beside.bare import ask_all
 from tests.bench.beside.bodies import bodies_process
 from tests.bench.beside.harvesting import CONCURRENCY, Ran, RecordingTransport, harvest
@@ -18,12 +19,16 @@ from tests.bench.table import Table
 from tests.support.processes import sandbox_process
 
 SOUNDS, SAMPLES, RUNS = 20_000, 2_000, 3
+SETTINGS = {"harvester, a commit a sample": 1, "harvester, waiting samples share a commit": SAMPLES_PER_COMMIT}
 
 
-def once(url: str, folder: str) -> tuple[Ran, list[tuple[str, dict[str, str]]]]:
+def once(
+    url: str, folder: str, samples_per_commit: int = SAMPLES_PER_COMMIT
+) -> tuple[Ran, list[tuple[str, dict[str, str]]]]:
     async def main() -> tuple[Ran, list[tuple[str, dict[str, str]]]]:
         transport = RecordingTransport(url)
-        return await harvest(url, Path(folder), SAMPLES, transport=transport), transport.asked
+        ran = await harvest(url, Path(folder), SAMPLES, transport=transport, samples_per_commit=samples_per_commit)
+        return ran, transport.asked
 
     return asyncio.run(main())
 
@@ -33,20 +38,23 @@ def bare(url: str, asked: list[tuple[str, dict[str, str]]]) -> tuple[float, floa
 
 
 def measure(url: str, table: Table, name: str) -> None:
-    ours, theirs = [], []
+    ours: dict[str, list[Ran]] = {who: [] for who in SETTINGS}
+    theirs = []
     with TemporaryDirectory() as scratch:
         once_warm, asked = in_fresh_process(once, url, f"{scratch}/warm")
         for turn in range(RUNS):
-            ran, asked = in_fresh_process(once, url, f"{scratch}/{turn}")
-            ours.append(ran)
+            for place, (who, samples_per_commit) in enumerate(SETTINGS.items()):
+                ran, asked = in_fresh_process(once, url, f"{scratch}/{turn}-{place}", samples_per_commit)
+                ours[who].append(ran)
             theirs.append(in_fresh_process(bare, url, asked))
-    speed = figure([ran.samples_a_second for ran in ours])
     bare_speed = figure([once_warm.samples / wall_s for wall_s, _ in theirs])
-    cpu = figure([ran.cpu_ms_a_sample for ran in ours])
     bare_cpu = figure([1000 * cpu_s / once_warm.samples for _, cpu_s in theirs])
-    closing = figure([ran.closing_s for ran in ours])
     table.rows.append((name, "bare loop", bare_speed, bare_cpu, 1.0, "-"))
-    table.rows.append((name, "harvester", speed, cpu, speed.median / bare_speed.median, closing))
+    for who, runs in ours.items():
+        speed = figure([ran.samples_a_second for ran in runs])
+        cpu = figure([ran.cpu_ms_a_sample for ran in runs])
+        closing = figure([ran.closing_s for ran in runs])
+        table.rows.append((name, who, speed, cpu, speed.median / bare_speed.median, closing))
 
 
 def run() -> Table:

@@ -46,7 +46,7 @@ def harvest(folder: str) -> tuple[int, int, int, int]:
             transport, clock=clock, stop=stop, ledger=MemoryLedger(), limits=LEVELS[99], rng=Random(0)
         )
         with Store.open(Path(folder), clock=clock) as store:
-            plan = Plan(target=SAMPLES, concurrency=4)
+            plan = Plan(target=SAMPLES, concurrency=4, samples_per_commit=1)
             await Harvest(plan, store, client, clock=clock, stop=stop, progress=Progress(clock, SAMPLES)).run()
             return len(store.state.processed), len(store.state)
 

@@ -20,6 +20,7 @@ from harvester.freesound.wire import RawResponse
 from harvester.library.store import Store
 from harvester.pipeline.harvest import Harvest, Plan
 from harvester.pipeline.progress import Progress
+from harvester.pipeline.writer import SAMPLES_PER_COMMIT
 from tests.support.processes import KEY
 
 CONCURRENCY = 16
@@ -66,6 +67,7 @@ async def harvest(
     *,
     watch: Callable[[Store], bool] = lambda _: False,
     transport: AiohttpTransport | None = None,
+    samples_per_commit: int = SAMPLES_PER_COMMIT,
 ) -> Ran:
     """Grow the library in `folder` without limits, each sample durable; `watch` sees it ten times a second.
 
@@ -82,7 +84,7 @@ async def harvest(
             before = len(store.state.processed)
             began_s, began_cpu_s = time.perf_counter(), time.process_time()
             store.set_source(await client.identify())
-            plan = Plan(target=samples, concurrency=CONCURRENCY)
+            plan = Plan(target=samples, concurrency=CONCURRENCY, samples_per_commit=samples_per_commit)
             ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=Progress(clock, samples))
 
             async def look() -> None:

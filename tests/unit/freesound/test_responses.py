@@ -14,6 +14,7 @@ import pytest
 from harvester.errors import AccessDenied, FetchFailed
 from harvester.freesound.fields import record_fields
 from harvester.freesound.responses import (
+    _judge,
     raise_for_status,
     read_body,
     read_records,
@@ -229,6 +230,21 @@ def test_missing_unknown_and_mistyped_fields_are_counted_and_the_values_left_alo
     page = read_records(rows_of(row), ("id", "name", "tags", "duration", "username"), 5)
     assert page.records == ({"id": 1, "name": 5, "tags": "a", "duration": True},)
     assert page.oddities == {"mistyped field": 3, "unknown field": 1, "missing field": 1}
+
+
+def test_rows_that_are_alike_are_judged_each_for_itself() -> None:
+    good = {"id": 1, "name": "a", "tags": ["a"], "score": 0.9}
+    rows = rows_of(good, {**good, "id": 2, "tags": "a"}, {**good, "id": 3, "shiny": 1}, {**good, "id": 4})
+    page = read_records(rows, ("id", "name", "tags"), 5)
+    assert page.records == tuple({"id": i, "name": "a", "tags": "a" if i == 2 else ["a"]} for i in (1, 2, 3, 4))
+    assert page.oddities == {"mistyped field": 1, "unknown field": 1}
+
+
+def test_names_that_a_server_invents_are_not_kept_in_memory() -> None:
+    kept = _judge.cache_info().currsize
+    for place in range(50):
+        read_records(rows_of({"id": 1, f"shiny {place}": 1}), ("id", "a field of this test"), 5)
+    assert _judge.cache_info().currsize <= kept
 
 
 def test_a_field_nested_without_end_is_null_and_counted() -> None:

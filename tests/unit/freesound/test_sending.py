@@ -12,6 +12,7 @@ import pytest
 from harvester.clock import DAY_US, SECOND_US, Stop, closing_in_time
 from harvester.errors import AccessDenied, ApiUnreachable, FetchFailed, Stopped, WrongSource
 from harvester.freesound.client import FreesoundClient
+from harvester.freesound.pacing import Pacing
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger
 from harvester.freesound.wire import RawResponse, Transport, TransportFailure
 from harvester.sandbox.faults import Fault
@@ -405,6 +406,38 @@ def test_a_sound_that_always_fails_is_deferred_after_bounded_attempts(answer: Ra
             await client.fetch_similar(13, 25)
         busy.cancel()
         assert sum(one.path == bad for one in transport.sent) == sends
+
+    run_virtual(main())
+
+
+def test_the_longest_waits_between_attempts_double_from_one_second() -> None:
+    class Highest(Random):
+        def uniform(self, a: float, b: float) -> float:
+            return b
+
+    async def main() -> None:
+        clock = VirtualClock()
+        transport = Scripted(lambda *_: reply(500, '{"detail":"odd"}'), clock, latency_s=0.0)
+        client = FreesoundClient(
+            transport, clock=clock, stop=Stop(), ledger=MemoryLedger(), limits=LEVELS[99], rng=Highest()
+        )
+        with pytest.raises(FetchFailed, match="odd"):
+            await client.fetch_similar(13, 25)
+        times_s = [one.at_us / SECOND_US for one in transport.sent]
+        assert [later - earlier for earlier, later in pairwise(times_s)] == pytest.approx([1, 2, 4], abs=0.01)
+        assert client.activity.retried == 3
+
+    run_virtual(main())
+
+
+def test_a_closed_run_sends_nothing_more_without_limits_either() -> None:
+    async def main() -> None:
+        clock, stop = VirtualClock(), Stop()
+        turns = Pacing(clock, stop, None)
+        await turns.turn()
+        stop.close("a signal")
+        with pytest.raises(Stopped, match="a signal"):
+            await turns.turn()
 
     run_virtual(main())
 
