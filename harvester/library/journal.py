@@ -131,13 +131,14 @@ class Journal:
         self._has_notes = self._has_notes or bool(notes)
         return size_bytes
 
-    def update(self, *, forget_to: int | None = None, **changes: Any) -> None:
-        """Change the head, and drop the rows up to `forget_to`, in one transaction, durable on return."""
+    def update(self, *, forget: bool = False, **changes: Any) -> None:
+        """Change the head in one transaction, durable on return; `forget` drops the rows that checkpoint and backup
+        both hold then."""
         head = replace(self.head, **changes)
         statements: list[tuple[str, tuple[Any, ...]]] = []
-        if forget_to is not None:
-            head = replace(head, safe=forget_to)
-            statements.append(("DELETE FROM events WHERE seq <= ?", (forget_to,)))
+        if forget:
+            head = replace(head, safe=min(head.saved, head.backed))
+            statements.append(("DELETE FROM events WHERE seq <= ?", (head.safe,)))
         if statements or head != self.head:
             self._transaction(statements, head)
 

@@ -17,7 +17,8 @@ from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUn
 from harvester.library.events import decode_events, encode_events
 from harvester.model import Event
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1 knew no `backed`: a backup then held what was let go, and no more."""
 _SUM_BYTES = 8
 UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 """What reading rotten bytes raises; the last one where even SQLite's message quotes them."""
@@ -27,10 +28,11 @@ UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 class Head:
     """What the journal knows of the files beside it.
 
-    Rows `safe`+1 to `last` are in it; up to `saved` the checkpoint holds them, up to `safe` a verified backup too.
-    `digest` is the last checkpoint written, `next_digest` one that was about to be renamed. `restore` names the
-    backup of a rollback that is not finished. `timeline` counts rollbacks. `adopted`: the state holds what was never an
-    event in this journal. `owed`: no backup holds the present state's base yet, so that one is due at once.
+    Rows `safe`+1 to `last` are in it. Up to `saved` the checkpoint holds them, up to `backed` the verified backup of
+    `backup_digest`; neither is ever less than `safe`. `digest` is the last checkpoint written, `next_digest` one that
+    was about to be renamed. `restore` names the backup of a rollback that is not finished. `timeline` counts rollbacks.
+    `adopted`: the state holds what was never an event in this journal. `owed`: no backup holds the present state's base
+    yet, so that one is due at once. `salvaged`: rows of a damaged journal may be in that backup alone.
     """
 
     format: int = FORMAT
@@ -38,6 +40,7 @@ class Head:
     last: int = 0
     saved: int = 0
     safe: int = 0
+    backed: int = 0
     digest: str = ""
     next_digest: str = ""
     checkpoint_at: int | None = None
@@ -49,6 +52,7 @@ class Head:
     timeline: int = 0
     adopted: bool = False
     owed: bool = False
+    salvaged: bool = False
 
 
 def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
@@ -79,7 +83,7 @@ def decode_head(body: object) -> Head:
     fields = json.loads(body[_SUM_BYTES:])
     if fields["format"] > FORMAT:
         raise NewerFormat(f"the journal has format {fields['format']}, this harvester reads {FORMAT}: please update it")
-    return Head(**fields)
+    return Head(**{"backed": fields["safe"], **fields, "format": FORMAT})
 
 
 def is_damage(error: Exception) -> bool:

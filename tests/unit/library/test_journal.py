@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 
-from harvester.errors import LibraryCorrupt, LibraryUnwritable
+from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.library.events import decode_events, encode_events
 from harvester.library.journal import Journal
+from harvester.library.journal_format import FORMAT, _sum, encode_head
 from harvester.library.journal_reading import load_contents
 from harvester.model import Deferral, Known, Note, Seen
 from tests.unit.library.samples import NOW_US, histories, make_events, quick
@@ -75,12 +78,45 @@ def test_forgetting_drops_rows_and_keeps_count(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     for sound_id in (1, 2, 3):
         journal.append([Known(sound_id, 1)])
-    journal.update(saved=2, forget_to=2)
+    journal.update(saved=3, backed=2, forget=True)
     journal.close()
     contents = Journal(tmp_path / "journal").contents
     assert list(contents.events) == [Known(3, 1)]
-    assert (contents.head.safe, contents.head.saved, contents.head.last) == (2, 2, 3)
-    assert contents.unsaved == 1
+    assert (contents.head.safe, contents.head.saved, contents.head.last) == (2, 3, 3)
+    assert (contents.unsaved, contents.unsaved_bytes) == (0, 0)
+
+
+def test_what_the_checkpoint_lacks_is_counted_in_events_and_in_bytes(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal")
+    sizes = [journal.append([Known(sound_id, 1), Known(sound_id + 10, 1)]) for sound_id in (1, 2, 3)]
+    journal.update(saved=1)
+    journal.close()
+    contents = Journal(tmp_path / "journal").contents
+    assert (contents.unsaved, contents.unsaved_bytes) == (4, sum(sizes[1:]))
+
+
+def test_a_journal_of_the_first_format_opens_and_a_later_one_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    for sound_id in (1, 2, 3):
+        journal.append([Known(sound_id, 1)])
+    journal.update(saved=3, backed=2, forget=True)
+    journal.close()
+
+    def rewrite(**changes: object) -> None:
+        fields = json.loads(encode_head(journal.head)[8:]) | changes
+        body = json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
+        with closing(sqlite3.connect(path)) as connection, connection:
+            connection.execute("UPDATE head SET body = ?", (_sum(0, 0, body) + body,))
+
+    rewrite(format=1, backed=None, salvaged=None)
+    again = Journal(path)
+    assert (again.head.safe, again.head.saved, again.head.backed, again.head.last) == (2, 3, 2, 3)
+    assert (again.head.format, again.contents.damage) == (FORMAT, "")
+    again.close()
+    rewrite(format=FORMAT + 1, something="new")
+    with pytest.raises(NewerFormat, match="please update it"):
+        Journal(path)
 
 
 def test_a_reader_sees_whole_transactions_beside_a_writer_and_writes_nothing(tmp_path: Path) -> None:
