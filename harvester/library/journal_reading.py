@@ -103,7 +103,8 @@ def read_contents(connection: sqlite3.Connection, *, rows: bool = True) -> Conte
     contents = Contents()
     try:
         row = connection.execute("SELECT body FROM head WHERE one = 1").fetchone()
-        contents.head = decode_head(row[0] if row else b"")
+        (last,) = connection.execute("PRAGMA user_version").fetchone()
+        contents.head = decode_head(row[0] if row else b"", last)
     except LibraryCorrupt as error:
         contents.damage = str(error)
     except UNREADABLE as error:

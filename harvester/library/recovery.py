@@ -50,8 +50,8 @@ def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notice
         draft.with_name(f"{draft.name}{ending}").unlink(missing_ok=True)
     events = list(contents.events)
     notes = [Note(topic, key, text) for topic, texts in contents.notes.items() for key, text in texts.items()]
-    head, numbers = contents.head, ("last", "saved", "safe", "backed")
-    known = {name: value for name, value in asdict(head).items() if name not in numbers}
+    head, new = contents.head, ("format", "last", "saved", "safe", "backed")
+    known = {name: value for name, value in asdict(head).items() if name not in new}
     known |= {"adopted": True, "owed": True, "salvaged": head.salvaged or head.backed > head.saved}
     with closing(Journal(draft)) as saved:
         saved.append(events, list(contents.deferrals.values()), notes=notes)
