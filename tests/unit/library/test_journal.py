@@ -8,8 +8,10 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import zlib
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -43,6 +45,17 @@ def test_values_that_json_writers_disagree_about_survive(value: object) -> None:
 def test_what_json_cannot_keep_is_refused_before_it_is_written(value: object) -> None:
     with pytest.raises((ValueError, TypeError)):
         encode_events([Seen(1, {"odd": value}, NOW_US)])
+
+
+@pytest.mark.parametrize(("letters", "window_bits"), [(0, 12), (3_000, 12), (9_000, 14), (100_000, 15)])
+def test_a_row_takes_no_larger_window_than_it_is_long_and_comes_back(letters: int, window_bits: int) -> None:
+    words = Random(1)
+    event = Seen(1, {"id": 1, "description": "".join(words.choices("abcdef ghij", k=letters))}, NOW_US)
+    body = encode_events([event])
+    assert decode_events(body) == [event]
+    assert (body[1] >> 4) + 8 == window_bits
+    # Rows of before had the widest window, whatever their length.
+    assert decode_events(body[:1] + zlib.compress(zlib.decompress(body[1:]), 1)) == [event]
 
 
 def test_bytes_that_are_no_events_are_named_as_damage() -> None:
