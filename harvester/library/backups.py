@@ -1,4 +1,4 @@
-"""Backups: whole copies of the checkpoint with independent bytes, verified by loading before they count.
+"""Backups: whole states in files of the checkpoint's format, independent of it, verified by loading before they count.
 
 Owns their writing, listing and retention. The largest good one is never removed, none is ever overwritten, and a
 rotten one is never counted among those that are kept.

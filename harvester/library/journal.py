@@ -1,4 +1,4 @@
-"""The journal: every event since the last verified backup, durable when `append` returns.
+"""The journal: every event that the checkpoint or a verified backup lacks, durable when `append` returns.
 
 Owns `freesound_library.journal`, an SQLite database (WAL, `synchronous=FULL`): torn writes and concurrent readers are
 SQLite's business. What its rows look like is `journal_format`'s, how others read it `journal_reading`'s.
@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harvester.errors import LibraryCorrupt, LibraryUnwritable
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.library.atomic import disk_errors
 from harvester.library.journal_format import FORMAT, UNREADABLE, Head, encode_head, encode_row, is_damage, translated
 from harvester.library.journal_reading import has_notes, read_contents
@@ -169,9 +169,9 @@ class Journal:
         """Give back the pages of the rows let go when they are most of the file: they would go from the WAL into the
         file otherwise, and each page taken out of the list of free ones costs a commit one page more."""
         execute = self._connection.execute
-        self._make_room(0)
         # Nothing hangs on it: on a full disk, or with a reader in the way, all stays as it is.
-        with suppress(sqlite3.Error):
+        with suppress(sqlite3.Error, HarvesterError):
+            self._make_room(0)
             (pages,), (free,) = execute("PRAGMA page_count").fetchone(), execute("PRAGMA freelist_count").fetchone()
             if 2 * free > pages:
                 execute("VACUUM")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sqlite3
@@ -160,6 +161,25 @@ def test_the_pages_of_rows_let_go_are_given_back_even_beside_a_reader(tmp_path: 
     journal.close()
     contents = Journal(path).contents
     assert (contents.head.last, contents.damage, len(contents.rows)) == (60, "", 1)
+
+
+def test_rows_are_let_go_on_a_disk_that_is_too_full_to_give_their_pages_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(new_bytes: int) -> None:
+        if not new_bytes:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    journal = Journal(tmp_path / "journal")
+    for sound_id in range(9):
+        journal.append(make_events(3, first=1 + 9 * sound_id))
+    monkeypatch.setattr(journal._index, "hold", full)
+    journal.update(saved=9, backed=9, forget=True)
+    assert journal._connection.execute("PRAGMA freelist_count").fetchone()[0] > 9
+    journal.append([Known(99, 1)])
+    journal.close()
+    contents = Journal(tmp_path / "journal").contents
+    assert (list(contents.events), contents.damage) == ([Known(99, 1)], "")
 
 
 def test_a_commit_of_a_usual_row_writes_three_pages(tmp_path: Path) -> None:
