@@ -135,8 +135,9 @@ def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[st
 
     Beside a journal that knows of nothing (not `known`: it was lost, or this is a clone) only if it lacks something.
     """
-    begin = f"{CHECKPOINT} was replaced by hand" if known else f"{CHECKPOINT} had no journal beside it"
-    begin = f"{begin} ({len(state)} sounds with the journal)"
+    begin = f"{CHECKPOINT} was replaced by hand ({len(state)} sounds with the journal)"
+    if not known:
+        begin = f"{CHECKPOINT} had no journal beside it ({len(state)} sounds)"
     for backup in list_backups(folder):
         try:
             other = load_checkpoint(backup.path).state
