@@ -1,4 +1,4 @@
-"""Backups: whole copies of the checkpoint with independent bytes, verified by loading before they count.
+"""Backups: whole states in files of the checkpoint's format, independent of it, verified by loading before they count.
 
 Owns their writing, listing and retention. The largest good one is never removed, none is ever overwritten, and a
 rotten one is never counted among those that are kept.
@@ -14,6 +14,7 @@ from harvester.clock import SECOND_US
 from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.library.atomic import REAL_FILES, Files, disk_error, write_atomically
 from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
+from harvester.library.codec import Encoded
 from harvester.library.journal_reading import load_head
 from harvester.library.layout import JOURNAL, backup_name, read_backup_name, set_aside
 
@@ -72,10 +73,11 @@ def verify_backup(backup: Backup) -> BackupReport:
 
 
 def save_backup(
-    folder: Path, chunks: Iterable[bytes], *, digest: str, nodes: int, now_us: int, files: Files = REAL_FILES
+    folder: Path, chunks: Iterable[bytes], *, digest: str | Encoded, nodes: int, now_us: int, files: Files = REAL_FILES
 ) -> Path:
     """Write a backup under a name that is free and load it; durable and verified on return.
 
+    `digest` is what it must turn out to have, or where that will stand once all of `chunks` is given.
     Raises `BackupFailed`; what was written and did not verify is in `quarantine/`, everything else is as it was.
     """
     path, stamp_us = folder / backup_name(nodes, now_us), now_us
@@ -88,8 +90,8 @@ def save_backup(
         reason = disk_error(error, path, "the checkpoint and the journal hold everything")
         raise BackupFailed(f"no backup: {reason}") from reason
     try:
-        found = load_checkpoint(path).digest
-        problem = "" if found == digest else "it does not hold what was written"
+        wanted = digest.digest if isinstance(digest, Encoded) else digest
+        problem = "" if load_checkpoint(path).digest == wanted else "it does not hold what was written"
     except (LibraryCorrupt, LibraryUnwritable, OSError) as error:
         problem = str(error)
     if problem:
@@ -134,6 +136,10 @@ class Retention:
     def is_good(self, backup: Backup) -> bool:
         """Tell whether a backup's content still matches its digest; each file is looked at once."""
         return bool(self._digest_of(backup))
+
+    def holds(self, digest: str) -> bool:
+        """Tell whether a good backup of that digest is in the folder now."""
+        return bool(digest) and any(self._digest_of(backup) == digest for backup in list_backups(self._folder))
 
     def _digest_of(self, backup: Backup) -> str:
         signature = read_signature(backup.path)

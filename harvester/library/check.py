@@ -128,7 +128,7 @@ def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Fil
         if checkpoint.exists():
             set_aside(checkpoint, folder, now_us, files)
         journal = open_journal(folder, now_us, files, [])
-        journal.update(digest="", next_digest="", saved=journal.head.safe, adopted=True)
+        journal.update(digest="", next_digest="", saved=journal.head.safe, backed=journal.head.safe, adopted=True)
         journal.close()
 
 

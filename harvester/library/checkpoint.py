@@ -25,8 +25,8 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """What a checkpoint came to. `backup` is the backup written with it; `joined` counts sounds that a foreign file
-    brought in; `unchanged` says that the file on disk already held this state."""
+    """What a checkpoint came to. `backup` is the backup that was written; `joined` counts sounds that a foreign file
+    brought in; `unchanged` says that the checkpoint's file was left as it is. `size_bytes` is of what was written."""
 
     path: Path
     size_bytes: int

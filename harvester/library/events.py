@@ -17,6 +17,7 @@ from harvester.errors import LibraryCorrupt
 from harvester.model import Event, Gone, Known, Linked, Related, Seeded, Seen, SimilarList, Withdrawn
 
 _FAST, _EXACT = b"o", b"j"
+_LEAST_WINDOW_BITS = 12
 _LEVEL = 1  # a third of the time of level 3, a tenth more bytes
 
 
@@ -26,13 +27,21 @@ def encode_events(events: Sequence[Event]) -> bytes:
     try:
         text = orjson.dumps(plain)
         if orjson.loads(text) == plain:
-            return _FAST + zlib.compress(text, _LEVEL)
+            return _FAST + _compressed(text)
     except (orjson.JSONEncodeError, orjson.JSONDecodeError):
         pass  # the exact writer below takes what this one cannot
     exact = json.dumps(plain, separators=(",", ":"))
     if repr(json.loads(exact)) != repr(plain):
         raise ValueError("an event holds a value that JSON cannot keep")
-    return _EXACT + zlib.compress(exact.encode("ascii"), _LEVEL)
+    return _EXACT + _compressed(exact.encode("ascii"))
+
+
+def _compressed(text: bytes) -> bytes:
+    # A window that is no larger than a small text: the usual one costs more to be set up (256 kB of memory) than the
+    # text to be compressed, 50 us of 60 (measured).
+    window_bits = min(max(len(text).bit_length(), _LEAST_WINDOW_BITS), zlib.MAX_WBITS)
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, window_bits, window_bits - 7)
+    return packer.compress(text) + packer.flush()
 
 
 def decode_events(body: bytes) -> list[Event]:

@@ -1,7 +1,7 @@
 """The journal's format: rows and head with checksums, and what SQLite's complaints about them mean.
 
 Owns what SQLite does not see: each row carries a checksum over its number and body, the numbers have no gap, and the
-head says the last one; so rotten bytes are noticed, never read as facts. Opens no file.
+header of the file says the last one; so rotten bytes are noticed, never read as facts. Opens no file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUn
 from harvester.library.events import decode_events, encode_events
 from harvester.model import Event
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1 had `last` in the head's row, and no `backed`: a backup then held what was let go, and no more."""
 _SUM_BYTES = 8
 UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 """What reading rotten bytes raises; the last one where even SQLite's message quotes them."""
@@ -27,10 +28,13 @@ UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 class Head:
     """What the journal knows of the files beside it.
 
-    Rows `safe`+1 to `last` are in it; up to `saved` the checkpoint holds them, up to `safe` a verified backup too.
-    `digest` is the last checkpoint written, `next_digest` one that was about to be renamed. `restore` names the
-    backup of a rollback that is not finished. `timeline` counts rollbacks. `adopted`: the state holds what was never an
-    event in this journal. `owed`: no backup holds the present state's base yet, so that one is due at once.
+    Rows `safe`+1 to `last` are in it. `last` stands in the header of SQLite's file, as its user version: that page is
+    written with nearly every row, the head's own would be one more. Up to `saved` the checkpoint holds the rows, up to
+    `backed` the verified backup of `backup_digest`; neither is ever less than `safe`. `digest` is the last checkpoint
+    written, `next_digest` one that was about to be renamed. `restore` names the backup of a rollback that is not
+    finished. `timeline` counts rollbacks.
+    `adopted`: the state holds what was never an event in this journal. `owed`: no backup holds the present state's base
+    yet, so that one is due at once. `salvaged`: rows of a damaged journal may be in that backup alone.
     """
 
     format: int = FORMAT
@@ -38,6 +42,7 @@ class Head:
     last: int = 0
     saved: int = 0
     safe: int = 0
+    backed: int = 0
     digest: str = ""
     next_digest: str = ""
     checkpoint_at: int | None = None
@@ -49,6 +54,7 @@ class Head:
     timeline: int = 0
     adopted: bool = False
     owed: bool = False
+    salvaged: bool = False
 
 
 def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
@@ -67,19 +73,22 @@ def decode_row(seq: object, count: object, body: object) -> list[Event]:
 
 
 def encode_head(head: Head) -> bytes:
-    """Return the head as it stands in its table, with its checksum."""
-    body = json.dumps(asdict(head)).encode()
+    """Return the head as it stands in its table, with its checksum; `last` is not in it."""
+    fields = {name: value for name, value in asdict(head).items() if name != "last"}
+    body = json.dumps(fields).encode()
     return _sum(0, 0, body) + body
 
 
-def decode_head(body: object) -> Head:
-    """Return the head that `encode_head` wrote; raises `LibraryCorrupt` or `NewerFormat`."""
+def decode_head(body: object, last: int) -> Head:
+    """Return the head that `encode_head` wrote beside the number of the last row; raises `LibraryCorrupt` or
+    `NewerFormat`."""
     if type(body) is not bytes or _sum(0, 0, body[_SUM_BYTES:]) != body[:_SUM_BYTES]:
         raise LibraryCorrupt("the journal's head does not match its checksum")
     fields = json.loads(body[_SUM_BYTES:])
     if fields["format"] > FORMAT:
         raise NewerFormat(f"the journal has format {fields['format']}, this harvester reads {FORMAT}: please update it")
-    return Head(**fields)
+    # A head of format 1 says the last row itself.
+    return Head(**{"backed": fields["safe"], "last": last, **fields})
 
 
 def is_damage(error: Exception) -> bool:

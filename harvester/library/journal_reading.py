@@ -25,13 +25,15 @@ _LOOKS = 5
 
 @dataclass(slots=True)
 class Contents:
-    """What was read from a journal; `damage` is empty when all of it was good."""
+    """What was read from a journal; `damage` is empty when all of it was good. `unsaved_bytes` is what the rows take
+    that the checkpoint lacks."""
 
     head: Head = field(default_factory=Head)
     rows: list[tuple[int, list[Event]]] = field(default_factory=list)
     deferrals: dict[int, Deferral] = field(default_factory=dict)
     notes: Notes = field(default_factory=dict)
     damage: str = ""
+    unsaved_bytes: int = 0
 
     @property
     def events(self) -> Iterable[Event]:
@@ -101,7 +103,8 @@ def read_contents(connection: sqlite3.Connection, *, rows: bool = True) -> Conte
     contents = Contents()
     try:
         row = connection.execute("SELECT body FROM head WHERE one = 1").fetchone()
-        contents.head = decode_head(row[0] if row else b"")
+        (last,) = connection.execute("PRAGMA user_version").fetchone()
+        contents.head = decode_head(row[0] if row else b"", last)
     except LibraryCorrupt as error:
         contents.damage = str(error)
     except UNREADABLE as error:
@@ -144,6 +147,7 @@ def _read_rows(connection: sqlite3.Connection, contents: Contents, direction: st
                 break
             try:
                 contents.rows.append((seq, decode_row(seq, count, body)))
+                contents.unsaved_bytes += len(body) if seq > contents.head.saved else 0
             except LibraryCorrupt as error:
                 contents.damage = contents.damage or str(error)
     except UNREADABLE as error:

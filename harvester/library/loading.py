@@ -56,6 +56,8 @@ def load_state(folder: Path, contents: Contents | None) -> Loaded:
             f"nothing was changed: put the right checkpoint back, or move the journal away"
         )
     state.source = state.source or head.source
+    if head.salvaged or (contents is not None and contents.damage and head.backed > head.saved):
+        _join_backup(folder, head, loaded)
     if contents is not None:
         for event in contents.events:
             state.apply(event)
@@ -105,6 +107,18 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
             raise LibraryCorrupt(f"{notices[0]}{also}; no good backup stands in, nothing was changed")
         notices.append("rebuilt from the journal, which holds everything: nothing is lost")
     return Loaded(SoundGraph(head.source), bad=bad, notices=notices)
+
+
+def _join_backup(folder: Path, head: Head, loaded: Loaded) -> None:
+    """Join the backup that holds rows which the checkpoint lacks and a damaged journal may have lost."""
+    for backup in _best_first(folder, head)[:1]:
+        try:
+            decoded = load_checkpoint(backup.path)
+        except (HarvesterError, FileNotFoundError):
+            continue
+        if decoded.digest == head.backup_digest != loaded.digest:
+            loaded.state.join(decoded.state)
+            loaded.notices.append(f"{backup.path.name} was joined: it holds what the damaged journal may have lost")
 
 
 def _best_first(folder: Path, head: Head) -> list[Backup]:

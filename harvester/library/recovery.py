@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
+from harvester.graph import SoundGraph
 from harvester.library.atomic import Files, read_chunks, write_atomically
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint, load_digest
@@ -49,10 +50,12 @@ def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notice
         draft.with_name(f"{draft.name}{ending}").unlink(missing_ok=True)
     events = list(contents.events)
     notes = [Note(topic, key, text) for topic, texts in contents.notes.items() for key, text in texts.items()]
-    known = {name: value for name, value in asdict(contents.head).items() if name not in ("last", "saved", "safe")}
+    head, new = contents.head, ("format", "last", "saved", "safe", "backed")
+    known = {name: value for name, value in asdict(head).items() if name not in new}
+    known |= {"adopted": True, "owed": True, "salvaged": head.salvaged or head.backed > head.saved}
     with closing(Journal(draft)) as saved:
         saved.append(events, list(contents.deferrals.values()), notes=notes)
-        saved.update(**(known | {"adopted": True, "owed": True}))
+        saved.update(**known)
         saved.fold()
     if draft.with_name(f"{draft.name}-wal").exists():
         raise LibraryUnwritable(f"{draft}: what is good in a damaged journal cannot be written; nothing was changed")
@@ -114,8 +117,7 @@ def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, fi
         loaded.notices.append(f"{path.name} is now {moved.relative_to(folder)}")
     head = journal.head
     if loaded.foreign:
-        if head.digest or journal.contents.rows:
-            loaded.notices.append(_what_is_missing(folder, loaded))
+        loaded.notices += _what_is_missing(folder, loaded.state, known=bool(head.digest or journal.contents.rows))
         journal.update(digest=loaded.digest, next_digest="", saved=head.safe, adopted=True, owed=True)
     elif loaded.stand_in:
         journal.update(saved=head.safe, adopted=True, owed=True)
@@ -128,10 +130,14 @@ def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, fi
         journal.update(digest=loaded.digest or head.digest, next_digest="")
 
 
-def _what_is_missing(folder: Path, loaded: Loaded) -> str:
-    """Say, for a checkpoint that was copied or pulled by hand, what it lacks and how to get that back."""
-    state = loaded.state
+def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[str]:
+    """Say, for a checkpoint that was copied or pulled by hand, what it lacks and how to get that back.
+
+    Beside a journal that knows of nothing (not `known`: it was lost, or this is a clone) only if it lacks something.
+    """
     begin = f"{CHECKPOINT} was replaced by hand ({len(state)} sounds with the journal)"
+    if not known:
+        begin = f"{CHECKPOINT} had no journal beside it ({len(state)} sounds)"
     for backup in list_backups(folder):
         try:
             other = load_checkpoint(backup.path).state
@@ -140,9 +146,9 @@ def _what_is_missing(folder: Path, loaded: Loaded) -> str:
         missing = sum(sound_id not in state for sound_id in other.graph) + len(other.processed - state.processed)
         if missing:
             more = len(other.graph.nodes - state.graph.nodes)
-            return (
+            return [
                 f"{begin}; {more} sounds and {len(other.processed - state.processed)} similar lists of "
                 f"{backup.path.name} are not in it: `harvester merge {backup.path.name}` brings them back"
-            )
+            ]
         break
-    return f"{begin}; nothing that the newest backup holds is missing"
+    return [f"{begin}; nothing that the newest backup holds is missing"] if known else []

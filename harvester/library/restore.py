@@ -110,10 +110,12 @@ def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files
 def _roll_back(folder: Path, journal: Journal, chosen: BackupReport, files: Files) -> None:
     head = journal.head
     journal.update(
-        forget_to=head.last,
+        forget=True,
         saved=head.last,
+        backed=head.last,
         adopted=True,
         owed=True,
+        salvaged=False,
         backup_digest="",
         restore=chosen.backup.path.name,
         restore_digest=chosen.digest,

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
 from harvester.graph import SoundGraph
 from harvester.library.atomic import Files, disk_errors, write_atomically
-from harvester.library.checkpoint import CheckpointInfo, Signature, load_checkpoint, read_signature
+from harvester.library.checkpoint import CheckpointInfo, Signature, load_checkpoint, load_digest, read_signature
 from harvester.library.codec import Encoded, encode_checkpoint
 from harvester.library.journal import Journal
 from harvester.library.layout import CHECKPOINT, set_aside
@@ -45,6 +45,18 @@ class CheckpointFile:
     def modified_at(self) -> int | None:
         """When the file was written, in microseconds UTC."""
         return self._signature.modified_ns // 1000 if self._signature else None
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether the file at the path is the one last written, loaded or joined; not so when there is none."""
+        return self._signature is not None and read_signature(self.path) == self._signature
+
+    def holds(self, digest: str) -> bool:
+        """Tell whether the file is ours and its content matches `digest`."""
+        try:
+            return self.is_ours and load_digest(self.path) == digest
+        except (HarvesterError, OSError):
+            return False
 
     def save(self, now_us: int, files: Files) -> CheckpointInfo:
         """Write the state, joined with a stranger's file if there is one; durable on return, and the journal knows.

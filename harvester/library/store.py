@@ -7,10 +7,11 @@ are events let go. How the checkpoint's file is replaced is `saving`'s. Knows no
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from harvester.clock import Clock
 from harvester.errors import HarvesterError, WrongSource
@@ -18,6 +19,7 @@ from harvester.graph import SoundGraph
 from harvester.library.atomic import REAL_FILES, Files, disk_errors, read_chunks, sweep_temporaries
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
 from harvester.library.checkpoint import CheckpointInfo
+from harvester.library.codec import Encoded, encode_checkpoint
 from harvester.library.journal import Journal
 from harvester.library.loading import Loaded, load_state
 from harvester.library.lock import WriterLock
@@ -26,8 +28,11 @@ from harvester.library.saving import CheckpointFile
 from harvester.library.vectors import Vectors
 from harvester.model import Deferral, Event, Note, Notes, Vector
 
-JOURNAL_BOUND_BYTES = 8 << 20
+JOURNAL_BOUND_BYTES = 2 << 20
 """A checkpoint is due when the rows it lacks pass this and the size of the last one: total work stays linear."""
+
+LONGEST_UNSAVED_S = 86_400.0
+"""A checkpoint is due when it has lacked rows for so long: in a run of weeks the file is at most a day old."""
 
 REST_S = 60.0
 """After a checkpoint or a backup failed, none is due for so long: the journal keeps everything meanwhile."""
@@ -56,14 +61,15 @@ class Store:
         self._retention = Retention(folder, keep_backups, files)
         self._backup_every = backup_every
         self._unsaved = journal.contents.unsaved
-        self._unsaved_bytes = 0
+        self._unsaved_bytes = journal.contents.unsaved_bytes
         self._one_at_a_time = threading.RLock()
         self._opened_s = clock.monotonic_s()
         self._backups_s = self._last_backup_s = 0.0
-        self._rest_until_s = self._opened_s
+        self._rest_until_s = self._saved_s = self._opened_s
         newest = next(iter(list_backups(folder)), None)
         known = journal.head.backup_nodes or (newest.nodes if newest else 0)
         self._backup_nodes = min(known, len(self.state))
+        journal.contents.rows.clear()  # they are in the state
 
     @classmethod
     def open(
@@ -191,9 +197,12 @@ class Store:
     # --- checkpoints -----------------------------------------------------------------------------------------------
 
     def checkpoint_due(self) -> bool:
-        """Tell whether the journal has grown so far that a checkpoint is worth its time."""
-        if self._clock.monotonic_s() < self._rest_until_s:
+        """Tell whether the journal has grown so far, or the file so old, that a checkpoint is worth its time."""
+        now_s = self._clock.monotonic_s()
+        if now_s < self._rest_until_s:
             return False
+        if self._unsaved and now_s - self._saved_s > LONGEST_UNSAVED_S:
+            return True
         return self._journal.head.owed or self._unsaved_bytes > max(JOURNAL_BOUND_BYTES, self.checkpoint_size_bytes)
 
     def backup_due(self, *, stopping: bool = False) -> bool:
@@ -218,21 +227,49 @@ class Store:
         the last good files and the journal stand then.
         """
         with self._one_at_a_time:
-            started_s = self._clock.monotonic_s()
-            try:
-                with disk_errors(self.folder, "the last good files and the journal hold everything"):
-                    info = self._file.save(self._clock.time_us(), self._files)
-                    self._unsaved = self._unsaved_bytes = 0
-                    if len(self.state) and (backup or self._journal.head.owed):
-                        info = self._back_up(info)
-            except HarvesterError:
-                self._rest_until_s = self._clock.monotonic_s() + REST_S
-                raise
-            seconds = self._clock.monotonic_s() - started_s
-            if info.backup is not None:
-                self._backups_s += seconds
-                self._last_backup_s = seconds
-            return replace(info, seconds=seconds)
+            return self._timed(lambda: self._save(backup=backup))
+
+    def back_up(self) -> CheckpointInfo:
+        """Write a verified backup of the state and leave the checkpoint as it is; durable on return.
+
+        What the checkpoint lacks is then in the backup and in the journal. Where it is missing, a stranger's, or not
+        yet in any backup, it is written too; then, and for what is raised, see `checkpoint`.
+        """
+        with self._one_at_a_time:
+            head = self._journal.head
+            alone = len(self.state) and self._file.is_ours and head.digest and not head.owed
+            return self._timed(self._back_up_alone) if alone else self.checkpoint(backup=True)
+
+    def _timed(self, write: Callable[[], CheckpointInfo]) -> CheckpointInfo:
+        started_s = self._clock.monotonic_s()
+        try:
+            with disk_errors(self.folder, "the last good files and the journal hold everything"):
+                info = write()
+        except HarvesterError:
+            self._rest_until_s = self._clock.monotonic_s() + REST_S
+            raise
+        seconds = self._clock.monotonic_s() - started_s
+        if info.backup is not None:
+            self._backups_s += seconds
+            self._last_backup_s = seconds
+        return replace(info, seconds=seconds)
+
+    def _save(self, *, backup: bool) -> CheckpointInfo:
+        info = self._file.save(self._clock.time_us(), self._files)
+        self._unsaved = self._unsaved_bytes = 0
+        self._saved_s = self._clock.monotonic_s()
+        head = self._journal.head
+        if len(self.state) and (backup or head.owed):
+            written = self._back_up(read_chunks(self._file.path), Encoded(digest=head.digest), head.saved)
+            return replace(info, backup=written)
+        self._let_go()
+        return info
+
+    def _back_up_alone(self) -> CheckpointInfo:
+        encoded = Encoded()
+        path = self._back_up(encode_checkpoint(self.state, encoded), encoded, self._journal.head.last)
+        size_bytes, nodes, edges = encoded.size_bytes, encoded.nodes, encoded.edges
+        return CheckpointInfo(self._file.path, size_bytes, nodes, edges, 0.0, path, unchanged=True)
 
     def rewrite(self) -> CheckpointInfo:
         """Write checkpoint and backup whatever is on disk: what repair, merge and import end with."""
@@ -240,24 +277,24 @@ class Store:
             self._journal.update(adopted=True, owed=True)
             return self.checkpoint(backup=True)
 
-    def _back_up(self, info: CheckpointInfo) -> CheckpointInfo:
-        head = self._journal.head
-        now_us = self._clock.time_us()
-        path = save_backup(
-            self.folder,
-            read_chunks(self._file.path),
-            digest=head.digest,
-            nodes=info.nodes,
-            now_us=now_us,
-            files=self._files,
-        )
-        self._retention.trust(path, head.digest)
-        self._backup_nodes = info.nodes
-        self._journal.update(
-            forget_to=head.saved, owed=False, backup_at=now_us, backup_digest=head.digest, backup_nodes=info.nodes
-        )
+    def _back_up(self, chunks: Iterable[bytes], encoded: Encoded, backed: int) -> Path:
+        """Write a backup of the state, which holds the rows up to `backed`."""
+        now_us, nodes = self._clock.time_us(), len(self.state)
+        path = save_backup(self.folder, chunks, digest=encoded, nodes=nodes, now_us=now_us, files=self._files)
+        self._retention.trust(path, encoded.digest)
+        self._backup_nodes = nodes
+        known: dict[str, Any] = {"backup_at": now_us, "backup_digest": encoded.digest, "backup_nodes": nodes}
+        self._journal.update(backed=backed, owed=False, salvaged=False, **known)
+        self._let_go()
         try:
             self._retention.prune()
         except HarvesterError as error:
             self.notices.append(f"old backups were not removed: {error}")
-        return replace(info, backup=path)
+        return path
+
+    def _let_go(self) -> None:
+        """Drop the rows that checkpoint and backup hold, once both are seen to be good: either may be of long ago."""
+        head = self._journal.head
+        done = head.safe == min(head.saved, head.backed)
+        if not done and self._file.holds(head.digest) and self._retention.holds(head.backup_digest):
+            self._journal.update(forget=True)

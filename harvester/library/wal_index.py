@@ -38,6 +38,7 @@ class WalIndex:
     def __init__(self, path: Path, page_bytes: int) -> None:
         self._path, self._index = path, path.with_name(f"{path.name}-shm")
         self._wal = path.with_name(f"{path.name}-wal")
+        self._sized = str(self._wal), str(self._path)
         self._frame_bytes = page_bytes + _FRAME_HEAD_BYTES
         self._held_bytes = 0
 
@@ -55,7 +56,7 @@ class WalIndex:
 
         A transaction may also touch any page that is there, so that the whole database counts as well.
         """
-        frames = (_size(self._wal) + _size(self._path) + 2 * new_bytes) // self._frame_bytes
+        frames = (sum(map(_size, self._sized)) + 2 * new_bytes) // self._frame_bytes
         wanted_bytes = index_size(frames)
         if wanted_bytes <= self._held_bytes:
             return
@@ -69,9 +70,9 @@ class WalIndex:
         self._held_bytes = wanted_bytes
 
 
-def _size(path: Path) -> int:
+def _size(path: Path | str) -> int:
     try:
-        return path.stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116 - before every commit, half the time of a Path's
     except FileNotFoundError:
         return 0
 

@@ -82,11 +82,16 @@ class Writer:
     async def checkpoint(self, *, stopping: bool = False) -> None:
         """Write the snapshot, and a backup when one is due. Nothing mutates the graph until this returns.
 
+        In the middle of a run a backup that is due while no checkpoint is comes alone: each snapshot is written once.
         In the middle of a run a failed backup is told and the run goes on: the journal keeps everything. At the end it
         is raised.
         """
         try:
-            written = await asyncio.to_thread(self._store.checkpoint, backup=self._store.backup_due(stopping=stopping))
+            backup = self._store.backup_due(stopping=stopping)
+            if backup and not stopping and not self._store.checkpoint_due():
+                written = await asyncio.to_thread(self._store.back_up)
+            else:
+                written = await asyncio.to_thread(self._store.checkpoint, backup=backup)
         except (BackupFailed, DiskFull) as error:
             if stopping or (isinstance(error, DiskFull) and not self._waits_for_space):
                 raise
@@ -99,12 +104,13 @@ class Writer:
         if written.joined:
             # A checkpoint that was pulled in under us brought sounds of its own.
             self._admit()
-        if written.unchanged and written.backup is None:
+        kinds = [] if written.unchanged else ["checkpoint"]
+        kinds += [] if written.backup is None else ["backup"]
+        if not kinds:
             return
-        self._progress.checkpoints += 1
+        self._progress.checkpoints += not written.unchanged
         self._progress.backups += written.backup is not None
-        with_backup = " and a backup" if written.backup is not None else ""
-        self._progress.tell(f"checkpoint{with_backup}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB")
+        self._progress.tell(f"{' and '.join(kinds)}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB")
 
     async def _append(
         self,

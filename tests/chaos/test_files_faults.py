@@ -64,6 +64,17 @@ def _back_up(folder: Path, files: FaultyFiles) -> None:
         store.checkpoint(backup=True)
 
 
+def _back_up_alone(folder: Path, files: FaultyFiles) -> None:
+    with open_store(folder, FixedClock(NOW_US + 60_000_000), files=files, keep_backups=9) as store:
+        store.back_up()
+
+
+def _back_up_then_checkpoint(folder: Path, files: FaultyFiles) -> None:
+    _back_up_alone(folder, files)
+    with open_store(folder, FixedClock(NOW_US + 60_000_000), files=files, keep_backups=9) as store:
+        store.checkpoint()
+
+
 def _prune(folder: Path, files: FaultyFiles) -> None:
     with open_store(folder, FixedClock(NOW_US + 60_000_000), files=files, keep_backups=1) as store:
         store.checkpoint(backup=True)
@@ -85,7 +96,8 @@ def _repair(folder: Path, files: FaultyFiles) -> None:
 
 
 PROCEDURES: dict[str, Callable[[Path, FaultyFiles], None]] = {
-    "checkpoint": _checkpoint, "backup": _back_up, "prune": _prune, "fall back": _fall_back,
+    "checkpoint": _checkpoint, "backup": _back_up, "backup alone": _back_up_alone,
+    "backup, then checkpoint": _back_up_then_checkpoint, "prune": _prune, "fall back": _fall_back,
     "restore": _restore, "repair": _repair,
 }  # fmt: skip
 
@@ -233,6 +245,34 @@ def test_a_backup_that_fails_is_an_error_and_nothing_leaves_the_journal(library:
         assert store._journal.head.safe == before
     (folder / CHECKPOINT).unlink()
     assert reload_content(folder) == NEW
+
+
+def test_a_backup_alone_that_fails_is_an_error_and_nothing_leaves_the_journal(library: Path, tmp_path: Path) -> None:
+    folder = _copy(library, tmp_path / "scratch")
+    with open_store(folder) as store:
+        before = store._journal.head
+        store._files = FaultyFiles(2, errno.ENOSPC)
+        with pytest.raises(BackupFailed, match=r"no space left.*the checkpoint and the journal hold everything"):
+            store.back_up()
+        assert store._journal.head == before
+        assert not store.backup_due(), "it must not try again after every sound"
+    for name in (CHECKPOINT, max(library.glob("*backup*")).name):
+        folder = _copy(library, tmp_path / "scratch")
+        (folder / name).unlink()
+        assert reload_content(folder) == NEW
+
+
+def test_after_a_death_anywhere_in_a_backup_alone_any_one_file_may_be_lost(library: Path, tmp_path: Path) -> None:
+    for procedure in ("backup alone", "backup, then checkpoint"):
+        for die_at in _points(library, tmp_path, procedure):
+            folder = _copy(library, tmp_path / "scratch")
+            with pytest.raises(Killed):
+                PROCEDURES[procedure](folder, FaultyFiles(die_at, None))
+            for name in sorted(path.name for path in folder.glob("freesound_library*.pkl")):
+                left = _copy(folder, tmp_path / "left")
+                (left / name).unlink()
+                assert content_of(load_view(left).state) == NEW, (procedure, die_at, name)
+                assert reload_content(left) == NEW, (procedure, die_at, name)
 
 
 def test_a_folder_that_vanishes_ends_the_run_with_a_named_error(library: Path, tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def test_a_damaged_journal_is_salvaged_loudly_or_named(library: Path, scratch: P
     assert not outcomes["error"]
 
 
-@pytest.mark.parametrize("place", [18, 2049], ids=["the write version", "a page's list of free bytes"])
+@pytest.mark.parametrize("place", [18, 1025], ids=["the write version", "a page's list of free bytes"])
 def test_rot_in_a_journal_that_only_writing_meets_is_found_at_opening(library: Path, scratch: Path, place: int) -> None:
     bad = bytearray((library / JOURNAL).read_bytes())
     bad[place] ^= 1 << (place % 8)

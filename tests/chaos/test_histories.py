@@ -44,6 +44,8 @@ class History:
             # A run that was killed leaves its events in the journal only.
             if self.chance.random() < 0.7 if saved is None else saved:
                 store.checkpoint(backup=self.chance.random() < 0.2)
+            elif saved is None and self.chance.random() < 0.5:
+                store.back_up()
         self.accepted += events
 
     def event(self) -> Event:

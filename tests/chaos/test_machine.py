@@ -161,8 +161,14 @@ class LibraryMachine(RuleBasedStateMachine):
         self._note_backups(self.truth)
         self.damaged = self.damaged and not (backup and self.truth)
 
-    @rule(instant=instants, first=firsts)
-    def be_killed_in_a_checkpoint(self, instant: int, first: int) -> None:
+    @rule()
+    def back_up(self) -> None:
+        self._open().back_up()
+        self._note_backups(self.truth)
+        self.damaged = self.damaged and not self.truth
+
+    @rule(instant=instants, first=firsts, alone=st.booleans())
+    def be_killed_in_a_checkpoint(self, instant: int, first: int, alone: bool) -> None:
         self._close()
         self._tick()
         events = make_events(2, first=first, at=self.clock.now_us)
@@ -173,7 +179,10 @@ class LibraryMachine(RuleBasedStateMachine):
             for event in events:
                 self.store.state.apply(event)
             self.truth += events
-            self.store.checkpoint(backup=True)
+            if alone:
+                self.store.back_up()
+            else:
+                self.store.checkpoint(backup=True)
             self.damaged = False
 
         self._until_killed(work, instant)
@@ -251,11 +260,16 @@ class LibraryMachine(RuleBasedStateMachine):
     # --- damage ------------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.in_backup and not self.damaged)
-    @rule(data=st.data(), first=firsts, how=st.sampled_from(["gone", "cut", "flipped", "empty"]))
-    def damage_one_file(self, data: st.DataObject, first: int, how: str) -> None:
-        # The newest sounds are in the checkpoint and in no backup: the journal must hold them still.
+    @rule(
+        data=st.data(), first=firsts, how=st.sampled_from(["gone", "cut", "flipped", "empty"]), in_backup=st.booleans()
+    )
+    def damage_one_file(self, data: st.DataObject, first: int, how: str, in_backup: bool) -> None:
+        # The newest sounds are in the checkpoint and in no backup, or the other way: the journal must hold them still.
         self.add(first, 2, gone=False)
-        self.checkpoint(backup=False)
+        if in_backup:
+            self.back_up()
+        else:
+            self.checkpoint(backup=False)
         self._close()
         names = [*sorted(self.in_backup), *([CHECKPOINT] if (self.folder / CHECKPOINT).exists() else [])]
         path = self.folder / data.draw(st.sampled_from(names))

@@ -57,7 +57,7 @@ def _read(folder: Path, cwd: Path, sandbox: SandboxProcess, seconds: float) -> s
     library = joblib.load(folder / CHECKPOINT)
     assert len(Library.open(folder)) == len(library["graph"]) >= max(nodes for _, nodes in seen)
     assert all(views > 0 for views, _ in seen)
-    backups = err.count("and a backup")
+    backups = err.count("backup: ")
     return (
         f"{sum(views for views, _ in seen)} views by {THREADS} threads and {PROCESSES} processes in {seconds:.0f} s "
         f"beside a harvest {'that went on' if was_running else 'that ended meanwhile'}: "

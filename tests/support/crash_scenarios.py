@@ -150,10 +150,20 @@ def _backup(folder: Path, files: Files, steps: Steps) -> None:
         steps.grow(store)
 
 
+def _backup_alone(folder: Path, files: Files, steps: Steps) -> None:
+    with Store.open(folder, clock=_clock(20), files=files) as store:
+        steps.grow(store)
+        store.back_up()
+        steps.grow(store)
+        # Only here do the rows go that the backup took over.
+        store.checkpoint(backup=False)
+        steps.grow(store)
+
+
 def _prune(folder: Path, files: Files, steps: Steps) -> None:
     with Store.open(folder, clock=_clock(20), files=files, keep_backups=1) as store:
         steps.grow(store)
-        store.checkpoint(backup=True)
+        store.back_up()
         Retention(folder, 1, files).prune()
         steps.grow(store)
 
@@ -170,6 +180,7 @@ SCENARIOS = {
     "checkpoint": Scenario(_a_library, _checkpoint),
     "checkpoint after a kill": Scenario(_a_killed_rename, _checkpoint),
     "backup": Scenario(_a_library, _backup),
+    "backup alone": Scenario(_a_library, _backup_alone),
     "prune": Scenario(_several_backups, _prune),
     "restore": Scenario(_a_library, _restore, begun=0, contents=[content_after(2), content_after(1)]),
 }

@@ -139,6 +139,9 @@ class MemoryStore:
     def backup_due(self, *, stopping: bool = False) -> bool:
         return False
 
+    def back_up(self) -> MemoryCheckpoint:
+        return self.checkpoint(backup=True)
+
     def checkpoint(self, *, backup: bool) -> MemoryCheckpoint:
         self.log.append("checkpoint")
         return MemoryCheckpoint(len(self.state))

@@ -114,7 +114,11 @@ def test_rotten_backups_are_not_counted_among_those_kept(tmp_path: Path) -> None
         save_backup(tmp_path, encode_checkpoint(state), digest=digest_of(state), nodes=count, now_us=clock.now_us)
         clock.now_us += SECOND_US
     list_backups(tmp_path)[0].path.write_bytes(b"rot")
-    assert [backup.nodes for backup in Retention(tmp_path, keep=1).prune()] == [1]
+    retention = Retention(tmp_path, keep=1)
+    assert retention.holds(digest_of(make_state(make_events(2))))
+    assert not retention.holds(digest_of(make_state(make_events(3))))
+    assert not retention.holds(""), "no digest is not the digest of a rotten one"
+    assert [backup.nodes for backup in retention.prune()] == [1]
     assert {backup.nodes for backup in list_backups(tmp_path)} == {2, 3}
 
 

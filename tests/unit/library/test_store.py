@@ -126,6 +126,7 @@ def test_backups_are_put_off_while_they_would_take_too_much_of_the_time(tmp_path
 def test_an_empty_library_is_never_backed_up(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         assert store.checkpoint(backup=True).backup is None
+        assert store.back_up().backup is None
 
 
 def test_a_checkpoint_is_due_when_the_journal_has_grown_past_its_bound(
@@ -139,6 +140,27 @@ def test_a_checkpoint_is_due_when_the_journal_has_grown_past_its_bound(
         assert store.checkpoint_due()
         store.checkpoint()
         assert not store.checkpoint_due()
+        grow(store, make_events(300, first=100))
+    with open_store(tmp_path) as store:
+        assert store.checkpoint_due(), "what a killed run left counts"
+
+
+def test_a_checkpoint_is_due_when_it_has_lacked_something_for_a_day(tmp_path: Path) -> None:
+    clock = FixedClock()
+    with open_store(tmp_path, clock, backup_every=1) as store:
+        grow(store, [Known(1, 1)])
+        store.checkpoint(backup=True)
+        clock.now_s += 86_401
+        assert not store.checkpoint_due(), "it lacks nothing"
+        grow(store, [Known(2, 1)])
+        assert store.checkpoint_due()
+        store.checkpoint()
+        grow(store, [Known(3, 1)])
+        store.back_up()
+        clock.now_s += 86_000
+        assert not store.checkpoint_due()
+        clock.now_s += 401
+        assert store.checkpoint_due()
 
 
 def test_another_source_is_refused_and_nothing_changes(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from harvester.pipeline.fetcher import Search
 from harvester.pipeline.harvest import Harvest, Plan
 from harvester.pipeline.progress import Progress
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
-from tests.support.world import MemoryStore, World, make_record
+from tests.support.world import MemoryCheckpoint, MemoryStore, World, make_record
 
 CLOCK = VirtualClock()
 
@@ -26,12 +26,13 @@ def harvest(
     world: World,
     store: MemoryStore,
     beside: Callable[[Stop], Awaitable[None]] | None = None,
+    told: Callable[[str], None] | None = None,
 ) -> tuple[str, Harvest]:
     """Run one harvest in virtual time, with `beside` running next to it."""
 
     async def main() -> tuple[str, Harvest]:
         stop = Stop()
-        progress = Progress(CLOCK, plan.target)
+        progress = Progress(CLOCK, plan.target, told)
         ring = Harvest(plan, store, world, clock=CLOCK, stop=stop, progress=progress)
         other = asyncio.ensure_future(beside(stop)) if beside else None
         reason = await ring.run()
@@ -329,3 +330,31 @@ def test_a_record_that_cannot_be_read_leaves_no_deferral_where_a_list_brought_it
     assert (reason, store.state.processed) == ("target reached", {1, 2})
     assert store.deferrals == {}
     assert store.kept_deferrals == {}
+
+
+class Backing(MemoryStore):
+    """A store where a backup is due after every commit, and a checkpoint after the third too."""
+
+    def backup_due(self, *, stopping: bool = False) -> bool:
+        return True
+
+    def checkpoint_due(self) -> bool:
+        return self.log.count("backup") == 2 and "both" not in self.log
+
+    def back_up(self) -> MemoryCheckpoint:
+        self.log.append("backup")
+        return MemoryCheckpoint(len(self.state), 2000, "a file", unchanged=True)
+
+    def checkpoint(self, *, backup: bool) -> MemoryCheckpoint:
+        self.log.append("both" if backup else "checkpoint")
+        return MemoryCheckpoint(len(self.state), 3000, "a file" if backup else None)
+
+
+def test_a_backup_that_is_due_in_the_middle_of_a_run_comes_alone_and_the_end_writes_both() -> None:
+    store, told = Backing(), list[str]()
+    harvest(Plan(target=5, concurrency=1), World(CLOCK, size=40), store, told=told.append)
+    written = [line for line in store.log if not line.startswith("append")]
+    assert written[:4] == ["backup", "backup", "both", "backup"]
+    assert written[-1] == "both"
+    kinds = {line.split(":")[0]: line.split()[-2:] for line in told if " sounds, " in line}
+    assert kinds == {"backup": ["2", "kB"], "checkpoint and backup": ["3", "kB"]}
