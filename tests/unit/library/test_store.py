@@ -123,6 +123,22 @@ def test_backups_are_put_off_while_they_would_take_too_much_of_the_time(tmp_path
         assert store.backup_due()
 
 
+def test_the_next_backup_of_a_library_that_has_grown_tenfold_is_not_taken_for_as_quick_as_the_last(
+    tmp_path: Path,
+) -> None:
+    clock = _SlowClock()
+    with open_store(tmp_path, clock, backup_every=1) as store:
+        grow(store, make_events(10))
+        store.checkpoint(backup=True)
+        clock.now_s += 1000  # enough for a few like the last
+        grow(store, [Known(1000, 1)])
+        assert store.backup_due()
+        grow(store, make_events(1000, first=2000))
+        assert not store.backup_due()
+        clock.now_s += 100_000
+        assert store.backup_due()
+
+
 def test_an_empty_library_is_never_backed_up(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         assert store.checkpoint(backup=True).backup is None
