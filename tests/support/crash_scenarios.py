@@ -163,7 +163,7 @@ def _backup_alone(folder: Path, files: Files, steps: Steps) -> None:
 def _prune(folder: Path, files: Files, steps: Steps) -> None:
     with Store.open(folder, clock=_clock(20), files=files, keep_backups=1) as store:
         steps.grow(store)
-        store.back_up()
+        store.checkpoint(backup=True)
         Retention(folder, 1, files).prune()
         steps.grow(store)
 
