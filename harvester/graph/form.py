@@ -45,10 +45,9 @@ class CanonicalForm:
         texts: dict[str, str] = self._texts
         for attributes in many:
             for name in SHARED_TEXTS:
-                if name in attributes:
-                    text = attributes[name]
-                    if type(text) is str and (kept := texts.setdefault(text, text)) is not text:
-                        attributes[name] = kept
+                text = attributes.get(name)
+                if type(text) is str and (kept := texts.setdefault(text, text)) is not text:
+                    attributes[name] = kept
             tags = attributes.get("tags")
             if type(tags) is list and set(map(type, tags)) == {str}:
                 tags[:] = map(texts.setdefault, tags, tags)

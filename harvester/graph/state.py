@@ -7,7 +7,7 @@ sockets or clocks; not thread-safe, one writer owns it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from harvester.errors import WrongSource
@@ -62,8 +62,7 @@ class SoundGraph(KnownSounds):
         state.graph.adopt(nodes, edges)
         state.edge_count = sum(map(len, edges.values()))
         state._form.share(nodes.values())
-        for sound_id, attributes in nodes.items():
-            state._count(sound_id, attributes)
+        state._count(nodes)
         state.seeds.update(seeds)
         return state
 
@@ -121,7 +120,7 @@ class SoundGraph(KnownSounds):
         self._form.share(taken.values())
         for sound_id, attributes in taken.items():
             self.graph.know(sound_id, attributes)
-            self._count(sound_id, attributes)
+        self._count(taken)
         for sound_id in new:
             # What nobody here knew needs no comparing; the edges' dicts are copied, what is in records never changes.
             edges = {target: dict(edge) for target, edge in theirs._adj[sound_id].items()}
@@ -130,12 +129,16 @@ class SoundGraph(KnownSounds):
         for event in other.events(differing):
             self.apply(event)
 
-    def _count(self, sound_id: int, attributes: dict[str, Any]) -> None:
-        self.record_count += "fetched_at" in attributes
-        self.gone_count += is_gone(attributes)
-        if "linked_at" in attributes:
-            self.list_count += 1
-            self._settle(sound_id, attributes)
+    def _count(self, added: Mapping[int, dict[str, Any]]) -> None:
+        """Count sounds that are here now and were not before."""
+        for sound_id, attributes in added.items():
+            if "fetched_at" in attributes:
+                self.record_count += 1
+            if "gone_at" in attributes or "withdrawn_at" in attributes:
+                self.gone_count += is_gone(attributes)
+            if "linked_at" in attributes:
+                self.list_count += 1
+                self._settle(sound_id, attributes)
 
     def _know(self, sound_id: int, added_at: int) -> dict[str, Any]:
         """Return the attributes of a node that is there from now on, at the earliest stamp it was known."""
