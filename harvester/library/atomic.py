@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -129,6 +129,8 @@ def write_atomically(
         files.sync_folder(path.parent)
         return True
     finally:
+        if isinstance(chunks, Generator):  # its threads end now, not when the error is forgotten
+            chunks.close()
         if not renamed:
             _remove(temporary, files)
 

@@ -137,9 +137,16 @@ class Retention:
         """Tell whether a backup's content still matches its digest; each file is looked at once."""
         return bool(self._digest_of(backup))
 
-    def holds(self, digest: str) -> bool:
-        """Tell whether a good backup of that digest is in the folder now."""
-        return bool(digest) and any(self._digest_of(backup) == digest for backup in list_backups(self._folder))
+    def holds(self, digest: str, *, verified: Path | None = None) -> bool:
+        """Tell whether a good backup of that digest is in the folder now. Each is read again, for it may have rotted
+        since it was looked at, but for the one `verified` just now."""
+        for backup in list_backups(self._folder):
+            if digest and self._digest_of(backup) == digest:
+                if backup.path != verified:
+                    self._digests.clear()
+                if self._digest_of(backup) == digest:
+                    return True
+        return False
 
     def _digest_of(self, backup: Backup) -> str:
         signature = read_signature(backup.path)

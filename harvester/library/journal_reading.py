@@ -104,7 +104,10 @@ def read_contents(connection: sqlite3.Connection, *, rows: bool = True) -> Conte
     try:
         row = connection.execute("SELECT body FROM head WHERE one = 1").fetchone()
         (last,) = connection.execute("PRAGMA user_version").fetchone()
-        contents.head = decode_head(row[0] if row else b"", last)
+        head = contents.head = decode_head(row[0] if row else b"", last)
+        if head.last < max(head.safe, head.saved, head.backed):
+            # New rows would take numbers that count as held elsewhere, and be let go unseen.
+            contents.damage = "rows are missing"
     except LibraryCorrupt as error:
         contents.damage = str(error)
     except UNREADABLE as error:

@@ -56,8 +56,8 @@ def load_state(folder: Path, contents: Contents | None) -> Loaded:
             f"nothing was changed: put the right checkpoint back, or move the journal away"
         )
     state.source = state.source or head.source
-    if head.salvaged or (contents is not None and contents.damage and head.backed > head.saved):
-        _join_backup(folder, head, loaded)
+    if loaded.path is not None and not loaded.stand_in:
+        _join_backup(folder, contents, head, loaded)
     if contents is not None:
         for event in contents.events:
             state.apply(event)
@@ -109,16 +109,35 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
     return Loaded(SoundGraph(head.source), bad=bad, notices=notices)
 
 
-def _join_backup(folder: Path, head: Head, loaded: Loaded) -> None:
-    """Join the backup that holds rows which the checkpoint lacks and a damaged journal may have lost."""
-    for backup in _best_first(folder, head)[:1]:
-        try:
-            decoded = load_checkpoint(backup.path)
-        except (HarvesterError, FileNotFoundError):
-            continue
-        if decoded.digest == head.backup_digest != loaded.digest:
-            loaded.state.join(decoded.state)
-            loaded.notices.append(f"{backup.path.name} was joined: it holds what the damaged journal may have lost")
+def _join_backup(folder: Path, contents: Contents | None, head: Head, loaded: Loaded) -> None:
+    """Join the newest backup where it may hold what nothing else does: rows that the checkpoint lacks and the journal
+    has lost, or all that a journal told which is not there any more. It takes nothing away."""
+    lost = not (head.digest or head.next_digest or head.restore)
+    damaged = head.salvaged or (contents is not None and contents.damage and head.backed > head.saved)
+    backup = next(iter(_best_first(folder, head)), None) if lost or damaged else None
+    if backup is None:
+        return
+    try:
+        decoded = load_checkpoint(backup.path)
+        if decoded.digest in ("", loaded.digest) or (damaged and decoded.digest != head.backup_digest):
+            return
+        sounds, lists = len(loaded.state), len(loaded.state.processed)
+        loaded.state.join(decoded.state)
+    except FileNotFoundError:
+        return
+    except HarvesterError as error:
+        loaded.notices.append(f"{backup.path.name} may hold more than the checkpoint, and cannot be joined: {error}")
+        return
+    more = f"{len(loaded.state) - sounds} sounds and {len(loaded.state.processed) - lists} similar lists"
+    if damaged:
+        loaded.notices.append(
+            f"{backup.path.name} was joined ({more}): it holds what the damaged journal may have lost"
+        )
+    elif len(loaded.state) > sounds or len(loaded.state.processed) > lists:
+        loaded.notices.append(
+            f"{backup.path.name} was joined: it holds {more} that the checkpoint lacks, and the journal that would "
+            f"tell is not there (`harvester restore` goes back to an older state)"
+        )
 
 
 def _best_first(folder: Path, head: Head) -> list[Backup]:

@@ -41,10 +41,15 @@ class RecordBlock:
     def opcodes(self, slot: int, attributes: Sequence[dict[str, Any]]) -> bytes:
         """Return the block: of each sound its record and an adjacency still empty, put into the slots from `slot` on
         and popped."""
+        # By the canonical order: in which one they stand in memory, and what a list has added since, is not content.
+        orders: dict[tuple[Any, ...], tuple[str, ...]] = {}
         alike: dict[tuple[str, ...], list[int]] = {}
         for place, one in enumerate(attributes):
-            alike.setdefault(tuple(one), []).append(place)
-        tables = [(places, _Table(names, [attributes[place] for place in places])) for names, places in alike.items()]
+            names = tuple(one)
+            if names not in orders:
+                orders[names] = _order_of(names)
+            alike.setdefault(orders[names], []).append(place)
+        tables = [(places, _Table(order, [attributes[place] for place in places])) for order, places in alike.items()]
         counts = Counter[str]()
         for _, table in tables:
             self._texts.take(table.order)
@@ -138,13 +143,18 @@ class _Keys(NamedTuple):
     are_usual: bool
 
 
+def _order_of(names: tuple[Any, ...]) -> tuple[str, ...]:
+    """Return a record's fields in canonical order, without those that come with a list."""
+    if not _TEXT.issuperset(map(type, names)):
+        raise ValueError("a field's name is not a text")
+    return tuple(name for name in in_order(names) if name not in LINK_FIELDS)
+
+
 class _Table:
     """Records with the same fields, row by row and column by column."""
 
-    def __init__(self, names: tuple[str, ...], records: list[dict[str, Any]]) -> None:
-        if not _TEXT.issuperset(map(type, names)):
-            raise ValueError("a field's name is not a text")
-        self.order = [name for name in in_order(names) if name not in LINK_FIELDS]
+    def __init__(self, order: tuple[str, ...], records: list[dict[str, Any]]) -> None:
+        self.order = order
         self.rows = [list(map(record.__getitem__, self.order)) for record in records]
         self._columns = list(zip(*self.rows, strict=True))
         self._kinds = [set(map(type, values)) for values in self._columns]

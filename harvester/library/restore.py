@@ -91,7 +91,8 @@ def _named(folder: Path, path: Path) -> BackupReport:
 
 
 def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files) -> Path | None:
-    """Copy checkpoint and journal, as they are, into a library folder of their own; durable on return."""
+    """Copy checkpoint and journal, as they are, into a library folder of their own, and the backup without which they
+    are not whole; durable on return."""
     checkpoint = folder / CHECKPOINT
     if not checkpoint.exists() and not journal.head.last:
         return None
@@ -101,6 +102,11 @@ def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files
         write_atomically(aside / CHECKPOINT, read_chunks(checkpoint), files)
     if journal.head.last:
         journal.copy_to(aside / JOURNAL)
+    if journal.head.salvaged:
+        # What a damaged journal lost may be in this backup alone.
+        for backup in list_backups(folder):
+            if verify_backup(backup).digest == journal.head.backup_digest:
+                write_atomically(aside / backup.path.name, read_chunks(backup.path), files)
     files.sync_folder(aside)
     files.sync_folder(aside.parent)
     files.sync_folder(folder)

@@ -37,8 +37,12 @@ LONGEST_UNSAVED_S = 86_400.0
 REST_S = 60.0
 """After a checkpoint or a backup failed, none is due for so long: the journal keeps everything meanwhile."""
 
-BACKUP_SHARE = 0.05
-"""Backups take at most this share of a run's time, unless the run is ending."""
+WRITING_SHARE = 0.05
+"""Checkpoints and backups take at most this share of a run's time, unless the run is ending or the journal has grown
+out of proportion: samples wait meanwhile."""
+
+MOST_PUT_OFF = 4
+"""A checkpoint is put off until the journal has so many times the size at which it is due, and no longer."""
 
 
 class Store:
@@ -64,7 +68,8 @@ class Store:
         self._unsaved_bytes = journal.contents.unsaved_bytes
         self._one_at_a_time = threading.RLock()
         self._opened_s = clock.monotonic_s()
-        self._backups_s = self._last_backup_s = 0.0
+        self._writing_s = self._last_written_s = 0.0
+        self._written_nodes = 0
         self._rest_until_s = self._saved_s = self._opened_s
         newest = next(iter(list_backups(folder)), None)
         known = journal.head.backup_nodes or (newest.nodes if newest else 0)
@@ -201,24 +206,26 @@ class Store:
         now_s = self._clock.monotonic_s()
         if now_s < self._rest_until_s:
             return False
-        if self._unsaved and now_s - self._saved_s > LONGEST_UNSAVED_S:
+        if self._journal.head.owed or (self._unsaved and now_s - self._saved_s > LONGEST_UNSAVED_S):
             return True
-        return self._journal.head.owed or self._unsaved_bytes > max(JOURNAL_BOUND_BYTES, self.checkpoint_size_bytes)
+        bound_bytes = max(JOURNAL_BOUND_BYTES, self.checkpoint_size_bytes)
+        most_bytes = bound_bytes if self._can_afford(now_s) else MOST_PUT_OFF * bound_bytes
+        return self._unsaved_bytes > most_bytes
 
     def backup_due(self, *, stopping: bool = False) -> bool:
         """Tell whether enough sounds are new for a backup.
 
-        In the middle of a run it is put off while backups would take more than a twentieth of the run's time.
+        In the middle of a run it is put off while writing would take more than a twentieth of the run's time.
         """
         if len(self.state) - self._backup_nodes < self._backup_every:
             return False
-        if stopping:
-            return True
         now_s = self._clock.monotonic_s()
-        afforded_s = BACKUP_SHARE * (now_s - self._opened_s)
-        # A fast run may have ten times the sounds by now that the last backup had.
-        next_s = self._last_backup_s * len(self.state) / max(1, self._backup_nodes)
-        return now_s >= self._rest_until_s and self._backups_s + next_s <= afforded_s
+        return stopping or (now_s >= self._rest_until_s and self._can_afford(now_s))
+
+    def _can_afford(self, now_s: float) -> bool:
+        # A fast run may have ten times the sounds by now that it had when it wrote last.
+        next_s = self._last_written_s * len(self.state) / max(1, self._written_nodes)
+        return self._writing_s + next_s <= WRITING_SHARE * (now_s - self._opened_s)
 
     def checkpoint(self, *, backup: bool = False) -> CheckpointInfo:
         """Write the state to the checkpoint, and a verified backup when asked; durable on return.
@@ -251,9 +258,9 @@ class Store:
             self._rest_until_s = self._clock.monotonic_s() + REST_S
             raise
         seconds = self._clock.monotonic_s() - started_s
-        if info.backup is not None:
-            self._backups_s += seconds
-            self._last_backup_s = seconds
+        if info.backup is not None or not info.unchanged:
+            self._writing_s += seconds
+            self._last_written_s, self._written_nodes = seconds, info.nodes
         return replace(info, seconds=seconds)
 
     def _save(self, *, backup: bool) -> CheckpointInfo:
@@ -287,16 +294,16 @@ class Store:
         self._backup_nodes = nodes
         known: dict[str, Any] = {"backup_at": now_us, "backup_digest": encoded.digest, "backup_nodes": nodes}
         self._journal.update(backed=backed, owed=False, salvaged=False, **known)
-        self._let_go()
+        self._let_go(verified=path)
         try:
             self._retention.prune()
         except HarvesterError as error:
             self.notices.append(f"old backups were not removed: {error}")
         return path
 
-    def _let_go(self) -> None:
+    def _let_go(self, verified: Path | None = None) -> None:
         """Drop the rows that checkpoint and backup hold, once both are seen to be good: either may be of long ago."""
         head = self._journal.head
         done = head.safe == min(head.saved, head.backed)
-        if not done and self._file.holds(head.digest) and self._retention.holds(head.backup_digest):
+        if not done and self._file.holds(head.digest) and self._retention.holds(head.backup_digest, verified=verified):
             self._journal.update(forget=True)

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import encode_checkpoint
 from harvester.library.journal_reading import load_contents
 from harvester.library.layout import CHECKPOINT, JOURNAL
+from harvester.library.restore import restore
 from harvester.library.store import Store
 from harvester.library.view import load_view
 from harvester.model import Known
@@ -149,13 +151,85 @@ def test_a_damaged_journal_costs_nothing_that_the_newest_backup_holds(tmp_path: 
         assert (set(store.state.graph), store.notices) == (whole, [])
 
 
-def test_a_journal_that_was_lost_is_told_when_a_backup_holds_more_than_the_checkpoint(tmp_path: Path) -> None:
+def test_a_journal_that_was_lost_costs_nothing_that_the_newest_backup_holds(tmp_path: Path) -> None:
     _lacking(tmp_path).close()
     for path in tmp_path.glob(f"{JOURNAL}*"):
         path.unlink()
+    held = {1, 2, 3, 10, 11}
+    view = load_view(tmp_path)
+    assert set(view.state.graph) == held
     with open_store(tmp_path) as store:
-        assert set(store.state.graph) == {1, 2, 3}
-        (line,) = store.notices
-        assert "had no journal beside it" in line
-        assert "2 sounds and 2 similar lists" in line
-        assert "harvester merge freesound_library_backup_5nodes_" in line
+        assert set(store.state.graph) == held
+        for (line,) in (view.notices, store.notices):
+            assert "it holds 2 sounds and 2 similar lists that the checkpoint lacks" in line
+            assert "harvester restore" in line
+        assert store.checkpoint_due()
+        store.checkpoint()
+    # However many come after, what only that backup held is in them.
+    assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == held
+    with open_store(tmp_path) as store:
+        assert (set(store.state.graph), store.notices) == (held, [])
+
+
+def test_a_journal_whose_head_is_unreadable_costs_nothing_that_the_newest_backup_holds(tmp_path: Path) -> None:
+    with _lacking(tmp_path) as store:
+        whole = set(store.state.graph)
+    with closing(sqlite3.connect(tmp_path / JOURNAL)) as connection, connection:
+        connection.execute("UPDATE head SET body = x'00'")
+        connection.execute("DELETE FROM events WHERE seq = 2")
+    assert set(load_view(tmp_path).state.graph) == whole
+    with open_store(tmp_path) as store:
+        assert set(store.state.graph) == whole
+        store.checkpoint()
+    assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == whole
+
+
+def test_an_older_backup_beside_a_checkpoint_without_a_journal_is_not_worth_a_word(tmp_path: Path) -> None:
+    with open_store(tmp_path, source=SOURCE) as store:
+        grow(store, make_events(3))
+        store.back_up()
+        grow(store, make_events(2, first=10))
+        store.checkpoint()
+    for path in tmp_path.glob(f"{JOURNAL}*"):
+        path.unlink()
+    with open_store(tmp_path) as store:
+        assert (set(store.state.graph), store.notices) == ({1, 2, 3, 10, 11}, [])
+
+
+def test_a_backup_that_cannot_be_read_is_told_where_it_might_hold_more(tmp_path: Path) -> None:
+    _lacking(tmp_path).close()
+    for path in tmp_path.glob(f"{JOURNAL}*"):
+        path.unlink()
+    newest = list_backups(tmp_path)[0].path
+    newest.write_bytes(newest.read_bytes()[:-1])
+    with open_store(tmp_path) as store:
+        assert any(f"{newest.name} may hold more" in line for line in store.notices)
+
+
+def test_rows_stay_when_the_backup_that_held_them_has_rotted_without_a_trace(tmp_path: Path) -> None:
+    with _lacking(tmp_path) as store:
+        rows = _rows(tmp_path)
+        path = list_backups(tmp_path)[0].path
+        status, rotten = path.stat(), bytearray(path.read_bytes())
+        rotten[len(rotten) // 2] ^= 0x55
+        with path.open("r+b") as file:
+            file.write(rotten)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        store.checkpoint()
+        assert _rows(tmp_path) == rows
+        whole = set(store.state.graph)
+    (tmp_path / CHECKPOINT).unlink()
+    with open_store(tmp_path) as store:
+        assert set(store.state.graph) == whole
+
+
+def test_what_a_restore_sets_aside_is_whole_although_its_journal_was_damaged(tmp_path: Path) -> None:
+    with _lacking(tmp_path) as store:
+        whole = set(store.state.graph)
+    with closing(sqlite3.connect(tmp_path / JOURNAL)) as connection, connection:
+        connection.execute("DELETE FROM events WHERE seq = 2")
+    open_store(tmp_path).close()
+    first = list_backups(tmp_path)[-1].path
+    restore(tmp_path, first, clock=FixedClock(NOW_US + 60_000_000))
+    (aside,) = (tmp_path / "quarantine").glob("*before_restore*")
+    assert set(load_view(aside).state.graph) == whole

@@ -9,19 +9,21 @@ import random
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import networkx
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.library.codec import Encoded, decode_checkpoint, digest_in, digest_of, encode_checkpoint, unpack
-from harvester.library.pickling import digest_place
-from harvester.model import Known, Linked, Seen, SimilarList, Withdrawn
+from harvester.library.pickling import canonical_order, digest_place, encode_blocks
+from harvester.model import Event, Gone, Known, Linked, Seen, SimilarList, Withdrawn
 from tests.unit.library.samples import (
     NOW_US,
     SOURCE,
@@ -59,6 +61,60 @@ def test_equal_content_gives_equal_bytes_in_whatever_order_it_came(history: list
     shuffled = list(history)
     random.Random(0).shuffle(shuffled)
     assert encode(make_state(shuffled)) == encode(make_state(history))
+
+
+def many_events() -> list[Event]:
+    """Return events of sounds that share some of their texts with some others, as in a library."""
+    return [
+        Seen(
+            one.sound_id, make_record(one.sound_id, tags=[f"of {one.sound_id // 2}", f"by {one.sound_id % 7}"]), NOW_US
+        )
+        if isinstance(one, Seen)
+        else one
+        for one in make_events(150)
+    ]
+
+
+@settings(quick, max_examples=40)
+@given(
+    st.lists(st.tuples(st.sampled_from(["linked", "gone", "withdrawn"]), st.integers(1, 20)), min_size=20, max_size=60)
+)
+def test_blocks_of_many_sounds_do_not_tell_in_which_order_marks_and_lists_came(marks: list[tuple[str, int]]) -> None:
+    # More than one block: in a small one each field's name is its own first use.
+    kinds: dict[str, Callable[[int], Event]] = {
+        "linked": lambda i: Linked(i, SimilarList(((i % 150 + 1, 0.5),), NOW_US, 25)),
+        "gone": lambda i: Gone(i, NOW_US + i),
+        "withdrawn": lambda i: Withdrawn(i, NOW_US + i),
+    }
+    events: list[Event] = [event for event in many_events() if isinstance(event, Seen)]
+    events += [kinds[kind](sound_id) for kind, sound_id in marks]
+    one, other = make_state(events), make_state(list(reversed(events)))
+    assert encode(one) == encode(other) == encode(decode_checkpoint(encode(one)).state)
+
+
+def test_a_list_that_comes_late_changes_no_block_of_records() -> None:
+    def records(state: SoundGraph) -> list[bytes]:
+        frames = encode_blocks(state, canonical_order(state))
+        return [frame for frame in frames if b"sound " in frame]
+
+    seen = [event for event in many_events() if isinstance(event, Seen)]
+    lists = [Linked(i, SimilarList(((i + 1, 0.9),), NOW_US + i, 25)) for i in range(1, 150, 9)]
+    assert records(make_state([*seen, *lists])) == records(make_state(seen))
+
+
+def test_the_bytes_are_those_that_every_python_writes() -> None:
+    """What Python's own pickler decides (numbers, long texts and lists) is pinned: digests are compared everywhere."""
+    state = make_state(many_events())
+    fields: list[dict[str, Any]] = [
+        {"bpm": -(2**40), "filesize": 2**63 - 1, "bitrate": -1}, {"bpm": list(range(1001))}, {"bpm": 1 << 80},
+        {"description": "é" * 65_536}, {"name": "\ud800"}, {"tags": ["one"]}, {"bpm": {str(i): i for i in range(1200)}},
+        {"bpm": -(2**63)}, {"bpm": [1.5, None, True, "text"]}, {"description": "x" * 65_525},
+    ]  # fmt: skip
+    for sound_id, changes in enumerate(fields, 1):
+        state.apply(Seen(sound_id, make_record(sound_id, **changes), NOW_US))
+    state.apply(Gone(20, NOW_US))
+    state.apply(Withdrawn(21, NOW_US))
+    assert digest_of(state) == "611dd2d866b98b1556da840c31db763cc2cf15f184709320b4b098e242ab3d2a"
 
 
 def test_equal_strings_that_are_different_objects_change_nothing() -> None:

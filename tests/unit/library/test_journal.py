@@ -237,6 +237,20 @@ def test_rows_at_the_end_that_vanished_are_noticed(tmp_path: Path, last: int) ->
     assert list(contents.events) == [Known(1, 1), Known(2, 1), Known(3, 1)]
 
 
+def test_a_last_number_below_what_the_head_says_of_other_files_is_noticed(tmp_path: Path) -> None:
+    """Without rows nothing else tells: new ones would take numbers that count as held by the checkpoint."""
+    path = tmp_path / "journal"
+    journal = Journal(path)
+    for sound_id in (1, 2, 3):
+        journal.append([Known(sound_id, 1)])
+    journal.update(saved=3, backed=3, forget=True)
+    journal.close()
+    assert load_contents(path).damage == ""  # type: ignore[union-attr]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    assert load_contents(path).damage == "rows are missing"  # type: ignore[union-attr]
+
+
 def test_a_row_under_another_number_is_noticed(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     journal.append([Known(1, 1)])

@@ -139,6 +139,31 @@ def test_the_next_backup_of_a_library_that_has_grown_tenfold_is_not_taken_for_as
         assert store.backup_due()
 
 
+def test_a_checkpoint_is_put_off_where_it_takes_too_much_of_the_time_but_not_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harvester.library.store.JOURNAL_BOUND_BYTES", 4000)
+    clock = _SlowClock()
+    with open_store(tmp_path, clock) as store:
+        for first in range(1, 10_000, 100):
+            if store.checkpoint_due():
+                break
+            grow(store, make_events(10, first=first))
+        store.checkpoint()
+        due_bytes = max(4000, store.checkpoint_size_bytes)
+        while store._unsaved_bytes <= due_bytes:
+            first += 100
+            grow(store, make_events(10, first=first))
+        assert not store.checkpoint_due()
+        clock.now_s += 10_000
+        assert store.checkpoint_due()
+        clock.now_s -= 10_000
+        while store._unsaved_bytes <= 4 * due_bytes:
+            first += 100
+            grow(store, make_events(10, first=first))
+        assert store.checkpoint_due()
+
+
 def test_an_empty_library_is_never_backed_up(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         assert store.checkpoint(backup=True).backup is None
