@@ -24,7 +24,10 @@ def look_at_graph(graph: Any, processed: set[int] | frozenset[int]) -> int:
     for sound_id in processed:
         assert sound_id in graph, "a sample without a node"
         assert all(name in graph.nodes[sound_id] for name in CORE_FIELDS), "a sample without its record"
-        assert graph.out_degree(sound_id), "a sample without its list"
+        assert "linked_at" in graph.nodes[sound_id], "a sample without its list"
+    # One sound in a hundred of the sandbox's has no neighbour: whoever harvests all of it meets them.
+    empty = sum(not graph.out_degree(sound_id) for sound_id in processed)
+    assert empty <= 1 + len(processed) // 50, "samples without the edges of their lists"
     assert all(0 <= score <= 1 for _, _, score in graph.edges(data="score"))
     for sound_id, attributes in graph.nodes.items():
         assert attributes["id"] == sound_id, "a node with the record of another"
