@@ -18,6 +18,9 @@ KEY_VARIABLE = "FREESOUND_API_KEY"
 REAL_LIBRARY = Path("data/freesound_library")
 SANDBOX_LIBRARY = Path("data/sandbox_library")
 
+SAMPLES_PER_COMMIT = 16
+"""Only those share a commit that wait for one anyway, so a crash costs what is in flight, as with a commit for each."""
+
 _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 

@@ -11,6 +11,7 @@ from harvester.cli.console import LibraryOption
 from harvester.cli.git import CommitBackupsOption, CommitOption, Growth, commit_after
 from harvester.cli.options import NeighboursOption, RunOptions, WalkOptions, grouped, one_of
 from harvester.errors import SettingsError
+from harvester.settings import SAMPLES_PER_COMMIT
 
 
 @grouped
@@ -45,7 +46,7 @@ def harvest(
         typer.Option(
             min=1, metavar="N", help="Samples that may share one durable commit; none ever waits for another."
         ),
-    ] = 16,
+    ] = SAMPLES_PER_COMMIT,
     run: RunOptions,
     commit: CommitOption = None,
     commit_backups: CommitBackupsOption = False,

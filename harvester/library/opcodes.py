@@ -17,7 +17,6 @@ TUPLE1, TUPLE2, STACK_GLOBAL, REDUCE, BUILD = b"\x85", b"\x86", b"\x93", b"R", b
 BYTES = [b"K" + bytes([number]) for number in range(256)]
 LENGTHS = [b"\x8c" + bytes([length]) for length in range(256)]
 pack_float = struct.Struct(">cd").pack
-pack_double = struct.Struct(">dc").pack
 pack_long_text = struct.Struct("<cI").pack
 pack_index = struct.Struct("<cI").pack
 

@@ -23,7 +23,8 @@ from harvester.pipeline.refresh import Refresh, Stale, find_stale
 from harvester.pipeline.sweep import refuse_large
 from harvester.pipeline.walk import walk_again, walk_for
 from harvester.pipeline.work import Catalogue, Outcome, Store
-from harvester.pipeline.writer import SAMPLES_PER_COMMIT, Writer
+from harvester.pipeline.writer import Writer
+from harvester.settings import SAMPLES_PER_COMMIT
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,9 @@ from harvester.pipeline.meaning import Meaning
 from harvester.pipeline.news import without_repeats
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.work import Entry, Outcome, SimilarFetched, Store
+from harvester.settings import SAMPLES_PER_COMMIT
 
 SPACE_WAIT_S = 60
-SAMPLES_PER_COMMIT = 16
-"""Only those share a commit that wait for one anyway, so a crash costs what is in flight, as with a commit for each."""
 
 
 class Writer:
