@@ -10,8 +10,9 @@ from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from harvester.cli.console import note, plain_text
+from harvester.cli.console import note
 from harvester.clock import Clock, iso
+from harvester.terminal_text import escape_line
 
 NAME = "harvest.log"
 LARGEST_BYTES = 2_000_000
@@ -39,7 +40,7 @@ class RunLog:
 
     def write(self, line: str) -> None:
         """Append one line with the time; user text in it cannot forge another."""
-        text = f"{iso(self._clock.time_us())} {plain_text(line)}"
+        text = f"{iso(self._clock.time_us())} {escape_line(line)}"
         self._handler.handle(logging.makeLogRecord({"msg": text}))
 
     def reopen(self) -> None:

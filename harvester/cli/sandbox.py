@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from harvester.cli.console import print_lines
 
 
 def sandbox(
@@ -64,7 +67,8 @@ def sandbox(
             random_seed=random_seed,
         )
         async with serving(box, port=port, latency_s=latency_ms / 1000, access_log=access_log) as address:
-            typer.echo(f"listening on {address}")
+            print_lines(f"listening on {address}")
+            sys.stdout.flush()
             await ended.wait()
 
     asyncio.run(serve())

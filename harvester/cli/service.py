@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption
+from harvester.cli.console import LibraryOption, print_lines
 from harvester.errors import SettingsError
 from harvester.settings import REAL_LIBRARY
 
@@ -77,7 +77,7 @@ def service(
         library=quote(str((folder / (library or REAL_LIBRARY)).absolute())),
         hopeless=" ".join(map(str, HOPELESS)),
     )
-    sys.stdout.write(text)
+    print_lines(*text.rstrip("\n").split("\n"))
 
 
 def _systemd_quoted(path: str) -> str:
