@@ -33,9 +33,14 @@ def json_text(value: Any, *, indented: bool = False) -> str:
         )
 
 
+def without_lone_surrogates(text: str) -> str:
+    """Return a text with U+FFFD for each half of a surrogate pair, which no file in UTF-8 can carry."""
+    return _LONE.sub("\ufffd", text)
+
+
 def _strict(value: Any) -> Any:
     if isinstance(value, str):
-        return _LONE.sub("\ufffd", value)
+        return without_lone_surrogates(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, int):

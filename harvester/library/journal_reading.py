@@ -6,6 +6,7 @@ Writes nothing beside the journal.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -201,4 +202,5 @@ def _shape(path: Path) -> tuple[int, int, int]:
 
 
 def _quoted(path: Path) -> str:
-    return quote(str(path.absolute()))
+    # Bytes: a path need not be text.
+    return quote(os.fsencode(path.absolute()))

@@ -19,39 +19,8 @@ from harvester.terminal_text import (
     escape_paragraph,
     escape_xml,
 )
+from tests.support.hostile_texts import KEPT, SPELLED, read_corpus
 
-SPELLED = {
-    "a\x00b": r"a\x00b",
-    "\x1b]0;owned\x07": r"\x1b]0;owned\x07",
-    "\x9b31mred": r"\x9b31mred",
-    "ok\rerror: all is well": r"ok\x0derror: all is well",
-    "a\x85b": r"a\x85b",
-    "safe\u202egpj.exe": r"safe\u202egpj.exe",
-    "\u2066x\u2069": r"\u2066x\u2069",
-    "soft\xadhyphen": r"soft\u00adhyphen",
-    "\u061c\u200e\u200f": r"\u061c\u200e\u200f",
-    "zero\u200bwidth": r"zero\u200bwidth",
-    "line\u2028line": r"line\u2028line",
-    "\u3164\u115f\uffa0": r"\u3164\u115f\uffa0",
-    "\ud800 \udfff \ue000": r"\ud800 \udfff \ue000",
-    "\ufdd0\ufeff\ufff9\uffff": r"\ufdd0\ufeff\ufff9\uffff",
-    "\U0001ffff\U0001bca0\U0001d173": r"\U0001ffff\U0001bca0\U0001d173",
-    "\U000e0041\U000e01f0\U0010fffd": r"\U000e0041\U000e01f0\U0010fffd",
-}
-KEPT = (
-    "rain on a tin roof",
-    "Kölner Dom – Glocke\xa0",
-    "雨の音\u3000",
-    "rain מים wind",
-    "می\u200cخواهم",
-    "क\u094d\u200dष",
-    "👨\u200d👩\u200d👧 ☔\ufe0f 👍🏽 🇨🇭",
-    "e\u0301 r\u0336\u0337",
-    "葛\U000e0100",
-    r"C:\temp\x1b",
-    "[red]not red[/red] 100% =1+1",
-    "\ufffc\ufffd",
-)
 OBEYED = set("".join(SPELLED)) - set("".join(map(str, KEPT))) - set("abcdefghijklmnopqrstuvwxyz:;.[]3109 ") | set(
     "\n\t"
 )
@@ -69,9 +38,9 @@ def test_what_people_write_stays(text: str) -> None:
 
 
 def test_every_text_of_the_corpus_comes_out_as_told(shared: Path) -> None:
-    lines = (shared / "notes" / "terminal_texts.jsonl").read_text(encoding="utf-8").splitlines()
-    assert len(lines) == 146
-    for row in map(json.loads, lines):
+    rows = read_corpus(shared)
+    assert len(rows) == 146
+    for row in rows:
         assert escape(row["text"]) == row["escaped"], row["name"]
         if not set(row["text"]) & set("\n\t"):
             assert escape_line(row["text"]) == escape_paragraph(row["text"]) == row["escaped"], row["name"]
