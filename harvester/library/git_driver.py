@@ -17,6 +17,7 @@ from harvester.library.atomic import disk_errors, write_atomically
 from harvester.library.codec import decode_checkpoint
 from harvester.library.git import attribute_of, run_git, said
 from harvester.library.merge import Contribution, merge_bytes
+from harvester.records import value_of
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _LARGEST_POINTER_BYTES = 1024
@@ -99,7 +100,7 @@ def _sound_line(state: SoundGraph, sound_id: int) -> str:
     if is_withdrawn(attributes):
         parts.append(f"withdrawn {iso(attributes['withdrawn_at'])}")
     elif "fetched_at" in attributes:
-        name, user = attributes.get("name") or "", attributes.get("username") or ""
+        name, user = value_of(attributes, "name") or "", value_of(attributes, "username") or ""
         parts.append(f'"{name}" by {user}, record of {iso(attributes["fetched_at"])}')
     else:
         parts.append("waiting for its record")
