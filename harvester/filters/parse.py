@@ -94,17 +94,24 @@ class _Parser:
         return self._meaning(found)
 
     def _meaning(self, found: list[_Clause]) -> Tree:
-        musts, shoulds, nots = ([one for one in found if one.occur is occur] for occur in _Occur)
-        wanted = [one.tree for one in musts] or ([any_of(one.tree for one in shoulds)] if shoulds else [])
-        excluded = [negate(one.tree) for one in nots]
+        musts, shoulds, nots = ([one.tree for one in found if one.occur is occur] for occur in _Occur)
         if musts and shoulds:
-            self._tell_no_effect([one.tree for one in shoulds], wanted)
-        elif any(one.beside_or for one in nots):
-            self.notices.append(
-                f"in the filter, OR has no effect beside `{write(all_of(excluded))}`, which always excludes; "
-                f"for either write `{write(any_of([*wanted, *excluded]))}`"
-            )
-        return all_of([*wanted, *excluded])
+            self._tell_no_effect(shoulds, musts)
+        elif any(one.beside_or for one in found if one.occur is _Occur.MUST_NOT):
+            self._tell_not_either([any_of(shoulds)] if shoulds else musts, list(map(negate, nots)))
+        kept: list[Tree] = []
+        for one in found:
+            if one.occur is not _Occur.SHOULD:
+                kept.append(one.tree if one.occur is _Occur.MUST else negate(one.tree))
+            elif not musts:
+                kept.append(any_of(shoulds))
+        return all_of(kept)
+
+    def _tell_not_either(self, wanted: list[Tree], excluded: list[Tree]) -> None:
+        beside, better = write(all_of(excluded)), write(any_of([*wanted, *excluded]))
+        self.notices.append(
+            f"in the filter, OR has no effect beside `{beside}`, which always excludes; for either write `{better}`"
+        )
 
     def _tell_no_effect(self, shoulds: list[Tree], musts: list[Tree]) -> None:
         without, beside = " OR ".join(map(write, shoulds)), write(all_of(musts))
