@@ -16,7 +16,15 @@ from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint, load_digest
 from harvester.library.journal import Journal
 from harvester.library.journal_reading import Contents, load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL, JOURNAL_PARTS, QUARANTINE, SALVAGED, set_aside
+from harvester.library.layout import (
+    CHECKPOINT,
+    JOURNAL,
+    JOURNAL_PARTS,
+    QUARANTINE,
+    SALVAGED,
+    quarantine_path,
+    set_aside,
+)
 from harvester.library.loading import Loaded
 from harvester.model import Note
 
@@ -37,10 +45,28 @@ def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) ->
         if is_new:
             files.sync_folder(folder)
         if not journal.contents.damage:
+            _drop_impossible(folder, journal, now_us, files, notices)
             return journal
         contents = journal.contents
         journal.close()
     return _salvage(folder, contents, now_us, files, notices)
+
+
+def _drop_impossible(folder: Path, journal: Journal, now_us: int, files: Files, notices: list[str]) -> None:
+    """Take what no library can hold out of a journal that is whole otherwise; a copy of it as it was is set aside."""
+    dropped = journal.contents.dropped
+    if not dropped:
+        return
+    copy = quarantine_path(folder, JOURNAL, now_us)
+    files.make_folder(copy.parent)
+    journal.copy_to(copy)
+    files.sync_folder(copy.parent)
+    files.sync_folder(folder)
+    journal.drop_impossible()
+    notices.append(
+        f"dropped {dropped} from the journal, which no library can hold; everything else in it is kept; "
+        f"as it was it is {copy.relative_to(folder)}"
+    )
 
 
 def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notices: list[str]) -> Journal:
