@@ -74,11 +74,12 @@ def is_sound_id(value: object) -> bool:
 
 def read_sound_id(value: object) -> int | None:
     """Return a sound's id given as a number or as digits, or None when it is not one."""
-    if type(value) is str and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
-        value = int(value)
-    elif type(value) is float and value.is_integer():
-        value = int(value)
-    return value if isinstance(value, int) and is_sound_id(value) else None
+    found = value
+    if isinstance(value, str):
+        found = int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else None
+    elif isinstance(value, float):
+        found = int(value) if value.is_integer() else None
+    return found if isinstance(found, int) and is_sound_id(found) else None
 
 
 def check_sound_id(value: object) -> int:

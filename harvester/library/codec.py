@@ -21,6 +21,8 @@ from typing import Any
 from harvester.clock import iso
 from harvester.errors import LibraryCorrupt
 from harvester.graph import STAMPS, SoundGraph
+from harvester.library.event_rules import Dropped
+from harvester.library.healing import drop_impossible_ids
 from harvester.library.pickling import (
     GRAPH_CLASS,
     canonical_order,
@@ -139,9 +141,10 @@ def digest_of(state: SoundGraph) -> str:
     return encoded.digest
 
 
-def decode_checkpoint(packed: bytes) -> Decoded:
+def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
     """Return the state in the bytes of a checkpoint, or raise `LibraryCorrupt` or `NewerFormat`, one line each.
 
+    With `dropped`, ids that no sound has are left out and noted there; without it, they are an error like any other.
     Memory is bounded by the file's size; no code of the file runs. The state is new and shares nothing with others.
     """
     # Hashing lets go of the interpreter: the digest is compared beside the rest.
@@ -150,6 +153,8 @@ def decode_checkpoint(packed: bytes) -> Decoded:
         digest = hasher.submit(_verified_digest, stream)
         scan_opcodes(stream)
         plain = _unpickle(stream)
+        if dropped is not None:
+            dropped.add(drop_impossible_ids(plain, GraphStandIn))
         state, metadata = read_state(plain, GraphStandIn, len(stream))
     if digest.result() != metadata["digest"]:
         raise LibraryCorrupt("its digest is not where it belongs")

@@ -256,4 +256,3 @@ def _possible_record(event: Seen) -> dict[str, Any]:
         for name, value in event.record.items()
         if type(name) is str and not (name == "id" and value != event.sound_id)
     }
-

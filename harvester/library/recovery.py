@@ -90,6 +90,7 @@ def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notice
     moved = _replace_by_salvaged(folder, now_us, files)
     notices.append(
         f"the journal was damaged ({contents.damage}): {len(events)} events were saved from it{_where(folder, moved)}"
+        + (f"; dropped {contents.dropped}, which no library can hold" if contents.dropped else "")
     )
     return Journal(folder / JOURNAL)
 
@@ -141,6 +142,7 @@ def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, fi
     for path in loaded.bad:
         moved = set_aside(path, folder, now_us, files)
         loaded.notices.append(f"{path.name} is now {moved.relative_to(folder)}")
+    _keep_undropped(folder, loaded, now_us, files)
     head = journal.head
     if loaded.foreign:
         loaded.notices += _what_is_missing(folder, loaded.state, known=bool(head.digest or journal.contents.rows))
@@ -154,6 +156,20 @@ def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, fi
         # digest here, and a second crash would make this file a stranger's.
         files.sync_folder(folder)
         journal.update(digest=loaded.digest or head.digest, next_digest="")
+
+
+def _keep_undropped(folder: Path, loaded: Loaded, now_us: int, files: Files) -> None:
+    """Keep a copy of a file that held what no library can, before it is replaced by one without it."""
+    if not loaded.dropped or loaded.path is None:
+        return
+    copy = quarantine_path(folder, loaded.path.name, now_us)
+    files.make_folder(copy.parent)
+    write_atomically(copy, read_chunks(loaded.path), files)
+    files.sync_folder(folder)
+    loaded.notices.append(
+        f"dropped {loaded.dropped} from {loaded.path.name}, which no library can hold; everything else in it is kept; "
+        f"as it was it is {copy.relative_to(folder)}"
+    )
 
 
 def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[str]:

@@ -17,7 +17,7 @@ from random import Random
 import pytest
 from hypothesis import given
 
-from harvester.errors import EventRefused, LibraryCorrupt, LibraryUnwritable, NewerFormat
+from harvester.errors import EventRefused, LibraryCorrupt, NewerFormat
 from harvester.library.events import decode_events, encode_events
 from harvester.library.journal import Journal
 from harvester.library.journal_format import FORMAT, _sum, encode_head
