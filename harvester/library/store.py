@@ -27,6 +27,7 @@ from harvester.library.recovery import finish_restore, open_journal, settle_file
 from harvester.library.saving import CheckpointFile
 from harvester.library.vectors import Vectors
 from harvester.model import Deferral, Event, Note, Notes, Vector
+from harvester.settings import COUNT
 
 JOURNAL_BOUND_BYTES = 2 << 20
 """A checkpoint is due when the rows it lacks pass this and the size of the last one: total work stays linear."""
@@ -90,9 +91,12 @@ class Store:
         """Open a library for writing, making the folder if need be, and return it with its state loaded.
 
         Loading is checkpoint (else the newest good backup, the bad file set aside) and then the journal; what had to
-        be mended is in `notices`. Raises `LibraryLocked`, `LibraryUnwritable`, `LibraryCorrupt`, `WrongSource`,
-        `NewerFormat` or `DiskFull`; the lock is free then and nothing but damaged files has moved.
+        be mended is in `notices`. Raises `ValueError` for a number out of bounds, `LibraryLocked`, `LibraryUnwritable`,
+        `LibraryCorrupt`, `WrongSource`, `NewerFormat` or `DiskFull`; the lock is free then and nothing but damaged
+        files has moved.
         """
+        COUNT.check("backup_every", backup_every)
+        COUNT.check("keep_backups", keep_backups)
         now_us = clock.time_us()
         with disk_errors(folder, "nothing was changed"):
             files.make_folder(folder)

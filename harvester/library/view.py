@@ -21,7 +21,7 @@ from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents, load_contents, load_head
 from harvester.library.layout import JOURNAL
 from harvester.library.loading import Loaded, load_state
-from harvester.model import Deferral, Record
+from harvester.model import Deferral, Record, check_sound_id
 
 _ATTEMPTS = 5
 _HOW_TO_DROP = "the next harvest drops it for good, or `harvester check --repair` now"
@@ -146,8 +146,9 @@ class Library:
     def neighbours(self, sound_id: int) -> tuple[tuple[int, float], ...]:
         """Return a sound's similar list as (id, score), best first; empty while there is none.
 
-        Raises `KeyError` for a sound that is not in the library.
+        Raises `KeyError` for a sound that is not in the library, `ValueError` for what is no sound's id.
         """
+        sound_id = check_sound_id(sound_id)
         if sound_id not in self._state:
             raise KeyError(sound_id)
         similar = self._state.similar(sound_id)
