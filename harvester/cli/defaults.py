@@ -64,7 +64,7 @@ def _checked(place: str, value: Any, annotation: Any) -> Any:
     if info is not None and info.callback is not None:
         try:
             info.callback(result)
-        except typer.BadParameter as error:
+        except SettingsError as error:
             raise SettingsError(f"{place}: {error}") from None
     return result
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from harvester.errors import SettingsError
-from harvester.model import SPACES, is_sound_id
+from harvester.model import LARGEST_ID, SPACES, is_sound_id
 from harvester.settings import (
     CONCURRENCY,
     COUNT,
@@ -38,34 +38,34 @@ REAL_API = "https://freesound.org/apiv2/"
 
 
 def check_ids(given: int | Sequence[int] | None) -> Any:
-    """Return ids as given on the command line; raise a usage error for one that no sound has."""
+    """Return ids as given on the command line; raise `SettingsError` for one that no sound has."""
     for sound_id in given if isinstance(given, list | tuple) else [given] if given is not None else ():
         if not is_sound_id(sound_id):
-            raise typer.BadParameter(f"{str(sound_id)[:40]} is not a sound's id: ids are whole numbers from 1 to 2^53")
+            raise SettingsError(
+                f"{str(sound_id)[:40]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}; "
+                f"nothing was changed"
+            )
     return given
 
 
 def check_duration(text: str | None) -> str | None:
-    """Return a duration as given on the command line; raise a usage error for what is none."""
+    """Return a duration as given on the command line; raise `SettingsError` for what is none."""
     if text is not None:
-        try:
-            parse_duration_s(text)
-        except SettingsError as error:
-            raise typer.BadParameter(str(error)) from None
+        parse_duration_s(text)
     return text
 
 
 def check_some_duration(text: str | None) -> str | None:
-    """The same for a duration that must be longer than nothing."""
-    if check_duration(text) is not None and parse_duration_s(str(text)) <= 0:
-        raise typer.BadParameter(f"'{text}' is no time at all; write 90, 10s, 5m, 2h or 30d")
+    """Return a duration that is longer than nothing; raise `SettingsError` for any other."""
+    if text is not None and parse_duration_s(text) <= 0:
+        raise SettingsError(f"'{text}' is no time at all; write 90, 10s, 5m, 2h or 30d")
     return text
 
 
 def check_finite(number: float | None) -> float | None:
-    """Return a number as given on the command line; raise a usage error for NaN, which passes every comparison."""
+    """Return a number as given on the command line; raise `SettingsError` for NaN, which passes every comparison."""
     if number is not None and not math.isfinite(number):
-        raise typer.BadParameter(f"{number} is not a number")
+        raise SettingsError(f"{number} is not a number; nothing was changed")
     return number
 
 
