@@ -68,8 +68,10 @@ class Dropped:
 
 
 def _shown(value: object) -> str:
-    # Of an integer beyond 4,300 digits Python writes no text.
-    return "a giant number" if type(value) is int and value.bit_length() > 128 else ascii(value)[:_LONGEST_SHOWN]
+    try:
+        return ascii(value)[:_LONGEST_SHOWN]
+    except ValueError:  # of an integer beyond 4,300 digits Python writes no text
+        return "a giant number"
 
 
 def check_events(events: Iterable[Event]) -> None:
