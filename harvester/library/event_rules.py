@@ -221,32 +221,32 @@ def _problem_of_record(event: Seen) -> str:
         return f"sound {sound_id}: its record is not fields by name"
     if "id" in record and (type(record["id"]) is not int or record["id"] != sound_id):
         return f"sound {sound_id}: its record is that of another sound"
-    numbers = [value for value in record.values() if type(value) is int]
-    if numbers and not (min(numbers) >= _LEAST_INTEGER and max(numbers) <= _LARGEST_INTEGER):
-        return f"sound {sound_id}: a number of its record is longer than 64 bits"
-    if not FLAT.issuperset(map(type, record.values())):
-        for value in record.values():
-            if type(value) not in FLAT and (problem := _problem_of_value(value, 0)):
-                return f"sound {sound_id}: its record {problem}"
+    for value in record.values():
+        kind = type(value)
+        if kind is str or value is None or kind is float:
+            continue
+        if problem := _problem_of_value(value, 0):
+            return f"sound {sound_id}: its record {problem}"
     return ""
 
 
 def _problem_of_value(value: Any, depth: int) -> str:
-    if type(value) in FLAT:
-        is_long = type(value) is int and not _LEAST_INTEGER <= value <= _LARGEST_INTEGER
-        return "has a number that is longer than 64 bits" if is_long else ""
+    kind = type(value)
+    if kind is int:
+        return "" if _LEAST_INTEGER <= value <= _LARGEST_INTEGER else "has a number that is longer than 64 bits"
+    if kind in FLAT:
+        return ""
     if depth >= DEEPEST:
         return "is nested too deep, or in a circle"
-    if type(value) is dict:
+    if kind is dict:
         if not _TEXT.issuperset(map(type, value)):
             return "has a name that is not a text"
         inner: Iterable[Any] = value.values()
-    elif type(value) is list:
+    elif kind is list:
         inner = value
     else:
-        return f"holds a {type(value).__name__}"
-    kinds = set(map(type, inner))
-    if kinds <= _TEXT:
+        return f"holds a {kind.__name__}"
+    if _TEXT.issuperset(map(type, inner)):
         return ""
     return next(filter(None, (_problem_of_value(one, depth + 1) for one in inner)), "")
 
