@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.options import check_finite
-from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED
+from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, SCORE
 
 
 def sandbox(
@@ -34,6 +34,15 @@ def sandbox(
         typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, help="Requests in 24 hours a key may make."),
     ] = 2_000,
     no_throttle: Annotated[bool, typer.Option("--no-throttle", help="Lift both limits.")] = False,
+    deleted_share: Annotated[
+        float,
+        typer.Option(
+            callback=check_finite,
+            min=SCORE.least,
+            max=SCORE.most,
+            help="Share of the sounds that searches still count, as null rows: deleted ones.",
+        ),
+    ] = 0,
     latency_ms: Annotated[
         float,
         typer.Option(
@@ -81,6 +90,7 @@ def sandbox(
             daily=None if no_throttle else daily,
             faults=faults,
             random_seed=random_seed,
+            deleted_share=deleted_share,
         )
         async with serving(box, port=port, latency_s=latency_ms / 1000, access_log=access_log) as address:
             typer.echo(f"listening on {address}")
