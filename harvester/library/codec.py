@@ -102,11 +102,11 @@ def encode_checkpoint(state: SoundGraph, encoded: Encoded | None = None) -> Iter
     encoded = encoded if encoded is not None else Encoded()
     container = _Container()
     stream_bytes, size_bytes = 0, len(container.head)
-    yield container.head
 
     # Compression lets go of the interpreter: one block is compressed while the next is being made.
     with short_turns(), ThreadPoolExecutor(1, "checkpoint") as compressor:
         waiting: deque[Future[bytes]] = deque()
+        yield container.head
         for frame in encode_stream(state, encoded):
             stream_bytes += len(frame)
             waiting.append(compressor.submit(container.pack, frame))
