@@ -13,6 +13,8 @@
     ├── DiskFull              25  no space left, or a quota of the file system is reached
     └── BackupFailed          26  a backup could not be written or did not verify
 
+`EventRefused` leaves with 70 too: what a person gives is checked before it becomes an event.
+
 A message is one line: what happened, to which file or sound, what was kept safe, what to do next.
 `Stopped` and `FetchFailed` are signals inside the harvester; neither reaches a person.
 """
@@ -104,6 +106,10 @@ class BackupFailed(HarvesterError):
 
     exit_code = 26
     meaning = "a backup failed"
+
+
+class EventRefused(HarvesterError, ValueError):
+    """An event, a deferral or a note that a library cannot hold; the journal is as it was."""
 
 
 class FetchFailed(Exception):

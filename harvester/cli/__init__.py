@@ -32,8 +32,8 @@ from harvester.cli import service as service_command
 from harvester.cli import show as show_command
 from harvester.cli import status as status_command
 from harvester.cli.console import Console, note
-from harvester.errors import HarvesterError, SettingsError, exit_code_table
-from harvester.settings import read_settings_file
+from harvester.cli.defaults import read_defaults
+from harvester.errors import HarvesterError, exit_code_table
 
 # \\b keeps the lines of a paragraph as they are.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())
@@ -95,7 +95,7 @@ def main() -> None:
     try:
         command = typer.main.get_command(app)
         _hide_variables(command)
-        command(default_map=_defaults(Path.cwd()), auto_envvar_prefix="HARVESTER")
+        command(default_map=read_defaults(app, Path.cwd()), auto_envvar_prefix="HARVESTER")
     except HarvesterError as error:
         note(f"harvester: {error}")
         sys.exit(error.exit_code)
@@ -115,21 +115,3 @@ def _hide_variables(command: Any) -> None:
         parameter.show_envvar = False
     for name in getattr(command, "commands", ()):
         _hide_variables(command.commands[name])
-
-
-def _defaults(folder: Path) -> dict[str, Any]:
-    """Return the defaults that `harvester.toml` sets, checked against the options that exist."""
-    settings = read_settings_file(folder)
-    if not settings:
-        return {}
-    commands = typer.main.get_group(app).commands
-    for command, table in settings.items():
-        if command not in commands or not isinstance(table, dict):
-            raise SettingsError(f"harvester.toml: '{command}' is not a table of settings; use [{']['.join(commands)}]")
-        known = {name for parameter in commands[command].params if (name := parameter.name)}
-        unknown = {name for name in table if name.replace("-", "_") not in known}
-        if unknown:
-            raise SettingsError(f"harvester.toml: [{command}] has no setting '{min(unknown)}'")
-    return {
-        command: {name.replace("-", "_"): value for name, value in table.items()} for command, table in settings.items()
-    }

@@ -15,6 +15,7 @@ from harvester.errors import HarvesterError, LibraryCorrupt, SettingsError
 from harvester.graph import SoundGraph, is_gone, is_withdrawn
 from harvester.library.atomic import disk_errors, write_atomically
 from harvester.library.codec import decode_checkpoint
+from harvester.library.event_rules import Dropped
 from harvester.library.git import attribute_of, run_git, said
 from harvester.library.merge import Contribution, merge_bytes
 
@@ -22,15 +23,17 @@ _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _LARGEST_POINTER_BYTES = 1024
 
 
-def merge_in_git(ours: Path, theirs: Path, path: str) -> Contribution:
+def merge_in_git(ours: Path, theirs: Path, path: str, notices: list[str]) -> Contribution:
     """Replace the file `ours` by the join of both and return what `theirs` brought: a merge driver's work.
+
+    `notices` gets a line for a side that held what no library can.
 
     Runs at the top of the work tree; `path` is the checkpoint's place in it. Raises `LibraryCorrupt`, `NewerFormat` or
     `WrongSource` when the sides cannot be joined, `DiskFull`, `LibraryUnwritable`; `ours` is as it was then.
     """
     sides = [ours.read_bytes(), theirs.read_bytes()]
     contents = [_content(side, name, path) for side, name in zip(sides, ("our side", "their side"), strict=True)]
-    joined, contribution = merge_bytes(*contents)
+    joined, contribution = merge_bytes(contents[0], contents[1], notices)
     if any(map(is_pointer, sides)) or attribute_of(Path(), "filter", path) == "lfs":
         joined = _pointer_to(joined, beside=ours)
     with disk_errors(ours, "our side is as it was"):
@@ -77,11 +80,14 @@ def describe_for_git(path: Path) -> Iterator[str]:
 
     What cannot be read gives one line that says why: a diff must not fail over it.
     """
+    dropped = Dropped()
     try:
-        state = decode_checkpoint(_content(path.read_bytes(), "the library", path.name)).state
+        state = decode_checkpoint(_content(path.read_bytes(), "the library", path.name), dropped).state
     except (HarvesterError, OSError) as error:
         yield f"no library that can be read: {error}"
         return
+    if dropped:
+        yield f"left out {dropped}"
     yield f"source   {state.source}"
     yield f"sounds   {len(state)}"
     yield f"records  {state.record_count}"
