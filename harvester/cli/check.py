@@ -45,5 +45,6 @@ def check(
         if report.left:
             say(f"after the repair the library holds {report.left}; what was damaged is in quarantine/")
     if not report.clean:
-        how = "" if repair else "; `harvester check --repair` mends what can be mended"
+        mendable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")
+        how = "; `harvester check --repair` mends what can be mended" if mendable else ""
         raise Findings(f"check found something in {folder}{how}")

@@ -78,7 +78,7 @@ def plain_text(text: object) -> str:
 
 def waiting_text(run: dict[str, Any], now_us: int) -> str:
     """Return why the whole harvest waits, and until when."""
-    until_us = run["waiting_until"]
+    until_us = run.get("waiting_until")
     if until_us is None:
         return f"waiting: {run['waiting_for']}"
     left = duration_text((until_us - now_us) / SECOND_US)

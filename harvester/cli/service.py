@@ -13,8 +13,8 @@ from harvester.cli.console import LibraryOption
 from harvester.errors import SettingsError
 from harvester.settings import REAL_LIBRARY
 
-# What a restart cannot mend: settings, a refused key, another writer, a foreign or newer or corrupt library.
-HOPELESS = (2, 10, 20, 21, 22, 23, 24)
+# What a restart cannot mend: settings, a refused key, another writer, a foreign, newer, corrupt or absent library.
+HOPELESS = (2, 10, 20, 21, 22, 23, 24, 27)
 
 UNIT = """\
 # Put this into ~/.config/systemd/user/harvester.service, then:

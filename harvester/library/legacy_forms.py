@@ -6,7 +6,6 @@ Owns what each form calls its parts. Decides nothing about sounds; everything it
 from __future__ import annotations
 
 import json
-import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -19,7 +18,10 @@ from harvester.clock import SECOND_US
 from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.library.legacy_pickle import Inert, load_foreign
 from harvester.library.legacy_records import Tally
+from harvester.library.placeholder import HEAD_BYTES, refuse_content
+from harvester.opening import copy_regular, read_bounded
 
+_LARGEST_BYTES = 2 << 30
 _SQLITE = b"SQLite format 3\x00"
 _PARTS = {"graph", "processed_ids", "sound_cache", "metadata"}
 _GRAPHS = ("DiGraph", "Graph", "MultiDiGraph", "MultiGraph")
@@ -48,9 +50,10 @@ def load_old(path: Path, tally: Tally) -> OldLibrary:
     Raises `SettingsError` for what is no such file (or is one of ours), `LibraryCorrupt` for a damaged one.
     """
     try:
-        packed = path.read_bytes()
+        packed = read_bounded(path, _LARGEST_BYTES)
     except OSError as error:
         raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
+    refuse_content(packed[:HEAD_BYTES], path)
     if packed.startswith(_SQLITE):
         return _read_sqlite(path, tally)
     try:
@@ -180,7 +183,7 @@ def _read_sqlite(path: Path, tally: Tally) -> OldLibrary:
         # A copy: what the older tool left open is replayed there, and the original is not even touched.
         for part in (path, path.with_name(f"{path.name}-wal")):
             if part.exists():
-                shutil.copyfile(part, Path(folder) / f"cache{part.name.removeprefix(path.name)}")
+                copy_regular(part, Path(folder) / f"cache{part.name.removeprefix(path.name)}")
         try:
             with closing(sqlite3.connect(Path(folder) / "cache")) as connection:
                 connection.execute("PRAGMA trusted_schema = OFF")

@@ -25,7 +25,6 @@ IMPORTERS = {
     "joblib": {"library.codec"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "filelock": {"library.lock"},
     "numpy": {"linking", "views"},
 }
 

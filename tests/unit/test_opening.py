@@ -90,9 +90,9 @@ def test_a_copy_is_never_written_over_a_file(tmp_path: Path) -> None:
 
 def test_no_descriptor_stays_open_when_a_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    before = len(os.listdir("/dev/fd"))
+    before = len(list(Path("/dev/fd").iterdir()))
     for read in READERS.values():
         (tmp_path / "copy").unlink(missing_ok=True)
         with pytest.raises(NotRegular):
             read(tmp_path / "fifo")
-    assert len(os.listdir("/dev/fd")) == before
+    assert len(list(Path("/dev/fd").iterdir())) == before
