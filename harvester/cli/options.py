@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from harvester.cli.console import note
 from harvester.errors import SettingsError
+from harvester.key_file import find_almost_keys
 from harvester.model import SPACES
 from harvester.settings import build_filter, parse_duration_s, read_key
 
@@ -27,6 +29,15 @@ if TYPE_CHECKING:
     from harvester.pipeline.harvest import Plan
 
 REAL_API = "https://freesound.org/apiv2/"
+
+
+def _check_address(context: typer.Context, address: str | None) -> str | None:
+    """Refuse an address from a settings file that the key may not go to."""
+    source = context.get_parameter_source("api_url")
+    if source is not None and source.name == "DEFAULT_MAP" and not context.params.get("sandbox"):
+        context.obj.check_address(context.info_name)
+    return address
+
 
 NeighboursOption = Annotated[int, typer.Option(min=1, max=150, metavar="N", help="Length of a similar list.")]
 
@@ -91,7 +102,10 @@ class AskOptions:
     limits: Annotated[
         str | None, typer.Option(metavar="BURST/DAY", help="Requests a minute and a day, instead of --level.")
     ] = None
-    api_url: Annotated[str | None, typer.Option(metavar="URL", help="Ask this server.", show_default=REAL_API)] = None
+    api_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Ask this server.", show_default=REAL_API, callback=_check_address),
+    ] = None
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask the embedded sandbox, even with a key.")] = False
 
     def connection(self) -> Connection:
@@ -100,7 +114,10 @@ class AskOptions:
         from harvester.freesound.quota import LEVELS, read_limits
 
         one_of("--level", self.level, LEVELS)
-        key = read_key(os.environ, Path.cwd())
+        key = read_key(os.environ, Path())
+        if key is None and not self.sandbox:
+            for line in find_almost_keys(Path()):
+                note(line)
         return Connection(
             key=key,
             api_url=None if self.sandbox or (key is None and self.api_url is None) else self.api_url or REAL_API,

@@ -54,9 +54,7 @@ class Journal:
         except NotRegular as error:
             raise LibraryUnwritable(f"{path}: {error.filename} is in the way ({error.strerror})") from error
         try:
-            tables, problem = read_tables(self._connection)
-            if problem:
-                raise LibraryCorrupt(f"{path}: the journal is damaged ({problem})")
+            tables = self._check_tables()
             self._prepare(is_new=not tables)
             self.contents = read_contents(self._connection, Bound(path))
             self._has_notes = "notes" in tables
@@ -72,6 +70,12 @@ class Journal:
         self._identity = (status.st_dev, status.st_ino)
         if self.head.format < FORMAT and not self.contents.damage:
             self._put_into_this_format()
+
+    def _check_tables(self) -> set[str]:
+        tables, problem = read_tables(self._connection)
+        if problem:
+            raise LibraryCorrupt(f"{self.path}: the journal is damaged ({problem})")
+        return tables
 
     def _prepare(self, *, is_new: bool) -> None:
         execute = self._connection.execute

@@ -58,7 +58,7 @@ def test_anything_but_our_tables_is_damage_and_what_is_ours_is_salvaged(kind: st
     contents = load_contents(path)
     assert contents is not None
     assert "more than the tables" in contents.damage
-    assert [event for event in contents.events] == [Known(one, NOW_US) for one in (1, 2, 3)]
+    assert list(contents.events) == [Known(one, NOW_US) for one in (1, 2, 3)]
     with pytest.raises(LibraryCorrupt, match="more than the tables"):
         Journal(path)
     with open_store(tmp_path) as store:
