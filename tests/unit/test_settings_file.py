@@ -1,4 +1,4 @@
-"""`harvester.toml` and `.env` as others may have written them: every mistake has its line, no value of a key is shown."""
+"""`harvester.toml` and `.env` as others may have written them: a mistake has its line, the value of no key is shown."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ def defaults_of(folder: Path, text: str, own: str = "", **environment: str):  # 
     ("text", "line", "told"),
     [
         ("[harvest]\n\nsamples = 'x'\n", 3, "[harvest] samples: expected a whole number, got text"),
-        ("[map]\nego=1\n[harvest]\nsamples = true\n", 4, "[harvest] samples: expected a whole number, got true or false"),
+        (
+            "[map]\nego=1\n[harvest]\nsamples = true\n",
+            4,
+            "[harvest] samples: expected a whole number, got true or false",
+        ),
         ("harvest.samples = 1.5\n", 1, "[harvest] samples: expected a whole number, got a number"),
         ("[harvest] # mine\n'concurrency' = 65\n", 2, "[harvest] concurrency: expected a whole number, at least 1"),
         ("[harvest]\nmax-requests = 0\n", 2, "[harvest] max-requests: expected a whole number, at least 1"),
