@@ -24,6 +24,11 @@ _FLAGS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _PIECE_BYTES = 1 << 20
 
 
+def path_text(path: Path | str) -> str:
+    """Return a path as text that can be encoded: bytes that are not UTF-8 are written as `\\xff`."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
 class NotRegular(OSError):
     """Something else than a regular file lies at the path; `strerror` says what."""
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, plain_text, say
+from harvester.opening import path_text
 
 
 def check(
@@ -31,7 +32,7 @@ def check(
     report = (repair_library if repair else check_library)(folder, clock=SystemClock())
     if as_json:
         facts = {
-            "library": str(folder),
+            "library": path_text(folder),
             "clean": report.clean,
             "files": report.files,
             "findings": [finding.as_dict() for finding in report.findings],

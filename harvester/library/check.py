@@ -26,6 +26,7 @@ from harvester.library.placeholder import refuse_placeholders
 from harvester.library.recovery import open_journal
 from harvester.library.store import Store
 from harvester.library.vectors import load_header, load_vectors
+from harvester.opening import path_text
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
@@ -59,7 +60,8 @@ class Finding:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as plain data, for `--json`."""
-        return {"severity": self.severity, "file": str(self.path), "problem": self.problem, "mended": self.mended}
+        file, problem = path_text(self.path), path_text(self.problem)
+        return {"severity": self.severity, "file": file, "problem": problem, "mended": self.mended}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ def read_events(old: OldLibrary, stamp: int, secrets: set[str], tally: Tally) ->
     known |= records.keys() | processed
     edges = list(_edges(old, tally, secrets))
     ends = {sound_id for source_id, target_id, _ in edges for sound_id in (source_id, target_id)}
+    tally.check_sounds(len(known | ends))
     for sound_id in sorted(known | ends):
         yield Known(sound_id, stamp)
     for sound_id, record in records.items():

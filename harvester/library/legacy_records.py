@@ -30,6 +30,9 @@ _FREE_VALUES, _VALUES_A_BYTE = 100_000, 4
 _FREE_LETTERS, _LETTERS_A_BYTE = 4 << 20, 100
 """What is looked at, against the packed size: containers and texts that are shared could make small files endless."""
 
+_FREE_SOUNDS, _BYTES_A_SOUND = 20_000, 2
+"""A sound without a record takes two packed bytes or more: it is in a set and in a graph."""
+
 _MOST_SECRETS = 100
 _LONGEST_NAME = 200
 
@@ -46,11 +49,18 @@ class Tally:
     dropped: Counter[str] = field(default_factory=Counter)
     values_left: int = _FREE_VALUES
     letters_left: int = _FREE_LETTERS
+    most_sounds: int = _FREE_SOUNDS
 
     def allow(self, packed_bytes: int) -> None:
         """Let as much be looked at as a file of that size may hold."""
         self.values_left += _VALUES_A_BYTE * packed_bytes
         self.letters_left += _LETTERS_A_BYTE * packed_bytes
+        self.most_sounds += packed_bytes // _BYTES_A_SOUND
+
+    def check_sounds(self, count: int) -> None:
+        """Raise `LibraryCorrupt` when the file names more sounds than one of its size."""
+        if count > self.most_sounds:
+            raise LibraryCorrupt("it names far more sounds than a library of its size; nothing was changed")
 
     def spend(self, values: int, letters: int = 0) -> None:
         """Count what is looked at; raises `LibraryCorrupt` when it is far more than the file holds."""
