@@ -1,20 +1,19 @@
-"""What a person may set: the key, `harvester.toml`, durations and limits.
+"""What a person may set: the key, durations and limits.
 
-Reads the environment, `.env` and `harvester.toml` in the working folder, nothing else. Every mistake is a
-`SettingsError` of one line that names the place.
+Reads the environment and `.env` in the working folder, nothing else; `harvester.toml` is `settings_file`'s. Every
+mistake is a `SettingsError` of one line that names the place.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harvester.errors import SettingsError
+from harvester.key_file import KEY_VARIABLE, find_key
 
-KEY_VARIABLE = "FREESOUND_API_KEY"
 REAL_LIBRARY = Path("data/freesound_library")
 SANDBOX_LIBRARY = Path("data/sandbox_library")
 
@@ -58,12 +57,11 @@ def read_key(environment: Mapping[str, str], folder: Path) -> str | None:
     key = environment.get(KEY_VARIABLE, "").strip()
     where = "the environment"
     if not key:
-        path = folder / ".env"
-        key, where = _read_dotenv(path).get(KEY_VARIABLE, "").strip(), str(path)
+        key, where = find_key(folder)
     if not key:
         return None
-    if not re.fullmatch(r"[!-~]+", key):
-        raise SettingsError(f"{KEY_VARIABLE} in {where} holds spaces or unusual characters; copy the key again")
+    if not re.fullmatch(r"[!-~]+", key) or set(key) & set("\"'`;,<>"):
+        raise SettingsError(f"{KEY_VARIABLE} in {where} holds characters that no key has; copy the key again")
     return key
 
 
@@ -73,34 +71,6 @@ def read_contact(environment: Mapping[str, str]) -> str:
     if not re.fullmatch(r"[ -'*-~]*", contact):
         raise SettingsError("HARVESTER_CONTACT must be a plain URL or address, without brackets or unusual characters")
     return contact
-
-
-def _read_dotenv(path: Path) -> dict[str, str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from None
-    found = {}
-    for line in text.splitlines():
-        match = re.fullmatch(r"\s*(?:export\s+)?(\w+)\s*=\s*(.*?)\s*", line)
-        if match:
-            name, value = match.groups()
-            quoted = re.fullmatch(r"""(["'])(.*)\1(?:\s+#.*)?""", value)
-            found[name] = quoted[2] if quoted else re.sub(r"\s+#.*", "", value)
-    return found
-
-
-def read_settings_file(folder: Path) -> dict[str, Any]:
-    """Return what `harvester.toml` in `folder` says, table by table; empty when there is none."""
-    path = folder / "harvester.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from None
 
 
 def parse_duration_s(text: str) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,7 +96,8 @@ def main() -> None:
     try:
         command = typer.main.get_command(app)
         _hide_variables(command)
-        command(default_map=read_defaults(app, Path.cwd()), auto_envvar_prefix="HARVESTER")
+        defaults = read_defaults(Path(), os.environ, _commands())
+        command(default_map=defaults.by_command, auto_envvar_prefix="HARVESTER", obj=defaults)
     except HarvesterError as error:
         note(f"harvester: {error}")
         sys.exit(error.exit_code)
@@ -107,6 +109,14 @@ def main() -> None:
         sys.excepthook(*sys.exc_info())
         note("harvester: this is a bug in harvester; what was counted is safe in the journal. Please report the above.")
         sys.exit(HarvesterError.exit_code)
+
+
+def _commands() -> dict[str, Callable[..., Any] | None]:
+    """Return the commands by name; those of a group have no settings."""
+    functions: dict[str, Callable[..., Any] | None] = {
+        one.name: one.callback for one in app.registered_commands if one.name and not one.hidden
+    }
+    return functions | {one.name: None for one in app.registered_groups if isinstance(one.name, str)}
 
 
 def _hide_variables(command: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, age_text, say, size_text
+from harvester.opening import path_text
 from harvester.settings import COUNT
 
 backups_app = typer.Typer(help="List the library's backups, or remove those that retention lets go.")
@@ -30,14 +31,14 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
     if as_json:
         rows = [
             {
-                "file": str(report.backup.path),
+                "file": path_text(report.backup.path),
                 "size_bytes": report.backup.size_bytes,
                 "nodes": report.nodes,
                 "edges": report.edges,
                 "processed": report.processed,
                 "taken_at": report.backup.taken_at,
                 "verified": report.verified,
-                "problem": report.problem or None,
+                "problem": path_text(report.problem) or None,
             }
             for report in reports
         ]

@@ -11,6 +11,7 @@ from harvester.cli.console import LibraryOption, plain_text, say, size_text
 from harvester.cli.export import SelectOptions, load_selected
 from harvester.cli.options import check_ids, grouped
 from harvester.errors import SettingsError
+from harvester.opening import path_text
 from harvester.settings import DEPTH
 
 
@@ -46,7 +47,7 @@ def map(
         if ego not in selected:
             raise SettingsError(f"sound {ego} is not in the library, gone, or left out by the filters")
         selected = around(selected, ego, depth)
-    heading = title or (find_library(library).resolve().name if ego is None else f"Around sound {ego}")
+    heading = path_text(title or (find_library(library).resolve().name if ego is None else f"Around sound {ego}"))
     say(f"laying out {len(selected)} sounds and {selected.edge_count} edges")
     with disk_errors(out, "what was there before is as it was"):
         write_atomically(out, encode_map(selected, heading, ego=ego))

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from harvester.cli.console import say
+from harvester.cli.console import note, say
 from harvester.errors import SettingsError
 from harvester.filters import build_filter
+from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
 from harvester.settings import CONCURRENCY, COUNT, NEIGHBOURS, parse_duration_s, read_key
 
@@ -62,6 +63,14 @@ def check_finite(number: float | None) -> float | None:
     if number is not None and not math.isfinite(number):
         raise SettingsError(f"{number} is not a number; nothing was changed")
     return number
+
+
+def _check_address(context: typer.Context, address: str | None) -> str | None:
+    """Refuse an address from a settings file that the key may not go to."""
+    source = context.get_parameter_source("api_url")
+    if source is not None and source.name == "DEFAULT_MAP" and not context.params.get("sandbox"):
+        context.obj.check_address(context.info_name)
+    return address
 
 
 NeighboursOption = Annotated[
@@ -140,7 +149,10 @@ class AskOptions:
     limits: Annotated[
         str | None, typer.Option(metavar="BURST/DAY", help="Requests a minute and a day, instead of --level.")
     ] = None
-    api_url: Annotated[str | None, typer.Option(metavar="URL", help="Ask this server.", show_default=REAL_API)] = None
+    api_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Ask this server.", show_default=REAL_API, callback=_check_address),
+    ] = None
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask the embedded sandbox, even with a key.")] = False
 
     def connection(self) -> Connection:
@@ -149,7 +161,10 @@ class AskOptions:
         from harvester.freesound.quota import LEVELS, read_limits
 
         one_of("--level", self.level, LEVELS)
-        key = read_key(os.environ, Path.cwd())
+        key = read_key(os.environ, Path())
+        if key is None and not self.sandbox:
+            for line in find_almost_keys(Path()):
+                note(line)
         return Connection(
             key=key,
             api_url=None if self.sandbox or (key is None and self.api_url is None) else self.api_url or REAL_API,

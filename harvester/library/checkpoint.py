@@ -12,6 +12,11 @@ from pathlib import Path
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.library.codec import Decoded, decode_checkpoint, digest_in
 from harvester.library.event_rules import Dropped
+from harvester.library.placeholder import HEAD_BYTES, refuse_content
+from harvester.opening import NotRegular, read_bounded
+
+LARGEST_BYTES = 2 << 30
+"""No checkpoint is larger: all of Freesound takes about half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +58,8 @@ def read_signature(path: Path) -> Signature | None:
 def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
     """Return what a checkpoint or a backup holds; `dropped` is `decode_checkpoint`'s.
 
-    Raises `LibraryCorrupt` or `NewerFormat` with the file's name, `LibraryUnwritable` when it cannot be read at all,
-    `FileNotFoundError` when it is not there.
+    Raises `LibraryCorrupt` or `NewerFormat` with the file's name, `LibraryNotFetched` for a placeholder,
+    `LibraryUnwritable` when it cannot be read at all, `FileNotFoundError` when it is not there.
     """
     packed = _read_bytes(path)
     try:
@@ -90,10 +95,12 @@ def load_digest(path: Path) -> str:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        packed = read_bounded(path, LARGEST_BYTES)
     except FileNotFoundError:
         raise
     except OSError as error:
-        if error.errno in (errno.EIO, errno.EISDIR):
+        if isinstance(error, NotRegular) or error.errno in (errno.EIO, errno.EISDIR, errno.EFBIG):
             raise LibraryCorrupt(f"{path}: it cannot be read ({error.strerror})") from error
         raise LibraryUnwritable(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
+    refuse_content(packed[:HEAD_BYTES], path)
+    return packed

@@ -276,7 +276,7 @@ def _unpickle(stream: bytes | bytearray) -> object:
     return decode_pickle(_Unpickler(_InTurns(stream)))
 
 
-def decode_pickle(unpickler: pickle.Unpickler) -> Any:
+def decode_pickle(unpickler: Any) -> Any:
     """Return what a restricted unpickler makes of its stream, or raise `LibraryCorrupt` with one line."""
     try:
         return unpickler.load()

@@ -20,6 +20,8 @@ from harvester.model import Event, Gone, Known, Linked, Related, Seeded, Seen, S
 _FAST, _EXACT = b"o", b"j"
 _LEAST_WINDOW_BITS = 12
 _LEVEL = 1  # a third of the time of level 3, a tenth more bytes
+_HIGHEST_RATIO, _SMALL_BYTES = 50, 1024
+"""A row unpacks to at most so many times its size, and a little more: a row that would is written as it is."""
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
@@ -42,7 +44,20 @@ def _compressed(text: bytes) -> bytes:
     # text to be compressed, 50 us of 60 (measured).
     window_bits = min(max(len(text).bit_length(), _LEAST_WINDOW_BITS), zlib.MAX_WBITS)
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, window_bits, window_bits - 7)
-    return packer.compress(text) + packer.flush()
+    packed = packer.compress(text) + packer.flush()
+    return packed if len(text) <= _most_bytes(packed) else zlib.compress(text, 0)
+
+
+def _most_bytes(packed: bytes) -> int:
+    return _SMALL_BYTES + _HIGHEST_RATIO * len(packed)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(packed, _most_bytes(packed))
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("it is cut, or unpacks to far more than it has bytes")
+    return text
 
 
 def decode_events(body: bytes, dropped: Dropped | None = None) -> list[Event]:
@@ -52,10 +67,10 @@ def decode_events(body: bytes, dropped: Dropped | None = None) -> list[Event]:
     """
     dropped = dropped if dropped is not None else Dropped()
     try:
-        text = zlib.decompress(body[1:])
+        text = _unpacked(body[1:])
         plain = orjson.loads(text) if body[:1] == _FAST else json.loads(text)
         rows = list(map(_event, plain))
-    except (zlib.error, ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+    except (zlib.error, ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
         raise LibraryCorrupt(f"a row of the journal cannot be read ({error})") from error
     return [kept for event in rows if (kept := keep_possible(event, dropped)) is not None]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.errors import HarvesterError, LibraryCorrupt, WrongSource
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource
 from harvester.graph import SoundGraph
 from harvester.library.backups import Backup, list_backups
 from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
@@ -18,6 +18,7 @@ from harvester.library.event_rules import Dropped
 from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents
 from harvester.library.layout import CHECKPOINT
+from harvester.library.placeholder import refuse_placeholders
 
 
 @dataclass(slots=True)
@@ -48,8 +49,10 @@ def load_state(folder: Path, contents: Contents | None) -> Loaded:
     """Return the library's state: the best file of the folder joined with the journal's `contents`.
 
     A folder without a library gives an empty state. Raises `LibraryCorrupt` when the checkpoint is damaged and nothing
-    good stands in, `NewerFormat`, `WrongSource` when journal and checkpoint belong to different catalogues.
+    good stands in, `NewerFormat`, `WrongSource` when journal and checkpoint belong to different catalogues,
+    `LibraryNotFetched` when a file is a placeholder for what would be read.
     """
+    refuse_placeholders(folder)
     head = contents.head if contents is not None else Head()
     loaded = _load_file(folder, contents, head)
     state = loaded.state
@@ -85,22 +88,8 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
             notices.append(f"{wanted} vanished while it was being opened")
     elif head.digest:
         notices.append(f"{wanted} is missing")
-    for backup in _best_first(folder, head):
-        signature, dropped = read_signature(backup.path), Dropped()
-        try:
-            decoded = load_checkpoint(backup.path, dropped)
-        except LibraryCorrupt as error:
-            if backup.path not in bad:
-                bad.append(backup.path)
-            notices.append(f"a backup is damaged: {error}")
-            continue
-        except FileNotFoundError:
-            continue
-        whole = decoded.digest == head.backup_digest and not (contents and contents.damage)
-        lost = "nothing is lost" if whole else "sounds that only the missing files held are not in it"
-        notices.append(f"loaded {backup.path.name} ({len(decoded.state)} sounds) and the journal instead: {lost}")
-        loaded = _loaded(backup.path, decoded, signature, dropped, foreign=False)
-        loaded.bad, loaded.notices = bad, notices
+    loaded = _load_backup(folder, contents, head, bad, notices)
+    if loaded is not None:
         return loaded
     if bad or head.digest:
         # A journal that never saw a checkpoint is younger than the damaged one, and tells nothing of what it held.
@@ -114,6 +103,38 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
             )
         notices.append("rebuilt from the journal, which holds everything: nothing is lost")
     return Loaded(SoundGraph(head.source), bad=bad, notices=notices)
+
+
+def _load_backup(
+    folder: Path, contents: Contents | None, head: Head, bad: list[Path], notices: list[str]
+) -> Loaded | None:
+    """Return the best backup that stands in, or None; damaged ones are added to `bad`. Raises `LibraryNotFetched`."""
+    missing: LibraryNotFetched | None = None
+    for backup in _best_first(folder, head):
+        signature, dropped = read_signature(backup.path), Dropped()
+        try:
+            decoded = load_checkpoint(backup.path, dropped)
+        except LibraryCorrupt as error:
+            if backup.path not in bad:
+                bad.append(backup.path)
+            notices.append(f"a backup is damaged: {error}")
+            continue
+        except LibraryNotFetched as error:
+            missing = missing or error
+            notices.append(str(error))
+            continue
+        except FileNotFoundError:
+            continue
+        whole = decoded.digest == head.backup_digest and not (contents and contents.damage)
+        lost = "nothing is lost" if whole else "sounds that only the missing files held are not in it"
+        notices.append(f"loaded {backup.path.name} ({len(decoded.state)} sounds) and the journal instead: {lost}")
+        loaded = _loaded(backup.path, decoded, signature, dropped, foreign=False)
+        loaded.bad, loaded.notices = bad, notices
+        return loaded
+    if missing is not None:
+        # Nothing here is the library, and what it is may be had: nothing is begun in its place.
+        raise missing
+    return None
 
 
 def _join_backup(folder: Path, contents: Contents | None, head: Head, loaded: Loaded) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
-from harvester.library.atomic import Files, read_chunks, write_atomically
+from harvester.library.atomic import Files, write_atomically
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint, load_digest
 from harvester.library.journal import Journal
@@ -27,6 +27,7 @@ from harvester.library.layout import (
 )
 from harvester.library.loading import Loaded
 from harvester.model import Note
+from harvester.opening import read_pieces
 
 
 def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) -> Journal:
@@ -124,7 +125,7 @@ def finish_restore(folder: Path, journal: Journal, files: Files, notices: list[s
             f"the state before it is whole in {QUARANTINE}/, in the newest folder that ends in before_restore"
         )
         return
-    write_atomically(folder / CHECKPOINT, read_chunks(target), files)
+    write_atomically(folder / CHECKPOINT, read_pieces(target), files)
     journal.update(restore="", restore_digest="", digest=head.restore_digest, next_digest="")
     journal.contents.head = journal.head
     notices.append(f"an interrupted restore of {target.name} was finished")
@@ -164,7 +165,7 @@ def _keep_undropped(folder: Path, loaded: Loaded, now_us: int, files: Files) -> 
         return
     copy = quarantine_path(folder, loaded.path.name, now_us)
     files.make_folder(copy.parent)
-    write_atomically(copy, read_chunks(loaded.path), files)
+    write_atomically(copy, read_pieces(loaded.path), files)
     files.sync_folder(folder)
     loaded.notices.append(
         f"dropped {loaded.dropped} from {loaded.path.name}, which no library can hold; everything else in it is kept; "

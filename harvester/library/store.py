@@ -16,17 +16,19 @@ from typing import Any
 from harvester.clock import Clock
 from harvester.errors import HarvesterError, WrongSource
 from harvester.graph import SoundGraph
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, read_chunks, sweep_temporaries
+from harvester.library.atomic import REAL_FILES, Files, disk_errors, sweep_temporaries
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
 from harvester.library.checkpoint import CheckpointInfo
 from harvester.library.codec import Encoded, encode_checkpoint
 from harvester.library.journal import Journal
 from harvester.library.loading import Loaded, load_state
 from harvester.library.lock import WriterLock
+from harvester.library.placeholder import refuse_placeholders
 from harvester.library.recovery import finish_restore, open_journal, settle_files
 from harvester.library.saving import CheckpointFile
 from harvester.library.vectors import Vectors
 from harvester.model import Deferral, Event, Note, Notes, Vector
+from harvester.opening import read_pieces
 from harvester.settings import COUNT
 
 JOURNAL_BOUND_BYTES = 2 << 20
@@ -92,13 +94,14 @@ class Store:
 
         Loading is checkpoint (else the newest good backup, the bad file set aside) and then the journal; what had to
         be mended is in `notices`. Raises `ValueError` for a number out of bounds, `LibraryLocked`, `LibraryUnwritable`,
-        `LibraryCorrupt`, `WrongSource`, `NewerFormat` or `DiskFull`; the lock is free then and nothing but damaged
-        files has moved.
+        `LibraryCorrupt`, `WrongSource`, `LibraryNotFetched`, `NewerFormat` or `DiskFull`; the lock is free then and
+        nothing but damaged files has moved.
         """
         COUNT.check("backup_every", backup_every)
         COUNT.check("keep_backups", keep_backups)
         now_us = clock.time_us()
         with disk_errors(folder, "nothing was changed"):
+            refuse_placeholders(folder)
             files.make_folder(folder)
         lock = WriterLock(folder)
         journal: Journal | None = None
@@ -278,7 +281,7 @@ class Store:
         self._saved_s = self._clock.monotonic_s()
         head = self._journal.head
         if len(self.state) and (backup or head.owed):
-            written = self._back_up(read_chunks(self._file.path), Encoded(digest=head.digest), head.saved)
+            written = self._back_up(read_pieces(self._file.path), Encoded(digest=head.digest), head.saved)
             return replace(info, backup=written)
         self._let_go()
         return info
