@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
+from harvester.opening import path_text
 
 
 def check(
@@ -28,19 +29,23 @@ def check(
     report = (repair_library if repair else check_library)(folder, clock=SystemClock())
     if as_json:
         facts = {
-            "library": str(folder),
+            "library": path_text(folder),
             "clean": report.clean,
             "files": report.files,
             "findings": [finding.as_dict() for finding in report.findings],
+            "done": list(report.notices),
         }
         print_json(facts)
     else:
         for finding in report.findings:
             mended = " (mended)" if finding.mended else ""
             print_lines(f"{finding.severity:<8} {finding.path}: {finding.problem}{mended}")
+        for line in report.notices:
+            say(line)
         say(f"{folder}: {report.files} files, {'nothing needs you' if report.clean else 'see above'}")
         if report.left:
             say(f"after the repair the library holds {report.left}; what was damaged is in quarantine/")
     if not report.clean:
-        how = "" if repair else "; `harvester check --repair` mends what can be mended"
+        mendable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")
+        how = "; `harvester check --repair` mends what can be mended" if mendable else ""
         raise Findings(f"check found something in {folder}{how}")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, duration_text, print_json, print_lines, size_text
+from harvester.cli.options import check_ids
 from harvester.errors import SettingsError
 from harvester.model import COMPUTED
 from harvester.records import value_of
@@ -14,7 +15,7 @@ from harvester.terminal_text import escape_line
 
 
 def show(
-    sound_id: Annotated[int, typer.Argument(metavar="ID", help="The sound's id.")],
+    sound_id: Annotated[int, typer.Argument(callback=check_ids, metavar="ID", help="The sound's id.")],
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
