@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption
+from harvester.cli.console import LibraryOption, print_lines
 from harvester.errors import SettingsError
 from harvester.settings import REAL_LIBRARY
 
@@ -80,7 +80,7 @@ def service(
         library=quote(path),
         hopeless=" ".join(map(str, HOPELESS)),
     )
-    sys.stdout.write(text)
+    print_lines(*text.rstrip("\n").split("\n"))
 
 
 def _systemd_quoted(path: str) -> str:

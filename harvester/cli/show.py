@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, duration_text, plain_text, size_text
+from harvester.cli.console import (
+    JsonOption,
+    LibraryOption,
+    duration_text,
+    print_json,
+    print_lines,
+    size_text,
+)
 from harvester.cli.options import check_ids
 from harvester.errors import SettingsError
 from harvester.model import COMPUTED
+from harvester.terminal_text import escape_line
 
 
 def show(
@@ -20,8 +27,6 @@ def show(
 ) -> None:
     """Show one sound and its neighbours."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    import orjson
-
     from harvester.cli.places import find_library
     from harvester.library.view import load_view
     from harvester.views.sound import describe_sound
@@ -31,9 +36,9 @@ def show(
     if sound is None:
         raise SettingsError(f"sound {sound_id} is not in {folder}; `harvester harvest --seed {sound_id}` fetches it")
     if as_json:
-        sys.stdout.write(orjson.dumps(sound, option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_json(sound)
     else:
-        sys.stdout.write("\n".join(_lines(sound)) + "\n")
+        print_lines(*_lines(sound))
 
 
 def _lines(sound: dict[str, Any]) -> list[str]:
@@ -42,7 +47,7 @@ def _lines(sound: dict[str, Any]) -> list[str]:
     if sound["gone"]:
         state = "withdrawn here" if "withdrawn_at" in sound["stamps"] else "gone from Freesound"
     name = record.get("name") or ("(no name)" if sound["record"] else "(no record)")
-    lines = [f"{plain_text(name)}   [{sound['id']}, {state}]"]
+    lines = [f"{name}   [{sound['id']}, {state}]"]
     facts = [
         ("by", record.get("username")),
         ("licence", record.get("license")),
@@ -57,17 +62,17 @@ def _lines(sound: dict[str, Any]) -> list[str]:
         ("page", record.get("url")),
         ("preview", (record.get("previews") or {}).get("preview-hq-mp3")),
     ]
-    lines += [f"  {name:<12} {plain_text(value)}" for name, value in facts if value]
+    lines += [f"  {name:<12} {value}" for name, value in facts if value]
     description = str(record.get("description") or "").strip()
     if description:
-        text = plain_text(" ".join(description.split()))
+        text = escape_line(" ".join(description.split()))
         lines += ["", f"  {text[:300]}{'…' if len(text) > 300 else ''}"]
     made = ""
     if sound["list"]:
         whence = "computed here" if sound["list"]["origin"] == COMPUTED else "from the server"
         made = f" ({whence} on {sound['list']['linked_at'][:10]})"
     lines += ["", f"  {len(sound['neighbours'])} neighbours{made}, listed by {len(sound['listed_by'])} sounds"]
-    lines += [f"  {n['score']:.4f}  {n['id']:>8}  {plain_text(n['name'] or '')}" for n in sound["neighbours"]]
+    lines += [f"  {n['score']:.4f}  {n['id']:>8}  {n['name'] or ''}" for n in sound["neighbours"]]
     return lines
 
 

@@ -105,7 +105,7 @@ def _sound_line(state: SoundGraph, sound_id: int) -> str:
     if is_withdrawn(attributes):
         parts.append(f"withdrawn {iso(attributes['withdrawn_at'])}")
     elif "fetched_at" in attributes:
-        name, user = _shown(attributes.get("name")), _shown(attributes.get("username"))
+        name, user = attributes.get("name") or "", attributes.get("username") or ""
         parts.append(f'"{name}" by {user}, record of {iso(attributes["fetched_at"])}')
     else:
         parts.append("waiting for its record")
@@ -115,8 +115,3 @@ def _sound_line(state: SoundGraph, sound_id: int) -> str:
     if similar is not None:
         parts.append(f"list of {len(similar.neighbours)}, {iso(similar.linked_at)}")
     return "; ".join(parts)
-
-
-def _shown(text: object) -> str:
-    """Return a user's text with what a terminal would obey spelt out."""
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in str(text or ""))

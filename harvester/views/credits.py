@@ -8,17 +8,16 @@ only to http(s).
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from harvester.clock import iso
+from harvester.terminal_text import drop_controls, escape
+from harvester.views.csv_text import csv_line, disarmed
 from harvester.views.selection import Selected
 from harvester.views.status import licence_name
 
@@ -31,8 +30,6 @@ _ASKS = {
 }
 _MARKS = {"BY-NC": "NON-COMMERCIAL", "Sampling+": "SAMPLING+"}
 _NO_WISH = "no wish stated"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +66,9 @@ def list_credits(selected: Selected) -> list[Credit]:
     return sorted(credits, key=lambda one: (one.licence, one.author.casefold(), one.title.casefold(), one.sound_id))
 
 
-def encode_credits(credits: list[Credit], format: str) -> Iterator[str]:
-    """Give the credits as `md`, `txt`, `csv` or `html`."""
-    return CREDIT_FORMATS[format](credits)
+def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False) -> Iterator[str]:
+    """Give the credits as `md`, `txt`, `csv` or `html`; `faithful` leaves formulas in cells of `csv`."""
+    return _csv(credits, faithful=faithful) if format == "csv" else CREDIT_FORMATS[format](credits)
 
 
 def _credit(sound_id: int, attributes: dict[str, Any]) -> Credit:
@@ -89,14 +86,12 @@ def _credit(sound_id: int, attributes: dict[str, Any]) -> Credit:
 
 
 def _one_line(value: object) -> str:
-    text = "".join(char for char in str(value or "") if char not in _BIDI)
-    shown = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
-    return " ".join(shown.split())
+    return " ".join(drop_controls(value or "").split())
 
 
 def _web_address(value: object) -> str:
     address = str(value or "")
-    return address if re.fullmatch(r"https?://[^\s\"'<>\\()`]+", address) else ""
+    return address if re.fullmatch(r"https?://[^\s\"'<>\\()`]+", address) and escape(address) == address else ""
 
 
 def _groups(credits: list[Credit]) -> list[tuple[str, list[Credit]]]:
@@ -146,11 +141,11 @@ def _text(credits: list[Credit]) -> Iterator[str]:
         yield f"    {wish}: {count}\n"
 
 
-def _csv(credits: list[Credit]) -> Iterator[str]:
-    yield _csv_line(["id", "title", "author", "url", "licence", "licence_url", "mark", "fetched", "gen_ai_preference"])
+def _csv(credits: list[Credit], *, faithful: bool = False) -> Iterator[str]:
+    yield csv_line(["id", "title", "author", "url", "licence", "licence_url", "mark", "fetched", "gen_ai_preference"])
     for one in credits:
         texts = (one.title, one.author, one.url, one.licence, one.licence_url, one.mark, one.fetched, one.gen_ai)
-        yield _csv_line([str(one.sound_id), *map(_no_formula, texts)])
+        yield csv_line([str(one.sound_id), *(texts if faithful else map(disarmed, texts))])
 
 
 def _html(credits: list[Credit]) -> Iterator[str]:
@@ -213,14 +208,3 @@ def _md(text: str) -> str:
 def _link(address: str, text: str) -> str:
     shown = f"<bdi>{html.escape(text)}</bdi>"
     return f'<a href="{html.escape(address)}" rel="noreferrer">{shown}</a>' if address else shown
-
-
-def _no_formula(text: str) -> str:
-    """Return a cell that no spreadsheet runs as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _csv_line(cells: list[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()

@@ -74,10 +74,15 @@ def _cells(selected: Selected, sound_id: int) -> Iterator[tuple[str, str, Any]]:
             prefix = _PREFIXES.get(field, f"{field}_")
             for key, inner in value.items():
                 if inner is not None:
-                    yield f"{prefix}{key.replace('-', '_')}", field, _plain(inner)
+                    yield _column_name(f"{prefix}{key.replace('-', '_')}"), field, _plain(inner)
         else:
-            yield field, field, _plain(value)
+            yield _column_name(field), field, _plain(value)
     yield "processed", "processed", sound_id in selected.state.processed
+
+
+def _column_name(name: str) -> str:
+    """Return a field's name without halves of surrogate pairs, which no file can carry."""
+    return name.encode("utf-8", "ignore").decode()
 
 
 def _plain(value: Any) -> Any:

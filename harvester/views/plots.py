@@ -18,6 +18,7 @@ from harvester.clock import DAY_US, iso
 from harvester.errors import SettingsError
 from harvester.graph import SoundGraph
 from harvester.library.atomic import write_atomically
+from harvester.terminal_text import escape_line
 from harvester.views.selection import Selected, select
 from harvester.views.status import licence_name
 
@@ -206,5 +207,5 @@ def _nothing(axes: Any, title: str) -> None:
 
 def _plain(text: str) -> str:
     """Return a text that is drawn as it is: no mathematics between dollars, no control characters, not long."""
-    shown = "".join(char if char.isprintable() and ord(char) < 0x2E80 else "?" for char in text).replace("$", r"\$")
+    shown = "".join(char if ord(char) < 0x2E80 else "?" for char in escape_line(text)).replace("$", r"\$")
     return shown if len(shown) <= 30 else f"{shown[:29]}…"

@@ -30,7 +30,7 @@ def test_a_line_of_the_log_has_the_time_and_cannot_be_forged(tmp_path: Path) -> 
     log = RunLog(tmp_path, StandingClock())
     log.write("sound 7: 100 %s\n2026-01-01T00:00:00Z all lost\u202e")
     text = (tmp_path / "harvest.log").read_text(encoding="utf-8")
-    assert text == "2026-09-21T14:13:20Z sound 7: 100 %s\\u000a2026-01-01T00:00:00Z all lost\\u202e\n"
+    assert text == "2026-09-21T14:13:20Z sound 7: 100 %s 2026-01-01T00:00:00Z all lost\\u202e\n"
     log.reopen()
 
 

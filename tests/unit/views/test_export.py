@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 import duckdb
 import networkx as nx
 import pandas as pd
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from lxml import etree
@@ -19,8 +21,9 @@ from harvester.errors import SettingsError
 from harvester.graph import SoundGraph
 from harvester.views.export import FORMATS, save_export
 from harvester.views.selection import Selected, select
-from tests.unit.views.samples import load_edge_cases, make_library
+from tests.unit.views.samples import load_edge_cases, make_library, make_record, make_state
 
+LONE = re.compile("[\ud800-\udfff]")
 UNSAFE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -96,6 +99,11 @@ def test_xml_is_well_formed_for_lxml_and_keeps_every_name(selected: Selected, tm
         assert name is None or xml_safe(name) in texts
 
 
+def strict(attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return what JSON carries of a sound: halves of surrogate pairs are replaced."""
+    return {name: LONE.sub("\ufffd", one) if isinstance(one, str) else one for name, one in attributes.items()}
+
+
 def test_jsonl_keeps_every_value_and_the_neighbours(selected: Selected, tmp_path: Path) -> None:
     [path] = save_export(selected, "jsonl", tmp_path / "out.jsonl")
     sounds = [json.loads(line) for line in path.read_bytes().splitlines()]
@@ -104,7 +112,7 @@ def test_jsonl_keeps_every_value_and_the_neighbours(selected: Selected, tmp_path
     assert found == scores(selected)
     for sound in sounds:
         assert sound.pop("processed") is (sound["id"] in selected.state.processed)
-        assert sound == {**selected.state.attributes(sound["id"]), "id": sound["id"]}
+        assert sound == {**strict(selected.state.attributes(sound["id"])), "id": sound["id"]}
 
 
 def test_node_link_reads_back_in_networkx_as_the_library(selected: Selected, tmp_path: Path) -> None:
@@ -114,13 +122,13 @@ def test_node_link_reads_back_in_networkx_as_the_library(selected: Selected, tmp
     assert {(a, b): score for a, b, score in graph.edges(data="score")} == scores(selected)
     for sound_id, attributes in graph.nodes(data=True):
         attributes.pop("processed")
-        assert {**attributes, "id": 0} == {**selected.state.attributes(sound_id), "id": 0}
+        assert {**attributes, "id": 0} == {**strict(selected.state.attributes(sound_id)), "id": 0}
 
 
 def test_csv_reads_back_in_pandas_as_the_library(selected: Selected, tmp_path: Path) -> None:
-    path, edges_path = save_export(selected, "csv", tmp_path / "out.csv")
+    path, edges_path = save_export(selected, "csv", tmp_path / "out.csv", faithful=True)
     assert edges_path.name == "out.edges.csv"
-    table = pd.read_csv(path, dtype=str, keep_default_na=False, lineterminator="\n")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
     assert [int(one) for one in table["id"]] == selected.sound_ids
     for row in table.to_dict("records"):
         attributes = selected.state.attributes(int(row["id"]))
@@ -134,6 +142,30 @@ def test_csv_reads_back_in_pandas_as_the_library(selected: Selected, tmp_path: P
     edges = pd.read_csv(edges_path)
     found = {(a, b): score for a, b, score in zip(edges["source"], edges["target"], edges["score"], strict=True)}
     assert found == scores(selected)
+
+
+CELLS = ["a\rb", "\r", "a\r\nb", "a\nb", 'say "hi"', "a,b", " a ", "'a", "", "\u2028", "\x85", "\x0b", "\t", "=1+1"]
+
+
+def test_csv_reads_back_alike_in_three_readers_whatever_breaks_a_line(tmp_path: Path) -> None:
+    records = [make_record(1 + place, name=cell, tags=[cell]) for place, cell in enumerate(CELLS)]
+    path, _ = save_export(select(make_state(records)), "csv", tmp_path / "out.csv", faithful=True)
+    with path.open(encoding="utf-8", newline="") as file:
+        assert [row["name"] for row in csv.DictReader(file)] == CELLS
+    assert list(pd.read_csv(path, dtype=str, keep_default_na=False)["name"]) == CELLS
+    whole = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    assert pyarrow.csv.read_csv(path, parse_options=whole)["name"].to_pylist() == CELLS
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_of_a_csv_is_a_formula_unless_it_is_wanted_faithful(tmp_path: Path, text: str) -> None:
+    record = make_record(1, name=text, tags=[text, "b"], latitude=-1.5) | {text: "x"}
+    for faithful, mark in ((False, "'"), (True, "")):
+        path, _ = save_export(select(make_state([record])), "csv", tmp_path / "out.csv", faithful=faithful)
+        with path.open(encoding="utf-8", newline="") as file:
+            [row] = csv.DictReader(file)
+        assert (row["name"], row["tags"], row[mark + text]) == (mark + text, f"{mark}{text}|b", "x")
+        assert row["latitude"] == "-1.5", "a number is no formula"
 
 
 def test_parquet_is_typed_and_reads_back_in_pyarrow_as_the_library(selected: Selected, tmp_path: Path) -> None:
