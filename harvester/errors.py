@@ -14,6 +14,8 @@
     ├── BackupFailed          26  a backup could not be written or did not verify
     └── LibraryNotFetched     27  a file of the library is a placeholder: its content is not on this machine yet
 
+`EventRefused` leaves with 70 too: what a person gives is checked before it becomes an event.
+
 A message is one line: what happened, to which file or sound, what was kept safe, what to do next.
 `Stopped` and `FetchFailed` are signals inside the harvester; neither reaches a person.
 """
@@ -105,6 +107,10 @@ class BackupFailed(HarvesterError):
 
     exit_code = 26
     meaning = "a backup failed"
+
+
+class EventRefused(HarvesterError, ValueError):
+    """An event, a deferral or a note that a library cannot hold; the journal is as it was."""
 
 
 class LibraryNotFetched(HarvesterError):

@@ -9,12 +9,39 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from harvester.errors import SettingsError
 from harvester.key_file import KEY_VARIABLE, find_key
 
 REAL_LIBRARY = Path("data/freesound_library")
 SANDBOX_LIBRARY = Path("data/sandbox_library")
+
+
+class Bounds(NamedTuple):
+    """The least and the largest value that a number may have, wherever it is given."""
+
+    least: int
+    most: int
+
+    def check(self, what: str, value: float) -> None:
+        """Raise `ValueError` unless `value` is a number within these bounds."""
+        # A NaN is within no bounds.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.least <= value <= self.most:
+            raise ValueError(f"{what} must be from {self.least} to {self.most}, not {ascii(value)[:40]}")
+
+
+COUNT = Bounds(1, 1_000_000_000)
+COUNT_FROM_ZERO = Bounds(0, 1_000_000_000)
+NEIGHBOURS = Bounds(1, 150)
+CONCURRENCY = Bounds(1, 64)
+DEPTH = Bounds(1, 10)
+SCORE = Bounds(0, 1)
+RANDOM_SEED = Bounds(0, 2**32 - 1)
+PORT = Bounds(0, 65_535)
+LATENCY_MS = Bounds(0, 3_600_000)
+DURATION_S = Bounds(0, 100 * 365 * 86_400)
+"""A hundred years: no sound, no run and no record is longer or older."""
 
 SAMPLES_PER_COMMIT = 16
 """Only those share a commit that wait for one anyway, so a crash costs what is in flight, as with a commit for each."""
@@ -47,11 +74,14 @@ def read_contact(environment: Mapping[str, str]) -> str:
 
 
 def parse_duration_s(text: str) -> float:
-    """Return seconds from `90`, `10s`, `5m`, `2h`, `1.5d` or `1h30m`."""
+    """Return seconds from `90`, `10s`, `5m`, `2h`, `1.5d` or `1h30m`; a hundred years at most."""
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
     spelled = "".join(number + unit for number, unit in parts)
     if not parts or spelled != re.sub(r"\s", "", text.lower()):
-        raise SettingsError(f"'{text}' is not a duration; write 90, 10s, 5m, 2h or 30d")
+        raise SettingsError(f"'{text[:40]}' is not a duration; write 90, 10s, 5m, 2h or 30d")
     if any((unit or "s") not in _UNITS_S for _, unit in parts):
-        raise SettingsError(f"'{text}' is not a duration; the units are s, m, h, d and w")
-    return sum(float(number) * _UNITS_S[unit or "s"] for number, unit in parts)
+        raise SettingsError(f"'{text[:40]}' is not a duration; the units are s, m, h, d and w")
+    seconds = sum(float(number) * _UNITS_S[unit or "s"] for number, unit in parts)
+    if seconds > DURATION_S.most:
+        raise SettingsError(f"'{text[:40]}' is too long; a duration is at most 36500d")
+    return seconds

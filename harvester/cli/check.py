@@ -36,12 +36,15 @@ def check(
             "clean": report.clean,
             "files": report.files,
             "findings": [finding.as_dict() for finding in report.findings],
+            "done": list(report.notices),
         }
         sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         for finding in report.findings:
             mended = " (mended)" if finding.mended else ""
             sys.stdout.write(f"{finding.severity:<8} {finding.path}: {plain_text(finding.problem)}{mended}\n")
+        for line in report.notices:
+            say(plain_text(line))
         say(f"{folder}: {report.files} files, {'nothing needs you' if report.clean else 'see above'}")
         if report.left:
             say(f"after the repair the library holds {report.left}; what was damaged is in quarantine/")

@@ -6,6 +6,8 @@ key to no server that the user has not named, writes nothing outside its folder,
 
 from __future__ import annotations
 
+import inspect
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -35,13 +37,14 @@ _EXPECTED: dict[type, tuple[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What a setting must be to be the value of an option."""
+    """What a setting must be to be the value of an option; `check` raises `SettingsError` as for the option."""
 
     name: str
     kind: type
     several: bool
     least: float | None
     most: float | None
+    check: Callable[[Any], Any] | None
 
 
 def read_options(command: Callable[..., Any]) -> dict[str, Option]:
@@ -55,8 +58,16 @@ def read_options(command: Callable[..., Any]) -> dict[str, Option]:
         if NoneType in get_args(kind):
             (kind,) = (one for one in get_args(kind) if one is not NoneType)
         several = get_origin(kind) is list
-        found[name] = Option(name, get_args(kind)[0] if several else kind, several, info.min, info.max)
+        single = get_args(kind)[0] if several else kind
+        found[name] = Option(name, single, several, info.min, info.max, _check_of(info))
     return found
+
+
+def _check_of(info: OptionInfo) -> Callable[[Any], Any] | None:
+    """Return the callback of an option where it judges the value alone; one that wants the context comes later."""
+    if info.callback is None or len(inspect.signature(info.callback).parameters) != 1:
+        return None
+    return info.callback
 
 
 @dataclass(slots=True)
@@ -113,8 +124,17 @@ def read_defaults(
                 problem = _problem_of(option, value) or ("" if file.trusted else _not_allowed(option, value, folder))
                 if problem:
                     raise SettingsError(f"{file.place(command, key)}: {problem}")
-                _take(defaults, file, command, key, value)
+                _take(defaults, file, command, key, _as_given(option, value))
     return defaults
+
+
+def _as_given(option: Option, value: Any) -> Any:
+    """Return a value as the command line would give it: one for a list is its only element, a duration is a text."""
+    if option.several:
+        return [
+            _as_given(replace(option, several=False), one) for one in (value if isinstance(value, list) else [value])
+        ]
+    return str(value) if option.kind is str else value
 
 
 def _take(defaults: Defaults, file: SettingsFile, command: str, key: str, value: Any) -> None:
@@ -137,14 +157,20 @@ def _problem_of(option: Option, value: Any) -> str:
     """Say what is wrong with a value for an option; empty when nothing is."""
     expected, accepted = _EXPECTED[option.kind]
     if option.several:
-        if not isinstance(value, list):
-            return f"expected a list, got {kind_of(value)}"
-        return next(filter(None, (_problem_of(replace(option, several=False), one) for one in value)), "")
+        values = value if isinstance(value, list) else [value]
+        return next(filter(None, (_problem_of(replace(option, several=False), one) for one in values)), "")
     if type(value) not in accepted:
         return f"expected {expected}, got {kind_of(value)}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"expected {expected}, got {value}"
     if (option.least is not None and value < option.least) or (option.most is not None and value > option.most):
         most = f" and at most {option.most}" if option.most is not None else ""
-        return f"expected {expected}, at least {option.least}{most}, got {value}"
+        return f"expected {expected}, at least {option.least}{most}, got {ascii(value)[:40]}"
+    if option.check is not None:
+        try:
+            option.check(_as_given(option, value))
+        except SettingsError as error:
+            return str(error)
     return ""
 
 

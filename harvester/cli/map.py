@@ -9,16 +9,21 @@ import typer
 
 from harvester.cli.console import LibraryOption, plain_text, say, size_text
 from harvester.cli.export import SelectOptions, load_selected
-from harvester.cli.options import grouped
+from harvester.cli.options import check_ids, grouped
 from harvester.errors import SettingsError
 from harvester.opening import path_text
+from harvester.settings import DEPTH
 
 
 @grouped
 def map(
     out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write.")] = Path("map.html"),
-    ego: Annotated[int | None, typer.Option(metavar="ID", help="Only the neighbourhood of this sound.")] = None,
-    depth: Annotated[int, typer.Option(min=1, max=10, metavar="N", help="How many edges away --ego reaches.")] = 2,
+    ego: Annotated[
+        int | None, typer.Option(callback=check_ids, metavar="ID", help="Only the neighbourhood of this sound.")
+    ] = None,
+    depth: Annotated[
+        int, typer.Option(min=DEPTH.least, max=DEPTH.most, metavar="N", help="How many edges away --ego reaches.")
+    ] = 2,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="The heading.", show_default="the folder's name")
     ] = None,

@@ -18,6 +18,7 @@ from harvester.library.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_e
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import digest_of
+from harvester.library.event_rules import Dropped
 from harvester.library.journal_reading import Contents, load_contents
 from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS, read_backup_name, set_aside
 from harvester.library.loading import load_state
@@ -56,6 +57,8 @@ class Finding:
     path: Path
     problem: str
     mended: bool = False
+    droppable: bool = False
+    """What is wrong can be left out, and the rest of the file kept."""
     by_hand: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -73,6 +76,8 @@ class CheckReport:
     files: int
     left: str = ""
     """What the library holds after a repair that had something to mend."""
+    notices: tuple[str, ...] = ()
+    """What the repair did, a line each."""
 
     @property
     def clean(self) -> bool:
@@ -109,6 +114,7 @@ def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> 
         return report
     now_us = clock.time_us()
     lock = WriterLock(folder)
+    droppable = {finding.path for finding in report.findings if finding.droppable}
     with disk_errors(folder, "nothing was deleted"):
         lock.acquire(now_us)
         try:
@@ -122,13 +128,21 @@ def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> 
         if any(finding.path == store.vectors.path for finding in report.findings):
             store.vectors.mend()
         info = store.rewrite()
+        for backup in list_backups(folder):
+            if backup.path in droppable:
+                set_aside(backup.path, folder, now_us, files)
         left = f"{len(store.state.processed)} samples, {info.nodes} sounds, {info.edges} edges"
+        notices = tuple(store.notices)
     mended = (replace(one, mended=one.severity != NOTE and not one.by_hand) for one in report.findings)
-    return CheckReport(folder, tuple(mended), report.files, left)
+    return CheckReport(folder, tuple(mended), report.files, left, notices)
 
 
 def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
-    rotten = {finding.path for finding in report.findings if finding.severity == ERROR and not finding.by_hand}
+    rotten = {
+        finding.path
+        for finding in report.findings
+        if finding.severity == ERROR and not (finding.droppable or finding.by_hand)
+    }
     backups = list_backups(folder)
     for backup in backups:
         if backup.path in rotten:
@@ -152,8 +166,9 @@ def _look(folder: Path, now_us: int) -> Iterator[Finding]:
     for path in [checkpoint, *(backup.path for backup in list_backups(folder))]:
         if not path.exists():
             continue
+        dropped = Dropped()
         try:
-            decoded = load_checkpoint(path)
+            decoded = load_checkpoint(path, dropped)
         except FileNotFoundError:
             continue  # pruned while we were looking
         except LibraryNotFetched as error:
@@ -162,6 +177,9 @@ def _look(folder: Path, now_us: int) -> Iterator[Finding]:
         except HarvesterError as error:
             severity = NOTE if isinstance(error, NewerFormat) and path != checkpoint else ERROR
             yield Finding(severity, path, str(error).removeprefix(f"{path}: "))
+            continue
+        if dropped:
+            yield Finding(ERROR, path, _told(dropped), droppable=True)
             continue
         good += path != checkpoint
         if digest_of(decoded.state) != decoded.digest:
@@ -174,6 +192,8 @@ def _look(folder: Path, now_us: int) -> Iterator[Finding]:
 def _look_at_journal(path: Path, contents: Contents, now_us: int) -> Iterator[Finding]:
     if contents.damage:
         yield Finding(ERROR, path, f"the journal is damaged ({contents.damage})")
+    if contents.dropped:
+        yield Finding(ERROR, path, _told(contents.dropped), droppable=True)
     if contents.head.restore:
         yield Finding(WARNING, path, f"a restore of {contents.head.restore} is not finished: the next opening does it")
     if contents.unsaved:
@@ -181,6 +201,10 @@ def _look_at_journal(path: Path, contents: Contents, now_us: int) -> Iterator[Fi
     ahead = [one for one in contents.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
     if ahead:
         yield Finding(WARNING, path, f"{len(ahead)} deferred sounds wait for more than a year")
+
+
+def _told(dropped: Dropped) -> str:
+    return f"it holds {dropped}, which no library can hold; everything else in it is kept"
 
 
 def _look_at_vectors(folder: Path) -> Iterator[Finding]:

@@ -16,14 +16,17 @@ from harvester.graph import SoundGraph, is_gone, is_withdrawn
 from harvester.library.atomic import disk_errors, write_atomically
 from harvester.library.checkpoint import LARGEST_BYTES
 from harvester.library.codec import decode_checkpoint
+from harvester.library.event_rules import Dropped
 from harvester.library.git import attribute_of, run_git, said
 from harvester.library.merge import Contribution, merge_bytes
 from harvester.library.placeholder import is_lfs_pointer, refuse_content
 from harvester.opening import read_bounded
 
 
-def merge_in_git(ours: Path, theirs: Path, path: str) -> Contribution:
+def merge_in_git(ours: Path, theirs: Path, path: str, notices: list[str]) -> Contribution:
     """Replace the file `ours` by the join of both and return what `theirs` brought: a merge driver's work.
+
+    `notices` gets a line for a side that held what no library can.
 
     Runs at the top of the work tree; `path` is the checkpoint's place in it. Raises `LibraryCorrupt`, `NewerFormat`,
     `LibraryNotFetched` or `WrongSource` when the sides cannot be joined, `DiskFull`, `LibraryUnwritable`; `ours` is as
@@ -31,7 +34,7 @@ def merge_in_git(ours: Path, theirs: Path, path: str) -> Contribution:
     """
     sides = [read_bounded(side, LARGEST_BYTES) for side in (ours, theirs)]
     contents = [_content(side, name, path) for side, name in zip(sides, ("our side", "their side"), strict=True)]
-    joined, contribution = merge_bytes(*contents)
+    joined, contribution = merge_bytes(contents[0], contents[1], notices)
     if any(map(is_lfs_pointer, sides)) or attribute_of(Path(), "filter", path) == "lfs":
         joined = _pointer_to(joined, beside=ours)
     with disk_errors(ours, "our side is as it was"):
@@ -76,11 +79,15 @@ def describe_for_git(path: Path) -> Iterator[str]:
 
     What cannot be read gives one line that says why: a diff must not fail over it.
     """
+    dropped = Dropped()
     try:
-        state = decode_checkpoint(_content(read_bounded(path, LARGEST_BYTES), "the library", path.name)).state
+        content = _content(read_bounded(path, LARGEST_BYTES), "the library", path.name)
+        state = decode_checkpoint(content, dropped).state
     except (HarvesterError, OSError) as error:
         yield f"no library that can be read: {error}"
         return
+    if dropped:
+        yield f"left out {dropped}"
     yield f"source   {state.source}"
     yield f"sounds   {len(state)}"
     yield f"records  {state.record_count}"

@@ -17,6 +17,7 @@ from typing import Any
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.library.atomic import disk_errors
+from harvester.library.event_rules import check_events, check_local
 from harvester.library.journal_database import NOTES, TABLES, Bound, connect, read_tables
 from harvester.library.journal_format import FORMAT, UNREADABLE, Head, encode_head, encode_row, is_damage, translated
 from harvester.library.journal_reading import read_contents
@@ -129,8 +130,11 @@ class Journal:
     ) -> int:
         """Add events and notes, set or clear deferrals, in one transaction, durable on return; give the bytes it took.
 
-        Raises `DiskFull` or `LibraryUnwritable`; nothing of the call is kept then.
+        Raises `EventRefused` for what a library cannot hold, `DiskFull` or `LibraryUnwritable`; nothing of the call is
+        kept then.
         """
+        check_events(events)
+        check_local(deferrals, undeferred, notes)
         head = self.head
         statements: list[tuple[str, tuple[Any, ...]]] = []
         size_bytes = 0
@@ -154,6 +158,21 @@ class Journal:
             self._transaction(statements, head)
         self._has_notes = self._has_notes or bool(notes)
         return size_bytes
+
+    def drop_impossible(self) -> None:
+        """Write the rows that held what no library can hold again without it, and remove such deferrals; durable on
+        return. Everything else of the journal stays as it is."""
+        kept = dict(self.contents.rows)
+        statements: list[tuple[str, tuple[Any, ...]]] = []
+        for seq in self.contents.dropped_from:
+            _, count, body = encode_row(seq, kept[seq])
+            statements.append(("UPDATE events SET count = ?, body = ? WHERE seq = ?", (count, body, seq)))
+        known = self._connection.execute("SELECT sound_id FROM deferrals").fetchall()
+        statements += [
+            ("DELETE FROM deferrals WHERE sound_id = ?", row) for row in known if row[0] not in self.contents.deferrals
+        ]
+        if statements:
+            self._transaction(statements, self.head)
 
     def update(self, *, forget: bool = False, **changes: Any) -> None:
         """Change the head in one transaction, durable on return; `forget` drops the rows that checkpoint and backup

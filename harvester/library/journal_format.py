@@ -15,6 +15,7 @@ from pathlib import Path
 
 from harvester.clock import LATEST_US
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat
+from harvester.library.event_rules import Dropped
 from harvester.library.events import decode_events, encode_events
 from harvester.library.layout import read_backup_name
 from harvester.model import Event
@@ -70,13 +71,16 @@ def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
     return seq, len(events), _sum(seq, len(events), body) + body
 
 
-def decode_row(seq: object, count: object, body: object) -> list[Event]:
-    """Return the events of a row; raises `LibraryCorrupt` when its checksum does not match."""
+def decode_row(seq: object, count: object, body: object, dropped: Dropped | None = None) -> list[Event]:
+    """Return the events of a row; raises `LibraryCorrupt` when its checksum does not match.
+
+    What no library can hold is left out and noted in `dropped`.
+    """
     if type(seq) is not int or type(count) is not int or type(body) is not bytes:
         raise LibraryCorrupt("a row is damaged")
     if _sum(seq, count, body[_SUM_BYTES:]) != body[:_SUM_BYTES]:
         raise LibraryCorrupt(f"row {seq} does not match its checksum")
-    return decode_events(body[_SUM_BYTES:])
+    return decode_events(body[_SUM_BYTES:], dropped)
 
 
 def encode_head(head: Head) -> bytes:

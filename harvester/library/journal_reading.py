@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harvester.errors import LibraryCorrupt
+from harvester.library.event_rules import Dropped, is_possible_deferral
 from harvester.library.journal_database import Bound, connect, read_tables
 from harvester.library.journal_format import UNREADABLE, Head, decode_head, decode_row, is_damage
 from harvester.library.lock import read_owner
-from harvester.model import Deferral, Event, Notes
+from harvester.model import Deferral, Event, Notes, is_sound_id
 from harvester.opening import NotRegular, copy_regular, opened
 
 _LOOKS = 5
@@ -34,6 +35,10 @@ class Contents:
     notes: Notes = field(default_factory=dict)
     damage: str = ""
     unsaved_bytes: int = 0
+    dropped: Dropped = field(default_factory=Dropped)
+    """What was left out because no library can hold it; all else is whole."""
+    dropped_from: list[int] = field(default_factory=list)
+    """The numbers of the rows that held it."""
 
     @property
     def events(self) -> Iterable[Event]:
@@ -190,9 +195,13 @@ def _read_rows(connection: sqlite3.Connection, contents: Contents, bound: Bound,
                 raise LibraryCorrupt("its rows are out of order")
             before = seq
             bound.spend(body)
+            dropped = Dropped()
             with _told(contents):
-                contents.rows.append((seq, decode_row(seq, count, body)))
+                contents.rows.append((seq, decode_row(seq, count, body, dropped)))
                 contents.unsaved_bytes += len(body) if seq > contents.head.saved else 0
+            if dropped:
+                contents.dropped.add(dropped)
+                contents.dropped_from.append(seq)
         return True
     return False
 
@@ -201,10 +210,14 @@ def _read_deferrals(connection: sqlite3.Connection, contents: Contents, bound: B
     with _told(contents):
         for row in connection.execute("SELECT sound_id, reason, count, next_try_at FROM deferrals"):
             bound.spend(*row)
-            if [type(value) for value in row] == [int, str, int, int]:
-                contents.deferrals[row[0]] = Deferral(*row)
-            else:
+            if [type(value) for value in row] != [int, str, int, int]:
                 contents.damage = contents.damage or "a deferral is damaged"
+            elif not is_sound_id(row[0]):
+                contents.dropped.add_id(row[0])
+            elif not is_possible_deferral(one := Deferral(*row)):
+                contents.dropped.values[f"sound {row[0]}: when it is tried again"] = None
+            else:
+                contents.deferrals[row[0]] = one
 
 
 def _read_notes(connection: sqlite3.Connection, contents: Contents, bound: Bound) -> None:

@@ -16,9 +16,20 @@ from harvester.clock import SECOND_US, Clock
 from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.library.atomic import REAL_FILES, Files
 from harvester.library.legacy_forms import OldLibrary, load_old
-from harvester.library.legacy_records import Tally, find_secrets, label, read_record, read_sound_id
+from harvester.library.legacy_records import Tally, find_secrets, label, read_record
 from harvester.library.store import Store
-from harvester.model import RECORD_FIELDS, Event, Known, Linked, Record, Related, Seen, SimilarList, is_complete
+from harvester.model import (
+    RECORD_FIELDS,
+    Event,
+    Known,
+    Linked,
+    Record,
+    Related,
+    Seen,
+    SimilarList,
+    is_complete,
+    read_sound_id,
+)
 
 PLAIN_RELATION = "related"
 """The kind of an edge that says nothing of itself."""

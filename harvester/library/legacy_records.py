@@ -16,7 +16,7 @@ from typing import Any
 from harvester.errors import LibraryCorrupt
 from harvester.graph import OWN_FIELDS
 from harvester.library.legacy_pickle import Inert
-from harvester.model import Record, is_sound_id
+from harvester.model import Record
 
 _SECRET_NAME = re.compile(r"(api_?key|token|secret|authorization|password|^header$)", re.IGNORECASE)
 _SECRET_IN_URL = re.compile(r"[?&](?:token|api_?key|access_token)=([^&#\s]+)", re.IGNORECASE)
@@ -36,8 +36,8 @@ _FREE_SOUNDS, _BYTES_A_SOUND = 20_000, 2
 _MOST_SECRETS = 100
 _LONGEST_NAME = 200
 
-_MOST_BITS = 1024
-"""An integer that is longer is no number of any sound; of one that is far longer Python writes no text."""
+_MOST_BITS = 63
+"""An integer that is longer is no number of any sound, and the journal refuses it."""
 
 
 @dataclass(slots=True)
@@ -72,13 +72,6 @@ class Tally:
     def counted(self) -> Tally:
         """Return the tally without what was counted no times."""
         return Tally(+self.kept, +self.mapped, +self.dropped)
-
-
-def read_sound_id(value: object) -> int | None:
-    """Return a sound's id given as a number or as digits, or None."""
-    if type(value) is str and value.isascii() and value.isdigit() and len(value) < 17:
-        value = int(value)
-    return value if isinstance(value, int) and is_sound_id(value) else None
 
 
 def find_secrets(content: object) -> set[str]:

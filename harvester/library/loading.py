@@ -14,6 +14,7 @@ from harvester.graph import SoundGraph
 from harvester.library.backups import Backup, list_backups
 from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
 from harvester.library.codec import Decoded
+from harvester.library.event_rules import Dropped
 from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents
 from harvester.library.layout import CHECKPOINT
@@ -35,6 +36,8 @@ class Loaded:
     foreign: bool = False
     bad: list[Path] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    dropped: Dropped = field(default_factory=Dropped)
+    """What the file held and no library can: it is not in the state."""
 
     @property
     def stand_in(self) -> bool:
@@ -73,10 +76,11 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
     wanted = folder / (head.restore or CHECKPOINT)
     signature = read_signature(wanted)
     if signature is not None:
+        dropped = Dropped()
         try:
-            decoded = load_checkpoint(wanted)
+            decoded = load_checkpoint(wanted, dropped)
             foreign = contents is not None and decoded.digest not in (head.digest, head.next_digest)
-            return _loaded(wanted, decoded, signature, foreign=foreign and not head.restore)
+            return _loaded(wanted, decoded, signature, dropped, foreign=foreign and not head.restore)
         except LibraryCorrupt as error:
             bad.append(wanted)
             notices.append(f"the checkpoint is damaged: {error}")
@@ -93,7 +97,10 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
         if head.safe or head.adopted or younger or contents is None or contents.damage:
             others = sum(path != wanted for path in bad)
             also = f"; {others} backups are damaged too" if others else ""
-            raise LibraryCorrupt(f"{notices[0]}{also}; no good backup stands in, nothing was changed")
+            raise LibraryCorrupt(
+                f"{notices[0]}{also}; no good backup stands in, nothing was changed: put a good copy back, "
+                f"or `harvester check --repair` keeps what the journal holds"
+            )
         notices.append("rebuilt from the journal, which holds everything: nothing is lost")
     return Loaded(SoundGraph(head.source), bad=bad, notices=notices)
 
@@ -104,9 +111,9 @@ def _load_backup(
     """Return the best backup that stands in, or None; damaged ones are added to `bad`. Raises `LibraryNotFetched`."""
     missing: LibraryNotFetched | None = None
     for backup in _best_first(folder, head):
-        signature = read_signature(backup.path)
+        signature, dropped = read_signature(backup.path), Dropped()
         try:
-            decoded = load_checkpoint(backup.path)
+            decoded = load_checkpoint(backup.path, dropped)
         except LibraryCorrupt as error:
             if backup.path not in bad:
                 bad.append(backup.path)
@@ -121,7 +128,7 @@ def _load_backup(
         whole = decoded.digest == head.backup_digest and not (contents and contents.damage)
         lost = "nothing is lost" if whole else "sounds that only the missing files held are not in it"
         notices.append(f"loaded {backup.path.name} ({len(decoded.state)} sounds) and the journal instead: {lost}")
-        loaded = _loaded(backup.path, decoded, signature, foreign=False)
+        loaded = _loaded(backup.path, decoded, signature, dropped, foreign=False)
         loaded.bad, loaded.notices = bad, notices
         return loaded
     if missing is not None:
@@ -175,5 +182,5 @@ def _best_first(folder: Path, head: Head) -> list[Backup]:
     return sorted(backups, key=is_other) if head.backup_digest else backups
 
 
-def _loaded(path: Path, decoded: Decoded, signature: Signature | None, *, foreign: bool) -> Loaded:
-    return Loaded(decoded.state, path, decoded.digest, signature, foreign)
+def _loaded(path: Path, decoded: Decoded, signature: Signature | None, dropped: Dropped, *, foreign: bool) -> Loaded:
+    return Loaded(decoded.state, path, decoded.digest, signature, foreign, dropped=dropped)

@@ -27,7 +27,7 @@ from harvester.library.vector_format import (
     encode_row,
     read_rows,
 )
-from harvester.model import DIMENSIONS, Vector
+from harvester.model import DIMENSIONS, Vector, check_sound_id
 from harvester.opening import NotRegular, open_for_writing, open_regular, read_pieces
 
 _ROWS_AT_ONCE = 4096
@@ -152,6 +152,7 @@ class Vectors:
         header = contents.header or Header(space, source, DIMENSIONS[space], self._clock.time_us())
         rows, news = bytearray(), []
         for sound_id, vector in vectors.items():
+            check_sound_id(sound_id)
             if len(vector) != header.dimension:
                 raise ValueError(f"a vector of {space} has {header.dimension} numbers, not {len(vector)}")
             row, checksum = encode_row(sound_id, vector)

@@ -39,7 +39,6 @@ def defaults_of(folder: Path, text: str, own: str = "", **environment: str):  # 
         ("[harvest] # mine\n'concurrency' = 65\n", 2, "[harvest] concurrency: expected a whole number, at least 1"),
         ("[harvest]\nmax-requests = 0\n", 2, "[harvest] max-requests: expected a whole number, at least 1"),
         ("[harvest]\ncc0 = 1\n", 2, "[harvest] cc0: expected true or false, got a whole number"),
-        ("[harvest]\ntag = 'rain'\n", 2, "[harvest] tag: expected a list, got text"),
         ("[harvest]\ntag = [\n 'a', [1],\n]\n", 2, "[harvest] tag: expected text, got a list"),
         ("[harvest]\nquery = 2020-01-01\n", 2, "[harvest] query: expected text, got a date or a time"),
         ("[harvest]\ntag = ['a',\n 'b']\nbogus = 1\n", 4, "[harvest] has no setting 'bogus'"),
