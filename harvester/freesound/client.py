@@ -106,7 +106,7 @@ class FreesoundClient:
         if not sound_ids:
             return RecordsPage((), 0, has_next=False, fetched_at=self._clock.time_us())
         wanted = filter_ids(list(map(check_sound_id, sound_ids)), filter)
-        return await self.search(filter=wanted, page_size=_page_size(len(sound_ids)), vectors=vectors)
+        return await self._search("", wanted, "score", page=1, page_size=len(sound_ids), vectors=vectors)
 
     async def fetch_sound(self, sound_id: int) -> Record | None:
         """Fetch a sound's own resource; None when the server does not know it (any more)."""
@@ -131,12 +131,18 @@ class FreesoundClient:
         time raises `PageTooLarge` then, unless it is as small as can be.
         """
         COUNT.check("page", page)
+        return await self._search(query, canonical(filter), sort, page=page, page_size=page_size, vectors=vectors)
+
+    async def _search(
+        self, query: str, filter: str, sort: str, *, page: int, page_size: int, vectors: bool
+    ) -> RecordsPage:
+        """Fetch one page of a search by a filter that is canonical already."""
         params = {"query": query, **self._record_params, "sort": sort, "page_size": str(_page_size(page_size))}
         space = self._space if vectors else ""
         if vectors:
             params["fields"] = self._vector_fields
-        if wanted := canonical(filter):  # a blank one is refused by the server
-            params["filter"] = wanted
+        if filter:  # a blank one is refused by the server
+            params["filter"] = filter
         if page > 1:
             params["page"] = str(page)
         return await self._sender.fetch(
