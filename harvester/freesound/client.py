@@ -15,14 +15,12 @@ from harvester.freesound.address import API_URL
 from harvester.freesound.fields import encode_fields, record_fields
 from harvester.freesound.gate import Wait
 from harvester.freesound.quota import Ledger, Limits
-from harvester.freesound.responses import raise_for_status, read_records, read_similar, read_sound
+from harvester.freesound.responses import LONGEST_PAGE, raise_for_status, read_records, read_similar, read_sound
 from harvester.freesound.sender import Activity, Sender
 from harvester.freesound.transport import TOTAL_S, AiohttpTransport
 from harvester.freesound.wire import RawResponse, Transport
 from harvester.model import SPACES, Record, RecordsPage, SimilarPage
 
-LONGEST_PAGE = 150
-"""The server cuts longer pages to this (freesound-api.md §2.1)."""
 SMALLEST_PAGE = 5
 """A page with vectors that does not come in time is asked for in parts, but not below this."""
 
@@ -137,7 +135,9 @@ class FreesoundClient:
         return await self._sender.fetch(
             "search/",
             params,
-            lambda raw: read_records(raw, self._fields, self._clock.time_us(), page=page, vectors=space),
+            lambda raw: read_records(
+                raw, self._fields, self._clock.time_us(), limit=page_size, page=page, vectors=space
+            ),
             divisible=vectors and page_size > SMALLEST_PAGE,
         )
 
