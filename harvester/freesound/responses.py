@@ -28,10 +28,9 @@ from harvester.freesound.vectors import read_vectors, vector_field
 from harvester.freesound.wire import KEPT_BODY_BYTES, QuotaRefused, RawResponse, Transient, Unreadable, WrongAddress
 from harvester.model import Record, RecordsPage, SimilarPage
 from harvester.records import OUT_OF_RANGE, convert
+from harvester.settings import NEIGHBOURS
 
 LONGEST_RETRY_AFTER_S = 3_600.0
-LONGEST_PAGE = 150
-"""How many rows the server gives at most."""
 UNKNOWN_SOUND = "No Sound matches the given query."
 REPAIRED_JSON = "repaired JSON"
 _LARGEST_COUNT = 2**40
@@ -69,7 +68,7 @@ def read_records(
     fields: tuple[str, ...],
     fetched_at: int,
     *,
-    limit: int = LONGEST_PAGE,
+    limit: int = NEIGHBOURS.most,
     page: int = 1,
     vectors: str = "",
 ) -> RecordsPage:
