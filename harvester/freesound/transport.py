@@ -64,9 +64,10 @@ class AiohttpTransport:
                 if body is not None:
                     named = {name.lower(): text for name, text in response.headers.items()}
                     return RawResponse(response.status, named, body)
-                failure = TransportFailure(
-                    f"the answer is larger than {self._largest_body_bytes:,} bytes", sent=True, late=True
-                )
+                reason = f"the answer is larger than {self._largest_body_bytes:,} bytes"
+                failure = TransportFailure(reason, sent=True, late=True)
+                # The same question rarely has a much smaller answer.
+                failure.attempts = 2
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _translate(error)
         # Raised here, not inside `except`: aiohttp's error holds the headers sent and must not hang on ours.

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from harvester.model import read_sound_id
 from harvester.records.rules import (
     LARGEST_JSON_BYTES,
     LARGEST_JSON_INT,
@@ -40,7 +41,6 @@ Converted: TypeAlias = tuple[Any, str]
 
 _INT_TEXT = re.compile(r"-?[0-9]{1,19}")
 _FLOAT_TEXT = re.compile(r"-?[0-9]{1,400}(?:[.][0-9]{0,400})?(?:[eE][+-]?[0-9]{1,4})?")
-_ID_TEXT = re.compile(r"[0-9]{1,16}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BOOLS: dict[object, bool] = {"true": True, "false": False, "True": True, "False": False}
 _TEXT = frozenset({str})
@@ -75,15 +75,11 @@ def value_of(record: Mapping[str, Any], name: str) -> Any:
     return converter(rule, value)[0]
 
 
-def _convert_id(rule: Rule, value: Any) -> Converted:
-    """Return a sound's id: a positive integer below 2**53, also given as a float or as up to 16 digits."""
-    odd = ""
-    if type(value) is not int:
-        is_text = type(value) is str and _ID_TEXT.fullmatch(value)
-        if not is_text and not (type(value) is float and value.is_integer()):
-            return None, MISTYPED
-        value, odd = int(value), CONVERTED
-    return (value, odd) if rule.low <= value <= rule.high else (None, OUT_OF_RANGE)
+def _convert_id(_rule: Rule, value: Any) -> Converted:
+    found = read_sound_id(value)
+    if found is None:
+        return None, OUT_OF_RANGE if type(value) in (int, float) else MISTYPED
+    return found, "" if type(value) is int else CONVERTED
 
 
 def _convert_bool(_rule: Rule, value: Any) -> Converted:
