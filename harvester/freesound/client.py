@@ -15,8 +15,9 @@ from harvester.freesound.address import API_URL
 from harvester.freesound.fields import encode_fields, record_fields
 from harvester.freesound.gate import Wait
 from harvester.freesound.quota import Ledger, Limits
-from harvester.freesound.responses import raise_for_status, read_records, read_similar, read_sound
+from harvester.freesound.responses import read_records, read_similar, read_sound
 from harvester.freesound.sender import Activity, Sender
+from harvester.freesound.status import raise_for_status
 from harvester.freesound.transport import TOTAL_S, AiohttpTransport
 from harvester.freesound.wire import RawResponse, Transport
 from harvester.model import SPACES, Record, RecordsPage, SimilarPage

@@ -15,13 +15,12 @@ from harvester.errors import AccessDenied, FetchFailed
 from harvester.freesound.fields import record_fields
 from harvester.freesound.responses import (
     _judge,
-    raise_for_status,
     read_body,
     read_records,
-    read_refusal,
     read_similar,
     read_sound,
 )
+from harvester.freesound.status import raise_for_status, read_refusal
 from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, WrongAddress
 from harvester.model import RecordsPage, SimilarPage
 from tests.support.fake_transport import reply
