@@ -3,10 +3,10 @@
 Every answer becomes exactly one of these (freesound-api.md §1, §4, §7; each recorded exchange is tested):
 
     a page, a record, None    what was asked for; None is a sound that its own resource does not know
-    Transient                 ask again later: 5xx, cut JSON, HTML for JSON, the search backend down (comes as 400)
+    Transient                 ask again later: 5xx, cut JSON, redirects, what is not the API's, the search backend down
     Refused                   429: a limit; its text is all there is to tell which
-    FetchFailed               this request will not succeed: 4xx, redirects, another shape than promised
-    WrongAddress              FetchFailed that smells of a mistyped API address: redirects, HTML 404
+    FetchFailed               this request will not succeed: 4xx in the API's own words
+    Unusable                  FetchFailed that may mean a changed API: another shape than promised
     AccessDenied              401, 403: the key
 
 Oddities inside a good answer (null results, duplicates, missing or mistyped fields) are counted, never fatal.
@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from harvester.errors import FetchFailed
-from harvester.freesound.status import is_html, raise_for_status, read_detail
+from harvester.freesound.shape import Evidence, Unusable
+from harvester.freesound.status import foreign, raise_for_status, read_detail
 from harvester.freesound.vectors import read_vectors, vector_field
 from harvester.freesound.wire import KEPT_BODY_BYTES, RawResponse, Transient
 from harvester.model import CORE_FIELDS, Record, RecordsPage, SimilarPage, is_sound_id
@@ -104,18 +105,16 @@ def read_body(raw: RawResponse) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         if raw.body.lstrip()[:1] == b"{":
             raise Transient("the answer was cut short", raw.body, late=True) from None
-        if is_html(raw):
-            raise Transient("HTML where JSON was promised", raw.body, systemic=True) from None
-        raise FetchFailed("the answer is not JSON", raw.body[:KEPT_BODY_BYTES]) from None
+        raise foreign(raw) from None
     if not isinstance(body, dict):
-        raise FetchFailed("the answer is not a JSON object", raw.body[:KEPT_BODY_BYTES])
+        raise Unusable(Evidence.NOT_OBJECT, raw.body)
     return body
 
 
 def _results(raw: RawResponse, body: dict[str, Any]) -> list[Any]:
     results = body.get("results")
     if not isinstance(results, list):
-        raise FetchFailed("the answer has no list of results", raw.body[:KEPT_BODY_BYTES])
+        raise Unusable(Evidence.NO_RESULTS, raw.body)
     return results
 
 
