@@ -13,8 +13,9 @@ from harvester.cli.console import LibraryOption
 from harvester.errors import SettingsError
 from harvester.settings import REAL_LIBRARY
 
-# What a restart cannot mend: settings, a refused key, another writer, a foreign or newer or corrupt library.
-HOPELESS = (2, 10, 20, 21, 22, 23, 24)
+# A restart cannot mend these: settings, a refused key, changed answers, another writer, a foreign, newer or corrupt
+# library. An outage (11) is restarted.
+HOPELESS = (2, 10, 12, 20, 21, 22, 23, 24)
 
 UNIT = """\
 # Put this into ~/.config/systemd/user/harvester.service, then:
