@@ -12,6 +12,7 @@ from typing import Self
 
 from harvester.clock import Clock, Stop
 from harvester.errors import ApiUnreachable, FetchFailed
+from harvester.filters import canonical, filter_ids, filter_similar
 from harvester.freesound.activity import Activity
 from harvester.freesound.address import API_URL
 from harvester.freesound.fields import encode_fields, record_fields
@@ -24,9 +25,10 @@ from harvester.freesound.shape import Kind
 from harvester.freesound.status import foreign, raise_for_status, read_detail
 from harvester.freesound.transport import TOTAL_S, AiohttpTransport
 from harvester.freesound.wire import RawResponse, Transport
-from harvester.model import SPACES, Record, RecordsPage, SimilarPage
+from harvester.model import SPACES, Record, RecordsPage, SimilarPage, check_sound_id
+from harvester.settings import COUNT, NEIGHBOURS
 
-LONGEST_PAGE = 150
+LONGEST_PAGE = NEIGHBOURS.most
 """The server cuts longer pages to this (freesound-api.md §2.1)."""
 SMALLEST_PAGE = 5
 """A page with vectors that does not come in time is asked for in parts, but not below this."""
@@ -36,7 +38,8 @@ class FreesoundClient:
     """Asks Freesound for similar lists and records, within the key's limits, as patiently as it takes.
 
     One object for all fetchers of a run. Every `fetch_` and `search` costs one request (more only when one fails) and
-    raises `FetchFailed` (defer the sound), `Stopped` (release it), or an error with an exit code that ends the run.
+    raises `FetchFailed` (defer the sound), `Stopped` (release it), or an error with an exit code that ends the run. A
+    filter is in the grammar of `harvester.filters`, which writes it as the server needs it.
     """
 
     def __init__(
@@ -92,10 +95,11 @@ class FreesoundClient:
 
         An unknown sound, and one without a vector, has an empty list like one without neighbours.
         """
+        sound_id = check_sound_id(sound_id)
         params = {**self._scored_params, "page_size": str(_page_size(limit))}
         path = f"sounds/{sound_id}/similar/"
         if filter.strip():
-            path, params = "search/", {**params, "similar_to": str(sound_id), "filter": filter}
+            path, params = "search/", {**params, "similar_to": str(sound_id), "filter": filter_similar(filter)}
         return await self._sender.fetch(
             Question(
                 Kind.SIMILAR,
@@ -113,12 +117,12 @@ class FreesoundClient:
         """
         if not sound_ids:
             return RecordsPage((), 0, has_next=False, fetched_at=self._clock.time_us())
-        listed = f"id:({' OR '.join(map(str, sound_ids))})"
-        wanted = f"{listed} {filter}" if filter.strip() else listed
+        wanted = filter_ids(list(map(check_sound_id, sound_ids)), filter)
         return await self.search(filter=wanted, page_size=_page_size(len(sound_ids)), vectors=vectors)
 
     async def fetch_sound(self, sound_id: int) -> Record | None:
         """Fetch a sound's own resource; None when the server does not know it (any more)."""
+        sound_id = check_sound_id(sound_id)
         return await self._sender.fetch(
             Question(
                 Kind.SOUND,
@@ -143,12 +147,13 @@ class FreesoundClient:
         With `vectors`, the vectors of the client's similarity space come along (12 kB a sound); a page that is not in
         time raises `PageTooLarge` then, unless it is as small as can be.
         """
+        COUNT.check("page", page)
         params = {"query": query, **self._record_params, "sort": sort, "page_size": str(_page_size(page_size))}
         space = self._space if vectors else ""
         if vectors:
             params["fields"] = self._vector_fields
-        if filter.strip():  # a blank one is refused by the server
-            params["filter"] = filter
+        if wanted := canonical(filter):  # a blank one is refused by the server
+            params["filter"] = wanted
         if page > 1:
             params["page"] = str(page)
         return await self._sender.fetch(
@@ -233,8 +238,7 @@ class FreesoundClient:
 
 
 def _page_size(wanted: int) -> int:
-    if not 1 <= wanted <= LONGEST_PAGE:
-        raise ValueError(f"a page holds 1 to {LONGEST_PAGE} sounds, not {wanted}")
+    NEIGHBOURS.check("the length of a page", wanted)
     return wanted
 
 
