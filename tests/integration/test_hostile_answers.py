@@ -54,6 +54,7 @@ CASES: dict[str, Case] = {
         {"similar": from_number(20, each_row(lambda row: row["id"]))}, 12, "without a valid `id`", 30
     ),
     "searches without ids": Case({"search": each_row(renamed("id", "sound_id"))}, 12, "without a valid `id`", 3),
+    "searches of null rows": Case({"search": each_row(lambda row: None)}, 12, "null rows", 3),
     "a 403 page for all": Case({"**": html(403)}, 11, "HTTP 403 with a web page; check --api-url", 0),
     "a 403 page for the key": Case({"*": html(403)}, 11, "HTTP 403 with a web page", 6, SHORT),
     "a login page": Case({"**": html(200)}, 11, "HTTP 200 with a web page; check --api-url", 0),
