@@ -161,7 +161,9 @@ class FreesoundClient:
                 Kind.SEARCH,
                 "search/",
                 params,
-                lambda raw: read_records(raw, self._fields, self._clock.time_us(), page=page, vectors=space),
+                lambda raw: read_records(
+                    raw, self._fields, self._clock.time_us(), limit=page_size, page=page, vectors=space
+                ),
                 divisible=vectors and page_size > SMALLEST_PAGE,
             )
         )

@@ -14,7 +14,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from harvester.clock import Clock, Stop
-from harvester.freesound.wire import Transient
+from harvester.freesound.wire import Transient, Unreadable
 
 T = TypeVar("T")
 FIRST_CEILING_S = 1.0
@@ -44,6 +44,7 @@ class Retry:
     async def _again(self, attempt: Callable[[], Awaitable[T]], failed: list[Transient]) -> T:
         """Go on after a first attempt that failed; nearly every request is spared this, and what it costs to begin."""
         used = 0
+        digests: set[bytes] = set()
 
         async def counting() -> T:
             nonlocal used
@@ -53,6 +54,10 @@ class Retry:
                 return await attempt()
             except Transient as failure:
                 used += failure.counted
+                if isinstance(failure, Unreadable):
+                    if failure.digest in digests:
+                        failure.make_final()
+                    digests.add(failure.digest)
                 raise
 
         retrying = AsyncRetrying(

@@ -1,7 +1,8 @@
 """What travels between the client and a transport, and the typed ways in which that fails.
 
     Transient            nothing is said about the sound: ask again
-    └── TransportFailure no answer at all: refused, unknown host, reset, timeout, cut body, TLS
+    ├── TransportFailure no answer at all: refused, unknown host, reset, timeout, cut body, TLS
+    └── Unreadable       the body of a 200 is not JSON
     QuotaRefused         429: a limit
 
 Everything foreign (aiohttp's, the socket's) has become one of these before it leaves the transport. No message here
@@ -11,6 +12,7 @@ ever holds a header that was sent.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
 from harvester.freesound.quota import Refusal
@@ -81,6 +83,21 @@ class TransportFailure(Transient):
     @property
     def reached(self) -> bool:
         return self.sent
+
+
+class Unreadable(Transient):
+    """The body of a 200 is not JSON. The same bytes a second time will come a third time: then the fault is final."""
+
+    def __init__(self, fault: str, body: bytes, *, cut_short: bool) -> None:
+        super().__init__("the answer was cut short" if cut_short else fault, body, late=cut_short)
+        self.digest = blake2b(body, digest_size=16).digest()
+        self._fault = fault
+
+    def make_final(self) -> None:
+        """Take back that the answer was cut short and leave no attempt: the same bytes came before."""
+        self.reason = f"{self._fault} (the same bytes came twice)"
+        self.late = False
+        self.attempts = 0
 
 
 class QuotaRefused(Exception):

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import orjson
 import pytest
 
 from harvester.errors import AccessDenied, FetchFailed
 from harvester.freesound.fields import record_fields
 from harvester.freesound.responses import (
-    _judge,
     read_body,
     read_records,
     read_similar,
@@ -23,6 +23,7 @@ from harvester.freesound.responses import (
 from harvester.freesound.status import raise_for_status, read_refusal, read_retry_after, with_date
 from harvester.freesound.wire import QuotaRefused, RawResponse, Transient
 from harvester.model import RecordsPage, SimilarPage
+from harvester.records import judge_of
 from tests.support.fake_transport import reply
 
 FIELDS = record_fields()
@@ -229,48 +230,111 @@ def rows_of(*rows: object) -> RawResponse:
 
 def test_odd_rows_are_counted_and_the_good_ones_kept() -> None:
     page = read_records(
-        rows_of(None, {"id": 1}, {"id": 1}, {"id": "2"}, {"id": True}, {"id": 0}, {}, 7, "x", {"id": 3}), ("id",), 5
+        rows_of(None, {"id": 1}, {"id": 1}, {"id": "x2"}, {"id": True}, {"id": 0}, {}, 7, "x", {"id": 3}), ("id",), 5
     )
     assert page.records == ({"id": 1}, {"id": 3})
     assert page.oddities == {"null result": 1, "duplicate": 1, "no id": 4, "not an object": 2}
 
 
-def test_missing_unknown_and_mistyped_fields_are_counted_and_the_values_left_alone() -> None:
-    row = {"id": 1, "name": 5, "tags": "a", "shiny": 1, "score": 0.9, "duration": True}
-    page = read_records(rows_of(row), ("id", "name", "tags", "duration", "username"), 5)
-    assert page.records == ({"id": 1, "name": 5, "tags": "a", "duration": True},)
-    assert page.oddities == {"mistyped field": 3, "unknown field": 1, "missing field": 1}
+def test_missing_unknown_and_mistyped_fields_are_counted_and_what_cannot_be_converted_is_null() -> None:
+    row = {"id": 1, "name": 5, "tags": "a", "shiny": 1, "score": 0.9, "duration": True, "num_downloads": "12"}
+    page = read_records(rows_of(row), ("id", "name", "tags", "duration", "username", "num_downloads"), 5)
+    assert page.records == ({"id": 1, "name": "5", "tags": ["a"], "duration": None, "num_downloads": 12},)
+    assert page.oddities == {"converted field": 3, "mistyped field": 1, "unknown field": 1, "missing field": 1}
 
 
 def test_rows_that_are_alike_are_judged_each_for_itself() -> None:
     good = {"id": 1, "name": "a", "tags": ["a"], "score": 0.9}
-    rows = rows_of(good, {**good, "id": 2, "tags": "a"}, {**good, "id": 3, "shiny": 1}, {**good, "id": 4})
+    rows = rows_of(good, {**good, "id": 2, "tags": 7}, {**good, "id": 3, "shiny": 1}, None, {**good, "id": 4})
     page = read_records(rows, ("id", "name", "tags"), 5)
-    assert page.records == tuple({"id": i, "name": "a", "tags": "a" if i == 2 else ["a"]} for i in (1, 2, 3, 4))
-    assert page.oddities == {"mistyped field": 1, "unknown field": 1}
+    assert page.records == tuple({"id": i, "name": "a", "tags": None if i == 2 else ["a"]} for i in (1, 2, 3, 4))
+    assert page.oddities == {"mistyped field": 1, "unknown field": 1, "null result": 1}
 
 
 def test_names_that_a_server_invents_are_not_kept_in_memory() -> None:
-    kept = _judge.cache_info().currsize
+    kept = judge_of.cache_info().currsize
     for place in range(50):
         read_records(rows_of({"id": 1, f"shiny {place}": 1}), ("id", "a field of this test"), 5)
-    assert _judge.cache_info().currsize <= kept
+    assert judge_of.cache_info().currsize <= kept + 1
 
 
-def test_a_field_nested_without_end_is_null_and_counted() -> None:
+def test_a_field_nested_too_deep_is_null_and_counted() -> None:
     endless: list[Any] = []
     for _ in range(150):
         endless = [{"a": endless}]
-    rows = rows_of({"id": 1, "analysis": endless}, {"id": 2, "analysis": {"a": [[[{"b": [1]}]]]}})
-    page = read_records(rows, ("id", "analysis"), 5)
-    assert page.records == ({"id": 1, "analysis": None}, {"id": 2, "analysis": {"a": [[[{"b": [1]}]]]}})
-    assert page.oddities == {"endless field": 1}
+    rows = rows_of({"id": 1, "shiny": endless}, {"id": 2, "shiny": {"a": [[[{"b": [1]}]]]}})
+    page = read_records(rows, ("id", "shiny"), 5)
+    assert page.records == ({"id": 1, "shiny": None}, {"id": 2, "shiny": {"a": [[[{"b": [1]}]]]}})
+    assert page.oddities == {"field nested too deep": 1}
+
+
+def test_more_rows_than_asked_for_are_dropped_and_counted() -> None:
+    rows = rows_of(*({"id": n, "score": 0.9} for n in range(2, 502)))
+    similar = read_similar(rows, 1, 25, ("id",), 5)
+    records = read_records(rows, ("id",), 5, limit=40)
+    assert (len(similar.records), len(similar.neighbours), len(records.records)) == (25, 25, 40)
+    assert similar.oddities == {"more rows than asked for": 475}
+    assert records.oddities == {"more rows than asked for": 460}
+
+
+def test_a_text_or_a_float_that_is_an_id_becomes_one() -> None:
+    page = read_similar(rows_of({"id": "2", "score": 0.5}, {"id": 3.0, "score": 0.4}), 1, 25, ("id",), 5)
+    assert page.records == ({"id": 2}, {"id": 3})
+    assert page.neighbours == ((2, 0.5), (3, 0.4))
+    assert page.oddities == {"converted id": 2}
+
+
+ODD_TEXTS = [
+    b'"num_downloads": NaN',
+    b'"num_downloads": Infinity',
+    b'"num_downloads": 1e999',
+    b'"num_downloads": ' + b"9" * 400,
+    b'"num_downloads": ' + b"9" * 5000,
+    b'"name": "a\\ud800"',
+    b'"name": "caf\xe9"',
+    b'"name": "a\x01b"',
+]
+
+
+@pytest.mark.parametrize("odd", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
+def test_an_odd_value_that_a_strict_parser_refuses_costs_at_most_its_own_field(odd: bytes) -> None:
+    body = b'{"count": 2, "next": null, "results": [{"id": 2, "score": 0.5, %s}, {"id": 3, "score": 0.4}]}' % odd
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(body)
+    page = read_similar(RawResponse(200, {}, body), 1, 25, ("id", "name", "num_downloads"), 5)
+    assert page.neighbours == ((2, 0.5), (3, 0.4))
+    assert page.oddities["repaired JSON"] == 1
+    assert page.records[0].get("num_downloads") is None
+    page.records[0].get("name", "").encode()
+
+
+def test_a_byte_order_mark_and_repeated_keys_are_read_over() -> None:
+    page = read_records(RawResponse(200, {}, b'\xef\xbb\xbf{"count": 1, "results": [{"id": 2, "id": 3}]}'), ("id",), 5)
+    assert page.records == ({"id": 3},)
+    assert page.oddities == {"repaired JSON": 1, "repeated key": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "late"),
+    [
+        ('{"count": 1, "resul', "the answer was cut short", True),
+        ('{"count": 1, "results": [{"id": 1', "the answer was cut short", True),
+        ('{"count": 1, "results": [}]}', "invalid JSON at byte 25", False),
+        ('{"café": 1, "results": [}]}', "invalid JSON at byte 25", False),
+        ('{"count": 1} and more', "invalid JSON at byte 13", False),
+        ('{"count": ' + "[" * 5000 + "]" * 5000 + "}", "JSON is nested too deep", False),
+    ],
+)
+def test_an_unreadable_body_is_named_for_what_it_is(body: str, reason: str, late: bool) -> None:
+    with pytest.raises(Transient) as failed:
+        read_body(reply(200, body))
+    assert (failed.value.reason, failed.value.late) == (reason, late)
 
 
 def test_a_neighbour_without_a_finite_score_is_dropped_but_its_record_kept() -> None:
     rows = [
         {"id": 2, "score": None},
-        {"id": 3, "score": "0.9"},
+        {"id": 3, "score": "high"},
         {"id": 4},
         {"id": 5, "score": True},
         {"id": 6, "score": 1},
@@ -388,9 +452,15 @@ def test_the_sentence_of_a_refused_key_helps() -> None:
         raise_for_status(reply(401, '{"detail":"Invalid token"}'))
 
 
-@pytest.mark.parametrize(("told", "kept"), [(1.0000001, 1.0), (-1e-9, 0.0), (1, 1.0), (0, 0.0), (7, 1.0)])
+@pytest.mark.parametrize(("told", "kept"), [(1.0000001, 1.0), (-1e-9, 0.0), (1, 1.0), (0, 0.0)])
 def test_a_score_is_kept_between_0_and_1_as_a_float_and_what_was_outside_is_counted(told: float, kept: float) -> None:
     page = read_similar(rows_of({"id": 2, "score": told}, {"id": 3, "score": 0.75}), 1, 25, ("id",), 5)
     assert dict(page.neighbours)[2] == kept
     assert all(type(score) is float for _, score in page.neighbours)
     assert page.oddities.get("score out of range", 0) == (told != kept)
+
+
+def test_a_score_as_text_is_read_and_one_far_outside_is_none() -> None:
+    page = read_similar(rows_of({"id": 2, "score": "0.9"}, {"id": 3, "score": 7}, {"id": 4, "score": "2"}), 1, 9, (), 5)
+    assert page.neighbours == ((2, 0.9),)
+    assert page.oddities == {"converted score": 1, "no score": 2}
