@@ -154,11 +154,10 @@ class CoreFields:
 
     def read(self, records: Sequence[Record], oddities: dict[str, int]) -> list[str]:
         """Take in an answer; return the fields that are newly found to be missing, each once in a run."""
-        odd = oddities.get("missing field", 0) + oddities.get("mistyped field", 0)
-        if odd < NOTED_SHARE * len(records) or len(records) < LEAST_ROWS:
-            # An answer of one or two rows neither shows the change nor ends it.
-            if len(records) >= LEAST_ROWS:
-                self._recent.clear()
+        if len(records) < LEAST_ROWS:
+            return []
+        if sum(oddities.values()) < NOTED_SHARE * len(records):
+            self._recent.clear()
             return []
         lacks = Counter(name for record in records for name in CORE_FIELDS if _lacks(record, name))
         self._recent.append((len(records), lacks))

@@ -291,3 +291,21 @@ def test_a_core_field_that_nearly_every_record_lacks_is_told_once_by_its_name() 
 
     few = CoreFields()
     assert [few.read(answer(10, 10, at), {"missing field": 10}) for at in range(4)] == [[]] * 4
+
+
+@pytest.mark.parametrize("value", [None, [], "gone"], ids=["absent", "a list", "text"])
+def test_a_field_that_all_records_lack_or_have_mistyped_is_told_while_the_harvest_goes_on(value: object) -> None:
+    def change(row: dict[str, Any]) -> dict[str, Any]:
+        return {
+            name: value if name == "previews" else kept for name, kept in row.items() if value or name != "previews"
+        }
+
+    async def main() -> None:
+        clock, told = VirtualClock(), list[str]()
+        client = client_of(Changing(sandbox_at(clock), each_row(change)), clock, on_event=told.append)
+        for sound_id in IDS[:12]:
+            await client.fetch_similar(sound_id, 25)
+        assert [line for line in told if "nearly every record" in line] == [told[0]]
+        assert "`previews`" in told[0]
+
+    run_virtual(main())
