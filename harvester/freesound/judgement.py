@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from harvester.clock import SECOND_US
-from harvester.errors import AnswerChanged, FetchFailed, RequestRefused
+from harvester.errors import AnswerChanged, ApiUnreachable, FetchFailed, RequestRefused
 from harvester.freesound.activity import Activity
 from harvester.freesound.gate import Gate, Ticket
 from harvester.freesound.outage import FIRST_DISTANCE_S, PATIENCE_S, Refusals
@@ -79,7 +79,11 @@ class Judgement:
     ) -> Transient:
         """Note a failure that says nothing about the sound, and return it."""
         self._activity.note_failure(question.kind, failure)
-        self._gate.failed(ticket, failure, distance_s=distance_s)
+        try:
+            self._gate.failed(ticket, failure, distance_s=distance_s)
+        except ApiUnreachable:
+            self._refusals.doubt.close(concerns_all=True)
+            raise
         if failure.delay_s:
             # All fetchers wait: the server speaks for itself, not for one request. Nobody waits longer than patience.
             longest_s = failure.delay_s if self._forever else min(failure.delay_s, PATIENCE_S)
@@ -87,6 +91,13 @@ class Judgement:
                 f"the server asks for a pause: {failure.reason}", self._now_us() + round(longest_s * SECOND_US)
             )
         return failure
+
+    def doubted(self, failed: FetchFailed, question: Question[T]) -> FetchFailed:
+        """Return a failure that is final; without a useful answer since the last one, its sound may be innocent."""
+        if failed.doubt is None:
+            self._refusals.refused(question.key)
+            failed.doubt = self._refusals.doubt
+        return failed
 
     def _note_useful(self, kind: Kind, result: object) -> None:
         self._activity.useful[kind] += 1

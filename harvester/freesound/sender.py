@@ -105,7 +105,7 @@ class Sender:
         except FetchFailed as failure:
             failed = failure
         self.activity.note_given_up(question.kind, failed)
-        raise failed
+        raise self._judgement.doubted(failed, question)
 
     async def _attempt(self, question: Question[T]) -> T:
         while True:

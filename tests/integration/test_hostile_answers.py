@@ -62,6 +62,7 @@ CASES: dict[str, Case] = {
     "a 404 for all": Case({"**": detail(404, "Not found")}, 11, "is no Freesound API", 0),
     "a 404 for all lists": Case({"similar": detail(404, "Not found")}, 11, "404: Not found", 20, SHORT),
     "a 500 for all lists": Case({"similar": detail(500, "There was a problem")}, 11, "a problem", 12, SHORT),
+    "lists cut short": Case({"similar": always(200, '{"count":25,"results":[{"id":1')}, 11, "cut short", 16, SHORT),
     "for ever before a firewall": Case(
         {"**": html(403)}, 11, "HTTP 403 with a web page", 0, ("--forever", "--time-limit", "3s")
     ),

@@ -720,3 +720,19 @@ def test_an_absurd_limit_in_a_429_ends_no_run_for_ever(rate: str) -> None:
         assert client.limits == LEVELS[1]
 
     run_virtual(main())
+
+
+def test_an_outage_that_ends_the_run_blames_none_of_the_sounds_it_met() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        client = make_client(Scripted(lambda number, _: EMPTY_LIST if number == 1 else HTML_500, clock), clock)
+        await client.fetch_similar(1, 25)
+        with pytest.raises(FetchFailed, match="500") as failed:
+            await client.fetch_similar(2, 25)
+        assert failed.value.doubt is not None
+        assert failed.value.doubt.is_open
+        with pytest.raises(ApiUnreachable):
+            await fetch_many(client, 100, 4)
+        assert failed.value.doubt.concerns_all
+
+    run_virtual(main())
