@@ -1,7 +1,8 @@
 """Asking again: which failures, how often, and how long between two attempts.
 
 Only `Transient` is retried, so a retry is a matter of type, not of judgement. The wait grows to a cap with full jitter
-(any time between nothing and the ceiling is as likely), or is what the failure itself names. Must not know HTTP.
+(any time between nothing and the ceiling is as likely). A delay that the server names is the gate's business. Must not
+know HTTP.
 """
 
 from __future__ import annotations
@@ -71,9 +72,6 @@ class Retry:
 
     def backoff_s(self, state: RetryCallState) -> float:
         """Return how long to wait after this attempt, in seconds."""
-        named = _failure(state).delay_s
-        if named is not None:
-            return named
         ceiling_s: float = min(HIGHEST_CEILING_S, FIRST_CEILING_S * 2.0 ** min(state.attempt_number - 1, 10))
         return self._rng.uniform(0.0, ceiling_s)
 

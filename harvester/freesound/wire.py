@@ -4,7 +4,6 @@
     ├── TransportFailure no answer at all: refused, unknown host, reset, timeout, cut body, TLS
     └── Unreadable       the body of a 200 is not JSON
     QuotaRefused         429: a limit
-    WrongAddress         a FetchFailed that smells of a mistyped API address
 
 Everything foreign (aiohttp's, the socket's) has become one of these before it leaves the transport. No message here
 ever holds a header that was sent.
@@ -16,7 +15,6 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
-from harvester.errors import FetchFailed
 from harvester.freesound.quota import Refusal
 
 KEPT_BODY_BYTES = 2_000
@@ -42,9 +40,10 @@ class Transport(Protocol):
 class Transient(Exception):
     """The answer says nothing about the sound: ask again.
 
-    `systemic`: the server as a whole is unwell, whatever is asked. `attempts`: how often one request may meet this.
-    `delay_s`: what the server asked to wait, when it did. `counted`: whether it uses up one of the attempts. `late`:
-    the answer did not come in time, or only a part of it; a smaller one might.
+    `systemic`: the server as a whole is unwell, whatever is asked. `foreign`: the answer was not the API's own.
+    `attempts`: how often one request may meet this. `delay_s`: how long the server asked to wait, when it did.
+    `counted`: whether it uses up one of the attempts. `late`: the answer did not come in time, or only a part of it; a
+    smaller one might.
     """
 
     def __init__(
@@ -53,6 +52,7 @@ class Transient(Exception):
         body: bytes = b"",
         *,
         systemic: bool = False,
+        foreign: bool = False,
         attempts: int = 4,
         delay_s: float | None = None,
         late: bool = False,
@@ -61,10 +61,16 @@ class Transient(Exception):
         self.reason = reason
         self.body = body[:KEPT_BODY_BYTES]
         self.systemic = systemic
+        self.foreign = foreign
         self.attempts = attempts
         self.delay_s = delay_s
         self.late = late
         self.counted = True
+
+    @property
+    def reached(self) -> bool:
+        """Whether the API itself answered, however badly."""
+        return not self.foreign
 
 
 class TransportFailure(Transient):
@@ -73,6 +79,10 @@ class TransportFailure(Transient):
     def __init__(self, reason: str, *, sent: bool, late: bool = False) -> None:
         super().__init__(reason, systemic=not sent, late=late)
         self.sent = sent
+
+    @property
+    def reached(self) -> bool:
+        return self.sent
 
 
 class Unreadable(Transient):
@@ -96,7 +106,3 @@ class QuotaRefused(Exception):
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.detail)
         self.refusal = refusal
-
-
-class WrongAddress(FetchFailed):
-    """The answer looks like one of a server that has no such API at this address."""

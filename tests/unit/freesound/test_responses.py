@@ -15,14 +15,13 @@ import pytest
 from harvester.errors import AccessDenied, FetchFailed
 from harvester.freesound.fields import record_fields
 from harvester.freesound.responses import (
-    raise_for_status,
     read_body,
     read_records,
-    read_refusal,
     read_similar,
     read_sound,
 )
-from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, WrongAddress
+from harvester.freesound.status import raise_for_status, read_refusal, read_retry_after, with_date
+from harvester.freesound.wire import QuotaRefused, RawResponse, Transient
 from harvester.model import RecordsPage, SimilarPage
 from harvester.records import judge_of
 from tests.support.fake_transport import reply
@@ -52,10 +51,10 @@ OUTCOMES: dict[str, str] = {
         "stop: access denied",
     ),
     **dict.fromkeys(
-        names("accept_html_redirect apiv2_unknown_path sound_no_trailing_slash sound_not_a_number"), "wrong address"
+        names("accept_html_redirect apiv2_unknown_path sound_no_trailing_slash sound_not_a_number"), "not the API"
     ),
     **dict.fromkeys(
-        names("""format_xml method_not_allowed_405 search_filter_empty search_filter_syntax_error user_sounds_beyond
+        names("""method_not_allowed_405 search_filter_empty search_filter_syntax_error user_sounds_beyond
         search_filter_unknown_field search_page_0 search_page_negative search_page_size_0 similar_page_0
         similar_page_beyond"""),
         "deferred",
@@ -66,6 +65,7 @@ OUTCOMES: dict[str, str] = {
         "retry, all of it down",
     ),
     "similar_page_size_0": "retry once",
+    "format_xml": "not the API",
     "auth_suspended_level0_429": "refused suspended None",
     "throttle_both": "refused day 2000",
     "throttle_both_burst_wins": "refused burst 60",
@@ -101,11 +101,11 @@ def outcome(exchange: dict[str, Any]) -> str:
         return "stop: access denied"
     except QuotaRefused as refused:
         return f"refused {refused.refusal.kind} {refused.refusal.limit}"
-    except WrongAddress:
-        return "wrong address"
     except FetchFailed:
         return "deferred"
     except Transient as failure:
+        if failure.foreign:
+            return "not the API"
         return {True: "retry, all of it down", False: "retry once" if failure.attempts == 2 else "retry"}[
             failure.systemic
         ]
@@ -153,27 +153,30 @@ JSON_ERRORS = [
     (500, "The search server could not be reached or some unexpected error occurred.", "retry"),
     (500, "There was a problem with the search server, please try again later.", "retry"),
     (401, "User inactive or deleted", "stop: access denied"),
-    (403, "This resource requires a secure connection (https)", "stop: access denied"),
+    (403, "This resource requires a secure connection (https)", "not the API"),
+    (403, "You do not have permission to perform this action.", "stop: access denied"),
+    (403, "", "not the API"),
     (404, "Not found", "deferred"),
     (404, "No Sound matches the given query.", "deferred"),
     (405, 'Method "POST" not allowed.', "deferred"),
     (410, "gone for good", "deferred"),
     (418, "a teapot", "deferred"),
-    (451, "", "deferred"),
+    (451, "", "not the API"),
+    (451, "not here", "deferred"),
     (408, "", "retry"),
     (425, "", "retry"),
     (429, "Request was throttled because of exceeding a request limit rate (15000/day)", "refused day 15000"),
     (429, "Request was throttled because of exceeding a request limit rate (300/minute)", "refused burst 300"),
     (429, "exceeding the concurrent ip limit rate (120/hour)", "refused ip 120"),
     (429, "something new", "refused unknown None"),
-    (429, "Request was throttled because of exceeding a request limit rate (0/minute)", "refused suspended 0"),
+    (429, "Request was throttled because of exceeding a request limit rate (0/minute)", "refused suspended None"),
     (501, "", "retry"),
     (599, "", "retry"),
-    (202, "", "deferred"),
-    (204, "", "deferred"),
-    (206, "", "deferred"),
-    (307, "", "wrong address"),
-    (304, "", "wrong address"),
+    (202, "", "not the API"),
+    (204, "", "not the API"),
+    (206, "", "not the API"),
+    (307, "", "not the API"),
+    (304, "", "not the API"),
 ]
 
 
@@ -184,9 +187,10 @@ def test_a_status_with_its_sentence_becomes_the_right_outcome(status: int, detai
 
 
 BODIES = [
-    (200, "<html>maintenance</html>", "retry, all of it down"),
+    (200, "<html>maintenance</html>", "not the API"),
+    (200, "Success", "not the API"),
     (200, '{"count":1,"results":[{"id":1', "retry"),
-    (200, "", "deferred"),
+    (200, "", "not the API"),
     (200, "[]", "deferred"),
     (200, "null", "deferred"),
     (200, '{"count":3}', "deferred"),
@@ -196,10 +200,16 @@ BODIES = [
     (502, "<html>Bad Gateway</html>", "retry, all of it down"),
     (503, "<html></html>", "retry, all of it down"),
     (504, "", "retry, all of it down"),
-    (404, "<!doctype html>", "wrong address"),
-    (400, "[1]", "deferred"),
+    (404, "<!doctype html>", "not the API"),
+    (400, "[1]", "not the API"),
+    (400, "<html>Bad Request</html>", "not the API"),
+    (404, "", "not the API"),
+    (403, "<html>Forbidden</html>", "not the API"),
+    (403, '{"error":"forbidden"}', "not the API"),
+    (403, '{"title":"Forbidden","detail":"your token was refused"}', "not the API"),
     (429, "", "refused unknown None"),
-    (401, "", "stop: access denied"),
+    (401, "", "not the API"),
+    (401, "<html>Log in</html>", "not the API"),
 ]
 
 
@@ -210,8 +220,8 @@ def test_a_body_of_another_shape_is_never_fatal(status: int, body: str, expected
 
 def test_the_body_of_a_failure_is_kept_for_inspection_but_not_all_of_it() -> None:
     with pytest.raises(FetchFailed) as failed:
-        read_body(reply(200, '["' + "x" * 5000 + '"]'))
-    assert failed.value.body == b'["' + b"x" * 1998
+        read_body(reply(200, '["' + "x" * 100_000 + '"]'))
+    assert failed.value.body == b'["' + b"x" * (64 * 1024 - 2)
 
 
 def rows_of(*rows: object) -> RawResponse:
@@ -358,8 +368,10 @@ def test_a_wrong_count_is_replaced_and_counted() -> None:
 
 def test_only_the_sounds_own_404_sentence_says_that_it_is_gone() -> None:
     assert read_sound(reply(404, '{"detail":"No Sound matches the given query."}'), 5, FIELDS) is None
-    for answer in (reply(404, '{"detail":"Not found"}'), reply(404, "<html>", "text/html"), reply(410, "{}")):
-        with pytest.raises(FetchFailed):
+    with pytest.raises(FetchFailed):
+        read_sound(reply(404, '{"detail":"Not found"}'), 5, FIELDS)
+    for answer in (reply(404, "<html>", "text/html"), reply(410, "{}"), reply(404, "")):
+        with pytest.raises(Transient):
             read_sound(answer, 5, FIELDS)
 
 
@@ -368,14 +380,71 @@ def test_the_record_of_another_sound_is_not_taken() -> None:
         read_sound(reply(200, '{"id":6}'), 5, FIELDS)
 
 
-def test_retry_after_is_honoured_but_capped() -> None:
-    refused = reply(429, "{}", **{"retry-after": "120"})
-    assert read_refusal(refused).retry_after_s == 120.0
-    assert read_refusal(reply(429, "{}", **{"retry-after": "999999"})).retry_after_s == 3600.0
-    assert read_refusal(reply(429, "{}", **{"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"})).retry_after_s is None
+SENT = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        (" 7 ", 7.0),
+        ("999999", 3600.0),
+        ("9" * 5_000, 3600.0),
+        ("Wed, 21 Oct 2026 07:29:30 GMT", 90.0),
+        ("Wednesday, 21-Oct-26 07:29:30 GMT", 90.0),
+        ("Wed Oct 21 07:29:30 2026", 90.0),
+        ("Tue, 20 Oct 2026 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2037 07:28:00 GMT", 3600.0),
+        ("Wed, 21 Oct 99999 07:28:00 GMT", None),
+        ("Wed, 99 Oct 2026 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2026 07:28:00 +99999999", None),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("\u0663", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms_and_bounded(asked: str, seconds: float | None) -> None:
+    headers = {"retry-after": asked, "date": SENT}
+    assert read_refusal(reply(429, "{}", **headers)).retry_after_s == seconds
     with pytest.raises(Transient) as failed:
-        raise_for_status(reply(503, "", **{"retry-after": "30"}))
-    assert failed.value.delay_s == 30.0
+        raise_for_status(reply(503, "", **headers))
+    assert failed.value.delay_s == seconds
+
+
+def test_an_error_without_a_date_gets_the_time_of_its_arrival() -> None:
+    now_us = 1_792_567_680_000_000  # SENT
+    refused = reply(429, "{}", **{"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"})
+    assert read_retry_after(refused) is None
+    assert read_retry_after(with_date(refused, now_us)) == 30.0
+    dated = reply(429, "{}", date="Wed, 21 Oct 2026 07:00:00 GMT")
+    assert with_date(dated, now_us) is dated
+
+
+@pytest.mark.parametrize(
+    ("rate", "kind", "limit"),
+    [
+        ("60/minute", "burst", 60),
+        ("15000/day", "day", 15000),
+        ("999999999999999999999/day", "day", None),
+        (f"{'9' * 400}/day", "day", None),
+        ("10000001/day", "day", None),
+        ("1/day", "day", None),
+        ("1/minute", "burst", None),
+        ("-5/day", "day", None),
+        ("-5/minute", "burst", None),
+        ("1e3/day", "day", None),
+        ("\u0663\u0660\u0660/day", "day", None),
+        ("0/minute", "suspended", None),
+        ("5/fortnight", "unknown", None),
+    ],
+)
+def test_an_impossible_limit_in_a_429_is_not_believed(rate: str, kind: str, limit: int | None) -> None:
+    text = f"Request was throttled because of exceeding a request limit rate ({rate})"
+    refusal = read_refusal(reply(429, json.dumps({"detail": text})))
+    assert (refusal.kind, refusal.limit) == (kind, limit)
 
 
 def test_the_sentence_of_a_refused_key_helps() -> None:
