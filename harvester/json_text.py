@@ -1,7 +1,7 @@
 """JSON that every reader takes, whatever a library holds.
 
 Owns what becomes of values that JSON or its stricter readers refuse: a number that is not finite becomes null, half of
-a surrogate pair U+FFFD, an integer that no double can hold its hexadecimal digits as a text. All else stays exact.
+a surrogate pair U+FFFD, an integer that no double can hold its digits as a text. All else stays exact.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _strict(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, int):
-        return value if value.bit_length() <= _DOUBLE_BITS else hex(value)
+        return value if value.bit_length() <= _DOUBLE_BITS else str(value)
     if isinstance(value, dict):
         return {_strict(str(name)): _strict(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -40,7 +40,9 @@ def find(
 
 
 def _line(sound: dict[str, Any]) -> str:
-    lasting = f"{sound['duration']:.2f} s" if isinstance(sound["duration"], int | float) else ""
+    lasting = "" if sound["duration"] is None else f"{sound['duration']:.2f} s"
     name = sound["name"] or "(no record yet)"
-    tags = " ".join(str(tag) for tag in (sound["tags"] or ())[:6])
-    return f"{sound['id']:>8}  {name}  [{sound['username']}, {sound['licence']}, {lasting}]  {tags}".rstrip()
+    tags = " ".join((sound["tags"] or ())[:6])
+    return (
+        f"{sound['id']:>8}  {name}  [{sound['username'] or 'unknown'}, {sound['licence']}, {lasting}]  {tags}".rstrip()
+    )

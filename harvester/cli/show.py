@@ -6,17 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from harvester.cli.console import (
-    JsonOption,
-    LibraryOption,
-    duration_text,
-    print_json,
-    print_lines,
-    size_text,
-)
+from harvester.cli.console import JsonOption, LibraryOption, duration_text, print_json, print_lines, size_text
 from harvester.cli.options import check_ids
 from harvester.errors import SettingsError
 from harvester.model import COMPUTED
+from harvester.records import value_of
 from harvester.terminal_text import escape_line
 
 
@@ -42,7 +36,7 @@ def show(
 
 
 def _lines(sound: dict[str, Any]) -> list[str]:
-    record = sound["record"] or {}
+    record = {name: value_of(sound["record"], name) for name in sound["record"] or ()}
     state = "sample" if sound["processed"] else "waiting in the frontier"
     if sound["gone"]:
         state = "withdrawn here" if "withdrawn_at" in sound["stamps"] else "gone from Freesound"
@@ -51,7 +45,7 @@ def _lines(sound: dict[str, Any]) -> list[str]:
     facts = [
         ("by", record.get("username")),
         ("licence", record.get("license")),
-        ("tags", " ".join(map(str, record.get("tags") or ()))),
+        ("tags", " ".join(record.get("tags") or ())),
         ("category", " / ".join(filter(None, (record.get("category"), record.get("subcategory"))))),
         ("pack", record.get("pack_name") or record.get("pack")),
         ("uploaded", record.get("created")),
@@ -63,7 +57,7 @@ def _lines(sound: dict[str, Any]) -> list[str]:
         ("preview", (record.get("previews") or {}).get("preview-hq-mp3")),
     ]
     lines += [f"  {name:<12} {value}" for name, value in facts if value]
-    description = str(record.get("description") or "").strip()
+    description = (record.get("description") or "").strip()
     if description:
         text = escape_line(" ".join(description.split()))
         lines += ["", f"  {text[:300]}{'…' if len(text) > 300 else ''}"]
@@ -78,14 +72,14 @@ def _lines(sound: dict[str, Any]) -> list[str]:
 
 def _length(record: dict[str, Any]) -> str:
     duration = record.get("duration")
-    if not isinstance(duration, int | float):
+    if duration is None:
         return ""
     return f"{duration:.2f} s" if duration < 60 else duration_text(duration)
 
 
 def _file(record: dict[str, Any]) -> str:
     parts = [
-        str(record.get("type") or ""),
+        record.get("type") or "",
         {None: "", 1: "mono", 2: "stereo"}.get(record.get("channels"), f"{record.get('channels')} channels"),
         f"{record['samplerate']:g} Hz" if record.get("samplerate") else "",
         f"{record['bitdepth']} bit" if record.get("bitdepth") else "",
@@ -97,8 +91,5 @@ def _file(record: dict[str, Any]) -> str:
 def _heard(record: dict[str, Any]) -> str:
     if record.get("num_downloads") is None:
         return ""
-    rating = record.get("avg_rating") or 0.0
-    return (
-        f"{record['num_downloads']} downloads, rated {rating:.1f} of 5 by {record.get('num_ratings')}, "
-        f"{record.get('num_comments')} comments"
-    )
+    rating, ratings, comments = (record.get(name) or 0 for name in ("avg_rating", "num_ratings", "num_comments"))
+    return f"{record['num_downloads']} downloads, rated {rating:.1f} of 5 by {ratings}, {comments} comments"

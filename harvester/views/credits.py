@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.clock import iso
+from harvester.records import value_of
 from harvester.terminal_text import drop_controls, escape
 from harvester.views.csv_text import csv_line, disarmed
 from harvester.views.selection import Selected
@@ -72,25 +73,25 @@ def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False
 
 
 def _credit(sound_id: int, attributes: dict[str, Any]) -> Credit:
-    licence_url = str(attributes.get("license") or "")
+    licence_url = value_of(attributes, "license")
     return Credit(
         sound_id=sound_id,
-        title=_one_line(attributes.get("name")) or f"sound {sound_id}",
-        author=_one_line(attributes.get("username")) or "unknown author",
-        url=_web_address(attributes.get("url")) or f"https://freesound.org/s/{sound_id}/",
+        title=_one_line(value_of(attributes, "name")) or f"sound {sound_id}",
+        author=_one_line(value_of(attributes, "username")) or "unknown author",
+        url=_web_address(value_of(attributes, "url")) or f"https://freesound.org/s/{sound_id}/",
         licence=_one_line(licence_name(licence_url)),
         licence_url=_web_address(licence_url),
         fetched=iso(attributes["fetched_at"])[:10],
-        gen_ai=_one_line(attributes.get("gen_ai_preference")) or _NO_WISH,
+        gen_ai=_one_line(value_of(attributes, "gen_ai_preference")) or _NO_WISH,
     )
 
 
-def _one_line(value: object) -> str:
+def _one_line(value: str | None) -> str:
     return " ".join(drop_controls(value or "").split())
 
 
-def _web_address(value: object) -> str:
-    address = str(value or "")
+def _web_address(value: str | None) -> str:
+    address = value or ""
     return address if re.fullmatch(r"https?://[^\s\"'<>\\()`]+", address) and escape(address) == address else ""
 
 

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from harvester.errors import SettingsError
-from harvester.json_text import json_text, without_lone_surrogates
+from harvester.json_text import json_text
 from harvester.views.selection import Selected
 
 _SCRIPTS = ("data.js", "paint.js", "move.js", "above.js", "card.js", "control.js", "main.js")
@@ -32,7 +32,6 @@ def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Ite
         from harvester.views.map_data import MapData
     except ImportError as error:
         raise SettingsError(_MISSING) from error
-    title = without_lone_surrogates(title)
     data = MapData(selected, title, ego)
     style = _asset("style.css")
     script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, _SCRIPTS)) + "})();\n"

@@ -93,7 +93,7 @@ def test_no_command_over_a_hostile_library_lets_a_terminal_obey_it(made: Path, t
 def test_json_of_a_hostile_library_has_the_values_themselves(made: Path, texts: Texts, tmp_path: Path) -> None:
     shown = json.loads(call("show", EVERYTHING, "--json", "--library", made, cwd=tmp_path).out)
     names = [one["name"] for one in shown["neighbours"]]
-    assert names == [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace") for text in texts]
+    assert names == [text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")[:512] for text in texts]
     lines = call("export", "jsonl", "--library", made, cwd=tmp_path).out.splitlines()
     (tmp_path / "lib.jsonl").touch()
     call("export", "jsonl", "--library", made, "-o", "lib.jsonl", cwd=tmp_path)

@@ -24,8 +24,7 @@ def test_a_value_that_json_lacks_has_one_form() -> None:
         ([math.inf, 2**70], f"[null,{2**70}]"),
         ("a\ud800b", '"a\ufffdb"'),
         (["\udfff", math.nan], '["\ufffd",null]'),
-        (10**400, f'"{10**400:#x}"'),
-        (10**5000, f'"{10**5000:#x}"'),
+        (10**400, f'"{10**400}"'),
         ({"\ud800": True}, '{"\ufffd":true}'),
     ):
         assert json_text(value) == written

@@ -45,7 +45,7 @@ def flat(attributes: dict[str, Any], text: Callable[[str], str]) -> dict[str, An
                 plain = all(isinstance(part, str) for part in one)
                 one = "|".join(one) if plain else json.dumps(one, sort_keys=True)
             if one is not None:
-                cells[prefix + key.replace("-", "_")] = text(one) if isinstance(one, str) else one
+                cells[prefix + key.replace("-", "_")] = text(LONE.sub("\ufffd", one)) if isinstance(one, str) else one
     return cells
 
 
@@ -54,8 +54,7 @@ def assert_sound_equals(found: dict[str, Any], attributes: dict[str, Any], text:
     found = {name: value for name, value in found.items() if value is not None and value != ""}
     found.pop("processed")
     found.pop("label", None)
-    if "huge" in expected:  # beyond 64 bits: a text
-        expected["huge"] = str(expected["huge"])
+    expected.pop("huge", None)  # beyond 64 bits: no value of a record
     assert {**found, "id": 0} == {**expected, "id": 0}
 
 
@@ -132,9 +131,9 @@ def test_csv_reads_back_in_pandas_as_the_library(selected: Selected, tmp_path: P
     assert [int(one) for one in table["id"]] == selected.sound_ids
     for row in table.to_dict("records"):
         attributes = selected.state.attributes(int(row["id"]))
-        expected = flat(attributes, lambda text: text.replace("\0", "").encode("utf-8", "ignore").decode())
+        expected = flat(attributes, lambda text: text.replace("\0", ""))
         for name, value in expected.items():
-            if name == "id":
+            if name in ("id", "huge"):
                 continue
             kind = float if isinstance(value, int) and name == "duration" else type(value)
             found = row[name] == "true" if kind is bool else kind(row[name])
@@ -187,7 +186,7 @@ def test_parquet_is_typed_and_reads_back_in_pyarrow_as_the_library(selected: Sel
                 assert stamp.strftime("%Y-%m-%dT%H:%M:%SZ") == known
         row["tags"] = "|".join(row["tags"]) if row["tags"] is not None else None
         known = {name: one for name, one in attributes.items() if name not in ("created",) and not name.endswith("_at")}
-        assert_sound_equals(row, known, lambda text: text.encode("utf-8", "ignore").decode())
+        assert_sound_equals(row, known)
     edges = pq.read_table(edges_path).to_pylist()
     assert {(edge["source"], edge["target"]): edge["score"] for edge in edges} == scores(selected)
 
@@ -231,7 +230,7 @@ def test_an_export_that_fails_leaves_the_old_file_and_no_temporary(tmp_path: Pat
     old = save_export(select(make_library()), format, out)
     before = {path: path.read_bytes() for path in old}
     broken = make_library()
-    broken.graph.nodes[5]["tags"] = [object()]
+    broken.graph.nodes[5]["link_filter"] = object()
     with pytest.raises((TypeError, ValueError)):
         save_export(select(broken), format, out)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before or format in ("csv", "parquet")
