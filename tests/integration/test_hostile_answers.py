@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,18 +161,14 @@ TOLERATED: dict[str, Responder] = {
     "a count that is a text": body(lambda page: {**page, "count": "many"}),
     "further keys": each_row(lambda row: {**row, **{f"new_{at}": at for at in range(300)}}),
 }
-MOST_KB = 300 * 1024
-"""A harvest of these few sounds takes a third of it."""
 
 
 @pytest.mark.parametrize("name", TOLERATED)
-def test_odd_values_cost_no_request_no_sound_and_no_memory(name: str, tmp_path: Path) -> None:
+def test_odd_values_cost_no_request_and_no_sound(name: str, tmp_path: Path) -> None:
     with HostileServer({"similar": TOLERATED[name]}) as server:
         ended = run("harvest", "--api-url", server.url, "--level", 99, "--samples", 4, cwd=tmp_path)
         assert ended.code == 0, ended.err
         assert server.counted <= 1 + 4 + 3
-    # The largest of all processes that this one has waited for.
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < MOST_KB
     status = json.loads(run("status", "--json", cwd=tmp_path).out)
     assert (status["processed"], status["deferred"]) == (4, 0)
     assert status["nodes"] <= 400
