@@ -1,4 +1,4 @@
-"""What a person may set: the key, `harvester.toml`, durations, limits, and filters in words.
+"""What a person may set: the key, `harvester.toml`, durations and limits.
 
 Reads the environment, `.env` and `harvester.toml` in the working folder, nothing else. Every mistake is a
 `SettingsError` of one line that names the place.
@@ -86,33 +86,3 @@ def parse_duration_s(text: str) -> float:
     if any((unit or "s") not in _UNITS_S for _, unit in parts):
         raise SettingsError(f"'{text}' is not a duration; the units are s, m, h, d and w")
     return sum(float(number) * _UNITS_S[unit or "s"] for number, unit in parts)
-
-
-def build_filter(
-    text: str,
-    *,
-    cc0: bool = False,
-    by: bool = False,
-    max_duration_s: float | None = None,
-    tags: tuple[str, ...] = (),
-    types: tuple[str, ...] = (),
-) -> str:
-    """Return one Solr filter from a filter as written and the presets; all of them must hold.
-
-    `cc0` and `by` together mean either licence. Licence names are the ones Freesound filters by.
-    """
-    parts = [text.strip()] if text.strip() else []
-    licences = [name for name, wanted in (("Creative Commons 0", cc0), ("Attribution", by)) if wanted]
-    if licences:
-        parts.append(_any_of("license", licences))
-    if max_duration_s is not None:
-        parts.append(f"duration:[0 TO {max_duration_s:g}]")
-    parts += [_any_of("tag", [tag]) for tag in tags]
-    if types:
-        parts.append(_any_of("type", list(types)))
-    return " ".join(parts)
-
-
-def _any_of(field: str, values: list[str]) -> str:
-    quoted = ['"' + re.sub(r'(["\\])', r"\\\1", value) + '"' for value in values]
-    return f"{field}:{quoted[0]}" if len(quoted) == 1 else f"{field}:({' OR '.join(quoted)})"

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from harvester.cli.console import say
 from harvester.errors import SettingsError
+from harvester.filters import build_filter
 from harvester.model import SPACES
-from harvester.settings import build_filter, parse_duration_s, read_key
+from harvester.settings import parse_duration_s, read_key
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -37,7 +39,9 @@ class WalkOptions:
 
     seed: Annotated[list[int] | None, typer.Option(metavar="ID", help="Start from this sound (repeatable).")] = None
     query: Annotated[str, typer.Option(metavar="TEXT", help="Start from the best hits of this search.")] = ""
-    filter: Annotated[str, typer.Option(metavar="SOLR", help="Only sounds that match, in Freesound's syntax.")] = ""
+    filter: Annotated[
+        str, typer.Option(metavar="SOLR", help='Only sounds that match, such as tag:"c++"; % and + mean themselves.')
+    ] = ""
     cc0: Annotated[bool, typer.Option("--cc0", help="Only Creative Commons 0 (with --by: either).")] = False
     by: Annotated[bool, typer.Option("--by", help="Only Attribution (with --cc0: either).")] = False
     max_duration: Annotated[str | None, typer.Option(metavar="10s", help="Only sounds up to this long.")] = None
@@ -60,9 +64,10 @@ class WalkOptions:
     def read_filter(self) -> str:
         """Return one filter from `--filter` and the presets; refuse a sweep that the options do not allow.
 
-        One of everything is forbidden by the API's terms, and one with seeds means two things.
+        Tells the user which part of `--filter` has no effect. The API's terms forbid a sweep of everything; one with
+        seeds means two things.
         """
-        walk_filter = build_filter(
+        built = build_filter(
             self.filter,
             cc0=self.cc0,
             by=self.by,
@@ -70,6 +75,9 @@ class WalkOptions:
             tags=tuple(self.tag or ()),
             types=tuple(self.type or ()),
         )
+        for line in built.notices:
+            say(line)
+        walk_filter = built.text
         if self.sweep and not (self.query or walk_filter):
             raise SettingsError(
                 "--sweep needs --query or --filter: the API's terms do not allow a copy of all of Freesound"

@@ -20,6 +20,10 @@ def sandbox(
     burst: Annotated[int, typer.Option(min=0, help="Requests a minute a key may make.")] = 60,
     daily: Annotated[int, typer.Option(min=0, help="Requests in 24 hours a key may make.")] = 2_000,
     no_throttle: Annotated[bool, typer.Option("--no-throttle", help="Lift both limits.")] = False,
+    deleted_share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the sounds that searches still count, as null rows: deleted ones."),
+    ] = 0,
     latency_ms: Annotated[float, typer.Option(min=0, help="Wait before every answer.")] = 0,
     fault: Annotated[
         list[str] | None,
@@ -62,6 +66,7 @@ def sandbox(
             daily=None if no_throttle else daily,
             faults=faults,
             random_seed=random_seed,
+            deleted_share=deleted_share,
         )
         async with serving(box, port=port, latency_s=latency_ms / 1000, access_log=access_log) as address:
             typer.echo(f"listening on {address}")

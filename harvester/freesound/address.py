@@ -7,7 +7,6 @@ part of a URL. Pure, but for the proxies that the environment names.
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Mapping
 from urllib.parse import quote_plus, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -16,7 +15,6 @@ from harvester.errors import SettingsError
 
 API_URL = "https://freesound.org/apiv2/"
 _TWICE_DECODED = ("query", "filter")
-_ESCAPE = re.compile(r"%(?=[0-9A-Fa-f]{2})")
 
 
 def read_api_url(text: str) -> str:
@@ -51,8 +49,8 @@ def is_loopback(host: str) -> bool:
 
 
 def encode_query(params: Mapping[str, str]) -> str:
-    """Return the query string; `query` and `filter` survive the server's second decoding (freesound-api.md §2.1)."""
-    safe = {name: _ESCAPE.sub("%25", text) if name in _TWICE_DECODED else text for name, text in params.items()}
+    """Return the query string; what the server decodes twice is encoded twice here, and nowhere else."""
+    safe = {name: text.replace("%", "%25") if name in _TWICE_DECODED else text for name, text in params.items()}
     return "&".join(f"{quote_plus(name)}={quote_plus(text, safe=',:()*')}" for name, text in safe.items())
 
 

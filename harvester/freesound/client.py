@@ -11,6 +11,7 @@ from typing import Self
 
 from harvester.clock import Clock, Stop
 from harvester.errors import ApiUnreachable, FetchFailed
+from harvester.filters import canonical, filter_ids, filter_similar
 from harvester.freesound.address import API_URL
 from harvester.freesound.fields import encode_fields, record_fields
 from harvester.freesound.gate import Wait
@@ -31,7 +32,8 @@ class FreesoundClient:
     """Asks Freesound for similar lists and records, within the key's limits, as patiently as it takes.
 
     One object for all fetchers of a run. Every `fetch_` and `search` costs one request (more only when one fails) and
-    raises `FetchFailed` (defer the sound), `Stopped` (release it), or an error with an exit code that ends the run.
+    raises `FetchFailed` (defer the sound), `Stopped` (release it), or an error with an exit code that ends the run. A
+    filter is in the grammar of `harvester.filters`, which writes it as the server needs it.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class FreesoundClient:
         params = {**self._scored_params, "page_size": str(_page_size(limit))}
         path = f"sounds/{sound_id}/similar/"
         if filter.strip():
-            path, params = "search/", {**params, "similar_to": str(sound_id), "filter": filter}
+            path, params = "search/", {**params, "similar_to": str(sound_id), "filter": filter_similar(filter)}
         return await self._sender.fetch(
             path, params, lambda raw: read_similar(raw, sound_id, limit, self._fields, self._clock.time_us())
         )
@@ -101,8 +103,7 @@ class FreesoundClient:
         """
         if not sound_ids:
             return RecordsPage((), 0, has_next=False, fetched_at=self._clock.time_us())
-        listed = f"id:({' OR '.join(map(str, sound_ids))})"
-        wanted = f"{listed} {filter}" if filter.strip() else listed
+        wanted = filter_ids(sound_ids, filter)
         return await self.search(filter=wanted, page_size=_page_size(len(sound_ids)), vectors=vectors)
 
     async def fetch_sound(self, sound_id: int) -> Record | None:
@@ -130,8 +131,8 @@ class FreesoundClient:
         space = self._space if vectors else ""
         if vectors:
             params["fields"] = self._vector_fields
-        if filter.strip():  # a blank one is refused by the server
-            params["filter"] = filter
+        if wanted := canonical(filter):  # a blank one is refused by the server
+            params["filter"] = wanted
         if page > 1:
             params["page"] = str(page)
         return await self._sender.fetch(

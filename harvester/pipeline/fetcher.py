@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from harvester.clock import Clock
 from harvester.errors import ApiUnreachable, FetchFailed, PageTooLarge, RequestRefused, SettingsError, Stopped
+from harvester.filters import join_filters
 from harvester.model import RecordsPage
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.progress import Progress
@@ -102,7 +103,7 @@ async def _fetch(claim: Claim, catalogue: Catalogue, search: Search, clock: Cloc
             return SeedsFetched(claim, await _search(catalogue, search.query, search.filter, search.sort, page))
         case SweepClaim(window, page, size):
             # The one order in which pages hold still while a sweep lasts: what is new comes last.
-            bounded, vectors = f"{window} {search.filter}".strip(), bool(search.vectors)
+            bounded, vectors = join_filters(window, search.filter), bool(search.vectors)
             return Swept(claim, await _search(catalogue, search.query, bounded, "created_asc", page, size, vectors))
         case SimilarClaim() | DetailsClaim() | ConfirmClaim() | JudgeClaim():
             try:

@@ -9,7 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harvester.clock import Clock, iso
-from harvester.model import Deferral, Event, Gone, Linked, Note, RecordsPage, Seeded, Seen, SimilarList, is_complete
+from harvester.filters import contradicts
+from harvester.model import (
+    Deferral,
+    Event,
+    Gone,
+    Linked,
+    Note,
+    Record,
+    RecordsPage,
+    Seeded,
+    Seen,
+    SimilarList,
+    is_complete,
+)
 from harvester.pipeline.frontier import NO_HITS, Frontier
 from harvester.pipeline.news import News
 from harvester.pipeline.order import Distances
@@ -36,6 +49,7 @@ from harvester.pipeline.work import (
 )
 
 UNUSABLE = "no usable neighbour in its similar list"
+CONTRADICTION = "does not match the filter"
 
 
 class Meaning:
@@ -89,13 +103,13 @@ class Meaning:
                 return self._deferring([self._patience.deferral(i, reason, now_us) for i in sound_ids], outcome)
 
     def _seeds(self, claim: SeedClaim, hits: RecordsPage) -> Entry:
-        seeds = tuple(record["id"] for record in hits.records)
+        seeds = self._hits(hits.records)
         events: list[Event] = [*self._news.of(hits.records, hits.fetched_at), Seeded(seeds)]
         # Without this a later run would have to ask which of those that still wait match.
         notes = self._news.marks(self._walk.filter_topic, seeds, MATCHES) if self._walk.filter else []
 
         def seeded() -> None:
-            if claim.page == 1 and not seeds:
+            if claim.page == 1 and not hits.records:
                 # Whoever asked for certain sounds does not want others instead.
                 self._frontier.close(NO_HITS)
             self.start_from(seeds)
@@ -106,7 +120,7 @@ class Meaning:
     def _swept(self, outcome: Swept) -> Entry:
         sweep, hits = self._walk.sweep, outcome.page
         assert sweep is not None
-        found = tuple(record["id"] for record in hits.records)
+        found = self._hits(hits.records)
         sweep.read(outcome.claim, hits)
         notes = [*self._news.hits(self._walk, found, hits), Note(self._walk.topic, PLACE, sweep.place())]
         if self._walk.filter and self._walk.topic != self._walk.filter_topic:
@@ -127,10 +141,12 @@ class Meaning:
             if not self._walk.permitted:
                 refuse_large(sweep.total)
 
-        return Entry(events=events, notes=notes, vectors=self._news.vectors(hits), then=swept)
+        hit_ids = set(found)
+        vectors = {i: vector for i, vector in self._news.vectors(hits).items() if i in hit_ids}
+        return Entry(events=events, notes=notes, vectors=vectors, then=swept)
 
     def _judged(self, claim: JudgeClaim, page: RecordsPage) -> Entry:
-        matching = {record["id"] for record in page.records}
+        matching = set(self._hits(page.records))
         topic = self._walk.filter_topic
         others = [sound_id for sound_id in claim.sound_ids if sound_id not in matching]
         notes = self._news.marks(topic, sorted(matching), MATCHES)
@@ -167,10 +183,12 @@ class Meaning:
         known = self._state.similar(sound_id)
         if page.count == 0 and known is not None and known.neighbours:
             return self._lost(claim, same_question=known.filter == self._walk.filter)
-        if page.count > 0 and not page.neighbours:
+        hits = set(self._hits(page.records))
+        neighbours = tuple(pair for pair in page.neighbours if pair[0] in hits)
+        if page.count > 0 and not neighbours:
             return self._deferring([self._patience.deferral(sound_id, UNUSABLE, page.fetched_at)], outcome)
         similar = SimilarList(
-            neighbours=page.neighbours,
+            neighbours=neighbours,
             linked_at=self._state.stamp(sound_id, "linked_at", page.fetched_at),
             limit=outcome.limit,
             space=self._state.space,
@@ -182,7 +200,7 @@ class Meaning:
 
         def linked() -> None:
             self._walk.listed(sound_id)
-            for neighbour_id, _ in page.neighbours:
+            for neighbour_id, _ in neighbours:
                 # Only a record can better the place of a sound that waits already, in any order but by distance.
                 if neighbour_id in told or not self._frontier.awaits_list(neighbour_id):
                     self.discover(neighbour_id)
@@ -248,6 +266,18 @@ class Meaning:
 
         events = [] if self._news.is_forgotten(sound_id) else [self._news.seen(outcome.record, outcome.fetched_at)]
         return Entry(events=[*events], then=found)
+
+    def _hits(self, records: Sequence[Record]) -> tuple[int, ...]:
+        """Return the ids of the records but for those that contradict the walk's filter, which are counted.
+
+        A filter that the server read in another way than meant, or not at all, must not lead the walk astray.
+        """
+        if not self._walk.filter:
+            return tuple(record["id"] for record in records)
+        hits = tuple(record["id"] for record in records if not contradicts(self._walk.filter, record))
+        if len(hits) < len(records):
+            self._progress.oddities[CONTRADICTION] += len(records) - len(hits)
+        return hits
 
     def _without(self, claim: SimilarClaim | DetailsClaim | ConfirmClaim) -> list[int]:
         """Return the sounds of a failed claim that still lack what it was to bring."""

@@ -40,10 +40,18 @@ DESCRIPTORS: dict[str, str] = {
     "temporal_centroid": "number", "temporal_centroid_ratio": "number", "temporal_decrease": "number",
     "temporal_skewness": "number", "temporal_spread": "number", "tonality": "text", "tonality_confidence": "number",
     "tristimulus": "numbers", "warmth": "number", "zero_crossing_rate": "number", "has_audio_problems": "flag",
-    "birdnet_detected_class": "list", "birdnet_detections": "list", "birdnet_detections_count": "count",
-    "fsdsinet_detected_class": "list", "fsdsinet_detections": "list", "fsdsinet_detections_count": "count",
+    "birdnet_detected_class": "list", "birdnet_detections": "json", "birdnet_detections_count": "count",
+    "fsdsinet_detected_class": "list", "fsdsinet_detections": "json", "fsdsinet_detections_count": "count",
 }  # fmt: skip
-"""The 67 descriptors (freesound/audio_descriptor_settings.py) and the kind of their values."""
+"""The 67 descriptors and the kind of their values."""
+
+_SUFFIXES = {"number": "_d", "count": "_i", "flag": "_b", "text": "_s", "list": "_ls"}
+TRANSLATED: dict[str, str] = {
+    name: name + _SUFFIXES[kind]
+    for name, kind in {"category": "text", "subcategory": "text", **DESCRIPTORS}.items()
+    if kind in _SUFFIXES
+}
+"""The names in filters that the server translates into names of its index: descriptors that are one value or texts."""
 
 VECTOR_FIELDS: dict[str, str] = {f"sim_{space}": space for space in DIMENSIONS}
 DEFAULT_LIST_FIELDS = "id,name,tags,username,license"

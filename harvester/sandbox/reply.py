@@ -14,6 +14,8 @@ from harvester.sandbox.fields import encode_json
 IDENTITY_HEADER = "X-Freesound-Sandbox"
 SUFFIX = " (please check that your filter syntax and field names are correct)"
 ALLOW = "GET, HEAD, OPTIONS"
+MAX_REQUEST_LINE = 4_094
+"""Bytes of method, address and version together, without the line end: gunicorn's default."""
 
 
 class Delivery(Enum):
@@ -81,6 +83,21 @@ def solr_refused(reason: str, *, is_search: bool, code: int = 400) -> Reply:
     return detail(400, text + (SUFFIX if is_search else ""))
 
 
+def sorting_target_refused(sort: str, *, is_search: bool) -> Reply:
+    """Return the 400 for a sorting target that the server cannot read."""
+    text = f"Search server error: Error processing sorting target {sort}"
+    return detail(400, text + (SUFFIX if is_search else ""))
+
+
+def line_too_long(length: int) -> Reply:
+    """Return the 400 of the web server in front of the application for a request line that is too long."""
+    page = (
+        "<html>\n  <head>\n    <title>Bad Request</title>\n  </head>\n  <body>\n    <h1><p>Bad Request</p></h1>\n"
+        f"    Request Line is too large ({length} &gt; {MAX_REQUEST_LINE})\n  </body>\n</html>\n"
+    )
+    return Reply(400, {"Content-Type": "text/html", "Connection": "close"}, page.encode())
+
+
 def solr_down(*, is_search: bool, query: str = "", drops: bool = False) -> Reply:
     """Return the 400 that means Solr refuses connections, or with `drops` that it closes them unanswered."""
     path = "/solr/freesound/select_similarity/"
@@ -104,6 +121,7 @@ def overloaded() -> Reply:
 
 NO_CREDENTIALS = "Authentication credentials were not provided."
 SUSPENDED = "Request was throttled because the ApiV2 credential has been suspended"
+MALFORMED = "Malformed request."
 PENDING = "Suspended token or token pending for approval"
 _OBJECTS = {True: "7faf5deae110", False: "7faf5e785510"}
 _SOLR_QUERY = (

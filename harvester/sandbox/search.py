@@ -1,4 +1,4 @@
-"""Finding sounds: the search form, its hits, and pages of them with their links (freesound-api.md §2.1, §2.4).
+"""Finding sounds: the search form, its hits, and pages of them with their links.
 
 Invariant: the order of hits is a function of the request alone, so pages neither overlap nor leave gaps.
 Raises `Refused` with the server's own answer; knows nothing of keys, limits or faults.
@@ -16,13 +16,14 @@ import orjson
 
 from harvester.model import Record
 from harvester.sandbox.catalogue import DIMENSIONS, SORTS, Catalogue, Neighbour
-from harvester.sandbox.fields import DESCRIPTORS
 from harvester.sandbox.filters import FilterError, read_filter
 from harvester.sandbox.properties import created_s, index_rating, pack_grouping, words_of
-from harvester.sandbox.reply import Reply, detail, html, solr_refused
+from harvester.sandbox.reply import MALFORMED, Reply, detail, html, solr_refused, sorting_target_refused
+from harvester.sandbox.rewriting import rewrite
 
 SITE = "https://sandbox.invalid"
 PAGE_SIZE, MAX_PAGE_SIZE = 15, 150
+_SAFE_IN_LINKS = ",:[]*+()'"
 _REMEMBERED = 32
 _REMEMBERED_HITS = 20_000
 _WEIGHTS = (("name", 2), ("description", 3), ("username", 1), ("pack_name", 2), ("id", 4))
@@ -32,6 +33,11 @@ _KEYS: dict[str, Callable[[Record], float]] = {
     "downloads": lambda record: float(record.get("num_downloads") or 0),
     "rating": index_rating,
 }
+
+_FORM = frozenset(
+    ("query", "filter", "sort", "page", "page_size", "fields", "group_by_pack", "weights", "similar_to",
+     "similarity_space")
+)  # fmt: skip
 
 Hits = Sequence[int] | Sequence[Neighbour]
 
@@ -46,7 +52,10 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The parameters of a list request, read as the server reads them."""
+    """The parameters of a list request, read as the server reads them: `query` and `filter` as they stand in links.
+
+    The server decodes these two once more before it uses them.
+    """
 
     query: str
     filter: str
@@ -64,6 +73,11 @@ class Form:
     def space(self) -> str:
         return self.similarity_space or "laion_clap"
 
+    @property
+    def index_query(self) -> str:
+        """The filter as it reaches the index."""
+        return rewrite(self.filter) if self.filter else ""
+
     def link(self, path: str, page: int) -> str:
         """Return the address of a page of these hits, in the server's form; the token is not in it."""
         parts = [("query", self.query)] if self.is_search else []
@@ -76,28 +90,39 @@ class Form:
         parts += [("group_by_pack", "1")] if self.group_by_pack else []
         parts += [("similar_to", self.similar_to)] if self.similar_to else []
         parts += [("similarity_space", self.similarity_space)] if self.similarity_space else []
-        return f"{SITE}{path}?" + "".join(f"&{name}={quote(value, safe=',:[]*+()')}" for name, value in parts)
+        return f"{SITE}{path}?" + "".join(f"&{name}={quote(value, safe=_SAFE_IN_LINKS)}" for name, value in parts)
 
 
 def read_form(params: Mapping[str, str], *, similar_to: int | None = None) -> Form:
     """Read the form of a search, or of a similar list when `similar_to` names its sound. Raises `Refused`."""
     is_search = similar_to is None
-    if is_search and "filter" in params and not params["filter"].strip():
+    # The form strips every text; `fields` is read a second time as it is, where rows are made.
+    texts = {name: text.strip() for name, text in params.items() if name in _FORM}
+    if any("\0" in text for text in texts.values()):
+        raise Refused(detail(400, MALFORMED))
+    if is_search and "filter" in params and not texts["filter"]:
         raise Refused(detail(400, "Invalid filter."))
-    sort = params.get("sort", "")
+    sort = texts.get("sort", "")
+    if ":" in sort:
+        raise Refused(sorting_target_refused(sort, is_search=is_search))
+    query = texts.get("query", "") if is_search else ""
     return Form(
-        query=unquote(params.get("query", "")) if is_search else "",
-        filter=params.get("filter", "") if is_search else "",
+        query="" if _is_blank(query) else query,
+        filter=texts.get("filter", "") if is_search else "",
         sort=sort if sort in SORTS else "score",
-        page=_whole(params.get("page"), 1),
-        page_size=min(_whole(params.get("page_size"), PAGE_SIZE), MAX_PAGE_SIZE),
-        fields=params.get("fields", ""),
-        group_by_pack=is_search and params.get("group_by_pack") == "1",
-        weights=params.get("weights", ""),
-        similar_to=params.get("similar_to", "") if is_search else str(similar_to),
-        similarity_space=params.get("similarity_space", ""),
+        page=_whole(texts.get("page"), 1),
+        page_size=min(_whole(texts.get("page_size"), PAGE_SIZE), MAX_PAGE_SIZE),
+        fields=texts.get("fields", ""),
+        group_by_pack=is_search and texts.get("group_by_pack") == "1",
+        weights=texts.get("weights", ""),
+        similar_to=texts.get("similar_to", "") if is_search else str(similar_to),
+        similarity_space=texts.get("similarity_space", ""),
         is_search=is_search,
     )
+
+
+def _is_blank(query: str) -> bool:
+    return not unquote(query).replace('"', "").strip() or not query.replace("'", "").strip()
 
 
 class Search:
@@ -113,7 +138,7 @@ class Search:
         found = self._known.get(key)
         if found is None:
             found = self._similar(form, now_s) if form.similar_to else self._textual(form, now_s)
-            if "NOW" not in form.filter and len(found) <= _REMEMBERED_HITS:
+            if "NOW" not in form.index_query and len(found) <= _REMEMBERED_HITS:
                 self._known[key] = found
                 if len(self._known) > _REMEMBERED:
                     self._known.popitem(last=False)
@@ -136,7 +161,7 @@ class Search:
 
     def _similar(self, form: Form, now_s: int) -> Hits:
         found = self._neighbours(form)
-        if form.filter:
+        if form.index_query:
             accepts, _ = self._accepts(form, now_s)
             found = [hit for hit in found if accepts(hit[0])]
         if form.sort == "score":
@@ -159,10 +184,11 @@ class Search:
         return self._catalogue.nearest(vector, form.space)
 
     def _textual(self, form: Form, now_s: int) -> Hits:
-        words = form.query.replace('"', " ").replace("'", " ").split()
-        if not form.filter and not words:
+        words = unquote(form.query).replace('"', " ").replace("'", " ").split()
+        is_filtered = bool(form.index_query.strip())
+        if not is_filtered and not words:
             return self._catalogue.ordered(form.sort)
-        accepts, sound_ids = self._accepts(form, now_s) if form.filter else (None, None)
+        accepts, sound_ids = self._accepts(form, now_s) if is_filtered else (None, None)
         if sound_ids is not None and accepts is not None:
             known = [one for one in sound_ids if self._catalogue.record(one) is not None and accepts(one)]
             ordered: Sequence[int] = self._sorted(known, form.sort)
@@ -199,15 +225,15 @@ class Search:
 
     def _accepts(self, form: Form, now_s: int) -> tuple[Callable[[int], bool], frozenset[int] | None]:
         try:
-            parsed = read_filter(form.filter, now_s)
+            parsed = read_filter(form.index_query, now_s, of_parents=bool(form.similar_to))
         except FilterError as problem:
-            raise Refused(solr_refused(str(problem), is_search=True)) from None
+            raise Refused(solr_refused(str(problem), is_search=True, code=problem.code)) from None
         catalogue, matches = self._catalogue, parsed.matches
-        described = any(name in form.filter for name in DESCRIPTORS)
+        if not parsed.described:
+            return lambda sound_id: matches(catalogue.record(sound_id) or {}), parsed.sound_ids
 
         def accepts(sound_id: int) -> bool:
-            record = catalogue.record(sound_id) or {}
-            return matches({**record, **catalogue.descriptors(sound_id)} if described else record)
+            return matches({**(catalogue.record(sound_id) or {}), **catalogue.descriptors(sound_id)})
 
         return accepts, parsed.sound_ids
 

@@ -1,29 +1,34 @@
 """The sandbox without its sockets: a request line in, an answer out, at the time its clock says.
 
-Order of judgement, as on the server: address → key → throttle → view. Invariant: synchronous and repeatable;
-the answer depends on the catalogue, the requests so far and the clock alone, so that months of harvesting
-can be simulated in virtual time. Knows nothing of aiohttp.
+Order of judgement, as on the server: length of the line → address → format → key → throttle → view.
+Invariant: synchronous and repeatable; the answer depends on the catalogue, the requests so far and the clock alone,
+so that months of harvesting can be simulated in virtual time. Knows nothing of aiohttp.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from urllib.parse import parse_qsl, quote
+from hashlib import blake2b
+from urllib.parse import parse_qsl, quote, unquote
 
 from harvester.clock import SECOND_US, Clock
+from harvester.errors import SettingsError
 from harvester.sandbox.access import Access
 from harvester.sandbox.catalogue import Catalogue
 from harvester.sandbox.faults import Fault, FaultPlan, answer_in_front, spoil
 from harvester.sandbox.fields import Encoder, Selection, UnknownSpace, encode_json, read_selection
 from harvester.sandbox.reply import (
     IDENTITY_HEADER,
+    MAX_REQUEST_LINE,
     NO_CREDENTIALS,
     Reply,
     detail,
     html,
     json_reply,
+    line_too_long,
     throttled,
     unauthorised,
 )
@@ -42,6 +47,8 @@ class Sandbox:
 
     `burst` and `daily` are the limits a minute and a day, None for none. `standings` maps keys to
     `suspended`, `revoked`, `pending` or `inactive`. `random_seed` decides which requests a fault's rate meets.
+    `deleted_share` of the sounds are in the search index but no longer in the database, the same ones each time: the
+    count of a search has them, their rows are null, and their own resource is a 404.
     """
 
     def __init__(
@@ -55,7 +62,10 @@ class Sandbox:
         faults: Sequence[Fault] = (),
         standings: Mapping[str, str] | None = None,
         random_seed: int = 0,
+        deleted_share: float = 0.0,
     ) -> None:
+        if not 0 <= deleted_share <= 1:
+            raise SettingsError(f"the share of deleted sounds is from 0 to 1, not {deleted_share}")
         self.catalogue = catalogue
         self.clock = clock
         self._access = Access(tokens, standings or {})
@@ -63,6 +73,7 @@ class Sandbox:
         self._plan = FaultPlan(tuple(faults), random_seed)
         self._search = Search(catalogue)
         self._encoder = Encoder(catalogue)
+        self._deleted_share = deleted_share
         self._started_us: int | None = None
 
     @property
@@ -87,14 +98,25 @@ class Sandbox:
 
     def token_of(self, target: str, headers: Mapping[str, str]) -> str | None:
         """Return the key a request comes with, valid or not, or None: what the access log fingerprints."""
-        return self._access.token_in(_authorization(headers), _params(target.partition("?")[2]).get("token", ""))
+        return self._access.token_in(
+            _header(headers, "authorization"), _params(target.partition("?")[2]).get("token", "")
+        )
 
     def _answer(self, method: str, target: str, headers: Mapping[str, str], now_us: int) -> Reply:
+        length = len(f"{method} {target} HTTP/1.1".encode())
+        if length > MAX_REQUEST_LINE:
+            return line_too_long(length)
         path, _, query = target.partition("?")
+        path = unquote(path)
         if not any(pattern.fullmatch(path) for pattern in _PATHS):
             return _unmatched(path, query)
         params = _params(query)
-        token = self._access.authenticate(_authorization(headers), params.get("token", ""))
+        # The framework agrees on a format before it looks at the key, so these answers are not counted.
+        if params.get("format") not in {None, "", "json", "api"}:
+            return detail(404, "Not found.")
+        if not _accepts_json(_header(headers, "accept")):
+            return detail(406, "Could not satisfy the request Accept header.")
+        token = self._access.authenticate(_header(headers, "authorization"), params.get("token", ""))
         if isinstance(token, Reply):
             return token
         if _OAUTH_ONLY.fullmatch(path):
@@ -108,8 +130,6 @@ class Sandbox:
             return detail(405, f'Method "{method}" not allowed.')
         if params.get("format") == "api":
             return html(302, b"", Location=SITE + target)
-        if params.get("format", "json") != "json":
-            return detail(404, "Not found.")
         try:
             return json_reply(self._view(path, params, now_us // SECOND_US))
         except Refused as refused:
@@ -120,24 +140,27 @@ class Sandbox:
         if sound:
             return self._sound(int(sound[1]), params.get("fields", ""))
         form = read_form(params, similar_to=int(similar[1]) if similar else None)
+        if form.similar_to.isdecimal() and self._is_deleted(int(form.similar_to)):
+            form = replace(form, similar_to="0")
         if form.is_search and (form.page < 1 or form.page_size < 1):
             raise Refused(detail(404, "Not found"))
         hits = self._search.hits(form, now_s)
         groups: dict[int, tuple[str, int]] = {}
         if form.group_by_pack:
             hits, groups = self._search.grouped(hits)
-        return self._list(form, path if similar else "/apiv2/search/", hits, groups)
+        # Rows are made by the parameter as it came: a name with a blank before it is unknown.
+        return self._list(form, path if similar else "/apiv2/search/", hits, groups, params.get("fields", ""))
 
     def _sound(self, sound_id: int, fields: str) -> bytes:
         try:
             body = self._encoder.encode_sound(sound_id, _selection(fields, True), None)
         except UnknownSpace:
             raise Refused(html(500)) from None
-        if body is None:
+        if body is None or self._is_deleted(sound_id):
             raise Refused(detail(404, "No Sound matches the given query."))
         return body
 
-    def _list(self, form: Form, path: str, hits: Hits, groups: dict[int, tuple[str, int]]) -> bytes:
+    def _list(self, form: Form, path: str, hits: Hits, groups: dict[int, tuple[str, int]], fields: str) -> bytes:
         page = page_of(form, hits)
         has_next = form.page * form.page_size < len(hits)
         links = {
@@ -148,11 +171,17 @@ class Sandbox:
         rows = []
         for hit in page:
             sound_id, score = (hit, 1.0) if isinstance(hit, int) else hit
-            row = self._row(sound_id, form.fields, score)
-            if sound_id in groups:
+            row = b"null" if self._is_deleted(sound_id) else self._row(sound_id, fields, score)
+            if sound_id in groups and row != b"null":
                 row = row[:-1] + _pack_note(form, *groups[sound_id])
             rows.append(row)
         return encode_json(links)[:-1] + b',"results":[' + b",".join(rows) + b"]}"
+
+    def _is_deleted(self, sound_id: int) -> bool:
+        if not self._deleted_share:
+            return False
+        drawn = blake2b(f"{self.digest}:{sound_id}".encode(), digest_size=8).digest()
+        return int.from_bytes(drawn) < self._deleted_share * 2**64
 
     def _row(self, sound_id: int, fields: str, score: float) -> bytes:
         try:
@@ -190,5 +219,10 @@ def _params(query: str) -> dict[str, str]:
     return dict(parse_qsl(query, keep_blank_values=True))
 
 
-def _authorization(headers: Mapping[str, str]) -> str:
-    return next((value for name, value in headers.items() if name.lower() == "authorization"), "")
+def _header(headers: Mapping[str, str], wanted: str) -> str:
+    return next((value for name, value in headers.items() if name.lower() == wanted), "")
+
+
+def _accepts_json(accept: str) -> bool:
+    kinds = {one.partition(";")[0].strip().lower() for one in accept.split(",")}
+    return bool(kinds & {"", "*/*", "application/*", "application/json", "text/*", "text/html"})

@@ -97,16 +97,30 @@ def test_a_taken_port_and_an_unwritable_log_are_clear(tmp_path: Path) -> None:
         _serve(use, log=tmp_path / "missing" / "log.jsonl")
 
 
-def test_a_vector_and_150_ids_fit_into_one_address() -> None:
+def test_150_ids_with_all_descriptors_fit_into_one_address_and_a_vector_does_not() -> None:
     async def use(address: str, get: Get) -> None:
         sound_id = SERVED.ordered("downloads_desc")[0]
-        vector = json.dumps(SERVED.vector(sound_id, "laion_clap"))
-        ids = " OR ".join(str(one) for one in SERVED.ordered("created_asc")[:150])
+        ids = "+OR+".join(str(one + 5_000_000) for one in SERVED.ordered("created_asc")[:149])
         fields = ",".join(("id", *DESCRIPTORS))
-        path = f"search/?similar_to={vector}&filter=id:({ids})&fields={fields}&page_size=1&weights={'x' * 1_000}"
-        assert len(path) > 8_190  # what aiohttp would take if it were not told otherwise
+        path = f"search/?filter=id:({sound_id}+OR+{ids})&fields={fields}&page_size=150"
         status, _, body = await get(path)
         assert (status, json.loads(body)["results"][0]["id"]) == (200, sound_id)
+        vector = json.dumps(SERVED.vector(sound_id, "laion_clap"))
+        status, headers, body = await get(f"search/?similar_to={vector}")
+        assert (status, headers["Content-Type"]) == (400, "text/html")
+        assert b"Request Line is too large" in body
+
+    _serve(use, timeout_s=5)
+
+
+def test_head_is_answered_without_a_body() -> None:
+    async def use(address: str, get: Get) -> None:
+        async with (
+            aiohttp.ClientSession(headers={"Authorization": f"Token {KEY}"}) as session,
+            session.head(f"{address}search/?page_size=1") as response,
+        ):
+            assert (response.status, response.headers["Content-Type"]) == (200, "application/json")
+            assert await response.read() == b""
 
     _serve(use, timeout_s=5)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[2] / "harvester"
 
 FLOORS = {
-    "model": 0, "settings": 0, "errors": 0, "clock": 0,
+    "model": 0, "settings": 0, "errors": 0, "clock": 0, "filters": 0,
     "freesound": 1, "sandbox": 1, "graph": 1,
     "library": 2,
     "pipeline": 3, "views": 3, "linking": 3,

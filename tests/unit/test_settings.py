@@ -1,4 +1,4 @@
-"""What a person sets: the key, durations, filters in words, `harvester.toml`."""
+"""What a person sets: the key, durations, `harvester.toml`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import SettingsError
-from harvester.settings import build_filter, parse_duration_s, read_contact, read_key, read_settings_file
+from harvester.settings import parse_duration_s, read_contact, read_key, read_settings_file
 
 
 def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
@@ -49,16 +49,6 @@ def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> N
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="duration"):
         parse_duration_s(text)
-
-
-def test_presets_become_one_filter_in_freesounds_words() -> None:
-    assert build_filter("", cc0=True) == 'license:"Creative Commons 0"'
-    assert build_filter("", cc0=True, by=True) == 'license:("Creative Commons 0" OR "Attribution")'
-    assert build_filter("category:Music", max_duration_s=10, tags=("rain",), types=("wav", "flac")) == (
-        'category:Music duration:[0 TO 10] tag:"rain" type:("wav" OR "flac")'
-    )
-    assert build_filter("  ") == ""
-    assert build_filter("", tags=('say "hi"',)) == 'tag:"say \\"hi\\""'
 
 
 def test_who_runs_it_may_be_told_but_never_break_the_header() -> None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -48,6 +49,16 @@ BEFORE: dict[str, tuple[tuple[int, float], ...]] = {
     "throttle_both": ((2_000, 1.2),),
     "throttle_both_burst_wins": ((2_000, 1.2), (60, 0.0)),
 }
+
+DEFAULTS = (("page", 1), ("page_size", 15))
+# What holds for every row of a recorded answer holds for ours.
+VALUES: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "search_filter_created": lambda row: row["created"] >= "2020-01-01T00:00:00Z",
+    "search_filter_id_range": lambda row: "1257" <= str(row["id"]) <= "1764",
+    "search_filter_ok": lambda row: "rain" in map(str.lower, row["tags"]) and "/by/" in row["license"],
+    "similar_150": lambda row: 0.7 <= row["score"] <= 1,
+}
+ASCENDING = {"search_filter_created": "created", "search_150_fields": "created"}
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +137,14 @@ def test_the_sandbox_answers_as_recorded(
     for link in ("previous", "next"):
         assert (home(ours[link]) if ours[link] else None) == theirs[link]
     assert bool(ours["count"]) == bool(theirs["count"])
+    asked = dict(parse_qsl(urlsplit(path).query))
+    page, size = (int(asked.get(name, "")) if asked.get(name, "").isdecimal() else start for name, start in DEFAULTS)
+    assert len(ours["results"]) == max(0, min(min(size, 150), ours["count"] - (page - 1) * min(size, 150)))
+    if name in VALUES:
+        assert all(map(VALUES[name], ours["results"]))
+    if name in ASCENDING:
+        values = [row[ASCENDING[name]] for row in ours["results"]]
+        assert values == sorted(values)
     known = {name for row in theirs["results"] if row for name in row}
     if theirs["results"] and "more_from_same_pack" not in known:
         template = next(row for row in theirs["results"] if row)

@@ -1,4 +1,4 @@
-"""The filter language, form by form."""
+"""What values mean in the index, form by form: filters as they are sent, rewritten and then parsed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from harvester.sandbox.filters import FilterError, read_filter
+from harvester.sandbox.filters import Filter, FilterError, read_filter
+from harvester.sandbox.rewriting import rewrite
 
 NOW_S = 1_790_000_000  # 2026-09-21T14:13:20Z
 SOUND: dict[str, Any] = {
@@ -20,6 +21,8 @@ SOUND: dict[str, Any] = {
     "license": "http://creativecommons.org/licenses/by-nc/4.0/",
     "type": "wav",
     "duration": 3.5,
+    "samplerate": 44100.0,
+    "geotag": "41.5 2.25",
     "channels": 2,
     "username": "Foo Bar",
     "pack": "https://sandbox.invalid/apiv2/packs/12/",
@@ -42,19 +45,15 @@ TRUE = [
     'tag:"field-recording"',
     "tag:ra*",
     "tag:r?in",
-    "tag:rain tag:roof",
-    "tag:rain AND tag:roof",
-    "tag:rain && tag:roof",
-    "tag:piano OR tag:roof",
-    "tag:piano || tag:roof",
-    "tag:(piano OR roof)",
-    "tag:(rain roof)",
     "(tag:piano OR tag:rain) duration:[0 TO 4]",
-    "-tag:piano",
-    "NOT tag:piano",
-    "!tag:piano",
-    "+tag:rain -tag:piano",
     "tag:rain -(tag:piano OR duration:[10 TO *])",
+    "tag:rain*",
+    "tag:*-record*",
+    r"tag:field\-recording",
+    r'tag:"\u0072ain"',
+    'tag:" rain "',  # trimmed
+    "tag:[field TO rain]",
+    "tag:*",
     "id:1548",
     'id:"1548"',
     "id:(1 OR 1548 OR 2)",
@@ -69,21 +68,34 @@ TRUE = [
     "duration:[* TO 4]",
     "duration:[* TO *]",
     "channels:2",
+    "channels:2.0",
+    "channels:[1 TO 2]",
+    "duration:35e-1",
+    "bitdepth:0",  # not known
+    "samplerate:[44100 TO 44100]",
     "num_downloads:[1 TO *]",
     "avg_rating:[8 TO 10]",  # the index counts to 10
     'license:"Attribution NonCommercial"',
     'license:("Creative Commons 0" OR "Attribution NonCommercial")',
     "username:foo",
+    "username:FOO",
+    "username:foo99",  # compared by letters
+    "username:(bar foo)",
     'username:"foo bar"',
     'username:"Foo Bar"',
     "name:roof",
     'name:"on the roof"',
     "description:storm",
+    "description:(close storm)",
+    "description:stor?",
     "pack:rain",
     r'pack_grouping:"12_Rain \"one\""',
     "type:(wav OR flac)",
     "category:Soundscapes subcategory:Nature",
     "is_geotagged:true is_explicit:false",
+    "is_explicit:no",
+    'geotag:"Intersects(2 41 3 42)"',
+    "nosuch_s:* OR tag:rain",
     "gen_ai_preference:no-gen-ai",
     "md5:abc",
     "bpm:[119 TO 121]",
@@ -99,10 +111,24 @@ TRUE = [
     "created:[NOW/DAY-1DAY TO NOW/DAY]",
     "created:[NOW-1MONTH/MONTH TO NOW+1YEAR]",
     'created:["2026-09-20T16:00:00Z" TO NOW]',
+    'created:"2026-09-20T16:00:00Z"',
+    r"created:2026\-09\-20T16\:00\:00Z",
+    'created:"[2026-09 TO 2026-10]"',
+    "created:{2026-09 TO *]",  # only the month's first instant is excluded
 ]
 FALSE = [
     "tag:piano",
     "tag:field",  # tags are matched whole
+    "tag:(rain roof)",  # one tag
+    "tag:re*cording",
+    'tag:"rai*"',
+    "nosuch_s:1",
+    "id:01548",
+    'geotag:"Intersects(3 41 4 42)"',
+    'license:"attribution noncommercial"',
+    "type:WAV -type:wav",
+    "category:soundscapes",
+    "description:(storm rain)",
     "tag:rain tag:piano",
     "-tag:rain",
     "id:1549",
@@ -110,7 +136,7 @@ FALSE = [
     "id:[2000 TO 9000]",
     "duration:[4 TO 10]",
     "duration:{3.5 TO 4]",
-    "bitdepth:[0 TO *]",
+    "bitdepth:[1 TO *]",
     "avg_rating:[0 TO 5]",
     "license:Attribution",
     'license:"Creative Commons 0"',
@@ -121,65 +147,113 @@ FALSE = [
     "created:2025",
     "created:{2026-09-20T16:00:00Z TO *]",
     "created:[* TO 2026-09-20T16:00:00Z}",
-    "created:{2026-09 TO *]",
+    "created:[* TO 2026-09}",
     "created:[NOW-1HOUR TO NOW]",
 ]
 
 
+def _read(text: str, *, of_parents: bool = False) -> Filter:
+    return read_filter(rewrite(text), NOW_S, of_parents=of_parents)
+
+
 @pytest.mark.parametrize("text", TRUE)
 def test_a_filter_admits(text: str) -> None:
-    assert read_filter(text, NOW_S).matches(SOUND)
+    assert _read(text).matches(SOUND)
 
 
 @pytest.mark.parametrize("text", FALSE)
 def test_a_filter_excludes(text: str) -> None:
-    assert not read_filter(text, NOW_S).matches(SOUND)
+    assert not _read(text).matches(SOUND)
 
 
 def test_a_sound_without_the_field_is_excluded_quietly() -> None:
+    always = ("-", "id:", "{!", "is_", "bitdepth", "samplerate")
     for text in TRUE:
-        if not text.startswith(("-", "NOT", "!", "id:", "{!", "is_geo")):
-            assert not read_filter(text, NOW_S).matches({"id": 7}), text
+        if not text.startswith(always):
+            assert not _read(text).matches({"id": 7}), text
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("tag:(rain", "Cannot parse '+tag:(rain': Encountered \"<EOF>\" at line 1, column 10."),
+        ("tag:rain)", 'Cannot parse \'+tag:rain)\': Encountered " ")" ") "" at line 1, column 9.'),
+        ("NOT tag:a", 'Cannot parse \'NOT +tag:a\': Encountered " "+" "+ "" at line 1, column 4.'),
         (
-            "tag:(rain",
-            "org.apache.solr.search.SyntaxError: Cannot parse '+tag:(rain': "
-            'Encountered "<EOF>" at line 1, column 10.',
+            'tag:"rain',
+            'Cannot parse \'+tag:"rain\': Lexical error at line 1, column 10.  Encountered: <EOF> after : ""rain"',
         ),
+        (
+            "tag:rain]",
+            'Cannot parse \'+tag:rain]\': Lexical error at line 1, column 9.  Encountered: "]" (93), after : ""',
+        ),
+        (r"tag:\u00zz", "Non-hex character in Unicode escape sequence: z"),
+    ],
+)
+def test_broken_syntax_is_refused_in_the_words_of_the_index(text: str, reason: str) -> None:
+    with pytest.raises(FilterError) as caught:
+        _read(text)
+    assert str(caught.value) == f"org.apache.solr.search.SyntaxError: {reason}"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
         ("foo:bar", "undefined field foo"),
-        ("url:x", "undefined field url"),
-        ("mfcc:1", "undefined field mfcc"),
+        ("-category:x", "undefined field category"),
+        ("foo:bar (", "undefined field foo"),  # the first error counts
         ("rain", "no field name specified in query and no default specified via 'df' param"),
         ("duration:long", "Invalid Number: long"),
         ("created:[yesterday TO NOW]", "Invalid Date String:'yesterday'"),
         ("created:2026-13", "Invalid Date String:'2026-13'"),
+        ("created:2026-02Z", "Invalid Date String:'2026-02Z'"),
         ("created:[NOW-1FORTNIGHT TO NOW]", "Invalid Date in Date Math String:'NOW-1FORTNIGHT'"),
         ("created:[NOW-9999999YEARS TO NOW]", "Invalid Date: out of range"),
+        ("created:[2017 TO 2016]", "Wrong order: 2017 TO 2016"),
     ],
 )
-def test_what_solr_refuses_is_refused_in_its_words(text: str, reason: str) -> None:
+def test_a_value_that_is_not_of_its_type_is_refused(text: str, reason: str) -> None:
     with pytest.raises(FilterError) as caught:
-        read_filter(text, NOW_S)
-    assert str(caught.value) == reason
+        _read(text)
+    assert (str(caught.value), caught.value.code) == (reason, 400)
 
 
-@pytest.mark.parametrize("text", ["tag:rain)", "tag:[1", "tag:", "OR tag:rain", "tag:rain OR", "(" * 500, '"', "a]b:c"])
-def test_broken_syntax_never_gets_past(text: str) -> None:
-    with pytest.raises(FilterError):
-        read_filter(text, NOW_S)
+# With `similar_to` a filter is a nested query that must match sounds, and no document of a vector.
+@pytest.mark.parametrize(
+    "text",
+    [
+        "*:*",
+        "duration:[0 TO 10]",
+        "created:[2015-01-01T00:00:00Z TO *]",
+        "num_downloads:[10 TO *] avg_rating:[6 TO *]",
+        "tag:rain OR duration:[0 TO 10]",
+        "duration:[0 TO 10] -tag:piano",
+        "id:[1 TO 2]",
+        "id:*",
+        "pack_grouping:*",
+    ],
+)
+def test_a_filter_of_similar_sounds_that_finds_vectors_is_refused(text: str) -> None:
+    with pytest.raises(FilterError, match="Parent query must not match any docs besides parent filter") as caught:
+        _read(text, of_parents=True)
+    assert caught.value.code == 500
+    assert _read(f"type:* ( {text} )", of_parents=True).matches(SOUND) is _read(text).matches(SOUND)
+
+
+def test_negatives_alone_find_no_similar_sounds() -> None:
+    for text in ("-tag:piano", "-tag:piano -tag:wind", "-( tag:piano )"):
+        assert _read(text).matches(SOUND)
+        assert not _read(text, of_parents=True).matches(SOUND)
+        assert _read(f"{text} type:*", of_parents=True).matches(SOUND)
 
 
 def test_a_list_of_ids_names_its_candidates() -> None:
     ids = range(100_000, 100_150)
-    parsed = read_filter(f"id:({' OR '.join(map(str, ids))})", NOW_S)
+    parsed = _read(f"id:({' OR '.join(map(str, ids))})")
     assert parsed.sound_ids == frozenset(ids)
     assert parsed.matches({"id": 100_149})
     assert not parsed.matches({"id": 100_150})
-    assert read_filter("id:(1 OR 2) tag:x", NOW_S).sound_ids == {1, 2}
-    assert read_filter("id:(1 OR 2) id:(2 OR 3)", NOW_S).sound_ids == {2}
-    assert read_filter("id:1 OR tag:x", NOW_S).sound_ids is None
-    assert read_filter("-id:1", NOW_S).sound_ids is None
+    assert _read("id:(1 OR 2) tag:x").sound_ids == {1, 2}
+    assert _read("id:(1 OR 2) id:(2 OR 3)").sound_ids == {2}
+    assert _read("id:1 OR tag:x").sound_ids is None
+    assert _read("-id:1").sound_ids is None

@@ -1,0 +1,148 @@
+"""Tell whether a record contradicts the filter that found it, as far as a record can tell.
+
+Three answers: it matches, it does not, it cannot tell. Only fields whose value in the index is the record's own are
+looked at: not texts that the index takes apart, not categories that change with its classifier, not counters and
+ratings, which it learns of later than a record does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TypeAlias, TypeGuard
+
+from harvester.filters.names import FLAGS, read_period
+from harvester.filters.parse import read_filter
+from harvester.filters.tree import And, Leaf, Not, Or, Pattern, Range, Term, Tree
+from harvester.model import Record
+
+Verdict: TypeAlias = bool | None
+
+_LICENCES = {
+    "/licenses/by/": "Attribution",
+    "/licenses/by-nc/": "Attribution NonCommercial",
+    "/publicdomain/zero/": "Creative Commons 0",
+    "/licenses/sampling+/": "Sampling+",
+}
+_LICENCE_NAMES = frozenset(_LICENCES.values())
+_NUMBERS = frozenset({"duration", "channels", "bitdepth", "bitrate", "samplerate", "filesize"})
+_FLAGS = frozenset({"is_explicit", "is_geotagged"})
+_PRECISION = 1e-6
+"""The index holds numbers in single precision: closer than this to an end, it may round to either side."""
+
+
+def contradicts(text: str, record: Record) -> bool:
+    """Tell whether a record certainly does not match a filter."""
+    return _judge(read_filter(text).tree, record) is False
+
+
+def _judge(tree: Tree, record: Record) -> Verdict:
+    match tree:
+        case And(parts):
+            return _all(_judge(part, record) for part in parts)
+        case Or(parts):
+            verdicts = [_judge(part, record) for part in parts]
+            return True if True in verdicts else None if None in verdicts else False
+        case Not(part):
+            verdict = _judge(part, record)
+            return None if verdict is None else not verdict
+        case Leaf(name, value):
+            return _judge_leaf(name, value, record)
+
+
+def _judge_leaf(name: str, value: Term | Pattern | Range, record: Record) -> Verdict:
+    found = record.get(name)
+    if found is None:
+        return None
+    if value == Pattern("*"):
+        return True if name in ("id", "type") else None
+    if name in _NUMBERS:
+        return _judge_number(value, found) if _is_measured(name, found) else None
+    if name == "created" and isinstance(found, str):
+        return _judge_date(value, found)
+    if not isinstance(value, Term):
+        return None
+    if name in _FLAGS and isinstance(found, bool):
+        return FLAGS[value.text.lower()] is found
+    match name:
+        case "license" if isinstance(found, str):
+            return _judge_licence(value.text, found)
+        case "type" if isinstance(found, str):
+            return True if value.text == found else None if value.text.lower() == found.lower() else False
+        case "id" if value.text.isascii() and value.text.isdigit():
+            return value.text == str(found)
+    return None
+
+
+def _is_measured(name: str, found: object) -> TypeGuard[int | float]:
+    """Tell whether a number says anything: 0 stands for an unknown property, though not for an unknown length."""
+    return type(found) in (int, float) and 0 <= found < 2**53 and (found > 0 or name == "duration")  # type: ignore[operator]
+
+
+def _judge_licence(wanted: str, deed: str) -> Verdict:
+    name = next((name for part, name in _LICENCES.items() if part in deed), None)
+    return wanted == name if name is not None and wanted in _LICENCE_NAMES else None
+
+
+def _judge_number(value: Term | Pattern | Range, found: float) -> Verdict:
+    if isinstance(value, Pattern):
+        return None
+    if isinstance(value, Term):
+        value = Range(value.text, value.text)
+    return _all(
+        (
+            _beyond(found, value.low, included=value.low_included, sign=1),
+            _beyond(found, value.high, included=value.high_included, sign=-1),
+        )
+    )
+
+
+def _beyond(found: float, end: str | None, *, included: bool, sign: int) -> Verdict:
+    """Tell whether a number lies on the inner side of an end; `sign` is 1 for a low end, -1 for a high one."""
+    if end is None:
+        return True
+    bound = float(end)
+    if found == bound:
+        return included
+    if abs(found - bound) <= _PRECISION * max(abs(found), abs(bound)):
+        return None
+    return (found - bound) * sign > 0
+
+
+def _judge_date(value: Term | Pattern | Range, created: str) -> Verdict:
+    instant = read_period(created)
+    if instant is None or instant[1] - instant[0] != timedelta(seconds=1) or isinstance(value, Pattern):
+        return None
+    moment = instant[0]
+    if isinstance(value, Term):
+        value = Range(value.text, value.text)
+    return _all(
+        (
+            _after(moment, value.low, included=value.low_included),
+            _before(moment, value.high, included=value.high_included),
+        )
+    )
+
+
+def _after(moment: datetime, low: str | None, *, included: bool) -> Verdict:
+    if low is None:
+        return True
+    period = read_period(low)
+    if period is None:
+        return None
+    # How much of a period an exclusive end leaves out is the index's own choice.
+    return False if moment < period[0] else True if included or moment >= period[1] else None
+
+
+def _before(moment: datetime, high: str | None, *, included: bool) -> Verdict:
+    if high is None:
+        return True
+    period = read_period(high)
+    if period is None:
+        return None
+    return False if moment >= period[1] else True if included or moment < period[0] else None
+
+
+def _all(verdicts: Iterable[Verdict]) -> Verdict:
+    known = list(verdicts)
+    return False if False in known else None if None in known else True

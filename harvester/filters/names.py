@@ -1,0 +1,87 @@
+"""The names that a filter may use, and what kind of value each one takes.
+
+Owns also which names the server replaces by internal ones: it finds those only at the start of a piece between blanks.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+Kind = Literal["text", "number", "flag", "date"]
+
+_DESCRIPTOR_NUMBERS = (
+    "amplitude_peak_ratio", "beat_count", "beat_loudness", "boominess", "bpm", "bpm_confidence", "brightness",
+    "decay_strength", "depth", "dissonance", "duration_effective", "dynamic_range", "hardness", "hpcp_crest",
+    "hpcp_entropy", "inharmonicity", "log_attack_time", "loudness", "note_confidence", "note_midi", "onset_count",
+    "pitch", "pitch_max", "pitch_min", "pitch_confidence", "pitch_salience", "pitch_var", "roughness", "sharpness",
+    "silence_rate", "spectral_centroid", "spectral_complexity", "spectral_crest", "spectral_energy",
+    "spectral_entropy", "spectral_flatness", "spectral_rolloff", "spectral_skewness", "spectral_spread", "start_time",
+    "temporal_centroid", "temporal_centroid_ratio", "temporal_decrease", "temporal_skewness", "temporal_spread",
+    "tonality_confidence", "warmth", "zero_crossing_rate", "birdnet_detections_count", "fsdsinet_detections_count",
+)  # fmt: skip
+_DESCRIPTOR_FLAGS = ("loopable", "reverbness", "single_event", "has_audio_problems")
+_DESCRIPTOR_TEXTS = ("note_name", "tonality", "birdnet_detected_class", "fsdsinet_detected_class")
+
+TRANSLATED = frozenset({"category", "subcategory", *_DESCRIPTOR_NUMBERS, *_DESCRIPTOR_FLAGS, *_DESCRIPTOR_TEXTS})
+"""The names that the server replaces, and only where a piece between blanks starts with them."""
+
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(
+        ("id", "username", "name", "description", "tag", "comment", "pack", "pack_grouping", "license", "type", "md5"),
+        "text",
+    ),
+    **dict.fromkeys(("gen_ai_preference", "category", "subcategory", "geotag", *_DESCRIPTOR_TEXTS), "text"),
+    **dict.fromkeys(("duration", "channels", "bitdepth", "bitrate", "samplerate", "filesize"), "number"),
+    **dict.fromkeys(("num_downloads", "avg_rating", "num_ratings", "num_comments", *_DESCRIPTOR_NUMBERS), "number"),
+    **dict.fromkeys(("is_explicit", "is_remix", "was_remixed", "in_remix_group", "is_geotagged"), "flag"),
+    **dict.fromkeys(_DESCRIPTOR_FLAGS, "flag"),
+    "created": "date",
+}
+
+FLAGS = {"true": True, "1": True, "false": False, "0": False}
+"""The words that a flag takes; the index would read every other word as false."""
+
+_OTHER_WORDS = {"tags": "tag", "licence": "license", "user": "username", "title": "name", "pack_name": "pack"}
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2})(?:T([0-9]{2})(?::([0-9]{2})(?::([0-9]{2}))?)?)?)?)?Z?")
+_UNIT = r"(?:YEAR|MONTH|DAY|HOUR|MINUTE|SECOND)S?"
+_DATE_MATHS = re.compile(rf"(?:NOW|({_DATE.pattern}(?:\.[0-9]+Z?)?))(?:[+-][0-9]{{1,6}}{_UNIT}|/{_UNIT})*")
+
+
+def suggest(name: str) -> str | None:
+    """Return the known name that was probably meant, or None."""
+    # Loaded only when a filter is refused: the command line starts faster without it.
+    from difflib import get_close_matches
+
+    lowered = name.lower()
+    close = get_close_matches(lowered, KINDS, n=1)
+    return _OTHER_WORDS.get(lowered) or (close[0] if close else None)
+
+
+def is_number(text: str) -> bool:
+    """Tell whether the index can read `text` as a number."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def is_date(text: str) -> bool:
+    """Tell whether the index can read `text` as a date: `2016`, `2016-02`, …, a whole instant, or date maths."""
+    found = _DATE_MATHS.fullmatch(text)
+    return found is not None and (found[1] is None or read_period(re.sub(r"\.[0-9]+", "", found[1])) is not None)
+
+
+def read_period(text: str) -> tuple[datetime, datetime] | None:
+    """Return the start (included) and the end (excluded) of the period that a date stands for; None for date maths."""
+    found = _DATE.fullmatch(text)
+    if found is None:
+        return None
+    parts = [int(part) for part in found.groups() if part is not None]
+    try:
+        start = datetime(*(*parts, 1, 1)[: max(3, len(parts))], tzinfo=UTC)  # type: ignore[misc,arg-type]
+        if len(parts) > 2:
+            return start, start + timedelta(days=1) / (1, 24, 1_440, 86_400)[len(parts) - 3]
+        months = start.year * 12 + start.month - 1 + (12 if len(parts) == 1 else 1)
+        return start, start.replace(year=months // 12, month=months % 12 + 1)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,87 @@
+"""Join conditions from several places into one filter: presets, what the user wrote, windows of a sweep, lists of ids.
+
+They are joined as trees, so every condition holds whatever the others are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote_plus
+
+from harvester.errors import SettingsError
+from harvester.filters.parse import Filter, read_filter
+from harvester.filters.tokens import check_characters, refuse
+from harvester.filters.tree import EVERY_SOUND, Leaf, Range, Term, Tree, all_of, any_of
+from harvester.filters.write import write
+
+LONGEST_ENCODED = 1_800
+"""Bytes of a filter in a request: with 150 ids and the names of the fields beside it, 4,094 hold the request line."""
+
+
+def build_filter(
+    text: str,
+    *,
+    cc0: bool = False,
+    by: bool = False,
+    max_duration_s: float | None = None,
+    tags: Sequence[str] = (),
+    types: Sequence[str] = (),
+) -> Filter:
+    """Return the filter of a run: a filter as written and the presets, all of which must hold.
+
+    `cc0` and `by` together mean either licence. Raises `SettingsError` for what cannot be sent safely.
+    """
+    written = read_filter(text)
+    parts = [written.tree]
+    licences = [name for name, wanted in (("Creative Commons 0", cc0), ("Attribution", by)) if wanted]
+    if licences:
+        parts.append(_either("license", licences))
+    if max_duration_s is not None:
+        parts.append(Leaf("duration", Range("0", _number(max_duration_s))))
+    parts += [_either("tag", [_text("--tag", tag)]) for tag in tags]
+    if types:
+        parts.append(_either("type", [_text("--type", name) for name in types]))
+    built = Filter(all_of(parts), written.notices)
+    if len(quote_plus(built.text)) > LONGEST_ENCODED:
+        refuse(f"it takes {len(quote_plus(built.text))} bytes of a request, and {LONGEST_ENCODED} is the most")
+    return built
+
+
+def canonical(text: str) -> str:
+    """Return the one text of what a filter means; the same for every spelling, and for itself."""
+    return read_filter(text).text
+
+
+def join_filters(*texts: str) -> str:
+    """Return one filter of several that must all hold; blank ones match everything."""
+    return write(all_of(read_filter(text).tree for text in texts))
+
+
+def filter_ids(sound_ids: Iterable[int], text: str = "") -> str:
+    """Return the filter of those of some sounds (one or more) that match `text`."""
+    listed = any_of(Leaf("id", Term(str(sound_id), quoted=False)) for sound_id in sound_ids)
+    return write(all_of((listed, read_filter(text).tree)))
+
+
+def filter_similar(text: str) -> str:
+    """Return a filter for a search by similarity, where the index holds other documents beside the sounds."""
+    return write(all_of((read_filter(text).tree, EVERY_SOUND)))
+
+
+def _either(name: str, values: Sequence[str]) -> Tree:
+    return any_of(Leaf(name, Term(value)) for value in values)
+
+
+def _number(value: float) -> str:
+    if not math.isfinite(value):
+        raise SettingsError("--max-duration is longer than any number of seconds")
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
+
+
+def _text(option: str, value: str) -> str:
+    if not value.strip():
+        raise SettingsError(f"{option} needs a text")
+    check_characters(value)
+    return value
