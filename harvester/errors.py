@@ -11,7 +11,10 @@
     ├── WrongSource           23  the library was harvested from another catalogue
     ├── NewerFormat           24  the library was written by a newer version
     ├── DiskFull              25  no space left, or a quota of the file system is reached
-    └── BackupFailed          26  a backup could not be written or did not verify
+    ├── BackupFailed          26  a backup could not be written or did not verify
+    └── LibraryNotFetched     27  a file of the library is a placeholder: its content is not on this machine yet
+
+`EventRefused` leaves with 70 too: what a person gives is checked before it becomes an event.
 
 A message is one line: what happened, to which file or sound, what was kept safe, what to do next.
 `Stopped` and `FetchFailed` are signals inside the harvester; neither reaches a person.
@@ -104,6 +107,20 @@ class BackupFailed(HarvesterError):
 
     exit_code = 26
     meaning = "a backup failed"
+
+
+class EventRefused(HarvesterError, ValueError):
+    """An event, a deferral or a note that a library cannot hold; the journal is as it was."""
+
+
+class LibraryNotFetched(HarvesterError):
+    """A file of the library is a placeholder of Git LFS or the like: its content is not on this machine yet.
+
+    Not `LibraryCorrupt`, whose handlers set files aside: a placeholder stays where it is.
+    """
+
+    exit_code = 27
+    meaning = "the library's content is not here yet: run `git lfs pull`"
 
 
 class FetchFailed(Exception):

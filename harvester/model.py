@@ -9,7 +9,8 @@ from __future__ import annotations
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from operator import index
+from typing import Any, SupportsIndex, TypeAlias
 
 Record: TypeAlias = dict[str, Any]
 """A sound's metadata as the API gave it: field name → JSON value."""
@@ -61,9 +62,33 @@ Vector: TypeAlias = "array[float]"
 SERVER, COMPUTED = "server", "computed"
 
 
+LARGEST_ID = 2**53 - 1
+"""A larger integer is not exact in every JSON reader."""
+_MOST_DIGITS = len(str(LARGEST_ID))
+
+
 def is_sound_id(value: object) -> bool:
     """Tell whether `value` can be a sound's id: a positive integer below 2**53, and not a bool."""
-    return type(value) is int and 0 < value < 2**53
+    return type(value) is int and 0 < value <= LARGEST_ID
+
+
+def read_sound_id(value: object) -> int | None:
+    """Return a sound's id given as a number or as digits, or None when it is not one."""
+    found = value
+    if isinstance(value, str):
+        found = int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else None
+    elif isinstance(value, float):
+        found = int(value) if value.is_integer() else None
+    return found if isinstance(found, int) and is_sound_id(found) else None
+
+
+def check_sound_id(value: object) -> int:
+    """Return `value` as a sound's id; raise `ValueError` when it is not one. Integers of NumPy are accepted."""
+    found = index(value) if isinstance(value, SupportsIndex) and type(value) is not bool else value
+    if not is_sound_id(found):
+        raise ValueError(f"{ascii(value)[:60]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}")
+    assert isinstance(found, int)
+    return found
 
 
 def is_complete(record: Record) -> bool:

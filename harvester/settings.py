@@ -1,22 +1,47 @@
-"""What a person may set: the key, `harvester.toml`, durations and limits.
+"""What a person may set: the key, durations and limits.
 
-Reads the environment, `.env` and `harvester.toml` in the working folder, nothing else. Every mistake is a
-`SettingsError` of one line that names the place.
+Reads the environment and `.env` in the working folder, nothing else; `harvester.toml` is `settings_file`'s. Every
+mistake is a `SettingsError` of one line that names the place.
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from harvester.errors import SettingsError
+from harvester.key_file import KEY_VARIABLE, find_key
 
-KEY_VARIABLE = "FREESOUND_API_KEY"
 REAL_LIBRARY = Path("data/freesound_library")
 SANDBOX_LIBRARY = Path("data/sandbox_library")
+
+
+class Bounds(NamedTuple):
+    """The least and the largest value that a number may have, wherever it is given."""
+
+    least: int
+    most: int
+
+    def check(self, what: str, value: float) -> None:
+        """Raise `ValueError` unless `value` is a number within these bounds."""
+        # A NaN is within no bounds.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not self.least <= value <= self.most:
+            raise ValueError(f"{what} must be from {self.least} to {self.most}, not {ascii(value)[:40]}")
+
+
+COUNT = Bounds(1, 1_000_000_000)
+COUNT_FROM_ZERO = Bounds(0, 1_000_000_000)
+NEIGHBOURS = Bounds(1, 150)
+CONCURRENCY = Bounds(1, 64)
+DEPTH = Bounds(1, 10)
+SCORE = Bounds(0, 1)
+RANDOM_SEED = Bounds(0, 2**32 - 1)
+PORT = Bounds(0, 65_535)
+LATENCY_MS = Bounds(0, 3_600_000)
+DURATION_S = Bounds(0, 100 * 365 * 86_400)
+"""A hundred years: no sound, no run and no record is longer or older."""
 
 SAMPLES_PER_COMMIT = 16
 """Only those share a commit that wait for one anyway, so a crash costs what is in flight, as with a commit for each."""
@@ -32,12 +57,11 @@ def read_key(environment: Mapping[str, str], folder: Path) -> str | None:
     key = environment.get(KEY_VARIABLE, "").strip()
     where = "the environment"
     if not key:
-        path = folder / ".env"
-        key, where = _read_dotenv(path).get(KEY_VARIABLE, "").strip(), str(path)
+        key, where = find_key(folder)
     if not key:
         return None
-    if not re.fullmatch(r"[!-~]+", key):
-        raise SettingsError(f"{KEY_VARIABLE} in {where} holds spaces or unusual characters; copy the key again")
+    if not re.fullmatch(r"[!-~]+", key) or set(key) & set("\"'`;,<>"):
+        raise SettingsError(f"{KEY_VARIABLE} in {where} holds characters that no key has; copy the key again")
     return key
 
 
@@ -49,40 +73,15 @@ def read_contact(environment: Mapping[str, str]) -> str:
     return contact
 
 
-def _read_dotenv(path: Path) -> dict[str, str]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from None
-    found = {}
-    for line in text.splitlines():
-        match = re.fullmatch(r"\s*(?:export\s+)?(\w+)\s*=\s*(.*?)\s*", line)
-        if match:
-            name, value = match.groups()
-            quoted = re.fullmatch(r"""(["'])(.*)\1(?:\s+#.*)?""", value)
-            found[name] = quoted[2] if quoted else re.sub(r"\s+#.*", "", value)
-    return found
-
-
-def read_settings_file(folder: Path) -> dict[str, Any]:
-    """Return what `harvester.toml` in `folder` says, table by table; empty when there is none."""
-    path = folder / "harvester.toml"
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from None
-
-
 def parse_duration_s(text: str) -> float:
-    """Return seconds from `90`, `10s`, `5m`, `2h`, `1.5d` or `1h30m`."""
+    """Return seconds from `90`, `10s`, `5m`, `2h`, `1.5d` or `1h30m`; a hundred years at most."""
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
     spelled = "".join(number + unit for number, unit in parts)
     if not parts or spelled != re.sub(r"\s", "", text.lower()):
-        raise SettingsError(f"'{text}' is not a duration; write 90, 10s, 5m, 2h or 30d")
+        raise SettingsError(f"'{text[:40]}' is not a duration; write 90, 10s, 5m, 2h or 30d")
     if any((unit or "s") not in _UNITS_S for _, unit in parts):
-        raise SettingsError(f"'{text}' is not a duration; the units are s, m, h, d and w")
-    return sum(float(number) * _UNITS_S[unit or "s"] for number, unit in parts)
+        raise SettingsError(f"'{text[:40]}' is not a duration; the units are s, m, h, d and w")
+    seconds = sum(float(number) * _UNITS_S[unit or "s"] for number, unit in parts)
+    if seconds > DURATION_S.most:
+        raise SettingsError(f"'{text[:40]}' is too long; a duration is at most 36500d")
+    return seconds

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,8 +33,8 @@ from harvester.cli import service as service_command
 from harvester.cli import show as show_command
 from harvester.cli import status as status_command
 from harvester.cli.console import Console, note
-from harvester.errors import HarvesterError, SettingsError, exit_code_table
-from harvester.settings import read_settings_file
+from harvester.cli.defaults import read_defaults
+from harvester.errors import HarvesterError, exit_code_table
 
 # \\b keeps the lines of a paragraph as they are.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())
@@ -95,7 +96,8 @@ def main() -> None:
     try:
         command = typer.main.get_command(app)
         _hide_variables(command)
-        command(default_map=_defaults(Path.cwd()), auto_envvar_prefix="HARVESTER")
+        defaults = read_defaults(Path(), os.environ, _commands())
+        command(default_map=defaults.by_command, auto_envvar_prefix="HARVESTER", obj=defaults)
     except HarvesterError as error:
         note(f"harvester: {error}")
         sys.exit(error.exit_code)
@@ -109,27 +111,17 @@ def main() -> None:
         sys.exit(HarvesterError.exit_code)
 
 
+def _commands() -> dict[str, Callable[..., Any] | None]:
+    """Return the commands by name; those of a group have no settings."""
+    functions: dict[str, Callable[..., Any] | None] = {
+        one.name: one.callback for one in app.registered_commands if one.name and not one.hidden
+    }
+    return functions | {one.name: None for one in app.registered_groups if isinstance(one.name, str)}
+
+
 def _hide_variables(command: Any) -> None:
     """Leave the environment variables out of the help: one rule in the README says it for every option."""
     for parameter in command.params:
         parameter.show_envvar = False
     for name in getattr(command, "commands", ()):
         _hide_variables(command.commands[name])
-
-
-def _defaults(folder: Path) -> dict[str, Any]:
-    """Return the defaults that `harvester.toml` sets, checked against the options that exist."""
-    settings = read_settings_file(folder)
-    if not settings:
-        return {}
-    commands = typer.main.get_group(app).commands
-    for command, table in settings.items():
-        if command not in commands or not isinstance(table, dict):
-            raise SettingsError(f"harvester.toml: '{command}' is not a table of settings; use [{']['.join(commands)}]")
-        known = {name for parameter in commands[command].params if (name := parameter.name)}
-        unknown = {name for name in table if name.replace("-", "_") not in known}
-        if unknown:
-            raise SettingsError(f"harvester.toml: [{command}] has no setting '{min(unknown)}'")
-    return {
-        command: {name.replace("-", "_"): value for name, value in table.items()} for command, table in settings.items()
-    }

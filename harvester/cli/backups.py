@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, age_text, say, size_text
+from harvester.opening import path_text
+from harvester.settings import COUNT
 
 backups_app = typer.Typer(help="List the library's backups, or remove those that retention lets go.")
 
@@ -29,14 +31,14 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
     if as_json:
         rows = [
             {
-                "file": str(report.backup.path),
+                "file": path_text(report.backup.path),
                 "size_bytes": report.backup.size_bytes,
                 "nodes": report.nodes,
                 "edges": report.edges,
                 "processed": report.processed,
                 "taken_at": report.backup.taken_at,
                 "verified": report.verified,
-                "problem": report.problem or None,
+                "problem": path_text(report.problem) or None,
             }
             for report in reports
         ]
@@ -56,7 +58,9 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
 @backups_app.command("prune")
 def prune(
     library: LibraryOption = None,
-    keep_backups: Annotated[int, typer.Option(min=1, metavar="N", help="Newest good backups to keep.")] = 5,
+    keep_backups: Annotated[
+        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Newest good backups to keep.")
+    ] = 5,
 ) -> None:
     """Remove old backups; the newest N good ones stay, and always the largest good one."""
     from harvester.cli.places import find_library

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, plain_text, say
+from harvester.opening import path_text
 
 
 def check(
@@ -31,19 +32,23 @@ def check(
     report = (repair_library if repair else check_library)(folder, clock=SystemClock())
     if as_json:
         facts = {
-            "library": str(folder),
+            "library": path_text(folder),
             "clean": report.clean,
             "files": report.files,
             "findings": [finding.as_dict() for finding in report.findings],
+            "done": list(report.notices),
         }
         sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
     else:
         for finding in report.findings:
             mended = " (mended)" if finding.mended else ""
             sys.stdout.write(f"{finding.severity:<8} {finding.path}: {plain_text(finding.problem)}{mended}\n")
+        for line in report.notices:
+            say(plain_text(line))
         say(f"{folder}: {report.files} files, {'nothing needs you' if report.clean else 'see above'}")
         if report.left:
             say(f"after the repair the library holds {report.left}; what was damaged is in quarantine/")
     if not report.clean:
-        how = "" if repair else "; `harvester check --repair` mends what can be mended"
+        mendable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")
+        how = "; `harvester check --repair` mends what can be mended" if mendable else ""
         raise Findings(f"check found something in {folder}{how}")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harvester.cli.console import say
+from harvester.cli.console import note, say
 from harvester.clock import Clock, Stop
 from harvester.errors import SettingsError
 from harvester.freesound.address import is_loopback, read_api_url
@@ -22,11 +22,12 @@ from harvester.freesound.client import FreesoundClient
 from harvester.freesound.key import ApiKey
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger
 from harvester.freesound.transport import CONTACT, AiohttpTransport
+from harvester.key_file import KEY_VARIABLE
 from harvester.library.ledger import FileLedger
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.server import serving
 from harvester.sandbox.service import Sandbox
-from harvester.settings import KEY_VARIABLE, REAL_LIBRARY, SANDBOX_LIBRARY, read_contact
+from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY, read_contact
 
 SANDBOX_KEY = "sandbox"
 SANDBOX_SOUNDS, SANDBOX_SEED = 5_000, 7
@@ -69,6 +70,7 @@ async def open_server(request: Connection, clock: Clock) -> AsyncIterator[Server
             key = SANDBOX_KEY
         if key is None:
             raise SettingsError(f"{url} needs an API key: set {KEY_VARIABLE} in the environment or in .env")
+        _tell_host(url)
         yield Server(url, ApiKey(key), request.limits, embedded=False)
         return
     if request.key is None:
@@ -76,12 +78,23 @@ async def open_server(request: Connection, clock: Clock) -> AsyncIterator[Server
             f"no {KEY_VARIABLE} set: asking the embedded sandbox (made-up sounds, offline). "
             "A free key: https://freesound.org/apiv2/apply/"
         )
+    else:
+        say("asking the embedded sandbox (made-up sounds, offline)")
     # In this process the server and the ring share one loop; nothing is throttled, nothing leaves the machine.
     sandbox = Sandbox(
         GeneratedCatalogue(SANDBOX_SOUNDS, SANDBOX_SEED), clock=clock, tokens=(SANDBOX_KEY,), burst=None, daily=None
     )
     async with serving(sandbox) as url:
         yield Server(url, ApiKey(SANDBOX_KEY), LEVELS[99], embedded=True)
+
+
+def _tell_host(url: str) -> None:
+    """Say whom the key is sent to, first of all, where that is not Freesound; on another machine even if quiet."""
+    parts = urlsplit(url)
+    if parts.hostname == "freesound.org":
+        return
+    tell = say if is_loopback(parts.hostname or "") else note
+    tell(f"asking {parts.netloc}")
 
 
 @asynccontextmanager

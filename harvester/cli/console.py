@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import typer
 
 from harvester.clock import SECOND_US
+from harvester.errors import SettingsError
+from harvester.opening import path_text
+
+_SHOWN = 100
+
+_NO_NAME = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP}
+
+
+def check_name(path: str | None) -> str | None:
+    """Raise `SettingsError` for a path that can name no file; return it."""
+    try:
+        if path is not None:
+            Path(path).stat()
+    except OSError as error:
+        if error.errno in _NO_NAME:
+            shown = path_text(path or "")
+            raise SettingsError(f"{plain_text(shown[:_SHOWN])}: it cannot name a file ({error.strerror})") from error
+    return path
+
+
+def _check_folder(path: str | None) -> str | None:
+    """Raise `SettingsError` for a `--library` that cannot be a folder; return it."""
+    check_name(path)
+    if path is not None and Path(path).exists() and not Path(path).is_dir():
+        raise SettingsError(f"{plain_text(path_text(path))}: it is not a folder")
+    return path
+
 
 LibraryOption = Annotated[
     str | None,
-    typer.Option("--library", metavar="DIR", help="The library's folder.", show_default="data/freesound_library"),
+    typer.Option(
+        "--library",
+        metavar="DIR",
+        help="The library's folder.",
+        show_default="data/freesound_library",
+        callback=_check_folder,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -78,7 +113,7 @@ def plain_text(text: object) -> str:
 
 def waiting_text(run: dict[str, Any], now_us: int) -> str:
     """Return why the whole harvest waits, and until when."""
-    until_us = run["waiting_until"]
+    until_us = run.get("waiting_until")
     if until_us is None:
         return f"waiting: {run['waiting_for']}"
     left = duration_text((until_us - now_us) / SECOND_US)

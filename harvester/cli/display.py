@@ -116,9 +116,10 @@ async def status_file(run: Run) -> AsyncIterator[None]:
         nonlocal told
         try:
             save_status(run.folder, describe(run))
-        except OSError as error:
+        except (OSError, TypeError, HarvesterError) as error:
             if not told:
-                run.harvest.progress.tell(f"status.json cannot be written ({error.strerror}); the harvest goes on")
+                reason = getattr(error, "strerror", None) or error
+                run.harvest.progress.tell(f"status.json cannot be written ({reason}); the harvest goes on")
             told = True
 
     save()

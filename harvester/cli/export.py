@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import Console, LibraryOption, note, say, size_text
-from harvester.cli.options import grouped
+from harvester.cli.options import check_duration, check_finite, check_some_duration, grouped
 from harvester.errors import SettingsError
-from harvester.settings import parse_duration_s
+from harvester.settings import COUNT, SCORE, parse_duration_s
 
 if TYPE_CHECKING:
     from harvester.views.selection import Selected, Selection
@@ -30,12 +30,25 @@ class SelectOptions:
     category: Annotated[list[str] | None, typer.Option(metavar="NAME", help="(Sub)category (repeatable: any).")] = None
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable: all).")] = None
     user: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only by this user (repeatable: any).")] = None
-    min_duration: Annotated[str | None, typer.Option(metavar="1s", help="Only sounds at least this long.")] = None
-    max_duration: Annotated[str | None, typer.Option(metavar="10s", help="Only sounds up to this long.")] = None
+    min_duration: Annotated[
+        str | None, typer.Option(callback=check_duration, metavar="1s", help="Only sounds at least this long.")
+    ] = None
+    max_duration: Annotated[
+        str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Only sounds up to this long.")
+    ] = None
     processed_only: Annotated[
         bool, typer.Option("--processed-only", help="Only samples: record and similar list here.")
     ] = False
-    min_score: Annotated[float | None, typer.Option(metavar="0.8", help="Only edges with at least this score.")] = None
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            callback=check_finite,
+            min=SCORE.least,
+            max=SCORE.most,
+            metavar="0.8",
+            help="Only edges with at least this score.",
+        ),
+    ] = None
     largest_component: Annotated[bool, typer.Option("--largest-component", help="Only the largest connected part.")] = (
         False
     )
@@ -105,7 +118,8 @@ def export(
     *,
     select: SelectOptions,
     partition_rows: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="parquet: a folder of parts of N rows.")
+        int | None,
+        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="parquet: a folder of parts of N rows."),
     ] = None,
     credits_format: Annotated[
         str, typer.Option("--format", metavar="md|txt|csv|html", help="credits: how they are written.")

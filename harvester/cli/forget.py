@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import LibraryOption, note, say
+from harvester.cli.options import check_ids
 from harvester.errors import SettingsError
 
 
 def forget(
     sound_ids: Annotated[
-        list[int] | None, typer.Argument(metavar="ID…", help="The sounds to take out.", show_default=False)
+        list[int] | None,
+        typer.Argument(callback=check_ids, metavar="ID…", help="The sounds to take out.", show_default=False),
     ] = None,
     user: Annotated[str | None, typer.Option("--user", metavar="NAME", help="All sounds by this user.")] = None,
     library: LibraryOption = None,
@@ -26,13 +28,9 @@ def forget(
     from harvester.clock import SystemClock
     from harvester.library.forget import forget_sounds
     from harvester.library.git import in_work_tree
-    from harvester.model import is_sound_id
 
     if not sound_ids and user is None:
         raise SettingsError("say which: harvester forget ID…, or --user NAME")
-    wrong = [sound_id for sound_id in sound_ids or () if not is_sound_id(sound_id)]
-    if wrong:
-        raise SettingsError(f"{wrong[0]} is not a sound's id; nothing was changed")
     folder = find_library(library)
     report = forget_sounds(folder, sound_ids or (), username=user, clock=SystemClock())
     for line in report.notices:

@@ -59,12 +59,15 @@ def git_merge(ours: str, theirs: str, path: str) -> None:
     from harvester.cli.merge import describe
     from harvester.library.git_driver import merge_in_git
 
+    notices: list[str] = []
     try:
-        contribution = merge_in_git(Path(ours), Path(theirs), path)
+        contribution = merge_in_git(Path(ours), Path(theirs), path, notices)
     except (HarvesterError, OSError) as error:
         raise Findings(
             f"{path}: left as a conflict: {error}. `git checkout --ours -- {path}` keeps one side, --theirs the other"
         ) from error
+    for line in notices:
+        note(f"{path}: {line}")
     say(f"{path}: joined, {describe(contribution)}")
 
 

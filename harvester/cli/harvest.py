@@ -11,7 +11,7 @@ from harvester.cli.console import LibraryOption
 from harvester.cli.git import CommitBackupsOption, CommitOption, Growth, commit_after
 from harvester.cli.options import NeighboursOption, RunOptions, WalkOptions, grouped, one_of
 from harvester.errors import SettingsError
-from harvester.settings import SAMPLES_PER_COMMIT
+from harvester.settings import COUNT, COUNT_FROM_ZERO, RANDOM_SEED, SAMPLES_PER_COMMIT
 
 
 @grouped
@@ -22,7 +22,8 @@ def harvest(
     samples: Annotated[
         int | None,
         typer.Option(
-            min=0,
+            min=COUNT_FROM_ZERO.least,
+            max=COUNT_FROM_ZERO.most,
             metavar="N",
             help="Samples to add.",
             show_default="50; no end with --forever; all hits with --sweep; none with --vectors",
@@ -32,7 +33,9 @@ def harvest(
     order: Annotated[str, typer.Option(metavar="popular|breadth|random", help="Which waiting sound comes next.")] = (
         "popular"
     ),
-    random_seed: Annotated[int, typer.Option(metavar="N", help="For --order random.")] = 0,
+    random_seed: Annotated[
+        int, typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="For --order random.")
+    ] = 0,
     space: Annotated[
         str | None,
         typer.Option(
@@ -44,7 +47,10 @@ def harvest(
     checkpoint_interval: Annotated[
         int,
         typer.Option(
-            min=1, metavar="N", help="Samples that may share one durable commit; none ever waits for another."
+            min=COUNT.least,
+            max=COUNT.most,
+            metavar="N",
+            help="Samples that may share one durable commit; none ever waits for another.",
         ),
     ] = SAMPLES_PER_COMMIT,
     run: RunOptions,

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, say
-from harvester.cli.options import AskOptions, NeighboursOption, grouped
+from harvester.cli.options import AskOptions, NeighboursOption, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
+from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -29,12 +30,28 @@ def link(
     library: LibraryOption = None,
     neighbours: NeighboursOption = 25,
     min_score: Annotated[
-        float, typer.Option(min=0.0, max=1.0, metavar="S", help="The least score of a neighbour; the server's is 0.7.")
+        float,
+        typer.Option(
+            callback=check_finite,
+            min=SCORE.least,
+            max=SCORE.most,
+            metavar="S",
+            help="The least score of a neighbour; the server's is 0.7.",
+        ),
     ] = 0.7,
     verify: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Compare with the server's lists of N random sounds: N requests.")
+        int,
+        typer.Option(
+            min=COUNT_FROM_ZERO.least,
+            max=COUNT_FROM_ZERO.most,
+            metavar="N",
+            help="Compare with the server's lists of N random sounds: N requests.",
+        ),
     ] = 0,
-    random_seed: Annotated[int, typer.Option(metavar="N", help="For the choice of --verify.")] = 0,
+    random_seed: Annotated[
+        int,
+        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="For the choice of --verify."),
+    ] = 0,
     ask: AskOptions,
     as_json: JsonOption = False,
 ) -> None:

@@ -6,12 +6,15 @@ A courtesy, not state: a line that cannot be written is dropped after one notice
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from harvester.cli.console import note, plain_text
 from harvester.clock import Clock, iso
+from harvester.opening import open_for_writing
 
 NAME = "harvest.log"
 LARGEST_BYTES = 2_000_000
@@ -20,6 +23,10 @@ KEPT_FILES = 3
 
 class _Handler(RotatingFileHandler):
     on_error: Callable[[], None]
+
+    def _open(self) -> TextIOWrapper:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        return open(open_for_writing(Path(self.baseFilename), flags), "a", encoding="utf-8")  # noqa: PTH123 - a descriptor
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - logging's own name
         self.on_error()

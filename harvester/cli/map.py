@@ -9,15 +9,21 @@ import typer
 
 from harvester.cli.console import LibraryOption, plain_text, say, size_text
 from harvester.cli.export import SelectOptions, load_selected
-from harvester.cli.options import grouped
+from harvester.cli.options import check_ids, grouped
 from harvester.errors import SettingsError
+from harvester.opening import path_text
+from harvester.settings import DEPTH
 
 
 @grouped
 def map(
     out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write.")] = Path("map.html"),
-    ego: Annotated[int | None, typer.Option(metavar="ID", help="Only the neighbourhood of this sound.")] = None,
-    depth: Annotated[int, typer.Option(min=1, max=10, metavar="N", help="How many edges away --ego reaches.")] = 2,
+    ego: Annotated[
+        int | None, typer.Option(callback=check_ids, metavar="ID", help="Only the neighbourhood of this sound.")
+    ] = None,
+    depth: Annotated[
+        int, typer.Option(min=DEPTH.least, max=DEPTH.most, metavar="N", help="How many edges away --ego reaches.")
+    ] = 2,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="The heading.", show_default="the folder's name")
     ] = None,
@@ -41,7 +47,7 @@ def map(
         if ego not in selected:
             raise SettingsError(f"sound {ego} is not in the library, gone, or left out by the filters")
         selected = around(selected, ego, depth)
-    heading = title or (find_library(library).resolve().name if ego is None else f"Around sound {ego}")
+    heading = path_text(title or (find_library(library).resolve().name if ego is None else f"Around sound {ego}"))
     say(f"laying out {len(selected)} sounds and {selected.edge_count} edges")
     with disk_errors(out, "what was there before is as it was"):
         write_atomically(out, encode_map(selected, heading, ego=ego))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption, say
+from harvester.cli.console import LibraryOption, check_name, say
 
 if TYPE_CHECKING:
     from harvester.library.merge import Contribution
@@ -34,6 +34,8 @@ def merge(
     from harvester.clock import SystemClock
     from harvester.library.merge import merge_libraries
 
+    for given in (*inputs, output):
+        check_name(given)
     folder = find_library(library)
     paths = [path if path.exists() or not (folder / path).exists() else folder / path for path in map(Path, inputs)]
     report = merge_libraries(paths, Path(output) if output else folder, clock=SystemClock())

@@ -7,9 +7,10 @@ follows from the options of a group together is a method of it.
 from __future__ import annotations
 
 import inspect
+import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
@@ -17,11 +18,12 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from harvester.cli.console import say
+from harvester.cli.console import note, say
 from harvester.errors import SettingsError
 from harvester.filters import build_filter
-from harvester.model import SPACES
-from harvester.settings import parse_duration_s, read_key
+from harvester.key_file import find_almost_keys
+from harvester.model import LARGEST_ID, SPACES, is_sound_id
+from harvester.settings import CONCURRENCY, COUNT, NEIGHBOURS, parse_duration_s, read_key
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -30,21 +32,69 @@ if TYPE_CHECKING:
 
 REAL_API = "https://freesound.org/apiv2/"
 
-NeighboursOption = Annotated[int, typer.Option(min=1, max=150, metavar="N", help="Length of a similar list.")]
+
+def check_ids(given: int | Sequence[int] | None) -> Any:
+    """Return ids as given on the command line; raise `SettingsError` for one that no sound has."""
+    for sound_id in given if isinstance(given, list | tuple) else [given] if given is not None else ():
+        if not is_sound_id(sound_id):
+            raise SettingsError(
+                f"{str(sound_id)[:40]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}; "
+                f"nothing was changed"
+            )
+    return given
+
+
+def check_duration(text: str | None) -> str | None:
+    """Return a duration as given on the command line; raise `SettingsError` for what is none."""
+    if text is not None:
+        parse_duration_s(text)
+    return text
+
+
+def check_some_duration(text: str | None) -> str | None:
+    """Return a duration that is longer than nothing; raise `SettingsError` for any other."""
+    if text is not None and parse_duration_s(text) <= 0:
+        raise SettingsError(f"'{text}' is no time at all; write 90, 10s, 5m, 2h or 30d")
+    return text
+
+
+def check_finite(number: float | None) -> float | None:
+    """Return a number as given on the command line; raise `SettingsError` for NaN, which passes every comparison."""
+    if number is not None and not math.isfinite(number):
+        raise SettingsError(f"{number} is not a number; nothing was changed")
+    return number
+
+
+def _check_address(context: typer.Context, address: str | None) -> str | None:
+    """Refuse an address from a settings file that the key may not go to."""
+    source = context.get_parameter_source("api_url")
+    if source is not None and source.name == "DEFAULT_MAP" and not context.params.get("sandbox"):
+        context.obj.check_address(context.info_name)
+    return address
+
+
+NeighboursOption = Annotated[
+    int,
+    typer.Option(min=NEIGHBOURS.least, max=NEIGHBOURS.most, metavar="N", help="Length of a similar list."),
+]
 
 
 @dataclass(frozen=True, slots=True)
 class WalkOptions:
     """Where a harvest starts, and which sounds it may touch."""
 
-    seed: Annotated[list[int] | None, typer.Option(metavar="ID", help="Start from this sound (repeatable).")] = None
+    seed: Annotated[
+        list[int] | None, typer.Option(callback=check_ids, metavar="ID", help="Start from this sound (repeatable).")
+    ] = None
     query: Annotated[str, typer.Option(metavar="TEXT", help="Start from the best hits of this search.")] = ""
     filter: Annotated[
         str, typer.Option(metavar="SOLR", help='Only sounds that match, such as tag:"c++"; % and + mean themselves.')
     ] = ""
     cc0: Annotated[bool, typer.Option("--cc0", help="Only Creative Commons 0 (with --by: either).")] = False
     by: Annotated[bool, typer.Option("--by", help="Only Attribution (with --cc0: either).")] = False
-    max_duration: Annotated[str | None, typer.Option(metavar="10s", help="Only sounds up to this long.")] = None
+    max_duration: Annotated[
+        str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Only sounds up to this long.")
+    ] = None
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable).")] = None
     type: Annotated[list[str] | None, typer.Option(metavar="wav", help="Only of this type (repeatable: any).")] = None
     sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
@@ -99,7 +149,10 @@ class AskOptions:
     limits: Annotated[
         str | None, typer.Option(metavar="BURST/DAY", help="Requests a minute and a day, instead of --level.")
     ] = None
-    api_url: Annotated[str | None, typer.Option(metavar="URL", help="Ask this server.", show_default=REAL_API)] = None
+    api_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Ask this server.", show_default=REAL_API, callback=_check_address),
+    ] = None
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask the embedded sandbox, even with a key.")] = False
 
     def connection(self) -> Connection:
@@ -108,7 +161,10 @@ class AskOptions:
         from harvester.freesound.quota import LEVELS, read_limits
 
         one_of("--level", self.level, LEVELS)
-        key = read_key(os.environ, Path.cwd())
+        key = read_key(os.environ, Path())
+        if key is None and not self.sandbox:
+            for line in find_almost_keys(Path()):
+                note(line)
         return Connection(
             key=key,
             api_url=None if self.sandbox or (key is None and self.api_url is None) else self.api_url or REAL_API,
@@ -120,17 +176,27 @@ class AskOptions:
 class RunOptions(AskOptions):
     """How a run that changes the library goes on, what it keeps, and whom it asks."""
 
-    concurrency: Annotated[int, typer.Option(min=1, max=64, metavar="N", help="Requests on the wire at once.")] = 4
-    max_requests: Annotated[int | None, typer.Option(min=1, metavar="N", help="Send at most this many requests.")] = (
-        None
-    )
-    time_limit: Annotated[str | None, typer.Option(metavar="2h", help="Stop in order after this time.")] = None
+    concurrency: Annotated[
+        int,
+        typer.Option(min=CONCURRENCY.least, max=CONCURRENCY.most, metavar="N", help="Requests on the wire at once."),
+    ] = 4
+    max_requests: Annotated[
+        int | None,
+        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Send at most this many requests."),
+    ] = None
+    time_limit: Annotated[
+        str | None, typer.Option(callback=check_some_duration, metavar="2h", help="Stop in order after this time.")
+    ] = None
     forever: Annotated[bool, typer.Option("--forever", help="Wait for quota and through outages; go on.")] = False
     extra_fields: Annotated[
         str, typer.Option(metavar="bpm,loudness", help="Further fields of the API to keep with every record.")
     ] = ""
-    backup_every: Annotated[int, typer.Option(min=1, metavar="N", help="New sounds between two backups.")] = 100
-    keep_backups: Annotated[int, typer.Option(min=1, metavar="N", help="Backups kept (and always the largest).")] = 5
+    backup_every: Annotated[
+        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="New sounds between two backups.")
+    ] = 100
+    keep_backups: Annotated[
+        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Backups kept (and always the largest).")
+    ] = 5
     progress: Annotated[
         bool | None, typer.Option("--progress/--no-progress", help="The live panel.", show_default="on a terminal")
     ] = None

@@ -11,6 +11,7 @@ import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, duration_text
 from harvester.cli.options import AskOptions, NeighboursOption, WalkOptions, grouped
+from harvester.settings import COUNT_FROM_ZERO
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -23,7 +24,14 @@ def plan(
     library: LibraryOption = None,
     walk: WalkOptions,
     samples: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="Samples to add.", show_default="50; all hits with --sweep")
+        int | None,
+        typer.Option(
+            min=COUNT_FROM_ZERO.least,
+            max=COUNT_FROM_ZERO.most,
+            metavar="N",
+            help="Samples to add.",
+            show_default="50; all hits with --sweep",
+        ),
     ] = None,
     neighbours: NeighboursOption = 25,
     ask: AskOptions,

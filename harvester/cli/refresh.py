@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import LibraryOption, duration_text, say
-from harvester.cli.options import NeighboursOption, RunOptions, grouped
-from harvester.settings import parse_duration_s
+from harvester.cli.options import NeighboursOption, RunOptions, check_duration, grouped
+from harvester.settings import COUNT, parse_duration_s
 
 if TYPE_CHECKING:
     from harvester.cli.run import Run
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 def refresh(
     *,
     library: LibraryOption = None,
-    older_than: Annotated[str, typer.Option(metavar="30d", help="What was read before that is stale.")] = "30d",
+    older_than: Annotated[
+        str, typer.Option(callback=check_duration, metavar="30d", help="What was read before that is stale.")
+    ] = "30d",
     limit: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="At most so many records (and lists), stalest first.")
+        int | None,
+        typer.Option(
+            min=COUNT.least, max=COUNT.most, metavar="N", help="At most so many records (and lists), stalest first."
+        ),
     ] = None,
     links: Annotated[bool, typer.Option("--links", help="Read similar lists again too: one request each.")] = False,
     neighbours: NeighboursOption = 25,

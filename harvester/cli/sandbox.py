@@ -7,24 +7,48 @@ from typing import Annotated
 
 import typer
 
+from harvester.cli.options import check_finite
+from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, SCORE
+
 
 def sandbox(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port on 127.0.0.1; 0 takes a free one.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=PORT.least, max=PORT.most, help="Port on 127.0.0.1; 0 takes a free one.")
+    ] = 0,
     token: Annotated[list[str] | None, typer.Option(help="Key to accept, repeatable. [default: sandbox]")] = None,
     sounds: Annotated[int, typer.Option(help="Size of the generated catalogue, 1 to 1,000,000.")] = 5_000,
-    random_seed: Annotated[int, typer.Option(help="What the generated catalogue is made from.")] = 7,
+    random_seed: Annotated[
+        int,
+        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, help="What the generated catalogue is made from."),
+    ] = 7,
     catalogue: Annotated[
         list[Path] | None,
         typer.Option(help="JSON lines of sounds to serve instead of generated ones, repeatable.", metavar="FILE.jsonl"),
     ] = None,
-    burst: Annotated[int, typer.Option(min=0, help="Requests a minute a key may make.")] = 60,
-    daily: Annotated[int, typer.Option(min=0, help="Requests in 24 hours a key may make.")] = 2_000,
+    burst: Annotated[
+        int,
+        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, help="Requests a minute a key may make."),
+    ] = 60,
+    daily: Annotated[
+        int,
+        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, help="Requests in 24 hours a key may make."),
+    ] = 2_000,
     no_throttle: Annotated[bool, typer.Option("--no-throttle", help="Lift both limits.")] = False,
     deleted_share: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Share of the sounds that searches still count, as null rows: deleted ones."),
+        typer.Option(
+            callback=check_finite,
+            min=SCORE.least,
+            max=SCORE.most,
+            help="Share of the sounds that searches still count, as null rows: deleted ones.",
+        ),
     ] = 0,
-    latency_ms: Annotated[float, typer.Option(min=0, help="Wait before every answer.")] = 0,
+    latency_ms: Annotated[
+        float,
+        typer.Option(
+            callback=check_finite, min=LATENCY_MS.least, max=LATENCY_MS.most, help="Wait before every answer."
+        ),
+    ] = 0,
     fault: Annotated[
         list[str] | None,
         typer.Option(

@@ -13,8 +13,8 @@ from harvester.cli.console import LibraryOption
 from harvester.errors import SettingsError
 from harvester.settings import REAL_LIBRARY
 
-# What a restart cannot mend: settings, a refused key, another writer, a foreign or newer or corrupt library.
-HOPELESS = (2, 10, 20, 21, 22, 23, 24)
+# What a restart cannot mend: settings, a refused key, another writer, a foreign, newer, corrupt or absent library.
+HOPELESS = (2, 10, 20, 21, 22, 23, 24, 27)
 
 UNIT = """\
 # Put this into ~/.config/systemd/user/harvester.service, then:
@@ -69,12 +69,15 @@ def service(
     if print_kind not in templates:
         raise SettingsError(f"--print {print_kind} is not known; choose from {', '.join(templates)}")
     folder = Path.cwd()
+    path = str((folder / (library or REAL_LIBRARY)).absolute())
+    if not f"{path}{sys.argv[0]}".isprintable():
+        raise SettingsError("neither systemd nor cron can be given a path with line breaks or unusual characters")
     quote = shlex.quote if print_kind == "cron" else _systemd_quoted
     text = templates[print_kind].format(
         folder=quote(str(folder)) if print_kind == "cron" else str(folder).replace("%", "%%"),
         environment=str(folder / ".env").replace("%", "%%"),
         command=quote(str(Path(sys.argv[0]).absolute())),
-        library=quote(str((folder / (library or REAL_LIBRARY)).absolute())),
+        library=quote(path),
         hopeless=" ".join(map(str, HOPELESS)),
     )
     sys.stdout.write(text)

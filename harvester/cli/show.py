@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, duration_text, plain_text, size_text
+from harvester.cli.options import check_ids
 from harvester.errors import SettingsError
 from harvester.model import COMPUTED
 
 
 def show(
-    sound_id: Annotated[int, typer.Argument(metavar="ID", help="The sound's id.")],
+    sound_id: Annotated[int, typer.Argument(callback=check_ids, metavar="ID", help="The sound's id.")],
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:

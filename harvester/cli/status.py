@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, plain_text, say
+from harvester.opening import path_text
 
 if TYPE_CHECKING:
     from harvester.library.view import LibraryView
@@ -119,7 +120,7 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
 
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
     return {
-        "library": str(view.folder),
+        "library": path_text(view.folder),
         **count_library(view.state, view.deferrals, now_us),
         "last_checkpoint_at": view.last_checkpoint_at,
         "size_bytes": checkpoint.stat().st_size if checkpoint.exists() else 0,

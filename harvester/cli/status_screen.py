@@ -79,7 +79,7 @@ def _running(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
     who = f"  running     pid {facts['running']} on {plain_text(facts['running_host'])}"
     if not run:
         return [who]
-    goal = f" of {run['target']:,}" if run["target"] is not None else ""
+    goal = f" of {run['target']:,}" if run.get("target") is not None else ""
     lines = [f"{who}: {run['samples']:,}{goal} samples, {run['requests']:,} requests"]
     if run.get("waiting_for"):
         lines += _wrapped("waiting", plain_text(waiting_text(run, now_us)).removeprefix("waiting: "), width)

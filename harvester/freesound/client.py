@@ -20,9 +20,10 @@ from harvester.freesound.responses import raise_for_status, read_records, read_s
 from harvester.freesound.sender import Activity, Sender
 from harvester.freesound.transport import TOTAL_S, AiohttpTransport
 from harvester.freesound.wire import RawResponse, Transport
-from harvester.model import SPACES, Record, RecordsPage, SimilarPage
+from harvester.model import SPACES, Record, RecordsPage, SimilarPage, check_sound_id
+from harvester.settings import COUNT, NEIGHBOURS
 
-LONGEST_PAGE = 150
+LONGEST_PAGE = NEIGHBOURS.most
 """The server cuts longer pages to this (freesound-api.md §2.1)."""
 SMALLEST_PAGE = 5
 """A page with vectors that does not come in time is asked for in parts, but not below this."""
@@ -87,6 +88,7 @@ class FreesoundClient:
 
         An unknown sound, and one without a vector, has an empty list like one without neighbours.
         """
+        sound_id = check_sound_id(sound_id)
         params = {**self._scored_params, "page_size": str(_page_size(limit))}
         path = f"sounds/{sound_id}/similar/"
         if filter.strip():
@@ -103,11 +105,12 @@ class FreesoundClient:
         """
         if not sound_ids:
             return RecordsPage((), 0, has_next=False, fetched_at=self._clock.time_us())
-        wanted = filter_ids(sound_ids, filter)
+        wanted = filter_ids(list(map(check_sound_id, sound_ids)), filter)
         return await self.search(filter=wanted, page_size=_page_size(len(sound_ids)), vectors=vectors)
 
     async def fetch_sound(self, sound_id: int) -> Record | None:
         """Fetch a sound's own resource; None when the server does not know it (any more)."""
+        sound_id = check_sound_id(sound_id)
         return await self._sender.fetch(
             f"sounds/{sound_id}/", self._record_params, lambda raw: read_sound(raw, sound_id, self._fields)
         )
@@ -127,6 +130,7 @@ class FreesoundClient:
         With `vectors`, the vectors of the client's similarity space come along (12 kB a sound); a page that is not in
         time raises `PageTooLarge` then, unless it is as small as can be.
         """
+        COUNT.check("page", page)
         params = {"query": query, **self._record_params, "sort": sort, "page_size": str(_page_size(page_size))}
         space = self._space if vectors else ""
         if vectors:
@@ -208,8 +212,7 @@ class FreesoundClient:
 
 
 def _page_size(wanted: int) -> int:
-    if not 1 <= wanted <= LONGEST_PAGE:
-        raise ValueError(f"a page holds 1 to {LONGEST_PAGE} sounds, not {wanted}")
+    NEIGHBOURS.check("the length of a page", wanted)
     return wanted
 
 

@@ -25,6 +25,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from harvester.clock import DAY_US, SECOND_US, Clock
 from harvester.errors import SettingsError
+from harvester.settings import COUNT
 
 MINUTE_US = 60 * SECOND_US
 CLOCKS_APART_US = SECOND_US
@@ -120,13 +121,14 @@ class Limits:
     daily: int | None
 
     def __post_init__(self) -> None:
-        if (self.burst is not None and self.burst < 1) or (self.daily is not None and self.daily < 1):
-            raise SettingsError(f"limits must be at least 1, not {self.burst}/{self.daily}")
+        for limit in (self.burst, self.daily):
+            if limit is not None and not COUNT.least <= limit <= COUNT.most:
+                raise SettingsError(f"a limit is from {COUNT.least} to {COUNT.most} requests, or - for none")
 
     def corrected(self, refusal: Refusal) -> Limits:
         """Return the limits as a 429 shows them: the number in its text is the only place the API names them."""
-        if not refusal.limit:
-            return self
+        if refusal.limit is None or not COUNT.least <= refusal.limit <= COUNT.most:
+            return self  # no limit that a server has
         if refusal.kind == "burst":
             level_one = refusal.limit == LEVELS[1].burst
             return Limits(refusal.limit, _lower(self.daily, LEVELS[1].daily) if level_one else self.daily)
@@ -145,11 +147,11 @@ LEVELS = {1: Limits(60, 2000), 2: Limits(300, 5000), 3: Limits(300, 15000), 99: 
 
 
 def read_limits(text: str) -> Limits:
-    """Read `BURST/DAY` as given to `--limits`; a `0` or `-` stands for no limit."""
+    """Read `BURST/DAY` as given to `--limits`; a `-` stands for no limit."""
     try:
-        burst, daily = (None if part.strip() in {"0", "-"} else int(part) for part in text.split("/"))
+        burst, daily = (None if part.strip() == "-" else int(part) for part in text.split("/"))
     except ValueError:
-        raise SettingsError(f"limits are given as BURST/DAY, for example 60/2000, not {text!r}") from None
+        raise SettingsError(f"limits are given as BURST/DAY, for example 60/2000, not {text[:40]!r}") from None
     return Limits(burst, daily)
 
 

@@ -172,13 +172,6 @@ def sweep_temporaries(folder: Path) -> list[Path]:
     return swept
 
 
-def read_chunks(path: Path, size_bytes: int = 1 << 20) -> Iterator[bytes]:
-    """Give a file's bytes in pieces."""
-    with path.open("rb") as file:
-        while chunk := file.read(size_bytes):
-            yield chunk
-
-
 @contextmanager
 def disk_errors(what: Path, kept: str) -> Iterator[None]:
     """Turn an `OSError` of the block into `DiskFull` or `LibraryUnwritable`; `kept` says what is still safe."""

@@ -6,6 +6,7 @@ rotten one is never counted among those that are kept.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def save_backup(
     """
     path, stamp_us = folder / backup_name(nodes, now_us), now_us
     try:
-        while path.exists():
+        while os.path.lexists(path):
             stamp_us += SECOND_US
             path = folder / backup_name(nodes, stamp_us)
         write_atomically(path, chunks, files)

@@ -12,19 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import DAY_US, Clock, iso
-from harvester.errors import HarvesterError, LibraryCorrupt, NewerFormat
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat
 from harvester.graph import STAMPS, SoundGraph
 from harvester.library.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_errors
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import digest_of
+from harvester.library.event_rules import Dropped
 from harvester.library.journal_reading import Contents, load_contents
 from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS, read_backup_name, set_aside
 from harvester.library.loading import load_state
 from harvester.library.lock import WriterLock, read_owner
+from harvester.library.placeholder import refuse_placeholders
 from harvester.library.recovery import open_journal
 from harvester.library.store import Store
 from harvester.library.vectors import load_header, load_vectors
+from harvester.opening import path_text
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
@@ -45,16 +48,23 @@ _KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that check saw. `error` and `warning` are findings, a `note` is not. `mended`: repair took care."""
+    """One thing that check saw. `error` and `warning` are findings, a `note` is not. `mended`: repair took care.
+
+    `by_hand`: repair leaves the file as it is, only a person can bring what is missing.
+    """
 
     severity: str
     path: Path
     problem: str
     mended: bool = False
+    droppable: bool = False
+    """What is wrong can be left out, and the rest of the file kept."""
+    by_hand: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as plain data, for `--json`."""
-        return {"severity": self.severity, "file": str(self.path), "problem": self.problem, "mended": self.mended}
+        file, problem = path_text(self.path), path_text(self.problem)
+        return {"severity": self.severity, "file": file, "problem": problem, "mended": self.mended}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +76,8 @@ class CheckReport:
     files: int
     left: str = ""
     """What the library holds after a repair that had something to mend."""
+    notices: tuple[str, ...] = ()
+    """What the repair did, a line each."""
 
     @property
     def clean(self) -> bool:
@@ -90,14 +102,17 @@ def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> 
     """Check, mend what can be mended, set the rest aside in `quarantine/`; return what was found before.
 
     Ends with a checkpoint and a verified backup of all that is good, so that a check after it is clean. Raises
-    `LibraryLocked` beside a running writer, `LibraryCorrupt` when nothing good is left to stand in, `BackupFailed`,
-    `DiskFull`, `LibraryUnwritable`; nothing is deleted in any case.
+    `LibraryLocked` beside a running writer, `LibraryCorrupt` when nothing good is left to stand in,
+    `LibraryNotFetched` beside a placeholder, `BackupFailed`, `DiskFull`, `LibraryUnwritable`; nothing is deleted in
+    any case.
     """
+    refuse_placeholders(folder)
     report = check_library(folder, clock=clock)
     if report.clean:
         return report
     now_us = clock.time_us()
     lock = WriterLock(folder)
+    droppable = {finding.path for finding in report.findings if finding.droppable}
     with disk_errors(folder, "nothing was deleted"):
         lock.acquire(now_us)
         try:
@@ -111,13 +126,21 @@ def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> 
         if any(finding.path == store.vectors.path for finding in report.findings):
             store.vectors.mend()
         info = store.rewrite()
+        for backup in list_backups(folder):
+            if backup.path in droppable:
+                set_aside(backup.path, folder, now_us, files)
         left = f"{len(store.state.processed)} samples, {info.nodes} sounds, {info.edges} edges"
-    mended = (replace(finding, mended=finding.severity != NOTE) for finding in report.findings)
-    return CheckReport(folder, tuple(mended), report.files, left)
+        notices = tuple(store.notices)
+    mended = (replace(one, mended=one.severity != NOTE and not one.by_hand) for one in report.findings)
+    return CheckReport(folder, tuple(mended), report.files, left, notices)
 
 
 def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
-    rotten = {finding.path for finding in report.findings if finding.severity == ERROR}
+    rotten = {
+        finding.path
+        for finding in report.findings
+        if finding.severity == ERROR and not (finding.droppable or finding.by_hand)
+    }
     backups = list_backups(folder)
     for backup in backups:
         if backup.path in rotten:
@@ -141,13 +164,20 @@ def _look(folder: Path, now_us: int) -> Iterator[Finding]:
     for path in [checkpoint, *(backup.path for backup in list_backups(folder))]:
         if not path.exists():
             continue
+        dropped = Dropped()
         try:
-            decoded = load_checkpoint(path)
+            decoded = load_checkpoint(path, dropped)
         except FileNotFoundError:
             continue  # pruned while we were looking
+        except LibraryNotFetched as error:
+            yield Finding(ERROR if path == checkpoint else WARNING, path, str(error), by_hand=True)
+            continue
         except HarvesterError as error:
             severity = NOTE if isinstance(error, NewerFormat) and path != checkpoint else ERROR
             yield Finding(severity, path, str(error).removeprefix(f"{path}: "))
+            continue
+        if dropped:
+            yield Finding(ERROR, path, _told(dropped), droppable=True)
             continue
         good += path != checkpoint
         if digest_of(decoded.state) != decoded.digest:
@@ -160,6 +190,8 @@ def _look(folder: Path, now_us: int) -> Iterator[Finding]:
 def _look_at_journal(path: Path, contents: Contents, now_us: int) -> Iterator[Finding]:
     if contents.damage:
         yield Finding(ERROR, path, f"the journal is damaged ({contents.damage})")
+    if contents.dropped:
+        yield Finding(ERROR, path, _told(contents.dropped), droppable=True)
     if contents.head.restore:
         yield Finding(WARNING, path, f"a restore of {contents.head.restore} is not finished: the next opening does it")
     if contents.unsaved:
@@ -167,6 +199,10 @@ def _look_at_journal(path: Path, contents: Contents, now_us: int) -> Iterator[Fi
     ahead = [one for one in contents.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
     if ahead:
         yield Finding(WARNING, path, f"{len(ahead)} deferred sounds wait for more than a year")
+
+
+def _told(dropped: Dropped) -> str:
+    return f"it holds {dropped}, which no library can hold; everything else in it is kept"
 
 
 def _look_at_vectors(folder: Path) -> Iterator[Finding]:
@@ -190,6 +226,9 @@ def _look_together(folder: Path, contents: Contents | None, now_us: int, good_ba
         loaded = load_state(folder, contents)
     except LibraryCorrupt:
         yield Finding(ERROR, checkpoint, "nothing that is good stands in for it")
+        return
+    except LibraryNotFetched as error:
+        yield Finding(ERROR, folder, str(error), by_hand=True)
         return
     except HarvesterError as error:
         yield Finding(ERROR, checkpoint, str(error))

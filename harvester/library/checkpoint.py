@@ -9,8 +9,14 @@ import errno
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat
+from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.library.codec import Decoded, decode_checkpoint, digest_in
+from harvester.library.event_rules import Dropped
+from harvester.library.placeholder import HEAD_BYTES, refuse_content
+from harvester.opening import NotRegular, read_bounded
+
+LARGEST_BYTES = 2 << 30
+"""No checkpoint is larger: all of Freesound takes about half of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +55,30 @@ def read_signature(path: Path) -> Signature | None:
     return Signature(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def load_checkpoint(path: Path) -> Decoded:
-    """Return what a checkpoint or a backup holds.
+def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
+    """Return what a checkpoint or a backup holds; `dropped` is `decode_checkpoint`'s.
 
-    Raises `LibraryCorrupt` or `NewerFormat` with the file's name, `LibraryUnwritable` when it cannot be read at all,
-    `FileNotFoundError` when it is not there.
+    Raises `LibraryCorrupt` or `NewerFormat` with the file's name, `LibraryNotFetched` for a placeholder,
+    `LibraryUnwritable` when it cannot be read at all, `FileNotFoundError` when it is not there.
     """
     packed = _read_bytes(path)
     try:
-        return decode_checkpoint(packed)
+        return decode_checkpoint(packed, dropped)
     except (LibraryCorrupt, NewerFormat) as error:
         raise type(error)(f"{path}: {error}") from error
+
+
+def check_readable(new: Path) -> bool:
+    """Return True when the reader takes a file that is about to replace another; else raise `BackupFailed`."""
+    try:
+        load_checkpoint(new)
+    except LibraryCorrupt as error:
+        reason = str(error).removeprefix(f"{new}: ")
+        raise BackupFailed(
+            f"the new checkpoint could not be read back ({reason}) and was not put in place: what was there is as it "
+            f"was; please report this"
+        ) from error
+    return True
 
 
 def load_digest(path: Path) -> str:
@@ -76,10 +95,12 @@ def load_digest(path: Path) -> str:
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        packed = read_bounded(path, LARGEST_BYTES)
     except FileNotFoundError:
         raise
     except OSError as error:
-        if error.errno in (errno.EIO, errno.EISDIR):
+        if isinstance(error, NotRegular) or error.errno in (errno.EIO, errno.EISDIR, errno.EFBIG):
             raise LibraryCorrupt(f"{path}: it cannot be read ({error.strerror})") from error
         raise LibraryUnwritable(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
+    refuse_content(packed[:HEAD_BYTES], path)
+    return packed

@@ -16,11 +16,15 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from harvester.clock import iso
 from harvester.errors import LibraryCorrupt
 from harvester.graph import STAMPS, SoundGraph
+from harvester.library.event_rules import Dropped
+from harvester.library.healing import drop_impossible_ids
+from harvester.library.opcodes import CONTAINERS
 from harvester.library.pickling import (
     GRAPH_CLASS,
     canonical_order,
@@ -28,6 +32,7 @@ from harvester.library.pickling import (
     encode_blocks,
     encode_closing,
     encode_end,
+    encode_fillers,
 )
 from harvester.library.scan import scan_opcodes
 from harvester.library.turns import short_turns
@@ -39,6 +44,8 @@ _PIECE_BYTES = 1 << 18
 _SMALL_BYTES = 16 << 20
 _HIGHEST_RATIO = 50
 """A library unpacks to 4 to 12 times its size (measured); small files may be more regular than that."""
+_HIGHEST_RATIO_WRITTEN = 40
+_HEAD_BYTES = 2
 
 
 @dataclass(slots=True)
@@ -93,18 +100,16 @@ def encode_checkpoint(state: SoundGraph, encoded: Encoded | None = None) -> Iter
     each block ends in a full flush: a block that did not change gives the same bytes again, which Git's deltas like.
     """
     encoded = encoded if encoded is not None else Encoded()
-    packer = zlib.compressobj(LEVEL)
-    stream_bytes = size_bytes = 0
-
-    def pack(frame: bytes) -> bytes:
-        return packer.compress(frame) + packer.flush(zlib.Z_FULL_FLUSH)
+    container = _Container()
+    stream_bytes, size_bytes = 0, len(container.head)
 
     # Compression lets go of the interpreter: one block is compressed while the next is being made.
     with short_turns(), ThreadPoolExecutor(1, "checkpoint") as compressor:
         waiting: deque[Future[bytes]] = deque()
+        yield container.head
         for frame in encode_stream(state, encoded):
             stream_bytes += len(frame)
-            waiting.append(compressor.submit(pack, frame))
+            waiting.append(compressor.submit(container.pack, frame))
             if len(waiting) > _BLOCKS_AHEAD:
                 chunk = waiting.popleft().result()
                 size_bytes += len(chunk)
@@ -113,9 +118,30 @@ def encode_checkpoint(state: SoundGraph, encoded: Encoded | None = None) -> Iter
             chunk = job.result()
             size_bytes += len(chunk)
             yield chunk
-    chunk = packer.flush()
+    chunk = container.end()
     encoded.stream_bytes, encoded.size_bytes = stream_bytes, size_bytes + len(chunk)
     yield chunk
+
+
+class _Container:
+    """The zlib container around the stream, block by block; it never packs more tightly than `unpack` lets pass."""
+
+    def __init__(self) -> None:
+        self.head = zlib.compressobj(LEVEL).flush()[:_HEAD_BYTES]
+        self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._checksum = zlib.adler32(b"")
+
+    def pack(self, block: bytes) -> bytes:
+        self._checksum = zlib.adler32(block, self._checksum)
+        packed = self._packer.compress(block) + self._packer.flush(zlib.Z_FULL_FLUSH)
+        if len(block) > _HIGHEST_RATIO_WRITTEN * len(packed):
+            # A block of one text a million times over: kept as it is, for such a file would be refused as a bomb.
+            storing = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
+            packed = storing.compress(block) + storing.flush(zlib.Z_FULL_FLUSH)
+        return packed
+
+    def end(self) -> bytes:
+        return self._packer.flush() + self._checksum.to_bytes(4, "big")
 
 
 def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
@@ -123,10 +149,15 @@ def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
     digest = hashlib.sha256()
     order = canonical_order(state)
     metadata = metadata_of(state, order)
-    for part in (encode_blocks(state, order), encode_closing(state, order, metadata)):
-        for frame in part:
-            digest.update(frame)
-            yield frame
+    containers = size_bytes = 0
+    for frame in chain(encode_blocks(state, order), encode_closing(state, order, metadata)):
+        containers += sum(map(frame.count, CONTAINERS))
+        size_bytes += len(frame)
+        digest.update(frame)
+        yield frame
+    for frame in encode_fillers(containers, size_bytes):
+        digest.update(frame)
+        yield frame
     encoded.digest, encoded.nodes, encoded.edges = digest.hexdigest(), len(order), state.edge_count
     yield encode_end(encoded.digest)
 
@@ -139,9 +170,10 @@ def digest_of(state: SoundGraph) -> str:
     return encoded.digest
 
 
-def decode_checkpoint(packed: bytes) -> Decoded:
+def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
     """Return the state in the bytes of a checkpoint, or raise `LibraryCorrupt` or `NewerFormat`, one line each.
 
+    With `dropped`, ids that no sound has are left out and noted there; without it, they are an error like any other.
     Memory is bounded by the file's size; no code of the file runs. The state is new and shares nothing with others.
     """
     # Hashing lets go of the interpreter: the digest is compared beside the rest.
@@ -150,6 +182,8 @@ def decode_checkpoint(packed: bytes) -> Decoded:
         digest = hasher.submit(_verified_digest, stream)
         scan_opcodes(stream)
         plain = _unpickle(stream)
+        if dropped is not None:
+            dropped.add(drop_impossible_ids(plain, GraphStandIn))
         state, metadata = read_state(plain, GraphStandIn, len(stream))
     if digest.result() != metadata["digest"]:
         raise LibraryCorrupt("its digest is not where it belongs")
@@ -242,7 +276,7 @@ def _unpickle(stream: bytes | bytearray) -> object:
     return decode_pickle(_Unpickler(_InTurns(stream)))
 
 
-def decode_pickle(unpickler: pickle.Unpickler) -> Any:
+def decode_pickle(unpickler: Any) -> Any:
     """Return what a restricted unpickler makes of its stream, or raise `LibraryCorrupt` with one line."""
     try:
         return unpickler.load()

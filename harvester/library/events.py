@@ -14,11 +14,14 @@ from typing import Any
 import orjson
 
 from harvester.errors import LibraryCorrupt
+from harvester.library.event_rules import Dropped, keep_possible
 from harvester.model import Event, Gone, Known, Linked, Related, Seeded, Seen, SimilarList, Withdrawn
 
 _FAST, _EXACT = b"o", b"j"
 _LEAST_WINDOW_BITS = 12
 _LEVEL = 1  # a third of the time of level 3, a tenth more bytes
+_HIGHEST_RATIO, _SMALL_BYTES = 50, 1024
+"""A row unpacks to at most so many times its size, and a little more: a row that would is written as it is."""
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
@@ -41,17 +44,35 @@ def _compressed(text: bytes) -> bytes:
     # text to be compressed, 50 us of 60 (measured).
     window_bits = min(max(len(text).bit_length(), _LEAST_WINDOW_BITS), zlib.MAX_WBITS)
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, window_bits, window_bits - 7)
-    return packer.compress(text) + packer.flush()
+    packed = packer.compress(text) + packer.flush()
+    return packed if len(text) <= _most_bytes(packed) else zlib.compress(text, 0)
 
 
-def decode_events(body: bytes) -> list[Event]:
-    """Return the events in the bytes of a row, or raise `LibraryCorrupt`."""
+def _most_bytes(packed: bytes) -> int:
+    return _SMALL_BYTES + _HIGHEST_RATIO * len(packed)
+
+
+def _unpacked(packed: bytes) -> bytes:
+    unpacker = zlib.decompressobj()
+    text = unpacker.decompress(packed, _most_bytes(packed))
+    if not unpacker.eof or unpacker.unused_data:
+        raise ValueError("it is cut, or unpacks to far more than it has bytes")
+    return text
+
+
+def decode_events(body: bytes, dropped: Dropped | None = None) -> list[Event]:
+    """Return the events in the bytes of a row, or raise `LibraryCorrupt`.
+
+    What no library can hold is left out, event by event and id by id, and noted in `dropped`.
+    """
+    dropped = dropped if dropped is not None else Dropped()
     try:
-        text = zlib.decompress(body[1:])
+        text = _unpacked(body[1:])
         plain = orjson.loads(text) if body[:1] == _FAST else json.loads(text)
-        return [_event(row) for row in plain]
-    except (zlib.error, ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        rows = list(map(_event, plain))
+    except (zlib.error, ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
         raise LibraryCorrupt(f"a row of the journal cannot be read ({error})") from error
+    return [kept for event in rows if (kept := keep_possible(event, dropped)) is not None]
 
 
 def _plain(event: Event) -> list[Any]:
@@ -76,20 +97,21 @@ def _plain(event: Event) -> list[Any]:
 
 
 def _event(row: list[Any]) -> Event:
+    """Return a row as the event that it has the form of; its values may still be wrong."""
     match row:
-        case ["seen", int(sound_id), int(fetched_at), dict(record)]:
+        case ["seen", sound_id, fetched_at, record]:
             return Seen(sound_id, record, fetched_at)
-        case ["known", int(sound_id), int(added_at)]:
+        case ["known", sound_id, added_at]:
             return Known(sound_id, added_at)
-        case ["linked", int(sound_id), list(pairs), int(linked_at), int(limit), str(space), str(filtered), str(origin)]:
-            neighbours = tuple((int(target), float(score)) for target, score in pairs)
+        case ["linked", sound_id, list(pairs), linked_at, limit, space, filtered, origin]:
+            neighbours = tuple((target, score) for target, score in pairs)
             return Linked(sound_id, SimilarList(neighbours, linked_at, limit, space, filtered, origin))
-        case ["gone", int(sound_id), int(gone_at)]:
+        case ["gone", sound_id, gone_at]:
             return Gone(sound_id, gone_at)
-        case ["withdrawn", int(sound_id), int(withdrawn_at)]:
+        case ["withdrawn", sound_id, withdrawn_at]:
             return Withdrawn(sound_id, withdrawn_at)
-        case ["related", int(sound_id), int(target_id), str(relation), int(known_at)]:
+        case ["related", sound_id, target_id, relation, known_at]:
             return Related(sound_id, target_id, relation, known_at)
         case ["seeded", list(sound_ids)]:
-            return Seeded(tuple(map(int, sound_ids)))
+            return Seeded(tuple(sound_ids))
     raise ValueError("it is no event")

@@ -7,7 +7,6 @@ reach, and is told.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from harvester.errors import SettingsError
 from harvester.graph import is_withdrawn
 from harvester.library.atomic import REAL_FILES, Files
 from harvester.library.backups import list_backups
+from harvester.library.journal_database import connect
 from harvester.library.layout import CHECKPOINT, JOURNAL, QUARANTINE
 from harvester.library.store import Store
 from harvester.model import Withdrawn
@@ -92,6 +92,6 @@ def _sounds_of(store: Store, username: str | None) -> set[int]:
 
 def _wipe(journal: Path) -> None:
     """Rewrite the journal's file without the rows that were let go: SQLite leaves their bytes in free pages."""
-    with closing(sqlite3.connect(journal, isolation_level=None, timeout=10)) as connection:
+    with closing(connect(journal)) as connection:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

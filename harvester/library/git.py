@@ -14,9 +14,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.errors import SettingsError
+from harvester.errors import LibraryNotFetched, SettingsError
 from harvester.library.backups import list_backups
 from harvester.library.layout import CHECKPOINT
+from harvester.library.placeholder import refuse_placeholder
 
 DRIVER = "freesound-library"
 """The name of our merge and diff driver in attributes and configuration."""
@@ -109,7 +110,7 @@ def commit_library(folder: Path, message: str, *, source: str, with_backups: boo
 
     The files are the checkpoint and the attributes and ignore file that `git-setup` wrote there, `with_backups` also
     the backups. Nothing is committed of a sandbox library, outside a work tree, in the middle of a merge, a rebase or
-    the like, from 100 MB on without Git LFS, or when nothing changed. Raises nothing.
+    the like, from 100 MB on without Git LFS, of a placeholder, or when nothing changed. Raises nothing.
     """
     if source.startswith("sandbox:"):
         return Commit(problem="a sandbox library is never committed: its sounds are made up")
@@ -119,7 +120,12 @@ def commit_library(folder: Path, message: str, *, source: str, with_backups: boo
         problem = _obstacle(folder)
         if problem:
             return Commit(problem=f"nothing was committed: {problem}")
-        return _commit(folder, _paths(folder, with_backups=with_backups), message)
+        paths = _paths(folder, with_backups=with_backups)
+        for name in paths:
+            refuse_placeholder(folder / name)
+        return _commit(folder, paths, message)
+    except LibraryNotFetched as error:
+        return Commit(problem=f"nothing was committed: {error}")
     except (OSError, SettingsError) as error:
         return Commit(problem=f"nothing was committed: {error}; the library is safe")
 

@@ -11,45 +11,47 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from harvester.clock import iso
-from harvester.errors import HarvesterError, LibraryCorrupt, SettingsError
+from harvester.errors import HarvesterError, LibraryNotFetched, SettingsError
 from harvester.graph import SoundGraph, is_gone, is_withdrawn
 from harvester.library.atomic import disk_errors, write_atomically
+from harvester.library.checkpoint import LARGEST_BYTES
 from harvester.library.codec import decode_checkpoint
+from harvester.library.event_rules import Dropped
 from harvester.library.git import attribute_of, run_git, said
 from harvester.library.merge import Contribution, merge_bytes
+from harvester.library.placeholder import is_lfs_pointer, refuse_content
+from harvester.opening import read_bounded
 
-_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
-_LARGEST_POINTER_BYTES = 1024
 
-
-def merge_in_git(ours: Path, theirs: Path, path: str) -> Contribution:
+def merge_in_git(ours: Path, theirs: Path, path: str, notices: list[str]) -> Contribution:
     """Replace the file `ours` by the join of both and return what `theirs` brought: a merge driver's work.
 
-    Runs at the top of the work tree; `path` is the checkpoint's place in it. Raises `LibraryCorrupt`, `NewerFormat` or
-    `WrongSource` when the sides cannot be joined, `DiskFull`, `LibraryUnwritable`; `ours` is as it was then.
+    `notices` gets a line for a side that held what no library can.
+
+    Runs at the top of the work tree; `path` is the checkpoint's place in it. Raises `LibraryCorrupt`, `NewerFormat`,
+    `LibraryNotFetched` or `WrongSource` when the sides cannot be joined, `DiskFull`, `LibraryUnwritable`; `ours` is as
+    it was then.
     """
-    sides = [ours.read_bytes(), theirs.read_bytes()]
+    sides = [read_bounded(side, LARGEST_BYTES) for side in (ours, theirs)]
     contents = [_content(side, name, path) for side, name in zip(sides, ("our side", "their side"), strict=True)]
-    joined, contribution = merge_bytes(*contents)
-    if any(map(is_pointer, sides)) or attribute_of(Path(), "filter", path) == "lfs":
+    joined, contribution = merge_bytes(contents[0], contents[1], notices)
+    if any(map(is_lfs_pointer, sides)) or attribute_of(Path(), "filter", path) == "lfs":
         joined = _pointer_to(joined, beside=ours)
     with disk_errors(ours, "our side is as it was"):
         write_atomically(ours, [joined])
     return contribution
 
 
-def is_pointer(content: bytes) -> bool:
-    """Tell whether a file is a pointer of Git LFS rather than what it stands for."""
-    return content.startswith(_POINTER) and len(content) <= _LARGEST_POINTER_BYTES
-
-
 def _content(side: bytes, name: str, path: str) -> bytes:
-    if not is_pointer(side):
+    if not is_lfs_pointer(side):
+        refuse_content(side, name)
         return side
     ended = run_git(Path(), "lfs", "smudge", "--", path, given=side, environment={"GIT_LFS_SKIP_SMUDGE": "0"})
     if ended.returncode or not _stands_for(side, ended.stdout):
         reason = said(ended) if ended.returncode else "only its pointer is here"
-        raise LibraryCorrupt(f"{name} is in Git LFS and cannot be had ({reason}); `git lfs fetch --all` may help")
+        raise LibraryNotFetched(
+            f"{name} is a Git LFS pointer, and its content cannot be had ({reason}); `git lfs fetch --all` may help"
+        )
     return ended.stdout
 
 
@@ -59,7 +61,7 @@ def _pointer_to(content: bytes, *, beside: Path) -> bytes:
     whole = beside.with_name(f"{beside.name}.whole")
     try:
         with disk_errors(whole, "our side is as it was"):
-            whole.write_bytes(content)
+            write_atomically(whole, [content])
         ended = run_git(Path(), "lfs", "clean", "--", str(whole), given=content)
     finally:
         whole.unlink(missing_ok=True)
@@ -69,7 +71,7 @@ def _pointer_to(content: bytes, *, beside: Path) -> bytes:
 
 
 def _stands_for(pointer: bytes, content: bytes) -> bool:
-    return is_pointer(pointer) and f"oid sha256:{hashlib.sha256(content).hexdigest()}\n".encode() in pointer
+    return is_lfs_pointer(pointer) and f"oid sha256:{hashlib.sha256(content).hexdigest()}\n".encode() in pointer
 
 
 def describe_for_git(path: Path) -> Iterator[str]:
@@ -77,11 +79,15 @@ def describe_for_git(path: Path) -> Iterator[str]:
 
     What cannot be read gives one line that says why: a diff must not fail over it.
     """
+    dropped = Dropped()
     try:
-        state = decode_checkpoint(_content(path.read_bytes(), "the library", path.name)).state
+        content = _content(read_bounded(path, LARGEST_BYTES), "the library", path.name)
+        state = decode_checkpoint(content, dropped).state
     except (HarvesterError, OSError) as error:
         yield f"no library that can be read: {error}"
         return
+    if dropped:
+        yield f"left out {dropped}"
     yield f"source   {state.source}"
     yield f"sounds   {len(state)}"
     yield f"records  {state.record_count}"

@@ -15,11 +15,13 @@ from harvester.errors import SettingsError
 from harvester.library.atomic import REAL_FILES, disk_errors, write_atomically
 from harvester.library.git import ATTRIBUTES, DRIVER, IGNORED, attribute_of, in_work_tree, run_git, said
 from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS
+from harvester.opening import read_bounded, refuse_link
 
 _BEGIN = "# harvester: begin (written by `harvester git-setup`, taken back by its --undo)"
 _END = "# harvester: end"
 _BLOCK = re.compile(re.escape(_BEGIN) + r"\n.*?" + re.escape(_END) + r"\n", re.DOTALL)
 _BACKUPS = "freesound_library_backup_*.pkl"
+_LARGEST_BYTES = 1 << 20
 _WE_CHOSE = f"merge.{DRIVER}.chosePullRebase"
 """Notes in the clone's configuration that `pull.rebase` is ours to take back."""
 
@@ -90,8 +92,8 @@ def _program() -> str:
 def _settings() -> dict[str, str]:
     return {
         f"merge.{DRIVER}.name": "join of two Freesound libraries",
-        f"merge.{DRIVER}.driver": f"{_program()} git-merge %A %B %P",
-        f"diff.{DRIVER}.textconv": f"{_program()} git-textconv",
+        f"merge.{DRIVER}.driver": f"{_program()} git-merge -- %A %B %P",
+        f"diff.{DRIVER}.textconv": f"{_program()} git-textconv --",
     }
 
 
@@ -125,7 +127,9 @@ def _set_up_lfs(folder: Path) -> list[str]:
 
 def _write_block(path: Path, lines: tuple[str, ...]) -> bool:
     """Make `lines` our block of the file, keeping everything else; no lines: no block. Tell whether it changed."""
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    with disk_errors(path, "nothing was changed"):
+        refuse_link(path)  # Git follows none either
+        before = read_bounded(path, _LARGEST_BYTES).decode(errors="surrogateescape") if path.exists() else ""
     block = "".join(f"{line}\n" for line in (_BEGIN, *lines, _END)) if lines else ""
     if _BLOCK.search(before):
         after = _BLOCK.sub(lambda _: block, before, count=1)
@@ -135,7 +139,7 @@ def _write_block(path: Path, lines: tuple[str, ...]) -> bool:
         return False
     with disk_errors(path, "nothing else was changed"):
         if after:
-            write_atomically(path, [after.encode()])
+            write_atomically(path, [after.encode(errors="surrogateescape")])
         else:
             REAL_FILES.unlink(path)
     return True

@@ -17,10 +17,13 @@ from typing import Any
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.library.atomic import disk_errors
+from harvester.library.event_rules import check_events, check_local
+from harvester.library.journal_database import NOTES, TABLES, Bound, connect, read_tables
 from harvester.library.journal_format import FORMAT, UNREADABLE, Head, encode_head, encode_row, is_damage, translated
-from harvester.library.journal_reading import has_notes, read_contents
+from harvester.library.journal_reading import read_contents
 from harvester.library.wal_index import WalIndex
 from harvester.model import Deferral, Event, Note
+from harvester.opening import NotRegular
 
 _PAGE_BYTES = 512
 """A commit writes three pages, full or not: page 1, the row and its place. The usual row fits one of these."""
@@ -32,15 +35,8 @@ file that grows 0.18 (measured). The smaller it is, the fewer rows are let go be
 _ROW_BYTES = 64
 _MOST_REASON = 200
 
-_SCHEMA = """
-CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL);
-CREATE TABLE events (seq INTEGER PRIMARY KEY, count INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE deferrals (sound_id INTEGER PRIMARY KEY, reason TEXT, count INTEGER, next_try_at INTEGER);
-"""
 _SET_LAST = "PRAGMA user_version = {}"
 _SET_HEAD = "UPDATE head SET body = ?"
-_NOTES = "CREATE TABLE notes (topic TEXT, key INTEGER, text TEXT, PRIMARY KEY (topic, key)) WITHOUT ROWID"
-"""Made with the first note: journals of before notes, and those of libraries that need none, have no such table."""
 
 
 class Journal:
@@ -53,13 +49,16 @@ class Journal:
         self._index = WalIndex(path, _PAGE_BYTES)
         self._index.begin()
         try:
-            self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
+            self._connection = connect(path)
         except sqlite3.Error as error:
             raise translated(error, path) from error
+        except NotRegular as error:
+            raise LibraryUnwritable(f"{path}: {error.filename} is in the way ({error.strerror})") from error
         try:
-            self._prepare()
-            self.contents = read_contents(self._connection)
-            self._has_notes = has_notes(self._connection)
+            tables = self._check_tables()
+            self._prepare(is_new=not tables)
+            self.contents = read_contents(self._connection, Bound(path))
+            self._has_notes = "notes" in tables
         except BaseException as error:
             self._connection.close()
             if not isinstance(error, UNREADABLE):
@@ -73,7 +72,13 @@ class Journal:
         if self.head.format < FORMAT and not self.contents.damage:
             self._put_into_this_format()
 
-    def _prepare(self) -> None:
+    def _check_tables(self) -> set[str]:
+        tables, problem = read_tables(self._connection)
+        if problem:
+            raise LibraryCorrupt(f"{self.path}: the journal is damaged ({problem})")
+        return tables
+
+    def _prepare(self, *, is_new: bool) -> None:
         execute = self._connection.execute
         execute(f"PRAGMA page_size = {_PAGE_BYTES}")
         execute("PRAGMA journal_mode = WAL")
@@ -84,13 +89,12 @@ class Journal:
         # Some builds write zeros over what is deleted, each page once more; `forget` wipes what must not stay.
         execute("PRAGMA secure_delete = OFF")
         execute("PRAGMA temp_store = MEMORY")
-        tables = execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        self._make_room(len(_SCHEMA))
-        if tables:
+        self._make_room(sum(map(len, TABLES.values())))
+        if not is_new:
             self._try_writing()
             return
         execute("BEGIN IMMEDIATE")
-        for statement in _SCHEMA.strip().split("\n"):
+        for statement in TABLES.values():
             execute(statement)
         execute("INSERT INTO head VALUES (1, ?)", (encode_head(Head()),))
         execute("COMMIT")
@@ -126,8 +130,11 @@ class Journal:
     ) -> int:
         """Add events and notes, set or clear deferrals, in one transaction, durable on return; give the bytes it took.
 
-        Raises `DiskFull` or `LibraryUnwritable`; nothing of the call is kept then.
+        Raises `EventRefused` for what a library cannot hold, `DiskFull` or `LibraryUnwritable`; nothing of the call is
+        kept then.
         """
+        check_events(events)
+        check_local(deferrals, undeferred, notes)
         head = self.head
         statements: list[tuple[str, tuple[Any, ...]]] = []
         size_bytes = 0
@@ -145,12 +152,27 @@ class Journal:
             for one in deferrals
         ]
         if notes and not self._has_notes:
-            statements.append((_NOTES, ()))
+            statements.append((NOTES, ()))
         statements += [("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (n.topic, n.key, n.text)) for n in notes]
         if statements:
             self._transaction(statements, head)
         self._has_notes = self._has_notes or bool(notes)
         return size_bytes
+
+    def drop_impossible(self) -> None:
+        """Write the rows that held what no library can hold again without it, and remove such deferrals; durable on
+        return. Everything else of the journal stays as it is."""
+        kept = dict(self.contents.rows)
+        statements: list[tuple[str, tuple[Any, ...]]] = []
+        for seq in self.contents.dropped_from:
+            _, count, body = encode_row(seq, kept[seq])
+            statements.append(("UPDATE events SET count = ?, body = ? WHERE seq = ?", (count, body, seq)))
+        known = self._connection.execute("SELECT sound_id FROM deferrals").fetchall()
+        statements += [
+            ("DELETE FROM deferrals WHERE sound_id = ?", row) for row in known if row[0] not in self.contents.deferrals
+        ]
+        if statements:
+            self._transaction(statements, self.head)
 
     def update(self, *, forget: bool = False, **changes: Any) -> None:
         """Change the head in one transaction, durable on return; `forget` drops the rows that checkpoint and backup

@@ -13,13 +13,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from harvester.clock import LATEST_US
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat
+from harvester.library.event_rules import Dropped
 from harvester.library.events import decode_events, encode_events
+from harvester.library.layout import read_backup_name
 from harvester.model import Event
 
 FORMAT = 2
 """Format 1 had `last` in the head's row, and no `backed`: a backup then held what was let go, and no more."""
 _SUM_BYTES = 8
+_LONGEST_TEXT = 4096
 UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
 """What reading rotten bytes raises; the last one where even SQLite's message quotes them."""
 
@@ -57,19 +61,26 @@ class Head:
     salvaged: bool = False
 
 
+_DEFAULTS = asdict(Head())
+_NO_FIELD = object()
+
+
 def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
     """Return row `seq` of the table of events: its number, how many events, checksum and body."""
     body = encode_events(events)
     return seq, len(events), _sum(seq, len(events), body) + body
 
 
-def decode_row(seq: object, count: object, body: object) -> list[Event]:
-    """Return the events of a row; raises `LibraryCorrupt` when its checksum does not match."""
+def decode_row(seq: object, count: object, body: object, dropped: Dropped | None = None) -> list[Event]:
+    """Return the events of a row; raises `LibraryCorrupt` when its checksum does not match.
+
+    What no library can hold is left out and noted in `dropped`.
+    """
     if type(seq) is not int or type(count) is not int or type(body) is not bytes:
         raise LibraryCorrupt("a row is damaged")
     if _sum(seq, count, body[_SUM_BYTES:]) != body[:_SUM_BYTES]:
         raise LibraryCorrupt(f"row {seq} does not match its checksum")
-    return decode_events(body[_SUM_BYTES:])
+    return decode_events(body[_SUM_BYTES:], dropped)
 
 
 def encode_head(head: Head) -> bytes:
@@ -84,11 +95,38 @@ def decode_head(body: object, last: int) -> Head:
     `NewerFormat`."""
     if type(body) is not bytes or _sum(0, 0, body[_SUM_BYTES:]) != body[:_SUM_BYTES]:
         raise LibraryCorrupt("the journal's head does not match its checksum")
-    fields = json.loads(body[_SUM_BYTES:])
+    try:
+        fields = json.loads(body[_SUM_BYTES:])
+    except (ValueError, RecursionError) as error:
+        raise LibraryCorrupt("the journal's head is no JSON") from error
+    if not isinstance(fields, dict) or not _is_count(fields.get("format")):
+        raise LibraryCorrupt("the journal's head has no format")
     if fields["format"] > FORMAT:
         raise NewerFormat(f"the journal has format {fields['format']}, this harvester reads {FORMAT}: please update it")
     # A head of format 1 says the last row itself.
-    return Head(**{"backed": fields["safe"], "last": last, **fields})
+    fields = {"backed": fields.get("safe"), "last": last, **fields}
+    for name, value in fields.items():
+        if not _is_valid(name, value):
+            raise LibraryCorrupt(f"the journal's head has no valid {name[:40]!a}")
+    return Head(**fields)
+
+
+def _is_valid(name: str, value: object) -> bool:
+    """Tell whether a field of a head is one, with a value of its kind."""
+    if name == "restore":
+        return value == "" or (type(value) is str and read_backup_name(value) is not None)
+    if name == "last":
+        return type(value) is int and value <= LATEST_US  # below nothing it is damage that is told another way
+    default = _DEFAULTS.get(name, _NO_FIELD)
+    if default is None:
+        return value is None or _is_count(value)
+    if type(default) is int:
+        return _is_count(value)
+    return type(value) is type(default) and (type(value) is not str or len(value) <= _LONGEST_TEXT)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= LATEST_US
 
 
 def is_damage(error: Exception) -> bool:

@@ -6,19 +6,20 @@ Writes nothing beside the journal.
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
 
 from harvester.errors import LibraryCorrupt
+from harvester.library.event_rules import Dropped, is_possible_deferral
+from harvester.library.journal_database import Bound, connect, read_tables
 from harvester.library.journal_format import UNREADABLE, Head, decode_head, decode_row, is_damage
 from harvester.library.lock import read_owner
-from harvester.model import Deferral, Event, Notes
+from harvester.model import Deferral, Event, Notes, is_sound_id
+from harvester.opening import NotRegular, copy_regular, opened
 
 _LOOKS = 5
 
@@ -34,6 +35,10 @@ class Contents:
     notes: Notes = field(default_factory=dict)
     damage: str = ""
     unsaved_bytes: int = 0
+    dropped: Dropped = field(default_factory=Dropped)
+    """What was left out because no library can hold it; all else is whole."""
+    dropped_from: list[int] = field(default_factory=list)
+    """The numbers of the rows that held it."""
 
     @property
     def events(self) -> Iterable[Event]:
@@ -55,6 +60,8 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
     for _ in range(_LOOKS):
         if not path.exists():
             return None
+        if problem := _problem_of(path, wal):
+            return Contents(damage=problem)
         if wal.exists() and read_owner(path.parent) is None:
             # A killed writer's WAL has no index yet. SQLite would make it here, in memory that is mapped to the disk:
             # where the disk is full, writing there may be a bus error, which nobody can catch.
@@ -67,9 +74,9 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
         # Without a WAL nobody writes and the file is all there is; SQLite would leave files of its own beside it.
         mode = "mode=ro" if before is None else "mode=ro&immutable=1"
         try:
-            with closing(sqlite3.connect(f"file:{_quoted(path)}?{mode}", uri=True, isolation_level=None)) as connection:
+            with closing(connect(path, mode)) as connection:
                 connection.execute("BEGIN")
-                contents = read_contents(connection, rows=rows)
+                contents = read_contents(connection, Bound(path), rows=rows)
         except UNREADABLE as error:
             if not is_damage(error):
                 break
@@ -84,12 +91,27 @@ def _read_copy(path: Path, wal: Path, rows: bool) -> Contents:
     with tempfile.TemporaryDirectory(prefix="harvester") as folder:
         for part in (path, wal):
             if part.exists():
-                shutil.copyfile(part, Path(folder) / part.name)
+                copy_regular(part, Path(folder) / part.name)
+        copy = Path(folder) / path.name
         try:
-            with closing(sqlite3.connect(Path(folder) / path.name, isolation_level=None)) as connection:
-                return read_contents(connection, rows=rows)
+            with closing(connect(copy)) as connection:
+                return read_contents(connection, Bound(copy), rows=rows)
         except UNREADABLE as error:
             return Contents(damage=str(error))
+
+
+def _problem_of(path: Path, wal: Path) -> str:
+    """Say why a journal cannot be one, before SQLite opens it: it would wait at a FIFO for ever."""
+    for part in (path, wal):
+        try:
+            if part.exists():
+                with opened(part):
+                    pass
+        except FileNotFoundError:
+            continue  # folded back meanwhile
+        except (NotRegular, IsADirectoryError) as error:
+            return f"{part.name}: {error.strerror}"
+    return ""
 
 
 def load_head(path: Path) -> Head | None:
@@ -98,107 +120,116 @@ def load_head(path: Path) -> Head | None:
     return None if contents is None else contents.head
 
 
-def read_contents(connection: sqlite3.Connection, *, rows: bool = True) -> Contents:
+def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = True) -> Contents:
     """Return what the database holds: the head, unless `rows` is false everything. Raises what is not damage."""
-    contents = Contents()
+    longest_before = bound.hold(connection)
     try:
+        return _read_contents(connection, bound, rows)
+    finally:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest_before)
+
+
+def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> Contents:
+    contents = Contents()
+    tables: set[str] = set()
+    with _told(contents):
+        tables, contents.damage = read_tables(connection)
+        if "head" not in tables:
+            raise LibraryCorrupt("the journal has no head")
         row = connection.execute("SELECT body FROM head WHERE one = 1").fetchone()
         (last,) = connection.execute("PRAGMA user_version").fetchone()
         head = contents.head = decode_head(row[0] if row else b"", last)
         if head.last < max(head.safe, head.saved, head.backed):
             # New rows would take numbers that count as held elsewhere, and be let go unseen.
-            contents.damage = "rows are missing"
-    except LibraryCorrupt as error:
-        contents.damage = str(error)
-    except UNREADABLE as error:
-        if not is_damage(error):
-            raise
-        contents.damage = str(error)
+            raise LibraryCorrupt("rows are missing")
     if not rows:
         return contents
-    for direction in ("ASC", "DESC"):
-        # Backwards too where a page in the middle is rotten: events are facts, their order means nothing.
-        if _read_rows(connection, contents, direction):
-            break
-    _look_at_pages(connection, contents)
+    if "events" in tables:
+        for direction in ("ASC", "DESC"):
+            # Backwards too where a page in the middle is rotten: events are facts, their order means nothing.
+            if _read_rows(connection, contents, bound, direction):
+                break
+    if not contents.damage:
+        _look_at_pages(connection, contents)
     contents.rows.sort()
     numbers = [seq for seq, _ in contents.rows]
     if not contents.damage and numbers != list(range(contents.head.safe + 1, contents.head.last + 1)):
         contents.damage = "rows are missing"
-    _read_deferrals(connection, contents)
-    _read_notes(connection, contents)
+    if "deferrals" in tables:
+        _read_deferrals(connection, contents, bound)
+    if "notes" in tables:
+        _read_notes(connection, contents, bound)
     return contents
+
+
+@contextmanager
+def _told(contents: Contents) -> Iterator[None]:
+    """Turn damage that the block meets into `contents.damage`, the first one; what is not damage is raised."""
+    try:
+        yield
+    except LibraryCorrupt as error:
+        contents.damage = contents.damage or str(error)
+    except UNREADABLE as error:
+        if not is_damage(error):
+            raise
+        contents.damage = contents.damage or str(error)
 
 
 def _look_at_pages(connection: sqlite3.Connection, contents: Contents) -> None:
     """Find what no reading meets and the next writing would: rotten lists of what is free in a page."""
-    try:
+    with _told(contents):
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except UNREADABLE as error:
-        if not is_damage(error):
-            raise
-        found = str(error)
-    if found != "ok":
-        contents.damage = contents.damage or " ".join(found.split())
+        if found != "ok":
+            raise LibraryCorrupt(" ".join(found.split()))
 
 
-def _read_rows(connection: sqlite3.Connection, contents: Contents, direction: str) -> bool:
+def _read_rows(connection: sqlite3.Connection, contents: Contents, bound: Bound, direction: str) -> bool:
+    """Add the rows in one direction up to what is known already; tell whether no damage stood in the way."""
     known = {seq for seq, _ in contents.rows}
-    try:
+    before: int | None = None
+    with _told(contents):
         for seq, count, body in connection.execute(f"SELECT seq, count, body FROM events ORDER BY seq {direction}"):  # noqa: S608
             if seq in known:
                 break
-            try:
-                contents.rows.append((seq, decode_row(seq, count, body)))
+            if before is not None and (seq <= before if direction == "ASC" else seq >= before):
+                raise LibraryCorrupt("its rows are out of order")
+            before = seq
+            bound.spend(body)
+            dropped = Dropped()
+            with _told(contents):
+                contents.rows.append((seq, decode_row(seq, count, body, dropped)))
                 contents.unsaved_bytes += len(body) if seq > contents.head.saved else 0
-            except LibraryCorrupt as error:
-                contents.damage = contents.damage or str(error)
-    except UNREADABLE as error:
-        if not is_damage(error):
-            raise
-        contents.damage = contents.damage or str(error)
-        return False
-    return True
+            if dropped:
+                contents.dropped.add(dropped)
+                contents.dropped_from.append(seq)
+        return True
+    return False
 
 
-def _read_deferrals(connection: sqlite3.Connection, contents: Contents) -> None:
-    try:
+def _read_deferrals(connection: sqlite3.Connection, contents: Contents, bound: Bound) -> None:
+    with _told(contents):
         for row in connection.execute("SELECT sound_id, reason, count, next_try_at FROM deferrals"):
-            if [type(value) for value in row] == [int, str, int, int]:
-                contents.deferrals[row[0]] = Deferral(*row)
-            else:
+            bound.spend(*row)
+            if [type(value) for value in row] != [int, str, int, int]:
                 contents.damage = contents.damage or "a deferral is damaged"
-    except UNREADABLE as error:
-        if not is_damage(error):
-            raise
-        contents.damage = contents.damage or str(error)
+            elif not is_sound_id(row[0]):
+                contents.dropped.add_id(row[0])
+            elif not is_possible_deferral(one := Deferral(*row)):
+                contents.dropped.values[f"sound {row[0]}: when it is tried again"] = None
+            else:
+                contents.deferrals[row[0]] = one
 
 
-def _read_notes(connection: sqlite3.Connection, contents: Contents) -> None:
-    try:
-        if not has_notes(connection):
-            return
+def _read_notes(connection: sqlite3.Connection, contents: Contents, bound: Bound) -> None:
+    with _told(contents):
         for topic, key, text in connection.execute("SELECT topic, key, text FROM notes"):
+            bound.spend(topic, key, text)
             if [type(topic), type(key), type(text)] == [str, int, str]:
                 contents.notes.setdefault(topic, {})[key] = text
             else:
                 contents.damage = contents.damage or "a note is damaged"
-    except UNREADABLE as error:
-        if not is_damage(error):
-            raise
-        contents.damage = contents.damage or str(error)
-
-
-def has_notes(connection: sqlite3.Connection) -> bool:
-    """Tell whether the table of notes has been made."""
-    found = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'notes'").fetchone()
-    return bool(found[0])
 
 
 def _shape(path: Path) -> tuple[int, int, int]:
     status = path.stat()
     return status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _quoted(path: Path) -> str:
-    return quote(str(path.absolute()))

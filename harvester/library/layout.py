@@ -5,6 +5,7 @@ Owns the names of design §5. Nothing here is ever deleted: what is in the way m
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from harvester.clock import SECOND_US
 from harvester.library.atomic import Files
+from harvester.opening import NotRegular
 
 CHECKPOINT = "freesound_library.pkl"
 JOURNAL = "freesound_library.journal"
@@ -48,7 +50,10 @@ def read_backup_name(name: str) -> tuple[int, int] | None:
 
 
 def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:
-    """Return a path in `quarantine/` that is free, for something called `name`."""
+    """Return a path in `quarantine/` that is free, for something called `name`; raises `NotRegular` where that folder
+    is a link."""
+    if (folder / QUARANTINE).is_symlink():
+        raise NotRegular(errno.ENOTDIR, "it is a symbolic link, and nothing is moved out of the library", QUARANTINE)
     base = folder / QUARANTINE / f"{second_name(stamp_us)}_{name}"
     path, count = base, 1
     while os.path.lexists(path):

@@ -13,12 +13,23 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import SECOND_US, Clock
-from harvester.errors import SettingsError
+from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.library.atomic import REAL_FILES, Files
 from harvester.library.legacy_forms import OldLibrary, load_old
-from harvester.library.legacy_records import Tally, find_secrets, read_record, read_sound_id
+from harvester.library.legacy_records import Tally, find_secrets, label, read_record
 from harvester.library.store import Store
-from harvester.model import RECORD_FIELDS, Event, Known, Linked, Record, Related, Seen, SimilarList, is_complete
+from harvester.model import (
+    RECORD_FIELDS,
+    Event,
+    Known,
+    Linked,
+    Record,
+    Related,
+    Seen,
+    SimilarList,
+    is_complete,
+    read_sound_id,
+)
 
 PLAIN_RELATION = "related"
 """The kind of an edge that says nothing of itself."""
@@ -47,10 +58,13 @@ def import_old(path: Path, folder: Path, *, source: str, clock: Clock, files: Fi
     `Store.open` and `Store.rewrite` raise; nothing is changed by the first two.
     """
     tally = Tally()
-    old = load_old(path, tally)
-    secrets = find_secrets(old.everything)
-    stamp = min(old.timestamp or int(path.stat().st_mtime) * SECOND_US, clock.time_us())
-    events = list(read_events(old, max(stamp, 0), secrets, tally))
+    try:
+        old = load_old(path, tally)
+        secrets = find_secrets(old.everything)
+        stamp = min(old.timestamp or int(path.stat().st_mtime) * SECOND_US, clock.time_us())
+        events = list(read_events(old, max(stamp, 0), secrets, tally))
+    except LibraryCorrupt as error:
+        raise LibraryCorrupt(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     if not events:
         raise SettingsError(f"{path}: there is no sound in it; nothing was changed")
     with Store.open(folder, clock=clock, files=files, source=source) as store:
@@ -74,6 +88,7 @@ def read_events(old: OldLibrary, stamp: int, secrets: set[str], tally: Tally) ->
     known |= records.keys() | processed
     edges = list(_edges(old, tally, secrets))
     ends = {sound_id for source_id, target_id, _ in edges for sound_id in (source_id, target_id)}
+    tally.check_sounds(len(known | ends))
     for sound_id in sorted(known | ends):
         yield Known(sound_id, stamp)
     for sound_id, record in records.items():
@@ -110,9 +125,10 @@ def _records(old: OldLibrary, secrets: set[str], tally: Tally) -> dict[int, Reco
         sound_id = read_sound_id(key)
         if sound_id is None or not isinstance(raw, dict):
             continue
+        tally.spend(len(raw))
         own = {name: value for name, value in raw.items() if name in RECORD_FIELDS and name != "id"}
         for name in raw.keys() - own.keys() - {"id"}:
-            tally.dropped[f"attribute {name} of nodes"] += 1
+            tally.dropped[f"attribute {label(name)} of nodes"] += 1
         if own:
             known = records.get(sound_id, {})
             records[sound_id] = read_record(own, sound_id, secrets, tally) | known
@@ -128,8 +144,9 @@ def _edges(old: OldLibrary, tally: Tally, secrets: set[str]) -> Iterator[tuple[i
                 tally.dropped["edges without two sounds"] += 1
                 continue
             plain: dict[Any, Any] = attributes if isinstance(attributes, dict) else {}
+            tally.spend(1 + len(plain))
             for name in plain.keys() - {"score", "type", "relation"}:
-                tally.dropped[f"attribute {name} of edges"] += 1
+                tally.dropped[f"attribute {label(name)} of edges"] += 1
             score = plain.get("score")
             if isinstance(score, int | float) and type(score) is not bool and 0 <= score <= 1:
                 yield source_id, target_id, float(score)

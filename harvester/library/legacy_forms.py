@@ -6,7 +6,7 @@ Owns what each form calls its parts. Decides nothing about sounds; everything it
 from __future__ import annotations
 
 import json
-import shutil
+import re
 import sqlite3
 import tempfile
 from contextlib import closing
@@ -18,8 +18,12 @@ from typing import Any
 from harvester.clock import SECOND_US
 from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.library.legacy_pickle import Inert, load_foreign
-from harvester.library.legacy_records import Tally
+from harvester.library.legacy_records import Tally, label
+from harvester.library.placeholder import HEAD_BYTES, refuse_content
+from harvester.opening import copy_regular, read_bounded
 
+_LARGEST_BYTES = 2 << 30
+_LONGEST_STATEMENT = 100_000
 _SQLITE = b"SQLite format 3\x00"
 _PARTS = {"graph", "processed_ids", "sound_cache", "metadata"}
 _GRAPHS = ("DiGraph", "Graph", "MultiDiGraph", "MultiGraph")
@@ -48,9 +52,11 @@ def load_old(path: Path, tally: Tally) -> OldLibrary:
     Raises `SettingsError` for what is no such file (or is one of ours), `LibraryCorrupt` for a damaged one.
     """
     try:
-        packed = path.read_bytes()
+        packed = read_bounded(path, _LARGEST_BYTES)
     except OSError as error:
         raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
+    refuse_content(packed[:HEAD_BYTES], path)
+    tally.allow(len(packed))
     if packed.startswith(_SQLITE):
         return _read_sqlite(path, tally)
     try:
@@ -80,6 +86,7 @@ def _read_dict(path: Path, content: dict[Any, Any], tally: Tally) -> OldLibrary:
     cache = _pairs(content.get("sound_cache"))
     for key, value in cache:
         record = _record_in(value)
+        tally.spend(len(record or ()))
         if record is None:
             tally.dropped["cached sounds that are no record"] += 1
         else:
@@ -88,9 +95,9 @@ def _read_dict(path: Path, content: dict[Any, Any], tally: Tally) -> OldLibrary:
     if isinstance(metadata, dict):
         old.timestamp = read_stamp(metadata.get("timestamp"))
         for name in metadata.keys() - _COUNTED:
-            tally.dropped[f"metadata {name}"] += 1
+            tally.dropped[f"metadata {label(name)}"] += 1
     for name in content.keys() - _PARTS:
-        tally.dropped[f"part {name}"] += 1
+        tally.dropped[f"part {label(name)}"] += 1
     return old
 
 
@@ -114,14 +121,14 @@ def _is_graph(value: Inert) -> bool:
 def _read_graph(graph: Inert, old: OldLibrary, tally: Tally) -> None:
     attributes, name = graph.attributes, graph.class_path.rpartition(".")[2]
     nodes = dict(_pairs(attributes.get("_node", attributes.get("node"))))
-    edges = {
-        source: dict(_pairs(targets))
-        for source, targets in _pairs(attributes.get("_adj", attributes.get("_succ", attributes.get("adj"))))
-    }
+    edges = {}
+    for source, targets in _pairs(attributes.get("_adj", attributes.get("_succ", attributes.get("adj")))):
+        edges[source] = dict(_pairs(targets))
+        tally.spend(len(edges[source]))
     if name.startswith("Multi"):
         tally.mapped["parallel edges to one"] += 1
         edges = {
-            source: {target: _joined(parallel) for target, parallel in targets.items()}
+            source: {target: _joined(parallel, tally) for target, parallel in targets.items()}
             for source, targets in edges.items()
         }
     if "Di" not in name:
@@ -131,10 +138,12 @@ def _read_graph(graph: Inert, old: OldLibrary, tally: Tally) -> None:
         tally.dropped["attributes of the graph"] += 1
 
 
-def _joined(parallel: Any) -> dict[Any, Any]:
+def _joined(parallel: Any, tally: Tally) -> dict[Any, Any]:
     joined: dict[Any, Any] = {}
     for _, attributes in _pairs(parallel):
+        tally.spend(1)
         if isinstance(attributes, dict):
+            tally.spend(len(attributes))
             joined |= attributes
     return joined
 
@@ -178,29 +187,42 @@ def _read_sqlite(path: Path, tally: Tally) -> OldLibrary:
     old = OldLibrary("an SQLite cache")
     with tempfile.TemporaryDirectory(prefix="harvester") as folder:
         # A copy: what the older tool left open is replayed there, and the original is not even touched.
-        for part in (path, path.with_name(f"{path.name}-wal")):
-            if part.exists():
-                shutil.copyfile(part, Path(folder) / f"cache{part.name.removeprefix(path.name)}")
+        copy = Path(folder) / "cache"
         try:
-            with closing(sqlite3.connect(Path(folder) / "cache")) as connection:
+            for ending in ("", "-wal"):
+                part = path.with_name(f"{path.name}{ending}")
+                if part.exists():
+                    copy_regular(part, copy.with_name(f"cache{ending}"))
+            with closing(sqlite3.connect(copy)) as connection:
                 connection.execute("PRAGMA trusted_schema = OFF")
-                _read_rows(connection, path, old, tally)
-        except sqlite3.Error as error:
+                connection.execute("PRAGMA cell_size_check = ON")
+                size_bytes = sum(part.stat().st_size for part in Path(folder).iterdir())
+                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size_bytes)
+                connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LONGEST_STATEMENT)
+                _read_rows(connection, path, old, tally, size_bytes)
+        except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
             raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
+        except OSError as error:
+            raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
     old.everything = old.records
     return old
 
 
-def _read_rows(connection: sqlite3.Connection, path: Path, old: OldLibrary, tally: Tally) -> None:
-    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    columns = [row[1] for row in connection.execute("PRAGMA table_info(metadata)")] if "metadata" in tables else []
-    if not {"sample_id", "data"} <= set(columns):
+def _read_rows(connection: sqlite3.Connection, path: Path, old: OldLibrary, tally: Tally, size_bytes: int) -> None:
+    tables = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
+    # A table of another module, and columns that are worked out, would run what the file brings.
+    plain = re.match(r"CREATE\s+TABLE\b", str(tables.get("metadata", "")), re.IGNORECASE)
+    columns = [(row[1], row[6]) for row in connection.execute("PRAGMA table_xinfo(metadata)")] if plain else []
+    if not {"sample_id", "data"} <= {name for name, hidden in columns if not hidden}:
         raise SettingsError(f"{path}: it has no table metadata(sample_id, data); nothing was changed")
-    for name in tables - {"metadata"}:
-        tally.dropped[f"table {name}"] += 1
-    for name in set(columns) - {"sample_id", "data"}:
-        tally.dropped[f"column {name}"] += 1
-    for sample_id, data in connection.execute("SELECT sample_id, data FROM metadata ORDER BY rowid"):
+    for name in tables.keys() - {"metadata"}:
+        tally.dropped[f"table {label(name)}"] += 1
+    for name in {name for name, _ in columns} - {"sample_id", "data"}:
+        tally.dropped[f"column {label(name)}"] += 1
+    for sample_id, data in connection.execute("SELECT sample_id, data FROM metadata NOT INDEXED ORDER BY rowid"):
+        size_bytes -= 2 + (len(data) if isinstance(data, (str, bytes)) else 0)
+        if size_bytes < 0:
+            raise LibraryCorrupt(f"{path}: it gives more rows than it has bytes; nothing was changed")
         try:
             record = json.loads(data)
         except (ValueError, TypeError, RecursionError):

@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.errors import HarvesterError, LibraryCorrupt, WrongSource
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource
 from harvester.graph import SoundGraph
 from harvester.library.backups import Backup, list_backups
 from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
 from harvester.library.codec import Decoded
+from harvester.library.event_rules import Dropped
 from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents
 from harvester.library.layout import CHECKPOINT
+from harvester.library.placeholder import refuse_placeholders
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class Loaded:
     foreign: bool = False
     bad: list[Path] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
+    dropped: Dropped = field(default_factory=Dropped)
+    """What the file held and no library can: it is not in the state."""
 
     @property
     def stand_in(self) -> bool:
@@ -45,8 +49,10 @@ def load_state(folder: Path, contents: Contents | None) -> Loaded:
     """Return the library's state: the best file of the folder joined with the journal's `contents`.
 
     A folder without a library gives an empty state. Raises `LibraryCorrupt` when the checkpoint is damaged and nothing
-    good stands in, `NewerFormat`, `WrongSource` when journal and checkpoint belong to different catalogues.
+    good stands in, `NewerFormat`, `WrongSource` when journal and checkpoint belong to different catalogues,
+    `LibraryNotFetched` when a file is a placeholder for what would be read.
     """
+    refuse_placeholders(folder)
     head = contents.head if contents is not None else Head()
     loaded = _load_file(folder, contents, head)
     state = loaded.state
@@ -70,10 +76,11 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
     wanted = folder / (head.restore or CHECKPOINT)
     signature = read_signature(wanted)
     if signature is not None:
+        dropped = Dropped()
         try:
-            decoded = load_checkpoint(wanted)
+            decoded = load_checkpoint(wanted, dropped)
             foreign = contents is not None and decoded.digest not in (head.digest, head.next_digest)
-            return _loaded(wanted, decoded, signature, foreign=foreign and not head.restore)
+            return _loaded(wanted, decoded, signature, dropped, foreign=foreign and not head.restore)
         except LibraryCorrupt as error:
             bad.append(wanted)
             notices.append(f"the checkpoint is damaged: {error}")
@@ -81,22 +88,8 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
             notices.append(f"{wanted} vanished while it was being opened")
     elif head.digest:
         notices.append(f"{wanted} is missing")
-    for backup in _best_first(folder, head):
-        signature = read_signature(backup.path)
-        try:
-            decoded = load_checkpoint(backup.path)
-        except LibraryCorrupt as error:
-            if backup.path not in bad:
-                bad.append(backup.path)
-            notices.append(f"a backup is damaged: {error}")
-            continue
-        except FileNotFoundError:
-            continue
-        whole = decoded.digest == head.backup_digest and not (contents and contents.damage)
-        lost = "nothing is lost" if whole else "sounds that only the missing files held are not in it"
-        notices.append(f"loaded {backup.path.name} ({len(decoded.state)} sounds) and the journal instead: {lost}")
-        loaded = _loaded(backup.path, decoded, signature, foreign=False)
-        loaded.bad, loaded.notices = bad, notices
+    loaded = _load_backup(folder, contents, head, bad, notices)
+    if loaded is not None:
         return loaded
     if bad or head.digest:
         # A journal that never saw a checkpoint is younger than the damaged one, and tells nothing of what it held.
@@ -104,9 +97,44 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
         if head.safe or head.adopted or younger or contents is None or contents.damage:
             others = sum(path != wanted for path in bad)
             also = f"; {others} backups are damaged too" if others else ""
-            raise LibraryCorrupt(f"{notices[0]}{also}; no good backup stands in, nothing was changed")
+            raise LibraryCorrupt(
+                f"{notices[0]}{also}; no good backup stands in, nothing was changed: put a good copy back, "
+                f"or `harvester check --repair` keeps what the journal holds"
+            )
         notices.append("rebuilt from the journal, which holds everything: nothing is lost")
     return Loaded(SoundGraph(head.source), bad=bad, notices=notices)
+
+
+def _load_backup(
+    folder: Path, contents: Contents | None, head: Head, bad: list[Path], notices: list[str]
+) -> Loaded | None:
+    """Return the best backup that stands in, or None; damaged ones are added to `bad`. Raises `LibraryNotFetched`."""
+    missing: LibraryNotFetched | None = None
+    for backup in _best_first(folder, head):
+        signature, dropped = read_signature(backup.path), Dropped()
+        try:
+            decoded = load_checkpoint(backup.path, dropped)
+        except LibraryCorrupt as error:
+            if backup.path not in bad:
+                bad.append(backup.path)
+            notices.append(f"a backup is damaged: {error}")
+            continue
+        except LibraryNotFetched as error:
+            missing = missing or error
+            notices.append(str(error))
+            continue
+        except FileNotFoundError:
+            continue
+        whole = decoded.digest == head.backup_digest and not (contents and contents.damage)
+        lost = "nothing is lost" if whole else "sounds that only the missing files held are not in it"
+        notices.append(f"loaded {backup.path.name} ({len(decoded.state)} sounds) and the journal instead: {lost}")
+        loaded = _loaded(backup.path, decoded, signature, dropped, foreign=False)
+        loaded.bad, loaded.notices = bad, notices
+        return loaded
+    if missing is not None:
+        # Nothing here is the library, and what it is may be had: nothing is begun in its place.
+        raise missing
+    return None
 
 
 def _join_backup(folder: Path, contents: Contents | None, head: Head, loaded: Loaded) -> None:
@@ -154,5 +182,5 @@ def _best_first(folder: Path, head: Head) -> list[Backup]:
     return sorted(backups, key=is_other) if head.backup_digest else backups
 
 
-def _loaded(path: Path, decoded: Decoded, signature: Signature | None, *, foreign: bool) -> Loaded:
-    return Loaded(decoded.state, path, decoded.digest, signature, foreign)
+def _loaded(path: Path, decoded: Decoded, signature: Signature | None, dropped: Dropped, *, foreign: bool) -> Loaded:
+    return Loaded(decoded.state, path, decoded.digest, signature, foreign, dropped=dropped)

@@ -15,8 +15,9 @@ from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
 from harvester.graph import SoundGraph, is_withdrawn, record_of, similar_of
 from harvester.library.atomic import REAL_FILES, Files, disk_errors, write_atomically
-from harvester.library.checkpoint import load_checkpoint
+from harvester.library.checkpoint import check_readable, load_checkpoint
 from harvester.library.codec import Encoded, decode_checkpoint, encode_checkpoint
+from harvester.library.event_rules import Dropped
 from harvester.library.layout import CHECKPOINT, JOURNAL
 from harvester.library.store import Store
 from harvester.library.vectors import Vectors, load_header
@@ -111,18 +112,22 @@ def _content(record: tuple[int, dict[str, Any]] | None) -> dict[str, Any] | None
     return None if record is None else record[1]
 
 
-def merge_bytes(ours: bytes, theirs: bytes) -> tuple[bytes, Contribution]:
+def merge_bytes(ours: bytes, theirs: bytes, notices: list[str] | None = None) -> tuple[bytes, Contribution]:
     """Return the join of two checkpoints as the bytes of one, and what `theirs` brought to `ours`.
 
+    What a side held that no library can is left out; `notices` gets a line about it.
     A side that holds the join already is returned as it is, so that another build of zlib cannot make two files of one
     content. Raises `LibraryCorrupt`, `NewerFormat` or `WrongSource`, the side named.
     """
     sides = []
     for name, packed in (("our side", ours), ("their side", theirs)):
+        dropped = Dropped()
         try:
-            sides.append(decode_checkpoint(packed))
+            sides.append(decode_checkpoint(packed, dropped))
         except LibraryCorrupt as error:
             raise LibraryCorrupt(f"{name} cannot be read: {error}") from error
+        if dropped and notices is not None:
+            notices.append(f"{name} held {dropped}, which no library can hold: left out, everything else is joined")
     state, encoded = sides[0].state, Encoded()
     contribution = join_counted(state, sides[1].state, "theirs")
     joined = b"".join(encode_checkpoint(state, encoded))
@@ -141,10 +146,11 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
     for path in inputs:
         if not (path / CHECKPOINT).exists() and not (path / JOURNAL).exists() and not path.is_file():
             raise SettingsError(f"{path}: there is no such library, checkpoint or backup; nothing was changed")
-    loaded = [(path, _load(path)) for path in inputs]
-    _compare_sources([*loaded, *([(target, _load(target))] if target.exists() else [])])
+    notices: list[str] = []
+    loaded = [(path, _load(path, notices)) for path in inputs]
+    _compare_sources([*loaded, *([(target, _load(target, []))] if target.exists() else [])])
     if target.suffix == ".pkl":
-        return _merge_into_file(loaded, target, files)
+        return _merge_into_file(loaded, target, files, notices)
     with Store.open(target, clock=clock, files=files) as store:
         source = next((state.source for _, state in loaded if state.source), "")
         if source:
@@ -165,7 +171,7 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
             len(state.processed),
             contributions,
             info.backup,
-            tuple(store.notices),
+            (*notices, *store.notices),
             vectors,
             sum(attributes.get("link_origin") == COMPUTED for attributes in state.graph.nodes.values()),
         )
@@ -199,19 +205,30 @@ def _take_vectors(folder: Path, store: Store, clock: Clock) -> int:
     return taken + len(some)
 
 
-def _merge_into_file(loaded: Sequence[tuple[Path, SoundGraph]], target: Path, files: Files) -> MergeReport:
-    state = _load(target) if target.exists() else SoundGraph()
+def _merge_into_file(
+    loaded: Sequence[tuple[Path, SoundGraph]], target: Path, files: Files, notices: list[str]
+) -> MergeReport:
+    state = _load(target, notices) if target.exists() else SoundGraph()
     contributions = tuple(join_counted(state, other, str(path)) for path, other in loaded)
     with disk_errors(target, "the inputs were not touched"):
         files.make_folder(target.parent)
-        write_atomically(target, encode_checkpoint(state), files)
-    return MergeReport(target, len(state), state.edge_count, len(state.processed), contributions)
+        write_atomically(target, encode_checkpoint(state), files, wanted=check_readable)
+    return MergeReport(
+        target, len(state), state.edge_count, len(state.processed), contributions, notices=tuple(notices)
+    )
 
 
-def _load(path: Path) -> SoundGraph:
+def _load(path: Path, notices: list[str]) -> SoundGraph:
+    """Return the state of a library or of a file; what was left out of it is told in `notices`."""
+    dropped = Dropped()
     if path.is_dir():
-        return load_view(path).state
-    return load_checkpoint(path).state
+        view = load_view(path)
+        dropped, state = view.dropped, view.state
+    else:
+        state = load_checkpoint(path, dropped).state
+    if dropped:
+        notices.append(f"{path} holds {dropped}, which no library can hold: left out, everything else is joined")
+    return state
 
 
 def _compare_sources(loaded: Sequence[tuple[Path, SoundGraph]]) -> None:

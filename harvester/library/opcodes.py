@@ -14,6 +14,13 @@ SETITEM, SETITEMS, APPENDS, ADDITEMS = b"s", b"u", b"e", b"\x90"
 NONE, TRUE, FALSE, POP, STOP = b"N", b"\x88", b"\x89", b"0", b"."
 TUPLE1, TUPLE2, STACK_GLOBAL, REDUCE, BUILD = b"\x85", b"\x86", b"\x93", b"R", b"b"
 
+CONTAINERS = (EMPTY_DICT, EMPTY_LIST, MARK, EMPTY_SET)
+"""The opcodes that begin a container."""
+BYTES_BESIDE, SPARE_CONTAINERS = 4, 4096
+"""A stream may hold one container in every so many bytes, and so many more: beyond that it is taken for a bomb."""
+FILLER = NONE + POP
+"""Two bytes that change nothing."""
+
 BYTES = [b"K" + bytes([number]) for number in range(256)]
 LENGTHS = [b"\x8c" + bytes([length]) for length in range(256)]
 pack_float = struct.Struct(">cd").pack

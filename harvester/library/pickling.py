@@ -27,14 +27,17 @@ from harvester.library.list_block import Begun, ListBlock
 from harvester.library.opcodes import (
     ADDITEMS,
     BUILD,
+    BYTES_BESIDE,
     EMPTY_DICT,
     EMPTY_SET,
+    FILLER,
     MARK,
     NONE,
     PROTOCOL,
     REDUCE,
     SETITEM,
     SETITEMS,
+    SPARE_CONTAINERS,
     STACK_GLOBAL,
     STOP,
     TUPLE1,
@@ -126,6 +129,16 @@ def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]
         encode_text(name) + texts.value(value, shared=False) for name, value in metadata.items() if name != "digest"
     )
     yield frame(texts.head() + encode_text("metadata") + b"}(" + pairs + encode_text("digest"))
+
+
+def encode_fillers(containers: int, size_bytes: int) -> Iterator[bytes]:
+    """Give what a stream of so many bytes and containers still lacks for the scan to take it: mostly nothing.
+
+    No real library needs any: this is for records that hold thousands of empty lists.
+    """
+    lacking = BYTES_BESIDE * (containers - SPARE_CONTAINERS) - size_bytes
+    if lacking > 0:
+        yield frame(FILLER * (lacking // len(FILLER) + 1))
 
 
 def encode_end(digest: str) -> bytes:

@@ -11,14 +11,23 @@ from pathlib import Path
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
-from harvester.library.atomic import Files, read_chunks, write_atomically
+from harvester.library.atomic import Files, write_atomically
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint, load_digest
 from harvester.library.journal import Journal
 from harvester.library.journal_reading import Contents, load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL, JOURNAL_PARTS, QUARANTINE, SALVAGED, set_aside
+from harvester.library.layout import (
+    CHECKPOINT,
+    JOURNAL,
+    JOURNAL_PARTS,
+    QUARANTINE,
+    SALVAGED,
+    quarantine_path,
+    set_aside,
+)
 from harvester.library.loading import Loaded
 from harvester.model import Note
+from harvester.opening import read_pieces
 
 
 def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) -> Journal:
@@ -37,10 +46,28 @@ def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) ->
         if is_new:
             files.sync_folder(folder)
         if not journal.contents.damage:
+            _drop_impossible(folder, journal, now_us, files, notices)
             return journal
         contents = journal.contents
         journal.close()
     return _salvage(folder, contents, now_us, files, notices)
+
+
+def _drop_impossible(folder: Path, journal: Journal, now_us: int, files: Files, notices: list[str]) -> None:
+    """Take what no library can hold out of a journal that is whole otherwise; a copy of it as it was is set aside."""
+    dropped = journal.contents.dropped
+    if not dropped:
+        return
+    copy = quarantine_path(folder, JOURNAL, now_us)
+    files.make_folder(copy.parent)
+    journal.copy_to(copy)
+    files.sync_folder(copy.parent)
+    files.sync_folder(folder)
+    journal.drop_impossible()
+    notices.append(
+        f"dropped {dropped} from the journal, which no library can hold; everything else in it is kept; "
+        f"as it was it is {copy.relative_to(folder)}"
+    )
 
 
 def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notices: list[str]) -> Journal:
@@ -64,6 +91,7 @@ def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notice
     moved = _replace_by_salvaged(folder, now_us, files)
     notices.append(
         f"the journal was damaged ({contents.damage}): {len(events)} events were saved from it{_where(folder, moved)}"
+        + (f"; dropped {contents.dropped}, which no library can hold" if contents.dropped else "")
     )
     return Journal(folder / JOURNAL)
 
@@ -97,7 +125,7 @@ def finish_restore(folder: Path, journal: Journal, files: Files, notices: list[s
             f"the state before it is whole in {QUARANTINE}/, in the newest folder that ends in before_restore"
         )
         return
-    write_atomically(folder / CHECKPOINT, read_chunks(target), files)
+    write_atomically(folder / CHECKPOINT, read_pieces(target), files)
     journal.update(restore="", restore_digest="", digest=head.restore_digest, next_digest="")
     journal.contents.head = journal.head
     notices.append(f"an interrupted restore of {target.name} was finished")
@@ -115,6 +143,7 @@ def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, fi
     for path in loaded.bad:
         moved = set_aside(path, folder, now_us, files)
         loaded.notices.append(f"{path.name} is now {moved.relative_to(folder)}")
+    _keep_undropped(folder, loaded, now_us, files)
     head = journal.head
     if loaded.foreign:
         loaded.notices += _what_is_missing(folder, loaded.state, known=bool(head.digest or journal.contents.rows))
@@ -128,6 +157,20 @@ def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, fi
         # digest here, and a second crash would make this file a stranger's.
         files.sync_folder(folder)
         journal.update(digest=loaded.digest or head.digest, next_digest="")
+
+
+def _keep_undropped(folder: Path, loaded: Loaded, now_us: int, files: Files) -> None:
+    """Keep a copy of a file that held what no library can, before it is replaced by one without it."""
+    if not loaded.dropped or loaded.path is None:
+        return
+    copy = quarantine_path(folder, loaded.path.name, now_us)
+    files.make_folder(copy.parent)
+    write_atomically(copy, read_pieces(loaded.path), files)
+    files.sync_folder(folder)
+    loaded.notices.append(
+        f"dropped {loaded.dropped} from {loaded.path.name}, which no library can hold; everything else in it is kept; "
+        f"as it was it is {copy.relative_to(folder)}"
+    )
 
 
 def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[str]:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, read_chunks, sweep_temporaries, write_atomically
+from harvester.library.atomic import REAL_FILES, Files, disk_errors, sweep_temporaries, write_atomically
 from harvester.library.backups import BackupReport, list_backups, save_backup, verify_backup
 from harvester.library.journal import Journal
 from harvester.library.layout import CHECKPOINT, JOURNAL, quarantine_path, read_backup_name
 from harvester.library.lock import WriterLock
+from harvester.library.placeholder import refuse_placeholders
 from harvester.library.recovery import finish_restore, open_journal
+from harvester.opening import read_pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,12 @@ def restore(folder: Path, backup: Path | None = None, *, clock: Clock, files: Fi
     The best is the one that holds most (samples, then sounds, then edges), not the newest. The present checkpoint and
     journal are kept whole in a folder under `quarantine/`, which is a library that can be merged again. Deferrals stay.
     Raises `LibraryLocked`, `LibraryCorrupt` when there is no good backup (or the named one is not good; nothing is
-    changed then), `DiskFull`, `LibraryUnwritable`, `BackupFailed` when all but the last step is done.
+    changed then), `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, `BackupFailed` when all but the last step is
+    done.
     """
     if not folder.is_dir():
         raise LibraryCorrupt(f"{folder}: there is no library here; nothing was changed")
+    refuse_placeholders(folder)
     now_us = clock.time_us()
     lock = WriterLock(folder)
     journal: Journal | None = None
@@ -59,7 +63,7 @@ def restore(folder: Path, backup: Path | None = None, *, clock: Clock, files: Fi
             _roll_back(folder, journal, chosen, files)
         target = chosen.backup.path
         fresh = save_backup(
-            folder, read_chunks(target), digest=chosen.digest, nodes=chosen.nodes, now_us=now_us, files=files
+            folder, read_pieces(target), digest=chosen.digest, nodes=chosen.nodes, now_us=now_us, files=files
         )
         journal.update(owed=False, backup_at=now_us, backup_digest=chosen.digest, backup_nodes=chosen.nodes)
     finally:
@@ -99,14 +103,14 @@ def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files
     aside = quarantine_path(folder, "before_restore", now_us)
     files.make_folder(aside)
     if checkpoint.exists():
-        write_atomically(aside / CHECKPOINT, read_chunks(checkpoint), files)
+        write_atomically(aside / CHECKPOINT, read_pieces(checkpoint), files)
     if journal.head.last:
         journal.copy_to(aside / JOURNAL)
     if journal.head.salvaged:
         # What a damaged journal lost may be in this backup alone.
         for backup in list_backups(folder):
             if verify_backup(backup).digest == journal.head.backup_digest:
-                write_atomically(aside / backup.path.name, read_chunks(backup.path), files)
+                write_atomically(aside / backup.path.name, read_pieces(backup.path), files)
     files.sync_folder(aside)
     files.sync_folder(aside.parent)
     files.sync_folder(folder)
@@ -127,5 +131,5 @@ def _roll_back(folder: Path, journal: Journal, chosen: BackupReport, files: File
         restore_digest=chosen.digest,
         timeline=head.timeline + 1,
     )
-    write_atomically(folder / CHECKPOINT, read_chunks(chosen.backup.path), files)
+    write_atomically(folder / CHECKPOINT, read_pieces(chosen.backup.path), files)
     journal.update(restore="", restore_digest="", digest=chosen.digest, next_digest="", timeline=head.timeline + 2)

@@ -11,8 +11,16 @@ from pathlib import Path
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
 from harvester.graph import SoundGraph
 from harvester.library.atomic import Files, disk_errors, write_atomically
-from harvester.library.checkpoint import CheckpointInfo, Signature, load_checkpoint, load_digest, read_signature
+from harvester.library.checkpoint import (
+    CheckpointInfo,
+    Signature,
+    check_readable,
+    load_checkpoint,
+    load_digest,
+    read_signature,
+)
 from harvester.library.codec import Encoded, encode_checkpoint
+from harvester.library.event_rules import Dropped
 from harvester.library.journal import Journal
 from harvester.library.layout import CHECKPOINT, set_aside
 
@@ -58,15 +66,16 @@ class CheckpointFile:
         except (HarvesterError, OSError):
             return False
 
-    def save(self, now_us: int, files: Files) -> CheckpointInfo:
+    def save(self, now_us: int, files: Files, *, read_back: bool = False) -> CheckpointInfo:
         """Write the state, joined with a stranger's file if there is one; durable on return, and the journal knows.
 
+        With `read_back`, the new file is loaded before it replaces the old one; raises `BackupFailed` when that fails.
         Raises `LibraryUnwritable` when somebody replaces the file again and again, faster than it can be joined.
         """
         joined = 0
         for _ in range(MOST_TRIES):
             joined += self._join_foreign(now_us, files)
-            info = self._save_unless_foreign(now_us, files, joined)
+            info = self._save_unless_foreign(now_us, files, joined, read_back=read_back)
             if info is not None:
                 return info
         raise LibraryUnwritable(
@@ -74,14 +83,14 @@ class CheckpointFile:
             f"written): stop that program; the journal holds everything"
         )
 
-    def _save_unless_foreign(self, now_us: int, files: Files, joined: int) -> CheckpointInfo | None:
+    def _save_unless_foreign(self, now_us: int, files: Files, joined: int, *, read_back: bool) -> CheckpointInfo | None:
         head, encoded = self._journal.head, Encoded()
         saved, nodes, edges = head.last, len(self._state), self._state.edge_count
         if self._signature is not None and head.digest and head.saved == saved and not head.owed:
             return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, True)
         try:
             with disk_errors(self.path, "the last checkpoint and the journal hold everything"):
-                replaced = self._write(encoded, files)
+                replaced = self._write(encoded, files, read_back=read_back)
         except _Foreign:
             return None
         self._journal.update(
@@ -89,13 +98,15 @@ class CheckpointFile:
         )
         return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, not replaced)
 
-    def _write(self, encoded: Encoded, files: Files) -> bool:
+    def _write(self, encoded: Encoded, files: Files, *, read_back: bool) -> bool:
         written: list[Signature | None] = []
 
         def is_wanted(new: Path) -> bool:
             self._refuse_foreign()
             if self._signature is not None and encoded.digest == self._journal.head.digest:
                 return False
+            if read_back:
+                check_readable(new)
             self._journal.update(next_digest=encoded.digest)
             # Taken before the rename: what lies at `path` after it may be a stranger's already.
             written.append(read_signature(new))
@@ -123,10 +134,11 @@ class CheckpointFile:
             self._notices.append(f"{self.path} was removed by somebody: it is written again")
             return 0
         before, head = len(self._state), self._journal.head
+        dropped = Dropped()
         try:
-            foreign = load_checkpoint(self.path)
+            foreign = load_checkpoint(self.path, dropped)
             # Owed: a backup may stand in for the very file that somebody now puts back.
-            if foreign.digest in (head.digest, head.next_digest) and not head.owed:
+            if foreign.digest in (head.digest, head.next_digest) and not head.owed and not dropped:
                 self._signature = present
                 return 0
             self._journal.update(adopted=True, owed=True)
@@ -141,6 +153,7 @@ class CheckpointFile:
         else:
             self._signature = present
             joined = len(self._state) - before
-            self._notices.append(f"somebody replaced the checkpoint: it was joined, {joined} sounds are new")
+            left_out = f", without {dropped}, which no library can hold" if dropped else ""
+            self._notices.append(f"somebody replaced the checkpoint: it was joined{left_out}, {joined} sounds are new")
         self._journal.update(owed=True)
         return len(self._state) - before

@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from harvester.errors import LibraryCorrupt
+from harvester.library.opcodes import BYTES_BESIDE, CONTAINERS, SPARE_CONTAINERS
 
 # Opcodes whose argument has a fixed length, without those that are counted or whose argument is a text.
 _FIXED = (
     rb"[N\x88\x89(}\]\x8f0eus\x90]"  # constants, containers, MARK, POP, fillers
     rb"|[Khq].|M..|[Jj]....|G........"  # small and 32-bit numbers, memo
-    rb"|\x8a\x05.....|\x8a\x06......|\x8a\x07.......|\x8a\x08........"  # stamps and other 64-bit numbers
+    rb"|\x8a\x05.....|\x8a\x06......|\x8a\x07.......|\x8a\x08........|\x8a\x09........\x00"  # 64-bit numbers
 )
 # A short text with all of it: one branch for each length, so that the engine steps over it without coming back here.
 _SHORT_TEXT = rb"\x8c(?:" + b"|".join(re.escape(bytes([size])) + rb".{%d}" % size for size in range(256)) + rb")"
@@ -25,7 +26,6 @@ _SHORT_TEXT = rb"\x8c(?:" + b"|".join(re.escape(bytes([size])) + rb".{%d}" % siz
 _PAIR = rb"h.(?>h.|" + _SHORT_TEXT + rb"|[N\x88\x89}]|G........|K.|M..|\x8a\x07.......)"
 _EDGE = rb"J....}h.G........s"
 _RUNS = rb"(?:" + _PAIR + rb")++|(?:" + _EDGE + rb")++|" + _SHORT_TEXT + rb"|" + _FIXED
-_CONTAINERS = (b"}", b"]", b"(", b"\x8f")
 _SLICE_BYTES = 1 << 20
 _GIANTS, _LONGEST, _CALL, _FRAME = (3, 4), 4, 5, 6  # groups of the pattern below
 _ONCE = Counter({b"\x85": 1, b"\x86": 1, b"\x93": 1, b"R": 1, b"b": 1})
@@ -65,7 +65,7 @@ def scan_opcodes(stream: bytes | bytearray) -> None:
     if called != _ONCE:
         raise LibraryCorrupt("it calls something that a library never calls")
     # Bytes of texts look like containers too: only where all of them are too many is it worth telling them apart.
-    most = size // 4 + 4096
+    most = size // BYTES_BESIDE + SPARE_CONTAINERS
     if sum(_counts(stream)) > most and _count_containers(stream) > most:
         raise LibraryCorrupt("it builds far more containers than a library holds")
     if giants > _MOST_GIANTS:
@@ -90,7 +90,7 @@ def _counts(stream: bytes | bytearray) -> Iterator[int]:
     """Give how often a container's opcode or a byte that looks like it occurs, slice by slice: other threads wait for
     each call to end, and 80 MB in one go make them wait for 100 ms."""
     for start in range(0, len(stream), _SLICE_BYTES):
-        for code in _CONTAINERS:
+        for code in CONTAINERS:
             yield stream.count(code, start, start + _SLICE_BYTES)
 
 
@@ -99,7 +99,7 @@ def _count_containers(stream: bytes | bytearray) -> int:
     return sum(
         stream.count(code, step.start(), step.end())
         for step in _steps(stream, _pattern(len(stream), _FIXED))
-        for code in _CONTAINERS
+        for code in CONTAINERS
     )
 
 

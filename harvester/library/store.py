@@ -16,17 +16,20 @@ from typing import Any
 from harvester.clock import Clock
 from harvester.errors import HarvesterError, WrongSource
 from harvester.graph import SoundGraph
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, read_chunks, sweep_temporaries
+from harvester.library.atomic import REAL_FILES, Files, disk_errors, sweep_temporaries
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
 from harvester.library.checkpoint import CheckpointInfo
 from harvester.library.codec import Encoded, encode_checkpoint
 from harvester.library.journal import Journal
 from harvester.library.loading import Loaded, load_state
 from harvester.library.lock import WriterLock
+from harvester.library.placeholder import refuse_placeholders
 from harvester.library.recovery import finish_restore, open_journal, settle_files
 from harvester.library.saving import CheckpointFile
 from harvester.library.vectors import Vectors
 from harvester.model import Deferral, Event, Note, Notes, Vector
+from harvester.opening import read_pieces
+from harvester.settings import COUNT
 
 JOURNAL_BOUND_BYTES = 2 << 20
 """A checkpoint is due when the rows it lacks pass this and the size of the last one: total work stays linear."""
@@ -90,11 +93,15 @@ class Store:
         """Open a library for writing, making the folder if need be, and return it with its state loaded.
 
         Loading is checkpoint (else the newest good backup, the bad file set aside) and then the journal; what had to
-        be mended is in `notices`. Raises `LibraryLocked`, `LibraryUnwritable`, `LibraryCorrupt`, `WrongSource`,
-        `NewerFormat` or `DiskFull`; the lock is free then and nothing but damaged files has moved.
+        be mended is in `notices`. Raises `ValueError` for a number out of bounds, `LibraryLocked`, `LibraryUnwritable`,
+        `LibraryCorrupt`, `WrongSource`, `LibraryNotFetched`, `NewerFormat` or `DiskFull`; the lock is free then and
+        nothing but damaged files has moved.
         """
+        COUNT.check("backup_every", backup_every)
+        COUNT.check("keep_backups", keep_backups)
         now_us = clock.time_us()
         with disk_errors(folder, "nothing was changed"):
+            refuse_placeholders(folder)
             files.make_folder(folder)
         lock = WriterLock(folder)
         journal: Journal | None = None
@@ -111,6 +118,10 @@ class Store:
                 store = cls(
                     folder, clock, files, lock, journal, loaded, backup_every=backup_every, keep_backups=keep_backups
                 )
+            if loaded.dropped:
+                store.rewrite()
+                if loaded.stand_in and loaded.path is not None:
+                    files.unlink(loaded.path)  # its copy is in quarantine
             if source is not None:
                 store.set_source(source)
         except BaseException:
@@ -147,7 +158,8 @@ class Store:
 
         May be called from a worker thread. Touches neither `state` nor `deferrals` nor `notes`: the caller changes
         them once this returned.
-        Raises `DiskFull` or `LibraryUnwritable`; nothing of the call is kept then.
+        Raises `EventRefused` for what a library cannot hold, `DiskFull` or `LibraryUnwritable`; nothing of the call is
+        kept then.
         """
         with self._one_at_a_time:
             self._unsaved_bytes += self._journal.append(events, deferrals, undeferred, notes)
@@ -263,13 +275,13 @@ class Store:
             self._last_written_s, self._written_nodes = seconds, info.nodes
         return replace(info, seconds=seconds)
 
-    def _save(self, *, backup: bool) -> CheckpointInfo:
-        info = self._file.save(self._clock.time_us(), self._files)
+    def _save(self, *, backup: bool, read_back: bool = False) -> CheckpointInfo:
+        info = self._file.save(self._clock.time_us(), self._files, read_back=read_back)
         self._unsaved = self._unsaved_bytes = 0
         self._saved_s = self._clock.monotonic_s()
         head = self._journal.head
         if len(self.state) and (backup or head.owed):
-            written = self._back_up(read_chunks(self._file.path), Encoded(digest=head.digest), head.saved)
+            written = self._back_up(read_pieces(self._file.path), Encoded(digest=head.digest), head.saved)
             return replace(info, backup=written)
         self._let_go()
         return info
@@ -281,10 +293,14 @@ class Store:
         return CheckpointInfo(self._file.path, size_bytes, nodes, edges, 0.0, path, unchanged=True)
 
     def rewrite(self) -> CheckpointInfo:
-        """Write checkpoint and backup whatever is on disk: what repair, merge and import end with."""
+        """Write checkpoint and backup whatever is on disk: what repair, merge and import end with.
+
+        No journal has judged such a state: the new checkpoint is read back before it replaces the old one. Raises
+        `BackupFailed` when the reader refuses it; the files are as they were then.
+        """
         with self._one_at_a_time:
             self._journal.update(adopted=True, owed=True)
-            return self.checkpoint(backup=True)
+            return self._timed(lambda: self._save(backup=True, read_back=True))
 
     def _back_up(self, chunks: Iterable[bytes], encoded: Encoded, backed: int) -> Path:
         """Write a backup of the state, which holds the rows up to `backed`."""

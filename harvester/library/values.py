@@ -69,8 +69,10 @@ def _read_metadata(metadata: object) -> dict[str, Any]:
             raise LibraryCorrupt(f"its metadata has no valid {name}")
     if metadata.keys() != METADATA.keys() or version != FORMAT_VERSION or len(metadata["digest"]) != DIGEST_LENGTH:
         raise LibraryCorrupt("its metadata is not that of a library")
-    if not all(is_sound_id(sound_id) for sound_id in metadata["seeds"]) or metadata["similarity_space"] not in SPACES:
-        raise LibraryCorrupt("its metadata is not that of a library")
+    if metadata["similarity_space"] not in SPACES:
+        raise LibraryCorrupt("its metadata names a similarity space that does not exist")
+    if not all(is_sound_id(sound_id) for sound_id in metadata["seeds"]):
+        raise LibraryCorrupt("its seeds hold what is not a sound's id (`harvester check --repair` drops it)")
     if not all(type(name) is str and type(count) is int for name, count in metadata["statistics"].items()):
         raise LibraryCorrupt("its statistics are not counts")
     return metadata
@@ -79,14 +81,28 @@ def _read_metadata(metadata: object) -> dict[str, Any]:
 def _read_graph(graph: object, stand_in: type) -> tuple[dict[int, Any], dict[int, Any]]:
     if type(graph) is not stand_in:
         raise LibraryCorrupt("its graph is not a graph")
-    adjacency, state = graph.adjacency, graph.state  # type: ignore[attr-defined]
+    state = graph.state  # type: ignore[attr-defined]
     if type(state) is not tuple or state[0] is not None or type(state[1]) is not dict or tuple(state[1]) != ("_node",):
         raise LibraryCorrupt("its graph carries more than nodes and edges")
-    nodes = state[1]["_node"]
-    if type(nodes) is not dict or type(adjacency) is not dict or nodes.keys() != adjacency.keys():
+    parts = graph_parts(graph, stand_in)
+    if parts is None:
         raise LibraryCorrupt("the nodes and edges of its graph do not match")
-    if not all(map(is_sound_id, nodes)) or set(map(type, nodes.values())) - {dict}:
+    nodes, adjacency = parts
+    if not all(map(is_sound_id, nodes)):
+        raise LibraryCorrupt("a node of its graph has no sound's id (`harvester check --repair` drops it)")
+    if set(map(type, nodes.values())) - {dict}:
         raise LibraryCorrupt("the nodes of its graph are not sounds")
+    return nodes, adjacency
+
+
+def graph_parts(graph: object, stand_in: type) -> tuple[dict[Any, Any], dict[Any, Any]] | None:
+    """Return nodes and adjacencies of a graph's `stand_in`, each with an entry for the same keys, or None."""
+    if type(graph) is not stand_in:
+        return None
+    adjacency, state = graph.adjacency, graph.state  # type: ignore[attr-defined]
+    nodes = state[1].get("_node") if type(state) is tuple and len(state) == 2 and type(state[1]) is dict else None
+    if type(nodes) is not dict or type(adjacency) is not dict or nodes.keys() != adjacency.keys():
+        return None
     return nodes, adjacency
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, read_chunks, write_atomically
+from harvester.library.atomic import REAL_FILES, Files, disk_errors, write_atomically
 from harvester.library.layout import VECTORS, quarantine_path, set_aside
 from harvester.library.vector_format import (
     HEADER_BYTES,
@@ -27,7 +27,8 @@ from harvester.library.vector_format import (
     encode_row,
     read_rows,
 )
-from harvester.model import DIMENSIONS, Vector
+from harvester.model import DIMENSIONS, Vector, check_sound_id
+from harvester.opening import NotRegular, open_for_writing, open_regular, read_pieces
 
 _ROWS_AT_ONCE = 4096
 WASTE = 4
@@ -71,7 +72,7 @@ def load_vectors(folder: Path) -> Contents:
     """
     path, contents = folder / VECTORS, Contents()
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path), "rb") as file:
             contents.header = header = decode_header(file.read(HEADER_BYTES))
             gap = 0
             while block := file.read(header.row_bytes * _ROWS_AT_ONCE):
@@ -84,7 +85,7 @@ def load_vectors(folder: Path) -> Contents:
                 contents.torn_bytes = gap * header.row_bytes + len(block) % header.row_bytes
     except FileNotFoundError:
         return Contents()
-    except LibraryCorrupt as error:
+    except (LibraryCorrupt, NotRegular) as error:
         return Contents(damage=str(error))
     except NewerFormat as error:
         raise NewerFormat(f"{path}: {error}") from error
@@ -96,7 +97,7 @@ def load_vectors(folder: Path) -> Contents:
 def load_header(folder: Path) -> tuple[Header, int] | None:
     """Return what the vector file says it is of, and how many rows it has room for; None where there is none to use."""
     try:
-        with (folder / VECTORS).open("rb") as file:
+        with os.fdopen(open_regular(folder / VECTORS), "rb") as file:
             header = decode_header(file.read(HEADER_BYTES))
             return header, header.rows_in(os.fstat(file.fileno()).st_size)
     except (OSError, LibraryCorrupt, NewerFormat):
@@ -151,6 +152,7 @@ class Vectors:
         header = contents.header or Header(space, source, DIMENSIONS[space], self._clock.time_us())
         rows, news = bytearray(), []
         for sound_id, vector in vectors.items():
+            check_sound_id(sound_id)
             if len(vector) != header.dimension:
                 raise ValueError(f"a vector of {space} has {header.dimension} numbers, not {len(vector)}")
             row, checksum = encode_row(sound_id, vector)
@@ -180,7 +182,7 @@ class Vectors:
         return len(news)
 
     def _append(self, rows: bytes, contents: Contents) -> None:
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CLOEXEC)
+        descriptor = open_for_writing(self.path)
         try:
             os.ftruncate(descriptor, contents.whole_bytes)
             os.lseek(descriptor, contents.whole_bytes, os.SEEK_SET)
@@ -223,14 +225,14 @@ class Vectors:
             elif contents.rotten or contents.torn_bytes:
                 aside = quarantine_path(self._folder, VECTORS, self._clock.time_us())
                 self._files.make_folder(aside.parent)
-                write_atomically(aside, read_chunks(self.path), self._files)
+                write_atomically(aside, read_pieces(self.path), self._files)
                 self.rewrite()
 
     def _whole_rows(self) -> Iterator[bytes]:
         contents = self.contents
         assert contents.header is not None
         size = contents.header.row_bytes
-        with self.path.open("rb") as file:
+        with os.fdopen(open_regular(self.path), "rb") as file:
             for row, _ in sorted(contents.places.values()):
                 file.seek(HEADER_BYTES + row * size)
                 yield file.read(size)

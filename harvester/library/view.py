@@ -16,13 +16,15 @@ from typing import Any
 from harvester.errors import LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
 from harvester.library.codec import metadata_of
+from harvester.library.event_rules import Dropped
 from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents, load_contents, load_head
 from harvester.library.layout import JOURNAL
 from harvester.library.loading import Loaded, load_state
-from harvester.model import Deferral, Record
+from harvester.model import Deferral, Record, check_sound_id
 
 _ATTEMPTS = 5
+_HOW_TO_DROP = "the next harvest drops it for good, or `harvester check --repair` now"
 
 
 @dataclass(slots=True)
@@ -37,6 +39,8 @@ class LibraryView:
     last_checkpoint_at: int | None = None
     last_backup_at: int | None = None
     notices: list[str] = field(default_factory=list)
+    dropped: Dropped = field(default_factory=Dropped)
+    """What its files held and no library can; it is left out."""
 
     @property
     def source(self) -> str:
@@ -57,11 +61,17 @@ def load_view(folder: Path) -> LibraryView:
         ) from error
     view = LibraryView(folder, state=loaded.state, notices=loaded.notices)
     view.exists = contents is not None or loaded.path is not None
+    if loaded.dropped and loaded.path is not None:
+        view.dropped.add(loaded.dropped)
+        view.notices.append(f"{loaded.path.name} holds {loaded.dropped}: left out ({_HOW_TO_DROP})")
     if loaded.signature is not None:
         view.last_checkpoint_at = loaded.signature.modified_ns // 1000
     if contents is not None:
         if contents.damage:
             view.notices.append(f"the journal is damaged ({contents.damage}); the next harvest sets it aside")
+        if contents.dropped:
+            view.dropped.add(contents.dropped)
+            view.notices.append(f"the journal holds {contents.dropped}: left out ({_HOW_TO_DROP})")
         view.deferrals = contents.deferrals
         view.unsaved = contents.unsaved
         view.last_backup_at = contents.head.backup_at
@@ -136,8 +146,9 @@ class Library:
     def neighbours(self, sound_id: int) -> tuple[tuple[int, float], ...]:
         """Return a sound's similar list as (id, score), best first; empty while there is none.
 
-        Raises `KeyError` for a sound that is not in the library.
+        Raises `KeyError` for a sound that is not in the library, `ValueError` for what is no sound's id.
         """
+        sound_id = check_sound_id(sound_id)
         if sound_id not in self._state:
             raise KeyError(sound_id)
         similar = self._state.similar(sound_id)

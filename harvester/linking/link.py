@@ -18,6 +18,7 @@ from harvester.clock import Clock
 from harvester.errors import SettingsError
 from harvester.library.atomic import REAL_FILES, Files
 from harvester.library.layout import VECTORS
+from harvester.library.placeholder import refuse_placeholders
 from harvester.library.store import Store
 from harvester.linking.nearest import find_nearest
 from harvester.linking.table import Table, map_table
@@ -79,6 +80,7 @@ def link_library(
     `on_progress` is told how many sounds of how many are done; `asked_to_stop` is looked at between steps, and what is
     done by then is committed. Raises `SettingsError` where there are no vectors, and what `Store` raises.
     """
+    refuse_placeholders(folder)
     started_s = clock.monotonic_s()
     none = SettingsError(
         f"{folder} holds no vectors: `harvester harvest --sweep --query TEXT --vectors laion_clap` brings them"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
-from harvester.model import Event, Known, Seeded
+from harvester.model import Event, Known, Seeded, check_sound_id
 from harvester.pipeline.admission import admit_known
 from harvester.pipeline.fetcher import Search, run_fetcher
 from harvester.pipeline.frontier import Frontier
@@ -24,7 +24,7 @@ from harvester.pipeline.sweep import refuse_large
 from harvester.pipeline.walk import walk_again, walk_for
 from harvester.pipeline.work import Catalogue, Outcome, Store
 from harvester.pipeline.writer import Writer
-from harvester.settings import SAMPLES_PER_COMMIT
+from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, SAMPLES_PER_COMMIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,15 @@ class Plan:
     samples_per_commit: int = SAMPLES_PER_COMMIT
     forever: bool = False
     grace_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` for an id that no sound has and a number that is out of bounds."""
+        for sound_id in self.seed_ids:
+            check_sound_id(sound_id)
+        if self.target is not None:
+            COUNT_FROM_ZERO.check("target", self.target)
+        CONCURRENCY.check("concurrency", self.concurrency)
+        COUNT.check("samples_per_commit", self.samples_per_commit)
 
 
 class Harvest:

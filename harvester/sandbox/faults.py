@@ -85,6 +85,8 @@ class Fault:
         fault = cls(kind, **values)
         if not 0 <= fault.rate <= 1 or fault.every < 1 or fault.first < 1:
             raise SettingsError(f"fault rule {rule!r}: rate is from 0 to 1, every and from are at least 1")
+        if not (fault.after_s >= 0 and fault.until_s >= 0):  # NaN too
+            raise SettingsError(f"fault rule {rule!r}: after and until are seconds from 0 on")
         return fault
 
 

@@ -23,7 +23,7 @@ from functools import lru_cache
 from harvester.model import Record
 from harvester.sandbox.matching import Exists, Pattern, Range, Value, Words
 from harvester.sandbox.properties import DESCRIBED, find_field
-from harvester.sandbox.tokens import FilterError, Token, Tokens
+from harvester.sandbox.tokens import SYNTAX_ERROR, FilterError, Token, Tokens
 
 __all__ = ["Filter", "FilterError", "read_filter"]
 
@@ -264,15 +264,11 @@ def _unescaped(text: str) -> str:
             digits = text[at + 2 : at + 6]
             wrong = next((digit for digit in digits if digit not in "0123456789abcdefABCDEF"), None)
             if wrong is not None:
-                raise _syntax_error(f"Non-hex character in Unicode escape sequence: {wrong}")
+                raise FilterError(f"{SYNTAX_ERROR}: Non-hex character in Unicode escape sequence: {wrong}")
             if len(digits) < 4:
-                raise _syntax_error("Truncated unicode escape sequence.")
+                raise FilterError(f"{SYNTAX_ERROR}: Truncated unicode escape sequence.")
             plain, at = plain + chr(int(digits, 16)), at + 6
     return plain
-
-
-def _syntax_error(what: str) -> FilterError:
-    return FilterError(f"org.apache.solr.search.SyntaxError: {what}")
 
 
 def _any_of(clauses: list[_Clause]) -> _Clause:

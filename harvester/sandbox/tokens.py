@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+SYNTAX_ERROR = "org.apache.solr.search.SyntaxError"
 _BLANK = " \t\n\r\u3000"
 _START = rf'(?:\\.|[^{_BLANK}+\-!():^\[\]"{{}}~*?\\/])'
 _LATER = rf'(?:\\.|[^{_BLANK}():^\[\]"{{}}~*?\\])'
@@ -90,7 +91,7 @@ class Tokens:
 
     def syntax_error(self, what: str) -> FilterError:
         """Return the error for a query that cannot be parsed."""
-        return FilterError(f"org.apache.solr.search.SyntaxError: Cannot parse '{self._text}': {what}")
+        return FilterError(f"{SYNTAX_ERROR}: Cannot parse '{self._text}': {what}")
 
     def _cut_plain(self) -> Token:
         while True:

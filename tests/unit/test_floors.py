@@ -9,7 +9,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[2] / "harvester"
 
 FLOORS = {
-    "model": 0, "settings": 0, "errors": 0, "clock": 0, "filters": 0,
+    "model": 0, "settings": 0, "errors": 0, "clock": 0, "filters": 0, "opening": 0, "settings_file": 0, "key_file": 0,
     "freesound": 1, "sandbox": 1, "graph": 1,
     "library": 2,
     "pipeline": 3, "views": 3, "linking": 3,
@@ -25,7 +25,6 @@ IMPORTERS = {
     "joblib": {"library.codec"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "filelock": {"library.lock"},
     "numpy": {"linking", "views"},
 }
 

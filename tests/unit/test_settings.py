@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import SettingsError
-from harvester.settings import parse_duration_s, read_contact, read_key, read_settings_file
+from harvester.settings import parse_duration_s, read_contact, read_key
 
 
 def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
@@ -56,10 +56,3 @@ def test_who_runs_it_may_be_told_but_never_break_the_header() -> None:
     assert read_contact({"HARVESTER_CONTACT": " https://example.org/me "}) == "https://example.org/me"
     with pytest.raises(SettingsError, match="HARVESTER_CONTACT"):
         read_contact({"HARVESTER_CONTACT": "me\r\nX: y"})
-
-
-def test_a_broken_settings_file_is_named(tmp_path: Path) -> None:
-    assert read_settings_file(tmp_path) == {}
-    (tmp_path / "harvester.toml").write_text("[harvest\n")
-    with pytest.raises(SettingsError, match=r"harvester\.toml"):
-        read_settings_file(tmp_path)

@@ -155,8 +155,8 @@ def test_a_burst_refusal_against_the_ledger_slows_us_down_for_an_hour() -> None:
 def test_limits_are_read_as_burst_and_day() -> None:
     assert read_limits("60/2000") == LEVELS[1]
     assert read_limits("300/-") == Limits(300, None)
-    assert read_limits("0/0") == LEVELS[99]
-    for text in ("60", "a/b", "1/2/3", "-5/3", ""):
+    assert read_limits("-/-") == LEVELS[99]
+    for text in ("60", "a/b", "1/2/3", "-5/3", "", "0/0", "60/0", "99999999999999999999/2000", "nan/1"):
         with pytest.raises(SettingsError):
             read_limits(text)
 

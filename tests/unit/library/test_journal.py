@@ -17,7 +17,7 @@ from random import Random
 import pytest
 from hypothesis import given
 
-from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat
+from harvester.errors import EventRefused, LibraryCorrupt, NewerFormat
 from harvester.library.events import decode_events, encode_events
 from harvester.library.journal import Journal
 from harvester.library.journal_format import FORMAT, _sum, encode_head
@@ -35,7 +35,7 @@ def test_events_come_back_value_for_value(history: list) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [2**64, -(2**90), 1.5e300, -0.0, 0.1 + 0.2, "\ud800", "\x00", [True, 1, 1.0, None], float("inf")]
+    "value", [2**64 - 1, -(2**63), 1.5e300, -0.0, 0.1 + 0.2, "\ud800", "\x00", [True, 1, 1.0, None], float("inf")]
 )
 def test_values_that_json_writers_disagree_about_survive(value: object) -> None:
     event = Seen(1, {"odd": value}, NOW_US)
@@ -79,7 +79,7 @@ def test_what_was_appended_is_there_after_opening_again(tmp_path: Path) -> None:
 def test_a_transaction_that_fails_leaves_nothing_of_itself(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     journal.append([Known(1, 1)])
-    with pytest.raises((LibraryCorrupt, LibraryUnwritable, OverflowError)):
+    with pytest.raises(EventRefused):
         journal.append([Known(2, 1)], [Deferral(3, "x", 2**80, 0)])
     journal.append([Known(4, 1)])
     contents = load_contents(tmp_path / "journal")
@@ -187,7 +187,7 @@ def test_a_commit_of_a_usual_row_writes_three_pages(tmp_path: Path) -> None:
     wal = tmp_path / "journal-wal"
     similar = SimilarList(tuple((10_000 + other, (0.9 - other / 100) ** 0.5) for other in range(25)), NOW_US, 25)
     sizes = []
-    for sound_id in range(40):
+    for sound_id in range(1, 41):
         before = wal.stat().st_size
         assert 300 < journal.append([Linked(sound_id, similar)]) < 450
         sizes.append((wal.stat().st_size - before) / (512 + 24))

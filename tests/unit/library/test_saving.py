@@ -135,7 +135,7 @@ def test_a_library_of_another_source_put_there_is_set_aside_not_mixed(tmp_path: 
 def test_a_strangers_file_that_could_not_be_read_is_joined_once_it_can_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refused(path: Path) -> None:
+    def refused(path: Path, dropped: object) -> None:
         raise LibraryUnwritable(f"{path}: it cannot be read (too many open files); nothing was changed")
 
     with open_store(tmp_path, source=SOURCE) as store:

@@ -119,7 +119,19 @@ def test_every_answer_names_the_catalogue(faulty: Callable[..., Any], five_thous
 
 @pytest.mark.parametrize(
     "rule",
-    ["", "teapot", "500@rate", "500@rate=", "500@rate=x", "500@rate=2", "500@often=3", "500@every=0", "500@from=0"],
+    [
+        "",
+        "teapot",
+        "500@rate",
+        "500@rate=",
+        "500@rate=x",
+        "500@rate=2",
+        "500@often=3",
+        "500@every=0",
+        "500@from=0",
+        "500@after=nan",
+        "500@until=-1",
+    ],
 )
 def test_a_bad_rule_is_one_clear_line(rule: str) -> None:
     with pytest.raises(SettingsError, match="fault rule ") as caught:

@@ -1,0 +1,188 @@
+"""Defaults of the options, from the two `harvester.toml`: checked against the options that exist and by who wrote them.
+
+Owns what the file of the working folder may not decide: it may come with a clone or an archive, so that it sends the
+key to no server that the user has not named, writes nothing outside its folder, and makes no promise in their name.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+from typer.models import OptionInfo
+
+from harvester.errors import SettingsError
+from harvester.freesound.address import API_URL, is_loopback, read_api_url
+from harvester.settings_file import SettingsFile, is_inside, kind_of, load_settings_files, user_file
+
+_PATHS = {"library", "output"}
+"""Options that name a file or a folder and have the type of a text."""
+
+_OF_THE_USER = {"i_have_permission"}
+_EXPECTED: dict[type, tuple[str, tuple[type, ...]]] = {
+    int: ("a whole number", (int,)),
+    float: ("a number", (int, float)),
+    bool: ("true or false", (bool,)),
+    str: ("text", (str, int, float)),  # a duration may be written as a number of seconds
+    Path: ("text", (str,)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What a setting must be to be the value of an option; `check` raises `SettingsError` as for the option."""
+
+    name: str
+    kind: type
+    several: bool
+    least: float | None
+    most: float | None
+    check: Callable[[Any], Any] | None
+
+
+def read_options(command: Callable[..., Any]) -> dict[str, Option]:
+    """Return the options of a command, as its signature tells them to Typer; arguments are none."""
+    found = {}
+    for name, annotation in get_type_hints(command, include_extras=True).items():
+        info = next(iter(getattr(annotation, "__metadata__", ())), None)
+        if not isinstance(info, OptionInfo):
+            continue
+        kind = get_args(annotation)[0]
+        if NoneType in get_args(kind):
+            (kind,) = (one for one in get_args(kind) if one is not NoneType)
+        several = get_origin(kind) is list
+        single = get_args(kind)[0] if several else kind
+        found[name] = Option(name, single, several, info.min, info.max, _check_of(info))
+    return found
+
+
+def _check_of(info: OptionInfo) -> Callable[[Any], Any] | None:
+    """Return the callback of an option where it judges the value alone; one that wants the context comes later."""
+    if info.callback is None or len(inspect.signature(info.callback).parameters) != 1:
+        return None
+    return info.callback
+
+
+@dataclass(slots=True)
+class Defaults:
+    """The defaults by command and option, and where the address of the API was named.
+
+    `addresses`: those of files, by command; `named`: those that the user has named, in their one normal form; `own`:
+    where the user's own file lies.
+    """
+
+    by_command: dict[str, dict[str, Any]] = field(default_factory=dict)
+    addresses: dict[str, tuple[SettingsFile, str]] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    own: Path | None = None
+
+    def check_address(self, command: str) -> None:
+        """Raise `SettingsError` when the address that a file gives `command` is not one that the key may go to."""
+        file, key = self.addresses[command]
+        address = self.by_command[command]["api_url"]
+        try:
+            url = read_api_url(address)
+        except SettingsError as error:
+            raise SettingsError(f"{file.place(command, key)}: {error}") from error
+        host = urlsplit(url).hostname or ""
+        if file.trusted or url == API_URL or is_loopback(host) or url in self.named:
+            return
+        raise SettingsError(
+            f"{file.place(command, key)}: your key is not sent to {host} because of a file in the working folder; "
+            f"use --api-url, HARVESTER_{command.upper()}_API_URL or {self.own or 'your own settings file'}"
+        )
+
+
+def read_defaults(
+    folder: Path, environment: Mapping[str, str], commands: Mapping[str, Callable[..., Any] | None]
+) -> Defaults:
+    """Return what the settings files say; `commands` by name, None for what has no options of its own.
+    Raises `SettingsError` with file, line, table and key."""
+    defaults = Defaults(own=user_file(environment))
+    for name, value in environment.items():
+        if re.fullmatch(r"HARVESTER_\w+_API_URL", name):
+            _name(defaults, value)
+    for file in load_settings_files(folder, environment):
+        for command, table in file.tables.items():
+            if command not in commands or not isinstance(table, dict):
+                raise SettingsError(
+                    f"{file.line(command)}: '{command}' is not a table of settings; use [{']['.join(commands)}]"
+                )
+            function = commands[command]
+            options = read_options(function) if function is not None else {}
+            for key, value in table.items():
+                option = options.get(key.replace("-", "_"))
+                if option is None:
+                    raise SettingsError(f"{file.line(command, key)}: [{command}] has no setting '{key}'")
+                problem = _problem_of(option, value) or ("" if file.trusted else _not_allowed(option, value, folder))
+                if problem:
+                    raise SettingsError(f"{file.place(command, key)}: {problem}")
+                _take(defaults, file, command, key, _as_given(option, value))
+    return defaults
+
+
+def _as_given(option: Option, value: Any) -> Any:
+    """Return a value as the command line would give it: one for a list is its only element, a duration is a text."""
+    if option.several:
+        return [
+            _as_given(replace(option, several=False), one) for one in (value if isinstance(value, list) else [value])
+        ]
+    return str(value) if option.kind is str else value
+
+
+def _take(defaults: Defaults, file: SettingsFile, command: str, key: str, value: Any) -> None:
+    name = key.replace("-", "_")
+    defaults.by_command.setdefault(command, {})[name] = value
+    if name == "api_url":
+        defaults.addresses[command] = (file, key)
+        if file.trusted:
+            _name(defaults, value)
+
+
+def _name(defaults: Defaults, address: object) -> None:
+    try:
+        defaults.named.add(read_api_url(str(address)))
+    except SettingsError:
+        return  # it is told where it is used
+
+
+def _problem_of(option: Option, value: Any) -> str:
+    """Say what is wrong with a value for an option; empty when nothing is."""
+    expected, accepted = _EXPECTED[option.kind]
+    if option.several:
+        values = value if isinstance(value, list) else [value]
+        return next(filter(None, (_problem_of(replace(option, several=False), one) for one in values)), "")
+    if type(value) not in accepted:
+        return f"expected {expected}, got {kind_of(value)}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"expected {expected}, got {value}"
+    if (option.least is not None and value < option.least) or (option.most is not None and value > option.most):
+        most = f" and at most {option.most}" if option.most is not None else ""
+        return f"expected {expected}, at least {option.least}{most}, got {ascii(value)[:40]}"
+    if option.check is not None:
+        try:
+            option.check(_as_given(option, value))
+        except SettingsError as error:
+            return str(error)
+    return ""
+
+
+def _not_allowed(option: Option, value: Any, folder: Path) -> str:
+    """Say why the file of the working folder may not say this."""
+    if option.name in _OF_THE_USER and value:
+        return "only you can say this: on the command line, or in your own settings file"
+    if option.kind is Path or option.name in _PATHS:
+        values: Iterable[Any] = value if isinstance(value, list) else [value]
+        if not all(is_inside(folder, str(one)) for one in values):
+            return (
+                "a path in this file must lie within the working folder; "
+                "name another on the command line, or in your own settings file"
+            )
+    return ""

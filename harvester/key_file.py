@@ -1,0 +1,59 @@
+"""`.env` in the working folder: the API key in it, and keys written almost right.
+
+Reads one name and nothing else, so that the file cannot set anything but the key. Never shows a value.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harvester.errors import SettingsError
+from harvester.opening import read_bounded
+
+NAME = ".env"
+KEY_VARIABLE = "FREESOUND_API_KEY"
+_LARGEST_BYTES = 64 << 10
+_LONGEST_LINE = 300
+_LINE = re.compile(r"\s*(?:export\s+)?(\w+)\s*=(.*)")
+_ALMOST = re.compile(r"freesound.*(key|token|secret)", re.IGNORECASE)
+_BARE_KEY = re.compile(r"\s*[A-Za-z0-9]{40}\s*")
+
+
+def find_key(folder: Path) -> tuple[str, str]:
+    """Return the key that `.env` in `folder` gives and where it stands (`.env:3`); two empty texts without one.
+
+    Raises `SettingsError` when the file cannot be read.
+    """
+    found = ("", "")
+    for number, line in enumerate(_lines(folder / NAME), 1):
+        match = _LINE.fullmatch(line)
+        if match and match[1] == KEY_VARIABLE:
+            text = match[2].strip()
+            quoted = re.fullmatch(r"""(["'])(.*)\1(?:\s+#.*)?""", text)
+            value = quoted[2] if quoted else re.split(r"(?:^|\s)#", text, maxsplit=1)[0]
+            found = (value.strip(), f"{folder / NAME}:{number}") if value.strip() else found
+    return found
+
+
+def find_almost_keys(folder: Path) -> list[str]:
+    """Return a line for each line of `.env` that looks like a key and is not read as one; none where a key is read."""
+    if find_key(folder)[0]:
+        return []
+    return [
+        f"{folder / NAME}:{number}: not read as {KEY_VARIABLE}; write {KEY_VARIABLE}=…"
+        for number, line in enumerate(_lines(folder / NAME), 1)
+        if not line.lstrip().startswith("#") and (_ALMOST.search(line[:_LONGEST_LINE]) or _BARE_KEY.fullmatch(line))
+    ]
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return read_bounded(path, _LARGEST_BYTES).decode("utf-8-sig").splitlines()
+    except (FileNotFoundError, IsADirectoryError):  # the folder of a virtual environment may be called so
+        return []
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise SettingsError(f"{path}:{line}: it is not UTF-8 text") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: it cannot be read ({error.strerror})") from None

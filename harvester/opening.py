@@ -1,0 +1,129 @@
+"""Open files for what they are: regular files, read up to a bound, and no symbolic link followed for writing.
+
+A FIFO blocks whoever opens it, a device has no end, and a link leads out of the folder. Files of a library and
+settings come from Git, archives and colleagues, so each of them is looked at before a byte is read or written.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+_KINDS = {
+    stat.S_IFIFO: "a FIFO",
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a symbolic link",
+}
+_FLAGS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+_PIECE_BYTES = 1 << 20
+
+
+def path_text(path: Path | str) -> str:
+    """Return a path as text that can be encoded: bytes that are not UTF-8 are written as `\\xff`."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+class NotRegular(OSError):
+    """Something else than a regular file lies at the path; `strerror` says what."""
+
+
+def open_regular(path: Path) -> int:
+    """Return a descriptor for reading the regular file at `path`; a symbolic link to one is followed.
+
+    Raises `NotRegular`, `IsADirectoryError`, or what `os.open` raises. Never blocks.
+    """
+    _refuse_odd(path, path.stat())  # before opening: to open a device may already do something
+    return _checked(path, os.open(path, os.O_RDONLY | _FLAGS))
+
+
+def open_for_writing(path: Path, flags: int = os.O_WRONLY) -> int:
+    """Return a descriptor for the regular file at `path` itself; with `O_CREAT` in `flags` it need not exist.
+
+    Raises `NotRegular` for a symbolic link and for everything else that is not a regular file.
+    """
+    refuse_link(path)
+    try:
+        return _checked(path, os.open(path, flags | _FLAGS | os.O_NOFOLLOW, 0o666))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _not_regular(path, stat.S_IFLNK) from error
+        raise
+
+
+def refuse_link(path: Path) -> None:
+    """Raise `NotRegular` or `IsADirectoryError` unless `path` is a regular file, and no link to one, or is missing."""
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        return
+    _refuse_odd(path, status)
+
+
+def read_bounded(path: Path, most_bytes: int) -> bytes:
+    """Return the bytes of a regular file; raises `OSError` (EFBIG) when it has more than `most_bytes`."""
+    with opened(path) as descriptor:
+        size_bytes = os.fstat(descriptor).st_size
+        if size_bytes > most_bytes:
+            raise OSError(errno.EFBIG, f"it has {size_bytes} bytes, more than {most_bytes}", str(path))
+        return b"".join(_pieces(descriptor, size_bytes))
+
+
+def read_start(path: Path, most_bytes: int) -> bytes:
+    """Return the first bytes of a regular file, at most `most_bytes`."""
+    with opened(path) as descriptor:
+        return os.read(descriptor, most_bytes)
+
+
+def read_pieces(path: Path, piece_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:
+    """Give the bytes of a regular file in pieces, up to the size it has when it is opened."""
+    with opened(path) as descriptor:
+        yield from _pieces(descriptor, os.fstat(descriptor).st_size, piece_bytes)
+
+
+def copy_regular(source: Path, target: Path) -> None:
+    """Copy a regular file to a new one. Raises `FileExistsError` when `target` is there."""
+    with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600), "wb") as file:
+        file.writelines(read_pieces(source))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """Give a descriptor as `open_regular` does, closed at the end of the block."""
+    descriptor = open_regular(path)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _pieces(descriptor: int, size_bytes: int, piece_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:
+    # No further than the size: a file that grows while it is read has no end either.
+    while size_bytes > 0 and (piece := os.read(descriptor, min(size_bytes, piece_bytes))):
+        size_bytes -= len(piece)
+        yield piece
+
+
+def _checked(path: Path, descriptor: int) -> int:
+    try:
+        _refuse_odd(path, os.fstat(descriptor))
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_odd(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise _not_regular(path, stat.S_IFMT(status.st_mode))
+
+
+def _not_regular(path: Path, kind: int) -> OSError:
+    if kind == stat.S_IFDIR:
+        return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return NotRegular(errno.EINVAL, f"it is {_KINDS.get(kind, 'something else')}, not a regular file", str(path))

@@ -1,0 +1,137 @@
+"""No option of any command takes an absurd value: exit 2, no traceback, and nothing on disk has changed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+import typer
+
+from harvester.cli import app, main
+from harvester.cli.defaults import _parts_of, read_defaults
+from harvester.cli.options import check_duration, check_some_duration
+
+NOT_COUNTS = ["-5", "x", "1.5", "1e3", "nan", "9" * 30, "9" * 5000, ""]
+NOT_IDS = ["0", *NOT_COUNTS]
+NOT_NUMBERS = ["-5", "x", "nan", "inf", "1e999", "80000000", ""]
+NOT_DURATIONS = ["-5s", "nan", "1e999h", "soon", "99999999999d", "9" * 400 + "h", "5x", " "]
+NOT_LIMITS = ["0/0", "-5/3", "60", "nan/1", "9" * 30 + "/1", "9" * 5000 + "/1", "1/2/3"]
+NEEDED = {"show": [], "forget": [], "find": ["rain"], "export": ["jsonl"], "service": ["--print", "cron"]}
+
+
+def _parameters() -> Iterator[tuple[str, str, Any, Any]]:
+    """Give command, parameter, its type and what was declared of it, for the whole tree of commands."""
+    groups = [("", app), *((f"{group.name} ", group.typer_instance) for group in app.registered_groups)]
+    for prefix, group in groups:
+        assert group is not None
+        for info in group.registered_commands:
+            assert info.callback is not None
+            for name, annotation in get_type_hints(info.callback, include_extras=True).items():
+                if name != "return":
+                    yield f"{prefix}{info.name}", name, *_parts_of(annotation)
+
+
+def _cases() -> Iterator[Any]:
+    for command, name, kind, info in _parameters():
+        duration = info is not None and info.callback in (check_duration, check_some_duration)
+        values = NOT_DURATIONS if duration else {int: NOT_COUNTS, list[int]: NOT_IDS, float: NOT_NUMBERS}.get(kind)
+        if info is not None and getattr(info.callback, "__name__", "") == "check_ids":
+            values = NOT_IDS
+        if name == "limits":
+            values = NOT_LIMITS
+        if values is not None:
+            option = "" if isinstance(info, typer.models.ArgumentInfo) else f"--{name.replace('_', '-')}"
+            yield pytest.param(command, option, values, id=f"{command} {option or name}")
+
+
+CASES = list(_cases())
+
+
+def _run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
+    monkeypatch.setattr(sys, "argv", ["harvester", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_cases_are_all_that_a_person_can_count_or_time() -> None:
+    assert len(CASES) > 35
+    assert {command for command, *_ in (case.values for case in CASES)} >= {
+        "harvest", "plan", "refresh", "link", "show", "find", "export", "map", "forget", "backups prune", "sandbox",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("command", "option", "values"), CASES)
+def test_an_absurd_value_ends_with_2_and_changes_nothing(
+    tmp_path: Path,
+    command: str,
+    option: str,
+    values: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for value in values:
+        given = [f"{option}={value}"] if option else ["--", value]
+        code = _run([*command.split(), *NEEDED.get(command, []), *given], monkeypatch)
+        err = capsys.readouterr().err
+        assert code == 2, (value, err)
+        assert "Traceback" not in err
+        assert len(err.strip().splitlines()) <= 4
+        assert _contents(tmp_path) == {}, value
+
+
+@pytest.mark.parametrize(("command", "option", "values"), [case for case in CASES if case.values[1]])
+def test_the_environment_is_judged_like_the_command_line(
+    tmp_path: Path,
+    command: str,
+    option: str,
+    values: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    variable = f"HARVESTER_{command} {option[2:]}".upper().replace(" ", "_").replace("-", "_")
+    for value in values:
+        if value.strip():  # an empty variable says nothing
+            monkeypatch.setenv(variable, value)
+            assert _run([*command.split(), *NEEDED.get(command, [])], monkeypatch) == 2, value
+            assert "Traceback" not in capsys.readouterr().err
+            assert _contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[harvest]\nsamples = 'x'", "[harvest]\nsamples = true", "[harvest]\nsamples = [1]", "[harvest]\nsamples = -1",
+        "[harvest]\nsamples = 1.5", "[harvest]\nsamples = 99999999999999999999999", "[harvest]\nseed = 0",
+        "[harvest]\nseed = [1, 'a']", "[harvest]\nseed = [1, -5]", "[harvest]\ntime-limit = '1e999h'",
+        "[harvest]\ntime-limit = -5", "[harvest]\nmax-duration = 0", "[harvest]\ncc0 = 'yes'", "[harvest]\nquery = 5",
+        "[harvest]\ntag = [1]", "[link]\nmin-score = nan", "[link]\nmin-score = 1e999", "[link]\nmin-score = true",
+        "[refresh]\nolder-than = '99999999999d'", "[sandbox]\nport = 99999", "[forget]\nsound-ids = [0]",
+        "[export]\nmin-score = '0.5'", "[map]\nego = 0", "[map]\nout = 5",
+    ],
+)  # fmt: skip
+def test_a_settings_file_is_judged_like_the_command_line(
+    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "harvester.toml").write_text(text + "\n")
+    before = _contents(tmp_path)
+    assert _run(["harvest", "--sandbox"], monkeypatch) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"harvester: harvester.toml: {text.splitlines()[0]} {text.split()[1]}: ")
+    assert len(err.splitlines()) == 1
+    assert _contents(tmp_path) == before
+
+
+def test_a_single_value_stands_for_a_list_and_a_number_for_seconds(tmp_path: Path) -> None:
+    (tmp_path / "harvester.toml").write_text("[plan]\ntag = 'rain'\nmax-duration = 90\n")
+    assert read_defaults(app, tmp_path) == {"plan": {"tag": ["rain"], "max_duration": "90"}}

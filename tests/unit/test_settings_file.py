@@ -1,0 +1,182 @@
+"""`harvester.toml` and `.env` as others may have written them: a mistake has its line, the value of no key is shown."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harvester.cli.defaults import read_defaults
+from harvester.cli.harvest import harvest
+from harvester.cli.map import map as draw_map
+from harvester.errors import SettingsError
+from harvester.key_file import find_almost_keys
+from harvester.settings import read_key
+from harvester.settings_file import load_settings_files, user_file
+
+COMMANDS = {"harvest": harvest, "map": draw_map, "backups": None}
+
+
+def defaults_of(folder: Path, text: str, own: str = "", **environment: str):  # type: ignore[no-untyped-def]
+    (folder / "harvester.toml").write_text(text)
+    home = folder / "config" / "harvester"
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "harvester.toml").write_text(own)
+    return read_defaults(folder, {"XDG_CONFIG_HOME": str(folder / "config")} | environment, COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "told"),
+    [
+        ("[harvest]\n\nsamples = 'x'\n", 3, "[harvest] samples: expected a whole number, got text"),
+        (
+            "[map]\nego=1\n[harvest]\nsamples = true\n",
+            4,
+            "[harvest] samples: expected a whole number, got true or false",
+        ),
+        ("harvest.samples = 1.5\n", 1, "[harvest] samples: expected a whole number, got a number"),
+        ("[harvest] # mine\n'concurrency' = 65\n", 2, "[harvest] concurrency: expected a whole number, at least 1"),
+        ("[harvest]\nmax-requests = 0\n", 2, "[harvest] max-requests: expected a whole number, at least 1"),
+        ("[harvest]\ncc0 = 1\n", 2, "[harvest] cc0: expected true or false, got a whole number"),
+        ("[harvest]\ntag = [\n 'a', [1],\n]\n", 2, "[harvest] tag: expected text, got a list"),
+        ("[harvest]\nquery = 2020-01-01\n", 2, "[harvest] query: expected text, got a date or a time"),
+        ("[harvest]\ntag = ['a',\n 'b']\nbogus = 1\n", 4, "[harvest] has no setting 'bogus'"),
+        ("[map]\nhelp = true\n", 2, "[map] has no setting 'help'"),
+        ("a = 1\n[other]\n", 1, "'a' is not a table of settings"),
+        ("\n[other]\n", 2, "'other' is not a table of settings"),
+        ("[backups]\nlist = 1\n", 2, "[backups] has no setting 'list'"),
+        ("[harvest]\nsamples = 1\nsamples = 2\n", 3, "Cannot overwrite a value"),
+        ("[harvest\n", 1, "Expected ']'"),
+        ("[harvest]\nquery = '''", 2, "Expected"),
+        ("[harvest]\nlibrary = '/elsewhere'\n", 2, "[harvest] library: a path in this file must lie within"),
+        ("[map]\nout = 'a/../../x'\n", 2, "[map] out: a path in this file must lie within"),
+        ("[harvest]\ni_have_permission = true\n", 2, "only you can say this"),
+    ],
+)
+def test_a_mistake_is_told_with_file_line_table_and_key(tmp_path: Path, text: str, line: int, told: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        defaults_of(tmp_path, text)
+    assert str(refused.value).startswith(f"{tmp_path / 'harvester.toml'}:{line}: ")
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"[harvest]\nquery = '\xff'\n", ":2: it is not UTF-8 text"),
+        (b"a = " + b"[" * 5000, "nested too deep"),
+        (b"a = " + b"9" * 5000, "Exceeds the limit"),
+        (b"#" * 70_000, "more than 65536"),
+    ],
+)
+def test_what_is_no_settings_file_is_told(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "harvester.toml").write_bytes(content)
+    with pytest.raises(SettingsError) as refused:
+        load_settings_files(tmp_path, {})
+    assert told in str(refused.value)
+
+
+def test_the_users_own_file_comes_second_and_may_say_everything(tmp_path: Path) -> None:
+    own = "[harvest]\nlibrary = '/elsewhere'\nsamples = 1\ni-have-permission = true\n"
+    found = defaults_of(tmp_path, "\ufeff[harvest]\nsamples = 2\n", own)
+    assert found.by_command == {"harvest": {"library": "/elsewhere", "samples": 2, "i_have_permission": True}}
+
+
+@pytest.mark.parametrize(
+    ("address", "own", "environment", "allowed"),
+    [
+        ("https://evil.invalid/apiv2/", "", {}, False),
+        ("https://freesound.org.evil.invalid/apiv2/", "", {}, False),
+        ("https://freesound.org:8443/apiv2/", "", {}, False),
+        ("http://freesound.org/apiv2/", "", {}, False),
+        ("not an address", "", {}, False),
+        ("https://freesound.org/apiv2", "", {}, True),
+        ("http://127.0.0.1:8000/apiv2/", "", {}, True),
+        ("http://[::1]:8000/", "", {}, True),
+        ("https://team.invalid/apiv2", "[map]\n[harvest]\napi_url = 'https://TEAM.invalid:443/apiv2/'\n", {}, True),
+        ("https://team.invalid/apiv2", "", {"HARVESTER_PLAN_API_URL": "https://team.invalid/apiv2/"}, True),
+        ("https://team.invalid/apiv2", "[harvest]\napi_url = 'https://other.invalid/apiv2/'\n", {}, False),
+    ],
+)
+def test_the_working_folder_does_not_decide_where_the_key_goes(
+    tmp_path: Path, address: str, own: str, environment: dict[str, str], allowed: bool
+) -> None:
+    found = defaults_of(tmp_path, f"[harvest]\napi_url = '{address}'\n", own, **environment)
+    if allowed:
+        found.check_address("harvest")
+        return
+    with pytest.raises(SettingsError) as refused:
+        found.check_address("harvest")
+    assert str(refused.value).startswith(f"{tmp_path / 'harvester.toml'}:2: [harvest] api_url: ")
+
+
+def test_the_users_own_file_lies_where_xdg_says(tmp_path: Path) -> None:
+    assert user_file({"XDG_CONFIG_HOME": "/c"}) == Path("/c/harvester/harvester.toml")
+    for named in ("", "relative/path"):
+        assert user_file({"XDG_CONFIG_HOME": named}) == Path.home() / ".config/harvester/harvester.toml"
+    # Working in that folder makes its file no stranger's.
+    home = tmp_path / "harvester"
+    home.mkdir()
+    (home / "harvester.toml").write_text("[harvest]\nlibrary = '/elsewhere'\n")
+    (file,) = load_settings_files(home, {"XDG_CONFIG_HOME": str(tmp_path)})
+    assert file.trusted
+
+
+KEY = "abcdefghij" * 4
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"FREESOUND_TOKEN={KEY}", f"FREESOUND-API-KEY={KEY}", f"freesound_api_key={KEY}", f"FREESOUND_API_KEY: {KEY}",
+        f"set FREESOUND_API_KEY={KEY}", f"setenv FREESOUND_API_KEY {KEY}", f'"FREESOUND_API_KEY"="{KEY}"',
+        f"$env:FREESOUND_API_KEY={KEY}", f"- FREESOUND_API_KEY={KEY}", f'{{"freesound": {{"key": "{KEY}"}}}}',
+        "FREESOUND_API_KEY", KEY, f"FREESOUND_CLIENT_SECRET={KEY}",
+    ],
+)  # fmt: skip
+def test_a_key_that_is_written_almost_right_is_named_with_its_line(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".env").write_text(f"# FREESOUND_API_KEY=…\nOTHER=1\r\n{line}\n")
+    assert read_key({}, tmp_path) is None
+    told = f"{tmp_path / '.env'}:3: not read as FREESOUND_API_KEY; write FREESOUND_API_KEY=…"
+    assert find_almost_keys(tmp_path) == [told]
+    (tmp_path / ".env").write_text(f"{line}\nFREESOUND_API_KEY={KEY}\n")
+    assert read_key({}, tmp_path) == KEY
+    assert find_almost_keys(tmp_path) == []
+
+
+@pytest.mark.parametrize("value", ["“abc”", "a\u200bbc", "abc;", "<your key>", "a\0b", "…", '"abc', "a b"])
+def test_a_value_that_no_key_has_is_refused_with_its_line_and_not_shown(tmp_path: Path, value: str) -> None:
+    (tmp_path / ".env").write_text(f"\nFREESOUND_API_KEY={value}\n")
+    with pytest.raises(SettingsError) as refused:
+        read_key({}, tmp_path)
+    assert f"{tmp_path / '.env'}:2 holds characters that no key has" in str(refused.value)
+    assert value.strip('"“”<>;') not in str(refused.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfFREESOUND_API_KEY=abc\r\n")
+    assert read_key({}, tmp_path) == "abc"
+
+
+def test_a_key_file_that_is_none_is_told_and_a_folder_of_that_name_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    for content, told in ((b"A=1\n\xff\xfe", f"{path}:2: it is not UTF-8"), (b"#" * 70_000, "more than 65536")):
+        path.write_bytes(content)
+        with pytest.raises(SettingsError, match=told):
+            read_key({}, tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(SettingsError, match="a FIFO"):
+        read_key({}, tmp_path)
+    path.unlink()
+    path.mkdir()
+    assert read_key({}, tmp_path) is None
+
+
+@pytest.mark.parametrize("line", ["freesound" * 7000, "A=" + " " * 60_000 + "x", "A=" + '"' * 60_000, " " * 65_000])
+def test_a_long_line_takes_no_time(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".env").write_text(line)
+    assert read_key({}, tmp_path) is None
+    find_almost_keys(tmp_path)
