@@ -6,8 +6,8 @@ LOWEST := .venv-lowest
 ARGS ?=
 # Three workers for two cores: many tests wait for processes, disks and clocks.
 JOBS ?= 3
-# Tests of the rooms that import packages of others: typer, rich, aiohttp, tenacity, orjson, networkx, numpy.
-LOWEST_TESTS := tests/unit/cli tests/unit/freesound \
+# Tests of the rooms that import packages of others: typer, rich, aiohttp, tenacity, msgspec, orjson, networkx, numpy.
+LOWEST_TESTS := tests/unit/cli tests/unit/freesound tests/unit/records \
 	tests/unit/library/test_codec.py tests/unit/library/test_store.py tests/unit/test_graph_mirror.py \
 	tests/unit/linking tests/unit/views/test_export.py tests/unit/views/test_map.py
 

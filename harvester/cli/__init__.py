@@ -32,8 +32,9 @@ from harvester.cli import sandbox as sandbox_command
 from harvester.cli import service as service_command
 from harvester.cli import show as show_command
 from harvester.cli import status as status_command
-from harvester.cli.console import Console, note
+from harvester.cli.console import Console, note, print_lines
 from harvester.cli.defaults import read_defaults
+from harvester.cli.terminal import guarded_streams
 from harvester.errors import HarvesterError, exit_code_table
 
 # \\b keeps the lines of a paragraph as they are.
@@ -52,7 +53,7 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"harvester {__version__}")
+        print_lines(f"harvester {__version__}")
         raise typer.Exit
 
 
@@ -91,6 +92,11 @@ app.command("sandbox")(sandbox_command.sandbox)
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    with guarded_streams():
+        _main()
+
+
+def _main() -> None:
     if sys.platform == "win32":
         sys.exit("harvester: Windows is not supported; use WSL, Linux or macOS")
     try:

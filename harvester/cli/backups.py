@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, age_text, say, size_text
+from harvester.cli.console import JsonOption, LibraryOption, age_text, print_json, print_lines, say, size_text
 from harvester.opening import path_text
 from harvester.settings import COUNT
 
@@ -19,8 +18,6 @@ backups_app = typer.Typer(help="List the library's backups, or remove those that
 def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """List every backup, verified by loading it."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    import orjson
-
     from harvester.cli.places import find_library
     from harvester.clock import SystemClock
     from harvester.library.backups import list_backups, verify_backup
@@ -42,7 +39,7 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
             }
             for report in reports
         ]
-        sys.stdout.write(orjson.dumps(rows, option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_json(rows)
         return
     if not reports:
         say(f"{folder}: no backups yet; one is taken every 100 new sounds")
@@ -50,9 +47,7 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
         problem = report.problem.removeprefix(f"{report.backup.path}: ")
         what = f"verified: {report.nodes} sounds, {report.edges} edges" if report.verified else f"NOT GOOD: {problem}"
         size = size_text(report.backup.size_bytes)
-        sys.stdout.write(
-            f"{report.backup.path.name}  {size:>9}  {age_text(report.backup.taken_at, now_us):>14}  {what}\n"
-        )
+        print_lines(f"{report.backup.path.name}  {size:>9}  {age_text(report.backup.taken_at, now_us):>14}  {what}")
 
 
 @backups_app.command("prune")
@@ -79,7 +74,7 @@ def prune(
     finally:
         lock.release()
     for backup in removed:
-        sys.stdout.write(f"removed {backup.path}\n")
+        print_lines(f"removed {backup.path}")
     say(f"{folder}: {len(removed)} backups removed")
 
 

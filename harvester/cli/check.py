@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, plain_text, say
+from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
 from harvester.opening import path_text
 
 
@@ -21,8 +20,6 @@ def check(
     --repair deletes nothing: damaged files move to quarantine/ in the library's folder.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    import orjson
-
     from harvester.cli.places import find_library
     from harvester.clock import SystemClock
     from harvester.errors import Findings
@@ -38,13 +35,13 @@ def check(
             "findings": [finding.as_dict() for finding in report.findings],
             "done": list(report.notices),
         }
-        sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_json(facts)
     else:
         for finding in report.findings:
             mended = " (mended)" if finding.mended else ""
-            sys.stdout.write(f"{finding.severity:<8} {finding.path}: {plain_text(finding.problem)}{mended}\n")
+            print_lines(f"{finding.severity:<8} {finding.path}: {finding.problem}{mended}")
         for line in report.notices:
-            say(plain_text(line))
+            say(line)
         say(f"{folder}: {report.files} files, {'nothing needs you' if report.clean else 'see above'}")
         if report.left:
             say(f"after the repair the library holds {report.left}; what was damaged is in quarantine/")

@@ -1,9 +1,14 @@
-"""How the command line speaks: data to stdout, everything else to stderr; quantities as people read them."""
+"""How the command line speaks: data to stdout, everything else to stderr; quantities as people read them.
+
+Every command writes with the functions here and nothing else: they escape what a terminal would obey, so that no text
+from a library, a server or a file name can forge a line of ours.
+"""
 
 from __future__ import annotations
 
 import errno
 import sys
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -11,32 +16,25 @@ from typing import Annotated, Any, ClassVar
 
 import typer
 
+from harvester.cli.terminal import raw
 from harvester.clock import SECOND_US
 from harvester.errors import SettingsError
+from harvester.json_text import json_text
 from harvester.opening import path_text
+from harvester.terminal_text import escape_json, escape_line
 
 _SHOWN = 100
 
-_NO_NAME = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP}
-
 
 def check_name(path: str | None) -> str | None:
-    """Raise `SettingsError` for a path that can name no file; return it."""
+    """Return a path, or raise `SettingsError` when it is too long to name a file."""
     try:
         if path is not None:
             Path(path).stat()
     except OSError as error:
-        if error.errno in _NO_NAME:
-            shown = path_text(path or "")
-            raise SettingsError(f"{plain_text(shown[:_SHOWN])}: it cannot name a file ({error.strerror})") from error
-    return path
-
-
-def _check_folder(path: str | None) -> str | None:
-    """Raise `SettingsError` for a `--library` that cannot be a folder; return it."""
-    check_name(path)
-    if path is not None and Path(path).exists() and not Path(path).is_dir():
-        raise SettingsError(f"{plain_text(path_text(path))}: it is not a folder")
+        if error.errno == errno.ENAMETOOLONG:
+            shown = path_text(path or "")[:_SHOWN]
+            raise SettingsError(f"{shown}…: it cannot name a file ({error.strerror})") from error
     return path
 
 
@@ -47,7 +45,7 @@ LibraryOption = Annotated[
         metavar="DIR",
         help="The library's folder.",
         show_default="data/freesound_library",
-        callback=_check_folder,
+        callback=check_name,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -64,7 +62,7 @@ def note(line: str) -> None:
     """Write one line to stderr, where it never mixes with data; when nobody reads it any more, it is dropped."""
     # A closed terminal or a dead pipe must not end a harvest: the log has the line too.
     with suppress(OSError):
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(escape_line(line) + "\n")
         sys.stderr.flush()
 
 
@@ -72,6 +70,25 @@ def say(line: str) -> None:
     """Write one line to stderr unless the user asked for quiet."""
     if not Console.quiet:
         note(line)
+
+
+def print_lines(*lines: str) -> None:
+    """Write each text to stdout as one line."""
+    sys.stdout.write("".join(f"{escape_line(line)}\n" for line in lines))
+
+
+def print_json(value: Any, *, indented: bool = True) -> None:
+    """Write a value to stdout as JSON: of equal value, and safe on a terminal."""
+    print_document([json_text(value, indented=indented), "\n"], escape_json)
+
+
+def print_document(pieces: Iterable[str], escape: Callable[[str], str]) -> None:
+    """Write a document to stdout in UTF-8; `escape` spells in its own format what a terminal would obey."""
+    stream = raw(sys.stdout)
+    stream.flush()
+    for piece in pieces:
+        stream.buffer.write(escape(piece).encode())
+    stream.buffer.flush()
 
 
 def duration_text(seconds: float) -> str:
@@ -104,11 +121,6 @@ def size_text(size_bytes: float) -> str:
             return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1000
     raise AssertionError
-
-
-def plain_text(text: object) -> str:
-    """Return user text made safe for a terminal: control and bidi characters are shown, not obeyed."""
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in str(text))
 
 
 def waiting_text(run: dict[str, Any], now_us: int) -> str:

@@ -6,19 +6,18 @@ Everything shown comes from `run.describe`; nothing here changes the run.
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
 
-from rich.console import Console as RichConsole
 from rich.live import Live
 
 from harvester.cli.console import clock_text, duration_text, note, say, size_text, waiting_text
 from harvester.cli.log import RunLog
 from harvester.cli.notify import Notifier
 from harvester.cli.panel import draw
+from harvester.cli.rich_text import stderr_console
 from harvester.cli.run import Run, describe
 from harvester.clock import iso
 from harvester.errors import HarvesterError
@@ -83,7 +82,7 @@ async def supervised(run: Run, notifier: Notifier) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _panel(run: Run, events: Events) -> AsyncIterator[None]:
-    console = RichConsole(file=sys.stderr)
+    console = stderr_console()
 
     def picture() -> object:
         return draw(describe(run), title=f"harvester · {run.folder}", events=events.lines(), width=console.width)

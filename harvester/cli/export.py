@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harvester.cli.console import Console, LibraryOption, note, say, size_text
+from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
 from harvester.cli.options import check_duration, check_finite, check_some_duration, grouped
+from harvester.cli.terminal import replace_line
 from harvester.errors import SettingsError
 from harvester.settings import COUNT, SCORE, parse_duration_s
 
@@ -96,14 +97,13 @@ def counting_bytes(what: str) -> Iterator[Callable[[int], None]]:
         written += size_bytes
         if live and written - shown > 1_000_000:
             shown = written
-            sys.stderr.write(f"\r{what}: {size_text(written)} ")
-            sys.stderr.flush()
+            replace_line(f"{what}: {size_text(written)} ")
 
     try:
         yield count
     finally:
         if shown:
-            sys.stderr.write("\r\033[K")
+            replace_line("")
 
 
 @grouped
@@ -124,14 +124,18 @@ def export(
     credits_format: Annotated[
         str, typer.Option("--format", metavar="md|txt|csv|html", help="credits: how they are written.")
     ] = "md",
+    faithful: Annotated[
+        bool, typer.Option("--faithful", help="csv: leave texts as they are even if a spreadsheet would run them.")
+    ] = False,
 ) -> None:
     """Write the library, or what matches, for other programs.
 
     csv and parquet have the sounds in OUT and the edges beside it, with .edges before the ending. Sounds that are gone
-    from Freesound are left out.
+    from Freesound are left out. Without -o, what a terminal would obey is written as escapes of the format.
     """
+    from harvester.terminal_text import escape_json, escape_xml
     from harvester.views.credits import CREDIT_FORMATS
-    from harvester.views.export import FORMATS, check_place, export_chunks
+    from harvester.views.export import FORMATS, STREAMS, XML_FORMATS, check_place
 
     if format not in (*FORMATS, "credits"):
         raise SettingsError(f"'{format}' is not a format; use {', '.join(FORMATS)} or credits")
@@ -139,45 +143,44 @@ def export(
         raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")
     if out is None and format in ("csv", "parquet"):
         raise SettingsError(f"{format} makes two files; say where with -o")
+    if faithful and "csv" not in (format, credits_format):
+        raise SettingsError("--faithful is for csv and for credits with --format csv")
     if out is not None:
         check_place(out)
     selected = load_selected(library, select.selection())
     if format == "credits":
-        _credit(selected, credits_format, out)
+        _credit(selected, credits_format, out, faithful=faithful)
     elif out is None:
-        _print(export_chunks(selected, format))
+        print_document(STREAMS[format](selected), escape_xml if format in XML_FORMATS else escape_json)
     else:
-        _save(selected, format, out, partition_rows)
+        _save(selected, format, out, partition_rows, faithful=faithful)
 
 
-def _print(chunks: Iterable[bytes]) -> None:
-    for chunk in chunks:
-        sys.stdout.buffer.write(chunk)
-    sys.stdout.buffer.flush()
-
-
-def _credit(selected: Selected, format: str, out: Path | None) -> None:
+def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool) -> None:
     from harvester.library.atomic import disk_errors, write_atomically
+    from harvester.terminal_text import escape_paragraph, escape_xml
     from harvester.views.credits import encode_credits, list_credits
     from harvester.views.export import text_chunks
 
     credits = list_credits(selected)
-    chunks = text_chunks(encode_credits(credits, format))
+    pieces = encode_credits(credits, format, faithful=faithful)
     if out is None:
-        _print(chunks)
+        print_document(pieces, escape_xml if format == "html" else escape_paragraph)
     else:
         with disk_errors(out, "what was there before is as it was"):
-            write_atomically(out, chunks)
+            write_atomically(out, text_chunks(pieces))
         say(f"{out}: {len(credits)} sounds credited")
     if len(credits) < len(selected):
         note(f"{len(selected) - len(credits)} sounds have no record yet and cannot be credited")
 
 
-def _save(selected: Selected, format: str, out: Path, partition_rows: int | None) -> None:
+def _save(selected: Selected, format: str, out: Path, partition_rows: int | None, *, faithful: bool) -> None:
     from harvester.library.atomic import disk_errors
     from harvester.views.export import save_export
 
     with disk_errors(out, "what was there before is as it was"), counting_bytes(str(out)) as on_bytes:
-        written = save_export(selected, format, out, partition_rows=partition_rows, on_bytes=on_bytes)
+        written = save_export(
+            selected, format, out, partition_rows=partition_rows, faithful=faithful, on_bytes=on_bytes
+        )
     names = " and ".join(str(path) for path in written)
     say(f"{names}: {len(selected)} sounds, {selected.edge_count} edges")

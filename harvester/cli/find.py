@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, note, plain_text, say
+from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
 from harvester.settings import COUNT_FROM_ZERO
 
 
@@ -24,7 +23,6 @@ def find(
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.places import find_library
     from harvester.library.view import load_view
-    from harvester.views.export_text import json_text
     from harvester.views.find import find_sounds
 
     folder = find_library(library)
@@ -34,18 +32,17 @@ def find(
     wanted = " ".join(text)
     hits = find_sounds(view.state, wanted, limit=limit or None)
     if as_json:
-        sys.stdout.write(json_text({"query": wanted, "total": hits.total, "sounds": list(hits.best)}) + "\n")
+        print_json({"query": wanted, "total": hits.total, "sounds": list(hits.best)}, indented=False)
         return
-    for sound in hits.best:
-        sys.stdout.write(_line(sound) + "\n")
+    print_lines(*map(_line, hits.best))
     more = f", the best {len(hits.best)} shown" if len(hits.best) < hits.total else ""
     say(f"{hits.total} of {len(view.state)} sounds in {folder}{more}")
 
 
 def _line(sound: dict[str, Any]) -> str:
-    lasting = f"{sound['duration']:.2f} s" if isinstance(sound["duration"], int | float) else ""
-    name = plain_text(sound["name"] or "(no record yet)")
-    tags = " ".join(plain_text(tag) for tag in (sound["tags"] or ())[:6])
+    lasting = "" if sound["duration"] is None else f"{sound['duration']:.2f} s"
+    name = sound["name"] or "(no record yet)"
+    tags = " ".join((sound["tags"] or ())[:6])
     return (
-        f"{sound['id']:>8}  {name}  [{plain_text(sound['username'])}, {sound['licence']}, {lasting}]  {tags}".rstrip()
+        f"{sound['id']:>8}  {name}  [{sound['username'] or 'unknown'}, {sound['licence']}, {lasting}]  {tags}".rstrip()
     )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption, note, say
+from harvester.cli.console import LibraryOption, note, print_lines, say
 from harvester.errors import Findings, HarvesterError, SettingsError
 
 CommitOption = Annotated[
@@ -76,7 +75,7 @@ def git_textconv(file: str) -> None:
     from harvester.library.git_driver import describe_for_git
 
     for line in describe_for_git(Path(file)):
-        sys.stdout.write(line + "\n")
+        print_lines(line)
 
 
 def commit_after(growth: Growth, wanted: bool | None, *, with_backups: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption, note, plain_text, say
+from harvester.cli.console import LibraryOption, note, say
 
 SANDBOX = "sandbox:"
 
@@ -59,4 +59,4 @@ def import_old(
 
 def _tell(title: str, counts: Counter[str]) -> None:
     for what, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
-        say(f"  {title:<8} {count:>7}  {plain_text(what)}")
+        say(f"  {title:<8} {count:>7}  {what}")

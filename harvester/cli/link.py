@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, say
+from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
 from harvester.cli.options import AskOptions, NeighboursOption, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
 from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
@@ -61,8 +61,6 @@ def link(
     new. Lists from the server are never touched. --verify spends requests; nothing else does.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    import orjson
-
     from harvester.cli.places import find_library
     from harvester.clock import SystemClock
 
@@ -91,7 +89,7 @@ def link(
         say(_verdict(agreement))
     if as_json:
         facts = {"library": str(folder), **report.as_dict(), "agreement": agreement and agreement.as_dict()}
-        sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_json(facts)
 
 
 def _lines(folder: Path, report: LinkReport, asked: int) -> Iterator[str]:
@@ -176,9 +174,18 @@ def _showing(folder: Path) -> Iterator[Callable[[int, int], None]]:
     if Console.quiet or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
-    from rich.console import Console as RichConsole
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    with Progress(console=RichConsole(file=sys.stderr), transient=True) as bar:
-        task = bar.add_task(f"linking {folder}", total=None)
+    from harvester.cli.rich_text import stderr_console
+    from harvester.terminal_text import escape_line
+
+    # rich's usual first column takes markup; a folder's name is not markup.
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr_console(), transient=True) as bar:
+        task = bar.add_task(escape_line(f"linking {folder}"), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -12,9 +12,10 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from harvester.cli.console import note, plain_text
+from harvester.cli.console import note
 from harvester.clock import Clock, iso
 from harvester.opening import open_for_writing
+from harvester.terminal_text import escape_line
 
 NAME = "harvest.log"
 LARGEST_BYTES = 2_000_000
@@ -46,7 +47,7 @@ class RunLog:
 
     def write(self, line: str) -> None:
         """Append one line with the time; user text in it cannot forge another."""
-        text = f"{iso(self._clock.time_us())} {plain_text(line)}"
+        text = f"{iso(self._clock.time_us())} {escape_line(line)}"
         self._handler.handle(logging.makeLogRecord({"msg": text}))
 
     def reopen(self) -> None:

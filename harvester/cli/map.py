@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption, plain_text, say, size_text
+from harvester.cli.console import LibraryOption, say, size_text
 from harvester.cli.export import SelectOptions, load_selected
 from harvester.cli.options import check_ids, grouped
 from harvester.errors import SettingsError
@@ -51,4 +51,4 @@ def map(
     say(f"laying out {len(selected)} sounds and {selected.edge_count} edges")
     with disk_errors(out, "what was there before is as it was"):
         write_atomically(out, encode_map(selected, heading, ego=ego))
-    say(f"{plain_text(out)}: {size_text(out.stat().st_size)}; open it in a browser")
+    say(f"{out}: {size_text(out.stat().st_size)}; open it in a browser")

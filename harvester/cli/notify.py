@@ -6,6 +6,8 @@ import os
 import socket
 from collections.abc import Mapping
 
+from harvester.terminal_text import escape_line
+
 
 class Notifier:
     """Sends states to the socket that `NOTIFY_SOCKET` names (man sd_notify); `watchdog_s` is how often it wants a sign
@@ -22,7 +24,7 @@ class Notifier:
 
     def alive(self, status: str) -> None:
         """Say that the event loop still turns, with one line for `systemctl status`."""
-        self._send(f"WATCHDOG=1\nSTATUS={status}")
+        self._send(f"WATCHDOG=1\nSTATUS={escape_line(status)}")
 
     def stopping(self) -> None:
         self._send("STOPPING=1")

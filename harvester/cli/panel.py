@@ -12,6 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harvester.cli.console import age_text, clock_text, duration_text, waiting_text
+from harvester.cli.rich_text import one_line
+from harvester.terminal_text import escape_line
 
 
 def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> Panel:
@@ -54,7 +56,7 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     doing.add_column(style="dim", no_wrap=True)
     doing.add_column(no_wrap=True, overflow="ellipsis")
     for number, what in list(run["activity"].items())[:6]:
-        doing.add_row(f"fetcher {int(number) + 1}", what)
+        doing.add_row(f"fetcher {int(number) + 1}", one_line(what))
     if len(run["activity"]) > 6:
         doing.add_row("", f"and {len(run['activity']) - 6} more")
 
@@ -62,7 +64,7 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     if run["activity"]:
         parts += [Text(), doing]
     if run["waiting_for"]:
-        parts += [Text(), Text(waiting_text(run, now_us), style="yellow")]
+        parts += [Text(), Text(escape_line(waiting_text(run, now_us)), style="yellow")]
     if events:
-        parts += [Text(), *(Text(line, style="dim", no_wrap=True, overflow="ellipsis") for line in events)]
-    return Panel(Group(*parts), title=title, title_align="left", box=box.ROUNDED, width=min(width, 100))
+        parts += [Text(), *(one_line(line, "dim") for line in events)]
+    return Panel(Group(*parts), title=one_line(title), title_align="left", box=box.ROUNDED, width=min(width, 100))

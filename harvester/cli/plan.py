@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, duration_text
+from harvester.cli.console import JsonOption, LibraryOption, duration_text, print_json, print_lines
 from harvester.cli.options import AskOptions, NeighboursOption, WalkOptions, grouped
 from harvester.settings import COUNT_FROM_ZERO
 
@@ -43,8 +42,6 @@ def plan(
     costs one request; otherwise none.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    import orjson
-
     from harvester.views.plan import Wish
 
     walk_filter = walk.read_filter()
@@ -59,9 +56,9 @@ def plan(
     )
     facts = asyncio.run(_plan(ask.connection(), Path(library) if library else None, walk.query, wish))
     if as_json:
-        sys.stdout.write(orjson.dumps(facts, option=orjson.OPT_INDENT_2).decode() + "\n")
+        print_json(facts)
     else:
-        sys.stdout.write("\n".join(_lines(facts)) + "\n")
+        print_lines(*_lines(facts))
 
 
 async def _plan(connection: Connection, given: Path | None, query: str, wish: Any) -> dict[str, Any]:

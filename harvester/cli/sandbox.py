@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from harvester.cli.console import print_lines
 from harvester.cli.options import check_finite
 from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, SCORE
 
@@ -93,7 +95,8 @@ def sandbox(
             deleted_share=deleted_share,
         )
         async with serving(box, port=port, latency_s=latency_ms / 1000, access_log=access_log) as address:
-            typer.echo(f"listening on {address}")
+            print_lines(f"listening on {address}")
+            sys.stdout.flush()
             await ended.wait()
 
     asyncio.run(serve())

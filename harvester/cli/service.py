@@ -9,12 +9,13 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption
+from harvester.cli.console import LibraryOption, print_lines
 from harvester.errors import SettingsError
 from harvester.settings import REAL_LIBRARY
 
-# What a restart cannot mend: settings, a refused key, another writer, a foreign, newer, corrupt or absent library.
-HOPELESS = (2, 10, 20, 21, 22, 23, 24, 27)
+# A restart cannot mend these: settings, a refused key, changed answers, another writer, a foreign, newer, corrupt or
+# absent library. An outage (11) is restarted.
+HOPELESS = (2, 10, 12, 20, 21, 22, 23, 24, 27)
 
 UNIT = """\
 # Put this into ~/.config/systemd/user/harvester.service, then:
@@ -80,7 +81,7 @@ def service(
         library=quote(path),
         hopeless=" ".join(map(str, HOPELESS)),
     )
-    sys.stdout.write(text)
+    print_lines(*text.rstrip("\n").split("\n"))
 
 
 def _systemd_quoted(path: str) -> str:

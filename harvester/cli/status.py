@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, plain_text, say
+from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
 from harvester.opening import path_text
 
 if TYPE_CHECKING:
@@ -58,20 +58,17 @@ def status(
 
     view, now_us = load_view(folder), SystemClock().time_us()
     for line in view.notices:
-        sys.stderr.write(line + "\n")
+        note(line)
     if plot is not None:
         _draw_plots(view, plot)
     elif deferred:
         _show_deferred(view, now_us, as_json=as_json)
     else:
         facts = library_facts(view, now_us) | run_facts(folder, now_us)
-        sys.stdout.write(_json(facts) if as_json else "\n".join(lines_for_stdout(facts, now_us)) + "\n")
-
-
-def _json(value: Any) -> str:
-    import orjson
-
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
+        if as_json:
+            print_json(facts)
+        else:
+            print_lines(*lines_for_stdout(facts, now_us))
 
 
 def _draw_plots(view: LibraryView, plot: Path) -> None:
@@ -87,7 +84,10 @@ def _show_deferred(view: LibraryView, now_us: int, *, as_json: bool) -> None:
     from harvester.views.status import list_deferred
 
     rows = list_deferred(view.state, view.deferrals, now_us)
-    sys.stdout.write(_json(rows) if as_json else "\n".join(_deferred_lines(rows)) + "\n")
+    if as_json:
+        print_json(rows)
+    else:
+        print_lines(*_deferred_lines(rows))
 
 
 def _deferred_lines(rows: list[dict[str, Any]]) -> list[str]:
@@ -96,7 +96,7 @@ def _deferred_lines(rows: list[dict[str, Any]]) -> list[str]:
     lines = [f"{'sound':>10}  {'tries':>5}  {'next try':<20}  reason"]
     for row in rows:
         when = "due now" if row["due"] else row["next_try"]
-        lines.append(f"{row['id']:>10}  {row['count']:>5}  {when:<20}  {plain_text(row['reason'])}")
+        lines.append(f"{row['id']:>10}  {row['count']:>5}  {when:<20}  {row['reason']}")
     return lines
 
 

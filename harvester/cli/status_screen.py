@@ -10,8 +10,9 @@ import textwrap
 from datetime import UTC, datetime
 from typing import Any
 
-from harvester.cli.console import age_text, plain_text, size_text, waiting_text
+from harvester.cli.console import age_text, size_text, waiting_text
 from harvester.clock import DAY_US, SECOND_US
+from harvester.terminal_text import escape_line
 
 WIDTHS = (60, 120)
 ROOM = 24
@@ -26,9 +27,9 @@ def screen(facts: dict[str, Any], now_us: int, *, width: int = 80, unicode: bool
     """Return the lines for the facts of `status --json`."""
     width = max(WIDTHS[0], min(width, WIDTHS[1]))
     if not facts["nodes"]:
-        return [f"{plain_text(facts['library'])}: no library yet; `make harvest` starts one"]
+        return [f"{escape_line(facts['library'])}: no library yet; `make harvest` starts one"]
     lines = [
-        f"{plain_text(facts['library'])}   ({facts['source'] or 'source not known yet'})",
+        f"{escape_line(facts['library'])}   ({escape_line(facts['source'] or 'source not known yet')})",
         *_state(facts, now_us, width),
         *_running(facts, now_us, width),
         "",
@@ -76,13 +77,13 @@ def _running(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
     run = facts["run"]
     if not facts["running"]:
         return []
-    who = f"  running     pid {facts['running']} on {plain_text(facts['running_host'])}"
+    who = f"  running     pid {facts['running']} on {escape_line(facts['running_host'])}"
     if not run:
         return [who]
     goal = f" of {run['target']:,}" if run.get("target") is not None else ""
     lines = [f"{who}: {run['samples']:,}{goal} samples, {run['requests']:,} requests"]
     if run.get("waiting_for"):
-        lines += _wrapped("waiting", plain_text(waiting_text(run, now_us)).removeprefix("waiting: "), width)
+        lines += _wrapped("waiting", escape_line(waiting_text(run, now_us)).removeprefix("waiting: "), width)
     return lines
 
 
@@ -129,7 +130,7 @@ def _bar_column(name: str, counts: dict[str, int], width: int, *, unicode: bool)
     most = max(counts.values(), default=1)
     room = width - 20 - 8
     for label, number in list(counts.items())[:ROWS]:
-        shown = plain_text(label)
+        shown = escape_line(label)
         shown = shown if len(shown) <= 19 else shown[:18] + ("…" if unicode else "~")
         bar = ("█" if unicode else "#") * max(1, round(room * number / most))
         lines.append(f"{shown:<19} {bar:<{room}}{number:>7,}")
@@ -140,7 +141,7 @@ def _most(name: str, counts: dict[str, int], width: int) -> str:
     """Return the most frequent of something in one line, as many as fit."""
     line = f"  {name:<12}"
     for place, (label, number) in enumerate(counts.items()):
-        piece = f"{', ' if place else ''}{plain_text(label)} {number:,}"
+        piece = f"{', ' if place else ''}{escape_line(label)} {number:,}"
         if len(line) + len(piece) > width:
             break
         line += piece

@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from harvester.cli.console import print_json, print_lines
 from harvester.cli.status import library_facts, lines_for_stdout, run_facts
+from harvester.cli.terminal import clear_screen, redraw
 from harvester.clock import SystemClock, iso
 from harvester.library.layout import CHECKPOINT, JOURNAL_PARTS
 from harvester.library.view import load_view
@@ -23,35 +23,31 @@ from harvester.library.view import load_view
 EVERY_S = 2.0
 SHARE_OF_TIME = 10
 
-_HOME, _REST_OF_LINE, _REST_OF_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J"
-_CLEAR = "\x1b[2J"
-
 
 def watch_status(folder: Path, *, as_json: bool) -> None:
     """Show the library until the user interrupts; returns then."""
     pause, watched = threading.Event(), _Watched(folder)
     in_place = sys.stdout.isatty() and not as_json
     try:
-        sys.stdout.write(_CLEAR if in_place else "")
+        if in_place:
+            clear_screen()
         while True:
             now_us = SystemClock().time_us()
             facts = watched.facts(now_us)
             if as_json:
-                sys.stdout.write(orjson.dumps({"at": now_us, **facts}).decode() + "\n")
+                print_json({"at": now_us, **facts}, indented=False)
             else:
                 lines = [*watched.notices, *lines_for_stdout(facts, now_us)]
-                sys.stdout.write(_redrawn(lines) if in_place else "\n".join([iso(now_us), *lines, "", ""]))
+                if in_place:
+                    redraw(lines[: shutil.get_terminal_size().lines])
+                else:
+                    print_lines(iso(now_us), *lines, "")
             sys.stdout.flush()
             pause.wait(EVERY_S)
     except KeyboardInterrupt:
         # The last picture stays; the shell's prompt comes below it.
-        sys.stdout.write("\n" if in_place else "")
-
-
-def _redrawn(lines: list[str]) -> str:
-    """Return what puts the lines over the last ones without a moment of emptiness."""
-    lines = lines[: shutil.get_terminal_size().lines]
-    return _HOME + f"{_REST_OF_LINE}\n".join(lines) + _REST_OF_LINE + _REST_OF_SCREEN
+        if in_place:
+            print_lines("")
 
 
 class _Watched:

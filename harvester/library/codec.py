@@ -37,6 +37,7 @@ from harvester.library.pickling import (
 from harvester.library.scan import scan_opcodes
 from harvester.library.turns import short_turns
 from harvester.library.values import FORMAT_VERSION, read_state
+from harvester.terminal_text import escape
 
 LEVEL = 3
 _BLOCKS_AHEAD = 4
@@ -288,8 +289,8 @@ def decode_pickle(unpickler: Any) -> Any:
 
 
 def _shown(text: str) -> str:
-    """Return a text from the file for a message: one short line, no codes for the reader's terminal."""
-    return ascii(text[:120])[1:-1]
+    """Return a text from the file for a message: short, with what a terminal would obey spelled out."""
+    return escape(text[:120])[:120]
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from harvester.library.journal_database import connect
 from harvester.library.layout import CHECKPOINT, JOURNAL, QUARANTINE
 from harvester.library.store import Store
 from harvester.model import Withdrawn
+from harvester.records import value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def _sounds_of(store: Store, username: str | None) -> set[int]:
     found = {
         sound_id
         for sound_id, attributes in store.state.graph.nodes.items()
-        if str(attributes.get("username") or "").casefold() == username.casefold()
+        if (value_of(attributes, "username") or "").casefold() == username.casefold()
     }
     if not found:
         raise SettingsError(f"no sound in {store.folder} is by '{username}'; nothing was changed")

@@ -21,6 +21,7 @@ from harvester.library.git import attribute_of, run_git, said
 from harvester.library.merge import Contribution, merge_bytes
 from harvester.library.placeholder import is_lfs_pointer, refuse_content
 from harvester.opening import read_bounded
+from harvester.records import value_of
 
 
 def merge_in_git(ours: Path, theirs: Path, path: str, notices: list[str]) -> Contribution:
@@ -105,7 +106,7 @@ def _sound_line(state: SoundGraph, sound_id: int) -> str:
     if is_withdrawn(attributes):
         parts.append(f"withdrawn {iso(attributes['withdrawn_at'])}")
     elif "fetched_at" in attributes:
-        name, user = _shown(attributes.get("name")), _shown(attributes.get("username"))
+        name, user = value_of(attributes, "name") or "", value_of(attributes, "username") or ""
         parts.append(f'"{name}" by {user}, record of {iso(attributes["fetched_at"])}')
     else:
         parts.append("waiting for its record")
@@ -115,8 +116,3 @@ def _sound_line(state: SoundGraph, sound_id: int) -> str:
     if similar is not None:
         parts.append(f"list of {len(similar.neighbours)}, {iso(similar.linked_at)}")
     return "; ".join(parts)
-
-
-def _shown(text: object) -> str:
-    """Return a user's text with what a terminal would obey spelt out."""
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in str(text or ""))

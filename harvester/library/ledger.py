@@ -253,7 +253,7 @@ def count_requests(server: str, fingerprint: str, now_us: int, folder: Path | No
         return 0
     query = "SELECT count(*) FROM sends WHERE server = ? AND fingerprint = ? AND stamp > ?"
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)) as connection:
+        with closing(sqlite3.connect(f"file:{quote(os.fsencode(path.absolute()))}?mode=ro", uri=True)) as connection:
             (counting,) = connection.execute(query, (server, fingerprint, now_us - DAY_US)).fetchone()
             return int(counting)
     except sqlite3.Error:

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from harvester.graph import SoundGraph
+from harvester.records import value_of
 
 ORDERS = ("popular", "breadth", "random")
 
@@ -60,8 +61,7 @@ def order_by(name: str, state: SoundGraph, distances: Distances | None, random_s
         return lambda sound_id: _hash(random_seed, sound_id)
 
     def by_downloads(sound_id: int) -> float:
-        downloads = state.attributes(sound_id).get("num_downloads")
-        return -float(downloads) if isinstance(downloads, int | float) else 0.0
+        return -float(value_of(state.attributes(sound_id), "num_downloads") or 0)
 
     return by_downloads
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from harvester.clock import DAY_US, SECOND_US
 from harvester.model import Deferral
 from harvester.pipeline.work import Store
+from harvester.records import value_of
 
 YOUNG_US = 30 * DAY_US
 """An empty similar list of a younger sound means that its vector is not computed yet."""
@@ -40,7 +41,7 @@ class Patience:
         deferral = self._store.deferrals.get(sound_id)
         if deferral is not None and deferral.reason == NO_VECTOR and deferral.count >= YOUNG_TRIES:
             return False
-        created_us = _stamp_of(self._store.state.attributes(sound_id).get("created"))
+        created_us = _stamp_of(value_of(self._store.state.attributes(sound_id), "created"))
         return created_us is not None and now_us - created_us < YOUNG_US
 
     def if_deferred(self, sound_id: int) -> list[int]:
@@ -52,12 +53,9 @@ class Patience:
         return deferral.count if deferral is not None else 0
 
 
-def _stamp_of(created: object) -> int | None:
-    """Return a record's `created` (ISO 8601, UTC) as a stamp, or None when it is not a date."""
-    if not isinstance(created, str):
+def _stamp_of(created: str | None) -> int | None:
+    """Return a record's `created` (ISO 8601, UTC) as a stamp, or None when it has no time zone."""
+    if created is None:
         return None
-    try:
-        moment = datetime.fromisoformat(created)
-    except ValueError:
-        return None
+    moment = datetime.fromisoformat(created)
     return int(moment.timestamp() * SECOND_US) if moment.tzinfo is not None else None

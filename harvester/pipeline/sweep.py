@@ -9,13 +9,13 @@ it, so that no position is left out or read twice. Pure: knows neither network n
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from harvester.errors import SettingsError
 from harvester.model import RecordsPage
 from harvester.pipeline.work import SweepClaim
+from harvester.records import value_of
 
 PAGE = 150
 DEEPEST = 10
@@ -211,18 +211,7 @@ class Sweep:
 
 
 def _latest(page: RecordsPage) -> str:
-    return max(_moments(record.get("created") for record in page.records), default="")
-
-
-def _moments(values: Iterable[object]) -> list[str]:
-    found = []
-    for value in values:
-        try:
-            datetime.fromisoformat(str(value))
-        except ValueError:
-            continue
-        found.append(str(value))
-    return found
+    return max((value_of(record, "created") or "" for record in page.records), default="")
 
 
 def _next_second(moment: str) -> str:

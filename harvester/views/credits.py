@@ -8,17 +8,17 @@ only to http(s).
 
 from __future__ import annotations
 
-import csv
 import html
-import io
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from harvester.clock import iso
+from harvester.records import value_of
+from harvester.terminal_text import drop_controls, escape
+from harvester.views.csv_text import csv_line, disarmed
 from harvester.views.selection import Selected
 from harvester.views.status import licence_name
 
@@ -31,8 +31,6 @@ _ASKS = {
 }
 _MARKS = {"BY-NC": "NON-COMMERCIAL", "Sampling+": "SAMPLING+"}
 _NO_WISH = "no wish stated"
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_BIDI = "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,34 +67,32 @@ def list_credits(selected: Selected) -> list[Credit]:
     return sorted(credits, key=lambda one: (one.licence, one.author.casefold(), one.title.casefold(), one.sound_id))
 
 
-def encode_credits(credits: list[Credit], format: str) -> Iterator[str]:
-    """Give the credits as `md`, `txt`, `csv` or `html`."""
-    return CREDIT_FORMATS[format](credits)
+def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False) -> Iterator[str]:
+    """Give the credits as `md`, `txt`, `csv` or `html`; `faithful` leaves formulas in cells of `csv`."""
+    return _csv(credits, faithful=faithful) if format == "csv" else CREDIT_FORMATS[format](credits)
 
 
 def _credit(sound_id: int, attributes: dict[str, Any]) -> Credit:
-    licence_url = str(attributes.get("license") or "")
+    licence_url = value_of(attributes, "license")
     return Credit(
         sound_id=sound_id,
-        title=_one_line(attributes.get("name")) or f"sound {sound_id}",
-        author=_one_line(attributes.get("username")) or "unknown author",
-        url=_web_address(attributes.get("url")) or f"https://freesound.org/s/{sound_id}/",
+        title=_one_line(value_of(attributes, "name")) or f"sound {sound_id}",
+        author=_one_line(value_of(attributes, "username")) or "unknown author",
+        url=_web_address(value_of(attributes, "url")) or f"https://freesound.org/s/{sound_id}/",
         licence=_one_line(licence_name(licence_url)),
         licence_url=_web_address(licence_url),
         fetched=iso(attributes["fetched_at"])[:10],
-        gen_ai=_one_line(attributes.get("gen_ai_preference")) or _NO_WISH,
+        gen_ai=_one_line(value_of(attributes, "gen_ai_preference")) or _NO_WISH,
     )
 
 
-def _one_line(value: object) -> str:
-    text = "".join(char for char in str(value or "") if char not in _BIDI)
-    shown = "".join(" " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char for char in text)
-    return " ".join(shown.split())
+def _one_line(value: str | None) -> str:
+    return " ".join(drop_controls(value or "").split())
 
 
-def _web_address(value: object) -> str:
-    address = str(value or "")
-    return address if re.fullmatch(r"https?://[^\s\"'<>\\()`]+", address) else ""
+def _web_address(value: str | None) -> str:
+    address = value or ""
+    return address if re.fullmatch(r"https?://[^\s\"'<>\\()`]+", address) and escape(address) == address else ""
 
 
 def _groups(credits: list[Credit]) -> list[tuple[str, list[Credit]]]:
@@ -146,11 +142,11 @@ def _text(credits: list[Credit]) -> Iterator[str]:
         yield f"    {wish}: {count}\n"
 
 
-def _csv(credits: list[Credit]) -> Iterator[str]:
-    yield _csv_line(["id", "title", "author", "url", "licence", "licence_url", "mark", "fetched", "gen_ai_preference"])
+def _csv(credits: list[Credit], *, faithful: bool = False) -> Iterator[str]:
+    yield csv_line(["id", "title", "author", "url", "licence", "licence_url", "mark", "fetched", "gen_ai_preference"])
     for one in credits:
         texts = (one.title, one.author, one.url, one.licence, one.licence_url, one.mark, one.fetched, one.gen_ai)
-        yield _csv_line([str(one.sound_id), *map(_no_formula, texts)])
+        yield csv_line([str(one.sound_id), *(texts if faithful else map(disarmed, texts))])
 
 
 def _html(credits: list[Credit]) -> Iterator[str]:
@@ -213,14 +209,3 @@ def _md(text: str) -> str:
 def _link(address: str, text: str) -> str:
     shown = f"<bdi>{html.escape(text)}</bdi>"
     return f'<a href="{html.escape(address)}" rel="noreferrer">{shown}</a>' if address else shown
-
-
-def _no_formula(text: str) -> str:
-    """Return a cell that no spreadsheet runs as a formula."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _csv_line(cells: list[str]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()

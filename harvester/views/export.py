@@ -28,6 +28,8 @@ STREAMS: dict[str, Callable[[Selected], Iterator[str]]] = {
 }
 """Formats that are one text."""
 
+XML_FORMATS = ("graphml", "gexf")
+
 FORMATS = (*STREAMS, "csv", "parquet")
 
 _CHUNK = 512
@@ -45,11 +47,13 @@ def save_export(
     out: Path,
     *,
     partition_rows: int | None = None,
+    faithful: bool = False,
     on_bytes: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
     """Write the selection to `out` and return the files or the folder written; durable on return.
 
-    `on_bytes` is told the size of every piece on its way to the disk.
+    `on_bytes` is told the size of every piece on its way to the disk; `faithful` leaves texts in CSV as they are even
+    where a spreadsheet would run them.
 
     A failure or a crash leaves what was there before. Raises `SettingsError` for a format, a place or a missing
     package that a person can change, and the `OSError` it met.
@@ -62,8 +66,8 @@ def save_export(
         return [out]
     if format == "csv":
         edges = edges_path(out)
-        write_atomically(edges, _told(text_chunks(encode_csv_edges(selected)), on_bytes))
-        write_atomically(out, _told(text_chunks(encode_csv_sounds(selected)), on_bytes))
+        write_atomically(edges, _told(text_chunks(encode_csv_edges(selected, faithful=faithful)), on_bytes))
+        write_atomically(out, _told(text_chunks(encode_csv_sounds(selected, faithful=faithful)), on_bytes))
         return [out, edges]
     if format == "parquet":
         return _save_parquet(selected, out, partition_rows, on_bytes)

@@ -6,7 +6,7 @@ rows is in memory. The only module that needs `pyarrow`, which the extra `parque
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harvester.graph import OWN_FIELDS
+from harvester.graph import STAMPS
+from harvester.json_text import without_lone_surrogates
 from harvester.views.export_table import Column, plan_columns, rows
 from harvester.views.selection import Selected
 
@@ -33,32 +34,19 @@ class SoundTable:
     def __init__(self, selected: Selected) -> None:
         self._selected = selected
         self._columns = plan_columns(selected)
-        times = [column.name for column in self._columns if self._is_time(column)]
-        self._read: dict[str, Callable[[Any], Any]] = {
-            column.name: _stamp if column.name in times else _reader(column) for column in self._columns
-        }
-        self.schema = pa.schema(
-            [(column.name, _STAMP if column.name in times else _type(column)) for column in self._columns]
-        )
+        self._times = {column.name for column in self._columns if _is_time(column)}
+        self.schema = pa.schema([(column.name, _type(column)) for column in self._columns])
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Give the rows as values that pyarrow takes."""
         for row in rows(self._selected, self._columns):
-            yield {name: self._read[name](value) for name, value in row.items()}
-
-    def _is_time(self, column: Column) -> bool:
-        if column.kind == "int":
-            return column.name in OWN_FIELDS and column.name.endswith("_at")
-        # One upload time that cannot be read keeps the whole column text: nothing is lost then.
-        return column.name == "created" and all(
-            _is_instant(row["created"]) for row in rows(self._selected, self._columns) if "created" in row
-        )
+            yield {name: _stamp(value) if name in self._times else value for name, value in row.items()}
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:
     """Give the edges as rows of `EDGE_SCHEMA`."""
     for edge in selected.edges():
-        relation = None if edge.relation is None else _clean(edge.relation)
+        relation = None if edge.relation is None else without_lone_surrogates(edge.relation)
         yield {"source": edge.source, "target": edge.target, "score": edge.score, "relation": relation}
 
 
@@ -120,22 +108,14 @@ class _Pieces:
         return kept
 
 
+def _is_time(column: Column) -> bool:
+    return column.name in STAMPS or column.name == "created"
+
+
 def _type(column: Column) -> pa.DataType:
+    if _is_time(column):
+        return _STAMP
     return pa.list_(pa.string()) if column.kind == "texts" else _TYPES[column.kind]
-
-
-def _reader(column: Column) -> Callable[[Any], Any]:
-    if column.kind == "text":
-        return _clean
-    return (lambda texts: [_clean(text) for text in texts]) if column.kind == "texts" else _as_it_is
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
-
-
-def _clean(text: str) -> str:
-    return text.encode("utf-8", "ignore").decode()
 
 
 def _stamp(value: int | str) -> datetime:
@@ -144,11 +124,3 @@ def _stamp(value: int | str) -> datetime:
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
     instant = datetime.fromisoformat(value)
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
-
-
-def _is_instant(value: object) -> bool:
-    try:
-        _stamp(str(value))
-    except ValueError:
-        return False
-    return True

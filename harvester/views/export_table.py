@@ -1,6 +1,7 @@
 """Sounds as rows of a table: which columns there are, of which type, and the values of one sound.
 
-Invariant: the columns and their order are a function of the selected sounds; nulls are absent from a row. Nested
+Invariant: the columns and their order are a function of the selected sounds; nulls are absent from a row. Every value
+is read through the rules of records, so the column of a field with a rule has the rule's type in every library. Nested
 objects become columns of their own (`preview_hq_mp3`, `image_waveform_m`), lists of texts stay lists for those who can
 keep them, any other container becomes JSON text. Knows no file format.
 """
@@ -12,7 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from harvester.graph import in_order
+from harvester import records
+from harvester.graph import OWN_FIELDS, in_order
+from harvester.json_text import without_lone_surrogates
+from harvester.records import RULES, value_of
 from harvester.views.selection import Selected
 
 Kind = Literal["bool", "int", "float", "text", "texts"]
@@ -21,8 +25,22 @@ SEPARATOR = "|"
 """What joins a list of texts where a format has no lists. Tags on Freesound hold neither spaces nor bars."""
 
 _PREFIXES = {"previews": "", "images": "image_"}
-_FLOATS = frozenset({"duration", "samplerate", "avg_rating"})
-_INT64 = 1 << 63
+_RULED: dict[records.Kind, Kind] = {
+    records.Kind.BOOL: "bool",
+    records.Kind.INT: "int",
+    records.Kind.FLOAT: "float",
+    records.Kind.TEXT: "text",
+    records.Kind.TEXTS: "texts",
+    records.Kind.NUMBERS: "text",
+    records.Kind.OBJECTS: "text",
+}
+_KINDS: dict[str, Kind] = {name: _RULED[rule.kind] for name, rule in RULES.items() if rule.kind in _RULED}
+"""The kind of a field's column, where its rule tells."""
+
+_OWN = frozenset(OWN_FIELDS)
+_OURS: dict[str, Kind] = {"id": "int", "processed": "bool"}
+_TAKEN = _OURS.keys() | RULES.keys() | _OWN
+"""Names that no column of a nested value has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +54,20 @@ class Column:
 
 def plan_columns(selected: Selected) -> list[Column]:
     """Return the columns that the selected sounds need, in canonical order; one pass over all of them."""
-    fields: dict[str, str] = {}
-    kinds: dict[str, Kind] = {}
+    fields = {name: name for name in _OURS}
+    kinds = dict(_OURS)
+    # What a rule tells is settled by the first sound that has a value.
+    settled = set(_OURS)
     for sound_id in selected.sound_ids:
-        for name, field, value in _cells(selected, sound_id):
-            kind = _kind(name, value)
-            known = kinds.get(name)
-            fields.setdefault(name, field)
-            kinds[name] = kind if known is None or known == kind else _wider(known, kind)
+        attributes = selected.state.attributes(sound_id)
+        for field in attributes.keys() - settled:
+            for name, value in _cells(attributes, field):
+                kind = _KINDS.get(field) or _kind(value)
+                known = kinds.get(name)
+                fields.setdefault(name, field)
+                kinds[name] = kind if known is None or known == kind else _wider(known, kind)
+                if field in _KINDS:
+                    settled.add(field)
     rank = {field: place for place, field in enumerate(in_order(set(fields.values())))}
     names = sorted(fields, key=lambda name: (rank[fields[name]], name))
     return [Column(name, fields[name], kinds[name]) for name in names]
@@ -51,7 +75,12 @@ def plan_columns(selected: Selected) -> list[Column]:
 
 def row_of(selected: Selected, sound_id: int, kinds: dict[str, Kind]) -> dict[str, Any]:
     """Return a sound's values by column name, each of its column's type; nulls are left out."""
-    return {name: _as_kind(value, kinds[name]) for name, _, value in _cells(selected, sound_id)}
+    attributes = selected.state.attributes(sound_id)
+    row: dict[str, Any] = {"id": sound_id, "processed": sound_id in selected.state.processed}
+    for field in attributes:
+        if field not in _OURS:
+            row |= {name: _as_kind(value, kinds[name]) for name, value in _cells(attributes, field)}
+    return row
 
 
 def rows(selected: Selected, columns: list[Column]) -> Iterator[dict[str, Any]]:
@@ -65,22 +94,25 @@ def joined(value: Any) -> Any:
     return SEPARATOR.join(value) if isinstance(value, list) else value
 
 
-def _cells(selected: Selected, sound_id: int) -> Iterator[tuple[str, str, Any]]:
-    yield "id", "id", sound_id
-    for field, value in selected.state.attributes(sound_id).items():
-        if field == "id" or value is None:
-            continue
-        if isinstance(value, dict):
-            prefix = _PREFIXES.get(field, f"{field}_")
-            for key, inner in value.items():
-                if inner is not None:
-                    yield f"{prefix}{key.replace('-', '_')}", field, _plain(inner)
-        else:
-            yield field, field, _plain(value)
-    yield "processed", "processed", sound_id in selected.state.processed
+def _cells(attributes: dict[str, Any], field: str) -> Iterator[tuple[str, Any]]:
+    """Give (column's name, value) for each cell that a field fills."""
+    value = attributes[field] if field in _OWN else value_of(attributes, field)
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if inner is not None:
+                yield _nested_name(field, key.replace("-", "_")), _plain(inner)
+    elif value is not None:
+        yield without_lone_surrogates(field), _plain(value)
+
+
+def _nested_name(field: str, key: str) -> str:
+    name = f"{_PREFIXES.get(field, f'{field}_')}{key}"
+    return without_lone_surrogates(f"{field}_{key}" if name in _TAKEN else name)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_lone_surrogates(value)
     if isinstance(value, list) and all(type(one) is str for one in value):
         return value
     if isinstance(value, list | dict):
@@ -88,15 +120,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _kind(name: str, value: Any) -> Kind:
+def _kind(value: Any) -> Kind:
     if isinstance(value, bool):
         return "bool"
     if isinstance(value, float):
         return "float"
     if isinstance(value, int):
-        if name in _FLOATS:
-            return "float"
-        return "int" if -_INT64 <= value < _INT64 else "text"
+        return "int"
     return "texts" if isinstance(value, list) else "text"
 
 

@@ -1,19 +1,16 @@
 """JSON Lines, node-link JSON and CSV: text that every tool reads, as a stream.
 
-JSON carries values exactly as the library has them. CSV has no lists and no null byte: lists are joined, null bytes and
-halves of surrogate pairs removed.
+JSON carries values as the library has them, where strict JSON can. CSV has no lists and no null byte: lists are joined,
+null bytes and halves of surrogate pairs removed.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
+from harvester.json_text import json_text
+from harvester.views.csv_text import csv_line, disarmed
 from harvester.views.export_table import joined, plan_columns, rows
 from harvester.views.selection import Selected
 
@@ -40,29 +37,20 @@ def encode_node_link(selected: Selected) -> Iterator[str]:
     yield "\n]}\n"
 
 
-def encode_csv_sounds(selected: Selected) -> Iterator[str]:
-    """Give one row a sound, with a header; nulls are empty cells."""
+def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
+    """Give one row a sound, with a header; nulls are empty cells, texts are disarmed unless `faithful`."""
     columns = plan_columns(selected)
     names = [column.name for column in columns]
-    yield _line(names)
+    yield csv_line(_cell(name, faithful) for name in names)
     for row in rows(selected, columns):
-        yield _line([_cell(row.get(name)) for name in names])
+        yield csv_line(_cell(row.get(name), faithful) for name in names)
 
 
-def encode_csv_edges(selected: Selected) -> Iterator[str]:
+def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
     """Give one row an edge: source, target, score, relation."""
-    yield _line(["source", "target", "score", "relation"])
+    yield csv_line(["source", "target", "score", "relation"])
     for edge in selected.edges():
-        yield _line([edge.source, edge.target, _cell(edge.score), _cell(edge.relation)])
-
-
-def json_text(value: Any) -> str:
-    """Return a value as JSON; the exact writer of the standard library takes what the fast one refuses."""
-    try:
-        return orjson.dumps(value).decode()
-    except orjson.JSONEncodeError:
-        # Integers beyond 64 bits and lone surrogates, as escapes.
-        return json.dumps(value, separators=(",", ":"))
+        yield csv_line(_cell(value, faithful) for value in (edge.source, edge.target, edge.score, edge.relation))
 
 
 def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
@@ -79,7 +67,7 @@ def _ends(target: int, score: float | None, relation: str | None) -> dict[str, A
     return ends
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: Any, faithful: bool) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -87,12 +75,6 @@ def _cell(value: Any) -> Any:
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, int):
-        return value
-    text: str = joined(value)
-    return text.replace("\0", "").encode("utf-8", "ignore").decode()
-
-
-def _line(cells: list[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="\n").writerow(cells)
-    return line.getvalue()
+        return str(value)
+    text = str(joined(value)).replace("\0", "").encode("utf-8", "ignore").decode()
+    return text if faithful else disarmed(text)

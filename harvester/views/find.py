@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.graph import SoundGraph, is_gone
+from harvester.records import value_of
 from harvester.views.status import licence_name
 
 
@@ -29,7 +30,7 @@ def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits
         for sound_id, attributes in state.graph.nodes.items():
             rank = _rank(sound_id, attributes, words)
             if rank:
-                found.append((-rank, -(attributes.get("num_downloads") or 0), sound_id))
+                found.append((-rank, -(value_of(attributes, "num_downloads") or 0), sound_id))
     found.sort()
     best = found if limit is None else found[:limit]
     return Hits(len(found), tuple(_describe(state, sound_id) for _, _, sound_id in best))
@@ -37,9 +38,9 @@ def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits
 
 def _rank(sound_id: int, attributes: dict[str, Any], words: list[str]) -> int:
     """Return how well a sound matches, 0 when a word is missing."""
-    name = str(attributes.get("name") or "").casefold()
-    user = str(attributes.get("username") or "").casefold()
-    tags = [str(tag).casefold() for tag in attributes.get("tags") or ()]
+    name = (value_of(attributes, "name") or "").casefold()
+    user = (value_of(attributes, "username") or "").casefold()
+    tags = [tag.casefold() for tag in value_of(attributes, "tags") or ()]
     everything = "\n".join((name, user, str(sound_id), *tags))
     if not all(word in everything for word in words) or is_gone(attributes):
         return 0
@@ -52,8 +53,8 @@ def _describe(state: SoundGraph, sound_id: int) -> dict[str, Any]:
     kept = ("name", "username", "tags", "duration", "num_downloads", "url")
     return {
         "id": sound_id,
-        **{name: attributes.get(name) for name in kept},
-        "license": attributes.get("license"),
-        "licence": licence_name(attributes.get("license")),
+        **{name: value_of(attributes, name) for name in kept},
+        "license": value_of(attributes, "license"),
+        "licence": licence_name(value_of(attributes, "license")),
         "processed": sound_id in state.processed,
     }

@@ -10,12 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
 from collections.abc import Iterator
 from importlib.resources import files
 from typing import Any
 
 from harvester.errors import SettingsError
+from harvester.json_text import json_text
 from harvester.views.selection import Selected
 
 _SCRIPTS = ("data.js", "paint.js", "move.js", "above.js", "card.js", "control.js", "main.js")
@@ -54,8 +54,7 @@ def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Ite
 
 def script_json(value: Any) -> str:
     """Return JSON for a script element: no character of it can end the element or begin a comment."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+    return json_text(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
 def _hash(text: str) -> str:

@@ -18,6 +18,7 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from harvester.records import value_of
 from harvester.views.layout import lay_out
 from harvester.views.map_communities import find_communities, name_communities
 from harvester.views.selection import Selected
@@ -75,11 +76,11 @@ class MapData:
         low: float,
         high: float,
     ) -> dict[str, str]:
-        downloads = [math.log1p(max(0, _number(known.get("num_downloads")) or 0)) for known in self._known]
+        downloads = [math.log1p(value_of(known, "num_downloads") or 0) for known in self._known]
         least = min(downloads, default=0.0)
         most = (max(downloads, default=0.0) - least) or 1.0
         span = (high - low) or 1.0
-        lasting = [_number(known.get("duration")) for known in self._known]
+        lasting = [value_of(known, "duration") for known in self._known]
         return {
             "places": _packed(self._places, "<u2"),
             "degrees": _packed(np.bincount(source, minlength=len(self._ids)), "<u2"),
@@ -90,12 +91,12 @@ class MapData:
         }
 
     def _groups(self) -> dict[str, Any]:
-        category = _Grouping("category", "Category", [_text(known.get("category")) or "none" for known in self._known])
-        tags = [set(map(_text, _list(known.get("tags")))) - {""} for known in self._known]
+        category = _Grouping("category", "Category", [_text(known, "category") or "none" for known in self._known])
+        tags = [set(value_of(known, "tags") or ()) - {""} for known in self._known]
         names = name_communities(self._communities, tags)
         community = _Grouping("community", "Community", [names[one] for one in self._communities], self._communities)
-        user = _Grouping("user", "User", [_text(known.get("username")) or "unknown" for known in self._known])
-        licences = [licence_name(known.get("license")) for known in self._known]
+        user = _Grouping("user", "User", [_text(known, "username") or "unknown" for known in self._known])
+        licences = [licence_name(value_of(known, "license")) for known in self._known]
         licence = _Grouping("licence", "Licence", licences)
         exact = _Grouping("licences", "", licences, most=_REST)
         for grouping in (category, community, licence, user, exact):
@@ -135,30 +136,31 @@ class MapData:
             columns[name] = []
         for sound_id, known in zip(self._ids, self._known, strict=True):
             user, previews, images = (
-                _text(known.get("username")),
-                _dict(known.get("previews")),
-                _dict(known.get("images")),
+                _text(known, "username"),
+                value_of(known, "previews") or {},
+                value_of(known, "images") or {},
             )
             preview = previews.get("preview-lq-mp3") or previews.get("preview-hq-mp3") or previews.get("preview-lq-ogg")
             uid = addresses.uid_of(preview)
-            places = " / ".join(filter(None, (_text(known.get("category")), _text(known.get("subcategory")))))
-            rating = _number(known.get("avg_rating")) or 0.0
+            places = " / ".join(filter(None, (_text(known, "category"), _text(known, "subcategory"))))
+            downloads = value_of(known, "num_downloads")
+            rating = value_of(known, "avg_rating") or 0.0
             put(
-                names=_text(known.get("name")),
+                names=_text(known, "name"),
                 user=users.place(user),
                 uid=uid,
-                tag=[tags.place(_text(tag)) for tag in _list(known.get("tags"))],
-                licence=licences.place(_text(known.get("license"))),
+                tag=[tags.place(tag) for tag in value_of(known, "tags") or ()],
+                licence=licences.place(_text(known, "license")),
                 category=categories.place(places),
-                wish=wishes.place(_text(known.get("gen_ai_preference"))),
-                page=addresses.pattern(known.get("url"), sound_id, user, uid),
+                wish=wishes.place(_text(known, "gen_ai_preference")),
+                page=addresses.pattern(value_of(known, "url"), sound_id, user, uid),
                 image=addresses.pattern(images.get("waveform_m") or images.get("waveform_l"), sound_id, user, uid),
                 preview=addresses.pattern(preview, sound_id, user, uid),
-                created=_text(known.get("created"))[:10],
-                downloads=_whole(known.get("num_downloads"), -1),
-                ratings=_whole(known.get("num_ratings"), 0),
+                created=_text(known, "created")[:10],
+                downloads=-1 if downloads is None else downloads,
+                ratings=value_of(known, "num_ratings") or 0,
                 rating=round(rating * 100),
-                comments=_whole(known.get("num_comments"), 0),
+                comments=value_of(known, "num_comments") or 0,
             )
         return {
             "ids": self._ids,
@@ -248,23 +250,5 @@ def _packed(values: Any, form: str) -> str:
     return base64.b64encode(np.asarray(values).astype(form).tobytes()).decode("ascii")
 
 
-def _text(value: object) -> str:
-    """Return a text without halves of surrogate pairs, which no file can carry."""
-    return "" if value is None else str(value).encode("utf-8", "ignore").decode()
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
-
-
-def _whole(value: object, otherwise: int) -> int:
-    number = _number(value)
-    return otherwise if number is None else int(number)
-
-
-def _list(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _dict(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+def _text(record: dict[str, Any], field: str) -> str:
+    return value_of(record, field) or ""

@@ -18,6 +18,8 @@ from harvester.clock import DAY_US, iso
 from harvester.errors import SettingsError
 from harvester.graph import SoundGraph
 from harvester.library.atomic import write_atomically
+from harvester.records import value_of
+from harvester.terminal_text import escape_line
 from harvester.views.selection import Selected, select
 from harvester.views.status import licence_name
 
@@ -122,7 +124,7 @@ def _licences(axes: Axes, selected: Selected) -> None:
     if not records:
         _nothing(axes, "Licence by category")
         return
-    pairs = Counter((licence_name(one.get("license")), str(one.get("category") or "none")) for one in records)
+    pairs = Counter((licence_name(value_of(one, "license")), value_of(one, "category") or "none") for one in records)
     licences, categories = _largest(pairs, 0), _largest(pairs, 1)[:_TOP_CATEGORIES]
     table = [[pairs[licence, category] for category in categories] for licence in licences]
     axes.imshow(table, cmap="Blues", aspect="auto")
@@ -139,8 +141,8 @@ def _licences(axes: Axes, selected: Selected) -> None:
 
 
 def _durations(axes: Axes, selected: Selected) -> None:
-    known = (selected.state.attributes(sound_id).get("duration") for sound_id in selected.sound_ids)
-    lasting = [float(one) for one in known if isinstance(one, int | float) and one > 0]
+    known = (value_of(selected.state.attributes(sound_id), "duration") for sound_id in selected.sound_ids)
+    lasting = [float(one) for one in known if one]
     if not lasting:
         _nothing(axes, "Durations")
         return
@@ -173,8 +175,7 @@ def _degrees(axes: Axes, selected: Selected) -> None:
 def _tags(axes: Axes, selected: Selected) -> None:
     counts: Counter[str] = Counter()
     for sound_id in selected.sound_ids:
-        tags = selected.state.attributes(sound_id).get("tags")
-        counts.update({str(tag).lower() for tag in tags} if isinstance(tags, list) else ())
+        counts.update({tag.lower() for tag in value_of(selected.state.attributes(sound_id), "tags") or ()})
     top = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP_TAGS]
     if not top:
         _nothing(axes, "Tags")
@@ -206,5 +207,5 @@ def _nothing(axes: Any, title: str) -> None:
 
 def _plain(text: str) -> str:
     """Return a text that is drawn as it is: no mathematics between dollars, no control characters, not long."""
-    shown = "".join(char if char.isprintable() and ord(char) < 0x2E80 else "?" for char in text).replace("$", r"\$")
+    shown = "".join(char if ord(char) < 0x2E80 else "?" for char in escape_line(text)).replace("$", r"\$")
     return shown if len(shown) <= 30 else f"{shown[:29]}…"

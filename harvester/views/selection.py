@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from harvester.graph import SoundGraph, canonical_bytes, is_gone
+from harvester.records import value_of
 from harvester.views.status import licence_name
 
 
@@ -35,21 +36,21 @@ class Selection:
 
     def matches(self, attributes: dict[str, Any]) -> bool:
         """Tell whether a sound's attributes have all that is asked of a record."""
-        if self.licences and not _licence_names(attributes.get("license")) & set(map(_licence, self.licences)):
+        if self.licences and not _licence_names(value_of(attributes, "license")) & set(map(_licence, self.licences)):
             return False
-        places = {str(attributes.get(name) or "").casefold() for name in ("category", "subcategory")}
+        places = {(value_of(attributes, name) or "").casefold() for name in ("category", "subcategory")}
         if self.categories and not places & _folded(self.categories):
             return False
-        if self.users and str(attributes.get("username") or "").casefold() not in _folded(self.users):
+        if self.users and (value_of(attributes, "username") or "").casefold() not in _folded(self.users):
             return False
-        if self.tags and not _folded(self.tags) <= _folded(attributes.get("tags") or ()):
+        if self.tags and not _folded(self.tags) <= _folded(value_of(attributes, "tags") or ()):
             return False
-        return self._lasts(attributes.get("duration"))
+        return self._lasts(value_of(attributes, "duration"))
 
-    def _lasts(self, duration_s: object) -> bool:
+    def _lasts(self, duration_s: float | None) -> bool:
         if self.min_duration_s is None and self.max_duration_s is None:
             return True
-        if not isinstance(duration_s, int | float):
+        if duration_s is None:
             return False
         return (
             (self.min_duration_s or 0)
@@ -161,13 +162,13 @@ def _licence(name: str) -> str:
     return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
 
 
-def _licence_names(url: object) -> set[str]:
+def _licence_names(url: str | None) -> set[str]:
     name = licence_name(url).casefold()
     return {name, name.split(" ")[0]}
 
 
-def _folded(texts: Iterable[object]) -> set[str]:
-    return {str(text).casefold() for text in texts}
+def _folded(texts: Iterable[str]) -> set[str]:
+    return {text.casefold() for text in texts}
 
 
 def _relation(value: object) -> str | None:

@@ -9,6 +9,7 @@ from typing import Any
 from harvester.clock import DAY_US, iso
 from harvester.graph import SoundGraph, is_gone
 from harvester.model import COMPUTED, Deferral
+from harvester.records import value_of
 
 TOP = 10
 
@@ -38,7 +39,7 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
     return [
         {
             "id": one.sound_id,
-            "name": state.attributes(one.sound_id).get("name"),
+            "name": value_of(state.attributes(one.sound_id), "name"),
             "reason": one.reason,
             "count": one.count,
             "next_try_at": one.next_try_at,
@@ -70,12 +71,10 @@ def describe_content(state: SoundGraph) -> dict[str, Any]:
             continue
         fetched = (attributes["fetched_at"], sound_id)
         oldest = fetched if oldest is None or fetched < oldest else oldest
-        addresses[str(attributes.get("license") or "")] += 1
-        counts["categories"][str(attributes.get("category") or "none")] += 1
-        counts["users"][str(attributes.get("username"))] += 1
-        tags = attributes.get("tags")
-        if isinstance(tags, list):
-            counts["tags"].update({str(tag).lower() for tag in tags})
+        addresses[value_of(attributes, "license") or ""] += 1
+        counts["categories"][value_of(attributes, "category") or "none"] += 1
+        counts["users"][value_of(attributes, "username") or "unknown"] += 1
+        counts["tags"].update({tag.lower() for tag in value_of(attributes, "tags") or ()})
     for address, number in addresses.items():
         counts["licences"][licence_name(address)] += number
     return {
@@ -92,9 +91,9 @@ def _top(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP])
 
 
-def licence_name(url: object) -> str:
+def licence_name(url: str | None) -> str:
     """Return a licence deed's URL as the short name people use: `CC0`, `BY 4.0`, `BY-NC 3.0`, `Sampling+`."""
-    text = str(url or "")
+    text = url or ""
     version = text.rstrip("/").rsplit("/", 1)[-1]
     # by-nc before by: one is the beginning of the other.
     for part, name in (("publicdomain/zero", "CC0"), ("sampling+", "Sampling+"), ("/by-nc/", "BY-NC"), ("/by/", "BY")):

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "harvester"
 
 FLOORS = {
     "model": 0, "settings": 0, "errors": 0, "clock": 0, "filters": 0, "opening": 0, "settings_file": 0, "key_file": 0,
+    "terminal_text": 0, "json_text": 0, "records": 0,
     "freesound": 1, "sandbox": 1, "graph": 1,
     "library": 2,
     "pipeline": 3, "views": 3, "linking": 3,
@@ -26,6 +27,7 @@ IMPORTERS = {
     "typer": {"cli"},
     "rich": {"cli"},
     "numpy": {"linking", "views"},
+    "msgspec": {"records.judge"},
 }
 
 

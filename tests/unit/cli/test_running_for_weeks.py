@@ -30,7 +30,7 @@ def test_a_line_of_the_log_has_the_time_and_cannot_be_forged(tmp_path: Path) -> 
     log = RunLog(tmp_path, StandingClock())
     log.write("sound 7: 100 %s\n2026-01-01T00:00:00Z all lost\u202e")
     text = (tmp_path / "harvest.log").read_text(encoding="utf-8")
-    assert text == "2026-09-21T14:13:20Z sound 7: 100 %s\\u000a2026-01-01T00:00:00Z all lost\\u202e\n"
+    assert text == "2026-09-21T14:13:20Z sound 7: 100 %s 2026-01-01T00:00:00Z all lost\\u202e\n"
     log.reopen()
 
 
@@ -112,7 +112,7 @@ def test_the_unit_names_this_folder_and_gives_up_on_what_a_restart_cannot_mend(
     monkeypatch.chdir(folder)
     unit = printed("systemd")
     assert "Restart=on-failure" in unit
-    assert "RestartPreventExitStatus=2 10 20" in unit
+    assert "RestartPreventExitStatus=2 10 12 20" in unit  # 11, an outage, is restarted
     assert f'--library "{str(folder).replace("%", "%%")}/data/freesound_library"' in unit
     if shutil.which("systemd-analyze"):
         path = tmp_path / "harvester.service"

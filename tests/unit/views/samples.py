@@ -54,7 +54,7 @@ def make_library() -> SoundGraph:
     """Return twelve sounds in two components, one without a record, one gone, one hostile, one of odd types."""
     records = [make_record(sound_id) for sound_id in range(1, 11)]
     records[3] |= {"name": HOSTILE, "description": f"a\r\nb{HOSTILE}", "tags": ["a<b", "Ü", "emoji 🎧"]}
-    records[4] |= {"duration": 3, "huge": 2**70, "half": "\ud800", "analysis": {"bpm": 120}, "list": [1, {"a": None}]}
+    records[4] |= {"duration": 3, "huge": 2**70, "half": "\ud800", "timbre": {"bpm": 120}, "list": [1, {"a": None}]}
     circle = {i: [(i % 6 + 1, 0.9), ((i + 1) % 6 + 1, 0.5 + i / 100)] for i in range(1, 7)}
     state = make_state(records, {**circle, 7: [(8, 0.75), (99, 0.7), (11, 0.25)], 8: []})
     state.apply(Known(11, NOW_US))

@@ -58,5 +58,15 @@ def test_a_hostile_title_neither_breaks_markdown_nor_turns_the_reading_direction
 
 def test_a_title_is_never_a_formula_in_a_spreadsheet() -> None:
     record = make_record(1, name='=HYPERLINK("http://evil")', username="@user")
-    rows = list(csv.DictReader(io.StringIO(text_of(select(make_state([record])), "csv"))))
+    selected = select(make_state([record]))
+    rows = list(csv.DictReader(io.StringIO(text_of(selected, "csv"))))
     assert (rows[0]["title"], rows[0]["author"]) == ('\'=HYPERLINK("http://evil")', "'@user")
+    faithful = "".join(encode_credits(list_credits(selected), "csv", faithful=True))
+    assert next(csv.DictReader(io.StringIO(faithful)))["title"] == '=HYPERLINK("http://evil")'
+
+
+@pytest.mark.parametrize("format", CREDIT_FORMATS)
+def test_no_address_brings_control_characters_into_credits(format: str) -> None:
+    hostile = "https://evil.example/\x1b]0;owned\x07\u202e"
+    text = text_of(select(make_state([make_record(1, url=hostile, license=hostile, username="\x9b31m")])), format)
+    assert not set(text) & set("\x1b\x07\x9b\u202e")

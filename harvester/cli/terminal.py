@@ -1,0 +1,77 @@
+"""The process's streams: whatever is written to them, a terminal shows it and does not obey it.
+
+Owns the last guard before the terminal, which holds for text that is not ours too (usage errors, tracebacks, warnings),
+and the few places where we steer the cursor ourselves. Writing past it is possible only with `raw`.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, TextIO, cast
+
+from harvester.terminal_text import escape_line, escape_paragraph
+
+_HOME, _REST_OF_LINE, _REST_OF_SCREEN, _ALL = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
+
+
+class _Guarded:
+    """A text stream that escapes what a terminal would obey, newlines and tabs apart."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        if not isinstance(text, str):
+            raise TypeError(f"text is written here, not {type(text).__name__}")
+        self.stream.write(escape_paragraph(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def guarded_streams() -> Iterator[None]:
+    """Guard stdout and stderr while the block lasts; letters that they cannot carry are spelled out."""
+    before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+    guards = {name: _Guarded(stream) for name, stream in before.items()}
+    for name, guard in guards.items():
+        if isinstance(guard.stream, io.TextIOWrapper):
+            guard.stream.reconfigure(errors="backslashreplace")
+        setattr(sys, name, guard)
+    try:
+        yield
+    finally:
+        for name, guard in guards.items():
+            # Whoever replaced it since, after a broken pipe for instance, had a reason.
+            if getattr(sys, name) is guard:
+                setattr(sys, name, before[name])
+
+
+def raw(stream: TextIO) -> TextIO:
+    """Return the stream behind the guard, for text that is escaped already."""
+    return cast(_Guarded, stream).stream if isinstance(stream, _Guarded) else stream
+
+
+def clear_screen() -> None:
+    """Empty the terminal on stdout."""
+    raw(sys.stdout).write(_ALL)
+
+
+def redraw(lines: list[str]) -> None:
+    """Put the lines over the last ones on stdout without a moment of emptiness."""
+    shown = f"{_REST_OF_LINE}\n".join(map(escape_line, lines))
+    raw(sys.stdout).write(_HOME + shown + _REST_OF_LINE + _REST_OF_SCREEN)
+
+
+def replace_line(text: str) -> None:
+    """Write a text over the present line of the terminal on stderr; an empty one clears it."""
+    raw(sys.stderr).write(f"\r{escape_line(text)}{_REST_OF_LINE}")
+    raw(sys.stderr).flush()

@@ -1,0 +1,52 @@
+"""JSON that every reader takes, whatever a library holds.
+
+Owns what becomes of values that JSON or its stricter readers refuse: a number that is not finite becomes null, half of
+a surrogate pair U+FFFD, an integer that no double can hold its digits as a text. All else stays exact.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+import orjson
+
+_LONE = re.compile("[\ud800-\udfff]")
+_DOUBLE_BITS = 1023
+"""Integers of so many bits are below the largest double."""
+
+
+def json_text(value: Any, *, indented: bool = False) -> str:
+    """Return a value of JSON types as strict JSON, on one line or indented by two blanks."""
+    option = orjson.OPT_INDENT_2 if indented else 0
+    try:
+        return orjson.dumps(value, option=option).decode()
+    except orjson.JSONEncodeError:
+        return json.dumps(
+            _strict(value),
+            ensure_ascii=False,
+            allow_nan=False,
+            indent=2 if indented else None,
+            separators=(",", ": ") if indented else (",", ":"),
+        )
+
+
+def without_lone_surrogates(text: str) -> str:
+    """Return a text with U+FFFD for each half of a surrogate pair, which no file in UTF-8 can carry."""
+    return _LONE.sub("\ufffd", text)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_lone_surrogates(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value if value.bit_length() <= _DOUBLE_BITS else str(value)
+    if isinstance(value, dict):
+        return {_strict(str(name)): _strict(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(inner) for inner in value]
+    return value

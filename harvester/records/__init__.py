@@ -1,0 +1,22 @@
+"""What a record of a sound may hold, and how a value becomes that: one room, entered here.
+
+Everything is judged where it comes in (answers, imports) and read through `value_of` where it is used. Knows no file,
+no network and no graph.
+"""
+
+from harvester.records.convert import OUT_OF_RANGE, convert, value_of
+from harvester.records.judge import Judge, judge_of
+from harvester.records.rules import MOST_UNKNOWN_NAMES, RULES, Kind, Rule, rule_of
+
+__all__ = [
+    "MOST_UNKNOWN_NAMES",
+    "OUT_OF_RANGE",
+    "RULES",
+    "Judge",
+    "Kind",
+    "Rule",
+    "convert",
+    "judge_of",
+    "rule_of",
+    "value_of",
+]

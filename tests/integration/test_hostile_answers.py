@@ -1,0 +1,116 @@
+"""Hostile answers met by the real command line over real sockets: exit code, message, requests, deferrals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.support.hostile_server import (
+    HostileServer,
+    Responder,
+    always,
+    body,
+    detail,
+    each_row,
+    from_number,
+    html,
+    renamed,
+)
+from tests.support.processes import run
+
+LIBRARY = Path("data/sandbox_library")
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a server answers, and what the command makes of it: the code, words of its last line, requests at most."""
+
+    table: Mapping[str, Responder]
+    code: int
+    says: str
+    requests: int
+    options: tuple[str, ...] = ()
+
+
+SHORT = ("--time-limit", "3s")
+LISTS_CHANGED = 1 + 3 + 3
+"""The search, the three lists that show it, and those on the wire beside them."""
+CASES: dict[str, Case] = {
+    "lists without results": Case(
+        {"similar": body(renamed("results", "items"))}, 12, "without a list of `results`", LISTS_CHANGED
+    ),
+    "lists without score": Case(
+        {"similar": each_row(renamed("score", "similarity"))}, 12, "without a valid `score`", LISTS_CHANGED
+    ),
+    "lists that are arrays": Case({"similar": body(lambda page: page["results"])}, 12, "are not JSON", LISTS_CHANGED),
+    "emptied lists": Case({"similar": body(lambda page: {**page, "results": []})}, 12, "without rows", LISTS_CHANGED),
+    "lists of null": Case({"similar": each_row(lambda row: None)}, 12, "null rows", LISTS_CHANGED + 3),
+    "one body for all": Case({"similar": always(200, '{"ok":true}')}, 12, "each the same 11 bytes", LISTS_CHANGED),
+    "lists that change later": Case(
+        {"similar": from_number(20, each_row(lambda row: row["id"]))}, 12, "without a valid `id`", 30
+    ),
+    "searches without ids": Case({"search": each_row(renamed("id", "sound_id"))}, 12, "without a valid `id`", 3),
+    "searches of null rows": Case({"search": each_row(lambda row: None)}, 12, "null rows", 3),
+    "a 403 page for all": Case({"**": html(403)}, 11, "HTTP 403 with a web page; check --api-url", 0),
+    "a 403 page for the key": Case({"*": html(403)}, 11, "HTTP 403 with a web page", 6, SHORT),
+    "a login page": Case({"**": html(200)}, 11, "HTTP 200 with a web page; check --api-url", 0),
+    "a redirect": Case({"**": html(302, location="https://login.example/")}, 11, "https://login.example/", 0),
+    "a 404 for all": Case({"**": detail(404, "Not found")}, 11, "is no Freesound API", 0),
+    "a 404 for all lists": Case({"similar": detail(404, "Not found")}, 11, "404: Not found", 20, SHORT),
+    "a 500 for all lists": Case({"similar": detail(500, "There was a problem")}, 11, "a problem", 12, SHORT),
+    "lists cut short": Case({"similar": always(200, '{"count":25,"results":[{"id":1')}, 11, "cut short", 16, SHORT),
+    "for ever before a firewall": Case(
+        {"**": html(403)}, 11, "HTTP 403 with a web page", 0, ("--forever", "--time-limit", "3s")
+    ),
+    "a refused key": Case({"*": detail(401, "Invalid token")}, 10, "Invalid token", 1),
+    "a suspended key": Case(
+        {"*": detail(429, "Request was throttled because the ApiV2 credential has been suspended")}, 10, "suspended", 1
+    ),
+    "an absurd daily limit": Case(
+        {"similar": from_number(3, detail(429, "limit rate (999999999999999999999/day)"))}, 0, "wait", 8
+    ),
+    "an absurd pause": Case(
+        {"similar": from_number(3, html(503, retry_after="9" * 5_000))}, 0, "wait", 8, SHORT
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_hostile_answer_ends_as_it_should_and_defers_no_sound(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    with HostileServer(case.table) as server:
+        ended = run("harvest", "--api-url", server.url, "--level", 99, *case.options, cwd=tmp_path)
+    last = ended.err.strip().splitlines()[-1]
+    assert ended.code == case.code, ended.err
+    assert case.says in last
+    assert "Traceback" not in ended.err
+    assert server.counted <= case.requests
+    status = json.loads(run("status", "--json", cwd=tmp_path).out)
+    assert status["deferred"] == 0
+    kept = list((tmp_path / LIBRARY / "quarantine").glob("*unusable_answer.json"))
+    assert len(kept) == (case.code == 12)
+    assert all(0 < path.stat().st_size <= 64 * 1024 for path in kept)
+
+
+def test_a_run_that_met_changed_answers_goes_on_where_it_stood_once_they_are_good_again(tmp_path: Path) -> None:
+    with HostileServer({"similar": from_number(11, body(renamed("results", "items")))}) as server:
+        arguments = ("harvest", "--api-url", server.url, "--level", 99, "--samples", 30, "--concurrency", 1)
+        assert run(*arguments, cwd=tmp_path).code == 12
+        assert server.asked["similar"] == 10 + 3
+        # The same catalogue behind the same address, without its disturber.
+        server.table.clear()
+        assert run(*arguments, cwd=tmp_path).code == 0
+        assert server.asked["similar"] == 13 + 30
+    status = json.loads(run("status", "--json", cwd=tmp_path).out)
+    assert (status["processed"], status["deferred"]) == (40, 0)
+
+
+def test_the_same_unusable_answer_is_kept_once(tmp_path: Path) -> None:
+    with HostileServer({"similar": always(200, '{"ok":true}')}) as server:
+        for _ in range(2):
+            assert run("harvest", "--api-url", server.url, "--level", 99, cwd=tmp_path).code == 12
+    assert len(list((tmp_path / LIBRARY / "quarantine").iterdir())) == 1

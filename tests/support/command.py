@@ -1,0 +1,33 @@
+"""The whole command line inside this process: as fast as a call, with the streams of a pipe."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import sys
+from pathlib import Path
+from unittest import mock
+
+from harvester.cli import main
+from tests.support.processes import Ended
+
+
+def call(*arguments: object, cwd: Path, argv0: str = "harvester") -> Ended:
+    """Run `harvester ARGUMENTS` in `cwd` to its end; what it writes comes back as it was written."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="") for _ in range(2))
+    code: object = 0
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.object(sys, "argv", [argv0, *map(str, arguments)]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    texts = []
+    for stream in (out, err):
+        stream.flush()
+        texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+    return Ended(code if isinstance(code, int) else 0 if code is None else 1, *texts)
