@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import resource
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.hostile_server import (
+    Answer,
+    Asked,
     HostileServer,
     Responder,
     always,
@@ -114,3 +118,63 @@ def test_the_same_unusable_answer_is_kept_once(tmp_path: Path) -> None:
         for _ in range(2):
             assert run("harvest", "--api-url", server.url, "--level", 99, cwd=tmp_path).code == 12
     assert len(list((tmp_path / LIBRARY / "quarantine").iterdir())) == 1
+
+
+def first_row(**fields: Any) -> Responder:
+    """Answer honestly, but give the first row of a list these fields."""
+
+    def respond(_asked: Asked, honest: Answer) -> Answer:
+        return honest.rows(lambda rows: [{**rows[0], **fields}, *rows[1:]])
+
+    return respond
+
+
+def spelled(change: Callable[[bytes], bytes]) -> Responder:
+    """Answer honestly, but for the bytes of the body."""
+    return lambda _asked, honest: replace(honest, body=change(honest.body))
+
+
+DEEP = json.loads("[" * 30 + "]" * 30)
+TOLERATED: dict[str, Responder] = {
+    "counts as texts": each_row(lambda row: {**row, "num_downloads": "12", "filesize": "1"}),
+    "ids as texts": each_row(lambda row: {**row, "id": str(row["id"])}),
+    "scores as texts": each_row(lambda row: {**row, "score": str(row["score"])}),
+    "ids as floats": each_row(lambda row: {**row, "id": float(row["id"])}),
+    "a rating beyond all": first_row(avg_rating=1e308),
+    "an integer of 400 digits": first_row(num_downloads=10**400),
+    "NaN": spelled(lambda text: text.replace(b'"bitrate":', b'"bitrate":NaN,"bitrate_was":', 1)),
+    "Infinity": spelled(lambda text: text.replace(b'"duration":', b'"duration":Infinity,"duration_was":', 1)),
+    "1e999": spelled(lambda text: text.replace(b'"duration":', b'"duration":1e999,"duration_was":', 1)),
+    "half a surrogate pair": spelled(lambda text: text.replace(b'"name":"', b'"name":"\\ud800', 1)),
+    "Latin-1": spelled(lambda text: text.replace(b'"name":"', b'"name":"caf\xe9 ', 1)),
+    "a byte order mark": spelled(lambda text: b"\xef\xbb\xbf" + text),
+    "a control character": spelled(lambda text: text.replace(b'"name":"', b'"name":"\x01', 1)),
+    "a key twice": spelled(lambda text: text.replace(b'"name":', b'"name":1,"name":', 1)),
+    "deep containers": first_row(tags=DEEP, description=DEEP, previews=DEEP),
+    "a text of a megabyte": first_row(description="x" * 1_000_000),
+    "wrong types": first_row(name=1, tags="one", previews=[], license=[], username={}, created=0, geotag=True),
+    "null rows": body(lambda page: {**page, "results": [None, *page["results"], None]}),
+    "rows twice": body(lambda page: {**page, "results": page["results"] * 2}),
+    "rows without number": body(lambda page: {**page, "results": page["results"] * 40}),
+    "new sounds beyond what was asked": body(
+        lambda page: {**page, "results": [*page["results"], *({"id": 10**6 + at, "score": 0.9} for at in range(9_000))]}
+    ),
+    "a count that is a text": body(lambda page: {**page, "count": "many"}),
+    "further keys": each_row(lambda row: {**row, **{f"new_{at}": at for at in range(300)}}),
+}
+MOST_KB = 300 * 1024
+"""A harvest of these few sounds takes a third of it."""
+
+
+@pytest.mark.parametrize("name", TOLERATED)
+def test_odd_values_cost_no_request_no_sound_and_no_memory(name: str, tmp_path: Path) -> None:
+    with HostileServer({"similar": TOLERATED[name]}) as server:
+        ended = run("harvest", "--api-url", server.url, "--level", 99, "--samples", 4, cwd=tmp_path)
+        assert ended.code == 0, ended.err
+        assert server.counted <= 1 + 4 + 3
+    # The largest of all processes that this one has waited for.
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < MOST_KB
+    status = json.loads(run("status", "--json", cwd=tmp_path).out)
+    assert (status["processed"], status["deferred"]) == (4, 0)
+    assert status["nodes"] <= 400
+    assert run("check", cwd=tmp_path).code == 0

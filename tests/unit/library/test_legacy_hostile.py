@@ -150,7 +150,7 @@ BOMBS: dict[str, Callable[[Path], bytes]] = {
     "sounds in a row, plain": lambda _: pickle.dumps({"processed_ids": list(range(1, 33_000))}, 4),
     "a cache of braces": lambda folder: _sqlite(
         folder, "CREATE TABLE metadata (sample_id, data)",
-        rows=[(1, json.dumps({"id": 1, "a": json.loads("[" + "{}," * 300 + "{}]")}, separators=(",", ":")))],
+        rows=[(1, json.dumps({"id": 1, "a": json.loads("[" + "{}," * 3_000 + "{}]")}, separators=(",", ":")))],
     ),
     "a cache with a giant integer": lambda folder: _sqlite(
         folder, "CREATE TABLE metadata (sample_id, data)", rows=[(1, '{"id": ' + "9" * 60_000 + "}")],
