@@ -2,12 +2,17 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOWEST := .venv-lowest
 ARGS ?=
 # Three workers for two cores: many tests wait for processes, disks and clocks.
 JOBS ?= 3
+# Tests of the rooms that import packages of others: typer, rich, aiohttp, tenacity, msgspec, orjson, networkx, numpy.
+LOWEST_TESTS := tests/unit/cli tests/unit/freesound tests/unit/records \
+	tests/unit/library/test_codec.py tests/unit/library/test_store.py tests/unit/test_graph_mirror.py \
+	tests/unit/linking tests/unit/views/test_export.py tests/unit/views/test_map.py
 
 .DEFAULT_GOAL := help
-.PHONY: help harvest status extras test check bench chaos pictures clean
+.PHONY: help harvest status extras test check lowest bench chaos pictures clean
 
 help: ## Show this list
 	@echo "harvester: grow, keep and share a library of Freesound sounds"
@@ -55,6 +60,16 @@ check: $(VENV)/.dev ## Check style, types and floors (under a minute)
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q tests/unit/test_floors.py
 
+# pip cannot resolve to the lowest versions, uv can. Old packages beside new ones warn of deprecations: ignored here.
+lowest: $(VENV)/bin/python ## Run with the lowest versions that pyproject.toml allows (about a minute)
+	@rm -rf $(LOWEST)
+	@$(BIN)/python -m venv $(LOWEST)/uv
+	@$(LOWEST)/uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+	@$(LOWEST)/uv/bin/uv venv --quiet --python $(BIN)/python $(LOWEST)/env
+	@$(LOWEST)/uv/bin/uv pip install --quiet --python $(LOWEST)/env/bin/python --resolution lowest-direct --editable '.[all,dev]'
+	@.ci/smoke $(LOWEST)/env/bin
+	@$(LOWEST)/env/bin/python -m pytest -q -n $(JOBS) -o filterwarnings=ignore $(or $(ARGS),$(LOWEST_TESTS))
+
 chaos: $(VENV)/.dev ## Kill and corrupt for one to two hours, and print the figures
 	@$(BIN)/python -m pytest -n $(JOBS) -rP -m chaos tests $(ARGS)
 
@@ -65,5 +80,5 @@ pictures: $(VENV)/.dev ## Make the README's pictures again
 	@$(BIN)/python -m tests.pictures
 
 clean: ## Remove the environment and caches (never a library)
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist
+	@rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist
 	@find harvester tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,7 +9,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Library", "__version__"]
 
-__version__ = version("harvester")
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

@@ -65,14 +65,16 @@ class Stop:
         self._closed = asyncio.Event()
         self._guarded: set[asyncio.Future[Any]] = set()
         self.reason = ""
+        self.by_person = False
+        """Whether a person, or the system for one, asked for the end."""
 
     @property
     def closed(self) -> bool:
         return self._closed.is_set()
 
-    def close(self, reason: str) -> None:
+    def close(self, reason: str, *, by_person: bool = False) -> None:
         if not self.closed:
-            self.reason = reason
+            self.reason, self.by_person = reason, by_person
             self._closed.set()
             for future in self._guarded:
                 if not future.done():

@@ -5,6 +5,7 @@
     ├── SettingsError          2  an option, a file of settings or an environment variable is off
     ├── AccessDenied          10  the API refuses the key
     ├── ApiUnreachable        11  the API did not answer usefully for ten minutes
+    ├── AnswerChanged         12  the API's answers have another shape than before
     ├── LibraryLocked         20  another process is writing this library
     ├── LibraryUnwritable     21  the folder cannot be written
     ├── LibraryCorrupt        22  the checkpoint is bad and no good backup stands in
@@ -58,6 +59,13 @@ class ApiUnreachable(HarvesterError):
 
     exit_code = 11
     meaning = "the API cannot be reached"
+
+
+class AnswerChanged(HarvesterError):
+    """The API's answers of one kind have another shape than this version can read."""
+
+    exit_code = 12
+    meaning = "the API's answers have changed their shape"
 
 
 class LibraryLocked(HarvesterError):
@@ -123,16 +131,34 @@ class LibraryNotFetched(HarvesterError):
     meaning = "the library's content is not here yet: run `git lfs pull`"
 
 
+class Doubt:
+    """Tell whether failures of one kind concern single sounds or all answers; open until further answers show it.
+
+    Whoever records a failure waits while it is open: a sound is not deferred for what is not its fault.
+    """
+
+    def __init__(self) -> None:
+        self.is_open = True
+        self.concerns_all = False
+
+    def close(self, *, concerns_all: bool) -> None:
+        """Settle the question; the first answer stands."""
+        if self.is_open:
+            self.is_open, self.concerns_all = False, concerns_all
+
+
 class FetchFailed(Exception):
     """One request did not give what it was sent for; the sound it was for is deferred.
 
-    `reason` is a short phrase for a person; `body` is the start of the answer, kept for inspection.
+    `reason` is a short phrase for a person; `body` is the start of the answer, kept for inspection. With a `doubt` the
+    sound may be innocent: it is deferred or released once the doubt is closed.
     """
 
     def __init__(self, reason: str, body: bytes = b"") -> None:
         super().__init__(reason)
         self.reason = reason
         self.body = body
+        self.doubt: Doubt | None = None
 
 
 class RequestRefused(FetchFailed):

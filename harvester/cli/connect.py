@@ -106,6 +106,7 @@ async def open_client(
     *,
     space: str,
     on_event: Callable[[str], None] = lambda _: None,
+    keep_body: Callable[[bytes], str] = lambda _: "",
 ) -> AsyncIterator[FreesoundClient]:
     """Give a client for the server, closed at the end."""
     ledger: Ledger = MemoryLedger()
@@ -124,5 +125,6 @@ async def open_client(
         forever=request.forever,
         max_requests=request.max_requests,
         on_event=on_event,
+        keep_body=keep_body,
     ) as client:
         yield client

@@ -25,26 +25,16 @@ from harvester.terminal_text import escape_json, escape_line
 
 _SHOWN = 100
 
-_NO_NAME = {errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP}
-
 
 def check_name(path: str | None) -> str | None:
-    """Raise `SettingsError` for a path that can name no file; return it."""
+    """Return a path, or raise `SettingsError` when it is too long to name a file."""
     try:
         if path is not None:
             Path(path).stat()
     except OSError as error:
-        if error.errno in _NO_NAME:
-            shown = path_text(path or "")
-            raise SettingsError(f"{escape_line(shown)[:_SHOWN]}: it cannot name a file ({error.strerror})") from error
-    return path
-
-
-def _check_folder(path: str | None) -> str | None:
-    """Raise `SettingsError` for a `--library` that cannot be a folder; return it."""
-    check_name(path)
-    if path is not None and Path(path).exists() and not Path(path).is_dir():
-        raise SettingsError(f"{path_text(path)}: it is not a folder")
+        if error.errno == errno.ENAMETOOLONG:
+            shown = path_text(path or "")[:_SHOWN]
+            raise SettingsError(f"{shown}…: it cannot name a file ({error.strerror})") from error
     return path
 
 
@@ -55,7 +45,7 @@ LibraryOption = Annotated[
         metavar="DIR",
         help="The library's folder.",
         show_default="data/freesound_library",
-        callback=_check_folder,
+        callback=check_name,
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

@@ -30,7 +30,7 @@ _EXPECTED: dict[type, tuple[str, tuple[type, ...]]] = {
     int: ("a whole number", (int,)),
     float: ("a number", (int, float)),
     bool: ("true or false", (bool,)),
-    str: ("text", (str, int, float)),  # a duration may be written as a number of seconds
+    str: ("text", (str,)),
     Path: ("text", (str,)),
 }
 
@@ -51,16 +51,22 @@ def read_options(command: Callable[..., Any]) -> dict[str, Option]:
     """Return the options of a command, as its signature tells them to Typer; arguments are none."""
     found = {}
     for name, annotation in get_type_hints(command, include_extras=True).items():
-        info = next(iter(getattr(annotation, "__metadata__", ())), None)
+        kind, info = parts_of(annotation)
         if not isinstance(info, OptionInfo):
             continue
-        kind = get_args(annotation)[0]
-        if NoneType in get_args(kind):
-            (kind,) = (one for one in get_args(kind) if one is not NoneType)
         several = get_origin(kind) is list
         single = get_args(kind)[0] if several else kind
         found[name] = Option(name, single, several, info.min, info.max, _check_of(info))
     return found
+
+
+def parts_of(annotation: Any) -> tuple[Any, Any]:
+    """Return the type that a parameter has when it is given, and what Typer was told of it (None: nothing)."""
+    info = next(iter(getattr(annotation, "__metadata__", ())), None)
+    kind = get_args(annotation)[0] if info is not None else annotation
+    if NoneType in get_args(kind):
+        (kind,) = (one for one in get_args(kind) if one is not NoneType)
+    return kind, info
 
 
 def _check_of(info: OptionInfo) -> Callable[[Any], Any] | None:
@@ -104,7 +110,9 @@ def read_defaults(
     folder: Path, environment: Mapping[str, str], commands: Mapping[str, Callable[..., Any] | None]
 ) -> Defaults:
     """Return what the settings files say; `commands` by name, None for what has no options of its own.
-    Raises `SettingsError` with file, line, table and key."""
+
+    Raises `SettingsError` with file, line, table and key.
+    """
     defaults = Defaults(own=user_file(environment))
     for name, value in environment.items():
         if re.fullmatch(r"HARVESTER_\w+_API_URL", name):
@@ -159,6 +167,8 @@ def _problem_of(option: Option, value: Any) -> str:
     if option.several:
         values = value if isinstance(value, list) else [value]
         return next(filter(None, (_problem_of(replace(option, several=False), one) for one in values)), "")
+    if option.check is not None and option.kind is str:
+        accepted = (str, int, float)  # a duration may be written as a number of seconds
     if type(value) not in accepted:
         return f"expected {expected}, got {kind_of(value)}"
     if isinstance(value, float) and not math.isfinite(value):

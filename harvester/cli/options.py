@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from harvester.cli.console import note, say
+from harvester.cli.console import note
 from harvester.errors import SettingsError
 from harvester.filters import build_filter
 from harvester.key_file import find_almost_keys
@@ -126,7 +126,7 @@ class WalkOptions:
             types=tuple(self.type or ()),
         )
         for line in built.notices:
-            say(line)
+            note(line)
         walk_filter = built.text
         if self.sweep and not (self.query or walk_filter):
             raise SettingsError(

@@ -13,8 +13,9 @@ from harvester.cli.console import LibraryOption, print_lines
 from harvester.errors import SettingsError
 from harvester.settings import REAL_LIBRARY
 
-# What a restart cannot mend: settings, a refused key, another writer, a foreign, newer, corrupt or absent library.
-HOPELESS = (2, 10, 20, 21, 22, 23, 24, 27)
+# A restart cannot mend these: settings, a refused key, changed answers, another writer, a foreign, newer, corrupt or
+# absent library. An outage (11) is restarted.
+HOPELESS = (2, 10, 12, 20, 21, 22, 23, 24, 27)
 
 UNIT = """\
 # Put this into ~/.config/systemd/user/harvester.service, then:

@@ -22,9 +22,10 @@ from harvester.cli.display import showing, status_file, summarise, supervised
 from harvester.cli.log import RunLog
 from harvester.cli.notify import Notifier
 from harvester.cli.run import Run
-from harvester.clock import Stop, SystemClock, closing_in_time
+from harvester.clock import Clock, Stop, SystemClock, closing_in_time
 from harvester.errors import SettingsError, Stopped
 from harvester.graph import SoundGraph
+from harvester.library.kept_answer import keep_answer
 from harvester.library.store import Store
 from harvester.library.vectors import load_header
 from harvester.pipeline.harvest import Harvest, Plan
@@ -77,12 +78,15 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
                 stop,
                 space=store.state.space,
                 on_event=lambda line: progress.tell(line),
+                keep_body=lambda body: _keep(folder, body, clock),
             )
         )
         try:
             store.set_source(await client.identify())
         except Stopped:
-            say(f"{stop.reason}: nothing was asked, nothing has changed")
+            say(f"{stop.reason}: the server has not told what it is, nothing has changed")
+            if not stop.by_person:
+                client.raise_if_fruitless()
             return
         ring = Harvest(request.plan, store, client, clock=clock, stop=stop, progress=progress)
         run = Run(
@@ -103,7 +107,19 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
             reason = await ring.run()
         log.write(f"end: {reason}")
         summary(run, reason)
+        if not stop.by_person:
+            client.raise_if_fruitless()
         _note_unknown_fields(request.connection.extra_fields, store.state)
+
+
+def _keep(folder: Path, body: bytes, clock: Clock) -> str:
+    """Keep an answer that cannot be read and return where; empty when it was not kept."""
+    try:
+        path = keep_answer(folder, body, clock.time_us())
+    except OSError as error:
+        note(f"{folder}: the answer could not be kept for inspection ({error.strerror}); the run goes on")
+        return ""
+    return "" if path is None else str(path)
 
 
 def _note_unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> None:
@@ -139,7 +155,7 @@ def _signals(stop: Stop) -> Iterator[Callable[[Callable[[], None]], None]]:
         if stop.closed:
             # Everything counted is in the journal; nothing of this process is needed any more.
             os._exit(128 + number)
-        stop.close(f"asked to stop ({number.name})")
+        stop.close(f"asked to stop ({number.name})", by_person=True)
         say("stopping in order: finishing the requests on the wire (once more ends at once)")
 
     for number in (signal.SIGINT, signal.SIGTERM):

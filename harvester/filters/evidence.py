@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import TypeAlias, TypeGuard
 
 from harvester.filters.names import FLAGS, read_period
@@ -27,13 +28,31 @@ _LICENCES = {
 _LICENCE_NAMES = frozenset(_LICENCES.values())
 _NUMBERS = frozenset({"duration", "channels", "bitdepth", "bitrate", "samplerate", "filesize"})
 _FLAGS = frozenset({"is_explicit", "is_geotagged"})
+_TELLING = _NUMBERS | _FLAGS | {"license", "type", "id", "created"}
 _PRECISION = 1e-6
 """The index holds numbers in single precision: closer than this to an end, it may round to either side."""
 
 
 def contradicts(text: str, record: Record) -> bool:
     """Tell whether a record certainly does not match a filter."""
-    return _judge(read_filter(text).tree, record) is False
+    return any(_judge(part, record) is False for part in _telling_parts(text))
+
+
+@lru_cache(maxsize=64)
+def _telling_parts(text: str) -> tuple[Tree, ...]:
+    """Return the demanded parts of a filter that name anything a record can tell."""
+    tree = read_filter(text).tree
+    return tuple(part for part in (tree.parts if isinstance(tree, And) else (tree,)) if _TELLING & _names(part))
+
+
+def _names(tree: Tree) -> frozenset[str]:
+    match tree:
+        case Leaf(name):
+            return frozenset((name,))
+        case Not(part):
+            return _names(part)
+        case And(parts) | Or(parts):
+            return frozenset[str]().union(*map(_names, parts))
 
 
 def _judge(tree: Tree, record: Record) -> Verdict:

@@ -99,12 +99,13 @@ class _Parser:
             self._tell_no_effect(shoulds, musts)
         elif any(one.beside_or for one in found if one.occur is _Occur.MUST_NOT):
             self._tell_not_either([any_of(shoulds)] if shoulds else musts, list(map(negate, nots)))
+        alternatives = [any_of(shoulds)] if shoulds and not musts else []
         kept: list[Tree] = []
         for one in found:
             if one.occur is not _Occur.SHOULD:
                 kept.append(one.tree if one.occur is _Occur.MUST else negate(one.tree))
-            elif not musts:
-                kept.append(any_of(shoulds))
+            elif alternatives:
+                kept.append(alternatives.pop())
         return all_of(kept)
 
     def _tell_not_either(self, wanted: list[Tree], excluded: list[Tree]) -> None:

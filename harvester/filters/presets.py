@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from urllib.parse import quote_plus
 
 from harvester.errors import SettingsError
@@ -48,11 +49,13 @@ def build_filter(
     return built
 
 
+@lru_cache(maxsize=64)
 def canonical(text: str) -> str:
     """Return the one text of what a filter means; the same for every spelling, and for itself."""
     return read_filter(text).text
 
 
+@lru_cache(maxsize=64)
 def join_filters(*texts: str) -> str:
     """Return one filter of several that must all hold; blank ones match everything."""
     return write(all_of(read_filter(text).tree for text in texts))
@@ -60,10 +63,13 @@ def join_filters(*texts: str) -> str:
 
 def filter_ids(sound_ids: Iterable[int], text: str = "") -> str:
     """Return the filter of those of some sounds (one or more) that match `text`."""
-    listed = any_of(Leaf("id", Term(str(sound_id), quoted=False)) for sound_id in sound_ids)
-    return write(all_of((listed, read_filter(text).tree)))
+    # Clauses of a canonical text are all demanded, so another may stand before them; 150 ids need no tree of their own.
+    listed = " OR ".join(map(str, dict.fromkeys(sound_ids)))
+    rest = canonical(text)
+    return (f"id:({listed})" if " " in listed else f"id:{listed}") + (f" {rest}" if rest else "")
 
 
+@lru_cache(maxsize=64)
 def filter_similar(text: str) -> str:
     """Return a filter for a search by similarity, where the index holds other documents beside the sounds."""
     return write(all_of((read_filter(text).tree, EVERY_SOUND)))

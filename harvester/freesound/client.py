@@ -6,18 +6,23 @@ Owns every path and parameter. Must not know why a sound is wanted, nor where th
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from random import Random
 from typing import Self
 
 from harvester.clock import Clock, Stop
 from harvester.errors import ApiUnreachable, FetchFailed
 from harvester.filters import canonical, filter_ids, filter_similar
+from harvester.freesound.activity import Activity
 from harvester.freesound.address import API_URL
 from harvester.freesound.fields import encode_fields, record_fields
 from harvester.freesound.gate import Wait
+from harvester.freesound.question import Question
 from harvester.freesound.quota import Ledger, Limits
-from harvester.freesound.responses import raise_for_status, read_records, read_similar, read_sound
-from harvester.freesound.sender import Activity, Sender
+from harvester.freesound.responses import read_records, read_similar, read_sound
+from harvester.freesound.sender import Sender
+from harvester.freesound.shape import Kind
+from harvester.freesound.status import foreign, raise_for_status, read_detail
 from harvester.freesound.transport import TOTAL_S, AiohttpTransport
 from harvester.freesound.wire import RawResponse, Transport
 from harvester.model import SPACES, Record, RecordsPage, SimilarPage, check_sound_id
@@ -53,12 +58,13 @@ class FreesoundClient:
         max_requests: int | None = None,
         timeout_s: float = TOTAL_S,
         on_event: Callable[[str], None] = lambda _: None,
+        keep_body: Callable[[bytes], str] = lambda _: "",
     ) -> None:
         """Take everything the client works with; make it inside the loop that will use it.
 
         `address` is the normal form from `read_api_url`; `timeout_s` is the transport's total timeout, after which
         an unanswered request can no longer arrive; `max_requests` closes the run once so many were sent with the key;
-        `on_event` takes single lines for the log.
+        `on_event` takes single lines for the log; `keep_body` keeps an answer for inspection and returns where.
         """
         self.address = address
         self._transport = transport
@@ -81,6 +87,7 @@ class FreesoundClient:
             rng=rng,
             timeout_s=timeout_s,
             on_event=on_event,
+            keep_body=keep_body,
         )
 
     async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage:
@@ -94,7 +101,12 @@ class FreesoundClient:
         if filter.strip():
             path, params = "search/", {**params, "similar_to": str(sound_id), "filter": filter_similar(filter)}
         return await self._sender.fetch(
-            path, params, lambda raw: read_similar(raw, sound_id, limit, self._fields, self._clock.time_us())
+            Question(
+                Kind.SIMILAR,
+                path,
+                params,
+                lambda raw: read_similar(raw, sound_id, limit, self._fields, self._clock.time_us()),
+            )
         )
 
     async def fetch_records(self, sound_ids: Sequence[int], *, filter: str = "", vectors: bool = False) -> RecordsPage:
@@ -106,13 +118,18 @@ class FreesoundClient:
         if not sound_ids:
             return RecordsPage((), 0, has_next=False, fetched_at=self._clock.time_us())
         wanted = filter_ids(list(map(check_sound_id, sound_ids)), filter)
-        return await self.search(filter=wanted, page_size=_page_size(len(sound_ids)), vectors=vectors)
+        return await self._search("", wanted, "score", page=1, page_size=len(sound_ids), vectors=vectors)
 
     async def fetch_sound(self, sound_id: int) -> Record | None:
         """Fetch a sound's own resource; None when the server does not know it (any more)."""
         sound_id = check_sound_id(sound_id)
         return await self._sender.fetch(
-            f"sounds/{sound_id}/", self._record_params, lambda raw: read_sound(raw, sound_id, self._fields)
+            Question(
+                Kind.SOUND,
+                f"sounds/{sound_id}/",
+                self._record_params,
+                lambda raw: read_sound(raw, sound_id, self._fields),
+            )
         )
 
     async def search(
@@ -131,19 +148,30 @@ class FreesoundClient:
         time raises `PageTooLarge` then, unless it is as small as can be.
         """
         COUNT.check("page", page)
+        return await self._search(query, canonical(filter), sort, page=page, page_size=page_size, vectors=vectors)
+
+    async def _search(
+        self, query: str, filter: str, sort: str, *, page: int, page_size: int, vectors: bool
+    ) -> RecordsPage:
+        """Fetch one page of a search by a filter that is canonical already."""
         params = {"query": query, **self._record_params, "sort": sort, "page_size": str(_page_size(page_size))}
         space = self._space if vectors else ""
         if vectors:
             params["fields"] = self._vector_fields
-        if wanted := canonical(filter):  # a blank one is refused by the server
-            params["filter"] = wanted
+        if filter:  # a blank one is refused by the server
+            params["filter"] = filter
         if page > 1:
             params["page"] = str(page)
         return await self._sender.fetch(
-            "search/",
-            params,
-            lambda raw: read_records(raw, self._fields, self._clock.time_us(), page=page, vectors=space),
-            divisible=vectors and page_size > SMALLEST_PAGE,
+            Question(
+                Kind.SEARCH,
+                "search/",
+                params,
+                lambda raw: read_records(
+                    raw, self._fields, self._clock.time_us(), limit=page_size, page=page, vectors=space
+                ),
+                divisible=vectors and page_size > SMALLEST_PAGE,
+            )
         )
 
     async def identify(self) -> str:
@@ -153,11 +181,11 @@ class FreesoundClient:
         """
         if self._sender.sandbox is None:
             # No quota counts it, so a stop may cut it short.
-            asked = self._sender.fetch("search/", {}, _read_identity, anonymous=True)
+            question = Question(Kind.IDENTITY, "search/", {}, _read_identity, anonymous=True)
             try:
-                await self._stop.unless_closed(asked)
+                await self._stop.unless_closed(self._sender.fetch(question))
             except FetchFailed as failure:
-                raise ApiUnreachable(f"{self.address} is no Freesound API: {failure.reason}; check --api-url") from None
+                raise ApiUnreachable(f"{self.address} does not answer: {failure.reason}; try again later") from None
         return self.source or self.address
 
     @property
@@ -175,6 +203,12 @@ class FreesoundClient:
     def activity(self) -> Activity:
         """Counters of this run: requests sent, answered, retried, refused, on the wire."""
         return self._sender.activity
+
+    def raise_if_fruitless(self) -> None:
+        """Raise `ApiUnreachable` or `AnswerChanged` when no request of this run gave anything."""
+        error = self.activity.fruitless(self.address, in_outage=self._sender.gate.in_outage)
+        if error is not None:
+            raise error
 
     @property
     def limits(self) -> Limits:
@@ -217,7 +251,12 @@ def _page_size(wanted: int) -> int:
 
 
 def _read_identity(raw: RawResponse) -> None:
-    if raw.status not in {200, 401}:
+    """Read an answer to a request without the key: the API refuses it in its own words, or serves it."""
+    if raw.status in {401, 403} and read_detail(raw):
+        return
+    if raw.status == 200 and raw.body.lstrip()[:1] == b"{":
+        return
+    # No request is simpler: a server that refuses it is another one.
+    with suppress(FetchFailed):
         raise_for_status(raw)
-    if raw.body.lstrip()[:1] != b"{":
-        raise FetchFailed("the answer is not JSON", raw.body[:2000])
+    raise foreign(raw)

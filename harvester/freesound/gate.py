@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from harvester.clock import SECOND_US, Clock, Stop, iso
 from harvester.errors import ApiUnreachable, Stopped
 from harvester.freesound.outage import Outage
+from harvester.freesound.wire import Transient
 
 LONGEST_NAP_S = 300.0
 """Long waits look at the time again this often: a suspended machine's timers do not count what it slept."""
@@ -103,17 +104,24 @@ class Gate:
             self._on_event("the API answers again")
             self._notify()
 
-    def failed(self, ticket: Ticket, reason: str, *, reached: bool) -> None:
-        """Note a failure that says nothing about the sound; raises `ApiUnreachable` when it was one too many."""
+    def failed(self, ticket: Ticket, failure: Transient, *, distance_s: int | None = None) -> None:
+        """Note a failure that says nothing about the sound; raises `ApiUnreachable` when it was one too many.
+
+        With `distance_s` the gate is closed at once, and the next probe may pass that much later.
+        """
         before_us = self._outage.probe_at_us
         try:
-            self._outage.failed(self._now_us(), reason, reached=reached, probe=ticket is self._probe)
+            self._outage.failed(self._now_us(), failure, probe=ticket is self._probe, distance_s=distance_s)
         except ApiUnreachable as error:
             self._broken = str(error)
             self._notify()
             raise
         if self._outage.is_open and self._outage.probe_at_us != before_us:
-            self._tell(Wait(f"outage: {reason}", self._outage.probe_at_us))
+            self._tell(Wait(f"outage: {failure.reason}", self._outage.probe_at_us))
+
+    def is_probe(self, ticket: Ticket) -> bool:
+        """Tell whether the holder of this ticket probes for the end of an outage."""
+        return ticket is self._probe
 
     @property
     def in_outage(self) -> bool:

@@ -3,10 +3,10 @@
 Every answer becomes exactly one of these (freesound-api.md §1, §4, §7; each recorded exchange is tested):
 
     a page, a record, None    what was asked for; None is a sound that its own resource does not know
-    Transient                 ask again later: 5xx, cut JSON, HTML for JSON, the search backend down (comes as 400)
+    Transient                 ask again later: 5xx, cut JSON, redirects, what is not the API's, the search backend down
     Refused                   429: a limit; its text is all there is to tell which
-    FetchFailed               this request will not succeed: 4xx, redirects, another shape than promised
-    WrongAddress              FetchFailed that smells of a mistyped API address: redirects, HTML 404
+    FetchFailed               this request will not succeed: 4xx in the API's own words
+    Unusable                  FetchFailed that may mean a changed API: another shape than promised
     AccessDenied              401, 403: the key
 
 Oddities inside a good answer (null results, duplicates, missing or mistyped fields) are counted, never fatal.
@@ -14,76 +14,74 @@ Oddities inside a good answer (null results, duplicates, missing or mistyped fie
 
 from __future__ import annotations
 
-import math
-import re
 from collections import Counter
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
-from harvester.errors import AccessDenied, FetchFailed, RequestRefused
-from harvester.freesound.quota import Refusal, RefusalKind
+from harvester.errors import FetchFailed
+from harvester.freesound.rows import SCORE, Rows, convert_row, read_rows
+from harvester.freesound.shape import Evidence, Unusable
+from harvester.freesound.status import foreign, raise_for_status, read_detail
+from harvester.freesound.tolerant_json import InvalidJson, read_tolerantly
 from harvester.freesound.vectors import read_vectors, vector_field
-from harvester.freesound.wire import KEPT_BODY_BYTES, QuotaRefused, RawResponse, Transient, WrongAddress
-from harvester.model import CORE_FIELDS, Record, RecordsPage, SimilarPage, is_sound_id
+from harvester.freesound.wire import KEPT_BODY_BYTES, RawResponse, Unreadable
+from harvester.model import Record, RecordsPage, SimilarPage
+from harvester.records import OUT_OF_RANGE, convert
+from harvester.settings import NEIGHBOURS
 
-LONGEST_RETRY_AFTER_S = 3_600.0
 UNKNOWN_SOUND = "No Sound matches the given query."
-_DEEPEST = 20
-"""Containers within containers: more than any field has, far less than the library could save."""
-_NESTED = frozenset({dict, list})
-_RATE = re.compile(r"\((\d+)/(minute|hour|day)\)")
-_NUMBER = (int, float)
-_TYPES: dict[str, type | tuple[type, ...]] = {
-    **dict.fromkeys(("url", "name", "description", "created", "license", "type", "username", "md5"), str),
-    **dict.fromkeys(("duration", "samplerate", "avg_rating"), _NUMBER),
-    **dict.fromkeys(("channels", "filesize", "num_downloads", "num_ratings", "num_comments"), int),
-    **dict.fromkeys(("previews", "images"), dict),
-    "tags": list,
-    "gen_ai_preference": str,
-}
-"""What the API promises, where it promises one type (fields that may be null are not judged)."""
+REPAIRED_JSON = "repaired JSON"
+_LARGEST_COUNT = 2**40
 
 
 def read_similar(raw: RawResponse, sound_id: int, limit: int, fields: tuple[str, ...], fetched_at: int) -> SimilarPage:
     """Read one sound's similar list: at most `limit` scored neighbours, best first, never the sound itself."""
-    body = read_body(raw)
+    oddities = Counter[str]()
+    body = read_body(raw, oddities)
+    rows = _read_rows(raw, body, fields, oddities, limit=limit, beside=SCORE)
     scores: dict[int, float] = {}
-    records, oddities = [], Counter[str]()
-    for row, record in _read_rows(_results(raw, body), fields, oddities):
-        records.append(record)
-        score = row.get("score")
-        if record["id"] == sound_id:
+    for neighbour, score in rows.beside.items():
+        if neighbour == sound_id:
             oddities["itself"] += 1
         elif type(score) is float and 0.0 < score <= 1.0:
-            scores[record["id"]] = score
-        elif isinstance(score, (int, float)) and not isinstance(score, bool) and math.isfinite(score):
-            # Rounded vectors can give a hair more than 1: what the library keeps is a score, between 0 and 1.
-            scores[record["id"]] = min(1.0, max(0.0, float(score)))
-            if not 0 <= score <= 1:
-                oddities["score out of range"] += 1
+            scores[neighbour] = score
         else:
-            oddities["no score"] += 1
+            # Rounded vectors can give a hair more than 1: what the library keeps is a score, between 0 and 1.
+            value, odd = convert(SCORE, score)
+            if value is None:
+                oddities["no score"] += 1
+                continue
+            if odd:
+                oddities["score out of range" if odd == OUT_OF_RANGE else "converted score"] += 1
+            scores[neighbour] = value + 0.0
     best = sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
+    records = tuple(rows.records.values())
     count = _count(body, len(records), oddities)
-    return SimilarPage(sound_id, tuple(best), tuple(records), count, fetched_at, dict(oddities))
+    return SimilarPage(sound_id, tuple(best), records, count, fetched_at, dict(oddities))
 
 
 def read_records(
-    raw: RawResponse, fields: tuple[str, ...], fetched_at: int, *, page: int = 1, vectors: str = ""
+    raw: RawResponse,
+    fields: tuple[str, ...],
+    fetched_at: int,
+    *,
+    limit: int = NEIGHBOURS.most,
+    page: int = 1,
+    vectors: str = "",
 ) -> RecordsPage:
     """Read one page of a search; a page past the last (404 `Not found`) is empty, for a result may shrink.
 
-    With `vectors`, the name of a similarity space, the sounds' vectors of that space too, apart from the records.
+    `limit` is how many rows were asked for; more are dropped. With `vectors`, the name of a similarity space, the
+    sounds' vectors of that space too, apart from the records.
     """
     if page > 1 and raw.status == 404 and read_detail(raw) in {"Not found", "Invalid page."}:
         return RecordsPage((), 0, has_next=False, fetched_at=fetched_at, oddities={"page past the last": 1})
-    body = read_body(raw)
     oddities = Counter[str]()
-    rows = _read_rows(_results(raw, body), fields, oddities, beside=(vector_field(vectors),) if vectors else ())
-    found = read_vectors(rows, vectors, oddities) if vectors else {}
-    records = tuple(record for _, record in rows)
+    body = read_body(raw, oddities)
+    rows = _read_rows(raw, body, fields, oddities, limit=limit, beside=vector_field(vectors) if vectors else "")
+    found = read_vectors(rows.beside, vectors, oddities) if vectors else {}
+    records = tuple(rows.records.values())
     count = _count(body, len(records), oddities)
     return RecordsPage(records, count, bool(body.get("next")), fetched_at, dict(oddities), found)
 
@@ -92,195 +90,71 @@ def read_sound(raw: RawResponse, sound_id: int, fields: tuple[str, ...]) -> Reco
     """Read a sound's own resource; None when the server does not know the sound (any more)."""
     if raw.status == 404 and read_detail(raw) == UNKNOWN_SOUND:
         return None
-    body = read_body(raw)
-    if body.get("id") != sound_id or not is_sound_id(body.get("id")):
+    oddities = Counter[str]()
+    body = read_body(raw, oddities)
+    if convert("id", body.get("id"))[0] != sound_id:
         raise FetchFailed(f"the answer is not the record of sound {sound_id}", raw.body[:KEPT_BODY_BYTES])
-    return _keep(body, fields)
+    return convert_row(body, sound_id, fields, oddities)
 
 
-def read_body(raw: RawResponse) -> dict[str, Any]:
-    """Return the JSON object of a 200, or raise what the answer amounts to."""
+def read_body(raw: RawResponse, oddities: Counter[str] | None = None) -> dict[str, Any]:
+    """Return the JSON object of a 200, or raise what the answer amounts to.
+
+    A body that the strict parser refuses is read once more by the tolerant one, and counted as "repaired JSON".
+    """
     if raw.status != 200:
         raise_for_status(raw)
     try:
         body = orjson.loads(raw.body)
     except orjson.JSONDecodeError:
-        if raw.body.lstrip()[:1] == b"{":
-            raise Transient("the answer was cut short", raw.body, late=True) from None
-        if _is_html(raw):
-            raise Transient("HTML where JSON was promised", raw.body, systemic=True) from None
-        raise FetchFailed("the answer is not JSON", raw.body[:KEPT_BODY_BYTES]) from None
+        if _is_like_an_object(raw):
+            return _read_tolerantly(raw, Counter() if oddities is None else oddities)
+        raise foreign(raw) from None
     if not isinstance(body, dict):
-        raise FetchFailed("the answer is not a JSON object", raw.body[:KEPT_BODY_BYTES])
+        raise Unusable(Evidence.NOT_OBJECT, raw.body)
     return body
 
 
-def raise_for_status(raw: RawResponse) -> None:
-    """Raise what an answer other than 200 amounts to."""
-    status, detail, kept = raw.status, read_detail(raw), raw.body[:KEPT_BODY_BYTES]
-    said = f": {detail}" if detail else ""
-    if status in {401, 403}:
-        raise AccessDenied(_access_denied(status, detail))
-    if status == 429:
-        raise QuotaRefused(read_refusal(raw))
-    if status == 400 and detail.startswith("Search server error:") and not _is_our_fault(detail):
-        raise Transient("the search backend is down (400)", raw.body, systemic=True)
-    if status in {408, 425} or status >= 500:
-        page = _is_html(raw) and status == 500
-        raise Transient(
-            f"server error {status}{' (HTML)' if page else said}",
-            raw.body,
-            systemic=status in {502, 503, 504} or "overloaded" in detail,
-            attempts=2 if page else 4,
-            delay_s=read_retry_after(raw),
-            late=status == 504,
-        )
-    if 300 <= status < 400:
-        target = raw.headers.get("location", "an unnamed place")
-        raise WrongAddress(f"redirected ({status}) to {target}, which is never followed", kept)
-    if status == 404 and _is_html(raw):
-        raise WrongAddress("no such resource (404, HTML)", kept)
-    if status == 400:
-        raise RequestRefused(f"the API refuses the request{said}", kept)
-    raise FetchFailed(f"the API answered {status}{said}", kept)
-
-
-def read_detail(raw: RawResponse) -> str:
-    """Return the `detail` sentence of an error body, empty when there is none."""
+def _read_tolerantly(raw: RawResponse, oddities: Counter[str]) -> dict[str, Any]:
     try:
-        body = orjson.loads(raw.body)
-    except orjson.JSONDecodeError:
-        return ""
-    detail = body.get("detail") if isinstance(body, dict) else None
-    return detail[:500] if isinstance(detail, str) else ""
+        body, repeated = read_tolerantly(raw.body)
+    except InvalidJson as error:
+        raise Unreadable(str(error), raw.body, cut_short=error.at_end) from None
+    oddities[REPAIRED_JSON] += 1
+    if repeated:
+        oddities["repeated key"] += repeated
+    found: dict[str, Any] = body
+    return found
 
 
-def read_refusal(raw: RawResponse) -> Refusal:
-    """Read a 429: only its text tells the minute from the day from a suspended key."""
-    detail = read_detail(raw)
-    found = _RATE.search(detail)
-    limit = int(found[1]) if found else None
-    kind: RefusalKind = "unknown"
-    if "suspended" in detail or limit == 0:
-        kind = "suspended"
-    elif "ip limit" in detail:
-        kind = "ip"
-    elif found:
-        kind = {"minute": "burst", "hour": "ip", "day": "day"}[found[2]]  # type: ignore[assignment]
-    return Refusal(kind, limit, read_retry_after(raw), detail)
-
-
-def read_retry_after(raw: RawResponse) -> float | None:
-    """Return a Retry-After in seconds, at most an hour; the API has not sent one so far, and no date form is read."""
-    text = raw.headers.get("retry-after", "").strip()
-    return min(float(text), LONGEST_RETRY_AFTER_S) if text.isascii() and text.isdigit() else None
-
-
-def _is_our_fault(detail: str) -> bool:
-    return "(HTTP 4" in detail or "Error processing sorting target" in detail
-
-
-def _is_html(raw: RawResponse) -> bool:
-    kind = raw.headers.get("content-type", "").lower()
-    return "html" in kind if kind else raw.body.lstrip()[:1] == b"<"
-
-
-def _access_denied(status: int, detail: str) -> str:
-    said = f"the API refuses the key ({status}: {detail or 'no reason given'})"
-    if "ending" in detail:
-        return f"{said}; see its state at https://freesound.org/apiv2/apply/"
-    if status == 403:
-        return f"{said}; check --api-url, or ask Freesound whether this address is blocked"
-    return f"{said}; check FREESOUND_API_KEY against https://freesound.org/apiv2/apply/"
+def _is_like_an_object(raw: RawResponse) -> bool:
+    """Tell whether the body begins as a JSON object does, with or without a byte-order mark."""
+    return raw.body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
 
 
 def _results(raw: RawResponse, body: dict[str, Any]) -> list[Any]:
     results = body.get("results")
     if not isinstance(results, list):
-        raise FetchFailed("the answer has no list of results", raw.body[:KEPT_BODY_BYTES])
+        raise Unusable(Evidence.NO_RESULTS, raw.body)
     return results
 
 
 def _count(body: dict[str, Any], seen: int, oddities: Counter[str]) -> int:
     count = body.get("count")
-    if type(count) is int and count >= 0:
+    if type(count) is int and 0 <= count <= _LARGEST_COUNT:
         return count
     oddities["no count"] += 1
     return seen
 
 
 def _read_rows(
-    results: list[Any], fields: tuple[str, ...], oddities: Counter[str], beside: tuple[str, ...] = ()
-) -> list[tuple[dict[str, Any], Record]]:
-    rows: dict[int, tuple[dict[str, Any], Record]] = {}
-    known = {*fields, *beside, "score"}
-    for row in results:
-        if not isinstance(row, dict):
-            oddities["null result" if row is None else "not an object"] += 1
-        elif not is_sound_id(row.get("id")):
-            oddities["no id"] += 1
-        elif row["id"] in rows:
-            oddities["duplicate"] += 1
-        else:
-            # What nobody asked for is any server's choice, without bound: judgements of it are not kept.
-            judge = _judge if row.keys() <= known else _judge.__wrapped__
-            judged = judge(tuple(row), tuple(map(type, row.values())), fields, beside)
-            if judged.oddities:
-                oddities.update(judged.oddities)
-            record = row.copy()
-            for name in judged.dropped:
-                del record[name]
-            for name in judged.nested:
-                if _is_deep(record[name]):
-                    record[name] = None
-                    oddities["endless field"] += 1
-                    if name in _TYPES and not _is_mistyped(name, type(row[name])):
-                        oddities["mistyped field"] += 1  # null, which stands in its place now, is not what was promised
-            rows[row["id"]] = (row, record)
-    return list(rows.values())
-
-
-class _Judged(NamedTuple):
-    """What the names in a row and the types of its values tell of it, whatever the values are."""
-
-    dropped: tuple[str, ...]
-    nested: tuple[str, ...]
-    oddities: dict[str, int]
-
-
-@lru_cache(maxsize=1024)
-def _judge(
-    names: tuple[str, ...], kinds: tuple[type, ...], fields: tuple[str, ...], beside: tuple[str, ...]
-) -> _Judged:
-    """Judge a row of these names and types; rows are alike, so the last judgements are kept."""
-    kept = {name: kind for name, kind in zip(names, kinds, strict=True) if name in fields}
-    oddities = {
-        "missing field": len(frozenset(CORE_FIELDS).intersection(fields) - kept.keys()),
-        "unknown field": len({*names} - {*fields, *beside, "score"}),
-        "mistyped field": sum(_is_mistyped(name, kind) for name, kind in kept.items()),
-    }
-    return _Judged(
-        dropped=tuple(name for name in names if name not in kept),
-        nested=tuple(name for name, kind in kept.items() if kind in _NESTED),
-        oddities={kind: times for kind, times in oddities.items() if times},
-    )
-
-
-def _is_mistyped(name: str, kind: type) -> bool:
-    """Tell whether no honest answer gives a field this type."""
-    return name in _TYPES and (kind is bool or not issubclass(kind, _TYPES[name]))
-
-
-def _keep(row: dict[str, Any], fields: tuple[str, ...]) -> Record:
-    return {name: None if _is_deep(row[name]) else row[name] for name in fields if name in row}
-
-
-def _is_deep(value: Any, left: int = _DEEPEST) -> bool:
-    """Tell whether containers lie in each other as in no field of a sound; the library could not save them."""
-    if type(value) is dict:
-        value = value.values()
-    elif type(value) is not list:
-        return False
-    if left and _NESTED.isdisjoint(map(type, value)):
-        return False
-    return left == 0 or any(_is_deep(inner, left - 1) for inner in value if type(inner) in _NESTED)
+    raw: RawResponse,
+    body: dict[str, Any],
+    fields: tuple[str, ...],
+    oddities: Counter[str],
+    *,
+    limit: int,
+    beside: str = "",
+) -> Rows:
+    strict_json = REPAIRED_JSON not in oddities
+    return read_rows(_results(raw, body), fields, oddities, limit=limit, beside=beside, strict_json=strict_json)

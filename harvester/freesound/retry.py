@@ -1,7 +1,8 @@
 """Asking again: which failures, how often, and how long between two attempts.
 
 Only `Transient` is retried, so a retry is a matter of type, not of judgement. The wait grows to a cap with full jitter
-(any time between nothing and the ceiling is as likely), or is what the failure itself names. Must not know HTTP.
+(any time between nothing and the ceiling is as likely). A delay that the server names is the gate's business. Must not
+know HTTP.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from harvester.clock import Clock, Stop
-from harvester.freesound.wire import Transient
+from harvester.freesound.wire import Transient, Unreadable
 
 T = TypeVar("T")
 FIRST_CEILING_S = 1.0
@@ -43,6 +44,7 @@ class Retry:
     async def _again(self, attempt: Callable[[], Awaitable[T]], failed: list[Transient]) -> T:
         """Go on after a first attempt that failed; nearly every request is spared this, and what it costs to begin."""
         used = 0
+        digests: set[bytes] = set()
 
         async def counting() -> T:
             nonlocal used
@@ -52,6 +54,10 @@ class Retry:
                 return await attempt()
             except Transient as failure:
                 used += failure.counted
+                if isinstance(failure, Unreadable):
+                    if failure.digest in digests:
+                        failure.make_final()
+                    digests.add(failure.digest)
                 raise
 
         retrying = AsyncRetrying(
@@ -66,9 +72,6 @@ class Retry:
 
     def backoff_s(self, state: RetryCallState) -> float:
         """Return how long to wait after this attempt, in seconds."""
-        named = _failure(state).delay_s
-        if named is not None:
-            return named
         ceiling_s: float = min(HIGHEST_CEILING_S, FIRST_CEILING_S * 2.0 ** min(state.attempt_number - 1, 10))
         return self._rng.uniform(0.0, ceiling_s)
 

@@ -1,25 +1,36 @@
 """The one way a request takes: gate, turn, lease, wire, answer; and again, when that is worth it.
 
-Owns the order of these steps and what each answer means for the gate and the quota. Keeps: no send that the ledger
+Owns the order of these steps and what a 429 means for gate and quota. Keeps: no send that the ledger
 has not counted; no send while the gate is closed; a request on the wire is never cut short by a stop (only waits are);
 a failure becomes `FetchFailed` only after its attempts are used up. Must not know what is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
 from harvester.clock import SECOND_US, Clock, Stop, iso
-from harvester.errors import AccessDenied, ApiUnreachable, DiskFull, FetchFailed, PageTooLarge, Stopped, WrongSource
+from harvester.errors import (
+    AccessDenied,
+    ApiUnreachable,
+    DiskFull,
+    FetchFailed,
+    PageTooLarge,
+    Stopped,
+    WrongSource,
+)
+from harvester.freesound.activity import Activity
 from harvester.freesound.gate import Gate, Ticket
+from harvester.freesound.judgement import Judgement
 from harvester.freesound.outage import PATIENCE_S, Outage
 from harvester.freesound.pacing import Pacing
+from harvester.freesound.question import Question
 from harvester.freesound.quota import Lease, Ledger, Limits, Quota, Refusal, SteadyTime
 from harvester.freesound.retry import Retry
-from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, Transport, TransportFailure, WrongAddress
+from harvester.freesound.status import with_date
+from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, Transport, TransportFailure
 
 T = TypeVar("T")
 SANDBOX_HEADER = "x-freesound-sandbox"
@@ -29,18 +40,6 @@ OTHER_REFUSAL_REST_S = 15 * 60
 LONGEST_REST_S = 30 * 60
 SPACE_WAIT_S = 60
 """How long a run for ever waits for space on the ledger's disk before it looks again."""
-
-
-@dataclass(slots=True)
-class Activity:
-    """What the client has done so far, for the panel. `counted`: sent with the key, so that the API counts it."""
-
-    sent: int = 0
-    counted: int = 0
-    answered: int = 0
-    retried: int = 0
-    refused: int = 0
-    on_the_wire: int = 0
 
 
 class Sender:
@@ -60,6 +59,7 @@ class Sender:
         rng: Random,
         timeout_s: float,
         on_event: Callable[[str], None],
+        keep_body: Callable[[bytes], str],
     ) -> None:
         steady = SteadyTime(clock)
         self.activity = Activity()
@@ -76,52 +76,51 @@ class Sender:
         self._on_event = on_event
         self._pacing = Pacing(clock, stop, limits.burst)
         self._retry = Retry(clock, stop, rng, self._note_retry)
-        self._useful = False
+        self._judgement = Judgement(
+            self.gate,
+            self.activity,
+            address,
+            forever=forever,
+            now_us=steady.now_us,
+            on_event=on_event,
+            keep_body=keep_body,
+        )
         self._refusals_in_a_row = 0
         self._refused_since_us = 0
 
-    async def fetch(
-        self,
-        path: str,
-        params: Mapping[str, str],
-        read: Callable[[RawResponse], T],
-        *,
-        anonymous: bool = False,
-        divisible: bool = False,
-    ) -> T:
-        """Return what `read` makes of the answer.
+    async def fetch(self, question: Question[T]) -> T:
+        """Return what the question's `read` makes of the answer.
 
-        Raises `PageTooLarge` when it is late and the request is `divisible`, for asking again for the same would be
-        waste; else `FetchFailed` (this request will not succeed now), `AccessDenied`, `ApiUnreachable`, `WrongSource`,
-        or `Stopped` when the run closes while this request waits: then nothing was sent that is not in the ledger.
-        Cancelled on the wire, the send stays counted, for it may have arrived.
+        Raises `PageTooLarge` when it is late and the request is divisible, for asking again for the same would be
+        waste; else `FetchFailed` (this request will not succeed now), `AccessDenied`, `ApiUnreachable`,
+        `AnswerChanged`, `WrongSource`, or `Stopped` when the run closes while this request waits: then nothing was
+        sent that is not in the ledger. Cancelled on the wire, the send stays counted, for it may have arrived.
         """
         try:
-            return await self._retry.until_settled(lambda: self._attempt(path, params, read, anonymous, divisible))
+            return await self._retry.until_settled(lambda: self._attempt(question))
         except Transient as failure:
-            raise FetchFailed(failure.reason, failure.body) from None
+            failed = FetchFailed(failure.reason, failure.body)
+        except PageTooLarge:
+            raise
+        except FetchFailed as failure:
+            failed = failure
+        self.activity.note_given_up(question.kind, failed)
+        raise self._judgement.doubted(failed, question)
 
-    async def _attempt(
-        self,
-        path: str,
-        params: Mapping[str, str],
-        read: Callable[[RawResponse], T],
-        anonymous: bool,
-        divisible: bool,
-    ) -> T:
+    async def _attempt(self, question: Question[T]) -> T:
         while True:
             ticket = await self.gate.enter()
             try:
-                lease = None if anonymous else await self._next_lease(ticket)
-                if lease is None and not anonymous:
+                lease = None if question.anonymous else await self._next_lease(ticket)
+                if lease is None and not question.anonymous:
                     continue
-                return self._judge(await self._exchange(path, params, lease, ticket), read, lease, ticket)
+                return self._judge(await self._exchange(question, lease, ticket), question, lease, ticket)
             except QuotaRefused as refused:
                 self._take_refusal(refused.refusal, ticket)
             except Transient as failure:
                 # While all fails alike, the failure is not this request's: it uses up none of its attempts.
                 failure.counted = not (failure.systemic and self.gate.in_outage)
-                if divisible and failure.late and not self.gate.in_outage:
+                if question.divisible and failure.late and not self.gate.in_outage:
                     raise PageTooLarge(failure.reason, failure.body) from None
                 raise
             finally:
@@ -153,16 +152,15 @@ class Sender:
             self._close_for_quota(until_us, span == "day")
         return lease
 
-    async def _exchange(self, path: str, params: Mapping[str, str], lease: Lease | None, ticket: Ticket) -> RawResponse:
+    async def _exchange(self, question: Question[T], lease: Lease | None, ticket: Ticket) -> RawResponse:
         self.activity.sent += 1
         self.activity.on_the_wire += 1
         try:
-            raw = await self._transport.get(path, params, anonymous=lease is None)
+            raw = await self._transport.get(question.path, question.params, anonymous=lease is None)
         except TransportFailure as failure:
             if lease is not None and not failure.sent:
                 self.quota.give_back(lease)
-            self.gate.failed(ticket, failure.reason, reached=failure.sent)
-            raise
+            raise self._judgement.failing(failure, question, ticket) from None
         finally:
             self.activity.on_the_wire -= 1
         self.activity.answered += 1
@@ -172,27 +170,11 @@ class Sender:
                 self.quota.give_back(lease)
             else:
                 self.quota.answered(lease)
-        return raw
+        return raw if raw.status == 200 else with_date(raw, self._now_us())
 
-    def _judge(self, raw: RawResponse, read: Callable[[RawResponse], T], lease: Lease | None, ticket: Ticket) -> T:
-        try:
-            result = read(raw)
-        except Transient as failure:
-            self.gate.failed(ticket, failure.reason, reached=True)
-            raise
-        except WrongAddress as failure:
-            if not self._useful:
-                raise ApiUnreachable(
-                    f"{self._address} is no Freesound API: {failure.reason}; check --api-url"
-                ) from None
-            self.gate.succeeded()
-            raise
-        except (FetchFailed, QuotaRefused):
-            self.gate.succeeded()
-            raise
-        self.gate.succeeded()
+    def _judge(self, raw: RawResponse, question: Question[T], lease: Lease | None, ticket: Ticket) -> T:
+        result = self._judgement.of(raw, question, ticket)
         self._learn_source(raw.headers.get(SANDBOX_HEADER, ""))
-        self._useful = True
         if lease is not None:
             self._refusals_in_a_row = 0
         return result
@@ -220,6 +202,8 @@ class Sender:
             raise ApiUnreachable(f"{self._address} has refused every request for ten minutes: {refusal.detail}")
         first_s = REFUSED_REST_S if refusal.kind == "burst" else OTHER_REFUSAL_REST_S
         rest_s = min(LONGEST_REST_S, first_s * 2 ** min(self._refusals_in_a_row - 1, 10))
+        if refusal.retry_after_s is not None and self._refusals_in_a_row == 1:
+            rest_s = 1
         self.gate.close(
             f"refused by the server: {refusal.detail}", max(until_us, asked_us, now_us + rest_s * SECOND_US)
         )

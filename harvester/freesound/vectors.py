@@ -18,16 +18,13 @@ def vector_field(space: str) -> str:
     return f"sim_{space}"
 
 
-def read_vectors(
-    rows: list[tuple[dict[str, Any], dict[str, Any]]], space: str, oddities: Counter[str]
-) -> dict[int, Vector]:
-    """Return the vectors of rows by id; a sound that is not analysed yet has none."""
-    name, found = vector_field(space), {}
-    for row, record in rows:
-        value = row.get(name)
+def read_vectors(values: dict[int, Any], space: str, oddities: Counter[str]) -> dict[int, Vector]:
+    """Return the vectors of sounds by id; a sound that is not analysed yet has none."""
+    found = {}
+    for sound_id, value in values.items():
         vector = read_vector(value, DIMENSIONS[space])
         if vector is not None:
-            found[record["id"]] = vector
+            found[sound_id] = vector
         elif value is not None:
             oddities["unusable vector"] += 1
     return found

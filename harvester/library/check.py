@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import DAY_US, Clock, iso
-from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
 from harvester.graph import STAMPS, SoundGraph
 from harvester.library.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_errors
 from harvester.library.backups import list_backups
@@ -92,6 +92,8 @@ def check_library(folder: Path, *, clock: Clock) -> CheckReport:
     """
     if not folder.exists():
         return CheckReport(folder, (), 0)
+    if not folder.is_dir():
+        raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
     findings = sorted(_look(folder, now_us), key=lambda finding: order[finding.severity])

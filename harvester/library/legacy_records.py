@@ -17,6 +17,7 @@ from harvester.errors import LibraryCorrupt
 from harvester.graph import OWN_FIELDS
 from harvester.library.legacy_pickle import Inert
 from harvester.model import Record
+from harvester.records import MOST_UNKNOWN_NAMES, RULES, convert
 
 _SECRET_NAME = re.compile(r"(api_?key|token|secret|authorization|password|^header$)", re.IGNORECASE)
 _SECRET_IN_URL = re.compile(r"[?&](?:token|api_?key|access_token)=([^&#\s]+)", re.IGNORECASE)
@@ -111,8 +112,9 @@ def label(name: object) -> str:
 
 
 def read_record(raw: Mapping[Any, Any], sound_id: int, secrets: set[str], tally: Tally) -> Record:
-    """Return a record under the API's names with JSON values only, its id set."""
+    """Return a record under the API's names, its id set, each value as the rule of its field wants it."""
     record: Record = {"id": sound_id}
+    unknown = 0
     tally.spend(len(raw))
     for name, value in raw.items():
         if name == "id" or type(name) is not str:
@@ -131,7 +133,14 @@ def read_record(raw: Mapping[Any, Any], sound_id: int, secrets: set[str], tally:
             continue
         if name == "previews" and isinstance(plain, dict):
             plain = _straightened(plain, tally)
-        record[name] = plain
+        if name not in RULES:
+            unknown += 1
+            if unknown > MOST_UNKNOWN_NAMES:
+                tally.dropped[f"fields beyond {MOST_UNKNOWN_NAMES} unknown ones of a sound"] += 1
+                continue
+        record[name], odd = convert(name, plain)
+        if odd:
+            tally.mapped[f"field {name}: {odd}"] += 1
     return record
 
 

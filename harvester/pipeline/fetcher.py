@@ -23,6 +23,8 @@ from harvester.pipeline.work import (
     Claim,
     ConfirmClaim,
     Confirmed,
+    DecideClaim,
+    Decided,
     DetailsClaim,
     DetailsFetched,
     Failed,
@@ -111,9 +113,11 @@ async def _fetch(claim: Claim, catalogue: Catalogue, search: Search, clock: Cloc
             except RequestRefused as refused:
                 if isinstance(claim, JudgeClaim):
                     raise _cannot_search(refused) from None
-                return Failed(claim, refused.reason)
+                return Failed(claim, refused.reason, refused.doubt)
             except FetchFailed as failure:
-                return Failed(claim, failure.reason)
+                return Failed(claim, failure.reason, failure.doubt)
+        case DecideClaim():
+            return Decided(claim)
 
 
 async def _search(
@@ -186,3 +190,5 @@ def _describe(claim: Claim) -> str:
             return f"page {page} of the seed search"
         case SweepClaim(window, page, _):
             return f"page {page} of the sweep{f' of {window}' if window else ''}"
+        case DecideClaim():
+            return "decides what failed"

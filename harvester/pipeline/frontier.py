@@ -17,6 +17,7 @@ from harvester.pipeline.waiting import Deferred, Later, Listless, Recordless, Un
 from harvester.pipeline.work import (
     Claim,
     ConfirmClaim,
+    DecideClaim,
     DetailsClaim,
     JudgeClaim,
     SeedClaim,
@@ -65,6 +66,7 @@ class Frontier:
         self._deferred = Deferred()
         self._lists_in_flight: set[int] = set()
         self._others_in_flight: set[Claim] = set()
+        self._parked: set[Claim] = set()
         self._harvested = 0
         self._next_seed_page: int | None = 1 if seed_search else None
         self._seeds_first = seeds_first and seed_search
@@ -106,6 +108,8 @@ class Frontier:
     def discover(self, sound_id: int, *, has_record: bool) -> None:
         """Let a pending sound wait for its list, or for its record first. A known one may better its place."""
         if sound_id in self._lists_in_flight or sound_id in self._deferred:
+            return
+        if self._parked and SimilarClaim(sound_id) in self._parked:
             return
         if has_record:
             self._recordless.drop(sound_id)
@@ -199,6 +203,19 @@ class Frontier:
                 self._sweep.release(claim)
         self._bell.ring()
 
+    def park(self, claim: Claim) -> None:
+        """Set a claim aside whose failure may not be its sounds' fault, until it is settled or released.
+
+        It is no longer in flight, so that others can be asked meanwhile. When nothing else is left to ask, a
+        `DecideClaim` is handed out.
+        """
+        if isinstance(claim, SimilarClaim):
+            self._lists_in_flight.remove(claim.sound_id)
+        else:
+            self._others_in_flight.remove(claim)
+        self._parked.add(claim)
+        self._bell.ring()
+
     def split(self, claim: Claim) -> None:
         """Take a page of the sweep back that did not come in time: it is read in parts, where it can be smaller."""
         if isinstance(claim, SweepClaim) and self._sweep is not None and self._sweep.split(claim):
@@ -221,7 +238,7 @@ class Frontier:
         if recordless.missing:
             return ConfirmClaim(recordless.missing.popleft())
         if recordless.unread_seeds:
-            return None
+            return self._decide_claim()
         if self._may_list() and (sound_id := self._listless.pop()) is not None:
             return SimilarClaim(sound_id)
         if recordless.has_bare:
@@ -229,8 +246,14 @@ class Frontier:
         if self._may_list() and self.in_flight == 0:
             # Whether the others match is asked once nothing that is known to match is left to do.
             unjudged = self._unjudged.take_batch()
-            return JudgeClaim(unjudged) if unjudged else self._seed_claim()
-        return None
+            if unjudged:
+                return JudgeClaim(unjudged)
+            if (seeds := self._seed_claim()) is not None:
+                return seeds
+        return self._decide_claim()
+
+    def _decide_claim(self) -> DecideClaim | None:
+        return DecideClaim() if self._parked and self.in_flight == 0 else None
 
     def _may_list(self) -> bool:
         if self._sweep is not None and not self._sweep.done:
@@ -254,14 +277,16 @@ class Frontier:
 
     def _land(self, claim: Claim) -> None:
         match claim:
-            case SimilarClaim(sound_id):
-                self._lists_in_flight.remove(sound_id)
-                return
             case DetailsClaim(sound_ids):
                 self._recordless.has_read(sound_ids)
             case ConfirmClaim(sound_id):
                 self._recordless.has_read([sound_id])
-        self._others_in_flight.remove(claim)
+        if claim in self._parked:
+            self._parked.remove(claim)
+        elif isinstance(claim, SimilarClaim):
+            self._lists_in_flight.remove(claim.sound_id)
+        else:
+            self._others_in_flight.remove(claim)
 
     def _take_up_deferred(self) -> None:
         for sound_id, later in self._deferred.take_due(self._clock.time_us()):
@@ -275,7 +300,9 @@ class Frontier:
             return
         if self._target is not None and self._harvested >= self._target and not self._records_to_read():
             self.close(TARGET)
-        elif self.in_flight == 0 and self.waiting == 0 and not self._may_find_more() and not self._may_wait():
+        elif self.in_flight == self.waiting == len(self._parked) == 0 and not (
+            self._may_find_more() or self._may_wait()
+        ):
             self.close(EXHAUSTED)
 
     def _records_to_read(self) -> bool:

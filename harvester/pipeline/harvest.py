@@ -14,6 +14,7 @@ from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
 from harvester.model import Event, Known, Seeded, check_sound_id
 from harvester.pipeline.admission import admit_known
+from harvester.pipeline.doubtful import Doubtful
 from harvester.pipeline.fetcher import Search, run_fetcher
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.meaning import Meaning
@@ -99,6 +100,7 @@ class Harvest:
         self._writer = Writer(
             store,
             Meaning(store, self.frontier, self._walk, clock=clock, progress=progress, distances=distances),
+            Doubtful(self.frontier),
             clock=clock,
             progress=progress,
             admit=self._admit,

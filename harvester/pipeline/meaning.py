@@ -33,6 +33,7 @@ from harvester.pipeline.walk import ASKED, DIFFERS, MATCHES, PLACE, Walk
 from harvester.pipeline.work import (
     ConfirmClaim,
     Confirmed,
+    Decided,
     DetailsClaim,
     DetailsFetched,
     Entry,
@@ -95,6 +96,8 @@ class Meaning:
                 return self._swept(outcome)
             case Confirmed():
                 return self._confirmed(outcome)
+            case Decided(claim):
+                return Entry(then=lambda: self._frontier.settle(claim))
             case Failed(claim, reason):
                 if isinstance(claim, JudgeClaim):
                     return self._not_judged(claim, reason)
@@ -109,7 +112,7 @@ class Meaning:
         notes = self._news.marks(self._walk.filter_topic, seeds, MATCHES) if self._walk.filter else []
 
         def seeded() -> None:
-            if claim.page == 1 and not hits.records:
+            if claim.page == 1 and not hits.records and not (hits.count and hits.has_next):
                 # Whoever asked for certain sounds does not want others instead.
                 self._frontier.close(NO_HITS)
             self.start_from(seeds)

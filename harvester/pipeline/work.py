@@ -1,6 +1,7 @@
 """What passes between frontier, fetchers and writer: claims one way, outcomes the other; where they ask and keep it.
 
-Every claim ends in exactly one outcome, or it is released: handed back with nothing recorded.
+Every claim ends in exactly one outcome, or it is released: handed back with nothing recorded. A failure whose doubt is
+open is parked meanwhile.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+from harvester.errors import Doubt
 from harvester.graph import SoundGraph
 from harvester.model import Deferral, Event, Note, Notes, Record, RecordsPage, SimilarPage, Vector
 
@@ -57,7 +59,12 @@ class SweepClaim:
     size: int = 150
 
 
-Claim: TypeAlias = SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim | SeedClaim | SweepClaim
+@dataclass(frozen=True, slots=True)
+class DecideClaim:
+    """Decide what to do with the doubtful failures: nothing else is left to ask that could tell."""
+
+
+Claim: TypeAlias = SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim | SeedClaim | SweepClaim | DecideClaim
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +113,24 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The fetch did not give what it was sent for: its sounds are deferred, with the reason."""
+    """The fetch did not give what it was sent for: its sounds are deferred, with the reason.
+
+    While the `doubt` is open they may be innocent, and the outcome waits.
+    """
 
     claim: SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim
     reason: str
+    doubt: Doubt | None = None
 
 
-Outcome: TypeAlias = SimilarFetched | DetailsFetched | Judged | SeedsFetched | Swept | Confirmed | Failed
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """No answer will close the open doubts: their sounds are deferred."""
+
+    claim: DecideClaim
+
+
+Outcome: TypeAlias = SimilarFetched | DetailsFetched | Judged | SeedsFetched | Swept | Confirmed | Failed | Decided
 
 
 @dataclass(slots=True)

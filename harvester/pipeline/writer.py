@@ -14,6 +14,7 @@ from contextlib import suppress
 from harvester.clock import SECOND_US, Clock, Stop, iso
 from harvester.errors import BackupFailed, DiskFull, Stopped
 from harvester.model import Deferral, Event, Note, Seen, Vector
+from harvester.pipeline.doubtful import Doubtful
 from harvester.pipeline.meaning import Meaning
 from harvester.pipeline.news import without_repeats
 from harvester.pipeline.progress import Progress
@@ -26,16 +27,17 @@ SPACE_WAIT_S = 60
 class Writer:
     """Takes outcomes from the queue until it is told that no more will come.
 
-    `meaning` tells what each becomes. `samples_per_commit` bounds how many samples share one journal commit; they are
-    taken together only when they wait together, so that one sample never waits for another. `admit` takes up what a
-    pulled checkpoint brought. With `waits_for_space` a full disk is waited for, as long as `stop` is open: the fetchers
-    pause meanwhile, for their answers are bounded.
+    `meaning` tells what each becomes, `doubtful` which failures must wait. `samples_per_commit` bounds how many samples
+    share one journal commit; they are taken together only when they wait together, so that one sample never waits for
+    another. `admit` takes up what a pulled checkpoint brought. With `waits_for_space` a full disk is waited for, as
+    long as `stop` is open: the fetchers pause meanwhile, for their answers are bounded.
     """
 
     def __init__(
         self,
         store: Store,
         meaning: Meaning,
+        doubtful: Doubtful,
         *,
         clock: Clock,
         progress: Progress,
@@ -48,6 +50,7 @@ class Writer:
         self._state = store.state
         self._progress = progress
         self._meaning = meaning
+        self._doubtful = doubtful
         self._admit = admit
         self._clock = clock
         self._stop = stop
@@ -68,10 +71,15 @@ class Writer:
                     outcomes.put_nowait(None)
                     break
                 batch.append(following)
-            for together in _sharing(batch):
-                await self._commit([self._meaning.of(outcome) for outcome in together])
+            await self._record(self._doubtful.sift(batch))
             if self._store.backup_due() or self._store.checkpoint_due():
                 await self.checkpoint()
+
+        await self._record(self._doubtful.rest())
+
+    async def _record(self, outcomes: Sequence[Outcome]) -> None:
+        for together in _sharing(outcomes):
+            await self._commit([self._meaning.of(outcome) for outcome in together])
 
     async def begin(self, seeds: Sequence[int], events: Sequence[Event]) -> None:
         """Make explicit seeds durable and put them at the head of the frontier."""

@@ -4,15 +4,19 @@ Everything is judged where it comes in (answers, imports) and read through `valu
 no network and no graph.
 """
 
-from harvester.records.convert import convert, convert_id, value_of
-from harvester.records.rules import RULES, Kind, Rule, rule_of
+from harvester.records.convert import OUT_OF_RANGE, convert, value_of
+from harvester.records.judge import Judge, judge_of
+from harvester.records.rules import MOST_UNKNOWN_NAMES, RULES, Kind, Rule, rule_of
 
 __all__ = [
+    "MOST_UNKNOWN_NAMES",
+    "OUT_OF_RANGE",
     "RULES",
+    "Judge",
     "Kind",
     "Rule",
     "convert",
-    "convert_id",
+    "judge_of",
     "rule_of",
     "value_of",
 ]

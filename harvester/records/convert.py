@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeAlias
 
 import orjson
 
+from harvester.model import read_sound_id
 from harvester.records.rules import (
     LARGEST_JSON_BYTES,
     LARGEST_JSON_INT,
     LONGEST_KEY,
     RULES,
+    UNKNOWN,
     Kind,
     Rule,
-    rule_of,
 )
 
 MISTYPED: Final = "mistyped field"
@@ -40,9 +41,9 @@ Converted: TypeAlias = tuple[Any, str]
 
 _INT_TEXT = re.compile(r"-?[0-9]{1,19}")
 _FLOAT_TEXT = re.compile(r"-?[0-9]{1,400}(?:[.][0-9]{0,400})?(?:[eE][+-]?[0-9]{1,4})?")
-_ID_TEXT = re.compile(r"[0-9]{1,16}")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BOOLS: dict[object, bool] = {"true": True, "false": False, "True": True, "False": False}
+_TEXT = frozenset({str})
 _REPLACEMENT = "\ufffd"
 _NUMBERS_AND_BOOLS = frozenset({type(None), bool, int, float})
 
@@ -51,18 +52,8 @@ def convert(name: str, value: Any) -> Converted:
     """Return the value of a field as its rule wants it, or None, and the kind of what was odd."""
     if value is None:
         return None, ""
-    rule = rule_of(name)
-    return _CONVERTERS[rule.kind](rule, value)
-
-
-def convert_id(value: Any) -> int | None:
-    """Return a sound's id: a positive integer below 2**53, also as a float or as up to 16 digits; None otherwise."""
-    if type(value) is str:
-        value = int(value) if _ID_TEXT.fullmatch(value) else None
-    elif type(value) is float and value.is_integer():
-        value = int(value)
-    rule = RULES["id"]
-    return value if type(value) is int and rule.low <= value <= rule.high else None
+    rule, converter = _FIELDS.get(name, _UNKNOWN_FIELD)
+    return converter(rule, value)
 
 
 def value_of(record: Mapping[str, Any], name: str) -> Any:
@@ -74,14 +65,21 @@ def value_of(record: Mapping[str, Any], name: str) -> Any:
     value = record.get(name)
     if value is None:
         return None
-    rule = rule_of(name)
+    rule, converter = _FIELDS.get(name, _UNKNOWN_FIELD)
     kind, its_type = rule.kind, type(value)
     if its_type is int or its_type is float:
         if (kind is Kind.FLOAT or (kind is Kind.INT and its_type is int)) and rule.low <= value <= rule.high:
             return value
     elif its_type is str and kind is Kind.TEXT and rule.form is None and len(value) <= rule.longest and value.isascii():
         return value
-    return _CONVERTERS[kind](rule, value)[0]
+    return converter(rule, value)[0]
+
+
+def _convert_id(_rule: Rule, value: Any) -> Converted:
+    found = read_sound_id(value)
+    if found is None:
+        return None, OUT_OF_RANGE if type(value) in (int, float) else MISTYPED
+    return found, "" if type(value) is int else CONVERTED
 
 
 def _convert_bool(_rule: Rule, value: Any) -> Converted:
@@ -130,10 +128,12 @@ def _convert_text(rule: Rule, value: Any) -> Converted:
             value, odd = repr(value), CONVERTED
         else:
             return None, MISTYPED
-    value, changed = _bounded(value, rule.longest)
+    if len(value) > rule.longest or not value.isascii():
+        value, changed = _bounded(value, rule.longest)
+        odd = changed or odd
     if rule.form is not None and not rule.form.match(value):
         return None, MALFORMED
-    return value, changed or odd
+    return value, odd
 
 
 def _convert_texts(rule: Rule, value: Any) -> Converted:
@@ -142,35 +142,52 @@ def _convert_texts(rule: Rule, value: Any) -> Converted:
         return ([text] if text else []), changed or CONVERTED
     if type(value) is not list:
         return None, MISTYPED
-    odd = ""
+    if len(value) <= rule.most and _are_good_texts(value, rule.longest):
+        return value, ""
+    odd = CUT_LIST if len(value) > rule.most else ""
     texts = []
     for item in value[: rule.most]:
-        if type(item) is not str:
-            odd = DROPPED_ITEM
-            continue
-        text, changed = _bounded(item, rule.longest)
+        if type(item) is str:
+            text, changed = _bounded(item, rule.longest)
+            texts.append(text)
+        else:
+            changed = DROPPED_ITEM
         odd = odd or changed
-        texts.append(text)
-    if len(value) > rule.most:
-        odd = CUT_LIST
-    return (texts, odd) if odd else (value, "")
+    return texts, odd
 
 
 def _convert_texts_by_name(rule: Rule, value: Any) -> Converted:
     if type(value) is not dict:
         return None, MISTYPED
+    if (
+        len(value) <= rule.most
+        and _are_good_texts(value, LONGEST_KEY)
+        and _are_good_texts(value.values(), rule.longest)
+    ):
+        return value, ""
     odd = ""
     texts: dict[str, str] = {}
     for key, item in value.items():
         if type(key) is not str or len(key) > LONGEST_KEY or type(item) is not str:
-            odd = DROPPED_ITEM
+            odd = odd or DROPPED_ITEM
         elif len(texts) >= rule.most:
             odd = CUT_LIST
+            break
         else:
             key, key_changed = _bounded(key, LONGEST_KEY)
             texts[key], changed = _bounded(item, rule.longest)
             odd = odd or key_changed or changed
-    return (texts, odd) if odd else (value, "")
+    return texts, odd
+
+
+def _are_good_texts(values: Collection[Any], longest: int) -> bool:
+    """Tell whether all values are texts without lone surrogates and not longer than `longest`."""
+    if not _TEXT.issuperset(map(type, values)):
+        return False
+    joined = "".join(values)
+    if not joined.isascii() and _SURROGATE.search(joined):
+        return False
+    return len(joined) <= longest or max(map(len, values)) <= longest
 
 
 def _convert_numbers(rule: Rule, value: Any) -> Converted:
@@ -210,6 +227,7 @@ def _convert_json(rule: Rule, value: Any) -> Converted:
 
 
 _CONVERTERS: dict[Kind, Callable[[Rule, Any], Converted]] = {
+    Kind.ID: _convert_id,
     Kind.BOOL: _convert_bool,
     Kind.INT: _convert_int,
     Kind.FLOAT: _convert_float,
@@ -220,6 +238,10 @@ _CONVERTERS: dict[Kind, Callable[[Rule, Any], Converted]] = {
     Kind.OBJECTS: _convert_objects,
     Kind.JSON: _convert_json,
 }
+
+
+_FIELDS = {name: (rule, _CONVERTERS[rule.kind]) for name, rule in RULES.items()}
+_UNKNOWN_FIELD = (UNKNOWN, _CONVERTERS[UNKNOWN.kind])
 
 
 def find_odd(value: Any, levels: int) -> str:

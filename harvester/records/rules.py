@@ -15,6 +15,7 @@ from enum import Enum
 class Kind(Enum):
     """The type of a field."""
 
+    ID = "sound id"
     BOOL = "bool"
     INT = "int"
     FLOAT = "float"
@@ -101,7 +102,7 @@ _TEXTS_BY_NAME = Rule(Kind.TEXTS_BY_NAME, longest=2_048, most=32)
 _OBJECTS = Rule(Kind.OBJECTS, most=10_000, deepest=5)
 
 RULES: dict[str, Rule] = {
-    "id": Rule(Kind.INT, nullable=False, low=1, high=2**53 - 1),
+    "id": Rule(Kind.ID, nullable=False, low=1, high=2**53 - 1),
     "url": _URL,
     "name": _text(512),
     "tags": _texts(100),

@@ -14,7 +14,9 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("harvester", "aiohttp", "networkx", "joblib", "orjson")
+from harvester import __version__
+
+PACKAGES = ("aiohttp", "networkx", "joblib", "orjson")
 
 
 def main() -> None:
@@ -32,6 +34,7 @@ def main() -> None:
     machine = {
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "python": platform.python_version(),
+        "harvester": __version__,
         **{name: version(name) for name in PACKAGES},
     }
     results = {}

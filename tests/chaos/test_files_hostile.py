@@ -233,7 +233,7 @@ REASONS = {
     "a memo bomb": "an opcode", "a memo bomb behind a frame": "end to end", "a frame within a frame": "end to end",
     "nothing but braces": "far more containers", "a zip bomb": "unpacks to more",
     "one byte cut": "its end is missing", "the trailer cut": "its end is missing", "a wrong digest": "its digest",
-    "ids that are texts": "not sounds", "ids that are floats": "not sounds", "a stamp that is a text": "added_at",
+    "ids that are texts": "no sound's id", "ids that are floats": "no sound's id", "a stamp that is a text": "added_at",
     "a stamp of the year 10000": "no valid added_at",
     "a stamp of the year 10000 among others": "no valid fetched_at",
     "an extra stamp of the year 10000": "no valid extra_stamps",

@@ -11,8 +11,9 @@ import pytest
 import typer
 
 from harvester.cli import app, main
-from harvester.cli.defaults import _parts_of, read_defaults
+from harvester.cli.defaults import parts_of, read_defaults
 from harvester.cli.options import check_duration, check_some_duration
+from harvester.cli.plan import plan
 
 NOT_COUNTS = ["-5", "x", "1.5", "1e3", "nan", "9" * 30, "9" * 5000, ""]
 NOT_IDS = ["0", *NOT_COUNTS]
@@ -31,7 +32,7 @@ def _parameters() -> Iterator[tuple[str, str, Any, Any]]:
             assert info.callback is not None
             for name, annotation in get_type_hints(info.callback, include_extras=True).items():
                 if name != "return":
-                    yield f"{prefix}{info.name}", name, *_parts_of(annotation)
+                    yield f"{prefix}{info.name}", name, *parts_of(annotation)
 
 
 def _cases() -> Iterator[Any]:
@@ -115,7 +116,7 @@ def test_the_environment_is_judged_like_the_command_line(
         "[harvest]\nseed = [1, 'a']", "[harvest]\nseed = [1, -5]", "[harvest]\ntime-limit = '1e999h'",
         "[harvest]\ntime-limit = -5", "[harvest]\nmax-duration = 0", "[harvest]\ncc0 = 'yes'", "[harvest]\nquery = 5",
         "[harvest]\ntag = [1]", "[link]\nmin-score = nan", "[link]\nmin-score = 1e999", "[link]\nmin-score = true",
-        "[refresh]\nolder-than = '99999999999d'", "[sandbox]\nport = 99999", "[forget]\nsound-ids = [0]",
+        "[refresh]\nolder-than = '99999999999d'", "[sandbox]\nport = 99999",
         "[export]\nmin-score = '0.5'", "[map]\nego = 0", "[map]\nout = 5",
     ],
 )  # fmt: skip
@@ -127,11 +128,12 @@ def test_a_settings_file_is_judged_like_the_command_line(
     before = _contents(tmp_path)
     assert _run(["harvest", "--sandbox"], monkeypatch) == 2
     err = capsys.readouterr().err
-    assert err.startswith(f"harvester: harvester.toml: {text.splitlines()[0]} {text.split()[1]}: ")
+    assert err.startswith(f"harvester: harvester.toml:2: {text.splitlines()[0]} {text.split()[1]}: ")
     assert len(err.splitlines()) == 1
     assert _contents(tmp_path) == before
 
 
 def test_a_single_value_stands_for_a_list_and_a_number_for_seconds(tmp_path: Path) -> None:
     (tmp_path / "harvester.toml").write_text("[plan]\ntag = 'rain'\nmax-duration = 90\n")
-    assert read_defaults(app, tmp_path) == {"plan": {"tag": ["rain"], "max_duration": "90"}}
+    found = read_defaults(tmp_path, {}, {"plan": plan})
+    assert found.by_command == {"plan": {"tag": ["rain"], "max_duration": "90"}}

@@ -148,7 +148,7 @@ def test_a_run_whose_server_never_answers_ends_in_order_when_it_is_asked_to(tmp_
             process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 0, err
-    assert "nothing was asked, nothing has changed" in err
+    assert "nothing has changed" in err
     assert ("time limit reached" if limit else "asked to stop (SIGINT)") in err
     assert "Traceback" not in err
 
@@ -237,7 +237,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_exit_21(tmp_path: Path)
 
 
 def test_a_filter_that_freesound_cannot_read_is_one_line_and_exit_2(tmp_path: Path) -> None:
-    one_line(run("harvest", "--filter", "tag:(rain", cwd=tmp_path, key=None), 2, "SyntaxError", "tag:(rain")
+    one_line(run("harvest", "--filter", "tag:(rain", cwd=tmp_path, key=None), 2, "a bracket '(' is not closed")
 
 
 def test_a_search_without_hits_asks_for_nothing_else(tmp_path: Path) -> None:

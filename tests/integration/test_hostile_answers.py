@@ -1,148 +1,175 @@
-"""What a server says, in its body, its headers and its status line, is shown and obeyed by no terminal."""
+"""Hostile answers met by the real command line over real sockets: exit code, message, requests, deferrals."""
 
 from __future__ import annotations
 
 import json
-import os
-import pty
-import re
-import subprocess
-import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from typing import Any
 
 import pytest
 
-from tests.support.command import call
-from tests.support.hostile_texts import FORGED, SPELLED, assert_harmless
-from tests.support.processes import environment, run
+from tests.support.hostile_server import (
+    Answer,
+    Asked,
+    HostileServer,
+    Responder,
+    always,
+    body,
+    detail,
+    each_row,
+    from_number,
+    html,
+    renamed,
+)
+from tests.support.processes import run
 
-ALL = "".join(SPELLED) + FORGED
-RAW = "\x1b]0;owned\x07\x9b31m\u202eharvester"
-HEADER = b"\x1b]0;owned\x07 \x9b31m \xe2\x80\xae"
-
-
-def answer(
-    status: int, body: bytes, *headers: bytes, reason: bytes = b"OK", kind: bytes = b"application/json"
-) -> bytes:
-    head = [b"HTTP/1.1 %d %s" % (status, reason), b"Content-Type: " + kind, b"Content-Length: %d" % len(body)]
-    return b"\r\n".join([*head, *headers, b"Connection: close", b"", body])
-
-
-def detail(status: int, text: str = "") -> bytes:
-    # Without halves of surrogate pairs, with which the body would be no JSON for a strict reader.
-    said = (text or ALL).encode("utf-8", "ignore").decode()
-    return answer(status, json.dumps({"detail": said}).encode())
+LIBRARY = Path("data/sandbox_library")
 
 
-def results(**fields: object) -> bytes:
-    rows = [{"id": 7, "score": 0.9, "name": ALL} | fields, {"id": ALL}, None, ALL]
-    return answer(200, json.dumps({"count": 2, "next": ALL, "results": rows}).encode())
+@dataclass(frozen=True)
+class Case:
+    """What a server answers, and what the command makes of it: the code, words of its last line, requests at most."""
+
+    table: Mapping[str, Responder]
+    code: int
+    says: str
+    requests: int
+    options: tuple[str, ...] = ()
 
 
-ANSWERS = {
-    "400": detail(400), "401": detail(401), "403": detail(403), "404": detail(404), "429": detail(429),
-    "500": detail(500),
-    "429 day": detail(429, f"Request was throttled. Exceeded limit rate of 2000/day {ALL}"),
-    "search error": detail(400, f"Search server error: {RAW}"),
-    "reason": answer(503, b"", reason=HEADER),
-    "html": answer(502, f"<html><title>{RAW}</title>".encode(), kind=b"text/html"),
-    "html 200": answer(200, RAW.encode(), kind=b"text/html"),
-    "location": answer(302, b"", b"Location: https://evil.example/" + HEADER),
-    "location raw": answer(301, b"", "Location: //\u202eevil/".encode()),
-    "retry": answer(429, b'{"detail":"Request was throttled."}', b"Retry-After: " + HEADER),
-    "type": answer(200, b"{}", kind=b"text/" + HEADER),
-    "encoding": answer(200, b"{}", b"Content-Encoding: " + HEADER),
-    "no json": answer(200, f'{{"results": [{RAW}'.encode()),
-    "status": b"HTTP/1.1 999\x1b[2J " + HEADER + b"\r\n\r\n",
-    "no http": HEADER * 20 + b"\r\n\r\n",
-    "list": answer(200, json.dumps([ALL]).encode()), "names": answer(200, json.dumps({ALL: ALL}).encode()),
-    "rows": results(), "typed": results(tags=[ALL, 1], username=ALL, license=ALL, created=ALL, num_downloads=ALL),
+SHORT = ("--time-limit", "3s")
+LISTS_CHANGED = 1 + 3 + 3
+"""The search, the three lists that show it, and those on the wire beside them."""
+CASES: dict[str, Case] = {
+    "lists without results": Case(
+        {"similar": body(renamed("results", "items"))}, 12, "without a list of `results`", LISTS_CHANGED
+    ),
+    "lists without score": Case(
+        {"similar": each_row(renamed("score", "similarity"))}, 12, "without a valid `score`", LISTS_CHANGED
+    ),
+    "lists that are arrays": Case({"similar": body(lambda page: page["results"])}, 12, "are not JSON", LISTS_CHANGED),
+    "emptied lists": Case({"similar": body(lambda page: {**page, "results": []})}, 12, "without rows", LISTS_CHANGED),
+    "lists of null": Case({"similar": each_row(lambda row: None)}, 12, "null rows", LISTS_CHANGED + 3),
+    "one body for all": Case({"similar": always(200, '{"ok":true}')}, 12, "each the same 11 bytes", LISTS_CHANGED),
+    "lists that change later": Case(
+        {"similar": from_number(20, each_row(lambda row: row["id"]))}, 12, "without a valid `id`", 30
+    ),
+    "searches without ids": Case({"search": each_row(renamed("id", "sound_id"))}, 12, "without a valid `id`", 3),
+    "searches of null rows": Case({"search": each_row(lambda row: None)}, 12, "null rows", 3),
+    "a 403 page for all": Case({"**": html(403)}, 11, "HTTP 403 with a web page; check --api-url", 0),
+    "a 403 page for the key": Case({"*": html(403)}, 11, "HTTP 403 with a web page", 6, SHORT),
+    "a login page": Case({"**": html(200)}, 11, "HTTP 200 with a web page; check --api-url", 0),
+    "a redirect": Case({"**": html(302, location="https://login.example/")}, 11, "https://login.example/", 0),
+    "a 404 for all": Case({"**": detail(404, "Not found")}, 11, "is no Freesound API", 0),
+    "a 404 for all lists": Case({"similar": detail(404, "Not found")}, 11, "404: Not found", 20, SHORT),
+    "a 500 for all lists": Case({"similar": detail(500, "There was a problem")}, 11, "a problem", 12, SHORT),
+    "lists cut short": Case({"similar": always(200, '{"count":25,"results":[{"id":1')}, 11, "cut short", 16, SHORT),
+    "for ever before a firewall": Case(
+        {"**": html(403)}, 11, "HTTP 403 with a web page", 0, ("--forever", "--time-limit", "3s")
+    ),
+    "a refused key": Case({"*": detail(401, "Invalid token")}, 10, "Invalid token", 1),
+    "a suspended key": Case(
+        {"*": detail(429, "Request was throttled because the ApiV2 credential has been suspended")}, 10, "suspended", 1
+    ),
+    "an absurd daily limit": Case(
+        {"similar": from_number(3, detail(429, "limit rate (999999999999999999999/day)"))}, 0, "wait", 8
+    ),
+    "an absurd pause": Case(
+        {"similar": from_number(3, html(503, retry_after="9" * 5_000))}, 0, "wait", 8, SHORT
+    ),
 }  # fmt: skip
 
 
-@contextmanager
-def serving(content: bytes) -> Iterator[str]:
-    """Give the address of a server that answers every request with these bytes."""
-
-    class Answer(StreamRequestHandler):
-        def handle(self) -> None:
-            while self.rfile.readline(65_536).strip():
-                pass
-            self.wfile.write(content)
-
-    class Server(ThreadingTCPServer):
-        daemon_threads = True
-        block_on_close = False
-
-    with Server(("127.0.0.1", 0), Answer) as server:
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/apiv2/"
-        finally:
-            server.shutdown()
+@pytest.mark.parametrize("name", CASES)
+def test_a_hostile_answer_ends_as_it_should_and_defers_no_sound(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    with HostileServer(case.table) as server:
+        ended = run("harvest", "--api-url", server.url, "--level", 99, *case.options, cwd=tmp_path)
+    last = ended.err.strip().splitlines()[-1]
+    assert ended.code == case.code, ended.err
+    assert case.says in last
+    assert "Traceback" not in ended.err
+    assert server.counted <= case.requests
+    status = json.loads(run("status", "--json", cwd=tmp_path).out)
+    assert status["deferred"] == 0
+    kept = list((tmp_path / LIBRARY / "quarantine").glob("*unusable_answer.json"))
+    assert len(kept) == (case.code == 12)
+    assert all(0 < path.stat().st_size <= 64 * 1024 for path in kept)
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_no_answer_of_a_server_is_obeyed(tmp_path: Path, name: str) -> None:
-    with serving(ANSWERS[name]) as url:
-        limits = ("--time-limit", "1s", "--max-requests", 4, "--api-url", url, "--library", "lib")
-        ended = call("harvest", "--seed", 1, "--samples", 2, *limits, cwd=tmp_path)
-        assert ended.code != 70, ascii(ended.err)
-        assert_harmless(ended.out, ended.err)
-    for command in (("status", "--deferred"), ("check",), ("find", "a"), ("show", 7)):
-        ended = call(*command, "--library", "lib", cwd=tmp_path)
-        assert_harmless(ended.out, ended.err)
-    for log in tmp_path.glob("lib/harvest.log"):
-        assert_harmless(log.read_text(encoding="utf-8"))
+def test_a_run_that_met_changed_answers_goes_on_where_it_stood_once_they_are_good_again(tmp_path: Path) -> None:
+    with HostileServer({"similar": from_number(11, body(renamed("results", "items")))}) as server:
+        arguments = ("harvest", "--api-url", server.url, "--level", 99, "--samples", 30, "--concurrency", 1)
+        assert run(*arguments, cwd=tmp_path).code == 12
+        assert server.asked["similar"] == 10 + 3
+        # The same catalogue behind the same address, without its disturber.
+        server.table.clear()
+        assert run(*arguments, cwd=tmp_path).code == 0
+        assert server.asked["similar"] == 13 + 30
+    status = json.loads(run("status", "--json", cwd=tmp_path).out)
+    assert (status["processed"], status["deferred"]) == (40, 0)
 
 
-def test_a_real_process_shows_the_same_off_a_terminal(tmp_path: Path) -> None:
-    with serving(ANSWERS["400"]) as url:
-        ended = run("plan", "--query", "rain", "--api-url", url, cwd=tmp_path)
-    assert ended.code == 2
-    assert "\\x1b]0;owned\\x07" in ended.err
-    assert_harmless(ended.out, ended.err)
+def test_the_same_unusable_answer_is_kept_once(tmp_path: Path) -> None:
+    with HostileServer({"similar": always(200, '{"ok":true}')}) as server:
+        for _ in range(2):
+            assert run("harvest", "--api-url", server.url, "--level", 99, cwd=tmp_path).code == 12
+    assert len(list((tmp_path / LIBRARY / "quarantine").iterdir())) == 1
 
 
-OURS = re.compile(rb"\x1b\[(?:\?25[hl]|[0-9;]*[mKJHA]|[0-9]*[ABCDG])|\r(?=\n|\x1b|$)|\r")
-"""What rich and we ourselves send to a terminal: colours, the cursor, clearing."""
+def first_row(**fields: Any) -> Responder:
+    """Answer honestly, but give the first row of a list these fields."""
+
+    def respond(_asked: Asked, honest: Answer) -> Answer:
+        return honest.rows(lambda rows: [{**rows[0], **fields}, *rows[1:]])
+
+    return respond
 
 
-def on_a_terminal(cwd: Path, *arguments: object) -> bytes:
-    """Run a command on a terminal of its own and return all that reached it."""
-    ours, theirs = pty.openpty()
-    settings = environment(cwd / "state") | {"TERM": "xterm-256color"}
-    command = [sys.executable, "-m", "harvester", *map(str, arguments)]
-    shown = b""
-    with subprocess.Popen(command, cwd=cwd, env=settings, stdout=theirs, stderr=theirs, stdin=theirs) as process:
-        os.close(theirs)
-        try:
-            while piece := os.read(ours, 65_536):
-                shown += piece
-        except OSError:
-            # The other side is closed: the command has ended.
-            pass
-        process.wait(30)
-    os.close(ours)
-    return shown
+def spelled(change: Callable[[bytes], bytes]) -> Responder:
+    """Answer honestly, but for the bytes of the body."""
+    return lambda _asked, honest: replace(honest, body=change(honest.body))
 
 
-@pytest.mark.parametrize("name", ["400", "reason", "rows"])
-def test_on_a_terminal_only_our_own_controls_arrive(tmp_path: Path, name: str) -> None:
-    with serving(ANSWERS[name]) as url:
-        arguments = ("--seed", 1, "--samples", 2, "--time-limit", "1s", "--api-url", url, "--library", "lib")
-        shown = on_a_terminal(tmp_path, "harvest", *arguments)
-    for command in (
-        ("status",),
-        ("find", "a", "--json"),
-        ("show", 7),
-        ("export", "jsonl"),
-        ("status", "--\x1b]0;owned\x07"),
-    ):
-        shown += on_a_terminal(tmp_path, *command, "--library", "lib")
-    assert b"harvester" in shown
-    assert_harmless(OURS.sub(b"", shown).decode())
+DEEP = json.loads("[" * 30 + "]" * 30)
+TOLERATED: dict[str, Responder] = {
+    "counts as texts": each_row(lambda row: {**row, "num_downloads": "12", "filesize": "1"}),
+    "ids as texts": each_row(lambda row: {**row, "id": str(row["id"])}),
+    "scores as texts": each_row(lambda row: {**row, "score": str(row["score"])}),
+    "ids as floats": each_row(lambda row: {**row, "id": float(row["id"])}),
+    "a rating beyond all": first_row(avg_rating=1e308),
+    "an integer of 400 digits": first_row(num_downloads=10**400),
+    "NaN": spelled(lambda text: text.replace(b'"bitrate":', b'"bitrate":NaN,"bitrate_was":', 1)),
+    "Infinity": spelled(lambda text: text.replace(b'"duration":', b'"duration":Infinity,"duration_was":', 1)),
+    "1e999": spelled(lambda text: text.replace(b'"duration":', b'"duration":1e999,"duration_was":', 1)),
+    "half a surrogate pair": spelled(lambda text: text.replace(b'"name":"', b'"name":"\\ud800', 1)),
+    "Latin-1": spelled(lambda text: text.replace(b'"name":"', b'"name":"caf\xe9 ', 1)),
+    "a byte order mark": spelled(lambda text: b"\xef\xbb\xbf" + text),
+    "a control character": spelled(lambda text: text.replace(b'"name":"', b'"name":"\x01', 1)),
+    "a key twice": spelled(lambda text: text.replace(b'"name":', b'"name":1,"name":', 1)),
+    "deep containers": first_row(tags=DEEP, description=DEEP, previews=DEEP),
+    "a text of a megabyte": first_row(description="x" * 1_000_000),
+    "wrong types": first_row(name=1, tags="one", previews=[], license=[], username={}, created=0, geotag=True),
+    "null rows": body(lambda page: {**page, "results": [None, *page["results"], None]}),
+    "rows twice": body(lambda page: {**page, "results": page["results"] * 2}),
+    "rows without number": body(lambda page: {**page, "results": page["results"] * 40}),
+    "new sounds beyond what was asked": body(
+        lambda page: {**page, "results": [*page["results"], *({"id": 10**6 + at, "score": 0.9} for at in range(9_000))]}
+    ),
+    "a count that is a text": body(lambda page: {**page, "count": "many"}),
+    "further keys": each_row(lambda row: {**row, **{f"new_{at}": at for at in range(300)}}),
+}
+
+
+@pytest.mark.parametrize("name", TOLERATED)
+def test_odd_values_cost_no_request_and_no_sound(name: str, tmp_path: Path) -> None:
+    with HostileServer({"similar": TOLERATED[name]}) as server:
+        ended = run("harvest", "--api-url", server.url, "--level", 99, "--samples", 4, cwd=tmp_path)
+        assert ended.code == 0, ended.err
+        assert server.counted <= 1 + 4 + 3
+    status = json.loads(run("status", "--json", cwd=tmp_path).out)
+    assert (status["processed"], status["deferred"]) == (4, 0)
+    assert status["nodes"] <= 400
+    assert run("check", cwd=tmp_path).code == 0

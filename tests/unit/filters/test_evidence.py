@@ -109,6 +109,7 @@ UNKNOWN = [
     "created:{* TO 2016-02-10T12:30:00Z}",
     "pack_grouping:*",
     "tag:wind type:wav",
+    "-tag:wind type:wav",
     "tag:wind OR type:mp3",
 ]
 

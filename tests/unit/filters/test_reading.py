@@ -146,6 +146,8 @@ def test_windows_ids_and_similar_sounds_are_joined_to_the_whole_filter() -> None
     assert filter_ids((7,), text) == "id:7 ( tag:a OR type:b )"
     assert filter_similar(text) == "( tag:a OR type:b ) type:*"
     assert filter_similar("-tag:a") == "-tag:a type:*"
+    for joined in (filter_ids(range(1, 151), text), filter_ids((7,)), filter_similar(text)):
+        assert canonical(joined) == joined
 
 
 REFUSED = [

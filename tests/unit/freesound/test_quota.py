@@ -22,6 +22,7 @@ from harvester.freesound.quota import (
     Refusal,
     read_limits,
 )
+from harvester.freesound.wire import Transient
 from tests.support.fake_transport import BURST_429, EMPTY_LIST, Scripted
 from tests.support.virtual_time import VirtualClock, run_virtual
 from tests.unit.freesound.test_sending import make_client
@@ -164,14 +165,14 @@ def test_limits_are_read_as_burst_and_day() -> None:
 def test_late_failures_of_the_same_outage_do_not_lengthen_the_distance() -> None:
     outage = Outage("here", forever=True)
     for _ in range(8):
-        outage.failed(NOW_US, "reset", reached=True, probe=False)
+        outage.failed(NOW_US, Transient("reset"), probe=False)
     assert outage.probe_at_us == NOW_US + 5 * SECOND_US
 
 
 def test_probes_move_apart_up_to_half_an_hour_and_an_answer_ends_it() -> None:
     outage, now_us, distances = Outage("here", forever=True), NOW_US, []
     for number in range(20):
-        outage.failed(now_us, "reset", reached=True, probe=number >= 4)
+        outage.failed(now_us, Transient("reset"), probe=number >= 4)
         if outage.is_open:
             distances.append((outage.probe_at_us - now_us) // SECOND_US)
             now_us = outage.probe_at_us
@@ -184,10 +185,10 @@ def test_probes_move_apart_up_to_half_an_hour_and_an_answer_ends_it() -> None:
 def test_without_forever_the_last_probe_is_at_the_end_of_patience() -> None:
     outage, now_us = Outage("here", forever=False), NOW_US
     for number in range(10):
-        outage.failed(now_us, "reset", reached=True, probe=number >= 4)
+        outage.failed(now_us, Transient("reset"), probe=number >= 4)
         now_us = max(now_us, outage.probe_at_us)
     with pytest.raises(ApiUnreachable):
-        outage.failed(now_us, "reset", reached=True, probe=True)
+        outage.failed(now_us, Transient("reset"), probe=True)
     assert now_us == NOW_US + 600 * SECOND_US
 
 

@@ -9,21 +9,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import orjson
 import pytest
 
 from harvester.errors import AccessDenied, FetchFailed
 from harvester.freesound.fields import record_fields
 from harvester.freesound.responses import (
-    _judge,
-    raise_for_status,
     read_body,
     read_records,
-    read_refusal,
     read_similar,
     read_sound,
 )
-from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, WrongAddress
+from harvester.freesound.status import raise_for_status, read_refusal, read_retry_after, with_date
+from harvester.freesound.wire import QuotaRefused, RawResponse, Transient
 from harvester.model import RecordsPage, SimilarPage
+from harvester.records import judge_of
 from tests.support.fake_transport import reply
 
 FIELDS = record_fields()
@@ -51,10 +51,10 @@ OUTCOMES: dict[str, str] = {
         "stop: access denied",
     ),
     **dict.fromkeys(
-        names("accept_html_redirect apiv2_unknown_path sound_no_trailing_slash sound_not_a_number"), "wrong address"
+        names("accept_html_redirect apiv2_unknown_path sound_no_trailing_slash sound_not_a_number"), "not the API"
     ),
     **dict.fromkeys(
-        names("""format_xml method_not_allowed_405 search_filter_empty search_filter_syntax_error user_sounds_beyond
+        names("""method_not_allowed_405 search_filter_empty search_filter_syntax_error user_sounds_beyond
         search_filter_unknown_field search_page_0 search_page_negative search_page_size_0 similar_page_0
         similar_page_beyond"""),
         "deferred",
@@ -65,6 +65,7 @@ OUTCOMES: dict[str, str] = {
         "retry, all of it down",
     ),
     "similar_page_size_0": "retry once",
+    "format_xml": "not the API",
     "auth_suspended_level0_429": "refused suspended None",
     "throttle_both": "refused day 2000",
     "throttle_both_burst_wins": "refused burst 60",
@@ -100,11 +101,11 @@ def outcome(exchange: dict[str, Any]) -> str:
         return "stop: access denied"
     except QuotaRefused as refused:
         return f"refused {refused.refusal.kind} {refused.refusal.limit}"
-    except WrongAddress:
-        return "wrong address"
     except FetchFailed:
         return "deferred"
     except Transient as failure:
+        if failure.foreign:
+            return "not the API"
         return {True: "retry, all of it down", False: "retry once" if failure.attempts == 2 else "retry"}[
             failure.systemic
         ]
@@ -152,27 +153,30 @@ JSON_ERRORS = [
     (500, "The search server could not be reached or some unexpected error occurred.", "retry"),
     (500, "There was a problem with the search server, please try again later.", "retry"),
     (401, "User inactive or deleted", "stop: access denied"),
-    (403, "This resource requires a secure connection (https)", "stop: access denied"),
+    (403, "This resource requires a secure connection (https)", "not the API"),
+    (403, "You do not have permission to perform this action.", "stop: access denied"),
+    (403, "", "not the API"),
     (404, "Not found", "deferred"),
     (404, "No Sound matches the given query.", "deferred"),
     (405, 'Method "POST" not allowed.', "deferred"),
     (410, "gone for good", "deferred"),
     (418, "a teapot", "deferred"),
-    (451, "", "deferred"),
+    (451, "", "not the API"),
+    (451, "not here", "deferred"),
     (408, "", "retry"),
     (425, "", "retry"),
     (429, "Request was throttled because of exceeding a request limit rate (15000/day)", "refused day 15000"),
     (429, "Request was throttled because of exceeding a request limit rate (300/minute)", "refused burst 300"),
     (429, "exceeding the concurrent ip limit rate (120/hour)", "refused ip 120"),
     (429, "something new", "refused unknown None"),
-    (429, "Request was throttled because of exceeding a request limit rate (0/minute)", "refused suspended 0"),
+    (429, "Request was throttled because of exceeding a request limit rate (0/minute)", "refused suspended None"),
     (501, "", "retry"),
     (599, "", "retry"),
-    (202, "", "deferred"),
-    (204, "", "deferred"),
-    (206, "", "deferred"),
-    (307, "", "wrong address"),
-    (304, "", "wrong address"),
+    (202, "", "not the API"),
+    (204, "", "not the API"),
+    (206, "", "not the API"),
+    (307, "", "not the API"),
+    (304, "", "not the API"),
 ]
 
 
@@ -183,9 +187,10 @@ def test_a_status_with_its_sentence_becomes_the_right_outcome(status: int, detai
 
 
 BODIES = [
-    (200, "<html>maintenance</html>", "retry, all of it down"),
+    (200, "<html>maintenance</html>", "not the API"),
+    (200, "Success", "not the API"),
     (200, '{"count":1,"results":[{"id":1', "retry"),
-    (200, "", "deferred"),
+    (200, "", "not the API"),
     (200, "[]", "deferred"),
     (200, "null", "deferred"),
     (200, '{"count":3}', "deferred"),
@@ -195,10 +200,16 @@ BODIES = [
     (502, "<html>Bad Gateway</html>", "retry, all of it down"),
     (503, "<html></html>", "retry, all of it down"),
     (504, "", "retry, all of it down"),
-    (404, "<!doctype html>", "wrong address"),
-    (400, "[1]", "deferred"),
+    (404, "<!doctype html>", "not the API"),
+    (400, "[1]", "not the API"),
+    (400, "<html>Bad Request</html>", "not the API"),
+    (404, "", "not the API"),
+    (403, "<html>Forbidden</html>", "not the API"),
+    (403, '{"error":"forbidden"}', "not the API"),
+    (403, '{"title":"Forbidden","detail":"your token was refused"}', "not the API"),
     (429, "", "refused unknown None"),
-    (401, "", "stop: access denied"),
+    (401, "", "not the API"),
+    (401, "<html>Log in</html>", "not the API"),
 ]
 
 
@@ -209,8 +220,8 @@ def test_a_body_of_another_shape_is_never_fatal(status: int, body: str, expected
 
 def test_the_body_of_a_failure_is_kept_for_inspection_but_not_all_of_it() -> None:
     with pytest.raises(FetchFailed) as failed:
-        read_body(reply(200, '["' + "x" * 5000 + '"]'))
-    assert failed.value.body == b'["' + b"x" * 1998
+        read_body(reply(200, '["' + "x" * 100_000 + '"]'))
+    assert failed.value.body == b'["' + b"x" * (64 * 1024 - 2)
 
 
 def rows_of(*rows: object) -> RawResponse:
@@ -219,48 +230,111 @@ def rows_of(*rows: object) -> RawResponse:
 
 def test_odd_rows_are_counted_and_the_good_ones_kept() -> None:
     page = read_records(
-        rows_of(None, {"id": 1}, {"id": 1}, {"id": "2"}, {"id": True}, {"id": 0}, {}, 7, "x", {"id": 3}), ("id",), 5
+        rows_of(None, {"id": 1}, {"id": 1}, {"id": "x2"}, {"id": True}, {"id": 0}, {}, 7, "x", {"id": 3}), ("id",), 5
     )
     assert page.records == ({"id": 1}, {"id": 3})
     assert page.oddities == {"null result": 1, "duplicate": 1, "no id": 4, "not an object": 2}
 
 
-def test_missing_unknown_and_mistyped_fields_are_counted_and_the_values_left_alone() -> None:
-    row = {"id": 1, "name": 5, "tags": "a", "shiny": 1, "score": 0.9, "duration": True}
-    page = read_records(rows_of(row), ("id", "name", "tags", "duration", "username"), 5)
-    assert page.records == ({"id": 1, "name": 5, "tags": "a", "duration": True},)
-    assert page.oddities == {"mistyped field": 3, "unknown field": 1, "missing field": 1}
+def test_missing_unknown_and_mistyped_fields_are_counted_and_what_cannot_be_converted_is_null() -> None:
+    row = {"id": 1, "name": 5, "tags": "a", "shiny": 1, "score": 0.9, "duration": True, "num_downloads": "12"}
+    page = read_records(rows_of(row), ("id", "name", "tags", "duration", "username", "num_downloads"), 5)
+    assert page.records == ({"id": 1, "name": "5", "tags": ["a"], "duration": None, "num_downloads": 12},)
+    assert page.oddities == {"converted field": 3, "mistyped field": 1, "unknown field": 1, "missing field": 1}
 
 
 def test_rows_that_are_alike_are_judged_each_for_itself() -> None:
     good = {"id": 1, "name": "a", "tags": ["a"], "score": 0.9}
-    rows = rows_of(good, {**good, "id": 2, "tags": "a"}, {**good, "id": 3, "shiny": 1}, {**good, "id": 4})
+    rows = rows_of(good, {**good, "id": 2, "tags": 7}, {**good, "id": 3, "shiny": 1}, None, {**good, "id": 4})
     page = read_records(rows, ("id", "name", "tags"), 5)
-    assert page.records == tuple({"id": i, "name": "a", "tags": "a" if i == 2 else ["a"]} for i in (1, 2, 3, 4))
-    assert page.oddities == {"mistyped field": 1, "unknown field": 1}
+    assert page.records == tuple({"id": i, "name": "a", "tags": None if i == 2 else ["a"]} for i in (1, 2, 3, 4))
+    assert page.oddities == {"mistyped field": 1, "unknown field": 1, "null result": 1}
 
 
 def test_names_that_a_server_invents_are_not_kept_in_memory() -> None:
-    kept = _judge.cache_info().currsize
+    kept = judge_of.cache_info().currsize
     for place in range(50):
         read_records(rows_of({"id": 1, f"shiny {place}": 1}), ("id", "a field of this test"), 5)
-    assert _judge.cache_info().currsize <= kept
+    assert judge_of.cache_info().currsize <= kept + 1
 
 
-def test_a_field_nested_without_end_is_null_and_counted() -> None:
+def test_a_field_nested_too_deep_is_null_and_counted() -> None:
     endless: list[Any] = []
     for _ in range(150):
         endless = [{"a": endless}]
-    rows = rows_of({"id": 1, "analysis": endless}, {"id": 2, "analysis": {"a": [[[{"b": [1]}]]]}})
-    page = read_records(rows, ("id", "analysis"), 5)
-    assert page.records == ({"id": 1, "analysis": None}, {"id": 2, "analysis": {"a": [[[{"b": [1]}]]]}})
-    assert page.oddities == {"endless field": 1}
+    rows = rows_of({"id": 1, "shiny": endless}, {"id": 2, "shiny": {"a": [[[{"b": [1]}]]]}})
+    page = read_records(rows, ("id", "shiny"), 5)
+    assert page.records == ({"id": 1, "shiny": None}, {"id": 2, "shiny": {"a": [[[{"b": [1]}]]]}})
+    assert page.oddities == {"field nested too deep": 1}
+
+
+def test_more_rows_than_asked_for_are_dropped_and_counted() -> None:
+    rows = rows_of(*({"id": n, "score": 0.9} for n in range(2, 502)))
+    similar = read_similar(rows, 1, 25, ("id",), 5)
+    records = read_records(rows, ("id",), 5, limit=40)
+    assert (len(similar.records), len(similar.neighbours), len(records.records)) == (25, 25, 40)
+    assert similar.oddities == {"more rows than asked for": 475}
+    assert records.oddities == {"more rows than asked for": 460}
+
+
+def test_a_text_or_a_float_that_is_an_id_becomes_one() -> None:
+    page = read_similar(rows_of({"id": "2", "score": 0.5}, {"id": 3.0, "score": 0.4}), 1, 25, ("id",), 5)
+    assert page.records == ({"id": 2}, {"id": 3})
+    assert page.neighbours == ((2, 0.5), (3, 0.4))
+    assert page.oddities == {"converted id": 2}
+
+
+ODD_TEXTS = [
+    b'"num_downloads": NaN',
+    b'"num_downloads": Infinity',
+    b'"num_downloads": 1e999',
+    b'"num_downloads": ' + b"9" * 400,
+    b'"num_downloads": ' + b"9" * 5000,
+    b'"name": "a\\ud800"',
+    b'"name": "caf\xe9"',
+    b'"name": "a\x01b"',
+]
+
+
+@pytest.mark.parametrize("odd", ODD_TEXTS, ids=range(len(ODD_TEXTS)))
+def test_an_odd_value_that_a_strict_parser_refuses_costs_at_most_its_own_field(odd: bytes) -> None:
+    body = b'{"count": 2, "next": null, "results": [{"id": 2, "score": 0.5, %s}, {"id": 3, "score": 0.4}]}' % odd
+    with pytest.raises(orjson.JSONDecodeError):
+        orjson.loads(body)
+    page = read_similar(RawResponse(200, {}, body), 1, 25, ("id", "name", "num_downloads"), 5)
+    assert page.neighbours == ((2, 0.5), (3, 0.4))
+    assert page.oddities["repaired JSON"] == 1
+    assert page.records[0].get("num_downloads") is None
+    page.records[0].get("name", "").encode()
+
+
+def test_a_byte_order_mark_and_repeated_keys_are_read_over() -> None:
+    page = read_records(RawResponse(200, {}, b'\xef\xbb\xbf{"count": 1, "results": [{"id": 2, "id": 3}]}'), ("id",), 5)
+    assert page.records == ({"id": 3},)
+    assert page.oddities == {"repaired JSON": 1, "repeated key": 1}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason", "late"),
+    [
+        ('{"count": 1, "resul', "the answer was cut short", True),
+        ('{"count": 1, "results": [{"id": 1', "the answer was cut short", True),
+        ('{"count": 1, "results": [}]}', "invalid JSON at byte 25", False),
+        ('{"café": 1, "results": [}]}', "invalid JSON at byte 25", False),
+        ('{"count": 1} and more', "invalid JSON at byte 13", False),
+        ('{"count": ' + "[" * 5000 + "]" * 5000 + "}", "JSON is nested too deep", False),
+    ],
+)
+def test_an_unreadable_body_is_named_for_what_it_is(body: str, reason: str, late: bool) -> None:
+    with pytest.raises(Transient) as failed:
+        read_body(reply(200, body))
+    assert (failed.value.reason, failed.value.late) == (reason, late)
 
 
 def test_a_neighbour_without_a_finite_score_is_dropped_but_its_record_kept() -> None:
     rows = [
         {"id": 2, "score": None},
-        {"id": 3, "score": "0.9"},
+        {"id": 3, "score": "high"},
         {"id": 4},
         {"id": 5, "score": True},
         {"id": 6, "score": 1},
@@ -294,8 +368,10 @@ def test_a_wrong_count_is_replaced_and_counted() -> None:
 
 def test_only_the_sounds_own_404_sentence_says_that_it_is_gone() -> None:
     assert read_sound(reply(404, '{"detail":"No Sound matches the given query."}'), 5, FIELDS) is None
-    for answer in (reply(404, '{"detail":"Not found"}'), reply(404, "<html>", "text/html"), reply(410, "{}")):
-        with pytest.raises(FetchFailed):
+    with pytest.raises(FetchFailed):
+        read_sound(reply(404, '{"detail":"Not found"}'), 5, FIELDS)
+    for answer in (reply(404, "<html>", "text/html"), reply(410, "{}"), reply(404, "")):
+        with pytest.raises(Transient):
             read_sound(answer, 5, FIELDS)
 
 
@@ -304,14 +380,71 @@ def test_the_record_of_another_sound_is_not_taken() -> None:
         read_sound(reply(200, '{"id":6}'), 5, FIELDS)
 
 
-def test_retry_after_is_honoured_but_capped() -> None:
-    refused = reply(429, "{}", **{"retry-after": "120"})
-    assert read_refusal(refused).retry_after_s == 120.0
-    assert read_refusal(reply(429, "{}", **{"retry-after": "999999"})).retry_after_s == 3600.0
-    assert read_refusal(reply(429, "{}", **{"retry-after": "Wed, 21 Oct 2026 07:28:00 GMT"})).retry_after_s is None
+SENT = "Wed, 21 Oct 2026 07:28:00 GMT"
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [
+        ("120", 120.0),
+        ("0", 0.0),
+        (" 7 ", 7.0),
+        ("999999", 3600.0),
+        ("9" * 5_000, 3600.0),
+        ("Wed, 21 Oct 2026 07:29:30 GMT", 90.0),
+        ("Wednesday, 21-Oct-26 07:29:30 GMT", 90.0),
+        ("Wed Oct 21 07:29:30 2026", 90.0),
+        ("Tue, 20 Oct 2026 07:28:00 GMT", 0.0),
+        ("Wed, 21 Oct 2037 07:28:00 GMT", 3600.0),
+        ("Wed, 21 Oct 99999 07:28:00 GMT", None),
+        ("Wed, 99 Oct 2026 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2026 07:28:00 +99999999", None),
+        ("-5", None),
+        ("1.5", None),
+        ("soon", None),
+        ("\u0663", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_read_in_both_forms_and_bounded(asked: str, seconds: float | None) -> None:
+    headers = {"retry-after": asked, "date": SENT}
+    assert read_refusal(reply(429, "{}", **headers)).retry_after_s == seconds
     with pytest.raises(Transient) as failed:
-        raise_for_status(reply(503, "", **{"retry-after": "30"}))
-    assert failed.value.delay_s == 30.0
+        raise_for_status(reply(503, "", **headers))
+    assert failed.value.delay_s == seconds
+
+
+def test_an_error_without_a_date_gets_the_time_of_its_arrival() -> None:
+    now_us = 1_792_567_680_000_000  # SENT
+    refused = reply(429, "{}", **{"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"})
+    assert read_retry_after(refused) is None
+    assert read_retry_after(with_date(refused, now_us)) == 30.0
+    dated = reply(429, "{}", date="Wed, 21 Oct 2026 07:00:00 GMT")
+    assert with_date(dated, now_us) is dated
+
+
+@pytest.mark.parametrize(
+    ("rate", "kind", "limit"),
+    [
+        ("60/minute", "burst", 60),
+        ("15000/day", "day", 15000),
+        ("999999999999999999999/day", "day", None),
+        (f"{'9' * 400}/day", "day", None),
+        ("10000001/day", "day", None),
+        ("1/day", "day", None),
+        ("1/minute", "burst", None),
+        ("-5/day", "day", None),
+        ("-5/minute", "burst", None),
+        ("1e3/day", "day", None),
+        ("\u0663\u0660\u0660/day", "day", None),
+        ("0/minute", "suspended", None),
+        ("5/fortnight", "unknown", None),
+    ],
+)
+def test_an_impossible_limit_in_a_429_is_not_believed(rate: str, kind: str, limit: int | None) -> None:
+    text = f"Request was throttled because of exceeding a request limit rate ({rate})"
+    refusal = read_refusal(reply(429, json.dumps({"detail": text})))
+    assert (refusal.kind, refusal.limit) == (kind, limit)
 
 
 def test_the_sentence_of_a_refused_key_helps() -> None:
@@ -319,9 +452,15 @@ def test_the_sentence_of_a_refused_key_helps() -> None:
         raise_for_status(reply(401, '{"detail":"Invalid token"}'))
 
 
-@pytest.mark.parametrize(("told", "kept"), [(1.0000001, 1.0), (-1e-9, 0.0), (1, 1.0), (0, 0.0), (7, 1.0)])
+@pytest.mark.parametrize(("told", "kept"), [(1.0000001, 1.0), (-1e-9, 0.0), (1, 1.0), (0, 0.0)])
 def test_a_score_is_kept_between_0_and_1_as_a_float_and_what_was_outside_is_counted(told: float, kept: float) -> None:
     page = read_similar(rows_of({"id": 2, "score": told}, {"id": 3, "score": 0.75}), 1, 25, ("id",), 5)
     assert dict(page.neighbours)[2] == kept
     assert all(type(score) is float for _, score in page.neighbours)
     assert page.oddities.get("score out of range", 0) == (told != kept)
+
+
+def test_a_score_as_text_is_read_and_one_far_outside_is_none() -> None:
+    page = read_similar(rows_of({"id": 2, "score": "0.9"}, {"id": 3, "score": 7}, {"id": 4, "score": "2"}), 1, 9, (), 5)
+    assert page.neighbours == ((2, 0.9),)
+    assert page.oddities == {"converted score": 1, "no score": 2}

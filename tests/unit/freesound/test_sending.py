@@ -480,26 +480,43 @@ def test_the_source_is_learned_without_a_counted_request() -> None:
     run_virtual(main())
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        reply(404, '{"detail":"Not found."}'),
-        reply(400, '{"detail":"Bad request."}'),
-        reply(404, "<!doctype html><title>Not Found</title>", "text/html"),
-        reply(200, "<!doctype html><title>Welcome</title>", "text/html"),
-        reply(301, "", location="https://elsewhere.invalid/"),
-    ],
-    ids=["404 JSON", "400 JSON", "404 HTML", "200 HTML", "301"],
-)
+NO_API = [
+    reply(404, '{"detail":"Not found."}'),
+    reply(400, '{"detail":"Bad request."}'),
+    reply(404, "<!doctype html><title>Not Found</title>", "text/html"),
+    reply(403, "<!doctype html><title>Forbidden</title>", "text/html"),
+    reply(401, "<!doctype html><title>Log in</title>", "text/html"),
+    reply(200, "<!doctype html><title>Welcome</title>", "text/html"),
+    reply(200, "Success", "text/plain"),
+    reply(301, "", location="https://elsewhere.invalid/"),
+]
+NO_API_NAMES = ["404 JSON", "400 JSON", "404 HTML", "403 HTML", "401 HTML", "200 HTML", "200 text", "301"]
+
+
+@pytest.mark.parametrize("answer", NO_API, ids=NO_API_NAMES)
 def test_an_address_that_answers_as_no_api_does_is_told_at_once_with_exit_11(answer: RawResponse) -> None:
     async def main() -> None:
         clock = VirtualClock()
         transport = Scripted(lambda *_: answer, clock)
         with pytest.raises(ApiUnreachable, match=r"is no Freesound API: .*; check --api-url") as ended:
-            await make_client(transport, clock, forever=True).identify()
+            await make_client(transport, clock).identify()
         assert ended.value.exit_code == 11
         assert len(transport.sent) == 1
         assert clock.monotonic_s() < 5
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("answer", [*NO_API, BURST_429], ids=[*NO_API_NAMES, "429"])
+def test_a_run_for_ever_outlives_a_first_contact_that_is_no_api(answer: RawResponse) -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        denied = reply(401, '{"detail":"Authentication credentials were not provided."}')
+        transport = Scripted(lambda *_: denied if clock.monotonic_s() > 7_200 else answer, clock)
+        source = await make_client(transport, clock, forever=True).identify()
+        assert source == "https://freesound.org/apiv2/"
+        assert 7_200 < clock.monotonic_s() < 7_200 + 1_900
+        assert len(transport.sent) < 25
 
     run_virtual(main())
 
@@ -588,5 +605,134 @@ def test_a_wait_of_more_than_a_minute_is_told_once() -> None:
         waits = [line for line in told if line.startswith("waiting until")]
         assert len(waits) == len(set(waits)) == 4  # 80, 160, 320 and 640 s
         assert told.count("the API answers again") == 1
+
+    run_virtual(main())
+
+
+NOT_FOUND = reply(404, '{"detail":"Not found"}')
+
+
+def test_ten_different_requests_that_are_refused_in_a_row_are_an_outage_and_blame_no_sound() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        transport = Scripted(lambda number, _: EMPTY_LIST if number == 1 else NOT_FOUND, clock)
+        client = make_client(transport, clock)
+        await client.fetch_similar(1, 25)
+        doubts = []
+        for sound_id in range(2, 11):
+            with pytest.raises(FetchFailed, match="404") as failed:
+                await client.fetch_similar(sound_id, 25)
+            doubts.append(failed.value.doubt)
+        with pytest.raises(ApiUnreachable, match=r"every request fails: the API answered 404: Not found.*10 minutes"):
+            await client.fetch_similar(11, 25)
+        assert all(doubt is not None and doubt.concerns_all for doubt in doubts)
+        assert 600 <= clock.monotonic_s() < 660
+        assert len(transport.sent) < 25
+
+    run_virtual(main())
+
+
+def test_with_forever_an_api_that_refuses_everything_is_probed_until_it_serves_again() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        transport = Scripted(lambda *_: NOT_FOUND if 5 < clock.monotonic_s() < 9_000 else EMPTY_LIST, clock)
+        client = make_client(transport, clock, forever=True)
+        assert await fetch_many(client, 40, 4) > 20
+        assert transport.statuses().count(404) < 35
+        assert 9_000 < clock.monotonic_s() < 9_000 + 1_900
+
+    run_virtual(main())
+
+
+def test_refused_requests_among_useful_ones_concern_their_sounds() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        transport = Scripted(lambda number, _: EMPTY_LIST if number % 9 == 0 else NOT_FOUND, clock)
+        assert await fetch_many(make_client(transport, clock), 180, 1) == 20
+        assert len(transport.sent) == 180
+
+    run_virtual(main())
+
+
+def test_the_same_request_that_is_refused_again_and_again_is_no_outage() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        client = make_client(Scripted(lambda *_: NOT_FOUND, clock), clock)
+        for _ in range(30):
+            with pytest.raises(FetchFailed):
+                await client.fetch_similar(1, 25)
+
+    run_virtual(main())
+
+
+FOREIGN = [reply(403, "<html>", "text/html"), reply(302, "", location="https://login.example/"), reply(404, "")]
+
+
+@pytest.mark.parametrize("answer", FOREIGN, ids=["403", "302", "404"])
+def test_answers_of_something_in_front_of_the_api_are_an_outage_that_names_what_came(answer: RawResponse) -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        transport = Scripted(lambda number, _: EMPTY_LIST if number < 10 else answer, clock)
+        with pytest.raises(ApiUnreachable, match=rf"{answer.status}.*10 minutes.*blocked") as ended:
+            await fetch_many(make_client(transport, clock), 100)
+        assert ended.value.exit_code == 11
+        assert 600 < clock.monotonic_s() < 660
+        assert len(transport.sent) < 30
+
+    run_virtual(main())
+
+
+def test_a_search_without_words_that_is_refused_is_an_outage_and_one_with_a_filter_is_not() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        refused = reply(400, '{"detail":"Bad request"}')
+        client = make_client(Scripted(lambda *_: refused, clock), clock)
+        with pytest.raises(FetchFailed, match="refuses the request"):
+            await client.search(filter="tag:rain")
+        assert clock.monotonic_s() < 1
+        with pytest.raises(ApiUnreachable, match="refuses the request: Bad request"):
+            await client.search()
+
+    run_virtual(main())
+
+
+def test_a_503_that_names_its_delay_pauses_everybody() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        busy = reply(503, "<html>", "text/html", **{"retry-after": "Mon, 21 Sep 2026 14:23:20 GMT"})
+        busy.headers["date"] = "Mon, 21 Sep 2026 14:21:50 GMT"  # type: ignore[index]
+        transport = Scripted(lambda number, _: busy if number == 1 else EMPTY_LIST, clock)
+        assert await fetch_many(make_client(transport, clock, limits=LEVELS[99]), 40, 4) == 40
+        later_s = [one.at_us / SECOND_US - transport.sent[0].at_us / SECOND_US for one in transport.sent]
+        assert sum(0 < one < 90 for one in later_s) <= 3  # those that were on the wire with it
+
+    run_virtual(main())
+
+
+@pytest.mark.parametrize("rate", ["999999999999999999999/day", "1/minute", "-5/minute", f"{'9' * 400}/minute"])
+def test_an_absurd_limit_in_a_429_ends_no_run_for_ever(rate: str) -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        refused = reply(429, f'{{"detail":"exceeding a request limit rate ({rate})"}}')
+        transport = Scripted(lambda number, _: refused if number == 5 else EMPTY_LIST, clock)
+        client = make_client(transport, clock, forever=True)
+        assert await fetch_many(client, 30) == 30
+        assert client.limits == LEVELS[1]
+
+    run_virtual(main())
+
+
+def test_an_outage_that_ends_the_run_blames_none_of_the_sounds_it_met() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        client = make_client(Scripted(lambda number, _: EMPTY_LIST if number == 1 else HTML_500, clock), clock)
+        await client.fetch_similar(1, 25)
+        with pytest.raises(FetchFailed, match="500") as failed:
+            await client.fetch_similar(2, 25)
+        assert failed.value.doubt is not None
+        assert failed.value.doubt.is_open
+        with pytest.raises(ApiUnreachable):
+            await fetch_many(client, 100, 4)
+        assert failed.value.doubt.concerns_all
 
     run_virtual(main())

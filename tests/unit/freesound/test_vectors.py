@@ -46,7 +46,7 @@ def test_vectors_that_nobody_asked_for_are_left_and_counted_as_unknown() -> None
 def test_what_is_no_vector_is_none(value: object) -> None:
     assert read_vector(value, DIMENSION) is None
     oddities = Counter[str]()
-    assert read_vectors([({f"sim_{SPACE}": value}, {"id": 1})], SPACE, oddities) == {}
+    assert read_vectors({1: value}, SPACE, oddities) == {}
     assert oddities == ({} if value is None else {"unusable vector": 1})
 
 

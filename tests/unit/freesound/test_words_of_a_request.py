@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, unquote
 import pytest
 
 from harvester.errors import SettingsError
+from harvester.filters import build_filter, filter_ids
+from harvester.filters.presets import LONGEST_ENCODED
 from harvester.freesound.address import encode_query, proxy_for, read_api_url
 from harvester.freesound.fields import encode_fields, read_extra_fields, record_fields
 from harvester.freesound.key import ApiKey
@@ -67,17 +69,26 @@ def test_the_key_travels_only_over_https_or_to_this_machine(text: str) -> None:
         read_api_url(text)
 
 
-@pytest.mark.parametrize("text", ["50%25 off", "100%", "a+b & c=d#e", 'tag:"é ü" id:(1 OR 2)', "%2541"])
-def test_a_filter_survives_being_decoded_twice(text: str) -> None:
-    assert unquote(dict(parse_qsl(encode_query({"filter": text})))["filter"]) == text
+@pytest.mark.parametrize("name", ["query", "filter"])
+@pytest.mark.parametrize(
+    "text", ["50%25 off", "100%", "a+b & c=d#e", 'tag:"é ü" id:(1 OR 2)', "%41", "%2541", "%%41", "%zz", "%e9"]
+)
+def test_a_query_and_a_filter_survive_being_decoded_twice(name: str, text: str) -> None:
+    assert unquote(dict(parse_qsl(encode_query({name: text})))[name]) == text
 
 
-def test_150_ids_fit_into_a_request_line_of_4094_bytes() -> None:
-    listed = f"id:({' OR '.join(str(n) for n in range(1_000_000, 1_000_150))})"
-    query = encode_query(
-        {"query": "", "fields": encode_fields(), "sort": "score", "page_size": "150", "filter": listed}
-    )
-    assert len(f"GET /apiv2/search/?{query} HTTP/1.1") < 4_094
+def test_other_parameters_are_decoded_once() -> None:
+    assert dict(parse_qsl(encode_query({"fields": "a%41"})))["fields"] == "a%41"
+
+
+def test_150_ids_and_the_longest_filter_fit_into_a_request_line_of_4094_bytes() -> None:
+    longest = build_filter("", tags=("x" * (LONGEST_ENCODED - 16),)).text
+    for text in ("", longest):
+        listed = filter_ids(range(1_000_000, 1_000_150), text)
+        query = encode_query(
+            {"query": "", "fields": encode_fields(), "sort": "score", "page_size": "150", "filter": listed}
+        )
+        assert len(f"GET /apiv2/search/?{query} HTTP/1.1") < 4_094
 
 
 def test_this_machine_is_never_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

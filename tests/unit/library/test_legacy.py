@@ -149,6 +149,27 @@ def test_what_is_no_json_is_dropped_and_counted_and_times_are_ours_alone(tmp_pat
     }  # fmt: skip
 
 
+def test_a_value_of_another_type_is_converted_or_null_as_in_an_answer(tmp_path: Path) -> None:
+    odd = {"num_downloads": "12", "avg_rating": 1e308, "tags": "rain", "name": "a\ud800", "duration": {"a": 1}}
+    unknown = {f"shiny_{number}": "x" * 300_000 if number == 0 else number for number in range(70)}
+    state, report = import_from({"sound_cache": {1: make_record(1) | odd | unknown}}, tmp_path)
+    kept = state.record(1)
+    assert kept is not None
+    right = {"num_downloads": 12, "avg_rating": None, "tags": ["rain"], "name": "a\ufffd", "duration": None}
+    assert {name: kept[name] for name in odd} == right
+    assert sum(name.startswith("shiny") for name in kept) == 64
+    assert kept["shiny_0"] is None
+    assert report.tally.mapped == {
+        "field num_downloads: converted field": 1,
+        "field avg_rating: value out of range": 1,
+        "field tags: converted field": 1,
+        "field name: repaired text": 1,
+        "field duration: mistyped field": 1,
+        "field shiny_0: field too large": 1,
+    }
+    assert report.tally.dropped == {"fields beyond 64 unknown ones of a sound": 6}
+
+
 def test_previews_get_their_dashes_back(tmp_path: Path) -> None:
     record = make_record(1, previews={"preview_hq_mp3": "a", "preview-lq-ogg": "b", "other_one": "c"})
     state, _ = import_from({"sound_cache": {1: record}}, tmp_path)

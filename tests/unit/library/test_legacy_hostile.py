@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 MOST_PACKED_BYTES = 100_000
-MOST_S, MOST_KB = 2.0, 300_000
+MOST_S, MOST_KB = 4.0, 300_000
 PRIME = (1 << 61) - 1
 """Python's hash of an integer is its remainder here: multiples collide."""
 
@@ -33,7 +33,11 @@ from harvester.library.legacy import import_old
 
 def used():
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+    peak_kb = usage.ru_maxrss
+    status = Path("/proc/self/status")
+    if status.exists():  # ru_maxrss begins with the size of the process that forked this one
+        peak_kb = int(status.read_text().partition("VmHWM:")[2].split()[0])
+    return usage.ru_utime + usage.ru_stime, peak_kb
 
 begin_s, _ = used()
 try:
@@ -150,7 +154,7 @@ BOMBS: dict[str, Callable[[Path], bytes]] = {
     "sounds in a row, plain": lambda _: pickle.dumps({"processed_ids": list(range(1, 33_000))}, 4),
     "a cache of braces": lambda folder: _sqlite(
         folder, "CREATE TABLE metadata (sample_id, data)",
-        rows=[(1, json.dumps({"id": 1, "a": json.loads("[" + "{}," * 300 + "{}]")}, separators=(",", ":")))],
+        rows=[(1, json.dumps({"id": 1, "a": json.loads("[" + "{}," * 3_000 + "{}]")}, separators=(",", ":")))],
     ),
     "a cache with a giant integer": lambda folder: _sqlite(
         folder, "CREATE TABLE metadata (sample_id, data)", rows=[(1, '{"id": ' + "9" * 60_000 + "}")],

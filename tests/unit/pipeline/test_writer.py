@@ -11,6 +11,7 @@ import pytest
 from harvester.clock import DAY_US, Stop
 from harvester.graph import SoundGraph
 from harvester.model import Gone, Known, Linked, Record, RecordsPage, Seen, SimilarPage
+from harvester.pipeline.doubtful import Doubtful
 from harvester.pipeline.fetcher import Search
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.harvest import Harvest, Plan
@@ -60,6 +61,7 @@ def write(
         writer = Writer(
             store,
             meaning,
+            Doubtful(frontier),
             clock=clock,
             progress=progress,
             admit=lambda: None,

@@ -1,0 +1,59 @@
+"""What the client has done in one run, and what a run says of itself in which every request failed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from harvester.errors import AnswerChanged, ApiUnreachable, FetchFailed, HarvesterError
+from harvester.freesound.shape import IN_A_ROW, Kind, Unusable
+
+
+@dataclass(slots=True)
+class Activity:
+    """Counters of one run. `counted`: sent with the key, so that the API counts it.
+
+    `useful` counts answers that gave what was asked for, `failed` those that did not and requests without an answer (a
+    limit is neither), `given_up` requests that were not tried again; `last_failure` is the last failure of all.
+    """
+
+    sent: int = 0
+    counted: int = 0
+    answered: int = 0
+    retried: int = 0
+    refused: int = 0
+    on_the_wire: int = 0
+    failed: Counter[Kind] = field(default_factory=Counter)
+    useful: Counter[Kind] = field(default_factory=Counter)
+    given_up: Counter[Kind] = field(default_factory=Counter)
+    last_failure: Exception | None = None
+
+    def note_failure(self, kind: Kind, failure: Exception) -> None:
+        """Count an answer, or none, that did not give what was asked for."""
+        self.failed[kind] += 1
+        self.last_failure = failure
+
+    def note_given_up(self, kind: Kind, failure: FetchFailed) -> None:
+        """Count a request that is not tried again."""
+        self.given_up[kind] += 1
+        self.last_failure = failure
+
+    def fruitless(self, address: str, *, in_outage: bool) -> HarvesterError | None:
+        """Return the error of a run that got nothing: no useful answer at all, or none of several similar lists.
+
+        Attempts at one list prove nothing about others, unless the run ended `in_outage`.
+        """
+        lists = self.failed[Kind.SIMILAR] if in_outage else self.given_up[Kind.SIMILAR]
+        if not self.useful.total():
+            kinds, failed = "requests", self.failed.total()
+        elif lists >= IN_A_ROW and not self.useful[Kind.SIMILAR]:
+            kinds, failed = "requests for similar lists", lists
+        else:
+            return None
+        if not failed:
+            return None
+        error = AnswerChanged if isinstance(self.last_failure, Unusable) else ApiUnreachable
+        return error(
+            f"all {kinds} to {address} failed ({failed}, the last one: {self.last_failure}); "
+            "what was fetched before is kept, try again later"
+        )

@@ -1,0 +1,114 @@
+"""Judge whole rows of an answer strictly, many at a time: does every value obey its rule already?
+
+Owns all use of msgspec. A `Struct` made from the rules is the judge; what it decodes to is thrown away, because the
+row itself is kept. So a good page costs one pass in C, and only odd rows are converted in Python.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from harvester.model import CORE_FIELDS
+from harvester.records.convert import convert
+from harvester.records.rules import LONGEST_KEY, Kind, Rule, rule_of
+
+_OPEN = frozenset({Kind.JSON, Kind.OBJECTS})
+"""Kinds whose depth and size no `Struct` can bound."""
+_PLACE = re.compile(r"`(?:key in )*\$\[([0-9]+)\][^`]*`\Z")
+"""Where msgspec's message says which row is invalid; field names of the server's never stand in this part of it."""
+
+
+class Judge:
+    """Judges rows that hold these fields, and nothing else.
+
+    Core fields must be there, others may be missing. The row must not hold lone surrogates: orjson's never does.
+    """
+
+    def __init__(self, fields: Iterable[str], *, required: Iterable[str] = (), unjudged: Iterable[str] = ()) -> None:
+        """Make the judge; `required` fields must be there and not null, `unjudged` ones may hold anything."""
+        names = dict.fromkeys([*fields, *required, *unjudged])
+        needed, free = frozenset(required), frozenset(unjudged)
+        self._open = tuple(name for name in names if name not in free and rule_of(name).kind in _OPEN)
+        definitions: list[Any] = []
+        for place, name in enumerate(names):
+            rule = rule_of(name)
+            kind = Any if name in free else _type_of(rule)
+            if name in needed or not rule.nullable:
+                definitions.append((f"f{place}", kind))
+            elif name in CORE_FIELDS:
+                definitions.append((f"f{place}", kind | None))
+            else:
+                definitions.append((f"f{place}", kind | None, None))
+        row: Any = msgspec.defstruct(
+            "Row",
+            definitions,
+            # A field's name need not be one that Python allows for an attribute.
+            rename={f"f{place}": name for place, name in enumerate(names)},
+            kw_only=True,
+            gc=False,
+            forbid_unknown_fields=True,
+        )
+        self._rows = list[row | None]
+
+    def accepts(self, row: Any) -> bool:
+        """Tell whether a row is a dict in which every field obeys its rule."""
+        return row is not None and not self.odd_rows([row])
+
+    def odd_rows(self, rows: list[Any]) -> set[int]:
+        """Return the places of the rows that are not accepted; a null row is not odd."""
+        odd: set[int] = set()
+        start = 0
+        while True:
+            try:
+                msgspec.convert(rows[start:] if start else rows, self._rows, strict=True)
+                break
+            except msgspec.ValidationError as error:
+                # Rows are decoded in their order, so all before the one that is named are good.
+                named = _PLACE.search(str(error))
+                if named is None:
+                    raise
+                odd.add(start + int(named[1]))
+                start += int(named[1]) + 1
+        if self._open:
+            odd.update(place for place, row in enumerate(rows) if place not in odd and self._has_odd_json(row))
+        return odd
+
+    def _has_odd_json(self, row: dict[str, Any] | None) -> bool:
+        return row is not None and any(convert(name, row.get(name))[1] for name in self._open)
+
+
+@lru_cache(maxsize=64)
+def judge_of(fields: tuple[str, ...], required: tuple[str, ...] = (), unjudged: tuple[str, ...] = ()) -> Judge:
+    """Return the judge of rows with these fields; a run needs very few."""
+    return Judge(fields, required=required, unjudged=unjudged)
+
+
+def _type_of(rule: Rule) -> Any:
+    """Return what msgspec takes as the type of a field."""
+    text = Annotated[str, Meta(max_length=rule.longest, pattern=rule.form and rule.form.pattern)]
+    items = Meta(min_length=rule.fewest, max_length=rule.most)
+    match rule.kind:
+        case Kind.ID | Kind.INT:
+            return Annotated[int, Meta(ge=rule.low, le=rule.high)]
+        case Kind.FLOAT:
+            return Annotated[float, Meta(ge=rule.low, le=rule.high)]
+        case Kind.BOOL:
+            return bool
+        case Kind.TEXT:
+            return text
+        case Kind.TEXTS:
+            return Annotated[list[text], items]
+        case Kind.NUMBERS:
+            return Annotated[list[Annotated[float, Meta(ge=rule.low, le=rule.high)]], items]
+        case Kind.TEXTS_BY_NAME:
+            return Annotated[dict[Annotated[str, Meta(max_length=LONGEST_KEY)], text], items]
+        case Kind.OBJECTS:
+            return list[dict[str, Any]]
+        case Kind.JSON:
+            return Any
