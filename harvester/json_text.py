@@ -35,7 +35,7 @@ def json_text(value: Any, *, indented: bool = False) -> str:
 
 def without_lone_surrogates(text: str) -> str:
     """Return a text with U+FFFD for each half of a surrogate pair, which no file in UTF-8 can carry."""
-    return _LONE.sub("\ufffd", text)
+    return text if text.isascii() else _LONE.sub("\ufffd", text)
 
 
 def _strict(value: Any) -> Any:

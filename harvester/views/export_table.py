@@ -9,7 +9,7 @@ keep them, any other container becomes JSON text. Knows no file format.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -39,6 +39,7 @@ _KINDS: dict[str, Kind] = {name: _RULED[rule.kind] for name, rule in RULES.items
 
 _OWN = frozenset(OWN_FIELDS)
 _OURS: dict[str, Kind] = {"id": "int", "processed": "bool"}
+_AS_THEY_ARE = frozenset({"bool", "int", "texts"})
 _TAKEN = _OURS.keys() | RULES.keys() | _OWN
 """Names that no column of a nested value has."""
 
@@ -59,15 +60,13 @@ def plan_columns(selected: Selected) -> list[Column]:
     # What a rule tells is settled by the first sound that has a value.
     settled = set(_OURS)
     for sound_id in selected.sound_ids:
-        attributes = selected.state.attributes(sound_id)
-        for field in attributes.keys() - settled:
-            for name, value in _cells(attributes, field):
-                kind = _KINDS.get(field) or _kind(value)
-                known = kinds.get(name)
-                fields.setdefault(name, field)
-                kinds[name] = kind if known is None or known == kind else _wider(known, kind)
-                if field in _KINDS:
-                    settled.add(field)
+        for name, field, value in _cells(selected.state.attributes(sound_id), settled):
+            kind = _KINDS.get(field) or _kind(value)
+            known = kinds.get(name)
+            fields.setdefault(name, field)
+            kinds[name] = kind if known is None or known == kind else _wider(known, kind)
+            if field in _KINDS:
+                settled.add(field)
     rank = {field: place for place, field in enumerate(in_order(set(fields.values())))}
     names = sorted(fields, key=lambda name: (rank[fields[name]], name))
     return [Column(name, fields[name], kinds[name]) for name in names]
@@ -75,11 +74,10 @@ def plan_columns(selected: Selected) -> list[Column]:
 
 def row_of(selected: Selected, sound_id: int, kinds: dict[str, Kind]) -> dict[str, Any]:
     """Return a sound's values by column name, each of its column's type; nulls are left out."""
-    attributes = selected.state.attributes(sound_id)
     row: dict[str, Any] = {"id": sound_id, "processed": sound_id in selected.state.processed}
-    for field in attributes:
-        if field not in _OURS:
-            row |= {name: _as_kind(value, kinds[name]) for name, value in _cells(attributes, field)}
+    for name, _, value in _cells(selected.state.attributes(sound_id), _OURS):
+        kind = kinds[name]
+        row[name] = value if kind in _AS_THEY_ARE else _as_kind(value, kind)
     return row
 
 
@@ -94,15 +92,18 @@ def joined(value: Any) -> Any:
     return SEPARATOR.join(value) if isinstance(value, list) else value
 
 
-def _cells(attributes: dict[str, Any], field: str) -> Iterator[tuple[str, Any]]:
-    """Give (column's name, value) for each cell that a field fills."""
-    value = attributes[field] if field in _OWN else value_of(attributes, field)
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            if inner is not None:
-                yield _nested_name(field, key.replace("-", "_")), _plain(inner)
-    elif value is not None:
-        yield without_lone_surrogates(field), _plain(value)
+def _cells(attributes: dict[str, Any], but: Container[str]) -> Iterator[tuple[str, str, Any]]:
+    """Give (column's name, field, value) for each cell that the fields fill, without the fields in `but`."""
+    for field, raw in attributes.items():
+        if raw is None or field in but:
+            continue
+        value = raw if field in _OWN else value_of(attributes, field)
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if inner is not None:
+                    yield _nested_name(field, key.replace("-", "_")), field, _plain(inner)
+        elif value is not None:
+            yield without_lone_surrogates(field), field, _plain(value)
 
 
 def _nested_name(field: str, key: str) -> str:

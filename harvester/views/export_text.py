@@ -1,7 +1,7 @@
 """JSON Lines, node-link JSON and CSV: text that every tool reads, as a stream.
 
 JSON carries values as the library has them, where strict JSON can. CSV has no lists and no null byte: lists are joined,
-null bytes and halves of surrogate pairs removed.
+null bytes removed, halves of surrogate pairs replaced.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harvester.json_text import json_text
+from harvester.json_text import json_text, without_lone_surrogates
 from harvester.views.csv_text import csv_line, disarmed
 from harvester.views.export_table import joined, plan_columns, rows
 from harvester.views.selection import Selected
@@ -68,13 +68,11 @@ def _ends(target: int, score: float | None, relation: str | None) -> dict[str, A
 
 
 def _cell(value: Any, faithful: bool) -> str:
+    if isinstance(value, str | list):
+        text = without_lone_surrogates(joined(value).replace("\0", ""))
+        return text if faithful else disarmed(text)
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, int):
-        return str(value)
-    text = str(joined(value)).replace("\0", "").encode("utf-8", "ignore").decode()
-    return text if faithful else disarmed(text)
+    return repr(value)

@@ -83,7 +83,10 @@ def test_no_command_over_a_hostile_library_lets_a_terminal_obey_it(made: Path, t
     copy_library(made, tmp_path / "lib")
     for command in commands(texts):
         ended = call(*command, *(() if command[0] == "merge" else ("--library", "lib")), cwd=tmp_path)
-        assert ended.code == {"harvest": 23, "refresh": 23, "link": 2}.get(str(command[0]), 0), (command, ended.err)
+        assert ended.code == {"harvest": 23, "refresh": 23, "link": 2}.get(str(command[0]), 0), (
+            command,
+            ascii(ended.err),
+        )
         assert_harmless(ended.out, ended.err)
     ended = call("git-textconv", made / "freesound_library.pkl", cwd=tmp_path)
     assert ended.code == 0
@@ -135,7 +138,7 @@ def test_a_file_name_that_is_no_text_ends_no_command(made: Path, tmp_path: Path)
         ("find", "a"),
     ):
         ended = call(*command, "--library", name, cwd=tmp_path)
-        assert ended.code == 0, (command, ended.err)
+        assert ended.code == 0, (command, ascii(ended.err))
         assert_harmless(ended.out, ended.err)
     assert call("export", "csv", "-o", os.fsdecode(b"\xfe.csv"), "--library", name, cwd=tmp_path).code == 0
 
