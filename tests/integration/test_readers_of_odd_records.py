@@ -39,13 +39,6 @@ COMMANDS = [
     ["backups", "list"],
 ]  # fmt: skip
 
-FAILS_TODAY = {
-    ("find rain", "numbers as texts"), ("find rain", "lists for all"), ("show 3", "numbers as texts"),
-    ("show 3", "numbers without end"), ("show 3 --json", "lone surrogates"),
-    ("status --json", "lone surrogates"), ("show 3", "dicts for all"), ("map -o map.html", "large numbers"),
-}  # fmt: skip
-"""What takes an odd value for what it should be: these commands have no typed access to a record yet."""
-
 
 def _library(odd: dict[str, Any]) -> list[Event]:
     similar = SimilarList(((1, 0.9), (20, 0.0)), NOW_US - 5_000_000, 25)
@@ -69,11 +62,8 @@ def test_a_reading_command_ends_with_0(
     kind: str,
     command: list[str],
     monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    if (" ".join(command), kind) in FAILS_TODAY:
-        request.applymarker(pytest.mark.xfail(reason="the command has no typed access to a record yet", strict=False))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "library").mkdir()
     content = b"".join(encode_checkpoint(make_state(_library(ODD_VALUES[kind]))))
