@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from harvester.clock import SystemClock
+from harvester.library.check import check_library
+from harvester.library.view import load_view
 from tests.support.hostile_server import (
     Answer,
     Asked,
@@ -92,8 +95,7 @@ def test_a_hostile_answer_ends_as_it_should_and_defers_no_sound(name: str, tmp_p
     assert case.says in last
     assert "Traceback" not in ended.err
     assert server.counted <= case.requests
-    status = json.loads(run("status", "--json", cwd=tmp_path).out)
-    assert status["deferred"] == 0
+    assert not (tmp_path / LIBRARY).exists() or load_view(tmp_path / LIBRARY).deferrals == {}
     kept = list((tmp_path / LIBRARY / "quarantine").glob("*unusable_answer.json"))
     assert len(kept) == (case.code == 12)
     assert all(0 < path.stat().st_size <= 64 * 1024 for path in kept)
@@ -169,7 +171,7 @@ def test_odd_values_cost_no_request_and_no_sound(name: str, tmp_path: Path) -> N
         ended = run("harvest", "--api-url", server.url, "--level", 99, "--samples", 4, cwd=tmp_path)
         assert ended.code == 0, ended.err
         assert server.counted <= 1 + 4 + 3
-    status = json.loads(run("status", "--json", cwd=tmp_path).out)
-    assert (status["processed"], status["deferred"]) == (4, 0)
-    assert status["nodes"] <= 400
-    assert run("check", cwd=tmp_path).code == 0
+    view = load_view(tmp_path / LIBRARY)
+    assert (len(view.state.processed), view.deferrals) == (4, {})
+    assert len(view.state) <= 400
+    assert check_library(tmp_path / LIBRARY, clock=SystemClock()).clean
