@@ -19,7 +19,6 @@ import typer
 from harvester.cli.terminal import raw
 from harvester.clock import SECOND_US
 from harvester.errors import SettingsError
-from harvester.json_text import json_text
 from harvester.opening import path_text
 from harvester.terminal_text import escape_json, escape_line
 
@@ -79,6 +78,9 @@ def print_lines(*lines: str) -> None:
 
 def print_json(value: Any, *, indented: bool = True) -> None:
     """Write a value to stdout as JSON: of equal value, and safe on a terminal."""
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.json_text import json_text
+
     print_document([json_text(value, indented=indented), "\n"], escape_json)
 
 

@@ -20,7 +20,6 @@ import typer
 
 from harvester.cli.console import note
 from harvester.errors import SettingsError
-from harvester.filters import build_filter
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
 from harvester.settings import CONCURRENCY, COUNT, NEIGHBOURS, parse_duration_s, read_key
@@ -117,6 +116,9 @@ class WalkOptions:
         Tells the user which part of `--filter` has no effect. The API's terms forbid a sweep of everything; one with
         seeds means two things.
         """
+        # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+        from harvester.filters import build_filter
+
         built = build_filter(
             self.filter,
             cc0=self.cc0,

@@ -10,7 +10,6 @@ from harvester.cli.console import JsonOption, LibraryOption, duration_text, prin
 from harvester.cli.options import check_ids
 from harvester.errors import SettingsError
 from harvester.model import COMPUTED
-from harvester.records import value_of
 from harvester.terminal_text import escape_line
 
 
@@ -36,6 +35,8 @@ def show(
 
 
 def _lines(sound: dict[str, Any]) -> list[str]:
+    from harvester.records import value_of
+
     record = {name: value_of(sound["record"], name) for name in sound["record"] or ()}
     state = "sample" if sound["processed"] else "waiting in the frontier"
     if sound["gone"]:

@@ -185,7 +185,7 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
         plain = _unpickle(stream)
         if dropped is not None:
             dropped.add(drop_impossible_ids(plain, GraphStandIn))
-        state, metadata = read_state(plain, GraphStandIn, 3 * len(stream))
+        state, metadata = read_state(plain, GraphStandIn, 2 * len(stream))
     if digest.result() != metadata["digest"]:
         raise LibraryCorrupt("its digest is not where it belongs")
     return Decoded(state, metadata, metadata["digest"])

@@ -36,7 +36,7 @@ def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, 
     """Return the state and the metadata in an unpickled checkpoint whose graph is a `stand_in`.
 
     `budget` bounds the values looked at: each takes at least a byte of its file, unless containers are shared. An
-    empty container takes one byte and counts up to three times: in its batch, as a value, and as a container.
+    empty container takes one byte and counts twice, as a value and as a container.
     """
     if type(plain) is not dict or tuple(plain) != PARTS:
         raise LibraryCorrupt("it is not a dict of graph, processed_ids, sound_cache and metadata")

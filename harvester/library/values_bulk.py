@@ -41,12 +41,14 @@ def read_nodes(nodes: dict[int, Any], reader: ContentReader) -> dict[int, dict[s
         raise LibraryCorrupt("two of its sounds share a record")
     checked: dict[int, dict[str, Any]] = {}
     for batch in _batches(nodes.items()):
+        before = reader.left
         if _are_plain(batch, reader):
             for sound_id, attributes in batch:
                 if "id" in attributes:
                     attributes["id"] = sound_id  # one object for both
             checked.update(batch)
         else:
+            reader.left = before  # each is counted when it is looked at alone
             checked.update((sound_id, reader.attributes(sound_id, attributes)) for sound_id, attributes in batch)
     return checked
 
@@ -62,9 +64,11 @@ def read_edges(
     for batch in _batches(nodes.items()):
         ids = [sound_id for sound_id, _ in batch]
         tables = [adjacency[sound_id] for sound_id in ids]
+        before = reader.left
         if _are_plain_edges(batch, tables, reader) and all(map(nodes.__contains__, chain.from_iterable(tables))):
             checked.update(zip(ids, tables, strict=True))
         else:
+            reader.left = before
             checked.update((sound_id, reader.adjacency(sound_id, adjacency[sound_id], nodes)) for sound_id in ids)
     return checked
 

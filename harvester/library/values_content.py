@@ -27,14 +27,14 @@ class ContentReader:
     """Checks values against one budget, so that containers shared a thousandfold cannot cost more than the file."""
 
     def __init__(self, budget: int) -> None:
-        self._left = budget
+        self.left = budget
         self._orders: dict[tuple[str, ...], Plan] = {}
         self._owned: set[int] = set()
 
     def spend(self, values: int) -> None:
         """Take so many values from the budget; `LibraryCorrupt` when it is used up."""
-        self._left -= values
-        if self._left < 0:
+        self.left -= values
+        if self.left < 0:
             raise LibraryCorrupt("its containers are shared in a way that a library never has")
 
     def attributes(self, sound_id: int, attributes: dict[Any, Any]) -> dict[str, Any]:
