@@ -29,7 +29,7 @@ from harvester.model import SPACES, Record, RecordsPage, SimilarPage, check_soun
 from harvester.settings import COUNT, NEIGHBOURS
 
 LONGEST_PAGE = NEIGHBOURS.most
-"""The server cuts longer pages to this (freesound-api.md §2.1)."""
+"""The server cuts longer pages to this (API.md §2.1)."""
 SMALLEST_PAGE = 5
 """A page with vectors that does not come in time is asked for in parts, but not below this."""
 

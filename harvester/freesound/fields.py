@@ -1,6 +1,6 @@
 """Which fields a request names, so that an answer holds everything a sample needs and nothing else.
 
-Keeps two traps of the API shut (freesound-api.md §7): `subcategory` and `gen_ai_preference` are only right when
+Keeps two traps of the API shut (API.md §7): `subcategory` and `gen_ai_preference` are only right when
 `category` is asked for with them, and an unknown name that starts with `sim_` crashes the server.
 """
 

@@ -143,7 +143,7 @@ def _lower(one: int | None, other: int | None) -> int | None:
 
 
 LEVELS = {1: Limits(60, 2000), 2: Limits(300, 5000), 3: Limits(300, 15000), 99: Limits(None, None)}
-"""Limits by throttling level, as in the server's settings (freesound-api.md §4)."""
+"""Limits by throttling level, as in the server's settings (API.md §4)."""
 
 
 def read_limits(text: str) -> Limits:

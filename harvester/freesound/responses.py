@@ -1,6 +1,6 @@
 """From status, headers and bytes to what a request was sent for, or to the one way it failed. Pure.
 
-Every answer becomes exactly one of these (freesound-api.md §1, §4, §7; each recorded exchange is tested):
+Every answer becomes exactly one of these (API.md §1, §4, §7; each recorded exchange is tested):
 
     a page, a record, None    what was asked for; None is a sound that its own resource does not know
     Transient                 ask again later: 5xx, cut JSON, redirects, what is not the API's, the search backend down

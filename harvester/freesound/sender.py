@@ -165,7 +165,7 @@ class Sender:
             self.activity.on_the_wire -= 1
         self.activity.answered += 1
         if lease is not None:
-            # 401 and 429 take no place in the server's windows (freesound-api.md §4).
+            # 401 and 429 take no place in the server's windows (API.md §4).
             if raw.status in {401, 429}:
                 self.quota.give_back(lease)
             else:

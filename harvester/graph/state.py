@@ -1,7 +1,7 @@
 """SoundGraph: the whole state of a library in memory, and its algebra.
 
 Owns every change of the state. It is a join-semilattice: `apply` joins one event, `join` a whole state, and the order
-of either never matters (design §5). Journal replay, resume and merge are this one operation. Knows nothing of files,
+of either never matters. Journal replay, resume and merge are this one operation. Knows nothing of files,
 sockets or clocks; not thread-safe, one writer owns it.
 """
 

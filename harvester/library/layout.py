@@ -1,6 +1,6 @@
 """Where everything lies in a library folder, and how a file is set aside.
 
-Owns the names of design §5. Nothing here is ever deleted: what is in the way moves to `quarantine/`.
+Owns the names of the files. Nothing here is ever deleted: what is in the way moves to `quarantine/`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Merge: any libraries, checkpoints and backups joined into one library or one file.
 
 Owns what is read, in which order things become durable, and what is told of it; what wins over what is the graph's
-join (design §5), so the order of the inputs changes the report only. The inputs are never changed.
+join, so the order of the inputs changes the report only. The inputs are never changed.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns the allow-list. A stream that passes builds plain containers, numbers and texts, names one class once, calls it
 once and sets its state once; its memo, its counts of containers and its texts are bounded by the bytes it has. An
-allow-list of classes alone is not enough: memo bombs, giant buffers and BUILD need no class (design §5).
+allow-list of classes alone is not enough: memo bombs, giant buffers and BUILD need no class.
 """
 
 from __future__ import annotations

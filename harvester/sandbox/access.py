@@ -1,4 +1,4 @@
-"""Who may ask: the keys a sandbox accepts, and the 401 for every way of not having one (freesound-api.md §1).
+"""Who may ask: the keys a sandbox accepts, and the 401 for every way of not having one (API.md §1).
 
 Invariant: the `token` parameter is read only when there is no Authorization header. A key itself never
 leaves this module; logs get its fingerprint.

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from harvester.model import Record
 
 DIMENSIONS: dict[str, int] = {"laion_clap": 512, "freesound_classic": 100}
-"""The similarity spaces and how long their vectors are (freesound-api.md §2.4)."""
+"""The similarity spaces and how long their vectors are (API.md §2.4)."""
 
 MIN_SCORE = 0.7
 """Only neighbours with at least this score are listed (SIMILARITY_MIN_THRESHOLD in freesound/settings.py)."""

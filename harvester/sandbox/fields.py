@@ -1,7 +1,7 @@
 """Which fields an answer holds: the serializer's names in the serializer's order, and what `fields=` selects.
 
 Invariant: keys come in the serializer's order, whatever the order they were asked for in; unknown names are
-dropped silently (freesound-api.md §3). Encodes records to compact UTF-8 JSON; knows nothing of HTTP.
+dropped silently (API.md §3). Encodes records to compact UTF-8 JSON; knows nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _CACHE_BYTES = 64 * 2**20
 
 
 class UnknownSpace(Exception):
-    """A name such as `sim_bogus` was asked for: the real serializer crashes on it (freesound-api.md §7)."""
+    """A name such as `sim_bogus` was asked for: the real serializer crashes on it (API.md §7)."""
 
 
 @dataclass(frozen=True, slots=True)

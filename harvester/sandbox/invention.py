@@ -107,7 +107,7 @@ def invent_record(seed: str, number: int, facts: Facts) -> Record:
         "comments": f"{api}comments/",
         "num_comments": num_ratings // (4 + d[19] % 5),
         "comment": f"{api}comment/",
-        # Null for every newer sound on the real server: never a test for "has neighbours" (freesound-api.md §0).
+        # Null for every newer sound on the real server: never a test for "has neighbours" (API.md §3).
         "similar_sounds": None if facts.is_new else f"{api}similar/",
         "is_explicit": d[20] < 0.01 * _RANGE,
         "is_remix": d[21] < 0.02 * _RANGE,

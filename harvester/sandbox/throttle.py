@@ -1,4 +1,4 @@
-"""The two limits of a key, as two rolling windows over the requests it was granted (freesound-api.md §4).
+"""The two limits of a key, as two rolling windows over the requests it was granted (API.md §4).
 
 Invariant: an entry leaves a window when its age reaches 60 s or 86,400 s; there is no reset at midnight. A
 request refused for the minute is recorded nowhere; one refused for the day uses a slot of the minute.

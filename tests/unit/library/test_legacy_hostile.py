@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 MOST_PACKED_BYTES = 100_000
-MOST_S, MOST_KB = 4.0, 300_000
+MOST_S, MOST_KB = 2.0, 300_000
 PRIME = (1 << 61) - 1
 """Python's hash of an integer is its remainder here: multiples collide."""
 
@@ -170,19 +170,28 @@ BOMBS: dict[str, Callable[[Path], bytes]] = {
 }  # fmt: skip
 
 
+def _imported(old: Path, folder: Path) -> tuple[float, float, str]:
+    """Import a file in a process of its own; return its CPU seconds, its peak in kB and what it said."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _PROGRAM, str(old), str(folder)],
+        capture_output=True, text=True, check=False, timeout=60, preexec_fn=_limited,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr[-500:]
+    said, figures = ended.stdout.rstrip("\n").rsplit("\n", 1)
+    cpu_s, peak_kb = map(float, figures.split())
+    return cpu_s, peak_kb, said
+
+
 @pytest.mark.parametrize("kind", BOMBS)
 def test_a_forged_file_costs_no_more_than_its_size_lets_it(kind: str, tmp_path: Path) -> None:
     packed = BOMBS[kind](tmp_path)
     assert len(packed) <= MOST_PACKED_BYTES, len(packed)
     old = tmp_path / "old.pkl"
     old.write_bytes(packed)
-    ended = subprocess.run(
-        [sys.executable, "-c", _PROGRAM, str(old), str(tmp_path / "new")],
-        capture_output=True, text=True, check=False, timeout=60, preexec_fn=_limited,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr[-500:]
-    said, figures = ended.stdout.rstrip("\n").rsplit("\n", 1)
-    cpu_s, peak_kb = map(float, figures.split())
+    for turn in range(3):  # a busy machine doubles the CPU time of a process, now and then
+        cpu_s, peak_kb, said = _imported(old, tmp_path / f"new{turn}")
+        if cpu_s < MOST_S:
+            break
     assert "\n" not in said
     assert len(said) < 400
     assert cpu_s < MOST_S, said
