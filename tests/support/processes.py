@@ -52,9 +52,9 @@ class Ended:
     err: str
 
 
-def run(*arguments: object, cwd: Path, key: str | None = KEY, timeout_s: float = 60) -> Ended:
+def run(*arguments: object, cwd: Path, key: str | None = KEY, timeout_s: float = 60, **options: Any) -> Ended:
     """Run `harvester ARGUMENTS` to its end."""
-    with start(*arguments, cwd=cwd, key=key) as process:
+    with start(*arguments, cwd=cwd, key=key, **options) as process:
         try:
             out, err = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
