@@ -51,7 +51,7 @@ $(VENV)/.extras: $(VENV)/bin/python pyproject.toml
 
 extras: $(VENV)/.extras ## Install what the map, link, plots and Parquet need besides
 
-test: $(VENV)/.dev ## Run all tests (under five minutes)
+test: $(VENV)/.dev ## Run all tests (a quarter of an hour on two cores)
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 check: $(VENV)/.dev ## Check style, types and floors (under a minute)
