@@ -52,7 +52,7 @@ $(VENV)/.extras: $(VENV)/bin/python pyproject.toml
 extras: $(VENV)/.extras ## Install what the map, link, plots and Parquet need besides
 
 test: $(VENV)/.dev ## Run all tests (a quarter of an hour on two cores)
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## Check style, types and floors (under a minute)
 	@$(BIN)/ruff check harvester tests

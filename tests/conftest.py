@@ -16,6 +16,10 @@ settings.register_profile("chaos", database=None)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
+# Hundreds of processes start; each would compile the house again where the environment forbids to keep the outcome.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "compiled")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("chaos" if config.getoption("markexpr") == "chaos" else "ordinary")

@@ -70,7 +70,7 @@ def commands(texts: Texts) -> list[tuple[object, ...]]:
     shown = [("show", sound_id) for sound_id in (1, 2, len(texts), EVERYTHING)]
     return [
         ("status",), ("status", "--json"), ("status", "--deferred"), ("status", "--deferred", "--json"),
-        ("status", "--plot", "pictures"), *shown, ("show", 1, "--json"), ("find", "a", "--limit", 0),
+        *shown, ("show", 1, "--json"), ("find", "a", "--limit", 0),
         ("find", "owned", "--json"), *written, *saved, ("map", "-o", "map.html"), ("check",), ("check", "--json"),
         ("backups", "list"), ("backups", "list", "--json"), ("backups", "prune"), ("plan", "--sandbox", "--samples", 1),
         ("link",), ("link", "--json"), ("merge", "lib", "-o", "other"),

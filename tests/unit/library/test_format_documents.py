@@ -131,6 +131,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 
 
 def test_a_reader_written_from_the_document_reads_a_checkpoint_as_the_library_does(folder: Path) -> None:
+    processed = 0
     for path in folder.glob("*.pkl"):
         value, known = read_checkpoint(path.read_bytes()), load_checkpoint(path)
         state = known.state
@@ -142,7 +143,9 @@ def test_a_reader_written_from_the_document_reads_a_checkpoint_as_the_library_do
         records = {i: one for i, one in value["graph"].nodes.items() if "fetched_at" in one}
         assert value["sound_cache"] == records
         assert all(value["sound_cache"][sound_id] is one for sound_id, one in records.items())
-    assert value["processed_ids"]
+        processed += len(value["processed_ids"])
+    # A backup right after the search has none.
+    assert processed
 
 
 def test_sounds_slots_and_borders_of_blocks_are_as_the_document_says(folder: Path) -> None:
