@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, age_text, print_json, print_lines, say, size_text
-from harvester.opening import path_text
 from harvester.settings import COUNT
+from harvester.storage.opening import path_text
 
 backups_app = typer.Typer(help="List the library's backups, or remove those that retention lets go.")
 
@@ -61,7 +61,7 @@ def prune(
     from harvester.cli.places import find_library
     from harvester.clock import SystemClock
     from harvester.library.backups import Retention
-    from harvester.library.lock import WriterLock
+    from harvester.storage.lock import WriterLock
 
     folder = find_library(library)
     if not folder.is_dir():

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
-from harvester.opening import path_text
+from harvester.storage.opening import path_text
 
 
 def check(

@@ -157,7 +157,7 @@ def export(
 
 
 def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool) -> None:
-    from harvester.library.atomic import disk_errors, write_atomically
+    from harvester.storage.atomic import disk_errors, write_atomically
     from harvester.terminal_text import escape_paragraph, escape_xml
     from harvester.views.credits import encode_credits, list_credits
     from harvester.views.export import text_chunks
@@ -175,7 +175,7 @@ def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool
 
 
 def _save(selected: Selected, format: str, out: Path, partition_rows: int | None, *, faithful: bool) -> None:
-    from harvester.library.atomic import disk_errors
+    from harvester.storage.atomic import disk_errors
     from harvester.views.export import save_export
 
     with disk_errors(out, "what was there before is as it was"), counting_bytes(str(out)) as on_bytes:

@@ -11,8 +11,8 @@ from harvester.cli.console import LibraryOption, say, size_text
 from harvester.cli.export import SelectOptions, load_selected
 from harvester.cli.options import check_ids, grouped
 from harvester.errors import SettingsError
-from harvester.opening import path_text
 from harvester.settings import DEPTH
+from harvester.storage.opening import path_text
 
 
 @grouped
@@ -36,7 +36,7 @@ def map(
     The file asks nobody for anything until its reader clicks; the same library gives the same picture.
     """
     from harvester.cli.places import find_library
-    from harvester.library.atomic import disk_errors, write_atomically
+    from harvester.storage.atomic import disk_errors, write_atomically
     from harvester.views.export import check_place
     from harvester.views.map import encode_map
     from harvester.views.selection import around

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from harvester.library.journal_reading import load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL
 from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY
+from harvester.storage.paths import CHECKPOINT, JOURNAL
 
 
 def find_library(given: str | None) -> Path:

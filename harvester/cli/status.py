@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
-from harvester.opening import path_text
+from harvester.storage.opening import path_text
 
 if TYPE_CHECKING:
     from harvester.library.view import LibraryView
@@ -72,7 +72,7 @@ def status(
 
 
 def _draw_plots(view: LibraryView, plot: Path) -> None:
-    from harvester.library.atomic import disk_errors
+    from harvester.storage.atomic import disk_errors
     from harvester.views.plots import save_plots
 
     with disk_errors(plot, "pictures that were there before are whole"):
@@ -114,8 +114,8 @@ def lines_for_stdout(facts: dict[str, Any], now_us: int) -> list[str]:
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
     """Return what a library holds, under the keys of `status --json`."""
     from harvester.library.backups import list_backups
-    from harvester.library.layout import CHECKPOINT
     from harvester.library.vectors import count_vectors
+    from harvester.storage.paths import CHECKPOINT
     from harvester.views.status import count_library, describe_content
 
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
@@ -139,8 +139,8 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
 def run_facts(folder: Path, now_us: int) -> dict[str, Any]:
     """Return what a running harvest says, and what was asked of the API, under the keys of `status --json`."""
     from harvester.library.ledger import count_requests
-    from harvester.library.lock import read_owner
     from harvester.library.status_file import load_status
+    from harvester.storage.lock import read_owner
 
     last_run, owner = load_status(folder) or {}, read_owner(folder)
     requests_24h, quota_left = 0, last_run.get("quota_left")

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from harvester.clock import SECOND_US
 from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable
-from harvester.library.atomic import REAL_FILES, Files, disk_error, write_atomically
 from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
 from harvester.library.codec import Encoded
 from harvester.library.journal_reading import load_head
-from harvester.library.layout import JOURNAL, backup_name, read_backup_name, set_aside
+from harvester.storage.atomic import REAL_FILES, Files, disk_error, write_atomically
+from harvester.storage.paths import JOURNAL, backup_name, read_backup_name, set_aside
 
 BACKUP_EVERY = 100
 KEEP_BACKUPS = 5

@@ -12,8 +12,8 @@ from pathlib import Path
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.library.codec import Decoded, decode_checkpoint, digest_in
 from harvester.library.event_rules import Dropped
-from harvester.library.placeholder import HEAD_BYTES, refuse_content
-from harvester.opening import NotRegular, read_bounded
+from harvester.storage.opening import NotRegular, read_bounded
+from harvester.storage.placeholder import HEAD_BYTES, refuse_content
 
 LARGEST_BYTES = 2 << 30
 """No checkpoint is larger: all of Freesound takes about half of it."""

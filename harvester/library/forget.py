@@ -15,13 +15,13 @@ from pathlib import Path
 from harvester.clock import Clock
 from harvester.errors import SettingsError
 from harvester.graph import is_withdrawn
-from harvester.library.atomic import REAL_FILES, Files
 from harvester.library.backups import list_backups
 from harvester.library.journal_database import connect
-from harvester.library.layout import CHECKPOINT, JOURNAL, QUARANTINE
 from harvester.library.store import Store
 from harvester.model import Withdrawn
 from harvester.records import value_of
+from harvester.storage.atomic import REAL_FILES, Files
+from harvester.storage.paths import CHECKPOINT, JOURNAL, QUARANTINE
 
 
 @dataclass(frozen=True, slots=True)

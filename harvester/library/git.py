@@ -16,8 +16,8 @@ from pathlib import Path
 
 from harvester.errors import LibraryNotFetched, SettingsError
 from harvester.library.backups import list_backups
-from harvester.library.layout import CHECKPOINT
-from harvester.library.placeholder import refuse_placeholder
+from harvester.storage.paths import CHECKPOINT
+from harvester.storage.placeholder import refuse_placeholder
 
 DRIVER = "freesound-library"
 """The name of our merge and diff driver in attributes and configuration."""

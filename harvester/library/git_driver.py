@@ -13,15 +13,15 @@ from pathlib import Path
 from harvester.clock import iso
 from harvester.errors import HarvesterError, LibraryNotFetched, SettingsError
 from harvester.graph import SoundGraph, is_gone, is_withdrawn
-from harvester.library.atomic import disk_errors, write_atomically
 from harvester.library.checkpoint import LARGEST_BYTES
 from harvester.library.codec import decode_checkpoint
 from harvester.library.event_rules import Dropped
 from harvester.library.git import attribute_of, run_git, said
 from harvester.library.merge import Contribution, merge_bytes
-from harvester.library.placeholder import is_lfs_pointer, refuse_content
-from harvester.opening import read_bounded
 from harvester.records import value_of
+from harvester.storage.atomic import disk_errors, write_atomically
+from harvester.storage.opening import read_bounded
+from harvester.storage.placeholder import is_lfs_pointer, refuse_content
 
 
 def merge_in_git(ours: Path, theirs: Path, path: str, notices: list[str]) -> Contribution:

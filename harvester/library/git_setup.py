@@ -12,10 +12,10 @@ import sys
 from pathlib import Path
 
 from harvester.errors import SettingsError
-from harvester.library.atomic import REAL_FILES, disk_errors, write_atomically
 from harvester.library.git import ATTRIBUTES, DRIVER, IGNORED, attribute_of, in_work_tree, run_git, said
-from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS
-from harvester.opening import read_bounded, refuse_link
+from harvester.storage.atomic import REAL_FILES, disk_errors, write_atomically
+from harvester.storage.opening import read_bounded, refuse_link
+from harvester.storage.paths import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS
 
 _BEGIN = "# harvester: begin (written by `harvester git-setup`, taken back by its --undo)"
 _END = "# harvester: end"

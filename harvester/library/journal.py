@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
-from harvester.library.atomic import disk_errors
 from harvester.library.event_rules import check_events, check_local
 from harvester.library.journal_database import NOTES, TABLES, Bound, connect, read_tables
 from harvester.library.journal_format import FORMAT, UNREADABLE, Head, encode_head, encode_row, is_damage, translated
 from harvester.library.journal_reading import read_contents
-from harvester.library.wal_index import WalIndex
 from harvester.model import Deferral, Event, Note
-from harvester.opening import NotRegular
+from harvester.storage.atomic import disk_errors
+from harvester.storage.opening import NotRegular
+from harvester.storage.sqlite_wal import WalIndex
 
 _PAGE_BYTES = 512
 """A commit writes three pages, full or not: page 1, the row and its place. The usual row fits one of these."""

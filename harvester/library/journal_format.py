@@ -17,8 +17,8 @@ from harvester.clock import LATEST_US
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.library.event_rules import Dropped
 from harvester.library.events import decode_events, encode_events
-from harvester.library.layout import read_backup_name
 from harvester.model import Event
+from harvester.storage.paths import read_backup_name
 
 FORMAT = 2
 """Format 1 had `last` in the head's row, and no `backed`: a backup then held what was let go, and no more."""

@@ -17,9 +17,9 @@ from harvester.errors import LibraryCorrupt
 from harvester.library.event_rules import Dropped, is_possible_deferral
 from harvester.library.journal_database import Bound, connect, read_tables
 from harvester.library.journal_format import UNREADABLE, Head, decode_head, decode_row, is_damage
-from harvester.library.lock import read_owner
 from harvester.model import Deferral, Event, Notes, is_sound_id
-from harvester.opening import NotRegular, copy_regular, opened
+from harvester.storage.lock import read_owner
+from harvester.storage.opening import NotRegular, copy_regular, opened
 
 _LOOKS = 5
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harvester.library.atomic import write_atomically
-from harvester.library.layout import QUARANTINE, quarantine_path
+from harvester.storage.atomic import write_atomically
+from harvester.storage.paths import QUARANTINE, quarantine_path
 
 NAME = "unusable_answer.json"
 MOST_KEPT = 10

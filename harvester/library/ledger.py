@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 from harvester.clock import DAY_US
 from harvester.errors import DiskFull, LibraryUnwritable
-from harvester.library.atomic import disk_errors
-from harvester.library.wal_index import WalIndex
+from harvester.storage.atomic import disk_errors
+from harvester.storage.sqlite_wal import WalIndex
 
 LEDGER = "ledger.sqlite"
 KEPT_US = 2 * DAY_US

@@ -14,7 +14,6 @@ from typing import Any
 
 from harvester.clock import SECOND_US, Clock
 from harvester.errors import LibraryCorrupt, SettingsError
-from harvester.library.atomic import REAL_FILES, Files
 from harvester.library.legacy_forms import OldLibrary, load_old
 from harvester.library.legacy_records import Tally, find_secrets, label, read_record
 from harvester.library.store import Store
@@ -30,6 +29,7 @@ from harvester.model import (
     is_complete,
     read_sound_id,
 )
+from harvester.storage.atomic import REAL_FILES, Files
 
 PLAIN_RELATION = "related"
 """The kind of an edge that says nothing of itself."""

@@ -19,8 +19,8 @@ from harvester.clock import SECOND_US
 from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.library.legacy_pickle import Inert, load_foreign
 from harvester.library.legacy_records import Tally, label
-from harvester.library.placeholder import HEAD_BYTES, refuse_content
-from harvester.opening import copy_regular, read_bounded
+from harvester.storage.opening import copy_regular, read_bounded
+from harvester.storage.placeholder import HEAD_BYTES, refuse_content
 
 _LARGEST_BYTES = 2 << 30
 _LONGEST_STATEMENT = 100_000

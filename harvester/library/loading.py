@@ -17,8 +17,8 @@ from harvester.library.codec import Decoded
 from harvester.library.event_rules import Dropped
 from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents
-from harvester.library.layout import CHECKPOINT
-from harvester.library.placeholder import refuse_placeholders
+from harvester.storage.paths import CHECKPOINT
+from harvester.storage.placeholder import refuse_placeholders
 
 
 @dataclass(slots=True)

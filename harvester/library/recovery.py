@@ -11,12 +11,15 @@ from pathlib import Path
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
-from harvester.library.atomic import Files, write_atomically
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint, load_digest
 from harvester.library.journal import Journal
 from harvester.library.journal_reading import Contents, load_contents
-from harvester.library.layout import (
+from harvester.library.loading import Loaded
+from harvester.model import Note
+from harvester.storage.atomic import Files, write_atomically
+from harvester.storage.opening import read_pieces
+from harvester.storage.paths import (
     CHECKPOINT,
     JOURNAL,
     JOURNAL_PARTS,
@@ -25,9 +28,6 @@ from harvester.library.layout import (
     quarantine_path,
     set_aside,
 )
-from harvester.library.loading import Loaded
-from harvester.model import Note
-from harvester.opening import read_pieces
 
 
 def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) -> Journal:

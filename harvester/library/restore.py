@@ -12,14 +12,14 @@ from pathlib import Path
 
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, sweep_temporaries, write_atomically
 from harvester.library.backups import BackupReport, list_backups, save_backup, verify_backup
 from harvester.library.journal import Journal
-from harvester.library.layout import CHECKPOINT, JOURNAL, quarantine_path, read_backup_name
-from harvester.library.lock import WriterLock
-from harvester.library.placeholder import refuse_placeholders
 from harvester.library.recovery import finish_restore, open_journal
-from harvester.opening import read_pieces
+from harvester.storage.atomic import REAL_FILES, Files, disk_errors, sweep_temporaries, write_atomically
+from harvester.storage.lock import WriterLock
+from harvester.storage.opening import read_pieces
+from harvester.storage.paths import CHECKPOINT, JOURNAL, quarantine_path, read_backup_name
+from harvester.storage.placeholder import refuse_placeholders
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
 from harvester.graph import SoundGraph
-from harvester.library.atomic import Files, disk_errors, write_atomically
 from harvester.library.checkpoint import (
     CheckpointInfo,
     Signature,
@@ -22,7 +21,8 @@ from harvester.library.checkpoint import (
 from harvester.library.codec import Encoded, encode_checkpoint
 from harvester.library.event_rules import Dropped
 from harvester.library.journal import Journal
-from harvester.library.layout import CHECKPOINT, set_aside
+from harvester.storage.atomic import Files, disk_errors, write_atomically
+from harvester.storage.paths import CHECKPOINT, set_aside
 
 MOST_TRIES = 5
 """So often a checkpoint is encoded anew because a stranger's file came meanwhile: a pull brings one, a loop brings

@@ -15,8 +15,8 @@ from typing import Any
 import orjson
 
 from harvester.clock import LATEST_US
-from harvester.library.atomic import TEMPORARY_SUFFIX
-from harvester.opening import read_bounded
+from harvester.storage.atomic import TEMPORARY_SUFFIX
+from harvester.storage.opening import read_bounded
 
 NAME = "status.json"
 _LARGEST_BYTES = 1 << 20

@@ -16,8 +16,6 @@ from pathlib import Path
 
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, write_atomically
-from harvester.library.layout import VECTORS, quarantine_path, set_aside
 from harvester.library.vector_format import (
     HEADER_BYTES,
     Header,
@@ -28,7 +26,9 @@ from harvester.library.vector_format import (
     read_rows,
 )
 from harvester.model import DIMENSIONS, Vector, check_sound_id
-from harvester.opening import NotRegular, open_for_writing, open_regular, read_pieces
+from harvester.storage.atomic import REAL_FILES, Files, disk_errors, write_atomically
+from harvester.storage.opening import NotRegular, open_for_writing, open_regular, read_pieces
+from harvester.storage.paths import VECTORS, quarantine_path, set_aside
 
 _ROWS_AT_ONCE = 4096
 WASTE = 4

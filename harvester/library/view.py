@@ -19,9 +19,9 @@ from harvester.library.codec import metadata_of
 from harvester.library.event_rules import Dropped
 from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents, load_contents, load_head
-from harvester.library.layout import JOURNAL
 from harvester.library.loading import Loaded, load_state
 from harvester.model import Deferral, Record, check_sound_id
+from harvester.storage.paths import JOURNAL
 
 _ATTEMPTS = 5
 _HOW_TO_DROP = "the next harvest drops it for good, or `harvester check --repair` now"

@@ -16,15 +16,15 @@ import numpy as np
 
 from harvester.clock import Clock
 from harvester.errors import SettingsError
-from harvester.library.atomic import REAL_FILES, Files
-from harvester.library.layout import VECTORS
-from harvester.library.placeholder import refuse_placeholders
 from harvester.library.store import Store
 from harvester.linking.nearest import find_nearest
 from harvester.linking.table import Table, map_table
 from harvester.linking.tasks import Tasks, plan_tasks
 from harvester.linking.trail import Trail, digest_of_lists, read_trail
 from harvester.model import COMPUTED, Linked, SimilarList
+from harvester.storage.atomic import REAL_FILES, Files
+from harvester.storage.paths import VECTORS
+from harvester.storage.placeholder import refuse_placeholders
 
 if TYPE_CHECKING:
     from harvester.linking.table import Ids

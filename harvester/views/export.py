@@ -14,8 +14,8 @@ from itertools import chain
 from pathlib import Path
 
 from harvester.errors import SettingsError
-from harvester.library.atomic import write_atomically
-from harvester.library.layout import CHECKPOINT
+from harvester.storage.atomic import write_atomically
+from harvester.storage.paths import CHECKPOINT
 from harvester.views.export_text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
 from harvester.views.export_xml import encode_gexf, encode_graphml
 from harvester.views.selection import Selected

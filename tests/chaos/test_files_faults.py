@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import BackupFailed, DiskFull, HarvesterError, LibraryUnwritable
-from harvester.library.atomic import write_atomically
 from harvester.library.backups import Retention
 from harvester.library.check import check_library, repair_library
 from harvester.library.checkpoint import load_checkpoint
-from harvester.library.layout import CHECKPOINT
 from harvester.library.restore import restore
 from harvester.library.view import load_view
 from harvester.model import Known
+from harvester.storage.atomic import write_atomically
+from harvester.storage.paths import CHECKPOINT
 from tests.support.faulty_files import FaultyFiles, Killed
 from tests.unit.library.samples import (
     NOW_US,

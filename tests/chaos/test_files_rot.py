@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt
-from harvester.library.atomic import RealFiles
 from harvester.library.check import check_library
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import decode_checkpoint
-from harvester.library.layout import CHECKPOINT, JOURNAL
 from harvester.library.view import load_view
 from harvester.model import Known
+from harvester.storage.atomic import RealFiles
+from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.unit.library.samples import NOW_US, FixedClock, content_of, grow, make_events, make_state, open_store
 
 EVENTS, TAIL, LAST = make_events(3), [Known(50, NOW_US), Known(51, NOW_US)], Known(52, NOW_US)

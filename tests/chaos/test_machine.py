@@ -26,15 +26,15 @@ from hypothesis.stateful import (
 )
 
 from harvester.clock import SECOND_US
-from harvester.library.atomic import REAL_FILES, Files
 from harvester.library.backups import Backup, Retention, list_backups
 from harvester.library.check import check_library, repair_library
-from harvester.library.layout import CHECKPOINT
 from harvester.library.merge import merge_libraries
 from harvester.library.restore import restore
 from harvester.library.store import Store
 from harvester.library.view import load_view
 from harvester.model import Event, Gone
+from harvester.storage.atomic import REAL_FILES, Files
+from harvester.storage.paths import CHECKPOINT
 from tests.support.faulty_files import FaultyFiles, Killed
 from tests.unit.library.samples import SOURCE, FixedClock, content_of, make_events, make_state
 

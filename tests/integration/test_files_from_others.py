@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.library.layout import CHECKPOINT, JOURNAL, VECTORS
+from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
 from tests.support.clones import needs_git
 from tests.support.processes import Ended, run
 from tests.unit.library.samples import SOURCE, grow, make_events, open_store
@@ -225,8 +225,8 @@ def test_a_status_of_any_types_never_ends_a_command(tmp_path: Path) -> None:
     import orjson
 
     from harvester.cli.status import library_facts, lines_for_stdout, run_facts
-    from harvester.library.lock import WriterLock
     from harvester.library.view import load_view
+    from harvester.storage.lock import WriterLock
 
     folder = tmp_path / "lib"
     _library(folder)

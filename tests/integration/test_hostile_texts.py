@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from harvester.clock import DAY_US, SystemClock
-from harvester.library.lock import WriterLock
 from harvester.model import Deferral, Event, Linked, Seeded, Seen, SimilarList
+from harvester.storage.lock import WriterLock
 from tests.support.command import call
 from tests.support.hostile_texts import FORGED, SPELLED, assert_harmless, read_corpus
 from tests.support.processes import run

@@ -17,11 +17,11 @@ from harvester.clock import DAY_US, SystemClock
 from harvester.errors import LibraryCorrupt
 from harvester.graph import SoundGraph
 from harvester.library.codec import encode_checkpoint
-from harvester.library.layout import CHECKPOINT
 from harvester.library.view import load_view
 from harvester.model import Deferral, Linked, Seeded, Seen, SimilarList
 from harvester.pipeline.order import order_by
 from harvester.records import RULES, Kind, value_of
+from harvester.storage.paths import CHECKPOINT
 from harvester.views.export import FORMATS
 from tests.support.command import call
 from tests.unit.library.samples import NOW_US, open_store

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harvester.library.codec import encode_checkpoint
-from harvester.library.layout import CHECKPOINT
 from harvester.model import Event, Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
+from harvester.storage.paths import CHECKPOINT
 from tests.support.command import call
 from tests.unit.library.samples import NOW_US, make_events, make_record, make_state
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harvester.library.git_setup import set_up
-from harvester.library.layout import CHECKPOINT
+from harvester.storage.paths import CHECKPOINT
 
 LIBRARY = "data/library"
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import SECOND_US
-from harvester.library.atomic import REAL_FILES, Files, RealFiles
 from harvester.library.backups import Retention
 from harvester.library.restore import restore
 from harvester.library.store import Store
 from harvester.model import Event, Known
+from harvester.storage.atomic import REAL_FILES, Files, RealFiles
 from tests.support.crash_states import MARKS
 from tests.support.faulty_files import Killed
 from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store

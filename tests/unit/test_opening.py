@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.opening import (
+from harvester.storage.opening import (
     NotRegular,
     copy_regular,
     open_for_writing,

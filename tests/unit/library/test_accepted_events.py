@@ -19,7 +19,6 @@ from harvester.library.codec import decode_checkpoint, digest_of, encode_checkpo
 from harvester.library.event_rules import Dropped, find_problem
 from harvester.library.events import _event, decode_events, encode_events
 from harvester.library.journal_reading import load_contents
-from harvester.library.layout import JOURNAL
 from harvester.model import (
     Deferral,
     Event,
@@ -33,6 +32,7 @@ from harvester.model import (
     SimilarList,
     Withdrawn,
 )  # fmt: skip
+from harvester.storage.paths import JOURNAL
 from tests.unit.library.samples import (
     NOW_US,
     SOURCE,

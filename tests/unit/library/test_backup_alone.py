@@ -13,11 +13,11 @@ from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import encode_checkpoint
 from harvester.library.journal_reading import load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL
 from harvester.library.restore import restore
 from harvester.library.store import Store
 from harvester.library.view import load_view
 from harvester.model import Known
+from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
 
 

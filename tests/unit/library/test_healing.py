@@ -11,10 +11,10 @@ from harvester.library.check import check_library, repair_library
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import decode_checkpoint, encode_checkpoint
 from harvester.library.git_driver import describe_for_git, merge_in_git
-from harvester.library.layout import CHECKPOINT
 from harvester.library.merge import merge_libraries
 from harvester.library.view import load_view
 from harvester.model import Seeded
+from harvester.storage.paths import CHECKPOINT
 from tests.unit.library.poisoned import GOOD, WHAT_IS_LEFT, make_poisoned, poisoned_checkpoint
 from tests.unit.library.samples import (
     SOURCE,

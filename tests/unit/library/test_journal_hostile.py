@@ -18,9 +18,9 @@ from harvester.library.events import decode_events, encode_events
 from harvester.library.journal import Journal
 from harvester.library.journal_format import _sum
 from harvester.library.journal_reading import load_contents, load_head
-from harvester.library.layout import JOURNAL
 from harvester.library.view import load_view
 from harvester.model import Known, Note, Seen
+from harvester.storage.paths import JOURNAL
 from tests.unit.library.samples import NOW_US, open_store
 
 

@@ -15,7 +15,7 @@ import pytest
 from harvester.errors import LibraryLocked, LibraryUnwritable
 from harvester.freesound.quota import Ledger, MemoryLedger
 from harvester.library.ledger import LEDGER, FileLedger, count_requests, state_folder
-from harvester.library.lock import WriterLock, read_owner
+from harvester.storage.lock import WriterLock, read_owner
 
 MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
 NOW_US = 1_790_000_000_000_000
@@ -23,7 +23,7 @@ NOW_US = 1_790_000_000_000_000
 
 def _holder(folder: Path) -> subprocess.Popen[str]:
     program = (
-        "import sys; from pathlib import Path; from harvester.library.lock import WriterLock;"
+        "import sys; from pathlib import Path; from harvester.storage.lock import WriterLock;"
         "lock = WriterLock(Path(sys.argv[1])); lock.acquire(7); print('held', flush=True); sys.stdin.read()"
     )
     child = subprocess.Popen(

@@ -12,10 +12,10 @@ from harvester.errors import LibraryCorrupt, LibraryLocked
 from harvester.library import restore as restoring
 from harvester.library.check import CheckReport, check_library, repair_library
 from harvester.library.codec import encode_checkpoint
-from harvester.library.layout import CHECKPOINT, JOURNAL
 from harvester.library.restore import restore
 from harvester.library.view import load_view
 from harvester.model import Deferral, Known
+from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.unit.library.samples import (
     NOW_US,
     SOURCE,

@@ -10,14 +10,14 @@ import pytest
 
 from harvester.errors import LibraryUnwritable
 from harvester.graph import SoundGraph
-from harvester.library.atomic import RealFiles
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import encode_checkpoint
-from harvester.library.layout import CHECKPOINT
 from harvester.library.loading import Loaded
 from harvester.library.recovery import settle_files
 from harvester.library.saving import MOST_TRIES
 from harvester.model import Known
+from harvester.storage.atomic import RealFiles
+from harvester.storage.paths import CHECKPOINT
 from tests.unit.library.samples import SOURCE, grow, make_events, make_state, names_in, open_store, reload_content
 
 

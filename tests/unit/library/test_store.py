@@ -11,8 +11,8 @@ import pytest
 from harvester.errors import LibraryCorrupt, LibraryLocked, LibraryUnwritable, NewerFormat, WrongSource
 from harvester.library.codec import encode_checkpoint
 from harvester.library.journal_reading import load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL
 from harvester.model import Deferral, Known
+from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.unit.library.samples import (
     NOW_US,
     SOURCE,

@@ -16,11 +16,11 @@ from harvester.errors import DiskFull, LibraryUnwritable, NewerFormat, SettingsE
 from harvester.library.check import check_library, repair_library
 from harvester.library.forget import forget_sounds
 from harvester.library.git_setup import _IGNORED_LINES
-from harvester.library.layout import CHECKPOINT, QUARANTINE, VECTORS
 from harvester.library.merge import merge_libraries
 from harvester.library.vector_format import HEADER_BYTES, ROW_HEAD_BYTES, decode_vector, encode_row
 from harvester.library.vectors import Vectors, count_vectors, load_vectors
 from harvester.model import Seen, Vector
+from harvester.storage.paths import CHECKPOINT, QUARANTINE, VECTORS
 from tests.support.faulty_files import FaultyFiles, Killed
 from tests.unit.library.samples import SOURCE, FixedClock, grow, make_events, open_store
 

@@ -10,8 +10,8 @@ import pytest
 from harvester.errors import DiskFull
 from harvester.library.journal import Journal
 from harvester.library.ledger import LEDGER, FileLedger
-from harvester.library.wal_index import REGION_BYTES, REGION_FRAMES, WalIndex, index_size
 from harvester.model import Known
+from harvester.storage.sqlite_wal import REGION_BYTES, REGION_FRAMES, WalIndex, index_size
 from tests.unit.library.samples import make_events, open_store
 
 only_linux = pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="there is no posix_fallocate here")

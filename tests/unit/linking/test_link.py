@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 from harvester.errors import DiskFull, SettingsError
 from harvester.graph import SoundGraph, is_gone
 from harvester.library.checkpoint import load_checkpoint
-from harvester.library.layout import CHECKPOINT
 from harvester.library.merge import merge_libraries
 from harvester.library.store import Store
 from harvester.library.vector_format import HEADER_BYTES, ROW_HEAD_BYTES
@@ -26,6 +25,7 @@ from harvester.linking import tasks
 from harvester.linking.agreement import choose_sounds, compare
 from harvester.linking.link import LinkReport, link_library
 from harvester.model import COMPUTED, SERVER, Event, Gone, Known, Linked, Seen, SimilarList, SimilarPage, Withdrawn
+from harvester.storage.paths import CHECKPOINT
 from harvester.views.export_text import encode_csv_sounds, encode_jsonl
 from harvester.views.selection import select
 from harvester.views.sound import describe_sound

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harvester.clock import SECOND_US
-from harvester.library.atomic import Files
-from harvester.opening import NotRegular
+from harvester.storage.atomic import Files
+from harvester.storage.opening import NotRegular
 
 CHECKPOINT = "freesound_library.pkl"
 JOURNAL = "freesound_library.journal"

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from harvester.clock import LATEST_US
 from harvester.errors import LibraryLocked, LibraryUnwritable
-from harvester.library.layout import LOCK
-from harvester.opening import open_for_writing, open_regular
+from harvester.storage.opening import open_for_writing, open_regular
+from harvester.storage.paths import LOCK
 
 _TRIES, _PAUSE_S = 7, 0.05
 """How long to try: a reader that asks who holds the lock takes a share of it for an instant."""

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvester.errors import LibraryNotFetched
-from harvester.library.layout import CHECKPOINT, JOURNAL, VECTORS
-from harvester.opening import read_start
+from harvester.storage.opening import read_start
+from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
 
 HEAD_BYTES = 64
 _LFS = b"version https://git-lfs.github.com/spec/v1"
