@@ -18,7 +18,7 @@ from harvester.errors import SettingsError
 from harvester.settings import COUNT, SCORE, parse_duration_s
 
 if TYPE_CHECKING:
-    from harvester.views.selection import Selected, Selection
+    from harvester.graph.selection import Selected, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class SelectOptions:
 
     def selection(self) -> Selection:
         """Return the selection that these options describe."""
-        from harvester.views.selection import Selection
+        from harvester.graph.selection import Selection
 
         return Selection(
             licences=tuple(self.licence or ()),
@@ -74,8 +74,8 @@ class SelectOptions:
 def load_selected(library: str | None, selection: Selection) -> Selected:
     """Return what `selection` picks from the library; its notices go to stderr."""
     from harvester.cli.places import find_library
+    from harvester.graph.selection import select
     from harvester.library.view import load_view
-    from harvester.views.selection import select
 
     folder = find_library(library)
     view = load_view(folder)

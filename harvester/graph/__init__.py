@@ -13,7 +13,7 @@ from harvester.graph.attributes import (
     is_withdrawn,
     record_of,
 )
-from harvester.graph.registers import similar_of
+from harvester.graph.merge_rules import similar_of
 from harvester.graph.state import SoundGraph
 
 __all__ = [

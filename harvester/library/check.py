@@ -14,10 +14,10 @@ from typing import Any
 from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
 from harvester.graph import STAMPS, SoundGraph
+from harvester.graph.event_rules import Dropped
 from harvester.library.backups import list_backups
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.codec import digest_of
-from harvester.library.event_rules import Dropped
 from harvester.library.journal_reading import Contents, load_contents
 from harvester.library.loading import load_state
 from harvester.library.recovery import open_journal

@@ -22,7 +22,7 @@ from typing import Any
 from harvester.clock import iso
 from harvester.errors import LibraryCorrupt
 from harvester.graph import STAMPS, SoundGraph
-from harvester.library.event_rules import Dropped
+from harvester.graph.event_rules import Dropped
 from harvester.library.healing import drop_impossible_ids
 from harvester.library.opcodes import CONTAINERS
 from harvester.library.pickling import (

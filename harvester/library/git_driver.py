@@ -13,9 +13,9 @@ from pathlib import Path
 from harvester.clock import iso
 from harvester.errors import HarvesterError, LibraryNotFetched, SettingsError
 from harvester.graph import SoundGraph, is_gone, is_withdrawn
+from harvester.graph.event_rules import Dropped
 from harvester.library.checkpoint import LARGEST_BYTES
 from harvester.library.codec import decode_checkpoint
-from harvester.library.event_rules import Dropped
 from harvester.library.git import attribute_of, run_git, said
 from harvester.library.merge import Contribution, merge_bytes
 from harvester.records import value_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from harvester.library.event_rules import Dropped
+from harvester.graph.event_rules import Dropped
 from harvester.library.values import graph_parts
 from harvester.model import is_sound_id
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
-from harvester.library.event_rules import check_events, check_local
+from harvester.graph.event_rules import check_events, check_local
 from harvester.library.journal_database import NOTES, TABLES, Bound, connect, read_tables
 from harvester.library.journal_format import FORMAT, UNREADABLE, Head, encode_head, encode_row, is_damage, translated
 from harvester.library.journal_reading import read_contents

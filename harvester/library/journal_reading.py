@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harvester.errors import LibraryCorrupt
-from harvester.library.event_rules import Dropped, is_possible_deferral
+from harvester.graph.event_rules import Dropped, is_possible_deferral
 from harvester.library.journal_database import Bound, connect, read_tables
 from harvester.library.journal_format import UNREADABLE, Head, decode_head, decode_row, is_damage
 from harvester.model import Deferral, Event, Notes, is_sound_id

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource
 from harvester.graph import SoundGraph
+from harvester.graph.event_rules import Dropped
 from harvester.library.backups import Backup, list_backups
 from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
 from harvester.library.codec import Decoded
-from harvester.library.event_rules import Dropped
 from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents
 from harvester.storage.paths import CHECKPOINT

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
 from harvester.graph import SoundGraph
+from harvester.graph.event_rules import Dropped
 from harvester.library.checkpoint import (
     CheckpointInfo,
     Signature,
@@ -19,7 +20,6 @@ from harvester.library.checkpoint import (
     read_signature,
 )
 from harvester.library.codec import Encoded, encode_checkpoint
-from harvester.library.event_rules import Dropped
 from harvester.library.journal import Journal
 from harvester.storage.atomic import Files, disk_errors, write_atomically
 from harvester.storage.paths import CHECKPOINT, set_aside

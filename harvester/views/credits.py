@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.clock import iso
+from harvester.graph.selection import Selected
 from harvester.records import value_of
 from harvester.terminal_text import drop_controls, escape
 from harvester.views.csv_text import csv_line, disarmed
-from harvester.views.selection import Selected
 from harvester.views.status import licence_name
 
 _ASKS = {

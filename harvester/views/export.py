@@ -14,11 +14,11 @@ from itertools import chain
 from pathlib import Path
 
 from harvester.errors import SettingsError
+from harvester.graph.selection import Selected
 from harvester.storage.atomic import write_atomically
 from harvester.storage.paths import CHECKPOINT
 from harvester.views.export_text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
 from harvester.views.export_xml import encode_gexf, encode_graphml
-from harvester.views.selection import Selected
 
 STREAMS: dict[str, Callable[[Selected], Iterator[str]]] = {
     "graphml": encode_graphml,

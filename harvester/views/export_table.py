@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from harvester import records
 from harvester.graph import OWN_FIELDS, in_order
+from harvester.graph.selection import Selected
 from harvester.json_text import without_lone_surrogates
 from harvester.records import RULES, value_of
-from harvester.views.selection import Selected
 
 Kind = Literal["bool", "int", "float", "text", "texts"]
 

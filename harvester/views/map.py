@@ -15,8 +15,8 @@ from importlib.resources import files
 from typing import Any
 
 from harvester.errors import SettingsError
+from harvester.graph.selection import Selected
 from harvester.json_text import json_text
-from harvester.views.selection import Selected
 
 _SCRIPTS = ("data.js", "paint.js", "move.js", "above.js", "card.js", "control.js", "main.js")
 _MISSING = "the map needs numpy and scipy; install them with: make extras"

@@ -18,10 +18,10 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from harvester.graph.selection import Selected
 from harvester.records import value_of
 from harvester.views.layout import lay_out
 from harvester.views.map_communities import find_communities, name_communities
-from harvester.views.selection import Selected
 from harvester.views.status import licence_name
 
 GROUPS = 12

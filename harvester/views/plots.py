@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 from harvester.clock import DAY_US, iso
 from harvester.errors import SettingsError
 from harvester.graph import SoundGraph
+from harvester.graph.selection import Selected, select
 from harvester.records import value_of
 from harvester.storage.atomic import write_atomically
 from harvester.terminal_text import escape_line
-from harvester.views.selection import Selected, select
 from harvester.views.status import licence_name
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 
 from harvester.cli.export import export
 from harvester.errors import SettingsError
+from harvester.graph.selection import components, select
 from harvester.library.view import load_view
-from harvester.views.selection import components, select
 from tests.support.processes import ROOT, run
 
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from harvester.graph.selection import select
 from harvester.views.map import encode_map
-from harvester.views.selection import select
 from tests.support.browser import BROWSER, Page, open_page
 from tests.unit.views.samples import HOSTILE, make_record, make_state
 

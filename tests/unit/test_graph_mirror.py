@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.graph import SoundGraph
-from harvester.graph.mirror import LibraryGraph
+from harvester.graph.lazy_digraph import LibraryGraph
 from harvester.model import Event, Known, Linked, Related, SimilarList
 
 IDS = st.integers(1, 6)

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from harvester.clock import LATEST_US
 from harvester.errors import EventRefused
+from harvester.graph.event_rules import Dropped, find_problem
 from harvester.library.codec import decode_checkpoint, digest_of, encode_checkpoint
-from harvester.library.event_rules import Dropped, find_problem
 from harvester.library.events import _event, decode_events, encode_events
 from harvester.library.journal_reading import load_contents
 from harvester.model import (

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from harvester.errors import DiskFull, SettingsError
 from harvester.graph import SoundGraph, is_gone
+from harvester.graph.selection import select
 from harvester.library.checkpoint import load_checkpoint
 from harvester.library.merge import merge_libraries
 from harvester.library.store import Store
@@ -27,7 +28,6 @@ from harvester.linking.link import LinkReport, link_library
 from harvester.model import COMPUTED, SERVER, Event, Gone, Known, Linked, Seen, SimilarList, SimilarPage, Withdrawn
 from harvester.storage.paths import CHECKPOINT
 from harvester.views.export_text import encode_csv_sounds, encode_jsonl
-from harvester.views.selection import select
 from harvester.views.sound import describe_sound
 from harvester.views.status import count_library
 from tests.support.faulty_files import FaultyFiles, Killed

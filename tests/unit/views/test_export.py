@@ -19,8 +19,8 @@ from lxml import etree
 
 from harvester.errors import SettingsError
 from harvester.graph import SoundGraph
+from harvester.graph.selection import Selected, select
 from harvester.views.export import FORMATS, save_export
-from harvester.views.selection import Selected, select
 from tests.unit.views.samples import load_edge_cases, make_library, make_record, make_state
 
 LONE = re.compile("[\ud800-\udfff]")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harvester.views.selection import Selection, around, components, select
+from harvester.graph.selection import Selection, around, components, select
 from tests.unit.views.samples import make_library
 
 

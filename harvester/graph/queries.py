@@ -12,8 +12,8 @@ from typing import Any
 
 from harvester.clock import DAY_US, LATEST_US
 from harvester.graph.attributes import is_gone, is_withdrawn, record_of
-from harvester.graph.mirror import LibraryGraph
-from harvester.graph.registers import similar_of
+from harvester.graph.lazy_digraph import LibraryGraph
+from harvester.graph.merge_rules import similar_of
 from harvester.model import (
     SPACES,
     Event,
