@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harvester.checkpoint.files import Signature, load_checkpoint, load_digest, read_signature
+from harvester.checkpoint.format import Encoded
 from harvester.clock import SECOND_US
 from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable
-from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
-from harvester.library.codec import Encoded
 from harvester.library.journal_reading import load_head
 from harvester.storage.atomic import REAL_FILES, Files, disk_error, write_atomically
 from harvester.storage.paths import JOURNAL, backup_name, read_backup_name, set_aside

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harvester.checkpoint.files import load_checkpoint
+from harvester.checkpoint.format import digest_of
 from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
 from harvester.graph import STAMPS, SoundGraph
 from harvester.graph.event_rules import Dropped
 from harvester.library.backups import list_backups
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import digest_of
 from harvester.library.journal_reading import Contents, load_contents
 from harvester.library.loading import load_state
 from harvester.library.recovery import open_journal

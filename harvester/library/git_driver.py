@@ -10,12 +10,12 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from harvester.checkpoint.files import LARGEST_BYTES
+from harvester.checkpoint.format import decode_checkpoint
 from harvester.clock import iso
 from harvester.errors import HarvesterError, LibraryNotFetched, SettingsError
 from harvester.graph import SoundGraph, is_gone, is_withdrawn
 from harvester.graph.event_rules import Dropped
-from harvester.library.checkpoint import LARGEST_BYTES
-from harvester.library.codec import decode_checkpoint
 from harvester.library.git import attribute_of, run_git, said
 from harvester.library.merge import Contribution, merge_bytes
 from harvester.records import value_of

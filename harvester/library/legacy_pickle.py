@@ -16,8 +16,8 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
+from harvester.checkpoint.format import decode_pickle
 from harvester.errors import LibraryCorrupt
-from harvester.library.codec import decode_pickle
 
 _SMALL_BYTES, _HIGHEST_RATIO = 1 << 20, 50
 _LZMA_BYTES = 100 << 20

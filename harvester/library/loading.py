@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harvester.checkpoint.files import Signature, load_checkpoint, load_digest, read_signature
+from harvester.checkpoint.format import Decoded
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource
 from harvester.graph import SoundGraph
 from harvester.graph.event_rules import Dropped
 from harvester.library.backups import Backup, list_backups
-from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
-from harvester.library.codec import Decoded
 from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents
 from harvester.storage.paths import CHECKPOINT

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harvester.checkpoint.files import check_readable, load_checkpoint
+from harvester.checkpoint.format import Encoded, decode_checkpoint, encode_checkpoint
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
 from harvester.graph import SoundGraph, is_withdrawn, record_of, similar_of
 from harvester.graph.event_rules import Dropped
-from harvester.library.checkpoint import check_readable, load_checkpoint
-from harvester.library.codec import Encoded, decode_checkpoint, encode_checkpoint
 from harvester.library.store import Store
 from harvester.library.vectors import Vectors, load_header
 from harvester.library.view import load_view

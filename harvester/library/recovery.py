@@ -9,10 +9,10 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+from harvester.checkpoint.files import load_checkpoint, load_digest
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
 from harvester.library.backups import list_backups
-from harvester.library.checkpoint import load_checkpoint, load_digest
 from harvester.library.journal import Journal
 from harvester.library.journal_reading import Contents, load_contents
 from harvester.library.loading import Loaded

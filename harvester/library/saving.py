@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
-from harvester.graph import SoundGraph
-from harvester.graph.event_rules import Dropped
-from harvester.library.checkpoint import (
+from harvester.checkpoint.files import (
     CheckpointInfo,
     Signature,
     check_readable,
@@ -19,7 +16,10 @@ from harvester.library.checkpoint import (
     load_digest,
     read_signature,
 )
-from harvester.library.codec import Encoded, encode_checkpoint
+from harvester.checkpoint.format import Encoded, encode_checkpoint
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
+from harvester.graph import SoundGraph
+from harvester.graph.event_rules import Dropped
 from harvester.library.journal import Journal
 from harvester.storage.atomic import Files, disk_errors, write_atomically
 from harvester.storage.paths import CHECKPOINT, set_aside

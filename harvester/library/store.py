@@ -13,12 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from harvester.checkpoint.files import CheckpointInfo
+from harvester.checkpoint.format import Encoded, encode_checkpoint
 from harvester.clock import Clock
 from harvester.errors import HarvesterError, WrongSource
 from harvester.graph import SoundGraph
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
-from harvester.library.checkpoint import CheckpointInfo
-from harvester.library.codec import Encoded, encode_checkpoint
 from harvester.library.journal import Journal
 from harvester.library.loading import Loaded, load_state
 from harvester.library.recovery import finish_restore, open_journal, settle_files

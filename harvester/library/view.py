@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harvester.checkpoint.format import metadata_of
 from harvester.errors import LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
 from harvester.graph.event_rules import Dropped
-from harvester.library.codec import metadata_of
 from harvester.library.journal_format import Head
 from harvester.library.journal_reading import Contents, load_contents, load_head
 from harvester.library.loading import Loaded, load_state

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint.files import load_checkpoint
 from harvester.errors import BackupFailed, DiskFull, HarvesterError, LibraryUnwritable
 from harvester.library.backups import Retention
 from harvester.library.check import check_library, repair_library
-from harvester.library.checkpoint import load_checkpoint
 from harvester.library.restore import restore
 from harvester.library.view import load_view
 from harvester.model import Known

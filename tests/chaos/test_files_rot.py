@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint.files import load_checkpoint
+from harvester.checkpoint.format import decode_checkpoint
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt
 from harvester.library.check import check_library
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import decode_checkpoint
 from harvester.library.view import load_view
 from harvester.model import Known
 from harvester.storage.atomic import RealFiles

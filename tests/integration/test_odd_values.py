@@ -13,10 +13,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.clock import DAY_US, SystemClock
 from harvester.errors import LibraryCorrupt
 from harvester.graph import SoundGraph
-from harvester.library.codec import encode_checkpoint
 from harvester.library.view import load_view
 from harvester.model import Deferral, Linked, Seeded, Seen, SimilarList
 from harvester.pipeline.order import order_by

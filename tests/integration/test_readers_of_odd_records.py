@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harvester.library.codec import encode_checkpoint
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.model import Event, Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
 from harvester.storage.paths import CHECKPOINT
 from tests.support.command import call

@@ -19,9 +19,9 @@ import zlib
 from collections import Counter
 from itertools import pairwise
 
+from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, unpack
+from harvester.checkpoint.writer import digest_place
 from harvester.errors import LibraryCorrupt, NewerFormat
-from harvester.library.codec import decode_checkpoint, encode_checkpoint, unpack
-from harvester.library.pickling import digest_place
 from harvester.model import Gone
 from tests.unit.library.samples import NOW_US, content_of, make_events, make_record, make_state
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from harvester.checkpoint.format import decode_checkpoint, digest_of, encode_checkpoint
 from harvester.clock import LATEST_US
 from harvester.graph import SoundGraph, is_gone
-from harvester.library.codec import decode_checkpoint, digest_of, encode_checkpoint
 from harvester.model import Gone, Known, Linked, Seen, SimilarList
 from tests.support.world import make_record
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
-from harvester.library.codec import encode_checkpoint
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.library.journal_format import decode_head, encode_head, encode_row
 from harvester.model import Event, Gone, Known, Linked, Seeded, SimilarList
 from harvester.storage.paths import CHECKPOINT, JOURNAL

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvester.checkpoint.format import decode_checkpoint, digest_of, encode_checkpoint
 from harvester.clock import LATEST_US
 from harvester.errors import EventRefused
 from harvester.graph.event_rules import Dropped, find_problem
-from harvester.library.codec import decode_checkpoint, digest_of, encode_checkpoint
 from harvester.library.events import _event, decode_events, encode_events
 from harvester.library.journal_reading import load_contents
 from harvester.model import (

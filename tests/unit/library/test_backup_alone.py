@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint.files import load_checkpoint
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.library.backups import list_backups
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import encode_checkpoint
 from harvester.library.journal_reading import load_contents
 from harvester.library.restore import restore
 from harvester.library.store import Store

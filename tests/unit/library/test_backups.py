@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvester.checkpoint.format import digest_of, encode_checkpoint
 from harvester.errors import BackupFailed
 from harvester.library.backups import Backup, Retention, list_backups, save_backup, to_remove, verify_backup
-from harvester.library.codec import digest_of, encode_checkpoint
 from harvester.model import Linked, SimilarList
 from harvester.storage.paths import CHECKPOINT, backup_name, read_backup_name
 from tests.unit.library.samples import (

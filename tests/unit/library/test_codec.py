@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.checkpoint.format import Encoded, decode_checkpoint, digest_in, digest_of, encode_checkpoint, unpack
+from harvester.checkpoint.writer import canonical_order, digest_place, encode_blocks
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
-from harvester.library.codec import Encoded, decode_checkpoint, digest_in, digest_of, encode_checkpoint, unpack
-from harvester.library.pickling import canonical_order, digest_place, encode_blocks
 from harvester.model import Event, Gone, Known, Linked, Seen, SimilarList, Withdrawn
 from tests.unit.library.samples import (
     NOW_US,
@@ -215,7 +215,7 @@ def test_edges_are_written_best_first_in_whatever_order_they_stand() -> None:
 def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
     program = (
         "import hashlib; from tests.unit.library.samples import make_events, make_state;"
-        "from harvester.library.codec import encode_checkpoint;"
+        "from harvester.checkpoint.format import encode_checkpoint;"
         "print(hashlib.sha256(b''.join(encode_checkpoint(make_state(make_events(40))))).hexdigest())"
     )
     root = Path(__file__).resolve().parents[3]

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint.files import load_checkpoint
+from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import BackupFailed, LibraryCorrupt
 from harvester.library.check import check_library, repair_library
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import decode_checkpoint, encode_checkpoint
 from harvester.library.git_driver import describe_for_git, merge_in_git
 from harvester.library.merge import merge_libraries
 from harvester.library.view import load_view

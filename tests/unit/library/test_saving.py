@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint.files import load_checkpoint
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryUnwritable
 from harvester.graph import SoundGraph
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import encode_checkpoint
 from harvester.library.loading import Loaded
 from harvester.library.recovery import settle_files
 from harvester.library.saving import MOST_TRIES

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from harvester.library.codec import encode_checkpoint
-from harvester.library.turns import TURN_S, short_turns
+from harvester.checkpoint._gil import TURN_S, short_turns
+from harvester.checkpoint.format import encode_checkpoint
 from tests.unit.library.samples import make_events, make_state
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
+from harvester.checkpoint import _validate_bulk as values_bulk
+from harvester.checkpoint.format import Decoded, decode_checkpoint, encode_checkpoint
 from harvester.errors import LibraryCorrupt
-from harvester.library import values_bulk
-from harvester.library.codec import Decoded, decode_checkpoint, encode_checkpoint
 from harvester.model import Related, Seen
 from tests.chaos.test_files_hostile import forged
 from tests.unit.library.samples import NOW_US, content_of, histories, make_events, make_record, make_state, quick

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.checkpoint.files import load_checkpoint
 from harvester.errors import DiskFull, SettingsError
 from harvester.graph import SoundGraph, is_gone
 from harvester.graph.selection import select
-from harvester.library.checkpoint import load_checkpoint
 from harvester.library.merge import merge_libraries
 from harvester.library.store import Store
 from harvester.library.vector_format import HEADER_BYTES, ROW_HEAD_BYTES

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from harvester.checkpoint.validate import graph_parts
 from harvester.graph.event_rules import Dropped
-from harvester.library.values import graph_parts
 from harvester.model import is_sound_id
 
 

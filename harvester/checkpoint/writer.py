@@ -21,10 +21,9 @@ from itertools import compress, islice
 from operator import add
 from typing import Any
 
-from harvester.graph import SoundGraph
-from harvester.library.block_texts import TEXT_SLOTS, Texts
-from harvester.library.list_block import Begun, ListBlock
-from harvester.library.opcodes import (
+from harvester.checkpoint._interned import TEXT_SLOTS, Texts
+from harvester.checkpoint._list_block import Begun, ListBlock
+from harvester.checkpoint._opcodes import (
     ADDITEMS,
     BUILD,
     BYTES_BESIDE,
@@ -47,7 +46,8 @@ from harvester.library.opcodes import (
     frame,
     pack_index,
 )
-from harvester.library.record_block import SLOTS, RecordBlock
+from harvester.checkpoint._record_block import SLOTS, RecordBlock
+from harvester.graph import SoundGraph
 
 _RECORD, _ADJACENCY = range(SLOTS)
 

@@ -12,9 +12,9 @@ from operator import gt, itemgetter, neg
 from struct import Struct
 from typing import Any
 
+from harvester.checkpoint._interned import Texts
+from harvester.checkpoint._opcodes import EMPTY_DICT, MARK, POP, SETITEMS, encode_int, get, pack_index
 from harvester.graph import LINK_FIELDS
-from harvester.library.block_texts import Texts
-from harvester.library.opcodes import EMPTY_DICT, MARK, POP, SETITEMS, encode_int, get, pack_index
 
 _ONE = {1}
 _score_of = itemgetter("score")

@@ -10,11 +10,11 @@ from __future__ import annotations
 from operator import is_
 from typing import Any
 
+from harvester.checkpoint._validate_bulk import read_edges, read_nodes
+from harvester.checkpoint._validate_content import ContentReader
+from harvester.checkpoint.writer import DIGEST_LENGTH
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
-from harvester.library.pickling import DIGEST_LENGTH
-from harvester.library.values_bulk import read_edges, read_nodes
-from harvester.library.values_content import ContentReader
 from harvester.model import SPACES, is_sound_id
 
 FORMAT_VERSION = 1

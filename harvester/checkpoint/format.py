@@ -19,13 +19,12 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from harvester.clock import iso
-from harvester.errors import LibraryCorrupt
-from harvester.graph import STAMPS, SoundGraph
-from harvester.graph.event_rules import Dropped
-from harvester.library.healing import drop_impossible_ids
-from harvester.library.opcodes import CONTAINERS
-from harvester.library.pickling import (
+from harvester.checkpoint._gil import short_turns
+from harvester.checkpoint._opcode_scan import scan_opcodes
+from harvester.checkpoint._opcodes import CONTAINERS
+from harvester.checkpoint.healing import drop_impossible_ids
+from harvester.checkpoint.validate import FORMAT_VERSION, read_state
+from harvester.checkpoint.writer import (
     GRAPH_CLASS,
     canonical_order,
     digest_place,
@@ -34,9 +33,10 @@ from harvester.library.pickling import (
     encode_end,
     encode_fillers,
 )
-from harvester.library.scan import scan_opcodes
-from harvester.library.turns import short_turns
-from harvester.library.values import FORMAT_VERSION, read_state
+from harvester.clock import iso
+from harvester.errors import LibraryCorrupt
+from harvester.graph import STAMPS, SoundGraph
+from harvester.graph.event_rules import Dropped
 from harvester.terminal_text import escape
 
 LEVEL = 3

@@ -9,9 +9,9 @@ import errno
 from dataclasses import dataclass
 from pathlib import Path
 
+from harvester.checkpoint.format import Decoded, decode_checkpoint, digest_in
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.graph.event_rules import Dropped
-from harvester.library.codec import Decoded, decode_checkpoint, digest_in
 from harvester.storage.opening import NotRegular, read_bounded
 from harvester.storage.placeholder import HEAD_BYTES, refuse_content
 

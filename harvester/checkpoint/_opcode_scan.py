@@ -11,8 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from harvester.checkpoint._opcodes import BYTES_BESIDE, CONTAINERS, SPARE_CONTAINERS
 from harvester.errors import LibraryCorrupt
-from harvester.library.opcodes import BYTES_BESIDE, CONTAINERS, SPARE_CONTAINERS
 
 # Opcodes whose argument has a fixed length, without those that are counted or whose argument is a text.
 _FIXED = (

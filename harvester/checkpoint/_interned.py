@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from harvester.graph import SHARED_TEXTS
-from harvester.library.opcodes import (
+from harvester.checkpoint._opcodes import (
     APPENDS,
     EMPTY_DICT,
     EMPTY_LIST,
@@ -26,6 +25,7 @@ from harvester.library.opcodes import (
     pack_float,
     put,
 )
+from harvester.graph import SHARED_TEXTS
 
 TEXT_SLOTS = 1 << 16
 """Memo slots of a block's recurring texts; the sounds' own slots start above."""
