@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harvester.library.journal_reading import load_contents
+from harvester.journal.reader import load_contents
 from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 

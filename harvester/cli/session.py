@@ -27,9 +27,9 @@ from harvester.errors import SettingsError, Stopped
 from harvester.graph import SoundGraph
 from harvester.library.kept_answer import keep_answer
 from harvester.library.store import Store
-from harvester.library.vectors import load_header
 from harvester.pipeline.harvest import Harvest, Plan
 from harvester.pipeline.progress import Progress
+from harvester.vectors.store import load_header
 
 
 @dataclass(frozen=True, slots=True)

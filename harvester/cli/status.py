@@ -114,8 +114,8 @@ def lines_for_stdout(facts: dict[str, Any], now_us: int) -> list[str]:
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
     """Return what a library holds, under the keys of `status --json`."""
     from harvester.library.backups import list_backups
-    from harvester.library.vectors import count_vectors
     from harvester.storage.paths import CHECKPOINT
+    from harvester.vectors.store import count_vectors
     from harvester.views.status import count_library, describe_content
 
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)

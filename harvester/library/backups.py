@@ -15,7 +15,7 @@ from harvester.checkpoint.files import Signature, load_checkpoint, load_digest, 
 from harvester.checkpoint.format import Encoded
 from harvester.clock import SECOND_US
 from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable
-from harvester.library.journal_reading import load_head
+from harvester.journal.reader import load_head
 from harvester.storage.atomic import REAL_FILES, Files, disk_error, write_atomically
 from harvester.storage.paths import JOURNAL, backup_name, read_backup_name, set_aside
 

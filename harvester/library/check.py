@@ -17,17 +17,17 @@ from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
 from harvester.graph import STAMPS, SoundGraph
 from harvester.graph.event_rules import Dropped
+from harvester.journal.reader import Contents, load_contents
 from harvester.library.backups import list_backups
-from harvester.library.journal_reading import Contents, load_contents
 from harvester.library.loading import load_state
 from harvester.library.recovery import open_journal
 from harvester.library.store import Store
-from harvester.library.vectors import load_header, load_vectors
 from harvester.storage.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_errors
 from harvester.storage.lock import WriterLock, read_owner
 from harvester.storage.opening import path_text
 from harvester.storage.paths import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS, read_backup_name, set_aside
 from harvester.storage.placeholder import refuse_placeholders
+from harvester.vectors.store import load_header, load_vectors
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US

@@ -15,8 +15,8 @@ from pathlib import Path
 from harvester.clock import Clock
 from harvester.errors import SettingsError
 from harvester.graph import is_withdrawn
+from harvester.journal.database import connect
 from harvester.library.backups import list_backups
-from harvester.library.journal_database import connect
 from harvester.library.store import Store
 from harvester.model import Withdrawn
 from harvester.records import value_of

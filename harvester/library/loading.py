@@ -14,9 +14,9 @@ from harvester.checkpoint.format import Decoded
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource
 from harvester.graph import SoundGraph
 from harvester.graph.event_rules import Dropped
+from harvester.journal.format import Head
+from harvester.journal.reader import Contents
 from harvester.library.backups import Backup, list_backups
-from harvester.library.journal_format import Head
-from harvester.library.journal_reading import Contents
 from harvester.storage.paths import CHECKPOINT
 from harvester.storage.placeholder import refuse_placeholders
 

@@ -18,11 +18,11 @@ from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
 from harvester.graph import SoundGraph, is_withdrawn, record_of, similar_of
 from harvester.graph.event_rules import Dropped
 from harvester.library.store import Store
-from harvester.library.vectors import Vectors, load_header
 from harvester.library.view import load_view
 from harvester.model import COMPUTED, SimilarList, Vector
 from harvester.storage.atomic import REAL_FILES, Files, disk_errors, write_atomically
 from harvester.storage.paths import CHECKPOINT, JOURNAL
+from harvester.vectors.store import Vectors, load_header
 
 _VECTORS_AT_ONCE = 1000
 

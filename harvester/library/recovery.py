@@ -12,9 +12,9 @@ from pathlib import Path
 from harvester.checkpoint.files import load_checkpoint, load_digest
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
+from harvester.journal.reader import Contents, load_contents
+from harvester.journal.writer import Journal
 from harvester.library.backups import list_backups
-from harvester.library.journal import Journal
-from harvester.library.journal_reading import Contents, load_contents
 from harvester.library.loading import Loaded
 from harvester.model import Note
 from harvester.storage.atomic import Files, write_atomically

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt
+from harvester.journal.writer import Journal
 from harvester.library.backups import BackupReport, list_backups, save_backup, verify_backup
-from harvester.library.journal import Journal
 from harvester.library.recovery import finish_restore, open_journal
 from harvester.storage.atomic import REAL_FILES, Files, disk_errors, sweep_temporaries, write_atomically
 from harvester.storage.lock import WriterLock

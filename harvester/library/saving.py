@@ -20,7 +20,7 @@ from harvester.checkpoint.format import Encoded, encode_checkpoint
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
 from harvester.graph import SoundGraph
 from harvester.graph.event_rules import Dropped
-from harvester.library.journal import Journal
+from harvester.journal.writer import Journal
 from harvester.storage.atomic import Files, disk_errors, write_atomically
 from harvester.storage.paths import CHECKPOINT, set_aside
 

@@ -18,18 +18,18 @@ from harvester.checkpoint.format import Encoded, encode_checkpoint
 from harvester.clock import Clock
 from harvester.errors import HarvesterError, WrongSource
 from harvester.graph import SoundGraph
+from harvester.journal.writer import Journal
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
-from harvester.library.journal import Journal
 from harvester.library.loading import Loaded, load_state
 from harvester.library.recovery import finish_restore, open_journal, settle_files
 from harvester.library.saving import CheckpointFile
-from harvester.library.vectors import Vectors
 from harvester.model import Deferral, Event, Note, Notes, Vector
 from harvester.settings import COUNT
 from harvester.storage.atomic import REAL_FILES, Files, disk_errors, sweep_temporaries
 from harvester.storage.lock import WriterLock
 from harvester.storage.opening import read_pieces
 from harvester.storage.placeholder import refuse_placeholders
+from harvester.vectors.store import Vectors
 
 JOURNAL_BOUND_BYTES = 2 << 20
 """A checkpoint is due when the rows it lacks pass this and the size of the last one: total work stays linear."""

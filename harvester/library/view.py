@@ -17,8 +17,8 @@ from harvester.checkpoint.format import metadata_of
 from harvester.errors import LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
 from harvester.graph.event_rules import Dropped
-from harvester.library.journal_format import Head
-from harvester.library.journal_reading import Contents, load_contents, load_head
+from harvester.journal.format import Head
+from harvester.journal.reader import Contents, load_contents, load_head
 from harvester.library.loading import Loaded, load_state
 from harvester.model import Deferral, Record, check_sound_id
 from harvester.storage.paths import JOURNAL

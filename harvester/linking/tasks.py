@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harvester.graph import SoundGraph, is_gone
-from harvester.library.vectors import Contents
 from harvester.linking.trail import Trail, computed_lists, digest_of_lists
 from harvester.model import COMPUTED
+from harvester.vectors.store import Contents
 
 if TYPE_CHECKING:
     from harvester.linking.table import Ids

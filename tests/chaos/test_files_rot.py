@@ -164,7 +164,7 @@ def test_a_salvage_on_a_full_disk_leaves_the_damaged_journal_until_there_is_room
 
     _spoil_head(library)
     with monkeypatch.context() as patched:
-        patched.setattr("harvester.library.journal.Journal.append", full)
+        patched.setattr("harvester.journal.writer.Journal.append", full)
         with pytest.raises(DiskFull):
             open_store(library)
     assert not (library / "quarantine").exists()

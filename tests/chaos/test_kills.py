@@ -20,9 +20,9 @@ import joblib
 import pytest
 
 from harvester.clock import SystemClock
+from harvester.journal.reader import load_head
 from harvester.library.backups import list_backups
 from harvester.library.check import check_library
-from harvester.library.journal_reading import load_head
 from harvester.library.view import load_view
 from harvester.model import RECORD_FIELDS
 from harvester.storage.paths import CHECKPOINT, JOURNAL

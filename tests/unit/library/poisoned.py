@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from harvester.checkpoint.format import encode_checkpoint
-from harvester.library.journal_format import decode_head, encode_head, encode_row
+from harvester.journal.format import decode_head, encode_head, encode_row
 from harvester.model import Event, Gone, Known, Linked, Seeded, SimilarList
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.unit.library.samples import NOW_US, SOURCE, content_of, grow, make_events, make_state, open_store

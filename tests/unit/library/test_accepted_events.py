@@ -17,8 +17,8 @@ from harvester.checkpoint.format import decode_checkpoint, digest_of, encode_che
 from harvester.clock import LATEST_US
 from harvester.errors import EventRefused
 from harvester.graph.event_rules import Dropped, find_problem
-from harvester.library.events import _event, decode_events, encode_events
-from harvester.library.journal_reading import load_contents
+from harvester.journal.events import _event, decode_events, encode_events
+from harvester.journal.reader import load_contents
 from harvester.model import (
     Deferral,
     Event,

@@ -11,8 +11,8 @@ import pytest
 
 from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import encode_checkpoint
+from harvester.journal.reader import load_contents
 from harvester.library.backups import list_backups
-from harvester.library.journal_reading import load_contents
 from harvester.library.restore import restore
 from harvester.library.store import Store
 from harvester.library.view import load_view

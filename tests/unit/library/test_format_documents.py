@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from harvester.checkpoint.files import load_checkpoint
-from harvester.library.journal_reading import load_contents
+from harvester.journal.reader import load_contents
 from harvester.model import Event, Gone, Known, Linked, Related, Seeded, Seen, Withdrawn
 from tests.support.processes import run, start, wait_until
 

@@ -18,10 +18,10 @@ import pytest
 from hypothesis import given
 
 from harvester.errors import EventRefused, LibraryCorrupt, NewerFormat
-from harvester.library.events import decode_events, encode_events
-from harvester.library.journal import Journal
-from harvester.library.journal_format import FORMAT, _sum, encode_head
-from harvester.library.journal_reading import load_contents
+from harvester.journal.events import decode_events, encode_events
+from harvester.journal.format import FORMAT, _sum, encode_head
+from harvester.journal.reader import load_contents
+from harvester.journal.writer import Journal
 from harvester.model import Deferral, Known, Linked, Note, Seen, SimilarList
 from tests.unit.library.samples import NOW_US, histories, make_events, quick
 
@@ -274,7 +274,7 @@ def test_the_journal_is_synced_at_every_commit(tmp_path: Path) -> None:
 
 def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:
     program = (
-        "import os, sys; from pathlib import Path; from harvester.library.journal import Journal;"
+        "import os, sys; from pathlib import Path; from harvester.journal.writer import Journal;"
         "from harvester.model import Known\n"
         "journal = Journal(Path(sys.argv[1]))\n"
         "for sound_id in range(1, 21):\n"

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
-from harvester.library.events import decode_events, encode_events
-from harvester.library.journal import Journal
-from harvester.library.journal_format import _sum
-from harvester.library.journal_reading import load_contents, load_head
+from harvester.journal.events import decode_events, encode_events
+from harvester.journal.format import _sum
+from harvester.journal.reader import load_contents, load_head
+from harvester.journal.writer import Journal
 from harvester.library.view import load_view
 from harvester.model import Known, Note, Seen
 from harvester.storage.paths import JOURNAL

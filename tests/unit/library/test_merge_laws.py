@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import LibraryCorrupt, WrongSource
 from harvester.graph import SoundGraph, blanked, is_gone
-from harvester.library.events import decode_events, encode_events
+from harvester.journal.events import decode_events, encode_events
 from harvester.model import Event, Linked, Related, Seen, SimilarList, Withdrawn
 from tests.unit.library.samples import (
     NOW_US,

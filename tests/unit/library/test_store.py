@@ -10,7 +10,7 @@ import pytest
 
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryCorrupt, LibraryLocked, LibraryUnwritable, NewerFormat, WrongSource
-from harvester.library.journal_reading import load_contents
+from harvester.journal.reader import load_contents
 from harvester.model import Deferral, Known
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.unit.library.samples import (

@@ -17,10 +17,10 @@ from harvester.library.check import check_library, repair_library
 from harvester.library.forget import forget_sounds
 from harvester.library.git_setup import _IGNORED_LINES
 from harvester.library.merge import merge_libraries
-from harvester.library.vector_format import HEADER_BYTES, ROW_HEAD_BYTES, decode_vector, encode_row
-from harvester.library.vectors import Vectors, count_vectors, load_vectors
 from harvester.model import Seen, Vector
 from harvester.storage.paths import CHECKPOINT, QUARANTINE, VECTORS
+from harvester.vectors.format import HEADER_BYTES, ROW_HEAD_BYTES, decode_vector, encode_row
+from harvester.vectors.store import Vectors, count_vectors, load_vectors
 from tests.support.faulty_files import FaultyFiles, Killed
 from tests.unit.library.samples import SOURCE, FixedClock, grow, make_events, open_store
 
@@ -142,7 +142,7 @@ def test_a_header_that_cannot_be_read_is_an_error_and_the_file_is_set_aside(tmp_
 
 
 def test_a_file_of_a_newer_format_is_never_overwritten(tmp_path: Path) -> None:
-    from harvester.library import vector_format
+    from harvester.vectors import format as vector_format
 
     keep(tmp_path, 1)
     before = vector_format.VERSION

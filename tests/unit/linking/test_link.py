@@ -19,14 +19,14 @@ from harvester.graph import SoundGraph, is_gone
 from harvester.graph.selection import select
 from harvester.library.merge import merge_libraries
 from harvester.library.store import Store
-from harvester.library.vector_format import HEADER_BYTES, ROW_HEAD_BYTES
-from harvester.library.vectors import Vectors
 from harvester.library.view import load_view
 from harvester.linking import tasks
 from harvester.linking.agreement import choose_sounds, compare
 from harvester.linking.link import LinkReport, link_library
 from harvester.model import COMPUTED, SERVER, Event, Gone, Known, Linked, Seen, SimilarList, SimilarPage, Withdrawn
 from harvester.storage.paths import CHECKPOINT
+from harvester.vectors.format import HEADER_BYTES, ROW_HEAD_BYTES
+from harvester.vectors.store import Vectors
 from harvester.views.export_text import encode_csv_sounds, encode_jsonl
 from harvester.views.sound import describe_sound
 from harvester.views.status import count_library

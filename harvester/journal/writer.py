@@ -17,9 +17,9 @@ from typing import Any
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.graph.event_rules import check_events, check_local
-from harvester.library.journal_database import NOTES, TABLES, Bound, connect, read_tables
-from harvester.library.journal_format import FORMAT, UNREADABLE, Head, encode_head, encode_row, is_damage, translated
-from harvester.library.journal_reading import read_contents
+from harvester.journal.database import NOTES, TABLES, Bound, connect, read_tables
+from harvester.journal.format import FORMAT, UNREADABLE, Head, encode_head, encode_row, is_damage, translated
+from harvester.journal.reader import read_contents
 from harvester.model import Deferral, Event, Note
 from harvester.storage.atomic import disk_errors
 from harvester.storage.opening import NotRegular

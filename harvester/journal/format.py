@@ -16,7 +16,7 @@ from pathlib import Path
 from harvester.clock import LATEST_US
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.graph.event_rules import Dropped
-from harvester.library.events import decode_events, encode_events
+from harvester.journal.events import decode_events, encode_events
 from harvester.model import Event
 from harvester.storage.paths import read_backup_name
 

@@ -16,7 +16,11 @@ from pathlib import Path
 
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
-from harvester.library.vector_format import (
+from harvester.model import DIMENSIONS, Vector, check_sound_id
+from harvester.storage.atomic import REAL_FILES, Files, disk_errors, write_atomically
+from harvester.storage.opening import NotRegular, open_for_writing, open_regular, read_pieces
+from harvester.storage.paths import VECTORS, quarantine_path, set_aside
+from harvester.vectors.format import (
     HEADER_BYTES,
     Header,
     decode_header,
@@ -25,10 +29,6 @@ from harvester.library.vector_format import (
     encode_row,
     read_rows,
 )
-from harvester.model import DIMENSIONS, Vector, check_sound_id
-from harvester.storage.atomic import REAL_FILES, Files, disk_errors, write_atomically
-from harvester.storage.opening import NotRegular, open_for_writing, open_regular, read_pieces
-from harvester.storage.paths import VECTORS, quarantine_path, set_aside
 
 _ROWS_AT_ONCE = 4096
 WASTE = 4
