@@ -21,7 +21,7 @@ from harvester.cli.rich_text import stderr_console
 from harvester.cli.run import Run, describe
 from harvester.clock import iso
 from harvester.errors import HarvesterError
-from harvester.library.git import size_notice
+from harvester.gitsync.commit import size_notice
 from harvester.library.status_file import save_status
 
 FRAMES_A_SECOND = 4

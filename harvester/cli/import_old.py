@@ -28,7 +28,7 @@ def import_old(
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.clock import SystemClock
     from harvester.freesound.address import read_api_url
-    from harvester.library import legacy
+    from harvester.importing import old_library as legacy
     from harvester.settings import REAL_LIBRARY
 
     report = legacy.import_old(

@@ -127,7 +127,7 @@ def test_a_pointer_given_to_merge_or_import_is_named(tmp_path: Path) -> None:
 
 @needs_git
 def test_a_pointer_is_never_committed(tmp_path: Path) -> None:
-    from harvester.library.git import commit_library
+    from harvester.gitsync.commit import commit_library
 
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     (tmp_path / CHECKPOINT).write_bytes(POINTER)

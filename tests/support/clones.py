@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.library.git_setup import set_up
+from harvester.gitsync.setup import set_up
 from harvester.storage.paths import CHECKPOINT
 
 LIBRARY = "data/library"

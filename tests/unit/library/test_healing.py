@@ -9,8 +9,8 @@ import pytest
 from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import BackupFailed, LibraryCorrupt
+from harvester.gitsync.merge_driver import describe_for_git, merge_in_git
 from harvester.library.check import check_library, repair_library
-from harvester.library.git_driver import describe_for_git, merge_in_git
 from harvester.library.merge import merge_libraries
 from harvester.library.view import load_view
 from harvester.model import Seeded

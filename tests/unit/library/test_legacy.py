@@ -20,8 +20,8 @@ import pytest
 
 from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.graph import SoundGraph
-from harvester.library.legacy import ImportReport, import_old
-from harvester.library.legacy_pickle import Inert, load_foreign
+from harvester.importing.old_library import ImportReport, import_old
+from harvester.importing.unpickle import Inert, load_foreign
 from harvester.library.view import load_view
 from harvester.storage.paths import CHECKPOINT
 from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store

@@ -29,7 +29,7 @@ import resource, sys
 from pathlib import Path
 from harvester.clock import SystemClock
 from harvester.errors import HarvesterError
-from harvester.library.legacy import import_old
+from harvester.importing.old_library import import_old
 
 def used():
     usage = resource.getrusage(resource.RUSAGE_SELF)

@@ -15,7 +15,7 @@ from typing import Any
 
 from harvester.errors import LibraryCorrupt
 from harvester.graph import OWN_FIELDS
-from harvester.library.legacy_pickle import Inert
+from harvester.importing.unpickle import Inert
 from harvester.model import Record
 from harvester.records import MOST_UNKNOWN_NAMES, RULES, convert
 

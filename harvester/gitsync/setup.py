@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from harvester.errors import SettingsError
-from harvester.library.git import ATTRIBUTES, DRIVER, IGNORED, attribute_of, in_work_tree, run_git, said
+from harvester.gitsync.commit import ATTRIBUTES, DRIVER, IGNORED, attribute_of, in_work_tree, run_git, said
 from harvester.storage.atomic import REAL_FILES, disk_errors, write_atomically
 from harvester.storage.opening import read_bounded, refuse_link
 from harvester.storage.paths import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS

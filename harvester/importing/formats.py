@@ -17,8 +17,8 @@ from typing import Any
 
 from harvester.clock import SECOND_US
 from harvester.errors import LibraryCorrupt, SettingsError
-from harvester.library.legacy_pickle import Inert, load_foreign
-from harvester.library.legacy_records import Tally, label
+from harvester.importing.records import Tally, label
+from harvester.importing.unpickle import Inert, load_foreign
 from harvester.storage.opening import copy_regular, read_bounded
 from harvester.storage.placeholder import HEAD_BYTES, refuse_content
 

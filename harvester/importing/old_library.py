@@ -14,8 +14,8 @@ from typing import Any
 
 from harvester.clock import SECOND_US, Clock
 from harvester.errors import LibraryCorrupt, SettingsError
-from harvester.library.legacy_forms import OldLibrary, load_old
-from harvester.library.legacy_records import Tally, find_secrets, label, read_record
+from harvester.importing.formats import OldLibrary, load_old
+from harvester.importing.records import Tally, find_secrets, label, read_record
 from harvester.library.store import Store
 from harvester.model import (
     RECORD_FIELDS,

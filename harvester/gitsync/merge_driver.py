@@ -14,9 +14,9 @@ from harvester.checkpoint.files import LARGEST_BYTES
 from harvester.checkpoint.format import decode_checkpoint
 from harvester.clock import iso
 from harvester.errors import HarvesterError, LibraryNotFetched, SettingsError
+from harvester.gitsync.commit import attribute_of, run_git, said
 from harvester.graph import SoundGraph, is_gone, is_withdrawn
 from harvester.graph.event_rules import Dropped
-from harvester.library.git import attribute_of, run_git, said
 from harvester.library.merge import Contribution, merge_bytes
 from harvester.records import value_of
 from harvester.storage.atomic import disk_errors, write_atomically
