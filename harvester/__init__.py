@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harvester.library.view import Library
+    from harvester.library.reader import Library
 
 __all__ = ["Library", "__version__"]
 
@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> object:
     # Loaded when it is first used: the command line must not wait for NetworkX to say `--help`.
     if name == "Library":
-        from harvester.library.view import Library
+        from harvester.library.reader import Library
 
         return Library
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

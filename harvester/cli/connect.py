@@ -20,10 +20,10 @@ from harvester.errors import SettingsError
 from harvester.freesound.address import is_loopback, read_api_url
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.key import ApiKey
+from harvester.freesound.ledger import FileLedger
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger
 from harvester.freesound.transport import CONTACT, AiohttpTransport
 from harvester.key_file import KEY_VARIABLE
-from harvester.library.ledger import FileLedger
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.server import serving
 from harvester.sandbox.service import Sandbox

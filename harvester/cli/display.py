@@ -19,10 +19,10 @@ from harvester.cli.notify import Notifier
 from harvester.cli.panel import draw
 from harvester.cli.rich_text import stderr_console
 from harvester.cli.run import Run, describe
+from harvester.cli.status_file import save_status
 from harvester.clock import iso
 from harvester.errors import HarvesterError
 from harvester.gitsync.commit import size_notice
-from harvester.library.status_file import save_status
 
 FRAMES_A_SECOND = 4
 STATUS_EVERY_S = 2.0

@@ -75,7 +75,7 @@ def load_selected(library: str | None, selection: Selection) -> Selected:
     """Return what `selection` picks from the library; its notices go to stderr."""
     from harvester.cli.places import find_library
     from harvester.graph.selection import select
-    from harvester.library.view import load_view
+    from harvester.library.reader import load_view
 
     folder = find_library(library)
     view = load_view(folder)

@@ -22,7 +22,7 @@ def find(
     """Find sounds by name, tag or user."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.places import find_library
-    from harvester.library.view import load_view
+    from harvester.library.reader import load_view
     from harvester.views.find import find_sounds
 
     folder = find_library(library)

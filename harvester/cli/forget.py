@@ -27,7 +27,7 @@ def forget(
     from harvester.cli.places import find_library
     from harvester.clock import SystemClock
     from harvester.gitsync.commit import in_work_tree
-    from harvester.library.forget import forget_sounds
+    from harvester.library.withdraw import forget_sounds
 
     if not sound_ids and user is None:
         raise SettingsError("say which: harvester forget ID…, or --user NAME")

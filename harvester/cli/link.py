@@ -111,7 +111,7 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
     from harvester.cli.connect import open_client, open_server
     from harvester.clock import Stop, SystemClock
     from harvester.errors import FetchFailed, Stopped, WrongSource
-    from harvester.library.view import load_view
+    from harvester.library.reader import load_view
     from harvester.linking.agreement import ASKED, choose_sounds, compare
     from harvester.vectors.store import load_vectors
 

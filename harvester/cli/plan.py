@@ -66,7 +66,7 @@ async def _plan(connection: Connection, given: Path | None, query: str, wish: An
 
     from harvester.cli.connect import open_client, open_server
     from harvester.clock import Stop, SystemClock
-    from harvester.library.view import load_view
+    from harvester.library.reader import load_view
     from harvester.views.plan import Allowance, describe_plan
 
     clock = SystemClock()

@@ -21,7 +21,7 @@ def show(
     """Show one sound and its neighbours."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.places import find_library
-    from harvester.library.view import load_view
+    from harvester.library.reader import load_view
     from harvester.views.sound import describe_sound
 
     folder = find_library(library)

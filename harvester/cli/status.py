@@ -12,7 +12,7 @@ from harvester.cli.console import JsonOption, LibraryOption, note, print_json, p
 from harvester.storage.opening import path_text
 
 if TYPE_CHECKING:
-    from harvester.library.view import LibraryView
+    from harvester.library.reader import LibraryView
 
 
 DeferredOption = Annotated[
@@ -54,7 +54,7 @@ def status(
         watch_status(folder, as_json=as_json)
         return
     from harvester.clock import SystemClock
-    from harvester.library.view import load_view
+    from harvester.library.reader import load_view
 
     view, now_us = load_view(folder), SystemClock().time_us()
     for line in view.notices:
@@ -138,8 +138,8 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
 
 def run_facts(folder: Path, now_us: int) -> dict[str, Any]:
     """Return what a running harvest says, and what was asked of the API, under the keys of `status --json`."""
-    from harvester.library.ledger import count_requests
-    from harvester.library.status_file import load_status
+    from harvester.cli.status_file import load_status
+    from harvester.freesound.ledger import count_requests
     from harvester.storage.lock import read_owner
 
     last_run, owner = load_status(folder) or {}, read_owner(folder)

@@ -17,7 +17,7 @@ from harvester.cli.console import print_json, print_lines
 from harvester.cli.status import library_facts, lines_for_stdout, run_facts
 from harvester.cli.terminal import clear_screen, redraw
 from harvester.clock import SystemClock, iso
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.storage.paths import CHECKPOINT, JOURNAL_PARTS
 
 EVERY_S = 2.0

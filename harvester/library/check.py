@@ -19,7 +19,7 @@ from harvester.graph import STAMPS, SoundGraph
 from harvester.graph.event_rules import Dropped
 from harvester.journal.reader import Contents, load_contents
 from harvester.library.backups import list_backups
-from harvester.library.loading import load_state
+from harvester.library.load import load_state
 from harvester.library.recovery import open_journal
 from harvester.library.store import Store
 from harvester.storage.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_errors

@@ -17,8 +17,8 @@ from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
 from harvester.graph import SoundGraph, is_withdrawn, record_of, similar_of
 from harvester.graph.event_rules import Dropped
+from harvester.library.reader import load_view
 from harvester.library.store import Store
-from harvester.library.view import load_view
 from harvester.model import COMPUTED, SimilarList, Vector
 from harvester.storage.atomic import REAL_FILES, Files, disk_errors, write_atomically
 from harvester.storage.paths import CHECKPOINT, JOURNAL

@@ -15,7 +15,7 @@ from harvester.graph import SoundGraph
 from harvester.journal.reader import Contents, load_contents
 from harvester.journal.writer import Journal
 from harvester.library.backups import list_backups
-from harvester.library.loading import Loaded
+from harvester.library.load import Loaded
 from harvester.model import Note
 from harvester.storage.atomic import Files, write_atomically
 from harvester.storage.opening import read_pieces

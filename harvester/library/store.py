@@ -20,9 +20,9 @@ from harvester.errors import HarvesterError, WrongSource
 from harvester.graph import SoundGraph
 from harvester.journal.writer import Journal
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
-from harvester.library.loading import Loaded, load_state
+from harvester.library.checkpoint_file import CheckpointFile
+from harvester.library.load import Loaded, load_state
 from harvester.library.recovery import finish_restore, open_journal, settle_files
-from harvester.library.saving import CheckpointFile
 from harvester.model import Deferral, Event, Note, Notes, Vector
 from harvester.settings import COUNT
 from harvester.storage.atomic import REAL_FILES, Files, disk_errors, sweep_temporaries

@@ -24,8 +24,8 @@ from harvester.clock import Stop, SystemClock
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.quota import LEVELS, MemoryLedger
 from harvester.graph import SoundGraph
+from harvester.library.reader import load_view
 from harvester.library.store import Store
-from harvester.library.view import load_view
 from harvester.linking.link import link_library
 from harvester.linking.nearest import find_nearest
 from harvester.linking.table import map_table

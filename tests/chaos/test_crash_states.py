@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import HarvesterError
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from tests.support.crash_scenarios import FILES, SCENARIOS, Scenario
 from tests.support.crash_states import STRACE, CrashState, crash_states, record
 from tests.unit.library.samples import content_of, open_store

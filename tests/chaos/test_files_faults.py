@@ -13,8 +13,8 @@ from harvester.checkpoint.files import load_checkpoint
 from harvester.errors import BackupFailed, DiskFull, HarvesterError, LibraryUnwritable
 from harvester.library.backups import Retention
 from harvester.library.check import check_library, repair_library
+from harvester.library.reader import load_view
 from harvester.library.restore import restore
-from harvester.library.view import load_view
 from harvester.model import Known
 from harvester.storage.atomic import write_atomically
 from harvester.storage.paths import CHECKPOINT

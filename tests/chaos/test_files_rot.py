@@ -18,7 +18,7 @@ from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import decode_checkpoint
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt
 from harvester.library.check import check_library
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.model import Known
 from harvester.storage.atomic import RealFiles
 from harvester.storage.paths import CHECKPOINT, JOURNAL

@@ -23,7 +23,7 @@ from harvester.clock import SystemClock
 from harvester.journal.reader import load_head
 from harvester.library.backups import list_backups
 from harvester.library.check import check_library
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.model import RECORD_FIELDS
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.support.processes import SandboxProcess, run, sandbox_process, start

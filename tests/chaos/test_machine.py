@@ -29,9 +29,9 @@ from harvester.clock import SECOND_US
 from harvester.library.backups import Backup, Retention, list_backups
 from harvester.library.check import check_library, repair_library
 from harvester.library.merge import merge_libraries
+from harvester.library.reader import load_view
 from harvester.library.restore import restore
 from harvester.library.store import Store
-from harvester.library.view import load_view
 from harvester.model import Event, Gone
 from harvester.storage.atomic import REAL_FILES, Files
 from harvester.storage.paths import CHECKPOINT

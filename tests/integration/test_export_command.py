@@ -13,7 +13,7 @@ import pytest
 from harvester.cli.export import export
 from harvester.errors import SettingsError
 from harvester.graph.selection import components, select
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from tests.support.processes import ROOT, run
 
 

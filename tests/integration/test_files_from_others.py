@@ -225,7 +225,7 @@ def test_a_status_of_any_types_never_ends_a_command(tmp_path: Path) -> None:
     import orjson
 
     from harvester.cli.status import library_facts, lines_for_stdout, run_facts
-    from harvester.library.view import load_view
+    from harvester.library.reader import load_view
     from harvester.storage.lock import WriterLock
 
     folder = tmp_path / "lib"

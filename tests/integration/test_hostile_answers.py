@@ -12,7 +12,7 @@ import pytest
 
 from harvester.clock import SystemClock
 from harvester.library.check import check_library
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from tests.support.hostile_server import (
     Answer,
     Asked,

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.storage.paths import VECTORS
 from harvester.vectors.store import load_vectors

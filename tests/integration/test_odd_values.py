@@ -17,7 +17,7 @@ from harvester.checkpoint.format import encode_checkpoint
 from harvester.clock import DAY_US, SystemClock
 from harvester.errors import LibraryCorrupt
 from harvester.graph import SoundGraph
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.model import Deferral, Linked, Seeded, Seen, SimilarList
 from harvester.pipeline.order import order_by
 from harvester.records import RULES, Kind, value_of

@@ -14,7 +14,7 @@ from typing import Any
 import joblib
 
 from harvester import Library
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.model import CORE_FIELDS
 from harvester.storage.paths import CHECKPOINT
 

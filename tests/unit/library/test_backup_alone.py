@@ -13,9 +13,9 @@ from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.journal.reader import load_contents
 from harvester.library.backups import list_backups
+from harvester.library.reader import load_view
 from harvester.library.restore import restore
 from harvester.library.store import Store
-from harvester.library.view import load_view
 from harvester.model import Known
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import SettingsError
-from harvester.library.forget import forget_sounds
 from harvester.library.merge import merge_libraries
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
+from harvester.library.withdraw import forget_sounds
 from harvester.model import Seen
 from harvester.storage.paths import CHECKPOINT
 from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store

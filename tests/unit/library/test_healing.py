@@ -12,7 +12,7 @@ from harvester.errors import BackupFailed, LibraryCorrupt
 from harvester.gitsync.merge_driver import describe_for_git, merge_in_git
 from harvester.library.check import check_library, repair_library
 from harvester.library.merge import merge_libraries
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.model import Seeded
 from harvester.storage.paths import CHECKPOINT
 from tests.unit.library.poisoned import GOOD, WHAT_IS_LEFT, make_poisoned, poisoned_checkpoint

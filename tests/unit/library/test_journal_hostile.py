@@ -18,7 +18,7 @@ from harvester.journal.events import decode_events, encode_events
 from harvester.journal.format import _sum
 from harvester.journal.reader import load_contents, load_head
 from harvester.journal.writer import Journal
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.model import Known, Note, Seen
 from harvester.storage.paths import JOURNAL
 from tests.unit.library.samples import NOW_US, open_store

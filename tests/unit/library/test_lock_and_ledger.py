@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import LibraryLocked, LibraryUnwritable
+from harvester.freesound.ledger import LEDGER, FileLedger, count_requests, state_folder
 from harvester.freesound.quota import Ledger, MemoryLedger
-from harvester.library.ledger import LEDGER, FileLedger, count_requests, state_folder
 from harvester.storage.lock import WriterLock, read_owner
 
 MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
@@ -94,7 +94,7 @@ def test_keys_and_servers_are_counted_apart(tmp_path: Path) -> None:
 
 def test_processes_together_never_take_more_than_there_is(tmp_path: Path) -> None:
     program = (
-        "import sys, json; from pathlib import Path; from harvester.library.ledger import FileLedger;"
+        "import sys, json; from pathlib import Path; from harvester.freesound.ledger import FileLedger;"
         "ledger = FileLedger('s', 'k', Path(sys.argv[1]));"
         f"leases = [ledger.lease({NOW_US}, 1, {NOW_US + 99}, [(50, {DAY_US})]) for _ in range(30)];"
         "print(json.dumps([row for rows in leases for row in rows]))"
@@ -109,7 +109,7 @@ def test_processes_together_never_take_more_than_there_is(tmp_path: Path) -> Non
 
 def test_a_lease_is_durable_before_it_returns(tmp_path: Path) -> None:
     program = (
-        "import os, sys; from pathlib import Path; from harvester.library.ledger import FileLedger;"
+        "import os, sys; from pathlib import Path; from harvester.freesound.ledger import FileLedger;"
         f"FileLedger('s', 'k', Path(sys.argv[1])).lease({NOW_US}, 4, {NOW_US + 99}, []); os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)

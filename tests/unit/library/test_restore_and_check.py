@@ -12,8 +12,8 @@ from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryCorrupt, LibraryLocked
 from harvester.library import restore as restoring
 from harvester.library.check import CheckReport, check_library, repair_library
+from harvester.library.reader import load_view
 from harvester.library.restore import restore
-from harvester.library.view import load_view
 from harvester.model import Deferral, Known
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.unit.library.samples import (

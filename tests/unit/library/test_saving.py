@@ -12,9 +12,9 @@ from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryUnwritable
 from harvester.graph import SoundGraph
-from harvester.library.loading import Loaded
+from harvester.library.checkpoint_file import MOST_TRIES
+from harvester.library.load import Loaded
 from harvester.library.recovery import settle_files
-from harvester.library.saving import MOST_TRIES
 from harvester.model import Known
 from harvester.storage.atomic import RealFiles
 from harvester.storage.paths import CHECKPOINT
@@ -144,7 +144,7 @@ def test_a_strangers_file_that_could_not_be_read_is_joined_once_it_can_be(
         pull(tmp_path, make_state(make_events(2, first=100)))
         grow(store, [Known(50, 1)])
         with monkeypatch.context() as patched:
-            patched.setattr("harvester.library.saving.load_checkpoint", refused)
+            patched.setattr("harvester.library.checkpoint_file.load_checkpoint", refused)
             with pytest.raises(LibraryUnwritable, match="too many open files"):
                 store.checkpoint()
         assert store.checkpoint().joined == 2

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from harvester.errors import DiskFull, LibraryUnwritable, NewerFormat, SettingsError
 from harvester.gitsync.setup import _IGNORED_LINES
 from harvester.library.check import check_library, repair_library
-from harvester.library.forget import forget_sounds
 from harvester.library.merge import merge_libraries
+from harvester.library.withdraw import forget_sounds
 from harvester.model import Seen, Vector
 from harvester.storage.paths import CHECKPOINT, QUARANTINE, VECTORS
 from harvester.vectors.format import HEADER_BYTES, ROW_HEAD_BYTES, decode_vector, encode_row

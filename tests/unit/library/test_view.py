@@ -9,7 +9,7 @@ from pathlib import Path
 import networkx
 import pytest
 
-from harvester.library.view import Library, load_view
+from harvester.library.reader import Library, load_view
 from harvester.model import Known
 from harvester.storage.paths import CHECKPOINT
 from tests.unit.library.samples import NOW_US, SOURCE, content_of, grow, make_events, make_state, names_in, open_store

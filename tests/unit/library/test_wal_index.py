@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import DiskFull
+from harvester.freesound.ledger import LEDGER, FileLedger
 from harvester.journal.writer import Journal
-from harvester.library.ledger import LEDGER, FileLedger
 from harvester.model import Known
 from harvester.storage.sqlite_wal import REGION_BYTES, REGION_FRAMES, WalIndex, index_size
 from tests.unit.library.samples import make_events, open_store

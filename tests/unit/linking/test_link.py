@@ -18,8 +18,8 @@ from harvester.errors import DiskFull, SettingsError
 from harvester.graph import SoundGraph, is_gone
 from harvester.graph.selection import select
 from harvester.library.merge import merge_libraries
+from harvester.library.reader import load_view
 from harvester.library.store import Store
-from harvester.library.view import load_view
 from harvester.linking import tasks
 from harvester.linking.agreement import choose_sounds, compare
 from harvester.linking.link import LinkReport, link_library

@@ -19,7 +19,7 @@ from harvester.graph import SoundGraph
 from harvester.graph.event_rules import Dropped
 from harvester.journal.format import Head
 from harvester.journal.reader import Contents, load_contents, load_head
-from harvester.library.loading import Loaded, load_state
+from harvester.library.load import Loaded, load_state
 from harvester.model import Deferral, Record, check_sound_id
 from harvester.storage.paths import JOURNAL
 
