@@ -20,8 +20,8 @@ from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
-    from harvester.linking.agreement import Agreement
-    from harvester.linking.link import LinkReport
+    from harvester.similarity.link import LinkReport
+    from harvester.similarity.verify import Agreement
 
 
 @grouped
@@ -65,7 +65,7 @@ def link(
     from harvester.clock import SystemClock
 
     try:
-        from harvester.linking.link import link_library
+        from harvester.similarity.link import link_library
     except ImportError as error:
         raise SettingsError("linking needs numpy; install it with: make extras (or pip install '.[link]')") from error
     folder = find_library(library)
@@ -112,7 +112,7 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
     from harvester.clock import Stop, SystemClock
     from harvester.errors import FetchFailed, Stopped, WrongSource
     from harvester.library.reader import load_view
-    from harvester.linking.agreement import ASKED, choose_sounds, compare
+    from harvester.similarity.verify import ASKED, choose_sounds, compare
     from harvester.vectors.store import load_vectors
 
     clock, state = SystemClock(), load_view(folder).state

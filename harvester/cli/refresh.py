@@ -40,7 +40,7 @@ def refresh(
     from harvester.cli.session import run_session
     from harvester.clock import SECOND_US
     from harvester.pipeline.harvest import Plan
-    from harvester.pipeline.refresh import Refresh
+    from harvester.pipeline.stale import Refresh
 
     older_than_us = round(parse_duration_s(older_than) * SECOND_US)
     plan = Plan(

@@ -20,10 +20,10 @@ from harvester.graph.selection import select
 from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
 from harvester.library.store import Store
-from harvester.linking import tasks
-from harvester.linking.agreement import choose_sounds, compare
-from harvester.linking.link import LinkReport, link_library
 from harvester.model import COMPUTED, SERVER, Event, Gone, Known, Linked, Seen, SimilarList, SimilarPage, Withdrawn
+from harvester.similarity import plan as tasks
+from harvester.similarity.link import LinkReport, link_library
+from harvester.similarity.verify import choose_sounds, compare
 from harvester.storage.paths import CHECKPOINT
 from harvester.vectors.format import HEADER_BYTES, ROW_HEAD_BYTES
 from harvester.vectors.store import Vectors

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.linking import nearest
-from harvester.linking.nearest import find_nearest
-from harvester.linking.table import Table
+from harvester.similarity import knn as nearest
+from harvester.similarity.knn import find_nearest
+from harvester.similarity.vector_table import Table
 
 Lists = dict[int, list[tuple[int, float]]]
 laws = settings(max_examples=60, deadline=None)

@@ -12,8 +12,8 @@ from random import Random
 from typing import Any
 
 from harvester.graph import SoundGraph, is_gone
-from harvester.linking.trail import computed_lists
 from harvester.model import SimilarPage
+from harvester.similarity.last_run import computed_lists
 
 ASKED = 150
 """Neighbours a request brings at most: nothing is spared by asking for fewer."""

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from harvester.clock import DAY_US, SECOND_US
 from harvester.model import Deferral
-from harvester.pipeline.work import Store
+from harvester.pipeline.messages import Store
 from harvester.records import value_of
 
 YOUNG_US = 30 * DAY_US

@@ -17,17 +17,17 @@ import numpy as np
 from harvester.clock import Clock
 from harvester.errors import SettingsError
 from harvester.library.store import Store
-from harvester.linking.nearest import find_nearest
-from harvester.linking.table import Table, map_table
-from harvester.linking.tasks import Tasks, plan_tasks
-from harvester.linking.trail import Trail, digest_of_lists, read_trail
 from harvester.model import COMPUTED, Linked, SimilarList
+from harvester.similarity.knn import find_nearest
+from harvester.similarity.last_run import Trail, digest_of_lists, read_trail
+from harvester.similarity.plan import Tasks, plan_tasks
+from harvester.similarity.vector_table import Table, map_table
 from harvester.storage.atomic import REAL_FILES, Files
 from harvester.storage.paths import VECTORS
 from harvester.storage.placeholder import refuse_placeholders
 
 if TYPE_CHECKING:
-    from harvester.linking.table import Ids
+    from harvester.similarity.vector_table import Ids
 
 NEIGHBOURS, MIN_SCORE = 25, 0.7
 """What the server does by itself: its lists begin at a score of 0.7."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harvester.linking.table import Table
+from harvester.similarity.vector_table import Table
 
 if TYPE_CHECKING:
-    from harvester.linking.table import Doubles, Floats, Rows
+    from harvester.similarity.vector_table import Doubles, Floats, Rows
 
 QUERIES, TARGETS = 2048, 4096
 """Rows of a block on either side: 32 MB of products at a time."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harvester.graph import SoundGraph, is_gone
-from harvester.linking.trail import Trail, computed_lists, digest_of_lists
 from harvester.model import COMPUTED
+from harvester.similarity.last_run import Trail, computed_lists, digest_of_lists
 from harvester.vectors.store import Contents
 
 if TYPE_CHECKING:
-    from harvester.linking.table import Ids
+    from harvester.similarity.vector_table import Ids
 
 SEARCHES_AT_ONCE, MERGES_AT_ONCE = 2048, 32_768
 """Tasks of a step: what is done between two looks at the clock and at Ctrl-C."""
