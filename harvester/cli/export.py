@@ -133,9 +133,9 @@ def export(
     csv and parquet have the sounds in OUT and the edges beside it, with .edges before the ending. Sounds that are gone
     from Freesound are left out. Without -o, what a terminal would obey is written as escapes of the format.
     """
+    from harvester.export.credits import CREDIT_FORMATS
+    from harvester.export.export import FORMATS, STREAMS, XML_FORMATS, check_place
     from harvester.terminal_text import escape_json, escape_xml
-    from harvester.views.credits import CREDIT_FORMATS
-    from harvester.views.export import FORMATS, STREAMS, XML_FORMATS, check_place
 
     if format not in (*FORMATS, "credits"):
         raise SettingsError(f"'{format}' is not a format; use {', '.join(FORMATS)} or credits")
@@ -157,10 +157,10 @@ def export(
 
 
 def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool) -> None:
+    from harvester.export.credits import encode_credits, list_credits
+    from harvester.export.export import text_chunks
     from harvester.storage.atomic import disk_errors, write_atomically
     from harvester.terminal_text import escape_paragraph, escape_xml
-    from harvester.views.credits import encode_credits, list_credits
-    from harvester.views.export import text_chunks
 
     credits = list_credits(selected)
     pieces = encode_credits(credits, format, faithful=faithful)
@@ -175,8 +175,8 @@ def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool
 
 
 def _save(selected: Selected, format: str, out: Path, partition_rows: int | None, *, faithful: bool) -> None:
+    from harvester.export.export import save_export
     from harvester.storage.atomic import disk_errors
-    from harvester.views.export import save_export
 
     with disk_errors(out, "what was there before is as it was"), counting_bytes(str(out)) as on_bytes:
         written = save_export(

@@ -23,7 +23,7 @@ def find(
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.places import find_library
     from harvester.library.reader import load_view
-    from harvester.views.find import find_sounds
+    from harvester.reports.find import find_sounds
 
     folder = find_library(library)
     view = load_view(folder)

@@ -36,10 +36,10 @@ def map(
     The file asks nobody for anything until its reader clicks; the same library gives the same picture.
     """
     from harvester.cli.places import find_library
+    from harvester.export.export import check_place
     from harvester.graph.selection import around
+    from harvester.map.page import encode_map
     from harvester.storage.atomic import disk_errors, write_atomically
-    from harvester.views.export import check_place
-    from harvester.views.map import encode_map
 
     check_place(out)
     selected = load_selected(library, select.selection())

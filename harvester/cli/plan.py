@@ -42,7 +42,7 @@ def plan(
     costs one request; otherwise none.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.views.plan import Wish
+    from harvester.reports.plan import Wish
 
     walk_filter = walk.read_filter()
     wish = Wish(
@@ -67,7 +67,7 @@ async def _plan(connection: Connection, given: Path | None, query: str, wish: An
     from harvester.cli.connect import open_client, open_server
     from harvester.clock import Stop, SystemClock
     from harvester.library.reader import load_view
-    from harvester.views.plan import Allowance, describe_plan
+    from harvester.reports.plan import Allowance, describe_plan
 
     clock = SystemClock()
     async with open_server(connection, clock) as server:

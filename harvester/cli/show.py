@@ -22,7 +22,7 @@ def show(
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.places import find_library
     from harvester.library.reader import load_view
-    from harvester.views.sound import describe_sound
+    from harvester.reports.sound import describe_sound
 
     folder = find_library(library)
     sound = describe_sound(load_view(folder).state, sound_id)

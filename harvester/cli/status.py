@@ -72,8 +72,8 @@ def status(
 
 
 def _draw_plots(view: LibraryView, plot: Path) -> None:
+    from harvester.reports.plots import save_plots
     from harvester.storage.atomic import disk_errors
-    from harvester.views.plots import save_plots
 
     with disk_errors(plot, "pictures that were there before are whole"):
         written = save_plots(view.state, plot)
@@ -81,7 +81,7 @@ def _draw_plots(view: LibraryView, plot: Path) -> None:
 
 
 def _show_deferred(view: LibraryView, now_us: int, *, as_json: bool) -> None:
-    from harvester.views.status import list_deferred
+    from harvester.reports.status import list_deferred
 
     rows = list_deferred(view.state, view.deferrals, now_us)
     if as_json:
@@ -114,9 +114,9 @@ def lines_for_stdout(facts: dict[str, Any], now_us: int) -> list[str]:
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
     """Return what a library holds, under the keys of `status --json`."""
     from harvester.library.backups import list_backups
+    from harvester.reports.status import count_library, describe_content
     from harvester.storage.paths import CHECKPOINT
     from harvester.vectors.store import count_vectors
-    from harvester.views.status import count_library, describe_content
 
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
     return {

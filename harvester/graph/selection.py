@@ -13,7 +13,7 @@ from typing import Any
 
 from harvester.graph import SoundGraph, canonical_bytes, is_gone
 from harvester.records import value_of
-from harvester.views.status import licence_name
+from harvester.reports.status import licence_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from harvester.graph.selection import select
-from harvester.views.map import encode_map
+from harvester.map.page import encode_map
 from tests.support.browser import BROWSER, Page, open_page
 from tests.unit.views.samples import HOSTILE, make_record, make_state
 

@@ -16,13 +16,13 @@ import pytest
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.clock import DAY_US, SystemClock
 from harvester.errors import LibraryCorrupt
+from harvester.export.export import FORMATS
 from harvester.graph import SoundGraph
 from harvester.library.reader import load_view
 from harvester.model import Deferral, Linked, Seeded, Seen, SimilarList
 from harvester.pipeline.order import order_by
 from harvester.records import RULES, Kind, value_of
 from harvester.storage.paths import CHECKPOINT
-from harvester.views.export import FORMATS
 from tests.support.command import call
 from tests.unit.library.samples import NOW_US, open_store
 from tests.unit.views.samples import make_record

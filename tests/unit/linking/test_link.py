@@ -15,21 +15,21 @@ from hypothesis import strategies as st
 
 from harvester.checkpoint.files import load_checkpoint
 from harvester.errors import DiskFull, SettingsError
+from harvester.export.text import encode_csv_sounds, encode_jsonl
 from harvester.graph import SoundGraph, is_gone
 from harvester.graph.selection import select
 from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
 from harvester.library.store import Store
 from harvester.model import COMPUTED, SERVER, Event, Gone, Known, Linked, Seen, SimilarList, SimilarPage, Withdrawn
+from harvester.reports.sound import describe_sound
+from harvester.reports.status import count_library
 from harvester.similarity import plan as tasks
 from harvester.similarity.link import LinkReport, link_library
 from harvester.similarity.verify import choose_sounds, compare
 from harvester.storage.paths import CHECKPOINT
 from harvester.vectors.format import HEADER_BYTES, ROW_HEAD_BYTES
 from harvester.vectors.store import Vectors
-from harvester.views.export_text import encode_csv_sounds, encode_jsonl
-from harvester.views.sound import describe_sound
-from harvester.views.status import count_library
 from tests.support.faulty_files import FaultyFiles, Killed
 from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, make_record
 

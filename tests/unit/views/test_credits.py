@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from lxml import html
 
+from harvester.export.credits import CREDIT_FORMATS, encode_credits, list_credits
 from harvester.graph.selection import Selected, select
-from harvester.views.credits import CREDIT_FORMATS, encode_credits, list_credits
 from tests.unit.views.samples import BY_NC, HOSTILE, load_edge_cases, make_library, make_record, make_state
 
 

@@ -18,9 +18,9 @@ import pytest
 from lxml import etree
 
 from harvester.errors import SettingsError
+from harvester.export.export import FORMATS, save_export
 from harvester.graph import SoundGraph
 from harvester.graph.selection import Selected, select
-from harvester.views.export import FORMATS, save_export
 from tests.unit.views.samples import load_edge_cases, make_library, make_record, make_state
 
 LONE = re.compile("[\ud800-\udfff]")

@@ -15,10 +15,10 @@ from lxml import html
 
 from harvester.graph import SoundGraph
 from harvester.graph.selection import Selected, around, select
-from harvester.views.layout import lay_out
-from harvester.views.map import encode_map
-from harvester.views.map_communities import find_communities
-from harvester.views.map_data import MapData
+from harvester.map.communities import find_communities
+from harvester.map.data import MapData
+from harvester.map.layout import lay_out
+from harvester.map.page import encode_map
 from tests.unit.views.samples import HOSTILE, load_edge_cases, make_library, make_record, make_state
 
 

@@ -8,7 +8,7 @@ import pytest
 from lxml import etree
 
 from harvester.graph import SoundGraph
-from harvester.views.plots import save_plots
+from harvester.reports.plots import save_plots
 from tests.unit.views.samples import make_library, make_record, make_state
 
 NAMES = {"growth", "licences", "durations", "degrees", "tags"}

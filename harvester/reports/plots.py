@@ -19,9 +19,9 @@ from harvester.errors import SettingsError
 from harvester.graph import SoundGraph
 from harvester.graph.selection import Selected, select
 from harvester.records import value_of
+from harvester.reports.status import licence_name
 from harvester.storage.atomic import write_atomically
 from harvester.terminal_text import escape_line
-from harvester.views.status import licence_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

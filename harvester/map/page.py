@@ -1,6 +1,6 @@
 """The map: one self-contained HTML file that asks nobody for anything until its reader clicks.
 
-Owns how the page is put together: template, style and script from `map_page/`, the data as JSON that cannot end its
+Owns how the page is put together: template, style and script from `page_parts/`, the data as JSON that cannot end its
 own element. A content security policy with the hashes of our script and style keeps anything else from running. Knows
 nothing of where sounds lie; that is `layout`.
 """
@@ -18,7 +18,7 @@ from harvester.errors import SettingsError
 from harvester.graph.selection import Selected
 from harvester.json_text import json_text
 
-_SCRIPTS = ("data.js", "paint.js", "move.js", "above.js", "card.js", "control.js", "main.js")
+_SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "card.js", "control.js", "main.js")
 _MISSING = "the map needs numpy and scipy; install them with: make extras"
 
 
@@ -29,7 +29,7 @@ def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Ite
     `SettingsError` when numpy or scipy is missing.
     """
     try:
-        from harvester.views.map_data import MapData
+        from harvester.map.data import MapData
     except ImportError as error:
         raise SettingsError(_MISSING) from error
     data = MapData(selected, title, ego)
@@ -62,4 +62,4 @@ def _hash(text: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files("harvester.views") / "map_page" / name).read_text(encoding="utf-8")
+    return (files("harvester.map") / "page_parts" / name).read_text(encoding="utf-8")

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from harvester.export.csv_text import csv_line, disarmed
+from harvester.export.table import joined, plan_columns, rows
 from harvester.graph.selection import Selected
 from harvester.json_text import json_text, without_lone_surrogates
-from harvester.views.csv_text import csv_line, disarmed
-from harvester.views.export_table import joined, plan_columns, rows
 
 
 def encode_jsonl(selected: Selected) -> Iterator[str]:

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from harvester.graph.selection import Selected
+from harvester.map.communities import find_communities, name_communities
+from harvester.map.layout import lay_out
 from harvester.records import value_of
-from harvester.views.layout import lay_out
-from harvester.views.map_communities import find_communities, name_communities
-from harvester.views.status import licence_name
+from harvester.reports.status import licence_name
 
 GROUPS = 12
 """How many groups of a mode have a colour of their own; the rest share one."""

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.clock import iso
+from harvester.export.csv_text import csv_line, disarmed
 from harvester.graph.selection import Selected
 from harvester.records import value_of
+from harvester.reports.status import licence_name
 from harvester.terminal_text import drop_controls, escape
-from harvester.views.csv_text import csv_line, disarmed
-from harvester.views.status import licence_name
 
 _ASKS = {
     "CC0": "nothing; credit is welcome",

@@ -7,7 +7,7 @@ from typing import Any
 
 from harvester.graph import SoundGraph, is_gone
 from harvester.records import value_of
-from harvester.views.status import licence_name
+from harvester.reports.status import licence_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from itertools import chain
 from pathlib import Path
 
 from harvester.errors import SettingsError
+from harvester.export.text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
+from harvester.export.xml import encode_gexf, encode_graphml
 from harvester.graph.selection import Selected
 from harvester.storage.atomic import write_atomically
 from harvester.storage.paths import CHECKPOINT
-from harvester.views.export_text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
-from harvester.views.export_xml import encode_gexf, encode_graphml
 
 STREAMS: dict[str, Callable[[Selected], Iterator[str]]] = {
     "graphml": encode_graphml,
@@ -109,7 +109,7 @@ def _save_parquet(
     selected: Selected, out: Path, partition_rows: int | None, on_bytes: Callable[[int], None]
 ) -> list[Path]:
     try:
-        from harvester.views.export_parquet import EDGE_SCHEMA, SoundTable, edge_rows, encode_parquet, encode_parts
+        from harvester.export.parquet import EDGE_SCHEMA, SoundTable, edge_rows, encode_parquet, encode_parts
     except ImportError as error:
         raise SettingsError(_MISSING_PARQUET) from error
     sounds = SoundTable(selected)

@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harvester.export.table import Column, plan_columns, rows
 from harvester.graph import STAMPS
 from harvester.graph.selection import Selected
 from harvester.json_text import without_lone_surrogates
-from harvester.views.export_table import Column, plan_columns, rows
 
 ROWS_A_GROUP = 20_000
 
