@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from harvester.clock import SECOND_US, iso
 from harvester.model import Record
-from harvester.sandbox import words
+from harvester.sandbox import vocabulary as words
 from harvester.sandbox.fields import DESCRIPTORS
 
 SITE = "https://sandbox.invalid"

@@ -22,7 +22,7 @@ from functools import lru_cache
 
 from harvester.model import Record
 from harvester.sandbox.matching import Exists, Pattern, Range, Value, Words
-from harvester.sandbox.properties import DESCRIBED, find_field
+from harvester.sandbox.solr_fields import DESCRIBED, find_field
 from harvester.sandbox.tokens import SYNTAX_ERROR, FilterError, Token, Tokens
 
 __all__ = ["Filter", "FilterError", "read_filter"]

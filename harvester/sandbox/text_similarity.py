@@ -16,7 +16,7 @@ from hashlib import blake2b
 
 from harvester.model import Record
 from harvester.sandbox.catalogue import MIN_SCORE, Neighbour
-from harvester.sandbox.properties import words_of
+from harvester.sandbox.solr_fields import words_of
 
 COMMON, CHAIN, WORDS = 0.36, 0.43, 0.21
 _WEIGHTS = (("tags", 3.0), ("name", 2.0), ("description", 1.0), ("username", 1.0))
