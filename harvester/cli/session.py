@@ -20,8 +20,8 @@ from harvester.cli.connect import Connection, open_client, open_server
 from harvester.cli.console import Console, note, say
 from harvester.cli.display import showing, status_file, summarise, supervised
 from harvester.cli.log import RunLog
-from harvester.cli.notify import Notifier
 from harvester.cli.run import Run
+from harvester.cli.systemd import Notifier
 from harvester.clock import Clock, Stop, SystemClock, closing_in_time
 from harvester.errors import SettingsError, Stopped
 from harvester.graph import SoundGraph

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harvester.cli.commands.status import library_facts, lines_for_stdout, run_facts
 from harvester.cli.console import print_json, print_lines
-from harvester.cli.status import library_facts, lines_for_stdout, run_facts
 from harvester.cli.terminal import clear_screen, redraw
 from harvester.clock import SystemClock, iso
 from harvester.library.reader import load_view

@@ -10,9 +10,9 @@ import pytest
 import typer
 
 from harvester.cli import app
+from harvester.cli.commands.plan import plan
 from harvester.cli.defaults import parts_of, read_defaults
 from harvester.cli.options import check_duration, check_some_duration
-from harvester.cli.plan import plan
 from tests.support.command import call
 
 NOT_COUNTS = ["-5", "x", "1.5", "1e3", "nan", "9" * 30, "9" * 5000, ""]

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from harvester.cli.export import export
+from harvester.cli.commands.export import export
 from harvester.errors import SettingsError
 from harvester.graph.selection import components, select
 from harvester.library.reader import load_view

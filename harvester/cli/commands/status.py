@@ -42,7 +42,7 @@ def status(
     The keys of --json are in the README, under "What status tells programs".
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.errors import SettingsError
 
     folder = find_library(library)

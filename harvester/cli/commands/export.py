@@ -73,7 +73,7 @@ class SelectOptions:
 
 def load_selected(library: str | None, selection: Selection) -> Selected:
     """Return what `selection` picks from the library; its notices go to stderr."""
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.graph.selection import select
     from harvester.library.reader import load_view
 

@@ -20,7 +20,7 @@ def show(
 ) -> None:
     """Show one sound and its neighbours."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.library.reader import load_view
     from harvester.reports.sound import describe_sound
 

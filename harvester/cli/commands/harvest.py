@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harvester.cli.commands.git import CommitBackupsOption, CommitOption, Growth, commit_after
 from harvester.cli.console import LibraryOption
-from harvester.cli.git import CommitBackupsOption, CommitOption, Growth, commit_after
 from harvester.cli.options import NeighboursOption, RunOptions, WalkOptions, grouped, one_of
 from harvester.errors import SettingsError
 from harvester.settings import COUNT, COUNT_FROM_ZERO, RANDOM_SEED, SAMPLES_PER_COMMIT

@@ -43,7 +43,7 @@ def git_setup(
     Each clone runs it once; running it again changes nothing.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.gitsync import setup as setup
 
     if lfs and undo:
@@ -55,7 +55,7 @@ def git_setup(
 
 def git_merge(ours: str, theirs: str, path: str) -> None:
     """Join two checkpoints for Git (its merge driver; `git-setup` registers it)."""
-    from harvester.cli.merge import describe
+    from harvester.cli.commands.merge import describe
     from harvester.gitsync.merge_driver import merge_in_git
 
     notices: list[str] = []

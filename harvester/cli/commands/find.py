@@ -21,7 +21,7 @@ def find(
 ) -> None:
     """Find sounds by name, tag or user."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.library.reader import load_view
     from harvester.reports.find import find_sounds
 

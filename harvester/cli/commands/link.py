@@ -61,7 +61,7 @@ def link(
     new. Lists from the server are never touched. --verify spends requests; nothing else does.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
 
     try:

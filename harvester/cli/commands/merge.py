@@ -30,7 +30,7 @@ def merge(
     ever. Without -o everything goes into the library. The inputs are not changed.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library.merge import merge_libraries
 

@@ -18,7 +18,7 @@ backups_app = typer.Typer(help="List the library's backups, or remove those that
 def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """List every backup, verified by loading it."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library.backups import list_backups, verify_backup
 
@@ -58,7 +58,7 @@ def prune(
     ] = 5,
 ) -> None:
     """Remove old backups; the newest N good ones stay, and always the largest good one."""
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library.backups import Retention
     from harvester.storage.lock import WriterLock
@@ -85,7 +85,7 @@ def restore(
     library: LibraryOption = None,
 ) -> None:
     """Put the library back to a backup; the present state is kept in quarantine/."""
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library.restore import restore as restore_library
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from harvester.cli.commands.export import SelectOptions, load_selected
 from harvester.cli.console import LibraryOption, say, size_text
-from harvester.cli.export import SelectOptions, load_selected
 from harvester.cli.options import check_ids, grouped
 from harvester.errors import SettingsError
 from harvester.settings import DEPTH
@@ -35,7 +35,7 @@ def map(
 
     The file asks nobody for anything until its reader clicks; the same library gives the same picture.
     """
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.export.export import check_place
     from harvester.graph.selection import around
     from harvester.map.page import encode_map

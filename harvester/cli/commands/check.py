@@ -20,7 +20,7 @@ def check(
     --repair deletes nothing: damaged files move to quarantine/ in the library's folder.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.errors import Findings
     from harvester.library.check import check_library, repair_library

@@ -24,7 +24,7 @@ def forget(
     The id stays, marked, with its numbers and its place in the graph; exports leave the sound out.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.places import find_library
+    from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.gitsync.commit import in_work_tree
     from harvester.library.withdraw import forget_sounds
