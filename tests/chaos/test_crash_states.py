@@ -20,7 +20,7 @@ from harvester.errors import HarvesterError
 from harvester.library.reader import load_view
 from tests.support.crash_scenarios import FILES, SCENARIOS, Scenario
 from tests.support.crash_states import STRACE, CrashState, crash_states, record
-from tests.unit.library.samples import content_of, open_store
+from tests.support.samples import content_of, open_store
 
 ORDINARY = 20
 """So many states of each scenario, spread evenly, are judged in an ordinary run; all of them under `chaos`."""

@@ -19,7 +19,7 @@ from harvester.model import Known
 from harvester.storage.atomic import write_atomically
 from harvester.storage.paths import CHECKPOINT
 from tests.support.faulty_files import FaultyFiles, Killed
-from tests.unit.library.samples import (
+from tests.support.samples import (
     NOW_US,
     FixedClock,
     content_of,

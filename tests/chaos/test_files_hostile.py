@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, unpack
 from harvester.errors import HarvesterError, LibraryCorrupt
-from tests.unit.library.samples import NOW_US, content_of, make_events, make_record, make_state
+from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
 GOOD = b"".join(encode_checkpoint(make_state(make_events(4))))
 STREAM = unpack(GOOD)

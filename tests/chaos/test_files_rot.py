@@ -22,7 +22,7 @@ from harvester.library.reader import load_view
 from harvester.model import Known
 from harvester.storage.atomic import RealFiles
 from harvester.storage.paths import CHECKPOINT, JOURNAL
-from tests.unit.library.samples import NOW_US, FixedClock, content_of, grow, make_events, make_state, open_store
+from tests.support.samples import NOW_US, FixedClock, content_of, grow, make_events, make_state, open_store
 
 EVENTS, TAIL, LAST = make_events(3), [Known(50, NOW_US), Known(51, NOW_US)], Known(52, NOW_US)
 PARTS = 4

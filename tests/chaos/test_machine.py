@@ -36,7 +36,7 @@ from harvester.model import Event, Gone
 from harvester.storage.atomic import REAL_FILES, Files
 from harvester.storage.paths import CHECKPOINT
 from tests.support.faulty_files import FaultyFiles, Killed
-from tests.unit.library.samples import SOURCE, FixedClock, content_of, make_events, make_state
+from tests.support.samples import SOURCE, FixedClock, content_of, make_events, make_state
 
 SHARDS, HISTORIES, STEPS = 8, 400, 50
 

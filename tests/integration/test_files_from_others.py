@@ -11,7 +11,7 @@ import pytest
 from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
 from tests.support.clones import needs_git
 from tests.support.processes import Ended, run
-from tests.unit.library.samples import SOURCE, grow, make_events, open_store
+from tests.support.samples import SOURCE, grow, make_events, open_store
 
 POINTER = (
     b"version https://git-lfs.github.com/spec/v1\n"

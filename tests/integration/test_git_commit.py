@@ -10,7 +10,7 @@ import pytest
 from harvester.gitsync.commit import Commit, commit_library, grown_message, is_set_up, size_notice
 from harvester.model import Event
 from tests.support.clones import LIBRARY, Clone, environment, make_clones, needs_git, needs_lfs
-from tests.unit.library.samples import SOURCE, FixedClock, grow, make_events, open_store
+from tests.support.samples import SOURCE, FixedClock, grow, make_events, open_store
 
 pytestmark = needs_git
 MESSAGE = grown_message(50, 100, 812, 37)

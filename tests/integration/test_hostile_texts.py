@@ -15,7 +15,7 @@ from harvester.storage.lock import WriterLock
 from tests.support.command import call
 from tests.support.hostile_texts import FORGED, SPELLED, assert_harmless, read_corpus
 from tests.support.processes import run
-from tests.unit.library.samples import NOW_US, grow, make_record, open_store
+from tests.support.samples import NOW_US, grow, make_record, open_store
 
 ALL = "".join(SPELLED) + FORGED
 EVERYTHING, OTHER = 9_999_999, 10_000_000

@@ -24,8 +24,8 @@ from harvester.pipeline.order import order_by
 from harvester.records import RULES, Kind, value_of
 from harvester.storage.paths import CHECKPOINT
 from tests.support.command import call
-from tests.unit.library.samples import NOW_US, open_store
-from tests.unit.views.samples import make_record
+from tests.support.samples import NOW_US, open_store
+from tests.support.view_samples import make_record
 
 
 def deep(levels: int) -> Any:

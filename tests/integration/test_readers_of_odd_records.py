@@ -11,7 +11,7 @@ from harvester.checkpoint.format import encode_checkpoint
 from harvester.model import Event, Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
 from harvester.storage.paths import CHECKPOINT
 from tests.support.command import call
-from tests.unit.library.samples import NOW_US, make_events, make_record, make_state
+from tests.support.samples import NOW_US, make_events, make_record, make_state
 
 ODD_VALUES: dict[str, dict[str, Any]] = {
     "null": {"name": None, "username": None, "tags": None, "duration": None, "license": None, "num_downloads": None},

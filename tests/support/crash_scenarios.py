@@ -22,7 +22,7 @@ from harvester.model import Event, Known
 from harvester.storage.atomic import REAL_FILES, Files, RealFiles
 from tests.support.crash_states import MARKS
 from tests.support.faulty_files import Killed
-from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
+from tests.support.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
 
 ALONE: list[Event] = [Known(60 + n, NOW_US) for n in range(4)]
 GROUPS: list[list[Event]] = [make_events(4), make_events(3, first=20), *([event] for event in ALONE)]

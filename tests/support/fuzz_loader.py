@@ -23,7 +23,7 @@ from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, un
 from harvester.checkpoint.writer import digest_place
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.model import Gone
-from tests.unit.library.samples import NOW_US, content_of, make_events, make_record, make_state
+from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
 HANG_S = 10
 ADDRESS_SPACE_BYTES = 1 << 30

@@ -18,7 +18,7 @@ from harvester.library.restore import restore
 from harvester.library.store import Store
 from harvester.model import Known
 from harvester.storage.paths import CHECKPOINT, JOURNAL
-from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
+from tests.support.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
 
 
 def _rows(folder: Path) -> int:

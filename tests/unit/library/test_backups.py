@@ -13,7 +13,7 @@ from harvester.errors import BackupFailed
 from harvester.library.backups import Backup, Retention, list_backups, save_backup, to_remove, verify_backup
 from harvester.model import Linked, SimilarList
 from harvester.storage.paths import CHECKPOINT, backup_name, read_backup_name
-from tests.unit.library.samples import (
+from tests.support.samples import (
     NOW_US,
     FixedClock,
     content_of,

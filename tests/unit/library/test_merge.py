@@ -14,7 +14,7 @@ from harvester.graph import SoundGraph
 from harvester.library.merge import merge_bytes, merge_libraries
 from harvester.model import Event, Gone, Linked, Seen, SimilarList, Withdrawn
 from harvester.storage.paths import CHECKPOINT
-from tests.unit.library.samples import (
+from tests.support.samples import (
     NOW_US,
     FixedClock,
     content_of,

@@ -15,7 +15,7 @@ from harvester.errors import LibraryCorrupt, WrongSource
 from harvester.graph import SoundGraph, blanked, is_gone
 from harvester.journal.events import decode_events, encode_events
 from harvester.model import Event, Linked, Related, Seen, SimilarList, Withdrawn
-from tests.unit.library.samples import (
+from tests.support.samples import (
     NOW_US,
     SOURCE,
     content_of,

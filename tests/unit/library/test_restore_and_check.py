@@ -16,7 +16,7 @@ from harvester.library.reader import load_view
 from harvester.library.restore import restore
 from harvester.model import Deferral, Known
 from harvester.storage.paths import CHECKPOINT, JOURNAL
-from tests.unit.library.samples import (
+from tests.support.samples import (
     NOW_US,
     SOURCE,
     FixedClock,

@@ -13,7 +13,7 @@ from harvester.errors import LibraryCorrupt, LibraryLocked, LibraryUnwritable, N
 from harvester.journal.reader import load_contents
 from harvester.model import Deferral, Known
 from harvester.storage.paths import CHECKPOINT, JOURNAL
-from tests.unit.library.samples import (
+from tests.support.samples import (
     NOW_US,
     SOURCE,
     FixedClock,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harvester.graph import SoundGraph
 from harvester.model import Gone
 from harvester.reports.find import find_sounds
-from tests.unit.views.samples import NOW_US, make_library, make_record, make_state
+from tests.support.view_samples import NOW_US, make_library, make_record, make_state
 
 
 def found(state: SoundGraph, text: str) -> list[int]:

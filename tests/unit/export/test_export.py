@@ -21,7 +21,7 @@ from harvester.errors import SettingsError
 from harvester.export.export import FORMATS, save_export
 from harvester.graph import SoundGraph
 from harvester.graph.selection import Selected, select
-from tests.unit.views.samples import load_edge_cases, make_library, make_record, make_state
+from tests.support.view_samples import load_edge_cases, make_library, make_record, make_state
 
 LONE = re.compile("[\ud800-\udfff]")
 UNSAFE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -21,7 +21,7 @@ from harvester.journal.writer import Journal
 from harvester.library.reader import load_view
 from harvester.model import Known, Note, Seen
 from harvester.storage.paths import JOURNAL
-from tests.unit.library.samples import NOW_US, open_store
+from tests.support.samples import NOW_US, open_store
 
 
 def make_journal(folder: Path) -> Path:

@@ -19,7 +19,7 @@ from harvester.map.communities import find_communities
 from harvester.map.data import MapData
 from harvester.map.layout import lay_out
 from harvester.map.page import encode_map
-from tests.unit.views.samples import HOSTILE, load_edge_cases, make_library, make_record, make_state
+from tests.support.view_samples import HOSTILE, load_edge_cases, make_library, make_record, make_state
 
 
 def islands(size: int = 60, number: int = 4) -> tuple[int, Any, Any]:

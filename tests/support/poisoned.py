@@ -12,7 +12,7 @@ from harvester.checkpoint.format import encode_checkpoint
 from harvester.journal.format import decode_head, encode_head, encode_row
 from harvester.model import Event, Gone, Known, Linked, Seeded, SimilarList
 from harvester.storage.paths import CHECKPOINT, JOURNAL
-from tests.unit.library.samples import NOW_US, SOURCE, content_of, grow, make_events, make_state, open_store
+from tests.support.samples import NOW_US, SOURCE, content_of, grow, make_events, make_state, open_store
 
 GOOD = make_events(12)
 POISON: list[Event] = [

@@ -13,7 +13,7 @@ from harvester.library.reader import load_view
 from harvester.library.withdraw import forget_sounds
 from harvester.model import Seen
 from harvester.storage.paths import CHECKPOINT
-from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store
+from tests.support.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store
 
 SECRET = "a name that must go"
 

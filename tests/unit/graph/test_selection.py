@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from harvester.graph.selection import Selection, around, components, select
-from tests.unit.views.samples import make_library
+from tests.support.view_samples import make_library
 
 
 def test_a_gone_sound_is_never_selected_and_neither_are_edges_to_it() -> None:

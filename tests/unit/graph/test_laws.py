@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harvester.graph import SoundGraph
 from harvester.model import Event, Seen, Withdrawn
-from tests.unit.library.samples import SOURCE, content_of, histories, make_events, make_record, make_state, quick
+from tests.support.samples import SOURCE, content_of, histories, make_events, make_record, make_state, quick
 
 
 def _joined(*states: SoundGraph) -> SoundGraph:

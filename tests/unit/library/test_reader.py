@@ -12,7 +12,7 @@ import pytest
 from harvester.library.reader import Library, load_view
 from harvester.model import Known
 from harvester.storage.paths import CHECKPOINT
-from tests.unit.library.samples import NOW_US, SOURCE, content_of, grow, make_events, make_state, names_in, open_store
+from tests.support.samples import NOW_US, SOURCE, content_of, grow, make_events, make_state, names_in, open_store
 
 
 def test_no_library_is_an_empty_view(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from harvester.model import (
     Withdrawn,
 )  # fmt: skip
 from harvester.storage.paths import JOURNAL
-from tests.unit.library.samples import (
+from tests.support.samples import (
     NOW_US,
     SOURCE,
     content_of,

@@ -9,7 +9,7 @@ from lxml import etree
 
 from harvester.graph import SoundGraph
 from harvester.reports.plots import save_plots
-from tests.unit.views.samples import make_library, make_record, make_state
+from tests.support.view_samples import make_library, make_record, make_state
 
 NAMES = {"growth", "licences", "durations", "degrees", "tags"}
 

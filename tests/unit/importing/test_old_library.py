@@ -24,7 +24,7 @@ from harvester.importing.old_library import ImportReport, import_old
 from harvester.importing.unpickle import Inert, load_foreign
 from harvester.library.reader import load_view
 from harvester.storage.paths import CHECKPOINT
-from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store
+from tests.support.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store
 
 OLD_KEY = "abcdef0123456789ABCDEF"
 

@@ -22,7 +22,7 @@ from harvester.storage.paths import CHECKPOINT, QUARANTINE, VECTORS
 from harvester.vectors.format import HEADER_BYTES, ROW_HEAD_BYTES, decode_vector, encode_row
 from harvester.vectors.store import Vectors, count_vectors, load_vectors
 from tests.support.faulty_files import FaultyFiles, Killed
-from tests.unit.library.samples import SOURCE, FixedClock, grow, make_events, open_store
+from tests.support.samples import SOURCE, FixedClock, grow, make_events, open_store
 
 SPACE, DIMENSION = "freesound_classic", 100
 ROW = ROW_HEAD_BYTES + 2 * DIMENSION

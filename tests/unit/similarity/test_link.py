@@ -31,7 +31,7 @@ from harvester.storage.paths import CHECKPOINT
 from harvester.vectors.format import HEADER_BYTES, ROW_HEAD_BYTES
 from harvester.vectors.store import Vectors
 from tests.support.faulty_files import FaultyFiles, Killed
-from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, make_record
+from tests.support.samples import NOW_US, SOURCE, FixedClock, make_record
 
 SPACE, DIMENSION = "freesound_classic", 100
 Lists = dict[int, tuple[tuple[int, float], ...]]

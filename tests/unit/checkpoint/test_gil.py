@@ -8,7 +8,7 @@ import pytest
 
 from harvester.checkpoint._gil import TURN_S, short_turns
 from harvester.checkpoint.format import encode_checkpoint
-from tests.unit.library.samples import make_events, make_state
+from tests.support.samples import make_events, make_state
 
 
 def test_turns_are_short_until_the_last_one_leaves_and_then_as_before() -> None:

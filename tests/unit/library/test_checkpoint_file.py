@@ -18,7 +18,7 @@ from harvester.library.recovery import settle_files
 from harvester.model import Known
 from harvester.storage.atomic import RealFiles
 from harvester.storage.paths import CHECKPOINT
-from tests.unit.library.samples import SOURCE, grow, make_events, make_state, names_in, open_store, reload_content
+from tests.support.samples import SOURCE, grow, make_events, make_state, names_in, open_store, reload_content
 
 
 def pull(folder: Path, state: SoundGraph) -> None:

@@ -12,7 +12,7 @@ from harvester.checkpoint.format import Decoded, decode_checkpoint, encode_check
 from harvester.errors import LibraryCorrupt
 from harvester.model import Related, Seen
 from tests.chaos.test_files_hostile import forged
-from tests.unit.library.samples import NOW_US, content_of, histories, make_events, make_record, make_state, quick
+from tests.support.samples import NOW_US, content_of, histories, make_events, make_record, make_state, quick
 
 
 def _linked(sound_id: int) -> dict[str, Any]:

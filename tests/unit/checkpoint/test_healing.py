@@ -15,8 +15,8 @@ from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
 from harvester.model import Seeded
 from harvester.storage.paths import CHECKPOINT
-from tests.unit.library.poisoned import GOOD, WHAT_IS_LEFT, make_poisoned, poisoned_checkpoint
-from tests.unit.library.samples import (
+from tests.support.poisoned import GOOD, WHAT_IS_LEFT, make_poisoned, poisoned_checkpoint
+from tests.support.samples import (
     SOURCE,
     FixedClock,
     content_of,

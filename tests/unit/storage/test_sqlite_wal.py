@@ -12,7 +12,7 @@ from harvester.freesound.ledger import LEDGER, FileLedger
 from harvester.journal.writer import Journal
 from harvester.model import Known
 from harvester.storage.sqlite_wal import REGION_BYTES, REGION_FRAMES, WalIndex, index_size
-from tests.unit.library.samples import make_events, open_store
+from tests.support.samples import make_events, open_store
 
 only_linux = pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="there is no posix_fallocate here")
 

@@ -12,7 +12,7 @@ from lxml import html
 
 from harvester.export.credits import CREDIT_FORMATS, encode_credits, list_credits
 from harvester.graph.selection import Selected, select
-from tests.unit.views.samples import BY_NC, HOSTILE, load_edge_cases, make_library, make_record, make_state
+from tests.support.view_samples import BY_NC, HOSTILE, load_edge_cases, make_library, make_record, make_state
 
 
 def text_of(selected: Selected, format: str) -> str:

@@ -24,7 +24,7 @@ from harvester.checkpoint.writer import canonical_order, digest_place, encode_bl
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.model import Event, Gone, Known, Linked, Seen, SimilarList, Withdrawn
-from tests.unit.library.samples import (
+from tests.support.samples import (
     NOW_US,
     SOURCE,
     content_of,
@@ -214,7 +214,7 @@ def test_edges_are_written_best_first_in_whatever_order_they_stand() -> None:
 
 def test_the_bytes_do_not_depend_on_the_hash_seed() -> None:
     program = (
-        "import hashlib; from tests.unit.library.samples import make_events, make_state;"
+        "import hashlib; from tests.support.samples import make_events, make_state;"
         "from harvester.checkpoint.format import encode_checkpoint;"
         "print(hashlib.sha256(b''.join(encode_checkpoint(make_state(make_events(40))))).hexdigest())"
     )

@@ -23,7 +23,7 @@ from harvester.journal.format import FORMAT, _sum, encode_head
 from harvester.journal.reader import load_contents
 from harvester.journal.writer import Journal
 from harvester.model import Deferral, Known, Linked, Note, Seen, SimilarList
-from tests.unit.library.samples import NOW_US, histories, make_events, quick
+from tests.support.samples import NOW_US, histories, make_events, quick
 
 
 @quick
