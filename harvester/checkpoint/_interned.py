@@ -25,16 +25,10 @@ from harvester.checkpoint._opcodes import (
     pack_float,
     put,
 )
-from harvester.graph import SHARED_TEXTS
+from harvester.graph import DEEPEST, SHARED_TEXTS
 
 TEXT_SLOTS = 1 << 16
 """Memo slots of a block's recurring texts; the sounds' own slots start above."""
-
-DEEPEST = 100
-"""Containers nested deeper than this are not a record's; both sides of the codec refuse them."""
-
-FLAT = frozenset({str, int, float, bool, type(None)})
-"""The types of JSON values that hold no others."""
 
 RECURRING = SHARED_TEXTS | {"tags"}
 """Fields whose texts recur from sound to sound."""

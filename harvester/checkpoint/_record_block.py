@@ -16,9 +16,9 @@ from itertools import chain
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from harvester.checkpoint._interned import FLAT, RECURRING, Texts
+from harvester.checkpoint._interned import RECURRING, Texts
 from harvester.checkpoint._opcodes import POP, pack_index
-from harvester.graph import LINK_FIELDS, in_order
+from harvester.graph import FLAT, LINK_FIELDS, in_order
 
 SLOTS = 2
 """Of each sound: its record, its adjacency."""

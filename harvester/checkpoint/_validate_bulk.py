@@ -14,10 +14,10 @@ from operator import itemgetter
 from sys import getrefcount
 from typing import Any
 
-from harvester.checkpoint._interned import FLAT
 from harvester.checkpoint._validate_content import OWN_KINDS, ContentReader
 from harvester.clock import LATEST_US
 from harvester.errors import LibraryCorrupt
+from harvester.graph import FLAT
 
 BATCH = 128
 _INTEGER, _DICT, _FLOAT, _TEXT, _ONE = {int}, {dict}, {float}, {str}, {1}

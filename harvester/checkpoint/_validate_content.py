@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from harvester.checkpoint._interned import DEEPEST, FLAT
 from harvester.clock import LATEST_US
 from harvester.errors import LibraryCorrupt
-from harvester.graph import LINK_FIELDS, OWN_FIELDS, blanked, extra_names, in_order, record_of
+from harvester.graph import DEEPEST, FLAT, LINK_FIELDS, OWN_FIELDS, blanked, extra_names, in_order, record_of
 from harvester.model import is_complete
 
 OWN_KINDS: dict[str, type] = dict.fromkeys(OWN_FIELDS, int)

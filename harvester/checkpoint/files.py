@@ -11,9 +11,8 @@ from pathlib import Path
 
 from harvester.checkpoint.format import Decoded, decode_checkpoint, digest_in
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat
-from harvester.graph.event_rules import Dropped
-from harvester.storage.opening import NotRegular, read_bounded
-from harvester.storage.placeholder import HEAD_BYTES, refuse_content
+from harvester.graph import Dropped
+from harvester.storage import HEAD_BYTES, NotRegular, read_bounded, refuse_content
 
 LARGEST_BYTES = 2 << 30
 """No checkpoint is larger: all of Freesound takes about half of it."""

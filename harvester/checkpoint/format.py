@@ -35,8 +35,7 @@ from harvester.checkpoint.writer import (
 )
 from harvester.clock import iso
 from harvester.errors import LibraryCorrupt
-from harvester.graph import STAMPS, SoundGraph
-from harvester.graph.event_rules import Dropped
+from harvester.graph import STAMPS, Dropped, SoundGraph
 from harvester.terminal_text import escape
 
 LEVEL = 3

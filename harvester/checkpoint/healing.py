@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from harvester.checkpoint.validate import graph_parts
-from harvester.graph.event_rules import Dropped
+from harvester.graph import Dropped
 from harvester.model import is_sound_id
 
 

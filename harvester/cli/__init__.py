@@ -14,7 +14,6 @@ from typing import Annotated, Any
 
 import typer
 
-from harvester import __version__
 from harvester.cli.commands import backups as backup_commands
 from harvester.cli.commands import check as check_command
 from harvester.cli.commands import export as export_command
@@ -36,6 +35,7 @@ from harvester.cli.console import Console, note, print_lines
 from harvester.cli.defaults import read_defaults
 from harvester.cli.terminal import guarded_streams
 from harvester.errors import HarvesterError, exit_code_table
+from harvester.version import __version__
 
 # \\b keeps the lines of a paragraph as they are.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())

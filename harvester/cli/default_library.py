@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harvester.journal.reader import load_contents
+from harvester.journal import load_contents
 from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY
-from harvester.storage.paths import CHECKPOINT, JOURNAL
+from harvester.storage import CHECKPOINT, JOURNAL
 
 
 def find_library(given: str | None) -> Path:

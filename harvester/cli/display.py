@@ -22,7 +22,7 @@ from harvester.cli.status_file import save_status
 from harvester.cli.systemd import Notifier
 from harvester.clock import iso
 from harvester.errors import HarvesterError
-from harvester.gitsync.commit import size_notice
+from harvester.gitsync import size_notice
 
 FRAMES_A_SECOND = 4
 STATUS_EVERY_S = 2.0

@@ -25,11 +25,9 @@ from harvester.cli.systemd import Notifier
 from harvester.clock import Clock, Stop, SystemClock, closing_in_time
 from harvester.errors import SettingsError, Stopped
 from harvester.graph import SoundGraph
-from harvester.library.kept_answer import keep_answer
-from harvester.library.store import Store
-from harvester.pipeline.harvest import Harvest, Plan
-from harvester.pipeline.progress import Progress
-from harvester.vectors.store import load_header
+from harvester.library import Store, keep_answer
+from harvester.pipeline import Harvest, Plan, Progress
+from harvester.vectors import load_header
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,7 @@ from typing import Any
 import orjson
 
 from harvester.clock import LATEST_US
-from harvester.storage.atomic import TEMPORARY_SUFFIX
-from harvester.storage.opening import read_bounded
+from harvester.storage import TEMPORARY_SUFFIX, read_bounded
 
 NAME = "status.json"
 _LARGEST_BYTES = 1 << 20

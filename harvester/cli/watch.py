@@ -13,12 +13,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from harvester.cli.commands.status import library_facts, lines_for_stdout, run_facts
 from harvester.cli.console import print_json, print_lines
+from harvester.cli.status_facts import library_facts, lines_for_stdout, run_facts
 from harvester.cli.terminal import clear_screen, redraw
 from harvester.clock import SystemClock, iso
-from harvester.library.reader import load_view
-from harvester.storage.paths import CHECKPOINT, JOURNAL_PARTS
+from harvester.library import load_view
+from harvester.storage import CHECKPOINT, JOURNAL_PARTS
 
 EVERY_S = 2.0
 SHARE_OF_TIME = 10

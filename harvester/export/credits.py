@@ -17,9 +17,8 @@ from typing import Any
 
 from harvester.clock import iso
 from harvester.export.csv_text import csv_line, disarmed
-from harvester.graph.selection import Selected
-from harvester.records import value_of
-from harvester.reports.status import licence_name
+from harvester.graph import Selected
+from harvester.records import licence_name, value_of
 from harvester.terminal_text import drop_controls, escape
 
 _ASKS = {

@@ -16,9 +16,8 @@ from pathlib import Path
 from harvester.errors import SettingsError
 from harvester.export.text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
 from harvester.export.xml import encode_gexf, encode_graphml
-from harvester.graph.selection import Selected
-from harvester.storage.atomic import write_atomically
-from harvester.storage.paths import CHECKPOINT
+from harvester.graph import Selected
+from harvester.storage import CHECKPOINT, write_atomically
 
 STREAMS: dict[str, Callable[[Selected], Iterator[str]]] = {
     "graphml": encode_graphml,

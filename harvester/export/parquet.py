@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harvester.export.table import Column, plan_columns, rows
-from harvester.graph import STAMPS
-from harvester.graph.selection import Selected
+from harvester.graph import STAMPS, Selected
 from harvester.json_text import without_lone_surrogates
 
 ROWS_A_GROUP = 20_000

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harvester import records
-from harvester.graph import OWN_FIELDS, in_order
-from harvester.graph.selection import Selected
+from harvester.graph import OWN_FIELDS, Selected, in_order
 from harvester.json_text import without_lone_surrogates
 from harvester.records import RULES, value_of
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from harvester.export.csv_text import csv_line, disarmed
 from harvester.export.table import joined, plan_columns, rows
-from harvester.graph.selection import Selected
+from harvester.graph import Selected
 from harvester.json_text import json_text, without_lone_surrogates
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harvester.export.table import Column, joined, plan_columns, rows
-from harvester.graph.selection import Edge, Selected
+from harvester.graph import Edge, Selected
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ESCAPES = str.maketrans(

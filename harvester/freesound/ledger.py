@@ -18,8 +18,7 @@ from urllib.parse import quote
 
 from harvester.clock import DAY_US
 from harvester.errors import DiskFull, LibraryUnwritable
-from harvester.storage.atomic import disk_errors
-from harvester.storage.sqlite_wal import WalIndex
+from harvester.storage import WalIndex, disk_errors
 
 LEDGER = "ledger.sqlite"
 KEPT_US = 2 * DAY_US

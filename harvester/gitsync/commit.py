@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.errors import LibraryNotFetched, SettingsError
-from harvester.library.backups import list_backups
-from harvester.storage.paths import CHECKPOINT
-from harvester.storage.placeholder import refuse_placeholder
+from harvester.library import list_backups
+from harvester.storage import CHECKPOINT, refuse_placeholder
 
 DRIVER = "freesound-library"
 """The name of our merge and diff driver in attributes and configuration."""

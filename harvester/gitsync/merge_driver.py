@@ -10,18 +10,14 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from harvester.checkpoint.files import LARGEST_BYTES
-from harvester.checkpoint.format import decode_checkpoint
+from harvester.checkpoint import LARGEST_BYTES, decode_checkpoint
 from harvester.clock import iso
 from harvester.errors import HarvesterError, LibraryNotFetched, SettingsError
 from harvester.gitsync.commit import attribute_of, run_git, said
-from harvester.graph import SoundGraph, is_gone, is_withdrawn
-from harvester.graph.event_rules import Dropped
-from harvester.library.merge import Contribution, merge_bytes
+from harvester.graph import Dropped, SoundGraph, is_gone, is_withdrawn
+from harvester.library import Contribution, merge_bytes
 from harvester.records import value_of
-from harvester.storage.atomic import disk_errors, write_atomically
-from harvester.storage.opening import read_bounded
-from harvester.storage.placeholder import is_lfs_pointer, refuse_content
+from harvester.storage import disk_errors, is_lfs_pointer, read_bounded, refuse_content, write_atomically
 
 
 def merge_in_git(ours: Path, theirs: Path, path: str, notices: list[str]) -> Contribution:

@@ -13,9 +13,18 @@ from pathlib import Path
 
 from harvester.errors import SettingsError
 from harvester.gitsync.commit import ATTRIBUTES, DRIVER, IGNORED, attribute_of, in_work_tree, run_git, said
-from harvester.storage.atomic import REAL_FILES, disk_errors, write_atomically
-from harvester.storage.opening import read_bounded, refuse_link
-from harvester.storage.paths import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS
+from harvester.storage import (
+    CHECKPOINT,
+    JOURNAL,
+    LOCK,
+    QUARANTINE,
+    REAL_FILES,
+    VECTORS,
+    disk_errors,
+    read_bounded,
+    refuse_link,
+    write_atomically,
+)
 
 _BEGIN = "# harvester: begin (written by `harvester git-setup`, taken back by its --undo)"
 _END = "# harvester: end"
@@ -31,7 +40,7 @@ _IGNORED_LINES = (
 )  # fmt: skip
 
 
-def set_up(folder: Path, *, lfs: bool = False) -> list[str]:
+def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
     """Set the clone around `folder` up for this library and return what was done, a line each.
 
     The folder need not be there yet. With `lfs` the checkpoint and the backups are kept in Git LFS from the next
@@ -61,7 +70,7 @@ def set_up(folder: Path, *, lfs: bool = False) -> list[str]:
     return done
 
 
-def undo(folder: Path) -> list[str]:
+def undo_git(folder: Path) -> list[str]:
     """Take back what `set_up` did to the folder and to the clone, and return what was done. LFS objects stay."""
     _must_be_in_work_tree(folder, folder)
     done = []

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from harvester.graph.attributes import SHARED_TEXTS, in_order
-
-_FLAT = {str, int, float, bool, type(None)}
+from harvester.graph.attributes import FLAT, SHARED_TEXTS, in_order
 
 
 class CanonicalForm:
@@ -35,7 +33,7 @@ class CanonicalForm:
             if type(text := kept[name]) is str:
                 kept[name] = texts.setdefault(text, text)
         for name, value in kept.items():
-            if type(value) not in _FLAT:
+            if type(value) not in FLAT:
                 # A key that is there already: the dict may be written to while it is walked.
                 kept[name] = self._own(value, shared=name == "tags")
         return kept
@@ -57,7 +55,7 @@ class CanonicalForm:
         if isinstance(value, dict):
             return {
                 texts.setdefault(name, name): (
-                    inner if type(inner := value[name]) in _FLAT and not shared else self._own(inner, shared=shared)
+                    inner if type(inner := value[name]) in FLAT and not shared else self._own(inner, shared=shared)
                 )
                 for name in sorted(value)
             }

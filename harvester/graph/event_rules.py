@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harvester.checkpoint._interned import DEEPEST, FLAT
 from harvester.clock import LATEST_US
 from harvester.errors import EventRefused
+from harvester.graph.attributes import DEEPEST, FLAT
 from harvester.model import (
     LARGEST_ID,
     SPACES,

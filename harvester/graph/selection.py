@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from harvester.graph import SoundGraph, canonical_bytes, is_gone
-from harvester.records import value_of
-from harvester.reports.status import licence_name
+from harvester.graph.attributes import canonical_bytes, is_gone
+from harvester.graph.state import SoundGraph
+from harvester.records import licence_name, value_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,7 @@ from harvester.clock import SECOND_US
 from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.importing.records import Tally, label
 from harvester.importing.unpickle import Inert, load_foreign
-from harvester.storage.opening import copy_regular, read_bounded
-from harvester.storage.placeholder import HEAD_BYTES, refuse_content
+from harvester.storage import HEAD_BYTES, copy_regular, read_bounded, refuse_content
 
 _LARGEST_BYTES = 2 << 30
 _LONGEST_STATEMENT = 100_000

@@ -16,7 +16,7 @@ from harvester.clock import SECOND_US, Clock
 from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.importing.formats import OldLibrary, load_old
 from harvester.importing.records import Tally, find_secrets, label, read_record
-from harvester.library.store import Store
+from harvester.library import Store
 from harvester.model import (
     RECORD_FIELDS,
     Event,
@@ -29,7 +29,7 @@ from harvester.model import (
     is_complete,
     read_sound_id,
 )
-from harvester.storage.atomic import REAL_FILES, Files
+from harvester.storage import REAL_FILES, Files
 
 PLAIN_RELATION = "related"
 """The kind of an edge that says nothing of itself."""

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from harvester.checkpoint.format import decode_pickle
+from harvester.checkpoint import decode_pickle
 from harvester.errors import LibraryCorrupt
 
 _SMALL_BYTES, _HIGHEST_RATIO = 1 << 20, 50

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from harvester.errors import LibraryCorrupt
-from harvester.storage.opening import refuse_link
+from harvester.storage import refuse_link
 
 TABLES = {
     "head": "CREATE TABLE head (one INTEGER PRIMARY KEY CHECK (one = 1), body BLOB NOT NULL)",

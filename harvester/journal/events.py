@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from harvester.errors import LibraryCorrupt
-from harvester.graph.event_rules import Dropped, keep_possible
+from harvester.graph import Dropped, keep_possible
 from harvester.model import Event, Gone, Known, Linked, Related, Seeded, Seen, SimilarList, Withdrawn
 
 _FAST, _EXACT = b"o", b"j"

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from harvester.clock import LATEST_US
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat
-from harvester.graph.event_rules import Dropped
+from harvester.graph import Dropped
 from harvester.journal.events import decode_events, encode_events
 from harvester.model import Event
-from harvester.storage.paths import read_backup_name
+from harvester.storage import read_backup_name
 
 FORMAT = 2
 """Format 1 had `last` in the head's row, and no `backed`: a backup then held what was let go, and no more."""

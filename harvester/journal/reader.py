@@ -14,12 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harvester.errors import LibraryCorrupt
-from harvester.graph.event_rules import Dropped, is_possible_deferral
+from harvester.graph import Dropped, is_possible_deferral
 from harvester.journal.database import Bound, connect, read_tables
 from harvester.journal.format import UNREADABLE, Head, decode_head, decode_row, is_damage
 from harvester.model import Deferral, Event, Notes, is_sound_id
-from harvester.storage.lock import read_owner
-from harvester.storage.opening import NotRegular, copy_regular, opened
+from harvester.storage import NotRegular, copy_regular, opened, read_owner
 
 _LOOKS = 5
 

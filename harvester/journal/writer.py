@@ -16,14 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
-from harvester.graph.event_rules import check_events, check_local
+from harvester.graph import check_events, check_local
 from harvester.journal.database import NOTES, TABLES, Bound, connect, read_tables
 from harvester.journal.format import FORMAT, UNREADABLE, Head, encode_head, encode_row, is_damage, translated
 from harvester.journal.reader import read_contents
 from harvester.model import Deferral, Event, Note
-from harvester.storage.atomic import disk_errors
-from harvester.storage.opening import NotRegular
-from harvester.storage.sqlite_wal import WalIndex
+from harvester.storage import NotRegular, WalIndex, disk_errors
 
 _PAGE_BYTES = 512
 """A commit writes three pages, full or not: page 1, the row and its place. The usual row fits one of these."""

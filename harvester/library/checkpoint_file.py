@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harvester.checkpoint.files import (
+from harvester.checkpoint import (
     CheckpointInfo,
+    Encoded,
     Signature,
     check_readable,
+    encode_checkpoint,
     load_checkpoint,
     load_digest,
     read_signature,
 )
-from harvester.checkpoint.format import Encoded, encode_checkpoint
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
-from harvester.graph import SoundGraph
-from harvester.graph.event_rules import Dropped
-from harvester.journal.writer import Journal
-from harvester.storage.atomic import Files, disk_errors, write_atomically
-from harvester.storage.paths import CHECKPOINT, set_aside
+from harvester.graph import Dropped, SoundGraph
+from harvester.journal import Journal
+from harvester.storage import CHECKPOINT, Files, disk_errors, set_aside, write_atomically
 
 MOST_TRIES = 5
 """So often a checkpoint is encoded anew because a stranger's file came meanwhile: a pull brings one, a loop brings

@@ -9,16 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.checkpoint.files import Signature, load_checkpoint, load_digest, read_signature
-from harvester.checkpoint.format import Decoded
+from harvester.checkpoint import Decoded, Signature, load_checkpoint, load_digest, read_signature
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource
-from harvester.graph import SoundGraph
-from harvester.graph.event_rules import Dropped
-from harvester.journal.format import Head
-from harvester.journal.reader import Contents
+from harvester.graph import Dropped, SoundGraph
+from harvester.journal import Contents, Head
 from harvester.library.backups import Backup, list_backups
-from harvester.storage.paths import CHECKPOINT
-from harvester.storage.placeholder import refuse_placeholders
+from harvester.storage import CHECKPOINT, refuse_placeholders
 
 
 @dataclass(slots=True)

@@ -11,18 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvester.checkpoint.files import check_readable, load_checkpoint
-from harvester.checkpoint.format import Encoded, decode_checkpoint, encode_checkpoint
+from harvester.checkpoint import Encoded, check_readable, decode_checkpoint, encode_checkpoint, load_checkpoint
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
-from harvester.graph import SoundGraph, is_withdrawn, record_of, similar_of
-from harvester.graph.event_rules import Dropped
+from harvester.graph import Dropped, SoundGraph, is_withdrawn, record_of, similar_of
 from harvester.library.reader import load_view
 from harvester.library.store import Store
 from harvester.model import COMPUTED, SimilarList, Vector
-from harvester.storage.atomic import REAL_FILES, Files, disk_errors, write_atomically
-from harvester.storage.paths import CHECKPOINT, JOURNAL
-from harvester.vectors.store import Vectors, load_header
+from harvester.storage import CHECKPOINT, JOURNAL, REAL_FILES, Files, disk_errors, write_atomically
+from harvester.vectors import Vectors, load_header
 
 _VECTORS_AT_ONCE = 1000
 

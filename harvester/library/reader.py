@@ -13,15 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harvester.checkpoint.format import metadata_of
+from harvester.checkpoint import metadata_of
 from harvester.errors import LibraryCorrupt, LibraryUnwritable
-from harvester.graph import SoundGraph
-from harvester.graph.event_rules import Dropped
-from harvester.journal.format import Head
-from harvester.journal.reader import Contents, load_contents, load_head
+from harvester.graph import Dropped, SoundGraph
+from harvester.journal import Contents, Head, load_contents, load_head
 from harvester.library.load import Loaded, load_state
 from harvester.model import Deferral, Record, check_sound_id
-from harvester.storage.paths import JOURNAL
+from harvester.storage import JOURNAL
 
 _ATTEMPTS = 5
 _HOW_TO_DROP = "the next harvest drops it for good, or `harvester check --repair` now"

@@ -9,24 +9,24 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
-from harvester.checkpoint.files import load_checkpoint, load_digest
+from harvester.checkpoint import load_checkpoint, load_digest
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
-from harvester.journal.reader import Contents, load_contents
-from harvester.journal.writer import Journal
+from harvester.journal import Contents, Journal, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.load import Loaded
 from harvester.model import Note
-from harvester.storage.atomic import Files, write_atomically
-from harvester.storage.opening import read_pieces
-from harvester.storage.paths import (
+from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
     JOURNAL_PARTS,
     QUARANTINE,
     SALVAGED,
+    Files,
     quarantine_path,
+    read_pieces,
     set_aside,
+    write_atomically,
 )
 
 

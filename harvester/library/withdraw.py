@@ -15,13 +15,12 @@ from pathlib import Path
 from harvester.clock import Clock
 from harvester.errors import SettingsError
 from harvester.graph import is_withdrawn
-from harvester.journal.database import connect
+from harvester.journal import connect
 from harvester.library.backups import list_backups
 from harvester.library.store import Store
 from harvester.model import Withdrawn
 from harvester.records import value_of
-from harvester.storage.atomic import REAL_FILES, Files
-from harvester.storage.paths import CHECKPOINT, JOURNAL, QUARANTINE
+from harvester.storage import CHECKPOINT, JOURNAL, QUARANTINE, REAL_FILES, Files
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,10 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from harvester.graph.selection import Selected
+from harvester.graph import Selected
 from harvester.map.communities import find_communities, name_communities
 from harvester.map.layout import lay_out
-from harvester.records import value_of
-from harvester.reports.status import licence_name
+from harvester.records import licence_name, value_of
 
 GROUPS = 12
 """How many groups of a mode have a colour of their own; the rest share one."""

@@ -15,7 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from harvester.errors import SettingsError
-from harvester.graph.selection import Selected
+from harvester.graph import Selected
 from harvester.json_text import json_text
 
 _SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "card.js", "control.js", "main.js")

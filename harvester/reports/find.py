@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.graph import SoundGraph, is_gone
-from harvester.records import value_of
-from harvester.reports.status import licence_name
+from harvester.records import licence_name, value_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from harvester.clock import DAY_US, iso
 from harvester.errors import SettingsError
-from harvester.graph import SoundGraph
-from harvester.graph.selection import Selected, select
-from harvester.records import value_of
-from harvester.reports.status import licence_name
-from harvester.storage.atomic import write_atomically
+from harvester.graph import Selected, SoundGraph, select
+from harvester.records import licence_name, value_of
+from harvester.storage import write_atomically
 from harvester.terminal_text import escape_line
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 from harvester.clock import DAY_US, iso
 from harvester.graph import SoundGraph, is_gone
 from harvester.model import COMPUTED, Deferral
-from harvester.records import value_of
+from harvester.records import licence_name, value_of
 
 TOP = 10
 
@@ -89,14 +89,3 @@ def describe_content(state: SoundGraph) -> dict[str, Any]:
 
 def _top(counter: Counter[str]) -> dict[str, int]:
     return dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP])
-
-
-def licence_name(url: str | None) -> str:
-    """Return a licence deed's URL as the short name people use: `CC0`, `BY 4.0`, `BY-NC 3.0`, `Sampling+`."""
-    text = url or ""
-    version = text.rstrip("/").rsplit("/", 1)[-1]
-    # by-nc before by: one is the beginning of the other.
-    for part, name in (("publicdomain/zero", "CC0"), ("sampling+", "Sampling+"), ("/by-nc/", "BY-NC"), ("/by/", "BY")):
-        if part in text:
-            return f"{name} {version}" if name.startswith("BY") else name
-    return text or "none"

@@ -16,15 +16,13 @@ import numpy as np
 
 from harvester.clock import Clock
 from harvester.errors import SettingsError
-from harvester.library.store import Store
+from harvester.library import Store
 from harvester.model import COMPUTED, Linked, SimilarList
 from harvester.similarity.knn import find_nearest
 from harvester.similarity.last_run import Trail, digest_of_lists, read_trail
 from harvester.similarity.plan import Tasks, plan_tasks
 from harvester.similarity.vector_table import Table, map_table
-from harvester.storage.atomic import REAL_FILES, Files
-from harvester.storage.paths import VECTORS
-from harvester.storage.placeholder import refuse_placeholders
+from harvester.storage import REAL_FILES, VECTORS, Files, refuse_placeholders
 
 if TYPE_CHECKING:
     from harvester.similarity.vector_table import Ids

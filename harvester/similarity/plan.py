@@ -15,7 +15,7 @@ import numpy as np
 from harvester.graph import SoundGraph, is_gone
 from harvester.model import COMPUTED
 from harvester.similarity.last_run import Trail, computed_lists, digest_of_lists
-from harvester.vectors.store import Contents
+from harvester.vectors import Contents
 
 if TYPE_CHECKING:
     from harvester.similarity.vector_table import Ids

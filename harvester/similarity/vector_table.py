@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from harvester.vectors.format import HEADER_BYTES, Header
+from harvester.vectors import HEADER_BYTES, Header
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -17,9 +17,19 @@ from pathlib import Path
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
 from harvester.model import DIMENSIONS, Vector, check_sound_id
-from harvester.storage.atomic import REAL_FILES, Files, disk_errors, write_atomically
-from harvester.storage.opening import NotRegular, open_for_writing, open_regular, read_pieces
-from harvester.storage.paths import VECTORS, quarantine_path, set_aside
+from harvester.storage import (
+    REAL_FILES,
+    VECTORS,
+    Files,
+    NotRegular,
+    disk_errors,
+    open_for_writing,
+    open_regular,
+    quarantine_path,
+    read_pieces,
+    set_aside,
+    write_atomically,
+)
 from harvester.vectors.format import (
     HEADER_BYTES,
     Header,

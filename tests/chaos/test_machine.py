@@ -30,7 +30,7 @@ from harvester.library.backups import Backup, Retention, list_backups
 from harvester.library.check import check_library, repair_library
 from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
-from harvester.library.restore import restore
+from harvester.library.restore import restore_library
 from harvester.library.store import Store
 from harvester.model import Event, Gone
 from harvester.storage.atomic import REAL_FILES, Files
@@ -200,7 +200,7 @@ class LibraryMachine(RuleBasedStateMachine):
         self._tick()
 
         def work(files: Files) -> None:
-            restore(self.folder, Path(name), clock=self.clock, files=files)
+            restore_library(self.folder, Path(name), clock=self.clock, files=files)
 
         if instant is None:
             work(REAL_FILES)

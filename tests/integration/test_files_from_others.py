@@ -224,7 +224,7 @@ STATUS = {
 def test_a_status_of_any_types_never_ends_a_command(tmp_path: Path) -> None:
     import orjson
 
-    from harvester.cli.commands.status import library_facts, lines_for_stdout, run_facts
+    from harvester.cli.status_facts import library_facts, lines_for_stdout, run_facts
     from harvester.library.reader import load_view
     from harvester.storage.lock import WriterLock
 

@@ -148,9 +148,9 @@ def test_from_100_mb_on_a_commit_without_lfs_is_refused_with_what_helps(clone: C
 
 @needs_lfs
 def test_from_100_mb_on_a_commit_with_lfs_is_made(clone: Clone) -> None:
-    from harvester.gitsync.setup import set_up
+    from harvester.gitsync.setup import set_up_git
 
-    set_up(clone.folder, lfs=True)
+    set_up_git(clone.folder, lfs=True)
     os.truncate(clone.checkpoint, 100_000_000)
     assert commit(clone).name
     assert len(clone.git("cat-file", "blob", f"HEAD:{LIBRARY}/freesound_library.pkl")) < 200

@@ -16,7 +16,7 @@ from typing import Any
 
 from harvester.clock import SECOND_US
 from harvester.library.backups import Retention
-from harvester.library.restore import restore
+from harvester.library.restore import restore_library
 from harvester.library.store import Store
 from harvester.model import Event, Known
 from harvester.storage.atomic import REAL_FILES, Files, RealFiles
@@ -170,7 +170,7 @@ def _prune(folder: Path, files: Files, steps: Steps) -> None:
 
 def _restore(folder: Path, files: Files, steps: Steps) -> None:
     steps.start()
-    restore(folder, clock=_clock(20), files=files)
+    restore_library(folder, clock=_clock(20), files=files)
     steps.end()
 
 

@@ -9,7 +9,7 @@ import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, age_text, print_json, print_lines, say, size_text
 from harvester.settings import COUNT
-from harvester.storage.opening import path_text
+from harvester.storage import path_text
 
 backups_app = typer.Typer(help="List the library's backups, or remove those that retention lets go.")
 
@@ -20,7 +20,7 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
-    from harvester.library.backups import list_backups, verify_backup
+    from harvester.library import list_backups, verify_backup
 
     folder = find_library(library)
     now_us = SystemClock().time_us()
@@ -60,8 +60,8 @@ def prune(
     """Remove old backups; the newest N good ones stay, and always the largest good one."""
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
-    from harvester.library.backups import Retention
-    from harvester.storage.lock import WriterLock
+    from harvester.library import Retention
+    from harvester.storage import WriterLock
 
     folder = find_library(library)
     if not folder.is_dir():
@@ -87,7 +87,7 @@ def restore(
     """Put the library back to a backup; the present state is kept in quarantine/."""
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
-    from harvester.library.restore import restore as restore_library
+    from harvester.library import restore_library
 
     folder = find_library(library)
     report = restore_library(folder, Path(backup) if backup else None, clock=SystemClock())

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
-from harvester.storage.opening import path_text
+from harvester.storage import path_text
 
 
 def check(
@@ -23,7 +23,7 @@ def check(
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.errors import Findings
-    from harvester.library.check import check_library, repair_library
+    from harvester.library import check_library, repair_library
 
     folder = find_library(library)
     report = (repair_library if repair else check_library)(folder, clock=SystemClock())

@@ -18,7 +18,7 @@ from harvester.errors import SettingsError
 from harvester.settings import COUNT, SCORE, parse_duration_s
 
 if TYPE_CHECKING:
-    from harvester.graph.selection import Selected, Selection
+    from harvester.graph import Selected, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class SelectOptions:
 
     def selection(self) -> Selection:
         """Return the selection that these options describe."""
-        from harvester.graph.selection import Selection
+        from harvester.graph import Selection
 
         return Selection(
             licences=tuple(self.licence or ()),
@@ -74,8 +74,8 @@ class SelectOptions:
 def load_selected(library: str | None, selection: Selection) -> Selected:
     """Return what `selection` picks from the library; its notices go to stderr."""
     from harvester.cli.default_library import find_library
-    from harvester.graph.selection import select
-    from harvester.library.reader import load_view
+    from harvester.graph import select
+    from harvester.library import load_view
 
     folder = find_library(library)
     view = load_view(folder)
@@ -133,8 +133,7 @@ def export(
     csv and parquet have the sounds in OUT and the edges beside it, with .edges before the ending. Sounds that are gone
     from Freesound are left out. Without -o, what a terminal would obey is written as escapes of the format.
     """
-    from harvester.export.credits import CREDIT_FORMATS
-    from harvester.export.export import FORMATS, STREAMS, XML_FORMATS, check_place
+    from harvester.export import CREDIT_FORMATS, FORMATS, STREAMS, XML_FORMATS, check_place
     from harvester.terminal_text import escape_json, escape_xml
 
     if format not in (*FORMATS, "credits"):
@@ -157,9 +156,8 @@ def export(
 
 
 def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool) -> None:
-    from harvester.export.credits import encode_credits, list_credits
-    from harvester.export.export import text_chunks
-    from harvester.storage.atomic import disk_errors, write_atomically
+    from harvester.export import encode_credits, list_credits, text_chunks
+    from harvester.storage import disk_errors, write_atomically
     from harvester.terminal_text import escape_paragraph, escape_xml
 
     credits = list_credits(selected)
@@ -175,8 +173,8 @@ def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool
 
 
 def _save(selected: Selected, format: str, out: Path, partition_rows: int | None, *, faithful: bool) -> None:
-    from harvester.export.export import save_export
-    from harvester.storage.atomic import disk_errors
+    from harvester.export import save_export
+    from harvester.storage import disk_errors
 
     with disk_errors(out, "what was there before is as it was"), counting_bytes(str(out)) as on_bytes:
         written = save_export(

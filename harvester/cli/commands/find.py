@@ -22,8 +22,8 @@ def find(
     """Find sounds by name, tag or user."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
-    from harvester.library.reader import load_view
-    from harvester.reports.find import find_sounds
+    from harvester.library import load_view
+    from harvester.reports import find_sounds
 
     folder = find_library(library)
     view = load_view(folder)

@@ -26,8 +26,8 @@ def forget(
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
-    from harvester.gitsync.commit import in_work_tree
-    from harvester.library.withdraw import forget_sounds
+    from harvester.gitsync import in_work_tree
+    from harvester.library import forget_sounds
 
     if not sound_ids and user is None:
         raise SettingsError("say which: harvester forget ID…, or --user NAME")

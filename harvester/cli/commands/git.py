@@ -44,19 +44,19 @@ def git_setup(
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
-    from harvester.gitsync import setup as setup
+    from harvester.gitsync import set_up_git, undo_git
 
     if lfs and undo:
         raise SettingsError("--lfs and --undo together say nothing: choose one")
     folder = find_library(library)
-    for line in setup.undo(folder) if undo else setup.set_up(folder, lfs=lfs):
+    for line in undo_git(folder) if undo else set_up_git(folder, lfs=lfs):
         say(line)
 
 
 def git_merge(ours: str, theirs: str, path: str) -> None:
     """Join two checkpoints for Git (its merge driver; `git-setup` registers it)."""
     from harvester.cli.commands.merge import describe
-    from harvester.gitsync.merge_driver import merge_in_git
+    from harvester.gitsync import merge_in_git
 
     notices: list[str] = []
     try:
@@ -72,7 +72,7 @@ def git_merge(ours: str, theirs: str, path: str) -> None:
 
 def git_textconv(file: str) -> None:
     """Print a checkpoint as text for `git diff` (`git-setup` registers it)."""
-    from harvester.gitsync.merge_driver import describe_for_git
+    from harvester.gitsync import describe_for_git
 
     for line in describe_for_git(Path(file)):
         print_lines(line)
@@ -80,7 +80,7 @@ def git_textconv(file: str) -> None:
 
 def commit_after(growth: Growth, wanted: bool | None, *, with_backups: bool) -> None:
     """Commit the library after a harvest and say what came of it; `wanted` None: where its owner ran `git-setup`."""
-    from harvester.gitsync.commit import commit_library, grown_message, is_set_up
+    from harvester.gitsync import commit_library, grown_message, is_set_up
 
     if wanted is None:
         # Nobody asked aloud: a made-up library, or a clone that nobody set up, is left alone without a word.

@@ -69,9 +69,7 @@ def harvest(
     from harvester.cli.run import Run
     from harvester.cli.session import run_session
     from harvester.model import SPACES
-    from harvester.pipeline.fetcher import Search
-    from harvester.pipeline.harvest import Plan
-    from harvester.pipeline.order import ORDERS
+    from harvester.pipeline import ORDERS, Plan, Search
 
     one_of("--order", order, ORDERS)
     if space is not None:

@@ -27,11 +27,11 @@ def import_old(
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.clock import SystemClock
-    from harvester.freesound.address import read_api_url
-    from harvester.importing import old_library as legacy
+    from harvester.freesound import read_api_url
+    from harvester.importing import import_old as take_over
     from harvester.settings import REAL_LIBRARY
 
-    report = legacy.import_old(
+    report = take_over(
         Path(old),
         Path(library) if library else REAL_LIBRARY,
         source=source if source.startswith(SANDBOX) else read_api_url(source),

@@ -20,8 +20,7 @@ from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
-    from harvester.similarity.link import LinkReport
-    from harvester.similarity.verify import Agreement
+    from harvester.similarity import Agreement, LinkReport
 
 
 @grouped
@@ -65,7 +64,7 @@ def link(
     from harvester.clock import SystemClock
 
     try:
-        from harvester.similarity.link import link_library
+        from harvester.similarity import link_library
     except ImportError as error:
         raise SettingsError("linking needs numpy; install it with: make extras (or pip install '.[link]')") from error
     folder = find_library(library)
@@ -111,9 +110,9 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
     from harvester.cli.connect import open_client, open_server
     from harvester.clock import Stop, SystemClock
     from harvester.errors import FetchFailed, Stopped, WrongSource
-    from harvester.library.reader import load_view
-    from harvester.similarity.verify import ASKED, choose_sounds, compare
-    from harvester.vectors.store import load_vectors
+    from harvester.library import load_view
+    from harvester.similarity import ASKED, choose_sounds, compare
+    from harvester.vectors import load_vectors
 
     clock, state = SystemClock(), load_view(folder).state
     chosen, pages = choose_sounds(state, count, random_seed), []

@@ -12,7 +12,7 @@ from harvester.cli.console import LibraryOption, say, size_text
 from harvester.cli.options import check_ids, grouped
 from harvester.errors import SettingsError
 from harvester.settings import DEPTH
-from harvester.storage.opening import path_text
+from harvester.storage import path_text
 
 
 @grouped
@@ -36,10 +36,10 @@ def map(
     The file asks nobody for anything until its reader clicks; the same library gives the same picture.
     """
     from harvester.cli.default_library import find_library
-    from harvester.export.export import check_place
-    from harvester.graph.selection import around
-    from harvester.map.page import encode_map
-    from harvester.storage.atomic import disk_errors, write_atomically
+    from harvester.export import check_place
+    from harvester.graph import around
+    from harvester.map import encode_map
+    from harvester.storage import disk_errors, write_atomically
 
     check_place(out)
     selected = load_selected(library, select.selection())

@@ -10,7 +10,7 @@ import typer
 from harvester.cli.console import LibraryOption, check_name, say
 
 if TYPE_CHECKING:
-    from harvester.library.merge import Contribution
+    from harvester.library import Contribution
 
 
 def merge(
@@ -32,7 +32,7 @@ def merge(
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
-    from harvester.library.merge import merge_libraries
+    from harvester.library import merge_libraries
 
     for given in (*inputs, output):
         check_name(given)

@@ -14,7 +14,7 @@ from harvester.settings import COUNT_FROM_ZERO
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
-    from harvester.freesound.client import FreesoundClient
+    from harvester.freesound import FreesoundClient
 
 
 @grouped
@@ -42,7 +42,7 @@ def plan(
     costs one request; otherwise none.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.reports.plan import Wish
+    from harvester.reports import Wish
 
     walk_filter = walk.read_filter()
     wish = Wish(
@@ -66,8 +66,8 @@ async def _plan(connection: Connection, given: Path | None, query: str, wish: An
 
     from harvester.cli.connect import open_client, open_server
     from harvester.clock import Stop, SystemClock
-    from harvester.library.reader import load_view
-    from harvester.reports.plan import Allowance, describe_plan
+    from harvester.library import load_view
+    from harvester.reports import Allowance, describe_plan
 
     clock = SystemClock()
     async with open_server(connection, clock) as server:
@@ -108,7 +108,7 @@ _PARTS = {
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
-    from harvester.pipeline.sweep import MOST_WITHOUT_PERMISSION
+    from harvester.pipeline import MOST_WITHOUT_PERMISSION
 
     lines = [
         f"{facts['requests']} requests for {facts['samples']} samples, about {facts['new_sounds_about']} new sounds"

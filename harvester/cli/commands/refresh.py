@@ -39,8 +39,7 @@ def refresh(
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.session import run_session
     from harvester.clock import SECOND_US
-    from harvester.pipeline.harvest import Plan
-    from harvester.pipeline.stale import Refresh
+    from harvester.pipeline import Plan, Refresh
 
     older_than_us = round(parse_duration_s(older_than) * SECOND_US)
     plan = Plan(
@@ -54,7 +53,7 @@ def refresh(
 
 def _summarise(run: Run, reason: str) -> None:
     from harvester.cli.run import describe
-    from harvester.pipeline.frontier import EXHAUSTED
+    from harvester.pipeline import EXHAUSTED
 
     now, progress = describe(run), run.harvest.progress
     what = "nothing was stale" if not now["requests"] and reason == EXHAUSTED else "all that was stale is read again"

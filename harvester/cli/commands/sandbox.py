@@ -70,12 +70,7 @@ def sandbox(
     import signal
 
     from harvester.clock import SystemClock
-    from harvester.sandbox.catalogue import Catalogue
-    from harvester.sandbox.faults import Fault
-    from harvester.sandbox.generated import GeneratedCatalogue
-    from harvester.sandbox.recorded import RecordedCatalogue
-    from harvester.sandbox.server import serving
-    from harvester.sandbox.service import Sandbox
+    from harvester.sandbox import Catalogue, Fault, GeneratedCatalogue, RecordedCatalogue, Sandbox, serving
 
     faults = [Fault.parse(rule) for rule in fault or ()]
     served: Catalogue = RecordedCatalogue.load(catalogue) if catalogue else GeneratedCatalogue(sounds, random_seed)

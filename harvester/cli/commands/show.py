@@ -21,8 +21,8 @@ def show(
     """Show one sound and its neighbours."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
-    from harvester.library.reader import load_view
-    from harvester.reports.sound import describe_sound
+    from harvester.library import load_view
+    from harvester.reports import describe_sound
 
     folder = find_library(library)
     sound = describe_sound(load_view(folder).state, sound_id)

@@ -13,7 +13,7 @@ from harvester.errors import LibraryCorrupt, LibraryLocked
 from harvester.library import restore as restoring
 from harvester.library.check import CheckReport, check_library, repair_library
 from harvester.library.reader import load_view
-from harvester.library.restore import restore
+from harvester.library.restore import restore_library
 from harvester.model import Deferral, Known
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.support.samples import (
@@ -60,7 +60,7 @@ def _repair(folder: Path) -> CheckReport:
 
 
 def _restore(folder: Path, backup: Path | None = None):
-    return restore(folder, backup, clock=FixedClock(NOW_US + 60 * SECOND_US))
+    return restore_library(folder, backup, clock=FixedClock(NOW_US + 60 * SECOND_US))
 
 
 def test_restore_picks_the_backup_that_holds_most(library: Path) -> None:
