@@ -23,9 +23,8 @@ Rank = tuple[int, float]
 class Listless:
     """Sounds whose record is here and whose list is not: this run's seeds first, then by `order`, then by id."""
 
-    def __init__(self, order: Callable[[int], float], wanted: Callable[[int], bool]) -> None:
+    def __init__(self, order: Callable[[int], float]) -> None:
         self._order = order
-        self._wanted = wanted
         self._heap: list[tuple[Rank, int]] = []
         self._ranks: dict[int, Rank] = {}
         self._seed_places: dict[int, int] = {}
@@ -57,14 +56,13 @@ class Listless:
         self._ranks.pop(sound_id, None)
 
     def pop(self) -> int | None:
-        """Take the first sound that is still wanted; None when nobody waits."""
+        """Take the first sound; None when none waits."""
         while self._heap:
             rank, sound_id = heapq.heappop(self._heap)
             # An entry whose rank was bettered, or whose sound was dropped, is stale.
             if self._ranks.get(sound_id) == rank:
                 del self._ranks[sound_id]
-                if self._wanted(sound_id):
-                    return sound_id
+                return sound_id
         return None
 
 
@@ -127,9 +125,8 @@ class Recordless:
 class Unjudged:
     """Sounds of which it is not known whether they match the walk's filter: by `order`, each once in a run."""
 
-    def __init__(self, order: Callable[[int], float], wanted: Callable[[int], bool]) -> None:
+    def __init__(self, order: Callable[[int], float]) -> None:
         self._order = order
-        self._wanted = wanted
         self._heap: list[tuple[float, int]] = []
         self._known: set[int] = set()
 
@@ -147,14 +144,9 @@ class Unjudged:
             self._known.discard(sound_id)
             self.put(sound_id)
 
-    def take_batch(self) -> tuple[int, ...]:
-        """Take the most promising sounds that are still wanted, as many as one request holds; may be none."""
-        asked: list[int] = []
-        while self._heap and len(asked) < BATCH:
-            _, sound_id = heapq.heappop(self._heap)
-            if self._wanted(sound_id):
-                asked.append(sound_id)
-        return tuple(asked)
+    def pop(self) -> int | None:
+        """Take the first sound; None when none waits."""
+        return heapq.heappop(self._heap)[1] if self._heap else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ it, so that no position is left out or read twice. Pure: knows neither network n
 from __future__ import annotations
 
 import json
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
@@ -173,6 +174,13 @@ class Sweep:
         within = self._window.expected if self._window.count is not None else 1
         self._window = replace(self._window, left=tuple(part for part in left if (part[0] - 1) * part[1] < within))
         return True
+
+    def after(self, claim: SweepClaim, page: RecordsPage) -> Sweep:
+        """Return where the sweep will stand once it has read a page; this one stays as it is."""
+        ahead = copy(self)
+        ahead._out = set(self._out)
+        ahead.read(claim, page)
+        return ahead
 
     def read(self, claim: SweepClaim, page: RecordsPage) -> None:
         """Take in what a page brought; moves on to the next window when it was the last one."""

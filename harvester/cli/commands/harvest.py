@@ -69,7 +69,7 @@ def harvest(
     from harvester.cli.run import Run
     from harvester.cli.session import run_session
     from harvester.model import SPACES
-    from harvester.pipeline import ORDERS, Plan, Search
+    from harvester.pipeline import ORDERS, Plan
 
     one_of("--order", order, ORDERS)
     if space is not None:
@@ -84,16 +84,14 @@ def harvest(
         target=samples if samples is not None else usual,
         seed_ids=tuple(dict.fromkeys(walk.seed or ())),
         new_seeds=bool(walk.query or walk_filter) and not walk.seed,
-        search=Search(
-            walk.query,
-            walk_filter,
-            neighbours,
-            vectors=walk.vectors or "",
-            permitted=walk.i_have_permission,
-        ),
+        query=walk.query,
+        filter=walk_filter,
+        neighbours=neighbours,
+        sweep=walk.sweep,
+        vectors=walk.vectors or "",
+        permitted=walk.i_have_permission,
         order=order,
         random_seed=random_seed,
-        sweep=walk.sweep,
         concurrency=run.concurrency,
         samples_per_commit=checkpoint_interval,
         forever=run.forever,

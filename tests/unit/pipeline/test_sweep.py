@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from harvester.clock import SECOND_US, iso
+from harvester.clock import SECOND_US, SystemClock, iso
 from harvester.model import RecordsPage, Seen
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Plan
 from harvester.pipeline.messages import SweepClaim
+from harvester.pipeline.plan import Plan
+from harvester.pipeline.scope import Scope
 from harvester.pipeline.sweep import DEEPEST, PAGE, Sweep, sweep_topic
-from harvester.pipeline.walk import walk_for
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 
@@ -139,13 +138,10 @@ class Searched(World):
         return self.hits.answer(SweepClaim(filter, page))
 
 
-RAIN = Search(query="rain")
-
-
 def test_a_sweep_links_its_hits_and_nothing_else() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(200))
-    reason, ring = harvest(Plan(target=None, sweep=True, search=RAIN), world, store)
+    reason, ring = harvest(Plan(target=None, sweep=True, query="rain"), world, store)
     assert reason == "exhausted"
     assert store.state.processed == set(range(1, 201))
     assert len(store.state) == 203
@@ -157,11 +153,11 @@ def test_a_sweep_links_its_hits_and_nothing_else() -> None:
 def test_a_later_run_goes_on_with_linking_and_reads_no_page_again() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(200))
-    harvest(Plan(target=0, sweep=True, search=RAIN), world, store)
+    harvest(Plan(target=0, sweep=True, query="rain"), world, store)
     assert store.state.processed == set()
     assert len(store.state) == 200
     for _ in range(2):
-        harvest(Plan(target=60, sweep=True, search=RAIN), world, store)
+        harvest(Plan(target=60, sweep=True, query="rain"), world, store)
     assert len(store.state.processed) == 120
     assert len(world.hits.asked) == 2
 
@@ -169,9 +165,9 @@ def test_a_later_run_goes_on_with_linking_and_reads_no_page_again() -> None:
 def test_when_every_hit_is_linked_the_next_sweep_finds_what_is_new() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(20))
-    harvest(Plan(target=None, sweep=True, search=RAIN), world, store)
+    harvest(Plan(target=None, sweep=True, query="rain"), world, store)
     world.hits = Hits(spread(25))
-    harvest(Plan(target=None, sweep=True, search=RAIN), world, store)
+    harvest(Plan(target=None, sweep=True, query="rain"), world, store)
     assert store.state.processed == set(range(1, 26))
     assert sum(n for (kind, _), n in world.asked.items() if kind == "similar") == 25
 
@@ -179,24 +175,24 @@ def test_when_every_hit_is_linked_the_next_sweep_finds_what_is_new() -> None:
 def test_a_library_that_was_rolled_back_is_swept_anew() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(20))
-    harvest(Plan(target=0, sweep=True, search=RAIN), world, store)
+    harvest(Plan(target=0, sweep=True, query="rain"), world, store)
     older = MemoryStore()
     older.notes = store.notes
-    harvest(Plan(target=0, sweep=True, search=RAIN), world, older)
+    harvest(Plan(target=0, sweep=True, query="rain"), world, older)
     assert set(older.state.graph) == set(range(1, 21))
 
 
 def test_a_sweep_without_hits_says_so_and_ends() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits({})
-    assert harvest(Plan(target=None, sweep=True, search=RAIN), world, store)[0] == "the search found nothing"
+    assert harvest(Plan(target=None, sweep=True, query="rain"), world, store)[0] == "the search found nothing"
 
 
 def test_a_sound_known_not_to_match_is_no_hit_of_a_sweep_by_the_same_filter() -> None:
     store = MemoryStore()
     store.state.apply(Seen(300, make_record(300), 1))
     store.notes[sweep_topic("", "tag:rain")] = {300: "0"}
-    walk = walk_for(Search(filter="tag:rain"), store, 2, sweeping=True)
+    walk = Scope(Plan(filter="tag:rain", sweep=True), store, SystemClock())
     assert not walk.wants(300)
     store.notes[walk.topic][300] = "1"
     assert walk.wants(300)
