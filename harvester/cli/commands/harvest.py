@@ -112,7 +112,7 @@ def harvest(
             )
         )
 
-    asyncio.run(run_session(run.request(plan, library, walk.vectors or space), finish))
+    asyncio.run(run_session(plan, run, library, space=walk.vectors or space, summary=finish))
     # After the lock is free: a hook of the user's may want to read the library.
     for growth in grown:
         commit_after(growth, commit, with_backups=commit_backups)
