@@ -67,8 +67,8 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
         raise type(error)(f"{path}: {error}") from error
 
 
-def check_readable(new: Path) -> bool:
-    """Return True when the reader takes a file that is about to replace another; else raise `BackupFailed`."""
+def check_readable(new: Path) -> None:
+    """Raise `BackupFailed` unless the reader takes a file that is about to replace another."""
     try:
         load_checkpoint(new)
     except LibraryCorrupt as error:
@@ -77,7 +77,6 @@ def check_readable(new: Path) -> bool:
             f"the new checkpoint could not be read back ({reason}) and was not put in place: what was there is as it "
             f"was; please report this"
         ) from error
-    return True
 
 
 def load_digest(path: Path) -> str:

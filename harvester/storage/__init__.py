@@ -10,6 +10,7 @@ from harvester.storage.atomic import (
     disk_errors,
     sweep_temporaries,
     write_atomically,
+    written_beside,
 )
 from harvester.storage.lock import WriterLock, read_owner
 from harvester.storage.opening import (
@@ -81,4 +82,5 @@ __all__ = [
     "set_aside",
     "sweep_temporaries",
     "write_atomically",
+    "written_beside",
 ]
