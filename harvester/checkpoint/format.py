@@ -264,7 +264,7 @@ class _InTurns:
         return b""
 
 
-class _Unpickler(pickle.Unpickler):
+class _CheckpointUnpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str) -> Any:
         if (module_name, global_name) == GRAPH_CLASS:
             return GraphStandIn
@@ -273,7 +273,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _unpickle(stream: bytes | bytearray) -> object:
-    return decode_pickle(_Unpickler(_InTurns(stream)))
+    return decode_pickle(_CheckpointUnpickler(_InTurns(stream)))
 
 
 def decode_pickle(unpickler: Any) -> Any:
