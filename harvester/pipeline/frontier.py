@@ -35,7 +35,7 @@ class Frontier:
     """Hands out claims and takes them back.
 
     The plan of `scope` says how many samples this run may make, how many claims may be out at once (those whose answer
-    waits for its commit included: a crash asks for so many again, and no more), and whether it waits `forever` for
+    waits for its commit included: that many requests are repeated after a crash), and whether it waits `forever` for
     deferred sounds instead of ending. All pages of the scope's sweep come before the first list. A sound whose turn
     comes is passed over when the scope does not want it any more. `order(sound_id)` gives the number by which waiting
     sounds are sorted, smallest first; this run's seeds come before all others, in the order they were added.
@@ -102,20 +102,22 @@ class Frontier:
         self._changed.notify_all()
 
     def reread(self, sound_id: int) -> None:
-        """Let a sound be read again by its id, whatever is known of it, before its list is asked for."""
+        """Queue a sound to be read again by its id, even if its record is here, before its list is fetched."""
         self._listless.drop(sound_id)
         self._recordless.put(sound_id, is_seed=False)
         self._changed.notify_all()
 
     def defer(self, sound_id: int, next_try_at: int, *, has_record: bool, judged: bool = True) -> None:
-        """Leave a sound alone until `next_try_at` (microseconds UTC), whatever was said before; one that is not
-        `judged` awaits judgement then."""
+        """Leave a sound alone until `next_try_at` (microseconds UTC); a later call replaces an earlier one.
+
+        A sound that is not `judged` awaits judgement then.
+        """
         self._listless.drop(sound_id)
         self._recordless.drop(sound_id)
         self._deferred.put(sound_id, Later(next_try_at, has_record, judged))
 
     def await_judgement(self, sound_id: int) -> None:
-        """Let a sound wait of which it is not known whether it matches the walk's filter: once in a run."""
+        """Queue a sound until the server says whether it matches the filter: once in a run."""
         if sound_id not in self._deferred:
             self._unjudged.put(sound_id)
             self._changed.notify_all()
@@ -203,7 +205,7 @@ class Frontier:
         if self.in_flight >= self._scope.plan.concurrency:
             return None
         if self._seeds_first:
-            # Nobody overtakes this run's seeds: one fetcher reads the page, the others wait for it.
+            # This run's seeds come first: one fetcher reads the page, the others wait for it.
             return None if self._in_flight.others else self._seed_claim()
         if self._sweep is not None and (page := self._sweep.next()) is not None:
             return page

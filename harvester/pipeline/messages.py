@@ -37,7 +37,7 @@ class ConfirmClaim:
 
 @dataclass(frozen=True, slots=True)
 class JudgeClaim:
-    """Ask which of up to 150 known sounds match the walk's filter."""
+    """Ask which of up to 150 known sounds match the filter."""
 
     sound_ids: tuple[int, ...]
 
@@ -187,7 +187,7 @@ class Defer:
 
 @dataclass(frozen=True, slots=True)
 class MarkAsked:
-    """Note that the list of this sound was fetched in this run, whatever came of it."""
+    """Note that the list of this sound was fetched in this run, even if it was of no use."""
 
     sound_id: int
 

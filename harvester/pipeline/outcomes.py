@@ -86,7 +86,8 @@ class OutcomeReader:
             line = f"which of {len(claim.sound_ids)} sounds match is not known ({reason}): the next run asks"
             return Entry(lines=(line,), changes=(Settle(claim),))
         now_us = self._clock.time_us()
-        return _deferring(claim, *(self._backoff.deferral(i, reason, now_us) for i in self._without(claim)))
+        sound_ids = self._without(claim)
+        return _deferring(claim, *(self._backoff.deferral(sound_id, reason, now_us) for sound_id in sound_ids))
 
     def _seeds(self, outcome: SeedsFetched) -> Entry:
         claim, page = outcome.claim, outcome.page
@@ -109,7 +110,7 @@ class OutcomeReader:
         ahead = scope.sweep.after(claim, page)
         notes = [*self._hit_notes(hits, page), Note(scope.topic, PLACE, ahead.place())]
         if scope.filter and scope.topic != scope.filter_topic:
-            # Without these a later walk under the filter would have to ask which of them match.
+            # Without these a later run under the filter would have to ask which of them match.
             notes += self._news.marks(scope.filter_topic, hits, MATCHES)
         changes: list[FrontierChange] = [AdvanceSweep(claim, page), Start(hits, first=False)]
         if ahead.done and not ahead.total:
@@ -194,15 +195,16 @@ class OutcomeReader:
     def _details(self, outcome: DetailsFetched) -> Entry:
         claim, page = outcome.claim, outcome.page
         found = {record["id"] for record in page.records if is_complete(record)}
-        asked = [i for i in claim.sound_ids if i in found] if self._scope.plan.vectors else []
+        missing = tuple(sound_id for sound_id in claim.sound_ids if sound_id not in found)
+        hits = [sound_id for sound_id in claim.sound_ids if sound_id in found] if self._scope.plan.vectors else []
         return Entry(
             events=(*self._news.reread(page, claim.sound_ids), *self._news.of(page.records, page.fetched_at)),
             # A sample whose record could not be read again was deferred too; of others the list decides.
-            undeferred=tuple(i for i in found if i in self._store.deferrals and i in self._state.processed),
-            notes=tuple(self._hit_notes(asked, page)),
+            undeferred=tuple(found & self._store.deferrals.keys() & self._state.processed),
+            notes=tuple(self._hit_notes(hits, page)),
             vectors=self._news.vectors(page),
             oddities=page.oddities,
-            changes=(Discover(tuple(found)), Settle(claim, tuple(i for i in claim.sound_ids if i not in found))),
+            changes=(Discover(tuple(found)), Settle(claim, missing)),
         )
 
     def _confirmed(self, outcome: Confirmed) -> Entry:
@@ -240,8 +242,8 @@ class OutcomeReader:
     def _hit_notes(self, hits: Sequence[int], page: RecordsPage) -> list[Note]:
         """Return the notes that these sounds are hits of the sweep; of one for vectors, which have none yet."""
         topic, vectors = self._scope.topic, self._scope.plan.vectors
-        bare = [i for i in hits if i not in page.vectors] if vectors else []
-        complete = [i for i in hits if i in page.vectors] if vectors else hits
+        bare = [sound_id for sound_id in hits if sound_id not in page.vectors] if vectors else []
+        complete = [sound_id for sound_id in hits if sound_id in page.vectors] if vectors else hits
         return [*self._news.marks(topic, complete, MATCHES), *self._news.marks(topic, bare, NO_VECTOR_YET)]
 
     def _asked_note(self, sound_id: int) -> tuple[Note, ...]:
@@ -253,7 +255,7 @@ class OutcomeReader:
             return [claim.sound_id]
         sound_ids = claim.sound_ids if isinstance(claim, DetailsClaim) else (claim.sound_id,)
         # A record that came along with a list meanwhile leaves nothing to try again.
-        return [i for i in sound_ids if self._scope.rereads or not self._state.has_record(i)]
+        return [one for one in sound_ids if self._scope.rereads or not self._state.has_record(one)]
 
 
 def _deferring(claim: Claim, *deferrals: Deferral, oddities: Mapping[str, int] | None = None) -> Entry:

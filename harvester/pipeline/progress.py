@@ -39,7 +39,7 @@ class Progress:
         self.started_s = self.clock.monotonic_s()
 
     def tell(self, line: str) -> None:
-        """Pass one line on to whoever shows events."""
+        """Pass one line on to the panel or the log."""
         if self.on_event is not None:
             self.on_event(line)
 

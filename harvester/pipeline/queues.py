@@ -69,7 +69,7 @@ class Listless:
 class Recordless:
     """Sounds known by id only, in order of arrival; and those absent from a batch, to be confirmed one by one.
 
-    `unread_seeds` are this run's seeds whose record has not come yet: nobody may overtake them.
+    `unread_seeds` are this run's seeds whose record has not come yet: no other sound may overtake them.
     """
 
     def __init__(self) -> None:
@@ -123,7 +123,7 @@ class Recordless:
 
 
 class Unjudged:
-    """Sounds of which it is not known whether they match the walk's filter: by `order`, each once in a run."""
+    """Sounds that may or may not match the filter: by `order`, each once in a run."""
 
     def __init__(self, order: Callable[[int], float]) -> None:
         self._order = order
@@ -159,7 +159,7 @@ class Later:
 
 
 class Deferred:
-    """Sounds left alone until a later time; whatever was said last of a sound stands."""
+    """Sounds left alone until a later time; the last time that was set for a sound stands."""
 
     def __init__(self) -> None:
         self._sounds: dict[int, Later] = {}
@@ -173,7 +173,7 @@ class Deferred:
 
     @property
     def next_at(self) -> int | None:
-        """When the next one may be due, microseconds UTC; None when nobody waits."""
+        """When the next one may be due, microseconds UTC; None when none waits."""
         return self._heap[0][0] if self._heap else None
 
     def put(self, sound_id: int, later: Later) -> None:
@@ -188,7 +188,7 @@ class Deferred:
         while self._heap and self._heap[0][0] <= now_us:
             next_try_at, sound_id = heapq.heappop(self._heap)
             later = self._sounds.get(sound_id)
-            # An entry whose sound was deferred anew, or became a sample, is stale.
+            # An entry whose sound was deferred again, or became a sample, is stale.
             if later is not None and later.next_try_at == next_try_at:
                 del self._sounds[sound_id]
                 yield sound_id, later

@@ -124,7 +124,7 @@ class Scope:
         return {**noted, **dict.fromkeys(self._state.matching(self.filter), MATCHES)}
 
     def _is_open(self, sound_id: int) -> bool:
-        # One request for a list in a run, whatever came of it; none in a later run while a list of the sound is here.
+        # One request a list and run, even if it failed; none in a later run while a list of the sound is here.
         if not self._state.is_pending(sound_id, self.filter) or sound_id in self._asked:
             return False
         return sound_id not in self._asked_before or sound_id not in self._state.processed
@@ -135,7 +135,7 @@ class Scope:
         sweep = Sweep(hits.get(PLACE, ""))
         rolled_back = any(sound_id not in self._state for sound_id in known)
         self.vectorless = () if rolled_back or not self.plan.vectors else tuple(self._without_vector(known))
-        if rolled_back or (sweep.done and not self.vectorless and not any(self._is_left(i, now_us) for i in known)):
+        if rolled_back or (sweep.done and not self.vectorless and not any(self._is_left(hit, now_us) for hit in known)):
             # All its hits are linked: the user who sweeps again wants to know what is new.
             sweep = Sweep()
         self.sweep = sweep
@@ -160,7 +160,7 @@ class RefreshScope(Scope):
         super().__init__(plan, store, clock)
         self._stale = find_stale(self._state, store.deferrals, refresh, clock.time_us())
         self._lengths = self._stale.lists
-        self._read_at = {i: self._state.attributes(i)["fetched_at"] for i in self._stale.records}
+        self._read_at = {one: self._state.attributes(one)["fetched_at"] for one in self._stale.records}
 
     def wants(self, sound_id: int) -> bool:
         """Tell whether this run is to fetch the list of a known sound now.

@@ -27,7 +27,7 @@ SMALLER = {150: 75, 75: 25, 25: 5}
 _LARGER = {small: large for large, small in SMALLER.items()}
 
 MOST_WITHOUT_PERMISSION = 50_000
-"""Hits of a sweep that nobody has to justify: 7 in 100 of all sounds."""
+"""Hits of a sweep that needs no permission: 7 in 100 of all sounds."""
 
 Slice = tuple[int, int]
 """A page's number, counted in pages of its size, and that size."""
@@ -42,7 +42,7 @@ def sweep_topic(query: str, filter: str, space: str = "") -> str:
 
 
 def refuse_large(hits: int | None) -> None:
-    """Raise `SettingsError` for a sweep of so many hits that its owner should have asked Freesound first."""
+    """Raise `SettingsError` for a sweep with more hits than the API's terms allow without permission."""
     if (hits or 0) > MOST_WITHOUT_PERMISSION:
         raise SettingsError(
             f"this sweep finds {hits} sounds, and the API's terms do not allow copies of the whole database: narrow it "
@@ -90,7 +90,7 @@ class Sweep:
     """Where a sweep stands. `total` is what the search counted at first, `found` how many distinct hits came."""
 
     def __init__(self, place: str = "") -> None:
-        """Begin, or go on at a place that `place()` gave; a place that cannot be read is begun anew."""
+        """Begin, or go on at a place that `place()` gave; a place that cannot be read starts the sweep again."""
         self.total: int | None = None
         self.found = 0
         self.done = False
@@ -159,7 +159,7 @@ class Sweep:
     def split(self, claim: SweepClaim) -> bool:
         """Take a page back that did not come in time, to be read in parts; False when it cannot be smaller.
 
-        Pages of this window that nobody has asked for yet are split alike; the next window dares a larger size again.
+        Pages of this window that no fetcher has in hand are split alike; the next window tries a larger size again.
         """
         smaller = SMALLER.get(claim.size)
         if smaller is None:
