@@ -37,10 +37,11 @@ async def run_session(
     *,
     space: str | None = None,
     summary: Callable[[Run, str], None] = summarise,
-) -> None:
-    """Run `plan` and print what came of it. Raises a `HarvesterError` after the same orderly end.
+) -> Run | None:
+    """Run `plan`, print what came of it and return the run, or None when it was stopped before it began.
 
-    `library` None: the usual folder; `space` None: the similarity space that the library has.
+    Raises a `HarvesterError` after the same orderly end. `library` None: the usual folder; `space` None: the similarity
+    space that the library has.
     """
     clock, stop, connection = SystemClock(), Stop(), options.connection()
     panel = options.shows_panel and not Console.quiet
@@ -81,7 +82,7 @@ async def run_session(
             say(f"{stop.reason}: the server has not told what it is, nothing has changed")
             if not stop.by_person:
                 client.raise_if_fruitless()
-            return
+            return None
         ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
         run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
         log.write(f"start: {len(store.state.processed)} samples so far, asking {server.url}")
@@ -94,6 +95,7 @@ async def run_session(
         if not stop.by_person:
             client.raise_if_fruitless()
         _note_unknown_fields(connection.extra_fields, store.state)
+        return run
 
 
 def _keep(folder: Path, body: bytes, clock: Clock) -> str:

@@ -8,12 +8,12 @@ network.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from harvester.clock import SECOND_US, Clock, Stop, iso
 from harvester.errors import BackupFailed, DiskFull, Stopped
-from harvester.model import Deferral, Event, Gone, Known, Note, Record, Seeded, Seen, Vector, is_complete
+from harvester.model import Event, Gone, Known, Record, Seeded, Seen, is_complete
 from harvester.pipeline.changes import Changes
 from harvester.pipeline.doubtful import Doubtful
 from harvester.pipeline.messages import Entry, FrontierChange, Outcome, SimilarFetched, Start
@@ -129,23 +129,16 @@ class Writer:
         self._progress.backups += written.backup is not None
         self._progress.tell(f"{' and '.join(kinds)}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB")
 
-    async def _append(
-        self,
-        events: list[Event],
-        deferrals: list[Deferral],
-        undeferred: list[int],
-        notes: list[Note],
-        vectors: Mapping[int, Vector],
-    ) -> None:
+    async def _append(self, entry: Entry) -> None:
         fresh: set[int] = set()
 
         def append() -> None:
             # First: once the journal says that a page was read, its vectors must be there.
-            if vectors:
+            if entry.vectors:
                 # Windows of a sweep overlap by a second: not every vector of a page is one more.
-                fresh.update(sound_id for sound_id in vectors if not self._store.has_vector(sound_id))
-                self._store.keep_vectors(vectors)
-            self._store.append(events, deferrals, undeferred, notes)
+                fresh.update(sound_id for sound_id in entry.vectors if not self._store.has_vector(sound_id))
+                self._store.keep_vectors(entry.vectors)
+            self._store.append(entry.events, entry.deferrals, entry.undeferred, entry.notes)
 
         while True:
             try:
@@ -163,34 +156,33 @@ class Writer:
                 return
 
     async def _commit(self, entries: Sequence[Entry]) -> None:
-        events = _without_repeats(event for entry in entries for event in entry.events)
-        deferrals = [one for entry in entries for one in entry.deferrals]
-        undeferred = [sound_id for entry in entries for sound_id in entry.undeferred]
-        notes = [note for entry in entries for note in entry.notes]
-        vectors = {sound_id: vector for entry in entries for sound_id, vector in entry.vectors.items()}
-        if events or deferrals or undeferred or notes or vectors:
-            await self._append(events, deferrals, undeferred, notes, vectors)
-        nodes, edges = len(self._state), self._state.edge_count
-        self._progress.renewed += sum(
-            isinstance(event, Seen) and self._state.has_record(event.sound_id) for event in events
-        )
-        for event in events:
-            self._state.apply(event)
-        for deferral in deferrals:
-            self._store.deferrals[deferral.sound_id] = deferral
-        for sound_id in undeferred:
-            self._store.deferrals.pop(sound_id, None)
-        for note in notes:
-            self._store.notes.setdefault(note.topic, {})[note.key] = note.text
-        self._progress.new_nodes += len(self._state) - nodes
-        self._progress.new_edges += self._state.edge_count - edges
-        self._progress.gone += sum(isinstance(event, Gone) for event in events)
-        self._progress.deferred += len(deferrals)
+        """Make entries durable in one transaction, then change graph, deferrals, notes, progress and frontier."""
+        together = _joined(entries)
+        if together != Entry():
+            await self._append(together)
+        self._apply(together)
         for entry in entries:
             self._progress.oddities.update(entry.oddities)
             for line in entry.lines:
                 self._progress.tell(line)
             self._changes.apply(entry.changes)
+
+    def _apply(self, entry: Entry) -> None:
+        progress, state, store = self._progress, self._state, self._store
+        nodes, edges = len(state), state.edge_count
+        progress.renewed += sum(isinstance(event, Seen) and state.has_record(event.sound_id) for event in entry.events)
+        progress.gone += sum(isinstance(event, Gone) for event in entry.events)
+        progress.deferred += len(entry.deferrals)
+        for event in entry.events:
+            state.apply(event)
+        for deferral in entry.deferrals:
+            store.deferrals[deferral.sound_id] = deferral
+        for sound_id in entry.undeferred:
+            store.deferrals.pop(sound_id, None)
+        for note in entry.notes:
+            store.notes.setdefault(note.topic, {})[note.key] = note.text
+        progress.new_nodes += len(state) - nodes
+        progress.new_edges += state.edge_count - edges
 
 
 def _sharing(batch: Sequence[Outcome]) -> list[list[Outcome]]:
@@ -207,17 +199,26 @@ def _sharing(batch: Sequence[Outcome]) -> list[list[Outcome]]:
     return groups
 
 
-def _without_repeats(events: Iterable[Event]) -> list[Event]:
-    """Return the events of one commit without records that an earlier one of them has brought already.
+def _joined(entries: Sequence[Entry]) -> Entry:
+    """Return what the journal gets of entries that share a commit, as one entry."""
+    return Entry(
+        events=tuple(_without_repeats(event for entry in entries for event in entry.events)),
+        deferrals=tuple(deferral for entry in entries for deferral in entry.deferrals),
+        undeferred=tuple(sound_id for entry in entries for sound_id in entry.undeferred),
+        notes=tuple(note for entry in entries for note in entry.notes),
+        vectors={sound_id: vector for entry in entries for sound_id, vector in entry.vectors.items()},
+    )
 
-    What is news was asked of each answer before any of them was in the graph.
+
+def _without_repeats(events: Iterable[Event]) -> Iterator[Event]:
+    """Give the events of one commit without records that an earlier one of them has brought already.
+
+    `OutcomeReader` compared each answer with the graph before any of them was in it.
     """
     brought: dict[int, Record] = {}
-    kept: list[Event] = []
     for event in events:
         if isinstance(event, Seen):
             earlier = brought.setdefault(event.sound_id, event.record)
             if earlier is not event.record and is_complete(earlier) and event.record.keys() <= earlier.keys():
                 continue
-        kept.append(event)
-    return kept
+        yield event

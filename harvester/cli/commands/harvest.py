@@ -65,8 +65,6 @@ def harvest(
     Without an API key it harvests the embedded sandbox into data/sandbox_library.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.display import summarise
-    from harvester.cli.run import Run
     from harvester.cli.session import run_session
     from harvester.model import SPACES
     from harvester.pipeline import ORDERS, Plan
@@ -96,23 +94,17 @@ def harvest(
         samples_per_commit=checkpoint_interval,
         forever=run.forever,
     )
-    grown: list[Growth] = []
-
-    def finish(done: Run, reason: str) -> None:
-        summarise(done, reason)
-        counted = done.harvest.progress
-        grown.append(
-            Growth(
-                done.folder,
-                done.store.state.source,
-                counted.samples,
-                len(done.store.state.processed),
-                counted.new_edges,
-                done.client.activity.counted,
-            )
-        )
-
-    asyncio.run(run_session(plan, run, library, space=walk.vectors or space, summary=finish))
+    done = asyncio.run(run_session(plan, run, library, space=walk.vectors or space))
+    if done is None:
+        return
+    counted, processed = done.harvest.progress, len(done.store.state.processed)
     # After the lock is free: a hook of the user's may want to read the library.
-    for growth in grown:
-        commit_after(growth, commit, with_backups=commit_backups)
+    growth = Growth(
+        done.folder,
+        done.store.state.source,
+        counted.samples,
+        processed,
+        counted.new_edges,
+        done.client.activity.counted,
+    )
+    commit_after(growth, commit, with_backups=commit_backups)
