@@ -56,18 +56,23 @@ class Ended:
 
 
 def run(
-    *arguments: object, cwd: Path, key: str | None = KEY, timeout_s: float = 60, most_bytes: int | None = None
+    *arguments: object,
+    cwd: Path,
+    key: str | None = KEY,
+    environ: dict[str, str] | None = None,
+    timeout_s: float = 60,
+    most_bytes: int | None = None,
 ) -> Ended:
-    """Run `harvester ARGUMENTS` to its end, in a process that may have `most_bytes` of memory of its own."""
+    """Run `harvester ARGUMENTS` to its end, in a process that may have `most_bytes` of memory of its own.
+
+    `environ` stands for `environment(cwd / "state", key=key)`.
+    """
+    given = environment(cwd / "state", key=key) if environ is None else environ
     with TemporaryFile() as out, TemporaryFile() as err:
+        forked = Forked(
+            list(map(str, arguments)), cwd=cwd, environment=given, streams=(out, err), most_bytes=most_bytes
+        )
         try:
-            forked = Forked(
-                list(map(str, arguments)),
-                cwd=cwd,
-                environment=environment(cwd / "state", key=key),
-                streams=(out, err),
-                most_bytes=most_bytes,
-            )
             code = forked.wait(timeout_s)
         except TimeoutError:
             raise AssertionError(f"no end in {timeout_s} s: {_written(out)} {_written(err)}") from None
