@@ -8,8 +8,8 @@ ARGS ?=
 JOBS ?= 3
 # Tests of the rooms that import packages of others: typer, rich, aiohttp, tenacity, msgspec, orjson, networkx, numpy.
 LOWEST_TESTS := tests/unit/cli tests/unit/freesound tests/unit/records \
-	tests/unit/library/test_codec.py tests/unit/library/test_store.py tests/unit/test_graph_mirror.py \
-	tests/unit/linking tests/unit/views/test_export.py tests/unit/views/test_map.py
+	tests/unit/checkpoint/test_format.py tests/unit/library/test_store.py tests/unit/graph/test_lazy_digraph.py \
+	tests/unit/similarity tests/unit/export/test_export.py tests/unit/map
 
 .DEFAULT_GOAL := help
 .PHONY: help harvest status extras test check lowest bench chaos pictures clean
@@ -52,13 +52,13 @@ $(VENV)/.extras: $(VENV)/bin/python pyproject.toml
 extras: $(VENV)/.extras ## Install what the map, link, plots and Parquet need besides
 
 test: $(VENV)/.dev ## Run all tests (a quarter of an hour on two cores)
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
-check: $(VENV)/.dev ## Check style, types and floors (under a minute)
+check: $(VENV)/.dev ## Check style, types and the walls between rooms (under a minute)
 	@$(BIN)/ruff check harvester tests
 	@$(BIN)/ruff format --check harvester tests
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/unit/test_floors.py
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 # pip cannot resolve to the lowest versions, uv can. Old packages beside new ones warn of deprecations: ignored here.
 lowest: $(VENV)/bin/python ## Run with the lowest versions that pyproject.toml allows (about a minute)

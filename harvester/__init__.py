@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from harvester.version import __version__
+
 if TYPE_CHECKING:
-    from harvester.library.view import Library
+    from harvester.library import Library
 
 __all__ = ["Library", "__version__"]
-
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
     # Loaded when it is first used: the command line must not wait for NetworkX to say `--help`.
     if name == "Library":
-        from harvester.library.view import Library
+        from harvester.library import Library
 
         return Library
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from harvester.errors import SettingsError
-from harvester.opening import read_bounded
+from harvester.storage import read_bounded
 
 NAME = ".env"
 KEY_VARIABLE = "FREESOUND_API_KEY"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.errors import SettingsError
-from harvester.opening import read_bounded
+from harvester.storage import read_bounded
 
 NAME = "harvester.toml"
 _LARGEST_BYTES = 64 << 10

@@ -10,11 +10,15 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import settings
 
-# An ordinary run says the same twice; `make chaos` looks for what is new each time.
-settings.register_profile("ordinary", derandomize=True)
-settings.register_profile("chaos", database=None)
+# An ordinary run says the same twice; `make chaos` looks for what is new each time. A busy machine breaks deadlines.
+settings.register_profile("ordinary", derandomize=True, deadline=None)
+settings.register_profile("chaos", database=None, deadline=None)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+# Hundreds of processes start; each would compile the house again where the environment forbids to keep the outcome.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "compiled")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,28 +14,28 @@ from typing import Annotated, Any
 
 import typer
 
-from harvester import __version__
-from harvester.cli import backups as backup_commands
-from harvester.cli import check as check_command
-from harvester.cli import export as export_command
-from harvester.cli import find as find_command
-from harvester.cli import forget as forget_command
-from harvester.cli import git as git_commands
-from harvester.cli import harvest as harvest_command
-from harvester.cli import import_old as import_command
-from harvester.cli import link as link_command
-from harvester.cli import map as map_command
-from harvester.cli import merge as merge_command
-from harvester.cli import plan as plan_command
-from harvester.cli import refresh as refresh_command
-from harvester.cli import sandbox as sandbox_command
-from harvester.cli import service as service_command
-from harvester.cli import show as show_command
-from harvester.cli import status as status_command
+from harvester.cli.commands import backups as backup_commands
+from harvester.cli.commands import check as check_command
+from harvester.cli.commands import export as export_command
+from harvester.cli.commands import find as find_command
+from harvester.cli.commands import forget as forget_command
+from harvester.cli.commands import git as git_commands
+from harvester.cli.commands import harvest as harvest_command
+from harvester.cli.commands import import_old as import_command
+from harvester.cli.commands import link as link_command
+from harvester.cli.commands import map as map_command
+from harvester.cli.commands import merge as merge_command
+from harvester.cli.commands import plan as plan_command
+from harvester.cli.commands import refresh as refresh_command
+from harvester.cli.commands import sandbox as sandbox_command
+from harvester.cli.commands import service as service_command
+from harvester.cli.commands import show as show_command
+from harvester.cli.commands import status as status_command
 from harvester.cli.console import Console, note, print_lines
 from harvester.cli.defaults import read_defaults
 from harvester.cli.terminal import guarded_streams
 from harvester.errors import HarvesterError, exit_code_table
+from harvester.version import __version__
 
 # \\b keeps the lines of a paragraph as they are.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())

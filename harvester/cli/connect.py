@@ -17,16 +17,20 @@ from urllib.parse import urlsplit
 from harvester.cli.console import note, say
 from harvester.clock import Clock, Stop
 from harvester.errors import SettingsError
-from harvester.freesound.address import is_loopback, read_api_url
-from harvester.freesound.client import FreesoundClient
-from harvester.freesound.key import ApiKey
-from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger
-from harvester.freesound.transport import CONTACT, AiohttpTransport
+from harvester.freesound import (
+    LEVELS,
+    AiohttpTransport,
+    ApiKey,
+    FileLedger,
+    FreesoundClient,
+    Ledger,
+    Limits,
+    MemoryLedger,
+    is_loopback,
+    read_api_url,
+)
 from harvester.key_file import KEY_VARIABLE
-from harvester.library.ledger import FileLedger
-from harvester.sandbox.generated import GeneratedCatalogue
-from harvester.sandbox.server import serving
-from harvester.sandbox.service import Sandbox
+from harvester.sandbox import GeneratedCatalogue, Sandbox, serving
 from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY, read_contact
 
 SANDBOX_KEY = "sandbox"
@@ -113,7 +117,7 @@ async def open_client(
     if not server.embedded:
         ledger = FileLedger(server.url, server.key.fingerprint, on_notice=on_event)
     async with FreesoundClient(
-        AiohttpTransport(server.url, server.key, contact=read_contact(os.environ) or CONTACT),
+        AiohttpTransport(server.url, server.key, contact=read_contact(os.environ)),
         clock=clock,
         stop=stop,
         ledger=ledger,

@@ -19,7 +19,7 @@ import typer
 from harvester.cli.terminal import raw
 from harvester.clock import SECOND_US
 from harvester.errors import SettingsError
-from harvester.opening import path_text
+from harvester.storage import path_text
 from harvester.terminal_text import escape_json, escape_line
 
 _SHOWN = 100

@@ -91,7 +91,7 @@ class Defaults:
     def check_address(self, command: str) -> None:
         """Raise `SettingsError` when the address that a file gives `command` is not one that the key may go to."""
         # Heavy imports wait until an address is named: `harvester --help` must not pay for them.
-        from harvester.freesound.address import API_URL, is_loopback, read_api_url
+        from harvester.freesound import API_URL, is_loopback, read_api_url
 
         file, key = self.addresses[command]
         address = self.by_command[command]["api_url"]
@@ -157,7 +157,7 @@ def _take(defaults: Defaults, file: SettingsFile, command: str, key: str, value:
 
 
 def _name(defaults: Defaults, address: object) -> None:
-    from harvester.freesound.address import read_api_url
+    from harvester.freesound import read_api_url
 
     try:
         defaults.named.add(read_api_url(str(address)))

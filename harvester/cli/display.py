@@ -15,14 +15,14 @@ from rich.live import Live
 
 from harvester.cli.console import clock_text, duration_text, note, say, size_text, waiting_text
 from harvester.cli.log import RunLog
-from harvester.cli.notify import Notifier
 from harvester.cli.panel import draw
 from harvester.cli.rich_text import stderr_console
 from harvester.cli.run import Run, describe
+from harvester.cli.status_file import save_status
+from harvester.cli.systemd import Notifier
 from harvester.clock import iso
 from harvester.errors import HarvesterError
-from harvester.library.git import size_notice
-from harvester.library.status_file import save_status
+from harvester.gitsync import size_notice
 
 FRAMES_A_SECOND = 4
 STATUS_EVERY_S = 2.0

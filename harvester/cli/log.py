@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harvester.cli.console import note
 from harvester.clock import Clock, iso
-from harvester.opening import open_for_writing
+from harvester.storage import open_for_writing
 from harvester.terminal_text import escape_line
 
 NAME = "harvest.log"

@@ -27,7 +27,7 @@ from harvester.settings import CONCURRENCY, COUNT, NEIGHBOURS, parse_duration_s,
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
     from harvester.cli.session import Request
-    from harvester.pipeline.harvest import Plan
+    from harvester.pipeline import Plan
 
 REAL_API = "https://freesound.org/apiv2/"
 
@@ -160,7 +160,7 @@ class AskOptions:
     def connection(self) -> Connection:
         """Return whom to ask, with the key from the environment or `.env`."""
         from harvester.cli.connect import Connection
-        from harvester.freesound.quota import LEVELS, read_limits
+        from harvester.freesound import LEVELS, read_limits
 
         one_of("--level", self.level, LEVELS)
         key = read_key(os.environ, Path())
@@ -207,7 +207,7 @@ class RunOptions(AskOptions):
         """Return whom to ask and for what, with the key from the environment or `.env`."""
         from dataclasses import replace
 
-        from harvester.freesound.fields import read_extra_fields
+        from harvester.freesound import read_extra_fields
 
         return replace(
             AskOptions.connection(self),

@@ -15,9 +15,9 @@ from harvester.clock import Clock
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from harvester.freesound.client import FreesoundClient
-    from harvester.library.store import Store
-    from harvester.pipeline.harvest import Harvest
+    from harvester.freesound import FreesoundClient
+    from harvester.library import Store
+    from harvester.pipeline import Harvest
 
 
 @dataclass(frozen=True, slots=True)

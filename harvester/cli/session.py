@@ -20,16 +20,14 @@ from harvester.cli.connect import Connection, open_client, open_server
 from harvester.cli.console import Console, note, say
 from harvester.cli.display import showing, status_file, summarise, supervised
 from harvester.cli.log import RunLog
-from harvester.cli.notify import Notifier
 from harvester.cli.run import Run
+from harvester.cli.systemd import Notifier
 from harvester.clock import Clock, Stop, SystemClock, closing_in_time
 from harvester.errors import SettingsError, Stopped
 from harvester.graph import SoundGraph
-from harvester.library.kept_answer import keep_answer
-from harvester.library.store import Store
-from harvester.library.vectors import load_header
-from harvester.pipeline.harvest import Harvest, Plan
-from harvester.pipeline.progress import Progress
+from harvester.library import Store, keep_answer
+from harvester.pipeline import Harvest, Plan, Progress
+from harvester.vectors import load_header
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ def screen(facts: dict[str, Any], now_us: int, *, width: int = 80, unicode: bool
 
 
 def _state(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
-    from harvester.library.git import size_notice
+    from harvester.gitsync import size_notice
 
     quota = "" if facts["quota_left"] is None else f", {facts['quota_left']:,} left of today's quota"
     checkpoint = f"{age_text(facts['last_checkpoint_at'], now_us)}, {size_text(facts['size_bytes'])}"

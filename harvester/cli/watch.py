@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from harvester.cli.console import print_json, print_lines
-from harvester.cli.status import library_facts, lines_for_stdout, run_facts
+from harvester.cli.status_facts import library_facts, lines_for_stdout, run_facts
 from harvester.cli.terminal import clear_screen, redraw
 from harvester.clock import SystemClock, iso
-from harvester.library.layout import CHECKPOINT, JOURNAL_PARTS
-from harvester.library.view import load_view
+from harvester.library import load_view
+from harvester.storage import CHECKPOINT, JOURNAL_PARTS
 
 EVERY_S = 2.0
 SHARE_OF_TIME = 10

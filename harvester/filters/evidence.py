@@ -16,16 +16,11 @@ from harvester.filters.names import FLAGS, read_period
 from harvester.filters.parse import read_filter
 from harvester.filters.tree import And, Leaf, Not, Or, Pattern, Range, Term, Tree
 from harvester.model import Record
+from harvester.records import LICENCES, find_licence
 
 Verdict: TypeAlias = bool | None
 
-_LICENCES = {
-    "/licenses/by/": "Attribution",
-    "/licenses/by-nc/": "Attribution NonCommercial",
-    "/publicdomain/zero/": "Creative Commons 0",
-    "/licenses/sampling+/": "Sampling+",
-}
-_LICENCE_NAMES = frozenset(_LICENCES.values())
+_LICENCE_NAMES = frozenset(one.index_name for one in LICENCES)
 _NUMBERS = frozenset({"duration", "channels", "bitdepth", "bitrate", "samplerate", "filesize"})
 _FLAGS = frozenset({"is_explicit", "is_geotagged"})
 _TELLING = _NUMBERS | _FLAGS | {"license", "type", "id", "created"}
@@ -99,8 +94,8 @@ def _is_measured(name: str, found: object) -> TypeGuard[int | float]:
 
 
 def _judge_licence(wanted: str, deed: str) -> Verdict:
-    name = next((name for part, name in _LICENCES.items() if part in deed), None)
-    return wanted == name if name is not None and wanted in _LICENCE_NAMES else None
+    found = find_licence(deed)
+    return wanted == found.index_name if found and wanted in _LICENCE_NAMES else None
 
 
 def _judge_number(value: Term | Pattern | Range, found: float) -> Verdict:

@@ -15,6 +15,7 @@ from harvester.filters.parse import Filter, read_filter
 from harvester.filters.tokens import check_characters, refuse
 from harvester.filters.tree import EVERY_SOUND, Leaf, Range, Term, Tree, all_of, any_of
 from harvester.filters.write import write
+from harvester.records import BY, CC0
 
 LONGEST_ENCODED = 1_800
 """Bytes of a filter in a request: with 150 ids and the names of the fields beside it, 4,094 hold the request line."""
@@ -35,7 +36,7 @@ def build_filter(
     """
     written = read_filter(text)
     parts = [written.tree]
-    licences = [name for name, wanted in (("Creative Commons 0", cc0), ("Attribution", by)) if wanted]
+    licences = [name for name, wanted in ((CC0.index_name, cc0), (BY.index_name, by)) if wanted]
     if licences:
         parts.append(_either("license", licences))
     if max_duration_s is not None:

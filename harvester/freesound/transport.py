@@ -11,10 +11,10 @@ from collections.abc import Mapping
 import aiohttp
 from yarl import URL
 
-from harvester import __version__
 from harvester.freesound.address import encode_query, proxy_for, read_api_url
 from harvester.freesound.key import ApiKey
 from harvester.freesound.wire import RawResponse, TransportFailure
+from harvester.version import __version__
 
 CONTACT = "contact: the holder of this API key"
 """Truthful for whoever runs this: Freesound knows a key's owner. `HARVESTER_CONTACT` puts a URL or address here."""
@@ -32,7 +32,7 @@ class AiohttpTransport:
         api_url: str,
         key: ApiKey,
         *,
-        contact: str = CONTACT,
+        contact: str = "",
         connect_s: float = CONNECT_S,
         read_s: float = READ_S,
         total_s: float = TOTAL_S,
@@ -46,7 +46,7 @@ class AiohttpTransport:
         self._proxy = proxy_for(self.address)
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, sock_read=read_s),
-            headers={"Accept": "application/json", "User-Agent": f"harvester/{__version__} ({contact})"},
+            headers={"Accept": "application/json", "User-Agent": f"harvester/{__version__} ({contact or CONTACT})"},
             cookie_jar=aiohttp.DummyCookieJar(),
             # The environment's proxies are read here: aiohttp's own trust_env would also read netrc.
             trust_env=False,

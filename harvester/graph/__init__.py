@@ -1,6 +1,10 @@
 """The state of a library and its algebra: one room, entered here."""
 
+from __future__ import annotations
+
 from harvester.graph.attributes import (
+    DEEPEST,
+    FLAT,
     LINK_FIELDS,
     OWN_FIELDS,
     SHARED_TEXTS,
@@ -13,21 +17,35 @@ from harvester.graph.attributes import (
     is_withdrawn,
     record_of,
 )
-from harvester.graph.registers import similar_of
+from harvester.graph.event_rules import Dropped, check_events, check_local, is_possible_deferral, keep_possible
+from harvester.graph.merge_rules import similar_of
+from harvester.graph.selection import Edge, Selected, Selection, around, select
 from harvester.graph.state import SoundGraph
 
 __all__ = [
+    "DEEPEST",
+    "FLAT",
+    "Dropped",
+    "Edge",
     "LINK_FIELDS",
     "OWN_FIELDS",
     "SHARED_TEXTS",
     "STAMPS",
+    "Selected",
+    "Selection",
     "SoundGraph",
+    "around",
     "blanked",
     "canonical_bytes",
+    "check_events",
+    "check_local",
     "extra_names",
     "in_order",
     "is_gone",
+    "is_possible_deferral",
     "is_withdrawn",
+    "keep_possible",
     "record_of",
+    "select",
     "similar_of",
 ]

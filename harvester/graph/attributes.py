@@ -48,6 +48,12 @@ _UNKNOWN = 1000
 _RANK = {name: rank for rank, name in enumerate((*RECORD_FIELDS, *OWN_FIELDS))}
 _RANK |= {name: _UNKNOWN + 1 + rank for rank, name in enumerate(LINK_FIELDS)}
 
+DEEPEST = 100
+"""Containers nested deeper than this are not a record's; no journal and no checkpoint takes them."""
+
+FLAT = frozenset({str, int, float, bool, type(None)})
+"""The types of JSON values that hold no others."""
+
 
 def in_order(names: Iterable[str]) -> tuple[str, ...]:
     """Return field names in the canonical order of a node's attributes, which is the order in which they come:

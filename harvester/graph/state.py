@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 from harvester.errors import WrongSource
 from harvester.graph.attributes import OWN_FIELDS, blanked, core_of, is_gone, is_withdrawn, record_of
-from harvester.graph.form import CanonicalForm
-from harvester.graph.questions import KnownSounds
-from harvester.graph.registers import best_first, extras_of, is_same, list_wins, newer_extras, record_wins
+from harvester.graph.canonical import CanonicalForm
+from harvester.graph.merge_rules import best_first, extras_of, is_same, list_wins, newer_extras, record_wins
+from harvester.graph.queries import KnownSounds
 from harvester.model import (
     SPACES,
     Event,

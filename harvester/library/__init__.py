@@ -1,0 +1,30 @@
+"""A library's folder as a whole: load and save it, recover, back up, restore, check, merge and withdraw."""
+
+from __future__ import annotations
+
+from harvester.library.backups import Retention, list_backups, verify_backup
+from harvester.library.check import check_library, repair_library
+from harvester.library.kept_answer import keep_answer
+from harvester.library.merge import Contribution, merge_bytes, merge_libraries
+from harvester.library.reader import Library, LibraryView, load_view
+from harvester.library.restore import restore_library
+from harvester.library.store import Store
+from harvester.library.withdraw import forget_sounds
+
+__all__ = [
+    "Contribution",
+    "Library",
+    "LibraryView",
+    "Retention",
+    "Store",
+    "check_library",
+    "forget_sounds",
+    "keep_answer",
+    "list_backups",
+    "load_view",
+    "merge_bytes",
+    "merge_libraries",
+    "repair_library",
+    "restore_library",
+    "verify_backup",
+]

@@ -11,13 +11,20 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harvester.checkpoint import Encoded, Signature, load_checkpoint, load_digest, read_signature
 from harvester.clock import SECOND_US
 from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable
-from harvester.library.atomic import REAL_FILES, Files, disk_error, write_atomically
-from harvester.library.checkpoint import Signature, load_checkpoint, load_digest, read_signature
-from harvester.library.codec import Encoded
-from harvester.library.journal_reading import load_head
-from harvester.library.layout import JOURNAL, backup_name, read_backup_name, set_aside
+from harvester.journal import load_head
+from harvester.storage import (
+    JOURNAL,
+    REAL_FILES,
+    Files,
+    backup_name,
+    disk_error,
+    read_backup_name,
+    set_aside,
+    write_atomically,
+)
 
 BACKUP_EVERY = 100
 KEEP_BACKUPS = 5

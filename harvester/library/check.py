@@ -11,23 +11,33 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harvester.checkpoint import digest_of, load_checkpoint
 from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
-from harvester.graph import STAMPS, SoundGraph
-from harvester.library.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_errors
+from harvester.graph import STAMPS, Dropped, SoundGraph
+from harvester.journal import Contents, load_contents
 from harvester.library.backups import list_backups
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import digest_of
-from harvester.library.event_rules import Dropped
-from harvester.library.journal_reading import Contents, load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL, LOCK, QUARANTINE, VECTORS, read_backup_name, set_aside
-from harvester.library.loading import load_state
-from harvester.library.lock import WriterLock, read_owner
-from harvester.library.placeholder import refuse_placeholders
+from harvester.library.load import load_state
 from harvester.library.recovery import open_journal
 from harvester.library.store import Store
-from harvester.library.vectors import load_header, load_vectors
-from harvester.opening import path_text
+from harvester.storage import (
+    CHECKPOINT,
+    JOURNAL,
+    LOCK,
+    QUARANTINE,
+    REAL_FILES,
+    TEMPORARY_SUFFIX,
+    VECTORS,
+    Files,
+    WriterLock,
+    disk_errors,
+    path_text,
+    read_backup_name,
+    read_owner,
+    refuse_placeholders,
+    set_aside,
+)
+from harvester.vectors import load_header, load_vectors
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US

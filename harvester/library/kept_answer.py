@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harvester.library.atomic import write_atomically
-from harvester.library.layout import QUARANTINE, quarantine_path
+from harvester.storage import QUARANTINE, quarantine_path, write_atomically
 
 NAME = "unusable_answer.json"
 MOST_KEPT = 10

@@ -11,18 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harvester.checkpoint import Encoded, check_readable, decode_checkpoint, encode_checkpoint, load_checkpoint
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
-from harvester.graph import SoundGraph, is_withdrawn, record_of, similar_of
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, write_atomically
-from harvester.library.checkpoint import check_readable, load_checkpoint
-from harvester.library.codec import Encoded, decode_checkpoint, encode_checkpoint
-from harvester.library.event_rules import Dropped
-from harvester.library.layout import CHECKPOINT, JOURNAL
+from harvester.graph import Dropped, SoundGraph, is_withdrawn, record_of, similar_of
+from harvester.library.reader import load_view
 from harvester.library.store import Store
-from harvester.library.vectors import Vectors, load_header
-from harvester.library.view import load_view
 from harvester.model import COMPUTED, SimilarList, Vector
+from harvester.storage import CHECKPOINT, JOURNAL, REAL_FILES, Files, disk_errors, write_atomically
+from harvester.vectors import Vectors, load_header
 
 _VECTORS_AT_ONCE = 1000
 

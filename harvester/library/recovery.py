@@ -9,25 +9,25 @@ from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
+from harvester.checkpoint import load_checkpoint, load_digest
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
-from harvester.library.atomic import Files, write_atomically
+from harvester.journal import Contents, Journal, load_contents
 from harvester.library.backups import list_backups
-from harvester.library.checkpoint import load_checkpoint, load_digest
-from harvester.library.journal import Journal
-from harvester.library.journal_reading import Contents, load_contents
-from harvester.library.layout import (
+from harvester.library.load import Loaded
+from harvester.model import Note
+from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
     JOURNAL_PARTS,
     QUARANTINE,
     SALVAGED,
+    Files,
     quarantine_path,
+    read_pieces,
     set_aside,
+    write_atomically,
 )
-from harvester.library.loading import Loaded
-from harvester.model import Note
-from harvester.opening import read_pieces
 
 
 def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) -> Journal:

@@ -12,14 +12,23 @@ from pathlib import Path
 
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, sweep_temporaries, write_atomically
+from harvester.journal import Journal
 from harvester.library.backups import BackupReport, list_backups, save_backup, verify_backup
-from harvester.library.journal import Journal
-from harvester.library.layout import CHECKPOINT, JOURNAL, quarantine_path, read_backup_name
-from harvester.library.lock import WriterLock
-from harvester.library.placeholder import refuse_placeholders
 from harvester.library.recovery import finish_restore, open_journal
-from harvester.opening import read_pieces
+from harvester.storage import (
+    CHECKPOINT,
+    JOURNAL,
+    REAL_FILES,
+    Files,
+    WriterLock,
+    disk_errors,
+    quarantine_path,
+    read_backup_name,
+    read_pieces,
+    refuse_placeholders,
+    sweep_temporaries,
+    write_atomically,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,9 @@ class RestoreReport:
     notices: tuple[str, ...] = ()
 
 
-def restore(folder: Path, backup: Path | None = None, *, clock: Clock, files: Files = REAL_FILES) -> RestoreReport:
+def restore_library(
+    folder: Path, backup: Path | None = None, *, clock: Clock, files: Files = REAL_FILES
+) -> RestoreReport:
     """Put the library back to `backup`, or to the best verified one; durable on return.
 
     The best is the one that holds most (samples, then sounds, then edges), not the newest. The present checkpoint and

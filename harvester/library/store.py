@@ -13,23 +13,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from harvester.checkpoint import CheckpointInfo, Encoded, encode_checkpoint
 from harvester.clock import Clock
 from harvester.errors import HarvesterError, WrongSource
 from harvester.graph import SoundGraph
-from harvester.library.atomic import REAL_FILES, Files, disk_errors, sweep_temporaries
+from harvester.journal import Journal
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
-from harvester.library.checkpoint import CheckpointInfo
-from harvester.library.codec import Encoded, encode_checkpoint
-from harvester.library.journal import Journal
-from harvester.library.loading import Loaded, load_state
-from harvester.library.lock import WriterLock
-from harvester.library.placeholder import refuse_placeholders
+from harvester.library.checkpoint_file import CheckpointFile
+from harvester.library.load import Loaded, load_state
 from harvester.library.recovery import finish_restore, open_journal, settle_files
-from harvester.library.saving import CheckpointFile
-from harvester.library.vectors import Vectors
 from harvester.model import Deferral, Event, Note, Notes, Vector
-from harvester.opening import read_pieces
 from harvester.settings import COUNT
+from harvester.storage import (
+    REAL_FILES,
+    Files,
+    WriterLock,
+    disk_errors,
+    read_pieces,
+    refuse_placeholders,
+    sweep_temporaries,
+)
+from harvester.vectors import Vectors
 
 JOURNAL_BOUND_BYTES = 2 << 20
 """A checkpoint is due when the rows it lacks pass this and the size of the last one: total work stays linear."""

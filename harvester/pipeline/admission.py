@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from harvester.pipeline.frontier import Frontier
+from harvester.pipeline.messages import Store
 from harvester.pipeline.walk import MATCHES, Walk
-from harvester.pipeline.work import Store
 
 
 def admit_known(store: Store, walk: Walk, frontier: Frontier, seeds: Collection[int], now_us: int) -> None:

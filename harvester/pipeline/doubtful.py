@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harvester.pipeline.frontier import Frontier
-from harvester.pipeline.work import Decided, Failed, Outcome
+from harvester.pipeline.messages import Decided, Failed, Outcome
 
 
 class Doubtful:

@@ -16,9 +16,7 @@ from harvester.errors import ApiUnreachable, FetchFailed, PageTooLarge, RequestR
 from harvester.filters import join_filters
 from harvester.model import RecordsPage
 from harvester.pipeline.frontier import Frontier
-from harvester.pipeline.progress import Progress
-from harvester.pipeline.waiting import BATCH
-from harvester.pipeline.work import (
+from harvester.pipeline.messages import (
     Catalogue,
     Claim,
     ConfirmClaim,
@@ -38,6 +36,8 @@ from harvester.pipeline.work import (
     SweepClaim,
     Swept,
 )
+from harvester.pipeline.progress import Progress
+from harvester.pipeline.queues import BATCH
 
 
 @dataclass(frozen=True, slots=True)

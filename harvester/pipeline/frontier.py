@@ -12,9 +12,7 @@ from collections.abc import Callable, Iterable
 from harvester.clock import Clock, Stop
 from harvester.errors import Stopped
 from harvester.pipeline.bell import Bell
-from harvester.pipeline.sweep import Sweep
-from harvester.pipeline.waiting import Deferred, Later, Listless, Recordless, Unjudged
-from harvester.pipeline.work import (
+from harvester.pipeline.messages import (
     Claim,
     ConfirmClaim,
     DecideClaim,
@@ -24,6 +22,8 @@ from harvester.pipeline.work import (
     SimilarClaim,
     SweepClaim,
 )
+from harvester.pipeline.queues import Deferred, Later, Listless, Recordless, Unjudged
+from harvester.pipeline.sweep import Sweep
 
 EXHAUSTED, TARGET = "exhausted", "target reached"
 NO_HITS = "the search found nothing"

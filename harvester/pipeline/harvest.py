@@ -18,12 +18,12 @@ from harvester.pipeline.doubtful import Doubtful
 from harvester.pipeline.fetcher import Search, run_fetcher
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.meaning import Meaning
+from harvester.pipeline.messages import Catalogue, Outcome, Store
 from harvester.pipeline.order import Distances, order_by
 from harvester.pipeline.progress import Progress
-from harvester.pipeline.refresh import Refresh, Stale, find_stale
+from harvester.pipeline.stale import Refresh, Stale, find_stale
 from harvester.pipeline.sweep import refuse_large
 from harvester.pipeline.walk import walk_again, walk_for
-from harvester.pipeline.work import Catalogue, Outcome, Store
 from harvester.pipeline.writer import Writer
 from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, SAMPLES_PER_COMMIT
 

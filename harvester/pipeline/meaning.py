@@ -23,14 +23,9 @@ from harvester.model import (
     SimilarList,
     is_complete,
 )
+from harvester.pipeline.deferral import Patience
 from harvester.pipeline.frontier import NO_HITS, Frontier
-from harvester.pipeline.news import News
-from harvester.pipeline.order import Distances
-from harvester.pipeline.patience import Patience
-from harvester.pipeline.progress import Progress
-from harvester.pipeline.sweep import refuse_large
-from harvester.pipeline.walk import ASKED, DIFFERS, MATCHES, PLACE, Walk
-from harvester.pipeline.work import (
+from harvester.pipeline.messages import (
     ConfirmClaim,
     Confirmed,
     Decided,
@@ -48,6 +43,11 @@ from harvester.pipeline.work import (
     Store,
     Swept,
 )
+from harvester.pipeline.news import News
+from harvester.pipeline.order import Distances
+from harvester.pipeline.progress import Progress
+from harvester.pipeline.sweep import refuse_large
+from harvester.pipeline.walk import ASKED, DIFFERS, MATCHES, PLACE, Walk
 
 UNUSABLE = "no usable neighbour in its similar list"
 CONTRADICTION = "does not match the filter"

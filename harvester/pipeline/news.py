@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 
 from harvester.graph import is_withdrawn
 from harvester.model import Event, Note, Record, RecordsPage, Seen, Vector, is_complete
+from harvester.pipeline.messages import Store
 from harvester.pipeline.walk import MATCHES, NO_VECTOR_YET, Walk
-from harvester.pipeline.work import Store
 
 
 class News:

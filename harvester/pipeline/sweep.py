@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from harvester.errors import SettingsError
 from harvester.model import RecordsPage
-from harvester.pipeline.work import SweepClaim
+from harvester.pipeline.messages import SweepClaim
 from harvester.records import value_of
 
 PAGE = 150

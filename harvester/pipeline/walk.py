@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from harvester.graph import SoundGraph, is_gone
 from harvester.pipeline.fetcher import Search
-from harvester.pipeline.refresh import Stale
+from harvester.pipeline.messages import Store
+from harvester.pipeline.stale import Stale
 from harvester.pipeline.sweep import Sweep, sweep_topic
-from harvester.pipeline.work import Store
 
 PLACE = 0
 """The key under which a sweep's topic holds where it stands; the others are its hits."""

@@ -16,9 +16,9 @@ from harvester.errors import BackupFailed, DiskFull, Stopped
 from harvester.model import Deferral, Event, Note, Seen, Vector
 from harvester.pipeline.doubtful import Doubtful
 from harvester.pipeline.meaning import Meaning
+from harvester.pipeline.messages import Entry, Outcome, SimilarFetched, Store
 from harvester.pipeline.news import without_repeats
 from harvester.pipeline.progress import Progress
-from harvester.pipeline.work import Entry, Outcome, SimilarFetched, Store
 from harvester.settings import SAMPLES_PER_COMMIT
 
 SPACE_WAIT_S = 60

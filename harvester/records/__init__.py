@@ -4,11 +4,17 @@ Everything is judged where it comes in (answers, imports) and read through `valu
 no network and no graph.
 """
 
-from harvester.records.convert import OUT_OF_RANGE, convert, value_of
+from harvester.records.conversion import OUT_OF_RANGE, convert, value_of
 from harvester.records.judge import Judge, judge_of
+from harvester.records.licences import BY, CC0, LICENCES, find_licence, licence_name
 from harvester.records.rules import MOST_UNKNOWN_NAMES, RULES, Kind, Rule, rule_of
 
 __all__ = [
+    "BY",
+    "CC0",
+    "LICENCES",
+    "find_licence",
+    "licence_name",
     "MOST_UNKNOWN_NAMES",
     "OUT_OF_RANGE",
     "RULES",

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from harvester.model import CORE_FIELDS
-from harvester.records.convert import convert
+from harvester.records.conversion import convert
 from harvester.records.rules import LONGEST_KEY, Kind, Rule, rule_of
 
 _OPEN = frozenset({Kind.JSON, Kind.OBJECTS})

@@ -31,3 +31,14 @@ Otherwise than the original
 - Scores and vectors come from the catalogue's own geometry; links and addresses in records name `sandbox.invalid`.
 - The answers of the index to a vector of the wrong length, which here finds nothing, are not known.
 """
+
+from __future__ import annotations
+
+from harvester.sandbox.catalogue import Catalogue
+from harvester.sandbox.faults import Fault
+from harvester.sandbox.generated import GeneratedCatalogue
+from harvester.sandbox.recorded import RecordedCatalogue
+from harvester.sandbox.server import serving
+from harvester.sandbox.service import Sandbox
+
+__all__ = ["Catalogue", "Fault", "GeneratedCatalogue", "RecordedCatalogue", "Sandbox", "serving"]

@@ -18,7 +18,7 @@ from harvester.errors import SettingsError
 from harvester.model import Record
 from harvester.sandbox.catalogue import DIMENSIONS, Neighbour
 from harvester.sandbox.clusters import Clusters, coprime
-from harvester.sandbox.invention import Facts, draws, invent_descriptors, invent_record
+from harvester.sandbox.fake_records import Facts, draws, invent_descriptors, invent_record
 
 VERSION = 1
 MAX_SOUNDS = 1_000_000

@@ -16,8 +16,8 @@ from harvester.errors import SettingsError
 from harvester.model import Record, is_sound_id
 from harvester.sandbox.catalogue import DIMENSIONS, Neighbour
 from harvester.sandbox.fields import DESCRIPTORS, encode_json
-from harvester.sandbox.properties import created_s, index_rating
-from harvester.sandbox.wording import Wording
+from harvester.sandbox.solr_fields import created_s, index_rating
+from harvester.sandbox.text_similarity import Wording
 
 
 class RecordedCatalogue:

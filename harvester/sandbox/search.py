@@ -16,10 +16,10 @@ import orjson
 
 from harvester.model import Record
 from harvester.sandbox.catalogue import DIMENSIONS, SORTS, Catalogue, Neighbour
-from harvester.sandbox.filters import FilterError, read_filter
-from harvester.sandbox.properties import created_s, index_rating, pack_grouping, words_of
 from harvester.sandbox.reply import MALFORMED, Reply, detail, html, solr_refused, sorting_target_refused
 from harvester.sandbox.rewriting import rewrite
+from harvester.sandbox.solr_fields import created_s, index_rating, pack_grouping, words_of
+from harvester.sandbox.solr_filter import FilterError, read_filter
 
 SITE = "https://sandbox.invalid"
 PAGE_SIZE, MAX_PAGE_SIZE = 15, 150

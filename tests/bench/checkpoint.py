@@ -12,7 +12,7 @@ from pathlib import Path
 
 import joblib
 
-from harvester.library.codec import decode_checkpoint, encode_checkpoint
+from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from tests.bench.beside.libraries import as_others_keep_it, grown
 from tests.bench.beside.measuring import forget_peak, in_fresh_process, peak_bytes, resident_bytes, seconds_of
 from tests.bench.table import Figure, Table

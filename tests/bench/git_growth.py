@@ -14,8 +14,8 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.graph import SoundGraph
-from harvester.library.codec import encode_checkpoint
 from harvester.model import Linked, Seeded, Seen, SimilarList
 from harvester.sandbox.generated import GeneratedCatalogue
 from tests.bench.table import Table

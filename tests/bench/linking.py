@@ -24,17 +24,17 @@ from harvester.clock import Stop, SystemClock
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.quota import LEVELS, MemoryLedger
 from harvester.graph import SoundGraph
+from harvester.library.reader import load_view
 from harvester.library.store import Store
-from harvester.library.view import load_view
-from harvester.linking.link import link_library
-from harvester.linking.nearest import find_nearest
-from harvester.linking.table import map_table
 from harvester.model import CORE_FIELDS, Known, Seen, Vector
 from harvester.pipeline.fetcher import Search
 from harvester.pipeline.harvest import Harvest, Plan
 from harvester.pipeline.progress import Progress
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.service import Sandbox
+from harvester.similarity.knn import find_nearest
+from harvester.similarity.link import link_library
+from harvester.similarity.vector_table import map_table
 from tests.bench.table import Table
 from tests.support.fake_transport import SandboxTransport
 from tests.support.virtual_time import VirtualClock, run_virtual

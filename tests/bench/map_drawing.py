@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from harvester.export.export import save_export
 from harvester.graph import SoundGraph
+from harvester.graph.selection import Selected, select
+from harvester.map.layout import lay_out
+from harvester.map.page import encode_map
 from harvester.model import Linked, Seen, SimilarList
 from harvester.sandbox.generated import GeneratedCatalogue
-from harvester.views.export import save_export
-from harvester.views.layout import lay_out
-from harvester.views.map import encode_map
-from harvester.views.selection import Selected, select
 from tests.bench.table import Table
 from tests.support.browser import BROWSER, Page, open_page
 

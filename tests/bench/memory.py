@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import networkx as nx
 
-from harvester.library.codec import decode_checkpoint
+from harvester.checkpoint.format import decode_checkpoint
 from tests.bench.beside.libraries import EDGES, grown, list_of, record_of, saved
 from tests.bench.beside.measuring import in_fresh_process, resident_bytes
 from tests.bench.table import Table

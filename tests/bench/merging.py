@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from harvester.checkpoint.format import decode_checkpoint
 from harvester.clock import SystemClock
-from harvester.library.codec import decode_checkpoint
 from harvester.library.merge import merge_libraries
 from tests.bench.beside.libraries import saved
 from tests.bench.beside.measuring import in_fresh_process, seconds_of

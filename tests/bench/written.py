@@ -16,12 +16,12 @@ import joblib
 from harvester.clock import Stop
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.quota import LEVELS, MemoryLedger
-from harvester.library.atomic import RealFiles
 from harvester.library.store import Store
 from harvester.pipeline.harvest import Harvest, Plan
 from harvester.pipeline.progress import Progress
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.service import Sandbox
+from harvester.storage.atomic import RealFiles
 from tests.bench.beside.libraries import as_others_keep_it, grown
 from tests.bench.beside.measuring import in_fresh_process
 from tests.bench.table import Table

@@ -17,12 +17,12 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import HarvesterError
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from tests.support.crash_scenarios import FILES, SCENARIOS, Scenario
 from tests.support.crash_states import STRACE, CrashState, crash_states, record
-from tests.unit.library.samples import content_of, open_store
+from tests.support.samples import content_of, open_store
 
-ORDINARY = 40
+ORDINARY = 20
 """So many states of each scenario, spread evenly, are judged in an ordinary run; all of them under `chaos`."""
 
 
@@ -107,7 +107,7 @@ def test_a_power_cut_leaves_the_state_before_or_after(name: str, tmp_path: Path,
 
 @pytest.mark.parametrize("files", sorted(set(FILES) - {"real"}))
 def test_a_writer_that_forgets_a_sync_is_found_out(files: str, tmp_path: Path, scratch: Path) -> None:
-    problems = judge_all("backup", spread(states_of("backup", files, tmp_path), 2 * ORDINARY), scratch)
+    problems = judge_all("backup", spread(states_of("backup", files, tmp_path), 3 * ORDINARY), scratch)
     assert problems
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from harvester.clock import SystemClock
 from harvester.library.check import check_library
-from harvester.library.layout import CHECKPOINT
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
+from harvester.storage.paths import CHECKPOINT
 from tests.support.mounts import file_system, memory_disk, remount
 from tests.support.processes import ROOT, Ended, SandboxProcess, run, sandbox_process, start, wait_until
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint.files import load_checkpoint
 from harvester.errors import BackupFailed, DiskFull, HarvesterError, LibraryUnwritable
-from harvester.library.atomic import write_atomically
 from harvester.library.backups import Retention
 from harvester.library.check import check_library, repair_library
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.layout import CHECKPOINT
-from harvester.library.restore import restore
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
+from harvester.library.restore import restore_library
 from harvester.model import Known
+from harvester.storage.atomic import write_atomically
+from harvester.storage.paths import CHECKPOINT
 from tests.support.faulty_files import FaultyFiles, Killed
-from tests.unit.library.samples import (
+from tests.support.samples import (
     NOW_US,
     FixedClock,
     content_of,
@@ -87,7 +87,7 @@ def _fall_back(folder: Path, files: FaultyFiles) -> None:
 
 
 def _restore(folder: Path, files: FaultyFiles) -> None:
-    restore(folder, clock=FixedClock(NOW_US + 60_000_000), files=files)
+    restore_library(folder, clock=FixedClock(NOW_US + 60_000_000), files=files)
 
 
 def _repair(folder: Path, files: FaultyFiles) -> None:
@@ -188,7 +188,7 @@ def test_pruning_after_a_death_anywhere_in_a_restore_takes_nothing_away(library:
         folder = _copy(library, tmp_path / "scratch")
         files = FaultyFiles(die_at, None)
         try:
-            restore(folder, Path(oldest.name), clock=FixedClock(NOW_US + 60_000_000), files=files)
+            restore_library(folder, Path(oldest.name), clock=FixedClock(NOW_US + 60_000_000), files=files)
         except Killed:
             before = content_of(load_view(folder).state)
             Retention(folder, 1).prune()

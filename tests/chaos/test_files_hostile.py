@@ -21,10 +21,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.checkpoint.files import load_checkpoint
+from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, unpack
 from harvester.errors import HarvesterError, LibraryCorrupt
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import decode_checkpoint, encode_checkpoint, unpack
-from tests.unit.library.samples import NOW_US, content_of, make_events, make_record, make_state
+from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
 GOOD = b"".join(encode_checkpoint(make_state(make_events(4))))
 STREAM = unpack(GOOD)
@@ -285,7 +285,7 @@ def test_memory_stays_bounded_by_the_file(tmp_path: Path) -> None:
     """Each bomb is opened by a process that may take 900 MB of address space, the libraries included."""
     program = (
         "import sys; from pathlib import Path; from harvester.errors import LibraryCorrupt;"
-        "from harvester.library.checkpoint import load_checkpoint\n"
+        "from harvester.checkpoint.files import load_checkpoint\n"
         "try: load_checkpoint(Path(sys.argv[1]))\n"
         "except LibraryCorrupt: print('refused')\n"
     )

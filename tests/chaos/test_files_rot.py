@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint.files import load_checkpoint
+from harvester.checkpoint.format import decode_checkpoint
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt
-from harvester.library.atomic import RealFiles
 from harvester.library.check import check_library
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import decode_checkpoint
-from harvester.library.layout import CHECKPOINT, JOURNAL
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.model import Known
-from tests.unit.library.samples import NOW_US, FixedClock, content_of, grow, make_events, make_state, open_store
+from harvester.storage.atomic import RealFiles
+from harvester.storage.paths import CHECKPOINT, JOURNAL
+from tests.support.samples import NOW_US, FixedClock, content_of, grow, make_events, make_state, open_store
 
 EVENTS, TAIL, LAST = make_events(3), [Known(50, NOW_US), Known(51, NOW_US)], Known(52, NOW_US)
 PARTS = 4
@@ -164,7 +164,7 @@ def test_a_salvage_on_a_full_disk_leaves_the_damaged_journal_until_there_is_room
 
     _spoil_head(library)
     with monkeypatch.context() as patched:
-        patched.setattr("harvester.library.journal.Journal.append", full)
+        patched.setattr("harvester.journal.writer.Journal.append", full)
         with pytest.raises(DiskFull):
             open_store(library)
     assert not (library / "quarantine").exists()

@@ -9,8 +9,8 @@ import zlib
 
 import pytest
 
+from harvester.checkpoint.format import decode_checkpoint, unpack
 from harvester.errors import LibraryCorrupt
-from harvester.library.codec import decode_checkpoint, unpack
 from tests.support.fuzz_loader import judge, right_digest, seed_files, unframed
 from tests.support.processes import ROOT
 

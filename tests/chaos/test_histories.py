@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harvester.library.checkpoint import load_checkpoint
+from harvester.checkpoint.files import load_checkpoint
 from harvester.model import Event, Gone, Linked, Seen, SimilarList, Withdrawn
 from tests.support.clones import Clone, make_clones, needs_git, needs_lfs
-from tests.unit.library.samples import NOW_US, FixedClock, content_of, grow, make_record, make_state, open_store
+from tests.support.samples import NOW_US, FixedClock, content_of, grow, make_record, make_state, open_store
 
 STEPS = 12
 

@@ -20,12 +20,12 @@ import joblib
 import pytest
 
 from harvester.clock import SystemClock
+from harvester.journal.reader import load_head
 from harvester.library.backups import list_backups
 from harvester.library.check import check_library
-from harvester.library.journal_reading import load_head
-from harvester.library.layout import CHECKPOINT, JOURNAL
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.model import RECORD_FIELDS
+from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.support.processes import SandboxProcess, run, sandbox_process, start
 
 CONCURRENCY = 4

@@ -26,17 +26,17 @@ from hypothesis.stateful import (
 )
 
 from harvester.clock import SECOND_US
-from harvester.library.atomic import REAL_FILES, Files
 from harvester.library.backups import Backup, Retention, list_backups
 from harvester.library.check import check_library, repair_library
-from harvester.library.layout import CHECKPOINT
 from harvester.library.merge import merge_libraries
-from harvester.library.restore import restore
+from harvester.library.reader import load_view
+from harvester.library.restore import restore_library
 from harvester.library.store import Store
-from harvester.library.view import load_view
 from harvester.model import Event, Gone
+from harvester.storage.atomic import REAL_FILES, Files
+from harvester.storage.paths import CHECKPOINT
 from tests.support.faulty_files import FaultyFiles, Killed
-from tests.unit.library.samples import SOURCE, FixedClock, content_of, make_events, make_state
+from tests.support.samples import SOURCE, FixedClock, content_of, make_events, make_state
 
 SHARDS, HISTORIES, STEPS = 8, 400, 50
 
@@ -200,7 +200,7 @@ class LibraryMachine(RuleBasedStateMachine):
         self._tick()
 
         def work(files: Files) -> None:
-            restore(self.folder, Path(name), clock=self.clock, files=files)
+            restore_library(self.folder, Path(name), clock=self.clock, files=files)
 
         if instant is None:
             work(REAL_FILES)

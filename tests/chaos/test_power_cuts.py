@@ -16,9 +16,9 @@ import pytest
 
 from harvester.clock import SystemClock
 from harvester.library.check import check_library
-from harvester.library.layout import CHECKPOINT
+from harvester.library.reader import load_view
 from harvester.library.store import Store
-from harvester.library.view import load_view
+from harvester.storage.paths import CHECKPOINT
 from tests.support.mounts import Mount, file_system
 from tests.support.processes import ROOT, run, sandbox_process, start, wait_until
 

@@ -13,8 +13,8 @@ import joblib
 import pytest
 
 from harvester import Library
-from harvester.library.layout import CHECKPOINT
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
+from harvester.storage.paths import CHECKPOINT
 from tests.support.processes import ROOT, SandboxProcess, sandbox_process, start, wait_until
 from tests.support.reading import look_at_graph, read_until
 

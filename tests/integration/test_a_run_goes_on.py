@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harvester.library.ledger import LEDGER
-from harvester.library.view import load_view
+from harvester.freesound.ledger import LEDGER
+from harvester.library.reader import load_view
 from tests.support.processes import environment, sandbox_process, start, wait_until
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -10,10 +9,11 @@ from typing import Any, get_type_hints
 import pytest
 import typer
 
-from harvester.cli import app, main
+from harvester.cli import app
+from harvester.cli.commands.plan import plan
 from harvester.cli.defaults import parts_of, read_defaults
 from harvester.cli.options import check_duration, check_some_duration
-from harvester.cli.plan import plan
+from tests.support.command import call
 
 NOT_COUNTS = ["-5", "x", "1.5", "1e3", "nan", "9" * 30, "9" * 5000, ""]
 NOT_IDS = ["0", *NOT_COUNTS]
@@ -51,13 +51,6 @@ def _cases() -> Iterator[Any]:
 CASES = list(_cases())
 
 
-def _run(arguments: list[str], monkeypatch: pytest.MonkeyPatch) -> object:
-    monkeypatch.setattr(sys, "argv", ["harvester", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    return ended.value.code
-
-
 def _contents(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -71,41 +64,30 @@ def test_the_cases_are_all_that_a_person_can_count_or_time() -> None:
 
 @pytest.mark.parametrize(("command", "option", "values"), CASES)
 def test_an_absurd_value_ends_with_2_and_changes_nothing(
-    tmp_path: Path,
-    command: str,
-    option: str,
-    values: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, command: str, option: str, values: list[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     for value in values:
         given = [f"{option}={value}"] if option else ["--", value]
-        code = _run([*command.split(), *NEEDED.get(command, []), *given], monkeypatch)
-        err = capsys.readouterr().err
-        assert code == 2, (value, err)
-        assert "Traceback" not in err
-        assert len(err.strip().splitlines()) <= 4
+        ended = call(*command.split(), *NEEDED.get(command, []), *given, cwd=tmp_path)
+        assert ended.code == 2, (value, ended.err)
+        assert "Traceback" not in ended.err
+        assert len(ended.err.strip().splitlines()) <= 4
         assert _contents(tmp_path) == {}, value
 
 
 @pytest.mark.parametrize(("command", "option", "values"), [case for case in CASES if case.values[1]])
 def test_the_environment_is_judged_like_the_command_line(
-    tmp_path: Path,
-    command: str,
-    option: str,
-    values: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, command: str, option: str, values: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     variable = f"HARVESTER_{command} {option[2:]}".upper().replace(" ", "_").replace("-", "_")
-    for value in values:
-        if value.strip():  # an empty variable says nothing
-            monkeypatch.setenv(variable, value)
-            assert _run([*command.split(), *NEEDED.get(command, [])], monkeypatch) == 2, value
-            assert "Traceback" not in capsys.readouterr().err
-            assert _contents(tmp_path) == {}
+    # The same functions judge both: three values tell that they are asked. An empty variable says nothing.
+    told = [value for value in values if value.strip()]
+    for value in (told[0], told[len(told) // 2], told[-1]):
+        monkeypatch.setenv(variable, value)
+        ended = call(*command.split(), *NEEDED.get(command, []), cwd=tmp_path)
+        assert ended.code == 2, value
+        assert "Traceback" not in ended.err
+        assert _contents(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
@@ -120,16 +102,13 @@ def test_the_environment_is_judged_like_the_command_line(
         "[export]\nmin-score = '0.5'", "[map]\nego = 0", "[map]\nout = 5",
     ],
 )  # fmt: skip
-def test_a_settings_file_is_judged_like_the_command_line(
-    tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_a_settings_file_is_judged_like_the_command_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "harvester.toml").write_text(text + "\n")
     before = _contents(tmp_path)
-    assert _run(["harvest", "--sandbox"], monkeypatch) == 2
-    err = capsys.readouterr().err
-    assert err.startswith(f"harvester: harvester.toml:2: {text.splitlines()[0]} {text.split()[1]}: ")
-    assert len(err.splitlines()) == 1
+    ended = call("harvest", "--sandbox", cwd=tmp_path)
+    assert ended.code == 2
+    assert ended.err.startswith(f"harvester: harvester.toml:2: {text.splitlines()[0]} {text.split()[1]}: ")
+    assert len(ended.err.splitlines()) == 1
     assert _contents(tmp_path) == before
 
 

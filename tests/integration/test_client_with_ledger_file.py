@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 
 from harvester.clock import DAY_US, Stop
+from harvester.freesound.ledger import FileLedger
 from harvester.freesound.quota import Limits
-from harvester.library.ledger import FileLedger
 from tests.support.fake_transport import SandboxTransport
 from tests.support.virtual_time import VirtualClock, run_virtual
 from tests.unit.freesound.test_sending import fetch_many, make_client, sandbox_at

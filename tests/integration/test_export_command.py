@@ -10,10 +10,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from harvester.cli.export import export
+from harvester.cli.commands.export import export
 from harvester.errors import SettingsError
-from harvester.library.view import load_view
-from harvester.views.selection import components, select
+from harvester.graph.selection import components, select
+from harvester.library.reader import load_view
 from tests.support.processes import ROOT, run
 
 

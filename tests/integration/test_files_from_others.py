@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harvester.library.layout import CHECKPOINT, JOURNAL, VECTORS
+from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
 from tests.support.clones import needs_git
 from tests.support.processes import Ended, run
-from tests.unit.library.samples import SOURCE, grow, make_events, open_store
+from tests.support.samples import SOURCE, grow, make_events, open_store
 
 POINTER = (
     b"version https://git-lfs.github.com/spec/v1\n"
@@ -140,7 +140,7 @@ def test_a_pointer_given_to_merge_or_import_is_named(tmp_path: Path) -> None:
 
 @needs_git
 def test_a_pointer_is_never_committed(tmp_path: Path) -> None:
-    from harvester.library.git import commit_library
+    from harvester.gitsync.commit import commit_library
 
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     (tmp_path / CHECKPOINT).write_bytes(POINTER)
@@ -237,9 +237,9 @@ STATUS = {
 def test_a_status_of_any_types_never_ends_a_command(tmp_path: Path) -> None:
     import orjson
 
-    from harvester.cli.status import library_facts, lines_for_stdout, run_facts
-    from harvester.library.lock import WriterLock
-    from harvester.library.view import load_view
+    from harvester.cli.status_facts import library_facts, lines_for_stdout, run_facts
+    from harvester.library.reader import load_view
+    from harvester.storage.lock import WriterLock
 
     folder = tmp_path / "lib"
     _library(folder)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harvester.library.git import Commit, commit_library, grown_message, is_set_up, size_notice
+from harvester.gitsync.commit import Commit, commit_library, grown_message, is_set_up, size_notice
 from harvester.model import Event
 from tests.support.clones import LIBRARY, Clone, environment, make_clones, needs_git, needs_lfs
-from tests.unit.library.samples import SOURCE, FixedClock, grow, make_events, open_store
+from tests.support.samples import SOURCE, FixedClock, grow, make_events, open_store
 
 pytestmark = needs_git
 MESSAGE = grown_message(50, 100, 812, 37)
@@ -148,9 +148,9 @@ def test_from_100_mb_on_a_commit_without_lfs_is_refused_with_what_helps(clone: C
 
 @needs_lfs
 def test_from_100_mb_on_a_commit_with_lfs_is_made(clone: Clone) -> None:
-    from harvester.library.git_setup import set_up
+    from harvester.gitsync.setup import set_up_git
 
-    set_up(clone.folder, lfs=True)
+    set_up_git(clone.folder, lfs=True)
     os.truncate(clone.checkpoint, 100_000_000)
     assert commit(clone).name
     assert len(clone.git("cat-file", "blob", f"HEAD:{LIBRARY}/freesound_library.pkl")) < 200

@@ -7,10 +7,10 @@ from pathlib import Path
 import joblib
 import pytest
 
-from harvester.cli.git import Growth, commit_after
+from harvester.cli.commands.git import Growth, commit_after
 from tests.support.clones import LIBRARY, Clone, environment, harvester, make_clones, needs_git
 from tests.support.processes import KEY, sandbox_process
-from tests.unit.library.samples import SOURCE, grow, make_events, open_store
+from tests.support.samples import SOURCE, grow, make_events, open_store
 
 pytestmark = needs_git
 

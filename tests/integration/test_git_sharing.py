@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import encode_checkpoint
+from harvester.checkpoint.files import load_checkpoint
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.model import Event, Withdrawn
 from tests.support.clones import LIBRARY, Clone, harvester, make_clones, needs_git, needs_lfs
-from tests.unit.library.samples import NOW_US, content_of, grow, make_events, make_state, open_store, reload_content
+from tests.support.samples import NOW_US, content_of, grow, make_events, make_state, open_store, reload_content
 
 pytestmark = needs_git
 

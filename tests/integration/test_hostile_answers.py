@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 
 from harvester.clock import SystemClock
 from harvester.library.check import check_library
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from tests.support.hostile_server import (
     Answer,
     Asked,
@@ -90,15 +89,13 @@ MOST_BYTES = 300 << 20
 """A harvest of these few sounds may write to so much memory, the stacks of its threads included."""
 
 
-def _limited() -> None:
-    resource.setrlimit(resource.RLIMIT_DATA, (MOST_BYTES, MOST_BYTES))
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_a_hostile_answer_ends_as_it_should_and_defers_no_sound(name: str, tmp_path: Path) -> None:
     case = CASES[name]
     with HostileServer(case.table) as server:
-        ended = run("harvest", "--api-url", server.url, "--level", 99, *case.options, cwd=tmp_path, preexec_fn=_limited)
+        ended = run(
+            "harvest", "--api-url", server.url, "--level", 99, *case.options, cwd=tmp_path, most_bytes=MOST_BYTES
+        )
     last = ended.err.strip().splitlines()[-1]
     assert ended.code == case.code, ended.err
     assert case.says in last
@@ -178,7 +175,7 @@ TOLERATED: dict[str, Responder] = {
 def test_odd_values_cost_no_request_no_sound_and_no_memory(name: str, tmp_path: Path) -> None:
     with HostileServer({"similar": TOLERATED[name]}) as server:
         ended = run(
-            "harvest", "--api-url", server.url, "--level", 99, "--samples", 4, cwd=tmp_path, preexec_fn=_limited
+            "harvest", "--api-url", server.url, "--level", 99, "--samples", 4, cwd=tmp_path, most_bytes=MOST_BYTES
         )
         assert ended.code == 0, ended.err
         assert server.counted <= 1 + 4 + 3

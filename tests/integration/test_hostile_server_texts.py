@@ -136,13 +136,9 @@ def test_on_a_terminal_only_our_own_controls_arrive(tmp_path: Path, name: str) -
     with serving(ANSWERS[name]) as url:
         arguments = ("--seed", 1, "--samples", 2, "--time-limit", "1s", "--api-url", url, "--library", "lib")
         shown = on_a_terminal(tmp_path, "harvest", *arguments)
-    for command in (
-        ("status",),
-        ("find", "a", "--json"),
-        ("show", 7),
-        ("export", "jsonl"),
-        ("status", "--\x1b]0;owned\x07"),
-    ):
+    readers = (("status",), ("find", "a", "--json"), ("show", 7), ("export", "jsonl"), ("status", "--\x1b]0;owned\x07"))
+    # Only an answer with rows leaves something to read.
+    for command in readers if name == "rows" else readers[-1:]:
         shown += on_a_terminal(tmp_path, *command, "--library", "lib")
     assert b"harvester" in shown
     assert_harmless(OURS.sub(b"", shown).decode())

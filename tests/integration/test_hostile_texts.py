@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from harvester.clock import DAY_US, SystemClock
-from harvester.library.lock import WriterLock
 from harvester.model import Deferral, Event, Linked, Seeded, Seen, SimilarList
+from harvester.storage.lock import WriterLock
 from tests.support.command import call
 from tests.support.hostile_texts import FORGED, SPELLED, assert_harmless, read_corpus
 from tests.support.processes import run
-from tests.unit.library.samples import NOW_US, grow, make_record, open_store
+from tests.support.samples import NOW_US, grow, make_record, open_store
 
 ALL = "".join(SPELLED) + FORGED
 EVERYTHING, OTHER = 9_999_999, 10_000_000
@@ -70,7 +70,7 @@ def commands(texts: Texts) -> list[tuple[object, ...]]:
     shown = [("show", sound_id) for sound_id in (1, 2, len(texts), EVERYTHING)]
     return [
         ("status",), ("status", "--json"), ("status", "--deferred"), ("status", "--deferred", "--json"),
-        ("status", "--plot", "pictures"), *shown, ("show", 1, "--json"), ("find", "a", "--limit", 0),
+        *shown, ("show", 1, "--json"), ("find", "a", "--limit", 0),
         ("find", "owned", "--json"), *written, *saved, ("map", "-o", "map.html"), ("check",), ("check", "--json"),
         ("backups", "list"), ("backups", "list", "--json"), ("backups", "prune"), ("plan", "--sandbox", "--samples", 1),
         ("link",), ("link", "--json"), ("merge", "lib", "-o", "other"),
@@ -186,7 +186,7 @@ def test_a_bug_of_ours_shows_a_traceback_that_is_not_obeyed(tmp_path: Path, monk
     def explode(_given: str | None) -> Path:
         raise RuntimeError(ALL)
 
-    monkeypatch.setattr("harvester.cli.places.find_library", explode)
+    monkeypatch.setattr("harvester.cli.default_library.find_library", explode)
     ended = call("status", cwd=tmp_path)
     assert ended.code == 70
     assert "Traceback" in ended.err

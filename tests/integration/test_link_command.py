@@ -15,10 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from harvester.library.layout import VECTORS
-from harvester.library.vectors import load_vectors
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.sandbox.generated import GeneratedCatalogue
+from harvester.storage.paths import VECTORS
+from harvester.vectors.store import load_vectors
 from tests.integration.test_harvest_command import LIBRARY, one_line
 from tests.support.processes import Ended, SandboxProcess, run, sandbox_process, start, wait_until
 

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from harvester.views.map import encode_map
-from harvester.views.selection import select
+from harvester.graph.selection import select
+from harvester.map.page import encode_map
 from tests.support.browser import BROWSER, Page, open_page
-from tests.unit.views.samples import HOSTILE, make_record, make_state
+from tests.support.view_samples import HOSTILE, make_record, make_state
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
 

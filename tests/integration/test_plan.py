@@ -11,7 +11,7 @@ from harvester.clock import DAY_US, SystemClock
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
 from harvester.model import Deferral, Known, Seen
-from harvester.views.plan import Allowance, Wish, describe_plan
+from harvester.reports.plan import Allowance, Wish, describe_plan
 from tests.support.processes import run, sandbox_process
 from tests.support.world import make_record
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import environment, run, start
-from tests.unit.library.samples import grow as grow_store
-from tests.unit.library.samples import make_events, open_store
+from tests.support.samples import grow as grow_store
+from tests.support.samples import make_events, open_store
 
 
 @pytest.fixture

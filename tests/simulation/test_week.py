@@ -15,12 +15,12 @@ import pytest
 
 from harvester.clock import DAY_US, Stop
 from harvester.freesound.client import FreesoundClient
+from harvester.freesound.ledger import FileLedger
 from harvester.freesound.quota import Ledger, Limits, MemoryLedger
 from harvester.freesound.wire import RawResponse
 from harvester.graph import SoundGraph
-from harvester.library.ledger import FileLedger
+from harvester.library.reader import load_view
 from harvester.library.store import Store
-from harvester.library.view import load_view
 from harvester.model import RECORD_FIELDS
 from harvester.pipeline.fetcher import Search
 from harvester.pipeline.harvest import Harvest, Plan

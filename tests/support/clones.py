@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harvester.library.git_setup import set_up
-from harvester.library.layout import CHECKPOINT
+from harvester.gitsync.setup import set_up_git
+from harvester.storage.paths import CHECKPOINT
 
 LIBRARY = "data/library"
 
@@ -74,7 +74,7 @@ def make_clones(folder: Path, count: int, *, lfs: bool = False, ready: bool = Tr
         clone = Clone(root)
         clone.folder.mkdir(parents=True, exist_ok=True)
         if ready:
-            set_up(clone.folder, lfs=lfs)
+            set_up_git(clone.folder, lfs=lfs)
         if place == 0:
             clone.git("checkout", "--quiet", "-b", "main")
             (root / "README").write_text("a repository with a library\n")

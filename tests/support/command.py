@@ -5,11 +5,17 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+from functools import cache
 from pathlib import Path
 from unittest import mock
 
+import typer
+
 from harvester.cli import main
 from tests.support.processes import Ended
+
+_built = cache(typer.main.get_command)
+"""The tree of commands, which a process builds once: a tenth of a second, and most of a short command."""
 
 
 def call(*arguments: object, cwd: Path, argv0: str = "harvester") -> Ended:
@@ -19,6 +25,7 @@ def call(*arguments: object, cwd: Path, argv0: str = "harvester") -> Ended:
     with (
         contextlib.chdir(cwd),
         mock.patch.object(sys, "argv", [argv0, *map(str, arguments)]),
+        mock.patch.object(typer.main, "get_command", _built),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

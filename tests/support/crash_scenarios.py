@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import SECOND_US
-from harvester.library.atomic import REAL_FILES, Files, RealFiles
 from harvester.library.backups import Retention
-from harvester.library.restore import restore
+from harvester.library.restore import restore_library
 from harvester.library.store import Store
 from harvester.model import Event, Known
+from harvester.storage.atomic import REAL_FILES, Files, RealFiles
 from tests.support.crash_states import MARKS
 from tests.support.faulty_files import Killed
-from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
+from tests.support.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
 
 ALONE: list[Event] = [Known(60 + n, NOW_US) for n in range(4)]
 GROUPS: list[list[Event]] = [make_events(4), make_events(3, first=20), *([event] for event in ALONE)]
@@ -170,7 +170,7 @@ def _prune(folder: Path, files: Files, steps: Steps) -> None:
 
 def _restore(folder: Path, files: Files, steps: Steps) -> None:
     steps.start()
-    restore(folder, clock=_clock(20), files=files)
+    restore_library(folder, clock=_clock(20), files=files)
     steps.end()
 
 

@@ -10,7 +10,7 @@ import errno
 import os
 from pathlib import Path
 
-from harvester.library.atomic import RealFiles
+from harvester.storage.atomic import RealFiles
 
 
 class Killed(BaseException):

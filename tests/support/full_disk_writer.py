@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvester.errors import HarvesterError
-from harvester.library.journal import Journal
-from harvester.library.journal_reading import load_contents
+from harvester.journal.reader import load_contents
+from harvester.journal.writer import Journal
 from harvester.model import Known
 
 MOST_COMMITS = 2000

@@ -19,11 +19,11 @@ import zlib
 from collections import Counter
 from itertools import pairwise
 
+from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, unpack
+from harvester.checkpoint.writer import digest_place
 from harvester.errors import LibraryCorrupt, NewerFormat
-from harvester.library.codec import decode_checkpoint, encode_checkpoint, unpack
-from harvester.library.pickling import digest_place
 from harvester.model import Gone
-from tests.unit.library.samples import NOW_US, content_of, make_events, make_record, make_state
+from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
 HANG_S = 10
 ADDRESS_SPACE_BYTES = 1 << 30

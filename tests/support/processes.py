@@ -14,8 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.support.fork_server import fork_and_wait
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sandbox"
@@ -52,15 +55,29 @@ class Ended:
     err: str
 
 
-def run(*arguments: object, cwd: Path, key: str | None = KEY, timeout_s: float = 60, **options: Any) -> Ended:
-    """Run `harvester ARGUMENTS` to its end."""
-    with start(*arguments, cwd=cwd, key=key, **options) as process:
+def run(
+    *arguments: object, cwd: Path, key: str | None = KEY, timeout_s: float = 60, most_bytes: int | None = None
+) -> Ended:
+    """Run `harvester ARGUMENTS` to its end, in a process that may have `most_bytes` of memory of its own."""
+    with TemporaryFile() as out, TemporaryFile() as err:
         try:
-            out, err = process.communicate(timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise AssertionError(f"no end in {timeout_s} s: {process.communicate()}") from None
-    return Ended(process.returncode, out, err)
+            code = fork_and_wait(
+                list(map(str, arguments)),
+                cwd=cwd,
+                environment=environment(cwd / "state", key=key),
+                streams=(out, err),
+                most_bytes=most_bytes,
+                timeout_s=timeout_s,
+            )
+        except TimeoutError:
+            raise AssertionError(f"no end in {timeout_s} s: {_written(out)} {_written(err)}") from None
+        return Ended(code, _written(out), _written(err))
+
+
+def _written(stream: IO[bytes]) -> str:
+    # Both sides share one position: what was written is read from the start.
+    stream.seek(0)
+    return stream.read().decode()
 
 
 @dataclass(frozen=True)

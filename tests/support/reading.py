@@ -14,9 +14,9 @@ from typing import Any
 import joblib
 
 from harvester import Library
-from harvester.library.layout import CHECKPOINT
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
 from harvester.model import CORE_FIELDS
+from harvester.storage.paths import CHECKPOINT
 
 
 def look_at_graph(graph: Any, processed: set[int] | frozenset[int]) -> int:

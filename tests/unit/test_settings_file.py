@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from harvester.cli.commands.harvest import harvest
+from harvester.cli.commands.map import map as draw_map
 from harvester.cli.defaults import read_defaults
-from harvester.cli.harvest import harvest
-from harvester.cli.map import map as draw_map
 from harvester.errors import SettingsError
 from harvester.key_file import find_almost_keys
 from harvester.settings import read_key

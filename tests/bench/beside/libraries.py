@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.graph import SoundGraph
-from harvester.library.codec import encode_checkpoint
 from harvester.model import RECORD_FIELDS, Linked, Record, Seeded, Seen, SimilarList
 from harvester.sandbox.generated import GeneratedCatalogue
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from harvester.cli.display import EVENTS_SHOWN, Events
 from harvester.cli.panel import draw
-from tests.unit.library.samples import NOW_US
+from tests.support.samples import NOW_US
 
 RUN: dict[str, Any] = {
     "updated_at": NOW_US,

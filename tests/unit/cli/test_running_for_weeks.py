@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from harvester.cli import app
 from harvester.cli.log import KEPT_FILES, LARGEST_BYTES, RunLog
-from harvester.cli.notify import Notifier
+from harvester.cli.systemd import Notifier
 
 
 class StandingClock:

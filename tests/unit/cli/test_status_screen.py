@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from harvester.cli.status import library_facts
+from harvester.cli.status_facts import library_facts
 from harvester.cli.status_screen import screen
 from harvester.clock import DAY_US
 from harvester.graph import SoundGraph
-from harvester.library.view import LibraryView
+from harvester.library.reader import LibraryView
 from harvester.model import Gone, Known, Linked, Seen, SimilarList
-from tests.unit.views.samples import HOSTILE, NOW_US, make_record
+from tests.support.view_samples import HOSTILE, NOW_US, make_record
 
 RUN = {
     "target": 500,

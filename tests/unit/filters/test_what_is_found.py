@@ -24,9 +24,9 @@ from harvester.filters import build_filter, canonical, filter_ids, filter_simila
 from harvester.filters.tree import And, Leaf, Not, Or, Pattern, Range, Term, Tree, all_of, any_of, negate
 from harvester.filters.write import escape_word, write
 from harvester.freesound.address import encode_query
-from harvester.sandbox.filters import read_filter as read_query
 from harvester.sandbox.recorded import RecordedCatalogue
 from harvester.sandbox.search import Refused, Search, read_form
+from harvester.sandbox.solr_filter import read_filter as read_query
 
 Ids = frozenset[int]
 Sound = dict[str, Any]

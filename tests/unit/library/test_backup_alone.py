@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint.files import load_checkpoint
+from harvester.checkpoint.format import encode_checkpoint
+from harvester.journal.reader import load_contents
 from harvester.library.backups import list_backups
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import encode_checkpoint
-from harvester.library.journal_reading import load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL
-from harvester.library.restore import restore
+from harvester.library.reader import load_view
+from harvester.library.restore import restore_library
 from harvester.library.store import Store
-from harvester.library.view import load_view
 from harvester.model import Known
-from tests.unit.library.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
+from harvester.storage.paths import CHECKPOINT, JOURNAL
+from tests.support.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
 
 
 def _rows(folder: Path) -> int:
@@ -230,6 +230,6 @@ def test_what_a_restore_sets_aside_is_whole_although_its_journal_was_damaged(tmp
         connection.execute("DELETE FROM events WHERE seq = 2")
     open_store(tmp_path).close()
     first = list_backups(tmp_path)[-1].path
-    restore(tmp_path, first, clock=FixedClock(NOW_US + 60_000_000))
+    restore_library(tmp_path, first, clock=FixedClock(NOW_US + 60_000_000))
     (aside,) = (tmp_path / "quarantine").glob("*before_restore*")
     assert set(load_view(aside).state.graph) == whole

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvester.checkpoint.format import digest_of, encode_checkpoint
 from harvester.errors import BackupFailed
 from harvester.library.backups import Backup, Retention, list_backups, save_backup, to_remove, verify_backup
-from harvester.library.codec import digest_of, encode_checkpoint
-from harvester.library.layout import CHECKPOINT, backup_name, read_backup_name
 from harvester.model import Linked, SimilarList
-from tests.unit.library.samples import (
+from harvester.storage.paths import CHECKPOINT, backup_name, read_backup_name
+from tests.support.samples import (
     NOW_US,
     FixedClock,
     content_of,

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint.files import load_checkpoint
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
 from harvester.graph import SoundGraph
-from harvester.library.checkpoint import load_checkpoint
-from harvester.library.codec import encode_checkpoint
-from harvester.library.layout import CHECKPOINT
 from harvester.library.merge import merge_bytes, merge_libraries
 from harvester.model import Event, Gone, Linked, Seen, SimilarList, Withdrawn
-from tests.unit.library.samples import (
+from harvester.storage.paths import CHECKPOINT
+from tests.support.samples import (
     NOW_US,
     FixedClock,
     content_of,

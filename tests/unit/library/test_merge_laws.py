@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import LibraryCorrupt, WrongSource
 from harvester.graph import SoundGraph, blanked, is_gone
-from harvester.library.codec import decode_checkpoint, encode_checkpoint
-from harvester.library.events import decode_events, encode_events
+from harvester.journal.events import decode_events, encode_events
 from harvester.model import Event, Linked, Related, Seen, SimilarList, Withdrawn
-from tests.unit.library.samples import (
+from tests.support.samples import (
     NOW_US,
     SOURCE,
     content_of,

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryCorrupt, LibraryLocked
 from harvester.library import restore as restoring
 from harvester.library.check import CheckReport, check_library, repair_library
-from harvester.library.codec import encode_checkpoint
-from harvester.library.layout import CHECKPOINT, JOURNAL
-from harvester.library.restore import restore
-from harvester.library.view import load_view
+from harvester.library.reader import load_view
+from harvester.library.restore import restore_library
 from harvester.model import Deferral, Known
-from tests.unit.library.samples import (
+from harvester.storage.paths import CHECKPOINT, JOURNAL
+from tests.support.samples import (
     NOW_US,
     SOURCE,
     FixedClock,
@@ -60,7 +60,7 @@ def _repair(folder: Path) -> CheckReport:
 
 
 def _restore(folder: Path, backup: Path | None = None):
-    return restore(folder, backup, clock=FixedClock(NOW_US + 60 * SECOND_US))
+    return restore_library(folder, backup, clock=FixedClock(NOW_US + 60 * SECOND_US))
 
 
 def test_restore_picks_the_backup_that_holds_most(library: Path) -> None:
@@ -196,7 +196,7 @@ def _defer_for_ever(folder: Path) -> None:
 
 def _write_by_hand(folder: Path) -> None:
     """Write a file that loads but is not what we would have written: attributes in another order."""
-    from harvester.library import record_block
+    from harvester.checkpoint import _record_block as record_block
 
     order = record_block.in_order
     record_block.in_order = lambda names: tuple(reversed(order(names)))

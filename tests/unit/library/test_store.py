@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryCorrupt, LibraryLocked, LibraryUnwritable, NewerFormat, WrongSource
-from harvester.library.codec import encode_checkpoint
-from harvester.library.journal_reading import load_contents
-from harvester.library.layout import CHECKPOINT, JOURNAL
+from harvester.journal.reader import load_contents
 from harvester.model import Deferral, Known
-from tests.unit.library.samples import (
+from harvester.storage.paths import CHECKPOINT, JOURNAL
+from tests.support.samples import (
     NOW_US,
     SOURCE,
     FixedClock,
@@ -245,7 +245,7 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_a_newer_version_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harvester.library.codec.FORMAT_VERSION", 2)
+    monkeypatch.setattr("harvester.checkpoint.format.FORMAT_VERSION", 2)
     newer = b"".join(encode_checkpoint(make_state(make_events(1))))
     monkeypatch.undo()
     (tmp_path / CHECKPOINT).write_bytes(newer)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harvester.clock import Stop
 from harvester.errors import Stopped
 from harvester.pipeline.frontier import Frontier
-from harvester.pipeline.work import ConfirmClaim, DetailsClaim, SeedClaim, SimilarClaim
+from harvester.pipeline.messages import ConfirmClaim, DetailsClaim, SeedClaim, SimilarClaim
 from tests.support.virtual_time import VirtualClock, run_virtual
 
 CLOCK = VirtualClock()

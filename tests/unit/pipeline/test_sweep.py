@@ -13,9 +13,9 @@ from harvester.clock import SECOND_US, iso
 from harvester.model import RecordsPage, Seen
 from harvester.pipeline.fetcher import Search
 from harvester.pipeline.harvest import Plan
+from harvester.pipeline.messages import SweepClaim
 from harvester.pipeline.sweep import DEEPEST, PAGE, Sweep, sweep_topic
 from harvester.pipeline.walk import walk_for
-from harvester.pipeline.work import SweepClaim
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 

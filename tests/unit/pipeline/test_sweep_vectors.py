@@ -15,9 +15,9 @@ from harvester.model import COMPUTED, Linked, Note, RecordsPage, SimilarList, Ve
 from harvester.pipeline import sweep as sweep_module
 from harvester.pipeline.fetcher import Search
 from harvester.pipeline.harvest import Plan
+from harvester.pipeline.messages import SweepClaim
 from harvester.pipeline.sweep import DEEPEST, PAGE, SMALLER, Sweep, sweep_topic
 from harvester.pipeline.walk import MATCHES, NO_VECTOR_YET, PLACE
-from harvester.pipeline.work import SweepClaim
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 

@@ -16,10 +16,7 @@ from harvester.pipeline.fetcher import Search
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.harvest import Harvest, Plan
 from harvester.pipeline.meaning import Meaning
-from harvester.pipeline.order import order_by
-from harvester.pipeline.progress import Progress
-from harvester.pipeline.walk import walk_for
-from harvester.pipeline.work import (
+from harvester.pipeline.messages import (
     ConfirmClaim,
     Confirmed,
     DetailsClaim,
@@ -29,6 +26,9 @@ from harvester.pipeline.work import (
     SimilarClaim,
     SimilarFetched,
 )
+from harvester.pipeline.order import order_by
+from harvester.pipeline.progress import Progress
+from harvester.pipeline.walk import walk_for
 from harvester.pipeline.writer import Writer
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
 from tests.support.world import MemoryStore, World, make_record

@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import pytest
 
-from harvester.sandbox.filters import read_filter
 from harvester.sandbox.recorded import RecordedCatalogue
+from harvester.sandbox.solr_filter import read_filter
 
 ALL = ("", "a", "b", "c", "ab", "ac", "bc", "abc")
 SOUNDS = [

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harvester.sandbox.filters import Filter, FilterError, read_filter
 from harvester.sandbox.rewriting import rewrite
+from harvester.sandbox.solr_filter import Filter, FilterError, read_filter
 
 NOW_S = 1_790_000_000  # 2026-09-21T14:13:20Z
 SOUND: dict[str, Any] = {

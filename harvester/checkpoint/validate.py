@@ -1,0 +1,114 @@
+"""The check of every value that came out of a file, and the new state made of them.
+
+Owns what a library may hold as a whole: its parts, its metadata, a graph whose nodes and edges match, counts that are
+true; what a record and an edge may be is `values_content`'s. Takes plain, unpickled, still untrusted data; a failure is
+`LibraryCorrupt` with one line.
+"""
+
+from __future__ import annotations
+
+from operator import is_
+from typing import Any
+
+from harvester.checkpoint._validate_bulk import read_edges, read_nodes
+from harvester.checkpoint._validate_content import ContentReader
+from harvester.checkpoint.writer import DIGEST_LENGTH
+from harvester.errors import LibraryCorrupt, NewerFormat
+from harvester.graph import SoundGraph
+from harvester.model import SPACES, is_sound_id
+
+FORMAT_VERSION = 1
+PARTS = ("graph", "processed_ids", "sound_cache", "metadata")
+METADATA = {
+    "format_version": int,
+    "timestamp": str,
+    "nodes": int,
+    "edges": int,
+    "source": str,
+    "similarity_space": str,
+    "seeds": list,
+    "statistics": dict,
+    "digest": str,
+}
+
+
+def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, dict[str, Any]]:
+    """Return the state and the metadata in an unpickled checkpoint whose graph is a `stand_in`.
+
+    `budget` bounds the values looked at: each takes at least a byte of its file, unless containers are shared. An
+    empty container takes one byte and counts twice, as a value and as a container.
+    """
+    if type(plain) is not dict or tuple(plain) != PARTS:
+        raise LibraryCorrupt("it is not a dict of graph, processed_ids, sound_cache and metadata")
+    metadata = _read_metadata(plain["metadata"])
+    reader = ContentReader(budget)
+    nodes, adjacency = _read_graph(plain["graph"], stand_in)
+    records = {sound_id: attributes for sound_id, attributes in nodes.items() if "fetched_at" in attributes}
+    _check_cache(plain["sound_cache"], records)
+    nodes = read_nodes(nodes, reader)
+    edges = read_edges(adjacency, nodes, reader)
+    state = SoundGraph.adopt(
+        nodes, edges, seeds=metadata["seeds"], source=metadata["source"], space=metadata["similarity_space"]
+    )
+    if type(plain["processed_ids"]) is not set or plain["processed_ids"] != state.processed:
+        raise LibraryCorrupt("its processed_ids are not the sounds that have both a full record and a similar list")
+    if (metadata["nodes"], metadata["edges"]) != (len(state), state.edge_count):
+        raise LibraryCorrupt("its metadata counts other nodes or edges than it holds")
+    return state, metadata
+
+
+def _read_metadata(metadata: object) -> dict[str, Any]:
+    if type(metadata) is not dict:
+        raise LibraryCorrupt("its metadata is not a dict")
+    version = metadata.get("format_version")
+    if type(version) is not int or not 0 < version < 1 << 31:
+        raise LibraryCorrupt("its metadata has no format version")
+    if version > FORMAT_VERSION:
+        raise NewerFormat(f"it has format {version}, this harvester reads {FORMAT_VERSION}: please update harvester")
+    for name, kind in METADATA.items():
+        if type(metadata.get(name)) is not kind:
+            raise LibraryCorrupt(f"its metadata has no valid {name}")
+    if metadata.keys() != METADATA.keys() or version != FORMAT_VERSION or len(metadata["digest"]) != DIGEST_LENGTH:
+        raise LibraryCorrupt("its metadata is not that of a library")
+    if metadata["similarity_space"] not in SPACES:
+        raise LibraryCorrupt("its metadata names a similarity space that does not exist")
+    if not all(is_sound_id(sound_id) for sound_id in metadata["seeds"]):
+        raise LibraryCorrupt("its seeds hold what is not a sound's id (`harvester check --repair` drops it)")
+    if not all(type(name) is str and type(count) is int for name, count in metadata["statistics"].items()):
+        raise LibraryCorrupt("its statistics are not counts")
+    return metadata
+
+
+def _read_graph(graph: object, stand_in: type) -> tuple[dict[int, Any], dict[int, Any]]:
+    if type(graph) is not stand_in:
+        raise LibraryCorrupt("its graph is not a graph")
+    state = graph.state  # type: ignore[attr-defined]
+    if type(state) is not tuple or state[0] is not None or type(state[1]) is not dict or tuple(state[1]) != ("_node",):
+        raise LibraryCorrupt("its graph carries more than nodes and edges")
+    parts = graph_parts(graph, stand_in)
+    if parts is None:
+        raise LibraryCorrupt("the nodes and edges of its graph do not match")
+    nodes, adjacency = parts
+    if not all(map(is_sound_id, nodes)):
+        raise LibraryCorrupt("a node of its graph has no sound's id (`harvester check --repair` drops it)")
+    if set(map(type, nodes.values())) - {dict}:
+        raise LibraryCorrupt("the nodes of its graph are not sounds")
+    return nodes, adjacency
+
+
+def graph_parts(graph: object, stand_in: type) -> tuple[dict[Any, Any], dict[Any, Any]] | None:
+    """Return nodes and adjacencies of a graph's `stand_in`, each with an entry for the same keys, or None."""
+    if type(graph) is not stand_in:
+        return None
+    adjacency, state = graph.adjacency, graph.state  # type: ignore[attr-defined]
+    nodes = state[1].get("_node") if type(state) is tuple and len(state) == 2 and type(state[1]) is dict else None
+    if type(nodes) is not dict or type(adjacency) is not dict or nodes.keys() != adjacency.keys():
+        return None
+    return nodes, adjacency
+
+
+def _check_cache(cache: object, records: dict[int, Any]) -> None:
+    if type(cache) is not dict or cache.keys() != records.keys():
+        raise LibraryCorrupt("its sound_cache does not hold exactly the sounds with a record")
+    if not all(map(is_, map(cache.__getitem__, records), records.values())):
+        raise LibraryCorrupt("its sound_cache differs from its graph")

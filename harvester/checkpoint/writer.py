@@ -1,0 +1,170 @@
+"""The canonical pickle stream: a state as opcodes, a function of its content alone.
+
+Owns the layout of the checkpoint's pickle (protocol 5). The opcodes are laid out here rather than by one `Pickler`,
+whose output depends on which equal strings happen to be one object; so equal content gives equal bytes in any process.
+
+    records*  sounds in order of (added_at, id): each one's record and an adjacency still empty, put into memo slots of
+              their own and popped
+    lists*    sounds in order of (linked_at, id): how the list was asked for and its edges, added to those two
+    closing   the dict of graph, processed_ids, sound_cache and metadata, made of references to those slots; the graph
+              is `DiGraph({id: adjacency})`, then its `_node` set: the mirrored predecessors are not stored
+
+Everything grows at its end, so Git stores what is new: a sound that is linked long after it was first seen changes no
+block that is there. Blocks end where an id says so, and share recurring texts inside only: their bytes depend on
+nothing outside, and one that came, grew or went shifts no border after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import compress, islice
+from operator import add
+from typing import Any
+
+from harvester.checkpoint._interned import TEXT_SLOTS, Texts
+from harvester.checkpoint._list_block import Begun, ListBlock
+from harvester.checkpoint._opcodes import (
+    ADDITEMS,
+    BUILD,
+    BYTES_BESIDE,
+    EMPTY_DICT,
+    EMPTY_SET,
+    FILLER,
+    MARK,
+    NONE,
+    PROTOCOL,
+    REDUCE,
+    SETITEM,
+    SETITEMS,
+    SPARE_CONTAINERS,
+    STACK_GLOBAL,
+    STOP,
+    TUPLE1,
+    TUPLE2,
+    encode_int,
+    encode_text,
+    frame,
+    pack_index,
+)
+from harvester.checkpoint._record_block import SLOTS, RecordBlock
+from harvester.graph import SoundGraph
+
+_RECORD, _ADJACENCY = range(SLOTS)
+
+BLOCK_SOUNDS = 128
+"""How many sounds a block holds on average; four times as many at most."""
+
+GRAPH_CLASS = ("networkx.classes.digraph", "DiGraph")
+DIGEST_LENGTH = 64
+
+
+def canonical_order(state: SoundGraph) -> list[int]:
+    """Return all ids in the order of the file: first known first, then by id."""
+    nodes = state.graph.nodes
+    return [
+        sound_id for _, sound_id in sorted((attributes["added_at"], sound_id) for sound_id, attributes in nodes.items())
+    ]
+
+
+def encode_blocks(state: SoundGraph, order: list[int]) -> Iterator[bytes]:
+    """Give the stream's protocol header and its blocks, each a frame of its own."""
+    yield PROTOCOL
+    nodes, successors = state.graph._node, state.graph._adj
+    slot = TEXT_SLOTS
+    for part in _blocks(order):
+        yield frame(RecordBlock().opcodes(slot, list(map(nodes.__getitem__, part))))
+        slot += SLOTS * len(part)
+    slots = dict(zip(order, _slots(order, _RECORD), strict=True))
+    begun = Begun()
+    for part in _blocks(_linked_order(state)):
+        lists = [(slots[sound_id], nodes[sound_id], successors[sound_id]) for sound_id in part]
+        yield frame(ListBlock(begun).opcodes(lists))
+
+
+def _slots(order: list[int], which: int) -> range:
+    """Return one slot of each sound."""
+    return range(TEXT_SLOTS + which, TEXT_SLOTS + which + SLOTS * len(order), SLOTS)
+
+
+def _linked_order(state: SoundGraph) -> list[int]:
+    """Return all ids that have a list or edges, first linked first, then by id."""
+    nodes, successors = state.graph._node, state.graph._adj
+    return [
+        sound_id
+        for _, sound_id in sorted(
+            (attributes.get("linked_at", 0), sound_id)
+            for sound_id, attributes in nodes.items()
+            if "linked_at" in attributes or successors[sound_id]
+        )
+    ]
+
+
+def _blocks(order: list[int]) -> Iterator[list[int]]:
+    start = 0
+    for end, sound_id in enumerate(order, 1):
+        ends = (sound_id * 0x9E3779B1 & 0xFFFFFFFF) * BLOCK_SOUNDS >> 32 == 0
+        if ends or end - start == 4 * BLOCK_SOUNDS or end == len(order):
+            yield order[start:end]
+            start = end
+
+
+def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]) -> Iterator[bytes]:
+    """Give the rest of the stream up to the text of the digest, which is the last value of `metadata`."""
+    nodes, processed = state.graph._node, state.processed
+    module, name = GRAPH_CLASS
+    codes = list(map(encode_int, order))
+    records = list(map(_fetch, _slots(order, _RECORD)))
+    yield frame(b"}(" + encode_text("graph") + encode_text(module) + encode_text(name) + STACK_GLOBAL)
+    yield from _table(map(add, codes, map(_fetch, _slots(order, _ADJACENCY))))
+    yield frame(TUPLE1 + REDUCE + NONE + b"}" + encode_text("_node"))
+    yield from _table(map(add, codes, records))
+    yield frame(SETITEM + TUPLE2 + BUILD + encode_text("processed_ids") + EMPTY_SET)
+    for batch in _batches(encode_int(sound_id) for sound_id in _linked_order(state) if sound_id in processed):
+        yield frame(MARK + batch + ADDITEMS)
+    yield frame(encode_text("sound_cache"))
+    is_record = ("fetched_at" in nodes[sound_id] for sound_id in order)
+    yield from _table(compress(map(add, codes, records), is_record))
+    texts = Texts()
+    pairs = b"".join(
+        encode_text(name) + texts.value(value, shared=False) for name, value in metadata.items() if name != "digest"
+    )
+    yield frame(texts.head() + encode_text("metadata") + b"}(" + pairs + encode_text("digest"))
+
+
+def encode_fillers(containers: int, size_bytes: int) -> Iterator[bytes]:
+    """Give what a stream of so many bytes and containers still lacks for the scan to take it: mostly nothing.
+
+    No real library needs any: this is for records that hold thousands of empty lists.
+    """
+    lacking = BYTES_BESIDE * (containers - SPARE_CONTAINERS) - size_bytes
+    if lacking > 0:
+        yield frame(FILLER * (lacking // len(FILLER) + 1))
+
+
+def encode_end(digest: str) -> bytes:
+    """Return the last bytes of the stream: the digest of everything before them, and the end of both dicts."""
+    return frame(encode_text(digest) + b"uu" + STOP)
+
+
+def digest_place(stream: bytes | bytearray) -> int | None:
+    """Return how many bytes of a stream its digest covers, or None when it does not end as ours do."""
+    size = len(encode_end("0" * DIGEST_LENGTH))
+    place = len(stream) - size
+    end = bytes(stream[place:]) if place >= 0 else b""
+    return place if end[:11] == encode_end("0" * DIGEST_LENGTH)[:11] and end[-3:] == b"uu." else None
+
+
+def _fetch(slot: int) -> bytes:
+    return pack_index(b"j", slot)
+
+
+def _table(pairs: Iterator[bytes]) -> Iterator[bytes]:
+    """Give a dict made of these keys with their values."""
+    yield frame(EMPTY_DICT)
+    for batch in _batches(pairs):
+        yield frame(MARK + batch + SETITEMS)
+
+
+def _batches(items: Iterator[bytes], size: int = 512) -> Iterator[bytes]:
+    while batch := b"".join(islice(items, size)):
+        yield batch

@@ -1,0 +1,98 @@
+"""`harvester backups` and `harvester restore`: what there is to go back to, and going back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harvester.cli.console import JsonOption, LibraryOption, age_text, print_json, print_lines, say, size_text
+from harvester.settings import COUNT
+from harvester.storage import path_text
+
+backups_app = typer.Typer(help="List the library's backups, or remove those that retention lets go.")
+
+
+@backups_app.command("list")
+def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None:
+    """List every backup, verified by loading it."""
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.default_library import find_library
+    from harvester.clock import SystemClock
+    from harvester.library import list_backups, verify_backup
+
+    folder = find_library(library)
+    now_us = SystemClock().time_us()
+    reports = [verify_backup(backup) for backup in list_backups(folder)]
+    if as_json:
+        rows = [
+            {
+                "file": path_text(report.backup.path),
+                "size_bytes": report.backup.size_bytes,
+                "nodes": report.nodes,
+                "edges": report.edges,
+                "processed": report.processed,
+                "taken_at": report.backup.taken_at,
+                "verified": report.verified,
+                "problem": path_text(report.problem) or None,
+            }
+            for report in reports
+        ]
+        print_json(rows)
+        return
+    if not reports:
+        say(f"{folder}: no backups yet; one is taken every 100 new sounds")
+    for report in reports:
+        problem = report.problem.removeprefix(f"{report.backup.path}: ")
+        what = f"verified: {report.nodes} sounds, {report.edges} edges" if report.verified else f"NOT GOOD: {problem}"
+        size = size_text(report.backup.size_bytes)
+        print_lines(f"{report.backup.path.name}  {size:>9}  {age_text(report.backup.taken_at, now_us):>14}  {what}")
+
+
+@backups_app.command("prune")
+def prune(
+    library: LibraryOption = None,
+    keep_backups: Annotated[
+        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Newest good backups to keep.")
+    ] = 5,
+) -> None:
+    """Remove old backups; the newest N good ones stay, and always the largest good one."""
+    from harvester.cli.default_library import find_library
+    from harvester.clock import SystemClock
+    from harvester.library import Retention
+    from harvester.storage import WriterLock
+
+    folder = find_library(library)
+    if not folder.is_dir():
+        say(f"{folder}: there is no library")
+        return
+    lock = WriterLock(folder)
+    lock.acquire(SystemClock().time_us())
+    try:
+        removed = Retention(folder, keep_backups).prune()
+    finally:
+        lock.release()
+    for backup in removed:
+        print_lines(f"removed {backup.path}")
+    say(f"{folder}: {len(removed)} backups removed")
+
+
+def restore(
+    backup: Annotated[
+        str | None, typer.Argument(metavar="[BACKUP]", help="Its name.", show_default="the good one that holds most")
+    ] = None,
+    library: LibraryOption = None,
+) -> None:
+    """Put the library back to a backup; the present state is kept in quarantine/."""
+    from harvester.cli.default_library import find_library
+    from harvester.clock import SystemClock
+    from harvester.library import restore_library
+
+    folder = find_library(library)
+    report = restore_library(folder, Path(backup) if backup else None, clock=SystemClock())
+    for line in report.notices:
+        say(line)
+    say(f"restored {report.target.name}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges")
+    if report.set_aside is not None:
+        say(f"the state before it is kept in {report.set_aside}")

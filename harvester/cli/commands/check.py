@@ -1,0 +1,51 @@
+"""`harvester check`: verify every file of the library, and mend what can be mended."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
+from harvester.storage import path_text
+
+
+def check(
+    library: LibraryOption = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended, set the rest aside.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify every file of the library; exit 0 only if nothing needs you.
+
+    --repair deletes nothing: damaged files move to quarantine/ in the library's folder.
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.default_library import find_library
+    from harvester.clock import SystemClock
+    from harvester.errors import Findings
+    from harvester.library import check_library, repair_library
+
+    folder = find_library(library)
+    report = (repair_library if repair else check_library)(folder, clock=SystemClock())
+    if as_json:
+        facts = {
+            "library": path_text(folder),
+            "clean": report.clean,
+            "files": report.files,
+            "findings": [finding.as_dict() for finding in report.findings],
+            "done": list(report.notices),
+        }
+        print_json(facts)
+    else:
+        for finding in report.findings:
+            mended = " (mended)" if finding.mended else ""
+            print_lines(f"{finding.severity:<8} {finding.path}: {finding.problem}{mended}")
+        for line in report.notices:
+            say(line)
+        say(f"{folder}: {report.files} files, {'nothing needs you' if report.clean else 'see above'}")
+        if report.left:
+            say(f"after the repair the library holds {report.left}; what was damaged is in quarantine/")
+    if not report.clean:
+        mendable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")
+        how = "; `harvester check --repair` mends what can be mended" if mendable else ""
+        raise Findings(f"check found something in {folder}{how}")

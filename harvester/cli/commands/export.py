@@ -1,0 +1,184 @@
+"""`harvester export`: the library, or the part of it that matches, as files for other programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
+from harvester.cli.options import check_duration, check_finite, check_some_duration, grouped
+from harvester.cli.terminal import replace_line
+from harvester.errors import SettingsError
+from harvester.settings import COUNT, SCORE, parse_duration_s
+
+if TYPE_CHECKING:
+    from harvester.graph import Selected, Selection
+
+
+@dataclass(frozen=True, slots=True)
+class SelectOptions:
+    """Which part of a library is meant."""
+
+    licence: Annotated[
+        list[str] | None, typer.Option("--licence", metavar="CC0", help="CC0, BY, BY-NC, Sampling+ (repeatable: any).")
+    ] = None
+    category: Annotated[list[str] | None, typer.Option(metavar="NAME", help="(Sub)category (repeatable: any).")] = None
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable: all).")] = None
+    user: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only by this user (repeatable: any).")] = None
+    min_duration: Annotated[
+        str | None, typer.Option(callback=check_duration, metavar="1s", help="Only sounds at least this long.")
+    ] = None
+    max_duration: Annotated[
+        str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Only sounds up to this long.")
+    ] = None
+    processed_only: Annotated[
+        bool, typer.Option("--processed-only", help="Only samples: record and similar list here.")
+    ] = False
+    min_score: Annotated[
+        float | None,
+        typer.Option(
+            callback=check_finite,
+            min=SCORE.least,
+            max=SCORE.most,
+            metavar="0.8",
+            help="Only edges with at least this score.",
+        ),
+    ] = None
+    largest_component: Annotated[bool, typer.Option("--largest-component", help="Only the largest connected part.")] = (
+        False
+    )
+
+    def selection(self) -> Selection:
+        """Return the selection that these options describe."""
+        from harvester.graph import Selection
+
+        return Selection(
+            licences=tuple(self.licence or ()),
+            categories=tuple(self.category or ()),
+            tags=tuple(self.tag or ()),
+            users=tuple(self.user or ()),
+            min_duration_s=None if self.min_duration is None else parse_duration_s(self.min_duration),
+            max_duration_s=None if self.max_duration is None else parse_duration_s(self.max_duration),
+            processed_only=self.processed_only,
+            min_score=self.min_score,
+            largest_component=self.largest_component,
+        )
+
+
+def load_selected(library: str | None, selection: Selection) -> Selected:
+    """Return what `selection` picks from the library; its notices go to stderr."""
+    from harvester.cli.default_library import find_library
+    from harvester.graph import select
+    from harvester.library import load_view
+
+    folder = find_library(library)
+    view = load_view(folder)
+    for line in view.notices:
+        note(line)
+    if not view.exists:
+        raise SettingsError(f"there is no library in {folder}; `harvester harvest` starts one")
+    return select(view.state, selection)
+
+
+@contextmanager
+def counting_bytes(what: str) -> Iterator[Callable[[int], None]]:
+    """Show on a terminal how much was written while the block lasts."""
+    written = shown = 0
+    live = sys.stderr.isatty() and not Console.quiet
+
+    def count(size_bytes: int) -> None:
+        nonlocal written, shown
+        written += size_bytes
+        if live and written - shown > 1_000_000:
+            shown = written
+            replace_line(f"{what}: {size_text(written)} ")
+
+    try:
+        yield count
+    finally:
+        if shown:
+            replace_line("")
+
+
+@grouped
+def export(
+    format: Annotated[
+        str, typer.Argument(metavar="FORMAT", help="graphml, gexf, jsonl, csv, parquet, node-link or credits.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="OUT", help="The file; without it, text goes to stdout.")
+    ] = None,
+    library: LibraryOption = None,
+    *,
+    select: SelectOptions,
+    partition_rows: Annotated[
+        int | None,
+        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="parquet: a folder of parts of N rows."),
+    ] = None,
+    credits_format: Annotated[
+        str, typer.Option("--format", metavar="md|txt|csv|html", help="credits: how they are written.")
+    ] = "md",
+    faithful: Annotated[
+        bool, typer.Option("--faithful", help="csv: leave texts as they are even if a spreadsheet would run them.")
+    ] = False,
+) -> None:
+    """Write the library, or what matches, for other programs.
+
+    csv and parquet have the sounds in OUT and the edges beside it, with .edges before the ending. Sounds that are gone
+    from Freesound are left out. Without -o, what a terminal would obey is written as escapes of the format.
+    """
+    from harvester.export import CREDIT_FORMATS, FORMATS, STREAMS, XML_FORMATS, check_place
+    from harvester.terminal_text import escape_json, escape_xml
+
+    if format not in (*FORMATS, "credits"):
+        raise SettingsError(f"'{format}' is not a format; use {', '.join(FORMATS)} or credits")
+    if credits_format not in CREDIT_FORMATS:
+        raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")
+    if out is None and format in ("csv", "parquet"):
+        raise SettingsError(f"{format} makes two files; say where with -o")
+    if faithful and "csv" not in (format, credits_format):
+        raise SettingsError("--faithful is for csv and for credits with --format csv")
+    if out is not None:
+        check_place(out)
+    selected = load_selected(library, select.selection())
+    if format == "credits":
+        _credit(selected, credits_format, out, faithful=faithful)
+    elif out is None:
+        print_document(STREAMS[format](selected), escape_xml if format in XML_FORMATS else escape_json)
+    else:
+        _save(selected, format, out, partition_rows, faithful=faithful)
+
+
+def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool) -> None:
+    from harvester.export import encode_credits, list_credits, text_chunks
+    from harvester.storage import disk_errors, write_atomically
+    from harvester.terminal_text import escape_paragraph, escape_xml
+
+    credits = list_credits(selected)
+    pieces = encode_credits(credits, format, faithful=faithful)
+    if out is None:
+        print_document(pieces, escape_xml if format == "html" else escape_paragraph)
+    else:
+        with disk_errors(out, "what was there before is as it was"):
+            write_atomically(out, text_chunks(pieces))
+        say(f"{out}: {len(credits)} sounds credited")
+    if len(credits) < len(selected):
+        note(f"{len(selected) - len(credits)} sounds have no record yet and cannot be credited")
+
+
+def _save(selected: Selected, format: str, out: Path, partition_rows: int | None, *, faithful: bool) -> None:
+    from harvester.export import save_export
+    from harvester.storage import disk_errors
+
+    with disk_errors(out, "what was there before is as it was"), counting_bytes(str(out)) as on_bytes:
+        written = save_export(
+            selected, format, out, partition_rows=partition_rows, faithful=faithful, on_bytes=on_bytes
+        )
+    names = " and ".join(str(path) for path in written)
+    say(f"{names}: {len(selected)} sounds, {selected.edge_count} edges")

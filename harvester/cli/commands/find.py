@@ -1,0 +1,48 @@
+"""`harvester find`: sounds by words in their names, tags and users, from the library, offline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
+from harvester.settings import COUNT_FROM_ZERO
+
+
+def find(
+    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Words that must all occur.")],
+    limit: Annotated[
+        int,
+        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, metavar="N", help="Show this many; 0: all."),
+    ] = 20,
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find sounds by name, tag or user."""
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.default_library import find_library
+    from harvester.library import load_view
+    from harvester.reports import find_sounds
+
+    folder = find_library(library)
+    view = load_view(folder)
+    for line in view.notices:
+        note(line)
+    wanted = " ".join(text)
+    hits = find_sounds(view.state, wanted, limit=limit or None)
+    if as_json:
+        print_json({"query": wanted, "total": hits.total, "sounds": list(hits.best)}, indented=False)
+        return
+    print_lines(*map(_line, hits.best))
+    more = f", the best {len(hits.best)} shown" if len(hits.best) < hits.total else ""
+    say(f"{hits.total} of {len(view.state)} sounds in {folder}{more}")
+
+
+def _line(sound: dict[str, Any]) -> str:
+    lasting = "" if sound["duration"] is None else f"{sound['duration']:.2f} s"
+    name = sound["name"] or "(no record yet)"
+    tags = " ".join((sound["tags"] or ())[:6])
+    return (
+        f"{sound['id']:>8}  {name}  [{sound['username'] or 'unknown'}, {sound['licence']}, {lasting}]  {tags}".rstrip()
+    )

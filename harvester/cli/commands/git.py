@@ -1,0 +1,95 @@
+"""`harvester git-setup`, and the two commands that Git itself calls once a clone is set up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harvester.cli.console import LibraryOption, note, print_lines, say
+from harvester.errors import Findings, HarvesterError, SettingsError
+
+CommitOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--commit/--no-commit", help="Commit the library to Git after the run.", show_default="on after git-setup"
+    ),
+]
+CommitBackupsOption = Annotated[bool, typer.Option("--commit-backups", help="Commit the backups too.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """What a harvest added to the library in `folder`, for the message of its commit."""
+
+    folder: Path
+    source: str
+    samples: int
+    processed: int
+    edges: int
+    requests: int
+
+
+def git_setup(
+    library: LibraryOption = None,
+    lfs: Annotated[bool, typer.Option("--lfs", help="Keep the library in Git LFS (from 100 MB on: needed).")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back what git-setup did.")] = False,
+) -> None:
+    """Let Git join libraries that grew apart, show what changed, and commit after each harvest.
+
+    Writes .gitattributes and .gitignore in the library's folder and two sections of this clone's own configuration.
+    Each clone runs it once; running it again changes nothing.
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.default_library import find_library
+    from harvester.gitsync import set_up_git, undo_git
+
+    if lfs and undo:
+        raise SettingsError("--lfs and --undo together say nothing: choose one")
+    folder = find_library(library)
+    for line in undo_git(folder) if undo else set_up_git(folder, lfs=lfs):
+        say(line)
+
+
+def git_merge(ours: str, theirs: str, path: str) -> None:
+    """Join two checkpoints for Git (its merge driver; `git-setup` registers it)."""
+    from harvester.cli.commands.merge import describe
+    from harvester.gitsync import merge_in_git
+
+    notices: list[str] = []
+    try:
+        contribution = merge_in_git(Path(ours), Path(theirs), path, notices)
+    except (HarvesterError, OSError) as error:
+        raise Findings(
+            f"{path}: left as a conflict: {error}. `git checkout --ours -- {path}` keeps one side, --theirs the other"
+        ) from error
+    for line in notices:
+        note(f"{path}: {line}")
+    say(f"{path}: joined, {describe(contribution)}")
+
+
+def git_textconv(file: str) -> None:
+    """Print a checkpoint as text for `git diff` (`git-setup` registers it)."""
+    from harvester.gitsync import describe_for_git
+
+    for line in describe_for_git(Path(file)):
+        print_lines(line)
+
+
+def commit_after(growth: Growth, wanted: bool | None, *, with_backups: bool) -> None:
+    """Commit the library after a harvest and say what came of it; `wanted` None: where its owner ran `git-setup`."""
+    from harvester.gitsync import commit_library, grown_message, is_set_up
+
+    if wanted is None:
+        # Nobody asked aloud: a made-up library, or a clone that nobody set up, is left alone without a word.
+        wanted = not growth.source.startswith("sandbox:") and is_set_up(growth.folder)
+    if not wanted:
+        return
+    message = grown_message(growth.samples, growth.processed, growth.edges, growth.requests)
+    made = commit_library(growth.folder, message, source=growth.source, with_backups=with_backups)
+    if made.problem:
+        note(made.problem)
+    elif made.name:
+        say(f"committed {made.name}: {made.message}")

@@ -1,0 +1,120 @@
+"""`harvester harvest`: reads the options into a plan and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from harvester.cli.commands.git import CommitBackupsOption, CommitOption, Growth, commit_after
+from harvester.cli.console import LibraryOption
+from harvester.cli.options import NeighboursOption, RunOptions, WalkOptions, grouped, one_of
+from harvester.errors import SettingsError
+from harvester.settings import COUNT, COUNT_FROM_ZERO, RANDOM_SEED, SAMPLES_PER_COMMIT
+
+
+@grouped
+def harvest(
+    *,
+    library: LibraryOption = None,
+    walk: WalkOptions,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=COUNT_FROM_ZERO.least,
+            max=COUNT_FROM_ZERO.most,
+            metavar="N",
+            help="Samples to add.",
+            show_default="50; no end with --forever; all hits with --sweep; none with --vectors",
+        ),
+    ] = None,
+    neighbours: NeighboursOption = 25,
+    order: Annotated[str, typer.Option(metavar="popular|breadth|random", help="Which waiting sound comes next.")] = (
+        "popular"
+    ),
+    random_seed: Annotated[
+        int, typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="For --order random.")
+    ] = 0,
+    space: Annotated[
+        str | None,
+        typer.Option(
+            metavar="laion_clap|freesound_classic",
+            help="The similarity space of a new library.",
+            show_default="laion_clap",
+        ),
+    ] = None,
+    checkpoint_interval: Annotated[
+        int,
+        typer.Option(
+            min=COUNT.least,
+            max=COUNT.most,
+            metavar="N",
+            help="Samples that may share one durable commit; none ever waits for another.",
+        ),
+    ] = SAMPLES_PER_COMMIT,
+    run: RunOptions,
+    commit: CommitOption = None,
+    commit_backups: CommitBackupsOption = False,
+) -> None:
+    """Grow the library: fetch sounds and their similar sounds, every one durable at once.
+
+    Goes on where the last run stopped. Ctrl-C ends in order, a second one at once; nothing counted is lost either way.
+    With --sweep it first collects every hit of the search and then links those; --samples 0 collects only. With
+    --vectors it collects what `harvester link` links without a request, and fetches lists only for --samples N.
+    Without an API key it harvests the embedded sandbox into data/sandbox_library.
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.display import summarise
+    from harvester.cli.run import Run
+    from harvester.cli.session import run_session
+    from harvester.model import SPACES
+    from harvester.pipeline import ORDERS, Plan, Search
+
+    one_of("--order", order, ORDERS)
+    if space is not None:
+        one_of("--space", space, SPACES)
+    walk_filter = walk.read_filter()
+    if samples == 0 and not walk.sweep:
+        raise SettingsError("--samples 0 only makes sense with --sweep; `harvester plan` tells what a harvest costs")
+    if walk.vectors and space not in (None, walk.vectors):
+        raise SettingsError(f"--space {space} and --vectors {walk.vectors}: a library has one similarity space")
+    usual = 0 if walk.vectors else None if run.forever or walk.sweep else 50
+    plan = Plan(
+        target=samples if samples is not None else usual,
+        seed_ids=tuple(dict.fromkeys(walk.seed or ())),
+        new_seeds=bool(walk.query or walk_filter) and not walk.seed,
+        search=Search(
+            walk.query,
+            walk_filter,
+            neighbours,
+            vectors=walk.vectors or "",
+            permitted=walk.i_have_permission,
+        ),
+        order=order,
+        random_seed=random_seed,
+        sweep=walk.sweep,
+        concurrency=run.concurrency,
+        samples_per_commit=checkpoint_interval,
+        forever=run.forever,
+    )
+    grown: list[Growth] = []
+
+    def finish(done: Run, reason: str) -> None:
+        summarise(done, reason)
+        counted = done.harvest.progress
+        grown.append(
+            Growth(
+                done.folder,
+                done.store.state.source,
+                counted.samples,
+                len(done.store.state.processed),
+                counted.new_edges,
+                done.client.activity.counted,
+            )
+        )
+
+    asyncio.run(run_session(run.request(plan, library, walk.vectors or space), finish))
+    # After the lock is free: a hook of the user's may want to read the library.
+    for growth in grown:
+        commit_after(growth, commit, with_backups=commit_backups)

@@ -1,0 +1,62 @@
+"""`harvester import`: what older tools left becomes a library of ours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harvester.cli.console import LibraryOption, note, say
+
+SANDBOX = "sandbox:"
+
+
+def import_old(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="A .pkl, a .gpickle, or an SQLite cache.")],
+    library: LibraryOption = None,
+    source: Annotated[
+        str, typer.Option(metavar="URL", help="The API that the old tool asked.")
+    ] = "https://freesound.org/apiv2/",
+) -> None:
+    """Take what an older tool left into the library; the next harvest goes on from there.
+
+    No code of the file runs, no package of its maker is needed. Keys in it are dropped; edges without a score are kept
+    apart from similarity. OLD is not changed.
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.clock import SystemClock
+    from harvester.freesound import read_api_url
+    from harvester.importing import import_old as take_over
+    from harvester.settings import REAL_LIBRARY
+
+    report = take_over(
+        Path(old),
+        Path(library) if library else REAL_LIBRARY,
+        source=source if source.startswith(SANDBOX) else read_api_url(source),
+        clock=SystemClock(),
+    )
+    for line in report.notices:
+        say(line)
+    say(f"{report.path}: {report.form}")
+    for title, counts in (
+        ("kept", report.tally.kept),
+        ("mapped", report.tally.mapped),
+        ("dropped", report.tally.dropped),
+    ):
+        _tell(title, counts)
+    if report.keys:
+        note(
+            f"WARNING: {report.path} holds an API key ({report.keys} found). It was not taken over, but whoever has "
+            "that file has the key: revoke it at https://freesound.org/apiv2/apply/, then delete or clean the file"
+        )
+    say(
+        f"{report.target}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges; "
+        "`harvester harvest` goes on from here"
+    )
+
+
+def _tell(title: str, counts: Counter[str]) -> None:
+    for what, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
+        say(f"  {title:<8} {count:>7}  {what}")

@@ -1,0 +1,190 @@
+"""`harvester link`: similar lists made here from vectors, and how well they agree with the server's."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
+from harvester.cli.options import AskOptions, NeighboursOption, check_finite, grouped
+from harvester.errors import ApiUnreachable, SettingsError
+from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
+
+if TYPE_CHECKING:
+    from harvester.cli.connect import Connection
+    from harvester.similarity import Agreement, LinkReport
+
+
+@grouped
+def link(
+    *,
+    library: LibraryOption = None,
+    neighbours: NeighboursOption = 25,
+    min_score: Annotated[
+        float,
+        typer.Option(
+            callback=check_finite,
+            min=SCORE.least,
+            max=SCORE.most,
+            metavar="S",
+            help="The least score of a neighbour; the server's is 0.7.",
+        ),
+    ] = 0.7,
+    verify: Annotated[
+        int,
+        typer.Option(
+            min=COUNT_FROM_ZERO.least,
+            max=COUNT_FROM_ZERO.most,
+            metavar="N",
+            help="Compare with the server's lists of N random sounds: N requests.",
+        ),
+    ] = 0,
+    random_seed: Annotated[
+        int,
+        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="For the choice of --verify."),
+    ] = 0,
+    ask: AskOptions,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the similar lists of all sounds with a vector, here, without a request.
+
+    `harvester harvest --sweep --query TEXT --vectors laion_clap` brings the vectors. Again, it looks only at what is
+    new. Lists from the server are never touched. --verify spends requests; nothing else does.
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.default_library import find_library
+    from harvester.clock import SystemClock
+
+    try:
+        from harvester.similarity import link_library
+    except ImportError as error:
+        raise SettingsError("linking needs numpy; install it with: make extras (or pip install '.[link]')") from error
+    folder = find_library(library)
+    with _stopping() as asked_to_stop, _showing(folder) as on_progress:
+        report = link_library(
+            folder,
+            clock=SystemClock(),
+            neighbours=neighbours,
+            min_score=min_score,
+            on_progress=on_progress,
+            asked_to_stop=asked_to_stop,
+        )
+    for line in report.notices:
+        note(line)
+    for line in _lines(folder, report, neighbours):
+        say(line)
+    agreement = None
+    if verify and report.done:
+        say(f"verifying costs {verify} requests: the server's own lists of {verify} random sounds; they are not kept")
+        agreement = asyncio.run(_verify(ask.connection(), folder, verify, random_seed))
+        say(_verdict(agreement))
+    if as_json:
+        facts = {"library": str(folder), **report.as_dict(), "agreement": agreement and agreement.as_dict()}
+        print_json(facts)
+
+
+def _lines(folder: Path, report: LinkReport, asked: int) -> Iterator[str]:
+    how = "" if report.done else "asked to stop; run it again for the rest: "
+    yield (
+        f"{how}{report.new} sounds linked, {report.changed} lists changed, {report.unchanged} as they were, "
+        f"no request, in {duration_text(report.seconds)}"
+    )
+    if report.kept:
+        yield f"{report.kept} lists from the server stay as they are"
+    if report.neighbours > asked:
+        yield f"there were lists of {report.neighbours} neighbours, so all have up to {report.neighbours}"
+    yield f"library: {folder}, {report.vectors} vectors, {report.edges} edges"
+
+
+async def _verify(connection: Connection, folder: Path, count: int, random_seed: int) -> Agreement:
+    from dataclasses import replace
+
+    from harvester.cli.connect import open_client, open_server
+    from harvester.clock import Stop, SystemClock
+    from harvester.errors import FetchFailed, Stopped, WrongSource
+    from harvester.library import load_view
+    from harvester.similarity import ASKED, choose_sounds, compare
+    from harvester.vectors import load_vectors
+
+    clock, state = SystemClock(), load_view(folder).state
+    chosen, pages = choose_sounds(state, count, random_seed), []
+    # What was announced is what is spent: an answer that has to be asked for again is one list less.
+    connection = replace(connection, max_requests=count)
+    async with (
+        open_server(connection, clock) as server,
+        open_client(connection, server, clock, Stop(), space=state.space, on_event=say) as client,
+    ):
+        source = await client.identify()
+        if state.source != source:
+            raise WrongSource(f"{folder} was harvested from {state.source}, not from {source}; nothing was asked")
+        for sound_id in chosen:
+            try:
+                pages.append(await client.fetch_similar(sound_id, ASKED))
+            except FetchFailed as failure:
+                note(f"sound {sound_id}: {failure.reason}")
+            except Stopped as stopped:
+                if not pages:
+                    raise ApiUnreachable(f"the lists cannot be compared now: {stopped}") from None
+                note(f"{len(chosen) - len(pages)} of the {len(chosen)} lists were not compared: {stopped}")
+                break
+    return compare(state, pages, load_vectors(folder).places)
+
+
+def _verdict(agreement: Agreement) -> str:
+    if not agreement.sounds:
+        return "no list was compared"
+    return (
+        f"{agreement.sounds} lists compared: {agreement.found} of the server's {agreement.expected} are here "
+        f"({100 * agreement.recall:.1f} %), scores differ by {agreement.largest_difference:.6f} at most"
+    )
+
+
+@contextmanager
+def _stopping() -> Iterator[Callable[[], bool]]:
+    """Let the first SIGINT or SIGTERM end the link after its present step, and the second end the process at once."""
+    asked: list[int] = []
+
+    def on_signal(number: int, _frame: object) -> None:
+        if asked:
+            # What is committed is whole; nothing of this process is needed any more.
+            os._exit(128 + number)
+        asked.append(number)
+        say("stopping in order: what is linked by now is kept (once more ends at once)")
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _showing(folder: Path) -> Iterator[Callable[[int, int], None]]:
+    """Show how far the link is: a bar on a terminal, nothing elsewhere."""
+    if Console.quiet or not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    from harvester.cli.rich_text import stderr_console
+    from harvester.terminal_text import escape_line
+
+    # rich's usual first column takes markup; a folder's name is not markup.
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr_console(), transient=True) as bar:
+        task = bar.add_task(escape_line(f"linking {folder}"), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,54 @@
+"""`harvester map`: the library as a picture to walk in, in one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harvester.cli.commands.export import SelectOptions, load_selected
+from harvester.cli.console import LibraryOption, say, size_text
+from harvester.cli.options import check_ids, grouped
+from harvester.errors import SettingsError
+from harvester.settings import DEPTH
+from harvester.storage import path_text
+
+
+@grouped
+def map(
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="The file to write.")] = Path("map.html"),
+    ego: Annotated[
+        int | None, typer.Option(callback=check_ids, metavar="ID", help="Only the neighbourhood of this sound.")
+    ] = None,
+    depth: Annotated[
+        int, typer.Option(min=DEPTH.least, max=DEPTH.most, metavar="N", help="How many edges away --ego reaches.")
+    ] = 2,
+    title: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The heading.", show_default="the folder's name")
+    ] = None,
+    library: LibraryOption = None,
+    *,
+    select: SelectOptions,
+) -> None:
+    """Draw the library as one HTML file: islands of similar sounds to look at, search and listen to.
+
+    The file asks nobody for anything until its reader clicks; the same library gives the same picture.
+    """
+    from harvester.cli.default_library import find_library
+    from harvester.export import check_place
+    from harvester.graph import around
+    from harvester.map import encode_map
+    from harvester.storage import disk_errors, write_atomically
+
+    check_place(out)
+    selected = load_selected(library, select.selection())
+    if ego is not None:
+        if ego not in selected:
+            raise SettingsError(f"sound {ego} is not in the library, gone, or left out by the filters")
+        selected = around(selected, ego, depth)
+    heading = path_text(title or (find_library(library).resolve().name if ego is None else f"Around sound {ego}"))
+    say(f"laying out {len(selected)} sounds and {selected.edge_count} edges")
+    with disk_errors(out, "what was there before is as it was"):
+        write_atomically(out, encode_map(selected, heading, ego=ego))
+    say(f"{out}: {size_text(out.stat().st_size)}; open it in a browser")

@@ -1,0 +1,69 @@
+"""`harvester merge`: any libraries, checkpoints and backups become one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harvester.cli.console import LibraryOption, check_name, say
+
+if TYPE_CHECKING:
+    from harvester.library import Contribution
+
+
+def merge(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="A [B…]", help="Library folders, checkpoints, or backups.", show_default=False),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="OUT", help="A folder, or a .pkl file.", show_default="the library"),
+    ] = None,
+    library: LibraryOption = None,
+) -> None:
+    """Join libraries, checkpoints or backups; the order does not matter, twice changes nothing.
+
+    The newer record and the newer similar list win, sounds found gone stay so until a newer record, withdrawn ones for
+    ever. Without -o everything goes into the library. The inputs are not changed.
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.default_library import find_library
+    from harvester.clock import SystemClock
+    from harvester.library import merge_libraries
+
+    for given in (*inputs, output):
+        check_name(given)
+    folder = find_library(library)
+    paths = [path if path.exists() or not (folder / path).exists() else folder / path for path in map(Path, inputs)]
+    report = merge_libraries(paths, Path(output) if output else folder, clock=SystemClock())
+    for line in report.notices:
+        say(line)
+    for contribution in report.contributions:
+        say(describe(contribution))
+    if report.vectors:
+        say(f"{report.vectors} vectors came along")
+    if report.computed:
+        say(f"{report.computed} lists were computed, each from one library's vectors: `harvester link` makes them anew")
+    say(f"{report.target}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges")
+
+
+def describe(contribution: Contribution) -> str:
+    """Return what an input brought as one line; counts of zero are left out."""
+    brought = [
+        (contribution.new_nodes, "new sounds"),
+        (contribution.new_edges, "new edges"),
+        (contribution.new_records, "new records"),
+        (contribution.new_lists, "new similar lists"),
+        (contribution.newer_records, "newer records"),
+        (contribution.newer_lists, "newer lists"),
+        (contribution.conflicts, "conflicts decided"),
+        (contribution.gone - contribution.withdrawn, "gone"),
+        (contribution.withdrawn, "withdrawn"),
+    ]
+    told = ", ".join(
+        f"{count:+d} {what}" if what.startswith("new ") else f"{count} {what}" for count, what in brought if count
+    )
+    return f"{contribution.name} ({contribution.nodes} sounds, {contribution.edges} edges): {told or 'nothing new'}"

@@ -1,0 +1,137 @@
+"""`harvester plan`: what a harvest or a sweep would cost, before anything is spent."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harvester.cli.console import JsonOption, LibraryOption, duration_text, print_json, print_lines
+from harvester.cli.options import AskOptions, NeighboursOption, WalkOptions, grouped
+from harvester.settings import COUNT_FROM_ZERO
+
+if TYPE_CHECKING:
+    from harvester.cli.connect import Connection
+    from harvester.freesound import FreesoundClient
+
+
+@grouped
+def plan(
+    *,
+    library: LibraryOption = None,
+    walk: WalkOptions,
+    samples: Annotated[
+        int | None,
+        typer.Option(
+            min=COUNT_FROM_ZERO.least,
+            max=COUNT_FROM_ZERO.most,
+            metavar="N",
+            help="Samples to add.",
+            show_default="50; all hits with --sweep",
+        ),
+    ] = None,
+    neighbours: NeighboursOption = 25,
+    ask: AskOptions,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what a harvest would cost in requests, minutes and days, and how far today's quota reaches.
+
+    Takes the options of `harvester harvest`. With --query or a filter it asks how many sounds the search finds, which
+    costs one request; otherwise none.
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.reports import Wish
+
+    walk_filter = walk.read_filter()
+    wish = Wish(
+        samples=samples if samples is not None else None if walk.sweep else 50,
+        seed_ids=tuple(walk.seed or ()),
+        searched=bool(walk.query or walk_filter),
+        filter=walk_filter,
+        sweep=walk.sweep,
+        vectors=walk.vectors is not None,
+        neighbours=neighbours,
+    )
+    facts = asyncio.run(_plan(ask.connection(), Path(library) if library else None, walk.query, wish))
+    if as_json:
+        print_json(facts)
+    else:
+        print_lines(*_lines(facts))
+
+
+async def _plan(connection: Connection, given: Path | None, query: str, wish: Any) -> dict[str, Any]:
+    from dataclasses import replace
+
+    from harvester.cli.connect import open_client, open_server
+    from harvester.clock import Stop, SystemClock
+    from harvester.library import load_view
+    from harvester.reports import Allowance, describe_plan
+
+    clock = SystemClock()
+    async with open_server(connection, clock) as server:
+        state = load_view(given or server.folder).state
+        async with open_client(connection, server, clock, Stop(), space=state.space) as client:
+            if wish.searched:
+                wish = replace(wish, hits=await _count(client, query, wish.filter))
+            # The embedded sandbox has no limits: there the plan is for the key that the user may have one day.
+            limits = connection.limits if server.embedded else client.limits
+            left = limits.daily if server.embedded else client.quota_left()
+            facts = describe_plan(state, wish, Allowance(limits.burst, limits.daily, left))
+            return {
+                **facts,
+                "asked": client.activity.counted,
+                "server": server.url if connection.api_url else "sandbox",
+            }
+
+
+async def _count(client: FreesoundClient, query: str, walk_filter: str) -> int:
+    from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
+
+    try:
+        return (await client.search(query=query, filter=walk_filter, page_size=1)).count
+    except RequestRefused as refused:
+        raise SettingsError(f"the search cannot be made: {refused.reason}") from None
+    except FetchFailed as failure:
+        raise ApiUnreachable(f"the search failed: {failure.reason}; try again later") from None
+    except Stopped as stopped:
+        raise ApiUnreachable(f"the search cannot be counted now: {stopped}") from None
+
+
+_PARTS = {
+    "search": "seeds by search",
+    "sweep": "the sweep, 150 sounds a request",
+    "records": "records of sounds known by id, 150 a request",
+    "lists": "similar lists, one a sample",
+}
+
+
+def _lines(facts: dict[str, Any]) -> list[str]:
+    from harvester.pipeline import MOST_WITHOUT_PERMISSION
+
+    lines = [
+        f"{facts['requests']} requests for {facts['samples']} samples, about {facts['new_sounds_about']} new sounds"
+    ]
+    lines += [f"  {facts['by_part'][part]:>7}  {what}" for part, what in _PARTS.items() if facts["by_part"][part]]
+    if facts["hits"] is not None:
+        lines.append(f"the search finds {facts['hits']} sounds")
+        if facts["hits"] > MOST_WITHOUT_PERMISSION and facts["by_part"]["sweep"]:
+            lines.append("more than the API's terms let anybody copy: ask Freesound first, then --i-have-permission")
+    if facts["burst_limit"] is None:
+        lines.append("no limits here: as fast as the server answers")
+    else:
+        lines.append(f"at {facts['burst_limit']} requests a minute: {duration_text(facts['minutes'] * 60)} of sending")
+    if facts["daily_limit"] is not None:
+        lines.append(_reach(facts))
+    return lines
+
+
+def _reach(facts: dict[str, Any]) -> str:
+    quota = f"{facts['quota_left']} of today's {facts['daily_limit']} requests are left"
+    if facts["today"]["all"]:
+        return f"{quota}: enough for all of it"
+    return (
+        f"{quota}: enough for {facts['today']['samples']} samples; the rest takes {facts['days']} more "
+        f"{'day' if facts['days'] == 1 else 'days'} (`harvester harvest --forever` waits by itself)"
+    )

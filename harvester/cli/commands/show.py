@@ -1,0 +1,96 @@
+"""`harvester show`: one sound and its neighbours, from the library, offline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from harvester.cli.console import JsonOption, LibraryOption, duration_text, print_json, print_lines, size_text
+from harvester.cli.options import check_ids
+from harvester.errors import SettingsError
+from harvester.model import COMPUTED
+from harvester.terminal_text import escape_line
+
+
+def show(
+    sound_id: Annotated[int, typer.Argument(callback=check_ids, metavar="ID", help="The sound's id.")],
+    library: LibraryOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one sound and its neighbours."""
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.default_library import find_library
+    from harvester.library import load_view
+    from harvester.reports import describe_sound
+
+    folder = find_library(library)
+    sound = describe_sound(load_view(folder).state, sound_id)
+    if sound is None:
+        raise SettingsError(f"sound {sound_id} is not in {folder}; `harvester harvest --seed {sound_id}` fetches it")
+    if as_json:
+        print_json(sound)
+    else:
+        print_lines(*_lines(sound))
+
+
+def _lines(sound: dict[str, Any]) -> list[str]:
+    from harvester.records import value_of
+
+    record = {name: value_of(sound["record"], name) for name in sound["record"] or ()}
+    state = "sample" if sound["processed"] else "waiting in the frontier"
+    if sound["gone"]:
+        state = "withdrawn here" if "withdrawn_at" in sound["stamps"] else "gone from Freesound"
+    name = record.get("name") or ("(no name)" if sound["record"] else "(no record)")
+    lines = [f"{name}   [{sound['id']}, {state}]"]
+    facts = [
+        ("by", record.get("username")),
+        ("licence", record.get("license")),
+        ("tags", " ".join(record.get("tags") or ())),
+        ("category", " / ".join(filter(None, (record.get("category"), record.get("subcategory"))))),
+        ("pack", record.get("pack_name") or record.get("pack")),
+        ("uploaded", record.get("created")),
+        ("length", _length(record)),
+        ("file", _file(record)),
+        ("heard", _heard(record)),
+        ("gen-AI wish", record.get("gen_ai_preference")),
+        ("page", record.get("url")),
+        ("preview", (record.get("previews") or {}).get("preview-hq-mp3")),
+    ]
+    lines += [f"  {name:<12} {value}" for name, value in facts if value]
+    description = (record.get("description") or "").strip()
+    if description:
+        text = escape_line(" ".join(description.split()))
+        lines += ["", f"  {text[:300]}{'…' if len(text) > 300 else ''}"]
+    made = ""
+    if sound["list"]:
+        whence = "computed here" if sound["list"]["origin"] == COMPUTED else "from the server"
+        made = f" ({whence} on {sound['list']['linked_at'][:10]})"
+    lines += ["", f"  {len(sound['neighbours'])} neighbours{made}, listed by {len(sound['listed_by'])} sounds"]
+    lines += [f"  {n['score']:.4f}  {n['id']:>8}  {n['name'] or ''}" for n in sound["neighbours"]]
+    return lines
+
+
+def _length(record: dict[str, Any]) -> str:
+    duration = record.get("duration")
+    if duration is None:
+        return ""
+    return f"{duration:.2f} s" if duration < 60 else duration_text(duration)
+
+
+def _file(record: dict[str, Any]) -> str:
+    parts = [
+        record.get("type") or "",
+        {None: "", 1: "mono", 2: "stereo"}.get(record.get("channels"), f"{record.get('channels')} channels"),
+        f"{record['samplerate']:g} Hz" if record.get("samplerate") else "",
+        f"{record['bitdepth']} bit" if record.get("bitdepth") else "",
+        size_text(record["filesize"]) if record.get("filesize") else "",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _heard(record: dict[str, Any]) -> str:
+    if record.get("num_downloads") is None:
+        return ""
+    rating, ratings, comments = (record.get(name) or 0 for name in ("avg_rating", "num_ratings", "num_comments"))
+    return f"{record['num_downloads']} downloads, rated {rating:.1f} of 5 by {ratings}, {comments} comments"

@@ -1,0 +1,100 @@
+"""`harvester status`: the library and the running harvest on one screen, once or again and again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
+
+if TYPE_CHECKING:
+    from harvester.library import LibraryView
+
+
+DeferredOption = Annotated[
+    bool, typer.Option("--deferred", help="Show the sounds that wait for another try: why, how often, until when.")
+]
+
+
+PlotOption = Annotated[
+    Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth and coverage as PNG and SVG there.")
+]
+
+
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="Show it again and again until Ctrl-C; with --json a line each time.")
+]
+
+
+def status(
+    library: LibraryOption = None,
+    deferred: DeferredOption = False,
+    plot: PlotOption = None,
+    watch: WatchOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what the library holds and what a running harvest does.
+
+    The keys of --json are in the README, under "What status tells programs".
+    """
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    from harvester.cli.default_library import find_library
+    from harvester.errors import SettingsError
+
+    folder = find_library(library)
+    if watch and (deferred or plot is not None):
+        raise SettingsError("--watch shows the screen or its JSON; leave --deferred and --plot away")
+    if watch:
+        from harvester.cli.watch import watch_status
+
+        watch_status(folder, as_json=as_json)
+        return
+    from harvester.clock import SystemClock
+    from harvester.library import load_view
+
+    view, now_us = load_view(folder), SystemClock().time_us()
+    for line in view.notices:
+        note(line)
+    if plot is not None:
+        _draw_plots(view, plot)
+    elif deferred:
+        _show_deferred(view, now_us, as_json=as_json)
+    else:
+        from harvester.cli.status_facts import library_facts, lines_for_stdout, run_facts
+
+        facts = library_facts(view, now_us) | run_facts(folder, now_us)
+        if as_json:
+            print_json(facts)
+        else:
+            print_lines(*lines_for_stdout(facts, now_us))
+
+
+def _draw_plots(view: LibraryView, plot: Path) -> None:
+    from harvester.reports import save_plots
+    from harvester.storage import disk_errors
+
+    with disk_errors(plot, "pictures that were there before are whole"):
+        written = save_plots(view.state, plot)
+    say(f"{plot}: {len(written)} pictures")
+
+
+def _show_deferred(view: LibraryView, now_us: int, *, as_json: bool) -> None:
+    from harvester.reports import list_deferred
+
+    rows = list_deferred(view.state, view.deferrals, now_us)
+    if as_json:
+        print_json(rows)
+    else:
+        print_lines(*_deferred_lines(rows))
+
+
+def _deferred_lines(rows: list[dict[str, Any]]) -> list[str]:
+    if not rows:
+        return ["no sound is deferred"]
+    lines = [f"{'sound':>10}  {'tries':>5}  {'next try':<20}  reason"]
+    for row in rows:
+        when = "due now" if row["due"] else row["next_try"]
+        lines.append(f"{row['id']:>10}  {row['count']:>5}  {when:<20}  {row['reason']}")
+    return lines

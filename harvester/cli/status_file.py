@@ -1,0 +1,69 @@
+"""`status.json`: what a running harvest says of itself, for `status` and for other programs.
+
+A courtesy, not state: written beside and renamed, so that a reader never sees half of it, but not synced. A crash may
+leave an old one; the writer's lock, not this file, tells whether a harvest is running.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harvester.clock import LATEST_US
+from harvester.storage import TEMPORARY_SUFFIX, read_bounded
+
+NAME = "status.json"
+_LARGEST_BYTES = 1 << 20
+_TEXTS = ("source", "server", "key")
+_COUNTS = ("samples", "requests")
+_COUNTS_OR_NULL = (
+    "target", "daily_limit", "quota_left", "waiting_until", "nodes", "edges", "processed", "frontier", "deferred",
+    "gone", "last_checkpoint_at",
+)  # fmt: skip
+
+
+def save_status(folder: Path, status: Mapping[str, Any]) -> None:
+    """Replace `status.json`. Raises `OSError`, or `TypeError` for what is not JSON: the run goes on without it."""
+    content = orjson.dumps(status, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    temporary = folder / f".{NAME}.{os.getpid()}{TEMPORARY_SUFFIX}"
+    with suppress(FileNotFoundError):  # left by a killed process of the same number
+        temporary.unlink()
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+        temporary.replace(folder / NAME)
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def load_status(folder: Path) -> dict[str, Any] | None:
+    """Return what the last harvest said, or None when there is nothing readable.
+
+    The counts, stamps and texts that this package reads are there and of their types; what else the file says is not
+    looked at.
+    """
+    try:
+        status = orjson.loads(read_bounded(folder / NAME, _LARGEST_BYTES))
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return status if isinstance(status, dict) and _is_typed(status) else None
+
+
+def _is_typed(status: dict[str, Any]) -> bool:
+    return (
+        all(type(status.get(name)) is str for name in _TEXTS)
+        and all(_is_count(status.get(name)) for name in _COUNTS)
+        and all(status.get(name) is None or _is_count(status[name]) for name in _COUNTS_OR_NULL)
+        and type(status.get("durable_ledger")) is bool
+        and type(status.get("waiting_for")) in (str, type(None))
+    )
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= LATEST_US

@@ -1,0 +1,210 @@
+"""Credits: who made the selected sounds, and what each licence asks of those who use them.
+
+Invariant: every selected sound with a record is credited once, with title, author, address, licence and its link, and
+the day its record was fetched; non-commercial and sampling licences are marked, the authors' wishes about generative AI
+are listed. Titles and names are untrusted: escaped for the format, without control and bidi characters, and links lead
+only to http(s).
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from harvester.clock import iso
+from harvester.export.csv_text import csv_line, disarmed
+from harvester.graph import Selected
+from harvester.records import licence_name, value_of
+from harvester.terminal_text import drop_controls, escape
+
+_ASKS = {
+    "CC0": "nothing; credit is welcome",
+    "BY": "credit the author, link the licence, say what you changed",
+    "BY-NC": "as BY, and no commercial use",
+    "Sampling+": "credit the author; parts may be used commercially in new works, the whole only non-commercially; "
+    "not in advertising",
+}
+_MARKS = {"BY-NC": "NON-COMMERCIAL", "Sampling+": "SAMPLING+"}
+_NO_WISH = "no wish stated"
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What is said about one sound."""
+
+    sound_id: int
+    title: str
+    author: str
+    url: str
+    licence: str
+    licence_url: str
+    fetched: str
+    gen_ai: str
+
+    @property
+    def family(self) -> str:
+        """The licence without its version."""
+        return self.licence.split(" ")[0]
+
+    @property
+    def mark(self) -> str:
+        """`NON-COMMERCIAL`, `SAMPLING+` or nothing."""
+        return _MARKS.get(self.family, "")
+
+
+def list_credits(selected: Selected) -> list[Credit]:
+    """Return the credits by licence, then author, title and id; sounds without a record cannot be credited."""
+    credits = []
+    for sound_id in selected.sound_ids:
+        attributes = selected.state.attributes(sound_id)
+        if "fetched_at" in attributes:
+            credits.append(_credit(sound_id, attributes))
+    return sorted(credits, key=lambda one: (one.licence, one.author.casefold(), one.title.casefold(), one.sound_id))
+
+
+def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False) -> Iterator[str]:
+    """Give the credits as `md`, `txt`, `csv` or `html`; `faithful` leaves formulas in cells of `csv`."""
+    return _csv(credits, faithful=faithful) if format == "csv" else CREDIT_FORMATS[format](credits)
+
+
+def _credit(sound_id: int, attributes: dict[str, Any]) -> Credit:
+    licence_url = value_of(attributes, "license")
+    return Credit(
+        sound_id=sound_id,
+        title=_one_line(value_of(attributes, "name")) or f"sound {sound_id}",
+        author=_one_line(value_of(attributes, "username")) or "unknown author",
+        url=_web_address(value_of(attributes, "url")) or f"https://freesound.org/s/{sound_id}/",
+        licence=_one_line(licence_name(licence_url)),
+        licence_url=_web_address(licence_url),
+        fetched=iso(attributes["fetched_at"])[:10],
+        gen_ai=_one_line(value_of(attributes, "gen_ai_preference")) or _NO_WISH,
+    )
+
+
+def _one_line(value: str | None) -> str:
+    return " ".join(drop_controls(value or "").split())
+
+
+def _web_address(value: str | None) -> str:
+    address = value or ""
+    return address if re.fullmatch(r"https?://[^\s\"'<>\\()`]+", address) and escape(address) == address else ""
+
+
+def _groups(credits: list[Credit]) -> list[tuple[str, list[Credit]]]:
+    groups: dict[str, list[Credit]] = {}
+    for credit in credits:
+        groups.setdefault(credit.licence, []).append(credit)
+    return list(groups.items())
+
+
+def _summary(credits: list[Credit]) -> str:
+    if not credits:
+        return "No sounds."
+    days = sorted({credit.fetched for credit in credits})
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    authors = len({credit.author for credit in credits})
+    return f"{len(credits)} sounds by {authors} authors; metadata fetched from Freesound {when}."
+
+
+def _wishes(credits: list[Credit]) -> list[tuple[str, int]]:
+    return sorted(Counter(credit.gen_ai for credit in credits).items())
+
+
+def _markdown(credits: list[Credit]) -> Iterator[str]:
+    yield f"# Credits\n\n{_summary(credits)}\n"
+    for licence, group in _groups(credits):
+        yield f"\n## {_md(licence)}{_marked(group[0])}\n\n{_asks(group[0])}\n\n"
+        for one in group:
+            deed = f"[{_md(licence)}]({one.licence_url})" if one.licence_url else _md(licence)
+            yield (
+                f"- [{_md(one.title)}]({one.url}) by {_md(one.author)}, {deed}, fetched {one.fetched}; "
+                f"gen-AI: {_md(one.gen_ai)}{_marked(one)}\n"
+            )
+    yield "\n## Wishes about generative AI\n\n"
+    for wish, count in _wishes(credits):
+        yield f"- {_md(wish)}: {count}\n"
+
+
+def _text(credits: list[Credit]) -> Iterator[str]:
+    yield f"CREDITS\n\n{_summary(credits)}\n"
+    for licence, group in _groups(credits):
+        yield f"\n{licence}{_marked(group[0])}\n{group[0].licence_url}\n{_asks(group[0])}\n\n"
+        for one in group:
+            yield f'"{one.title}" by {one.author}{_marked(one)}\n    {one.url}\n'
+            yield f"    licence {licence} {one.licence_url}, fetched {one.fetched}, gen-AI: {one.gen_ai}\n"
+    yield "\nWishes about generative AI\n"
+    for wish, count in _wishes(credits):
+        yield f"    {wish}: {count}\n"
+
+
+def _csv(credits: list[Credit], *, faithful: bool = False) -> Iterator[str]:
+    yield csv_line(["id", "title", "author", "url", "licence", "licence_url", "mark", "fetched", "gen_ai_preference"])
+    for one in credits:
+        texts = (one.title, one.author, one.url, one.licence, one.licence_url, one.mark, one.fetched, one.gen_ai)
+        yield csv_line([str(one.sound_id), *(texts if faithful else map(disarmed, texts))])
+
+
+def _html(credits: list[Credit]) -> Iterator[str]:
+    yield _HTML_HEAD.format(summary=html.escape(_summary(credits)))
+    for licence, group in _groups(credits):
+        deed = _link(group[0].licence_url, licence)
+        yield f"<h2>{deed}{_html_mark(group[0])}</h2>\n<p>{html.escape(_asks(group[0]))}</p>\n<ul>\n"
+        for one in group:
+            yield (
+                f"<li>{_link(one.url, one.title)} by <bdi>{html.escape(one.author)}</bdi>, "
+                f"{_link(one.licence_url, one.licence)}, fetched {one.fetched}; "
+                f"gen-AI: {html.escape(one.gen_ai)}{_html_mark(one)}</li>\n"
+            )
+        yield "</ul>\n"
+    yield "<h2>Wishes about generative AI</h2>\n<ul>\n"
+    for wish, count in _wishes(credits):
+        yield f"<li>{html.escape(wish)}: {count}</li>\n"
+    yield "</ul>\n</html>\n"
+
+
+CREDIT_FORMATS: dict[str, Callable[[list[Credit]], Iterator[str]]] = {
+    "md": _markdown,
+    "txt": _text,
+    "csv": _csv,
+    "html": _html,
+}
+
+_HTML_HEAD = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>Credits</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }}
+strong {{ font-size: .8em; border: 1px solid; border-radius: .3em; padding: 0 .4em; margin-left: .5em; }}
+</style>
+<h1>Credits</h1>
+<p>{summary}</p>
+"""
+
+
+def _asks(credit: Credit) -> str:
+    return f"Asks for: {_ASKS[credit.family]}." if credit.family in _ASKS else "Read the licence before use."
+
+
+def _marked(credit: Credit) -> str:
+    return f" [{credit.mark}]" if credit.mark else ""
+
+
+def _html_mark(credit: Credit) -> str:
+    return f"<strong>{credit.mark}</strong>" if credit.mark else ""
+
+
+def _md(text: str) -> str:
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&])", r"\\\1", text)
+
+
+def _link(address: str, text: str) -> str:
+    shown = f"<bdi>{html.escape(text)}</bdi>"
+    return f'<a href="{html.escape(address)}" rel="noreferrer">{shown}</a>' if address else shown

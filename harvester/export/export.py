@@ -1,0 +1,153 @@
+"""Exports: a selection as files for other programs, whole or not at all.
+
+Owns which formats there are and how their files are put in place. Every file is written beside its place and renamed;
+where an export is two files, edges come first, so that a new OUT never stands beside old edges. Nothing of the library
+is changed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from pathlib import Path
+
+from harvester.errors import SettingsError
+from harvester.export.text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
+from harvester.export.xml import encode_gexf, encode_graphml
+from harvester.graph import Selected
+from harvester.storage import CHECKPOINT, write_atomically
+
+STREAMS: dict[str, Callable[[Selected], Iterator[str]]] = {
+    "graphml": encode_graphml,
+    "gexf": encode_gexf,
+    "jsonl": encode_jsonl,
+    "node-link": encode_node_link,
+}
+"""Formats that are one text."""
+
+XML_FORMATS = ("graphml", "gexf")
+
+FORMATS = (*STREAMS, "csv", "parquet")
+
+_CHUNK = 512
+_MISSING_PARQUET = "Parquet needs pyarrow; install it with: make extras"
+
+
+def export_chunks(selected: Selected, format: str) -> Iterator[bytes]:
+    """Give the bytes of a format that is one text."""
+    return text_chunks(STREAMS[format](selected))
+
+
+def save_export(
+    selected: Selected,
+    format: str,
+    out: Path,
+    *,
+    partition_rows: int | None = None,
+    faithful: bool = False,
+    on_bytes: Callable[[int], None] = lambda _: None,
+) -> list[Path]:
+    """Write the selection to `out` and return the files or the folder written; durable on return.
+
+    `on_bytes` is told the size of every piece on its way to the disk; `faithful` leaves texts in CSV as they are even
+    where a spreadsheet would run them.
+
+    A failure or a crash leaves what was there before. Raises `SettingsError` for a format, a place or a missing
+    package that a person can change, and the `OSError` it met.
+    """
+    check_place(out)
+    if partition_rows is not None and format != "parquet":
+        raise SettingsError("--partition-rows is for parquet")
+    if format in STREAMS:
+        write_atomically(out, _told(export_chunks(selected, format), on_bytes))
+        return [out]
+    if format == "csv":
+        edges = edges_path(out)
+        write_atomically(edges, _told(text_chunks(encode_csv_edges(selected, faithful=faithful)), on_bytes))
+        write_atomically(out, _told(text_chunks(encode_csv_sounds(selected, faithful=faithful)), on_bytes))
+        return [out, edges]
+    if format == "parquet":
+        return _save_parquet(selected, out, partition_rows, on_bytes)
+    raise SettingsError(f"'{format}' is not a format; use {', '.join(FORMATS)} or credits")
+
+
+def edges_path(out: Path) -> Path:
+    """Return where the edges go: `sounds.csv` has them in `sounds.edges.csv`."""
+    return out.with_name(f"{out.stem}.edges{out.suffix}")
+
+
+def check_place(out: Path) -> None:
+    """Raise `SettingsError` when a file at `out` would replace a part of a library."""
+    library = out.parent / CHECKPOINT
+    if out.suffix == ".pkl" or (library.exists() and out.name.startswith(Path(CHECKPOINT).stem)):
+        raise SettingsError(f"{out} is a name that libraries use; choose another for the export")
+    if not out.parent.is_dir():
+        raise SettingsError(f"{out.parent} is not a folder; make it first")
+
+
+def text_chunks(pieces: Iterable[str]) -> Iterator[bytes]:
+    """Give texts as bytes, some hundred of them at a time."""
+    kept: list[str] = []
+    for piece in pieces:
+        kept.append(piece)
+        if len(kept) == _CHUNK:
+            yield "".join(kept).encode()
+            kept = []
+    yield "".join(kept).encode()
+
+
+def _told(chunks: Iterable[bytes], on_bytes: Callable[[int], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        on_bytes(len(chunk))
+        yield chunk
+
+
+def _save_parquet(
+    selected: Selected, out: Path, partition_rows: int | None, on_bytes: Callable[[int], None]
+) -> list[Path]:
+    try:
+        from harvester.export.parquet import EDGE_SCHEMA, SoundTable, edge_rows, encode_parquet, encode_parts
+    except ImportError as error:
+        raise SettingsError(_MISSING_PARQUET) from error
+    sounds = SoundTable(selected)
+    if partition_rows is None:
+        edges = edges_path(out)
+        write_atomically(edges, _told(encode_parquet(EDGE_SCHEMA, edge_rows(selected)), on_bytes))
+        write_atomically(out, _told(encode_parquet(sounds.schema, sounds.rows()), on_bytes))
+        return [out, edges]
+    parts = chain(
+        ((f"sounds/{name}", chunks) for name, chunks in encode_parts(sounds.schema, sounds.rows(), partition_rows)),
+        ((f"edges/{name}", chunks) for name, chunks in encode_parts(EDGE_SCHEMA, edge_rows(selected), partition_rows)),
+    )
+    _replace_folder(out, ((name, _told(chunks, on_bytes)) for name, chunks in parts))
+    return [out]
+
+
+def _replace_folder(out: Path, parts: Iterable[tuple[str, Iterator[bytes]]]) -> None:
+    """Put a folder of parts in the place of `out`, which may be an earlier export and nothing else.
+
+    A folder cannot be replaced in one step: a crash between the two renames leaves the old one as `.NAME.old`.
+    """
+    if out.exists() and not _is_parts_folder(out):
+        raise SettingsError(f"{out} holds something else than an export in parts; choose another place")
+    fresh, old = (out.with_name(f".{out.name}.{os.getpid()}.{what}") for what in ("tmp", "old"))
+    try:
+        for name, chunks in parts:
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, chunks)
+        if out.exists():
+            out.rename(old)
+        fresh.rename(out)
+    finally:
+        for folder in (fresh, old) if out.exists() else (fresh,):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_parts_folder(folder: Path) -> bool:
+    if not folder.is_dir():
+        return False
+    files = [path for path in folder.rglob("*") if not path.is_dir()]
+    return all(path.parent.name in ("sounds", "edges") and path.name.startswith("part-") for path in files)

@@ -1,0 +1,142 @@
+"""Sounds as rows of a table: which columns there are, of which type, and the values of one sound.
+
+Invariant: the columns and their order are a function of the selected sounds; nulls are absent from a row. Every value
+is read through the rules of records, so the column of a field with a rule has the rule's type in every library. Nested
+objects become columns of their own (`preview_hq_mp3`, `image_waveform_m`), lists of texts stay lists for those who can
+keep them, any other container becomes JSON text. Knows no file format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harvester import records
+from harvester.graph import OWN_FIELDS, Selected, in_order
+from harvester.json_text import without_lone_surrogates
+from harvester.records import RULES, value_of
+
+Kind = Literal["bool", "int", "float", "text", "texts"]
+
+SEPARATOR = "|"
+"""What joins a list of texts where a format has no lists. Tags on Freesound hold neither spaces nor bars."""
+
+_PREFIXES = {"previews": "", "images": "image_"}
+_RULED: dict[records.Kind, Kind] = {
+    records.Kind.BOOL: "bool",
+    records.Kind.INT: "int",
+    records.Kind.FLOAT: "float",
+    records.Kind.TEXT: "text",
+    records.Kind.TEXTS: "texts",
+    records.Kind.NUMBERS: "text",
+    records.Kind.OBJECTS: "text",
+}
+_KINDS: dict[str, Kind] = {name: _RULED[rule.kind] for name, rule in RULES.items() if rule.kind in _RULED}
+"""The kind of a field's column, where its rule tells."""
+
+_OWN = frozenset(OWN_FIELDS)
+_OURS: dict[str, Kind] = {"id": "int", "processed": "bool"}
+_AS_THEY_ARE = frozenset({"bool", "int", "texts"})
+_TAKEN = _OURS.keys() | RULES.keys() | _OWN
+"""Names that no column of a nested value has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column: its name, the record's field it comes from, and the type that all its values have."""
+
+    name: str
+    field: str
+    kind: Kind
+
+
+def plan_columns(selected: Selected) -> list[Column]:
+    """Return the columns that the selected sounds need, in canonical order; one pass over all of them."""
+    fields = {name: name for name in _OURS}
+    kinds = dict(_OURS)
+    # What a rule tells is settled by the first sound that has a value.
+    settled = set(_OURS)
+    for sound_id in selected.sound_ids:
+        for name, field, value in _cells(selected.state.attributes(sound_id), settled):
+            kind = _KINDS.get(field) or _kind(value)
+            known = kinds.get(name)
+            fields.setdefault(name, field)
+            kinds[name] = kind if known is None or known == kind else _wider(known, kind)
+            if field in _KINDS:
+                settled.add(field)
+    rank = {field: place for place, field in enumerate(in_order(set(fields.values())))}
+    names = sorted(fields, key=lambda name: (rank[fields[name]], name))
+    return [Column(name, fields[name], kinds[name]) for name in names]
+
+
+def row_of(selected: Selected, sound_id: int, kinds: dict[str, Kind]) -> dict[str, Any]:
+    """Return a sound's values by column name, each of its column's type; nulls are left out."""
+    row: dict[str, Any] = {"id": sound_id, "processed": sound_id in selected.state.processed}
+    for name, _, value in _cells(selected.state.attributes(sound_id), _OURS):
+        kind = kinds[name]
+        row[name] = value if kind in _AS_THEY_ARE else _as_kind(value, kind)
+    return row
+
+
+def rows(selected: Selected, columns: list[Column]) -> Iterator[dict[str, Any]]:
+    """Give the rows of all selected sounds, in the order of their ids."""
+    kinds = {column.name: column.kind for column in columns}
+    return (row_of(selected, sound_id, kinds) for sound_id in selected.sound_ids)
+
+
+def joined(value: Any) -> Any:
+    """Return a list of texts as one text, and every other value as it is."""
+    return SEPARATOR.join(value) if isinstance(value, list) else value
+
+
+def _cells(attributes: dict[str, Any], but: Container[str]) -> Iterator[tuple[str, str, Any]]:
+    """Give (column's name, field, value) for each cell that the fields fill, without the fields in `but`."""
+    for field, raw in attributes.items():
+        if raw is None or field in but:
+            continue
+        value = raw if field in _OWN else value_of(attributes, field)
+        if isinstance(value, dict):
+            for key, inner in value.items():
+                if inner is not None:
+                    yield _nested_name(field, key.replace("-", "_")), field, _plain(inner)
+        elif value is not None:
+            yield without_lone_surrogates(field), field, _plain(value)
+
+
+def _nested_name(field: str, key: str) -> str:
+    name = f"{_PREFIXES.get(field, f'{field}_')}{key}"
+    return without_lone_surrogates(f"{field}_{key}" if name in _TAKEN else name)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_lone_surrogates(value)
+    if isinstance(value, list) and all(type(one) is str for one in value):
+        return value
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return value
+
+
+def _kind(value: Any) -> Kind:
+    if isinstance(value, bool):
+        return "bool"
+    if isinstance(value, float):
+        return "float"
+    if isinstance(value, int):
+        return "int"
+    return "texts" if isinstance(value, list) else "text"
+
+
+def _wider(one: Kind, other: Kind) -> Kind:
+    return "float" if {one, other} == {"int", "float"} else "text"
+
+
+def _as_kind(value: Any, kind: Kind) -> Any:
+    if kind == "float":
+        return float(value)
+    if kind == "text" and not isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    return value

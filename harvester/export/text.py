@@ -1,0 +1,78 @@
+"""JSON Lines, node-link JSON and CSV: text that every tool reads, as a stream.
+
+JSON carries values as the library has them, where strict JSON can. CSV has no lists and no null byte: lists are joined,
+null bytes removed, halves of surrogate pairs replaced.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from harvester.export.csv_text import csv_line, disarmed
+from harvester.export.table import joined, plan_columns, rows
+from harvester.graph import Selected
+from harvester.json_text import json_text, without_lone_surrogates
+
+
+def encode_jsonl(selected: Selected) -> Iterator[str]:
+    """Give one object a line: the sound's record and stamps as the library has them, and its `neighbours`."""
+    for sound_id in selected.sound_ids:
+        sound = _sound(selected, sound_id)
+        sound["neighbours"] = [_ends(edge.target, edge.score, edge.relation) for edge in selected.edges_of(sound_id)]
+        yield json_text(sound) + "\n"
+
+
+def encode_node_link(selected: Selected) -> Iterator[str]:
+    """Give the node-link form that `networkx.node_link_graph(data, edges="edges")` and D3 read."""
+    state = selected.state
+    facts = {"source": state.source, "similarity_space": state.space}
+    yield f'{{"directed":true,"multigraph":false,"graph":{json_text(facts)},"nodes":['
+    for place, sound_id in enumerate(selected.sound_ids):
+        yield (",\n" if place else "\n") + json_text(_sound(selected, sound_id))
+    yield '\n],"edges":['
+    for place, edge in enumerate(selected.edges()):
+        ends = _ends(edge.target, edge.score, edge.relation)
+        yield (",\n" if place else "\n") + json_text({"source": edge.source, "target": ends.pop("id"), **ends})
+    yield "\n]}\n"
+
+
+def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
+    """Give one row a sound, with a header; nulls are empty cells, texts are disarmed unless `faithful`."""
+    columns = plan_columns(selected)
+    names = [column.name for column in columns]
+    yield csv_line(_cell(name, faithful) for name in names)
+    for row in rows(selected, columns):
+        yield csv_line(_cell(row.get(name), faithful) for name in names)
+
+
+def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
+    """Give one row an edge: source, target, score, relation."""
+    yield csv_line(["source", "target", "score", "relation"])
+    for edge in selected.edges():
+        yield csv_line(_cell(value, faithful) for value in (edge.source, edge.target, edge.score, edge.relation))
+
+
+def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
+    attributes = {**selected.state.attributes(sound_id), "id": sound_id}
+    return {"id": sound_id, **attributes, "processed": sound_id in selected.state.processed}
+
+
+def _ends(target: int, score: float | None, relation: str | None) -> dict[str, Any]:
+    ends: dict[str, Any] = {"id": target}
+    if score is not None:
+        ends["score"] = score
+    if relation is not None:
+        ends["relation"] = relation
+    return ends
+
+
+def _cell(value: Any, faithful: bool) -> str:
+    if isinstance(value, str | list):
+        text = without_lone_surrogates(joined(value).replace("\0", ""))
+        return text if faithful else disarmed(text)
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value)

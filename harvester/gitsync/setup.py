@@ -1,0 +1,154 @@
+"""Setting a clone up: attributes, ignore file and drivers, so that `git pull` of two grown libraries is their join.
+
+Owns the blocks it writes between two marks (everything else in those files is the user's) and two sections of the
+clone's own configuration, which Git never shares. Running it again changes nothing; `undo` takes all of it back.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from pathlib import Path
+
+from harvester.errors import SettingsError
+from harvester.gitsync.commit import ATTRIBUTES, DRIVER, IGNORED, attribute_of, in_work_tree, run_git, said
+from harvester.storage import (
+    CHECKPOINT,
+    JOURNAL,
+    LOCK,
+    QUARANTINE,
+    REAL_FILES,
+    VECTORS,
+    disk_errors,
+    read_bounded,
+    refuse_link,
+    write_atomically,
+)
+
+_BEGIN = "# harvester: begin (written by `harvester git-setup`, taken back by its --undo)"
+_END = "# harvester: end"
+_BLOCK = re.compile(re.escape(_BEGIN) + r"\n.*?" + re.escape(_END) + r"\n", re.DOTALL)
+_BACKUPS = "freesound_library_backup_*.pkl"
+_LARGEST_BYTES = 1 << 20
+_WE_CHOSE = f"merge.{DRIVER}.chosePullRebase"
+"""Notes in the clone's configuration that `pull.rebase` is ours to take back."""
+
+_IGNORED_LINES = (
+    f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", "/status.json", "/harvest.log*", f"/{QUARANTINE}/", f"/{_BACKUPS}",
+    "/.*.tmp",
+)  # fmt: skip
+
+
+def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
+    """Set the clone around `folder` up for this library and return what was done, a line each.
+
+    The folder need not be there yet. With `lfs` the checkpoint and the backups are kept in Git LFS from the next
+    commit on. Raises `SettingsError` outside a work tree or where git or git-lfs is missing, `LibraryUnwritable`.
+    """
+    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
+    _must_be_in_work_tree(nearest, folder)
+    with disk_errors(folder, "nothing was set up"):
+        folder.mkdir(parents=True, exist_ok=True)
+    # Once in LFS, always in LFS: a plain `git-setup` in another clone must not take it out again.
+    lfs_before = attribute_of(folder, "filter") == "lfs"
+    done = _set_up_lfs(folder) if lfs or lfs_before else []
+    tracked = "filter=lfs " if lfs or lfs_before else ""
+    attributes = (
+        f"{CHECKPOINT} {tracked}merge={DRIVER} diff={DRIVER} -text",
+        f"{_BACKUPS} {tracked}diff={DRIVER} -text",
+    )
+    for name, lines in ((ATTRIBUTES, attributes), (IGNORED, _IGNORED_LINES)):
+        changed = _write_block(folder / name, lines)
+        done.append(f"{folder / name}: {'written; commit it' if changed else 'as it should be'}")
+    for key, value in _settings().items():
+        if _value(folder, key) != value:
+            _configure(folder, key, value)
+    done += _choose_merging(folder)
+    done.append(f"this clone's configuration: Git joins and shows {CHECKPOINT} with {_program()}")
+    done.append("every clone runs `harvester git-setup` once; from then on `git pull` joins two grown libraries")
+    return done
+
+
+def undo_git(folder: Path) -> list[str]:
+    """Take back what `set_up` did to the folder and to the clone, and return what was done. LFS objects stay."""
+    _must_be_in_work_tree(folder, folder)
+    done = []
+    if attribute_of(folder, "filter") == "lfs":
+        done.append("what Git LFS holds stays there: `git lfs migrate export --include='*.pkl'` takes it out")
+    done += [f"{folder / name}: our lines removed" for name in (ATTRIBUTES, IGNORED) if _write_block(folder / name, ())]
+    if _value(folder, _WE_CHOSE) == "true" and _value(folder, "pull.rebase") == "false":
+        run_git(folder, "config", "--local", "--unset-all", "pull.rebase")
+        done.append("this clone's configuration: pull.rebase removed")
+    done += [
+        f"this clone's configuration: {section} removed"
+        for section in (f"merge.{DRIVER}", f"diff.{DRIVER}")
+        if run_git(folder, "config", "--local", "--remove-section", section).returncode == 0
+    ]
+    return done or ["there was nothing to take back"]
+
+
+def _must_be_in_work_tree(nearest: Path, folder: Path) -> None:
+    if not in_work_tree(nearest):
+        raise SettingsError(f"{folder} is not in a Git work tree: `git init` first, or choose another --library")
+
+
+def _program() -> str:
+    # -P: a folder called `harvester` in the work tree, which Git may have brought, is never taken for this package.
+    return f"{shlex.quote(sys.executable)} -P -m harvester"
+
+
+def _settings() -> dict[str, str]:
+    return {
+        f"merge.{DRIVER}.name": "join of two Freesound libraries",
+        f"merge.{DRIVER}.driver": f"{_program()} git-merge -- %A %B %P",
+        f"diff.{DRIVER}.textconv": f"{_program()} git-textconv --",
+    }
+
+
+def _choose_merging(folder: Path) -> list[str]:
+    """Let `git pull` merge where nobody has said how: Git refuses to pull what grew apart until somebody does."""
+    if any(run_git(folder, "config", key).returncode == 0 for key in ("pull.rebase", "pull.ff")):
+        return []
+    _configure(folder, "pull.rebase", "false")
+    _configure(folder, _WE_CHOSE, "true")
+    return ["this clone's configuration: `git pull` merges (pull.rebase false; nothing was chosen before)"]
+
+
+def _value(folder: Path, key: str) -> str:
+    return run_git(folder, "config", "--local", key).stdout.decode(errors="replace").rstrip("\n")
+
+
+def _configure(folder: Path, key: str, value: str) -> None:
+    ended = run_git(folder, "config", "--local", "--replace-all", key, value)
+    if ended.returncode:
+        raise SettingsError(f"git config says: {said(ended)}")
+
+
+def _set_up_lfs(folder: Path) -> list[str]:
+    if run_git(folder, "lfs", "version").returncode:
+        raise SettingsError("git-lfs is not installed: https://git-lfs.com (Debian, Ubuntu: apt install git-lfs)")
+    ended = run_git(folder, "lfs", "install", "--local")
+    if ended.returncode:
+        raise SettingsError(f"git lfs install says: {said(ended)}")
+    return ["Git LFS: its filters and hooks are in this clone"]
+
+
+def _write_block(path: Path, lines: tuple[str, ...]) -> bool:
+    """Make `lines` our block of the file, keeping everything else; no lines: no block. Tell whether it changed."""
+    with disk_errors(path, "nothing was changed"):
+        refuse_link(path)  # Git follows none either
+        before = read_bounded(path, _LARGEST_BYTES).decode(errors="surrogateescape") if path.exists() else ""
+    block = "".join(f"{line}\n" for line in (_BEGIN, *lines, _END)) if lines else ""
+    if _BLOCK.search(before):
+        after = _BLOCK.sub(lambda _: block, before, count=1)
+    else:
+        after = before + ("\n" if block and before and not before.endswith("\n") else "") + block
+    if after == before:
+        return False
+    with disk_errors(path, "nothing else was changed"):
+        if after:
+            write_atomically(path, [after.encode(errors="surrogateescape")])
+        else:
+            REAL_FILES.unlink(path)
+    return True

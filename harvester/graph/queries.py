@@ -1,0 +1,165 @@
+"""The questions a state answers: what is known of a sound, what waits, what is news; and the state as events.
+
+Owns the graph and what is counted and kept beside it, and never changes any of it: that is `state`'s. Node
+attributes are the record's fields plus OWN_FIELDS; an edge A→B with `score` says that B was in A's similar list, one
+with `relation` (a sorted list of kinds) comes from an older tool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from harvester.clock import DAY_US, LATEST_US
+from harvester.graph.attributes import is_gone, is_withdrawn, record_of
+from harvester.graph.lazy_digraph import LibraryGraph
+from harvester.graph.merge_rules import similar_of
+from harvester.model import (
+    SPACES,
+    Event,
+    Gone,
+    Known,
+    Linked,
+    Record,
+    Related,
+    Seeded,
+    Seen,
+    SimilarList,
+    Withdrawn,
+    is_complete,
+)
+
+FRESH_US = DAY_US
+"""A complete record younger than this is not rewritten by what a neighbour list brings."""
+
+
+class KnownSounds:
+    """The state of one library, to be read.
+
+    `graph` is the NetworkX DiGraph (integer ids), `processed` the ids of all samples, `seeds` the sounds that
+    harvests were started from, `source` the catalogue's identity (empty until the first answer).
+    """
+
+    def __init__(self, source: str = "", space: str = SPACES[0]) -> None:
+        self.graph = LibraryGraph()
+        self.processed: set[int] = set()
+        self.seeds: set[int] = set()
+        self.source = source
+        self.space = space
+        self.edge_count = 0
+        self.list_count = 0
+        self.record_count = 0
+        self.gone_count = 0
+
+    def __contains__(self, sound_id: int) -> bool:
+        return sound_id in self.graph._node
+
+    def __len__(self) -> int:
+        return len(self.graph)
+
+    def attributes(self, sound_id: int) -> dict[str, Any]:
+        """Return the node's own attributes (the live dict: not to be changed by the caller)."""
+        attributes: dict[str, Any] = self.graph._node[sound_id]
+        return attributes
+
+    def record(self, sound_id: int) -> Record | None:
+        """Return the sound's record as the API gave it, or None while there is none."""
+        if sound_id not in self.graph._node:
+            return None
+        attributes = self.attributes(sound_id)
+        return record_of(attributes) if "fetched_at" in attributes else None
+
+    def has_record(self, sound_id: int) -> bool:
+        """Tell whether the sound's complete record is here."""
+        return sound_id in self.graph._node and is_complete(self.attributes(sound_id))
+
+    def similar(self, sound_id: int) -> SimilarList | None:
+        """Return the sound's similar list, or None while there is none."""
+        if sound_id not in self.graph._node:
+            return None
+        return similar_of(self.attributes(sound_id), self.graph._adj[sound_id])
+
+    def pending(self, filter: str = "") -> Iterator[int]:
+        """Give the frontier of a walk under `filter`: every sound that is pending for it. Derived, never stored."""
+        return (sound_id for sound_id in self.graph if self.is_pending(sound_id, filter))
+
+    def is_pending(self, sound_id: int, filter: str = "") -> bool:
+        """Tell whether a known sound still needs its list, and is not gone.
+
+        A list made under another filter does not count: neither for a walk without one, nor for a different one. A
+        list without a filter counts for every walk.
+        """
+        attributes = self.attributes(sound_id)
+        if is_gone(attributes):
+            return False
+        return sound_id not in self.processed or attributes["link_filter"] not in ("", filter)
+
+    def matching(self, filter: str) -> set[int]:
+        """Return the sounds known to match `filter`: those in lists that were made under it, on either side."""
+        found: set[int] = set()
+        for sound_id, attributes in self.graph._node.items():
+            if attributes.get("link_filter") == filter:
+                found.add(sound_id)
+                found.update(target for target, edge in self.graph._adj[sound_id].items() if "score" in edge)
+        return found
+
+    def is_news(self, sound_id: int, record: Record, now_us: int) -> bool:
+        """Tell whether a record that came along is worth keeping: the sound is new, was partial or has gone stale, or
+        the record has fields that were not asked for when it was fetched last. Of a withdrawn sound nothing is."""
+        known = self.graph._node.get(sound_id)
+        if known is None:
+            return True
+        if is_withdrawn(known):
+            return False
+        if not is_complete(record):
+            return not is_complete(known)
+        return not record.keys() <= known.keys() or now_us - known["fetched_at"] >= FRESH_US
+
+    def stamp(self, sound_id: int, field: str, now_us: int) -> int:
+        """Return a stamp for a new value of the sound's `field`, never behind the one it replaces.
+
+        A record and a tombstone contradict each other by their stamps: each new one is later than both. Nothing is
+        later than LATEST_US, which somebody else's file may hold: a stamp after it could not be read back.
+        """
+        if sound_id not in self.graph._node:
+            return now_us
+        rivals = ("fetched_at", "gone_at") if field in ("fetched_at", "gone_at") else (field,)
+        attributes = self.attributes(sound_id)
+        return min(LATEST_US, max(now_us, *(int(attributes.get(name, -1)) + 1 for name in rivals)))
+
+    def events(self, among: Collection[int] | None = None) -> Iterator[Event]:
+        """Give the whole state as events, or what it knows of some sounds: applied to an empty graph they give it."""
+        among = self.graph._node if among is None else among
+        yield Seeded(tuple(sorted(self.seeds)))
+        for sound_id in among:
+            attributes = self.attributes(sound_id)
+            yield Known(sound_id, attributes["added_at"])
+            if "fetched_at" in attributes:
+                yield from self._records(sound_id, attributes)
+            if "gone_at" in attributes:
+                yield Gone(sound_id, attributes["gone_at"])
+            if "withdrawn_at" in attributes:
+                yield Withdrawn(sound_id, attributes["withdrawn_at"])
+        for sound_id in among:
+            similar = self.similar(sound_id)
+            if similar is not None:
+                yield Linked(sound_id, similar)
+            yield from self._relations(sound_id)
+
+    def _records(self, sound_id: int, attributes: dict[str, Any]) -> Iterator[Seen]:
+        apart = attributes.get("extra_stamps", {})
+        record = {name: value for name, value in record_of(attributes).items() if name not in apart}
+        yield Seen(sound_id, record, attributes["fetched_at"])
+        for name, stamp in apart.items():
+            # As little as this never wins but as the field that it is.
+            yield Seen(sound_id, {"id": sound_id, name: attributes[name]}, stamp)
+
+    def _relations(self, sound_id: int) -> Iterator[Related]:
+        known_at = self.attributes(sound_id)["added_at"]
+        for target_id, edge in self.graph._adj[sound_id].items():
+            for relation in edge.get("relation", ()):
+                yield Related(sound_id, target_id, relation, max(known_at, self.attributes(target_id)["added_at"]))
+
+    def freeze(self) -> None:
+        """Let nobody add or remove nodes or edges any more: for views that others hold."""
+        self.graph.freeze()

@@ -1,0 +1,177 @@
+"""Which sounds and edges of a library a view shows: the filters of `export` and `map`, in one place.
+
+Invariant: sounds that are gone are never selected; an edge is selected when both its ends are. The order is stable:
+sounds by id, edges by source, then best score first. Takes the state, reads no file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from harvester.graph.attributes import canonical_bytes, is_gone
+from harvester.graph.state import SoundGraph
+from harvester.records import licence_name, value_of
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What must hold for a sound: one of `licences`, `categories` and `users` each (where any are given), all `tags`.
+
+    A licence is `CC0`, `BY`, `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case never matters. Durations are
+    in seconds. Sounds without a record match only a selection that asks nothing of the record.
+    """
+
+    licences: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    users: tuple[str, ...] = ()
+    min_duration_s: float | None = None
+    max_duration_s: float | None = None
+    processed_only: bool = False
+    min_score: float | None = None
+    largest_component: bool = False
+
+    def matches(self, attributes: dict[str, Any]) -> bool:
+        """Tell whether a sound's attributes have all that is asked of a record."""
+        if self.licences and not _licence_names(value_of(attributes, "license")) & set(map(_licence, self.licences)):
+            return False
+        places = {(value_of(attributes, name) or "").casefold() for name in ("category", "subcategory")}
+        if self.categories and not places & _folded(self.categories):
+            return False
+        if self.users and (value_of(attributes, "username") or "").casefold() not in _folded(self.users):
+            return False
+        if self.tags and not _folded(self.tags) <= _folded(value_of(attributes, "tags") or ()):
+            return False
+        return self._lasts(value_of(attributes, "duration"))
+
+    def _lasts(self, duration_s: float | None) -> bool:
+        if self.min_duration_s is None and self.max_duration_s is None:
+            return True
+        if duration_s is None:
+            return False
+        return (
+            (self.min_duration_s or 0)
+            <= duration_s
+            <= (float("inf") if self.max_duration_s is None else self.max_duration_s)
+        )
+
+
+@dataclass(frozen=True)
+class Edge:
+    """One edge: `score` when the target is in the source's similar list, `relation` for an imported one."""
+
+    source: int
+    target: int
+    score: float | None
+    relation: str | None
+
+
+class Selected:
+    """The sounds and edges of one library that a view shows."""
+
+    def __init__(self, state: SoundGraph, sound_ids: Iterable[int], min_score: float | None = None) -> None:
+        self.state = state
+        self.sound_ids: list[int] = sorted(sound_ids)
+        self.min_score = min_score
+        self._members = frozenset(self.sound_ids)
+
+    def __len__(self) -> int:
+        return len(self.sound_ids)
+
+    def __contains__(self, sound_id: object) -> bool:
+        return sound_id in self._members
+
+    def edges_of(self, sound_id: int) -> list[Edge]:
+        """Return the selected edges that leave a sound, best score first, then those without a score."""
+        edges = []
+        for target, attributes in self.state.graph.succ[sound_id].items():
+            score = attributes.get("score")
+            if target not in self._members or (
+                self.min_score is not None and (score is None or score < self.min_score)
+            ):
+                continue
+            edges.append(Edge(sound_id, target, score, _relation(attributes.get("relation"))))
+        edges.sort(key=lambda edge: (edge.score is None, -(edge.score or 0.0), edge.target))
+        return edges
+
+    def edges(self) -> Iterator[Edge]:
+        """Give all selected edges in their stable order."""
+        for sound_id in self.sound_ids:
+            yield from self.edges_of(sound_id)
+
+    @cached_property
+    def edge_count(self) -> int:
+        return sum(1 for _ in self.edges())
+
+
+def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
+    """Return what `selection` picks from a state; without one, every sound that is not gone."""
+    selection = selection or Selection()
+    kept = []
+    for sound_id, attributes in state.graph.nodes.items():
+        if is_gone(attributes) or (selection.processed_only and sound_id not in state.processed):
+            continue
+        if selection.matches(attributes):
+            kept.append(sound_id)
+    selected = Selected(state, kept, selection.min_score)
+    if selection.largest_component and kept:
+        # Components come by their smallest id, and `max` keeps the first of equals.
+        largest: list[int] = max(components(selected), key=len)
+        return Selected(state, largest, selection.min_score)
+    return selected
+
+
+def components(selected: Selected) -> list[list[int]]:
+    """Return the weakly connected components, each as ascending ids, ordered by their smallest id."""
+    parent = {sound_id: sound_id for sound_id in selected.sound_ids}
+
+    def root(sound_id: int) -> int:
+        while parent[sound_id] != sound_id:
+            parent[sound_id] = sound_id = parent[parent[sound_id]]
+        return sound_id
+
+    for edge in selected.edges():
+        one, other = root(edge.source), root(edge.target)
+        parent[max(one, other)] = min(one, other)
+    found: dict[int, list[int]] = {}
+    for sound_id in selected.sound_ids:
+        found.setdefault(root(sound_id), []).append(sound_id)
+    return list(found.values())
+
+
+def around(selected: Selected, sound_id: int, depth: int) -> Selected:
+    """Return the sounds within `depth` edges of one, whichever way the edges point, with the edges among them."""
+    graph, reached, ring = selected.state.graph, {sound_id}, {sound_id}
+    for _ in range(depth):
+        near = {edge.target for one in ring for edge in selected.edges_of(one)}
+        for one in ring:
+            for source in graph.pred[one]:
+                if source in selected and any(edge.target == one for edge in selected.edges_of(source)):
+                    near.add(source)
+        ring = near - reached
+        reached |= near
+    return Selected(selected.state, reached, selected.min_score)
+
+
+def _licence(name: str) -> str:
+    """Return a licence as people write it in the form of `licence_name`, folded: `cc-by-nc 4.0` is `by-nc 4.0`."""
+    text = name.strip().casefold()
+    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
+
+
+def _licence_names(url: str | None) -> set[str]:
+    name = licence_name(url).casefold()
+    return {name, name.split(" ")[0]}
+
+
+def _folded(texts: Iterable[str]) -> set[str]:
+    return {text.casefold() for text in texts}
+
+
+def _relation(value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return canonical_bytes(value).decode()

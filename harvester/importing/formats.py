@@ -1,0 +1,232 @@
+"""The forms that older tools left: a joblib dict, a bare pickled graph, an SQLite cache; read into one plain shape.
+
+Owns what each form calls its parts. Decides nothing about sounds; everything it meets and does not know is counted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harvester.clock import SECOND_US
+from harvester.errors import LibraryCorrupt, SettingsError
+from harvester.importing.records import Tally, label
+from harvester.importing.unpickle import Inert, load_foreign
+from harvester.storage import HEAD_BYTES, copy_regular, read_bounded, refuse_content
+
+_LARGEST_BYTES = 2 << 30
+_LONGEST_STATEMENT = 100_000
+_SQLITE = b"SQLite format 3\x00"
+_PARTS = {"graph", "processed_ids", "sound_cache", "metadata"}
+_GRAPHS = ("DiGraph", "Graph", "MultiDiGraph", "MultiGraph")
+_COUNTED = {"timestamp", "nodes", "edges", "processed_ids"}
+
+
+@dataclass(slots=True)
+class OldLibrary:
+    """What an old file holds, still in its own words: nodes and out-edges, records by id, ids called processed.
+
+    `timestamp` is microseconds UTC, None where the file tells none. `everything` is for the search for keys.
+    """
+
+    form: str
+    nodes: dict[Any, Any] = field(default_factory=dict)
+    edges: dict[Any, Any] = field(default_factory=dict)
+    records: dict[Any, dict[Any, Any]] = field(default_factory=dict)
+    processed: list[Any] = field(default_factory=list)
+    timestamp: int | None = None
+    everything: Any = None
+
+
+def load_old(path: Path, tally: Tally) -> OldLibrary:
+    """Return what an older tool left in `path`.
+
+    Raises `SettingsError` for what is no such file (or is one of ours), `LibraryCorrupt` for a damaged one.
+    """
+    try:
+        packed = read_bounded(path, _LARGEST_BYTES)
+    except OSError as error:
+        raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
+    refuse_content(packed[:HEAD_BYTES], path)
+    tally.allow(len(packed))
+    if packed.startswith(_SQLITE):
+        return _read_sqlite(path, tally)
+    try:
+        content = load_foreign(packed)
+    except LibraryCorrupt as error:
+        raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
+    if isinstance(content, Inert) and _is_graph(content):
+        old = OldLibrary(f"a pickled {content.class_path}", everything=content)
+        _read_graph(content, old, tally)
+        return old
+    if isinstance(content, dict) and content.keys() & _PARTS:
+        return _read_dict(path, content, tally)
+    raise SettingsError(f"{path}: no tool that harvester knows left a file like this; nothing was changed")
+
+
+def _read_dict(path: Path, content: dict[Any, Any], tally: Tally) -> OldLibrary:
+    metadata = content.get("metadata")
+    if isinstance(metadata, dict) and "format_version" in metadata and "digest" in metadata:
+        raise SettingsError(f"{path} is a library of ours: `harvester merge {path}` joins it")
+    old = OldLibrary("a joblib dictionary", everything=content)
+    graph = content.get("graph")
+    if isinstance(graph, Inert) and _is_graph(graph):
+        _read_graph(graph, old, tally)
+    elif graph is not None:
+        tally.dropped["graph (it is none)"] += 1
+    old.processed = _members(content.get("processed_ids"))
+    cache = _pairs(content.get("sound_cache"))
+    for key, value in cache:
+        record = _record_in(value)
+        tally.spend(len(record or ()))
+        if record is None:
+            tally.dropped["cached sounds that are no record"] += 1
+        else:
+            tally.mapped["objects of foreign classes to records"] += isinstance(value, Inert)
+            old.records[key] = record
+    if isinstance(metadata, dict):
+        old.timestamp = read_stamp(metadata.get("timestamp"))
+        for name in metadata.keys() - _COUNTED:
+            tally.dropped[f"metadata {label(name)}"] += 1
+    for name in content.keys() - _PARTS:
+        tally.dropped[f"part {label(name)}"] += 1
+    return old
+
+
+def _record_in(value: Any) -> dict[Any, Any] | None:
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, Inert):
+        return None
+    attributes = value.attributes
+    inner = attributes.get("json_dict")
+    if isinstance(inner, dict):
+        return inner
+    return attributes if "id" in attributes and "name" in attributes else None
+
+
+def _is_graph(value: Inert) -> bool:
+    module, _, name = value.class_path.rpartition(".")
+    return module.startswith("networkx") and name in _GRAPHS
+
+
+def _read_graph(graph: Inert, old: OldLibrary, tally: Tally) -> None:
+    attributes, name = graph.attributes, graph.class_path.rpartition(".")[2]
+    nodes = dict(_pairs(attributes.get("_node", attributes.get("node"))))
+    edges = {}
+    for source, targets in _pairs(attributes.get("_adj", attributes.get("_succ", attributes.get("adj")))):
+        edges[source] = dict(_pairs(targets))
+        tally.spend(len(edges[source]))
+    if name.startswith("Multi"):
+        tally.mapped["parallel edges to one"] += 1
+        edges = {
+            source: {target: _joined(parallel, tally) for target, parallel in targets.items()}
+            for source, targets in edges.items()
+        }
+    if "Di" not in name:
+        tally.mapped["undirected edges to one in each direction"] += 1
+    old.nodes, old.edges = nodes, edges
+    if attributes.get("graph"):
+        tally.dropped["attributes of the graph"] += 1
+
+
+def _joined(parallel: Any, tally: Tally) -> dict[Any, Any]:
+    joined: dict[Any, Any] = {}
+    for _, attributes in _pairs(parallel):
+        tally.spend(1)
+        if isinstance(attributes, dict):
+            tally.spend(len(attributes))
+            joined |= attributes
+    return joined
+
+
+def _pairs(value: Any) -> list[tuple[Any, Any]]:
+    """Return the pairs of a mapping, also of one of a foreign class (`OrderedDict`)."""
+    if isinstance(value, Inert):
+        return value.pairs
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _members(value: Any) -> list[Any]:
+    """Return the members of a set or list, also of a set as the oldest protocols wrote it."""
+    if isinstance(value, Inert):
+        value = next(iter(value.arguments), None) or value.elements
+    return list(value) if isinstance(value, set | frozenset | list | tuple) else []
+
+
+def read_stamp(value: Any) -> int | None:
+    """Return a time as older tools wrote it (ISO text, seconds, a pickled datetime) in microseconds UTC, or None."""
+    if isinstance(value, Inert) and value.class_path == "datetime.datetime" and value.arguments:
+        raw = value.arguments[0]
+        if isinstance(raw, Inert) and raw.class_path == "_codecs.encode" and isinstance(raw.arguments[0], str):
+            raw = raw.arguments[0].encode("latin-1", "replace")  # bytes as the old protocols wrote them
+        if isinstance(raw, bytes) and len(raw) == 10:
+            year, month = raw[0] << 8 | raw[1], raw[2] & 0x7F
+            value = f"{year:04}-{month:02}-{raw[3]:02}T{raw[4]:02}:{raw[5]:02}:{raw[6]:02}"
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            # Without a zone it was some machine's local time; a day's difference decides nothing here.
+            return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()) * SECOND_US
+        if type(value) in (int, float):
+            return int(value * SECOND_US)
+    except (ValueError, OverflowError):
+        return None
+    return None
+
+
+def _read_sqlite(path: Path, tally: Tally) -> OldLibrary:
+    old = OldLibrary("an SQLite cache")
+    with tempfile.TemporaryDirectory(prefix="harvester") as folder:
+        # A copy: what the older tool left open is replayed there, and the original is not even touched.
+        copy = Path(folder) / "cache"
+        try:
+            for ending in ("", "-wal"):
+                part = path.with_name(f"{path.name}{ending}")
+                if part.exists():
+                    copy_regular(part, copy.with_name(f"cache{ending}"))
+            with closing(sqlite3.connect(copy)) as connection:
+                connection.execute("PRAGMA trusted_schema = OFF")
+                connection.execute("PRAGMA cell_size_check = ON")
+                size_bytes = sum(part.stat().st_size for part in Path(folder).iterdir())
+                connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size_bytes)
+                connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LONGEST_STATEMENT)
+                _read_rows(connection, path, old, tally, size_bytes)
+        except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
+            raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
+        except OSError as error:
+            raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
+    old.everything = old.records
+    return old
+
+
+def _read_rows(connection: sqlite3.Connection, path: Path, old: OldLibrary, tally: Tally, size_bytes: int) -> None:
+    tables = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
+    # A table of another module, and columns that are worked out, would run what the file brings.
+    plain = re.match(r"CREATE\s+TABLE\b", str(tables.get("metadata", "")), re.IGNORECASE)
+    columns = [(row[1], row[6]) for row in connection.execute("PRAGMA table_xinfo(metadata)")] if plain else []
+    if not {"sample_id", "data"} <= {name for name, hidden in columns if not hidden}:
+        raise SettingsError(f"{path}: it has no table metadata(sample_id, data); nothing was changed")
+    for name in tables.keys() - {"metadata"}:
+        tally.dropped[f"table {label(name)}"] += 1
+    for name in {name for name, _ in columns} - {"sample_id", "data"}:
+        tally.dropped[f"column {label(name)}"] += 1
+    for sample_id, data in connection.execute("SELECT sample_id, data FROM metadata NOT INDEXED ORDER BY rowid"):
+        size_bytes -= 2 + (len(data) if isinstance(data, (str, bytes)) else 0)
+        if size_bytes < 0:
+            raise LibraryCorrupt(f"{path}: it gives more rows than it has bytes; nothing was changed")
+        try:
+            record = json.loads(data)
+        except (ValueError, TypeError, RecursionError):
+            record = None
+        if isinstance(record, dict):
+            old.records[sample_id] = record
+        else:
+            tally.dropped["rows that are no record"] += 1

@@ -1,0 +1,159 @@
+"""The journal's format: rows and head with checksums, and what SQLite's complaints about them mean.
+
+Owns what SQLite does not see: each row carries a checksum over its number and body, the numbers have no gap, and the
+header of the file says the last one; so rotten bytes are noticed, never read as facts. Opens no file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harvester.clock import LATEST_US
+from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat
+from harvester.graph import Dropped
+from harvester.journal.events import decode_events, encode_events
+from harvester.model import Event
+from harvester.storage import read_backup_name
+
+FORMAT = 2
+"""Format 1 had `last` in the head's row, and no `backed`: a backup then held what was let go, and no more."""
+_SUM_BYTES = 8
+_LONGEST_TEXT = 4096
+UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
+"""What reading rotten bytes raises; the last one where even SQLite's message quotes them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the journal knows of the files beside it.
+
+    Rows `safe`+1 to `last` are in it. `last` stands in the header of SQLite's file, as its user version: that page is
+    written with nearly every row, the head's own would be one more. Up to `saved` the checkpoint holds the rows, up to
+    `backed` the verified backup of `backup_digest`; neither is ever less than `safe`. `digest` is the last checkpoint
+    written, `next_digest` one that was about to be renamed. `restore` names the backup of a rollback that is not
+    finished. `timeline` counts rollbacks.
+    `adopted`: the state holds what was never an event in this journal. `owed`: no backup holds the present state's base
+    yet, so that one is due at once. `salvaged`: rows of a damaged journal may be in that backup alone.
+    """
+
+    format: int = FORMAT
+    source: str = ""
+    last: int = 0
+    saved: int = 0
+    safe: int = 0
+    backed: int = 0
+    digest: str = ""
+    next_digest: str = ""
+    checkpoint_at: int | None = None
+    backup_at: int | None = None
+    backup_digest: str = ""
+    backup_nodes: int = 0
+    restore: str = ""
+    restore_digest: str = ""
+    timeline: int = 0
+    adopted: bool = False
+    owed: bool = False
+    salvaged: bool = False
+
+
+_DEFAULTS = asdict(Head())
+_NO_FIELD = object()
+
+
+def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
+    """Return row `seq` of the table of events: its number, how many events, checksum and body."""
+    body = encode_events(events)
+    return seq, len(events), _sum(seq, len(events), body) + body
+
+
+def decode_row(seq: object, count: object, body: object, dropped: Dropped | None = None) -> list[Event]:
+    """Return the events of a row; raises `LibraryCorrupt` when its checksum does not match.
+
+    What no library can hold is left out and noted in `dropped`.
+    """
+    if type(seq) is not int or type(count) is not int or type(body) is not bytes:
+        raise LibraryCorrupt("a row is damaged")
+    if _sum(seq, count, body[_SUM_BYTES:]) != body[:_SUM_BYTES]:
+        raise LibraryCorrupt(f"row {seq} does not match its checksum")
+    return decode_events(body[_SUM_BYTES:], dropped)
+
+
+def encode_head(head: Head) -> bytes:
+    """Return the head as it stands in its table, with its checksum; `last` is not in it."""
+    fields = {name: value for name, value in asdict(head).items() if name != "last"}
+    body = json.dumps(fields).encode()
+    return _sum(0, 0, body) + body
+
+
+def decode_head(body: object, last: int) -> Head:
+    """Return the head that `encode_head` wrote beside the number of the last row; raises `LibraryCorrupt` or
+    `NewerFormat`."""
+    if type(body) is not bytes or _sum(0, 0, body[_SUM_BYTES:]) != body[:_SUM_BYTES]:
+        raise LibraryCorrupt("the journal's head does not match its checksum")
+    try:
+        fields = json.loads(body[_SUM_BYTES:])
+    except (ValueError, RecursionError) as error:
+        raise LibraryCorrupt("the journal's head is no JSON") from error
+    if not isinstance(fields, dict) or not _is_count(fields.get("format")):
+        raise LibraryCorrupt("the journal's head has no format")
+    if fields["format"] > FORMAT:
+        raise NewerFormat(f"the journal has format {fields['format']}, this harvester reads {FORMAT}: please update it")
+    # A head of format 1 says the last row itself.
+    fields = {"backed": fields.get("safe"), "last": last, **fields}
+    for name, value in fields.items():
+        if not _is_valid(name, value):
+            raise LibraryCorrupt(f"the journal's head has no valid {name[:40]!a}")
+    return Head(**fields)
+
+
+def _is_valid(name: str, value: object) -> bool:
+    """Tell whether a field of a head is one, with a value of its kind."""
+    if name == "restore":
+        return value == "" or (type(value) is str and read_backup_name(value) is not None)
+    if name == "last":
+        return type(value) is int and value <= LATEST_US  # below nothing it is damage that is told another way
+    default = _DEFAULTS.get(name, _NO_FIELD)
+    if default is None:
+        return value is None or _is_count(value)
+    if type(default) is int:
+        return _is_count(value)
+    return type(value) is type(default) and (type(value) is not str or len(value) <= _LONGEST_TEXT)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= LATEST_US
+
+
+def is_damage(error: Exception) -> bool:
+    """Tell whether SQLite says that the bytes are wrong, rather than that it cannot get at them."""
+    if not isinstance(error, sqlite3.Error):
+        return True
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is None or (code & 0xFF) in (
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_ERROR,
+        sqlite3.SQLITE_FORMAT,
+        sqlite3.SQLITE_CONSTRAINT,
+        sqlite3.SQLITE_MISMATCH,
+        sqlite3.SQLITE_TOOBIG,
+    )
+
+
+def translated(error: Exception, path: Path) -> HarvesterError:
+    """Return our error for SQLite's, one line: what failed, why, what was kept."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return DiskFull(f"{path}: no space left on the disk; everything accepted so far is kept")
+    if is_damage(error):
+        return LibraryCorrupt(f"{path}: the journal is damaged ({error}); the next start saves what can be read")
+    return LibraryUnwritable(f"{path}: the journal cannot be written ({error}); everything accepted so far is kept")
+
+
+def _sum(seq: int, count: int, body: bytes) -> bytes:
+    return hashlib.blake2b(b"%d %d " % (seq, count) + body, digest_size=_SUM_BYTES).digest()

@@ -1,0 +1,234 @@
+"""Reading the journal: beside a running writer, on a read-only folder, after a kill, and where it is damaged.
+
+Owns how what a journal holds comes into memory; every row that can be trusted comes, and damage is told, not raised.
+Writes nothing beside the journal.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harvester.errors import LibraryCorrupt
+from harvester.graph import Dropped, is_possible_deferral
+from harvester.journal.database import Bound, connect, read_tables
+from harvester.journal.format import UNREADABLE, Head, decode_head, decode_row, is_damage
+from harvester.model import Deferral, Event, Notes, is_sound_id
+from harvester.storage import NotRegular, copy_regular, opened, read_owner
+
+_LOOKS = 5
+
+
+@dataclass(slots=True)
+class Contents:
+    """What was read from a journal; `damage` is empty when all of it was good. `unsaved_bytes` is what the rows take
+    that the checkpoint lacks."""
+
+    head: Head = field(default_factory=Head)
+    rows: list[tuple[int, list[Event]]] = field(default_factory=list)
+    deferrals: dict[int, Deferral] = field(default_factory=dict)
+    notes: Notes = field(default_factory=dict)
+    damage: str = ""
+    unsaved_bytes: int = 0
+    dropped: Dropped = field(default_factory=Dropped)
+    """What was left out because no library can hold it; all else is whole."""
+    dropped_from: list[int] = field(default_factory=list)
+    """The numbers of the rows that held it."""
+
+    @property
+    def events(self) -> Iterable[Event]:
+        return (event for _, events in self.rows for event in events)
+
+    @property
+    def unsaved(self) -> int:
+        return sum(len(events) for seq, events in self.rows if seq > self.head.saved)
+
+
+def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
+    """Return what a journal holds without writing anything, or None when there is none.
+
+    Works beside a running writer, on a read-only folder, and on what a killed writer left behind. Damage does not
+    raise: every row that can still be trusted is in the result, and `damage` says what was wrong.
+    """
+    wal = path.with_name(f"{path.name}-wal")
+    before: object
+    for _ in range(_LOOKS):
+        if not path.exists():
+            return None
+        if problem := _problem_of(path, wal):
+            return Contents(damage=problem)
+        if wal.exists() and read_owner(path.parent) is None:
+            # A killed writer's WAL has no index yet. SQLite would make it here, in memory that is mapped to the disk:
+            # where the disk is full, writing there may be a bus error, which nobody can catch.
+            before = [_shape(path), _shape(wal)]
+            contents = _read_copy(path, wal, rows)
+            if wal.exists() and [_shape(path), _shape(wal)] == before:
+                return contents
+            continue
+        before = None if wal.exists() else _shape(path)
+        # Without a WAL nobody writes and the file is all there is; SQLite would leave files of its own beside it.
+        mode = "mode=ro" if before is None else "mode=ro&immutable=1"
+        try:
+            with closing(connect(path, mode)) as connection:
+                connection.execute("BEGIN")
+                contents = read_contents(connection, Bound(path), rows=rows)
+        except UNREADABLE as error:
+            if not is_damage(error):
+                break
+            contents = Contents(damage=str(error))
+        if before is None or (not wal.exists() and _shape(path) == before):
+            return contents
+    # A read-only folder: SQLite cannot make the index of the WAL there, beside a copy it can.
+    return _read_copy(path, wal, rows)
+
+
+def _read_copy(path: Path, wal: Path, rows: bool) -> Contents:
+    with tempfile.TemporaryDirectory(prefix="harvester") as folder:
+        for part in (path, wal):
+            if part.exists():
+                copy_regular(part, Path(folder) / part.name)
+        copy = Path(folder) / path.name
+        try:
+            with closing(connect(copy)) as connection:
+                return read_contents(connection, Bound(copy), rows=rows)
+        except UNREADABLE as error:
+            return Contents(damage=str(error))
+
+
+def _problem_of(path: Path, wal: Path) -> str:
+    """Say why a journal cannot be one, before SQLite opens it: it would wait at a FIFO for ever."""
+    for part in (path, wal):
+        try:
+            if part.exists():
+                with opened(part):
+                    pass
+        except FileNotFoundError:
+            continue  # folded back meanwhile
+        except (NotRegular, IsADirectoryError) as error:
+            return f"{part.name}: {error.strerror}"
+    return ""
+
+
+def load_head(path: Path) -> Head | None:
+    """Return a journal's head without reading its rows, or None when there is none that can be read."""
+    contents = load_contents(path, rows=False)
+    return None if contents is None else contents.head
+
+
+def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = True) -> Contents:
+    """Return what the database holds: the head, unless `rows` is false everything. Raises what is not damage."""
+    longest_before = bound.hold(connection)
+    try:
+        return _read_contents(connection, bound, rows)
+    finally:
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest_before)
+
+
+def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> Contents:
+    contents = Contents()
+    tables: set[str] = set()
+    with _told(contents):
+        tables, contents.damage = read_tables(connection)
+        if "head" not in tables:
+            raise LibraryCorrupt("the journal has no head")
+        row = connection.execute("SELECT body FROM head WHERE one = 1").fetchone()
+        (last,) = connection.execute("PRAGMA user_version").fetchone()
+        head = contents.head = decode_head(row[0] if row else b"", last)
+        if head.last < max(head.safe, head.saved, head.backed):
+            # New rows would take numbers that count as held elsewhere, and be let go unseen.
+            raise LibraryCorrupt("rows are missing")
+    if not rows:
+        return contents
+    if "events" in tables:
+        for direction in ("ASC", "DESC"):
+            # Backwards too where a page in the middle is rotten: events are facts, their order means nothing.
+            if _read_rows(connection, contents, bound, direction):
+                break
+    if not contents.damage:
+        _look_at_pages(connection, contents)
+    contents.rows.sort()
+    numbers = [seq for seq, _ in contents.rows]
+    if not contents.damage and numbers != list(range(contents.head.safe + 1, contents.head.last + 1)):
+        contents.damage = "rows are missing"
+    if "deferrals" in tables:
+        _read_deferrals(connection, contents, bound)
+    if "notes" in tables:
+        _read_notes(connection, contents, bound)
+    return contents
+
+
+@contextmanager
+def _told(contents: Contents) -> Iterator[None]:
+    """Turn damage that the block meets into `contents.damage`, the first one; what is not damage is raised."""
+    try:
+        yield
+    except LibraryCorrupt as error:
+        contents.damage = contents.damage or str(error)
+    except UNREADABLE as error:
+        if not is_damage(error):
+            raise
+        contents.damage = contents.damage or str(error)
+
+
+def _look_at_pages(connection: sqlite3.Connection, contents: Contents) -> None:
+    """Find what no reading meets and the next writing would: rotten lists of what is free in a page."""
+    with _told(contents):
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise LibraryCorrupt(" ".join(found.split()))
+
+
+def _read_rows(connection: sqlite3.Connection, contents: Contents, bound: Bound, direction: str) -> bool:
+    """Add the rows in one direction up to what is known already; tell whether no damage stood in the way."""
+    known = {seq for seq, _ in contents.rows}
+    before: int | None = None
+    with _told(contents):
+        for seq, count, body in connection.execute(f"SELECT seq, count, body FROM events ORDER BY seq {direction}"):  # noqa: S608
+            if seq in known:
+                break
+            if before is not None and (seq <= before if direction == "ASC" else seq >= before):
+                raise LibraryCorrupt("its rows are out of order")
+            before = seq
+            bound.spend(body)
+            dropped = Dropped()
+            with _told(contents):
+                contents.rows.append((seq, decode_row(seq, count, body, dropped)))
+                contents.unsaved_bytes += len(body) if seq > contents.head.saved else 0
+            if dropped:
+                contents.dropped.add(dropped)
+                contents.dropped_from.append(seq)
+        return True
+    return False
+
+
+def _read_deferrals(connection: sqlite3.Connection, contents: Contents, bound: Bound) -> None:
+    with _told(contents):
+        for row in connection.execute("SELECT sound_id, reason, count, next_try_at FROM deferrals"):
+            bound.spend(*row)
+            if [type(value) for value in row] != [int, str, int, int]:
+                contents.damage = contents.damage or "a deferral is damaged"
+            elif not is_sound_id(row[0]):
+                contents.dropped.add_id(row[0])
+            elif not is_possible_deferral(one := Deferral(*row)):
+                contents.dropped.values[f"sound {row[0]}: when it is tried again"] = None
+            else:
+                contents.deferrals[row[0]] = one
+
+
+def _read_notes(connection: sqlite3.Connection, contents: Contents, bound: Bound) -> None:
+    with _told(contents):
+        for topic, key, text in connection.execute("SELECT topic, key, text FROM notes"):
+            bound.spend(topic, key, text)
+            if [type(topic), type(key), type(text)] == [str, int, str]:
+                contents.notes.setdefault(topic, {})[key] = text
+            else:
+                contents.damage = contents.damage or "a note is damaged"
+
+
+def _shape(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns

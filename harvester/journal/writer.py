@@ -1,0 +1,257 @@
+"""The journal: every event that the checkpoint or a verified backup lacks, durable when `append` returns.
+
+Owns `freesound_library.journal`, an SQLite database (WAL, `synchronous=FULL`): torn writes and concurrent readers are
+SQLite's business. What its rows look like is `journal_format`'s, how others read it `journal_reading`'s.
+Knows nothing of graphs; deferrals live here because they are local to the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
+from harvester.graph import check_events, check_local
+from harvester.journal.database import NOTES, TABLES, Bound, connect, read_tables
+from harvester.journal.format import FORMAT, UNREADABLE, Head, encode_head, encode_row, is_damage, translated
+from harvester.journal.reader import read_contents
+from harvester.model import Deferral, Event, Note
+from harvester.storage import NotRegular, WalIndex, disk_errors
+
+_PAGE_BYTES = 512
+"""A commit writes three pages, full or not: page 1, the row and its place. The usual row fits one of these."""
+
+_WAL_PAGES = 4000
+"""At this size the WAL goes back into the file and is written over from its begin: a sync of that takes 0.11 ms, of a
+file that grows 0.18 (measured). The smaller it is, the fewer rows are let go before they are written twice."""
+
+_ROW_BYTES = 64
+_MOST_REASON = 200
+
+_SET_LAST = "PRAGMA user_version = {}"
+_SET_HEAD = "UPDATE head SET body = ?"
+
+
+class Journal:
+    """The journal opened by the one writer. One call at a time, from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the journal, or create it, durable on return. What it holds is in `contents`; it may be damaged."""
+        self.path = path
+        self.head = Head()
+        self._index = WalIndex(path, _PAGE_BYTES)
+        self._index.begin()
+        try:
+            self._connection = connect(path)
+        except sqlite3.Error as error:
+            raise translated(error, path) from error
+        except NotRegular as error:
+            raise LibraryUnwritable(f"{path}: {error.filename} is in the way ({error.strerror})") from error
+        try:
+            tables = self._check_tables()
+            self._prepare(is_new=not tables)
+            self.contents = read_contents(self._connection, Bound(path))
+            self._has_notes = "notes" in tables
+        except BaseException as error:
+            self._connection.close()
+            if not isinstance(error, UNREADABLE):
+                raise
+            if is_damage(error):
+                raise LibraryCorrupt(f"{path}: the journal is damaged ({error})") from error
+            raise translated(error, path) from error
+        self.head = self.contents.head
+        status = path.stat()
+        self._identity = (status.st_dev, status.st_ino)
+        if self.head.format < FORMAT and not self.contents.damage:
+            self._put_into_this_format()
+
+    def _check_tables(self) -> set[str]:
+        tables, problem = read_tables(self._connection)
+        if problem:
+            raise LibraryCorrupt(f"{self.path}: the journal is damaged ({problem})")
+        return tables
+
+    def _prepare(self, *, is_new: bool) -> None:
+        execute = self._connection.execute
+        execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+        execute("PRAGMA journal_mode = WAL")
+        execute("PRAGMA synchronous = FULL")
+        execute("PRAGMA fullfsync = 1")
+        execute("PRAGMA checkpoint_fullfsync = 1")
+        execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
+        # Some builds write zeros over what is deleted, each page once more; `forget` wipes what must not stay.
+        execute("PRAGMA secure_delete = OFF")
+        execute("PRAGMA temp_store = MEMORY")
+        self._make_room(sum(map(len, TABLES.values())))
+        if not is_new:
+            self._try_writing()
+            return
+        execute("BEGIN IMMEDIATE")
+        for statement in TABLES.values():
+            execute(statement)
+        execute("INSERT INTO head VALUES (1, ?)", (encode_head(Head()),))
+        execute("COMMIT")
+
+    def _put_into_this_format(self) -> None:
+        head = self.contents.head = replace(self.head, format=FORMAT)
+        try:
+            self._transaction([(_SET_LAST.format(head.last), ()), (_SET_HEAD, (encode_head(head),))], head)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _try_writing(self) -> None:
+        """Find out that nothing can be written now, and not at the first sample. Writes nothing."""
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            execute("UPDATE head SET one = one WHERE 0")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_READONLY and os.access(self.path, os.W_OK):
+                # One bit of its header makes SQLite take it for a later version's, which may only be read.
+                raise LibraryCorrupt(f"{self.path}: the journal is damaged (it calls itself read-only)") from error
+            raise
+        finally:
+            execute("ROLLBACK")
+
+    def append(
+        self,
+        events: Sequence[Event],
+        deferrals: Sequence[Deferral] = (),
+        undeferred: Sequence[int] = (),
+        notes: Sequence[Note] = (),
+    ) -> int:
+        """Add events and notes, set or clear deferrals, in one transaction, durable on return; give the bytes it took.
+
+        Raises `EventRefused` for what a library cannot hold, `DiskFull` or `LibraryUnwritable`; nothing of the call is
+        kept then.
+        """
+        check_events(events)
+        check_local(deferrals, undeferred, notes)
+        head = self.head
+        statements: list[tuple[str, tuple[Any, ...]]] = []
+        size_bytes = 0
+        if events:
+            head = replace(head, last=head.last + 1)
+            row = encode_row(head.last, events)
+            size_bytes = len(row[2])
+            statements += [("INSERT INTO events VALUES (?, ?, ?)", row), (_SET_LAST.format(head.last), ())]
+        statements += [("DELETE FROM deferrals WHERE sound_id = ?", (sound_id,)) for sound_id in undeferred]
+        statements += [
+            (
+                "INSERT OR REPLACE INTO deferrals VALUES (?, ?, ?, ?)",
+                (one.sound_id, _storable(one.reason), one.count, one.next_try_at),
+            )
+            for one in deferrals
+        ]
+        if notes and not self._has_notes:
+            statements.append((NOTES, ()))
+        statements += [("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", (n.topic, n.key, n.text)) for n in notes]
+        if statements:
+            self._transaction(statements, head)
+        self._has_notes = self._has_notes or bool(notes)
+        return size_bytes
+
+    def drop_impossible(self) -> None:
+        """Write the rows that held what no library can hold again without it, and remove such deferrals; durable on
+        return. Everything else of the journal stays as it is."""
+        kept = dict(self.contents.rows)
+        statements: list[tuple[str, tuple[Any, ...]]] = []
+        for seq in self.contents.dropped_from:
+            _, count, body = encode_row(seq, kept[seq])
+            statements.append(("UPDATE events SET count = ?, body = ? WHERE seq = ?", (count, body, seq)))
+        known = self._connection.execute("SELECT sound_id FROM deferrals").fetchall()
+        statements += [
+            ("DELETE FROM deferrals WHERE sound_id = ?", row) for row in known if row[0] not in self.contents.deferrals
+        ]
+        if statements:
+            self._transaction(statements, self.head)
+
+    def update(self, *, forget: bool = False, **changes: Any) -> None:
+        """Change the head in one transaction, durable on return; `forget` drops the rows that checkpoint and backup
+        both hold then."""
+        head = replace(self.head, **changes)
+        statements: list[tuple[str, tuple[Any, ...]]] = []
+        if forget:
+            head = replace(head, safe=min(head.saved, head.backed))
+            statements.append(("DELETE FROM events WHERE seq <= ?", (head.safe,)))
+        if statements or head != self.head:
+            self._transaction([*statements, (_SET_HEAD, (encode_head(head),))], head)
+        if forget:
+            self._shrink()
+
+    def _shrink(self) -> None:
+        """Give back the pages of the rows let go when they are most of the file: they would go from the WAL into the
+        file otherwise, and each page taken out of the list of free ones costs a commit one page more."""
+        execute = self._connection.execute
+        # Nothing hangs on it: on a full disk, or with a reader in the way, all stays as it is.
+        with suppress(sqlite3.Error, HarvesterError):
+            self._make_room(0)
+            (pages,), (free,) = execute("PRAGMA page_count").fetchone(), execute("PRAGMA freelist_count").fetchone()
+            if 2 * free > pages:
+                execute("VACUUM")
+                execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+    def _transaction(self, statements: Sequence[tuple[str, tuple[Any, ...]]], head: Head) -> None:
+        self._make_room(sum(_ROW_BYTES + _size(values) for _, values in statements))
+        execute = self._connection.execute
+        try:
+            execute("BEGIN IMMEDIATE")
+            for statement, values in statements:
+                execute(statement, values)
+            execute("COMMIT")
+        except BaseException as error:
+            with suppress(sqlite3.Error):
+                execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise translated(error, self.path) from error
+            raise
+        self._stand_firm()
+        self.head = head
+
+    def _make_room(self, new_bytes: int) -> None:
+        with disk_errors(self.path, "everything accepted so far is kept"):
+            self._index.hold(new_bytes)
+
+    def _stand_firm(self) -> None:
+        """Refuse to go on when the file is no longer at its path: SQLite would write into a deleted file for ever."""
+        try:
+            status = self.path.stat()
+        except OSError as error:
+            raise LibraryUnwritable(
+                f"{self.path}: the journal has gone ({error.strerror}); nothing more is kept"
+            ) from error
+        if (status.st_dev, status.st_ino) != self._identity:
+            raise LibraryUnwritable(f"{self.path}: the journal was replaced by another file; nothing more is kept")
+
+    def fold(self) -> None:
+        """Write the WAL back into the journal's own file, so that a copy of that file is whole."""
+        with suppress(sqlite3.Error):  # a reader in the way: the WAL stays beside it, as good as before
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the journal to a new file, synced."""
+        try:
+            with closing(sqlite3.connect(path, isolation_level=None)) as target:
+                target.execute("PRAGMA fullfsync = 1")
+                self._connection.backup(target)
+        except sqlite3.Error as error:
+            raise translated(error, path) from error
+
+    def close(self) -> None:
+        """Release the database; safe to call again."""
+        with suppress(sqlite3.Error):
+            self._connection.close()
+
+
+def _storable(reason: str) -> str:
+    return reason[:_MOST_REASON].encode("utf-8", "replace").decode()
+
+
+def _size(values: tuple[Any, ...]) -> int:
+    return sum(len(value) for value in values if isinstance(value, (bytes, str)))

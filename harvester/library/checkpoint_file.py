@@ -1,0 +1,158 @@
+"""Saving: the checkpoint replaced by the state of the one writer, and what somebody else put there joined first.
+
+Owns the comparison before each rename (device, inode, size, mtime): a file that is not the one last written, loaded or
+joined is a stranger's, and is never overwritten. The journal knows of a new file before it is renamed and after.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harvester.checkpoint import (
+    CheckpointInfo,
+    Encoded,
+    Signature,
+    check_readable,
+    encode_checkpoint,
+    load_checkpoint,
+    load_digest,
+    read_signature,
+)
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
+from harvester.graph import Dropped, SoundGraph
+from harvester.journal import Journal
+from harvester.storage import CHECKPOINT, Files, disk_errors, set_aside, write_atomically
+
+MOST_TRIES = 5
+"""So often a checkpoint is encoded anew because a stranger's file came meanwhile: a pull brings one, a loop brings
+more."""
+
+
+class _Foreign(Exception):
+    """The checkpoint was replaced by somebody else while ours was being written."""
+
+
+class CheckpointFile:
+    """The checkpoint of an opened library. `notices` is the store's list: what was odd is told there."""
+
+    def __init__(
+        self, folder: Path, state: SoundGraph, journal: Journal, notices: list[str], loaded: Signature | None
+    ) -> None:
+        """Begin with the signature of the file that was loaded; another one that is there now is a stranger's."""
+        self.path = folder / CHECKPOINT
+        self._folder, self._state, self._journal, self._notices = folder, state, journal, notices
+        self._signature = loaded
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the file is; 0 while there is none."""
+        return self._signature.size_bytes if self._signature else 0
+
+    @property
+    def modified_at(self) -> int | None:
+        """When the file was written, in microseconds UTC."""
+        return self._signature.modified_ns // 1000 if self._signature else None
+
+    @property
+    def is_ours(self) -> bool:
+        """Tell whether the file at the path is the one last written, loaded or joined; not so when there is none."""
+        return self._signature is not None and read_signature(self.path) == self._signature
+
+    def holds(self, digest: str) -> bool:
+        """Tell whether the file is ours and its content matches `digest`."""
+        try:
+            return self.is_ours and load_digest(self.path) == digest
+        except (HarvesterError, OSError):
+            return False
+
+    def save(self, now_us: int, files: Files, *, read_back: bool = False) -> CheckpointInfo:
+        """Write the state, joined with a stranger's file if there is one; durable on return, and the journal knows.
+
+        With `read_back`, the new file is loaded before it replaces the old one; raises `BackupFailed` when that fails.
+        Raises `LibraryUnwritable` when somebody replaces the file again and again, faster than it can be joined.
+        """
+        joined = 0
+        for _ in range(MOST_TRIES):
+            joined += self._join_foreign(now_us, files)
+            info = self._save_unless_foreign(now_us, files, joined, read_back=read_back)
+            if info is not None:
+                return info
+        raise LibraryUnwritable(
+            f"{self.path}: another program replaces it again and again ({MOST_TRIES} times while it was being "
+            f"written): stop that program; the journal holds everything"
+        )
+
+    def _save_unless_foreign(self, now_us: int, files: Files, joined: int, *, read_back: bool) -> CheckpointInfo | None:
+        head, encoded = self._journal.head, Encoded()
+        saved, nodes, edges = head.last, len(self._state), self._state.edge_count
+        if self._signature is not None and head.digest and head.saved == saved and not head.owed:
+            return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, True)
+        try:
+            with disk_errors(self.path, "the last checkpoint and the journal hold everything"):
+                replaced = self._write(encoded, files, read_back=read_back)
+        except _Foreign:
+            return None
+        self._journal.update(
+            digest=encoded.digest, next_digest="", saved=saved, checkpoint_at=now_us, owed=head.owed and nodes > 0
+        )
+        return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, not replaced)
+
+    def _write(self, encoded: Encoded, files: Files, *, read_back: bool) -> bool:
+        written: list[Signature | None] = []
+
+        def is_wanted(new: Path) -> bool:
+            self._refuse_foreign()
+            if self._signature is not None and encoded.digest == self._journal.head.digest:
+                return False
+            if read_back:
+                check_readable(new)
+            self._journal.update(next_digest=encoded.digest)
+            # Taken before the rename: what lies at `path` after it may be a stranger's already.
+            written.append(read_signature(new))
+            self._refuse_foreign()
+            return True
+
+        replaced = write_atomically(self.path, encode_checkpoint(self._state, encoded), files, wanted=is_wanted)
+        if replaced:
+            (self._signature,) = written
+        return replaced
+
+    def _refuse_foreign(self) -> None:
+        if read_signature(self.path) != self._signature:
+            raise _Foreign
+
+    def _join_foreign(self, now_us: int, files: Files) -> int:
+        """Join a checkpoint that is not the one we wrote or loaded into the state; return how many sounds are new."""
+        present = read_signature(self.path)
+        if present == self._signature:
+            return 0
+        # What lies there counts as ours only once all of it is in the state: whatever fails before, the next try joins.
+        if present is None:
+            self._journal.update(owed=True)
+            self._signature = None
+            self._notices.append(f"{self.path} was removed by somebody: it is written again")
+            return 0
+        before, head = len(self._state), self._journal.head
+        dropped = Dropped()
+        try:
+            foreign = load_checkpoint(self.path, dropped)
+            # Owed: a backup may stand in for the very file that somebody now puts back.
+            if foreign.digest in (head.digest, head.next_digest) and not head.owed and not dropped:
+                self._signature = present
+                return 0
+            self._journal.update(adopted=True, owed=True)
+            self._state.join(foreign.state)
+        except (LibraryCorrupt, NewerFormat, WrongSource) as error:
+            with disk_errors(self.path, "the journal holds everything"):
+                moved = set_aside(self.path, self._folder, now_us, files)
+            self._signature = None
+            self._notices.append(
+                f"somebody replaced the checkpoint, and it cannot be joined ({error}): it is now {moved}"
+            )
+        else:
+            self._signature = present
+            joined = len(self._state) - before
+            left_out = f", without {dropped}, which no library can hold" if dropped else ""
+            self._notices.append(f"somebody replaced the checkpoint: it was joined{left_out}, {joined} sounds are new")
+        self._journal.update(owed=True)
+        return len(self._state) - before

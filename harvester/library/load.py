@@ -1,0 +1,182 @@
+"""Loading: the checkpoint, else the newest good backup, then the journal's events joined into it.
+
+Owns which file is believed and what is said about it. Changes nothing on disk: the writer quarantines what is named
+in `bad`, a reader leaves it. Never gives half a state: an unfinished rollback is read as finished.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harvester.checkpoint import Decoded, Signature, load_checkpoint, load_digest, read_signature
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource
+from harvester.graph import Dropped, SoundGraph
+from harvester.journal import Contents, Head
+from harvester.library.backups import Backup, list_backups
+from harvester.storage import CHECKPOINT, refuse_placeholders
+
+
+@dataclass(slots=True)
+class Loaded:
+    """A state with where it came from.
+
+    `path` is the file it was read from (None: from the journal alone), `digest` and `signature` are that file's.
+    `foreign`: the journal does not know this checkpoint. `bad`: files that are damaged. `notices`: a line each.
+    """
+
+    state: SoundGraph
+    path: Path | None = None
+    digest: str = ""
+    signature: Signature | None = None
+    foreign: bool = False
+    bad: list[Path] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    dropped: Dropped = field(default_factory=Dropped)
+    """What the file held and no library can: it is not in the state."""
+
+    @property
+    def stand_in(self) -> bool:
+        """Tell whether something else than the checkpoint was believed."""
+        return self.path is not None and self.path.name != CHECKPOINT
+
+
+def load_state(folder: Path, contents: Contents | None) -> Loaded:
+    """Return the library's state: the best file of the folder joined with the journal's `contents`.
+
+    A folder without a library gives an empty state. Raises `LibraryCorrupt` when the checkpoint is damaged and nothing
+    good stands in, `NewerFormat`, `WrongSource` when journal and checkpoint belong to different catalogues,
+    `LibraryNotFetched` when a file is a placeholder for what would be read.
+    """
+    refuse_placeholders(folder)
+    head = contents.head if contents is not None else Head()
+    loaded = _load_file(folder, contents, head)
+    state = loaded.state
+    if head.source and state.source and head.source != state.source:
+        raise WrongSource(
+            f"{folder}: the checkpoint was harvested from {state.source}, the journal beside it from {head.source}; "
+            f"nothing was changed: put the right checkpoint back, or move the journal away"
+        )
+    state.source = state.source or head.source
+    if loaded.path is not None and not loaded.stand_in:
+        _join_backup(folder, contents, head, loaded)
+    if contents is not None:
+        for event in contents.events:
+            state.apply(event)
+    return loaded
+
+
+def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
+    bad: list[Path] = []
+    notices: list[str] = []
+    wanted = folder / (head.restore or CHECKPOINT)
+    signature = read_signature(wanted)
+    if signature is not None:
+        dropped = Dropped()
+        try:
+            decoded = load_checkpoint(wanted, dropped)
+            foreign = contents is not None and decoded.digest not in (head.digest, head.next_digest)
+            return _loaded(wanted, decoded, signature, dropped, foreign=foreign and not head.restore)
+        except LibraryCorrupt as error:
+            bad.append(wanted)
+            notices.append(f"the checkpoint is damaged: {error}")
+        except FileNotFoundError:
+            notices.append(f"{wanted} vanished while it was being opened")
+    elif head.digest:
+        notices.append(f"{wanted} is missing")
+    loaded = _load_backup(folder, contents, head, bad, notices)
+    if loaded is not None:
+        return loaded
+    if bad or head.digest:
+        # A journal that never saw a checkpoint is younger than the damaged one, and tells nothing of what it held.
+        younger = not (head.digest or head.next_digest)
+        if head.safe or head.adopted or younger or contents is None or contents.damage:
+            others = sum(path != wanted for path in bad)
+            also = f"; {others} backups are damaged too" if others else ""
+            raise LibraryCorrupt(
+                f"{notices[0]}{also}; no good backup stands in, nothing was changed: put a good copy back, "
+                f"or `harvester check --repair` keeps what the journal holds"
+            )
+        notices.append("rebuilt from the journal, which holds everything: nothing is lost")
+    return Loaded(SoundGraph(head.source), bad=bad, notices=notices)
+
+
+def _load_backup(
+    folder: Path, contents: Contents | None, head: Head, bad: list[Path], notices: list[str]
+) -> Loaded | None:
+    """Return the best backup that stands in, or None; damaged ones are added to `bad`. Raises `LibraryNotFetched`."""
+    missing: LibraryNotFetched | None = None
+    for backup in _best_first(folder, head):
+        signature, dropped = read_signature(backup.path), Dropped()
+        try:
+            decoded = load_checkpoint(backup.path, dropped)
+        except LibraryCorrupt as error:
+            if backup.path not in bad:
+                bad.append(backup.path)
+            notices.append(f"a backup is damaged: {error}")
+            continue
+        except LibraryNotFetched as error:
+            missing = missing or error
+            notices.append(str(error))
+            continue
+        except FileNotFoundError:
+            continue
+        whole = decoded.digest == head.backup_digest and not (contents and contents.damage)
+        lost = "nothing is lost" if whole else "sounds that only the missing files held are not in it"
+        notices.append(f"loaded {backup.path.name} ({len(decoded.state)} sounds) and the journal instead: {lost}")
+        loaded = _loaded(backup.path, decoded, signature, dropped, foreign=False)
+        loaded.bad, loaded.notices = bad, notices
+        return loaded
+    if missing is not None:
+        # Nothing here is the library, and what it is may be had: nothing is begun in its place.
+        raise missing
+    return None
+
+
+def _join_backup(folder: Path, contents: Contents | None, head: Head, loaded: Loaded) -> None:
+    """Join the newest backup where it may hold what nothing else does: rows that the checkpoint lacks and the journal
+    has lost, or all that a journal told which is not there any more. It takes nothing away."""
+    lost = not (head.digest or head.next_digest or head.restore)
+    damaged = head.salvaged or (contents is not None and contents.damage and head.backed > head.saved)
+    backup = next(iter(_best_first(folder, head)), None) if lost or damaged else None
+    if backup is None:
+        return
+    try:
+        decoded = load_checkpoint(backup.path)
+        if decoded.digest in ("", loaded.digest) or (damaged and decoded.digest != head.backup_digest):
+            return
+        sounds, lists = len(loaded.state), len(loaded.state.processed)
+        loaded.state.join(decoded.state)
+    except FileNotFoundError:
+        return
+    except HarvesterError as error:
+        loaded.notices.append(f"{backup.path.name} may hold more than the checkpoint, and cannot be joined: {error}")
+        return
+    more = f"{len(loaded.state) - sounds} sounds and {len(loaded.state.processed) - lists} similar lists"
+    if damaged:
+        loaded.notices.append(
+            f"{backup.path.name} was joined ({more}): it holds what the damaged journal may have lost"
+        )
+    elif len(loaded.state) > sounds or len(loaded.state.processed) > lists:
+        loaded.notices.append(
+            f"{backup.path.name} was joined: it holds {more} that the checkpoint lacks, and the journal that would "
+            f"tell is not there (`harvester restore` goes back to an older state)"
+        )
+
+
+def _best_first(folder: Path, head: Head) -> list[Backup]:
+    """Return the backups, newest first, but before all the one that the journal's events follow on: a clock that was
+    set back gives it an older name."""
+    backups = list_backups(folder)
+
+    def is_other(backup: Backup) -> bool:
+        try:
+            return load_digest(backup.path) != head.backup_digest
+        except (HarvesterError, OSError):
+            return True
+
+    return sorted(backups, key=is_other) if head.backup_digest else backups
+
+
+def _loaded(path: Path, decoded: Decoded, signature: Signature | None, dropped: Dropped, *, foreign: bool) -> Loaded:
+    return Loaded(decoded.state, path, decoded.digest, signature, foreign, dropped=dropped)

@@ -1,0 +1,97 @@
+"""Takedown: sounds leave the library for good, as far as a program can reach.
+
+Owns how a withdrawal becomes durable and what this machine still holds of it afterwards. The mark is an event like any
+other, so it wins in every merge and over every later answer. What lies in Git's history or on other machines is out of
+reach, and is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from harvester.clock import Clock
+from harvester.errors import SettingsError
+from harvester.graph import is_withdrawn
+from harvester.journal import connect
+from harvester.library.backups import list_backups
+from harvester.library.store import Store
+from harvester.model import Withdrawn
+from harvester.records import value_of
+from harvester.storage import CHECKPOINT, JOURNAL, QUARANTINE, REAL_FILES, Files
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetReport:
+    """What a takedown came to: sounds blanked now, those that were already, ids the library did not hold (marked all
+    the same), and files beside the library that may still hold the texts."""
+
+    folder: Path
+    forgotten: tuple[int, ...]
+    before: tuple[int, ...]
+    unknown: tuple[int, ...]
+    still_in: tuple[Path, ...]
+    notices: tuple[str, ...] = ()
+
+
+def forget_sounds(
+    folder: Path,
+    sound_ids: Collection[int] = (),
+    *,
+    username: str | None = None,
+    clock: Clock,
+    files: Files = REAL_FILES,
+) -> ForgetReport:
+    """Withdraw sounds, and all that `username` made; durable on return, in checkpoint, journal and a fresh backup.
+
+    Their texts and links are gone from those files, also from pages of the journal that were let go, and their vectors
+    from theirs. Raises `SettingsError` where there is no library or nobody of that name, and what `Store` raises.
+    """
+    if not (folder / CHECKPOINT).exists() and not (folder / JOURNAL).exists():
+        raise SettingsError(f"{folder}: there is no library here; nothing was changed")
+    with Store.open(folder, clock=clock, files=files) as store:
+        state, now_us = store.state, clock.time_us()
+        wanted = {*sound_ids, *_sounds_of(store, username)}
+        unknown = tuple(sorted(sound_id for sound_id in wanted if sound_id not in state))
+        before = tuple(
+            sorted(sound_id for sound_id in wanted if sound_id in state and is_withdrawn(state.attributes(sound_id)))
+        )
+        events = [Withdrawn(sound_id, now_us) for sound_id in sorted(wanted.difference(before))]
+        store.append(events)
+        for event in events:
+            state.apply(event)
+        info = store.rewrite()
+        store.vectors.drop(wanted)
+        _wipe(folder / JOURNAL)
+        still_in = [backup.path for backup in list_backups(folder) if backup.path != info.backup]
+        still_in += [folder / QUARANTINE] if (folder / QUARANTINE).exists() else []
+        return ForgetReport(
+            folder,
+            tuple(event.sound_id for event in events if event.sound_id not in unknown),
+            before,
+            unknown,
+            tuple(still_in),
+            tuple(store.notices),
+        )
+
+
+def _sounds_of(store: Store, username: str | None) -> set[int]:
+    if username is None:
+        return set()
+    found = {
+        sound_id
+        for sound_id, attributes in store.state.graph.nodes.items()
+        if (value_of(attributes, "username") or "").casefold() == username.casefold()
+    }
+    if not found:
+        raise SettingsError(f"no sound in {store.folder} is by '{username}'; nothing was changed")
+    return found
+
+
+def _wipe(journal: Path) -> None:
+    """Rewrite the journal's file without the rows that were let go: SQLite leaves their bytes in free pages."""
+    with closing(connect(journal)) as connection:
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -1,1 +1,0 @@
-"""Floor 3: similarity edges computed here, from vectors. Takes a library, changes its lists; asks nobody."""

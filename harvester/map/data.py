@@ -1,0 +1,253 @@
+"""What the map's page is told about the selected sounds: arrays for the picture, words for the cards.
+
+Invariant: the same selection gives the same data. The picture needs no words: places, edges, sizes and colour groups
+are small integers in base64. Addresses are patterns in which id and user are left open, so that a thousand previews
+cost one; only http(s) addresses of hosts that exist are kept.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import numpy as np
+import numpy.typing as npt
+
+from harvester.graph import Selected
+from harvester.map.communities import find_communities, name_communities
+from harvester.map.layout import lay_out
+from harvester.records import licence_name, value_of
+
+GROUPS = 12
+"""How many groups of a mode have a colour of their own; the rest share one."""
+
+_REST = 255
+_ISLANDS = 14
+_NAMED_FROM = 8
+_UNRESERVED = "-_.!~*'()"
+
+
+class MapData:
+    """The data of a map: `head` and `arrays` for the picture, `sounds` for the words."""
+
+    def __init__(self, selected: Selected, title: str, ego: int | None = None) -> None:
+        self._selected = selected
+        self._ids = selected.sound_ids
+        self._known = [selected.state.attributes(sound_id) for sound_id in self._ids]
+        source, target, score = self._edges()
+        self._links = (source, target)
+        self._communities = find_communities(len(self._ids), source, target)
+        self._places = lay_out(len(self._ids), source, target)
+        low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)
+        self.arrays = self._arrays(source, target, score, low, high)
+        counts = f"{_counted(len(self._ids), 'sound')}, {_counted(len(source), 'similarity edge')}"
+        self.head: dict[str, Any] = {
+            "title": title,
+            "counts": counts,
+            "sounds": len(self._ids),
+            "wide": len(self._ids) > 65_535,
+            "lowest": low,
+            "highest": high,
+            "sandbox": selected.state.source.startswith("sandbox:"),
+            "ego": self._ids.index(ego) if ego is not None else -1,
+        }
+        self.head |= self._groups()
+        self.sounds = self._words()
+
+    def _edges(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        place = {sound_id: index for index, sound_id in enumerate(self._ids)}
+        scored = [edge for edge in self._selected.edges() if edge.score is not None]
+        source = np.fromiter((place[edge.source] for edge in scored), dtype=np.int64, count=len(scored))
+        target = np.fromiter((place[edge.target] for edge in scored), dtype=np.int64, count=len(scored))
+        score = np.fromiter((edge.score or 0.0 for edge in scored), dtype=np.float64, count=len(scored))
+        return source, target, score
+
+    def _arrays(
+        self,
+        source: npt.NDArray[np.int64],
+        target: npt.NDArray[np.int64],
+        score: npt.NDArray[np.float64],
+        low: float,
+        high: float,
+    ) -> dict[str, str]:
+        downloads = [math.log1p(value_of(known, "num_downloads") or 0) for known in self._known]
+        least = min(downloads, default=0.0)
+        most = (max(downloads, default=0.0) - least) or 1.0
+        span = (high - low) or 1.0
+        lasting = [value_of(known, "duration") for known in self._known]
+        return {
+            "places": _packed(self._places, "<u2"),
+            "degrees": _packed(np.bincount(source, minlength=len(self._ids)), "<u2"),
+            "targets": _packed(target, "<u4" if len(self._ids) > 65_535 else "<u2"),
+            "scores": _packed(np.rint((score - low) / span * 65_535), "<u2"),
+            "sizes": _packed(np.rint(((np.array(downloads) - least) / most) ** 1.5 * 255), "<u1"),
+            "seconds": _packed(np.array([math.nan if one is None else one for one in lasting]), "<f4"),
+        }
+
+    def _groups(self) -> dict[str, Any]:
+        category = _Grouping("category", "Category", [_text(known, "category") or "none" for known in self._known])
+        tags = [set(value_of(known, "tags") or ()) - {""} for known in self._known]
+        names = name_communities(self._communities, tags)
+        community = _Grouping("community", "Community", [names[one] for one in self._communities], self._communities)
+        user = _Grouping("user", "User", [_text(known, "username") or "unknown" for known in self._known])
+        licences = [licence_name(value_of(known, "license")) for known in self._known]
+        licence = _Grouping("licence", "Licence", licences)
+        exact = _Grouping("licences", "", licences, most=_REST)
+        for grouping in (category, community, licence, user, exact):
+            self.arrays[grouping.key] = _packed(grouping.groups, "<u1")
+        return {
+            "modes": [
+                {"key": one.key, "name": one.name, "labels": one.labels} for one in (category, community, licence, user)
+            ],
+            "licences": exact.labels,
+            "islands": self._islands(names),
+        }
+
+    def _islands(self, names: list[str]) -> list[dict[str, Any]]:
+        """Return where the names of the largest communities stand: at the sound nearest to the median of each."""
+        islands = []
+        for one, name in enumerate(names[:_ISLANDS]):
+            members = np.flatnonzero(self._communities == one)
+            if len(members) < _NAMED_FROM:
+                break
+            places = self._places[members].astype(np.float64)
+            away = ((places - np.median(places, axis=0)) ** 2).sum(axis=1)
+            islands.append(
+                {"name": name, "sound": int(members[int(away.argmin())]), "share": len(members) / len(self._ids)}
+            )
+        return islands
+
+    def _words(self) -> dict[str, Any]:
+        tags, users, categories, wishes, licences = _Table(), _Table(), _Table(), _Table(), _Table()
+        addresses = _Addresses()
+        columns: dict[str, list[Any]] = {}
+
+        def put(**values: Any) -> None:
+            for name, value in values.items():
+                columns.setdefault(name, []).append(value)
+
+        for name in ("names", "user", "uid", "tag", "licence", "category", "wish", "page", "image", "preview"):
+            columns[name] = []
+        for sound_id, known in zip(self._ids, self._known, strict=True):
+            user, previews, images = (
+                _text(known, "username"),
+                value_of(known, "previews") or {},
+                value_of(known, "images") or {},
+            )
+            preview = previews.get("preview-lq-mp3") or previews.get("preview-hq-mp3") or previews.get("preview-lq-ogg")
+            uid = addresses.uid_of(preview)
+            places = " / ".join(filter(None, (_text(known, "category"), _text(known, "subcategory"))))
+            downloads = value_of(known, "num_downloads")
+            rating = value_of(known, "avg_rating") or 0.0
+            put(
+                names=_text(known, "name"),
+                user=users.place(user),
+                uid=uid,
+                tag=[tags.place(tag) for tag in value_of(known, "tags") or ()],
+                licence=licences.place(_text(known, "license")),
+                category=categories.place(places),
+                wish=wishes.place(_text(known, "gen_ai_preference")),
+                page=addresses.pattern(value_of(known, "url"), sound_id, user, uid),
+                image=addresses.pattern(images.get("waveform_m") or images.get("waveform_l"), sound_id, user, uid),
+                preview=addresses.pattern(preview, sound_id, user, uid),
+                created=_text(known, "created")[:10],
+                downloads=-1 if downloads is None else downloads,
+                ratings=value_of(known, "num_ratings") or 0,
+                rating=round(rating * 100),
+                comments=value_of(known, "num_comments") or 0,
+            )
+        return {
+            "ids": self._ids,
+            **columns,
+            "tags": tags.texts,
+            "users": users.texts,
+            "categories": categories.texts,
+            "wishes": wishes.texts,
+            "licences": [[licence_name(url) if url else "", url] for url in licences.texts],
+            "patterns": addresses.patterns.texts,
+        }
+
+
+class _Grouping:
+    """Sounds in groups by a label: the largest groups have numbers from 0, the rest share one."""
+
+    def __init__(
+        self, key: str, name: str, labels: list[str], same: Iterable[int] | None = None, most: int = GROUPS
+    ) -> None:
+        self.key, self.name = key, name
+        keys: list[Any] = list(labels if same is None else map(int, same))
+        label_of = dict(zip(keys, labels, strict=True))
+        sizes = sorted(Counter(keys).items(), key=lambda pair: (-pair[1], pair[0]))
+        group_of = {one: min(place, _REST) if place < most else _REST for place, (one, _) in enumerate(sizes)}
+        self.groups = [group_of[one] for one in keys]
+        self.labels: list[list[Any]] = [[place, label_of[one], size] for place, (one, size) in enumerate(sizes[:most])]
+        rest = sum(size for _, size in sizes[most:])
+        if rest:
+            self.labels.append([_REST, f"{len(sizes) - most:,} others", rest])
+
+
+class _Table:
+    """Texts that recur, each kept once."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, int] = {}
+
+    @property
+    def texts(self) -> list[str]:
+        return list(self._places)
+
+    def place(self, text: str) -> int:
+        return self._places.setdefault(text, len(self._places))
+
+
+class _Addresses:
+    """Addresses as patterns with {id}, {dir} (the id's thousands), {user} and {uid} (the uploader's number)."""
+
+    def __init__(self) -> None:
+        self.patterns = _Table()
+
+    def uid_of(self, preview: object) -> int:
+        match = re.search(r"/\d+_(\d{1,15})-", str(preview or ""))
+        return int(match[1]) if match else 0
+
+    def pattern(self, address: object, sound_id: int, user: str, uid: int) -> int:
+        """Return the number of an address's pattern, or -1 when it leads nowhere."""
+        text = str(address or "")
+        if not _leads_somewhere(text):
+            return -1
+        parts = {"id": str(sound_id), "dir": str(sound_id // 1000), "user": quote(user, _UNRESERVED), "uid": str(uid)}
+        pattern = text if "{" not in text else ""
+        for old, new in (
+            (f"/{parts['dir']}/{sound_id}_{uid}", "/{dir}/{id}_{uid}"),
+            (f"/people/{parts['user']}/sounds/{sound_id}", "/people/{user}/sounds/{id}"),
+        ):
+            pattern = pattern.replace(old, new)
+        filled = re.sub(r"\{(\w+)\}", lambda match: parts[match[1]], pattern)
+        return self.patterns.place(pattern if filled == text else text.replace("{", "%7B"))
+
+
+def _leads_somewhere(address: str) -> bool:
+    """Tell whether an address can be opened: http(s), and not the sandbox's host, which never exists (RFC 2606)."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(host) and not host.endswith(".invalid")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _packed(values: Any, form: str) -> str:
+    return base64.b64encode(np.asarray(values).astype(form).tobytes()).decode("ascii")
+
+
+def _text(record: dict[str, Any], field: str) -> str:
+    return value_of(record, field) or ""

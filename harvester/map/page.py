@@ -1,0 +1,65 @@
+"""The map: one self-contained HTML file that asks nobody for anything until its reader clicks.
+
+Owns how the page is put together: template, style and script from `page_parts/`, the data as JSON that cannot end its
+own element. A content security policy with the hashes of our script and style keeps anything else from running. Knows
+nothing of where sounds lie; that is `layout`.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+from harvester.errors import SettingsError
+from harvester.graph import Selected
+from harvester.json_text import json_text
+
+_SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "card.js", "control.js", "main.js")
+_MISSING = "the map needs numpy and scipy; install them with: make extras"
+
+
+def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:
+    """Give the page in chunks; `ego` is the sound whose neighbourhood is shown first.
+
+    Computing the layout takes seconds (about five for 5,000 sounds); it is done before the first chunk. Raises
+    `SettingsError` when numpy or scipy is missing.
+    """
+    try:
+        from harvester.map.data import MapData
+    except ImportError as error:
+        raise SettingsError(_MISSING) from error
+    data = MapData(selected, title, ego)
+    style = _asset("style.css")
+    script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, _SCRIPTS)) + "})();\n"
+    filling = {
+        "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "img-src http: https: data:; media-src http: https:; base-uri 'none'; form-action 'none'",
+        "title": html.escape(title),
+        "counts": html.escape(data.head["counts"]),
+        "style": style,
+        "script": script,
+        "head": script_json(data.head),
+        "arrays": script_json(data.arrays),
+        "sounds": script_json(data.sounds),
+    }
+    for place, piece in enumerate(_asset("page.html").split("{{")):
+        name, _, rest = piece.partition("}}")
+        text = piece if place == 0 else filling[name] + rest
+        yield text.encode()
+
+
+def script_json(value: Any) -> str:
+    """Return JSON for a script element: no character of it can end the element or begin a comment."""
+    return json_text(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def _asset(name: str) -> str:
+    return (files("harvester.map") / "page_parts" / name).read_text(encoding="utf-8")

@@ -1,0 +1,61 @@
+"""When a sound that gave nothing is tried again: hours at first, a week at most; a young one without a list weekly.
+
+Owns the distances between tries, and what "no vector yet" means. Reads graph and deferrals, never changes them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from harvester.clock import DAY_US, SECOND_US
+from harvester.model import Deferral
+from harvester.pipeline.messages import Store
+from harvester.records import value_of
+
+YOUNG_US = 30 * DAY_US
+"""An empty similar list of a younger sound means that its vector is not computed yet."""
+YOUNG_WAIT_US = 7 * DAY_US
+YOUNG_TRIES = 3
+FIRST_WAIT_US = 3_600 * SECOND_US
+LONGEST_WAIT_US = 7 * DAY_US
+NO_VECTOR = "empty similar list of a young sound"
+
+
+class Patience:
+    """Reads from earlier deferrals how long a sound is left alone now."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def deferral(self, sound_id: int, reason: str, now_us: int) -> Deferral:
+        """Return the deferral of a sound whose fetch gave nothing: four times as far as the one before."""
+        count = self._tries(sound_id) + 1
+        return Deferral(sound_id, reason, count, now_us + min(LONGEST_WAIT_US, FIRST_WAIT_US * 4 ** (count - 1)))
+
+    def until_vector(self, sound_id: int, now_us: int) -> Deferral:
+        """Return the deferral of a sound whose vector is not computed yet."""
+        return Deferral(sound_id, NO_VECTOR, self._tries(sound_id) + 1, now_us + YOUNG_WAIT_US)
+
+    def lacks_vector(self, sound_id: int, now_us: int) -> bool:
+        """Tell whether an empty list of this sound only says that it is young; after three tries it says more."""
+        deferral = self._store.deferrals.get(sound_id)
+        if deferral is not None and deferral.reason == NO_VECTOR and deferral.count >= YOUNG_TRIES:
+            return False
+        created_us = _stamp_of(value_of(self._store.state.attributes(sound_id), "created"))
+        return created_us is not None and now_us - created_us < YOUNG_US
+
+    def if_deferred(self, sound_id: int) -> list[int]:
+        """Return the sound if it is deferred: whoever makes it a sample takes its deferral away."""
+        return [sound_id] if sound_id in self._store.deferrals else []
+
+    def _tries(self, sound_id: int) -> int:
+        deferral = self._store.deferrals.get(sound_id)
+        return deferral.count if deferral is not None else 0
+
+
+def _stamp_of(created: str | None) -> int | None:
+    """Return a record's `created` (ISO 8601, UTC) as a stamp, or None when it has no time zone."""
+    if created is None:
+        return None
+    moment = datetime.fromisoformat(created)
+    return int(moment.timestamp() * SECOND_US) if moment.tzinfo is not None else None

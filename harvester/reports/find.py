@@ -1,0 +1,59 @@
+"""Finding sounds by words in their names, tags and users. Takes the state, reads no file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from harvester.graph import SoundGraph, is_gone
+from harvester.records import licence_name, value_of
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """What a search found: how many sounds in all, and the best of them as records for people and programs."""
+
+    total: int
+    best: tuple[dict[str, Any], ...]
+
+
+def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits:
+    """Return the sounds in which every word of `text` occurs, in any case, in the name, a tag, the user or the id.
+
+    Whole tags and words of the name count most, then beginnings, then what merely holds the word; among equals the
+    most downloaded come first. Sounds that are gone are left out.
+    """
+    words = text.casefold().split()
+    found: list[tuple[int, int, int]] = []
+    if words:
+        for sound_id, attributes in state.graph.nodes.items():
+            rank = _rank(sound_id, attributes, words)
+            if rank:
+                found.append((-rank, -(value_of(attributes, "num_downloads") or 0), sound_id))
+    found.sort()
+    best = found if limit is None else found[:limit]
+    return Hits(len(found), tuple(_describe(state, sound_id) for _, _, sound_id in best))
+
+
+def _rank(sound_id: int, attributes: dict[str, Any], words: list[str]) -> int:
+    """Return how well a sound matches, 0 when a word is missing."""
+    name = (value_of(attributes, "name") or "").casefold()
+    user = (value_of(attributes, "username") or "").casefold()
+    tags = [tag.casefold() for tag in value_of(attributes, "tags") or ()]
+    everything = "\n".join((name, user, str(sound_id), *tags))
+    if not all(word in everything for word in words) or is_gone(attributes):
+        return 0
+    tokens = {*tags, *name.replace("_", " ").replace("-", " ").replace(".", " ").split(), user, str(sound_id)}
+    return sum(3 if word in tokens else 2 if any(token.startswith(word) for token in tokens) else 1 for word in words)
+
+
+def _describe(state: SoundGraph, sound_id: int) -> dict[str, Any]:
+    attributes = state.attributes(sound_id)
+    kept = ("name", "username", "tags", "duration", "num_downloads", "url")
+    return {
+        "id": sound_id,
+        **{name: value_of(attributes, name) for name in kept},
+        "license": value_of(attributes, "license"),
+        "licence": licence_name(value_of(attributes, "license")),
+        "processed": sound_id in state.processed,
+    }

@@ -1,0 +1,209 @@
+"""Pictures of growth and coverage: `status --plot DIR`.
+
+Owns which pictures there are: growth beside what the quota allows, licence by category, durations, degrees, tags; each
+is written as PNG and SVG, whole or not at all, and equal states give equal files. Drawn without a display and without
+pyplot, whose state is global. The only module that needs matplotlib, which the extra `plot` brings.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harvester.clock import DAY_US, iso
+from harvester.errors import SettingsError
+from harvester.graph import Selected, SoundGraph, select
+from harvester.records import licence_name, value_of
+from harvester.storage import write_atomically
+from harvester.terminal_text import escape_line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+DAILY_QUOTA = 2_000
+"""What a free key may ask in a day, and so the most samples a day of it can bring."""
+
+_INK, _SECOND, _SOFT = "#3b62c9", "#e08a00", "#8b929c"
+_MISSING = "pictures need matplotlib; install it with: make extras"
+_TOP_TAGS = 30
+_TOP_CATEGORIES = 8
+_STYLE: dict[Any, Any] = {
+    "svg.hashsalt": "harvester",
+    "svg.fonttype": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def save_plots(state: SoundGraph, folder: Path, *, daily_quota: int = DAILY_QUOTA) -> list[Path]:
+    """Write every picture to `folder` as PNG and SVG and return the files; durable on return.
+
+    The folder is made where it is missing. Raises `SettingsError` without matplotlib, and the `OSError` it met.
+    """
+    try:
+        from matplotlib import rc_context
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise SettingsError(_MISSING) from error
+    folder.mkdir(parents=True, exist_ok=True)
+    selected = select(state)
+    written = []
+    pictures: dict[str, Callable[[Axes], None]] = {
+        "growth": lambda axes: _growth(axes, selected, daily_quota),
+        "licences": lambda axes: _licences(axes, selected),
+        "durations": lambda axes: _durations(axes, selected),
+        "degrees": lambda axes: _degrees(axes, selected),
+        "tags": lambda axes: _tags(axes, selected),
+    }
+    with rc_context(_STYLE):
+        for name, draw in pictures.items():
+            figure = Figure(figsize=(8, 6 if name == "tags" else 4.5), layout="constrained")
+            draw(figure.add_subplot())
+            for form in ("png", "svg"):
+                path = folder / f"{name}.{form}"
+                write_atomically(path, [_bytes(figure, form)])
+                written.append(path)
+                # Where everything stands is found once for both: it is half of the work.
+                figure.set_layout_engine("none")
+    return written
+
+
+def _bytes(figure: Figure, form: str) -> bytes:
+    file = io.BytesIO()
+    with warnings.catch_warnings():
+        # A tag in a script that the font lacks is shown as boxes; a warning a letter helps nobody.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        # A date in the file would make equal pictures differ.
+        figure.savefig(file, format=form, dpi=150, metadata={"Date": None} if form == "svg" else {"Software": None})
+    return file.getvalue()
+
+
+def _stamps(selected: Selected, name: str) -> list[int]:
+    known = (selected.state.attributes(sound_id).get(name) for sound_id in selected.sound_ids)
+    return sorted(stamp for stamp in known if stamp is not None)
+
+
+def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
+    sounds, samples = _stamps(selected, "added_at"), _stamps(selected, "linked_at")
+    if not sounds:
+        _nothing(axes, "Growth")
+        return
+    first, last = sounds[0], max(sounds[-1], samples[-1] if samples else 0)
+    unit_us, unit = (DAY_US, "days") if last - first >= 2 * DAY_US else (DAY_US // 24, "hours")
+    if last - first < DAY_US // 24:
+        unit_us, unit = DAY_US // 1_440, "minutes"
+    for stamps, label, colour in ((sounds, "sounds known", _SECOND), (samples, "samples", _INK)):
+        times = [(stamp - first) / unit_us for stamp in stamps]
+        axes.step(times, range(1, len(times) + 1), where="post", label=label, color=colour)
+    end = (last - first) / unit_us
+    allowed = [daily_quota * (1 + int(at * unit_us / DAY_US)) for at in (0.0, end)]
+    if samples and allowed[-1] < 5 * max(len(sounds), 1):
+        days = range(int(end * unit_us / DAY_US) + 1)
+        axes.step(
+            [*(day * DAY_US / unit_us for day in days), end],
+            [*(daily_quota * (day + 1) for day in days), allowed[-1]],
+            where="post",
+            color=_SOFT,
+            linestyle=":",
+            label=f"what {daily_quota:,} requests a day allow",
+        )
+    axes.set_ylim(bottom=0)
+    _name(axes, f"Growth since {iso(first)[:10]}", unit, "number")
+    axes.legend(frameon=False)
+
+
+def _licences(axes: Axes, selected: Selected) -> None:
+    records = [known for known in map(selected.state.attributes, selected.sound_ids) if "fetched_at" in known]
+    if not records:
+        _nothing(axes, "Licence by category")
+        return
+    pairs = Counter((licence_name(value_of(one, "license")), value_of(one, "category") or "none") for one in records)
+    licences, categories = _largest(pairs, 0), _largest(pairs, 1)[:_TOP_CATEGORIES]
+    table = [[pairs[licence, category] for category in categories] for licence in licences]
+    axes.imshow(table, cmap="Blues", aspect="auto")
+    axes.set_xticks(range(len(categories)), [_plain(one) for one in categories], rotation=30, ha="right")
+    axes.set_yticks(range(len(licences)), [_plain(one) for one in licences])
+    most = max(map(max, table))
+    for row, counts in enumerate(table):
+        for column, number in enumerate(counts):
+            axes.text(
+                column, row, f"{number:,}", ha="center", va="center", color="white" if number > most / 2 else "black"
+            )
+    axes.spines[:].set_visible(False)
+    _name(axes, "Licence by category", "", "")
+
+
+def _durations(axes: Axes, selected: Selected) -> None:
+    known = (value_of(selected.state.attributes(sound_id), "duration") for sound_id in selected.sound_ids)
+    lasting = [float(one) for one in known if one]
+    if not lasting:
+        _nothing(axes, "Durations")
+        return
+    edges = [10 ** (power / 4) for power in range(-12, 21)]
+    axes.hist(lasting, bins=[edge for edge in edges if edge <= max(lasting) * 2], color=_INK)
+    axes.set_xscale("log")
+    marks = [one for one in (0.01, 0.1, 1, 10, 60, 600, 3_600) if one <= max(lasting) * 2]
+    names: dict[float, str] = {60: "1 min", 600: "10 min", 3_600: "1 h"}
+    axes.set_xticks(marks, [names.get(one, f"{one:g} s") for one in marks], minor=False)
+    axes.minorticks_off()
+    _name(axes, "Durations", "", "sounds")
+
+
+def _degrees(axes: Axes, selected: Selected) -> None:
+    heads = Counter(edge.target for edge in selected.edges())
+    if not heads:
+        _nothing(axes, "Degrees")
+        return
+    tally = Counter(heads.values())
+    axes.loglog(sorted(tally), [tally[one] for one in sorted(tally)], "o", markersize=4, color=_INK)
+    from matplotlib.ticker import LogLocator
+
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else "")
+        axis.set_minor_formatter(lambda *_: "")
+    _name(axes, "How often a sound is in others' similar lists", "lists", "sounds")
+
+
+def _tags(axes: Axes, selected: Selected) -> None:
+    counts: Counter[str] = Counter()
+    for sound_id in selected.sound_ids:
+        counts.update({tag.lower() for tag in value_of(selected.state.attributes(sound_id), "tags") or ()})
+    top = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP_TAGS]
+    if not top:
+        _nothing(axes, "Tags")
+        return
+    axes.barh(range(len(top)), [number for _, number in top], color=_INK)
+    axes.set_yticks(range(len(top)), [_plain(tag) for tag, _ in top], fontsize=8)
+    axes.invert_yaxis()
+    _name(axes, "Most frequent tags", "sounds", "")
+
+
+def _largest(pairs: Counter[tuple[str, str]], side: int) -> list[str]:
+    sizes: Counter[str] = Counter()
+    for pair, number in pairs.items():
+        sizes[pair[side]] += number
+    return [name for name, _ in sorted(sizes.items(), key=lambda one: (-one[1], one[0]))]
+
+
+def _name(axes: Axes, title: str, x: str, y: str) -> None:
+    axes.set_title(title, loc="left", fontweight="bold")
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+
+
+def _nothing(axes: Any, title: str) -> None:
+    axes.text(0.5, 0.5, "nothing yet", ha="center", va="center", transform=axes.transAxes, color=_SOFT)
+    axes.set_axis_off()
+    axes.set_title(title, loc="left", fontweight="bold")
+
+
+def _plain(text: str) -> str:
+    """Return a text that is drawn as it is: no mathematics between dollars, no control characters, not long."""
+    shown = "".join(char if ord(char) < 0x2E80 else "?" for char in escape_line(text)).replace("$", r"\$")
+    return shown if len(shown) <= 30 else f"{shown[:29]}…"

@@ -1,0 +1,91 @@
+"""What a library holds, in numbers. Takes the state, reads no file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from harvester.clock import DAY_US, iso
+from harvester.graph import SoundGraph, is_gone
+from harvester.model import COMPUTED, Deferral
+from harvester.records import licence_name, value_of
+
+TOP = 10
+
+
+def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> dict[str, Any]:
+    """Return the library's counts under the keys of `status --json`; all zero for an empty one."""
+    waiting = list(state.pending())
+    deferred = [i for i in waiting if i in deferrals and deferrals[i].next_try_at > now_us]
+    return {
+        "nodes": len(state),
+        "edges": state.edge_count,
+        "processed": len(state.processed),
+        "lists": state.list_count,
+        "computed_lists": sum(attributes.get("link_origin") == COMPUTED for _, attributes in state.graph.nodes.items()),
+        "frontier": len(waiting) - len(deferred),
+        "deferred": len(deferred),
+        "gone": state.gone_count,
+        "without_record": sum(not state.has_record(i) for i in waiting),
+        "source": state.source,
+        "seeds": len(state.seeds),
+    }
+
+
+def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> list[dict[str, Any]]:
+    """Return the sounds that wait for another try, the next one first: why, how often so far, and when."""
+    rows = sorted(deferrals.values(), key=lambda one: (one.next_try_at, one.sound_id))
+    return [
+        {
+            "id": one.sound_id,
+            "name": value_of(state.attributes(one.sound_id), "name"),
+            "reason": one.reason,
+            "count": one.count,
+            "next_try_at": one.next_try_at,
+            "next_try": iso(one.next_try_at),
+            "due": one.next_try_at <= now_us,
+        }
+        for one in rows
+        if one.sound_id in state and not is_gone(state.attributes(one.sound_id))
+    ]
+
+
+def describe_content(state: SoundGraph) -> dict[str, Any]:
+    """Return what the sounds are and how they came, under the keys of `status --json`.
+
+    Licences, categories, tags and users by how often they occur, as {name: count}; `growth` has a row for each day
+    (UTC) that brought something; `oldest_record` is the record that was fetched longest ago. Sounds that are gone are
+    left out of all but the growth.
+    """
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("licences", "categories", "tags", "users")}
+    addresses: Counter[str] = Counter()
+    sounds: Counter[int] = Counter()
+    samples: Counter[int] = Counter()
+    oldest: tuple[int, int] | None = None
+    for sound_id, attributes in state.graph.nodes.items():
+        sounds[attributes["added_at"] // DAY_US] += 1
+        if sound_id in state.processed:
+            samples[attributes["linked_at"] // DAY_US] += 1
+        if "fetched_at" not in attributes or is_gone(attributes):
+            continue
+        fetched = (attributes["fetched_at"], sound_id)
+        oldest = fetched if oldest is None or fetched < oldest else oldest
+        addresses[value_of(attributes, "license") or ""] += 1
+        counts["categories"][value_of(attributes, "category") or "none"] += 1
+        counts["users"][value_of(attributes, "username") or "unknown"] += 1
+        counts["tags"].update({tag.lower() for tag in value_of(attributes, "tags") or ()})
+    for address, number in addresses.items():
+        counts["licences"][licence_name(address)] += number
+    return {
+        **{name: _top(counter) for name, counter in counts.items()},
+        "growth": [
+            {"day": iso(day * DAY_US)[:10], "sounds": sounds[day], "samples": samples[day]}
+            for day in sorted(sounds | samples)
+        ],
+        "oldest_record": oldest and {"id": oldest[1], "fetched_at": oldest[0], "fetched": iso(oldest[0])},
+    }
+
+
+def _top(counter: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP])

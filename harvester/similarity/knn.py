@@ -1,0 +1,148 @@
+"""The nearest of many vectors to each of many others: exact, by blocks of matrix products.
+
+Owns the arithmetic of a similar list. Invariant: what comes out is the brute force's answer in double precision, best
+score first, then the smaller id; single-precision products only choose whom to score exactly, with a margin for all
+that rounding can do. Memory is that of a few blocks, whatever the size of the table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harvester.similarity.vector_table import Table
+
+if TYPE_CHECKING:
+    from harvester.similarity.vector_table import Doubles, Floats, Rows
+
+QUERIES, TARGETS = 2048, 4096
+"""Rows of a block on either side: 32 MB of products at a time."""
+
+SPARE = 8
+"""So many more than asked are kept by their approximate score, so that rounding near the last place costs nothing."""
+
+_WARM_UP = 512
+_CROWDED_AT_ONCE = 16
+_NOBODY = -1
+
+
+def find_nearest(
+    table: Table, queries: Rows, targets: Rows, count: int, least: Doubles
+) -> Iterator[tuple[Rows, Rows, Rows, Doubles]]:
+    """Give, for each block of `queries`, all its pairs: (queries of the block, query, target, score), by query row.
+
+    A query's targets are the `count` best of `targets` with a score of at least `least` (one number for each query),
+    never itself, best first and of equals the smaller id first. Both are rows of the table, ascending.
+    """
+    for start in range(0, len(queries), QUERIES):
+        block = queries[start : start + QUERIES]
+        yield block, *_nearest(table, block, targets, count, least[start : start + QUERIES])
+
+
+def rounding_of(dimension: int) -> float:
+    """Return how far the cosine of two unit vectors in single precision can be off, rounding of scores included."""
+    return dimension * float(np.finfo(np.float32).eps) + 4e-6
+
+
+def _nearest(table: Table, block: Rows, targets: Rows, count: int, least: Doubles) -> tuple[Rows, Rows, Doubles]:
+    error = rounding_of(table.dimension)
+    kept = count + SPARE
+    # A floor in cosines, below which nothing can matter; it rises as better ones are found.
+    floor = (2.0 * least - 1.0 - error).astype(np.float32)
+    best = np.full((len(block), kept), -np.inf, dtype=np.float32)
+    chosen = np.full((len(block), kept), _NOBODY, dtype=np.int64)
+    vectors = table.block(block)
+    products = np.empty((len(block), TARGETS), dtype=np.float32)
+    for start in range(0, len(targets), TARGETS):
+        tile = targets[start : start + TARGETS]
+        cosines = products[:, : len(tile)]
+        np.matmul(vectors, table.block(tile).T, out=cosines)
+        _, ours, theirs = np.intersect1d(block, tile, assume_unique=True, return_indices=True)
+        cosines[ours, theirs] = -np.inf
+        if start == 0 and len(tile) > _WARM_UP >= kept:
+            np.maximum(floor, np.partition(cosines[:, :_WARM_UP], -kept, axis=1)[:, -kept], out=floor)
+        best, chosen = _merge(best, chosen, floor, cosines, tile)
+        # Whoever is only as good as the worst of enough better ones is let go, and `_score` sees to ties.
+        np.maximum(floor, np.nextafter(best.min(axis=1), np.float32(np.inf)), out=floor)
+    return _score(table, block, targets, count, least, best, chosen, error)
+
+
+def _merge(best: Floats, chosen: Rows, floor: Floats, cosines: Floats, tile: Rows) -> tuple[Floats, Rows]:
+    """Return the best so far and the tile's best together: as many as before."""
+    hits = np.flatnonzero(cosines >= floor[:, None])
+    if not len(hits):
+        return best, chosen
+    query, place = np.divmod(hits, cosines.shape[1])
+    each = np.bincount(query, minlength=len(best))
+    # One more column for each hit of the query that has most: the others are filled up with nobody.
+    column = np.arange(len(hits)) - np.repeat(np.cumsum(each) - each, each)
+    fresh = np.full((len(best), int(each.max())), -np.inf, dtype=np.float32)
+    rows = np.full(fresh.shape, _NOBODY, dtype=np.int64)
+    fresh[query, column], rows[query, column] = cosines[query, place], tile[place]
+    all_best, all_chosen = np.hstack((best, fresh)), np.hstack((chosen, rows))
+    order = np.argpartition(all_best, -best.shape[1], axis=1)[:, -best.shape[1] :]
+    return np.take_along_axis(all_best, order, axis=1), np.take_along_axis(all_chosen, order, axis=1)
+
+
+def _score(
+    table: Table, block: Rows, targets: Rows, count: int, least: Doubles, best: Floats, chosen: Rows, error: float
+) -> tuple[Rows, Rows, Doubles]:
+    """Return the pairs with exact scores. Where more stand about the last place than were kept, all are looked at."""
+    at, place = np.nonzero(chosen != _NOBODY)
+    query, target, score = _order(table, block[at], chosen[at, place])
+    query, target, score = _cut(query, target, score, count, least, block)
+    last = np.full(len(block), -np.inf)
+    ends = np.searchsorted(query, block, side="right")
+    full = ends - np.searchsorted(query, block, side="left") == count
+    last[full] = 2.0 * score[ends[full] - 1] - 1.0
+    # One that was let go may be as good as the last that stayed, give or take the rounding.
+    reach = best.min(axis=1) + error
+    crowded = np.isfinite(reach) & (reach >= np.maximum(last, 2.0 * least - 1.0))
+    if not crowded.any():
+        return query, target, score
+    parts = [_crowded(table, block[crowded], targets, count, least[crowded], last[crowded], error)]
+    stays = ~np.isin(query, block[crowded])
+    parts.append((query[stays], target[stays], score[stays]))
+    query, target, score = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.lexsort((target, -score, query))
+    return query[order], target[order], score[order]
+
+
+def _crowded(
+    table: Table, block: Rows, targets: Rows, count: int, least: Doubles, last: Doubles, error: float
+) -> tuple[Rows, Rows, Doubles]:
+    """Return the pairs of queries whose last places are contested by more than were kept, a few queries at a time."""
+    parts: list[tuple[Rows, Rows, Doubles]] = []
+    for start in range(0, len(block), _CROWDED_AT_ONCE):
+        some = slice(start, start + _CROWDED_AT_ONCE)
+        few = block[some]
+        floor = np.maximum(last[some], 2.0 * least[some] - 1.0) - error
+        vectors = table.block(few)
+        found: list[tuple[Rows, Rows]] = []
+        for first in range(0, len(targets), TARGETS):
+            tile = targets[first : first + TARGETS]
+            at, place = np.nonzero(vectors @ table.block(tile).T >= floor[:, None])
+            found.append((few[at], tile[place]))
+        query, target = (np.concatenate(columns) for columns in zip(*found, strict=True))
+        apart = query != target
+        parts.append(_cut(*_order(table, query[apart], target[apart]), count, least[some], few))
+    query, target, score = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return query, target, score
+
+
+def _order(table: Table, query: Rows, target: Rows) -> tuple[Rows, Rows, Doubles]:
+    """Return pairs with their exact scores, by query, best first, of equals the smaller id first."""
+    score = table.scores(query, target)
+    order = np.lexsort((target, -score, query))
+    return query[order], target[order], score[order]
+
+
+def _cut(
+    query: Rows, target: Rows, score: Doubles, count: int, least: Doubles, block: Rows
+) -> tuple[Rows, Rows, Doubles]:
+    """Keep of each query's pairs, which are in order, the first `count` that score enough."""
+    rank = np.arange(len(query)) - np.searchsorted(query, query, side="left")
+    keep = (rank < count) & (score >= least[np.searchsorted(block, query)])
+    return query[keep], target[keep], score[keep]

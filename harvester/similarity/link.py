@@ -1,0 +1,223 @@
+"""Linking: the similar lists of a library made here, from its vectors, without a single request.
+
+Owns the order of a link. A state that never was events: a part of it ends with a checkpoint and a verified backup, or
+it has not happened. Long links are committed in parts, each of which is a whole state: a kill costs the minutes since
+the last one, and never a vector. Scores are the server's, (1 + cosine) / 2; its own lists are never touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harvester.clock import Clock
+from harvester.errors import SettingsError
+from harvester.library import Store
+from harvester.model import COMPUTED, Linked, SimilarList
+from harvester.similarity.knn import find_nearest
+from harvester.similarity.last_run import Trail, digest_of_lists, read_trail
+from harvester.similarity.plan import Tasks, plan_tasks
+from harvester.similarity.vector_table import Table, map_table
+from harvester.storage import REAL_FILES, VECTORS, Files, refuse_placeholders
+
+if TYPE_CHECKING:
+    from harvester.similarity.vector_table import Ids
+
+NEIGHBOURS, MIN_SCORE = 25, 0.7
+"""What the server does by itself: its lists begin at a score of 0.7."""
+
+PART_S = 600.0
+"""A link that takes longer is committed so often."""
+
+Neighbours = tuple[tuple[int, float], ...]
+
+
+@dataclass(slots=True)
+class LinkReport:
+    """What a link came to, in lists; `vectors` are those that were compared, `kept` the lists from the server.
+
+    `done` is False when it was asked to stop before the end. `notices` are for a person.
+    """
+
+    vectors: int = 0
+    new: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    kept: int = 0
+    left_out: int = 0
+    neighbours: int = 0
+    edges: int = 0
+    compared_with_all: int = 0
+    commits: int = 0
+    done: bool = True
+    seconds: float = 0.0
+    notices: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as plain data, for `--json`."""
+        return asdict(self)
+
+
+def link_library(
+    folder: Path,
+    *,
+    clock: Clock,
+    neighbours: int = NEIGHBOURS,
+    min_score: float = MIN_SCORE,
+    part_s: float = PART_S,
+    files: Files = REAL_FILES,
+    on_progress: Callable[[int, int], None] = lambda _done, _all: None,
+    asked_to_stop: Callable[[], bool] = lambda: False,
+) -> LinkReport:
+    """Link every sound that has a vector and no list from the server; durable on return, with a verified backup.
+
+    `on_progress` is told how many sounds of how many are done; `asked_to_stop` is looked at between steps, and what is
+    done by then is committed. Raises `SettingsError` where there are no vectors, and what `Store` raises.
+    """
+    refuse_placeholders(folder)
+    started_s = clock.monotonic_s()
+    none = SettingsError(
+        f"{folder} holds no vectors: `harvester harvest --sweep --query TEXT --vectors laion_clap` brings them"
+    )
+    if not (folder / VECTORS).exists():
+        raise none  # before a folder is made that somebody only mistyped
+    with Store.open(folder, clock=clock, files=files) as store:
+        header = store.vectors.contents.header
+        if header is None or not len(store.vectors):
+            raise none
+        if not store.state.list_count:
+            # The first list tells a library's space; until then its vectors do.
+            store.state.space = header.space
+        store.vectors.check_space(store.state.space, store.state.source)
+        tasks = plan_tasks(store.state, store.vectors.contents, read_trail(store.notes), neighbours, min_score)
+        report = LinkReport(
+            vectors=len(tasks.places),
+            unchanged=len(tasks.places) - tasks.kept - len(tasks.searched) - len(tasks.merged),
+            kept=tasks.kept,
+            left_out=len(tasks.left_out),
+            neighbours=tasks.neighbours,
+        )
+        _Link(store, clock, tasks, report, part_s).run(on_progress, asked_to_stop)
+        report.edges = store.state.edge_count
+        report.notices = tuple(store.notices)
+    report.seconds = clock.monotonic_s() - started_s
+    return report
+
+
+class _Link:
+    """One link on its way through its tasks."""
+
+    def __init__(self, store: Store, clock: Clock, tasks: Tasks, report: LinkReport, part_s: float) -> None:
+        header = store.vectors.contents.header
+        assert header is not None
+        self._store, self._state, self._clock = store, store.state, clock
+        self._tasks, self._report, self._part_s = tasks, report, part_s
+        self._table: Table = map_table(store.vectors.path, header, tasks.places)
+        self._now_us = clock.time_us()
+        contents = store.vectors.contents
+        self._made_at, self._rows, self._rotten = header.made_at, contents.rows, contents.rotten
+        self._uncommitted: list[int] = []
+
+    def run(self, on_progress: Callable[[int, int], None], asked_to_stop: Callable[[], bool]) -> None:
+        tasks, done = self._tasks, 0
+        total = len(tasks.searched) + len(tasks.merged)
+        committed_s = self._clock.monotonic_s()
+        on_progress(0, total)
+        if total and asked_to_stop():
+            self._report.done = False
+            return
+        for searched, merged in tasks.steps():
+            self._search(searched)
+            self._merge(merged)
+            done += len(searched) + len(merged)
+            on_progress(done, total)
+            is_last = done == total
+            # Looked at once in a step: what is linked by then is committed before it ends here.
+            stops = not is_last and asked_to_stop()
+            if is_last or stops or self._clock.monotonic_s() - committed_s >= self._part_s:
+                self._commit(None if is_last else int(np.concatenate((searched[-1:], merged[-1:])).max()))
+                committed_s = self._clock.monotonic_s()
+            if stops:
+                self._report.done = False
+                return
+        if not total:
+            self._commit(None)
+
+    def _search(self, sound_ids: Ids) -> None:
+        """Compare sounds with all others."""
+        table = self._table
+        self._report.compared_with_all += len(sound_ids)
+        everyone = np.arange(len(table))
+        least = np.full(len(sound_ids), self._tasks.min_score)
+        queries = np.searchsorted(table.ids, sound_ids)
+        for block, query, target, score in find_nearest(table, queries, everyone, self._tasks.neighbours, least):
+            starts = np.searchsorted(query, block, side="left").tolist()
+            ends = np.searchsorted(query, block, side="right").tolist()
+            ids, scores = table.ids[target].tolist(), score.tolist()
+            for sound_id, start, end in zip(table.ids[block].tolist(), starts, ends, strict=True):
+                self._set(sound_id, tuple(zip(ids[start:end], scores[start:end], strict=True)))
+
+    def _merge(self, sound_ids: Ids) -> None:
+        """Let those that came since into the lists of sounds that were here before."""
+        table, count = self._table, self._tasks.neighbours
+        least = np.array([self._last_score(sound_id) for sound_id in sound_ids.tolist()])
+        queries = np.searchsorted(table.ids, sound_ids)
+        entering = np.searchsorted(table.ids, self._tasks.entering)
+        self._report.unchanged += len(sound_ids)
+        for _, query, target, score in find_nearest(table, queries, entering, count, least):
+            entered: dict[int, list[tuple[int, float]]] = {}
+            for sound_id, other, one in zip(
+                table.ids[query].tolist(), table.ids[target].tolist(), score.tolist(), strict=True
+            ):
+                entered.setdefault(sound_id, []).append((other, one))
+            self._report.unchanged -= len(entered)
+            for sound_id, others in entered.items():
+                best = sorted((*self._neighbours(sound_id), *others), key=lambda pair: (-pair[1], pair[0]))
+                self._set(sound_id, tuple(best[:count]))
+
+    def _last_score(self, sound_id: int) -> float:
+        """Return the score that a sound must reach to come into a list."""
+        scores = [edge["score"] for edge in self._state.graph._adj[sound_id].values() if "score" in edge]
+        return min(scores) if len(scores) >= self._tasks.neighbours else self._tasks.min_score
+
+    def _neighbours(self, sound_id: int) -> Neighbours:
+        similar = self._state.similar(sound_id)
+        return similar.neighbours if similar is not None else ()
+
+    def _set(self, sound_id: int, neighbours: Neighbours) -> None:
+        known = self._state.similar(sound_id)
+        if known is not None and (known.neighbours, known.limit) == (neighbours, self._tasks.neighbours):
+            # The same list keeps its date: linking again changes nothing.
+            self._report.unchanged += 1
+            return
+        self._report.new += known is None
+        self._report.changed += known is not None
+        stamp = self._state.stamp(sound_id, "linked_at", self._now_us)
+        similar = SimilarList(neighbours, stamp, self._tasks.neighbours, self._state.space, origin=COMPUTED)
+        self._state.apply(Linked(sound_id, similar))
+        self._uncommitted.append(sound_id)
+
+    def _commit(self, done_to: int | None) -> None:
+        store, tasks = self._store, self._tasks
+        # Before the checkpoint, which may join what somebody pulled: lists of another making void the trail.
+        lists = digest_of_lists(self._state)
+        if self._uncommitted:
+            store.rewrite()
+            self._report.commits += 1
+        trail = Trail(
+            tasks.neighbours,
+            tasks.min_score,
+            self._made_at,
+            self._rows,
+            tasks.left_out,
+            lists,
+            done_to,
+            self._rotten,
+        )
+        deferred = [sound_id for sound_id in self._uncommitted if sound_id in store.deferrals]
+        store.append((), undeferred=deferred, notes=[trail.note()])
+        self._uncommitted.clear()

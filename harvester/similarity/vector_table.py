@@ -1,0 +1,95 @@
+"""Vectors as numbers to compute with: a vector file mapped into memory, some of its rows in the order of their ids.
+
+Owns the one place where bytes become numpy arrays. Nothing is loaded as a whole: a block is read, widened and
+normalised when it is asked for, so that memory does not grow with the library. Exact scores are taken in double
+precision from the components as they lie in the file: they do not depend on blocks, threads or the machine's BLAS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+from harvester.vectors import HEADER_BYTES, Header
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Ids: TypeAlias = NDArray[np.int64]
+    Rows: TypeAlias = NDArray[np.int64]
+    Floats: TypeAlias = NDArray[np.float32]
+    Doubles: TypeAlias = NDArray[np.float64]
+    Halves: TypeAlias = NDArray[np.float16]
+
+SCORE_DECIMALS = 6
+"""Scores are rounded to so many: the server's are single precision, and equal vectors score equally."""
+
+_SIGN_EXPONENT_FRACTION = np.int32(-0x70000001)
+_REBIAS = np.float32(2.0**112)
+_PAIRS_AT_ONCE = 1024
+_ROWS_AT_ONCE = 1024
+
+
+class Table:
+    """Vectors with the ids they belong to, ascending. A row of the table is a place in that order."""
+
+    def __init__(self, vectors: Halves, places: Rows, ids: Ids) -> None:
+        """Take `vectors` (any array of rows, mapped or not, all finite), and of each id, ascending, its place in it."""
+        self.ids = ids
+        self._vectors, self._places = vectors, places
+        self._lengths = np.ones(len(ids))
+        for start in range(0, len(ids), _ROWS_AT_ONCE):
+            block = self._wide(np.arange(start, min(start + _ROWS_AT_ONCE, len(ids))))
+            self._lengths[start : start + len(block)] = np.sqrt(np.einsum("ij,ij->i", block, block))
+        self._lengths[self._lengths == 0] = 1.0
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def dimension(self) -> int:
+        return int(self._vectors.shape[1])
+
+    def block(self, rows: Rows) -> Floats:
+        """Return the vectors of some rows in single precision, of length 1."""
+        block = self._single(rows)
+        block *= (1.0 / self._lengths[rows]).astype(np.float32)[:, None]
+        return block
+
+    def scores(self, one: Rows, other: Rows) -> Doubles:
+        """Return the score (1 + cosine) / 2 of each pair of rows, rounded; the same whichever comes first."""
+        found = np.empty(len(one))
+        for start in range(0, len(one), _PAIRS_AT_ONCE):
+            a, b = one[start : start + _PAIRS_AT_ONCE], other[start : start + _PAIRS_AT_ONCE]
+            dots = np.einsum("ij,ij->i", self._wide(a), self._wide(b))
+            found[start : start + len(a)] = dots / (self._lengths[a] * self._lengths[b])
+        np.clip((1.0 + found) / 2.0, 0.0, 1.0, out=found)
+        np.round(found, SCORE_DECIMALS, out=found)
+        return found
+
+    def _wide(self, rows: Rows) -> Doubles:
+        wide: Doubles = self._single(rows).astype(np.float64)
+        return wide
+
+    def _single(self, rows: Rows) -> Floats:
+        # Half to single by shifting the bits into place: six times as fast as numpy's own cast, and as exact.
+        bits = self._vectors[self._places[rows]].view("<i2").astype(np.int32)
+        bits <<= 13
+        bits &= _SIGN_EXPONENT_FRACTION
+        single = bits.view(np.float32)
+        single *= _REBIAS
+        return single
+
+
+def map_table(path: Path, header: Header, places: Mapping[int, int]) -> Table:
+    """Return the table of a vector file: `places` says which sounds are in it, and in which row each stands."""
+    row = np.dtype([("id", "<u8"), ("checksum", "<u4"), ("zeros", "<u4"), ("vector", "<f2", (header.dimension,))])
+    count = header.rows_in(path.stat().st_size)
+    mapped = np.memmap(path, dtype=row, mode="r", offset=HEADER_BYTES, shape=(count,)) if count else np.empty(0, row)
+    ids = np.fromiter(places, dtype=np.int64, count=len(places))
+    order = np.argsort(ids)
+    rows = np.fromiter(places.values(), dtype=np.int64, count=len(places))
+    return Table(mapped["vector"], rows[order], ids[order])

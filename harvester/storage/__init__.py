@@ -1,0 +1,84 @@
+"""Files, folders, locks and SQLite files: written whole or not at all, opened for what they are. Knows no sound."""
+
+from __future__ import annotations
+
+from harvester.storage.atomic import (
+    REAL_FILES,
+    TEMPORARY_SUFFIX,
+    Files,
+    disk_error,
+    disk_errors,
+    sweep_temporaries,
+    write_atomically,
+)
+from harvester.storage.lock import WriterLock, read_owner
+from harvester.storage.opening import (
+    NotRegular,
+    copy_regular,
+    open_for_writing,
+    open_regular,
+    opened,
+    path_text,
+    read_bounded,
+    read_pieces,
+    refuse_link,
+)
+from harvester.storage.paths import (
+    CHECKPOINT,
+    JOURNAL,
+    JOURNAL_PARTS,
+    LOCK,
+    QUARANTINE,
+    SALVAGED,
+    VECTORS,
+    backup_name,
+    quarantine_path,
+    read_backup_name,
+    set_aside,
+)
+from harvester.storage.placeholder import (
+    HEAD_BYTES,
+    is_lfs_pointer,
+    refuse_content,
+    refuse_placeholder,
+    refuse_placeholders,
+)
+from harvester.storage.sqlite_wal import WalIndex
+
+__all__ = [
+    "CHECKPOINT",
+    "Files",
+    "HEAD_BYTES",
+    "JOURNAL",
+    "JOURNAL_PARTS",
+    "LOCK",
+    "NotRegular",
+    "QUARANTINE",
+    "REAL_FILES",
+    "SALVAGED",
+    "TEMPORARY_SUFFIX",
+    "VECTORS",
+    "WalIndex",
+    "WriterLock",
+    "backup_name",
+    "copy_regular",
+    "disk_error",
+    "disk_errors",
+    "is_lfs_pointer",
+    "open_for_writing",
+    "open_regular",
+    "opened",
+    "path_text",
+    "quarantine_path",
+    "read_backup_name",
+    "read_bounded",
+    "read_owner",
+    "read_pieces",
+    "refuse_content",
+    "refuse_link",
+    "refuse_placeholder",
+    "refuse_placeholders",
+    "set_aside",
+    "sweep_temporaries",
+    "write_atomically",
+]

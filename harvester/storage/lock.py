@@ -1,0 +1,115 @@
+"""The writer's lock: one process writes a library, and everybody can see which.
+
+Owns `freesound_library.lock`: an OS lock held for the whole run (gone with its process, even after `kill -9`), and
+in the file who holds it. The file stays; only the lock on it counts.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from harvester.clock import LATEST_US
+from harvester.errors import LibraryLocked, LibraryUnwritable
+from harvester.storage.opening import open_for_writing, open_regular
+from harvester.storage.paths import LOCK
+
+_TRIES, _PAUSE_S = 7, 0.05
+"""How long to try: a reader that asks who holds the lock takes a share of it for an instant."""
+
+_LARGEST_PID = 1 << 32
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The process that writes a library: where it runs, its number, and since when (microseconds UTC)."""
+
+    host: str
+    pid: int
+    started: int
+
+
+class WriterLock:
+    """The lock of one library, held from `acquire` to `release`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LOCK
+        self._descriptor: int | None = None
+
+    def acquire(self, started: int) -> None:
+        """Take the lock, or raise `LibraryLocked` naming who holds it."""
+        try:
+            descriptor = open_for_writing(self._path, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise LibraryUnwritable(
+                f"{self._path}: cannot be locked ({error.strerror or error}); nothing was changed"
+            ) from error
+        try:
+            self._take(descriptor)
+            owner = Owner(socket.gethostname(), os.getpid(), started)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(asdict(owner)).encode(), 0)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+
+    def _take(self, descriptor: int) -> None:
+        for attempt in range(_TRIES):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                if attempt + 1 < _TRIES:
+                    time.sleep(_PAUSE_S)
+                    continue
+                owner = read_owner(self._path.parent)
+                who = f"process {owner.pid} on {owner.host}" if owner and owner.pid else "another process"
+                raise LibraryLocked(
+                    f"{self._path.parent}: {who} is writing this library; wait for it, or stop it"
+                ) from error
+            except OSError as error:
+                raise LibraryUnwritable(
+                    f"{self._path}: cannot be locked ({error.strerror}); nothing was changed"
+                ) from error
+            else:
+                return
+
+    def release(self) -> None:
+        """Let go; safe to call again, and when the folder has vanished."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __del__(self) -> None:
+        self.release()
+
+
+def read_owner(folder: Path) -> Owner | None:
+    """Return who writes the library now, or None when nobody does. Changes nothing, needs no right to write."""
+    try:
+        descriptor = open_regular(folder / LOCK)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _read_owner(descriptor)
+    finally:
+        os.close(descriptor)
+    return None
+
+
+def _read_owner(descriptor: int) -> Owner:
+    try:
+        fields = json.loads(os.read(descriptor, 4096))
+        host, pid, started = fields["host"], fields["pid"], fields["started"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return Owner("", 0, 0)  # held, but its holder has not signed yet
+    if type(host) is not str or any(type(number) is not int for number in (pid, started)):
+        return Owner("", 0, 0)
+    return Owner(host, pid, started) if 0 < pid < _LARGEST_PID and 0 <= started <= LATEST_US else Owner("", 0, 0)

@@ -1,0 +1,72 @@
+"""Where everything lies in a library folder, and how a file is set aside.
+
+Owns the names of the files. Nothing here is ever deleted: what is in the way moves to `quarantine/`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harvester.clock import SECOND_US
+from harvester.storage.atomic import Files
+from harvester.storage.opening import NotRegular
+
+CHECKPOINT = "freesound_library.pkl"
+JOURNAL = "freesound_library.journal"
+LOCK = "freesound_library.lock"
+VECTORS = "freesound_library.vectors"
+QUARANTINE = "quarantine"
+JOURNAL_PARTS = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
+SALVAGED = f"{JOURNAL}.salvaged"
+"""What could be saved of a damaged journal, whole and durable, until it is the journal."""
+
+_BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
+
+
+def second_name(stamp_us: int) -> str:
+    """Return a stamp as it stands in file names: `20261122_152912`, UTC."""
+    return datetime.fromtimestamp(stamp_us // SECOND_US, UTC).strftime("%Y%m%d_%H%M%S")
+
+
+def backup_name(nodes: int, stamp_us: int) -> str:
+    """Return the name of a backup of `nodes` sounds taken at `stamp_us`."""
+    return f"freesound_library_backup_{nodes}nodes_{second_name(stamp_us)}.pkl"
+
+
+def read_backup_name(name: str) -> tuple[int, int] | None:
+    """Return (nodes, stamp in microseconds) of a backup's name, or None when it is not one."""
+    match = _BACKUP.fullmatch(name)
+    if match is None:
+        return None
+    try:
+        taken = datetime.strptime(match[2], "%Y%m%d_%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return int(match[1]), int(taken.timestamp()) * SECOND_US
+
+
+def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:
+    """Return a path in `quarantine/` that is free, for something called `name`; raises `NotRegular` where that folder
+    is a link."""
+    if (folder / QUARANTINE).is_symlink():
+        raise NotRegular(errno.ENOTDIR, "it is a symbolic link, and nothing is moved out of the library", QUARANTINE)
+    base = folder / QUARANTINE / f"{second_name(stamp_us)}_{name}"
+    path, count = base, 1
+    while os.path.lexists(path):
+        count += 1
+        path = base.with_name(f"{base.name}.{count}")
+    return path
+
+
+def set_aside(path: Path, folder: Path, stamp_us: int, files: Files) -> Path:
+    """Move a file of the library to `quarantine/` and return where it is now; durable on return."""
+    target = quarantine_path(folder, path.name, stamp_us)
+    files.make_folder(target.parent)
+    files.rename(path, target)
+    files.sync_folder(target.parent)
+    files.sync_folder(folder)
+    return target

@@ -1,0 +1,8 @@
+"""The similarity vectors of sounds, in a file beside the library."""
+
+from __future__ import annotations
+
+from harvester.vectors.format import HEADER_BYTES, Header
+from harvester.vectors.store import Contents, Vectors, count_vectors, load_header, load_vectors
+
+__all__ = ["Contents", "HEADER_BYTES", "Header", "Vectors", "count_vectors", "load_header", "load_vectors"]

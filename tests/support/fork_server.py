@@ -1,0 +1,136 @@
+"""One process that has imported the command line and forks a new process for each command, which saves its start.
+
+What is forked is a process like any other, with its own pid, environment, folder, streams, limits and end; only the
+interpreter and the imports are there already. Tests of starting itself use `processes.start`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import gc
+import importlib
+import io
+import json
+import os
+import pkgutil
+import resource
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).resolve().parents[2]
+LONGEST_ORDER = 1 << 20
+
+
+@cache
+def _server() -> socket.socket:
+    """Start the server of this process; it ends when our end of the pair is closed."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for one in (ours, theirs):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_ORDER)
+    command = [sys.executable, "-m", __name__, str(theirs.fileno())]
+    # A fork loses threads, so numpy is to start none.
+    settings = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    server = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=ROOT, env=settings)
+    theirs.close()
+    atexit.register(server.wait)
+    atexit.register(ours.close)
+    return ours
+
+
+def fork_and_wait(
+    arguments: list[str],
+    *,
+    cwd: Path,
+    environment: dict[str, str],
+    streams: tuple[IO[Any], IO[Any]],
+    most_bytes: int | None,
+    timeout_s: float,
+) -> int:
+    """Run `harvester ARGUMENTS` and return its exit code, or minus the signal that ended it.
+
+    Its standard output and error go to `streams`. Raise TimeoutError after killing it.
+    """
+    order = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "most_bytes": most_bytes}
+    told, tell = os.pipe()
+    try:
+        socket.send_fds(_server(), [json.dumps(order).encode()], [*(one.fileno() for one in streams), tell])
+    finally:
+        os.close(tell)
+    with os.fdopen(told, encoding="ascii") as news:
+        pid = int(news.readline())
+        if not select.select([news], [], [], timeout_s)[0]:
+            os.kill(pid, signal.SIGKILL)
+            news.readline()
+            raise TimeoutError
+        return os.waitstatus_to_exitcode(int(news.readline()))
+
+
+def _serve(orders: socket.socket) -> None:
+    """Fork for every order until the other side is closed; in the forked process, return."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        text, given, _, _ = socket.recv_fds(orders, LONGEST_ORDER, 3)
+        if not text:
+            sys.exit()
+        if os.fork() == 0:
+            break
+        for descriptor in given:
+            os.close(descriptor)
+    orders.close()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    out, err, tell = given
+    if pid := os.fork():
+        os.write(tell, b"%d\n" % pid)
+        os.write(tell, b"%d\n" % os.waitpid(pid, 0)[1])
+        os._exit(0)
+    os.dup2(out, 1)
+    os.dup2(err, 2)
+    for descriptor in given:
+        os.close(descriptor)
+    order = json.loads(text)
+    os.chdir(order["cwd"])
+    os.environ.clear()
+    os.environ.update(order["environment"])
+    sys.argv[1:] = order["arguments"]
+    if order["most_bytes"] is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (order["most_bytes"], order["most_bytes"]))
+
+
+def _warm_up() -> None:
+    """Import the house, and what the command line itself imports when it first parses."""
+    import harvester
+
+    for module in pkgutil.walk_packages(harvester.__path__, "harvester."):
+        if module.name != "harvester.__main__":
+            importlib.import_module(module.name)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+        sys.argv[1:] = ["status", "--library", "no such folder"]
+        importlib.import_module("harvester.cli").main()
+    assert threading.active_count() == 1
+
+
+if __name__ == "__main__":
+    orders = socket.socket(fileno=int(sys.argv[1]))
+    _warm_up()
+    gc.freeze()
+    _serve(orders)
+    code: object = 0
+    try:
+        runpy.run_module("harvester", run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code
+    # As the interpreter ends, but for taking every module apart, which costs a forked process more than its command.
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)

@@ -1,0 +1,81 @@
+"""Checking by the batch lets through what checking one by one lets through, and nothing comes out that two share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from harvester.checkpoint import _validate_bulk as values_bulk
+from harvester.checkpoint.format import Decoded, decode_checkpoint, encode_checkpoint
+from harvester.errors import LibraryCorrupt
+from harvester.model import Related, Seen
+from tests.chaos.test_files_hostile import forged
+from tests.support.samples import NOW_US, content_of, histories, make_events, make_record, make_state, quick
+
+
+def _linked(sound_id: int) -> dict[str, Any]:
+    link = {"link_origin": "server", "link_space": "laion_clap", "link_limit": 25, "link_filter": ""}
+    record = make_record(sound_id) | {"added_at": NOW_US, "fetched_at": NOW_US, "linked_at": NOW_US}
+    return record | link
+
+
+def _one_by_one(packed: bytes, monkeypatch: pytest.MonkeyPatch) -> Decoded:
+    with monkeypatch.context() as patched:
+        patched.setattr(values_bulk, "_are_plain", lambda *_: False)
+        patched.setattr(values_bulk, "_are_plain_edges", lambda *_: False)
+        return decode_checkpoint(packed)
+
+
+@quick
+@given(histories)
+def test_by_the_batch_and_one_by_one_read_the_same(history: list) -> None:
+    state = make_state(history)
+    packed = b"".join(encode_checkpoint(state))
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        alone = _one_by_one(packed, monkeypatch)
+    together = decode_checkpoint(packed)
+    assert content_of(together.state) == content_of(alone.state) == content_of(state)
+    assert together.state.processed == alone.state.processed
+
+
+def test_plain_sounds_are_read_by_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    packed = b"".join(encode_checkpoint(make_state(make_events(200))))
+    monkeypatch.setattr(values_bulk.ContentReader, "attributes", None)
+    monkeypatch.setattr(values_bulk.ContentReader, "adjacency", None)
+    assert len(decode_checkpoint(packed).state) == 200
+
+
+def test_a_nested_field_and_a_relation_among_plain_sounds_are_kept() -> None:
+    odd = Seen(3, make_record(3, analysis={"bpm": [120, {"sure": 0.5}]}), NOW_US)
+    state = make_state([*make_events(5), odd, Related(1, 4, "remix", NOW_US)])
+    read = decode_checkpoint(b"".join(encode_checkpoint(state))).state
+    assert read.attributes(3)["analysis"] == {"bpm": [120, {"sure": 0.5}]}
+    assert read.graph[1][4] == {"relation": ["remix"]}
+    assert content_of(read) == content_of(state)
+
+
+def test_edges_that_one_dict_stands_for_come_out_as_two() -> None:
+    edge, table = {"score": 0.5}, {3: {"score": 0.25}}
+    nodes = {sound_id: _linked(sound_id) for sound_id in (1, 2, 3, 4)}
+    packed = forged(nodes, {1: {2: edge, 3: edge}, 2: {1: edge}, 3: table, 4: table}, processed=set(nodes))
+    graph = decode_checkpoint(packed).state.graph
+    assert graph[1][2] == graph[1][3] == graph[2][1] == {"score": 0.5}
+    edges = [graph[1][2], graph[1][3], graph[2][1], graph[3][3], graph[4][3]]
+    assert len(set(map(id, edges))) == 5
+    assert graph._adj[3] is not graph._adj[4]
+
+
+def test_two_sounds_never_share_a_record() -> None:
+    nodes = {1: _linked(1), 2: _linked(2)}
+    nodes[3] = nodes[2]
+    with pytest.raises(LibraryCorrupt, match="share"):
+        decode_checkpoint(forged(nodes))
+
+
+def test_a_text_of_nothing_but_brackets_is_a_text() -> None:
+    state = make_state([*make_events(3), Seen(2, make_record(2, description="(}]" * 40_000), NOW_US + 1)])
+    short = Seen(3, make_record(3, tags=["({[" * 60 + str(place) for place in range(400)]), NOW_US + 1)
+    state.apply(short)
+    assert content_of(decode_checkpoint(b"".join(encode_checkpoint(state))).state) == content_of(state)

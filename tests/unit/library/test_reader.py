@@ -1,0 +1,119 @@
+"""Readers: complete views beside a running writer, from any thread, without a trace in the folder."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import networkx
+import pytest
+
+from harvester.library.reader import Library, load_view
+from harvester.model import Known
+from harvester.storage.paths import CHECKPOINT
+from tests.support.samples import NOW_US, SOURCE, content_of, grow, make_events, make_state, names_in, open_store
+
+
+def test_no_library_is_an_empty_view(tmp_path: Path) -> None:
+    for folder in (tmp_path, tmp_path / "nowhere"):
+        view = load_view(folder)
+        assert (view.exists, len(view.state), view.deferrals, view.last_checkpoint_at) == (False, 0, {}, None)
+    assert names_in(tmp_path) == set()
+
+
+def test_a_view_has_the_journal_that_the_checkpoint_lacks(tmp_path: Path) -> None:
+    with open_store(tmp_path, source=SOURCE) as store:
+        grow(store, make_events(3))
+        store.checkpoint()
+        grow(store, [Known(9, 1)])
+        view = load_view(tmp_path)
+        assert content_of(view.state) == content_of(store.state)
+        assert (view.exists, view.unsaved, view.last_checkpoint_at, view.source) == (True, 1, NOW_US, SOURCE)
+        assert view.notices == []
+
+
+def test_a_checkpoint_that_git_put_there_is_as_old_as_its_file(tmp_path: Path) -> None:
+    for folder, events in ((tmp_path / "ours", make_events(3)), (tmp_path / "theirs", make_events(4))):
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, events)
+            store.checkpoint()
+    theirs = tmp_path / "theirs" / CHECKPOINT
+    os.utime(theirs, ns=(0, (NOW_US + 7) * 1000))
+    theirs.replace(tmp_path / "ours" / CHECKPOINT)
+    assert load_view(tmp_path / "ours").last_checkpoint_at == NOW_US + 7
+
+
+def test_a_damaged_checkpoint_is_left_where_it_is_by_a_reader(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        grow(store, make_events(3))
+        store.checkpoint(backup=True)
+    (tmp_path / CHECKPOINT).write_bytes(b"rot")
+    before = names_in(tmp_path)
+    view = load_view(tmp_path)
+    assert len(view.state) == 3
+    assert any("damaged" in line for line in view.notices)
+    assert names_in(tmp_path) == before
+
+
+def test_the_library_for_other_programs(tmp_path: Path) -> None:
+    with open_store(tmp_path, source=SOURCE) as store:
+        grow(store, [*make_events(3), Known(9, 1)])
+    library = Library.open(str(tmp_path))
+    assert len(library) == 4
+    assert 9 in library
+    assert library.processed_ids == {1, 2, 3}
+    assert set(library.records) == {1, 2, 3}
+    assert len(library.records) == 3
+    assert library.records[1]["name"] == "sound 1"
+    assert "added_at" not in library.records[1]
+    assert library.neighbours(1) == ((2, 0.9), (3, 0.8))
+    assert library.neighbours(9) == ()
+    assert library.metadata["nodes"] == 4
+    assert library.metadata["source"] == SOURCE
+    assert library.graph.edges[1, 2]["score"] == 0.9
+    for lookup in (library.neighbours, library.records.__getitem__):
+        with pytest.raises(KeyError):
+            lookup(12345)
+    with pytest.raises(networkx.NetworkXError):
+        library.graph.add_node(5)
+    library.records[1]["name"] = "changed"
+    assert library.records[1]["name"] == "sound 1"
+
+
+def test_views_beside_a_running_writer_are_consistent_and_never_shrink(tmp_path: Path) -> None:
+    problems: list[str] = []
+    done = threading.Event()
+
+    def read() -> None:
+        largest = 0
+        while not done.is_set():
+            view = load_view(tmp_path)
+            content_of(view.state)
+            if len(view.state) < largest:
+                problems.append(f"{len(view.state)} after {largest}")
+            if view.notices:
+                problems.extend(view.notices)
+            largest = len(view.state)
+
+    with open_store(tmp_path, source=SOURCE) as store:
+        grow(store, make_events(1))
+        readers = [threading.Thread(target=read) for _ in range(3)]
+        for reader in readers:
+            reader.start()
+        try:
+            for step in range(25):
+                grow(store, make_events(2, first=10 + 2 * step))
+                if step % 3 == 0:
+                    store.checkpoint(backup=step % 2 == 0)
+        finally:
+            done.set()
+            for reader in readers:
+                reader.join()
+    assert problems == []
+
+
+def test_the_views_state_equals_a_replay(tmp_path: Path) -> None:
+    with open_store(tmp_path, source=SOURCE) as store:
+        store.append(make_events(4))
+    assert content_of(load_view(tmp_path).state) == content_of(make_state(make_events(4)))

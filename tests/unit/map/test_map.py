@@ -1,0 +1,153 @@
+"""The map's layout, its data, and a page that nothing in a record can break."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from lxml import html
+
+from harvester.graph import SoundGraph
+from harvester.graph.selection import Selected, around, select
+from harvester.map.communities import find_communities
+from harvester.map.data import MapData
+from harvester.map.layout import lay_out
+from harvester.map.page import encode_map
+from tests.support.view_samples import HOSTILE, load_edge_cases, make_library, make_record, make_state
+
+
+def islands(size: int = 60, number: int = 4) -> tuple[int, Any, Any]:
+    """Return (sounds, sources, targets) of a few dense groups with one edge between neighbouring groups."""
+    chance = np.random.Generator(np.random.PCG64(1))
+    source, target = [], []
+    for group in range(number):
+        for one in range(size):
+            for other in chance.choice(size, 6, replace=False):
+                source.append(group * size + one)
+                target.append(group * size + int(other))
+        source.append(group * size)
+        target.append((group + 1) % number * size)
+    return size * number, np.array(source), np.array(target)
+
+
+def page_of(selected: Selected, **more: Any) -> str:
+    return b"".join(encode_map(selected, "a library", **more)).decode()
+
+
+def test_the_same_graph_gives_the_same_places_whatever_machine_draws_it() -> None:
+    places = lay_out(*islands())
+    # Equal on every processor by design; a change of the layout changes this on purpose.
+    assert hashlib.sha256(places.tobytes()).hexdigest()[:16] == "d78395873f25c96f"
+
+
+def test_groups_become_islands_and_communities() -> None:
+    count, source, target = islands()
+    places = lay_out(count, source, target).astype(float).reshape(4, -1, 2)
+    middles = places.mean(axis=1)
+    radius = max(
+        float(np.linalg.norm(group - middle, axis=1).mean()) for group, middle in zip(places, middles, strict=True)
+    )
+    apart = min(float(np.linalg.norm(middles[one] - middles[two])) for one in range(4) for two in range(one))
+    assert apart > 2 * radius
+    communities = find_communities(count, source, target)
+    assert [len(set(communities[start : start + 60])) for start in range(0, count, 60)] == [1, 1, 1, 1]
+    assert sorted(set(communities)) == [0, 1, 2, 3]
+
+
+def test_sounds_lie_apart() -> None:
+    count, source, target = islands()
+    places = lay_out(count, source, target).astype(float)
+    distances = np.linalg.norm(places[:, None] - places[None, :], axis=2) + np.eye(count) * 1e9
+    assert float(np.quantile(distances.min(axis=1), 0.02)) > 65_535 / np.sqrt(count) * 0.3
+
+
+@pytest.mark.parametrize(("count", "edges"), [(0, []), (1, []), (1, [(0, 0)]), (2, []), (2, [(0, 1)]), (7, [(0, 1)])])
+def test_small_and_empty_graphs_have_places(count: int, edges: list[tuple[int, int]]) -> None:
+    ends = np.array(edges, dtype=np.int64).reshape(-1, 2)
+    places = lay_out(count, ends[:, 0], ends[:, 1])
+    assert places.shape == (count, 2)
+    assert len({tuple(place) for place in places.tolist()}) == count
+
+
+def test_addresses_come_back_from_their_patterns_as_they_were(shared: Path) -> None:
+    selected = select(load_edge_cases(shared))
+    words = MapData(selected, "").sounds
+    assert len(words["patterns"]) < 12
+    for at, sound_id in enumerate(selected.sound_ids):
+        record = selected.state.attributes(sound_id)
+        parts = {"id": sound_id, "dir": sound_id // 1000, "uid": words["uid"][at]}
+        for kind, address in (
+            ("page", record["url"]),
+            ("image", record["images"]["waveform_m"]),
+            ("preview", record["previews"]["preview-lq-mp3"]),
+        ):
+            pattern = words["patterns"][words[kind][at]].replace("{user}", record["username"].replace(" ", "%20"))
+            assert pattern.format(**parts) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "https://sandbox.invalid/1.mp3", "", None],
+)
+def test_an_address_that_leads_nowhere_is_left_out(address: str | None) -> None:
+    record = make_record(1, url=address, previews={"preview-hq-mp3": address}, images={"waveform_m": address})
+    words = MapData(select(make_state([record])), "").sounds
+    assert [words[kind] for kind in ("page", "image", "preview")] == [[-1], [-1], [-1]]
+    assert words["patterns"] == []
+
+
+def test_a_hostile_name_cannot_leave_its_element() -> None:
+    page = page_of(select(make_library()))
+    tree = html.fromstring(page)
+    assert len(tree.xpath("//script")) == 4
+    assert page.count("<script") == page.count("</script") == 4
+    sounds = json.loads(tree.xpath("string(//script[@id='sounds'])"))
+    assert HOSTILE in sounds["names"]
+
+
+def test_only_our_script_and_style_may_run_and_nothing_is_referred_to() -> None:
+    tree = html.fromstring(page_of(select(make_library())))
+    policy = tree.xpath("string(//meta[@http-equiv='Content-Security-Policy']/@content)")
+    [script] = tree.xpath("//script[not(@type)]/text()")
+    [style] = tree.xpath("//style/text()")
+    for kind, text in (("script", script), ("style", style)):
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in policy
+    assert policy.startswith("default-src 'none'")
+    assert set(tree.xpath("//@src | //@href")) == {"data:,"}
+
+
+def test_equal_libraries_give_equal_pages() -> None:
+    assert page_of(select(make_library())) == page_of(select(make_library()))
+
+
+def test_the_neighbourhood_of_one_sound_marks_it() -> None:
+    selected = around(select(make_library()), 8, 2)
+    assert MapData(selected, "", ego=8).head["ego"] == selected.sound_ids.index(8)
+
+
+def test_a_map_of_nothing_is_a_page() -> None:
+    assert re.search("0 sounds", page_of(select(SoundGraph())))
+
+
+def test_islands_bear_names_that_tell_and_that_no_other_has() -> None:
+    count, source, target = islands()
+    neighbours: dict[int, list[tuple[int, float]]] = {}
+    for one, other in zip(source.tolist(), target.tolist(), strict=True):
+        neighbours.setdefault(one + 1, []).append((other + 1, 0.9))
+    # Every sound is "noise"; a few of each group have its own words, and two groups have the same ones.
+    words = [["rain", "tent"], ["snare", "hi-hat"], ["hi-hat", "snare"], ["flute"]]
+    tags = [["noise", *(words[place // 60] if place % 60 < 6 else [f"only{place}"])] for place in range(count)]
+    state = make_state([make_record(place + 1, tags=tags[place]) for place in range(count)], neighbours)
+    named = {island["sound"] // 60: island["name"] for island in MapData(select(state), "").head["islands"]}
+    assert named[0] == "rain, tent"
+    assert named[3] == "flute"
+    assert {frozenset(name.split(", ")) for name in named.values()} >= {frozenset(("hi-hat", "snare"))}
+    assert len({frozenset(name.split(", ")) for name in named.values()}) == 4
+    assert not any("noise" in name or "only" in name for name in named.values())

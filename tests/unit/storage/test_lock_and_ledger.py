@@ -1,0 +1,170 @@
+"""The lock is the operating system's; the ledger belongs to the key and is shared by every process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import LibraryLocked, LibraryUnwritable
+from harvester.freesound.ledger import LEDGER, FileLedger, count_requests, state_folder
+from harvester.freesound.quota import Ledger, MemoryLedger
+from harvester.storage.lock import WriterLock, read_owner
+
+MINUTE_US, DAY_US = 60_000_000, 86_400_000_000
+NOW_US = 1_790_000_000_000_000
+
+
+def _holder(folder: Path) -> subprocess.Popen[str]:
+    program = (
+        "import sys; from pathlib import Path; from harvester.storage.lock import WriterLock;"
+        "lock = WriterLock(Path(sys.argv[1])); lock.acquire(7); print('held', flush=True); sys.stdin.read()"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "held\n"
+    return child
+
+
+def test_another_process_is_refused_by_name_and_free_after_a_kill(tmp_path: Path) -> None:
+    with _holder(tmp_path) as child:
+        with pytest.raises(LibraryLocked, match=f"process {child.pid} on "):
+            WriterLock(tmp_path).acquire(1)
+        owner = read_owner(tmp_path)
+        assert owner is not None
+        assert (owner.pid, owner.started) == (child.pid, 7)
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        assert read_owner(tmp_path) is None
+        lock = WriterLock(tmp_path)
+        lock.acquire(2)
+        lock.release()
+
+
+def test_nobody_owns_a_library_that_is_not_there(tmp_path: Path) -> None:
+    assert read_owner(tmp_path / "nowhere") is None
+    WriterLock(tmp_path).acquire(1)
+
+
+def test_asking_who_writes_does_not_keep_a_writer_out(tmp_path: Path) -> None:
+    for _ in range(20):
+        lock = WriterLock(tmp_path)
+        lock.acquire(1)
+        assert read_owner(tmp_path) is not None
+        lock.release()
+        assert read_owner(tmp_path) is None
+
+
+def test_the_ledger_is_what_pacing_asks_for(tmp_path: Path) -> None:
+    ledger: Ledger = FileLedger("server", "key", tmp_path)
+    assert ledger.lease(NOW_US, 1, NOW_US + 1, []) == [1]
+
+
+def test_file_and_memory_ledger_agree(tmp_path: Path) -> None:
+    windows = [(4, MINUTE_US), (7, DAY_US)]
+    story: list[tuple[str, tuple]] = [
+        ("lease", (NOW_US, 3, NOW_US + 10_000_000, windows)), ("answered", (1, NOW_US + 5)), ("give_back", ([2],)),
+        ("spent", (0,)), ("lease", (NOW_US + 10, 5, NOW_US + 10_000_010, windows)), ("spent", (NOW_US,)),
+        ("lease", (NOW_US + 2 * MINUTE_US, 9, NOW_US + 3 * MINUTE_US, windows)), ("spent", (NOW_US,)),
+        ("lease", (NOW_US - DAY_US, 2, NOW_US - DAY_US + 5, windows)), ("spent", (0,)),
+        ("lease", (NOW_US + DAY_US, 9, NOW_US + DAY_US + 5, windows)), ("spent", (NOW_US,)),
+    ]  # fmt: skip
+    file, memory = FileLedger("server", "key", tmp_path), MemoryLedger()
+    for method, arguments in story:
+        assert getattr(file, method)(*arguments) == getattr(memory, method)(*arguments), (method, arguments)
+
+
+def test_keys_and_servers_are_counted_apart(tmp_path: Path) -> None:
+    one, two, three = (FileLedger(*who, tmp_path) for who in (("a", "x"), ("a", "y"), ("b", "x")))
+    assert len(one.lease(NOW_US, 5, NOW_US + 9, [(5, DAY_US)])) == 5
+    assert one.lease(NOW_US, 1, NOW_US + 9, [(5, DAY_US)]) == []
+    assert two.spent(0) == three.spent(0) == []
+    assert count_requests("a", "x", NOW_US, tmp_path) == 5
+    assert count_requests("a", "x", NOW_US + 2 * DAY_US, tmp_path) == 0
+    assert count_requests("a", "x", NOW_US, tmp_path / "nowhere") == 0
+
+
+def test_processes_together_never_take_more_than_there_is(tmp_path: Path) -> None:
+    program = (
+        "import sys, json; from pathlib import Path; from harvester.freesound.ledger import FileLedger;"
+        "ledger = FileLedger('s', 'k', Path(sys.argv[1]));"
+        f"leases = [ledger.lease({NOW_US}, 1, {NOW_US + 99}, [(50, {DAY_US})]) for _ in range(30)];"
+        "print(json.dumps([row for rows in leases for row in rows]))"
+    )
+    children = [
+        subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    rows = [row for child in children for row in json.loads(child.communicate()[0])]
+    assert len(rows) == len(set(rows)) == 50
+
+
+def test_a_lease_is_durable_before_it_returns(tmp_path: Path) -> None:
+    program = (
+        "import os, sys; from pathlib import Path; from harvester.freesound.ledger import FileLedger;"
+        f"FileLedger('s', 'k', Path(sys.argv[1])).lease({NOW_US}, 4, {NOW_US + 99}, []); os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert FileLedger("s", "k", tmp_path).spent(0) == [NOW_US + 99] * 4
+
+
+def test_a_damaged_ledger_is_set_aside_loudly(tmp_path: Path) -> None:
+    (tmp_path / LEDGER).write_bytes(b"rot" * 1000)
+    told: list[str] = []
+    ledger = FileLedger("s", "k", tmp_path, told.append)
+    assert ledger.lease(NOW_US, 1, NOW_US + 1, []) == [1]
+    (line,) = told
+    assert "ledger.sqlite.damaged" in line
+    assert (tmp_path / "ledger.sqlite.damaged").read_bytes() == b"rot" * 1000
+
+
+@pytest.mark.parametrize("harm", ["damaged", "removed"])
+def test_a_ledger_lost_during_a_run_is_told_once_and_counting_goes_on(tmp_path: Path, harm: str) -> None:
+    path, told = tmp_path / LEDGER, []
+
+    def tell(line: str) -> None:
+        told.append((line, len(ledger.spent(0))))  # who is told may look
+
+    ledger = FileLedger("s", "k", tmp_path, tell)
+    ledger.lease(NOW_US, 3, NOW_US + 99, [])
+    if harm == "damaged":
+        with sqlite3.connect(path) as other:
+            other.execute("DROP TABLE sends")
+        other.close()
+    else:
+        path.unlink()
+    assert ledger.lease(NOW_US + 1, 2, NOW_US + 99, [(5, DAY_US)]) == [1, 2]
+    ledger.answered(1, NOW_US + 2)
+    ((line, seen),) = told
+    assert harm in line
+    assert "the API may refuse some requests" in line
+    assert seen == 2
+    assert len(FileLedger("s", "k", tmp_path).spent(0)) == 2
+    assert (tmp_path / "ledger.sqlite.damaged").exists() == (harm == "damaged")
+
+
+def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(LibraryUnwritable, match="HARVESTER_STATE"):
+        FileLedger("s", "k", tmp_path / "file" / "state")
+
+
+def test_the_state_folder_follows_the_environment() -> None:
+    assert state_folder({"HARVESTER_STATE": "here"}) == Path("here")
+    assert state_folder({"XDG_STATE_HOME": "there"}) == Path("there/harvester")
+    assert state_folder({}) == Path.home() / ".local" / "state" / "harvester"
+
+
+def test_the_ledger_forgets_what_no_longer_counts(tmp_path: Path) -> None:
+    ledger = FileLedger("s", "k", tmp_path)
+    ledger.lease(NOW_US, 5, NOW_US + 1, [])
+    ledger.lease(NOW_US + 3 * DAY_US, 1, NOW_US + 3 * DAY_US + 1, [])
+    assert len(ledger.spent(0)) == 1

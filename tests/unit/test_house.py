@@ -1,0 +1,59 @@
+"""The house stays one of rooms: the contracts of `lint-imports` notice what they are for, and no room grows too big."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+LARGEST_SHARE = 0.15
+
+PLANTS = {
+    "storage/atomic.py": "from harvester.graph import SoundGraph",
+    "map/layout.py": "from harvester.export import save_export",
+    "graph/attributes.py": "from harvester.graph.state import SoundGraph",
+    "cli/log.py": "from harvester.library.store import Store",
+    "library/store.py": "import networkx",
+    "pipeline/order.py": "import aiohttp",
+}
+"""Lines that break a contract, by the file they are planted in."""
+
+
+def test_the_contracts_notice_what_they_are_for(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "harvester", tmp_path / "harvester", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(ROOT / "pyproject.toml", tmp_path / "pyproject.toml")
+    for name, line in PLANTS.items():
+        path = tmp_path / "harvester" / name
+        path.write_text(f"{path.read_text(encoding='utf-8')}\n{line}\n", encoding="utf-8")
+    program = (
+        "import sys; sys.path.insert(0, ''); from importlinter.cli import lint_imports_command; lint_imports_command()"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, "--no-cache"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1, ended.stderr
+    assert set(re.findall(r"^(.+) BROKEN", ended.stdout, re.MULTILINE)) == {
+        "Imports go downward, and rooms side by side do not know each other",
+        "No imports in a circle, not even inside a room",
+        "library is entered by its face",
+        "networkx is imported where it works",
+        "aiohttp is imported where it works",
+    }
+
+
+def test_no_room_holds_more_than_its_share() -> None:
+    lines = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / "harvester").rglob("*.py")}
+    rooms: dict[str, int] = {}
+    for path, count in lines.items():
+        room = path.relative_to(ROOT / "harvester").parts[0]
+        rooms[room] = rooms.get(room, 0) + count
+    largest = max(rooms, key=lambda room: rooms[room])
+    assert rooms[largest] <= LARGEST_SHARE * sum(rooms.values()), f"{largest} has {rooms[largest]} lines"
+
+
+def test_no_module_is_called_after_nothing_in_particular() -> None:
+    vague = {"utils", "helpers", "common", "manager", "base", "misc"}
+    assert not {path for path in (ROOT / "harvester").rglob("*.py") if path.stem in vague}
