@@ -52,7 +52,7 @@ def defaults_of(folder: Path, text: str, own: str = "", **environment: str):  # 
         ("[harvest]\nquery = '''", 2, "Expected"),
         ("harvest = 1\n", 1, "'harvest' is not a table of settings"),
         ("harvest.cc0 = true\nharvest.samples = 1.5\n", 2, "[harvest] samples: expected a whole number, got a number"),
-        ("[harvest]\nmax-duration = inf\n", 2, "[harvest] max-duration: expected a number, got inf"),
+        ("[harvest]\nmax-duration = inf\n", 2, "[harvest] max-duration: expected text, got inf"),
         ("[harvest]\ntime-limit = 'soon'\n", 2, "[harvest] time-limit: "),
         ("[map]\nlibrary = 'a'\n[harvest]\nlibrary = '/b'\n", 4, "[harvest] library: a path in this file must lie"),
         ("[harvest]\nlibrary = '/elsewhere'\n", 2, "[harvest] library: a path in this file must lie within"),
