@@ -59,6 +59,19 @@ def test_a_pointer_of_git_lfs_is_named_by_every_command_and_stays(
         assert "--repair" not in ended.err
 
 
+@pytest.mark.parametrize("name", [JOURNAL, VECTORS])
+def test_a_pointer_in_place_of_another_file_of_the_library_is_named_too(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "lib"
+    _library(folder)
+    (folder / name).write_bytes(POINTER)
+    before = contents(folder)
+    for command in (("status",), ("harvest", "--sandbox", "--samples", 1)):
+        ended = run(*command, "--library", "lib", cwd=tmp_path)
+        assert ended.code == 27
+        assert f"lib/{name} is a Git LFS pointer" in one_line(ended)
+    assert contents(folder) == before
+
+
 def test_backups_that_are_pointers_are_listed_kept_and_never_repaired(tmp_path: Path) -> None:
     folder = tmp_path / "lib"
     with open_store(folder) as store:
@@ -171,7 +184,7 @@ def test_no_command_waits_for_what_is_no_file(name: str, kind: str, tmp_path: Pa
         assert ended.code in (0, 2) or ended.err
 
 
-@pytest.mark.parametrize("name", ["freesound_library.lock", "harvest.log", "status.json", JOURNAL, VECTORS])
+@pytest.mark.parametrize("name", ["freesound_library.lock", "harvest.log", "status.json", JOURNAL])
 def test_what_a_link_names_is_never_written(name: str, tmp_path: Path) -> None:
     folder, mine = tmp_path / "lib", tmp_path / "mine"
     mine.write_text("mine\n")
@@ -240,7 +253,13 @@ def test_a_status_of_any_types_never_ends_a_command(tmp_path: Path) -> None:
             assert lines_for_stdout(facts | run_facts(folder, 10**15), 10**15)
         (folder / "status.json").write_bytes(orjson.dumps({key: STATUS[key] for key in STATUS if key != name}))
         assert lines_for_stdout(facts | run_facts(folder, 10**15), 10**15)
-    for content in (b"", b"[]", b"{", b"\xff", b"[" * 2000, b"{}" + b" " * (2 << 20)):
+    (folder / "status.json").write_bytes(orjson.dumps(STATUS))
+    assert run_facts(folder, 10**15)["run"] == STATUS
+    for name in ("durable_ledger", "waiting_for"):
+        (folder / "status.json").write_bytes(orjson.dumps(STATUS | {name: [1]}))
+        assert not run_facts(folder, 10**15)["run"]
+    large = orjson.dumps(STATUS) + b" " * (2 << 20)
+    for content in (b"", b"[]", b"{", b"\xff", b"[" * 2000, large):
         (folder / "status.json").write_bytes(content)
         assert not run_facts(folder, 10**15)["run"]
     for owner in (
@@ -280,6 +299,10 @@ def test_a_folder_called_like_an_option_is_joined_by_git(tmp_path: Path) -> None
     shown = git("log", "-p", "-1", "theirs")
     assert '"sound 10"' in shown
     assert run("show", 10, "--library", "-x", cwd=tmp_path).code == 0
+    with open_store(tmp_path / "-x") as store:
+        grow(store, make_events(3, first=30))
+        store.checkpoint()
+    assert '+sound 30; "sound 30"' in git("diff")  # Git names the file in the work tree itself
     assert run("show", 20, "--library", "-x", cwd=tmp_path).code == 0
 
 
