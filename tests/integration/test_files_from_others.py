@@ -10,6 +10,7 @@ import pytest
 
 from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
 from tests.support.clones import needs_git
+from tests.support.command import call
 from tests.support.processes import Ended, run
 from tests.support.samples import SOURCE, grow, make_events, open_store
 
@@ -328,3 +329,61 @@ def test_the_key_is_not_sent_where_a_file_of_the_folder_says(tmp_path: Path) -> 
     # Named on the command line it is asked, and the first line says so.
     named = run("harvest", "--api-url", "https://evil.invalid/apiv2/", "--time-limit", "1s", cwd=tmp_path)
     assert named.err.startswith("asking evil.invalid\n")
+
+
+@pytest.mark.parametrize("table", ["[export]\nout = 'here/keys.csv'", "[harvest]\nlibrary = 'here/lib'"])
+def test_a_file_of_the_folder_writes_nothing_outside_through_a_link(table: str, tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "clone", tmp_path / "elsewhere"
+    _library(folder / "data/freesound_library")
+    elsewhere.mkdir()
+    (folder / "here").symlink_to(elsewhere)
+    (folder / "harvester.toml").write_text(f"{table}\n")
+    ended = call("export", "csv", cwd=folder) if "export" in table else call("harvest", "--sandbox", cwd=folder)
+    assert ended.code == 2
+    assert "must lie within the working folder" in one_line(ended)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["a file", "a FIFO"])
+def test_a_quarantine_that_is_no_folder_is_named_and_left(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "lib"
+    _library(folder)
+    odd = folder / "quarantine"
+    odd.write_text("mine") if kind == "a file" else os.mkfifo(odd)
+    for command in (("check",), ("check", "--repair")):
+        ended = call(*command, "--library", "lib", cwd=tmp_path)
+        assert ended.code == 1
+        assert "lib/quarantine: it is not a folder, so nothing can be set aside: move it away" in ended.out
+    (folder / CHECKPOINT).write_bytes(b"damaged")
+    for command in (("check", "--repair"), ("harvest", "--sandbox", "--samples", 1)):
+        ended = call(*command, "--library", "lib", cwd=tmp_path)
+        assert ended.code == 21
+        assert "lib/quarantine: it is not a folder; move it away" in one_line(ended)
+    assert (folder / CHECKPOINT).read_bytes() == b"damaged"
+
+
+@pytest.mark.parametrize("kind", ["a FIFO", "a folder", "a link"])
+def test_repair_sets_aside_what_lies_in_place_of_the_journal(kind: str, tmp_path: Path) -> None:
+    folder, mine = tmp_path / "lib", tmp_path / "mine"
+    _library(folder)
+    mine.write_text("mine")
+    journal = folder / JOURNAL
+    journal.unlink()
+    {"a FIFO": os.mkfifo, "a folder": os.mkdir, "a link": lambda path: path.symlink_to(mine)}[kind](journal)
+    assert "`harvester check --repair`" in one_line(call("check", "--library", "lib", cwd=tmp_path))
+    repaired = call("check", "--repair", "--library", "lib", cwd=tmp_path)
+    assert repaired.code == 0, repaired.err
+    assert "what was set aside is in quarantine/" in repaired.err
+    assert call("check", "--library", "lib", cwd=tmp_path).code == 0
+    assert call("show", 1, "--library", "lib", cwd=tmp_path).code == 0
+    assert mine.read_text() == "mine"
+
+
+def test_a_wrong_name_of_a_backup_or_a_library_is_a_mistake_of_the_command_line(tmp_path: Path) -> None:
+    _library(tmp_path / "lib")
+    for arguments in (("/dev/zero", "--library", "lib"), ("typo.pkl", "--library", "lib"), ("--library", "typo")):
+        assert call("restore", *arguments, cwd=tmp_path).code == 2
+
+
+def test_the_unit_reads_no_variables_from_the_folder(tmp_path: Path) -> None:
+    assert "Environment" not in call("service", "--print", "systemd", cwd=tmp_path).out

@@ -188,3 +188,23 @@ def test_a_long_line_takes_no_time(tmp_path: Path, line: str) -> None:
     assert read_key({}, tmp_path) is None
     find_almost_keys(tmp_path)
     assert time.process_time() - began_s < 0.2
+
+
+@pytest.mark.parametrize(
+    "text", ["a{0}=1", "[harvest]\nx = {{a{0} = 1}}", "[a{0}]", "[[a{0}]]", "b = {{c = 1, a{0} = 1}}"]
+)
+def test_a_name_of_very_many_parts_is_refused_before_it_is_parsed(tmp_path: Path, text: str) -> None:
+    began_s = time.process_time()
+    with pytest.raises(SettingsError, match=r"harvester.toml:\d: a name has more than 9 parts"):
+        defaults_of(tmp_path, text.format(".a" * 30_000))
+    assert time.process_time() - began_s < 1
+
+
+def test_dots_in_values_are_no_parts_of_a_name(tmp_path: Path) -> None:
+    text = "[harvest]\nquery = 'a.b.c.d.e.f.g.h.i.j.k.l=m'\nfilter = 'id:1' # a.b.c.d.e.f.g.h.i.j.k\n"
+    assert defaults_of(tmp_path, text).by_command["harvest"]["query"] == "a.b.c.d.e.f.g.h.i.j.k.l=m"
+
+
+def test_an_option_is_set_by_each_of_its_names(tmp_path: Path) -> None:
+    for name in ("out", "output"):
+        assert defaults_of(tmp_path, f"[map]\n{name} = 'm.html'\n").by_command == {"map": {"out": "m.html"}}

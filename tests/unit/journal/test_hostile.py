@@ -237,7 +237,7 @@ def test_a_journal_that_is_no_file_is_named_and_never_waited_for(part: str, tmp_
     assert contents is not None
     assert "a FIFO" in contents.damage
     assert any("a FIFO" in line for line in load_view(tmp_path).notices)
-    with pytest.raises(LibraryUnwritable, match=rf"{JOURNAL}{part} is in the way \(it is a FIFO"):
+    with pytest.raises(LibraryUnwritable, match=rf"{JOURNAL}{part}: it is in the way \(it is a FIFO"):
         open_store(tmp_path)
 
 
@@ -253,6 +253,6 @@ def test_no_link_is_followed_by_the_writer(part: str, tmp_path: Path) -> None:
         odd.rename(elsewhere)
     odd.symlink_to(elsewhere)
     before = elsewhere.read_bytes()
-    with pytest.raises(LibraryUnwritable, match=rf"{JOURNAL}{part} is in the way \(it is a symbolic link"):
+    with pytest.raises(LibraryUnwritable, match=rf"{JOURNAL}{part}: it is in the way \(it is a symbolic link"):
         open_store(folder)
     assert elsewhere.read_bytes() == before
