@@ -145,7 +145,7 @@ def written_beside(path: Path, chunks: Iterable[bytes], files: Files = REAL_FILE
 
 
 def write_atomically(path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES) -> None:
-    """Replace `path` by `chunks`, durable on return. Raises the `OSError` it met, and leaves `path` as it is then."""
+    """Replace `path` by `chunks`, durable on return. Raises the `OSError` it met; a file is never half written."""
     with written_beside(path, chunks, files) as new:
         new.replace()
 
