@@ -30,18 +30,18 @@ _FOREIGN = {"--markdown", "--no-rebase", "--no-edit", "--include"}
 """Options of other programs that the documents name."""
 
 
-def shown(path: Path) -> Iterator[str]:
-    """Give each line of code of a document, and each piece of code in its text."""
+def shown(path: Path, *kinds: str) -> Iterator[str]:
+    """Give each line of code of a document, in blocks without a language or of these, and the code in its text."""
     text = path.read_text(encoding="utf-8")
     for kind, code in _FENCE.findall(text):
-        if not kind:
+        if kind in ("", *kinds):
             yield from (line.strip() for line in code.splitlines())
     yield from re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))
 
 
 def commands(path: Path) -> Iterator[list[str]]:
     """Give the arguments of each `harvester …` and each `make harvest ARGS="…"` that a document shows."""
-    for line in shown(path):
+    for line in shown(path, "yaml"):
         made = re.match(r'make harvest ARGS="([^"]*)"', line)
         called = re.match(r"(?:\.venv/bin/)?harvester (.+)", _ENDING.sub("", line))
         if made:
