@@ -43,7 +43,8 @@ _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, 
 
 app = typer.Typer(
     name="harvester",
-    help="Grow, keep and share a library of Freesound sounds and their similarity graph.",
+    help="Grow, keep and share a library of Freesound sounds and their similarity graph.\n\n"
+    "`harvester guide` explains it topic by topic.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -16,7 +16,12 @@ from harvester.cli import app
 
 ROOT = Path(__file__).resolve().parents[2]
 GUIDE = sorted((ROOT / "harvester" / "guide").iterdir())
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / ".github").glob("*.md")), *sorted((ROOT / "harvester").rglob("*.md"))]
+LIBRARY = ROOT / "data" / "freesound_library" / "README.md"
+DOCUMENTS = [
+    *(ROOT / "README.md", LIBRARY),
+    *sorted((ROOT / ".github").glob("*.md")),
+    *sorted((ROOT / "harvester").rglob("*.md")),
+]
 LONGEST_README = 1_200
 WIDEST_CODE = 78
 """Columns of code in the guide, so that an ordinary terminal wraps none of it."""
@@ -104,7 +109,7 @@ def test_every_file_and_folder_that_is_named_exists(path: Path) -> None:
             assert any((top / name).exists() for top in (ROOT, ROOT / "harvester")), name
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", *GUIDE], ids=name_of)
+@pytest.mark.parametrize("path", [ROOT / "README.md", LIBRARY, *GUIDE], ids=name_of)
 def test_every_command_that_is_shown_parses(path: Path) -> None:
     for arguments in commands(path):
         try:
@@ -128,7 +133,7 @@ def test_a_command_that_does_not_exist_would_be_noticed(arguments: list[str]) ->
         check_command(arguments)
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", *GUIDE], ids=name_of)
+@pytest.mark.parametrize("path", [ROOT / "README.md", LIBRARY, *GUIDE], ids=name_of)
 def test_every_option_that_is_named_exists(path: Path) -> None:
     named = {name for code in shown(path) if code.startswith("--") for name in re.findall(r"(?<!\S)--[\w-]+", code)}
     assert named - _FOREIGN <= options(_command_line())
