@@ -41,6 +41,9 @@ from harvester.version import __version__
 # \\b keeps the lines of a paragraph as they are.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())
 
+UsageError: Any = typer.BadParameter.__base__
+"""What the parser says of a command line that it cannot read."""
+
 app = typer.Typer(
     name="harvester",
     help="Grow, keep and share a library of Freesound sounds and their similarity graph.\n\n"
@@ -106,7 +109,15 @@ def _main() -> None:
         command = typer.main.get_command(app)
         _hide_variables(command)
         defaults = read_defaults(Path(), os.environ, _commands())
-        command(default_map=defaults.by_command, auto_envvar_prefix="HARVESTER", obj=defaults)
+        code = command(
+            default_map=defaults.by_command, auto_envvar_prefix="HARVESTER", obj=defaults, standalone_mode=False
+        )
+        sys.exit(code or 0)
+    except UsageError as error:
+        sys.exit(_refuse(error))
+    except typer.Abort:
+        note("harvester: interrupted")
+        sys.exit(1)
     except HarvesterError as error:
         note(f"harvester: {error}")
         sys.exit(error.exit_code)
@@ -118,6 +129,16 @@ def _main() -> None:
         sys.excepthook(*sys.exc_info())
         note("harvester: this is a bug in harvester; what was counted is safe in the journal. Please report the above.")
         sys.exit(HarvesterError.exit_code)
+
+
+def _refuse(error: UsageError) -> int:
+    """Say in one line what is wrong with the command line, and return the exit code."""
+    if len(sys.argv) < 2 or not error.format_message():  # no arguments: the error is the help
+        error.show()
+    else:
+        where = error.ctx.command_path if error.ctx is not None else "harvester"
+        note(f"harvester: {error.format_message()} (see `{where} --help`)")
+    return int(error.exit_code)
 
 
 def _commands() -> dict[str, Callable[..., Any] | None]:

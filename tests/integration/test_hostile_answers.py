@@ -183,3 +183,9 @@ def test_odd_values_cost_no_request_no_sound_and_no_memory(name: str, tmp_path: 
     assert (len(view.state.processed), view.deferrals) == (4, {})
     assert len(view.state) <= 400
     assert check_library(tmp_path / LIBRARY, clock=SystemClock()).clean
+
+
+def test_a_server_that_begins_every_answer_with_a_byte_order_mark_is_an_api(tmp_path: Path) -> None:
+    with HostileServer({"**": spelled(lambda text: b"\xef\xbb\xbf" + text)}) as server:
+        ended = run("harvest", "--api-url", server.url, "--level", 99, "--samples", 2, cwd=tmp_path)
+    assert ended.code == 0, ended.err
