@@ -16,6 +16,7 @@ from harvester.checkpoint import (
     encode_checkpoint,
     load_checkpoint,
     load_digest,
+    packed_elsewhere,
     read_signature,
 )
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
@@ -98,7 +99,8 @@ class CheckpointFile:
         return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, not replaced)
 
     def _write(self, encoded: Encoded, files: Files, *, read_back: bool) -> bool:
-        with written_beside(self.path, encode_checkpoint(self._state, encoded), files) as new:
+        chunks = encode_checkpoint(self._state, encoded, packed_elsewhere(self.path))
+        with written_beside(self.path, chunks, files) as new:
             self._refuse_foreign()
             if self._signature is not None and encoded.digest == self._journal.head.digest:
                 return False
