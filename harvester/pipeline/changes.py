@@ -83,8 +83,8 @@ class Changes:
                         self._discover(sound_id)
             case Settle(claim, missing):
                 frontier.settle(claim, missing=missing)
-            case SettleList(claim):
-                self._settle_list(claim)
+            case SettleList(claim, relisted):
+                self._settle_list(claim, relisted=relisted)
             case MarkAsked(sound_id):
                 self._scope.mark_asked(sound_id)
             case Enqueue(sound_id, has_record):
@@ -138,12 +138,12 @@ class Changes:
                 "it; what was read is kept, try again later or with another filter"
             )
 
-    def _settle_list(self, claim: SimilarClaim) -> None:
+    def _settle_list(self, claim: SimilarClaim, *, relisted: bool) -> None:
         if self._distances is not None:
             for sound_id in self._distances.linked(claim.sound_id):
                 self._discover(sound_id)
         # The join has the last word: a list that it refused makes no sample.
         is_sample = not self._state.is_pending(claim.sound_id, self._scope.filter)
         if is_sample:
-            self._progress.count_sample()
+            self._progress.count_sample(relisted=relisted)
         self._frontier.settle(claim, harvested=is_sample)

@@ -224,9 +224,13 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class SettleList:
-    """Take the claim of a list back and count a sample, if the graph took the list in."""
+    """Take the claim of a list back and count a sample, if the graph took the list in.
+
+    `relisted`: the sound was a sample before.
+    """
 
     claim: SimilarClaim
+    relisted: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,13 +182,14 @@ class OutcomeReader:
         )
         seen = self._news.of(page.records, page.fetched_at)
         neighbour_ids = tuple(neighbour_id for neighbour_id, _ in neighbours)
+        relisted = sound_id in self._state.processed
         unchanged = frozenset(neighbour_ids).difference(event.sound_id for event in seen)
         return Entry(
             events=(*seen, Linked(sound_id, similar)),
             undeferred=self._backoff.if_deferred(sound_id),
             notes=self._asked_note(sound_id) if self._scope.filter else (),
             oddities=oddities,
-            changes=(MarkAsked(sound_id), Discover(neighbour_ids, unchanged), SettleList(claim), *counted),
+            changes=(MarkAsked(sound_id), Discover(neighbour_ids, unchanged), SettleList(claim, relisted), *counted),
         )
 
     def _lost(self, outcome: SimilarFetched, *, same_question: bool) -> Entry:
