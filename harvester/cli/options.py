@@ -37,8 +37,7 @@ def check_ids(given: int | Sequence[int] | None) -> Any:
     for sound_id in given if isinstance(given, list | tuple) else [given] if given is not None else ():
         if not is_sound_id(sound_id):
             raise SettingsError(
-                f"{str(sound_id)[:40]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}; "
-                f"nothing was changed"
+                f"{str(sound_id)[:40]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}"
             )
     return given
 
@@ -60,7 +59,7 @@ def check_some_duration(text: str | None) -> str | None:
 def check_finite(number: float | None) -> float | None:
     """Return a number as given on the command line; raise `SettingsError` for NaN, which passes every comparison."""
     if number is not None and not math.isfinite(number):
-        raise SettingsError(f"{number} is not a number; nothing was changed")
+        raise SettingsError(f"{number} is not a number")
     return number
 
 
@@ -170,7 +169,7 @@ class AskOptions:
         return Connection(
             key=key,
             api_url=None if self.sandbox or (key is None and self.api_url is None) else self.api_url or REAL_API,
-            limits=read_limits(self.limits) if self.limits else LEVELS[self.level],
+            limits=LEVELS[self.level] if self.limits is None else read_limits(self.limits),
         )
 
 

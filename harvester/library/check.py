@@ -6,6 +6,8 @@ the same walk, then sets damaged files aside and writes a whole library from wha
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +25,7 @@ from harvester.library.store import Store
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
+    JOURNAL_PARTS,
     LOCK,
     QUARANTINE,
     REAL_FILES,
@@ -45,6 +48,7 @@ LONGEST_WAIT_US = 366 * DAY_US
 _KNOWN = {
     CHECKPOINT,
     JOURNAL,
+    JOURNAL_PARTS,
     f"{JOURNAL}-wal",
     f"{JOURNAL}-shm",
     LOCK,
@@ -88,6 +92,8 @@ class CheckReport:
     """What the library holds after a repair that had something to mend."""
     notices: tuple[str, ...] = ()
     """What the repair did, a line each."""
+    aside: bool = False
+    """Whether the repair moved something to `quarantine/`."""
 
     @property
     def clean(self) -> bool:
@@ -122,7 +128,7 @@ def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> 
     report = check_library(folder, clock=clock)
     if report.clean:
         return report
-    now_us = clock.time_us()
+    now_us, before = clock.time_us(), _names_aside(folder)
     lock = WriterLock(folder)
     droppable = {finding.path for finding in report.findings if finding.droppable}
     with disk_errors(folder, "nothing was deleted"):
@@ -144,7 +150,13 @@ def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> 
         left = f"{len(store.state.processed)} samples, {info.nodes} sounds, {info.edges} edges"
         notices = tuple(store.notices)
     mended = (replace(one, mended=one.severity != NOTE and not one.by_hand) for one in report.findings)
-    return CheckReport(folder, tuple(mended), report.files, left, notices)
+    aside = _names_aside(folder) != before
+    return CheckReport(folder, tuple(mended), report.files, left, notices, aside)
+
+
+def _names_aside(folder: Path) -> set[str]:
+    place = folder / QUARANTINE
+    return {path.name for path in place.iterdir()} if place.is_dir() else set()
 
 
 def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
@@ -153,6 +165,10 @@ def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Fil
         for finding in report.findings
         if finding.severity == ERROR and not (finding.droppable or finding.by_hand)
     }
+    for name in JOURNAL_PARTS:
+        path = folder / name
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            set_aside(path, folder, now_us, files)  # to rename a link, a pipe or a folder touches nothing behind it
     backups = list_backups(folder)
     for backup in backups:
         if backup.path in rotten:
@@ -271,8 +287,11 @@ def _look_around(folder: Path) -> Iterator[Finding]:
     running = read_owner(folder) is not None
     for path in sorted(folder.iterdir()):
         name = path.name
-        if name == QUARANTINE and any(path.iterdir()):
-            yield Finding(NOTE, path, f"{sum(1 for _ in path.iterdir())} things were set aside here")
+        if name == QUARANTINE and not path.is_dir():
+            yield Finding(ERROR, path, "it is not a folder, so nothing can be set aside: move it away", by_hand=True)
+        elif name == QUARANTINE:
+            if count := sum(1 for _ in path.iterdir()):
+                yield Finding(NOTE, path, f"{count} things were set aside here")
         elif name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
             if not running:
                 yield Finding(WARNING, path, "a killed process left it half written: the next opening removes it")

@@ -16,6 +16,7 @@ from harvester.checkpoint import (
     encode_checkpoint,
     load_checkpoint,
     load_digest,
+    packed_elsewhere,
     read_signature,
 )
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
@@ -112,7 +113,9 @@ class CheckpointFile:
             self._refuse_foreign()
             return True
 
-        replaced = write_atomically(self.path, encode_checkpoint(self._state, encoded), files, wanted=is_wanted)
+        replaced = write_atomically(
+            self.path, encode_checkpoint(self._state, encoded, packed_elsewhere(self.path)), files, wanted=is_wanted
+        )
         if replaced:
             (self._signature,) = written
         return replaced

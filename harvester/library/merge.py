@@ -127,7 +127,7 @@ def merge_bytes(ours: bytes, theirs: bytes, notices: list[str] | None = None) ->
             notices.append(f"{name} held {dropped}, which no library can hold: left out, everything else is joined")
     state, encoded = sides[0].state, Encoded()
     contribution = join_counted(state, sides[1].state, "theirs")
-    joined = b"".join(encode_checkpoint(state, encoded))
+    joined = b"".join(encode_checkpoint(state, encoded, at_hand=(ours, theirs)))
     same = [packed for packed, side in zip((ours, theirs), sides, strict=True) if side.digest == encoded.digest]
     return min(same, default=joined), contribution
 

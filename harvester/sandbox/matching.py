@@ -70,7 +70,7 @@ def match_string(values: Values, value: Value, _now_s: int) -> Matcher | None:
     return _among(values, value, lower=False)
 
 
-def match_analysed(analyse: Callable[[str], list[str]]) -> Match:
+def match_analysed(analyse: Callable[[str], Sequence[str]]) -> Match:
     """Return the matching of a text that analysis cuts into words: as a phrase in quotes, else in any order."""
 
     def match(values: Values, value: Value, _now_s: int) -> Matcher | None:

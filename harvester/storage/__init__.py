@@ -21,6 +21,7 @@ from harvester.storage.opening import (
     path_text,
     read_bounded,
     read_pieces,
+    read_start,
     refuse_link,
 )
 from harvester.storage.paths import (
@@ -74,6 +75,7 @@ __all__ = [
     "read_bounded",
     "read_owner",
     "read_pieces",
+    "read_start",
     "refuse_content",
     "refuse_link",
     "refuse_placeholder",

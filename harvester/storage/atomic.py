@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harvester.errors import DiskFull, LibraryUnwritable
+from harvester.storage.opening import NotRegular
 
 SYNC_EVERY_BYTES = 4 << 20
 """A large file is synced in slices, so that a journal commit beside it never waits for the whole of it."""
@@ -185,4 +186,6 @@ def disk_error(error: OSError, what: Path, kept: str) -> DiskFull | LibraryUnwri
     """Return our error for the system's, one line: what failed, why, what was kept."""
     if error.errno in _FULL:
         return DiskFull(f"{what}: no space left on the disk ({error.strerror}); {kept}")
+    if isinstance(error, NotRegular) and error.filename:
+        return LibraryUnwritable(f"{error.filename}: {error.strerror}; {kept}")
     return LibraryUnwritable(f"{what}: cannot be written ({error.strerror or error}); {kept}")

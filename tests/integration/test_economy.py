@@ -1,4 +1,4 @@
-"""What a library costs: the promises of the README in requests, counted at the sandbox's door."""
+"""What a library costs: the promises of the guide in requests, counted at the sandbox's door."""
 
 from __future__ import annotations
 

@@ -254,3 +254,9 @@ def test_a_filter_that_no_answer_heeds_ends_the_run(tmp_path: Path) -> None:
         none = run("harvest", "--api-url", server.url, "--level", 99, "--cc0", "--query", "qqqq", cwd=tmp_path)
         assert none.code == 0, none.err
     assert load_view(tmp_path / LIBRARY).deferrals == {}
+
+
+def test_a_server_that_begins_every_answer_with_a_byte_order_mark_is_an_api(tmp_path: Path) -> None:
+    with HostileServer({"**": spelled(lambda text: b"\xef\xbb\xbf" + text)}) as server:
+        ended = run("harvest", "--api-url", server.url, "--level", 99, "--samples", 2, cwd=tmp_path)
+    assert ended.code == 0, ended.err

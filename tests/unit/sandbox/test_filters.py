@@ -52,6 +52,7 @@ TRUE = [
     r"tag:field\-recording",
     r'tag:"\u0072ain"',
     'tag:" rain "',  # trimmed
+    'tag:"\u3000rain\u2003"',
     "tag:[field TO rain]",
     "tag:*",
     "id:1548",
@@ -125,6 +126,8 @@ FALSE = [
     "tag:(rain roof)",  # one tag
     "tag:re*cording",
     'tag:"rai*"',
+    'tag:"rain\u00a0"',  # a no-break space is not trimmed
+    'tag:"\u2007rain"',
     "nosuch_s:1",
     "id:01548",
     'geotag:"Intersects(3 41 4 42)"',
