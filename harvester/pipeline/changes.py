@@ -6,16 +6,19 @@ on what a sound lacks and on whether a list made a sample. State changes in shor
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from harvester.clock import Stop
+from harvester.errors import AnswerChanged
 from harvester.graph import SoundGraph
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.messages import (
     AdvanceSweep,
     AwaitJudgement,
-    CheckSweepSize,
+    CheckSweep,
     Close,
+    CountHits,
     Defer,
     Discover,
     Enqueue,
@@ -33,7 +36,10 @@ from harvester.pipeline.messages import (
 from harvester.pipeline.order import Distances
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.scope import Scope
-from harvester.pipeline.sweep import refuse_large
+from harvester.pipeline.sweep import check_sweep
+
+MOST_CONTRADICTIONS = 20
+"""So many sounds without one that matches: fewer may have changed since the server's index was made."""
 
 
 class Changes:
@@ -55,9 +61,15 @@ class Changes:
         self._stop = stop
         self._progress = progress
         self._distances = distances
+        self._matching = Counter[str]()
+        self._contradicting = Counter[str]()
 
     def apply(self, changes: Iterable[FrontierChange]) -> None:
-        """Apply changes in their order. Raises `SettingsError` for a sweep that is too large."""
+        """Apply changes in their order.
+
+        Raises `SettingsError` for a sweep that is too large, and `AnswerChanged` for one that cannot go on or where
+        answers do not heed the filter.
+        """
         for change in changes:
             self._apply(change)
 
@@ -71,8 +83,8 @@ class Changes:
                         self._discover(sound_id)
             case Settle(claim, missing):
                 frontier.settle(claim, missing=missing)
-            case SettleList(claim):
-                self._settle_list(claim)
+            case SettleList(claim, relisted):
+                self._settle_list(claim, relisted=relisted)
             case MarkAsked(sound_id):
                 self._scope.mark_asked(sound_id)
             case Enqueue(sound_id, has_record):
@@ -92,8 +104,11 @@ class Changes:
             case AdvanceSweep(claim, page):
                 assert self._scope.sweep is not None
                 self._scope.sweep.read(claim, page)
-            case CheckSweepSize(hits):
-                refuse_large(hits)
+            case CheckSweep():
+                assert self._scope.sweep is not None
+                check_sweep(self._scope.sweep, permitted=self._scope.plan.permitted)
+            case CountHits(kind, matching, contradicting):
+                self._count_hits(kind, matching, contradicting)
             case Park(claim):
                 frontier.park(claim)
             case Release(claim):
@@ -113,12 +128,22 @@ class Changes:
         for sound_id in sound_ids:
             self._discover(sound_id)
 
-    def _settle_list(self, claim: SimilarClaim) -> None:
+    def _count_hits(self, kind: str, matching: int, contradicting: int) -> None:
+        self._matching[kind] += matching
+        self._contradicting[kind] += contradicting
+        found = self._contradicting[kind]
+        if found >= MOST_CONTRADICTIONS and not self._matching[kind]:
+            raise AnswerChanged(
+                f"none of {found} sounds in {kind} matches the filter {self._scope.filter}: the server does not heed "
+                "it; what was read is kept, try again later or with another filter"
+            )
+
+    def _settle_list(self, claim: SimilarClaim, *, relisted: bool) -> None:
         if self._distances is not None:
             for sound_id in self._distances.linked(claim.sound_id):
                 self._discover(sound_id)
         # The join has the last word: a list that it refused makes no sample.
         is_sample = not self._state.is_pending(claim.sound_id, self._scope.filter)
         if is_sample:
-            self._progress.count_sample()
+            self._progress.count_sample(relisted=relisted)
         self._frontier.settle(claim, harvested=is_sample)

@@ -5,12 +5,10 @@ Owns the delays between tries, and what "no vector yet" means. Reads graph and d
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from harvester.clock import DAY_US, SECOND_US
 from harvester.model import Deferral
 from harvester.pipeline.ports import SoundStore
-from harvester.records import value_of
+from harvester.records import created_us
 
 YOUNG_US = 30 * DAY_US
 """An empty similar list of a younger sound means that its vector is not computed yet."""
@@ -41,8 +39,8 @@ class Backoff:
         deferral = self._store.deferrals.get(sound_id)
         if deferral is not None and deferral.reason == NO_VECTOR and deferral.count >= YOUNG_TRIES:
             return False
-        created_us = _stamp_of(value_of(self._store.state.attributes(sound_id), "created"))
-        return created_us is not None and now_us - created_us < YOUNG_US
+        at_us = created_us(self._store.state.attributes(sound_id))
+        return at_us is not None and now_us - at_us < YOUNG_US
 
     def if_deferred(self, sound_id: int) -> tuple[int, ...]:
         """Return the sound if it is deferred: an outcome that processes it ends its deferral."""
@@ -51,11 +49,3 @@ class Backoff:
     def _tries(self, sound_id: int) -> int:
         deferral = self._store.deferrals.get(sound_id)
         return deferral.count if deferral is not None else 0
-
-
-def _stamp_of(created: str | None) -> int | None:
-    """Return a record's `created` (ISO 8601, UTC) as a stamp, or None when it has no time zone."""
-    if created is None:
-        return None
-    moment = datetime.fromisoformat(created)
-    return int(moment.timestamp() * SECOND_US) if moment.tzinfo is not None else None

@@ -201,10 +201,17 @@ class AdvanceSweep:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckSweepSize:
-    """End the run if the sweep finds more sounds than the API's terms allow without permission."""
+class CheckSweep:
+    """End the run if the sweep cannot go on, or finds more sounds than the API's terms allow without permission."""
 
-    hits: int | None
+
+@dataclass(frozen=True, slots=True)
+class CountHits:
+    """Count how many rows of an answer match the filter; end the run if no answer of this kind heeds the filter."""
+
+    kind: str
+    matching: int
+    contradicting: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +224,13 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class SettleList:
-    """Take the claim of a list back and count a sample, if the graph took the list in."""
+    """Take the claim of a list back and count a sample, if the graph took the list in.
+
+    `relisted`: the sound was a sample before.
+    """
 
     claim: SimilarClaim
+    relisted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +271,8 @@ FrontierChange: TypeAlias = (
     | Defer
     | MarkAsked
     | AdvanceSweep
-    | CheckSweepSize
+    | CheckSweep
+    | CountHits
     | Settle
     | SettleList
     | SettleSeeds

@@ -10,17 +10,19 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from harvester.clock import Clock, iso
-from harvester.filters import contradicts
+from harvester.errors import AnswerChanged
+from harvester.filters import contradicts, join_filters
 from harvester.model import Deferral, Gone, Linked, Note, Record, RecordsPage, Seeded, SimilarList, is_complete
 from harvester.pipeline.deferral import Backoff
 from harvester.pipeline.frontier import NO_HITS
 from harvester.pipeline.messages import (
     AdvanceSweep,
-    CheckSweepSize,
+    CheckSweep,
     Claim,
     Close,
     ConfirmClaim,
     Confirmed,
+    CountHits,
     Decided,
     Defer,
     DetailsClaim,
@@ -48,6 +50,7 @@ from harvester.pipeline.scope import ASKED, DIFFERS, MATCHES, NO_VECTOR_YET, PLA
 
 UNUSABLE = "no usable neighbour in its similar list"
 CONTRADICTION = "does not match the filter"
+SEARCHES, LISTS = "the results of the search", "the similar lists"
 
 
 class OutcomeReader:
@@ -100,13 +103,23 @@ class OutcomeReader:
             # Without these a later run would have to ask which of those that still wait match.
             notes=tuple(self._news.marks(self._scope.filter_topic, seeds, MATCHES)) if self._scope.filter else (),
             oddities=oddities,
-            changes=(*closing, Start(seeds, first=True), SettleSeeds(claim, page.has_next)),
+            changes=(
+                *closing,
+                Start(seeds, first=True),
+                SettleSeeds(claim, page.has_next),
+                *self._count_hits(SEARCHES, seeds, page.records),
+            ),
         )
 
     def _swept(self, outcome: Swept) -> Entry:
         scope, claim, page = self._scope, outcome.claim, outcome.page
         assert scope.sweep is not None
-        hits, oddities = self._matching(page.records, page.oddities)
+        if claim.window and page.records and all(contradicts(claim.window, record) for record in page.records):
+            raise AnswerChanged(
+                f"none of the {len(page.records)} sounds on page {claim.page} of the sweep matches {claim.window}: the "
+                "server does not heed the filter; what was read before is kept, the next run asks for this page again"
+            )
+        hits, oddities = self._matching(page.records, page.oddities, within=claim.window)
         ahead = scope.sweep.after(claim, page)
         notes = [*self._hit_notes(hits, page), Note(scope.topic, PLACE, ahead.place())]
         if scope.filter and scope.topic != scope.filter_topic:
@@ -115,9 +128,7 @@ class OutcomeReader:
         changes: list[FrontierChange] = [AdvanceSweep(claim, page), Start(hits, first=False)]
         if ahead.done and not ahead.total:
             changes.append(Close(NO_HITS))
-        changes.append(Settle(claim))
-        if not scope.plan.permitted:
-            changes.append(CheckSweepSize(ahead.total))
+        changes += [Settle(claim), CheckSweep(), *self._count_hits(SEARCHES, hits, page.records)]
         return Entry(
             events=(*self._news.of(page.records, page.fetched_at), Seeded(hits)),
             notes=tuple(notes),
@@ -144,7 +155,7 @@ class OutcomeReader:
             notes=tuple(notes),
             oddities=oddities,
             lines=tuple(lines),
-            changes=(Discover(tuple(matching)), Settle(claim)),
+            changes=(Discover(tuple(matching)), Settle(claim), *self._count_hits(SEARCHES, found, page.records)),
         )
 
     def _similar(self, outcome: SimilarFetched) -> Entry:
@@ -159,9 +170,10 @@ class OutcomeReader:
         hits, oddities = self._matching(page.records, page.oddities)
         matching = set(hits)
         neighbours = tuple(pair for pair in page.neighbours if pair[0] in matching)
+        counted = self._count_hits(LISTS, hits, page.records)
         if page.count > 0 and not neighbours:
             deferral = self._backoff.deferral(sound_id, UNUSABLE, page.fetched_at)
-            return _deferring(claim, deferral, oddities=oddities)
+            return _deferring(claim, deferral, oddities=oddities, then=counted)
         similar = SimilarList(
             neighbours=neighbours,
             linked_at=self._state.stamp(sound_id, "linked_at", page.fetched_at),
@@ -171,13 +183,14 @@ class OutcomeReader:
         )
         seen = self._news.of(page.records, page.fetched_at)
         neighbour_ids = tuple(neighbour_id for neighbour_id, _ in neighbours)
+        relisted = sound_id in self._state.processed
         unchanged = frozenset(neighbour_ids).difference(event.sound_id for event in seen)
         return Entry(
             events=(*seen, Linked(sound_id, similar)),
             undeferred=self._backoff.if_deferred(sound_id),
             notes=self._asked_note(sound_id) if self._scope.filter else (),
             oddities=oddities,
-            changes=(MarkAsked(sound_id), Discover(neighbour_ids, unchanged), SettleList(claim)),
+            changes=(MarkAsked(sound_id), Discover(neighbour_ids, unchanged), SettleList(claim, relisted), *counted),
         )
 
     def _lost(self, outcome: SimilarFetched, *, same_question: bool) -> Entry:
@@ -226,18 +239,25 @@ class OutcomeReader:
             changes=(Discover((sound_id,)), Settle(claim)),
         )
 
-    def _matching(self, records: Sequence[Record], oddities: Mapping[str, int]) -> tuple[tuple[int, ...], Counter[str]]:
+    def _matching(
+        self, records: Sequence[Record], oddities: Mapping[str, int], *, within: str = ""
+    ) -> tuple[tuple[int, ...], Counter[str]]:
         """Return the ids of the records that do not contradict the filter, and `oddities` with those that do.
 
-        A filter that the server read in another way than meant, or not at all, must not lead the run astray.
+        `within` is a filter that must hold too. A filter that the server read in another way than meant, or not at
+        all, must not lead the run astray.
         """
         counted = Counter(oddities)
-        if not self._scope.filter:
+        filter = join_filters(within, self._scope.filter)
+        if not filter:
             return tuple(record["id"] for record in records), counted
-        matching = tuple(record["id"] for record in records if not contradicts(self._scope.filter, record))
+        matching = tuple(record["id"] for record in records if not contradicts(filter, record))
         if len(matching) < len(records):
             counted[CONTRADICTION] += len(records) - len(matching)
         return matching, counted
+
+    def _count_hits(self, kind: str, hits: Sequence[int], records: Sequence[Record]) -> tuple[CountHits, ...]:
+        return (CountHits(kind, len(hits), len(records) - len(hits)),) if self._scope.filter else ()
 
     def _hit_notes(self, hits: Sequence[int], page: RecordsPage) -> list[Note]:
         """Return the notes that these sounds are hits of the sweep; of one for vectors, which have none yet."""
@@ -258,11 +278,16 @@ class OutcomeReader:
         return [one for one in sound_ids if self._scope.rereads or not self._state.has_record(one)]
 
 
-def _deferring(claim: Claim, *deferrals: Deferral, oddities: Mapping[str, int] | None = None) -> Entry:
+def _deferring(
+    claim: Claim,
+    *deferrals: Deferral,
+    oddities: Mapping[str, int] | None = None,
+    then: Sequence[FrontierChange] = (),
+) -> Entry:
     lines = (f"sound {one.sound_id} deferred until {iso(one.next_try_at)}: {one.reason}" for one in deferrals)
     return Entry(
         deferrals=deferrals,
         oddities=oddities or {},
         lines=tuple(lines),
-        changes=(*(Defer(one.sound_id, one.next_try_at) for one in deferrals), Settle(claim)),
+        changes=(*(Defer(one.sound_id, one.next_try_at) for one in deferrals), Settle(claim), *then),
     )

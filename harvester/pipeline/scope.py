@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from harvester.clock import Clock
 from harvester.graph import is_gone
+from harvester.model import is_sound_id
 from harvester.pipeline.messages import AwaitJudgement, Defer, Enqueue, FrontierChange, Reread
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.ports import SoundStore
@@ -131,7 +132,7 @@ class Scope:
 
     def _resume_sweep(self, hits: dict[int, str]) -> None:
         now_us = self._clock.time_us()
-        known = [sound_id for sound_id, text in hits.items() if sound_id != PLACE and text == MATCHES]
+        known = [sound_id for sound_id, text in hits.items() if is_sound_id(sound_id) and text == MATCHES]
         sweep = Sweep(hits.get(PLACE, ""))
         rolled_back = any(sound_id not in self._state for sound_id in known)
         self.vectorless = () if rolled_back or not self.plan.vectors else tuple(self._without_vector(known))

@@ -21,7 +21,7 @@ from harvester.pipeline.outcomes import OutcomeReader
 from harvester.pipeline.ports import SoundStore
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.scope import Scope
-from harvester.pipeline.sweep import refuse_large
+from harvester.pipeline.sweep import check_sweep
 
 SPACE_WAIT_S = 60
 
@@ -62,8 +62,10 @@ class Writer:
         Raises `SettingsError` for a sweep that an earlier run found too large, and that is not permitted.
         """
         sweep, seeds = self._scope.sweep, self._plan.seed_ids
-        if sweep is not None and not self._plan.permitted:
-            refuse_large(sweep.total)
+        if sweep is not None:
+            check_sweep(sweep, permitted=self._plan.permitted)
+            if sweep.restarted:
+                self._progress.tell("the journal's note on where the sweep stands is damaged: the sweep begins again")
         if seeds and self._plan.refresh is None:
             now_us = self._clock.time_us()
             known = [Known(sound_id, now_us) for sound_id in seeds if sound_id not in self._state]

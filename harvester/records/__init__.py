@@ -5,6 +5,7 @@ no network and no graph.
 """
 
 from harvester.records.conversion import OUT_OF_RANGE, convert, value_of
+from harvester.records.created import created_us
 from harvester.records.judge import Judge, judge_of
 from harvester.records.licences import BY, CC0, LICENCES, find_licence, licence_name
 from harvester.records.rules import MOST_UNKNOWN_NAMES, RULES, FieldKind, Rule, rule_of
@@ -22,6 +23,7 @@ __all__ = [
     "FieldKind",
     "Rule",
     "convert",
+    "created_us",
     "judge_of",
     "rule_of",
     "value_of",

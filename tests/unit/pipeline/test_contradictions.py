@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import pytest
+
+from harvester.errors import AnswerChanged
 from harvester.model import Record, RecordsPage, Seen
 from harvester.pipeline.harvest import Harvest
 from harvester.pipeline.plan import Plan
@@ -82,6 +85,63 @@ def test_a_list_in_which_all_contradict_defers_its_sound() -> None:
     harvest(Plan(target=None, seed_ids=(1,), filter=CC0), world, store)
     assert store.state.processed == set()
     assert store.kept_deferrals[1].reason == "no usable neighbour in its similar list"
+
+
+class Unheeding(Careless):
+    """A server that does not heed the filter: the first `matching` sounds match, no other does."""
+
+    matching = 0
+
+    def record(self, sound_id: int) -> Record:
+        return make_record(sound_id, **({"license": BY} if sound_id > self.matching else {}))
+
+
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_search_that_does_not_heed_the_filter_at_all_ends_the_run(sweep: bool) -> None:
+    world, store = Unheeding(CLOCK, size=1_000, reach=0), MemoryStore()
+    with pytest.raises(AnswerChanged, match=r'none of 20 sounds in the results of the search matches .*"Creative'):
+        harvest(Plan(target=None, filter=CC0, new_seeds=True, sweep=sweep, concurrency=1), world, store)
+    assert world.asked.total() <= 5
+    assert store.log[-1] == "checkpoint"
+    assert (len(store.state), store.kept_deferrals) == (20, {})
+
+
+def test_lists_that_do_not_heed_the_filter_at_all_end_the_run_though_the_search_does() -> None:
+    world, store = Unheeding(CLOCK, size=1_000, reach=7), MemoryStore()
+    world.matching = 5
+    world.neighbours = lambda sound_id, limit: list(range(100, 107))  # type: ignore[method-assign]
+    with pytest.raises(AnswerChanged, match="none of 21 sounds in the similar lists matches"):
+        harvest(Plan(target=None, filter=CC0, new_seeds=True, concurrency=1), world, store)
+    assert world.asked.total() == 1 + 3
+
+
+def test_sounds_asked_for_by_id_that_all_contradict_end_the_run() -> None:
+    class NoSearch(Unheeding):
+        async def search(self, **_):  # type: ignore[no-untyped-def]
+            return RecordsPage((), 0, has_next=False, fetched_at=self.clock.time_us())
+
+    world, store = NoSearch(CLOCK, size=30, reach=0, match=set(range(1, 31))), MemoryStore()
+    for sound_id in range(1, 31):
+        store.state.apply(Seen(sound_id, make_record(sound_id), 1))
+    with pytest.raises(AnswerChanged, match="none of 30 sounds in the results of the search"):
+        harvest(Plan(target=None, filter=CC0), world, store)
+
+
+@pytest.mark.parametrize("size", [0, 19])
+def test_nothing_found_and_a_few_changed_sounds_are_no_alarm(size: int) -> None:
+    world, store = Unheeding(CLOCK, size=size, reach=0), MemoryStore()
+    reason, ring = harvest(Plan(target=None, filter=CC0, new_seeds=True), world, store)
+    assert reason in ("exhausted", "the search found nothing")
+    assert counted(ring) == size
+
+
+def test_one_sound_that_matches_shows_that_the_filter_is_heeded() -> None:
+    world, store = Unheeding(CLOCK, size=200, reach=0), MemoryStore()
+    world.matching = 1
+    reason, ring = harvest(Plan(target=None, filter=CC0, new_seeds=True), world, store)
+    assert reason == "exhausted"
+    assert store.state.processed == {1}
+    assert counted(ring) == 199
 
 
 def test_a_sound_that_contradicts_is_judged_not_to_match() -> None:

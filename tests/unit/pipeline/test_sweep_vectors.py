@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -59,9 +60,12 @@ class Analysed(World):
         await self._answer("page", (page, page_size))
         if vectors and page_size > self.most:
             raise PageTooLarge("no answer in time")
-        ids = range(1, self.size + 1)[(page - 1) * page_size : page * page_size]
-        records = tuple(make_record(one, created=f"2020-01-01T{one // 3600:02}:{one // 60 % 60:02}:{one % 60:02}Z")
-                        for one in ids)  # fmt: skip
+        window = re.search(r"created:\[(\S+) TO \*\]", filter)
+        all_records = (make_record(one, created=f"2020-01-01T{one // 3600:02}:{one // 60 % 60:02}:{one % 60:02}Z")
+                       for one in range(1, self.size + 1))  # fmt: skip
+        within = [record for record in all_records if not window or record["created"] >= window[1]]
+        records = tuple(within[(page - 1) * page_size : page * page_size])
+        ids = [record["id"] for record in records]
         count = self.counts or self.size
         found = self._vectors(ids) if vectors else {}
         return RecordsPage(records, count, page * page_size < self.size, self.clock.time_us(), {}, found)

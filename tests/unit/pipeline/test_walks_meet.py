@@ -196,3 +196,10 @@ def test_what_a_pulled_checkpoint_brings_is_judged_like_what_was_there() -> None
     assert listed(world) == [1, 2, 3, 6, 21]
     asked = [sound_id for kind, batch in world.asked if kind == "matches" for sound_id in batch]  # type: ignore[attr-defined]
     assert sorted(asked) == sorted({*asked})
+
+
+def test_a_list_that_replaces_another_is_read_again_and_makes_no_new_sample() -> None:
+    store, world = windy(range(1, 3)), NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3})
+    _, ring = harvest(rain(), world, store)
+    assert store.state.processed == {1, 2, 3}
+    assert (ring.progress.samples, ring.progress.relisted) == (3, 2)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.records import RULES, FieldKind, Judge, Rule, convert, rule_of, value_of
+from harvester.records import RULES, FieldKind, Judge, Rule, convert, created_us, rule_of, value_of
 from harvester.records.rules import CREATED_FORM, LARGEST_JSON_BYTES
 
 FIELDS = (*RULES, "shiny")
@@ -208,3 +208,28 @@ def test_real_records_are_not_changed(shared: Path) -> None:
             assert converted is value
             assert odd == ""
             assert value_of(record, name) == value
+
+
+@pytest.mark.parametrize(
+    ("created", "moment"),
+    [
+        ("2016-01-01T00:00:10Z", "2016-01-01T00:00:10+00:00"),
+        ("2016-01-01T00:00:10", "2016-01-01T00:00:10+00:00"),
+        ("2016-01-01 00:00:10", "2016-01-01T00:00:10+00:00"),
+        ("2016-01-01T00:00:10+02:00", "2015-12-31T22:00:10+00:00"),
+        ("2016-01-01 00:00:10.000001-23:59", "2016-01-01T23:59:10.000001+00:00"),
+        ("2016-01-01T00:00:10.999999Z", "2016-01-01T00:00:10.999999+00:00"),
+        ("2100-12-31T23:59:59.999999-23:59", "2101-01-01T23:58:59.999999+00:00"),
+        ("1990-01-01T00:00:00+23:59", "1989-12-31T00:01:00+00:00"),
+    ],
+)
+def test_a_sound_was_created_at_one_moment_however_it_is_written(created: str, moment: str) -> None:
+    seconds, fraction = divmod(created_us({"created": created}) or 0, 1_000_000)
+    wanted = datetime.fromisoformat(moment)
+    assert (seconds, fraction) == (int(wanted.replace(microsecond=0).timestamp()), wanted.microsecond)
+
+
+@pytest.mark.parametrize("odd", [value for value in ODD_VALUES if value != "2014-04-16T20:07:11Z"])
+def test_what_is_no_time_was_created_at_none(odd: Any) -> None:
+    assert created_us({"created": odd}) is None
+    assert created_us({}) is None
