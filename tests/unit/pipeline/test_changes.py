@@ -11,19 +11,20 @@ from typing import Any
 import pytest
 
 from harvester.clock import Stop
-from harvester.errors import DiskFull, SettingsError
+from harvester.errors import AnswerChanged, DiskFull, SettingsError
 from harvester.graph import SoundGraph
 from harvester.model import Deferral, Linked, RecordsPage, Seen, SimilarList, SimilarPage
 from harvester.pipeline import messages
-from harvester.pipeline.changes import Changes
+from harvester.pipeline.changes import MOST_CONTRADICTIONS, Changes
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.messages import (
     AdvanceSweep,
     AwaitJudgement,
-    CheckSweepSize,
+    CheckSweep,
     Close,
     ConfirmClaim,
     Confirmed,
+    CountHits,
     Defer,
     DetailsClaim,
     DetailsFetched,
@@ -194,10 +195,22 @@ async def advances_the_sweep() -> None:
 
 
 async def ends_a_sweep_that_is_too_large() -> None:
-    ring = Ring()
-    ring.apply(CheckSweepSize(None), CheckSweepSize(MOST_WITHOUT_PERMISSION))
+    ring = Ring(Plan(target=None, sweep=True, filter=RAIN))
+    assert ring.scope.sweep is not None
+    ring.scope.sweep.total = MOST_WITHOUT_PERMISSION
+    ring.apply(CheckSweep())
+    ring.scope.sweep.total += 1
     with pytest.raises(SettingsError, match="50001 sounds"):
-        ring.apply(CheckSweepSize(MOST_WITHOUT_PERMISSION + 1))
+        ring.apply(CheckSweep())
+
+
+async def ends_a_run_of_hits_that_never_match() -> None:
+    ring = Ring(Plan(target=None, filter=RAIN))
+    ring.apply(CountHits("lists", 0, MOST_CONTRADICTIONS - 1), CountHits("searches", 0, 1))
+    with pytest.raises(AnswerChanged, match="sounds in lists matches the filter"):
+        ring.apply(CountHits("lists", 0, 1))
+    other = Ring(Plan(target=None, filter=RAIN))
+    other.apply(CountHits("lists", 1, 0), CountHits("lists", 0, 2 * MOST_CONTRADICTIONS))
 
 
 async def settles_a_claim_and_confirms_what_was_missing() -> None:
@@ -214,13 +227,14 @@ async def settles_a_list_as_a_sample_if_the_graph_took_it_in() -> None:
     ring.apply(Start((1,), first=True))
     first = await ring.frontier.claim()
     ring.state.apply(Linked(1, SimilarList(((2, 0.5),), START_US, 25)))
-    ring.apply(SettleList(SimilarClaim(1)))
+    ring.apply(SettleList(SimilarClaim(1), relisted=True))
     assert first == SimilarClaim(1)
+    assert ring.progress.relisted == 1
     assert (ring.frontier.harvested, ring.progress.samples, ring.frontier.in_flight) == (1, 1, 0)
     assert ring.distances.of(2) == 1
     refused = await ring.frontier.claim()
     assert refused == SimilarClaim(2)  # nearer to the seed now, so it was discovered
-    ring.apply(SettleList(SimilarClaim(2)))
+    ring.apply(SettleList(SimilarClaim(2), relisted=False))
     assert (ring.frontier.harvested, ring.progress.samples, ring.frontier.in_flight) == (1, 1, 0)
 
 
@@ -268,7 +282,8 @@ DECLARED: dict[type, Callable[[], Awaitable[None]]] = {
     Defer: defers_until_a_time_what_the_scope_wants,
     MarkAsked: marks_a_list_as_asked_for,
     AdvanceSweep: advances_the_sweep,
-    CheckSweepSize: ends_a_sweep_that_is_too_large,
+    CheckSweep: ends_a_sweep_that_is_too_large,
+    CountHits: ends_a_run_of_hits_that_never_match,
     Settle: settles_a_claim_and_confirms_what_was_missing,
     SettleList: settles_a_list_as_a_sample_if_the_graph_took_it_in,
     SettleSeeds: settles_a_seed_page_and_offers_the_next,
