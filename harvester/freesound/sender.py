@@ -74,7 +74,7 @@ class Sender:
         self._forever = forever
         self._max_requests = max_requests
         self._on_event = on_event
-        self._pacing = Pacing(clock, stop, limits.burst)
+        self._pacing = Pacing(stop, limits.burst)
         self._retry = Retry(clock, stop, rng, self._note_retry)
         self._judgement = Judgement(
             self.gate,
@@ -128,8 +128,7 @@ class Sender:
 
     async def _next_lease(self, ticket: Ticket) -> Lease | None:
         """Wait for a turn and count one send; None when the gate closed meanwhile or a window is full."""
-        self._pacing.limit_to(self.quota.burst_limit())
-        await self._pacing.turn()
+        await self._pacing.turn(self.quota.burst_limit())
         if not self.gate.admits(ticket):
             return None
         if self._max_requests is not None and self.activity.counted >= self._max_requests:
