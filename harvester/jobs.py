@@ -69,7 +69,7 @@ def each_in_processes(function: Callable[[A], R], arguments: Sequence[A], jobs: 
             f"fewer jobs need less"
         ) from error
     finally:
-        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+        get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
 def _terminated_in_order() -> AbstractContextManager[None]:
