@@ -1,6 +1,6 @@
-"""Rich, which passes ESC, C1 and bidi characters as they are, with our guard before the terminal.
+"""Rich's console, with texts escaped: rich itself lets ESC, C1 and bidi characters pass.
 
-Owns the console for panels and bars on stderr. The only place that makes one.
+Owns the console for panels and bars on stderr; no other module creates one.
 """
 
 from __future__ import annotations
@@ -17,19 +17,22 @@ from harvester.terminal_text import escape_line, escape_paragraph
 
 
 class GuardedConsole(Console):
-    """A console that spells out what a text would have the terminal do; rich's own controls pass."""
+    """A console that escapes control characters in texts, but not rich's own controls."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Give the segments of a renderable, their texts escaped."""
+        """Yield the segments of a renderable with their texts escaped."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=escape_paragraph(segment.text))
 
 
 def stderr_console() -> GuardedConsole:
-    """Return a console on stderr that takes every text literally: no markup, no emoji codes."""
+    """Return a console on stderr that prints texts literally: no markup, no emoji codes."""
     return GuardedConsole(file=raw(sys.stderr), markup=False, emoji=False, highlight=False)
 
 
 def one_line(text: object, style: str = "") -> Text:
-    """Return a text as one line that is cut where there is no room; escaped before it is measured."""
+    """Return a text as one line that is cut to the available width.
+
+    The text is escaped before rich measures it.
+    """
     return Text(escape_line(text), style=style, no_wrap=True, overflow="ellipsis")
