@@ -1,6 +1,6 @@
 """Rich's console, with texts escaped: rich itself lets ESC, C1 and bidi characters pass.
 
-Owns the console for panels and bars on stderr; no other module creates one.
+Owns the consoles: for panels and bars on stderr, for documents on stdout; no other module creates one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from rich.text import Text
 from harvester.cli.terminal import raw
 from harvester.terminal_text import escape_line, escape_paragraph
 
+_WIDEST = 100
+"""The most columns of a document: longer lines are hard to read."""
+
 
 class GuardedConsole(Console):
     """A console that escapes control characters in texts, but not rich's own controls."""
@@ -28,6 +31,15 @@ class GuardedConsole(Console):
 def stderr_console() -> GuardedConsole:
     """Return a console on stderr that prints texts literally: no markup, no emoji codes."""
     return GuardedConsole(file=raw(sys.stderr), markup=False, emoji=False, highlight=False)
+
+
+def draw_markdown(text: str) -> None:
+    """Print Markdown on stdout, with the addresses of links: not every terminal follows links."""
+    # Imported here, because a panel does not need the Markdown parser.
+    from rich.markdown import Markdown
+
+    console = GuardedConsole(file=raw(sys.stdout), markup=False, emoji=False, highlight=False)
+    console.print(Markdown(text, hyperlinks=False), width=min(console.width, _WIDEST))
 
 
 def one_line(text: object, style: str = "") -> Text:

@@ -22,7 +22,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class SolrRange:
     """A range; None is an open end."""
 
     low: str | None
@@ -40,7 +40,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class SolrPattern:
     """A text with the wildcards `*` and `?`; a backslash escapes other special characters."""
 
     text: str
@@ -58,7 +58,7 @@ class Exists:
     """Any value: the field must have one."""
 
 
-Value = Range | Words | Pattern | Exists
+Value = SolrRange | Words | SolrPattern | Exists
 Match = Callable[[Values, Value, int], Matcher | None]
 
 
@@ -107,10 +107,10 @@ def match_analysed(analyse: Callable[[str], Sequence[str]]) -> Match:
 
 def _among(values: Callable[[Record], Sequence[object]], value: Value, *, lower: bool) -> Matcher:
     """Return a matcher for a range, a pattern or the presence of values, compared as texts."""
-    if isinstance(value, Pattern):
+    if isinstance(value, SolrPattern):
         pattern = value.compiled(lower)
         return lambda record: any(pattern.fullmatch(str(one)) for one in values(record))
-    if isinstance(value, Range):
+    if isinstance(value, SolrRange):
         low, high = ((end.lower() if lower else end) if end is not None else None for end in (value.low, value.high))
 
         def within(text: str) -> bool:
@@ -138,7 +138,7 @@ def match_numbers(bits: int | None) -> Match:
         if isinstance(value, Words):
             wanted = {number(text) for text in value.words}
             return lambda record: any(one in wanted for one in values(record))
-        if isinstance(value, Pattern):
+        if isinstance(value, SolrPattern):
             if re.fullmatch(r"[^*?]*\*", value.text):
                 raise ValueError("Can't run prefix queries on numeric fields")
             return lambda _record: False
@@ -170,18 +170,18 @@ def match_flag(values: Values, value: Value, _now_s: int) -> Matcher | None:
 
 def match_date(values: Values, value: Value, now_s: int) -> Matcher | None:
     """Match a time, in seconds since 1970, that lies within the period of a date."""
-    if isinstance(value, Pattern):
+    if isinstance(value, SolrPattern):
         return lambda _record: False
     if isinstance(value, Words):
         periods = [_date_range(text, now_s) for text in value.words]
-    elif isinstance(value, Range):
+    elif isinstance(value, SolrRange):
         periods = [_written_range(value, now_s)]
     else:
         periods = [(float("-inf"), float("inf"))]
     return lambda record: any(low <= one < high for one in values(record) for low, high in periods)  # type: ignore[operator]
 
 
-def _written_range(value: Range, now_s: int) -> tuple[float, float]:
+def _written_range(value: SolrRange, now_s: int) -> tuple[float, float]:
     # As in the index, excluding the low end moves it by a millisecond only, not by the period that it names.
     low, high = float("-inf"), float("inf")
     if value.low is not None:
@@ -202,9 +202,9 @@ def _date_range(text: str, now_s: int) -> tuple[float, float]:
 
 def match_place(values: Values, value: Value, _now_s: int) -> Matcher | None:
     """Match a geotag within a box."""
-    if isinstance(value, Exists) or (isinstance(value, Range) and value.low is None and value.high is None):
+    if isinstance(value, Exists) or (isinstance(value, SolrRange) and value.low is None and value.high is None):
         return lambda record: len(values(record)) > 0
-    if not isinstance(value, Range) or value.low is None or value.high is None:
+    if not isinstance(value, SolrRange) or value.low is None or value.high is None:
         raise ValueError("the sandbox supports geotags in a box only")
     (south, west), (north, east) = _point(value.low), _point(value.high)
 
