@@ -13,7 +13,7 @@ __all__ = ["Library", "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    # Loaded when it is first used: the command line must not wait for NetworkX to say `--help`.
+    # Imported on first use, so that `harvester --help` does not wait for NetworkX.
     if name == "Library":
         from harvester.library import Library
 

@@ -1,4 +1,4 @@
-"""`python -m harvester` is the command `harvester`."""
+"""Run the command line: `python -m harvester` is the command `harvester`."""
 
 from harvester.cli import main
 

@@ -1,7 +1,7 @@
-"""Time as an argument: the one place where the harvester reads a clock or waits.
+"""Time as an argument: only this module reads a clock or waits.
 
-Pacing, ledger, retry, backups and the sandbox's throttle are handed a `Clock`; tests hand them a virtual
-one. `Stop` ends every such wait when the run is closed. Knows nothing of what is waited for.
+Pacing, ledger, retry, backups and the sandbox's throttle take a `Clock`; tests pass a virtual one. `Stop` ends every
+wait in progress when the run is closed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harvester.errors import Stopped
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
 LATEST_US = 253_402_300_799 * SECOND_US
-"""The end of the year 9999: of later stamps no date can be written."""
+"""The end of the year 9999: `datetime` has no later dates."""
 
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -26,18 +26,18 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """Wall time, monotonic time and sleep, together so that a test can replace all three at once."""
+    """Wall time, monotonic time and sleep in one object, so that a test can replace all three."""
 
     def time_us(self) -> int:
-        """Return the wall clock as integer microseconds since 1970, UTC. May jump."""
+        """Return the wall clock in integer microseconds since 1970, UTC; it may jump."""
         ...
 
     def monotonic_s(self) -> float:
-        """Return seconds on a clock that never goes back, from an arbitrary start."""
+        """Return seconds from an arbitrary start, on a clock that never goes back."""
         ...
 
     async def sleep(self, delay_s: float) -> None:
-        """Wait `delay_s` seconds (at once when it is not positive)."""
+        """Wait `delay_s` seconds; return at once if it is not positive."""
         ...
 
 
@@ -45,20 +45,23 @@ class SystemClock:
     """The clock of this machine."""
 
     def time_us(self) -> int:
+        """Return the wall clock in integer microseconds since 1970, UTC."""
         return time.time_ns() // 1_000
 
     def monotonic_s(self) -> float:
-        # Where it exists, the clock that also counts the time a laptop was asleep: quotas go on rolling then.
+        """Return seconds since the machine started, where possible with the time it was suspended."""
+        # Quotas go on while a laptop is suspended, which CLOCK_MONOTONIC does not count.
         return time.clock_gettime(_BOOT_CLOCK) if _BOOT_CLOCK is not None else time.monotonic()
 
     async def sleep(self, delay_s: float) -> None:
+        """Wait `delay_s` seconds; return at once if it is not positive."""
         await asyncio.sleep(max(0.0, delay_s))
 
 
 class Stop:
-    """The one way a run ends: `close(reason)` once, and every wait in progress raises `Stopped`.
+    """The end of a run: after `close(reason)`, every wait in progress raises `Stopped`.
 
-    The first reason stands; later calls change nothing. Not thread-safe: it belongs to one event loop.
+    The first reason is kept; later calls change nothing. Not thread-safe: it belongs to one event loop.
     """
 
     def __init__(self) -> None:
@@ -66,13 +69,15 @@ class Stop:
         self._guarded: set[asyncio.Future[Any]] = set()
         self.reason = ""
         self.by_person = False
-        """Whether a person, or the system for one, asked for the end."""
+        """Whether a person, or a signal of the system, asked for the end."""
 
     @property
     def closed(self) -> bool:
+        """Whether the run is closed."""
         return self._closed.is_set()
 
     def close(self, reason: str, *, by_person: bool = False) -> None:
+        """Close the run: end every wait in progress with `Stopped(reason)`."""
         if not self.closed:
             self.reason, self.by_person = reason, by_person
             self._closed.set()
@@ -81,12 +86,12 @@ class Stop:
                     future.set_exception(Stopped(reason))
 
     async def wait(self) -> str:
-        """Return the reason as soon as the run is closed."""
+        """Wait until the run is closed and return the reason."""
         await self._closed.wait()
         return self.reason
 
     async def unless_closed(self, awaitable: Awaitable[T]) -> T:
-        """Return what `awaitable` gives, or cancel it and raise `Stopped` when the run closes first."""
+        """Return the result of `awaitable`; if the run closes first, cancel it and raise `Stopped`."""
         if isinstance(awaitable, asyncio.Future) and not isinstance(awaitable, asyncio.Task):
             future: asyncio.Future[T] = awaitable
             return await self._future_unless_closed(future)
@@ -104,7 +109,7 @@ class Stop:
             await asyncio.gather(task, closing, return_exceptions=True)
 
     async def _future_unless_closed(self, future: asyncio.Future[T]) -> T:
-        """The same without two tasks for each wait: sixteen fetchers wait for one writer many times a sample."""
+        """Do the same for a future without two tasks a wait: fetchers wait many times for each sample."""
         if self.closed and not future.done():
             future.cancel()
             raise Stopped(self.reason)
@@ -114,12 +119,12 @@ class Stop:
         finally:
             self._guarded.discard(future)
             if future.done() and not future.cancelled():
-                future.exception()  # seen, even if this wait was cancelled meanwhile
+                future.exception()  # marks it as retrieved, even if this wait was cancelled
 
 
 @asynccontextmanager
 async def closing_in_time(stop: Stop, clock: Clock, limit_s: float | None) -> AsyncIterator[None]:
-    """Close `stop` once the block has lasted `limit_s` seconds; None: never."""
+    """Close `stop` when the block has lasted `limit_s` seconds, or never if it is None."""
 
     async def close() -> None:
         if limit_s is not None:
@@ -135,5 +140,5 @@ async def closing_in_time(stop: Stop, clock: Clock, limit_s: float | None) -> As
 
 
 def iso(stamp_us: int) -> str:
-    """Return a stamp in microseconds as ISO 8601 in UTC, whole seconds: `2026-11-22T15:29:12Z`."""
+    """Return a stamp in microseconds as ISO 8601 in UTC with whole seconds: `2026-11-22T15:29:12Z`."""
     return datetime.fromtimestamp(stamp_us / SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

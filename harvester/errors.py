@@ -1,24 +1,24 @@
-"""Every error of the harvester that a person may meet, and the exit code it leaves with.
+"""The errors that a person may see, with their exit codes.
 
-    HarvesterError            70  our own bug, when nothing more exact fits
-    ├── Findings               1  `check` found something, or a merge is in conflict
-    ├── SettingsError          2  an option, a file of settings or an environment variable is off
+    HarvesterError            70  a bug in harvester, if no other class fits
+    ├── Findings               1  `check` found problems, or a merge left a conflict
+    ├── SettingsError          2  an option, a settings file or an environment variable is invalid
     ├── AccessDenied          10  the API refuses the key
     ├── ApiUnreachable        11  the API did not answer usefully for ten minutes
-    ├── AnswerChanged         12  the API's answers have another shape than before
+    ├── AnswerChanged         12  the API's answers have an unknown shape
     ├── LibraryLocked         20  another process is writing this library
     ├── LibraryUnwritable     21  the folder cannot be written
-    ├── LibraryCorrupt        22  the checkpoint is bad and no good backup stands in
+    ├── LibraryCorrupt        22  the checkpoint is corrupt and no good backup replaces it
     ├── WrongSource           23  the library was harvested from another catalogue
     ├── NewerFormat           24  the library was written by a newer version
-    ├── DiskFull              25  no space left, or a quota of the file system is reached
+    ├── DiskFull              25  the disk is full, or a quota of the file system is reached
     ├── BackupFailed          26  a backup could not be written or did not verify
     └── LibraryNotFetched     27  a file of the library is a placeholder: its content is not on this machine yet
 
-`EventRefused` leaves with 70 too: what a person gives is checked before it becomes an event.
+`EventRefused` has exit code 70 too: input from a person is checked before it becomes an event.
 
-A message is one line: what happened, to which file or sound, what was kept safe, what to do next.
-`Stopped` and `FetchFailed` are signals inside the harvester; neither reaches a person.
+A message is one line: what happened, to which file or sound, what was kept, what to do next.
+`Stopped` and `FetchFailed` are signals inside the harvester; no person sees them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class HarvesterError(Exception):
 
 
 class Findings(HarvesterError):
-    """`check` found something that a person must see, or two sides cannot be joined."""
+    """`check` found problems, or two libraries cannot be merged."""
 
     exit_code = 1
     meaning = "findings of check, or a conflict"
@@ -55,14 +55,14 @@ class AccessDenied(HarvesterError):
 
 
 class ApiUnreachable(HarvesterError):
-    """The API gave no useful answer for longer than the run is willing to wait."""
+    """The API gave no useful answer for longer than the run may wait."""
 
     exit_code = 11
     meaning = "the API cannot be reached"
 
 
 class AnswerChanged(HarvesterError):
-    """The API's answers of one kind have another shape than this version can read."""
+    """The API's answers of one kind have a shape that this version cannot read."""
 
     exit_code = 12
     meaning = "the API's answers have changed their shape"
@@ -83,14 +83,14 @@ class LibraryUnwritable(HarvesterError):
 
 
 class LibraryCorrupt(HarvesterError):
-    """A file of the library is damaged or hostile, and nothing good stands in for it."""
+    """A file of the library is corrupt or hostile, and no good backup replaces it."""
 
     exit_code = 22
-    meaning = "the library is corrupt and no good backup stands in"
+    meaning = "the library is corrupt and there is no good backup"
 
 
 class WrongSource(HarvesterError):
-    """The library was harvested from another catalogue than the one now asked."""
+    """The library was harvested from another catalogue than the server's."""
 
     exit_code = 23
     meaning = "the library comes from another source"
@@ -118,13 +118,13 @@ class BackupFailed(HarvesterError):
 
 
 class EventRefused(HarvesterError, ValueError):
-    """An event, a deferral or a note that a library cannot hold; the journal is as it was."""
+    """A library cannot hold an event, a deferral or a note; the journal is unchanged."""
 
 
 class LibraryNotFetched(HarvesterError):
-    """A file of the library is a placeholder of Git LFS or the like: its content is not on this machine yet.
+    """A file of the library is a placeholder, for example of Git LFS, without its content.
 
-    Not `LibraryCorrupt`, whose handlers set files aside: a placeholder stays where it is.
+    This is not `LibraryCorrupt`, whose handlers move files to quarantine: a placeholder must stay in place.
     """
 
     exit_code = 27
@@ -132,9 +132,10 @@ class LibraryNotFetched(HarvesterError):
 
 
 class Doubt:
-    """Tell whether failures of one kind concern single sounds or all answers; open until further answers show it.
+    """The question whether failures of one kind concern single sounds or all answers.
 
-    Whoever records a failure waits while it is open: a sound is not deferred for what is not its fault.
+    It is open until further answers decide it. Until then, the pipeline waits before it records a failure, so that no
+    sound is deferred for an error of the server.
     """
 
     def __init__(self) -> None:
@@ -142,16 +143,16 @@ class Doubt:
         self.concerns_all = False
 
     def close(self, *, concerns_all: bool) -> None:
-        """Settle the question; the first answer stands."""
+        """Decide the question; the first decision is kept."""
         if self.is_open:
             self.is_open, self.concerns_all = False, concerns_all
 
 
 class FetchFailed(Exception):
-    """One request did not give what it was sent for; the sound it was for is deferred.
+    """A request failed; its sound is deferred.
 
-    `reason` is a short phrase for a person; `body` is the start of the answer, kept for inspection. With a `doubt` the
-    sound may be innocent: it is deferred or released once the doubt is closed.
+    `reason` is a short phrase for a person; `body` is the start of the answer, for inspection. With a `doubt` the sound
+    is deferred or released when the doubt is closed.
     """
 
     def __init__(self, reason: str, body: bytes = b"") -> None:
@@ -162,23 +163,23 @@ class FetchFailed(Exception):
 
 
 class RequestRefused(FetchFailed):
-    """The API says that the request itself is wrong (400): asking again will not help, changing it will."""
+    """The API refuses the request itself (400): a retry is useless, another request may work."""
 
 
 class PageTooLarge(FetchFailed):
-    """A page did not come in time: a smaller one may."""
+    """A page did not arrive in time; a smaller one may."""
 
 
 class Stopped(Exception):
-    """The run was asked to stop while this task was waiting; it holds nothing that must be kept."""
+    """The run was closed while this task was waiting; the task holds nothing that must be saved."""
 
 
 def exit_code_table() -> list[tuple[int, str]]:
-    """Return every exit code with its meaning, in order: the one table behind `--help` and the guide."""
+    """Return every exit code with its meaning, in order: the table in `--help` and the guide."""
     rows = {0: "done: target reached, exhausted, quota used up, or asked to stop"}
     kinds: list[type[HarvesterError]] = [HarvesterError, *HarvesterError.__subclasses__()]
     for kind in kinds:
         rows[kind.exit_code] = kind.meaning
-    rows[130] = "ended at once by a second Ctrl-C"
-    rows[143] = "ended at once by a second SIGTERM"
+    rows[130] = "aborted by a second Ctrl-C"
+    rows[143] = "aborted by a second SIGTERM"
     return sorted(rows.items())

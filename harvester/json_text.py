@@ -1,7 +1,7 @@
-"""JSON that every reader takes, whatever a library holds.
+"""Encode any value of a library as JSON that every reader accepts.
 
-Owns what becomes of values that JSON or its stricter readers refuse: a number that is not finite becomes null, half of
-a surrogate pair U+FFFD, an integer that no double can hold its digits as a text. All else stays exact.
+Owns the replacement of values that JSON or strict readers refuse: a number that is not finite becomes null, a lone
+surrogate U+FFFD, an integer beyond the largest double a text of its digits. All other values stay exact.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import orjson
 
 _LONE = re.compile("[\ud800-\udfff]")
 _DOUBLE_BITS = 1023
-"""Integers of so many bits are below the largest double."""
+"""An integer of at most this many bits is below the largest double."""
 
 
 def json_text(value: Any, *, indented: bool = False) -> str:
-    """Return a value of JSON types as strict JSON, on one line or indented by two blanks."""
+    """Return a value of JSON types as strict JSON, on one line or indented by two spaces."""
     option = orjson.OPT_INDENT_2 if indented else 0
     try:
         return orjson.dumps(value, option=option).decode()
@@ -34,7 +34,7 @@ def json_text(value: Any, *, indented: bool = False) -> str:
 
 
 def without_lone_surrogates(text: str) -> str:
-    """Return a text with U+FFFD for each half of a surrogate pair, which no file in UTF-8 can carry."""
+    """Return a text with U+FFFD for each lone surrogate, which UTF-8 cannot hold."""
     return text if text.isascii() else _LONE.sub("\ufffd", text)
 
 

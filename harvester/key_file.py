@@ -1,6 +1,6 @@
-"""`.env` in the working folder: the API key in it, and keys written almost right.
+"""Read the API key from `.env` in the working folder, and find misspelled keys in it.
 
-Reads one name and nothing else, so that the file cannot set anything but the key. Never shows a value.
+Reads only one name, so that the file cannot set anything except the key. Never shows a value.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _BARE_KEY = re.compile(r"\s*[A-Za-z0-9]{40}\s*")
 
 
 def find_key(folder: Path) -> tuple[str, str]:
-    """Return the key that `.env` in `folder` gives and where it stands (`.env:3`); two empty texts without one.
+    """Return the key in `.env` of `folder` and its place (`.env:3`); two empty texts without one.
 
-    Raises `SettingsError` when the file cannot be read.
+    Raises `SettingsError` for a file that cannot be read.
     """
     found = ("", "")
     for number, line in enumerate(_lines(folder / NAME), 1):
@@ -37,7 +37,10 @@ def find_key(folder: Path) -> tuple[str, str]:
 
 
 def find_almost_keys(folder: Path) -> list[str]:
-    """Return a line for each line of `.env` that looks like a key and is not read as one; none where a key is read."""
+    """Return a notice for each line of `.env` that looks like a key but is not read as one.
+
+    There are none if the file has a key that is read.
+    """
     if find_key(folder)[0]:
         return []
     return [
@@ -50,7 +53,7 @@ def find_almost_keys(folder: Path) -> list[str]:
 def _lines(path: Path) -> list[str]:
     try:
         return read_bounded(path, _LARGEST_BYTES).decode("utf-8-sig").splitlines()
-    except (FileNotFoundError, IsADirectoryError):  # the folder of a virtual environment may be called so
+    except (FileNotFoundError, IsADirectoryError):  # a virtual environment may be a folder named .env
         return []
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1

@@ -1,6 +1,6 @@
-"""The words of the harvester as types: records, similar lists, events, and what a fetch brings back.
+"""The data types of the harvester: records, similar lists, events, and the results of a fetch.
 
-Everything here is plain and immutable data; nothing here reads a clock, a socket or a file.
+All types are plain immutable data; nothing here reads a clock, a socket or a file.
 Stamps are integer microseconds UTC. Field names of a record are the API's own.
 """
 
@@ -42,28 +42,28 @@ CORE_FIELDS: tuple[str, ...] = (
     "num_ratings",
     "num_comments",
 )
-"""What every complete record has (the value may be null). A record that lacks one is partial."""
+"""The fields of every complete record (values may be null). A record that lacks one is partial."""
 
 _CORE_NAMES = frozenset(CORE_FIELDS)
 
 LATER_FIELDS: tuple[str, ...] = ("pack_name", "gen_ai_preference", "md5", "is_explicit")
-"""Asked for with the core fields, but absent from records of older servers and catalogues."""
+"""Requested with the core fields, but absent from records of older servers and catalogues."""
 
 RECORD_FIELDS: tuple[str, ...] = (*CORE_FIELDS, *LATER_FIELDS)
 """The fields a request names, besides `score` on similar lists."""
 
 SPACES = ("laion_clap", "freesound_classic")
 DIMENSIONS = {"laion_clap": 512, "freesound_classic": 100}
-"""How many numbers the vector of a sound has in each similarity space."""
+"""The length of a sound's vector in each similarity space."""
 
 Vector: TypeAlias = "array[float]"
-"""A sound's place in a similarity space: single-precision numbers, of length 1 together."""
+"""A sound's position in a similarity space: a unit vector in single precision."""
 
 SERVER, COMPUTED = "server", "computed"
 
 
 LARGEST_ID = 2**53 - 1
-"""A larger integer is not exact in every JSON reader."""
+"""The largest id: some JSON readers round larger integers."""
 _MOST_DIGITS = len(str(LARGEST_ID))
 
 
@@ -73,7 +73,7 @@ def is_sound_id(value: object) -> bool:
 
 
 def read_sound_id(value: object) -> int | None:
-    """Return a sound's id given as a number or as digits, or None when it is not one."""
+    """Return the sound's id that a number or a text of digits holds, or None."""
     found = value
     if isinstance(value, str):
         found = int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else None
@@ -83,7 +83,10 @@ def read_sound_id(value: object) -> int | None:
 
 
 def check_sound_id(value: object) -> int:
-    """Return `value` as a sound's id; raise `ValueError` when it is not one. Integers of NumPy are accepted."""
+    """Return `value` as a sound's id; raise `ValueError` if it is not one.
+
+    Integers of NumPy are accepted.
+    """
     found = index(value) if isinstance(value, SupportsIndex) and type(value) is not bool else value
     if not is_sound_id(found):
         raise ValueError(f"{ascii(value)[:60]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}")
@@ -98,10 +101,10 @@ def is_complete(record: Record) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SimilarList:
-    """The similar list of one sound: its neighbours with their scores, and how it was asked for.
+    """The similar list of one sound: its neighbours with their scores, and the request for it.
 
-    `neighbours` is ordered by score, best first, then id; `limit` is the length that was asked for; `filter`
-    is the Solr filter that restricted it, empty for none; `origin` is `server` or `computed`.
+    `neighbours` is ordered by score, best first, then id; `limit` is the requested length; `filter` is the Solr filter
+    of the request, empty for none; `origin` is `server` or `computed`.
     """
 
     neighbours: tuple[tuple[int, float], ...]
@@ -123,7 +126,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Event: the sound is known by its id since `added_at`; its record may still be missing."""
+    """Event: the library knows the sound's id since `added_at`; its record may still be missing."""
 
     sound_id: int
     added_at: int
@@ -139,7 +142,7 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Event: the sound was not on Freesound any more at `gone_at` (a tombstone)."""
+    """Event: the sound was deleted on Freesound, as found at `gone_at` (a tombstone)."""
 
     sound_id: int
     gone_at: int
@@ -147,7 +150,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """Event: a person took the sound out at `withdrawn_at`; its texts and links are blank from then on, for ever."""
+    """Event: a person withdrew the sound at `withdrawn_at`; its texts and links stay blank for ever."""
 
     sound_id: int
     withdrawn_at: int
@@ -155,9 +158,9 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Event: an older tool's edge of the kind `relation`, without a score: never part of a similar list.
+    """Event: an edge of an older tool, of the kind `relation`; it has no score and is in no similar list.
 
-    `known_at` is when both ends were known at the latest.
+    `known_at` is a time at which both ends were known.
     """
 
     sound_id: int
@@ -178,7 +181,7 @@ Event: TypeAlias = Seen | Known | Linked | Gone | Withdrawn | Related | Seeded
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """A sound that could not be fetched yet: why, how often so far, and when to try again."""
+    """A sound whose fetch failed: the reason, the number of failures, and the time of the next retry."""
 
     sound_id: int
     reason: str
@@ -188,9 +191,9 @@ class Deferral:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something a run learned that is no part of the library: local to the machine, kept with the journal.
+    """A fact for later runs on this machine; the journal holds it, the checkpoint does not.
 
-    A note replaces the one of the same topic and key; what the key and the text mean is the topic's business.
+    A note replaces the one with the same topic and key. The topic defines the meaning of key and text.
     """
 
     topic: str
@@ -204,9 +207,9 @@ Notes: TypeAlias = dict[str, dict[int, str]]
 
 @dataclass(frozen=True, slots=True)
 class SimilarPage:
-    """What a request for one sound's similar list brought: scores and the neighbours' records.
+    """The answer to a request for one sound's similar list: scores and the neighbours' records.
 
-    `records` holds only usable records (a valid id); `oddities` counts what was tolerated, by kind
+    `records` holds only usable records (with a valid id); `oddities` counts tolerated errors of the answer by kind
     (`null result`, `duplicate`, `no id`, `no score`).
     """
 
@@ -220,7 +223,7 @@ class SimilarPage:
 
 @dataclass(frozen=True, slots=True)
 class RecordsPage:
-    """What a search request brought: usable records in the server's order, and whether more pages follow."""
+    """The answer to a search request: usable records in the server's order, and whether more pages follow."""
 
     records: tuple[Record, ...]
     count: int
@@ -228,4 +231,4 @@ class RecordsPage:
     fetched_at: int
     oddities: dict[str, int] = field(default_factory=dict)
     vectors: Mapping[int, Vector] = field(default_factory=dict)
-    """By id, where they were asked for; a sound without one is not analysed yet."""
+    """Vectors by id, if requested; the server has not analysed a sound without one yet."""

@@ -1,7 +1,7 @@
-"""What a person may set: the key, durations and limits.
+"""Settings of the user: the key, durations, and the bounds of numbers.
 
-Reads the environment and `.env` in the working folder, nothing else; `harvester.toml` is `settings_file`'s. Every
-mistake is a `SettingsError` of one line that names the place.
+Reads only the environment and `.env` in the working folder; `settings_file` reads `harvester.toml`. A mistake raises
+`SettingsError` with one line that names the place.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ SANDBOX_LIBRARY = Path("data/sandbox_library")
 
 
 class Bounds(NamedTuple):
-    """The least and the largest value that a number may have, wherever it is given."""
+    """The least and the largest value of a number, on the command line and in the code."""
 
     least: int
     most: int
 
     def check(self, what: str, value: float) -> None:
         """Raise `ValueError` unless `value` is a number within these bounds."""
-        # A NaN is within no bounds.
+        # NaN is within no bounds: every comparison with it is false.
         if isinstance(value, bool) or not isinstance(value, int | float) or not self.least <= value <= self.most:
             raise ValueError(f"{what} must be from {self.least} to {self.most}, not {ascii(value)[:40]}")
 
@@ -42,10 +42,10 @@ RANDOM_SEED = Bounds(0, 2**32 - 1)
 PORT = Bounds(0, 65_535)
 LATENCY_MS = Bounds(0, 3_600_000)
 DURATION_S = Bounds(0, 100 * 365 * 86_400)
-"""A hundred years: no sound, no run and no record is longer or older."""
+"""At most a hundred years: no sound or run is longer, and no record is older."""
 
 SAMPLES_PER_COMMIT = 16
-"""Only those share a commit that wait for one anyway, so a crash costs what is in flight, as with a commit for each."""
+"""Only samples that already wait share a commit, so a crash loses no more than with one commit for each sample."""
 
 _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
@@ -53,7 +53,7 @@ _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 def read_key(environment: Mapping[str, str], folder: Path) -> str | None:
     """Return the API key from the environment, else from `.env` in `folder`, else None.
 
-    Raises `SettingsError`, which never shows the key, when it cannot be one.
+    Raises `SettingsError` for a text that cannot be a key; the message never shows it.
     """
     key = environment.get(KEY_VARIABLE, "").strip()
     where = "the environment"
@@ -67,7 +67,10 @@ def read_key(environment: Mapping[str, str], folder: Path) -> str | None:
 
 
 def read_contact(environment: Mapping[str, str]) -> str:
-    """Return what `HARVESTER_CONTACT` says about who runs this, for the User-Agent; empty when it says nothing."""
+    """Return the contact in `HARVESTER_CONTACT` for the User-Agent, or an empty text.
+
+    Raises `SettingsError` for characters that a header must not have.
+    """
     contact = environment.get("HARVESTER_CONTACT", "").strip()
     if not re.fullmatch(r"[ -'*-~]*", contact):
         raise SettingsError("HARVESTER_CONTACT must be a plain URL or address, without brackets or unusual characters")
@@ -75,7 +78,10 @@ def read_contact(environment: Mapping[str, str]) -> str:
 
 
 def parse_duration_s(text: str) -> float:
-    """Return seconds from `90`, `10s`, `5m`, `2h`, `1.5d` or `1h30m`; a hundred years at most."""
+    """Return the seconds of `90`, `10s`, `5m`, `2h`, `1.5d` or `1h30m`.
+
+    Raises `SettingsError` for any other text and for more than a hundred years.
+    """
     parts = re.findall(r"(\d+(?:\.\d+)?)\s*([a-z]*)", text.strip().lower())
     spelled = "".join(number + unit for number, unit in parts)
     if not parts or spelled != re.sub(r"\s", "", text.lower()):

@@ -1,7 +1,7 @@
-"""`harvester.toml`: read as what others may have written, with the line of every value.
+"""Read `harvester.toml` as untrusted input, with the line of every value.
 
-Owns where the two files are and what each may say: the one in the working folder may come with a clone or an archive,
-so it decides neither where the key goes nor what is written outside that folder; the user's own may say everything.
+Owns the paths of the two files and whether each is trusted: the one in the working folder may come with a clone or an
+archive, so it must not decide where the key goes or what is written outside that folder; the user's own is trusted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ NAME = "harvester.toml"
 _LARGEST_BYTES = 64 << 10
 _LONGEST_LINE = 300
 _MOST_DOTS = 8
-"""In one name: the parser takes time and memory with the square of the dots, 3 GB for a file of 60 kB."""
+"""The most dots in a name: `tomllib` needs time and memory with their square, 3 GB for a file of 60 kB."""
 _WHERE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*\"""")
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a table"}
@@ -29,7 +29,7 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """What one file says, table by table. `trusted`: it is the user's own."""
+    """The contents of one file, table by table; `trusted`: it is the user's own."""
 
     path: Path
     trusted: bool
@@ -37,17 +37,17 @@ class SettingsFile:
     text: str = ""
 
     def place(self, table: str, key: str) -> str:
-        """Return `FILE:LINE: [TABLE] KEY` of a value, for the beginning of a message."""
+        """Return `FILE:LINE: [TABLE] KEY` of a value, with which a message begins."""
         return f"{self.line(table, key)}: [{table}] {key}"
 
     def line(self, table: str, key: str = "") -> str:
-        """Return `FILE:LINE` of a value, or of its table; `FILE` alone where the line cannot be told."""
+        """Return `FILE:LINE` of a value, or of its table; `FILE` alone if the line is not known."""
         number = _find_line(self.text, table, key)
         return f"{self.path}:{number}" if number else str(self.path)
 
 
 def load_settings_files(folder: Path, environment: Mapping[str, str]) -> list[SettingsFile]:
-    """Return the files that there are, the one of the working folder last: it takes precedence over the user's own.
+    """Return the existing files, the user's own first: the one in the working folder takes precedence.
 
     Raises `SettingsError` for a file that cannot be read or is not TOML.
     """
@@ -60,23 +60,26 @@ def load_settings_files(folder: Path, environment: Mapping[str, str]) -> list[Se
 
 
 def user_file(environment: Mapping[str, str]) -> Path | None:
-    """Return where the user's own file lies: below `XDG_CONFIG_HOME` where that is an absolute path, or `~/.config`."""
+    """Return the path of the user's own file, or None without a home folder.
+
+    It is below `XDG_CONFIG_HOME` if that is an absolute path, else below `~/.config`.
+    """
     named = Path(environment.get("XDG_CONFIG_HOME", ""))
     if named.is_absolute():
         return named / "harvester" / NAME
     try:
         return Path.home() / ".config" / "harvester" / NAME
-    except RuntimeError:  # nobody's home is known
+    except RuntimeError:  # the user has no home folder
         return None
 
 
 def kind_of(value: object) -> str:
-    """Return what a value of TOML is, in words."""
+    """Return the type of a TOML value in words."""
     return _KINDS.get(type(value), "a date or a time")
 
 
 def is_inside(folder: Path, path: str) -> bool:
-    """Tell whether a path leads nowhere out of `folder`, neither as it is written nor through a symbolic link."""
+    """Tell whether a path stays within `folder`, both as written and through symbolic links."""
     root = folder.absolute()
     as_written = Path(os.path.normpath(root / path)).is_relative_to(os.path.normpath(root))
     return as_written and Path(os.path.realpath(root / path)).is_relative_to(os.path.realpath(root))
@@ -96,7 +99,7 @@ def _load(path: Path, *, trusted: bool) -> SettingsFile:
         raise SettingsError(f"{path}:{line}: it is not UTF-8 text") from error
     except RecursionError as error:
         raise SettingsError(f"{path}: it is nested too deep") from error
-    except ValueError as error:  # also an integer of thousands of digits
+    except ValueError as error:  # also for an integer of thousands of digits
         said = _WHERE.fullmatch(str(error))
         if said is None:
             raise SettingsError(f"{path}: {error}") from error
@@ -105,17 +108,17 @@ def _load(path: Path, *, trusted: bool) -> SettingsFile:
 
 
 def _refuse_long_names(path: Path, text: str) -> None:
-    """Raise `SettingsError` for a name of very many parts: what stands before a `=`, or the header of a table."""
+    """Raise `SettingsError` for a name with too many parts, before a `=` or in the header of a table."""
     for number, whole in enumerate(text.splitlines(), 1):
         line = _QUOTED.sub("''", whole).split("#")[0]
         before = [*line.split("=")[:-1], line if line.lstrip().startswith("[") else ""]
-        # Names in a table within a line come after a brace or a comma.
+        # In an inline table, names follow a brace or a comma.
         if any(re.split("[{,]", one)[-1].count(".") > _MOST_DOTS for one in before):
             raise SettingsError(f"{path}:{number}: a name has more than {_MOST_DOTS + 1} parts")
 
 
 def _find_line(text: str, table: str, key: str) -> int | None:
-    """Return the number of the line that sets `key` in `table`, else of the one that begins the table."""
+    """Return the number of the line that sets `key` in `table`, else of the line that begins the table."""
     quoted = [rf"[\"']?{re.escape(name)}[\"']?" for name in (table, key)]
     header = re.compile(rf"\s*\[\s*{quoted[0]}\s*[\].]")
     inside, begin = False, None

@@ -1,7 +1,7 @@
-"""Text that a terminal may show: control, bidi and invisible characters are spelled out, never obeyed.
+"""Escape control, bidi and invisible characters in texts for a terminal.
 
-Owns which characters these are: explicit ranges, the same for every Python, because `str.isprintable` depends on the
-Unicode version and passes some fillers. Letters of every script, combining marks, emoji and their joiners stay.
+Owns the list of these characters: explicit ranges, the same in every Python, because `str.isprintable` depends on the
+Unicode version and accepts some fillers. Letters of every script, combining marks, emoji and their joiners stay.
 """
 
 from __future__ import annotations
@@ -35,50 +35,53 @@ _RANGES = (
     *((plane + 0xFFFE, plane + 0xFFFF) for plane in range(0, 0x110000, 0x10000)),  # non-characters
     (0x1BCA0, 0x1BCA3),  # shorthand format controls
     (0x1D173, 0x1D17A),  # musical format controls
-    (0xE0000, 0xE00FF),  # tags: text that nobody sees
+    (0xE0000, 0xE00FF),  # tags: invisible text
     (0xE01F0, 0x10FFFF),  # unassigned and private planes
 )
 
 
 def _one_of(*ranges: tuple[int, int]) -> re.Pattern[str]:
-    """Return a pattern for one character of the ranges."""
+    """Return a pattern that matches one character of the ranges."""
     return re.compile("[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges) + "]")
 
 
 _ANY = _one_of(*_LAYOUT, *_RANGES)
 _BUT_LAYOUT = _one_of(*_RANGES)
-# `re` tests ranges above U+FFFF one by one: a single one first makes usual text five times as fast.
+# `re` tests ranges above U+FFFF one by one: with a single range, usual text is searched five times as fast.
 _SUSPECT = _one_of(*(span for span in _RANGES if span[1] <= 0xFFFF), (0x1BCA0, 0x10FFFF))
 _BREAK = re.compile(r"\r\n|[\n\t]")
 
 
 def escape(text: object) -> str:
-    r"""Return a text with every such character as `\x1b`, `\u202e` or `\U000e0041`; a backslash stays as it is."""
+    r"""Return a text with such characters, tabs and newlines as `\x1b`, `\u202e` or `\U000e0041`.
+
+    Backslashes stay unchanged.
+    """
     return _ANY.sub(_spelled, str(text))
 
 
 def escape_line(text: object) -> str:
-    """Return a text as one line: a line break or a tab becomes one blank, the rest is as `escape` has it."""
+    """Return a text as one line: a line break or a tab becomes a space, the rest is escaped as in `escape`."""
     return _replaced(_as_line(str(text)), _spelled)
 
 
 def escape_paragraph(text: object) -> str:
-    """Return a text of several lines: newlines and tabs stay, the rest is as `escape` has it."""
+    """Return a text of several lines: newlines and tabs stay, the rest is escaped as in `escape`."""
     return _replaced(str(text), _spelled)
 
 
 def escape_json(text: str) -> str:
-    r"""Return finished JSON that says the same with `\uXXXX` for every such character, in pairs above U+FFFF."""
+    r"""Return equal JSON with `\uXXXX` for such characters; above U+FFFF as a surrogate pair."""
     return _replaced(text, _spelled_in_json)
 
 
 def escape_xml(text: str) -> str:
-    """Return finished XML that says the same with a numeric reference for every such character."""
+    """Return equal XML with a numeric reference for such characters."""
     return _replaced(text, lambda match: f"&#{ord(match[0])};")
 
 
 def drop_controls(text: object) -> str:
-    """Return a text as one line without such characters, for documents that people publish."""
+    """Return a text as one line with such characters removed, for documents that people publish."""
     return _replaced(_as_line(str(text)), lambda _: "")
 
 
@@ -87,7 +90,7 @@ def _as_line(text: str) -> str:
 
 
 def _replaced(text: str, spell: Callable[[re.Match[str]], str]) -> str:
-    # `isprintable` is right for ASCII alone: beyond it, it passes fillers.
+    # Trust `isprintable` only for ASCII: beyond it, it accepts fillers.
     if (text.isascii() and text.isprintable()) or not _SUSPECT.search(text):
         return text
     return _BUT_LAYOUT.sub(spell, text)

@@ -1,7 +1,7 @@
-"""Floor 4: the command line. Exit codes leave from here, and nowhere else.
+"""The command line. Only this module ends the process with an exit code.
 
-Every command lives in its own module and imports what it needs when it runs, so that `--help` and completion stay
-fast. An error that a person can cause is one line on stderr; a traceback means a bug of ours.
+Every command is a module in `commands` and imports what it needs when it runs, so that `--help` and completion stay
+fast. An error that a person can cause is one line on stderr; a traceback means a bug in harvester.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from harvester.cli.terminal import guarded_streams
 from harvester.errors import HarvesterError, exit_code_table
 from harvester.version import __version__
 
-# \\b keeps the lines of a paragraph as they are.
+# \\b makes click keep the line breaks of the paragraph.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())
 
 UsageError: Any = typer.BadParameter.__base__
-"""What the parser says of a command line that it cannot read."""
+"""The parser's error for a command line that it cannot read."""
 
 app = typer.Typer(
     name="harvester",
@@ -64,10 +64,10 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _everything(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Verbose output.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and leave.")
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     Console.verbose, Console.quiet = verbose, quiet
@@ -97,7 +97,7 @@ app.command("guide")(guide_command.guide)
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
+    """Run the command line and exit with its exit code."""
     with guarded_streams():
         _main()
 
@@ -122,18 +122,20 @@ def _main() -> None:
         note(f"harvester: {error}")
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of our output has left (`harvester show 1 | head`): not an error of anyone.
+        # The program that reads our output has ended (`harvester show 1 | head`): this is no error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception:
         sys.excepthook(*sys.exc_info())
-        note("harvester: this is a bug in harvester; what was counted is safe in the journal. Please report the above.")
+        note(
+            "harvester: this is a bug in harvester; all saved sounds are safe in the journal. Please report the above."
+        )
         sys.exit(HarvesterError.exit_code)
 
 
 def _refuse(error: UsageError) -> int:
-    """Say in one line what is wrong with the command line, and return the exit code."""
-    if len(sys.argv) < 2 or not error.format_message():  # no arguments: the error is the help
+    """Print in one line what is wrong with the command line, and return the exit code."""
+    if len(sys.argv) < 2 or not error.format_message():  # without arguments, the error prints the help
         error.show()
     else:
         where = error.ctx.command_path if error.ctx is not None else "harvester"
@@ -142,7 +144,7 @@ def _refuse(error: UsageError) -> int:
 
 
 def _commands() -> dict[str, Callable[..., Any] | None]:
-    """Return the commands by name; those of a group have no settings."""
+    """Return the commands by name; a group of commands is None, because it has no settings."""
     functions: dict[str, Callable[..., Any] | None] = {
         one.name: one.callback for one in app.registered_commands if one.name and not one.hidden
     }
@@ -150,7 +152,7 @@ def _commands() -> dict[str, Callable[..., Any] | None]:
 
 
 def _hide_variables(command: Any) -> None:
-    """Leave the environment variables out of the help: the guide's topic settings says it for every option."""
+    """Leave the environment variables out of the help; the guide's topic `settings` explains them."""
     for parameter in command.params:
         parameter.show_envvar = False
     for name in getattr(command, "commands", ()):

@@ -1,7 +1,7 @@
-"""Whom to ask: the server with its key and limits, and a client for it. The embedded sandbox where there is no key.
+"""Connect to the server, Freesound or a sandbox, with its key, limits and ledger.
 
-The ledger of a real key lives in the user's state folder and outlives everything; the embedded sandbox forgets with
-the process, and so does its ledger.
+Without a key, this is the embedded sandbox. The ledger of a real key is a file in the user's state folder; the ledger
+of the embedded sandbox is in memory and ends with the process.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SANDBOX_SOUNDS, SANDBOX_SEED = 5_000, 7
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What the command line said about whom to ask. `api_url` None: the embedded sandbox."""
+    """The server and its limits as the command line gives them; `api_url` None: the embedded sandbox."""
 
     key: str | None
     api_url: str | None
@@ -51,7 +51,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Whom the run asks, with which key and limits, and who keeps count of the requests."""
+    """The server that a run sends requests to, with its key and limits."""
 
     url: str
     key: ApiKey
@@ -60,13 +60,17 @@ class Server:
 
     @property
     def folder(self) -> Path:
-        """Where its library lives by default: sounds from this machine are never Freesound's."""
+        """The default folder of its library; sounds from a loopback server never go into Freesound's."""
         return SANDBOX_LIBRARY if is_loopback(urlsplit(self.url).hostname or "") else REAL_LIBRARY
 
 
 @asynccontextmanager
 async def open_server(request: Connection, clock: Clock) -> AsyncIterator[Server]:
-    """Give the server to ask; without an address, start the sandbox in this process for as long as the run lasts."""
+    """Yield the server of the run.
+
+    Without an address, start the sandbox in this process for as long as the run lasts. Raises `SettingsError` for a
+    server on another machine without a key.
+    """
     if request.api_url is not None:
         url = read_api_url(request.api_url)
         key = request.key
@@ -79,12 +83,12 @@ async def open_server(request: Connection, clock: Clock) -> AsyncIterator[Server
         return
     if request.key is None:
         say(
-            f"no {KEY_VARIABLE} set: asking the embedded sandbox (made-up sounds, offline). "
+            f"no {KEY_VARIABLE} set: using the embedded sandbox (made-up sounds, offline). "
             "A free key: https://freesound.org/apiv2/apply/"
         )
     else:
-        say("asking the embedded sandbox (made-up sounds, offline)")
-    # In this process the server and the ring share one loop; nothing is throttled, nothing leaves the machine.
+        say("using the embedded sandbox (made-up sounds, offline)")
+    # The sandbox shares the run's event loop; it has no throttle, because no request leaves the machine.
     sandbox = Sandbox(
         GeneratedCatalogue(SANDBOX_SOUNDS, SANDBOX_SEED), clock=clock, tokens=(SANDBOX_KEY,), burst=None, daily=None
     )
@@ -93,12 +97,12 @@ async def open_server(request: Connection, clock: Clock) -> AsyncIterator[Server
 
 
 def _tell_host(url: str) -> None:
-    """Say whom the key is sent to, first of all, where that is not Freesound; on another machine even if quiet."""
+    """Print where the key is sent, unless that is Freesound; for another machine also with `--quiet`."""
     parts = urlsplit(url)
     if parts.hostname == "freesound.org":
         return
     tell = say if is_loopback(parts.hostname or "") else note
-    tell(f"asking {parts.netloc}")
+    tell(f"sending requests to {parts.netloc}")
 
 
 @asynccontextmanager
@@ -112,7 +116,7 @@ async def open_client(
     on_event: Callable[[str], None] = lambda _: None,
     keep_body: Callable[[bytes], str] = lambda _: "",
 ) -> AsyncIterator[FreesoundClient]:
-    """Give a client for the server, closed at the end."""
+    """Yield a client for the server and close it at the end."""
     ledger: Ledger = MemoryLedger()
     if not server.embedded:
         ledger = FileLedger(server.url, server.key.fingerprint, on_notice=on_event)

@@ -1,7 +1,7 @@
-"""How the command line speaks: data to stdout, everything else to stderr; quantities as people read them.
+"""Output of the command line: data to stdout, messages to stderr, quantities as people read them.
 
-Every command writes with the functions here and nothing else: they escape what a terminal would obey, so that no text
-from a library, a server or a file name can forge a line of ours.
+Every command writes with these functions only: they escape control characters, so that no text from a library, a
+server or a file name can forge a line of ours.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SHOWN = 100
 
 
 def check_name(path: str | None) -> str | None:
-    """Return a path, or raise `SettingsError` when it is too long to name a file."""
+    """Return the path; raise `SettingsError` if it is too long for a file name."""
     try:
         if path is not None:
             Path(path).stat()
@@ -51,22 +51,22 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 
 
 class Console:
-    """How much is said: set once from `-v` and `-q`."""
+    """The verbosity, set once from `-v` and `-q`."""
 
     verbose: ClassVar[bool] = False
     quiet: ClassVar[bool] = False
 
 
 def note(line: str) -> None:
-    """Write one line to stderr, where it never mixes with data; when nobody reads it any more, it is dropped."""
-    # A closed terminal or a dead pipe must not end a harvest: the log has the line too.
+    """Write one line to stderr, apart from data; drop it if stderr is closed."""
+    # A closed terminal or pipe must not end a harvest; the log has the line too.
     with suppress(OSError):
         sys.stderr.write(escape_line(line) + "\n")
         sys.stderr.flush()
 
 
 def say(line: str) -> None:
-    """Write one line to stderr unless the user asked for quiet."""
+    """Write one line to stderr, unless `--quiet` is set."""
     if not Console.quiet:
         note(line)
 
@@ -77,7 +77,7 @@ def print_lines(*lines: str) -> None:
 
 
 def print_json(value: Any, *, indented: bool = True) -> None:
-    """Write a value to stdout as JSON: of equal value, and safe on a terminal."""
+    """Write a value to stdout as JSON, with control characters escaped."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.json_text import json_text
 
@@ -85,7 +85,7 @@ def print_json(value: Any, *, indented: bool = True) -> None:
 
 
 def print_document(pieces: Iterable[str], escape: Callable[[str], str]) -> None:
-    """Write a document to stdout in UTF-8; `escape` spells in its own format what a terminal would obey."""
+    """Write a document to stdout in UTF-8; `escape` escapes control characters in its format."""
     stream = raw(sys.stdout)
     stream.flush()
     for piece in pieces:
@@ -115,12 +115,12 @@ def duration_text(seconds: float) -> str:
 
 
 def age_text(stamp_us: int | None, now_us: int) -> str:
-    """Return how long ago a stamp was."""
+    """Return the time since a stamp, such as `3 h 20 min ago`, or `never`."""
     return "never" if stamp_us is None else f"{duration_text((now_us - stamp_us) / SECOND_US)} ago"
 
 
 def clock_text(stamp_us: int, now_us: int) -> str:
-    """Return a moment on the reader's own clock: `21:13`, of another day `Mon 21:13` or its date."""
+    """Return a moment in local time: `21:13`, on another day `Mon 21:13`, or with its date."""
     then, now = (datetime.fromtimestamp(stamp // SECOND_US).astimezone() for stamp in (stamp_us, now_us))
     days = abs((then.date() - now.date()).days)
     return then.strftime("%H:%M" if days == 0 else "%a %H:%M" if days < 7 else "%Y-%m-%d %H:%M")
@@ -136,12 +136,12 @@ def size_text(size_bytes: float) -> str:
 
 
 def waiting_text(run: dict[str, Any], now_us: int) -> str:
-    """Return why the whole harvest waits, and until when."""
+    """Return why the harvest waits, and until when."""
     until_us = run.get("waiting_until")
     if until_us is None:
         return f"waiting: {run['waiting_for']}"
     left = duration_text((until_us - now_us) / SECOND_US)
-    # Seconds are not worth a clock.
+    # For less than a minute, the clock time is of no use.
     until = (
         f" until {clock_text(until_us, now_us)}, {left} more"
         if until_us - now_us > 60 * SECOND_US

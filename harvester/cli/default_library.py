@@ -1,4 +1,4 @@
-"""Where a library is, when the user does not say."""
+"""Find the library when the user does not name one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harvester.storage import CHECKPOINT, JOURNAL
 
 
 def find_library(given: str | None) -> Path:
-    """Return the folder as given, else the real library, else the sandbox's where only that exists."""
+    """Return the given folder, else the sandbox's library if only that exists, else the real one."""
     if given:
         return Path(given)
     return SANDBOX_LIBRARY if _holds_library(SANDBOX_LIBRARY) and not _holds_library(REAL_LIBRARY) else REAL_LIBRARY
@@ -19,6 +19,6 @@ def find_library(given: str | None) -> Path:
 def _holds_library(folder: Path) -> bool:
     if (folder / CHECKPOINT).exists():
         return True
-    # A run that never reached the API leaves a journal without a single event.
+    # A run that never reached the API leaves a journal without events.
     contents = load_contents(folder / JOURNAL)
     return contents is not None and bool(contents.rows)

@@ -1,7 +1,7 @@
-"""Defaults of the options, from the two `harvester.toml`: checked against the options that exist and by who wrote them.
+"""Defaults of the options from the two `harvester.toml`, checked like options of the command line.
 
-Owns what the file of the working folder may not decide: it may come with a clone or an archive, so that it sends the
-key to no server that the user has not named, writes nothing outside its folder, and makes no promise in their name.
+Owns what the file in the working folder must not decide, because it may come with a clone or an archive: it cannot send
+the key to a server that the user has not named, write outside its folder, or grant a permission in the user's name.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from harvester.errors import SettingsError
 from harvester.settings_file import SettingsFile, is_inside, kind_of, load_settings_files, user_file
 
 _PATHS = {"library", "output"}
-"""Options that name a file or a folder and have the type of a text."""
+"""Options of type str that name a file or a folder."""
 
 _OF_THE_USER = {"i_have_permission"}
 _EXPECTED: dict[type, tuple[str, tuple[type, ...]]] = {
@@ -36,7 +36,7 @@ _EXPECTED: dict[type, tuple[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What a setting must be to be the value of an option; `check` raises `SettingsError` as for the option."""
+    """The type and the bounds of an option; `check`, its callback, raises `SettingsError` for a value."""
 
     name: str
     kind: type
@@ -47,7 +47,10 @@ class Option:
 
 
 def read_options(command: Callable[..., Any]) -> dict[str, Option]:
-    """Return the options of a command by each of their names, as its signature tells Typer; arguments are none."""
+    """Return the options of a command by each of their names, read from its signature.
+
+    Arguments are left out.
+    """
     found: dict[str, Option] = {}
     for name, annotation in get_type_hints(command, include_extras=True).items():
         kind, info = parts_of(annotation)
@@ -61,7 +64,7 @@ def read_options(command: Callable[..., Any]) -> dict[str, Option]:
 
 
 def parts_of(annotation: Any) -> tuple[Any, Any]:
-    """Return the type that a parameter has when it is given, and what Typer was told of it (None: nothing)."""
+    """Return the type of a parameter without None, and its Typer annotation or None."""
     info = next(iter(getattr(annotation, "__metadata__", ())), None)
     kind = get_args(annotation)[0] if info is not None else annotation
     if NoneType in get_args(kind):
@@ -70,13 +73,16 @@ def parts_of(annotation: Any) -> tuple[Any, Any]:
 
 
 def _long_names(info: OptionInfo) -> list[str]:
-    """Return what people call the option on the command line (`--output`), as the name of a setting."""
-    declared = [info.default, *(info.param_decls or ())]  # beside a type, Typer takes the first name for a default
+    """Return the long names of an option (`--output`) as names of a setting (`output`)."""
+    declared = [info.default, *(info.param_decls or ())]  # in Annotated, Typer stores the first name as the default
     return [one[2:].replace("-", "_") for one in declared if isinstance(one, str) and re.fullmatch(r"--[\w-]+", one)]
 
 
 def _check_of(info: OptionInfo) -> Callable[[Any], Any] | None:
-    """Return the callback of an option where it judges the value alone; one that wants the context comes later."""
+    """Return the callback of an option if it takes only the value.
+
+    Typer calls one that needs the context when it parses the command line.
+    """
     if info.callback is None or len(inspect.signature(info.callback).parameters) != 1:
         return None
     return info.callback
@@ -84,10 +90,10 @@ def _check_of(info: OptionInfo) -> Callable[[Any], Any] | None:
 
 @dataclass(slots=True)
 class Defaults:
-    """The defaults by command and option, and where the address of the API was named.
+    """The defaults by command and option, and the addresses of the API that files and the user name.
 
-    `addresses`: those of files, by command; `named`: those that the user has named, in their one normal form; `own`:
-    where the user's own file lies.
+    `addresses`: the file and key that set the address, by command. `named`: the addresses that the user has named,
+    normalised. `own`: the path of the user's own file.
     """
 
     by_command: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -96,7 +102,7 @@ class Defaults:
     own: Path | None = None
 
     def check_address(self, command: str) -> None:
-        """Raise `SettingsError` when the address that a file gives `command` is not one that the key may go to."""
+        """Raise `SettingsError` if the key must not go to the address that a file gives `command`."""
         # Heavy imports wait until an address is named: `harvester --help` must not pay for them.
         from harvester.freesound import API_URL, is_loopback, read_api_url
 
@@ -118,14 +124,14 @@ class Defaults:
 def read_defaults(
     folder: Path, environment: Mapping[str, str], commands: Mapping[str, Callable[..., Any] | None]
 ) -> Defaults:
-    """Return what the settings files say; `commands` by name, None for what has no options of its own.
+    """Return the defaults from the settings files; a command that is None has no settings.
 
     Raises `SettingsError` with file, line, table and key.
     """
     defaults = Defaults(own=user_file(environment))
     for name, value in environment.items():
         if re.fullmatch(r"HARVESTER_\w+_API_URL", name):
-            _name(defaults, value)
+            _trust_address(defaults, value)
     for file in load_settings_files(folder, environment):
         for command, table in file.tables.items():
             if command not in commands or not isinstance(table, dict):
@@ -141,12 +147,12 @@ def read_defaults(
                 problem = _problem_of(option, value) or ("" if file.trusted else _not_allowed(option, value, folder))
                 if problem:
                     raise SettingsError(f"{file.place(command, key)}: {problem}")
-                _take(defaults, file, command, key, option.name, _as_given(option, value))
+                _set_default(defaults, file, command, key, option.name, _as_given(option, value))
     return defaults
 
 
 def _as_given(option: Option, value: Any) -> Any:
-    """Return a value as the command line would give it: one for a list is its only element, a duration is a text."""
+    """Return a value as the command line gives it: a list for a repeatable option, a duration as text."""
     if option.several:
         return [
             _as_given(replace(option, several=False), one) for one in (value if isinstance(value, list) else [value])
@@ -154,25 +160,25 @@ def _as_given(option: Option, value: Any) -> Any:
     return str(value) if option.kind is str else value
 
 
-def _take(defaults: Defaults, file: SettingsFile, command: str, key: str, name: str, value: Any) -> None:
+def _set_default(defaults: Defaults, file: SettingsFile, command: str, key: str, name: str, value: Any) -> None:
     defaults.by_command.setdefault(command, {})[name] = value
     if name == "api_url":
         defaults.addresses[command] = (file, key)
         if file.trusted:
-            _name(defaults, value)
+            _trust_address(defaults, value)
 
 
-def _name(defaults: Defaults, address: object) -> None:
+def _trust_address(defaults: Defaults, address: object) -> None:
     from harvester.freesound import read_api_url
 
     try:
         defaults.named.add(read_api_url(str(address)))
     except SettingsError:
-        return  # it is told where it is used
+        return  # the command that uses it reports it
 
 
 def _problem_of(option: Option, value: Any) -> str:
-    """Say what is wrong with a value for an option; empty when nothing is."""
+    """Return what is wrong with a value for an option; empty for a valid one."""
     expected, accepted = _EXPECTED[option.kind]
     if option.several:
         values = value if isinstance(value, list) else [value]
@@ -195,9 +201,9 @@ def _problem_of(option: Option, value: Any) -> str:
 
 
 def _not_allowed(option: Option, value: Any, folder: Path) -> str:
-    """Say why the file of the working folder may not say this."""
+    """Return why the file in the working folder must not set this; empty if it may."""
     if option.name in _OF_THE_USER and value:
-        return "only you can say this: on the command line, or in your own settings file"
+        return "only you can set this: on the command line, or in your own settings file"
     if option.kind is Path or option.name in _PATHS:
         values: Iterable[Any] = value if isinstance(value, list) else [value]
         if not all(is_inside(folder, str(one)) for one in values):

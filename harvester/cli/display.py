@@ -1,6 +1,6 @@
-"""How a run shows itself: the live panel on a terminal, plain lines elsewhere, `status.json` for others, a summary.
+"""Show a run: the live panel on a terminal, plain lines elsewhere, `status.json` for programs, a summary.
 
-Everything shown comes from `run.describe`; nothing here changes the run.
+All figures come from `run.describe`; nothing here changes the run.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ EVENTS_SHOWN = 4
 
 
 class Events:
-    """The last few things that happened; what happens again and again takes one line."""
+    """The last few events; one that repeats takes one line."""
 
     def __init__(self) -> None:
         self._lines: deque[tuple[str, int]] = deque(maxlen=EVENTS_SHOWN)
 
     def add(self, line: str) -> None:
-        """Note what happened."""
+        """Add an event."""
         times = 1
         if self._lines and self._lines[-1][0] == line:
             times += self._lines.pop()[1]
         self._lines.append((line, times))
 
     def lines(self) -> list[str]:
-        """Return what there is to show, the latest last."""
+        """Return the events as lines, the latest last."""
         return [line if times == 1 else f"{line} ({times} times)" for line, times in self._lines]
 
 
 @asynccontextmanager
 async def showing(run: Run, log: RunLog, *, panel: bool) -> AsyncIterator[None]:
-    """Show the run while the block lasts, and log it; the panel leaves its last picture behind."""
+    """Show and log the run while the block lasts; the panel's last picture stays on the terminal."""
     events = Events()
     show: Callable[[str], None] = events.add if panel else say
 
@@ -71,7 +71,7 @@ async def showing(run: Run, log: RunLog, *, panel: bool) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def supervised(run: Run, notifier: Notifier) -> AsyncIterator[None]:
-    """Tell systemd that the run is ready, and that it is alive while the loop turns."""
+    """Tell systemd that the run is ready, and regularly that its event loop is alive."""
     notifier.ready()
     if notifier.watchdog_s is None:
         yield
@@ -87,10 +87,10 @@ async def _panel(run: Run, events: Events) -> AsyncIterator[None]:
     def picture() -> object:
         return draw(describe(run), title=f"harvester · {run.folder}", events=events.lines(), width=console.width)
 
-    # Drawn by us, four times a second: rich's own thread would read the state while the writer changes it.
+    # Refresh it here, four times a second: rich's own thread would read the state while the writer changes it.
     live = Live(picture(), console=console, auto_refresh=False)  # type: ignore[arg-type]
 
-    # The terminal may be gone at any of these: the harvest does not need it.
+    # The terminal may close at any time; the harvest goes on without it.
     def refresh() -> None:
         with suppress(OSError):
             live.update(picture(), refresh=True)  # type: ignore[arg-type]
@@ -108,7 +108,10 @@ async def _panel(run: Run, events: Events) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def status_file(run: Run) -> AsyncIterator[None]:
-    """Keep `status.json` up to date while the block lasts; a failure to write it is told once, not fatal."""
+    """Keep `status.json` up to date while the block lasts.
+
+    The first failure to write it is reported; none ends the run.
+    """
     told = False
 
     def save() -> None:
@@ -138,9 +141,9 @@ async def _every(pause_s: float, act: Callable[[], None]) -> AsyncIterator[None]
             try:
                 act()
             except (HarvesterError, OSError) as error:
-                # What only shows the run must never end it; it is tried again at its next turn.
+                # A failure to show the run must not end it; the next turn tries again.
                 if not told:
-                    note(f"cannot show how the run goes: {error}")
+                    note(f"the progress cannot be shown ({error}); the run goes on")
                 told = True
 
     task = asyncio.create_task(again())
@@ -164,7 +167,7 @@ def _line(run: Run) -> str:
 
 
 def summarise(run: Run, reason: str) -> None:
-    """Say what grew, what it cost and what comes next."""
+    """Print what the run added, what it cost and what to do next."""
     now = describe(run, fresh=True)
     progress = run.harvest.progress
     size_bytes = run.store.checkpoint_size_bytes
@@ -190,5 +193,5 @@ def summarise(run: Run, reason: str) -> None:
 def _next(now: dict[str, Any], free_at: int) -> str:
     from_then = f" from {clock_text(free_at, now['updated_at'])}" if now["quota_left"] == 0 else ""
     if not now["frontier"] and not from_then:
-        return "nothing of this walk waits; another --query or --seed finds more"
-    return f"{now['frontier']:,} sounds wait, run it again{from_then} to go on"
+        return "no sound waits; another --query or --seed finds more"
+    return f"{now['frontier']:,} sounds wait; run it again{from_then} to continue"

@@ -1,6 +1,7 @@
-"""`harvest.log`: what a harvest told, line by line with the time, rotated so that weeks of it stay small.
+"""`harvest.log`: the messages of harvests with their times, rotated to stay small over weeks.
 
-A courtesy, not state: a line that cannot be written is dropped after one notice, the harvest goes on.
+The log is no state of the library: if a line cannot be written, it is dropped, the user gets one notice, and the
+harvest goes on.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class _Handler(RotatingFileHandler):
 
 
 class RunLog:
-    """The log of one run in the library folder; `reopen` follows a file that logrotate has moved away."""
+    """The log of one run in the library folder; call `reopen` after logrotate has moved the file."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._clock = clock
@@ -46,16 +47,16 @@ class RunLog:
         self._handler.on_error = self._tell_once
 
     def write(self, line: str) -> None:
-        """Append one line with the time; user text in it cannot forge another."""
+        """Append one line with the time; line breaks in it are escaped."""
         text = f"{iso(self._clock.time_us())} {escape_line(line)}"
         self._handler.handle(logging.makeLogRecord({"msg": text}))
 
     def reopen(self) -> None:
-        """Close the file; the next line opens whatever is at its path then."""
+        """Close the file; the next line opens its path again."""
         self.close()
 
     def close(self) -> None:
-        """Close the file. On a disk that has gone its last lines are lost with it, and nothing else."""
+        """Close the file; an error of a disk that is gone is ignored, and only the last lines are lost."""
         try:
             self._handler.close()
         except OSError:

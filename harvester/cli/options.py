@@ -1,7 +1,7 @@
-"""Options that several commands share, in groups: which sounds are meant, whom to ask and how fast, how a run goes on.
+"""Options that several commands share, in groups: which sounds, which server and limits, how a run proceeds.
 
-A group is a dataclass; `grouped` lets a command take it as one parameter and gives the command line its fields. What
-follows from the options of a group together is a method of it.
+A group is a dataclass; `grouped` lets a command take it as one parameter and gives the command line its fields. A rule
+about several options of a group is a method of the group.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ REAL_API = "https://freesound.org/apiv2/"
 
 
 def check_ids(given: int | Sequence[int] | None) -> Any:
-    """Return ids as given on the command line; raise `SettingsError` for one that no sound has."""
+    """Return ids from the command line; raise `SettingsError` for a number that is no sound's id."""
     for sound_id in given if isinstance(given, list | tuple) else [given] if given is not None else ():
         if not is_sound_id(sound_id):
             raise SettingsError(
@@ -41,21 +41,21 @@ def check_ids(given: int | Sequence[int] | None) -> Any:
 
 
 def check_duration(text: str | None) -> str | None:
-    """Return a duration as given on the command line; raise `SettingsError` for what is none."""
+    """Return a duration from the command line; raise `SettingsError` for a text that is none."""
     if text is not None:
         parse_duration_s(text)
     return text
 
 
 def check_some_duration(text: str | None) -> str | None:
-    """Return a duration that is longer than nothing; raise `SettingsError` for any other."""
+    """Return a duration from the command line; raise `SettingsError` unless it is above zero."""
     if text is not None and parse_duration_s(text) <= 0:
-        raise SettingsError(f"'{text}' is no time at all; write 90, 10s, 5m, 2h or 30d")
+        raise SettingsError(f"'{text}' must be longer than zero; write 90, 10s, 5m, 2h or 30d")
     return text
 
 
 def check_finite(number: float | None) -> float | None:
-    """Return a number as given on the command line; raise `SettingsError` for NaN, which passes every comparison."""
+    """Return a number from the command line; raise `SettingsError` for NaN, which passes Typer's bounds."""
     if number is not None and not math.isfinite(number):
         raise SettingsError(f"{number} is not a number")
     return number
@@ -69,7 +69,7 @@ def _check_jobs(jobs: int) -> int:
 
 
 def _check_address(context: typer.Context, address: str | None) -> str | None:
-    """Refuse an address from a settings file that the key may not go to."""
+    """Raise `SettingsError` for an address from a settings file to which the key must not go."""
     source = context.get_parameter_source("api_url")
     if source is not None and source.name == "DEFAULT_MAP" and not context.params.get("sandbox"):
         context.obj.check_address(context.info_name)
@@ -91,7 +91,7 @@ NeighboursOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class WalkOptions:
-    """Where a harvest starts, and which sounds it may touch."""
+    """The sounds from which a harvest starts, and the sounds that it may take."""
 
     seed: Annotated[
         list[int] | None, typer.Option(callback=check_ids, metavar="ID", help="Start from this sound (repeatable).")
@@ -122,10 +122,10 @@ class WalkOptions:
     ] = False
 
     def read_filter(self) -> str:
-        """Return one filter from `--filter` and the presets; refuse a sweep that the options do not allow.
+        """Return one filter from `--filter` and the presets.
 
-        Tells the user which part of `--filter` has no effect. The API's terms forbid a sweep of everything; one with
-        seeds means two things.
+        Prints which part of `--filter` has no effect. Raises `SettingsError` for a filter that cannot be used, a sweep
+        of everything, which the API's terms forbid, and a sweep with seeds.
         """
         # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
         from harvester.filters import build_filter
@@ -150,13 +150,13 @@ class WalkOptions:
         if self.vectors is not None:
             one_of("--vectors", self.vectors, SPACES)
             if not self.sweep:
-                raise SettingsError("--vectors comes with --sweep and --query or --filter")
+                raise SettingsError("--vectors needs --sweep and --query or --filter")
         return walk_filter
 
 
 @dataclass(frozen=True, slots=True)
 class AskOptions:
-    """Whom to ask, and how fast."""
+    """The server, and how fast to send requests."""
 
     level: Annotated[int, typer.Option(metavar="1|2|3|99", help="The key's throttling level.")] = 1
     limits: Annotated[
@@ -164,12 +164,14 @@ class AskOptions:
     ] = None
     api_url: Annotated[
         str | None,
-        typer.Option(metavar="URL", help="Ask this server.", show_default=REAL_API, callback=_check_address),
+        typer.Option(
+            metavar="URL", help="Send requests to this server.", show_default=REAL_API, callback=_check_address
+        ),
     ] = None
-    sandbox: Annotated[bool, typer.Option("--sandbox", help="Ask the embedded sandbox, even with a key.")] = False
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Use the embedded sandbox, even with a key.")] = False
 
     def connection(self) -> Connection:
-        """Return whom to ask, with the key from the environment or `.env`."""
+        """Return the server to connect to, with the key from the environment or `.env`."""
         from harvester.cli.connect import Connection
         from harvester.freesound import LEVELS, read_limits
 
@@ -187,20 +189,20 @@ class AskOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions(AskOptions):
-    """How a run that changes the library goes on, what it keeps, and whom it asks."""
+    """How a run that changes the library proceeds, what it keeps, and its server."""
 
     concurrency: Annotated[
         int,
-        typer.Option(min=CONCURRENCY.least, max=CONCURRENCY.most, metavar="N", help="Requests on the wire at once."),
+        typer.Option(min=CONCURRENCY.least, max=CONCURRENCY.most, metavar="N", help="Most requests at the same time."),
     ] = 4
     max_requests: Annotated[
         int | None,
         typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Send at most this many requests."),
     ] = None
     time_limit: Annotated[
-        str | None, typer.Option(callback=check_some_duration, metavar="2h", help="Stop in order after this time.")
+        str | None, typer.Option(callback=check_some_duration, metavar="2h", help="Stop cleanly after this time.")
     ] = None
-    forever: Annotated[bool, typer.Option("--forever", help="Wait for quota and through outages; go on.")] = False
+    forever: Annotated[bool, typer.Option("--forever", help="Wait for quota and through outages.")] = False
     extra_fields: Annotated[
         str, typer.Option(metavar="bpm,loudness", help="Further fields of the API to keep with every record.")
     ] = ""
@@ -215,7 +217,7 @@ class RunOptions(AskOptions):
     ] = None
 
     def connection(self) -> Connection:
-        """Return whom to ask and for what, with the key from the environment or `.env`."""
+        """Return the server to connect to and the fields to request, with the key."""
         from dataclasses import replace
 
         from harvester.freesound import read_extra_fields
@@ -229,17 +231,17 @@ class RunOptions(AskOptions):
 
     @property
     def time_limit_s(self) -> float | None:
-        """After how many seconds the run stops in order; None: never."""
+        """The seconds after which the run stops cleanly; None: never."""
         return parse_duration_s(self.time_limit) if self.time_limit else None
 
     @property
     def shows_panel(self) -> bool:
-        """Whether the live panel is asked for."""
+        """Whether to show the live panel."""
         return sys.stderr.isatty() if self.progress is None else self.progress
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Return `command` as the command line wants it: a parameter whose type is a group becomes the group's fields."""
+    """Return `command` with each parameter whose type is a group replaced by the group's fields."""
     groups: dict[str, Any] = {}
     flat: list[inspect.Parameter] = []
     hints = get_type_hints(command, include_extras=True)
@@ -271,7 +273,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def one_of(option: str, value: object, allowed: object) -> None:
-    """Raise `SettingsError` unless `value` is one of the names in `allowed`."""
+    """Raise `SettingsError` unless `value` is one of the names of `allowed`."""
     names = [str(name) for name in allowed]  # type: ignore[attr-defined]
     if str(value) not in names:
         raise SettingsError(f"{option} {value} is not known; choose from {', '.join(names)}")

@@ -1,4 +1,4 @@
-"""The live panel of `harvest` on a terminal. Draws what `run.describe` says; decides nothing."""
+"""The live panel of `harvest` on a terminal: draws the figures of `run.describe`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harvester.terminal_text import escape_line
 
 
 def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> Panel:
-    """Return the panel for one moment; it fits 80×24 and uses more width when there is some."""
+    """Return the panel for one moment; it fits 80×24 and uses up to 100 columns."""
     now_us = run["updated_at"]
     target = run["target"]
     head = Table.grid(expand=True, padding=(0, 1))
@@ -32,7 +32,7 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     bar = ProgressBar(total=target or 1, completed=run["samples"] if target else 0, pulse=target is None)
 
     table = Table.grid(padding=(0, 2), expand=True)
-    # The left half keeps its width while numbers grow; a table that moves is hard to read.
+    # Keep the left half's width while numbers grow: a table that moves is hard to read.
     for least, ratio in ((19, None), (None, 1)):
         table.add_column(style="dim", no_wrap=True)
         table.add_column(no_wrap=True, min_width=least, ratio=ratio)

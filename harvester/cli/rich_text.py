@@ -1,6 +1,6 @@
-"""Rich, which passes ESC, C1 and bidi characters as they are, with our guard before the terminal.
+"""Rich's console, with texts escaped: rich itself lets ESC, C1 and bidi characters pass.
 
-Owns the consoles: for panels and bars on stderr, for documents on stdout. The only place that makes one.
+Owns the consoles: for panels and bars on stderr, for documents on stdout; no other module creates one.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from harvester.cli.terminal import raw
 from harvester.terminal_text import escape_line, escape_paragraph
 
 _WIDEST = 100
-"""Columns of a document: longer lines are hard to read."""
+"""The most columns of a document: longer lines are hard to read."""
 
 
 class GuardedConsole(Console):
-    """A console that spells out what a text would have the terminal do; rich's own controls pass."""
+    """A console that escapes control characters in texts, but not rich's own controls."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Give the segments of a renderable, their texts escaped."""
+        """Yield the segments of a renderable with their texts escaped."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=escape_paragraph(segment.text))
 
 
 def stderr_console() -> GuardedConsole:
-    """Return a console on stderr that takes every text literally: no markup, no emoji codes."""
+    """Return a console on stderr that prints texts literally: no markup, no emoji codes."""
     return GuardedConsole(file=raw(sys.stderr), markup=False, emoji=False, highlight=False)
 
 
 def draw_markdown(text: str) -> None:
-    """Lay out Markdown on stdout; addresses of links are shown, for not every terminal follows them."""
-    # Here, because only documents need it: a panel must not pay for the Markdown parser.
+    """Print Markdown on stdout, with the addresses of links: not every terminal follows links."""
+    # Imported here, because a panel does not need the Markdown parser.
     from rich.markdown import Markdown
 
     console = GuardedConsole(file=raw(sys.stdout), markup=False, emoji=False, highlight=False)
@@ -43,5 +43,8 @@ def draw_markdown(text: str) -> None:
 
 
 def one_line(text: object, style: str = "") -> Text:
-    """Return a text as one line that is cut where there is no room; escaped before it is measured."""
+    """Return a text as one line that is cut to the available width.
+
+    The text is escaped before rich measures it.
+    """
     return Text(escape_line(text), style=style, no_wrap=True, overflow="ellipsis")

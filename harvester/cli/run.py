@@ -1,6 +1,6 @@
-"""One run as the command line sees it: the ring, the client and the store, and what they tell of themselves.
+"""One run for the command line: the harvest, its client and its store, and their figures.
 
-`describe` is the one source of what the panel, the log lines and `status.json` show.
+`describe` is the only source of the figures in the panel, the log lines and `status.json`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A harvest with everything around it."""
+    """A harvest with its client, store, server and clock."""
 
     harvest: Harvest
     client: FreesoundClient
@@ -35,8 +35,10 @@ class Run:
 
 
 def describe(run: Run, *, fresh: bool = False) -> dict[str, Any]:
-    """Return the run in numbers, under the keys of `status.json`. Cheap enough for every refresh of the panel; the
-    quota may be a second old unless `fresh`."""
+    """Return the run's figures under the keys of `status.json`.
+
+    It is cheap enough for every refresh of the panel. The quota may be a second old unless `fresh`.
+    """
     progress, frontier, state = run.harvest.progress, run.harvest.frontier, run.store.state
     waiting = run.client.waiting_for
     requests_24h, quota_left = run.client.spending(fresh=fresh)
@@ -65,7 +67,7 @@ def describe(run: Run, *, fresh: bool = False) -> dict[str, Any]:
         "daily_limit": run.client.limits.daily,
         "durable_ledger": not run.server.embedded,
         "samples_per_minute": round(progress.samples_per_minute(), 2),
-        # A rate of the last minute tells nothing of a wait.
+        # During a wait, the rate of the last minute says nothing about the time left.
         "eta_s": None if waiting else progress.eta_s(),
         "waiting_for": waiting.reason if waiting else None,
         "waiting_until": waiting.until_us if waiting else None,

@@ -1,7 +1,7 @@
-"""One run as a process, harvest or refresh: joins client, store and ring, shows it, and answers signals.
+"""Run one harvest or refresh: connect client, store and pipeline, show the run, handle signals.
 
-The only place where the network floor and the disk floor are wired together. An orderly end leaves a checkpoint; any
-other end leaves the journal, from which the next run resumes.
+Only this module connects the network with the disk. A clean stop leaves a checkpoint; after any other end, the next run
+resumes from the journal.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ async def run_session(
     space: str | None = None,
     summary: Callable[[Run, str], None] = summarise,
 ) -> Run | None:
-    """Run `plan`, print what came of it and return the run, or None when it was stopped before it began.
+    """Run `plan`, print a summary and return the run, or None if it was stopped before it began.
 
-    Raises a `HarvesterError` after the same orderly end. `library` None: the usual folder; `space` None: the similarity
-    space that the library has.
+    A `HarvesterError` is raised after the same clean stop. `library` None: the default folder; `space` None: the
+    library's similarity space.
     """
     clock, stop, connection = SystemClock(), Stop(), options.connection()
     panel = options.shows_panel and not Console.quiet
@@ -60,10 +60,10 @@ async def run_session(
             log.write(line)
         store.notices.clear()
         _settle_space(store.state, space, folder)
-        # One full collection over a large library stalls the loop for half a second; what is loaded stays.
+        # A full collection over a large library stalls the loop for half a second: freeze the loaded objects.
         gc.collect()
         gc.freeze()
-        # Until the panel stands, what happens is told line by line: a server that does not answer, for instance.
+        # Until the panel is shown, events are printed as lines, for example that the server does not answer.
         progress = Progress(clock, plan.target, on_event=say)
         client = await stack.enter_async_context(
             open_client(
@@ -79,13 +79,13 @@ async def run_session(
         try:
             store.set_source(await client.identify())
         except Stopped:
-            say(f"{stop.reason}: the server has not told what it is, nothing has changed")
+            say(f"{stop.reason}: the server had not identified itself; the library is unchanged")
             if not stop.by_person:
                 client.raise_if_fruitless()
             return None
         ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
         run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
-        log.write(f"start: {len(store.state.processed)} samples so far, asking {server.url}")
+        log.write(f"start: {len(store.state.processed)} samples so far, server {server.url}")
         notifier = Notifier()
         stack.callback(notifier.stopping)
         async with showing(run, log, panel=panel), status_file(run), supervised(run, notifier):
@@ -99,50 +99,53 @@ async def run_session(
 
 
 def _keep(folder: Path, body: bytes, clock: Clock) -> str:
-    """Keep an answer that cannot be read and return where; empty when it was not kept."""
+    """Save an answer that cannot be parsed and return its path; empty if it was not saved."""
     try:
         path = keep_answer(folder, body, clock.time_us())
     except OSError as error:
-        note(f"{folder}: the answer could not be kept for inspection ({error.strerror}); the run goes on")
+        note(f"{folder}: the answer could not be saved for inspection ({error.strerror}); the run goes on")
         return ""
     return "" if path is None else str(path)
 
 
 def _note_unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> None:
-    """Tell which extra fields no record has: the API passes over a name it does not know in silence."""
+    """Print the extra fields that no record has: the API ignores a name that it does not know."""
     records = [attributes for _, attributes in state.graph.nodes.items() if extra_fields and "fetched_at" in attributes]
     for name in extra_fields:
         if records and not any(name in attributes for attributes in records):
-            note(f"no record came with the field '{name}': is it one of the API's?")
+            note(f"no record has the extra field '{name}': check that the API has a field of this name")
 
 
 def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:
-    """Let a library without lists take the wanted similarity space; one with lists or vectors keeps its own."""
+    """Set the library's similarity space; one with lists or vectors keeps its own.
+
+    Raises `SettingsError` if the user wants another one.
+    """
     known = next(
         (attributes["link_space"] for _, attributes in state.graph.nodes.items() if "linked_at" in attributes), None
     )
     if known is None and (vectors := load_header(folder)) is not None:
         known = vectors[0].space
     if wanted is not None and known is not None and wanted != known:
-        raise SettingsError(f"{folder} holds lists of the space {known}; {wanted} needs another --library")
+        raise SettingsError(f"{folder} holds similar lists of the space {known}; for {wanted} use another --library")
     state.space = known or wanted or state.space
 
 
 @contextmanager
 def _signals(stop: Stop) -> Iterator[Callable[[Callable[[], None]], None]]:
-    """Let the first SIGINT or SIGTERM end the run in order, and the second end the process at once.
+    """Stop the run cleanly at the first SIGINT or SIGTERM, and the process at once at the second.
 
-    SIGHUP from a terminal that closes ends the run in order too; in the background it does what the function given here
-    is told: reopen the log.
+    With a terminal, SIGHUP (the terminal closes) also stops the run cleanly. In the background it calls the function
+    that is passed to the yielded one, which reopens the log.
     """
     loop = asyncio.get_running_loop()
 
     def asked(number: signal.Signals) -> None:
         if stop.closed:
-            # Everything counted is in the journal; nothing of this process is needed any more.
+            # All counted samples are in the journal, so the process can end without cleaning up.
             os._exit(128 + number)
         stop.close(f"asked to stop ({number.name})", by_person=True)
-        say("stopping in order: finishing the requests on the wire (once more ends at once)")
+        say("stopping cleanly: finishing the open requests (a second Ctrl-C or SIGTERM aborts at once)")
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked, number)

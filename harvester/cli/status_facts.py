@@ -1,4 +1,4 @@
-"""What `harvester status` says: of the library, of the running harvest, and as lines for this stdout."""
+"""The facts of `harvester status`: about the library, about the running harvest, and as lines for stdout."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from harvester.vectors import count_vectors
 
 
 def lines_for_stdout(facts: dict[str, Any], now_us: int) -> list[str]:
-    """Return the screen for what stdout is: as wide as the terminal, and in letters that it can show."""
+    """Return the screen as lines that fit the terminal's width and stdout's encoding."""
     unicode = "utf" in (sys.stdout.encoding or "").lower()
     lines = screen(facts, now_us, width=shutil.get_terminal_size().columns, unicode=unicode)
     return lines if unicode else [line.encode("ascii", "backslashreplace").decode() for line in lines]
 
 
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
-    """Return what a library holds, under the keys of `status --json`."""
-
+    """Return the facts about a library, under the keys of `status --json`."""
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
     return {
         "library": path_text(view.folder),
@@ -45,8 +44,7 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
 
 
 def run_facts(folder: Path, now_us: int) -> dict[str, Any]:
-    """Return what a running harvest says, and what was asked of the API, under the keys of `status --json`."""
-
+    """Return the facts about a running harvest and the requests sent, under the keys of `status --json`."""
     last_run, owner = load_status(folder) or {}, read_owner(folder)
     requests_24h, quota_left = 0, last_run.get("quota_left")
     if last_run.get("durable_ledger"):

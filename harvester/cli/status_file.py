@@ -1,7 +1,7 @@
-"""`status.json`: what a running harvest says of itself, for `status` and for other programs.
+"""`status.json`: the figures of a running harvest, for `harvester status` and for other programs.
 
-A courtesy, not state: written beside and renamed, so that a reader never sees half of it, but not synced. A crash may
-leave an old one; the writer's lock, not this file, tells whether a harvest is running.
+It is no state of the library: it is written to a temporary file and renamed, so that a reader never sees half of it,
+but not synced. A crash may leave an old one; the writer's lock, not this file, tells whether a harvest is running.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _COUNTS_OR_NULL = (
 
 
 def save_status(folder: Path, status: Mapping[str, Any]) -> None:
-    """Replace `status.json`. Raises `OSError`, or `TypeError` for what is not JSON: the run goes on without it."""
+    """Replace `status.json`; raise `OSError`, or `TypeError` for a value that is not JSON."""
     content = orjson.dumps(status, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
     temporary = folder / f".{NAME}.{os.getpid()}{TEMPORARY_SUFFIX}"
-    with suppress(FileNotFoundError):  # left by a killed process of the same number
+    with suppress(FileNotFoundError):  # left by a killed process with the same pid
         temporary.unlink()
     try:
         with temporary.open("xb") as file:
@@ -43,10 +43,9 @@ def save_status(folder: Path, status: Mapping[str, Any]) -> None:
 
 
 def load_status(folder: Path) -> dict[str, Any] | None:
-    """Return what the last harvest said, or None when there is nothing readable.
+    """Return the figures of the last harvest, or None without a valid file.
 
-    The counts, stamps and texts that this package reads are there and of their types; what else the file says is not
-    looked at.
+    The counts, stamps and texts that this package reads are present and have their types; other keys are not checked.
     """
     try:
         status = orjson.loads(read_bounded(folder / NAME, _LARGEST_BYTES))

@@ -1,7 +1,7 @@
-"""The screen of `harvester status`: its facts as lines that fit 80×24, wider where there is room.
+"""The screen of `harvester status`: its facts as lines that fit 80×24, wider on a wider terminal.
 
-Owns the chart of growth and the bars. Knows nothing of files or of how the facts were found; plain text, no colours,
-and only ASCII where the terminal cannot show more.
+Owns the chart of growth and the bars. Reads no files. Plain text without colours; only ASCII if the terminal cannot
+show more.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _state(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
         f"  backups     {kept}",
     ]
     if facts["vectors"] or facts["computed_lists"]:
-        made_here = f"{facts['computed_lists']:,} of them made here"
+        made_here = f"{facts['computed_lists']:,} of them computed here"
         lines.insert(1, f"  lists       {facts['lists']:,}, {made_here}; {facts['vectors']:,} vectors")
     if oldest:
         lines.append(f"  oldest      record fetched {age_text(oldest['fetched_at'], now_us)}: sound {oldest['id']}")
@@ -92,7 +92,7 @@ def _wrapped(name: str, text: str, width: int) -> list[str]:
 
 
 def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[str]:
-    """Return two rows of bars over time; a bar is as many days as it takes for all of them to fit."""
+    """Return two rows of bars over time; a bar stands for as many days as needed to fit the width."""
     found = {_day_number(row["day"]): row["sounds"] for row in growth}
     last, room = max(found), width - len(_INDENT)
     days = max(last - min(found) + 1, LEAST_DAYS)
@@ -138,7 +138,7 @@ def _bar_column(name: str, counts: dict[str, int], width: int, *, unicode: bool)
 
 
 def _most(name: str, counts: dict[str, int], width: int) -> str:
-    """Return the most frequent of something in one line, as many as fit."""
+    """Return the most frequent labels in one line, as many as fit."""
     line = f"  {name:<12}"
     for place, (label, number) in enumerate(counts.items()):
         piece = f"{', ' if place else ''}{escape_line(label)} {number:,}"

@@ -1,4 +1,4 @@
-"""What systemd is told: that the harvest is ready, alive, and ending. Silent where nobody asked for it."""
+"""Notify systemd that the harvest is ready, alive or stopping. Without `NOTIFY_SOCKET` it does nothing."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from harvester.terminal_text import escape_line
 
 
 class Notifier:
-    """Sends states to the socket that `NOTIFY_SOCKET` names (man sd_notify); `watchdog_s` is how often it wants a sign
-    of life, half the configured time, or None."""
+    """Sends states to the socket that `NOTIFY_SOCKET` names (man sd_notify).
+
+    `watchdog_s` is the pause between two calls of `alive`, half the configured timeout, or None without a watchdog.
+    """
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         self._address = environment.get("NOTIFY_SOCKET", "")
@@ -20,24 +22,26 @@ class Notifier:
         self.watchdog_s = int(watchdog) / 2e6 if self._address and watchdog.isdigit() and addressed else None
 
     def ready(self) -> None:
+        """Tell systemd that the harvest has started."""
         self._send("READY=1")
 
     def alive(self, status: str) -> None:
-        """Say that the event loop still turns, with one line for `systemctl status`."""
+        """Tell systemd that the event loop is alive, with one line for `systemctl status`."""
         self._send(f"WATCHDOG=1\nSTATUS={escape_line(status)}")
 
     def stopping(self) -> None:
+        """Tell systemd that the harvest is stopping."""
         self._send("STOPPING=1")
 
     def _send(self, message: str) -> None:
         if not self._address:
             return
-        # A leading @ stands for Linux's abstract names.
+        # A leading @ marks one of Linux's abstract names.
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
                 connection.connect(address)
                 connection.send(message.encode())
         except OSError:
-            # Nobody listens any more; being supervised is not worth ending a harvest for.
+            # The socket is gone. A harvest goes on without supervision.
             self._address = ""

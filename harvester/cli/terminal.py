@@ -1,7 +1,7 @@
-"""The process's streams: whatever is written to them, a terminal shows it and does not obey it.
+"""The process's streams, guarded: control characters in a text are escaped before they reach the terminal.
 
-Owns the last guard before the terminal, which holds for text that is not ours too (usage errors, tracebacks, warnings),
-and the few places where we steer the cursor ourselves. Writing past it is possible only with `raw`.
+Owns this last guard, which also covers text from other packages (usage errors, tracebacks, warnings), and the few
+functions that move the cursor. Only `raw` bypasses the guard.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _HOME, _REST_OF_LINE, _REST_OF_SCREEN, _ALL = "\x1b[H", "\x1b[K", "\x1b[J", "\x1
 
 
 class _Guarded:
-    """A text stream that escapes what a terminal would obey, newlines and tabs apart."""
+    """A text stream that escapes control characters, except newlines and tabs."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
 
     def write(self, text: str) -> int:
         if not isinstance(text, str):
-            raise TypeError(f"text is written here, not {type(text).__name__}")
+            raise TypeError(f"write() takes a str, not {type(text).__name__}")
         self.stream.write(escape_paragraph(text))
         return len(text)
 
@@ -39,7 +39,7 @@ class _Guarded:
 
 @contextmanager
 def guarded_streams() -> Iterator[None]:
-    """Guard stdout and stderr while the block lasts; letters that they cannot carry are spelled out."""
+    """Guard stdout and stderr while the block lasts; letters outside their encoding are escaped too."""
     before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
     guards = {name: _Guarded(stream) for name, stream in before.items()}
     for name, guard in guards.items():
@@ -50,28 +50,28 @@ def guarded_streams() -> Iterator[None]:
         yield
     finally:
         for name, guard in guards.items():
-            # Whoever replaced it since, after a broken pipe for instance, had a reason.
+            # Keep a stream that was replaced meanwhile, for example after a broken pipe.
             if getattr(sys, name) is guard:
                 setattr(sys, name, before[name])
 
 
 def raw(stream: TextIO) -> TextIO:
-    """Return the stream behind the guard, for text that is escaped already."""
+    """Return the stream behind the guard, for text that is already escaped."""
     return cast(_Guarded, stream).stream if isinstance(stream, _Guarded) else stream
 
 
 def clear_screen() -> None:
-    """Empty the terminal on stdout."""
+    """Clear the terminal on stdout."""
     raw(sys.stdout).write(_ALL)
 
 
 def redraw(lines: list[str]) -> None:
-    """Put the lines over the last ones on stdout without a moment of emptiness."""
+    """Replace the last lines on stdout without flicker."""
     shown = f"{_REST_OF_LINE}\n".join(map(escape_line, lines))
     raw(sys.stdout).write(_HOME + shown + _REST_OF_LINE + _REST_OF_SCREEN)
 
 
 def replace_line(text: str) -> None:
-    """Write a text over the present line of the terminal on stderr; an empty one clears it."""
+    """Replace the current line of the terminal on stderr; an empty text clears it."""
     raw(sys.stderr).write(f"\r{escape_line(text)}{_REST_OF_LINE}")
     raw(sys.stderr).flush()

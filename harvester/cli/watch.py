@@ -1,7 +1,7 @@
-"""`harvester status --watch`: the screen again and again, in place on a terminal, one after the other elsewhere.
+"""`harvester status --watch`: refresh the screen, in place on a terminal, one below the other elsewhere.
 
-Owns when what is read again: what the running harvest says every two seconds, the library itself only when its files
-have changed, and so seldom that reading it takes a tenth of the time. Ends by Ctrl-C or with its reader, orderly.
+Owns the schedule: `status.json` is read every two seconds, the library only after its files have changed and so rarely
+that loading takes at most about a tenth of the time. Ctrl-C or a closed stdout ends it cleanly.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SHARE_OF_TIME = 10
 
 
 def watch_status(folder: Path, *, as_json: bool) -> None:
-    """Show the library until the user interrupts; returns then."""
+    """Show the library until the user presses Ctrl-C."""
     pause, watched = threading.Event(), _Watched(folder)
     in_place = sys.stdout.isatty() and not as_json
     try:
@@ -45,13 +45,13 @@ def watch_status(folder: Path, *, as_json: bool) -> None:
             sys.stdout.flush()
             pause.wait(EVERY_S)
     except KeyboardInterrupt:
-        # The last picture stays; the shell's prompt comes below it.
+        # Leave the last screen, with the shell's prompt below it.
         if in_place:
             print_lines("")
 
 
 class _Watched:
-    """A library that is read again when that is due."""
+    """A library that is loaded again when a reload is due."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -61,7 +61,7 @@ class _Watched:
         self.notices: list[str] = []
 
     def facts(self, now_us: int) -> dict[str, Any]:
-        """Return the facts now; the counts of a running harvest are newer than those of its files."""
+        """Return the facts now, with the newer counts of a running harvest."""
         began_s, files = time.monotonic(), self._stamps()
         if not self._facts or (files != self._files and began_s >= self._next_s):
             view = load_view(self._folder)

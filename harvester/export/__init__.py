@@ -1,4 +1,4 @@
-"""The library in other programs' formats, and the credits of its sounds."""
+"""Write a library in other programs' formats, and the credits of its sounds."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Credits: who made the selected sounds, and what each licence asks of those who use them.
+"""Credits: the authors of the selected sounds, and what each licence asks of people who use them.
 
 Invariant: every selected sound with a record is credited once, with title, author, address, licence and its link, and
-the day its record was fetched; non-commercial and sampling licences are marked, the authors' wishes about generative AI
-are listed. Titles and names are untrusted: escaped for the format, without control and bidi characters, and links lead
-only to http(s).
+the day its record was fetched. Non-commercial and sampling licences are marked, and the authors' wishes about
+generative AI are listed. Titles and names are untrusted: they are escaped for the format, control and bidi characters
+are removed, and only http(s) addresses become links.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NO_WISH = "no wish stated"
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What is said about one sound."""
+    """The credit of one sound."""
 
     sound_id: int
     title: str
@@ -57,7 +57,10 @@ class Credit:
 
 
 def list_credits(selected: Selected) -> list[Credit]:
-    """Return the credits by licence, then author, title and id; sounds without a record cannot be credited."""
+    """Return the credits in order of licence, author, title and id.
+
+    Sounds without a record are left out: their author is not known.
+    """
     credits = []
     for sound_id in selected.sound_ids:
         attributes = selected.state.attributes(sound_id)
@@ -67,7 +70,10 @@ def list_credits(selected: Selected) -> list[Credit]:
 
 
 def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False) -> Iterator[str]:
-    """Give the credits as `md`, `txt`, `csv` or `html`; `faithful` leaves formulas in cells of `csv`."""
+    """Yield the credits as `md`, `txt`, `csv` or `html`.
+
+    `faithful`: cells of `csv` that a spreadsheet would run as formulas stay unchanged.
+    """
     return _csv(credits, faithful=faithful) if format == "csv" else CREDIT_FORMATS[format](credits)
 
 

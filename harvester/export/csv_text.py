@@ -1,7 +1,7 @@
-"""CSV that every reader reads alike, and whose cells no spreadsheet runs.
+"""CSV that all readers parse alike, and whose cells no spreadsheet runs as formulas.
 
-Owns quoting, which the `csv` module leaves out for a carriage return in some versions of Python, and the apostrophe
-before a text that a spreadsheet would take for a formula.
+Owns quoting, because the `csv` module does not quote a carriage return in some versions of Python, and the apostrophe
+before a text that a spreadsheet would run as a formula.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def csv_line(cells: Iterable[str]) -> str:
 
 
 def disarmed(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula: with an apostrophe before it where it might."""
+    """Return the text, with an apostrophe before it if a spreadsheet might run it as a formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

@@ -1,8 +1,8 @@
-"""Exports: a selection as files for other programs, whole or not at all.
+"""Export a selection to files for other programs, atomically.
 
-Owns which formats there are and how their files are put in place. Every file is written beside its place and renamed;
-where an export is two files, edges come first, so that a new OUT never stands beside old edges. Nothing of the library
-is changed.
+Owns the list of formats and how files are replaced. Every file is written under a temporary name and renamed. If an
+export is two files, the edges are renamed first, so that a new OUT never stands beside old edges. The library is only
+read.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _MISSING_PARQUET = "Parquet needs pyarrow; install it with: make extras"
 
 
 def export_chunks(selected: Selected, format: str) -> Iterator[bytes]:
-    """Give the bytes of a format that is one text."""
+    """Yield the bytes of a selection in one of the formats of `STREAMS`."""
     return text_chunks(STREAMS[format](selected))
 
 
@@ -49,17 +49,17 @@ def save_export(
     faithful: bool = False,
     on_bytes: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
-    """Write the selection to `out` and return the files or the folder written; durable on return.
+    """Write the selection to `out` and return the files or the folder written.
 
-    `on_bytes` is told the size of every piece on its way to the disk; `faithful` leaves texts in CSV as they are even
-    where a spreadsheet would run them.
+    They are durable on return. `on_bytes` is called with the size of every piece that is written. `faithful`: texts in
+    CSV that a spreadsheet would run as formulas stay unchanged.
 
-    A failure or a crash leaves what was there before. Raises `SettingsError` for a format, a place or a missing
-    package that a person can change, and the `OSError` it met.
+    A failure or a crash leaves the earlier files as they were. Raises `SettingsError` for an unknown format, a place
+    that cannot be used and a missing package, and `OSError` when writing fails.
     """
     check_place(out)
     if partition_rows is not None and format != "parquet":
-        raise SettingsError("--partition-rows is for parquet")
+        raise SettingsError(f"--partition-rows works with parquet only, not with {format}")
     if format in STREAMS:
         write_atomically(out, _told(export_chunks(selected, format), on_bytes))
         return [out]
@@ -74,7 +74,7 @@ def save_export(
 
 
 def edges_path(out: Path) -> Path:
-    """Return where the edges go: `sounds.csv` has them in `sounds.edges.csv`."""
+    """Return the path of the edges: `sounds.edges.csv` beside `sounds.csv`."""
     return out.with_name(f"{out.stem}.edges{out.suffix}")
 
 
@@ -82,13 +82,13 @@ def check_place(out: Path) -> None:
     """Raise `SettingsError` when a file at `out` would replace a part of a library."""
     library = out.parent / CHECKPOINT
     if out.suffix == ".pkl" or (library.exists() and out.name.startswith(Path(CHECKPOINT).stem)):
-        raise SettingsError(f"{out} is a name that libraries use; choose another for the export")
+        raise SettingsError(f"{out}: libraries use this name; choose another name for the export")
     if not out.parent.is_dir():
-        raise SettingsError(f"{out.parent} is not a folder; make it first")
+        raise SettingsError(f"{out.parent} is not a folder; create it first")
 
 
 def text_chunks(pieces: Iterable[str]) -> Iterator[bytes]:
-    """Give texts as bytes, some hundred of them at a time."""
+    """Yield texts as UTF-8 bytes, several hundred texts in each chunk."""
     kept: list[str] = []
     for piece in pieces:
         kept.append(piece)
@@ -126,12 +126,12 @@ def _save_parquet(
 
 
 def _replace_folder(out: Path, parts: Iterable[tuple[str, Iterator[bytes]]]) -> None:
-    """Put a folder of parts in the place of `out`, which may be an earlier export and nothing else.
+    """Replace `out`, which must be absent or an earlier export, by a folder of parts.
 
     A folder cannot be replaced in one step: a crash between the two renames leaves the old one as `.NAME.old`.
     """
     if out.exists() and not _is_parts_folder(out):
-        raise SettingsError(f"{out} holds something else than an export in parts; choose another place")
+        raise SettingsError(f"{out} is not an earlier export in parts and was not replaced; choose another place")
     fresh, old = (out.with_name(f".{out.name}.{os.getpid()}.{what}") for what in ("tmp", "old"))
     try:
         for name, chunks in parts:

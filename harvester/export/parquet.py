@@ -1,7 +1,7 @@
 """Parquet: typed tables of sounds and edges, one file each or a folder of parts, for DuckDB, polars, Dask and Spark.
 
-Invariant: a column has one type in every part; stamps and upload times are timestamps in UTC. At most one group of
-rows is in memory. The only module that needs `pyarrow`, which the extra `parquet` brings.
+Invariant: a column has the same type in every part; stamps and upload times are timestamps in UTC. At most one group
+of rows is in memory. Only this module needs `pyarrow`, which the extra `parquet` installs.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ class SoundTable:
         self.schema = pa.schema([(column.name, _type(column)) for column in self._columns])
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Give the rows as values that pyarrow takes."""
+        """Yield the rows as values that pyarrow accepts."""
         for row in rows(self._selected, self._columns):
             yield {name: _stamp(value) if name in self._times else value for name, value in row.items()}
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:
-    """Give the edges as rows of `EDGE_SCHEMA`."""
+    """Yield the edges as rows of `EDGE_SCHEMA`."""
     for edge in selected.edges():
         relation = None if edge.relation is None else without_lone_surrogates(edge.relation)
         yield {"source": edge.source, "target": edge.target, "score": edge.score, "relation": relation}
 
 
 def encode_parquet(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """Give the bytes of one Parquet file; a file without rows still has its columns."""
+    """Yield the bytes of one Parquet file; a file without rows still has its columns."""
     pieces = _Pieces()
     remaining = iter(table_rows)
     with pq.ParquetWriter(pa.PythonFile(pieces, mode="w"), schema, compression="zstd") as writer:
@@ -63,9 +63,10 @@ def encode_parquet(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> I
 def encode_parts(
     schema: pa.Schema, table_rows: Iterable[dict[str, Any]], part_rows: int
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Give (file name, bytes) of each part of `part_rows` rows; at least one part, so that the columns are known.
+    """Yield (file name, bytes) of each part of `part_rows` rows.
 
-    Each part's bytes must be taken before the next part is asked for.
+    There is at least one part, so that readers find the columns. Consume a part's bytes before you ask for the next
+    part.
     """
     remaining = iter(table_rows)
     number = 0
@@ -82,7 +83,7 @@ def _chain(head: list[dict[str, Any]], tail: Iterable[dict[str, Any]]) -> Iterat
 
 
 class _Pieces:
-    """What pyarrow writes to: keeps the bytes until they are taken."""
+    """A file object for pyarrow that keeps the written bytes until `take` returns them."""
 
     closed = False
 

@@ -1,9 +1,9 @@
-"""Sounds as rows of a table: which columns there are, of which type, and the values of one sound.
+"""Sounds as rows of a table: the columns with their types, and the values of each sound.
 
 Invariant: the columns and their order are a function of the selected sounds; nulls are absent from a row. Every value
 is read through the rules of records, so the column of a field with a rule has the rule's type in every library. Nested
-objects become columns of their own (`preview_hq_mp3`, `image_waveform_m`), lists of texts stay lists for those who can
-keep them, any other container becomes JSON text. Knows no file format.
+objects become separate columns (`preview_hq_mp3`, `image_waveform_m`), lists of texts stay lists, and any other
+container becomes JSON text. Knows no file format.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harvester.records import RULES, value_of
 Kind = Literal["bool", "int", "float", "text", "texts"]
 
 SEPARATOR = "|"
-"""What joins a list of texts where a format has no lists. Tags on Freesound hold neither spaces nor bars."""
+"""The separator of a joined list, for formats without lists. Tags on Freesound hold neither spaces nor bars."""
 
 _PREFIXES = {"previews": "", "images": "image_"}
 _RULED: dict[records.FieldKind, Kind] = {
@@ -34,13 +34,13 @@ _RULED: dict[records.FieldKind, Kind] = {
     records.FieldKind.OBJECTS: "text",
 }
 _KINDS: dict[str, Kind] = {name: _RULED[rule.kind] for name, rule in RULES.items() if rule.kind in _RULED}
-"""The kind of a field's column, where its rule tells."""
+"""The kind of the column of each field whose rule determines it."""
 
 _OWN = frozenset(OWN_FIELDS)
 _OURS: dict[str, Kind] = {"id": "int", "processed": "bool"}
 _AS_THEY_ARE = frozenset({"bool", "int", "texts"})
 _TAKEN = _OURS.keys() | RULES.keys() | _OWN
-"""Names that no column of a nested value has."""
+"""Names that the column of a nested value must not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class Column:
 
 
 def plan_columns(selected: Selected) -> list[Column]:
-    """Return the columns that the selected sounds need, in canonical order; one pass over all of them."""
+    """Return the columns of the selected sounds in canonical order; reads all sounds once."""
     fields = {name: name for name in _OURS}
     kinds = dict(_OURS)
-    # What a rule tells is settled by the first sound that has a value.
+    # A field with a rule has the rule's type in every sound: its first value settles the column.
     settled = set(_OURS)
     for sound_id in selected.sound_ids:
         for name, field, value in _cells(selected.state.attributes(sound_id), settled):
@@ -72,7 +72,7 @@ def plan_columns(selected: Selected) -> list[Column]:
 
 
 def row_of(selected: Selected, sound_id: int, kinds: dict[str, Kind]) -> dict[str, Any]:
-    """Return a sound's values by column name, each of its column's type; nulls are left out."""
+    """Return a sound's values by column name, each of its column's type, without nulls."""
     row: dict[str, Any] = {"id": sound_id, "processed": sound_id in selected.state.processed}
     for name, _, value in _cells(selected.state.attributes(sound_id), _OURS):
         kind = kinds[name]
@@ -81,7 +81,7 @@ def row_of(selected: Selected, sound_id: int, kinds: dict[str, Kind]) -> dict[st
 
 
 def rows(selected: Selected, columns: list[Column]) -> Iterator[dict[str, Any]]:
-    """Give the rows of all selected sounds, in the order of their ids."""
+    """Yield the rows of all selected sounds, in order of id."""
     kinds = {column.name: column.kind for column in columns}
     return (row_of(selected, sound_id, kinds) for sound_id in selected.sound_ids)
 
@@ -92,7 +92,7 @@ def joined(value: Any) -> Any:
 
 
 def _cells(attributes: dict[str, Any], but: Container[str]) -> Iterator[tuple[str, str, Any]]:
-    """Give (column's name, field, value) for each cell that the fields fill, without the fields in `but`."""
+    """Yield (column's name, field, value) for each cell of a sound, except the fields in `but`."""
     for field, raw in attributes.items():
         if raw is None or field in but:
             continue

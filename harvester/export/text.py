@@ -1,7 +1,7 @@
-"""JSON Lines, node-link JSON and CSV: text that every tool reads, as a stream.
+"""Encode a selection as a stream of JSON Lines, node-link JSON or CSV.
 
-JSON carries values as the library has them, where strict JSON can. CSV has no lists and no null byte: lists are joined,
-null bytes removed, halves of surrogate pairs replaced.
+JSON holds values as the library has them, as far as strict JSON can. CSV has no lists and no null bytes: lists are
+joined, null bytes removed, lone surrogates replaced.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harvester.json_text import json_text, without_lone_surrogates
 
 
 def encode_jsonl(selected: Selected) -> Iterator[str]:
-    """Give one object a line: the sound's record and stamps as the library has them, and its `neighbours`."""
+    """Yield one line for each sound: an object of its record, its stamps and its `neighbours`."""
     for sound_id in selected.sound_ids:
         sound = _sound(selected, sound_id)
         sound["neighbours"] = [_ends(edge.target, edge.score, edge.relation) for edge in selected.edges_of(sound_id)]
@@ -24,7 +24,7 @@ def encode_jsonl(selected: Selected) -> Iterator[str]:
 
 
 def encode_node_link(selected: Selected) -> Iterator[str]:
-    """Give the node-link form that `networkx.node_link_graph(data, edges="edges")` and D3 read."""
+    """Yield the node-link form, which `networkx.node_link_graph(data, edges="edges")` and D3 read."""
     state = selected.state
     facts = {"source": state.source, "similarity_space": state.space}
     yield f'{{"directed":true,"multigraph":false,"graph":{json_text(facts)},"nodes":['
@@ -38,7 +38,10 @@ def encode_node_link(selected: Selected) -> Iterator[str]:
 
 
 def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
-    """Give one row a sound, with a header; nulls are empty cells, texts are disarmed unless `faithful`."""
+    """Yield a header and one row for each sound; nulls are empty cells.
+
+    Texts that a spreadsheet would run as formulas get an apostrophe unless `faithful`.
+    """
     columns = plan_columns(selected)
     names = [column.name for column in columns]
     yield csv_line(_cell(name, faithful) for name in names)
@@ -47,7 +50,7 @@ def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator
 
 
 def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
-    """Give one row an edge: source, target, score, relation."""
+    """Yield a header and one row for each edge: source, target, score, relation."""
     yield csv_line(["source", "target", "score", "relation"])
     for edge in selected.edges():
         yield csv_line(_cell(value, faithful) for value in (edge.source, edge.target, edge.score, edge.relation))

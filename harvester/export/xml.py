@@ -1,7 +1,7 @@
-"""GraphML and GEXF: the graph for Gephi, networkx and yEd, as a stream of text.
+"""Encode a selection as a stream of GraphML or GEXF, for Gephi, networkx and yEd.
 
-Invariant: what is written is well-formed XML 1.0 whatever a name holds: characters that XML cannot carry are removed,
-the rest is escaped (a carriage return too, which a parser would otherwise change). Lists are joined, nulls dropped.
+Invariant: the output is well-formed XML 1.0 for any text: characters that XML cannot hold are removed, others are
+escaped where needed (also a carriage return, which a parser would change). Lists are joined, nulls dropped.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _GRAPHML_TYPES = {"bool": "boolean", "int": "long", "float": "double", "text": "
 
 
 def encode_graphml(selected: Selected) -> Iterator[str]:
-    """Give the selection as GraphML; an edge's `score` stands there as `weight` too, which is the name Gephi knows."""
+    """Yield the selection as GraphML; an edge has its `score` also as `weight`, the name Gephi reads."""
     columns = [column for column in plan_columns(selected) if column.name != "id"]
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
     for place, column in enumerate(columns):
@@ -39,7 +39,7 @@ def encode_graphml(selected: Selected) -> Iterator[str]:
 
 
 def encode_gexf(selected: Selected) -> Iterator[str]:
-    """Give the selection as GEXF 1.2, Gephi's own: a sound's label is its name, an edge's weight its score."""
+    """Yield the selection as GEXF 1.2: a sound's label is its name, an edge's weight its score."""
     columns = [column for column in plan_columns(selected) if column.name != "id"]
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n<gexf xmlns="http://www.gexf.net/1.2draft" version="1.2">\n'
@@ -65,12 +65,12 @@ def encode_gexf(selected: Selected) -> Iterator[str]:
 
 
 def columns_with_id(columns: list[Column]) -> list[Column]:
-    """Return columns with the id in front, which XML formats keep outside the attributes."""
+    """Return the columns with `id` first, which XML formats keep outside the attributes."""
     return [Column("id", "id", "int"), *columns]
 
 
 def xml_text(value: Any) -> str:
-    """Return a value as text for an element or an attribute."""
+    """Return a value as escaped text for an element or an attribute."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return _FORBIDDEN.sub("", str(joined(value))).translate(_ESCAPES)

@@ -1,7 +1,7 @@
-"""Floor 0: what a filter means. Read it, join it with others, write it as the server and its index will understand it.
+"""Filters: parse them, join them, and write them as the server and its index understand them.
 
-A filter travels through the harvester as its canonical text; every text that is joined here is read first, so that no
-operator of one part reaches into another. Knows neither network nor library.
+The harvester passes a filter on as its canonical text. Every text that is joined here is parsed first, so that no
+operator of one part affects another part. Knows neither network nor library.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Tell whether a record contradicts the filter that found it, as far as a record can tell.
+"""Decide whether a record contradicts the filter that found it.
 
-Three answers: it matches, it does not, it cannot tell. Only fields whose value in the index is the record's own are
-looked at: not texts that the index takes apart, not categories that change with its classifier, not counters and
-ratings, which it learns of later than a record does.
+There are three verdicts: it matches, it does not match, or it is not known. Only fields that have the same value in
+the index and in the record are compared. Not compared are texts, which the index splits into words; categories, which
+change with its classifier; and counters and ratings, which it updates later than the record.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _NUMBERS = frozenset({"duration", "channels", "bitdepth", "bitrate", "samplerate
 _FLAGS = frozenset({"is_explicit", "is_geotagged"})
 _TELLING = _NUMBERS | _FLAGS | {"license", "type", "id", "created"}
 _PRECISION = 1e-6
-"""The index holds numbers in single precision: closer than this to an end, it may round to either side."""
+"""Relative. The index holds numbers in single precision: it may round one this close to an end to either side."""
 
 
 def contradicts(text: str, record: Record) -> bool:
-    """Tell whether a record certainly does not match a filter."""
+    """Tell whether a record surely does not match a filter."""
     return any(_judge(part, record) is False for part in _telling_parts(text))
 
 
 @lru_cache(maxsize=64)
 def _telling_parts(text: str) -> tuple[Tree, ...]:
-    """Return the demanded parts of a filter that name anything a record can tell."""
+    """Return the required parts of a filter that name at least one comparable field."""
     tree = read_filter(text).tree
     return tuple(part for part in (tree.parts if isinstance(tree, And) else (tree,)) if _TELLING & _names(part))
 
@@ -90,7 +90,7 @@ def _judge_leaf(name: str, value: Term | Pattern | Range, record: Record) -> Ver
 
 
 def _is_measured(name: str, found: object) -> TypeGuard[int | float]:
-    """Tell whether a number says anything: 0 stands for an unknown property, though not for an unknown length."""
+    """Tell whether a number is a known value: 0 means unknown, except for `duration`."""
     return type(found) in (int, float) and 0 <= found < 2**53 and (found > 0 or name == "duration")  # type: ignore[operator]
 
 
@@ -113,7 +113,7 @@ def _judge_number(value: Term | Pattern | Range, found: float) -> Verdict:
 
 
 def _beyond(found: float, end: str | None, *, included: bool, sign: int) -> Verdict:
-    """Tell whether a number lies on the inner side of an end; `sign` is 1 for a low end, -1 for a high one."""
+    """Decide whether a number is on the inner side of an end; `sign` is 1 for a low end, -1 for a high one."""
     if end is None:
         return True
     bound = float(end)
@@ -148,7 +148,7 @@ def _after(moment: datetime, low: str | None, *, included: bool) -> Verdict:
     period = read_period(low)
     if period is None:
         return None
-    # How much of a period an exclusive end leaves out is the index's own choice.
+    # Whether an excluded end leaves out its whole period depends on the index, so within the period it is unknown.
     return False if moment < period[0] else True if included or moment >= period[1] else None
 
 

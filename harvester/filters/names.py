@@ -1,6 +1,7 @@
-"""The names that a filter may use, and what kind of value each one takes.
+"""The names that a filter may use, and the kind of value that each one takes.
 
-Owns also which names the server replaces by internal ones: it finds those only at the start of a piece between blanks.
+Also owns the list of names that the server translates into internal ones; it does so only where a piece between blanks
+starts with them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _DESCRIPTOR_FLAGS = ("loopable", "reverbness", "single_event", "has_audio_proble
 _DESCRIPTOR_TEXTS = ("note_name", "tonality", "birdnet_detected_class", "fsdsinet_detected_class")
 
 TRANSLATED = frozenset({"category", "subcategory", *_DESCRIPTOR_NUMBERS, *_DESCRIPTOR_FLAGS, *_DESCRIPTOR_TEXTS})
-"""The names that the server replaces, and only where a piece between blanks starts with them."""
+"""The names that the server translates, only where a piece between blanks starts with them."""
 
 KINDS: dict[str, Kind] = {
     **dict.fromkeys(
@@ -41,7 +42,7 @@ KINDS: dict[str, Kind] = {
 }
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
-"""The words that a flag takes; the index would read every other word as false."""
+"""The words that a flag accepts; the index reads every other word as false."""
 
 _OTHER_WORDS = {"tags": "tag", "licence": "license", "user": "username", "title": "name", "pack_name": "pack"}
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
@@ -51,8 +52,8 @@ _DATE_MATHS = re.compile(rf"(?:NOW|({_DATE.pattern}(?:\.[0-9]+Z?)?))(?:[+-][0-9]
 
 
 def suggest(name: str) -> str | None:
-    """Return the known name that was probably meant, or None."""
-    # Loaded only when a filter is refused: the command line starts faster without it.
+    """Return the known name that the user probably meant, or None."""
+    # Imported only when a filter is refused, so that the command line starts faster.
     from difflib import get_close_matches
 
     lowered = name.lower()
@@ -66,13 +67,16 @@ def is_number(text: str) -> bool:
 
 
 def is_date(text: str) -> bool:
-    """Tell whether the index can read `text` as a date: `2016`, `2016-02`, …, a whole instant, or date maths."""
+    """Tell whether the index can read `text` as a date.
+
+    Dates are `2016`, `2016-02` and so on, a whole instant, or date maths.
+    """
     found = _DATE_MATHS.fullmatch(text)
     return found is not None and (found[1] is None or read_period(re.sub(r"\.[0-9]+", "", found[1])) is not None)
 
 
 def read_period(text: str) -> tuple[datetime, datetime] | None:
-    """Return the start (included) and the end (excluded) of the period that a date stands for; None for date maths."""
+    """Return the period [start, end) that a date stands for; None for date maths."""
     found = _DATE.fullmatch(text)
     if found is None:
         return None

@@ -1,9 +1,9 @@
-"""Read a filter with the grammar of the index: what a person writes, before the server's rewriting.
+"""Parse a filter as a person writes it, with the grammar of the index.
 
-Clauses are read from left to right without precedence: a blank or AND demands a clause, OR makes the clauses on both
-sides alternatives, and alternatives beside a demanded clause have no effect. That meaning is kept, and told. Two things
-mean more than the index makes of them: `NOT x` and `!x` are `-x`, and a group of negatives within another clause is
-everything but those.
+Clauses are read from left to right without precedence: a blank or AND makes a clause required, OR makes the clauses on
+both sides alternatives, and alternatives beside a required clause have no effect. The parser keeps that meaning and
+adds a notice for the user. It differs from the index in two cases: `NOT x` and `!x` mean `-x`, and a group of negatives
+within another clause matches everything else.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from harvester.filters.values import read_value
 from harvester.filters.write import quote, write
 
 _DEEPEST = 40
-"""Groups within groups: more than a person writes, far less than the call stack holds."""
+"""The most nested groups: more than a person writes, far fewer than the call stack allows."""
 _NO_CONTENT = (")", "AND", "OR", "NOT", "sign", ":")
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a filter means, and what a person should know about how it was read."""
+    """A parsed filter, with notices for the user about parts that have no effect."""
 
     tree: Tree = EVERYTHING
     notices: tuple[str, ...] = ()
@@ -39,7 +39,10 @@ class Filter:
 
 @lru_cache(maxsize=256)
 def read_filter(text: str) -> Filter:
-    """Return what a filter means; a blank one matches everything. Raises `SettingsError` with a reason and a hint."""
+    """Return the parsed filter; a blank one matches everything.
+
+    Raises `SettingsError` with a reason and a hint for a text that is no filter.
+    """
     if not text.strip():
         return Filter()
     parser = _Parser(read_tokens(text))
@@ -60,7 +63,7 @@ class _Clause:
     occur: _Occur
     tree: Tree
     word: str | None
-    """What stands here when it is a word without quotes, name and sign: two such in a row would become one text."""
+    """The clause's word if it has no quotes, name or sign: the index joins two such words in a row to one text."""
     beside_or: bool = False
 
 
@@ -72,11 +75,12 @@ class _Parser:
         self.notices: list[str] = []
 
     def peek(self, ahead: int = 0) -> Token | None:
+        """Return the next token, or the one `ahead` places after it; None at the end."""
         at = self._next + ahead
         return self._tokens[at] if at < len(self._tokens) else None
 
     def clauses(self, name: str | None) -> Tree:
-        """Read clauses up to the end or the closing bracket; `name` is what values without a name belong to."""
+        """Parse clauses up to the end or the closing bracket; `name` applies to values without a name."""
         found: list[_Clause] = []
         while (token := self.peek()) is not None and token.kind != ")":
             joint = token.text if token.kind in ("AND", "OR") else None
@@ -85,7 +89,7 @@ class _Parser:
             self._next += joint is not None
             clause = self._clause(name, joint)
             if joint is not None:
-                _join(found[-1], clause, is_or=token.kind == "OR")
+                _apply_operator(found[-1], clause, is_or=token.kind == "OR")
             elif found and found[-1].word and clause.word:
                 _refuse_one_text(name, found[-1].word, clause.word)
             found.append(clause)
@@ -186,7 +190,7 @@ class _Parser:
         return Leaf(name, read_value(name, token))
 
 
-def _join(before: _Clause, clause: _Clause, *, is_or: bool) -> None:
+def _apply_operator(before: _Clause, clause: _Clause, *, is_or: bool) -> None:
     for one in (before, clause):
         one.beside_or = one.beside_or or is_or
         if one.occur is not _Occur.MUST_NOT:

@@ -1,6 +1,6 @@
-"""Join conditions from several places into one filter: presets, what the user wrote, windows of a sweep, lists of ids.
+"""Join conditions into one filter: presets, the user's own filter, windows of a sweep, lists of ids.
 
-They are joined as trees, so every condition holds whatever the others are.
+They are joined as trees, so every condition keeps its meaning beside the others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from harvester.filters.write import write
 from harvester.records import BY, CC0
 
 LONGEST_ENCODED = 1_800
-"""Bytes of a filter in a request: with 150 ids and the names of the fields beside it, 4,094 hold the request line."""
+"""The most bytes of a filter in a request.
+
+With 150 ids and the names of the fields, the request line then stays within 4,094 bytes.
+"""
 
 
 def build_filter(
@@ -30,9 +33,9 @@ def build_filter(
     tags: Sequence[str] = (),
     types: Sequence[str] = (),
 ) -> Filter:
-    """Return the filter of a run: a filter as written and the presets, all of which must hold.
+    """Return the filter of a run: the user's filter and the presets, all of which must match.
 
-    `cc0` and `by` together mean either licence. Raises `SettingsError` for what cannot be sent safely.
+    `cc0` and `by` together mean either licence. Raises `SettingsError` for a filter that cannot be sent safely.
     """
     written = read_filter(text)
     parts = [written.tree]
@@ -46,25 +49,25 @@ def build_filter(
         parts.append(_either("type", [_text("--type", name) for name in types]))
     built = Filter(all_of(parts), written.notices)
     if len(quote_plus(built.text)) > LONGEST_ENCODED:
-        refuse(f"it takes {len(quote_plus(built.text))} bytes of a request, and {LONGEST_ENCODED} is the most")
+        refuse(f"it takes {len(quote_plus(built.text))} bytes of a request; at most {LONGEST_ENCODED} are possible")
     return built
 
 
 @lru_cache(maxsize=64)
 def canonical(text: str) -> str:
-    """Return the one text of what a filter means; the same for every spelling, and for itself."""
+    """Return the canonical text of a filter, which is the same for all its spellings."""
     return read_filter(text).text
 
 
 @lru_cache(maxsize=64)
 def join_filters(*texts: str) -> str:
-    """Return one filter of several that must all hold; blank ones match everything."""
+    """Return the filter that matches what all of `texts` match; a blank one matches everything."""
     return write(all_of(read_filter(text).tree for text in texts))
 
 
 def filter_ids(sound_ids: Iterable[int], text: str = "") -> str:
-    """Return the filter of those of some sounds (one or more) that match `text`."""
-    # Clauses of a canonical text are all demanded, so another may stand before them; 150 ids need no tree of their own.
+    """Return the filter of those of the sounds (at least one) that match `text`."""
+    # All clauses of a canonical text are required, so one more may precede them: 150 ids need not become a tree.
     listed = " OR ".join(map(str, dict.fromkeys(sound_ids)))
     rest = canonical(text)
     return (f"id:({listed})" if " " in listed else f"id:{listed}") + (f" {rest}" if rest else "")
@@ -72,7 +75,7 @@ def filter_ids(sound_ids: Iterable[int], text: str = "") -> str:
 
 @lru_cache(maxsize=64)
 def filter_similar(text: str) -> str:
-    """Return a filter for a search by similarity, where the index holds other documents beside the sounds."""
+    """Return the filter for a similarity search, in which the index has other documents than sounds."""
     return write(all_of((read_filter(text).tree, EVERY_SOUND)))
 
 

@@ -1,7 +1,7 @@
-"""Cut a filter into tokens as the index's grammar does: the longest match wins, a blank is no more than a separator.
+"""Split a filter into tokens as the index's grammar does: the longest match wins, blanks only separate.
 
-Refuses what no filter needs or no server takes: regular expressions, boosts, fuzzy words, local parameters, texts that
-a request cannot carry.
+Refuses what no filter needs or no server accepts: regular expressions, boosts, fuzzy words, local parameters, texts
+that a request cannot carry.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harvester.filters.tree import Range
 from harvester.filters.write import KEYWORDS
 
 LONGEST = 10_000
-"""Characters of a text that is read at all; what is sent has a smaller bound of its own."""
+"""The most characters of a text that is parsed; a filter that is sent has a lower limit (`LONGEST_ENCODED`)."""
 
 _TOKEN = re.compile(
     r"""
@@ -49,7 +49,7 @@ Kind = Literal["(", ")", ":", "sign", "AND", "OR", "NOT", "word", "quoted", "dat
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One token: its kind, its text as written, and where it stands."""
+    """One token: its kind, its text as written, and its place."""
 
     kind: Kind
     text: str
@@ -59,12 +59,15 @@ class Token:
 
 
 def refuse(reason: str) -> NoReturn:
-    """Raise `SettingsError` with why a filter cannot be used and what to write."""
+    """Raise `SettingsError`: why the filter cannot be used, and what to write instead."""
     raise SettingsError(f"the filter cannot be used: {reason}")
 
 
 def read_tokens(text: str) -> list[Token]:
-    """Return the tokens of a filter without the blanks between them. Raises `SettingsError`."""
+    """Return the tokens of a filter, without blanks.
+
+    Raises `SettingsError` where no token begins.
+    """
     check_characters(text)
     if text.lstrip().startswith("{!"):
         refuse('{!…} is not supported; write id:(1 OR 2) for ids, geotag:"Intersects(…)" for a place')
@@ -72,7 +75,7 @@ def read_tokens(text: str) -> list[Token]:
 
 
 def check_characters(text: str) -> None:
-    """Refuse a text that no request can carry."""
+    """Raise `SettingsError` for a text that a request cannot carry."""
     if len(text) > LONGEST:
         refuse(f"it has {len(text)} characters; no request holds more than {LONGEST}")
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
@@ -80,13 +83,13 @@ def check_characters(text: str) -> None:
 
 
 def unescape(text: str) -> str:
-    """Return what a text with backslashes stands for, the backslashes and `\\uXXXX` resolved as the index does."""
+    r"""Return the text with backslashes and `\uXXXX` resolved as the index does."""
     if re.search(r"(?<!\\)(?:\\\\)*\\u(?![0-9A-Fa-f]{4})", text):
         refuse("\\u needs four hexadecimal digits; write \\\\u for a backslash before a u")
     plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)
     if not plain.isascii():
         try:
-            # Two halves of one character, as Java writes it.
+            # A surrogate pair: Java writes a character above U+FFFF as two halves.
             plain = plain.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
         except UnicodeDecodeError:
             refuse("\\u names half a character; write the character itself")

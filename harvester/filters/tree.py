@@ -1,4 +1,4 @@
-"""A filter as a tree of and, or, not and leaves. Frozen, plain data; `all_of`, `any_of` and `negate` keep it simple."""
+"""A filter as a tree of and, or, not and leaves: frozen data. `all_of`, `any_of` and `negate` simplify it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One value. `quoted` tells whether it stands in quotes: where the index takes texts apart, that is a phrase."""
+    """One value; if `quoted`, the index matches it as a phrase in fields that it splits into words."""
 
     text: str
     quoted: bool = True
@@ -17,14 +17,14 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A word with `*` or `?`, as it is written: a backslash stands before each special character meant literally."""
+    """A word with the wildcards `*` or `?`, as written: a backslash escapes a literal special character."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """All values between two ends; None leaves an end open."""
+    """All values between two ends; None is an open end."""
 
     low: str | None
     high: str | None
@@ -42,21 +42,21 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Everything that does not match `part`."""
+    """Matches what does not match `part`."""
 
     part: Tree
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """What matches all parts; without parts, everything."""
+    """Matches what all parts match; without parts, everything."""
 
     parts: tuple[Tree, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """What matches at least one part."""
+    """Matches what at least one part matches."""
 
     parts: tuple[Tree, ...]
 
@@ -65,11 +65,11 @@ Tree: TypeAlias = Leaf | Not | And | Or
 
 EVERYTHING = And()
 EVERY_SOUND = Leaf("type", Pattern("*"))
-"""Matches every sound and nothing else in the index: every sound has a type, a vector's document has none."""
+"""Matches every sound and no other document of the index: every sound has a type, a vector's document has none."""
 
 
 def all_of(parts: Iterable[Tree]) -> Tree:
-    """Return the tree of what matches every part, in their order, each once."""
+    """Return the tree that matches what all parts match; it has each part once, in order."""
     flat: dict[Tree, None] = {}
     for part in parts:
         flat.update(dict.fromkeys(part.parts if isinstance(part, And) else (part,)))
@@ -77,7 +77,10 @@ def all_of(parts: Iterable[Tree]) -> Tree:
 
 
 def any_of(parts: Iterable[Tree]) -> Tree:
-    """Return the tree of what matches at least one of the parts (one or more), in their order, each once."""
+    """Return the tree that matches what any part matches; it has each part once, in order.
+
+    There must be at least one part.
+    """
     flat: dict[Tree, None] = {}
     for part in parts:
         flat.update(dict.fromkeys(part.parts if isinstance(part, Or) else (part,)))
@@ -85,5 +88,5 @@ def any_of(parts: Iterable[Tree]) -> Tree:
 
 
 def negate(part: Tree) -> Tree:
-    """Return the tree of what does not match `part`."""
+    """Return the tree that matches what `part` does not match."""
     return part.part if isinstance(part, Not) else Not(part)

@@ -1,6 +1,6 @@
-"""Read the value of a name: a number, a date, a flag or a text, alone, with wildcards or as a range.
+"""Parse the value of a name: a number, a date, a flag or a text, alone, with wildcards or as a range.
 
-Refuses what the index would refuse, or would read as something else than it says.
+Refuses values that the index would refuse or read in another way than a person expects.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _READABLE: dict[str, Callable[[str], bool]] = {
 
 
 def read_value(name: str, token: Token) -> Term | Pattern | Range:
-    """Return the value that a token gives to a name. Raises `SettingsError` where it cannot be one."""
+    """Return the value that a token gives to a name; raise `SettingsError` if the name cannot have it."""
     kind = KINDS[name]
     value = _read(token)
     if isinstance(value, Range):

@@ -1,10 +1,11 @@
-"""Write a tree as the one text that means the same to the server and to its index.
+"""Write a tree as a text that keeps its meaning in the server's rewriting and in its index.
 
-The server puts `+` before everything that looks like a name, in quotes too, joins runs of `+`, drops one at the end,
-and translates some names only at the start of a piece between blanks. The index reads clauses from left to right
-without precedence, and a group of negatives within another clause matches nothing. Hence: a blank after every bracket
-that opens a group, alternatives always in a group, a backslash before each special character, and `type:*` in a group
-of negatives. The server decodes percent escapes once more than usual: `freesound.address` sees to that, not this text.
+The server puts `+` before everything that looks like a name, also in quotes. It joins runs of `+`, drops one at the
+end, and translates some names only at the start of a piece between blanks. The index reads clauses from left to right
+without precedence, and a group of negatives within another clause matches nothing there. So the text has a blank after
+every bracket that opens a group, puts alternatives always into a group, escapes each special character with a
+backslash, and adds `type:*` to a group of negatives. The server also decodes percent escapes once more than usual;
+`freesound.address` takes care of that.
 """
 
 from __future__ import annotations
@@ -23,17 +24,17 @@ _NAME_WITHIN = re.compile(r"[A-Za-z_]:|-\+|\+\+")
 
 
 def write(tree: Tree) -> str:
-    """Return the filter's text; empty for everything."""
+    """Return the filter's text; empty for a tree that matches everything."""
     return " ".join(map(_clause, tree.parts if isinstance(tree, And) else (tree,)))
 
 
 def escape_word(text: str) -> str:
-    """Return `text` as a word outside quotes, a backslash before each special character."""
+    """Return `text` as a word outside quotes, with special characters escaped."""
     return _SPECIAL_IN_WORD.sub(r"\\\g<0>", text)
 
 
 def quote(text: str) -> str:
-    """Return `text` in quotes, a backslash before each special character."""
+    """Return `text` in quotes, with special characters escaped."""
     return '"' + _SPECIAL_IN_QUOTES.sub(r"\\\g<0>", text) + '"'
 
 
@@ -41,11 +42,11 @@ def _clause(tree: Tree) -> str:
     match tree:
         case Leaf(name, value):
             text = f"{name}:{_value(value)}"
-            # A `+` or a blank at the very end of a filter would be dropped, escaped or not.
+            # The server drops a `+` or a blank at the very end of a filter, even if it is escaped.
             return f"( {text} )" if _is_cut_at_end(text) else text
         case Not(part):
             text = _clause(part)
-            # A name right after the sign would not be translated.
+            # The server would not translate a name right after the sign.
             return f"-( {text} )" if text.partition(":")[0] in TRANSLATED else f"-{text}"
         case Or(parts):
             leaves = [part for part in parts if isinstance(part, Leaf)]

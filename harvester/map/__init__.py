@@ -1,4 +1,4 @@
-"""The map: a page on which every sound has a place."""
+"""The map: an HTML page that shows every selected sound as a dot, near the sounds it resembles."""
 
 from __future__ import annotations
 

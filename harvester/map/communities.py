@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 _LEAST_SHARE = 50
-"""A tag names a community when at least one sound in so many has it."""
+"""A tag names a community if at least one of this many of its sounds has it."""
 
 Indices = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]

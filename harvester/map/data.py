@@ -1,8 +1,8 @@
-"""What the map's page is told about the selected sounds: arrays for the picture, words for the cards.
+"""The data of the map's page about the selected sounds: arrays for the picture, texts for the cards.
 
-Invariant: the same selection gives the same data. The picture needs no words: places, edges, sizes and colour groups
-are small integers in base64. Addresses are patterns in which id and user are left open, so that a thousand previews
-cost one; only http(s) addresses of hosts that exist are kept.
+Invariant: the same selection gives the same data. The picture needs no texts: places, edges, sizes and colour groups
+are small integers in base64. Addresses are stored as patterns with placeholders for id and user, so that all previews
+share one pattern. Addresses that are not http(s), or whose host cannot exist, are dropped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harvester.map.layout import lay_out
 from harvester.records import licence_name, value_of
 
 GROUPS = 12
-"""How many groups of a mode have a colour of their own; the rest share one."""
+"""The number of groups of a mode with their own colour; the other groups share one."""
 
 _REST = 255
 _ISLANDS = 14
@@ -109,7 +109,7 @@ class MapData:
         }
 
     def _islands(self, names: list[str]) -> list[dict[str, Any]]:
-        """Return where the names of the largest communities stand: at the sound nearest to the median of each."""
+        """Return the largest communities' names with their places: the sound nearest to the median."""
         islands = []
         for one, name in enumerate(names[:_ISLANDS]):
             members = np.flatnonzero(self._communities == one)
@@ -174,7 +174,7 @@ class MapData:
 
 
 class _Grouping:
-    """Sounds in groups by a label: the largest groups have numbers from 0, the rest share one."""
+    """Sounds grouped by a label: the largest groups are numbered from 0, the others share one number."""
 
     def __init__(
         self, key: str, name: str, labels: list[str], same: Iterable[int] | None = None, most: int = GROUPS
@@ -192,7 +192,7 @@ class _Grouping:
 
 
 class _Texts:
-    """Texts that recur, each kept once."""
+    """A table of texts, each stored once."""
 
     def __init__(self) -> None:
         self._places: dict[str, int] = {}
@@ -216,7 +216,7 @@ class _Addresses:
         return int(match[1]) if match else 0
 
     def pattern(self, address: object, sound_id: int, user: str, uid: int) -> int:
-        """Return the number of an address's pattern, or -1 when it leads nowhere."""
+        """Return the number of an address's pattern, or -1 if the address cannot be opened."""
         text = str(address or "")
         if not _leads_somewhere(text):
             return -1
@@ -232,7 +232,10 @@ class _Addresses:
 
 
 def _leads_somewhere(address: str) -> bool:
-    """Tell whether an address can be opened: http(s), and not the sandbox's host, which never exists (RFC 2606)."""
+    """Tell whether an address can be opened: it is http(s), and its host is not under `.invalid`.
+
+    The sandbox's addresses are under `.invalid`, where no host exists (RFC 2606).
+    """
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""

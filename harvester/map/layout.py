@@ -1,12 +1,12 @@
-"""Where each sound lies on the map: a force-directed layout in numpy and scipy.
+"""The place of each sound on the map: a force-directed layout in numpy and scipy.
 
-Every sound repels every other (a particle mesh: masses on a grid, one convolution by FFT for all pairs), edges attract
-by the logarithm of their length, which lets communities become islands; at the end overlapping dots are pushed apart.
-Sounds without an edge fill a spiral around the rest.
+Every sound repels every other one (a particle mesh: masses on a grid, one convolution by FFT for all pairs). Edges
+attract by the logarithm of their length, so that communities become islands. A last step pushes overlapping dots
+apart. Sounds without an edge fill a spiral around the others.
 
-Invariant: the same graph gives the same places on any machine. The start is a diffusion of seeded noise, not a solver
-of BLAS; every sum is in a fixed order; and places are rounded after each step, so that last bits in which processors
-differ do not grow.
+Invariant: the same graph gives the same places on any machine. The layout starts from a diffusion of seeded noise, not
+from a BLAS solver; every sum has a fixed order; and places are rounded after each step, so that differences in the
+last bits between processors do not grow.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Indices = npt.NDArray[np.int64]
 
 STEPS = 300
 SPAN = 65_535
-"""Places are integers from 0 to this, on both axes."""
+"""The largest coordinate of a place, on both axes; the least is 0."""
 
 _SEED = 7
 _DIFFUSION_STEPS = 80
@@ -32,11 +32,11 @@ _GRAVITY = 0.25
 _DECLUTTER_STEPS = 40
 _ROUNDING = 2.0**24
 _MESHES = ((64, 300), (128, 1_500), (256, 20_000), (512, 1 << 62))
-"""Cells along a side of the mesh, for fewer sounds than this."""
+"""(cells along a side of the mesh, for fewer sounds than this)."""
 
 
 def lay_out(count: int, source: Indices, target: Indices) -> npt.NDArray[np.uint16]:
-    """Return the places of `count` sounds, integers of 16 bits, shape (count, 2), from edges between their indices."""
+    """Return the places of `count` sounds, shape (count, 2), from the edges between their indices."""
     low, high = np.minimum(source, target), np.maximum(source, target)
     edges = np.unique(low[low != high] * count + high[low != high])
     low, high = edges // max(count, 1), edges % max(count, 1)
@@ -71,7 +71,7 @@ def _lay_out_linked(count: int, low: Indices, high: Indices) -> Places:
 
 
 def _diffused(count: int, low: Indices, high: Indices, degrees: npt.NDArray[np.float64]) -> Places:
-    """Return a smooth start: noise averaged over neighbours until near sounds have near places."""
+    """Return the places to start from: noise, averaged over neighbours until it is smooth."""
     noise = np.random.Generator(np.random.PCG64(_SEED)).random((count, 2)) - 0.5
     ones = np.ones(len(low))
     matrix: Any = sparse.csr_matrix((ones, (low, high)), shape=(count, count))
@@ -86,7 +86,7 @@ def _diffused(count: int, low: Indices, high: Indices, degrees: npt.NDArray[np.f
         places[:, 1] -= overlap * first
         places /= np.sqrt((places * places).mean(axis=0)) + 1e-300
         places = _rounded(places)
-    # A diffusion crowds most sounds at the middle and a few far out: ranks spread them evenly.
+    # Diffusion puts most sounds near the middle and a few far out; ranks spread them evenly.
     ranks: Places = np.empty_like(places)
     for axis in (0, 1):
         ranks[np.lexsort((np.arange(count), places[:, axis])), axis] = (np.arange(count) + 0.5) / count - 0.5
@@ -94,17 +94,17 @@ def _diffused(count: int, low: Indices, high: Indices, degrees: npt.NDArray[np.f
 
 
 class _Mesh:
-    """Repulsion of all pairs by 1/distance, the field of charges in the plane, on a square grid of `size` cells."""
+    """Repulsion of all pairs by 1/distance, computed on a square grid of `size` cells a side."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         steps = np.minimum(np.arange(2 * size), 2 * size - np.arange(2 * size)).astype(np.float64)
         square = steps[:, None] ** 2 + steps[None, :] ** 2
-        # Softened within a cell, where the grid knows nothing. Scaling the plane only adds a constant to a logarithm.
+        # Softened below the size of a cell, which the grid cannot resolve. Scale only adds a constant to a logarithm.
         self._kernel = fft.rfft2(-0.5 * np.log(square + 0.5))
 
     def repulsion(self, places: Places, mass: npt.NDArray[np.float64]) -> Places:
-        """Return the force on each unit of mass, shape (n, 2)."""
+        """Return the force on a unit of mass at each place, shape (n, 2)."""
         size = self._size
         lowest = places.min(axis=0)
         cell = max(float((places.max(axis=0) - lowest).max()), 1e-9) / (size - 5)
@@ -148,7 +148,7 @@ def _attraction(places: Places, low: Indices, high: Indices, count: int) -> Plac
 
 
 def _decluttered(places: Places) -> Places:
-    """Return places with a least distance between any two, as far as some pushing gets."""
+    """Return the places after some steps that push dots apart which are too close."""
     count = len(places)
     if count < 2:
         return places
@@ -158,7 +158,7 @@ def _decluttered(places: Places) -> Places:
         pairs = cKDTree(places).query_pairs(least, output_type="ndarray")
         if not len(pairs):
             break
-        # The tree's order depends on its build; sums need one order.
+        # The order of the pairs depends on how scipy was built; the sums need a fixed one.
         pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
         one, other = pairs[:, 0], pairs[:, 1]
         along = places[other] - places[one]
@@ -175,7 +175,10 @@ def _decluttered(places: Places) -> Places:
 
 
 def _surround(places: Places, linked: Indices, alone: Indices) -> None:
-    """Put the sounds without an edge on a spiral around the others, or on one from the centre when all are alone."""
+    """Put the sounds without an edge on a spiral around the others, in place.
+
+    If no sound has an edge, the spiral starts at the centre.
+    """
     if not len(alone):
         return
     inner, spacing = 0.0, 1.0

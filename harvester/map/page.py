@@ -1,8 +1,8 @@
-"""The map: one self-contained HTML file that asks nobody for anything until its reader clicks.
+"""The map: one self-contained HTML file that sends no request until its reader clicks.
 
-Owns how the page is put together: template, style and script from `page_parts/`, the data as JSON that cannot end its
-own element. A content security policy with the hashes of our script and style keeps anything else from running. Knows
-nothing of where sounds lie; that is `layout`.
+Owns how the page is assembled: template, style and script from `page_parts/`, and the data as JSON that cannot close
+its own element. A content security policy with the hashes of our script and style blocks every other script. `layout`
+computes the places of the sounds.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _MISSING = "the map needs numpy and scipy; install them with: make extras"
 
 
 def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:
-    """Give the page in chunks; `ego` is the sound whose neighbourhood is shown first.
+    """Yield the page in chunks; it opens with the neighbourhood of the sound `ego`.
 
-    Computing the layout takes seconds (about five for 5,000 sounds); it is done before the first chunk. Raises
-    `SettingsError` when numpy or scipy is missing.
+    The layout is computed before the first chunk; it takes about 5 s for 5,000 sounds. Raises `SettingsError` without
+    numpy and scipy.
     """
     try:
         from harvester.map.data import MapData
@@ -53,7 +53,7 @@ def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Ite
 
 
 def script_json(value: Any) -> str:
-    """Return JSON for a script element: no character of it can end the element or begin a comment."""
+    """Return JSON for a script element; it can neither close the element nor begin a comment."""
     return json_text(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 

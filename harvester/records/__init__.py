@@ -1,6 +1,6 @@
-"""What a record of a sound may hold, and how a value becomes that: one room, entered here.
+"""Rules for the fields of a sound's record, and the conversion of values that break them.
 
-Everything is judged where it comes in (answers, imports) and read through `value_of` where it is used. Knows no file,
+Answers and imports are validated when they arrive; every later reader gets a value through `value_of`. Knows no file,
 no network and no graph.
 """
 

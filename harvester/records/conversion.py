@@ -1,8 +1,8 @@
-"""Convert a value to what the rule of its field allows, or to null; and read a field of any record.
+"""Convert values to what the rule of their field allows, and read fields of any record.
 
-A value of another type is converted where nothing is lost (`"12"` to 12, 12 to `"12"`). A number outside its bounds
+A value of another type is converted if nothing is lost (`"12"` to 12, 12 to `"12"`). A number outside its bounds
 becomes null, a text that is too long is cut. Laws: the result obeys its rule, a value that obeys its rule is returned
-as it is, and converting twice changes nothing more.
+unchanged, and a second conversion changes nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TOO_DEEP: Final = "field nested too deep"
 TOO_LARGE: Final = "field too large"
 
 Converted: TypeAlias = tuple[Any, str]
-"""A value that obeys its rule, or None; and the kind of what was odd about it, empty for nothing."""
+"""(a value that obeys its rule or None, the kind of oddity or an empty text)."""
 
 _INT_TEXT = re.compile(r"-?[0-9]{1,19}")
 _FLOAT_TEXT = re.compile(r"-?[0-9]{1,400}(?:[.][0-9]{0,400})?(?:[eE][+-]?[0-9]{1,4})?")
@@ -49,7 +49,7 @@ _NUMBERS_AND_BOOLS = frozenset({type(None), bool, int, float})
 
 
 def convert(name: str, value: Any) -> Converted:
-    """Return the value of a field as its rule wants it, or None, and the kind of what was odd."""
+    """Return the value of a field as its rule allows it, or None, and the kind of oddity."""
     if value is None:
         return None, ""
     rule, converter = _FIELDS.get(name, _UNKNOWN_FIELD)
@@ -57,10 +57,10 @@ def convert(name: str, value: Any) -> Converted:
 
 
 def value_of(record: Mapping[str, Any], name: str) -> Any:
-    """Return the value of a field if it is, or can be converted to, what its rule allows; None otherwise.
+    """Return the value of a field, converted to its rule if needed, or None.
 
-    For every reader of records that were stored by others or by older versions. A value is returned with the type in
-    `RULES`; a float field may give an int.
+    Use it to read records that other people or older versions stored. The value has the type in `RULES`; a float field
+    may give an int.
     """
     value = record.get(name)
     if value is None:
@@ -102,9 +102,9 @@ def _convert_int(rule: Rule, value: Any) -> Converted:
     if type(value) is not int:
         number = _read_number(value)
         if number is None or (type(number) is float and not number.is_integer()):
-            # An infinite float has no integer value, but it is a number.
+            # An infinite float is a number, so it is out of range and not of a wrong type.
             return None, OUT_OF_RANGE if number in (math.inf, -math.inf) else MISTYPED
-        # Above 2**53 a float stands for several integers.
+        # Above 2**53 several integers share one float.
         if type(number) is float and abs(number) > 2**53:
             return None, OUT_OF_RANGE
         value, odd = int(number), CONVERTED
@@ -121,7 +121,7 @@ def _convert_float(rule: Rule, value: Any) -> Converted:
         return value, odd
     if rule.low - rule.tolerance <= value <= rule.high + rule.tolerance:
         return (rule.low if value < rule.low else rule.high) * 1.0, OUT_OF_RANGE
-    # NaN is no number at all.
+    # NaN is unequal to itself; it counts as no number.
     return None, OUT_OF_RANGE if value == value else MISTYPED
 
 
@@ -201,7 +201,7 @@ def _convert_numbers(rule: Rule, value: Any) -> Converted:
         return None, MISTYPED
     if not rule.fewest <= len(value) <= rule.most:
         return None, OUT_OF_RANGE
-    # Dropping one number would move all that follow, so a list with an item that is none becomes null.
+    # Dropping one item would shift the others, so a list with an item that is no number becomes null.
     number = Rule(FieldKind.FLOAT, low=rule.low, high=rule.high)
     converted = [_convert_float(number, item) for item in value]
     if any(item is None for item, _ in converted):
@@ -221,7 +221,10 @@ def _convert_objects(rule: Rule, value: Any) -> Converted:
 
 
 def _convert_json(rule: Rule, value: Any) -> Converted:
-    """Return any JSON value within the bounds of depth, size and numbers, without lone surrogates; else None."""
+    """Return a JSON value within the bounds of depth, size and numbers, or None.
+
+    Lone surrogates are replaced.
+    """
     odd = find_odd(value, rule.deepest)
     if odd == REPAIRED_TEXT:
         value = _repaired(value)
@@ -251,7 +254,10 @@ _UNKNOWN_FIELD = (UNKNOWN, _CONVERTERS[UNKNOWN.kind])
 
 
 def find_odd(value: Any, levels: int) -> str:
-    """Return what is odd about a JSON value with at most `levels` containers in each other; empty for nothing."""
+    """Return the kind of oddity of a JSON value, or an empty text.
+
+    `levels` is the most containers that may be nested.
+    """
     kind = type(value)
     if kind is list or kind is dict:
         if levels == 0:
@@ -272,7 +278,7 @@ def find_odd(value: Any, levels: int) -> str:
 
 
 def _repaired(value: Any) -> Any:
-    """Return a copy of a JSON value whose lone surrogates are replaced."""
+    """Return a copy of a JSON value with lone surrogates replaced."""
     if type(value) is str:
         return _SURROGATE.sub(_REPLACEMENT, value)
     if type(value) is list:
@@ -283,7 +289,7 @@ def _repaired(value: Any) -> Any:
 
 
 def _bounded(text: str, longest: int) -> tuple[str, str]:
-    """Return a text without lone surrogates and not longer than `longest`, and what was odd."""
+    """Return a text without lone surrogates and not longer than `longest`, and the kind of oddity."""
     odd = ""
     if not text.isascii() and _SURROGATE.search(text):
         text, odd = _SURROGATE.sub(_REPLACEMENT, text), REPAIRED_TEXT
@@ -291,7 +297,7 @@ def _bounded(text: str, longest: int) -> tuple[str, str]:
 
 
 def _read_number(value: Any) -> int | float | None:
-    """Return a number, or what a text says as one; None for everything else."""
+    """Return a number, or the number that a text holds; None for every other value."""
     if type(value) is int or type(value) is float:
         return value
     if type(value) is not str:

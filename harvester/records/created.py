@@ -1,4 +1,4 @@
-"""Read when a sound was created, in whatever form its record says it."""
+"""Read the upload time of a sound from any form of its record's `created`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harvester.records.conversion import value_of
 
 
 def created_us(record: Mapping[str, Any]) -> int | None:
-    """Return when a sound was created, in microseconds UTC; None where its record does not tell.
+    """Return the upload time of a sound in microseconds UTC, or None if its record has none.
 
     A time without an offset is UTC, as in the API.
     """

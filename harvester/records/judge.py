@@ -1,7 +1,7 @@
-"""Judge whole rows of an answer strictly, many at a time: does every value obey its rule already?
+"""Validate the rows of an answer strictly, a page at a time.
 
-Owns all use of msgspec. A `Struct` made from the rules is the judge; what it decodes to is thrown away, because the
-row itself is kept. So a good page costs one pass in C, and only odd rows are converted in Python.
+Owns all use of msgspec. A `Struct` made from the rules validates the rows; its result is discarded, because the rows
+themselves are kept. So a good page costs one pass in C, and only odd rows are converted in Python.
 """
 
 from __future__ import annotations
@@ -21,17 +21,20 @@ from harvester.records.rules import LONGEST_KEY, FieldKind, Rule, rule_of
 _OPEN = frozenset({FieldKind.JSON, FieldKind.OBJECTS})
 """Kinds whose depth and size no `Struct` can bound."""
 _PLACE = re.compile(r"`(?:key in )*\$\[([0-9]+)\][^`]*`\Z")
-"""Where msgspec's message says which row is invalid; field names of the server's never stand in this part of it."""
+"""Finds the invalid row in msgspec's message; the server's field names cannot occur in this part of it."""
 
 
 class Judge:
-    """Judges rows that hold these fields, and nothing else.
+    """Validates rows that hold these fields and no others.
 
-    Core fields must be there, others may be missing. The row must not hold lone surrogates: orjson's never does.
+    Core fields must be present, others may be missing. Rows must not hold lone surrogates; rows from orjson never do.
     """
 
     def __init__(self, fields: Iterable[str], *, required: Iterable[str] = (), unjudged: Iterable[str] = ()) -> None:
-        """Make the judge; `required` fields must be there and not null, `unjudged` ones may hold anything."""
+        """Build the validator.
+
+        `required` fields must be present and not null, `unjudged` ones may hold any value.
+        """
         names = dict.fromkeys([*fields, *required, *unjudged])
         needed, free = frozenset(required), frozenset(unjudged)
         self._open = tuple(name for name in names if name not in free and rule_of(name).kind in _OPEN)
@@ -48,7 +51,7 @@ class Judge:
         row: Any = msgspec.defstruct(
             "Row",
             definitions,
-            # A field's name need not be one that Python allows for an attribute.
+            # A field's name need not be a valid name of an attribute in Python.
             rename={f"f{place}": name for place, name in enumerate(names)},
             kw_only=True,
             gc=False,
@@ -61,7 +64,7 @@ class Judge:
         return row is not None and not self.odd_rows([row])
 
     def odd_rows(self, rows: list[Any]) -> set[int]:
-        """Return the places of the rows that are not accepted; a null row is not odd."""
+        """Return the indices of the rows that break a rule; a null row is not odd."""
         odd: set[int] = set()
         start = 0
         while True:
@@ -69,7 +72,7 @@ class Judge:
                 msgspec.convert(rows[start:] if start else rows, self._rows, strict=True)
                 break
             except msgspec.ValidationError as error:
-                # Rows are decoded in their order, so all before the one that is named are good.
+                # msgspec decodes rows in order, so all rows before the named one are good.
                 named = _PLACE.search(str(error))
                 if named is None:
                     raise
@@ -85,12 +88,12 @@ class Judge:
 
 @lru_cache(maxsize=64)
 def judge_of(fields: tuple[str, ...], required: tuple[str, ...] = (), unjudged: tuple[str, ...] = ()) -> Judge:
-    """Return the judge of rows with these fields; a run needs very few."""
+    """Return the judge of rows with these fields, from a cache: a run needs only a few."""
     return Judge(fields, required=required, unjudged=unjudged)
 
 
 def _type_of(rule: Rule) -> Any:
-    """Return what msgspec takes as the type of a field."""
+    """Return the type with which msgspec validates a field."""
     text = Annotated[str, Meta(max_length=rule.longest, pattern=rule.form and rule.form.pattern)]
     items = Meta(min_length=rule.fewest, max_length=rule.most)
     match rule.kind:

@@ -1,4 +1,4 @@
-"""The licences of Freesound's sounds: the address of each deed, its name in the index, and the name people use."""
+"""The licences of Freesound's sounds: addresses of their deeds, names in the index, and short names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 
 class Licence(NamedTuple):
-    """A licence: part of its deeds' addresses, the index's name for it, people's name for it, and its versions."""
+    """A licence: a part of its deeds' addresses, its name in the index, and its short name.
+
+    `versioned`: a version follows the short name (`BY 4.0`).
+    """
 
     address: str
     index_name: str
@@ -22,12 +25,12 @@ LICENCES = (CC0, BY, BY_NC, SAMPLING)
 
 
 def find_licence(deed: str) -> Licence | None:
-    """Return the licence whose deed has this address."""
+    """Return the licence whose deed has this address, or None."""
     return next((one for one in LICENCES if one.address in deed), None)
 
 
 def licence_name(deed: str | None) -> str:
-    """Return a deed's address as the short name people use: `CC0`, `BY 4.0`, `BY-NC 3.0`, `Sampling+`."""
+    """Return the short name for a deed's address: `CC0`, `BY 4.0`, `BY-NC 3.0`, `Sampling+`."""
     text = deed or ""
     licence = find_licence(text)
     if licence is None:

@@ -1,7 +1,7 @@
-"""The one table of rules: what each field of a record may hold.
+"""The table of rules: what each field of a record may hold.
 
-The bounds come from the columns of the server's database, with room above. Where the server has no limit, the bound
-keeps one record from filling the memory of a reader. The judge, the converter and the readers all use this table.
+The bounds come from the columns of the server's database, with room above. If the server has no limit, the bound
+keeps a single record from filling a reader's memory. The judge, the converter and all readers use this table.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ class FieldKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What one field may hold; null is allowed where `nullable` is true.
+    """What one field may hold; null is allowed if `nullable` is true.
 
-    `low` and `high` bound a number, `tolerance` is how far outside a number is still moved to the bound. `longest`
-    bounds a text, or each text of a container, in characters. `fewest` and `most` bound the items of a container,
-    `deepest` the containers within a container, counted with it. `form` is what a text must match as a whole.
+    `low` and `high` bound a number; a number at most `tolerance` outside is moved to the bound. `longest` bounds a
+    text, or each text of a container, in characters. `fewest` and `most` bound the items of a container, `deepest` the
+    nesting of containers, the outermost included. The whole of a text must match `form`.
     """
 
     kind: FieldKind
@@ -49,15 +49,15 @@ class Rule:
 
 
 LARGEST_JSON_BYTES = 200_000
-"""How large the value of an undeclared field may be when it is encoded as JSON."""
+"""The most bytes of the value of a field without a rule, encoded as JSON."""
 DEEPEST_JSON = 20
 MOST_UNKNOWN_NAMES = 64
-"""How many fields without a rule one record may have."""
+"""The most fields without a rule that a record may have."""
 LONGEST_KEY = 64
-"""How long a key in a dict of texts may be, in characters."""
+"""The most characters of a key in a dict of texts."""
 LARGEST_JSON_INT = 2**63 - 1
 
-# Days are checked up to the length of their month, so that every reader can make a date of the text.
+# The length of each month is checked too, so that every reader can turn the text into a date.
 _DATE = (
     "(?:"
     "(?:199[0-9]|20[0-9]{2}|2100)-"
@@ -139,14 +139,14 @@ RULES: dict[str, Rule] = {
     "is_remix": _BOOL,
     "was_remixed": _BOOL,
     "md5": _text(32, MD5_FORM),
-    # Of a search or of a pair of sounds.
+    # Fields of a search, or of a pair of sounds.
     "score": _float(0, 1, tolerance=0.001),
     "distance_to_target": _float(0, 1e12),
     "n_from_same_pack": _COUNTER,
     "more_from_same_pack": _URL,
     "sim_laion_clap": _numbers(512, 512),
     "sim_freesound_classic": _numbers(100, 100),
-    # Descriptors, which come on demand.
+    # Descriptors, which the server sends on request.
     **dict.fromkeys(
         (
             "amplitude_peak_ratio",
@@ -214,9 +214,9 @@ RULES: dict[str, Rule] = {
 }
 
 UNKNOWN = Rule(FieldKind.JSON, deepest=DEEPEST_JSON)
-"""The rule of a field without one of its own: any JSON value within bounds."""
+"""The rule of every other field: any JSON value within bounds."""
 
 
 def rule_of(name: str) -> Rule:
-    """Return the rule of a field."""
+    """Return the rule of a field, `UNKNOWN` for a field that the table does not have."""
     return RULES.get(name, UNKNOWN)

@@ -1,4 +1,4 @@
-"""What a library holds, said to people and programs: counts, plans, searches, one sound, plots."""
+"""Reports on a library for people and programs: counts, plans, searches, one sound, plots."""
 
 from __future__ import annotations
 

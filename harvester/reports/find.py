@@ -1,4 +1,4 @@
-"""Finding sounds by words in their names, tags and users. Takes the state, reads no file."""
+"""Find sounds by words in their names, tags and users. Takes the state, reads no file."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from harvester.records import licence_name, value_of
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What a search found: how many sounds in all, and the best of them as records for people and programs."""
+    """The result of a search: the number of sounds found, and the best of them."""
 
     total: int
     best: tuple[dict[str, Any], ...]
 
 
 def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits:
-    """Return the sounds in which every word of `text` occurs, in any case, in the name, a tag, the user or the id.
+    """Return the sounds that have every word of `text` in the name, a tag, the user or the id.
 
-    Whole tags and words of the name count most, then beginnings, then what merely holds the word; among equals the
-    most downloaded come first. Sounds that are gone are left out.
+    Case is ignored. Whole tags and words of the name rank highest, then beginnings, then any other occurrence; equally
+    good sounds are ordered by downloads. Sounds that are gone are left out.
     """
     words = text.casefold().split()
     found: list[tuple[int, int, int]] = []
@@ -36,7 +36,7 @@ def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits
 
 
 def _rank(sound_id: int, attributes: dict[str, Any], words: list[str]) -> int:
-    """Return how well a sound matches, 0 when a word is missing."""
+    """Return the rank of a sound, higher for a better match; 0 if a word is missing."""
     name = (value_of(attributes, "name") or "").casefold()
     user = (value_of(attributes, "username") or "").casefold()
     tags = [tag.casefold() for tag in value_of(attributes, "tags") or ()]

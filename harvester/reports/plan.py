@@ -1,4 +1,4 @@
-"""What a harvest or a sweep would cost, before it runs: requests, minutes of sending, days of quota. Pure."""
+"""Estimate the cost of a harvest or a sweep before it runs: requests, minutes, days of quota. Sends nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from harvester.graph import SoundGraph
 
 BATCH = 150
 WINDOW_PAGES = 10
-"""A deep sweep is read in windows of so many pages, which overlap by a hit or more."""
+"""The pages of one window of a deep sweep; consecutive windows overlap by at least one hit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be harvested. `samples` None: no end; with `vectors` none, for those lists cost nothing. `hits`: what
-    the search counts, None when nobody asked."""
+    """The harvest to estimate.
+
+    `samples` None: without an end, or with `vectors` none, because `harvester link` makes those lists without a
+    request. `hits`: the number of sounds that the search finds, None if it is not known.
+    """
 
     samples: int | None = 50
     seed_ids: Sequence[int] = ()
@@ -31,7 +34,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What the key may send: in a minute, in a day, and of today's still; None without a limit."""
+    """The requests that the key may send: in a minute, in a day, and the rest of today; None without a limit."""
 
     burst: int | None
     daily: int | None
@@ -39,7 +42,7 @@ class Allowance:
 
 
 def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
-    """Return how many requests each part of the run takes at most, in the order in which it spends them."""
+    """Return the most requests that each part of the run takes, in the order in which they are sent."""
     waiting = list(state.pending(wish.filter))
     bare = [sound_id for sound_id in waiting if not state.has_record(sound_id)]
     unknown = [sound_id for sound_id in dict.fromkeys(wish.seed_ids) if not state.has_record(sound_id)]
@@ -62,8 +65,8 @@ def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
 def describe_plan(state: SoundGraph, wish: Wish, allowance: Allowance) -> dict[str, Any]:
     """Return the whole estimate under the keys of `plan --json`.
 
-    `minutes` is the time of sending at the key's pace; `days` how many further days of quota it takes after today's;
-    `today` how far what is left of today's quota reaches.
+    `minutes` is the time to send all requests at the key's pace; `days` is the number of further days of quota after
+    today; `today` is how far the rest of today's quota reaches.
     """
     parts = plan_requests(state, wish)
     total = sum(parts.values())
@@ -91,7 +94,10 @@ def describe_plan(state: SoundGraph, wish: Wish, allowance: Allowance) -> dict[s
 
 
 def _growth(state: SoundGraph, wish: Wish, samples: int) -> int:
-    """Return about how many sounds come new: as many a sample as so far, at most all neighbours of each."""
+    """Return roughly how many new sounds `samples` samples bring.
+
+    It assumes as many a sample as so far, and at most all neighbours of each.
+    """
     found = wish.hits or 0 if wish.sweep else 0
     so_far = len(state) / len(state.processed) if state.processed else wish.neighbours
     return round(min(so_far, wish.neighbours + 1) * samples) + found

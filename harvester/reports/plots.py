@@ -1,8 +1,8 @@
-"""Pictures of growth and coverage: `status --plot DIR`.
+"""Plots of growth and coverage: `status --plot DIR`.
 
-Owns which pictures there are: growth beside what the quota allows, licence by category, durations, degrees, tags; each
-is written as PNG and SVG, whole or not at all, and equal states give equal files. Drawn without a display and without
-pyplot, whose state is global. The only module that needs matplotlib, which the extra `plot` brings.
+Owns the set of pictures: growth with the quota's limit, licence by category, durations, degrees, tags. Each is written
+as PNG and SVG, atomically, and equal states give equal files. Needs no display, and does not use pyplot, whose state
+is global. Only this module needs matplotlib, which the extra `plot` installs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DAILY_QUOTA = 2_000
-"""What a free key may ask in a day, and so the most samples a day of it can bring."""
+"""The requests that a free key may send in a day, and so the most samples that a day can bring."""
 
 _INK, _SECOND, _SOFT = "#3b62c9", "#e08a00", "#8b929c"
 _MISSING = "pictures need matplotlib; install it with: make extras"
@@ -43,7 +43,7 @@ _STYLE: dict[Any, Any] = {
 def save_plots(state: SoundGraph, folder: Path, *, daily_quota: int = DAILY_QUOTA) -> list[Path]:
     """Write every picture to `folder` as PNG and SVG and return the files; durable on return.
 
-    The folder is made where it is missing. Raises `SettingsError` without matplotlib, and the `OSError` it met.
+    A missing folder is created. Raises `SettingsError` without matplotlib, and `OSError` when writing fails.
     """
     try:
         from matplotlib import rc_context
@@ -68,7 +68,7 @@ def save_plots(state: SoundGraph, folder: Path, *, daily_quota: int = DAILY_QUOT
                 path = folder / f"{name}.{form}"
                 write_atomically(path, [_bytes(figure, form)])
                 written.append(path)
-                # Where everything stands is found once for both: it is half of the work.
+                # The layout is half of the work, so both files share it.
                 figure.set_layout_engine("none")
     return written
 
@@ -76,9 +76,9 @@ def save_plots(state: SoundGraph, folder: Path, *, daily_quota: int = DAILY_QUOT
 def _bytes(figure: Figure, form: str) -> bytes:
     file = io.BytesIO()
     with warnings.catch_warnings():
-        # A tag in a script that the font lacks is shown as boxes; a warning a letter helps nobody.
+        # A tag in a script that the font lacks shows as boxes; one warning for each letter is of no use.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        # A date in the file would make equal pictures differ.
+        # A date in the file would make the files of equal pictures differ.
         figure.savefig(file, format=form, dpi=150, metadata={"Date": None} if form == "svg" else {"Software": None})
     return file.getvalue()
 
@@ -110,7 +110,7 @@ def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
             where="post",
             color=_SOFT,
             linestyle=":",
-            label=f"what {daily_quota:,} requests a day allow",
+            label=f"limit of {daily_quota:,} requests a day",
         )
     axes.set_ylim(bottom=0)
     _name(axes, f"Growth since {iso(first)[:10]}", unit, "number")
@@ -204,6 +204,6 @@ def _nothing(axes: Any, title: str) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return a text that is drawn as it is: no mathematics between dollars, no control characters, not long."""
+    """Return a text that matplotlib draws literally: dollars escaped, no control characters, shortened."""
     shown = "".join(char if ord(char) < 0x2E80 else "?" for char in escape_line(text)).replace("$", r"\$")
     return shown if len(shown) <= 30 else f"{shown[:29]}…"

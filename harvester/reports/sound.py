@@ -1,4 +1,4 @@
-"""One sound and its neighbours, from the library. Takes the state, reads no file."""
+"""Describe one sound and its neighbours. Takes the state, reads no file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from harvester.records import value_of
 
 
 def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
-    """Return a sound's record, its neighbours (best first) and what lists it, or None when it is not here."""
+    """Return a sound's record, its neighbours and the sounds that list it, both best first.
+
+    None if the sound is not in the library.
+    """
     if sound_id not in state:
         return None
     attributes = state.attributes(sound_id)

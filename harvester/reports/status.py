@@ -1,4 +1,4 @@
-"""What a library holds, in numbers. Takes the state, reads no file."""
+"""Count what a library holds. Takes the state, reads no file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOP = 10
 
 
 def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> dict[str, Any]:
-    """Return the library's counts under the keys of `status --json`; all zero for an empty one."""
+    """Return the library's counts under the keys of `status --json`, all zero for an empty library."""
     waiting = list(state.pending())
     deferred = [i for i in waiting if i in deferrals and deferrals[i].next_try_at > now_us]
     return {
@@ -34,7 +34,7 @@ def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
 
 
 def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> list[dict[str, Any]]:
-    """Return the sounds that wait for another try, the next one first: why, how often so far, and when."""
+    """Return the deferred sounds with reason, number of failures and next retry, the soonest retry first."""
     rows = sorted(deferrals.values(), key=lambda one: (one.next_try_at, one.sound_id))
     return [
         {
@@ -52,11 +52,11 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
 
 
 def describe_content(state: SoundGraph) -> dict[str, Any]:
-    """Return what the sounds are and how they came, under the keys of `status --json`.
+    """Return statistics of the sounds and of the growth, under the keys of `status --json`.
 
-    Licences, categories, tags and users by how often they occur, as {name: count}; `growth` has a row for each day
-    (UTC) that brought something; `oldest_record` is the record that was fetched longest ago. Sounds that are gone are
-    left out of all but the growth.
+    Licences, categories, tags and users are {name: count}, the most frequent first. `growth` has a row for each day
+    (UTC) that added something. `oldest_record` is the record that was fetched longest ago. Only `growth` counts sounds
+    that are gone.
     """
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("licences", "categories", "tags", "users")}
     addresses: Counter[str] = Counter()

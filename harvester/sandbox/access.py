@@ -1,4 +1,4 @@
-"""Who may ask: the keys a sandbox accepts, and the 401 for every way of not having one (API.md §1).
+"""Authentication: the keys a sandbox accepts, and its answers to missing or refused keys (API.md §1).
 
 Invariant: the `token` parameter is read only when there is no Authorization header. A key itself never
 leaves this module; logs get its fingerprint.
@@ -15,7 +15,7 @@ STANDINGS = ("suspended", "revoked", "pending", "inactive")
 
 
 class Access:
-    """`tokens` are accepted; `standings` maps further known keys to one of `STANDINGS`."""
+    """The accepted `tokens`, and `standings`: further known keys, each with one of `STANDINGS`."""
 
     def __init__(self, tokens: Collection[str], standings: Mapping[str, str]) -> None:
         unknown = set(standings.values()) - set(STANDINGS)
@@ -25,7 +25,7 @@ class Access:
         self._standings = dict(standings)
 
     def authenticate(self, authorization: str, token_parameter: str) -> str | Reply:
-        """Return the key a request comes with, or the refusal."""
+        """Return the key of a request, or the reply that refuses it."""
         words = authorization.split()
         scheme = words[0].lower() if words else ""
         if scheme == "bearer":
@@ -44,7 +44,7 @@ class Access:
         return self._judge(token_parameter)
 
     def token_in(self, authorization: str, token_parameter: str) -> str | None:
-        """Return the key a request comes with, valid or not, or None."""
+        """Return the key of a request, valid or not; None without one."""
         words = authorization.split()
         if not words:
             return token_parameter or None

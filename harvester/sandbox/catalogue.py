@@ -1,6 +1,6 @@
-"""What the sandbox serves from: the `Catalogue` protocol that generated and recorded catalogues keep.
+"""The `Catalogue` protocol: the sounds a sandbox serves. Generated and recorded catalogues implement it.
 
-Invariant: a catalogue is immutable, and everything it says is a function of its content alone, so equal
+Invariant: a catalogue is immutable, and every value it returns is a function of its content alone, so equal
 catalogues have equal digests and equal answers in every process. Knows nothing of HTTP, keys or faults.
 """
 
@@ -12,10 +12,10 @@ from typing import Any, Protocol
 from harvester.model import Record
 
 DIMENSIONS: dict[str, int] = {"laion_clap": 512, "freesound_classic": 100}
-"""The similarity spaces and how long their vectors are (API.md §2.4)."""
+"""The length of a vector in each similarity space (API.md §2.4)."""
 
 MIN_SCORE = 0.7
-"""Only neighbours with at least this score are listed (SIMILARITY_MIN_THRESHOLD in freesound/settings.py)."""
+"""The least score of a listed neighbour (SIMILARITY_MIN_THRESHOLD in freesound/settings.py of the server)."""
 
 SORTS = (
     "score",
@@ -34,7 +34,7 @@ Neighbour = tuple[int, float]
 
 
 class Catalogue(Protocol):
-    """The sounds of a sandbox, their records, their vectors, and who is similar to whom."""
+    """The sounds of a sandbox, with their records, vectors and similar lists."""
 
     @property
     def digest(self) -> str:
@@ -44,28 +44,31 @@ class Catalogue(Protocol):
     def __len__(self) -> int: ...
 
     def record(self, sound_id: int) -> Record | None:
-        """Return the record (without descriptors and vectors), or None when there is no such sound."""
+        """Return the record without descriptors and vectors, or None for an unknown sound."""
         ...
 
     def descriptors(self, sound_id: int) -> dict[str, Any]:
-        """Return the descriptors of a sound that exists; a descriptor that is absent is null."""
+        """Return the descriptors of a known sound; a descriptor without a value is null."""
         ...
 
     def vector(self, sound_id: int, space: str) -> list[float] | None:
-        """Return the L2-normalised vector, or None when the sound has none."""
+        """Return the sound's vector, L2-normalised, or None without one."""
         ...
 
     def neighbours(self, sound_id: int, space: str) -> list[Neighbour]:
-        """Return every other sound with a score of at least `MIN_SCORE`, best first, then by id.
+        """Return every other sound that scores at least `MIN_SCORE`, best first, then by id.
 
-        Empty for an unknown sound, a sound without a vector, and an unknown space.
+        The list is empty for an unknown sound, a sound without a vector, and an unknown space.
         """
         ...
 
     def nearest(self, vector: Sequence[float], space: str) -> list[Neighbour]:
-        """Return every sound with a score of at least `MIN_SCORE` against a vector of any length but zero."""
+        """Return every sound that scores at least `MIN_SCORE` against `vector`, best first.
+
+        The vector need not be normalised.
+        """
         ...
 
     def ordered(self, sort: str) -> Sequence[int]:
-        """Return all sound ids in the order of one of `SORTS`; `score` is newest first."""
+        """Return all sound ids in one of the orders of `SORTS`; `score` is newest first."""
         ...

@@ -1,10 +1,12 @@
-"""The geometry of a generated catalogue: where every sound lies in a similarity space, in closed form.
+"""The geometry of a generated catalogue: the position of every sound in a similarity space, in closed form.
 
-A sound is one of eight members of a cluster; a cluster has three coordinates. Each coordinate two sounds
-share adds `SHARED` to their cosine, and each sound has an angle of its own that adds at most `OWN` either
-way. So two sounds reach the threshold exactly when their clusters share two coordinates: the list of a
-sound is its own cluster and the lines through it (clusters overlap, and three steps join any two), found
-without search and exact. Invariant: scores are the cosines of the vectors this module gives out.
+A sound is one of eight members of a cluster; a cluster has three coordinates. Each coordinate that two sounds
+share adds `SHARED` to their cosine. Each sound also has its own angle, which changes the cosine by at most `OWN`.
+So two sounds reach the threshold exactly when their clusters share two coordinates. The similar list of a sound
+is therefore its own cluster and all clusters that share two coordinates with it; it is exact and needs no search.
+Any two clusters are joined by at most three such steps.
+
+Invariant: scores are the cosines of the vectors that this module returns.
 """
 
 from __future__ import annotations
@@ -22,13 +24,13 @@ OWN = 1 - 3 * SHARED
 # Two shared coordinates: at least 2 * 0.304 - 0.088 = 0.52. One: at most 0.304 + 0.088 = 0.392. The
 # threshold, a cosine of 0.4, lies between, so neither rounding nor float32 can move a sound across it.
 _AXES = 32
-"""Directions a coordinate has; a symbol from 32 to 63 is the opposite of the one 32 before it."""
+"""Directions of a coordinate; a symbol from 32 to 63 is the opposite of the symbol 32 before it."""
 
 Place = tuple[int, int, int]
 
 
 class Clusters:
-    """The places of `size` sounds, numbered 0 to size - 1, in one space of `dimensions` (at least 99)."""
+    """The positions of `size` sounds, numbered 0 to size - 1, in a space of at least 99 `dimensions`."""
 
     def __init__(self, size: int, seed: str, dimensions: int) -> None:
         self._size = size
@@ -42,7 +44,7 @@ class Clusters:
         while self._side**3 < self._clusters:
             self._side += 1
         if self._side > 2 * _AXES:
-            raise ValueError(f"{size} sounds are more than the geometry holds")
+            raise ValueError(f"{size} sounds do not fit into the geometry of a generated catalogue")
         angles = [math.tau * draw.random() for _ in range(size)]
         self._cos = array("f", map(math.cos, angles))
         self._sin = array("f", map(math.sin, angles))
@@ -52,7 +54,7 @@ class Clusters:
         return self._coordinates(self._position(number) // MEMBERS)
 
     def neighbours(self, number: int) -> list[tuple[float, int]]:
-        """Return (score, number) of every other sound with a cosine of at least 0.4, best first."""
+        """Return (score, number) of the other sounds with a cosine of at least 0.4, best first."""
         position = self._position(number)
         home = position // MEMBERS
         cos, sin = self._cos, self._sin
@@ -69,7 +71,7 @@ class Clusters:
         return self._best_first(found)
 
     def nearest(self, vector: Sequence[float]) -> list[tuple[float, int]]:
-        """Return (score, number) of every sound with a cosine of at least 0.4 to `vector`, best first."""
+        """Return (score, number) of the sounds with a cosine of at least 0.4 to `vector`, best first."""
         length = math.sqrt(sum(map(mul, vector, vector)))
         if not length:
             return []
@@ -108,7 +110,7 @@ class Clusters:
         return [round(wa * va + wb * vb + wc * vc + wd * vd + we * ve, 6) for va, vb, vc, vd, ve in columns]
 
     def _position(self, number: int) -> int:
-        # An affine permutation: sounds of one cluster are far apart in id and date, and nothing is stored.
+        # An affine permutation needs no storage and moves sounds of one cluster far apart in id and date.
         return (self._factor * number + self._shift) % self._size
 
     def _best_first(self, found: list[tuple[float, int]]) -> list[tuple[float, int]]:
@@ -134,7 +136,7 @@ class Clusters:
 
 
 def coprime(size: int, draw: random.Random) -> int:
-    """Draw a factor that has no divisor in common with `size`, so that multiplying by it permutes 0 to size - 1."""
+    """Draw a factor that is coprime to `size`: multiplying by it permutes 0 to size - 1."""
     if size < 3:
         return 1
     factor = draw.randrange(size // 3, size)
@@ -145,8 +147,8 @@ def coprime(size: int, draw: random.Random) -> int:
 
 @lru_cache(maxsize=2)
 def _basis(dimensions: int) -> tuple[tuple[float, ...], ...]:
-    # Orthonormal rows, so that sparse places become dense vectors like the real ones and keep their cosines:
-    # Hadamard where the length is a power of two (cheap), else a discrete cosine transform.
+    # Orthonormal rows turn sparse positions into dense vectors like the real ones and keep their cosines:
+    # a Hadamard matrix where the length is a power of two (cheap), else a discrete cosine transform.
     count = 3 * _AXES + 2
     if dimensions & (dimensions - 1) == 0:
         unit = 1 / math.sqrt(dimensions)

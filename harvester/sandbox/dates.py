@@ -1,6 +1,6 @@
 """Dates in filters, as the index reads them: whole instants, prefixes such as `2016-02`, and `NOW` with date maths.
 
-A date stands for a period of seconds. Raises `ValueError` with the index's words.
+A date stands for a period of seconds. A text that is no date raises `ValueError` with the index's message.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _UNITS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
 
 
 def read_date(text: str, now_s: int) -> Period:
-    """Return the period a date of a filter stands for; with date maths it is one second."""
+    """Return the period that a date in a filter stands for; with date maths it is one second."""
     if text.startswith("NOW"):
         return _calculated(now_s, text[3:], text)
     if "Z" in text:
@@ -33,9 +33,9 @@ def read_date(text: str, now_s: int) -> Period:
     return _period(text)
 
 
-@lru_cache(maxsize=8_192)  # a scan of a catalogue for a window of time reads nothing else
+@lru_cache(maxsize=8_192)  # a search for a window of time parses this field of every sound
 def read_created(text: str) -> int:
-    """Return a record's upload time in seconds UTC, 0 where it cannot be read."""
+    """Return a record's upload time in seconds UTC, 0 if it is no date."""
     try:
         return _period(text.removesuffix("Z"))[0]
     except ValueError:

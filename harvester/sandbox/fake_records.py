@@ -1,8 +1,8 @@
-"""Inventing the record of one generated sound, from its number alone.
+"""Make up the record of a generated sound from its number.
 
 Invariant: a record is a pure function of the catalogue's random seed, its size and the number, in every
 process and on every platform (draws come from BLAKE2b, never from `hash` or a shared generator).
-Addresses point to sandbox.invalid, so no record leads to a port, or to real people's sounds.
+Addresses point to sandbox.invalid, so no record links to a local port or to real people's sounds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from harvester.clock import SECOND_US, iso
 from harvester.model import Record
-from harvester.sandbox import vocabulary as words
+from harvester.sandbox import vocabulary
 from harvester.sandbox.fields import DESCRIPTORS
 
 SITE = "https://sandbox.invalid"
@@ -30,7 +30,7 @@ _KEYS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the catalogue knows of a sound before its record is made."""
+    """What the catalogue fixes for a sound before its record is made."""
 
     sound_id: int
     place: tuple[int, int, int]
@@ -41,18 +41,21 @@ class Facts:
 
 
 def draws(seed: str, number: int) -> tuple[int, ...]:
-    """Return 32 numbers from 0 to 65,535 that belong to this sound of this seed."""
+    """Return the 32 draws, each from 0 to 65,535, of this sound for this seed."""
     return _DRAWS.unpack(blake2b(f"{seed}:{number}".encode()).digest())
 
 
 def invent_record(seed: str, number: int, facts: Facts) -> Record:
-    """Make the record of a sound: every field the API's sound resource has, besides descriptors and vectors."""
+    """Make the record of a sound.
+
+    It has every field of the API's sound resource except descriptors and vectors.
+    """
     d = draws(seed, number)
     sound_id = facts.sound_id
     theme, word, tags = _subject(d, facts.place)
     user = int(facts.users * (d[0] / _RANGE) ** 2.2)
     username, user_id = _username(user), 100 + 3 * user
-    kind = _weighted(words.TYPES, d[1])
+    kind = _weighted(vocabulary.TYPES, d[1])
     has_pack = d[2] < 0.62 * _RANGE
     pack_id = 1_000 + 4 * user + d[3] % 4
     name, description = _texts(d, theme, word, tags, kind)
@@ -79,8 +82,8 @@ def invent_record(seed: str, number: int, facts: Facts) -> Record:
         "geotag": f"{d[14] / _RANGE * 140 - 60:.6g} {d[15] / _RANGE * 360 - 180:.6g}" if is_geotagged else None,
         "is_geotagged": is_geotagged,
         "created": iso(facts.created_s * SECOND_US),
-        "license": _weighted(words.LICENCES, d[16]),
-        "gen_ai_preference": _weighted(words.GEN_AI, d[17]),
+        "license": _weighted(vocabulary.LICENCES, d[16]),
+        "gen_ai_preference": _weighted(vocabulary.GEN_AI, d[17]),
         "type": kind,
         "channels": channels,
         "filesize": int(duration * bitrate * 125) + 44,
@@ -107,7 +110,7 @@ def invent_record(seed: str, number: int, facts: Facts) -> Record:
         "comments": f"{api}comments/",
         "num_comments": num_ratings // (4 + d[19] % 5),
         "comment": f"{api}comment/",
-        # Null for every newer sound on the real server: never a test for "has neighbours" (API.md §3).
+        # On the real server it is null for every newer sound, so it does not tell whether a list exists (API.md §3).
         "similar_sounds": None if facts.is_new else f"{api}similar/",
         "is_explicit": d[20] < 0.01 * _RANGE,
         "is_remix": d[21] < 0.02 * _RANGE,
@@ -117,7 +120,10 @@ def invent_record(seed: str, number: int, facts: Facts) -> Record:
 
 
 def invent_descriptors(seed: str, number: int) -> dict[str, Any]:
-    """Make the audio descriptors of a sound, of the API's names and types; not consistent with its audio."""
+    """Make the audio descriptors of a sound, with the API's names and types.
+
+    Their values do not describe any audio.
+    """
     d = draws(f"{seed}:descriptors", number)
     made: dict[str, Any] = {}
     for at, (name, kind) in enumerate(DESCRIPTORS.items()):
@@ -141,21 +147,28 @@ def invent_descriptors(seed: str, number: int) -> dict[str, Any]:
     return made
 
 
-def _subject(d: tuple[int, ...], place: tuple[int, int, int]) -> tuple[words.Theme, str, list[str]]:
-    # Sounds that share coordinates share a theme, a quality or a setting: neighbours are alike in words too.
-    theme = words.THEMES[(4 * place[0] + place[1] % 4) % len(words.THEMES)]
+def _subject(d: tuple[int, ...], place: tuple[int, int, int]) -> tuple[vocabulary.Theme, str, list[str]]:
+    # Sounds that share coordinates share a theme, a quality or a setting, so neighbours have similar texts.
+    theme = vocabulary.THEMES[(4 * place[0] + place[1] % 4) % len(vocabulary.THEMES)]
     word = theme.words[d[23] % len(theme.words)]
-    tags = [word, words.QUALITIES[place[1] % len(words.QUALITIES)], words.SETTINGS[place[2] % len(words.SETTINGS)]]
-    others = (theme.words[d[3] % len(theme.words)], *(words.EXTRAS[d[at] % len(words.EXTRAS)] for at in (4, 5, 6, 8)))
+    tags = [
+        word,
+        vocabulary.QUALITIES[place[1] % len(vocabulary.QUALITIES)],
+        vocabulary.SETTINGS[place[2] % len(vocabulary.SETTINGS)],
+    ]
+    others = (
+        theme.words[d[3] % len(theme.words)],
+        *(vocabulary.EXTRAS[d[at] % len(vocabulary.EXTRAS)] for at in (4, 5, 6, 8)),
+    )
     for other in others[: 1 + d[9] % 5]:
         if other not in tags:
             tags.append(other)
     return theme, word, sorted(tags)
 
 
-def _texts(d: tuple[int, ...], theme: words.Theme, word: str, tags: list[str], kind: str) -> tuple[str, str]:
+def _texts(d: tuple[int, ...], theme: vocabulary.Theme, word: str, tags: list[str], kind: str) -> tuple[str, str]:
     take = d[4] % 1000
-    place = words.PLACES[d[5] % len(words.PLACES)]
+    place = vocabulary.PLACES[d[5] % len(vocabulary.PLACES)]
     name = (
         f"{word}_{take}.{kind}",
         f"{word.capitalize()} {take}",
@@ -163,7 +176,7 @@ def _texts(d: tuple[int, ...], theme: words.Theme, word: str, tags: list[str], k
         f"{tags[-1]} {word} {take % 20:02d}.{kind}",
         f"{place} — {word} {take}",
     )[d[6] % 5]
-    recorder = words.RECORDERS[d[7] % len(words.RECORDERS)]
+    recorder = vocabulary.RECORDERS[d[7] % len(vocabulary.RECORDERS)]
     description = (
         f"A recording of {word} made in {place} with {recorder}.",
         f"{word.capitalize()}, {tags[0]}, take {take}.\r\nFree to use, tell me where.",
@@ -171,8 +184,8 @@ def _texts(d: tuple[int, ...], theme: words.Theme, word: str, tags: list[str], k
         f"{word} ({theme.category}).",
     )[d[8] % 4]
     if d[19] < 0.03 * _RANGE:
-        name = words.HOSTILE_NAMES[d[20] % len(words.HOSTILE_NAMES)].replace("{name}", name)
-        description = words.HOSTILE_TEXTS[d[21] % len(words.HOSTILE_TEXTS)]
+        name = vocabulary.HOSTILE_NAMES[d[20] % len(vocabulary.HOSTILE_NAMES)].replace("{name}", name)
+        description = vocabulary.HOSTILE_TEXTS[d[21] % len(vocabulary.HOSTILE_TEXTS)]
     return name, description
 
 
@@ -195,15 +208,15 @@ def _duration(d: tuple[int, ...]) -> float:
 
 
 def _username(user: int) -> str:
-    stem = words.USER_WORDS[user % len(words.USER_WORDS)]
-    end = words.USER_ENDS[user // len(words.USER_WORDS) % len(words.USER_ENDS)]
-    round_trip = user // (len(words.USER_WORDS) * len(words.USER_ENDS))
+    stem = vocabulary.USER_WORDS[user % len(vocabulary.USER_WORDS)]
+    end = vocabulary.USER_ENDS[user // len(vocabulary.USER_WORDS) % len(vocabulary.USER_ENDS)]
+    round_trip = user // (len(vocabulary.USER_WORDS) * len(vocabulary.USER_ENDS))
     return f"{stem}{end}{round_trip or ''}"
 
 
 def _pack_name(pack_id: int) -> str:
-    theme = words.THEMES[pack_id * 7 % len(words.THEMES)]
-    quality = words.QUALITIES[pack_id * 5 % len(words.QUALITIES)]
+    theme = vocabulary.THEMES[pack_id * 7 % len(vocabulary.THEMES)]
+    quality = vocabulary.QUALITIES[pack_id * 5 % len(vocabulary.QUALITIES)]
     return f'{quality.capitalize()} "{theme.words[0]}"' if pack_id % 9 == 0 else f"{quality} {theme.words[0]}, vol. 1"
 
 

@@ -1,4 +1,4 @@
-"""Faults on purpose: rules that make a sandbox answer wrongly, repeatably.
+"""Fault injection: rules that make a sandbox answer wrongly, repeatably.
 
 A rule is KIND[@word=value…], for example `500-html@rate=0.01` or `400-solr-down@path=/search/@from=10@to=20`.
 
@@ -12,7 +12,7 @@ A rule is KIND[@word=value…], for example `500-html@rate=0.01` or `400-solr-do
     after=S until=S only from S to before S seconds after the sandbox's first request
     rate=R          only a share of R of what is left, drawn from (random seed, rule, request number)
 
-Invariant: whether a rule applies is a function of the request's number and the time, never of luck.
+Invariant: whether a rule applies is a function of the request's number and the time, so a run can be repeated.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ KINDS: tuple[str, ...] = (*_FRONT, *_INSTEAD, *_INSIDE, *_DELIVERIES)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One rule; the defaults apply to every request."""
+    """One rule; with the defaults it applies to every request."""
 
     kind: str
     path: str = ""
@@ -68,10 +68,13 @@ class Fault:
 
     @classmethod
     def parse(cls, rule: str) -> Fault:
-        """Read a rule. Raises `SettingsError` in one line for a rule that cannot be read."""
+        """Return the rule that a text describes.
+
+        Raises `SettingsError`, in one line, for a text that is no rule.
+        """
         kind, *words = rule.split("@")
         if kind not in KINDS:
-            raise SettingsError(f"fault rule {rule!r}: no kind {kind!r}; there are {', '.join(KINDS)}")
+            raise SettingsError(f"fault rule {rule!r}: unknown kind {kind!r}; choose from {', '.join(KINDS)}")
         values: dict[str, Any] = {}
         for word in words:
             name, _, text = word.partition("=")
@@ -84,9 +87,9 @@ class Fault:
                 raise SettingsError(f"fault rule {rule!r}: {text!r} is not a number for {name}") from None
         fault = cls(kind, **values)
         if not 0 <= fault.rate <= 1 or fault.every < 1 or fault.first < 1:
-            raise SettingsError(f"fault rule {rule!r}: rate is from 0 to 1, every and from are at least 1")
+            raise SettingsError(f"fault rule {rule!r}: rate must be from 0 to 1, every and from at least 1")
         if not (fault.after_s >= 0 and fault.until_s >= 0):  # NaN too
-            raise SettingsError(f"fault rule {rule!r}: after and until are seconds from 0 on")
+            raise SettingsError(f"fault rule {rule!r}: after and until must be seconds of at least 0")
         return fault
 
 
@@ -102,7 +105,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 class FaultPlan:
-    """The rules of one sandbox with their counts of requests; one call of `due` for every request."""
+    """The rules of one sandbox with their counts of requests. Call `due` once for every request."""
 
     def __init__(self, rules: tuple[Fault, ...], random_seed: int) -> None:
         self._rules = rules
@@ -110,7 +113,7 @@ class FaultPlan:
         self._counts = [0] * len(rules)
 
     def due(self, target: str, age_s: float) -> list[tuple[str, random.Random]]:
-        """Return the kinds that apply to this request, each with its own repeatable generator."""
+        """Return the kinds that apply to this request, each with its own seeded generator."""
         kinds = []
         for at, rule in enumerate(self._rules):
             if rule.path not in target:
@@ -129,13 +132,16 @@ class FaultPlan:
 
 
 def answer_in_front(kind: str) -> Reply | None:
-    """Return the answer of a fault that keeps the request from the application, or None for other kinds."""
+    """Return the reply of a fault in front of the application; None for the other kinds."""
     make = _FRONT.get(kind)
     return make() if make else None
 
 
 def spoil(reply: Reply, kind: str, draw: random.Random, *, is_search: bool, query: str) -> Reply:
-    """Return what a fault makes of an answer to a search for `query`, or to another request."""
+    """Return the reply as the fault `kind` changes it.
+
+    `query` is the query of a search; of another request it is empty.
+    """
     if kind in _INSTEAD:
         return _INSTEAD[kind](is_search, query)
     if kind in _DELIVERIES:

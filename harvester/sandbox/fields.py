@@ -1,6 +1,6 @@
-"""Which fields an answer holds: the serializer's names in the serializer's order, and what `fields=` selects.
+"""The fields of an answer: the serializer's names in the serializer's order, and what `fields=` selects.
 
-Invariant: keys come in the serializer's order, whatever the order they were asked for in; unknown names are
+Invariant: keys come in the serializer's order, whatever the order in the request; unknown names are
 dropped silently (API.md §3). Encodes records to compact UTF-8 JSON; knows nothing of HTTP.
 """
 
@@ -51,7 +51,7 @@ TRANSLATED: dict[str, str] = {
     for name, kind in {"category": "text", "subcategory": "text", **DESCRIPTORS}.items()
     if kind in _SUFFIXES
 }
-"""The names in filters that the server translates into names of its index: descriptors that are one value or texts."""
+"""Names in filters that the server translates into names of its index: categories, and descriptors it indexes."""
 
 VECTOR_FIELDS: dict[str, str] = {f"sim_{space}": space for space in DIMENSIONS}
 DEFAULT_LIST_FIELDS = "id,name,tags,username,license"
@@ -60,27 +60,28 @@ _CACHE_BYTES = 64 * 2**20
 
 
 class UnknownSpace(Exception):
-    """A name such as `sim_bogus` was asked for: the real serializer crashes on it (API.md §7)."""
+    """A request names a field such as `sim_bogus`, on which the real serializer crashes (API.md §7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldSelection:
-    """The fields of one request: in order, those after `score` apart, so that a score can be put between."""
+    """The fields of one request in order, split where the score goes."""
 
     base: tuple[str, ...]
-    """Fields before `score`, and all base fields when no score is asked for."""
+    """Fields before `score`; all base fields if the request does not name `score`."""
     score: bool
     rest: tuple[str, ...]
     extras: frozenset[str]
-    """Names the serializer does not know; a recorded catalogue may have them. `*` stands for all of those."""
+    """Names that the serializer does not know but a recorded catalogue may have; `*` stands for all of them."""
     descriptors: tuple[str, ...]
     vectors: tuple[str, ...]
 
 
 def read_selection(fields: str, *, single: bool = False) -> FieldSelection:
-    """Read a `fields` parameter; empty selects the default of a list, or of the sound resource when `single`.
+    """Return the fields that a `fields` parameter selects.
 
-    Raises `UnknownSpace` for an unknown name that starts with `sim_`.
+    An empty one selects the default of a list, or of the sound resource when `single`. Raises `UnknownSpace` for an
+    unknown name that starts with `sim_`.
     """
     asked = set((fields or ("*" if single else DEFAULT_LIST_FIELDS)).split(","))
     everything = "*" in asked
@@ -101,7 +102,7 @@ def read_selection(fields: str, *, single: bool = False) -> FieldSelection:
 
 
 class Encoder:
-    """Encodes sounds of one catalogue, remembering what it encoded up to 64 MB."""
+    """Encodes the sounds of one catalogue, with a cache of at most 64 MB."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
@@ -109,7 +110,10 @@ class Encoder:
         self._known_bytes = 0
 
     def encode_sound(self, sound_id: int, selection: FieldSelection, score: float | None) -> bytes | None:
-        """Return the JSON object of a sound, with its score where that was selected, or None for no such sound."""
+        """Return the JSON object of a sound, or None for an unknown sound.
+
+        It holds `score` if `selection` does.
+        """
         key = (selection, sound_id)
         halves = self._known.get(key)
         if halves is None:
@@ -147,7 +151,7 @@ class Encoder:
 
 
 def encode_json(value: Any) -> bytes:
-    """Return compact UTF-8 JSON; text that UTF-8 cannot hold (a lone surrogate) is escaped instead."""
+    """Return compact UTF-8 JSON; lone surrogates, which UTF-8 cannot hold, are escaped."""
     try:
         return orjson.dumps(value)
     except TypeError:

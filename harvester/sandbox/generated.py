@@ -1,8 +1,9 @@
-"""A catalogue made up from a random seed: 1 to 1,000,000 sounds, of which only 16 bytes each are kept.
+"""A catalogue generated from a random seed: 1 to 1,000,000 sounds, stored in 16 bytes each.
 
-Invariant: everything is a function of (VERSION, sounds, random seed): a record is invented when asked for,
-an order is closed-form arithmetic where it can be, a similar list comes from the geometry in `clusters`.
-The newest hundredth of the sounds has no vector yet: null vectors, an empty similar list, found by search only.
+Invariant: everything is a function of (VERSION, sounds, random seed). A record is made when it is read, an order
+is closed-form arithmetic where possible, and a similar list comes from the geometry in `clusters`.
+The newest 1 % of the sounds have no vector yet: their vectors are null, their similar lists empty, and only a
+search finds them.
 """
 
 from __future__ import annotations
@@ -26,16 +27,19 @@ OLDEST_S = 1_112_313_600  # 2005-04-01
 NEWEST_S = 1_789_905_600  # 2026-09-20T12:00:00Z
 _YOUNG_S = 29 * 86_400
 _FIRST_ID = 1_000
-_KEPT_RECORDS = 6_000  # a whole catalogue of the default size, about 35 MB; a scan of a larger one keeps none
+_KEPT_RECORDS = 6_000  # the default catalogue fits whole (about 35 MB); scanning a larger one leaves no useful cache
 _GAP = 5
 
 
 class GeneratedCatalogue:
-    """`sounds` sounds from `random_seed`; `without_vector` is the share (of the newest) that has no vector yet."""
+    """A catalogue of `sounds` sounds from `random_seed`.
+
+    `without_vector` is the share of sounds, the newest ones, that have no vector yet.
+    """
 
     def __init__(self, sounds: int = 5_000, random_seed: int = 7, *, without_vector: float = 0.01) -> None:
         if not 1 <= sounds <= MAX_SOUNDS:
-            raise SettingsError(f"a generated catalogue has 1 to {MAX_SOUNDS:,} sounds, not {sounds:,}")
+            raise SettingsError(f"a generated catalogue must have 1 to {MAX_SOUNDS:,} sounds, not {sounds:,}")
         self._sounds = sounds
         self._random_seed = random_seed
         self._with_vector = max(1, sounds - int(sounds * without_vector))
@@ -44,7 +48,7 @@ class GeneratedCatalogue:
         self._users = max(3, sounds // 25)
         self._spaces: dict[str, Clusters] = {}
         self._orders: dict[str, _Numbers] = {}
-        # Ranks of popularity are an affine permutation too: the order by downloads needs no sorting.
+        # Ranks of popularity are an affine permutation too, so the order by downloads needs no sorting.
         self._factor = coprime(self._with_vector, random.Random(f"{self._seed}:downloads"))
         self._inverse = pow(self._factor, -1, self._with_vector) if self._with_vector > 1 else 0
         self.record = lru_cache(maxsize=_KEPT_RECORDS)(self._record)
@@ -52,6 +56,7 @@ class GeneratedCatalogue:
 
     @property
     def digest(self) -> str:
+        """The identity of the content."""
         return self._digest
 
     def __len__(self) -> int:
@@ -63,27 +68,32 @@ class GeneratedCatalogue:
         return None if number is None else invent_record(self._seed, number, self._facts(number))
 
     def descriptors(self, sound_id: int) -> dict[str, Any]:
+        """Return the descriptors of a sound."""
         number = self._number(sound_id)
         return {} if number is None else invent_descriptors(self._seed, number)
 
     def vector(self, sound_id: int, space: str) -> list[float] | None:
+        """Return the sound's vector, or None without one."""
         number = self._number(sound_id)
         if number is None or number >= self._with_vector:
             return None
         return self._space(space).vector(number)
 
     def neighbours(self, sound_id: int, space: str) -> list[Neighbour]:
+        """Return the other sounds that reach `MIN_SCORE`, best first."""
         number = self._number(sound_id)
         if number is None or number >= self._with_vector or space not in DIMENSIONS:
             return []
         return self._as_ids(self._space(space).neighbours(number))
 
     def nearest(self, vector: Sequence[float], space: str) -> list[Neighbour]:
+        """Return the sounds that reach `MIN_SCORE` against `vector`, best first."""
         if len(vector) != DIMENSIONS.get(space):
             return []
         return self._as_ids(self._space(space).nearest(vector))
 
     def ordered(self, sort: str) -> Sequence[int]:
+        """Return all sound ids in one of the orders of `SORTS`."""
         kind, _, direction = sort.partition("_")
         reverse = direction != "asc"
         numbers = self._orders.get(kind)
@@ -117,7 +127,7 @@ class GeneratedCatalogue:
         )
 
     def _created_s(self, number: int) -> int:
-        # Ascending like the ids, and all without a vector within the last month of the catalogue.
+        # Dates ascend like the ids; all sounds without a vector lie within the catalogue's last month.
         start, end, share = OLDEST_S, NEWEST_S - _YOUNG_S, number / self._with_vector
         if number >= self._with_vector:
             start, end = end, NEWEST_S
@@ -146,7 +156,7 @@ class GeneratedCatalogue:
         return found
 
     def _as_ids(self, rows: list[tuple[float, int]]) -> list[Neighbour]:
-        # `_id` written out: a list has hundreds of rows, and calling it costs as much as all the rest.
+        # `_id` is inlined: for the hundreds of rows of a list, its calls would take half of the time.
         first, salt = _FIRST_ID, self._random_seed * 97
         return [
             (first + _GAP * number + ((number * 2_654_435_761 + salt) >> 9) % _GAP, score) for score, number in rows
@@ -154,7 +164,7 @@ class GeneratedCatalogue:
 
 
 class _Computed(Sequence[int]):
-    """Numbers that are computed when asked for."""
+    """A sequence of numbers that are computed on access."""
 
     def __init__(self, length: int, at: Callable[[int], int]) -> None:
         self._length = length
@@ -177,7 +187,7 @@ _Numbers = _Computed | array | range  # type: ignore[type-arg]
 
 
 class _Ids(Sequence[int]):
-    """Ids of numbers in an order, forwards or backwards, without a copy."""
+    """A view of numbers as ids, forwards or backwards, without a copy."""
 
     def __init__(self, numbers: _Numbers, as_id: Callable[[int], int], reverse: bool) -> None:
         self._numbers = numbers

@@ -1,7 +1,7 @@
-"""How a value of a filter is compared with those of a field, one function for each type of the index.
+"""Compare a filter's value with the values of a field: one function for each type of the index.
 
-Each makes a matcher of (a field's values, a value, now in seconds), or gives None for a text of which analysis leaves
-nothing. Raises `ValueError` with the index's words for a value that is not of the type. Knows no field by name.
+Each takes (a field's values, the filter's value, now in seconds) and returns a matcher, or None for a text without
+words. A value that is not of the type raises `ValueError` with the index's message. Knows no field by name.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ Matcher = Callable[[Record], bool]
 Values = Callable[[Record], Sequence[object]]
 
 _DECIMAL = re.compile(r"\s*[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?[dDfF]?\s*")
-# The index's whole numbers take none with a fraction; that `96000.0` is taken is recorded.
+# The index's integer fields refuse fractions; a recorded answer shows that they accept `96000.0`.
 _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 
 
 @dataclass(frozen=True, slots=True)
 class SolrRange:
-    """A range; None leaves an end open."""
+    """A range; None is an open end."""
 
     low: str | None
     high: str | None
@@ -33,7 +33,7 @@ class SolrRange:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """A text without its escapes: one word, neighbouring bare words, or the inside of quotes."""
+    """An unescaped text: one word, adjacent words without quotes, or the inside of quotes."""
 
     words: tuple[str, ...]
     quoted: bool = False
@@ -41,12 +41,12 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class SolrPattern:
-    """A text with `*` and `?`, its other characters escaped by a backslash where they need it."""
+    """A text with the wildcards `*` and `?`; a backslash escapes other special characters."""
 
     text: str
 
     def compiled(self, lower: bool) -> re.Pattern[str]:
-        """Return the regular expression that a whole value must match."""
+        """Return the regular expression that the whole of a value must match."""
         text = self.text.lower() if lower else self.text
         parts = re.findall(r"\\.|[^\\]|\\\Z", text, re.DOTALL)
         signs = {"*": ".*", "?": "."}
@@ -55,7 +55,7 @@ class SolrPattern:
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """Any value at all."""
+    """Any value: the field must have one."""
 
 
 Value = SolrRange | Words | SolrPattern | Exists
@@ -63,15 +63,19 @@ Match = Callable[[Values, Value, int], Matcher | None]
 
 
 def match_string(values: Values, value: Value, _now_s: int) -> Matcher | None:
+    """Match a text that the index holds whole."""
     if isinstance(value, Words):
-        # Several bare words are several values of which one is enough, unlike in a text.
+        # Adjacent words are alternatives here; in an analysed text all of them must occur.
         wanted = {value.words[0]} if value.quoted or len(value.words) == 1 else set(value.words)
         return lambda record: any(str(one) in wanted for one in values(record))
     return _among(values, value, lower=False)
 
 
 def match_analysed(analyse: Callable[[str], Sequence[str]]) -> Match:
-    """Return the matching of a text that analysis cuts into words: as a phrase in quotes, else in any order."""
+    """Return the function for texts that the index splits into words with `analyse`.
+
+    Words in quotes must occur as a phrase, others in any order.
+    """
 
     def match(values: Values, value: Value, _now_s: int) -> Matcher | None:
         def words(record: Record) -> Sequence[str]:
@@ -102,7 +106,7 @@ def match_analysed(analyse: Callable[[str], Sequence[str]]) -> Match:
 
 
 def _among(values: Callable[[Record], Sequence[object]], value: Value, *, lower: bool) -> Matcher:
-    """Return what decides whether any value, as a text, is in a range, matches a pattern, or is there."""
+    """Return a matcher for a range, a pattern or the presence of values, compared as texts."""
     if isinstance(value, SolrPattern):
         pattern = value.compiled(lower)
         return lambda record: any(pattern.fullmatch(str(one)) for one in values(record))
@@ -119,7 +123,7 @@ def _among(values: Callable[[Record], Sequence[object]], value: Value, *, lower:
 
 
 def match_numbers(bits: int | None) -> Match:
-    """Return the matching of whole numbers of so many bits, or of any number."""
+    """Return the function for integers of `bits` bits, or for any number when None."""
 
     def number(text: str) -> float:
         if bits is None and _DECIMAL.fullmatch(text):
@@ -157,6 +161,7 @@ def match_numbers(bits: int | None) -> Match:
 
 
 def match_flag(values: Values, value: Value, _now_s: int) -> Matcher | None:
+    """Match a flag; a word that begins with 1 or t means true, every other word false."""
     if isinstance(value, Words):
         wanted = {text[:1] in {"1", "t", "T"} for text in value.words}
         return lambda record: any(bool(one) in wanted for one in values(record))
@@ -164,7 +169,7 @@ def match_flag(values: Values, value: Value, _now_s: int) -> Matcher | None:
 
 
 def match_date(values: Values, value: Value, now_s: int) -> Matcher | None:
-    """Match seconds since 1970 by the periods that dates stand for."""
+    """Match a time, in seconds since 1970, that lies within the period of a date."""
     if isinstance(value, SolrPattern):
         return lambda _record: False
     if isinstance(value, Words):
@@ -177,7 +182,7 @@ def match_date(values: Values, value: Value, now_s: int) -> Matcher | None:
 
 
 def _written_range(value: SolrRange, now_s: int) -> tuple[float, float]:
-    # An excluded end moves the range by a millisecond only, whatever the length of the period that was named.
+    # As in the index, excluding the low end moves it by a millisecond only, not by the period that it names.
     low, high = float("-inf"), float("inf")
     if value.low is not None:
         low = read_date(value.low, now_s)[0] + (0 if value.low_included else 0.001)
@@ -196,10 +201,11 @@ def _date_range(text: str, now_s: int) -> tuple[float, float]:
 
 
 def match_place(values: Values, value: Value, _now_s: int) -> Matcher | None:
+    """Match a geotag within a box."""
     if isinstance(value, Exists) or (isinstance(value, SolrRange) and value.low is None and value.high is None):
         return lambda record: len(values(record)) > 0
     if not isinstance(value, SolrRange) or value.low is None or value.high is None:
-        raise ValueError("the sandbox answers boxes of geotags only")
+        raise ValueError("the sandbox supports geotags in a box only")
     (south, west), (north, east) = _point(value.low), _point(value.high)
 
     def inside(record: Record) -> bool:

@@ -1,7 +1,7 @@
 """A catalogue read from files: one sound a line, under the API's own field names.
 
-Invariant: a record is served value for value as it is in its file; a field that is absent there is absent
-in answers. The digest is of the content, whatever the files' names and the order of their lines.
+Invariant: a record is served exactly as it is in its file; a field that is absent there is absent in answers.
+The digest covers the content alone, not the files' names or the order of their lines.
 """
 
 from __future__ import annotations
@@ -17,25 +17,29 @@ from harvester.model import Record, is_sound_id
 from harvester.sandbox.catalogue import DIMENSIONS, Neighbour
 from harvester.sandbox.fields import DESCRIPTORS, encode_json
 from harvester.sandbox.solr_fields import created_s, index_rating
-from harvester.sandbox.text_similarity import Wording
+from harvester.sandbox.text_similarity import TextSimilarity
 
 
 class RecordedCatalogue:
-    """The sounds of `records`; of two with one id the first counts."""
+    """The sounds of `records`; of two with the same id, the first one is served."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._records: dict[int, Record] = {}
         for record in records:
             self._records.setdefault(record["id"], record)
         if not self._records:
-            raise SettingsError("the catalogue holds no sound")
+            raise SettingsError("the catalogue holds no sounds")
         content = (encode_json(dict(sorted(self._records[one].items()))) for one in sorted(self._records))
         self._digest = sha256(b"recorded:" + b"\n".join(content)).hexdigest()[:16]
-        self._wordings: dict[str, Wording] = {}
+        self._similarities: dict[str, TextSimilarity] = {}
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> RecordedCatalogue:
-        """Read files of JSON lines: records, or `{"why": …, "sound": record}`. Raises `SettingsError`."""
+        """Return the catalogue in files of JSON lines.
+
+        A line is a record, or `{"why": …, "sound": record}`. Raises `SettingsError` for a file that cannot be read
+        and for a line that is no sound.
+        """
         records: list[Record] = []
         for path in paths:
             try:
@@ -49,30 +53,37 @@ class RecordedCatalogue:
 
     @property
     def digest(self) -> str:
+        """The identity of the content."""
         return self._digest
 
     def __len__(self) -> int:
         return len(self._records)
 
     def record(self, sound_id: int) -> Record | None:
+        """Return the record of a sound, or None for an unknown one."""
         return self._records.get(sound_id)
 
     def descriptors(self, sound_id: int) -> dict[str, Any]:
+        """Return the descriptors of a sound."""
         record = self._records.get(sound_id, {})
         return {name: record[name] for name in DESCRIPTORS if name in record}
 
     def vector(self, sound_id: int, space: str) -> list[float] | None:
-        return self._wording(space).vector(sound_id) if sound_id in self._records else None
+        """Return the sound's vector, or None without one."""
+        return self._similarity(space).vector(sound_id) if sound_id in self._records else None
 
     def neighbours(self, sound_id: int, space: str) -> list[Neighbour]:
+        """Return the other sounds that reach `MIN_SCORE`, best first."""
         if sound_id not in self._records or space not in DIMENSIONS:
             return []
-        return self._wording(space).neighbours(sound_id)
+        return self._similarity(space).neighbours(sound_id)
 
     def nearest(self, vector: Sequence[float], space: str) -> list[Neighbour]:
-        return self._wording(space).nearest(vector) if len(vector) == DIMENSIONS.get(space) else []
+        """Return the sounds that reach `MIN_SCORE` against `vector`, best first."""
+        return self._similarity(space).nearest(vector) if len(vector) == DIMENSIONS.get(space) else []
 
     def ordered(self, sort: str) -> Sequence[int]:
+        """Return all sound ids in one of the orders of `SORTS`."""
         kind, _, direction = sort.partition("_")
         newest_first = sorted(self._records, reverse=True)
         if kind == "score":
@@ -80,10 +91,10 @@ class RecordedCatalogue:
         sign = 1 if direction == "asc" else -1
         return sorted(newest_first, key=lambda one: sign * _sort_value(self._records[one], kind))
 
-    def _wording(self, space: str) -> Wording:
-        found = self._wordings.get(space)
+    def _similarity(self, space: str) -> TextSimilarity:
+        found = self._similarities.get(space)
         if found is None:
-            found = self._wordings[space] = Wording(self._records, DIMENSIONS[space])
+            found = self._similarities[space] = TextSimilarity(self._records, DIMENSIONS[space])
         return found
 
 
@@ -107,7 +118,7 @@ def _read_line(line: bytes, where: str) -> Record:
 
 
 def _checked(sound: Record, where: str) -> Record:
-    # What sorting, searching and similarity read must be of its type; everything else is served as it is.
+    # Sorting, searching and similarity read these fields; the others are served unchecked.
     for name in ("duration", "num_downloads", "avg_rating", "num_ratings"):
         if not isinstance(sound.get(name), int | float | None):
             raise SettingsError(f"{where}: {name} is not a number")

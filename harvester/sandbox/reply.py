@@ -1,6 +1,6 @@
-"""What the sandbox answers: a `Reply`, and the bodies of the real server word for word.
+"""The sandbox's replies, with the bodies of the real server word for word.
 
-Invariant: every error body equals the one recorded from the server's own code; none has a Retry-After.
+Invariant: every error body equals the one recorded from the server's own code; no reply has a Retry-After header.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_REQUEST_LINE = 4_094
 
 
 class Delivery(Enum):
-    """How a reply travels: whole, or badly because of a fault."""
+    """How a reply is sent: whole, or in a way that a fault breaks."""
 
     WHOLE = "whole"
     TRUNCATE = "truncate"
@@ -30,7 +30,7 @@ class Delivery(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer, and how it is to travel."""
+    """One answer, and how it is to be sent."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
@@ -38,7 +38,7 @@ class Reply:
     delivery: Delivery = Delivery.WHOLE
 
     def delivered(self, delivery: Delivery) -> Reply:
-        """Return this reply, to be delivered otherwise."""
+        """Return this reply with another way of delivery."""
         return replace(self, delivery=delivery)
 
 
@@ -66,14 +66,14 @@ def html(status: int, body: bytes = b"<!doctype html><title>page</title>", **hea
 
 
 def gateway(status: int) -> Reply:
-    """Return the page of a gateway whose backend is away; it never saw the application."""
+    """Return the page of a gateway that cannot reach the application."""
     title = {502: "502 Bad Gateway", 503: "503 Service Temporarily Unavailable", 504: "504 Gateway Time-out"}[status]
     page = f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<h1>{title}</h1>\r\n</body>\r\n</html>\r\n"
     return Reply(status, {"Content-Type": "text/html"}, page.encode())
 
 
 def throttled(limit: int, window: str) -> Reply:
-    """Return the 429 of a limit; the text is the only place that names it."""
+    """Return the 429 of a limit; only its text names the limit."""
     return detail(429, f"Request was throttled because of exceeding a request limit rate ({limit}/{window})")
 
 
@@ -90,7 +90,10 @@ def sorting_target_refused(sort: str, *, is_search: bool) -> Reply:
 
 
 def line_too_long(length: int) -> Reply:
-    """Return the 400 of the web server in front of the application for a request line that is too long."""
+    """Return the 400 for a request line that is too long.
+
+    On the real server it comes from the web server in front of the application.
+    """
     page = (
         "<html>\n  <head>\n    <title>Bad Request</title>\n  </head>\n  <body>\n    <h1><p>Bad Request</p></h1>\n"
         f"    Request Line is too large ({length} &gt; {MAX_REQUEST_LINE})\n  </body>\n</html>\n"
@@ -99,7 +102,10 @@ def line_too_long(length: int) -> Reply:
 
 
 def solr_down(*, is_search: bool, query: str = "", drops: bool = False) -> Reply:
-    """Return the 400 that means Solr refuses connections, or with `drops` that it closes them unanswered."""
+    """Return the 400 for a Solr that refuses connections.
+
+    With `drops`, Solr accepts them and closes them without an answer.
+    """
     path = "/solr/freesound/select_similarity/"
     if is_search:
         path = f"/solr/freesound/select/?q={quote_plus(query)}{_SOLR_QUERY}"
@@ -115,7 +121,7 @@ def solr_down(*, is_search: bool, query: str = "", drops: bool = False) -> Reply
 
 
 def overloaded() -> Reply:
-    """Return the 500 that means Solr did not answer in time."""
+    """Return the 500 for a Solr that did not answer in time."""
     return detail(500, "Search is overloaded, please try again later.")
 
 

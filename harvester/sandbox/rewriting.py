@@ -1,6 +1,7 @@
-"""What the server makes of a filter before its index sees it.
+"""Rewrite a filter as the server does before it sends it to its index.
 
-The server edits the filter as text: it does not parse it, so quotes protect nothing. The order of the steps counts.
+The server edits the filter as text and does not parse it, so it changes the inside of quotes too. The order of the
+steps matters.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _NAME = re.compile(r"\b[A-Za-z_]+:")
 
 @lru_cache(maxsize=256)
 def rewrite(text: str) -> str:
-    """Return the query that reaches the index for a filter, as the form has it: stripped and not blank."""
+    """Return the query that the index receives for a filter, which is stripped and not blank."""
     text = unquote(text)
     text = " ".join(map(_translate, text.split(" ")))
     text = text.replace("created:", "created_range:")
@@ -28,7 +29,7 @@ def rewrite(text: str) -> str:
 
 
 def _translate(piece: str) -> str:
-    """Translate the name a piece starts with, everywhere in the piece; a piece that starts otherwise stays."""
+    """Translate the name at the start of a piece, wherever it occurs in the piece."""
     name = piece.partition(":")[0]
     known = TRANSLATED.get(name) if len(name) < len(piece) else None
     return piece.replace(f"{name}:", f"{known}:") if known else piece

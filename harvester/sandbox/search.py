@@ -1,4 +1,4 @@
-"""Finding sounds: the search form, its hits, and pages of them with their links.
+"""Search: the parameters of a list request, its hits, and pages of them with their links.
 
 Invariant: the order of hits is a function of the request alone, so pages neither overlap nor leave gaps.
 Raises `Refused` with the server's own answer; knows nothing of keys, limits or faults.
@@ -43,7 +43,7 @@ Hits = Sequence[int] | Sequence[Neighbour]
 
 
 class Refused(Exception):
-    """The request is answered with an error; `reply` is that answer."""
+    """The server answers the request with an error, which is `reply`."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(reply.status)
@@ -52,9 +52,9 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The parameters of a list request, read as the server reads them: `query` and `filter` as they stand in links.
+    """The parameters of a list request, read as the server reads them.
 
-    The server decodes these two once more before it uses them.
+    `query` and `filter` are as they stand in links: the server decodes both once more before it uses them.
     """
 
     query: str
@@ -71,15 +71,16 @@ class Form:
 
     @property
     def space(self) -> str:
+        """The similarity space of the request, or the server's default."""
         return self.similarity_space or "laion_clap"
 
     @property
     def index_query(self) -> str:
-        """The filter as it reaches the index."""
+        """The filter as the index receives it."""
         return rewrite(self.filter) if self.filter else ""
 
     def link(self, path: str, page: int) -> str:
-        """Return the address of a page of these hits, in the server's form; the token is not in it."""
+        """Return the address of a page of these hits, as the server writes it, without the token."""
         parts = [("query", self.query)] if self.is_search else []
         parts += [("filter", self.filter)] if self.filter and self.is_search else []
         parts += [("weights", self.weights)] if self.is_search else []
@@ -94,9 +95,12 @@ class Form:
 
 
 def read_form(params: Mapping[str, str], *, similar_to: int | None = None) -> Form:
-    """Read the form of a search, or of a similar list when `similar_to` names its sound. Raises `Refused`."""
+    """Return the form of a search, or of the similar list of sound `similar_to`.
+
+    Raises `Refused` for parameters that the server refuses.
+    """
     is_search = similar_to is None
-    # The form strips every text; `fields` is read a second time as it is, where rows are made.
+    # The server's form strips every text; it reads `fields` again, unstripped, when it makes rows.
     texts = {name: text.strip() for name, text in params.items() if name in _FORM}
     if any("\0" in text for text in texts.values()):
         raise Refused(detail(400, MALFORMED))
@@ -126,14 +130,14 @@ def _is_blank(query: str) -> bool:
 
 
 class Search:
-    """Searches one catalogue, remembering the hits of the last few searches."""
+    """Searches one catalogue, with a cache of the last few searches' hits."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._known: OrderedDict[tuple[object, ...], Hits] = OrderedDict()
 
     def hits(self, form: Form, now_s: int) -> Hits:
-        """Return all hits of a form in order: ids, or (id, score) where a score was worked out."""
+        """Return all hits of a form in order: ids, or (id, score) where there is a score."""
         key = (form.query, form.filter, form.sort, form.similar_to, form.space, form.is_search)
         found = self._known.get(key)
         if found is None:
@@ -145,7 +149,10 @@ class Search:
         return found
 
     def grouped(self, hits: Hits) -> tuple[list[int], dict[int, tuple[str, int]]]:
-        """Return the first hit of every pack (and all without one), and for those with more: (pack, how many)."""
+        """Return the hits grouped by pack: the first hit of every pack and all hits without one.
+
+        The second value has (pack, number of hits) for each kept hit whose pack has more than one.
+        """
         first: dict[str, int] = {}
         sizes: dict[str, int] = {}
         kept = []
@@ -208,7 +215,7 @@ class Search:
     def _relevance(self, sound_id: int, wanted: list[str], unwanted: set[str]) -> float:
         record = self._catalogue.record(sound_id) or {}
         tags = record.get("tags") or ()
-        # Cutting texts into words is what costs: most sounds are ruled out by a look at the plain text.
+        # Splitting texts into words is slow: a substring test on the plain text rules out most sounds first.
         plain = " ".join(map(str, (*tags, *(record.get(name) for name, _ in _WEIGHTS)))).lower()
         if any(word not in plain for word in wanted):
             return 0.0
@@ -247,7 +254,7 @@ class Search:
 
 
 def page_of(form: Form, hits: Hits) -> Hits:
-    """Return the hits of the form's page. Raises `Refused` for a page that is not there."""
+    """Return the hits of the form's page; raise `Refused` for a page that does not exist."""
     if not form.is_search and form.page_size <= 0:
         raise Refused(html(500))
     if form.page < 1 or form.page_size < 1 or (len(hits) and (form.page - 1) * form.page_size >= len(hits)):

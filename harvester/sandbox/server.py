@@ -1,7 +1,7 @@
-"""The sandbox on a loopback socket: a thin layer of aiohttp, with faults of delivery done for real.
+"""The sandbox on a loopback socket: a thin layer of aiohttp that also carries out faults of delivery.
 
-Invariant: one line of the access log for every request, flushed before its answer is sent, never with a key
-in it. Listens on loopback only. What is answered is `service`'s business.
+Invariant: every request has one line in the access log, flushed before the answer is sent, without the key.
+Listens on loopback only. `service` makes the answers.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ async def serving(
     access_log: Path | None = None,
     drip_pause_s: float = 0.2,
 ) -> AsyncIterator[str]:
-    """Serve a sandbox and give its base address, `http://127.0.0.1:PORT/apiv2/`; port 0 takes a free one.
+    """Serve a sandbox and yield its base address, `http://127.0.0.1:PORT/apiv2/`.
 
-    `access_log` is appended to. `drip_pause_s` is the wait between two bytes of a slow drip. On leaving, open
-    connections are closed at once. Raises `SettingsError` for a host that is not loopback, a port that is
-    taken and a log that cannot be written.
+    Port 0 takes a free one. Lines are appended to `access_log`. `drip_pause_s` is the pause between two bytes of a
+    dripping answer. On exit, open connections are closed at once. Raises `SettingsError` for a host that is not
+    loopback, a port in use and a log that cannot be written.
     """
     _require_loopback(host)
     log = _open_log(access_log)
@@ -89,12 +89,12 @@ async def _deliver_badly(
     transport = request.transport
     response = web.StreamResponse(status=reply.status, headers=reply.headers)
     if reply.delivery is Delivery.NO_ANSWER:
-        # Cancelled when the client hangs up or the sandbox stops.
+        # The wait is cancelled when the client disconnects or the sandbox stops.
         await asyncio.Event().wait()
     elif reply.delivery is Delivery.RESET:
         if transport is not None:
             peer = transport.get_extra_info("socket")
-            # Linger of zero: closing sends a reset instead of an orderly end.
+            # With a linger of zero, closing sends a reset instead of a FIN.
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             transport.abort()
     else:

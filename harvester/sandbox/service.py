@@ -1,8 +1,8 @@
-"""The sandbox without its sockets: a request line in, an answer out, at the time its clock says.
+"""The sandbox without its sockets: takes a request line and returns the answer.
 
-Order of judgement, as on the server: length of the line → address → format → key → throttle → view.
-Invariant: synchronous and repeatable; the answer depends on the catalogue, the requests so far and the clock alone,
-so that months of harvesting can be simulated in virtual time. Knows nothing of aiohttp.
+It checks in the server's order: length of the line → address → format → key → throttle → view.
+Invariant: synchronous and repeatable. An answer depends only on the catalogue, the earlier requests and the clock,
+so that tests can simulate months of harvesting in virtual time. Knows nothing of aiohttp.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ _PATHS = (_SEARCH, _SOUND, _SIMILAR, _OAUTH_ONLY)
 
 
 class Sandbox:
-    """A Freesound of its own: one catalogue, its keys, their limits, and faults on purpose.
+    """A server like Freesound: one catalogue, its keys with their limits, and injected faults.
 
-    `burst` and `daily` are the limits a minute and a day, None for none. `standings` maps keys to
-    `suspended`, `revoked`, `pending` or `inactive`. `random_seed` decides which requests a fault's rate meets.
-    `deleted_share` of the sounds are in the search index but no longer in the database, the same ones each time: the
-    count of a search has them, their rows are null, and their own resource is a 404.
+    `burst` and `daily` are the requests a key may send in a minute and in 24 hours, None for no limit. `standings`
+    maps keys to `suspended`, `revoked`, `pending` or `inactive`. `random_seed` decides to which requests a fault with
+    a rate applies. `deleted_share` is the share of sounds, always the same ones, that the search index holds but the
+    database does not: a search counts them, their rows are null, and their own resource is a 404.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Sandbox:
         deleted_share: float = 0.0,
     ) -> None:
         if not 0 <= deleted_share <= 1:
-            raise SettingsError(f"the share of deleted sounds is from 0 to 1, not {deleted_share}")
+            raise SettingsError(f"the share of deleted sounds must be from 0 to 1, not {deleted_share}")
         self.catalogue = catalogue
         self.clock = clock
         self._access = Access(tokens, standings or {})
@@ -78,11 +78,11 @@ class Sandbox:
 
     @property
     def digest(self) -> str:
-        """The identity of the catalogue, as every answer's `X-Freesound-Sandbox` header gives it."""
+        """The catalogue's digest, which every answer has in its `X-Freesound-Sandbox` header."""
         return self.catalogue.digest
 
     def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Reply:
-        """Answer one request; `target` is path and query as on the request line."""
+        """Return the reply to one request; `target` is its path and query."""
         now_us = self.clock.time_us()
         if self._started_us is None:
             self._started_us = now_us
@@ -97,7 +97,7 @@ class Sandbox:
         return reply
 
     def token_of(self, target: str, headers: Mapping[str, str]) -> str | None:
-        """Return the key a request comes with, valid or not, or None: what the access log fingerprints."""
+        """Return the key of a request, valid or not, for the log's fingerprint; None without one."""
         return self._access.token_in(
             _header(headers, "authorization"), _params(target.partition("?")[2]).get("token", "")
         )
@@ -111,7 +111,7 @@ class Sandbox:
         if not any(pattern.fullmatch(path) for pattern in _PATHS):
             return _unmatched(path, query)
         params = _params(query)
-        # The framework agrees on a format before it looks at the key, so these answers are not counted.
+        # The framework checks the format before the key, so the throttle does not count these requests.
         if params.get("format") not in {None, "", "json", "api"}:
             return detail(404, "Not found.")
         if not _accepts_json(_header(headers, "accept")):
@@ -148,7 +148,7 @@ class Sandbox:
         groups: dict[int, tuple[str, int]] = {}
         if form.group_by_pack:
             hits, groups = self._search.grouped(hits)
-        # Rows are made by the parameter as it came: a name with a blank before it is unknown.
+        # Rows use the unstripped parameter: the server does not know a name with a blank before it.
         return self._list(form, path if similar else "/apiv2/search/", hits, groups, params.get("fields", ""))
 
     def _sound(self, sound_id: int, fields: str) -> bytes:
@@ -215,7 +215,7 @@ def _selection(fields: str, single: bool) -> FieldSelection:
 
 
 def _params(query: str) -> dict[str, str]:
-    # Of a parameter given twice the last one counts, as in Django.
+    # As in Django, the last value of a repeated parameter is used.
     return dict(parse_qsl(query, keep_blank_values=True))
 
 

@@ -1,7 +1,7 @@
-"""What can be filtered by: the fields of the search index, the type of each, and its values in a record.
+"""The fields of the search index that a filter may name: their types, and their values for a record.
 
-Invariant: a field has the values it has in the index: tags in lower case, licences by name, ratings on a scale of 0 to
-10, 0 for a bit depth that is not known. Knows records, not the syntax of filters.
+Invariant: a field has the values that it has in the index: tags in lower case, licences by name, ratings on a scale of
+0 to 10, 0 for an unknown bit depth. Knows records, not the syntax of filters.
 """
 
 from __future__ import annotations
@@ -30,15 +30,12 @@ _LETTERS = re.compile(r"[^\W\d_]+")
 _TRIMMED = "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2028\u2029\u205f\u3000" + "".join(
     chr(code) for code in range(0x2000, 0x200B) if code != 0x2007
 )
-"""What Java calls white space: no-break spaces are not part of it, so the index keeps them at the ends of a tag."""
+"""White space in Java, without no-break spaces: the index keeps those at the ends of a tag."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the index.
-
-    `in_vectors`: documents of vectors have the field too, not those of sounds alone.
-    """
+    """A field of the index; `in_vectors`: documents of vectors have it too, not only sounds."""
 
     match: Match
     values: Values
@@ -46,11 +43,11 @@ class Field:
 
 
 def find_field(name: str) -> Field:
-    """Return a field by its name in the index. Raises `KeyError` for one that is not there."""
+    """Return the field with this name in the index; raise `KeyError` without one."""
     field = _FIELDS.get(name)
     if field is not None:
         return field
-    # Any name with such an ending is a field of the index, if an empty one.
+    # The index accepts any name with such a suffix as a (dynamic) field; without values it is empty.
     for suffix, match in _BY_SUFFIX.items():
         if name.endswith(suffix):
             return Field(match, lambda _record: ())
@@ -58,12 +55,12 @@ def find_field(name: str) -> Field:
 
 
 def words_of(text: object) -> list[str]:
-    """Return the words of a text as the index holds them, lower-cased, in order."""
+    """Return the words of a text in order, in lower case, as the index holds them."""
     return _WORD.findall(str(text).lower()) if text else []
 
 
 def licence_name(address: object) -> str:
-    """Return the name the index has for a deed's address; `by-nc` before `by`."""
+    """Return the index's name for the licence with this deed address."""
     address = str(address)
     for part, name in (("zero", "Creative Commons 0"), ("by-nc", "Attribution NonCommercial"), ("/by/", "Attribution")):
         if part in address:
@@ -72,7 +69,7 @@ def licence_name(address: object) -> str:
 
 
 def pack_grouping(record: Record) -> str:
-    """Return `<pack id>_<pack name>`, or "" for a sound without a pack."""
+    """Return `<pack id>_<pack name>`, empty for a sound without a pack."""
     pack = record.get("pack")
     if not pack:
         return ""
@@ -80,12 +77,12 @@ def pack_grouping(record: Record) -> str:
 
 
 def created_s(record: Record) -> int:
-    """Return the upload time in seconds UTC, 0 where it cannot be read."""
+    """Return the upload time in seconds UTC, 0 if it is no date."""
     return read_created(str(record.get("created", "")))
 
 
 def index_rating(record: Record) -> float:
-    """Return the rating as the index has it: 0 to 10, and 0 below three ratings."""
+    """Return the index's rating: 0 to 10, and 0 for fewer than three ratings."""
     return 2 * float(record.get("avg_rating") or 0) if int(record.get("num_ratings") or 0) >= 3 else 0.0
 
 

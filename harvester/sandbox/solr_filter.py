@@ -1,16 +1,17 @@
-"""The query language of the index: a query becomes a tree of clauses, and that decides which sounds match.
+"""Parse a query of the index into clauses, and decide with them which sounds match.
 
-Clauses are read left to right, without precedence, and AND is the operator where none is written:
+Clauses are read left to right, without precedence; AND is the operator where none is written:
 
     before the clause    the clause before it            the clause itself
     nothing              stays                           must match, or with `-`, `NOT`, `!` must not
     AND, &&              must match, unless it must not  the same
     OR, ||               may match, unless it must not   may match, or must not
 
-A group matches where all that must match do, none that must not does, and, if nothing must match, one that may does.
-So `a OR b c` is c. A query of what must not match alone is everything but that; a group of the kind matches nothing.
-A clause has at most one sign: `NOT +a` is a syntax error. What a field's value means is `properties`' business.
-Invariant: what the index refuses is refused with its message (`FilterError`).
+A group matches a sound if all its `must` clauses match, none of its `must not` clauses does, and, without any `must`
+clause, at least one of its `may` clauses does. So `a OR b c` means c. A whole query of `must not` clauses only matches
+every other sound; a group of them matches nothing. A clause has at most one sign: `NOT +a` is a syntax error.
+`solr_fields` knows the fields and their values.
+Invariant: a query that the index refuses raises `FilterError` with the index's message.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ Predicate = Callable[[Record], bool]
 _MAX_DEPTH = 100
 _MAX_CLAUSES = 1_024
 _TERMS = "{!terms f=id}"
-_CANONICAL = re.compile(r"[1-9][0-9]{0,18}")  # ids are compared as texts: 007 is none
+_CANONICAL = re.compile(r"[1-9][0-9]{0,18}")  # ids are compared as texts, so 007 matches no sound
 _BESIDE_VECTORS = (
     "Parent query must not match any docs besides parent filter. Combine them as must (+) and must-not (-) clauses to "
     "find a problem doc. docID=42"
@@ -41,9 +42,9 @@ _BESIDE_VECTORS = (
 
 @dataclass(frozen=True, slots=True)
 class SolrFilter:
-    """A parsed filter: `matches` decides on a record; `sound_ids`, where not None, are the only ones that can.
+    """A parsed filter: `matches` tells whether a record matches.
 
-    `described`: records need their descriptors too.
+    If `sound_ids` is not None, only these sounds can match. `described`: it needs records with their descriptors.
     """
 
     matches: Predicate
@@ -53,7 +54,10 @@ class SolrFilter:
 
 @dataclass(frozen=True, slots=True)
 class _SolrClause:
-    """`exact`: it matches all of `sound_ids`. `finds_vectors`: it may match documents of vectors, not sounds alone."""
+    """One clause of a query; if `sound_ids` is not None, only these sounds can match.
+
+    `exact`: all of `sound_ids` match. `finds_vectors`: it may also match documents of vectors.
+    """
 
     matches: Predicate
     sound_ids: frozenset[int] | None = None
@@ -66,19 +70,19 @@ _NOTHING = _SolrClause(lambda _record: False, frozenset())
 
 @dataclass(slots=True)
 class _Group:
-    """The clauses of one group, each as [word for how it counts, clause]."""
+    """The clauses of one group, each as (`must`, `may` or `must not`, clause)."""
 
     clauses: list[tuple[str, _SolrClause]] = field(default_factory=list)
 
     def add(self, conjunction: str, negated: bool, clause: _SolrClause | None) -> None:
-        """Add the next clause; None is one of which analysis leaves nothing, its conjunction still counts."""
+        """Add the next clause; None is a clause without words, whose conjunction still counts."""
         if conjunction and self.clauses and self.clauses[-1][0] != "must not":
             self.clauses[-1] = ("must" if conjunction == "AND" else "may", self.clauses[-1][1])
         if clause is not None:
             self.clauses.append(("must not" if negated else "may" if conjunction == "OR" else "must", clause))
 
     def joined(self, *, whole: bool) -> _SolrClause | None:
-        """Return the group as one clause; `whole`: it is the whole query."""
+        """Return the group as one clause; `whole`: the group is the whole query."""
         must, may, must_not = ([clause for how, clause in self.clauses if how == kind] for kind in _HOW)
         if must_not and not must and not may:
             return _SolrClause(_none_of(must_not), finds_vectors=True) if whole else _NOTHING
@@ -99,10 +103,10 @@ _HOW = ("must", "may", "must not")
 
 
 def read_filter(query: str, now_s: int, *, of_parents: bool = False) -> SolrFilter:
-    """Parse a query as it reaches the index; `now_s` is what `NOW` means in dates. Raises `FilterError`.
+    """Parse a query as the index receives it; `now_s` is the value of `NOW` in dates.
 
-    `of_parents`: it chooses the sounds of a search among documents of vectors, as a nested query that must not match
-    any of these.
+    `of_parents`: the query restricts the sounds of a similarity search, in which it must not match any document of a
+    vector. Raises `FilterError`.
     """
     return _read(query, now_s if "NOW" in query else 0, of_parents)
 
@@ -117,7 +121,7 @@ def _read(query: str, now_s: int, of_parents: bool) -> SolrFilter:
 
 
 class _SolrParser:
-    """One query; `described` tells afterwards whether it names a descriptor."""
+    """The parser of one query; after `parse`, `described` tells whether it names a descriptor."""
 
     def __init__(self, query: str, now_s: int) -> None:
         self._query = query
@@ -136,14 +140,14 @@ class _SolrParser:
 
     def _terms(self) -> _SolrClause:
         if not self._query.startswith(_TERMS):
-            raise FilterError(f"the sandbox knows no local parameters but {_TERMS}")
+            raise FilterError(f"the sandbox supports no local parameters except {_TERMS}")
         values = self._query.removeprefix(_TERMS).split(",")
         return _any_of([self._leaf("id", Words((one.strip(),), quoted=True)) or _NOTHING for one in values])
 
     def _group(self, name: str | None, *, whole: bool = False) -> _SolrClause | None:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
-            raise FilterError("the sandbox nests no deeper than 100 groups")
+            raise FilterError("the sandbox supports at most 100 nested groups")
         group = _Group()
         conjunction = ""
         while True:
@@ -161,7 +165,10 @@ class _SolrParser:
         return group.joined(whole=whole)
 
     def _neighbouring_words(self) -> tuple[str, ...]:
-        """Take two or more words side by side: they are one text. A last one that has an operator is not of them."""
+        """Take two or more adjacent words, which are one text; none if there are fewer.
+
+        A word before an operator is not part of the text.
+        """
         if self._tokens.peek().kind != "<TERM>" or not self._is_neighbour(1):
             return ()
         words = [_unescaped(self._tokens.take("<TERM>").text)]
@@ -193,7 +200,9 @@ class _SolrParser:
             "<TERM>", "<PREFIXTERM>", "<WILDTERM>", "*", "<BAREOPER>", "<QUOTED>", "[", "{", "<REGEXPTERM>", "<LPARAMS>"
         )
         if token.kind in {"<REGEXPTERM>", "<LPARAMS>"} or self._tokens.peek().kind == "<FUZZY_SLOP>":
-            raise FilterError("the sandbox has no regular expressions, fuzzy words and nested local parameters")
+            raise FilterError(
+                "the sandbox does not support regular expressions, fuzzy words and nested local parameters"
+            )
         if token.kind == "*" and name in {None, "*"}:
             return self._counted(_SolrClause(lambda _record: True, finds_vectors=True))
         return self._leaf(name, self._range(token) if token.kind in {"[", "{"} else _value(token))

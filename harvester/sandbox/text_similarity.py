@@ -1,10 +1,11 @@
-"""Similarity of recorded sounds by their words: vectors, and the lists that agree with them.
+"""Similarity of recorded sounds by their words: vectors, and the similar lists that follow from them.
 
-A vector has three parts in dimensions of their own: a constant (`COMMON` of its square), a link to the next
-and the last sound in an order by tags (`CHAIN`), and hashed tf-idf of tags, name and description (`WORDS`).
-A sound and the next in the order have a cosine of about COMMON + CHAIN / 2 or more, which is above the
-threshold and above what words alone can give, so lists of any length lead from every sound to every other.
-Invariant: scores are the cosines of the vectors this module gives out.
+A vector has three parts, each in its own dimensions and with its own share of the squared length: a constant
+(`COMMON`), a link to the next and to the previous sound in an order by tags (`CHAIN`), and hashed tf-idf of tags, name
+and description (`WORDS`). Two consecutive sounds of that order have a cosine of about COMMON + CHAIN / 2 or more. That
+is above the threshold, and more than words alone can reach, so similar lists of any length connect all sounds.
+
+Invariant: scores are the cosines of the vectors that this module returns.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ COMMON, CHAIN, WORDS = 0.36, 0.43, 0.21
 _WEIGHTS = (("tags", 3.0), ("name", 2.0), ("description", 1.0), ("username", 1.0))
 
 
-class Wording:
-    """One space of `dimensions` over `records`; lists are worked out when asked for, and kept."""
+class TextSimilarity:
+    """One similarity space of `dimensions` over `records`; similar lists are computed on demand and cached."""
 
     def __init__(self, records: Mapping[int, Record], dimensions: int) -> None:
         self._chain_bits = dimensions // 2
@@ -45,7 +46,7 @@ class Wording:
         return [round(value, 6) for value in (math.sqrt(COMMON), *chain, *words)]
 
     def neighbours(self, sound_id: int) -> list[Neighbour]:
-        """Return (id, score) of every other sound with a score of at least the threshold, best first."""
+        """Return (id, score) of the other sounds that reach `MIN_SCORE`, best first."""
         found = self._lists.get(sound_id)
         if found is None:
             scored = ((other, self._score(sound_id, other)) for other in self._chains if other != sound_id)
@@ -53,7 +54,7 @@ class Wording:
         return found
 
     def nearest(self, vector: Sequence[float]) -> list[Neighbour]:
-        """Return (id, score) of every sound with a score of at least the threshold against a vector."""
+        """Return (id, score) of the sounds that reach `MIN_SCORE` against `vector`, best first."""
         length = math.sqrt(sum(value * value for value in vector))
         if not length:
             return []
@@ -81,7 +82,7 @@ class Wording:
         return {at: value / length for at, value in made.items()} if length else {0: 1.0}
 
     def _chained(self, order: list[int]) -> dict[int, tuple[int, int, float]]:
-        # Each link of the chain is a random sign vector; a sound is the sum of the two links that it joins.
+        # Each link is a random sign vector; a sound is the sum of the links to its two neighbours in the order.
         bits = self._chain_bits
         links = [
             int.from_bytes(blake2b(f"link {at}".encode(), digest_size=(bits + 7) // 8).digest()) & ((1 << bits) - 1)
@@ -106,7 +107,7 @@ def _word_counts(record: Record) -> Counter[str]:
 
 
 def _in_order(records: Mapping[int, Record], common: Counter[str]) -> list[int]:
-    """Return the ids so that those with the same most common tag, then the same user, stand together."""
+    """Return the ids sorted by each sound's most common tag, then by user, then by id."""
 
     def key(sound_id: int) -> tuple[str, str, int]:
         tags = [word for tag in records[sound_id].get("tags") or () for word in words_of(tag)]

@@ -1,7 +1,7 @@
-"""The two limits of a key, as two rolling windows over the requests it was granted (API.md §4).
+"""The two limits of a key: rolling windows of 60 s and 24 h over the requests it was granted (API.md §4).
 
-Invariant: an entry leaves a window when its age reaches 60 s or 86,400 s; there is no reset at midnight. A
-request refused for the minute is recorded nowhere; one refused for the day uses a slot of the minute.
+Invariant: an entry leaves a window when its age reaches 60 s or 86,400 s; there is no reset at midnight. A request
+that the minute's limit refuses is not recorded; one that the day's limit refuses takes a slot of the minute.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class _History:
 
 
 class Throttle:
-    """The histories of all keys; a limit of None grants everything."""
+    """The granted requests of all keys; a limit of None grants every request."""
 
     def __init__(self, burst: int | None, daily: int | None) -> None:
         self.burst = burst
@@ -29,21 +29,21 @@ class Throttle:
         self._histories: dict[str, _History] = {}
 
     def refuses(self, key: str, now_us: int) -> tuple[int, str] | None:
-        """Record a request at `now_us` and return None, or return the limit it breaks, as (number, window)."""
+        """Record a request at `now_us`, or return the limit that refuses it as (number, window)."""
         history = self._histories.setdefault(key, _History())
         if self.burst is not None:
-            _forget(history.minute, now_us - MINUTE_US)
+            _drop_old(history.minute, now_us - MINUTE_US)
             if len(history.minute) >= self.burst:
                 return self.burst, "minute"
             history.minute.append(now_us)
         if self.daily is not None:
-            _forget(history.day, now_us - DAY_US)
+            _drop_old(history.day, now_us - DAY_US)
             if len(history.day) >= self.daily:
                 return self.daily, "day"
             history.day.append(now_us)
         return None
 
 
-def _forget(window: deque[int], until_us: int) -> None:
+def _drop_old(window: deque[int], until_us: int) -> None:
     while window and window[0] <= until_us:
         window.popleft()

@@ -1,6 +1,6 @@
-"""The tokens of the index's query language: the longest match wins, and ranges have tokens of their own.
+"""Split a query of the index into tokens: the longest match wins, and ranges have their own tokens.
 
-A column counts from 0, as in the index's messages. Raises `FilterError` where no token matches.
+Columns count from 0, as in the index's messages. A character that begins no token raises `FilterError`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _LITERAL = re.compile(r"(?:\\.|[^*?\\])*", re.DOTALL)
 
 
 class FilterError(Exception):
-    """The index refuses a query; `code` is the HTTP status it answers with, the message its reason."""
+    """The index refuses a query: `code` is its HTTP status, the message is its reason."""
 
     def __init__(self, reason: str, code: int = 400) -> None:
         super().__init__(reason)
@@ -47,14 +47,14 @@ class FilterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SolrToken:
-    """`kind` is a sign or an operator as such, or the name of a kind of token as the index's messages have it."""
+    """One token; `kind` is the sign or operator itself, or the kind's name in the index's messages."""
 
     kind: str
     text: str
     at: int
 
     def __str__(self) -> str:
-        """Describe the token as the index's message about an unexpected token does."""
+        """Return the token as the index's message about an unexpected token shows it."""
         if self.kind == "<EOF>":
             return '"<EOF>"'
         kind = self.kind if self.kind.startswith("<") else f'"{self.kind}"'
@@ -62,7 +62,7 @@ class SolrToken:
 
 
 class Tokens:
-    """The tokens of one query, each cut when it is first looked at: what comes before an error has its effect."""
+    """The tokens of one query, read one at a time: tokens before an error are still parsed, as in the index."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -72,13 +72,13 @@ class Tokens:
         self._cut = self._cut_plain
 
     def peek(self, ahead: int = 0) -> SolrToken:
-        """Return the token `ahead` of the next one, without taking it."""
+        """Return the next token, or the one `ahead` places after it, without taking it."""
         while len(self._known) <= self._next + ahead:
             self._known.append(self._cut())
         return self._known[self._next + ahead]
 
     def take(self, *kinds: str) -> SolrToken:
-        """Take the next token. Raises `FilterError` unless it is of one of `kinds`."""
+        """Take the next token; raise `FilterError` unless it is of one of `kinds`."""
         token = self.peek()
         if token.kind not in kinds:
             raise self.syntax_error(f"Encountered {token} at line 1, column {token.at}.")
@@ -86,7 +86,7 @@ class Tokens:
         return token
 
     def try_take(self, *kinds: str) -> SolrToken | None:
-        """Take the next token if it is of one of `kinds`."""
+        """Take the next token if it is of one of `kinds`; else return None."""
         return self.take(*kinds) if self.peek().kind in kinds else None
 
     def syntax_error(self, what: str) -> FilterError:
@@ -149,7 +149,7 @@ class Tokens:
 
     def _lexical_error(self) -> FilterError:
         found = self._text[self._at : self._at + 1]
-        if found in {'"', "/", "\\", ""}:  # these need an end that does not come
+        if found in {'"', "/", "\\", ""}:  # these start a token whose end is missing
             what = f'column {len(self._text)}.  Encountered: <EOF> after : "{self._text[self._at :]}"'
         else:
             what = f'column {self._at}.  Encountered: "{found}" ({ord(found)}), after : ""'

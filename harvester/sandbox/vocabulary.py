@@ -1,7 +1,7 @@
 """The vocabulary of generated sounds: themes with their tags and place in the Broad Sound Taxonomy.
 
-Every word here is made up for the sandbox; none is an uploader's own. Only data: what is drawn from it,
-and how, is decided in `invention`. Changing an entry changes catalogues: raise `generated.VERSION`.
+Every word here is made up for the sandbox; none comes from an uploader. This module is only data; `fake_records`
+draws from it. Changing an entry changes the catalogues: raise `generated.VERSION`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Theme(NamedTuple):
-    """What a sound is of: its words (each a tag and a name), category, subcategory and taxonomy code."""
+    """A subject of sounds: its words (each a tag and a name), category, subcategory and taxonomy code."""
 
     words: tuple[str, ...]
     category: str

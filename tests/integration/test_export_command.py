@@ -66,11 +66,11 @@ def test_text_goes_to_stdout_and_everything_else_to_stderr(folder: Path) -> None
     ("options", "says"),
     [
         ({"format": "exports"}, "'exports' is not a format; use graphml"),
-        ({"format": "csv"}, "say where with -o"),
+        ({"format": "csv"}, "name the first with -o OUT"),
         ({"format": "gexf", "out": Path("nowhere/out.gexf")}, "is not a folder"),
         ({"format": "gexf", "out": Path("library/freesound_library.pkl")}, "choose another"),
         ({"format": "jsonl", "max_duration": "ten"}, "is not a duration"),
-        ({"format": "jsonl", "library": "elsewhere"}, "there is no library in elsewhere"),
+        ({"format": "jsonl", "library": "elsewhere"}, "elsewhere: no library here"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -86,7 +86,7 @@ def test_backups_that_are_pointers_are_listed_kept_and_never_repaired(tmp_path: 
     repaired = run("check", "--repair", "--library", "lib", cwd=tmp_path)
     assert repaired.code == 1
     assert "is a Git LFS pointer" in repaired.out
-    assert "mended" not in repaired.out
+    assert "(repaired)" not in repaired.out
     assert run("backups", "prune", "--keep-backups", 1, "--library", "lib", cwd=tmp_path).code == 0
     assert pointer.read_bytes() == POINTER
     assert run("status", "--library", "lib", cwd=tmp_path).code == 0
@@ -328,7 +328,7 @@ def test_the_key_is_not_sent_where_a_file_of_the_folder_says(tmp_path: Path) -> 
     assert ended.err.count("\n") == 1
     # Named on the command line it is asked, and the first line says so.
     named = run("harvest", "--api-url", "https://evil.invalid/apiv2/", "--time-limit", "1s", cwd=tmp_path)
-    assert named.err.startswith("asking evil.invalid\n")
+    assert named.err.startswith("sending requests to evil.invalid\n")
 
 
 @pytest.mark.parametrize("table", ["[export]\nout = 'here/keys.csv'", "[harvest]\nlibrary = 'here/lib'"])
@@ -373,7 +373,7 @@ def test_repair_sets_aside_what_lies_in_place_of_the_journal(kind: str, tmp_path
     assert "`harvester check --repair`" in one_line(call("check", "--library", "lib", cwd=tmp_path))
     repaired = call("check", "--repair", "--library", "lib", cwd=tmp_path)
     assert repaired.code == 0, repaired.err
-    assert "what was set aside is in quarantine/" in repaired.err
+    assert "the files it set aside are in quarantine/" in repaired.err
     assert call("check", "--library", "lib", cwd=tmp_path).code == 0
     assert call("show", 1, "--library", "lib", cwd=tmp_path).code == 0
     assert mine.read_text() == "mine"

@@ -58,7 +58,7 @@ def test_a_sweep_and_a_link_give_the_server_s_own_lists_for_a_page_each_150_soun
         assert found / expected >= 0.99
         assert json.loads(linked.out)["new"] == 990 == len(state.processed)
         verified = run("link", "--verify", 20, "--level", 99, *ask, cwd=tmp_path)
-        assert "verifying costs 20 requests" in verified.err
+        assert "verifying takes 20 requests" in verified.err
         assert re.search(r"20 lists compared: .* \((99|100)\.\d %\)", verified.err), verified.err
         assert sandbox.counted() == 27
         shown = run("show", min(state.processed), cwd=tmp_path)

@@ -29,7 +29,7 @@ def test_a_first_harvest_of_fifty_costs_fifty_one_requests_and_planning_it_none(
         assert sandbox.counted() == planned["requests"]
         again = run("plan", *options, cwd=tmp_path)
         assert again.out.startswith("50 requests for 50 samples")
-        assert "1949 of today's 2000 requests are left: enough for all of it" in again.out
+        assert "1949 of today's 2000 requests are left: enough for the whole harvest" in again.out
 
 
 def test_a_sweep_is_planned_with_one_request_and_costs_what_was_planned(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def defaults_of(folder: Path, text: str, own: str = "", **environment: str):  # 
         ("[map]\nlibrary = 'a'\n[harvest]\nlibrary = '/b'\n", 4, "[harvest] library: a path in this file must lie"),
         ("[harvest]\nlibrary = '/elsewhere'\n", 2, "[harvest] library: a path in this file must lie within"),
         ("[map]\nout = 'a/../../x'\n", 2, "[map] out: a path in this file must lie within"),
-        ("[harvest]\ni_have_permission = true\n", 2, "only you can say this"),
+        ("[harvest]\ni_have_permission = true\n", 2, "only you can set this"),
     ],
 )
 def test_a_mistake_is_told_with_file_line_table_and_key(tmp_path: Path, text: str, line: int, told: str) -> None:

@@ -1,4 +1,4 @@
-"""`harvester backups` and `harvester restore`: what there is to go back to, and going back."""
+"""`harvester backups` and `harvester restore`: list, remove and restore backups."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from harvester.cli.console import JsonOption, LibraryOption, age_text, print_jso
 from harvester.settings import COUNT
 from harvester.storage import path_text
 
-backups_app = typer.Typer(help="List the library's backups, or remove those that retention lets go.")
+backups_app = typer.Typer(help="List the library's backups, or remove old ones.")
 
 
 @backups_app.command("list")
 def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None:
-    """List every backup, verified by loading it."""
+    """Load every backup to verify it, and list them."""
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
@@ -42,10 +42,12 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
         print_json(rows)
         return
     if not reports:
-        say(f"{folder}: no backups yet; one is taken every 100 new sounds")
+        say(f"{folder}: no backups yet; a harvest writes one every 100 new sounds")
     for report in reports:
         problem = report.problem.removeprefix(f"{report.backup.path}: ")
-        what = f"verified: {report.nodes} sounds, {report.edges} edges" if report.verified else f"NOT GOOD: {problem}"
+        what = (
+            f"verified: {report.nodes} sounds, {report.edges} edges" if report.verified else f"NOT VERIFIED: {problem}"
+        )
         size = size_text(report.backup.size_bytes)
         print_lines(f"{report.backup.path.name}  {size:>9}  {age_text(report.backup.taken_at, now_us):>14}  {what}")
 
@@ -54,10 +56,10 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
 def prune(
     library: LibraryOption = None,
     keep_backups: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Newest good backups to keep.")
+        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Newest verified backups to keep.")
     ] = 5,
 ) -> None:
-    """Remove old backups; the newest N good ones stay, and always the largest good one."""
+    """Remove old backups; keep the newest N verified ones, and always the largest one."""
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library import Retention
@@ -65,7 +67,7 @@ def prune(
 
     folder = find_library(library)
     if not folder.is_dir():
-        say(f"{folder}: there is no library")
+        say(f"{folder}: no library here; nothing was removed")
         return
     lock = WriterLock(folder)
     lock.acquire(SystemClock().time_us())
@@ -80,11 +82,11 @@ def prune(
 
 def restore(
     backup: Annotated[
-        str | None, typer.Argument(metavar="[BACKUP]", help="Its name.", show_default="the good one that holds most")
+        str | None, typer.Argument(metavar="[BACKUP]", help="Its name.", show_default="the largest verified one")
     ] = None,
     library: LibraryOption = None,
 ) -> None:
-    """Put the library back to a backup; the present state is kept in quarantine/."""
+    """Restore the library from a backup; the present state is kept in quarantine/."""
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library import restore_library
@@ -95,4 +97,4 @@ def restore(
         say(line)
     say(f"restored {report.target.name}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges")
     if report.set_aside is not None:
-        say(f"the state before it is kept in {report.set_aside}")
+        say(f"the earlier state is kept in {report.set_aside}")

@@ -1,4 +1,4 @@
-"""`harvester check`: verify every file of the library, and mend what can be mended."""
+"""`harvester check`: verify every file of the library, and repair what can be repaired."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from harvester.storage import path_text
 
 def check(
     library: LibraryOption = None,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended, set the rest aside.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Repair what can be repaired, move the rest to quarantine/.")
+    ] = False,
     jobs: JobsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify every file of the library; exit 0 only if nothing needs you.
+    """Verify every file of the library; exit with 0 if there are no problems.
 
     --repair deletes nothing: damaged files move to quarantine/ in the library's folder.
     """
@@ -41,15 +43,15 @@ def check(
         print_json(facts)
     else:
         for finding in report.findings:
-            mended = " (mended)" if finding.mended else ""
+            mended = " (repaired)" if finding.mended else ""
             print_lines(f"{finding.severity:<8} {finding.path}: {finding.problem}{mended}")
         for line in report.notices:
             say(line)
-        say(f"{folder}: {report.files} files, {'nothing needs you' if report.clean else 'see above'}")
+        say(f"{folder}: {report.files} files, {'no problems found' if report.clean else 'see the problems above'}")
         if report.left:
-            aside = "; what was set aside is in quarantine/" if report.aside else ""
+            aside = "; the files it set aside are in quarantine/" if report.aside else ""
             say(f"after the repair the library holds {report.left}{aside}")
     if not report.clean:
         mendable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")
-        how = "; `harvester check --repair` mends what can be mended" if mendable else ""
-        raise Findings(f"check found something in {folder}{how}")
+        how = "; `harvester check --repair` repairs what can be repaired" if mendable else ""
+        raise Findings(f"check found problems in {folder}{how}")

@@ -1,4 +1,4 @@
-"""`harvester export`: the library, or the part of it that matches, as files for other programs."""
+"""`harvester export`: write the library, or the part that matches, as files for other programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SelectOptions:
-    """Which part of a library is meant."""
+    """The part of a library that a command works on."""
 
     licence: Annotated[
         list[str] | None, typer.Option("--licence", metavar="CC0", help="CC0, BY, BY-NC, Sampling+ (repeatable: any).")
@@ -38,7 +38,7 @@ class SelectOptions:
         str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Only sounds up to this long.")
     ] = None
     processed_only: Annotated[
-        bool, typer.Option("--processed-only", help="Only samples: record and similar list here.")
+        bool, typer.Option("--processed-only", help="Only samples: sounds with record and similar list.")
     ] = False
     min_score: Annotated[
         float | None,
@@ -55,7 +55,7 @@ class SelectOptions:
     )
 
     def selection(self) -> Selection:
-        """Return the selection that these options describe."""
+        """Return the selection for these options."""
         from harvester.graph import Selection
 
         return Selection(
@@ -72,7 +72,7 @@ class SelectOptions:
 
 
 def load_selected(library: str | None, selection: Selection) -> Selected:
-    """Return what `selection` picks from the library; its notices go to stderr."""
+    """Return the sounds of the library that `selection` picks; print notices to stderr."""
     from harvester.cli.default_library import find_library
     from harvester.graph import select
     from harvester.library import load_view
@@ -82,13 +82,13 @@ def load_selected(library: str | None, selection: Selection) -> Selected:
     for line in view.notices:
         note(line)
     if not view.exists:
-        raise SettingsError(f"there is no library in {folder}; `harvester harvest` starts one")
+        raise SettingsError(f"{folder}: no library here; `harvester harvest` starts one")
     return select(view.state, selection)
 
 
 @contextmanager
 def counting_bytes(what: str) -> Iterator[Callable[[int], None]]:
-    """Show on a terminal how much was written while the block lasts."""
+    """Show on a terminal how many bytes are written while the block lasts."""
     written = shown = 0
     live = sys.stderr.isatty() and not Console.quiet
 
@@ -122,16 +122,16 @@ def export(
         typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="parquet: a folder of parts of N rows."),
     ] = None,
     credits_format: Annotated[
-        str, typer.Option("--format", metavar="md|txt|csv|html", help="credits: how they are written.")
+        str, typer.Option("--format", metavar="md|txt|csv|html", help="credits: the format of the file.")
     ] = "md",
     faithful: Annotated[
-        bool, typer.Option("--faithful", help="csv: leave texts as they are even if a spreadsheet would run them.")
+        bool, typer.Option("--faithful", help="csv: keep texts unchanged even if a spreadsheet runs them.")
     ] = False,
 ) -> None:
-    """Write the library, or what matches, for other programs.
+    """Write the library, or the sounds that match, for other programs.
 
-    csv and parquet have the sounds in OUT and the edges beside it, with .edges before the ending. Sounds that are gone
-    from Freesound are left out. Without -o, what a terminal would obey is written as escapes of the format.
+    csv and parquet put the sounds into OUT and the edges beside it, with .edges before the ending. Sounds that are gone
+    from Freesound are left out. Without -o, the output escapes control characters in the way of its format.
     """
     from harvester.export import CREDIT_FORMATS, FORMATS, STREAMS, XML_FORMATS, check_place
     from harvester.terminal_text import escape_json, escape_xml
@@ -141,9 +141,9 @@ def export(
     if credits_format not in CREDIT_FORMATS:
         raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")
     if out is None and format in ("csv", "parquet"):
-        raise SettingsError(f"{format} makes two files; say where with -o")
+        raise SettingsError(f"{format} makes two files; name the first with -o OUT")
     if faithful and "csv" not in (format, credits_format):
-        raise SettingsError("--faithful is for csv and for credits with --format csv")
+        raise SettingsError("--faithful works only with csv, and with credits --format csv")
     if out is not None:
         check_place(out)
     selected = load_selected(library, select.selection())
@@ -169,7 +169,7 @@ def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool
             write_atomically(out, text_chunks(pieces))
         say(f"{out}: {len(credits)} sounds credited")
     if len(credits) < len(selected):
-        note(f"{len(selected) - len(credits)} sounds have no record yet and cannot be credited")
+        note(f"{len(selected) - len(credits)} sounds have no record yet and are not in the credits")
 
 
 def _save(selected: Selected, format: str, out: Path, partition_rows: int | None, *, faithful: bool) -> None:

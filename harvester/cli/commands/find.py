@@ -1,4 +1,4 @@
-"""`harvester find`: sounds by words in their names, tags and users, from the library, offline."""
+"""`harvester find`: find sounds in the library by words in their names, tags and users, offline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harvester forget`: a takedown, and plain words on what it cannot reach."""
+"""`harvester forget`: withdraw sounds, and name the copies that it cannot reach."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from harvester.errors import SettingsError
 def forget(
     sound_ids: Annotated[
         list[int] | None,
-        typer.Argument(callback=check_ids, metavar="ID…", help="The sounds to take out.", show_default=False),
+        typer.Argument(callback=check_ids, metavar="ID…", help="The sounds to withdraw.", show_default=False),
     ] = None,
     user: Annotated[str | None, typer.Option("--user", metavar="NAME", help="All sounds by this user.")] = None,
     library: LibraryOption = None,
 ) -> None:
-    """Take sounds out for good: their texts and links are blanked, and no merge or harvest brings them back.
+    """Withdraw sounds for good: blank their texts and links, and let no merge or harvest bring them back.
 
-    The id stays, marked, with its numbers and its place in the graph; exports leave the sound out.
+    The id stays as withdrawn, with its numbers and its place in the graph; exports leave the sound out.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
@@ -30,7 +30,7 @@ def forget(
     from harvester.library import forget_sounds
 
     if not sound_ids and user is None:
-        raise SettingsError("say which: harvester forget ID…, or --user NAME")
+        raise SettingsError("no sound given; name them: harvester forget ID…, or --user NAME")
     folder = find_library(library)
     report = forget_sounds(folder, sound_ids or (), username=user, clock=SystemClock())
     for line in report.notices:
@@ -38,20 +38,20 @@ def forget(
     forgotten = len(report.forgotten)
     say(f"{folder}: {forgotten} {'sound' if forgotten == 1 else 'sounds'} withdrawn, {len(report.before)} before")
     if report.unknown:
-        note(f"not in the library, marked so that they never come in: {' '.join(map(str, report.unknown))}")
+        note(f"not in the library, now blocked from it: {' '.join(map(str, report.unknown))}")
     if report.still_in:
         note("older copies on this machine still hold the texts; delete them when you no longer need them:")
         for path in report.still_in:
             note(f"  {path}")
     if user is not None:
-        note(f"only sounds that are here now: what {user} uploads later can come in again")
+        note(f"only the sounds in the library now: a harvest may add later uploads by {user}")
     try:
         shared = in_work_tree(folder)
     except SettingsError:
         shared = False
     if shared:
         note(
-            "Git: commit and push this, and everyone's next pull applies it. Earlier commits still hold the texts; "
-            "`git filter-repo --path-glob '*.pkl' --invert-paths`, then committing the library anew, removes them from "
-            "the history, and everyone must clone again"
+            "Git: commit and push this, and everyone's next pull applies it. Earlier commits still hold the texts: to "
+            "remove them, run `git filter-repo --path-glob '*.pkl' --invert-paths` and commit the library again; "
+            "then everyone must clone again"
         )

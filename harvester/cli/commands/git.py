@@ -1,4 +1,4 @@
-"""`harvester git-setup`, and the two commands that Git itself calls once a clone is set up."""
+"""`harvester git-setup`, and the two commands that Git calls in a clone that is set up."""
 
 from __future__ import annotations
 
@@ -34,27 +34,27 @@ class Growth:
 
 def git_setup(
     library: LibraryOption = None,
-    lfs: Annotated[bool, typer.Option("--lfs", help="Keep the library in Git LFS (from 100 MB on: needed).")] = False,
-    undo: Annotated[bool, typer.Option("--undo", help="Take back what git-setup did.")] = False,
+    lfs: Annotated[bool, typer.Option("--lfs", help="Keep the library in Git LFS (required from 100 MB).")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Undo the setup.")] = False,
 ) -> None:
-    """Let Git join libraries that grew apart, show what changed, and commit after each harvest.
+    """Set up Git to merge libraries, to show what changed, and to commit after each harvest.
 
-    Writes .gitattributes and .gitignore in the library's folder and two sections of this clone's own configuration.
-    Each clone runs it once; running it again changes nothing.
+    Writes .gitattributes and .gitignore in the library's folder and two sections of this clone's configuration. Run it
+    once in each clone; a second run changes nothing.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.gitsync import set_up_git, undo_git
 
     if lfs and undo:
-        raise SettingsError("--lfs and --undo together say nothing: choose one")
+        raise SettingsError("--lfs and --undo exclude each other; choose one")
     folder = find_library(library)
     for line in undo_git(folder) if undo else set_up_git(folder, lfs=lfs):
         say(line)
 
 
 def git_merge(ours: str, theirs: str, path: str) -> None:
-    """Join two checkpoints for Git (its merge driver; `git-setup` registers it)."""
+    """Merge two checkpoints for Git (its merge driver; `git-setup` registers it)."""
     from harvester.cli.commands.merge import describe
     from harvester.gitsync import merge_in_git
 
@@ -79,11 +79,14 @@ def git_textconv(file: str) -> None:
 
 
 def commit_after(growth: Growth, wanted: bool | None, *, with_backups: bool) -> None:
-    """Commit the library after a harvest and say what came of it; `wanted` None: where its owner ran `git-setup`."""
+    """Commit the library after a harvest and print the result.
+
+    `wanted` None: only if the user ran `git-setup` and the library is not a sandbox's.
+    """
     from harvester.gitsync import commit_library, grown_message, is_set_up
 
     if wanted is None:
-        # Nobody asked aloud: a made-up library, or a clone that nobody set up, is left alone without a word.
+        # Without the option, a sandbox's library and a clone without git-setup are skipped silently.
         wanted = not growth.source.startswith("sandbox:") and is_set_up(growth.folder)
     if not wanted:
         return

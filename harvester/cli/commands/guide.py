@@ -1,6 +1,6 @@
-"""`harvester guide`: the topics of the guide, offline, as a forge shows them and as a terminal can.
+"""`harvester guide`: show the topics of the guide in the terminal, offline.
 
-Owns how a topic's links and pictures, which are made for a forge, are told on a terminal.
+Owns the changes to a topic for the terminal: its links and pictures are written for a forge.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)]+)\)")
 
 
 def guide(
-    topic: Annotated[str | None, typer.Argument(metavar="TOPIC", help="What to show.", show_default="the list")] = None,
+    topic: Annotated[
+        str | None, typer.Argument(metavar="TOPIC", help="The topic to show.", show_default="the list")
+    ] = None,
 ) -> None:
     """Show a topic of the guide, or list the topics."""
     topics = load_topics()
@@ -46,7 +48,10 @@ def load_topics() -> dict[str, str]:
 
 
 def for_terminal(text: str) -> str:
-    """Return a topic without pictures; its links to files become names, and the topics among them are listed last."""
+    """Return a topic without pictures and with the names of linked files in place of links.
+
+    Linked topics are listed at the end.
+    """
     linked: dict[str, None] = {}
 
     def told(link: re.Match[str]) -> str:
@@ -67,7 +72,7 @@ def _summary(text: str) -> str:
 
 
 def _unknown(topic: str, names: list[str]) -> str:
-    # Loaded only when a name is wrong: the command line starts faster without it.
+    # Imported only for an unknown name, so that the command line starts faster.
     from difflib import get_close_matches
 
     near = get_close_matches(topic.lower(), names, cutoff=0.4)

@@ -1,4 +1,4 @@
-"""`harvester harvest`: reads the options into a plan and runs it."""
+"""`harvester harvest`: read the options into a plan and run it."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ def harvest(
             min=COUNT.least,
             max=COUNT.most,
             metavar="N",
-            help="Samples that may share one durable commit; none ever waits for another.",
+            help="Most samples in one durable commit; no sample waits for others.",
         ),
     ] = SAMPLES_PER_COMMIT,
     run: RunOptions,
     commit: CommitOption = None,
     commit_backups: CommitBackupsOption = False,
 ) -> None:
-    """Grow the library: fetch sounds and their similar sounds, every one durable at once.
+    """Grow the library: fetch sounds and their similar sounds, and save each one at once.
 
-    Goes on where the last run stopped. Ctrl-C ends in order, a second one at once; nothing counted is lost either way.
-    With --sweep it first collects every hit of the search and then links those; --samples 0 collects only. With
-    --vectors it collects what `harvester link` links without a request, and fetches lists only for --samples N.
+    Continues where the last run stopped. Press Ctrl-C once to stop cleanly, twice to abort; no saved sound is lost.
+    With --sweep it first collects every hit of the search and then fetches their similar lists; --samples 0 only
+    collects. With --vectors it collects vectors for `harvester link`, and fetches similar lists only for --samples N.
     Without an API key it harvests the embedded sandbox into data/sandbox_library.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
@@ -74,9 +74,9 @@ def harvest(
         one_of("--space", space, SPACES)
     walk_filter = walk.read_filter()
     if samples == 0 and not walk.sweep:
-        raise SettingsError("--samples 0 only makes sense with --sweep; `harvester plan` tells what a harvest costs")
+        raise SettingsError("--samples 0 needs --sweep; to see what a harvest costs, use `harvester plan`")
     if walk.vectors and space not in (None, walk.vectors):
-        raise SettingsError(f"--space {space} and --vectors {walk.vectors}: a library has one similarity space")
+        raise SettingsError(f"--space {space} and --vectors {walk.vectors} differ: a library has one similarity space")
     usual = 0 if walk.vectors else None if run.forever or walk.sweep else 50
     plan = Plan(
         target=samples if samples is not None else usual,
@@ -98,7 +98,7 @@ def harvest(
     if done is None:
         return
     counted, processed = done.harvest.progress, len(done.store.state.processed)
-    # After the lock is free: a hook of the user's may want to read the library.
+    # Commit after the lock is released: a hook of the user may read the library.
     growth = Growth(
         done.folder,
         done.store.state.source,

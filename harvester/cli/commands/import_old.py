@@ -1,4 +1,4 @@
-"""`harvester import`: what older tools left becomes a library of ours."""
+"""`harvester import`: import files of older tools into a library."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ def import_old(
     old: Annotated[str, typer.Argument(metavar="OLD", help="A .pkl, a .gpickle, or an SQLite cache.")],
     library: LibraryOption = None,
     source: Annotated[
-        str, typer.Option(metavar="URL", help="The API that the old tool asked.")
+        str, typer.Option(metavar="URL", help="The API that the old tool used.")
     ] = "https://freesound.org/apiv2/",
 ) -> None:
-    """Take what an older tool left into the library; the next harvest goes on from there.
+    """Import a file of an older tool into the library; the next harvest continues from there.
 
-    No code of the file runs, no package of its maker is needed. Keys in it are dropped; edges without a score are kept
-    apart from similarity. OLD is not changed.
+    No code of the file runs, and the old tool's packages are not needed. Keys in it are dropped; edges without a score
+    are kept apart from similarity. OLD is not changed.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.clock import SystemClock
@@ -48,12 +48,12 @@ def import_old(
         _tell(title, counts)
     if report.keys:
         note(
-            f"WARNING: {report.path} holds an API key ({report.keys} found). It was not taken over, but whoever has "
+            f"WARNING: {report.path} holds an API key ({report.keys} found). It was not imported, but everyone who has "
             "that file has the key: revoke it at https://freesound.org/apiv2/apply/, then delete or clean the file"
         )
     say(
         f"{report.target}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges; "
-        "`harvester harvest` goes on from here"
+        "`harvester harvest` continues from here"
     )
 
 

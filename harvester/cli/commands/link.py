@@ -1,4 +1,4 @@
-"""`harvester link`: similar lists made here from vectors, and how well they agree with the server's."""
+"""`harvester link`: compute similar lists from vectors, and compare them with the server's."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def link(
     ] = 0,
     random_seed: Annotated[
         int,
-        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="For the choice of --verify."),
+        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed for the choice of --verify."),
     ] = 0,
     jobs: JobsOption = 1,
     ask: AskOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Make the similar lists of all sounds with a vector, here, without a request.
+    """Compute the similar lists of all sounds with a vector, without a request.
 
-    `harvester harvest --sweep --query TEXT --vectors laion_clap` brings the vectors. Again, it looks only at what is
-    new. Lists from the server are never touched. --verify spends requests; nothing else does.
+    `harvester harvest --sweep --query TEXT --vectors laion_clap` fetches the vectors. A second run computes only what
+    is new. Lists from the server are never changed. Only --verify spends requests.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
@@ -86,7 +86,7 @@ def link(
         say(line)
     agreement = None
     if verify and report.done:
-        say(f"verifying costs {verify} requests: the server's own lists of {verify} random sounds; they are not kept")
+        say(f"verifying takes {verify} requests, for the server's lists of {verify} random sounds; they are not saved")
         agreement = asyncio.run(_verify(ask.connection(), folder, verify, random_seed))
         say(_verdict(agreement))
     if as_json:
@@ -97,13 +97,13 @@ def link(
 def _lines(folder: Path, report: LinkReport, asked: int) -> Iterator[str]:
     how = "" if report.done else "asked to stop; run it again for the rest: "
     yield (
-        f"{how}{report.new} sounds linked, {report.changed} lists changed, {report.unchanged} as they were, "
+        f"{how}{report.new} sounds linked, {report.changed} lists changed, {report.unchanged} unchanged, "
         f"no request, in {duration_text(report.seconds)}"
     )
     if report.kept:
         yield f"{report.kept} lists from the server stay as they are"
     if report.neighbours > asked:
-        yield f"there were lists of {report.neighbours} neighbours, so all have up to {report.neighbours}"
+        yield f"earlier lists have {report.neighbours} neighbours, so all lists now have up to {report.neighbours}"
     yield f"library: {folder}, {report.vectors} vectors, {report.edges} edges"
 
 
@@ -119,7 +119,7 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
 
     clock, state = SystemClock(), load_view(folder).state
     chosen, pages = choose_sounds(state, count, random_seed), []
-    # What was announced is what is spent: an answer that has to be asked for again is one list less.
+    # Spend no more than the announced requests: each retry means one list less.
     connection = replace(connection, max_requests=count)
     async with (
         open_server(connection, clock) as server,
@@ -127,7 +127,7 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
     ):
         source = await client.identify()
         if state.source != source:
-            raise WrongSource(f"{folder} was harvested from {state.source}, not from {source}; nothing was asked")
+            raise WrongSource(f"{folder} was harvested from {state.source}, not from {source}; no list was requested")
         for sound_id in chosen:
             try:
                 pages.append(await client.fetch_similar(sound_id, ASKED))
@@ -152,15 +152,15 @@ def _verdict(agreement: Agreement) -> str:
 
 @contextmanager
 def _stopping() -> Iterator[Callable[[], bool]]:
-    """Let the first SIGINT or SIGTERM end the link after its present step, and the second end the process at once."""
+    """Stop after the present step at the first SIGINT or SIGTERM, and the process at once at the second."""
     asked: list[int] = []
 
     def on_signal(number: int, _frame: object) -> None:
         if asked:
-            # What is committed is whole; nothing of this process is needed any more.
+            # All commits are complete, so the process can end without cleaning up.
             os._exit(128 + number)
         asked.append(number)
-        say("stopping in order: what is linked by now is kept (once more ends at once)")
+        say("stopping cleanly: the lists computed so far are kept (a second Ctrl-C or SIGTERM aborts at once)")
 
     before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
@@ -172,7 +172,7 @@ def _stopping() -> Iterator[Callable[[], bool]]:
 
 @contextmanager
 def _showing(folder: Path) -> Iterator[Callable[[int, int], None]]:
-    """Show how far the link is: a bar on a terminal, nothing elsewhere."""
+    """Show the progress as a bar on a terminal, and nothing elsewhere."""
     if Console.quiet or not sys.stderr.isatty():
         yield lambda _done, _total: None
         return
@@ -181,7 +181,7 @@ def _showing(folder: Path) -> Iterator[Callable[[int, int], None]]:
     from harvester.cli.rich_text import stderr_console
     from harvester.terminal_text import escape_line
 
-    # rich's usual first column takes markup; a folder's name is not markup.
+    # Rich's default first column parses markup, which a folder's name must not be read as.
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""`harvester map`: the library as a picture to walk in, in one HTML file."""
+"""`harvester map`: draw the library as an interactive picture in one HTML file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ def map(
         int | None, typer.Option(callback=check_ids, metavar="ID", help="Only the neighbourhood of this sound.")
     ] = None,
     depth: Annotated[
-        int, typer.Option(min=DEPTH.least, max=DEPTH.most, metavar="N", help="How many edges away --ego reaches.")
+        int,
+        typer.Option(
+            min=DEPTH.least, max=DEPTH.most, metavar="N", help="Depth of the neighbourhood of --ego, in edges."
+        ),
     ] = 2,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="The heading.", show_default="the folder's name")
@@ -33,7 +36,7 @@ def map(
 ) -> None:
     """Draw the library as one HTML file: islands of similar sounds to look at, search and listen to.
 
-    The file asks nobody for anything until its reader clicks; the same library gives the same picture.
+    The file sends no request until its reader clicks; the same library gives the same picture.
     """
     from harvester.cli.default_library import find_library
     from harvester.export import check_place
@@ -45,7 +48,7 @@ def map(
     selected = load_selected(library, select.selection())
     if ego is not None:
         if ego not in selected:
-            raise SettingsError(f"sound {ego} is not in the library, gone, or left out by the filters")
+            raise SettingsError(f"sound {ego} cannot be shown: it is not in the library, gone, or filtered out")
         selected = around(selected, ego, depth)
     heading = path_text(title or (find_library(library).resolve().name if ego is None else f"Around sound {ego}"))
     say(f"laying out {len(selected)} sounds and {selected.edge_count} edges")

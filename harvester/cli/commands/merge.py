@@ -1,4 +1,4 @@
-"""`harvester merge`: any libraries, checkpoints and backups become one."""
+"""`harvester merge`: merge libraries, checkpoints and backups into one."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def merge(
     ] = None,
     library: LibraryOption = None,
 ) -> None:
-    """Join libraries, checkpoints or backups; the order does not matter, twice changes nothing.
+    """Merge libraries, checkpoints or backups, in any order; a second merge changes nothing.
 
-    The newer record and the newer similar list win, sounds found gone stay so until a newer record, withdrawn ones for
-    ever. Without -o everything goes into the library. The inputs are not changed.
+    The newer record and the newer similar list win. A sound that is gone stays gone until a newer record; a withdrawn
+    one stays withdrawn. Without -o everything goes into the library. The inputs are not changed.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
@@ -44,14 +44,14 @@ def merge(
     for contribution in report.contributions:
         say(describe(contribution))
     if report.vectors:
-        say(f"{report.vectors} vectors came along")
+        say(f"{report.vectors} vectors added")
     if report.computed:
-        say(f"{report.computed} lists were computed, each from one library's vectors: `harvester link` makes them anew")
+        say(f"{report.computed} lists were computed from one input's vectors each; `harvester link` updates them")
     say(f"{report.target}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges")
 
 
 def describe(contribution: Contribution) -> str:
-    """Return what an input brought as one line; counts of zero are left out."""
+    """Return the contribution of one input as a line, without counts of zero."""
     brought = [
         (contribution.new_nodes, "new sounds"),
         (contribution.new_edges, "new edges"),

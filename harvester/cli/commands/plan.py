@@ -1,4 +1,4 @@
-"""`harvester plan`: what a harvest or a sweep would cost, before anything is spent."""
+"""`harvester plan`: estimate what a harvest or a sweep costs, before it runs."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def plan(
     ask: AskOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what a harvest would cost in requests, minutes and days, and how far today's quota reaches.
+    """Estimate what a harvest costs in requests, minutes and days, and how far today's quota reaches.
 
-    Takes the options of `harvester harvest`. With --query or a filter it asks how many sounds the search finds, which
-    costs one request; otherwise none.
+    Takes the options of `harvester harvest`. With --query or a filter it sends one request, which counts the sounds
+    that the search finds; otherwise it sends none.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.reports import Wish
@@ -75,7 +75,7 @@ async def _plan(connection: Connection, given: Path | None, query: str, wish: An
         async with open_client(connection, server, clock, Stop(), space=state.space) as client:
             if wish.searched:
                 wish = replace(wish, hits=await _count(client, query, wish.filter))
-            # The embedded sandbox has no limits: there the plan is for the key that the user may have one day.
+            # The embedded sandbox has no limits, so the plan assumes the limits of a key that the user may get.
             limits = connection.limits if server.embedded else client.limits
             left = limits.daily if server.embedded else client.quota_left()
             facts = describe_plan(state, wish, Allowance(limits.burst, limits.daily, left))
@@ -92,7 +92,7 @@ async def _count(client: FreesoundClient, query: str, walk_filter: str) -> int:
     try:
         return (await client.search(query=query, filter=walk_filter, page_size=1)).count
     except RequestRefused as refused:
-        raise SettingsError(f"the search cannot be made: {refused.reason}") from None
+        raise SettingsError(f"the server refuses the search: {refused.reason}") from None
     except FetchFailed as failure:
         raise ApiUnreachable(f"the search failed: {failure.reason}; try again later") from None
     except Stopped as stopped:
@@ -117,9 +117,11 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     if facts["hits"] is not None:
         lines.append(f"the search finds {facts['hits']} sounds")
         if facts["hits"] > MOST_WITHOUT_PERMISSION and facts["by_part"]["sweep"]:
-            lines.append("more than the API's terms let anybody copy: ask Freesound first, then --i-have-permission")
+            lines.append(
+                "the API's terms do not allow a copy of this size: ask Freesound first, then use --i-have-permission"
+            )
     if facts["burst_limit"] is None:
-        lines.append("no limits here: as fast as the server answers")
+        lines.append("no limits: the harvest is as fast as the server answers")
     else:
         lines.append(f"at {facts['burst_limit']} requests a minute: {duration_text(facts['minutes'] * 60)} of sending")
     if facts["daily_limit"] is not None:
@@ -130,8 +132,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
 def _reach(facts: dict[str, Any]) -> str:
     quota = f"{facts['quota_left']} of today's {facts['daily_limit']} requests are left"
     if facts["today"]["all"]:
-        return f"{quota}: enough for all of it"
+        return f"{quota}: enough for the whole harvest"
     return (
         f"{quota}: enough for {facts['today']['samples']} samples; the rest takes {facts['days']} more "
-        f"{'day' if facts['days'] == 1 else 'days'} (`harvester harvest --forever` waits by itself)"
+        f"{'day' if facts['days'] == 1 else 'days'} (`harvester harvest --forever` waits for the quota)"
     )

@@ -1,4 +1,4 @@
-"""`harvester refresh`: stale records and lists read again, deleted sounds found."""
+"""`harvester refresh`: fetch stale records and lists again, and find deleted sounds."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def refresh(
     *,
     library: LibraryOption = None,
     older_than: Annotated[
-        str, typer.Option(callback=check_duration, metavar="30d", help="What was read before that is stale.")
+        str, typer.Option(callback=check_duration, metavar="30d", help="Refresh records older than this.")
     ] = "30d",
     limit: Annotated[
         int | None,
         typer.Option(
-            min=COUNT.least, max=COUNT.most, metavar="N", help="At most so many records (and lists), stalest first."
+            min=COUNT.least, max=COUNT.most, metavar="N", help="Refresh at most N records (and N lists), oldest first."
         ),
     ] = None,
-    links: Annotated[bool, typer.Option("--links", help="Read similar lists again too: one request each.")] = False,
+    links: Annotated[bool, typer.Option("--links", help="Refresh similar lists too: one request each.")] = False,
     neighbours: NeighboursOption = 25,
     run: RunOptions,
 ) -> None:
-    """Read stale records again, 150 a request, and find the sounds that are gone from Freesound.
+    """Fetch stale records again, 150 a request, and find the sounds that are gone from Freesound.
 
-    What is fresh is never touched. --links reads similar lists again that are stale, or shorter than --neighbours.
+    Fresh records stay as they are. --links also fetches similar lists that are stale, or shorter than --neighbours.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.session import run_session
@@ -56,10 +56,10 @@ def _summarise(run: Run, reason: str) -> None:
     from harvester.pipeline import EXHAUSTED
 
     now, progress = describe(run), run.harvest.progress
-    what = "nothing was stale" if not now["requests"] and reason == EXHAUSTED else "all that was stale is read again"
+    what = "nothing was stale" if not now["requests"] and reason == EXHAUSTED else "everything stale is refreshed"
     ended = what if reason == EXHAUSTED else reason
     say(
-        f"{ended}: {progress.renewed} records and {progress.samples} lists read again, "
+        f"{ended}: {progress.renewed} records and {progress.samples} lists refreshed, "
         f"{progress.gone} sounds gone, {progress.deferred} deferred, {now['requests']} requests "
         f"in {duration_text(progress.elapsed_s)}"
     )

@@ -1,4 +1,4 @@
-"""`harvester sandbox`: the embedded server as a command. Owns its options and its life until a signal."""
+"""`harvester sandbox`: run the embedded server until a signal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def sandbox(
     sounds: Annotated[int, typer.Option(help="Size of the generated catalogue, 1 to 1,000,000.")] = 5_000,
     random_seed: Annotated[
         int,
-        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, help="What the generated catalogue is made from."),
+        typer.Option(
+            min=RANDOM_SEED.least, max=RANDOM_SEED.most, help="Random seed of the generated catalogue and of faults."
+        ),
     ] = 7,
     catalogue: Annotated[
         list[Path] | None,
@@ -42,7 +44,7 @@ def sandbox(
             callback=check_finite,
             min=SCORE.least,
             max=SCORE.most,
-            help="Share of the sounds that searches still count, as null rows: deleted ones.",
+            help="Share of deleted sounds, which searches still list as null rows.",
         ),
     ] = 0,
     latency_ms: Annotated[
@@ -55,7 +57,7 @@ def sandbox(
         list[str] | None,
         typer.Option(
             metavar="RULE",
-            help="Answer wrongly on purpose, repeatable: KIND@name=value… with none or more of rate=R "
+            help="Inject a fault (repeatable): KIND@name=value…, with any of rate=R "
             "(a share), path=TEXT (contained), from=N, to=M, every=K (of those requests), after=S, until=S (seconds). "
             "Kinds: 500 500-html 502 503 504 400-solr-down 400-solr-drops 400-solr-500 400-solr-503 401 429-burst "
             "429-day null duplicate missing-field mistyped truncate reset no-answer drip. "
@@ -64,8 +66,8 @@ def sandbox(
     ] = None,
     access_log: Annotated[Path | None, typer.Option(help="Append one JSON object a request, without any key.")] = None,
 ) -> None:
-    """Serve a Freesound of your own on loopback, until Ctrl-C or SIGTERM."""
-    # Imported here: `harvester --help` must not wait for a web server.
+    """Serve a local server like Freesound on loopback, until Ctrl-C or SIGTERM."""
+    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     import asyncio
     import signal
 

@@ -1,4 +1,4 @@
-"""`harvester service --print`: a systemd unit or a cron line that keeps a harvest running, made for this folder."""
+"""`harvester service --print`: print a systemd unit or a cron line that keeps a harvest of this folder running."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from harvester.cli.console import LibraryOption, print_lines
 from harvester.errors import SettingsError
 from harvester.settings import REAL_LIBRARY
 
-# A restart cannot mend these: settings, a refused key, changed answers, another writer, a foreign, newer, corrupt or
-# absent library. An outage (11) is restarted.
+# A restart does not help after these: settings, a refused key, changed answers, another writer, a library of another
+# source or a newer version, a corrupt library or a placeholder. After an outage (11), systemd restarts the harvest.
 HOPELESS = (2, 10, 12, 20, 21, 22, 23, 24, 27)
 
 UNIT = """\
 # Put this into ~/.config/systemd/user/harvester.service, then:
 #   systemctl --user daemon-reload && systemctl --user enable --now harvester
-#   loginctl enable-linger    (so that it runs while nobody is logged in)
+#   loginctl enable-linger    (so that it runs while you are logged out)
 [Unit]
 Description=harvester: grow {library}
 Wants=network-online.target
@@ -31,7 +31,7 @@ Type=notify
 WorkingDirectory={folder}
 ExecStart={command} harvest --forever --no-progress --library {library}
 ExecReload=/bin/kill -HUP $MAINPID
-# SIGTERM drains: requests on the wire end, the checkpoint is written.
+# SIGTERM stops cleanly: open requests finish, the checkpoint is written.
 KillSignal=SIGTERM
 TimeoutStopSec=120
 WatchdogSec=300
@@ -55,7 +55,7 @@ WantedBy=default.target
 """
 
 CRON = """\
-# Put this into `crontab -e`: an hourly run that spends what the quota allows and ends.
+# Put this into `crontab -e`: an hourly run that spends the available quota and ends.
 17 * * * * cd {folder} && {command} harvest --samples 2000 --time-limit 50m --no-progress --quiet --library {library}
 """
 
@@ -71,7 +71,7 @@ def service(
     folder = Path.cwd()
     path = str((folder / (library or REAL_LIBRARY)).absolute())
     if not f"{path}{sys.argv[0]}".isprintable():
-        raise SettingsError("neither systemd nor cron can be given a path with line breaks or unusual characters")
+        raise SettingsError("systemd and cron accept no path with line breaks or unusual characters; move the folder")
     quote = shlex.quote if print_kind == "cron" else _systemd_quoted
     text = templates[print_kind].format(
         folder=quote(str(folder)) if print_kind == "cron" else str(folder).replace("%", "%%"),

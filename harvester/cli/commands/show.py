@@ -1,4 +1,4 @@
-"""`harvester show`: one sound and its neighbours, from the library, offline."""
+"""`harvester show`: print one sound and its neighbours from the library, offline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harvester status`: the library and the running harvest on one screen, once or again and again."""
+"""`harvester status`: show the library and the running harvest on one screen, once or repeatedly."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ if TYPE_CHECKING:
     from harvester.library import LibraryView
 
 
-DeferredOption = Annotated[
-    bool, typer.Option("--deferred", help="Show the sounds that wait for another try: why, how often, until when.")
-]
+DeferredOption = Annotated[bool, typer.Option("--deferred", help="Show the deferred sounds: reason, tries, next try.")]
 
 
 PlotOption = Annotated[
@@ -24,7 +22,7 @@ PlotOption = Annotated[
 
 
 WatchOption = Annotated[
-    bool, typer.Option("--watch", help="Show it again and again until Ctrl-C; with --json a line each time.")
+    bool, typer.Option("--watch", help="Refresh the screen until Ctrl-C; with --json one line each time.")
 ]
 
 
@@ -45,7 +43,7 @@ def status(
 
     folder = find_library(library)
     if watch and (deferred or plot is not None):
-        raise SettingsError("--watch shows the screen or its JSON; leave --deferred and --plot away")
+        raise SettingsError("--watch shows the screen or its JSON; use it without --deferred and --plot")
     if watch:
         from harvester.cli.watch import watch_status
 

@@ -1,4 +1,4 @@
-// The card of a sound. Everything from Freesound reaches the page as text, and nothing is loaded before a click.
+// The card of a sound. Data from Freesound is inserted as text only; the page loads nothing before a click.
 const card = element("card"), facts = element("facts");
 let audio = null;
 

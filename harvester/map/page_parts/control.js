@@ -1,4 +1,4 @@
-// Hands on the map: pointer, touch, wheel, keys, search, filters, legend.
+// Input: pointer, touch, wheel, keys, search, filters, legend.
 const surface = element("surface"), hint = element("hint"), panel = element("panel");
 const fingers = new Map();
 let pinch = 0, travelled = 0, hidden = new Set();

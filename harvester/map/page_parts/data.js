@@ -1,4 +1,4 @@
-// What the file holds: places and edges at once, the sounds' words when they are first needed.
+// The page's data: places and edges are decoded at once, the sounds' texts when they are first needed.
 const element = (id) => document.getElementById(id);
 const readJson = (id) => JSON.parse(element(id).textContent);
 const head = readJson("head");
@@ -26,7 +26,7 @@ const starts = new Uint32Array(count + 1);
 }
 const scoreOf = (edge) => head.lowest + (scores[edge] / 65535) * (head.highest - head.lowest);
 
-let incoming = null; // who lists a sound: derived from the edges when it is first asked for
+let incoming = null; // which sounds list each sound: derived from the edges on first use
 function listedBy(sound) {
   if (!incoming) {
     const begin = new Uint32Array(count + 1), sources = new Uint32Array(targets.length);
@@ -51,7 +51,7 @@ const nameOf = (sound) => wordsOf().names[sound] || `sound ${wordsOf().ids[sound
 const userOf = (sound) => wordsOf().users[wordsOf().user[sound]] || "";
 const tagsOf = (sound) => wordsOf().tag[sound].map((tag) => wordsOf().tags[tag]);
 
-// Addresses are kept as patterns; only http and https ever become one.
+// Addresses are stored as patterns; only http and https addresses become links.
 function addressOf(kind, sound) {
   const all = wordsOf(), pattern = all[kind][sound];
   if (pattern < 0) return "";

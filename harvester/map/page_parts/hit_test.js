@@ -1,7 +1,7 @@
-// What lies above the picture: names of islands and sounds, the neighbourhood under the pointer, what the search found.
+// The layer above the picture: names of islands and sounds, the neighbourhood under the pointer, search results.
 let hovered = -1, opened = head.ego, found = [];
 
-// Finding the sound under a point: a grid over the places.
+// Find the sound under a point with a grid over the places.
 const cells = Math.max(1, Math.min(512, Math.round(Math.sqrt(count / 2)))), cellSize = 65536 / cells;
 const cellStarts = new Uint32Array(cells * cells + 1), inCells = new Uint32Array(count);
 {
@@ -83,7 +83,7 @@ function drawNeighbourhood(pen, sound) {
   pen.stroke();
 }
 
-// From afar the islands are named by their tags; from near the sounds by their names.
+// Zoomed out, islands show their tags; zoomed in, sounds show their names.
 function drawNames(pen) {
   const taken = [];
   const isFree = (box) => taken.every((other) => box[0] > other[2] || box[2] < other[0] || box[1] > other[3] || box[3] < other[1]);
@@ -101,7 +101,7 @@ function drawNames(pen) {
   };
   pen.textAlign = "center";
   const inView = [];
-  // The words of fifty thousand sounds take a moment to read: not in the middle of a movement.
+  // Parsing the texts of fifty thousand sounds takes a moment, so it must not happen during a movement.
   if (spacing * view.scale > 26 && (words || !moving)) {
     for (const sound of largestFirst) {
       const x = toX(sound), y = toY(sound);

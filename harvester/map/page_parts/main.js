@@ -1,4 +1,4 @@
-// The beginning: fill the controls, fit, draw once; everything else waits for a hand.
+// Start: fill the controls, fit the view, draw once; after that the page reacts to input.
 for (const [place_, known] of head.modes.entries()) element("colour").append(make("option", known.name, { value: place_ }));
 element("licence").append(make("option", "All", { value: "" }));
 for (const [group, label, sounds] of head.licences) {
@@ -39,8 +39,8 @@ resize();
 fit();
 drawAll();
 performance.mark("drawn");
-// The words are read when nothing else is to be done, so that the first hover or click need not.
+// The texts are parsed when the page is idle, so that the first hover or click does not wait for them.
 const readAhead = () => (moving ? setTimeout(readAhead, 1000) : wordsOf());
 (window.requestIdleCallback || setTimeout)(readAhead);
-// For those who embed the map, and for its tests: where a sound is on the screen.
+// For pages that embed the map, and for its tests: the place of a sound on the screen.
 window.placeOf = (id) => { const sound = wordsOf().ids.indexOf(id); return sound < 0 ? null : [toX(sound), toY(sound)]; };

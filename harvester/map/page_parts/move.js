@@ -1,10 +1,10 @@
-// Moving: two layers, each painted on a canvas outside the page that then takes the place of the one that is seen. While
-// the view moves, what is seen is moved and scaled as a picture, and the next one is painted in the time that frames leave.
-// Outside the page, because the browser copies a canvas of the page in every frame in which something was drawn on it.
+// Movement: two layers, each painted on a canvas outside the page that then replaces the visible canvas. While the view
+// moves, the visible canvas is moved and scaled as a picture, and the next one is painted in the rest of each frame.
+// Painting happens outside the page because the browser copies a canvas of the page in every frame that draws on it.
 const layers = element("layers"), above = element("above"), aboves = above.getContext("2d");
 const edgeLayer = makeLayer("edges", paintEdges), nodeLayer = makeLayer("nodes", paintNodes), both = [edgeLayer, nodeLayer];
 const RESTS_MS = 120, MOVING_MS = 7, RESTING_MS = 20;
-const FEW = 1500; // so few dots are painted anew in every frame: they stay sharp while the map is zoomed
+const FEW = 1500; // up to this many dots are repainted in every frame, so that they stay sharp while the map zooms
 let job = null, frame = 0, restTimer = 0, moving = false;
 
 function makeLayer(name, paint) {
@@ -44,7 +44,7 @@ function work(until) {
   while (job && performance.now() < until) if (job.next().done) job = null;
 }
 
-// At once: the first picture, and another colour, theme, filter or size.
+// Paint at once: the first picture, and after a change of colour, theme, filter or size.
 function drawAll() {
   job = paintBoth();
   work(Infinity);
@@ -53,14 +53,14 @@ function drawAll() {
 
 const redraw = () => { if (edgeLayer.at) drawAll(); };
 
-// A layer painted for another view is moved and scaled to where it belongs in this one.
+// Move and scale a layer that was painted for another view to its place in this one.
 function place(layer) {
   const old = layer.at, zoom = view.scale / old.scale;
   const x = view.x - old.x * zoom - width * MARGIN * zoom, y = view.y - old.y * zoom - height * MARGIN * zoom;
   layer.front.style.transform = `translate(${x}px, ${y}px) scale(${zoom})`;
 }
 
-// The picture is worn when it has become coarse, or most of its margin has moved into the window.
+// The picture must be repainted when it is scaled too much, or when most of its margin is inside the window.
 function isWorn(old) {
   const zoom = view.scale / old.scale, x = view.x - old.x * zoom, y = view.y - old.y * zoom, spare = 0.4 * MARGIN;
   return zoom > 2 || zoom < 0.7 || x > width * (MARGIN * zoom - spare) || y > height * (MARGIN * zoom - spare) ||

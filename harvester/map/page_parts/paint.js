@@ -1,5 +1,5 @@
-// Painting: what a view shows, put onto canvases larger than the window. Each painter is a generator that stops often,
-// so that a frame gives it as many milliseconds as it has to spare.
+// Painting: draw a view onto canvases larger than the window. Each painter is a generator that yields often, so that
+// it uses only the milliseconds that a frame has left.
 const MARGIN = 0.25, LARGEST = 14;
 const PALETTES = {
   light: ["#3b62c9", "#e08a00", "#d64541", "#2a9d8f", "#8e5bd0", "#5c9e31", "#d9599a", "#8a5a3c", "#1c8fc4", "#a39413", "#6b7a8f", "#b05f2e"],
@@ -17,10 +17,10 @@ const toY = (sound, at = view) => places[2 * sound + 1] * at.scale + at.y;
 const radiusOf = (sound, at = view) => Math.min(LARGEST, Math.max(0.8, spacing * at.scale * (0.24 + 0.46 * sizes[sound] / 255)));
 const largestFirst = Uint32Array.from({ length: count }, (_, i) => i).sort((one, other) => sizes[other] - sizes[one] || one - other);
 
-// Pictures of dots by colour and radius, kept from one painting to the next: there are some hundreds at most.
+// Pictures of dots by colour and radius, cached between paintings: a few hundred at most.
 const sprites = new Map();
 
-// How strongly edges cover each pixel, and the picture made of it; as large as the canvases, kept from one to the next.
+// How strongly edges cover each pixel, and the picture made from that; as large as the canvases, and reused.
 let sum = null, picture = null;
 
 function* paintEdges(canvas, at) {
@@ -59,7 +59,8 @@ function* paintEdges(canvas, at) {
   }
 }
 
-// An anti-aliased line, added to the sum: two pixels a step along the longer axis share its weight. Long lines are fainter.
+// Add an anti-aliased line to the sum: at each step along the longer axis two pixels share its weight. Long lines are
+// fainter.
 function addLine(x0, y0, x1, y1, strength, w, h) {
   const dx = x1 - x0, dy = y1 - y0;
   let from = 0, to = 1;

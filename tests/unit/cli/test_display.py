@@ -31,7 +31,7 @@ def test_a_display_that_fails_is_told_once_and_tried_again(
 
     run_virtual(run())
     assert len(turns) == 10
-    assert capsys.readouterr().err == f"cannot show how the run goes: {error}\n"
+    assert capsys.readouterr().err == f"the progress cannot be shown ({error}); the run goes on\n"
 
 
 def test_a_fault_of_our_own_in_a_display_is_not_hidden() -> None:

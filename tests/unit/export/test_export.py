@@ -210,7 +210,7 @@ def test_parts_replace_an_earlier_export_but_nothing_else(tmp_path: Path) -> Non
     assert [path.name for path in (tmp_path / "out" / "sounds").iterdir()] == ["part-00000.parquet"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
     (tmp_path / "out" / "thesis.txt").write_text("mine")
-    with pytest.raises(SettingsError, match="something else"):
+    with pytest.raises(SettingsError, match="not an earlier export"):
         save_export(selected, "parquet", tmp_path / "out", partition_rows=2)
     assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
 

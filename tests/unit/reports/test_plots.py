@@ -53,7 +53,7 @@ def test_the_pictures_show_what_the_library_holds(drawn: tuple[str, Path]) -> No
     licences = texts(folder / "licences.svg")
     assert all(word in licences for word in ("BY-NC 3.0", "Sampling+", "CC0", "Music", "Speech"))
     assert "samples" in texts(folder / "growth.svg")
-    assert "what 2,000 requests a day allow" not in texts(folder / "degrees.svg")
+    assert "limit of 2,000 requests a day" not in texts(folder / "degrees.svg")
 
 
 def test_equal_libraries_give_equal_files(drawn: tuple[str, Path], tmp_path: Path) -> None:
