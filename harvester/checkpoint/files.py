@@ -1,6 +1,6 @@
-"""The checkpoint file: read with a name in every error, and told from a foreign one before it is replaced.
+"""The checkpoint file: read it, with its path in every error, and recognise it before it is replaced.
 
-Owns how a file of the library is identified (device, inode, size, mtime) and read; the bytes are `codec`'s.
+Owns how a file of the library is identified (device, inode, size, mtime) and read. `checkpoint.format` decodes it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from harvester.graph import Dropped
 from harvester.storage import HEAD_BYTES, NotRegular, read_bounded, refuse_content
 
 LARGEST_BYTES = 2 << 30
-"""No checkpoint is larger: all of Freesound takes about half of it."""
+"""Largest checkpoint that is read: all of Freesound takes about half of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What tells one file from another that came to its place."""
+    """Identity of a file: it changes when another program replaces or rewrites the file."""
 
     device: int
     inode: int
@@ -30,8 +30,11 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """What a checkpoint came to. `backup` is the backup that was written; `joined` counts sounds that a foreign file
-    brought in; `unchanged` says that the checkpoint's file was left as it is. `size_bytes` is of what was written."""
+    """Result of writing a checkpoint.
+
+    `size_bytes` is the size of what was written, `backup` the backup written with it. `joined` counts the sounds that
+    came from a checkpoint that another program had put there. `unchanged`: the checkpoint's file was left as it was.
+    """
 
     path: Path
     size_bytes: int
@@ -44,7 +47,10 @@ class CheckpointInfo:
 
 
 def read_signature(path: Path) -> Signature | None:
-    """Return the signature of a file, or None when there is none; raises `LibraryUnwritable` when it cannot be seen."""
+    """Return the signature of a file, or None when the file does not exist.
+
+    Raises `LibraryUnwritable` when the system refuses access to it.
+    """
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -55,10 +61,10 @@ def read_signature(path: Path) -> Signature | None:
 
 
 def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
-    """Return what a checkpoint or a backup holds; `dropped` is `decode_checkpoint`'s.
+    """Read and decode a checkpoint or a backup; `dropped` as in `decode_checkpoint`.
 
-    Raises `LibraryCorrupt` or `NewerFormat` with the file's name, `LibraryNotFetched` for a placeholder,
-    `LibraryUnwritable` when it cannot be read at all, `FileNotFoundError` when it is not there.
+    Raises `LibraryCorrupt` or `NewerFormat` with the file's path, `LibraryNotFetched` for a placeholder,
+    `LibraryUnwritable` when the system refuses to read it, `FileNotFoundError` when it does not exist.
     """
     packed = _read_bytes(path)
     try:
@@ -68,14 +74,14 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
 
 
 def check_readable(new: Path) -> bool:
-    """Return True when the reader takes a file that is about to replace another; else raise `BackupFailed`."""
+    """Return True when a new checkpoint can be read back, before it replaces the old one; else raise `BackupFailed`."""
     try:
         load_checkpoint(new)
     except LibraryCorrupt as error:
         reason = str(error).removeprefix(f"{new}: ")
         raise BackupFailed(
-            f"the new checkpoint could not be read back ({reason}) and was not put in place: what was there is as it "
-            f"was; please report this"
+            f"the new checkpoint could not be read back ({reason}) and was discarded; the old file is unchanged; "
+            f"please report this"
         ) from error
     return True
 
@@ -83,7 +89,8 @@ def check_readable(new: Path) -> bool:
 def load_digest(path: Path) -> str:
     """Return the digest of a checkpoint or a backup after comparing it with the content.
 
-    A tenth of the work of `load_checkpoint`: enough to see that a file which was verified once has not rotted since.
+    Takes a tenth of the time of `load_checkpoint`: enough to detect corruption of a file that was once verified.
+    Raises as `load_checkpoint` does.
     """
     packed = _read_bytes(path)
     try:
