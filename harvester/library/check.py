@@ -242,8 +242,8 @@ def _look_at_vectors(folder: Path) -> Iterator[Finding]:
         return
     if vectors.damage:
         yield Finding(ERROR, path, f"the vectors cannot be used ({vectors.damage}): {again}")
-    if vectors.rotten:
-        yield Finding(WARNING, path, f"{vectors.rotten} vectors are damaged: {again}")
+    if vectors.corrupt:
+        yield Finding(WARNING, path, f"{vectors.corrupt} vectors are corrupt: {again}")
     if vectors.torn_bytes and read_owner(folder) is None:
         yield Finding(NOTE, path, "a killed process left a row half written: the next sweep cuts it off")
 
