@@ -67,7 +67,7 @@ def test_anything_but_our_tables_is_damage_and_what_is_ours_is_salvaged(kind: st
         Journal(path)
     with open_store(tmp_path) as store:
         assert set(store.state.graph) == set(SOUNDS)
-        assert any("the journal was damaged" in line for line in store.notices)
+        assert any("the journal was corrupt" in line for line in store.notices)
     assert load_contents(path).damage == ""  # type: ignore[union-attr]
     assert len(list((tmp_path / "quarantine").iterdir())) == 1
 
