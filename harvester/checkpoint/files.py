@@ -9,13 +9,14 @@ import errno
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.checkpoint.format import Decoded, decode_checkpoint, digest_in
+from harvester.checkpoint.format import Decoded, decode_checkpoint, digest_in, is_packed_elsewhere
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.graph import Dropped
-from harvester.storage import HEAD_BYTES, NotRegular, read_bounded, refuse_content
+from harvester.storage import HEAD_BYTES, NotRegular, read_bounded, read_start, refuse_content
 
 LARGEST_BYTES = 2 << 30
 """Largest checkpoint that is read: all of Freesound takes about half of it."""
+_BEGINNING_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,20 @@ def read_signature(path: Path) -> Signature | None:
     return Signature(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+def packed_elsewhere(path: Path) -> list[bytes]:
+    """Return the bytes of the checkpoint at `path` for `encode_checkpoint`, if another zlib compressed it.
+
+    If this process's zlib compresses the same way, it reads only the beginning and returns an empty list. It also does
+    for a file that is missing or cannot be read.
+    """
+    try:
+        if is_packed_elsewhere(read_start(path, _BEGINNING_BYTES)):
+            return [read_bounded(path, LARGEST_BYTES)]
+    except OSError:  # without these blocks the new file is still valid, but Git stores more
+        pass
+    return []
+
+
 def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
     """Read and decode a checkpoint or a backup; `dropped` as in `decode_checkpoint`.
 
@@ -73,8 +88,8 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
         raise type(error)(f"{path}: {error}") from error
 
 
-def check_readable(new: Path) -> bool:
-    """Return True when a new checkpoint can be read back, before it replaces the old one; else raise `BackupFailed`."""
+def check_readable(new: Path) -> None:
+    """Raise `BackupFailed` unless a new checkpoint can be read back, before it replaces the old one."""
     try:
         load_checkpoint(new)
     except LibraryCorrupt as error:
@@ -83,7 +98,6 @@ def check_readable(new: Path) -> bool:
             f"the new checkpoint could not be read back ({reason}) and was discarded; the old file is unchanged; "
             f"please report this"
         ) from error
-    return True
 
 
 def load_digest(path: Path) -> str:

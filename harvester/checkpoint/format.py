@@ -12,13 +12,14 @@ import hashlib
 import pickle
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
 from harvester.checkpoint._gil import short_switch_interval
 from harvester.checkpoint._opcode_scan import scan_opcodes
 from harvester.checkpoint._opcodes import CONTAINERS
@@ -93,15 +94,18 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
     }
 
 
-def encode_checkpoint(state: SoundGraph, encoded: Encoded | None = None) -> Iterator[bytes]:
+def encode_checkpoint(
+    state: SoundGraph, encoded: Encoded | None = None, at_hand: Sequence[bytes] = ()
+) -> Iterator[bytes]:
     """Yield the bytes of a checkpoint in chunks, and fill `encoded` after the last one.
 
-    Equal content gives equal bytes. The caller must not change the state until the last chunk. The whole stream is
+    Equal content gives equal bytes, except that unchanged blocks are copied from the checkpoints `at_hand` (their
+    bytes) which another zlib packed. The caller must not change the state until the last chunk. The whole stream is
     never in memory. Each block ends with a full flush, so an unchanged block gives the same bytes again: Git's deltas
     stay small.
     """
     encoded = encoded if encoded is not None else Encoded()
-    container = _Container()
+    container = _Container(blocks_at_hand(at_hand, _Container().pack, _HIGHEST_RATIO_WRITTEN))
     stream_bytes, size_bytes = 0, len(container.head)
 
     # Compression releases the GIL: one block is compressed while the next is encoded.
@@ -124,16 +128,25 @@ def encode_checkpoint(state: SoundGraph, encoded: Encoded | None = None) -> Iter
     yield chunk
 
 
+def is_packed_elsewhere(beginning: bytes) -> bool:
+    """Tell from the first bytes of a checkpoint whether another zlib than this process's compressed it."""
+    return bool(blocks_at_hand([beginning], _Container().pack, _HIGHEST_RATIO_WRITTEN))
+
+
 class _Container:
     """The zlib container around the stream, block by block; its compression ratio stays within what `unpack` allows."""
 
-    def __init__(self) -> None:
+    def __init__(self, packed: Mapping[bytes, bytes] | None = None) -> None:
+        """Start a container; blocks in `packed`, by the digest of their content, are copied instead of compressed."""
+        self._packed = packed or {}
         self.head = zlib.compressobj(LEVEL).flush()[:_HEAD_BYTES]
         self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._checksum = zlib.adler32(b"")
 
     def pack(self, block: bytes) -> bytes:
         self._checksum = zlib.adler32(block, self._checksum)
+        if self._packed and (kept := self._packed.get(digest_of_block(block))) is not None:
+            return kept
         packed = self._packer.compress(block) + self._packer.flush(zlib.Z_FULL_FLUSH)
         if len(block) > _HIGHEST_RATIO_WRITTEN * len(packed):
             # For example one text repeated a million times: stored uncompressed, or `unpack` would refuse the file.
@@ -266,7 +279,7 @@ class _FrameReader:
         return b""
 
 
-class _Unpickler(pickle.Unpickler):
+class _CheckpointUnpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str) -> Any:
         if (module_name, global_name) == GRAPH_CLASS:
             return GraphStandIn
@@ -275,7 +288,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _unpickle(stream: bytes | bytearray) -> object:
-    return decode_pickle(_Unpickler(_FrameReader(stream)))
+    return decode_pickle(_CheckpointUnpickler(_FrameReader(stream)))
 
 
 def decode_pickle(unpickler: Any) -> Any:

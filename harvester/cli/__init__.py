@@ -20,6 +20,7 @@ from harvester.cli.commands import export as export_command
 from harvester.cli.commands import find as find_command
 from harvester.cli.commands import forget as forget_command
 from harvester.cli.commands import git as git_commands
+from harvester.cli.commands import guide as guide_command
 from harvester.cli.commands import harvest as harvest_command
 from harvester.cli.commands import import_old as import_command
 from harvester.cli.commands import link as link_command
@@ -45,7 +46,8 @@ UsageError: Any = typer.BadParameter.__base__
 
 app = typer.Typer(
     name="harvester",
-    help="Grow, keep and share a library of Freesound sounds and their similarity graph.",
+    help="Grow, keep and share a library of Freesound sounds and their similarity graph.\n\n"
+    "`harvester guide` explains it topic by topic.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -91,6 +93,7 @@ app.command("git-merge", hidden=True)(git_commands.git_merge)
 app.command("git-textconv", hidden=True)(git_commands.git_textconv)
 app.command("service")(service_command.service)
 app.command("sandbox")(sandbox_command.sandbox)
+app.command("guide")(guide_command.guide)
 
 
 def main() -> None:
@@ -147,7 +150,7 @@ def _commands() -> dict[str, Callable[..., Any] | None]:
 
 
 def _hide_variables(command: Any) -> None:
-    """Leave the environment variables out of the help: one rule in the README says it for every option."""
+    """Leave the environment variables out of the help: the guide's topic settings says it for every option."""
     for parameter in command.params:
         parameter.show_envvar = False
     for name in getattr(command, "commands", ()):

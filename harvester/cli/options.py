@@ -26,8 +26,6 @@ from harvester.settings import CONCURRENCY, COUNT, NEIGHBOURS, parse_duration_s,
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
-    from harvester.cli.session import Request
-    from harvester.pipeline import Plan
 
 REAL_API = "https://freesound.org/apiv2/"
 
@@ -215,20 +213,15 @@ class RunOptions(AskOptions):
             forever=self.forever,
         )
 
-    def request(self, plan: Plan, library: str | None, space: str | None = None) -> Request:
-        """Return what a session needs to know to run `plan`."""
-        from harvester.cli.session import Request
+    @property
+    def time_limit_s(self) -> float | None:
+        """After how many seconds the run stops in order; None: never."""
+        return parse_duration_s(self.time_limit) if self.time_limit else None
 
-        return Request(
-            plan=plan,
-            connection=self.connection(),
-            folder=Path(library) if library else None,
-            space=space,
-            backup_every=self.backup_every,
-            keep_backups=self.keep_backups,
-            time_limit_s=parse_duration_s(self.time_limit) if self.time_limit else None,
-            panel=sys.stderr.isatty() if self.progress is None else self.progress,
-        )
+    @property
+    def shows_panel(self) -> bool:
+        """Whether the live panel is asked for."""
+        return sys.stderr.isatty() if self.progress is None else self.progress
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -96,10 +96,10 @@ def load_foreign(packed: bytes) -> Any:
 
     Raises `LibraryCorrupt` with one line. The file's packed size limits memory and time.
     """
-    return decode_pickle(_Unpickler(_unpack(packed), len(packed)))
+    return decode_pickle(_CountingUnpickler(_unpack(packed), len(packed)))
 
 
-class _Unpickler(pickle._Unpickler):
+class _CountingUnpickler(pickle._Unpickler):
     """Unpickler that counts; even from a malformed stream it builds only plain containers and `Inert` objects."""
 
     dispatch: ClassVar[Any] = dict(pickle._Unpickler.dispatch)
@@ -177,11 +177,11 @@ class _Unpickler(pickle._Unpickler):
 
 
 _SCALARS = {str, int, float, bool, bytes, type(None)}
-_Load = Callable[[_Unpickler], None]
+_Load = Callable[[_CountingUnpickler], None]
 
 
 def _costing(load: _Load, cost: Callable[[list[Any]], int]) -> _Load:
-    def counted(self: _Unpickler) -> None:
+    def counted(self: _CountingUnpickler) -> None:
         self.spend(cost(self.stack))
         load(self)
 
@@ -189,14 +189,14 @@ def _costing(load: _Load, cost: Callable[[list[Any]], int]) -> _Load:
 
 
 def _keyed(load: _Load, keys: slice) -> _Load:
-    def checked(self: _Unpickler) -> None:
+    def checked(self: _CountingUnpickler) -> None:
         self.check_keys(self.stack[keys])
         load(self)
 
     return checked
 
 
-def _refuse(_: _Unpickler) -> None:
+def _refuse(_: _CountingUnpickler) -> None:
     raise LibraryCorrupt("it holds an opcode that refers to what is not in the file")
 
 
@@ -207,8 +207,8 @@ def _arguments(place: int) -> Callable[[list[Any]], int]:
 
 def _prepare_dispatch() -> None:
     """Count opcodes that create containers or hash keys, and refuse those that refer outside the file."""
-    dispatch = _Unpickler.dispatch
-    dispatch[ord("p")], dispatch[0x96] = _Unpickler.load_put, _Unpickler.load_bytearray8
+    dispatch = _CountingUnpickler.dispatch
+    dispatch[ord("p")], dispatch[0x96] = _CountingUnpickler.load_put, _CountingUnpickler.load_bytearray8
     for code in b"(tl]}doi\x85\x86\x87\x8f\x91\x96":
         dispatch[code] = _costing(dispatch[code], lambda _: 1)
     for code, place in ((ord("R"), -1), (0x81, -1), (0x92, -2)):

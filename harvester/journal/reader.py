@@ -24,7 +24,7 @@ _ATTEMPTS = 5
 
 
 @dataclass(slots=True)
-class Contents:
+class JournalContents:
     """The content of a journal.
 
     `damage` says what is corrupt (empty: nothing). `unsaved_bytes` is the size of the rows that the checkpoint lacks.
@@ -52,7 +52,7 @@ class Contents:
         return sum(len(events) for seq, events in self.rows if seq > self.head.saved)
 
 
-def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
+def load_contents(path: Path, *, rows: bool = True) -> JournalContents | None:
     """Return the content of a journal without writing anything, or None when there is no journal.
 
     Works beside a running writer, on a read-only folder, and on the files that a killed writer left. Corruption does
@@ -65,7 +65,7 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
         if not path.exists():
             return None
         if problem := _problem_of(path, wal):
-            return Contents(damage=problem)
+            return JournalContents(damage=problem)
         if wal.exists() and read_owner(path.parent) is None:
             # SQLite would create an index for a killed writer's WAL in memory that is mapped to a file. On a full disk
             # a write to that memory raises a bus error, which Python cannot catch. So read a copy.
@@ -84,14 +84,14 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
         except UNREADABLE as error:
             if not is_damage(error):
                 break
-            contents = Contents(damage=str(error))
+            contents = JournalContents(damage=str(error))
         if before is None or (not wal.exists() and _shape(path) == before):
             return contents
     # In a read-only folder SQLite cannot create the index of the WAL; beside a copy it can.
     return _read_copy(path, wal, rows)
 
 
-def _read_copy(path: Path, wal: Path, rows: bool) -> Contents:
+def _read_copy(path: Path, wal: Path, rows: bool) -> JournalContents:
     with tempfile.TemporaryDirectory(prefix="harvester") as folder:
         for part in (path, wal):
             if part.exists():
@@ -101,7 +101,7 @@ def _read_copy(path: Path, wal: Path, rows: bool) -> Contents:
             with closing(connect(copy)) as connection:
                 return read_contents(connection, Bound(copy), rows=rows)
         except UNREADABLE as error:
-            return Contents(damage=str(error))
+            return JournalContents(damage=str(error))
 
 
 def _problem_of(path: Path, wal: Path) -> str:
@@ -124,7 +124,7 @@ def load_head(path: Path) -> Head | None:
     return None if contents is None else contents.head
 
 
-def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = True) -> Contents:
+def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = True) -> JournalContents:
     """Return the content of the database, or only its head when `rows` is false.
 
     Corruption is reported in `damage`; any other error of SQLite is raised.
@@ -136,8 +136,8 @@ def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = 
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest_before)
 
 
-def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> Contents:
-    contents = Contents()
+def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> JournalContents:
+    contents = JournalContents()
     tables: set[str] = set()
     with _record_damage(contents):
         tables, contents.damage = read_tables(connection)
@@ -170,7 +170,7 @@ def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> 
 
 
 @contextmanager
-def _record_damage(contents: Contents) -> Iterator[None]:
+def _record_damage(contents: JournalContents) -> Iterator[None]:
     """Record the first corruption that the block meets in `contents.damage`; raise any other error."""
     try:
         yield
@@ -182,7 +182,7 @@ def _record_damage(contents: Contents) -> Iterator[None]:
         contents.damage = contents.damage or str(error)
 
 
-def _check_pages(connection: sqlite3.Connection, contents: Contents) -> None:
+def _check_pages(connection: sqlite3.Connection, contents: JournalContents) -> None:
     """Detect corruption that only a later write would meet, such as a page's list of free space."""
     with _record_damage(contents):
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -190,7 +190,7 @@ def _check_pages(connection: sqlite3.Connection, contents: Contents) -> None:
             raise LibraryCorrupt(" ".join(found.split()))
 
 
-def _read_rows(connection: sqlite3.Connection, contents: Contents, bound: Bound, direction: str) -> bool:
+def _read_rows(connection: sqlite3.Connection, contents: JournalContents, bound: Bound, direction: str) -> bool:
     """Add the rows in one direction up to the first known one; tell whether all of them could be read."""
     known = {seq for seq, _ in contents.rows}
     before: int | None = None
@@ -213,7 +213,7 @@ def _read_rows(connection: sqlite3.Connection, contents: Contents, bound: Bound,
     return False
 
 
-def _read_deferrals(connection: sqlite3.Connection, contents: Contents, bound: Bound) -> None:
+def _read_deferrals(connection: sqlite3.Connection, contents: JournalContents, bound: Bound) -> None:
     with _record_damage(contents):
         for row in connection.execute("SELECT sound_id, reason, count, next_try_at FROM deferrals"):
             bound.spend(*row)
@@ -227,7 +227,7 @@ def _read_deferrals(connection: sqlite3.Connection, contents: Contents, bound: B
                 contents.deferrals[row[0]] = one
 
 
-def _read_notes(connection: sqlite3.Connection, contents: Contents, bound: Bound) -> None:
+def _read_notes(connection: sqlite3.Connection, contents: JournalContents, bound: Bound) -> None:
     with _record_damage(contents):
         for topic, key, text in connection.execute("SELECT topic, key, text FROM notes"):
             bound.spend(topic, key, text)

@@ -17,7 +17,7 @@ from harvester.checkpoint import digest_of, load_checkpoint
 from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
 from harvester.graph import STAMPS, Dropped, SoundGraph
-from harvester.journal import Contents, load_contents
+from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.load import load_state
 from harvester.library.recovery import open_journal
@@ -215,7 +215,7 @@ def _check_files(folder: Path, now_us: int) -> Iterator[Finding]:
     yield from _check_other_files(folder)
 
 
-def _check_journal(path: Path, contents: Contents, now_us: int) -> Iterator[Finding]:
+def _check_journal(path: Path, contents: JournalContents, now_us: int) -> Iterator[Finding]:
     if contents.damage:
         yield Finding(ERROR, path, f"the journal is corrupt ({contents.damage})")
     if contents.dropped:
@@ -250,7 +250,9 @@ def _check_vectors(folder: Path) -> Iterator[Finding]:
         yield Finding(NOTE, path, "a killed process left an incomplete row: the next sweep cuts it off")
 
 
-def _check_together(folder: Path, contents: Contents | None, now_us: int, good_backups: int) -> Iterator[Finding]:
+def _check_together(
+    folder: Path, contents: JournalContents | None, now_us: int, good_backups: int
+) -> Iterator[Finding]:
     checkpoint = folder / CHECKPOINT
     try:
         loaded = load_state(folder, contents)

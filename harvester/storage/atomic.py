@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -120,32 +120,53 @@ def full_sync(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
-def write_atomically(
-    path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES, *, wanted: Callable[[Path], bool] = lambda _: True
-) -> bool:
-    """Replace `path` by `chunks`, durable on return, and tell whether it was replaced.
+class NewFile:
+    """A new file, written and synced beside its target; `replace` puts it in the target's place."""
 
-    `wanted` is called with the new file after its sync, just before the rename; if it returns False, `path` is not
-    changed. A crash leaves either the old or the new file, and perhaps a temporary file, which the next start removes.
-    On an error the old file stays and the temporary file is removed. Raises the `OSError` of the failed operation.
+    def __init__(self, path: Path, target: Path, files: Files) -> None:
+        self.path = path
+        self.replaced = False
+        self._target = target
+        self._files = files
+
+    def replace(self) -> None:
+        """Replace the target by this file, durable on return. Raises the `OSError` of the failed operation."""
+        self._files.rename(self.path, self._target)
+        self.replaced = True
+        self._files.sync_folder(self._target.parent)
+
+
+@contextmanager
+def written_beside(path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES) -> Iterator[NewFile]:
+    """Write `chunks` to a new file beside `path` and sync it; the block may call `replace` to put it in place.
+
+    A block that ends without `replace` leaves `path` unchanged.
+
+    A crash leaves either the old or the new file, and perhaps a temporary file, which the next start removes. On an
+    error before `replace` the old file stays and the temporary file is removed. Raises the `OSError` of the failed
+    operation.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     with suppress(FileNotFoundError):  # left by a killed process with the same process id
         temporary.unlink()
-    renamed = False
+    new = NewFile(temporary, path, files)
     try:
         _write_synced(temporary, chunks, files)
-        if not wanted(temporary):
-            return False
-        files.rename(temporary, path)
-        renamed = True
-        files.sync_folder(path.parent)
-        return True
+        yield new
     finally:
         if isinstance(chunks, Generator):  # end its threads now, not when the exception is garbage-collected
             chunks.close()
-        if not renamed:
+        if not new.replaced:
             _remove(temporary, files)
+
+
+def write_atomically(path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES) -> None:
+    """Replace `path` by `chunks`, atomically and durable on return.
+
+    A crash or an error leaves either the old or the new file. Raises the `OSError` of the failed operation.
+    """
+    with written_beside(path, chunks, files) as new:
+        new.replace()
 
 
 def _write_synced(path: Path, chunks: Iterable[bytes], files: Files) -> None:

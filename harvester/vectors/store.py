@@ -48,7 +48,7 @@ _LEAST_WASTE_ROWS = 1000
 
 
 @dataclass(slots=True)
-class Contents:
+class VectorContents:
     """The content of a vector file: `places` has (row, checksum) of each sound.
 
     `rows` counts all rows up to the last valid one, `corrupt` and `replaced` the unused ones among them; `torn_bytes`
@@ -75,13 +75,13 @@ class Contents:
         self.rows += 1
 
 
-def load_vectors(folder: Path) -> Contents:
+def load_vectors(folder: Path) -> VectorContents:
     """Read a library's vector file and compare each row with its checksum; nothing is changed.
 
     Of two rows of one sound the later counts. The result is empty when there is no file, or when its header is corrupt
     (see `damage`). Raises `NewerFormat`, or `LibraryUnwritable` when the system refuses to read the file.
     """
-    path, contents = folder / VECTORS, Contents()
+    path, contents = folder / VECTORS, VectorContents()
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             contents.header = header = decode_header(file.read(HEADER_BYTES))
@@ -95,9 +95,9 @@ def load_vectors(folder: Path) -> Contents:
                     contents.take(*row)
                 contents.torn_bytes = gap * header.row_bytes + len(block) % header.row_bytes
     except FileNotFoundError:
-        return Contents()
+        return VectorContents()
     except (LibraryCorrupt, NotRegular) as error:
-        return Contents(damage=str(error))
+        return VectorContents(damage=str(error))
     except NewerFormat as error:
         raise NewerFormat(f"{path}: {error}") from error
     except OSError as error:
@@ -129,10 +129,10 @@ class Vectors:
         self.path = folder / VECTORS
         self._folder, self._clock, self._files = folder, clock, files
         self._notices = notices if notices is not None else []
-        self._contents: Contents | None = None
+        self._contents: VectorContents | None = None
 
     @property
-    def contents(self) -> Contents:
+    def contents(self) -> VectorContents:
         """Return the content of the file; callers must not change it."""
         if self._contents is None:
             self._contents = load_vectors(self._folder)
@@ -179,7 +179,7 @@ class Vectors:
                     moved = set_aside(self.path, self._folder, self._clock.time_us(), self._files)
                     self._notices.append(f"{VECTORS} was corrupt ({contents.damage}) and was moved to {moved}")
                 write_atomically(self.path, [encode_header(header), bytes(rows)], self._files)
-                contents = self._contents = Contents(header)
+                contents = self._contents = VectorContents(header)
             else:
                 if contents.torn_bytes >= header.row_bytes:
                     # New rows would take the numbers of corrupt ones. A rewrite changes `made_at`, so that readers that
@@ -194,7 +194,7 @@ class Vectors:
                 self.rewrite()
         return len(news)
 
-    def _append(self, rows: bytes, contents: Contents) -> None:
+    def _append(self, rows: bytes, contents: VectorContents) -> None:
         descriptor = open_for_writing(self.path)
         try:
             os.ftruncate(descriptor, contents.whole_bytes)

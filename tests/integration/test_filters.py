@@ -151,3 +151,18 @@ def test_a_filter_from_the_settings_file_is_refused_alike(tmp_path: Path) -> Non
     one_line(run("harvest", cwd=tmp_path, key=None), 2, "there is no name 'tags' to filter by; did you mean 'tag'?")
     one_line(run("plan", cwd=tmp_path, key=None), 2, "a bracket '(' is not closed")
     assert list(tmp_path.iterdir()) == [settings]
+
+
+def test_a_list_that_is_read_again_under_a_filter_is_no_new_sample(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--sounds", 400) as sandbox:
+        command = ("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 1)
+        first = run(*command, "--max-duration", "1h", cwd=tmp_path)
+        (sample,) = load(tmp_path / LIBRARY)["processed_ids"]
+        again = run(*command, "--seed", sample, "--max-duration", "2h", cwd=tmp_path)
+    assert (first.code, again.code) == (0, 0), again.err
+    assert "target reached: +1 samples (1), " in first.err
+    assert "read again" not in first.err
+    assert "target reached: +0 samples (1), " in again.err
+    assert ", 1 list read again" in again.err
+    status = json.loads(run("status", "--json", cwd=tmp_path).out)
+    assert status["processed"] == 1

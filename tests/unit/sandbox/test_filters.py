@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harvester.sandbox.rewriting import rewrite
-from harvester.sandbox.solr_filter import Filter, FilterError, read_filter
+from harvester.sandbox.solr_filter import FilterError, SolrFilter, read_filter
 
 NOW_S = 1_790_000_000  # 2026-09-21T14:13:20Z
 SOUND: dict[str, Any] = {
@@ -158,7 +158,7 @@ FALSE = [
 ]
 
 
-def _read(text: str, *, of_parents: bool = False) -> Filter:
+def _read(text: str, *, of_parents: bool = False) -> SolrFilter:
     return read_filter(rewrite(text), NOW_S, of_parents=of_parents)
 
 
