@@ -17,6 +17,7 @@ from harvester.checkpoint import digest_of, load_checkpoint
 from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
 from harvester.graph import STAMPS, Dropped, SoundGraph
+from harvester.jobs import each_in_processes
 from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.load import load_state
@@ -101,8 +102,8 @@ class CheckReport:
         return all(finding.severity == NOTE or finding.mended for finding in self.findings)
 
 
-def check_library(folder: Path, *, clock: Clock) -> CheckReport:
-    """Verify every file of the library and report; writes nothing, needs no lock.
+def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
+    """Verify every file of the library, `jobs` of them at once, and report; writes nothing, needs no lock.
 
     Files are read in an order that gives no false alarm beside a running writer. Raises only when the folder cannot be
     read.
@@ -113,11 +114,11 @@ def check_library(folder: Path, *, clock: Clock) -> CheckReport:
         raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
-    findings = sorted(_check_files(folder, now_us), key=lambda finding: order[finding.severity])
+    findings = sorted(_check_files(folder, now_us, jobs), key=lambda finding: order[finding.severity])
     return CheckReport(folder, tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
 
 
-def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> CheckReport:
+def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = REAL_FILES) -> CheckReport:
     """Check, repair what can be repaired, move the rest to `quarantine/`, and return the findings.
 
     Ends with a checkpoint and a verified backup of all valid data, so that the next check is clean. Raises
@@ -125,7 +126,7 @@ def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> 
     `LibraryNotFetched` beside a placeholder, `BackupFailed`, `DiskFull`, `LibraryUnwritable`; nothing is ever deleted.
     """
     refuse_placeholders(folder)
-    report = check_library(folder, clock=clock)
+    report = check_library(folder, clock=clock, jobs=jobs)
     if report.clean:
         return report
     now_us, before = clock.time_us(), _names_aside(folder)
@@ -183,36 +184,38 @@ def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, fi
         journal.close()
 
 
-def _check_files(folder: Path, now_us: int) -> Iterator[Finding]:
+def _check_files(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
     contents = load_contents(folder / JOURNAL)
     if contents is not None:
         yield from _check_journal(folder / JOURNAL, contents, now_us)
-    good = 0
-    checkpoint = folder / CHECKPOINT
-    for path in [checkpoint, *(backup.path for backup in list_backups(folder))]:
-        if not path.exists():
-            continue
-        dropped = Dropped()
-        try:
-            decoded = load_checkpoint(path, dropped)
-        except FileNotFoundError:
-            continue  # a running writer removed the backup meanwhile
-        except LibraryNotFetched as error:
-            yield Finding(ERROR if path == checkpoint else WARNING, path, str(error), by_hand=True)
-            continue
-        except HarvesterError as error:
-            severity = NOTE if isinstance(error, NewerFormat) and path != checkpoint else ERROR
-            yield Finding(severity, path, str(error).removeprefix(f"{path}: "))
-            continue
-        if dropped:
-            yield Finding(ERROR, path, _describe(dropped), droppable=True)
-            continue
-        good += path != checkpoint
-        if digest_of(decoded.state) != decoded.digest:
-            yield Finding(ERROR, path, "it is not in canonical form: a program other than harvester wrote it")
+    paths = [folder / CHECKPOINT, *(backup.path for backup in list_backups(folder))]
+    checked = each_in_processes(_check_state, [path for path in paths if path.exists()], jobs)
+    yield from (finding for _, findings in checked for finding in findings)
+    good = sum(is_good for is_good, _ in checked)
     yield from _check_together(folder, contents, now_us, good)
     yield from _check_vectors(folder)
     yield from _check_other_files(folder)
+
+
+def _check_state(path: Path) -> tuple[bool, list[Finding]]:
+    """Load a checkpoint or a backup; return whether it is a valid backup, and the findings."""
+    is_backup = path.name != CHECKPOINT
+    dropped = Dropped()
+    try:
+        decoded = load_checkpoint(path, dropped)
+    except FileNotFoundError:
+        return False, []  # a running writer removed the backup meanwhile
+    except LibraryNotFetched as error:
+        return False, [Finding(WARNING if is_backup else ERROR, path, str(error), by_hand=True)]
+    except HarvesterError as error:
+        severity = NOTE if isinstance(error, NewerFormat) and is_backup else ERROR
+        return False, [Finding(severity, path, str(error).removeprefix(f"{path}: "))]
+    if dropped:
+        return False, [Finding(ERROR, path, _describe(dropped), droppable=True)]
+    if digest_of(decoded.state) != decoded.digest:
+        problem = "it is not in canonical form: a program other than harvester wrote it"
+        return is_backup, [Finding(ERROR, path, problem)]
+    return is_backup, []
 
 
 def _check_journal(path: Path, contents: JournalContents, now_us: int) -> Iterator[Finding]:
