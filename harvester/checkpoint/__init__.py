@@ -1,4 +1,4 @@
-"""A library as one file: how a state becomes bytes, and untrusted bytes a state. `FORMAT.md` says what is in it."""
+"""The checkpoint file: encode a library's state as bytes, and decode untrusted bytes. `FORMAT.md` is the format."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Blocks of a file at hand that another zlib packed, so that a new file keeps the bytes of what did not change.
+"""Find the compressed blocks of existing checkpoints, so that a new file can reuse the bytes of unchanged blocks.
 
-Implementations of zlib pack the same content into other bytes at the same level. A writer that packed every block
-again would change the whole file for Git, whatever it added. Owns where a block begins and ends in a packed file.
+Implementations of zlib compress the same content to different bytes at the same level. A writer that compressed every
+block again would change the whole file for Git, even if it added only one sound. Owns how the blocks of a compressed
+file are found.
 """
 
 from __future__ import annotations
@@ -14,24 +15,24 @@ from harvester.checkpoint._opcodes import PROTOCOL
 
 _HEAD_BYTES = 2
 _FLUSHED = b"\x00\x00\xff\xff"
-"""The last bytes of a full flush. They may also lie inside of a block."""
+"""The last bytes of a full flush. They can also occur inside a block."""
 _FRAME_HEAD_BYTES = 9
 _COMPARED_BLOCKS, _COMPARED_BYTES = 3, 100
 _MOST_PADDING_BYTES = 1_024
 
 
 def digest_of_block(block: bytes) -> bytes:
-    """Return what tells a block's content from another's."""
+    """Return the digest that identifies a block by its content."""
     return hashlib.blake2b(block, digest_size=32).digest()
 
 
 def blocks_at_hand(files: Iterable[bytes], pack: Callable[[bytes], bytes], highest_ratio: int) -> dict[bytes, bytes]:
-    """Return the packed blocks of these checkpoints by the digest of what they hold; none where `pack` gives the same.
+    """Return the compressed blocks of checkpoints by the digest of their content, if another zlib made them.
 
-    Takes the bytes of whole checkpoints, or of their beginnings. A block that two files pack differently is taken from
-    the one whose bytes come first in order, so that the order of the files decides nothing. A file may be of any
-    content: each block is unpacked on its own, and one that unpacks to `highest_ratio` times its size, or is padded,
-    is left out.
+    `files` are the bytes of whole checkpoints or of their beginnings; a file whose blocks `pack` would compress to the
+    same bytes is skipped. Of two versions of a block the smaller bytes (in sort order) win, so the order of the files
+    does not matter. The files are untrusted: each block is unpacked separately, and one that is padded, or unpacks to
+    more than `highest_ratio` times its size, is left out.
     """
     found: dict[bytes, bytes] = {}
     for packed in files:
@@ -49,7 +50,7 @@ def blocks_at_hand(files: Iterable[bytes], pack: Callable[[bytes], bytes], highe
 
 
 def _segments(packed: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Give each block with the bytes that it is packed into, up to the first that is not packed as ours are."""
+    """Yield each block with its compressed bytes, up to the first one without the form that harvester writes."""
     begin, block, unpacker = _HEAD_BYTES, b"", zlib.decompressobj(-zlib.MAX_WBITS)
     read = begin
     size: int | None = len(PROTOCOL)
@@ -64,7 +65,7 @@ def _segments(packed: bytes) -> Iterator[tuple[bytes, bytes]]:
             size = _FRAME_HEAD_BYTES + int.from_bytes(block[1:_FRAME_HEAD_BYTES], "little")
         if len(block) == size:
             yield block, packed[begin:end]
-            # A new unpacker for each: a block that refers to an earlier one cannot stand in another file.
+            # Use a new unpacker for each block: a block that refers to an earlier one cannot be copied to another file.
             begin, block, size, unpacker = end, b"", None, zlib.decompressobj(-zlib.MAX_WBITS)
         elif size is not None and len(block) > size:
             return

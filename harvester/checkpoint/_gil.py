@@ -1,8 +1,8 @@
-"""Short turns: how soon a thread that wants the interpreter gets it while a checkpoint is written or read.
+"""The interpreter's switch interval, shortened while a checkpoint is written or read.
 
-Owns the interpreter's switch interval, and only for as long as somebody is in here. Python lets a thread run for 5 ms
-before another one gets its turn: too long for the event loop beside a checkpoint, and for the thread that compresses
-one block while the next is being made: it wants the interpreter twice a block, and a block is made in 4 ms.
+Owns `sys.setswitchinterval` for that time and restores it afterwards. Python lets a thread run for 5 ms before another
+thread gets the GIL. That is too long for the event loop, which runs beside the checkpoint, and for the thread that
+compresses one block while the next is encoded: it needs the GIL twice a block, and a block is encoded in 4 ms.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-TURN_S = 0.0002
-"""At 0.2 ms a checkpoint takes a quarter less than at Python's 5 ms; shorter turns cost more than they bring
+SHORT_INTERVAL_S = 0.0002
+"""At 0.2 ms a checkpoint takes a quarter less time than at Python's 5 ms; a shorter interval is slower again
 (measured)."""
 
 
-class _Turns:
-    """Counts who is in here, for the interval belongs to the whole process."""
+class _SwitchInterval:
+    """Counts the blocks that need the short interval, because the interval belongs to the whole process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -30,7 +30,7 @@ class _Turns:
         with self._lock:
             if not self._inside:
                 self._usual_s = sys.getswitchinterval()
-                sys.setswitchinterval(min(TURN_S, self._usual_s))
+                sys.setswitchinterval(min(SHORT_INTERVAL_S, self._usual_s))
             self._inside += 1
         try:
             yield
@@ -41,5 +41,5 @@ class _Turns:
                     sys.setswitchinterval(self._usual_s)
 
 
-short_turns = _Turns().short
-"""The context of whoever works long beside others; nested and in any number of threads."""
+short_switch_interval = _SwitchInterval().short
+"""Context manager for long work beside other threads; may be nested and used from any number of threads."""

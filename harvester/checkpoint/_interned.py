@@ -1,7 +1,7 @@
-"""The texts that recur in one block of the stream, and how a JSON value is written with them.
+"""String interning inside one block of the stream, and the encoding of JSON values that use the interned texts.
 
-Owns a block's first memo slots: the texts stand at its head, each put into one, so that the block depends on nothing
-outside it and on nothing but content inside. Knows neither sounds nor lists.
+Owns a block's first memo slots: the block starts with its recurring texts, each stored in a slot. So the bytes of a
+block depend on its own content only. Knows neither sounds nor similar lists.
 """
 
 from __future__ import annotations
@@ -28,43 +28,47 @@ from harvester.checkpoint._opcodes import (
 from harvester.graph import DEEPEST, SHARED_TEXTS
 
 TEXT_SLOTS = 1 << 16
-"""Memo slots of a block's recurring texts; the sounds' own slots start above."""
+"""Number of memo slots for a block's recurring texts; the sounds' own slots start above."""
 
 RECURRING = SHARED_TEXTS | {"tags"}
 """Fields whose texts recur from sound to sound."""
 
 
 class Texts:
-    """The recurring texts of a block, each with its slot and with the copy that stands for it."""
+    """The recurring texts of a block, each with its memo slot and its interned copy."""
 
     def __init__(self) -> None:
         self.copies: dict[str, str] = {}
         self._slots: dict[str, int] = {}
 
     def take(self, texts: Iterable[str]) -> None:
-        """Give each text a slot, unless it is too short for one or all are taken."""
+        """Assign a slot to each text, unless it is shorter than two characters or no slot is free."""
         for text in texts:
             if len(text) > 1 and text not in self._slots and len(self._slots) < TEXT_SLOTS:
                 self._slots[text] = len(self._slots)
                 self.copies[text] = text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass")
 
     def head(self) -> bytes:
-        """Return the opcodes that put each text into its slot."""
+        """Return the opcodes that store each text in its slot."""
         return b"".join([encode_text(text) + put(slot) + POP for text, slot in self._slots.items()])
 
     def memo(self) -> dict[int, tuple[int, str]]:
-        """Return the copies as a pickler's memo."""
+        """Return the interned copies in the form of a pickler's memo."""
         return {id(copy): (self._slots[text], copy) for text, copy in self.copies.items()}
 
     def text(self, text: str) -> bytes:
-        """Return the opcodes of a text that recurs."""
+        """Return the opcodes of a recurring text; raises `ValueError` when it is not a `str`."""
         if type(text) is not str:
             raise ValueError(f"a {type(text).__name__} is not a field's name")
         self.take((text,))
         return get(self._slots[text]) if text in self._slots else encode_text(text)
 
     def value(self, value: Any, *, shared: bool, depth: int = 0) -> bytes:
-        """Return the opcodes of a JSON value."""
+        """Return the opcodes of a JSON value.
+
+        Texts in it are interned when `shared` is true. Raises `ValueError` for a value that is not JSON, or that is
+        nested too deep.
+        """
         kind = type(value)
         if kind is str:
             return self.text(value) if shared else encode_text(value)

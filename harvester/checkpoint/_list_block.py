@@ -1,6 +1,6 @@
-"""One block of similar lists: those of some sounds as opcodes, added to records and adjacencies that are there.
+"""One block of similar lists: the opcodes that add them to records and adjacencies of earlier blocks.
 
-Owns how a list's attributes and its edges are written: all edges of a sound in one go, best first.
+Owns how a list's attributes and its edges are written: all edges of a sound in one call, best score first.
 """
 
 from __future__ import annotations
@@ -21,17 +21,20 @@ _score_of = itemgetter("score")
 
 
 class ListBlock:
-    """The similar lists of some sounds. `begun` is kept from block to block: how an edge to each sound begins."""
+    """The similar lists of some sounds. All blocks of a stream share one `EdgeStarts` cache."""
 
-    def __init__(self, begun: Begun) -> None:
-        self._begun = begun
+    def __init__(self, starts: EdgeStarts) -> None:
+        self._starts = starts
         self._texts = Texts()
         self._texts.take(("score", *LINK_FIELDS))  # the first slots: known before anything is written
-        self._ways: dict[tuple[Any, ...], bytes] = {}
+        self._queries: dict[tuple[Any, ...], bytes] = {}
 
     def opcodes(self, sounds: Iterable[tuple[int, dict[str, Any], dict[int, dict[str, Any]]]]) -> bytes:
-        """Return the block: for each sound's slot, attributes and out-edges what is added to its record and its
-        adjacency, which lie in the slots from that on."""
+        """Return the opcodes of the block.
+
+        `sounds` gives for each sound its first memo slot (the record's; the adjacency's is the next), its attributes
+        and its out-edges.
+        """
         parts: list[bytes] = []
         for slot, attributes, neighbours in sounds:
             if "linked_at" in attributes:
@@ -41,49 +44,52 @@ class ListBlock:
         return self._texts.head() + b"".join(parts)
 
     def _link(self, attributes: dict[str, Any]) -> bytes:
-        linked_at, *way = LINK_FIELDS
-        values = tuple(map(attributes.__getitem__, way))
-        if values not in self._ways:
-            pairs = zip(way, values, strict=True)
-            self._ways[values] = b"".join(
+        linked_at, *query = LINK_FIELDS
+        values = tuple(map(attributes.__getitem__, query))
+        if values not in self._queries:
+            pairs = zip(query, values, strict=True)
+            self._queries[values] = b"".join(
                 [self._texts.text(name) + self._texts.value(value, shared=True) for name, value in pairs]
             )
-        return get(1) + encode_int(attributes[linked_at]) + self._ways[values]
+        return get(1) + encode_int(attributes[linked_at]) + self._queries[values]
 
     def _edges(self, neighbours: dict[int, dict[str, Any]]) -> bytes:
-        """Return out-edges: scored ones best first, then by id, those of other kinds after them."""
+        """Return the opcodes of out-edges: by score, best first, then by id; edges without a score come last."""
         edges = neighbours.values()
         try:
             if set(map(len, edges)) == _ONE:
                 return self._scored(neighbours, list(map(_score_of, edges)))
-        except (KeyError, OverflowError):  # of another kind, or to an id beyond 32 bits
+        except (KeyError, OverflowError):  # an edge without a score, or to an id beyond 32 bits
             pass
         return b"".join(self._mixed(neighbours))
 
     def _scored(self, neighbours: Iterable[int], scores: list[float]) -> bytes:
-        """Return edges that carry a score and nothing else, all in one go."""
+        """Return the opcodes of edges that carry only a score, packed in one call."""
         if not all(map(gt, scores, scores[1:])):
             ranked = sorted(zip(map(neg, scores), neighbours, strict=True))
             scores, neighbours = [-score for score, _ in ranked], [target for _, target in ranked]
-        begun = map(self._begun.__getitem__, neighbours)
-        return _edges_of(len(scores)).pack(*chain.from_iterable(zip(begun, scores, strict=True)), b"s")[1:]
+        starts = map(self._starts.__getitem__, neighbours)
+        return _edges_of(len(scores)).pack(*chain.from_iterable(zip(starts, scores, strict=True)), b"s")[1:]
 
     def _mixed(self, neighbours: dict[int, dict[str, Any]]) -> Iterator[bytes]:
-        """Give edges of which some carry a relation, with a score or without."""
+        """Yield the opcodes of edges of which some carry a relation, with or without a score."""
         for _, target in sorted((-edge.get("score", -1.0), target) for target, edge in neighbours.items()):
             edge = neighbours[target]
             yield encode_int(target) + self._texts.mapping(sorted(edge.items()), shared=True)
 
 
-class Begun(dict[int, bytes]):
-    """The end of an edge's dict and the begin of the next one, to a sound: its id, its score to come."""
+class EdgeStarts(dict[int, bytes]):
+    """Cache of the bytes before an edge's score, by target id.
+
+    They end the previous edge's dict, then write the target's id, a new dict, the name `score` and the float opcode.
+    """
 
     def __missing__(self, sound_id: int) -> bytes:
-        begun = self[sound_id] = b"sJ" + sound_id.to_bytes(4, "little", signed=True) + EMPTY_DICT + get(0) + b"G"
-        return begun
+        start = self[sound_id] = b"sJ" + sound_id.to_bytes(4, "little", signed=True) + EMPTY_DICT + get(0) + b"G"
+        return start
 
 
 @lru_cache(maxsize=256)
 def _edges_of(count: int) -> Struct:
-    """Return the layout of so many edges, each begun as `Begun` has it, and of the last one's end."""
+    """Return the byte layout of `count` edges: start and score of each, then the end of the last one."""
     return Struct(">" + "10sd" * count + "s")

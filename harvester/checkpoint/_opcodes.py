@@ -1,7 +1,7 @@
-"""The opcodes of a pickle (protocol 5) and how values are written with them, the same in every process.
+"""The opcodes of a pickle (protocol 5) and the encoding of values with them, the same in every process.
 
-Owns the spelling of numbers, texts, memo slots and frames; knows nothing of libraries. Whoever reads it
-does so with Python's own unpickler, or through joblib.
+Owns the encoding of numbers, texts, memo slots and frames; knows nothing of libraries. Python's own unpickler reads
+the result, also through `joblib.load`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ TUPLE1, TUPLE2, STACK_GLOBAL, REDUCE, BUILD = b"\x85", b"\x86", b"\x93", b"R", b
 CONTAINERS = (EMPTY_DICT, EMPTY_LIST, MARK, EMPTY_SET)
 """The opcodes that begin a container."""
 BYTES_BESIDE, SPARE_CONTAINERS = 4, 4096
-"""A stream may hold one container in every so many bytes, and so many more: beyond that it is taken for a bomb."""
+"""A stream may hold one container per `BYTES_BESIDE` bytes plus `SPARE_CONTAINERS`; more counts as a memory bomb."""
 FILLER = NONE + POP
-"""Two bytes that change nothing."""
+"""Two bytes without effect: push None, pop it."""
 
 BYTES = [b"K" + bytes([number]) for number in range(256)]
 LENGTHS = [b"\x8c" + bytes([length]) for length in range(256)]
@@ -29,6 +29,7 @@ pack_index = struct.Struct("<cI").pack
 
 
 def encode_int(number: int) -> bytes:
+    """Return the shortest opcode of an integer, with its argument."""
     if 0 <= number < 256:
         return BYTES[number]
     if -(2**31) <= number < 2**31:
@@ -41,21 +42,25 @@ def encode_int(number: int) -> bytes:
 
 
 def encode_text(text: str) -> bytes:
+    """Return the opcode of a text, with its length and its UTF-8 bytes."""
     try:
         raw = text.encode()
-    except UnicodeEncodeError:  # half a surrogate pair, as JSON may carry
+    except UnicodeEncodeError:  # a lone surrogate, which JSON allows
         raw = text.encode("utf-8", "surrogatepass")
     size = len(raw)
     return (LENGTHS[size] if size < 256 else pack_long_text(b"X", size)) + raw
 
 
 def put(index: int) -> bytes:
+    """Return the opcode that stores the top of the stack in a memo slot."""
     return b"q" + bytes([index]) if index < 256 else pack_index(b"r", index)
 
 
 def get(index: int) -> bytes:
+    """Return the opcode that pushes the value of a memo slot."""
     return b"h" + bytes([index]) if index < 256 else pack_index(b"j", index)
 
 
 def frame(payload: bytes) -> bytes:
+    """Return a frame around some opcodes."""
     return b"\x95" + len(payload).to_bytes(8, "little") + payload

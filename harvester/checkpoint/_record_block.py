@@ -1,10 +1,11 @@
-"""One block of records: those of some sounds as opcodes.
+"""One block of records: the records of some sounds as opcodes.
 
-Owns how a record is written: by Python's C pickler, several times as fast as opcodes put together one by one. In its
-fast mode it keeps no memo of its own, which would depend on which equal texts happen to be one object, but it looks
-into the one it is given: the block's recurring texts. Those are copies that only the block holds, so that no text of a
-record is one of them by accident; and texts of less than two characters, of which CPython makes one object here and
-there, are never among them. What the pickler would not write as content alone says is written value by value.
+Owns how a record is written: by Python's C pickler, which is several times as fast as composing opcodes in Python. In
+its fast mode the pickler adds nothing to its memo (what it adds would depend on which equal texts happen to be one
+object) but still looks texts up in the memo it is given: the block's interned texts. These are copies that only the
+block holds, so no text of a record is one of them by accident. Texts of less than two characters are never interned,
+because CPython shares some of them. A record that the pickler would not write as a function of its content is encoded
+value by value.
 """
 
 from __future__ import annotations
@@ -21,27 +22,32 @@ from harvester.checkpoint._opcodes import POP, pack_index
 from harvester.graph import FLAT, LINK_FIELDS, in_order
 
 SLOTS = 2
-"""Of each sound: its record, its adjacency."""
+"""Memo slots of each sound: one for its record, one for its adjacency."""
 
 _TEXT = {str}
 _ODD = object()
 
 _BEFORE = len(b"\x80\x05\x95") + 8
-"""What the pickler puts before a record: its protocol, and a frame with its length in the last eight bytes."""
+"""Length of what the pickler writes before a record: the protocol, and a frame whose length is the last 8 bytes."""
 
 
 class RecordBlock:
-    """The records of some sounds. Those with the same fields are looked at column by column, at the speed of C loops;
-    one that holds something unusual is written value by value."""
+    """The records of some sounds.
+
+    Records with the same fields are handled column by column, so that the loops run in C; a record with an unusual
+    value is encoded value by value.
+    """
 
     def __init__(self) -> None:
         self._texts = Texts()
         self._keys: dict[tuple[Any, ...], _Keys] = {}
 
     def opcodes(self, slot: int, attributes: Sequence[dict[str, Any]]) -> bytes:
-        """Return the block: of each sound its record and an adjacency still empty, put into the slots from `slot` on
-        and popped."""
-        # By the canonical order: in which one they stand in memory, and what a list has added since, is not content.
+        """Return the opcodes of the block.
+
+        They store each sound's record and an empty adjacency in two memo slots, beginning with `slot`.
+        """
+        # Canonical order, without the fields of the similar list: the order in memory is not content.
         orders: dict[tuple[Any, ...], tuple[str, ...]] = {}
         alike: dict[tuple[str, ...], list[int]] = {}
         for place, one in enumerate(attributes):
@@ -54,7 +60,7 @@ class RecordBlock:
         for _, table in tables:
             self._texts.take(table.order)
             table.count(counts)
-        # What is used once is shorter where it stands.
+        # A text that occurs once is shorter without a slot.
         self._texts.take(text for text, times in counts.items() if times > 1)
         records: list[dict[str, Any] | bytes] = [b""] * len(attributes)
         for places, table in tables:
@@ -67,7 +73,7 @@ class RecordBlock:
         return self._texts.head() + b"".join(parts)
 
     def _prepared(self, table: _Table) -> list[dict[str, Any] | bytes]:
-        """Return records as the pickler may have them, their recurring texts the block's; an odd one in opcodes."""
+        """Return the records with interned texts, ready for the pickler; an unusual record as opcodes."""
         copy = self._texts.copies.get
         odd: set[int] = set()
         columns: list[Sequence[Any]] = []
@@ -86,8 +92,11 @@ class RecordBlock:
         return records
 
     def _containers(self, recurring: bool, values: Sequence[Any]) -> list[Any]:
-        """Return values of a field as the pickler may have them. `_ODD` stands for one that it would not write the same
-        for the same content, or with what the scan does not know (it appends a single element in a way of its own)."""
+        """Return the values of a field, ready for the pickler, with `_ODD` for each that it must not write.
+
+        That is a value whose bytes would depend on more than its content, or whose opcodes the scan does not allow (the
+        pickler writes a list of one element with another opcode).
+        """
         copy, is_flat = self._texts.copies.get, FLAT.issuperset
         kept: list[Any] = []
         for value in values:
@@ -105,7 +114,7 @@ class RecordBlock:
         return kept
 
     def _canonical(self, names: tuple[Any, ...]) -> _Keys:
-        """Return the keys of dicts like one that has these, and remember them."""
+        """Return the canonical keys of dicts that have these names, and cache them."""
         keys = self._keys[names] = _Keys((), [], are_in_order=True, are_usual=False)
         if _TEXT.issuperset(map(type, names)) and RECURRING.isdisjoint(names):
             ordered = tuple(sorted(names))
@@ -115,7 +124,7 @@ class RecordBlock:
         return keys
 
     def _written(self, records: Sequence[dict[str, Any] | bytes]) -> Iterator[bytes]:
-        """Give the opcodes of each record."""
+        """Yield the opcodes of each record."""
         chunks: list[bytes] = []
         pickler = pickle.Pickler(SimpleNamespace(write=chunks.append), 5)
         pickler.fast, pickler.memo = True, self._texts.memo()
@@ -128,14 +137,16 @@ class RecordBlock:
             written = chunks[0]
             if len(chunks) == 1 and int.from_bytes(written[_BEFORE - 8 : _BEFORE], "little") == len(written) - _BEFORE:
                 yield written[_BEFORE:-1]
-            else:  # a long text: in frames of its own
+            else:  # a long text, which the pickler writes in more than one frame
                 yield self._texts.mapping(record.items())
             chunks.clear()
 
 
 class _Keys(NamedTuple):
-    """The keys of a dict in order, and the copies that stand for them. They are not usual where one is no text, or
-    where a value under one recurs."""
+    """The keys of a dict in canonical order, and their interned copies.
+
+    `are_usual` is false when a key is not a text, or when the texts under a key are interned.
+    """
 
     ordered: tuple[str, ...]
     copies: list[Any]
@@ -144,14 +155,14 @@ class _Keys(NamedTuple):
 
 
 def _order_of(names: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return a record's fields in canonical order, without those that come with a list."""
+    """Return a record's fields in canonical order, without those of the similar list."""
     if not _TEXT.issuperset(map(type, names)):
         raise ValueError("a field's name is not a text")
     return tuple(name for name in in_order(names) if name not in LINK_FIELDS)
 
 
 class _Table:
-    """Records with the same fields, row by row and column by column."""
+    """Records with the same fields, as rows and as columns."""
 
     def __init__(self, order: tuple[str, ...], records: list[dict[str, Any]]) -> None:
         self.order = order
@@ -160,11 +171,11 @@ class _Table:
         self._kinds = [set(map(type, values)) for values in self._columns]
 
     def columns(self) -> Iterator[tuple[str, Sequence[Any], set[type]]]:
-        """Give each field's name, its values, and their types."""
+        """Return each field's name, its values and the set of their types."""
         return zip(self.order, self._columns, self._kinds, strict=True)
 
     def count(self, counts: Counter[str]) -> None:
-        """Count texts of fields where they recur from sound to sound."""
+        """Count the texts of those fields whose texts recur from sound to sound."""
         for name, values, kinds in self.columns():
             if name in RECURRING:
                 if list in kinds:

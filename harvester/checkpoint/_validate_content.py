@@ -1,7 +1,7 @@
-"""The check of one value at a time: what a record, a similar list and an edge out of a file may be.
+"""Validation of single values: the rules for a record, a similar list and an edge that came out of a file.
 
-Owns the rules and their messages: integer ids, records of JSON values, stamps, scores in [0, 1], edges whose ends
-exist. A failure is `LibraryCorrupt` with one line.
+Owns the rules and their messages: integer ids, records of JSON values, stamps, scores in [0, 1], edges between known
+sounds. Raises `LibraryCorrupt` with one line.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _TEXT = {str}
 _OWN = frozenset(OWN_FIELDS)
 
 Plan: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, type], ...]]
-"""For the names of a node's attributes: their canonical order, and our own among them with their types."""
+"""Canonical order of a node's attribute names, and those of `OWN_FIELDS` among them with their types."""
 
 
 class ContentReader:
-    """Checks values against one budget, so that containers shared a thousandfold cannot cost more than the file."""
+    """Checks values within one budget, so that a container shared a thousand times cannot cost more than the file."""
 
     def __init__(self, budget: int) -> None:
         self.left = budget
@@ -31,24 +31,24 @@ class ContentReader:
         self._owned: set[int] = set()
 
     def spend(self, values: int) -> None:
-        """Take so many values from the budget; `LibraryCorrupt` when it is used up."""
+        """Take `values` from the budget; raises `LibraryCorrupt` when it is exhausted."""
         self.left -= values
         if self.left < 0:
-            raise LibraryCorrupt("its containers are shared in a way that a library never has")
+            raise LibraryCorrupt("its containers are shared more often than a library ever does")
 
     def attributes(self, sound_id: int, attributes: dict[Any, Any]) -> dict[str, Any]:
-        """Return the node's attributes as a dict of our own, in canonical order."""
+        """Check a node's attributes and return them in canonical order."""
         self.spend(len(attributes) + 1)
         self._own(sound_id, attributes)
         names = tuple(attributes)
         order, own = self.plan(names)
         for name, kind in own:
             if type(attributes[name]) is not kind or (kind is int and not 0 <= attributes[name] <= LATEST_US):
-                raise LibraryCorrupt(f"sound {sound_id} has no valid {name}")
+                raise LibraryCorrupt(f"sound {sound_id}: invalid {name}")
         if "id" in attributes and (type(attributes["id"]) is not int or attributes["id"] != sound_id):
-            raise LibraryCorrupt(f"the record of sound {sound_id} is that of another sound")
+            raise LibraryCorrupt(f"sound {sound_id}: its record has the id of another sound")
         if "id" in attributes:
-            attributes["id"] = sound_id  # one object for both
+            attributes["id"] = sound_id  # one int object for both saves memory
         if not FLAT.issuperset(map(type, attributes.values())):
             for value in attributes.values():
                 if type(value) not in FLAT:
@@ -58,25 +58,25 @@ class ContentReader:
         if "withdrawn_at" in attributes:
             record = record_of(attributes)
             if any(value is not record[name] for name, value in blanked(record).items()):
-                raise LibraryCorrupt(f"sound {sound_id} was withdrawn, but its texts are still there")
+                raise LibraryCorrupt(f"sound {sound_id}: withdrawn, but its texts are still there")
         return attributes if order == names else {name: attributes[name] for name in order}
 
     def _extra_stamps(self, sound_id: int, attributes: dict[str, Any]) -> None:
         stamps, fetched_at = attributes["extra_stamps"], attributes["fetched_at"]
         if not stamps or not stamps.keys() <= extra_names(attributes):
-            raise LibraryCorrupt(f"sound {sound_id} has stamps of fields that it does not have")
+            raise LibraryCorrupt(f"sound {sound_id}: extra_stamps are empty or name fields that it does not have")
         if not all(type(at) is int and 0 <= at <= LATEST_US and at != fetched_at for at in stamps.values()):
-            raise LibraryCorrupt(f"sound {sound_id} has no valid extra_stamps")
+            raise LibraryCorrupt(f"sound {sound_id}: extra_stamps hold an invalid stamp")
         if not is_complete(attributes) and max(stamps.values()) > fetched_at:
-            raise LibraryCorrupt(f"sound {sound_id} has a field of a later record than the latest")
+            raise LibraryCorrupt(f"sound {sound_id}: extra_stamps is newer than fetched_at")
 
     def _own(self, sound_id: int, container: object) -> None:
         if id(container) in self._owned:
-            raise LibraryCorrupt(f"the record of sound {sound_id} shares a container with another")
+            raise LibraryCorrupt(f"sound {sound_id}: its record shares a container with another record")
         self._owned.add(id(container))
 
     def plan(self, names: tuple[Any, ...]) -> Plan:
-        """Return what the names of a node's attributes tell, or raise when no sound has such names."""
+        """Return the `Plan` for the names of a node's attributes; raises `LibraryCorrupt` for invalid names."""
         known = self._orders.get(names)
         if known is None:
             known = self._orders[names] = self._read_names(names)
@@ -84,27 +84,27 @@ class ContentReader:
 
     def _read_names(self, names: tuple[Any, ...]) -> Plan:
         if not all(type(name) is str for name in names):
-            raise LibraryCorrupt("a field of a record has a name that is not a text")
+            raise LibraryCorrupt("a record has a field name that is not a text")
         linked = [name in names for name in LINK_FIELDS]
         if "added_at" not in names or any(linked) != all(linked):
-            raise LibraryCorrupt("a sound lacks the stamps of its record or its similar list")
+            raise LibraryCorrupt("a sound lacks added_at or a part of its similar list's attributes")
         if "fetched_at" not in names and (set(names) - _OWN or "extra_stamps" in names):
-            raise LibraryCorrupt("a record has no stamp")
+            raise LibraryCorrupt("a record has no fetched_at")
         return in_order(names), tuple((name, OWN_KINDS[name]) for name in names if name in _OWN)
 
     def _value(self, sound_id: int, value: object, depth: int) -> None:
         if depth >= DEEPEST:
-            raise LibraryCorrupt(f"the record of sound {sound_id} is nested too deep, or in a circle")
+            raise LibraryCorrupt(f"sound {sound_id}: its record is nested too deep, or in a circle")
         if type(value) is dict:
             self.spend(len(value) + 1)
             if not _TEXT.issuperset(map(type, value)):
-                raise LibraryCorrupt(f"the record of sound {sound_id} has a name that is not a text")
+                raise LibraryCorrupt(f"sound {sound_id}: its record has a nested name that is not a text")
             inner = value.values()
         elif type(value) is list:
             self.spend(len(value) + 1)
             inner = value  # type: ignore[assignment]
         else:
-            raise LibraryCorrupt(f"the record of sound {sound_id} holds a {type(value).__name__}")
+            raise LibraryCorrupt(f"sound {sound_id}: its record holds a {type(value).__name__}, which is not JSON")
         self._own(sound_id, value)
         if not FLAT.issuperset(map(type, inner)):
             for element in inner:
@@ -112,37 +112,37 @@ class ContentReader:
                     self._value(sound_id, element, depth + 1)
 
     def adjacency(self, sound_id: int, neighbours: object, nodes: dict[int, Any]) -> dict[int, dict[str, Any]]:
-        """Return a node's out-edges as dicts of our own."""
+        """Check a node's out-edges and return them as new dicts."""
         if type(neighbours) is not dict:
-            raise LibraryCorrupt(f"the edges of sound {sound_id} are not a dict")
+            raise LibraryCorrupt(f"sound {sound_id}: its edges are not a dict")
         self.spend(len(neighbours) + 1)
         if not nodes.keys() >= neighbours.keys():
-            raise LibraryCorrupt(f"an edge of sound {sound_id} ends at a sound that is not there")
+            raise LibraryCorrupt(f"sound {sound_id}: an edge ends at a sound that is not in the library")
         edges: dict[int, dict[str, Any]] = {}
         for target, edge in neighbours.items():
             if type(target) is not int or type(edge) is not dict or not edge:
-                raise LibraryCorrupt(f"an edge of sound {sound_id} is not one")
+                raise LibraryCorrupt(f"sound {sound_id}: malformed edge")
             score = edge.get("score")
             if type(score) is float and 0.0 <= score <= 1.0:
                 if len(edge) == 1:
                     edges[target] = {"score": score}
                     continue
             elif "score" in edge:
-                raise LibraryCorrupt(f"an edge of sound {sound_id} has a score that is not between 0 and 1")
+                raise LibraryCorrupt(f"sound {sound_id}: an edge has a score that is not between 0 and 1")
             if edge.keys() - {"score", "relation"}:
-                raise LibraryCorrupt(f"an edge of sound {sound_id} carries what no edge has")
+                raise LibraryCorrupt(f"sound {sound_id}: an edge has attributes other than score and relation")
             edges[target] = dict(edge)
             if "relation" in edge:
                 edges[target]["relation"] = self._kinds(sound_id, edge["relation"])
         if "linked_at" not in nodes[sound_id] and any("score" in edge for edge in edges.values()):
-            raise LibraryCorrupt(f"sound {sound_id} has scored edges but no similar list")
+            raise LibraryCorrupt(f"sound {sound_id}: edges with scores, but no similar list")
         return edges
 
     def _kinds(self, sound_id: int, kinds: object) -> list[str]:
-        """Return what an edge says of its relation: texts, sorted, each once."""
+        """Check the relation of an edge and return it: a list of distinct texts, sorted."""
         if type(kinds) is not list or not kinds or not all(type(kind) is str for kind in kinds):
-            raise LibraryCorrupt(f"an edge of sound {sound_id} has a relation that is not a list of texts")
+            raise LibraryCorrupt(f"sound {sound_id}: the relation of an edge is not a list of texts")
         self.spend(len(kinds))
         if kinds != sorted(set(kinds)):
-            raise LibraryCorrupt(f"an edge of sound {sound_id} has relations that are not in order")
+            raise LibraryCorrupt(f"sound {sound_id}: the relations of an edge are not sorted and distinct")
         return list(kinds)

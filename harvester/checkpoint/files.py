@@ -1,6 +1,6 @@
-"""The checkpoint file: read with a name in every error, and told from a foreign one before it is replaced.
+"""The checkpoint file: read it, with its path in every error, and recognise it before it is replaced.
 
-Owns how a file of the library is identified (device, inode, size, mtime) and read; the bytes are `codec`'s.
+Owns how a file of the library is identified (device, inode, size, mtime) and read. `checkpoint.format` decodes it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from harvester.graph import Dropped
 from harvester.storage import HEAD_BYTES, NotRegular, read_bounded, read_start, refuse_content
 
 LARGEST_BYTES = 2 << 30
-"""No checkpoint is larger: all of Freesound takes about half of it."""
+"""Largest checkpoint that is read: all of Freesound takes about half of it."""
 _BEGINNING_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What tells one file from another that came to its place."""
+    """Identity of a file: it changes when another program replaces or rewrites the file."""
 
     device: int
     inode: int
@@ -31,8 +31,11 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """What a checkpoint came to. `backup` is the backup that was written; `joined` counts sounds that a foreign file
-    brought in; `unchanged` says that the checkpoint's file was left as it is. `size_bytes` is of what was written."""
+    """Result of writing a checkpoint.
+
+    `size_bytes` is the size of what was written, `backup` the backup written with it. `joined` counts the sounds that
+    came from a checkpoint that another program had put there. `unchanged`: the checkpoint's file was left as it was.
+    """
 
     path: Path
     size_bytes: int
@@ -45,7 +48,10 @@ class CheckpointInfo:
 
 
 def read_signature(path: Path) -> Signature | None:
-    """Return the signature of a file, or None when there is none; raises `LibraryUnwritable` when it cannot be seen."""
+    """Return the signature of a file, or None when the file does not exist.
+
+    Raises `LibraryUnwritable` when the system refuses access to it.
+    """
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -56,23 +62,24 @@ def read_signature(path: Path) -> Signature | None:
 
 
 def packed_elsewhere(path: Path) -> list[bytes]:
-    """Return the bytes of the checkpoint at `path`, for `encode_checkpoint`, where another zlib packed it.
+    """Return the bytes of the checkpoint at `path` for `encode_checkpoint`, if another zlib compressed it.
 
-    Reads its beginning only where the zlib of this process packs the same. Returns nothing for a missing file.
+    If this process's zlib compresses the same way, it reads only the beginning and returns an empty list. It also does
+    for a file that is missing or cannot be read.
     """
     try:
         if is_packed_elsewhere(read_start(path, _BEGINNING_BYTES)):
             return [read_bounded(path, LARGEST_BYTES)]
-    except OSError:  # without its blocks the new file is as good; only Git stores more
+    except OSError:  # without these blocks the new file is still valid, but Git stores more
         pass
     return []
 
 
 def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
-    """Return what a checkpoint or a backup holds; `dropped` is `decode_checkpoint`'s.
+    """Read and decode a checkpoint or a backup; `dropped` as in `decode_checkpoint`.
 
-    Raises `LibraryCorrupt` or `NewerFormat` with the file's name, `LibraryNotFetched` for a placeholder,
-    `LibraryUnwritable` when it cannot be read at all, `FileNotFoundError` when it is not there.
+    Raises `LibraryCorrupt` or `NewerFormat` with the file's path, `LibraryNotFetched` for a placeholder,
+    `LibraryUnwritable` when the system refuses to read it, `FileNotFoundError` when it does not exist.
     """
     packed = _read_bytes(path)
     try:
@@ -82,21 +89,22 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
 
 
 def check_readable(new: Path) -> None:
-    """Raise `BackupFailed` unless the reader takes a file that is about to replace another."""
+    """Raise `BackupFailed` unless a new checkpoint can be read back, before it replaces the old one."""
     try:
         load_checkpoint(new)
     except LibraryCorrupt as error:
         reason = str(error).removeprefix(f"{new}: ")
         raise BackupFailed(
-            f"the new checkpoint could not be read back ({reason}) and was not put in place: what was there is as it "
-            f"was; please report this"
+            f"the new checkpoint could not be read back ({reason}) and was discarded; the old file is unchanged; "
+            f"please report this"
         ) from error
 
 
 def load_digest(path: Path) -> str:
     """Return the digest of a checkpoint or a backup after comparing it with the content.
 
-    A tenth of the work of `load_checkpoint`: enough to see that a file which was verified once has not rotted since.
+    Takes a tenth of the time of `load_checkpoint`: enough to detect corruption of a file that was once verified.
+    Raises as `load_checkpoint` does.
     """
     packed = _read_bytes(path)
     try:

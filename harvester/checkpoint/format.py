@@ -1,8 +1,8 @@
-"""The checkpoint format: a state as the bytes of a file that `joblib.load` reads, and back.
+"""The checkpoint format: encode a state as the bytes of a file that `joblib.load` reads, and decode it.
 
-Owns container, metadata and digest; the stream inside is `pickling`'s. Reading treats the file as hostile: bounds on
-what is unpacked, the opcode scan, an unpickler that knows one class and gives an inert stand-in for it, a check of
-every value, and then a new graph. Nothing of the file's own runs. Knows nothing of folders or of which file is good.
+Owns container, metadata and digest; `checkpoint.writer` owns the stream inside. Reading treats the file as hostile: it
+bounds the unpacked size, scans the opcodes, unpickles with one class allowed (replaced by an inert stand-in), checks
+every value, and then builds a new graph. No code of the file runs. Knows nothing of folders, or of which file to trust.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itertools import chain
 from typing import Any
 
 from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
-from harvester.checkpoint._gil import short_turns
+from harvester.checkpoint._gil import short_switch_interval
 from harvester.checkpoint._opcode_scan import scan_opcodes
 from harvester.checkpoint._opcodes import CONTAINERS
 from harvester.checkpoint.healing import drop_impossible_ids
@@ -44,14 +44,14 @@ _BLOCKS_AHEAD = 4
 _PIECE_BYTES = 1 << 18
 _SMALL_BYTES = 16 << 20
 _HIGHEST_RATIO = 50
-"""A library unpacks to 4 to 12 times its size (measured); small files may be more regular than that."""
+"""A library unpacks to 4 to 12 times its size (measured); a small file may compress better than that."""
 _HIGHEST_RATIO_WRITTEN = 40
 _HEAD_BYTES = 2
 
 
 @dataclass(slots=True)
 class Encoded:
-    """What an encoding run came to, filled in when its last chunk has been given."""
+    """Result of encoding a checkpoint, complete once its last chunk was yielded."""
 
     digest: str = ""
     nodes: int = 0
@@ -62,7 +62,7 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A checkpoint that was read: its state, its metadata, its digest."""
+    """A decoded checkpoint: its state, its metadata and its digest."""
 
     state: SoundGraph
     metadata: dict[str, Any]
@@ -70,7 +70,7 @@ class Decoded:
 
 
 def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
-    """Return the metadata of a checkpoint but for its digest: a function of the content alone."""
+    """Return the metadata of a checkpoint, with an empty digest: a function of the content alone."""
     latest = 0
     for attributes in state.graph._node.values():
         for name in STAMPS:
@@ -97,18 +97,19 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
 def encode_checkpoint(
     state: SoundGraph, encoded: Encoded | None = None, at_hand: Sequence[bytes] = ()
 ) -> Iterator[bytes]:
-    """Give the bytes of a checkpoint in chunks; `encoded` is filled when the last one was given.
+    """Yield the bytes of a checkpoint in chunks, and fill `encoded` after the last one.
 
-    Equal content gives equal bytes. Nothing may change the state meanwhile. Never is a whole stream in memory, and
-    each block ends in a full flush: a block that did not change gives the same bytes again, which Git's deltas like.
-    Where another zlib packed the checkpoints `at_hand` (their bytes), their blocks that did not change keep its bytes.
+    Equal content gives equal bytes, except that unchanged blocks are copied from the checkpoints `at_hand` (their
+    bytes) which another zlib packed. The caller must not change the state until the last chunk. The whole stream is
+    never in memory. Each block ends with a full flush, so an unchanged block gives the same bytes again: Git's deltas
+    stay small.
     """
     encoded = encoded if encoded is not None else Encoded()
     container = _Container(blocks_at_hand(at_hand, _Container().pack, _HIGHEST_RATIO_WRITTEN))
     stream_bytes, size_bytes = 0, len(container.head)
 
-    # Compression lets go of the interpreter: one block is compressed while the next is being made.
-    with short_turns(), ThreadPoolExecutor(1, "checkpoint") as compressor:
+    # Compression releases the GIL: one block is compressed while the next is encoded.
+    with short_switch_interval(), ThreadPoolExecutor(1, "checkpoint") as compressor:
         waiting: deque[Future[bytes]] = deque()
         yield container.head
         for frame in encode_stream(state, encoded):
@@ -128,15 +129,15 @@ def encode_checkpoint(
 
 
 def is_packed_elsewhere(beginning: bytes) -> bool:
-    """Tell by the beginning of a checkpoint's bytes whether another zlib than this process's packed it."""
+    """Tell from the first bytes of a checkpoint whether another zlib than this process's compressed it."""
     return bool(blocks_at_hand([beginning], _Container().pack, _HIGHEST_RATIO_WRITTEN))
 
 
 class _Container:
-    """The zlib container around the stream, block by block; it never packs more tightly than `unpack` lets pass."""
+    """The zlib container around the stream, block by block; its compression ratio stays within what `unpack` allows."""
 
     def __init__(self, packed: Mapping[bytes, bytes] | None = None) -> None:
-        """Take the blocks that are `packed` already, by the digest of their content, as they are."""
+        """Start a container; blocks in `packed`, by the digest of their content, are copied instead of compressed."""
         self._packed = packed or {}
         self.head = zlib.compressobj(LEVEL).flush()[:_HEAD_BYTES]
         self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -148,7 +149,7 @@ class _Container:
             return kept
         packed = self._packer.compress(block) + self._packer.flush(zlib.Z_FULL_FLUSH)
         if len(block) > _HIGHEST_RATIO_WRITTEN * len(packed):
-            # A block of one text a million times over: kept as it is, for such a file would be refused as a bomb.
+            # For example one text repeated a million times: stored uncompressed, or `unpack` would refuse the file.
             storing = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
             packed = storing.compress(block) + storing.flush(zlib.Z_FULL_FLUSH)
         return packed
@@ -158,7 +159,7 @@ class _Container:
 
 
 def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
-    """Give the canonical uncompressed stream, frame by frame; its digest ends it."""
+    """Yield the canonical uncompressed stream, frame by frame, with its digest at the end."""
     digest = hashlib.sha256()
     order = canonical_order(state)
     metadata = metadata_of(state, order)
@@ -184,13 +185,13 @@ def digest_of(state: SoundGraph) -> str:
 
 
 def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
-    """Return the state in the bytes of a checkpoint, or raise `LibraryCorrupt` or `NewerFormat`, one line each.
+    """Return the state in the bytes of a checkpoint; raises `LibraryCorrupt` or `NewerFormat`, one line each.
 
-    With `dropped`, ids that no sound has are left out and noted there; without it, they are an error like any other.
-    Memory is bounded by the file's size; no code of the file runs. The state is new and shares nothing with others.
+    With `dropped`, impossible sound ids are left out and recorded there; without it, they are an error. Memory is
+    bounded by the file's size, and no code of the file runs. The state is new and shares no container with another.
     """
-    # Hashing lets go of the interpreter: the digest is compared beside the rest.
-    with short_turns(), _collector_resting(), ThreadPoolExecutor(1, "digest") as hasher:
+    # Hashing releases the GIL: the digest is compared in a thread beside the rest.
+    with short_switch_interval(), _garbage_collection_off(), ThreadPoolExecutor(1, "digest") as hasher:
         stream = unpack(packed)
         digest = hasher.submit(_verified_digest, stream)
         scan_opcodes(stream)
@@ -199,12 +200,12 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
             dropped.add(drop_impossible_ids(plain, GraphStandIn))
         state, metadata = read_state(plain, GraphStandIn, 2 * len(stream))
     if digest.result() != metadata["digest"]:
-        raise LibraryCorrupt("its digest is not where it belongs")
+        raise LibraryCorrupt("the digest in its metadata is not the one at its end")
     return Decoded(state, metadata, metadata["digest"])
 
 
 def digest_in(packed: bytes) -> str:
-    """Return the digest in the bytes of a checkpoint once it is found to match the content, without building it."""
+    """Return the digest in the bytes of a checkpoint after comparing it with the content, without unpickling."""
     return _verified_digest(unpack(packed))
 
 
@@ -219,9 +220,10 @@ def _verified_digest(stream: bytes | bytearray) -> str:
 
 
 def unpack(packed: bytes) -> bytearray:
-    """Return what a zlib container holds, bounded, its checksum verified and nothing after it.
+    """Return the content of a zlib container after verifying its checksum, its end and its unpacked size.
 
-    `joblib.load` checks neither the checksum nor the end: it reads files that are cut by one to five bytes.
+    `joblib.load` checks neither the checksum nor the end: it reads files that lack up to five bytes. Raises
+    `LibraryCorrupt`.
     """
     limit = _SMALL_BYTES + _HIGHEST_RATIO * len(packed)
     unpacker = zlib.decompressobj()
@@ -240,12 +242,12 @@ def unpack(packed: bytes) -> bytearray:
     if not unpacker.eof:
         raise LibraryCorrupt("its end is missing")
     if unpacker.unused_data or rest:
-        raise LibraryCorrupt("bytes follow its end")
+        raise LibraryCorrupt("bytes follow the end of its compressed content")
     return stream
 
 
 class GraphStandIn:
-    """What the graph class in a file becomes: it keeps what it was given and does nothing."""
+    """Inert stand-in for the graph class in a file: it stores its arguments and runs no code."""
 
     __slots__ = ("adjacency", "state")
 
@@ -257,11 +259,11 @@ class GraphStandIn:
         self.state = state
 
 
-class _InTurns:
-    """A stream read frame by frame, each read a step of Python: between two of them other threads get their turn.
+class _FrameReader:
+    """A stream that is read frame by frame in Python, so that other threads can run between two reads.
 
-    Given the whole stream, the C unpickler holds the interpreter to its end, and the event loop with it: 0.5 s at
-    50,000 sounds (measured).
+    Given the whole stream, the C unpickler would hold the GIL to its end and block the event loop: 0.5 s at 50,000
+    sounds (measured).
     """
 
     def __init__(self, stream: bytes | bytearray) -> None:
@@ -273,7 +275,7 @@ class _InTurns:
         return bytes(self._stream[start : self._place])
 
     def readline(self) -> bytes:
-        """Unpicklers want to have it; no opcode that the scan lets pass reads a line."""
+        """Return nothing: unpicklers require this method, but no opcode that the scan allows reads a line."""
         return b""
 
 
@@ -282,32 +284,32 @@ class _CheckpointUnpickler(pickle.Unpickler):
         if (module_name, global_name) == GRAPH_CLASS:
             return GraphStandIn
         name = _shown(f"{module_name}.{global_name}")
-        raise LibraryCorrupt(f"it names {name}: only plain data and the graph class may be in it")
+        raise LibraryCorrupt(f"it names {name}: only plain data and the graph class are allowed")
 
 
 def _unpickle(stream: bytes | bytearray) -> object:
-    return decode_pickle(_CheckpointUnpickler(_InTurns(stream)))
+    return decode_pickle(_CheckpointUnpickler(_FrameReader(stream)))
 
 
 def decode_pickle(unpickler: Any) -> Any:
-    """Return what a restricted unpickler makes of its stream, or raise `LibraryCorrupt` with one line."""
+    """Return the object that a restricted unpickler loads; raises `LibraryCorrupt` with one line."""
     try:
         return unpickler.load()
     except LibraryCorrupt:
         raise
-    # Whatever a malformed stream makes the unpickler raise, it means one thing.
+    # A malformed stream can make the unpickler raise any exception; each means that the stream is corrupt.
     except Exception as error:
         raise LibraryCorrupt(f"its pickle is broken ({type(error).__name__}: {_shown(str(error))})") from error
 
 
 def _shown(text: str) -> str:
-    """Return a text from the file for a message: short, with what a terminal would obey spelled out."""
+    """Return a text of the file for use in a message: shortened, with control characters escaped."""
     return escape(text[:120])[:120]
 
 
 @contextmanager
-def _collector_resting() -> Iterator[None]:
-    """Keep the cyclic collector off millions of new containers, none of which it could free."""
+def _garbage_collection_off() -> Iterator[None]:
+    """Disable the cyclic garbage collector while millions of new containers are made: it could free none of them."""
     was_on = gc.isenabled()
     gc.disable()
     try:
@@ -315,8 +317,9 @@ def _collector_resting() -> Iterator[None]:
     finally:
         if was_on:
             if not gc.get_freeze_count():
-                # All of them are young: the next allocation would walk them, a tenth of the time of loading. This puts
-                # them among the oldest, unseen; not where others keep objects frozen, for those would thaw.
+                # All new containers are in the youngest generation: the next collection would visit them, which takes
+                # a tenth of the loading time. Freezing and unfreezing moves them to the oldest generation. It is
+                # skipped when the program has frozen objects of its own, because `unfreeze` would unfreeze those too.
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

@@ -1,7 +1,8 @@
-"""What no library can hold, taken out of a checkpoint that is whole otherwise.
+"""Healing: remove impossible sound ids from a checkpoint that is valid otherwise.
 
 Version 0.1.0 could write a sound id that its own reader refused. Owns what is dropped with such an id: its record, its
-list, every edge to it, and the seed. Works on plain, unpickled, still untrusted data; `values` judges what is left.
+similar list, every edge to it, and the seed. Works on plain, unpickled, still untrusted data; `checkpoint.validate`
+checks the rest.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from harvester.model import is_sound_id
 
 
 def drop_impossible_ids(plain: object, stand_in: type) -> Dropped:
-    """Take ids that no sound has out of an unpickled checkpoint, and return them; data of another form stays as it is.
+    """Remove impossible sound ids from an unpickled checkpoint, and return them.
 
-    What the metadata counts follows, so that counts which were wrong before stay wrong.
+    Data of an unexpected form is left unchanged. The counts in the metadata are lowered by what is removed, so counts
+    that were wrong before stay wrong.
     """
     dropped = Dropped()
     if type(plain) is not dict or type(metadata := plain.get("metadata")) is not dict:
@@ -53,7 +55,7 @@ def _note(sound_ids: Iterable[object], dropped: Dropped) -> None:
 
 
 def _drop_edges(adjacency: dict[Any, Any], wrong: set[Any]) -> int:
-    """Remove the edges from and to ids that are wrong, and return how many there were."""
+    """Remove the edges from and to the `wrong` ids, and return their number."""
     count = 0
     for sound_id in wrong:
         gone = adjacency.pop(sound_id)

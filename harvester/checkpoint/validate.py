@@ -1,8 +1,8 @@
-"""The check of every value that came out of a file, and the new state made of them.
+"""Validation: check every value that came out of a file, and build a new state of them.
 
-Owns what a library may hold as a whole: its parts, its metadata, a graph whose nodes and edges match, counts that are
-true. `_validate_content` owns what a record and an edge may be. Takes plain, unpickled, still untrusted data; a failure
-is `LibraryCorrupt` with one line.
+Owns the rules for a library as a whole: its parts, its metadata, a graph whose nodes and edges match, correct counts.
+`_validate_content` owns the rules for a record and for an edge. Takes plain, unpickled, still untrusted data; raises
+`LibraryCorrupt` with one line.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ METADATA = {
 def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, dict[str, Any]]:
     """Return the state and the metadata in an unpickled checkpoint whose graph is a `stand_in`.
 
-    `budget` bounds the values looked at: each takes at least a byte of its file, unless containers are shared. An
-    empty container takes one byte and counts twice, as a value and as a container.
+    `budget` is the maximum number of values to check. Each value takes at least one byte of its file, unless containers
+    are shared; an empty container takes one byte and counts twice, as a value and as a container.
     """
     if type(plain) is not dict or tuple(plain) != PARTS:
         raise LibraryCorrupt("it is not a dict of graph, processed_ids, sound_cache and metadata")
@@ -50,37 +50,37 @@ def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, 
         nodes, edges, seeds=metadata["seeds"], source=metadata["source"], space=metadata["similarity_space"]
     )
     if type(plain["processed_ids"]) is not set or plain["processed_ids"] != state.processed:
-        raise LibraryCorrupt("its processed_ids are not the sounds that have both a full record and a similar list")
+        raise LibraryCorrupt("its processed_ids are not the sounds with both a complete record and a similar list")
     if (metadata["nodes"], metadata["edges"]) != (len(state), state.edge_count):
-        raise LibraryCorrupt("its metadata counts other nodes or edges than it holds")
+        raise LibraryCorrupt("metadata: its counts of nodes and edges do not match the graph")
     return state, metadata
 
 
 def _read_metadata(metadata: object) -> dict[str, Any]:
     if type(metadata) is not dict:
-        raise LibraryCorrupt("its metadata is not a dict")
+        raise LibraryCorrupt("metadata: not a dict")
     version = metadata.get("format_version")
     if type(version) is not int or not 0 < version < 1 << 31:
-        raise LibraryCorrupt("its metadata has no format version")
+        raise LibraryCorrupt("metadata: no valid format_version")
     if version > FORMAT_VERSION:
         raise NewerFormat(f"it has format {version}, this harvester reads {FORMAT_VERSION}: please update harvester")
     for name, kind in METADATA.items():
         if type(metadata.get(name)) is not kind:
-            raise LibraryCorrupt(f"its metadata has no valid {name}")
+            raise LibraryCorrupt(f"metadata: {name} is missing or is not of type {kind.__name__}")
     if metadata.keys() != METADATA.keys() or version != FORMAT_VERSION or len(metadata["digest"]) != DIGEST_LENGTH:
-        raise LibraryCorrupt("its metadata is not that of a library")
+        raise LibraryCorrupt("metadata: unexpected keys, or a digest of another length")
     if metadata["similarity_space"] not in SPACES:
-        raise LibraryCorrupt("its metadata names a similarity space that does not exist")
+        raise LibraryCorrupt("metadata: unknown similarity space")
     if not all(is_sound_id(sound_id) for sound_id in metadata["seeds"]):
-        raise LibraryCorrupt("its seeds hold what is not a sound's id (`harvester check --repair` drops it)")
+        raise LibraryCorrupt("metadata: a seed is not a sound id (`harvester check --repair` drops it)")
     if not all(type(name) is str and type(count) is int for name, count in metadata["statistics"].items()):
-        raise LibraryCorrupt("its statistics are not counts")
+        raise LibraryCorrupt("metadata: statistics are not counts by name")
     return metadata
 
 
 def _read_graph(graph: object, stand_in: type) -> tuple[dict[int, Any], dict[int, Any]]:
     if type(graph) is not stand_in:
-        raise LibraryCorrupt("its graph is not a graph")
+        raise LibraryCorrupt("its graph is not a networkx.DiGraph")
     state = graph.state  # type: ignore[attr-defined]
     if type(state) is not tuple or state[0] is not None or type(state[1]) is not dict or tuple(state[1]) != ("_node",):
         raise LibraryCorrupt("its graph carries more than nodes and edges")
@@ -89,14 +89,14 @@ def _read_graph(graph: object, stand_in: type) -> tuple[dict[int, Any], dict[int
         raise LibraryCorrupt("the nodes and edges of its graph do not match")
     nodes, adjacency = parts
     if not all(map(is_sound_id, nodes)):
-        raise LibraryCorrupt("a node of its graph has no sound's id (`harvester check --repair` drops it)")
+        raise LibraryCorrupt("a node of its graph is not a sound id (`harvester check --repair` drops it)")
     if set(map(type, nodes.values())) - {dict}:
-        raise LibraryCorrupt("the nodes of its graph are not sounds")
+        raise LibraryCorrupt("the attributes of a node of its graph are not a dict")
     return nodes, adjacency
 
 
 def graph_parts(graph: object, stand_in: type) -> tuple[dict[Any, Any], dict[Any, Any]] | None:
-    """Return nodes and adjacencies of a graph's `stand_in`, each with an entry for the same keys, or None."""
+    """Return the nodes and adjacencies of a graph's `stand_in`, or None unless both have the same keys."""
     if type(graph) is not stand_in:
         return None
     adjacency, state = graph.adjacency, graph.state  # type: ignore[attr-defined]

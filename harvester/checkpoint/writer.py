@@ -1,17 +1,18 @@
-"""The canonical pickle stream: a state as opcodes, a function of its content alone.
+"""The canonical pickle stream: encode a state as opcodes, as a function of its content alone.
 
-Owns the layout of the checkpoint's pickle (protocol 5). The opcodes are laid out here rather than by one `Pickler`,
-whose output depends on which equal strings happen to be one object; so equal content gives equal bytes in any process.
+Owns the layout of the checkpoint's pickle (protocol 5). This module writes the opcodes itself: the output of one
+`Pickler` would depend on which equal strings happen to be one object. So equal content gives equal bytes in any
+process.
 
-    records*  sounds in order of (added_at, id): each one's record and an adjacency still empty, put into memo slots of
-              their own and popped
-    lists*    sounds in order of (linked_at, id): how the list was asked for and its edges, added to those two
+    records*  sounds in order of (added_at, id): each sound's record and an empty adjacency, stored in two memo slots
+              and popped
+    lists*    sounds in order of (linked_at, id): the query of the similar list and its edges, added to those two slots
     closing   the dict of graph, processed_ids, sound_cache and metadata, made of references to those slots; the graph
-              is `DiGraph({id: adjacency})`, then its `_node` set: the mirrored predecessors are not stored
+              is `DiGraph({id: adjacency})`, then its `_node` is set: predecessors are not stored
 
-Everything grows at its end, so Git stores what is new: a sound that is linked long after it was first seen changes no
-block that is there. Blocks end where an id says so, and share recurring texts inside only: their bytes depend on
-nothing outside, and one that came, grew or went shifts no border after it.
+Both sequences grow at their end, so Git stores only what is new: linking a sound long after it was first seen changes
+no existing record block. The ids decide where a block ends, and texts are interned inside a block only. So a block's
+bytes depend on its own sounds, and adding, changing or removing a sound moves no later block's borders.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from operator import add
 from typing import Any
 
 from harvester.checkpoint._interned import TEXT_SLOTS, Texts
-from harvester.checkpoint._list_block import Begun, ListBlock
+from harvester.checkpoint._list_block import EdgeStarts, ListBlock
 from harvester.checkpoint._opcodes import (
     ADDITEMS,
     BUILD,
@@ -52,14 +53,14 @@ from harvester.graph import SoundGraph
 _RECORD, _ADJACENCY = range(SLOTS)
 
 BLOCK_SOUNDS = 128
-"""How many sounds a block holds on average; four times as many at most."""
+"""Average number of sounds in a block; the maximum is four times as many."""
 
 GRAPH_CLASS = ("networkx.classes.digraph", "DiGraph")
 DIGEST_LENGTH = 64
 
 
 def canonical_order(state: SoundGraph) -> list[int]:
-    """Return all ids in the order of the file: first known first, then by id."""
+    """Return all ids in the order of the file: by `added_at`, then by id."""
     nodes = state.graph.nodes
     return [
         sound_id for _, sound_id in sorted((attributes["added_at"], sound_id) for sound_id, attributes in nodes.items())
@@ -67,7 +68,7 @@ def canonical_order(state: SoundGraph) -> list[int]:
 
 
 def encode_blocks(state: SoundGraph, order: list[int]) -> Iterator[bytes]:
-    """Give the stream's protocol header and its blocks, each a frame of its own."""
+    """Yield the stream's protocol header and its blocks, one frame each."""
     yield PROTOCOL
     nodes, successors = state.graph._node, state.graph._adj
     slot = TEXT_SLOTS
@@ -75,19 +76,19 @@ def encode_blocks(state: SoundGraph, order: list[int]) -> Iterator[bytes]:
         yield frame(RecordBlock().opcodes(slot, list(map(nodes.__getitem__, part))))
         slot += SLOTS * len(part)
     slots = dict(zip(order, _slots(order, _RECORD), strict=True))
-    begun = Begun()
+    starts = EdgeStarts()
     for part in _blocks(_linked_order(state)):
         lists = [(slots[sound_id], nodes[sound_id], successors[sound_id]) for sound_id in part]
-        yield frame(ListBlock(begun).opcodes(lists))
+        yield frame(ListBlock(starts).opcodes(lists))
 
 
 def _slots(order: list[int], which: int) -> range:
-    """Return one slot of each sound."""
+    """Return one memo slot per sound: that of its record or that of its adjacency."""
     return range(TEXT_SLOTS + which, TEXT_SLOTS + which + SLOTS * len(order), SLOTS)
 
 
 def _linked_order(state: SoundGraph) -> list[int]:
-    """Return all ids that have a list or edges, first linked first, then by id."""
+    """Return the ids of all sounds with a similar list or edges, by `linked_at`, then by id."""
     nodes, successors = state.graph._node, state.graph._adj
     return [
         sound_id
@@ -109,7 +110,7 @@ def _blocks(order: list[int]) -> Iterator[list[int]]:
 
 
 def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]) -> Iterator[bytes]:
-    """Give the rest of the stream up to the text of the digest, which is the last value of `metadata`."""
+    """Yield the rest of the stream before the digest, which is the last value of `metadata`."""
     nodes, processed = state.graph._node, state.processed
     module, name = GRAPH_CLASS
     codes = list(map(encode_int, order))
@@ -132,9 +133,9 @@ def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]
 
 
 def encode_fillers(containers: int, size_bytes: int) -> Iterator[bytes]:
-    """Give what a stream of so many bytes and containers still lacks for the scan to take it: mostly nothing.
+    """Yield the filler bytes that a stream of this size and number of containers needs to pass the opcode scan.
 
-    No real library needs any: this is for records that hold thousands of empty lists.
+    A real library needs none: only records with thousands of empty lists do.
     """
     lacking = BYTES_BESIDE * (containers - SPARE_CONTAINERS) - size_bytes
     if lacking > 0:
@@ -142,12 +143,12 @@ def encode_fillers(containers: int, size_bytes: int) -> Iterator[bytes]:
 
 
 def encode_end(digest: str) -> bytes:
-    """Return the last bytes of the stream: the digest of everything before them, and the end of both dicts."""
+    """Return the last bytes of the stream: the digest of all bytes before them, and the end of both dicts."""
     return frame(encode_text(digest) + b"uu" + STOP)
 
 
 def digest_place(stream: bytes | bytearray) -> int | None:
-    """Return how many bytes of a stream its digest covers, or None when it does not end as ours do."""
+    """Return how many bytes of a stream its digest covers, or None when no digest is at its end."""
     size = len(encode_end("0" * DIGEST_LENGTH))
     place = len(stream) - size
     end = bytes(stream[place:]) if place >= 0 else b""
@@ -159,7 +160,7 @@ def _fetch(slot: int) -> bytes:
 
 
 def _table(pairs: Iterator[bytes]) -> Iterator[bytes]:
-    """Give a dict made of these keys with their values."""
+    """Yield the opcodes of a dict with these pairs of key and value."""
     yield frame(EMPTY_DICT)
     for batch in _batches(pairs):
         yield frame(MARK + batch + SETITEMS)

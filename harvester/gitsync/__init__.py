@@ -1,4 +1,4 @@
-"""A library in Git: the merge driver, its set-up, and the commit after a harvest."""
+"""A library in Git: set up a clone, merge two versions of a library, commit after a harvest."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Git as a tool: the one place where it is run, and the commit of a library.
+"""Run git, and commit a library.
 
-Owns which files of a library a commit may hold (by explicit path, never more), when none is made, and the bound on
-size. What a hook, a signature or a detached head means is the user's Git's business. Never pushes. A commit that fails
-costs nothing: the library is complete on disk before it is tried.
+Owns which files of a library a commit may contain (by explicit path, never more), when nothing is committed, and the
+limit on size. Hooks, signatures and a detached head are left to the user's Git. Never pushes. A failed commit loses
+nothing: the library is complete on disk before.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from harvester.library import list_backups
 from harvester.storage import CHECKPOINT, refuse_placeholder
 
 DRIVER = "freesound-library"
-"""The name of our merge and diff driver in attributes and configuration."""
+"""The name of harvester's merge and diff driver in Git's attributes and configuration."""
 
 LARGE_BYTES = 50_000_000
 LIMIT_BYTES = 100_000_000
-"""From here on the big forges refuse a file that is not in Git LFS."""
+"""GitHub and others refuse a file of this size or more unless it is in Git LFS."""
 
 ATTRIBUTES, IGNORED = ".gitattributes", ".gitignore"
 _UNFINISHED = {
@@ -38,8 +38,10 @@ _UNFINISHED = {
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """What a commit came to: its short name, or why there is none. `problem` is for a person to see; without one,
-    there was nothing to commit, or nobody asked for commits here."""
+    """Result of a commit: its short hash in `name`, or a `problem` for a person to see.
+
+    Without either there was nothing to commit.
+    """
 
     name: str = ""
     message: str = ""
@@ -49,7 +51,7 @@ class Commit:
 def run_git(
     folder: Path, *arguments: str, given: bytes | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git in `folder` and return how it ended; raises `SettingsError` where there is no git."""
+    """Run git in `folder` and return the finished process; raises `SettingsError` when git is not installed."""
     program = shutil.which("git")
     if program is None:
         raise SettingsError("git is not installed")
@@ -65,7 +67,7 @@ def run_git(
 
 
 def said(ended: subprocess.CompletedProcess[bytes]) -> str:
-    """Return as one line what git said: its first complaint, else its last word."""
+    """Return git's output as one line: its first error, or else its last line."""
     lines = (ended.stderr.strip() or ended.stdout.strip()).decode(errors="replace").splitlines()
     complaints = [line for line in lines if line.startswith(("fatal:", "error:"))]
     return next(iter(complaints or lines[-1:]), f"exit code {ended.returncode}").strip()
@@ -77,7 +79,7 @@ def in_work_tree(folder: Path) -> bool:
 
 
 def attribute_of(folder: Path, name: str, file: str = CHECKPOINT) -> str:
-    """Return what Git's attributes say of a file of the library: `unspecified` when nothing."""
+    """Return a Git attribute of a file of the library, or `unspecified`."""
     ended = run_git(folder, "check-attr", "-z", name, "--", file)
     parts = ended.stdout.split(b"\0")
     return parts[2].decode(errors="replace") if len(parts) > 2 else "unspecified"
@@ -92,7 +94,7 @@ def is_set_up(folder: Path) -> bool:
 
 
 def size_notice(size_bytes: int) -> str:
-    """Return what a checkpoint's size means for sharing it in Git; empty while it means nothing."""
+    """Return a warning about a checkpoint that becomes too large for Git, or an empty text."""
     if size_bytes < LARGE_BYTES:
         return ""
     limit = "GitHub and others refuse files from 100 MB on"
@@ -105,11 +107,11 @@ def grown_message(samples: int, processed: int, edges: int, requests: int) -> st
 
 
 def commit_library(folder: Path, message: str, *, source: str, with_backups: bool = False) -> Commit:
-    """Commit the library's own files, as they are on disk, and nothing else; what others have staged stays staged.
+    """Commit the library's files as they are on disk, and no other file; the user's staged changes stay staged.
 
-    The files are the checkpoint and the attributes and ignore file that `git-setup` wrote there, `with_backups` also
-    the backups. Nothing is committed of a sandbox library, outside a work tree, in the middle of a merge, a rebase or
-    the like, from 100 MB on without Git LFS, of a placeholder, or when nothing changed. Raises nothing.
+    The files are the checkpoint, the attributes and ignore file of `git-setup`, and `with_backups` also the backups.
+    Commits nothing for a sandbox library, outside a work tree, during a merge, a rebase or the like, at 100 MB or more
+    without Git LFS, for a placeholder, or when nothing changed. Raises nothing.
     """
     if source.startswith("sandbox:"):
         return Commit(problem="a sandbox library is never committed: its sounds are made up")
@@ -138,7 +140,7 @@ def _obstacle(folder: Path) -> str:
     size_bytes = checkpoint.stat().st_size if checkpoint.exists() else 0
     if size_bytes >= LIMIT_BYTES and attribute_of(folder, "filter") != "lfs":
         return (
-            f"{CHECKPOINT} has {size_bytes / 1e6:.0f} MB, and the big forges refuse files from 100 MB on; "
+            f"{CHECKPOINT} has {size_bytes / 1e6:.0f} MB, and GitHub and others refuse files from 100 MB on; "
             f"`harvester git-setup --lfs` and `git lfs migrate import --include='*.pkl'` help"
         )
     return ""
@@ -156,7 +158,7 @@ def _commit(folder: Path, names: Sequence[str], message: str) -> Commit:
     tracked = set(run_git(folder, "ls-files", "-z", "--", *names).stdout.split(b"\0"))
     fresh = [name for name in names if os.fsencode(name) not in tracked]
     if fresh:
-        # Only their names go into the index: a commit that fails leaves no content staged.
+        # Add only the names to the index, so that a failed commit leaves no content staged.
         added = run_git(folder, "add", "--force", "--intent-to-add", "--", *fresh)
         if added.returncode:
             return Commit(problem=f"nothing was committed: git add says: {said(added)}; the library is safe")

@@ -1,7 +1,7 @@
-"""What Git calls: the merge driver, and the text it shows of a checkpoint.
+"""The merge driver that Git calls, and the text of a checkpoint that `git diff` shows.
 
-Owns the way from Git's temporary files, which may be pointers of Git LFS, to bytes and back. Both sides are hostile
-until the codec has read them: whatever is wrong with one leaves our side as it was and an ordinary conflict.
+Owns reading and writing Git's temporary files, which may be Git LFS pointers. Both sides are untrusted until
+`checkpoint.format` has decoded them. On any error our side is unchanged, and Git reports an ordinary conflict.
 """
 
 from __future__ import annotations
@@ -21,20 +21,18 @@ from harvester.storage import disk_errors, is_lfs_pointer, read_bounded, refuse_
 
 
 def merge_in_git(ours: Path, theirs: Path, path: str, notices: list[str]) -> Contribution:
-    """Replace the file `ours` by the join of both and return what `theirs` brought: a merge driver's work.
+    """Merge two checkpoints as Git's merge driver: replace `ours` by the result, and return what `theirs` added.
 
-    `notices` gets a line for a side that held what no library can.
-
-    Runs at the top of the work tree; `path` is the checkpoint's place in it. Raises `LibraryCorrupt`, `NewerFormat`,
-    `LibraryNotFetched` or `WrongSource` when the sides cannot be joined, `DiskFull`, `LibraryUnwritable`; `ours` is as
-    it was then.
+    Runs at the top of the work tree; `path` is the checkpoint's path in it. `notices` gets a line for each side that
+    held impossible values. Raises `LibraryCorrupt`, `NewerFormat`, `LibraryNotFetched` or `WrongSource` when the sides
+    cannot be merged, `DiskFull` or `LibraryUnwritable`; then `ours` is unchanged.
     """
     sides = [read_bounded(side, LARGEST_BYTES) for side in (ours, theirs)]
     contents = [_content(side, name, path) for side, name in zip(sides, ("our side", "their side"), strict=True)]
     joined, contribution = merge_bytes(contents[0], contents[1], notices)
     if any(map(is_lfs_pointer, sides)) or attribute_of(Path(), "filter", path) == "lfs":
         joined = _pointer_to(joined, beside=ours)
-    with disk_errors(ours, "our side is as it was"):
+    with disk_errors(ours, "our side is unchanged"):
         write_atomically(ours, [joined])
     return contribution
 
@@ -47,23 +45,23 @@ def _content(side: bytes, name: str, path: str) -> bytes:
     if ended.returncode or not _stands_for(side, ended.stdout):
         reason = said(ended) if ended.returncode else "only its pointer is here"
         raise LibraryNotFetched(
-            f"{name} is a Git LFS pointer, and its content cannot be had ({reason}); `git lfs fetch --all` may help"
+            f"{name} is a Git LFS pointer, and its content cannot be fetched ({reason}); `git lfs fetch --all` may help"
         )
     return ended.stdout
 
 
 def _pointer_to(content: bytes, *, beside: Path) -> bytes:
-    """Put `content` into Git LFS and return its pointer."""
-    # `git lfs clean` takes the size from the file it is told, and cuts what is longer: so there must be one.
+    """Store `content` in Git LFS and return its pointer."""
+    # `git lfs clean` reads the size from the file named in its arguments, and truncates longer input: write that file.
     whole = beside.with_name(f"{beside.name}.whole")
     try:
-        with disk_errors(whole, "our side is as it was"):
+        with disk_errors(whole, "our side is unchanged"):
             write_atomically(whole, [content])
         ended = run_git(Path(), "lfs", "clean", "--", str(whole), given=content)
     finally:
         whole.unlink(missing_ok=True)
     if ended.returncode or not _stands_for(ended.stdout, content):
-        raise SettingsError(f"git lfs clean gave no pointer to what it was given ({said(ended)})")
+        raise SettingsError(f"`git lfs clean` returned no pointer to the merged library ({said(ended)})")
     return ended.stdout
 
 
@@ -72,16 +70,16 @@ def _stands_for(pointer: bytes, content: bytes) -> bool:
 
 
 def describe_for_git(path: Path) -> Iterator[str]:
-    """Give the lines that `git diff` shows of a checkpoint: its counts, then a line for every sound, by id.
+    """Yield the lines that `git diff` shows for a checkpoint: its counts, then a line for each sound, by id.
 
-    What cannot be read gives one line that says why: a diff must not fail over it.
+    For a file that cannot be read, yields one line with the reason, so that a diff does not fail.
     """
     dropped = Dropped()
     try:
         content = _content(read_bounded(path, LARGEST_BYTES), "the library", path.name)
         state = decode_checkpoint(content, dropped).state
     except (HarvesterError, OSError) as error:
-        yield f"no library that can be read: {error}"
+        yield f"the library cannot be read: {error}"
         return
     if dropped:
         yield f"left out {dropped}"

@@ -1,7 +1,7 @@
-"""Setting a clone up: attributes, ignore file and drivers, so that `git pull` of two grown libraries is their join.
+"""Set up a clone: write attributes, ignore file and drivers, so that `git pull` merges two versions of a library.
 
-Owns the blocks it writes between two marks (everything else in those files is the user's) and two sections of the
-clone's own configuration, which Git never shares. Running it again changes nothing; `undo` takes all of it back.
+Owns the block between two marks in those files (the rest of a file belongs to the user), and two sections of the
+clone's own configuration, which Git never shares. Running it again changes nothing; `undo_git` removes all of it.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BLOCK = re.compile(re.escape(_BEGIN) + r"\n.*?" + re.escape(_END) + r"\n", re.D
 _BACKUPS = "freesound_library_backup_*.pkl"
 _LARGEST_BYTES = 1 << 20
 _WE_CHOSE = f"merge.{DRIVER}.chosePullRebase"
-"""Notes in the clone's configuration that `pull.rebase` is ours to take back."""
+"""Records in the clone's configuration that harvester set `pull.rebase`, so that `undo_git` removes it."""
 
 _IGNORED_LINES = (
     f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", "/status.json", "/harvest.log*", f"/{QUARANTINE}/", f"/{_BACKUPS}",
@@ -41,16 +41,16 @@ _IGNORED_LINES = (
 
 
 def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
-    """Set the clone around `folder` up for this library and return what was done, a line each.
+    """Set up the clone around `folder` for this library, and return what was done, one line each.
 
-    The folder need not be there yet. With `lfs` the checkpoint and the backups are kept in Git LFS from the next
-    commit on. Raises `SettingsError` outside a work tree or where git or git-lfs is missing, `LibraryUnwritable`.
+    Creates the folder if it is missing. With `lfs`, Git LFS stores the checkpoint and the backups from the next commit
+    on. Raises `SettingsError` outside a work tree or when git or git-lfs is missing, or `LibraryUnwritable`.
     """
     nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
     _must_be_in_work_tree(nearest, folder)
     with disk_errors(folder, "nothing was set up"):
         folder.mkdir(parents=True, exist_ok=True)
-    # Once in LFS, always in LFS: a plain `git-setup` in another clone must not take it out again.
+    # A library in LFS stays there: `git-setup` without --lfs in another clone must not remove it.
     lfs_before = attribute_of(folder, "filter") == "lfs"
     done = _set_up_lfs(folder) if lfs or lfs_before else []
     tracked = "filter=lfs " if lfs or lfs_before else ""
@@ -71,7 +71,7 @@ def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
 
 
 def undo_git(folder: Path) -> list[str]:
-    """Take back what `set_up` did to the folder and to the clone, and return what was done. LFS objects stay."""
+    """Undo `set_up_git` in the folder and in the clone, and return what was done; LFS objects stay."""
     _must_be_in_work_tree(folder, folder)
     done = []
     if attribute_of(folder, "filter") == "lfs":
@@ -85,7 +85,7 @@ def undo_git(folder: Path) -> list[str]:
         for section in (f"merge.{DRIVER}", f"diff.{DRIVER}")
         if run_git(folder, "config", "--local", "--remove-section", section).returncode == 0
     ]
-    return done or ["there was nothing to take back"]
+    return done or ["there was nothing to undo"]
 
 
 def _must_be_in_work_tree(nearest: Path, folder: Path) -> None:
@@ -94,7 +94,7 @@ def _must_be_in_work_tree(nearest: Path, folder: Path) -> None:
 
 
 def _program() -> str:
-    # -P: a folder called `harvester` in the work tree, which Git may have brought, is never taken for this package.
+    # -P: Python must not import a folder called `harvester` from the work tree, which Git may have brought.
     return f"{shlex.quote(sys.executable)} -P -m harvester"
 
 
@@ -107,7 +107,7 @@ def _settings() -> dict[str, str]:
 
 
 def _choose_merging(folder: Path) -> list[str]:
-    """Let `git pull` merge where nobody has said how: Git refuses to pull what grew apart until somebody does."""
+    """Set `git pull` to merge unless the user chose a way: without a choice Git refuses to pull diverged branches."""
     if any(run_git(folder, "config", key).returncode == 0 for key in ("pull.rebase", "pull.ff")):
         return []
     _configure(folder, "pull.rebase", "false")
@@ -135,9 +135,9 @@ def _set_up_lfs(folder: Path) -> list[str]:
 
 
 def _write_block(path: Path, lines: tuple[str, ...]) -> bool:
-    """Make `lines` our block of the file, keeping everything else; no lines: no block. Tell whether it changed."""
+    """Replace harvester's block of a file by `lines` (none: remove it), and tell whether the file changed."""
     with disk_errors(path, "nothing was changed"):
-        refuse_link(path)  # Git follows none either
+        refuse_link(path)  # Git does not follow one either
         before = read_bounded(path, _LARGEST_BYTES).decode(errors="surrogateescape") if path.exists() else ""
     block = "".join(f"{line}\n" for line in (_BEGIN, *lines, _END)) if lines else ""
     if _BLOCK.search(before):

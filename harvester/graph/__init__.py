@@ -1,4 +1,4 @@
-"""The state of a library and its algebra: one room, entered here."""
+"""The state of a library in memory: what events do to it, how two states merge, and which part of it a view shows."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The canonical form of what a node carries: equal content is kept alike, and kept once.
+"""The canonical form of a node's attributes: equal content has equal form, and recurring texts are interned.
 
-Owns the table of recurring texts and the orders of field names seen so far. Attributes that went through here have
-their keys in order and share no container with whoever brought them.
+Owns the table of interned texts and the orders of field names seen so far. Attributes that this module returns have
+their keys in order and share no container with the caller's dict.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from harvester.graph.attributes import FLAT, SHARED_TEXTS, in_order
 
 
 class CanonicalForm:
-    """Brings attributes into the form that a library keeps; one for each state."""
+    """Converts attributes to canonical form; each state has one of its own."""
 
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
         self._orders: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     def attributes(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        """Return attributes as the library keeps them: keys in order, recurring texts once, containers its own."""
+        """Return attributes in canonical form: keys in order, recurring texts interned, containers copied."""
         names = tuple(attributes)
         found = self._orders.get(names)
         if found is None:
@@ -34,12 +34,12 @@ class CanonicalForm:
                 kept[name] = texts.setdefault(text, text)
         for name, value in kept.items():
             if type(value) not in FLAT:
-                # A key that is there already: the dict may be written to while it is walked.
+                # Replacing the value of an existing key is safe while iterating over the dict.
                 kept[name] = self._own(value, shared=name == "tags")
         return kept
 
     def share(self, many: Iterable[dict[str, Any]]) -> None:
-        """Make recurring texts one object each in attributes that are canonical otherwise."""
+        """Intern recurring texts in place, in attributes that are in canonical form otherwise."""
         texts: dict[str, str] = self._texts
         for attributes in many:
             for name in SHARED_TEXTS:
@@ -66,5 +66,5 @@ class CanonicalForm:
         return self.text(value) if shared and type(value) is str else value
 
     def text(self, text: str) -> str:
-        """Return the one object that stands for all texts equal to this one."""
+        """Return the interned object for all texts equal to this one."""
         return self._texts.setdefault(text, text)

@@ -1,7 +1,7 @@
-"""What an event may hold: the rules of the checkpoint's reader, applied before an event is written and when it is read.
+"""The rules for the values of an event, checked before the journal writes it and again when it is read.
 
-Owns the rules for events, deferrals and notes, and what is kept of an event that breaks one. A journal that holds only
-what passes here gives a state whose checkpoint `values` accepts.
+Owns the rules for events, deferrals and notes, and what is kept of an event that breaks one. They match the rules of
+`checkpoint.validate`: a state made of events that pass here gives a checkpoint that can be read back.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from harvester.model import (
 
 _INTEGER, _FLOAT, _TEXT = {int}, {float}, {str}
 _LEAST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
-"""What JSON of 64-bit numbers can say; the reader takes few integers beyond it."""
+"""Range of integers in 64-bit JSON; the checkpoint's reader accepts only few integers beyond it."""
 _LARGEST_COUNT = 2**53
 _MOST_SHOWN, _LONGEST_SHOWN = 5, 60
 
 
 @dataclass(slots=True)
 class Dropped:
-    """What was left out because no library can hold it: sounds by their impossible ids, and values by what they are."""
+    """Impossible values that were left out: sound ids, and descriptions of other values."""
 
     ids: dict[str, None] = field(default_factory=dict)
     values: dict[str, None] = field(default_factory=dict)
@@ -48,11 +48,11 @@ class Dropped:
         return bool(self.ids or self.values)
 
     def add_id(self, sound_id: object) -> None:
-        """Note an id that cannot be one."""
+        """Record an impossible sound id."""
         self.ids[_shown(sound_id)] = None
 
     def add(self, other: Dropped) -> None:
-        """Note what another one has."""
+        """Record all that another `Dropped` has."""
         self.ids |= other.ids
         self.values |= other.values
 
@@ -70,45 +70,45 @@ class Dropped:
 def _shown(value: object) -> str:
     try:
         return ascii(value)[:_LONGEST_SHOWN]
-    except ValueError:  # of an integer beyond 4,300 digits Python writes no text
+    except ValueError:  # Python converts no integer beyond 4,300 digits to text
         return "a giant number"
 
 
 def check_events(events: Iterable[Event]) -> None:
-    """Raise `EventRefused` for the first event that a library could not hold."""
+    """Raise `EventRefused` for the first event with an impossible value."""
     for event in events:
         problem = find_problem(event)
         if problem:
-            raise EventRefused(f"{problem}; nothing of this commit was kept")
+            raise EventRefused(f"{problem}; nothing of this commit was saved")
 
 
 def check_local(deferrals: Sequence[Deferral], undeferred: Sequence[int], notes: Sequence[Note]) -> None:
-    """Raise `EventRefused` for a deferral or a note that the journal could not give back."""
+    """Raise `EventRefused` for a deferral or a note that the journal could not return unchanged."""
     for sound_id in undeferred:
         if not is_sound_id(sound_id):
-            raise EventRefused(f"{_shown(sound_id)} is not a sound's id; nothing of this commit was kept")
+            raise EventRefused(f"{_shown(sound_id)} is not a sound id; nothing of this commit was saved")
     for deferral in deferrals:
         if not is_possible_deferral(deferral):
-            raise EventRefused(f"{_shown(deferral)} cannot be kept as a deferral; nothing of this commit was kept")
+            raise EventRefused(f"{_shown(deferral)} is not a valid deferral; nothing of this commit was saved")
     for note in notes:
         if not is_possible_note(note):
-            raise EventRefused(f"{_shown(note)} cannot be kept as a note; nothing of this commit was kept")
+            raise EventRefused(f"{_shown(note)} is not a valid note; nothing of this commit was saved")
 
 
 def is_possible_deferral(one: Deferral) -> bool:
-    """Tell whether a deferral can be kept."""
+    """Tell whether the journal can store a deferral."""
     return is_sound_id(one.sound_id) and type(one.reason) is str and _is_count(one.count) and _is_stamp(one.next_try_at)
 
 
 def is_possible_note(note: Note) -> bool:
-    """Tell whether a note can be kept."""
+    """Tell whether the journal can store a note."""
     if type(note.key) is not int or not -(2**63) <= note.key < 2**63:
         return False
     return all(type(text) is str and _is_encodable(text) for text in (note.topic, note.text))
 
 
 def find_problem(event: Event) -> str:
-    """Return why a library could not hold an event, as one line, or nothing."""
+    """Return which value of an event is impossible, as one line, or an empty text."""
     match event:
         case Seen():
             return _problem_of_id(event.sound_id) or _problem_of_stamp(event.fetched_at) or _problem_of_record(event)
@@ -131,7 +131,7 @@ def find_problem(event: Event) -> str:
 
 
 def keep_possible(event: Event, dropped: Dropped) -> Event | None:
-    """Return what a library can hold of an event, and note in `dropped` what it cannot; None when nothing is left."""
+    """Return an event without its impossible values, which are added to `dropped`; None when nothing is left."""
     problem = find_problem(event)
     if not problem:
         return event
@@ -160,7 +160,7 @@ def keep_possible(event: Event, dropped: Dropped) -> Event | None:
 
 
 def _problem_of_id(sound_id: object) -> str:
-    return "" if is_sound_id(sound_id) else f"{_shown(sound_id)} is not a sound's id"
+    return "" if is_sound_id(sound_id) else f"{_shown(sound_id)} is not a sound id"
 
 
 def _is_stamp(stamp: object) -> bool:
@@ -188,17 +188,17 @@ def _problem_of_list(sound_id: int, similar: SimilarList) -> str:
         targets = [target for target, _ in similar.neighbours]
         scores = [score for _, score in similar.neighbours]
     except (TypeError, ValueError):
-        return f"sound {sound_id}: its list is not of ids and scores"
+        return f"sound {sound_id}: its similar list is not made of ids and scores"
     if targets:
         if set(map(type, targets)) != _INTEGER or min(targets) < 1 or max(targets) > LARGEST_ID:
-            return f"sound {sound_id}: its list names what is not a sound's id"
-        # A NaN may hide from min and max, never from the sum.
+            return f"sound {sound_id}: its similar list has an entry that is not a sound id"
+        # `min` and `max` can miss a NaN; the sum cannot.
         if set(map(type, scores)) != _FLOAT or not (min(scores) >= 0.0 and max(scores) <= 1.0 and sum(scores) >= 0.0):
-            return f"sound {sound_id}: a score of its list is not between 0 and 1"
+            return f"sound {sound_id}: a score of its similar list is not between 0 and 1"
     if similar.space not in SPACES:
-        return f"sound {sound_id}: its list is of a similarity space that does not exist"
+        return f"sound {sound_id}: its similar list has an unknown similarity space"
     if type(similar.filter) is not str or type(similar.origin) is not str or not _is_count(similar.limit):
-        return f"sound {sound_id}: how its list was asked for cannot be kept"
+        return f"sound {sound_id}: its similar list has an invalid filter, origin or limit"
     return _problem_of_stamp(similar.linked_at)
 
 
@@ -218,9 +218,9 @@ def _possible_list(similar: SimilarList, dropped: Dropped) -> SimilarList:
 def _problem_of_record(event: Seen) -> str:
     sound_id, record = event.sound_id, event.record
     if type(record) is not dict or not _TEXT.issuperset(map(type, record)):
-        return f"sound {sound_id}: its record is not fields by name"
+        return f"sound {sound_id}: its record is not a dict of fields by name"
     if "id" in record and (type(record["id"]) is not int or record["id"] != sound_id):
-        return f"sound {sound_id}: its record is that of another sound"
+        return f"sound {sound_id}: its record has the id of another sound"
     for value in record.values():
         kind = type(value)
         if kind is str or value is None or kind is float:
@@ -252,7 +252,7 @@ def _problem_of_value(value: Any, depth: int) -> str:
 
 
 def _possible_record(event: Seen) -> dict[str, Any]:
-    """Return a record with null in place of each field that cannot be kept."""
+    """Return a record with null for each field whose value is impossible."""
     return {
         name: None if _problem_of_record(Seen(event.sound_id, {name: value}, event.fetched_at)) else value
         for name, value in event.record.items()

@@ -1,8 +1,8 @@
-"""The NetworkX graph of a library: a DiGraph that makes its mirror of predecessors once somebody asks for it.
+"""The NetworkX graph of a library: a DiGraph that builds its predecessors at their first use.
 
-Owns the storage of nodes and edges. A harvest, a checkpoint and a merge only ever follow edges forward; a mirror of a
-million of them costs a second and 60 MB, so it is not there before the first reader of `pred`. From then on each change
-keeps it true. Copied by pickle it is a plain DiGraph: nobody needs this package to read what it gives away.
+Owns the storage of nodes and edges. A harvest, a checkpoint and a merge only follow edges forward. The predecessors of
+a million edges cost a second and 60 MB, so the graph builds them when a caller first reads `pred`; from then on each
+change updates them. A pickled copy is a plain DiGraph, which can be loaded without this package.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import networkx as nx
 
 Edge = dict[str, Any]
 _VIEWS = ("pred", "in_edges", "degree", "out_degree", "in_degree")
-"""What NetworkX keeps of a graph once asked for, and forgets when the predecessors are replaced."""
+"""Properties that NetworkX caches in a graph; the cache must be cleared when the predecessors are replaced."""
 
 
 class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
-    """A directed graph of sounds; every method of DiGraph works, and builds the mirror where it needs one."""
+    """A directed graph of sounds; every method of DiGraph works, and builds the predecessors if it needs them."""
 
     def __init__(self, incoming_graph_data: Any = None, **attributes: Any) -> None:
         super().__init__(incoming_graph_data, **attributes)
@@ -33,13 +33,14 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
             for source_id, neighbours in self._adj.items():
                 for target_id, edge in neighbours.items():
                     mirror[target_id][source_id] = edge
-            # Threads that ask at once all get the same one.
+            # Threads that build the predecessors at the same time all get the same dict.
             mirror = self.__dict__.setdefault("_mirror", mirror)
         return mirror
 
     @_pred.setter
     def _pred(self, mirror: dict[int, dict[int, Edge]]) -> None:
-        # What NetworkX sets is kept, be it empty: a view's mirror is another graph's, and grows with it.
+        # Keep the dict that NetworkX sets, even an empty one: a view's predecessors are another graph's dict, which
+        # grows with that graph.
         self._forget_mirror()
         self.__dict__["_mirror"] = mirror
 
@@ -53,35 +54,40 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         plain._node, plain._adj, plain._pred = self._node, self._adj, self._pred
         return nx.DiGraph, (), plain.__dict__
 
-    # DiGraph removes an edge forwards first: a mirror made after that would lack what is to be removed from it.
+    # DiGraph removes an edge from the successors first. Predecessors that were built after that would lack the edge,
+    # and removing it from them would fail. So build them before.
 
     def remove_node(self, n: int) -> None:
-        self._see_both_ways()
+        """Remove a node and all its edges."""
+        self._build_predecessors()
         super().remove_node(n)
 
     def remove_nodes_from(self, nodes: Iterable[int]) -> None:
-        self._see_both_ways()
+        """Remove several nodes and all their edges."""
+        self._build_predecessors()
         super().remove_nodes_from(nodes)
 
     def remove_edge(self, u: int, v: int) -> None:
-        self._see_both_ways()
+        """Remove one edge."""
+        self._build_predecessors()
         super().remove_edge(u, v)
 
     def remove_edges_from(self, ebunch: Iterable[tuple[int, int]]) -> None:
-        self._see_both_ways()
+        """Remove several edges."""
+        self._build_predecessors()
         super().remove_edges_from(ebunch)
 
-    def _see_both_ways(self) -> dict[int, dict[int, Edge]]:
+    def _build_predecessors(self) -> dict[int, dict[int, Edge]]:
         return self._pred
 
     def adopt(self, nodes: dict[int, dict[str, Any]], edges: dict[int, dict[int, Edge]]) -> None:
-        """Take these dicts for the whole content: each end of an edge is in `nodes`, each node in `edges`."""
-        # What NetworkX documents for subclasses; its public way copies each of a million edge dicts one by one.
+        """Replace the whole content by these dicts; each end of an edge must be in `nodes`, each node in `edges`."""
+        # NetworkX documents these attributes for subclasses; its public methods would copy a million edge dicts.
         self._node, self._adj = nodes, edges
         self._forget_mirror()
 
     def know(self, sound_id: int, attributes: dict[str, Any]) -> None:
-        """Add a node that is not there yet, with this dict for its attributes."""
+        """Add a new node with this dict as its attributes."""
         self._writable()
         self._node[sound_id] = attributes
         self._adj[sound_id] = {}
@@ -98,12 +104,12 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
                 del mirror[target_id][sound_id]
             for target_id, edge in neighbours.items():
                 mirror[target_id][sound_id] = edge
-        # The dict object stays: readers of the graph hold it.
+        # Keep the dict object: readers of the graph refer to it.
         known.clear()
         known.update(neighbours)
 
     def freeze(self) -> None:
-        """Let nobody add or remove nodes or edges any more."""
+        """Make the graph read-only: adding or removing nodes or edges raises from now on."""
         nx.freeze(self)
 
     def _writable(self) -> None:

@@ -1,8 +1,8 @@
-"""The registers of the state and which of two values wins: a sound's record, an extra field, a similar list.
+"""Merge rules: which of two values wins, for a sound's record, an extra field and a similar list.
 
-Owns the orders of the join: records by completeness, stamp and bytes; each extra field by itself, by stamp and bytes;
-lists by origin, filter, length, stamp and bytes. All are total up to equal content, so the winner is the same in
-whatever order values arrive.
+Owns the orders: records by completeness, stamp and bytes; each extra field separately by stamp and bytes; similar lists
+by origin, filter, length, stamp and bytes. Each order is total except for equal content, so the same value wins in
+whatever order the values arrive.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _ANY_KEY = orjson.OPT_NON_STR_KEYS
 
 
 def is_same(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
-    """Tell quickly whether two values are certainly the same, types included; False may mean that it is not known."""
+    """Tell quickly whether two values are certainly the same, types included; False may also mean "unknown"."""
     try:
-        # Equal alone says too little, since 1 == 1.0 == True; bytes alone too, since NaN is written as null.
+        # Equality is not enough, since 1 == 1.0 == True; bytes are not enough, since NaN is encoded as null.
         return one == other and orjson.dumps(one, option=_ANY_KEY) == orjson.dumps(other, option=_ANY_KEY)
-    except TypeError:  # what JSON of 64-bit numbers cannot say
+    except TypeError:  # a value that orjson does not encode
         return False
 
 
@@ -32,12 +32,12 @@ def record_wins(event: Seen, attributes: dict[str, Any]) -> bool:
     known_rank = (is_complete(attributes), attributes["fetched_at"])
     if rank != known_rank:
         return rank > known_rank
-    # Blanked first: so the winner is the same whether a withdrawal came before this or comes after it.
+    # Compare the blanked records first, so that the winner is the same before and after a withdrawal.
     return _bytes_win(core_of(event.record), core_of(attributes), withdrawn=is_withdrawn(attributes))
 
 
 def _bytes_win(record: Record, known: Record, *, withdrawn: bool) -> bool:
-    if is_same(record, known):  # as nearly always: the bytes below take ten times as long
+    if is_same(record, known):  # the usual case, and ten times as fast as the comparison below
         return False
     blank, known_blank = canonical_bytes(blanked(record)), canonical_bytes(blanked(known))
     if blank != known_blank:
@@ -46,7 +46,7 @@ def _bytes_win(record: Record, known: Record, *, withdrawn: bool) -> bool:
 
 
 class Extra(NamedTuple):
-    """An extra field's value, and the stamp of the record that brought it."""
+    """An extra field's value, and the stamp of the record that it came with."""
 
     stamp: int
     value: Any
@@ -62,10 +62,10 @@ def extras_of(attributes: dict[str, Any]) -> dict[str, Extra]:
 
 
 def newer_extras(event: Seen, attributes: dict[str, Any]) -> dict[str, Extra]:
-    """Return those extra fields of an event's record that replace what a node has, or are new to it.
+    """Return the extra fields of an event's record that are new to a node or replace its values.
 
-    A record that was fetched without a field says nothing about it: each field is as new as the newest record that had
-    it, whichever record has won.
+    A record that was fetched without a field says nothing about it. So each field has the stamp of the newest record
+    that had the field, whichever record won.
     """
     brought = extra_names(event.record)
     known = extras_of(attributes) if brought else {}
@@ -80,7 +80,7 @@ def _extra_wins(name: str, new: Extra, known: Extra | None, attributes: dict[str
 
 
 def similar_of(attributes: dict[str, Any], neighbours: dict[int, dict[str, Any]]) -> SimilarList | None:
-    """Return a node's similar list from its attributes and its out-edges, or None when it has none."""
+    """Return the similar list in a node's attributes and out-edges, or None when it has none."""
     linked_at = attributes.get("linked_at")
     if linked_at is None:
         return None
@@ -101,8 +101,11 @@ def best_first(neighbour: tuple[int, float]) -> tuple[float, int]:
 
 
 def _list_rank(similar: SimilarList) -> tuple[bool, bool, int, int]:
-    """Order similar lists: server before computed, unfiltered before filtered; then of the unfiltered the longer limit
-    first and the later stamp after it, of the filtered the later stamp first: those answer different questions."""
+    """Return the key that orders similar lists; the greater one wins.
+
+    Lists of the server win over computed ones, unfiltered ones over filtered ones. Then of unfiltered lists the larger
+    limit wins, then the later stamp; of filtered lists the later stamp wins first, because their filters may differ.
+    """
     unfiltered = similar.filter == ""
     last = (similar.limit, similar.linked_at) if unfiltered else (similar.linked_at, similar.limit)
     return (similar.origin == SERVER, unfiltered, *last)
@@ -113,7 +116,7 @@ def _list_bytes(similar: SimilarList) -> bytes:
 
 
 def list_wins(new: SimilarList, known: SimilarList) -> bool:
-    """Tell whether a similar list replaces the one that is known."""
+    """Tell whether a new similar list replaces the known one."""
     rank, known_rank = _list_rank(new), _list_rank(known)
     if rank != known_rank:
         return rank > known_rank

@@ -1,8 +1,8 @@
-"""The questions a state answers: what is known of a sound, what waits, what is news; and the state as events.
+"""Queries on a state: what is known of a sound, which sounds are pending, what is new; and the state as events.
 
-Owns the graph and what is counted and kept beside it, and never changes any of it: that is `state`'s. Node
-attributes are the record's fields plus OWN_FIELDS; an edge A→B with `score` says that B was in A's similar list, one
-with `relation` (a sorted list of kinds) comes from an older tool.
+Owns the graph, the counts and the sets beside it, and only reads them: `graph.state` makes every change. A node's
+attributes are the record's fields plus OWN_FIELDS. An edge A→B with `score` means that B was in A's similar list; an
+edge with `relation` (a sorted list of kinds) comes from an older tool.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ from harvester.model import (
 )
 
 FRESH_US = DAY_US
-"""A complete record younger than this is not rewritten by what a neighbour list brings."""
+"""A complete record younger than this is not replaced by one that comes with a similar list."""
 
 
 class KnownSounds:
-    """The state of one library, to be read.
+    """The state of one library, read-only.
 
-    `graph` is the NetworkX DiGraph (integer ids), `processed` the ids of all samples, `seeds` the sounds that
-    harvests were started from, `source` the catalogue's identity (empty until the first answer).
+    `graph` is the NetworkX DiGraph (integer ids), `processed` the ids of the sounds with a complete record and a
+    similar list, `seeds` the sounds that harvests started from, `source` the catalogue's identity (empty until the
+    first response).
     """
 
     def __init__(self, source: str = "", space: str = SPACES[0]) -> None:
@@ -58,36 +59,35 @@ class KnownSounds:
         return len(self.graph)
 
     def attributes(self, sound_id: int) -> dict[str, Any]:
-        """Return the node's own attributes (the live dict: not to be changed by the caller)."""
+        """Return the node's attributes: the live dict, which callers must not change."""
         attributes: dict[str, Any] = self.graph._node[sound_id]
         return attributes
 
     def record(self, sound_id: int) -> Record | None:
-        """Return the sound's record as the API gave it, or None while there is none."""
+        """Return the sound's record as the API sent it, or None when there is none yet."""
         if sound_id not in self.graph._node:
             return None
         attributes = self.attributes(sound_id)
         return record_of(attributes) if "fetched_at" in attributes else None
 
     def has_record(self, sound_id: int) -> bool:
-        """Tell whether the sound's complete record is here."""
+        """Tell whether the library has the sound's complete record."""
         return sound_id in self.graph._node and is_complete(self.attributes(sound_id))
 
     def similar(self, sound_id: int) -> SimilarList | None:
-        """Return the sound's similar list, or None while there is none."""
+        """Return the sound's similar list, or None when there is none yet."""
         if sound_id not in self.graph._node:
             return None
         return similar_of(self.attributes(sound_id), self.graph._adj[sound_id])
 
     def pending(self, filter: str = "") -> Iterator[int]:
-        """Give the frontier of a walk under `filter`: every sound that is pending for it. Derived, never stored."""
+        """Yield the frontier of a harvest with `filter`: every pending sound. It is derived, never stored."""
         return (sound_id for sound_id in self.graph if self.is_pending(sound_id, filter))
 
     def is_pending(self, sound_id: int, filter: str = "") -> bool:
-        """Tell whether a known sound still needs its list, and is not gone.
+        """Tell whether a known sound is not gone and still needs its record or a similar list for `filter`.
 
-        A list made under another filter does not count: neither for a walk without one, nor for a different one. A
-        list without a filter counts for every walk.
+        A similar list counts when it was fetched with the same filter or without one.
         """
         attributes = self.attributes(sound_id)
         if is_gone(attributes):
@@ -95,7 +95,7 @@ class KnownSounds:
         return sound_id not in self.processed or attributes["link_filter"] not in ("", filter)
 
     def matching(self, filter: str) -> set[int]:
-        """Return the sounds known to match `filter`: those in lists that were made under it, on either side."""
+        """Return the sounds known to match `filter`: those with a list fetched with it, and those in such lists."""
         found: set[int] = set()
         for sound_id, attributes in self.graph._node.items():
             if attributes.get("link_filter") == filter:
@@ -104,8 +104,11 @@ class KnownSounds:
         return found
 
     def is_news(self, sound_id: int, record: Record, now_us: int) -> bool:
-        """Tell whether a record that came along is worth keeping: the sound is new, was partial or has gone stale, or
-        the record has fields that were not asked for when it was fetched last. Of a withdrawn sound nothing is."""
+        """Tell whether a received record must be saved.
+
+        It must when the sound is new, when its known record is incomplete or stale, or when this record has fields that
+        the known one lacks. A record of a withdrawn sound never is.
+        """
         known = self.graph._node.get(sound_id)
         if known is None:
             return True
@@ -116,10 +119,10 @@ class KnownSounds:
         return not record.keys() <= known.keys() or now_us - known["fetched_at"] >= FRESH_US
 
     def stamp(self, sound_id: int, field: str, now_us: int) -> int:
-        """Return a stamp for a new value of the sound's `field`, never behind the one it replaces.
+        """Return a stamp in microseconds UTC for a new value of the sound's `field`, later than the one it replaces.
 
-        A record and a tombstone contradict each other by their stamps: each new one is later than both. Nothing is
-        later than LATEST_US, which somebody else's file may hold: a stamp after it could not be read back.
+        Of a record and a tombstone the later stamp wins, so a new stamp is later than both. The maximum is LATEST_US: a
+        later stamp could not be read back, and a merged file may hold LATEST_US itself.
         """
         if sound_id not in self.graph._node:
             return now_us
@@ -128,7 +131,7 @@ class KnownSounds:
         return min(LATEST_US, max(now_us, *(int(attributes.get(name, -1)) + 1 for name in rivals)))
 
     def events(self, among: Collection[int] | None = None) -> Iterator[Event]:
-        """Give the whole state as events, or what it knows of some sounds: applied to an empty graph they give it."""
+        """Yield the state as events, or only the sounds in `among`; applied to an empty graph they rebuild it."""
         among = self.graph._node if among is None else among
         yield Seeded(tuple(sorted(self.seeds)))
         for sound_id in among:
@@ -151,7 +154,7 @@ class KnownSounds:
         record = {name: value for name, value in record_of(attributes).items() if name not in apart}
         yield Seen(sound_id, record, attributes["fetched_at"])
         for name, stamp in apart.items():
-            # As little as this never wins but as the field that it is.
+            # A record with one field is incomplete: only its extra field can win.
             yield Seen(sound_id, {"id": sound_id, name: attributes[name]}, stamp)
 
     def _relations(self, sound_id: int) -> Iterator[Related]:
@@ -161,5 +164,5 @@ class KnownSounds:
                 yield Related(sound_id, target_id, relation, max(known_at, self.attributes(target_id)["added_at"]))
 
     def freeze(self) -> None:
-        """Let nobody add or remove nodes or edges any more: for views that others hold."""
+        """Make the graph read-only, for views that other programs hold."""
         self.graph.freeze()

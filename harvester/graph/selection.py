@@ -1,7 +1,7 @@
-"""Which sounds and edges of a library a view shows: the filters of `export` and `map`, in one place.
+"""Select the sounds and edges that a view shows: the filters of `export` and `map`.
 
-Invariant: sounds that are gone are never selected; an edge is selected when both its ends are. The order is stable:
-sounds by id, edges by source, then best score first. Takes the state, reads no file.
+Invariant: sounds that are gone are never selected, and an edge is selected only if both its ends are. The order is
+stable: sounds by id, edges by source, then best score first. Reads the state, no file.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from harvester.records import licence_name, value_of
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What must hold for a sound: one of `licences`, `categories` and `users` each (where any are given), all `tags`.
+    """Conditions for a sound: one of `licences`, `categories` and `users` each (where any are given), all `tags`.
 
-    A licence is `CC0`, `BY`, `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case never matters. Durations are
-    in seconds. Sounds without a record match only a selection that asks nothing of the record.
+    A licence is `CC0`, `BY`, `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Durations are in
+    seconds, scores in [0, 1]. A sound without a record matches only a selection without conditions on the record.
     """
 
     licences: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ class Selection:
     largest_component: bool = False
 
     def matches(self, attributes: dict[str, Any]) -> bool:
-        """Tell whether a sound's attributes have all that is asked of a record."""
+        """Tell whether a sound's attributes meet all conditions on its record."""
         if self.licences and not _licence_names(value_of(attributes, "license")) & set(map(_licence, self.licences)):
             return False
         places = {(value_of(attributes, name) or "").casefold() for name in ("category", "subcategory")}
@@ -61,7 +61,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Edge:
-    """One edge: `score` when the target is in the source's similar list, `relation` for an imported one."""
+    """One edge: it has a `score` when the target is in the source's similar list, a `relation` when imported."""
 
     source: int
     target: int
@@ -85,7 +85,7 @@ class Selected:
         return sound_id in self._members
 
     def edges_of(self, sound_id: int) -> list[Edge]:
-        """Return the selected edges that leave a sound, best score first, then those without a score."""
+        """Return a sound's selected out-edges, best score first, then those without a score."""
         edges = []
         for target, attributes in self.state.graph.succ[sound_id].items():
             score = attributes.get("score")
@@ -98,17 +98,18 @@ class Selected:
         return edges
 
     def edges(self) -> Iterator[Edge]:
-        """Give all selected edges in their stable order."""
+        """Yield all selected edges in their stable order."""
         for sound_id in self.sound_ids:
             yield from self.edges_of(sound_id)
 
     @cached_property
     def edge_count(self) -> int:
+        """Return the number of selected edges."""
         return sum(1 for _ in self.edges())
 
 
 def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
-    """Return what `selection` picks from a state; without one, every sound that is not gone."""
+    """Return the part of a state that `selection` selects; without one, every sound that is not gone."""
     selection = selection or Selection()
     kept = []
     for sound_id, attributes in state.graph.nodes.items():
@@ -118,7 +119,7 @@ def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
             kept.append(sound_id)
     selected = Selected(state, kept, selection.min_score)
     if selection.largest_component and kept:
-        # Components come by their smallest id, and `max` keeps the first of equals.
+        # Components are ordered by their smallest id, and `max` returns the first of equally large ones.
         largest: list[int] = max(components(selected), key=len)
         return Selected(state, largest, selection.min_score)
     return selected
@@ -143,7 +144,7 @@ def components(selected: Selected) -> list[list[int]]:
 
 
 def around(selected: Selected, sound_id: int, depth: int) -> Selected:
-    """Return the sounds within `depth` edges of one, whichever way the edges point, with the edges among them."""
+    """Return the sounds within `depth` edges of one, in either direction, with the edges among them."""
     graph, reached, ring = selected.state.graph, {sound_id}, {sound_id}
     for _ in range(depth):
         near = {edge.target for one in ring for edge in selected.edges_of(one)}
@@ -157,7 +158,7 @@ def around(selected: Selected, sound_id: int, depth: int) -> Selected:
 
 
 def _licence(name: str) -> str:
-    """Return a licence as people write it in the form of `licence_name`, folded: `cc-by-nc 4.0` is `by-nc 4.0`."""
+    """Return a licence as typed by a person in the folded form of `licence_name`: `CC-BY-NC 4.0` is `by-nc 4.0`."""
     text = name.strip().casefold()
     return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
 

@@ -1,8 +1,8 @@
-"""SoundGraph: the whole state of a library in memory, and its algebra.
+"""SoundGraph: the whole state of a library in memory, and every change of it.
 
-Owns every change of the state. It is a join-semilattice: `apply` joins one event, `join` a whole state, and the order
-of either never matters. Journal replay, resume and merge are this one operation. Knows nothing of files,
-sockets or clocks; not thread-safe, one writer owns it.
+The state is a join-semilattice: `apply` joins one event, `join` joins another state, and the order does not matter.
+Journal replay, resume and merge all use this operation. Knows nothing of files, sockets or clocks. Not thread-safe: one
+writer owns it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from harvester.model import (
 
 
 class Compared(NamedTuple):
-    """The sounds of another state that are new to this one, and those that both know and that are not the same."""
+    """The sounds of another state that are new to this one, and those that differ between the two."""
 
     new: list[int]
     differing: list[int]
@@ -53,10 +53,10 @@ class SoundGraph(KnownSounds):
         source: str = "",
         space: str = SPACES[0],
     ) -> SoundGraph:
-        """Return the state made of checked attributes by id and out-edges by source and target; it keeps the dicts.
+        """Build a state from valid attributes by id and out-edges by source and target; it keeps these dicts.
 
-        Every end of an edge must be in `nodes`, and `edges` must have an entry for each node. Equal to applying the
-        same content as events, in a fraction of the time: this is how a checkpoint is loaded.
+        Every end of an edge must be in `nodes`, and `edges` must have an entry for each node. The result equals
+        applying the same content as events, but is much faster: checkpoints are loaded with it.
         """
         state = cls(source, space)
         state.graph.adopt(nodes, edges)
@@ -85,7 +85,7 @@ class SoundGraph(KnownSounds):
                 self.seeds.update(event.sound_ids)
 
     def compare(self, other: SoundGraph) -> Compared:
-        """Return what a join of another state would bring.
+        """Return the sounds that joining another state would add or may change.
 
         Raises `WrongSource` when the two come from different catalogues, or hold lists of different similarity spaces.
         """
@@ -107,9 +107,9 @@ class SoundGraph(KnownSounds):
         )
 
     def join(self, other: SoundGraph, compared: Compared | None = None) -> None:
-        """Join another state into this one; `compared` is what `compare` found, where it was asked just before.
+        """Join another state into this one; `compared` may pass the result of `compare` to save the time.
 
-        Raises `WrongSource` like `compare`; nothing is changed then.
+        Raises `WrongSource` like `compare`; then nothing is changed.
         """
         new, differing = compared or self.compare(other)
         self.source = self.source or other.source
@@ -122,7 +122,7 @@ class SoundGraph(KnownSounds):
             self.graph.know(sound_id, attributes)
         self._count(taken)
         for sound_id in new:
-            # What nobody here knew needs no comparing; the edges' dicts are copied, what is in records never changes.
+            # New sounds need no comparison. The edges' dicts are copied; values inside records never change.
             edges = {target: dict(edge) for target, edge in theirs._adj[sound_id].items()}
             self.graph.relink(sound_id, edges)
             self.edge_count += len(edges)
@@ -130,7 +130,7 @@ class SoundGraph(KnownSounds):
             self.apply(event)
 
     def _count(self, added: Mapping[int, dict[str, Any]]) -> None:
-        """Count sounds that are here now and were not before."""
+        """Update the counts for sounds that were just added."""
         for sound_id, attributes in added.items():
             if "fetched_at" in attributes:
                 self.record_count += 1
@@ -141,7 +141,7 @@ class SoundGraph(KnownSounds):
                 self._settle(sound_id, attributes)
 
     def _know(self, sound_id: int, added_at: int) -> dict[str, Any]:
-        """Return the attributes of a node that is there from now on, at the earliest stamp it was known."""
+        """Return the attributes of a node, created if it is new, with the earliest `added_at`."""
         attributes: dict[str, Any] | None = self.graph._node.get(sound_id)
         if attributes is None:
             attributes = {"added_at": added_at}
@@ -152,7 +152,7 @@ class SoundGraph(KnownSounds):
 
     def _apply_seen(self, event: Seen) -> None:
         if event.sound_id not in self.graph._node:
-            # Most records of a harvest are of sounds that nobody knew: there is nothing to compare them with.
+            # Most records of a harvest belong to new sounds: there is no record to compare them with.
             record = event.record if event.record.keys().isdisjoint(OWN_FIELDS) else record_of(event.record)
             stamps = {"added_at": event.fetched_at, "fetched_at": event.fetched_at}
             self.graph.know(event.sound_id, self._form.attributes({**record, **stamps}))
@@ -175,7 +175,7 @@ class SoundGraph(KnownSounds):
         record |= {name: extra.value for name, extra in extras.items()}
         if is_withdrawn(own):
             record = blanked(record)
-        # The dict object stays: the sound cache and readers of the graph hold it.
+        # Keep the dict object: the sound cache and readers of the graph refer to it.
         attributes.clear()
         attributes.update(self._form.attributes({**record, **own}))
         self.record_count += not had_record
@@ -185,13 +185,13 @@ class SoundGraph(KnownSounds):
     def _apply_linked(self, event: Linked) -> None:
         sound_id, new = event.sound_id, event.similar
         attributes = self._know(sound_id, new.linked_at)
-        # A neighbour's id is the object its record holds: one for all the lists it is in.
+        # Use the int object in the neighbour's record as the key in every list, to save memory.
         own_ids = {one: self._know(one, new.linked_at).get("id", one) for one, _ in new.neighbours}
         known = self.similar(sound_id)
         if known is None:
             self.list_count += 1
             if self.list_count == 1:
-                # One space per library: the first list tells which.
+                # A library has one similarity space: that of its first list.
                 self.space = new.space
         elif not list_wins(new, known):
             return

@@ -1,4 +1,4 @@
-"""Take over what older tools left: find its form, unpickle it without running its code, clean its records."""
+"""Import files of older tools: recognise the form, unpickle without running their code, convert the records."""
 
 from __future__ import annotations
 

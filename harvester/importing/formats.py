@@ -1,6 +1,7 @@
-"""The forms that older tools left: a joblib dict, a bare pickled graph, an SQLite cache; read into one plain shape.
+"""Read the file formats of older tools: a joblib dict, a pickled graph, an SQLite cache.
 
-Owns what each form calls its parts. Decides nothing about sounds; everything it meets and does not know is counted.
+Owns the names of the parts in each format, and converts all of them to an `OldLibrary`. Decides nothing about sounds,
+and counts every part that it does not know.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ _COUNTED = {"timestamp", "nodes", "edges", "processed_ids"}
 
 @dataclass(slots=True)
 class OldLibrary:
-    """What an old file holds, still in its own words: nodes and out-edges, records by id, ids called processed.
+    """Content of an old file, not yet converted: nodes and out-edges, records by id, ids called processed.
 
-    `timestamp` is microseconds UTC, None where the file tells none. `everything` is for the search for keys.
+    `timestamp` is in microseconds UTC, or None when the file has none. `everything` is searched for API keys.
     """
 
     form: str
@@ -46,9 +47,9 @@ class OldLibrary:
 
 
 def load_old(path: Path, tally: Tally) -> OldLibrary:
-    """Return what an older tool left in `path`.
+    """Read the file of an older tool; it is not changed.
 
-    Raises `SettingsError` for what is no such file (or is one of ours), `LibraryCorrupt` for a damaged one.
+    Raises `SettingsError` for any other file (also for a library of harvester), `LibraryCorrupt` for a corrupt one.
     """
     try:
         packed = read_bounded(path, _LARGEST_BYTES)
@@ -68,26 +69,26 @@ def load_old(path: Path, tally: Tally) -> OldLibrary:
         return old
     if isinstance(content, dict) and content.keys() & _PARTS:
         return _read_dict(path, content, tally)
-    raise SettingsError(f"{path}: no tool that harvester knows left a file like this; nothing was changed")
+    raise SettingsError(f"{path}: it is not a file of a tool that harvester knows; nothing was changed")
 
 
 def _read_dict(path: Path, content: dict[Any, Any], tally: Tally) -> OldLibrary:
     metadata = content.get("metadata")
     if isinstance(metadata, dict) and "format_version" in metadata and "digest" in metadata:
-        raise SettingsError(f"{path} is a library of ours: `harvester merge {path}` joins it")
+        raise SettingsError(f"{path} is a library of harvester itself: `harvester merge {path}` merges it")
     old = OldLibrary("a joblib dictionary", everything=content)
     graph = content.get("graph")
     if isinstance(graph, Inert) and _is_graph(graph):
         _read_graph(graph, old, tally)
     elif graph is not None:
-        tally.dropped["graph (it is none)"] += 1
+        tally.dropped["graph (not a NetworkX graph)"] += 1
     old.processed = _members(content.get("processed_ids"))
     cache = _pairs(content.get("sound_cache"))
     for key, value in cache:
         record = _record_in(value)
         tally.spend(len(record or ()))
         if record is None:
-            tally.dropped["cached sounds that are no record"] += 1
+            tally.dropped["cached sounds without a record"] += 1
         else:
             tally.mapped["objects of foreign classes to records"] += isinstance(value, Inert)
             old.records[key] = record
@@ -148,32 +149,32 @@ def _joined(parallel: Any, tally: Tally) -> dict[Any, Any]:
 
 
 def _pairs(value: Any) -> list[tuple[Any, Any]]:
-    """Return the pairs of a mapping, also of one of a foreign class (`OrderedDict`)."""
+    """Return the pairs of a mapping, which may be of a foreign class (`OrderedDict`)."""
     if isinstance(value, Inert):
         return value.pairs
     return list(value.items()) if isinstance(value, dict) else []
 
 
 def _members(value: Any) -> list[Any]:
-    """Return the members of a set or list, also of a set as the oldest protocols wrote it."""
+    """Return the members of a set or list, also of a set written with the oldest pickle protocols."""
     if isinstance(value, Inert):
         value = next(iter(value.arguments), None) or value.elements
     return list(value) if isinstance(value, set | frozenset | list | tuple) else []
 
 
 def read_stamp(value: Any) -> int | None:
-    """Return a time as older tools wrote it (ISO text, seconds, a pickled datetime) in microseconds UTC, or None."""
+    """Return a time of an older tool (ISO text, seconds, or pickled datetime) in microseconds UTC, or None."""
     if isinstance(value, Inert) and value.class_path == "datetime.datetime" and value.arguments:
         raw = value.arguments[0]
         if isinstance(raw, Inert) and raw.class_path == "_codecs.encode" and isinstance(raw.arguments[0], str):
-            raw = raw.arguments[0].encode("latin-1", "replace")  # bytes as the old protocols wrote them
+            raw = raw.arguments[0].encode("latin-1", "replace")  # how the oldest pickle protocols write bytes
         if isinstance(raw, bytes) and len(raw) == 10:
             year, month = raw[0] << 8 | raw[1], raw[2] & 0x7F
             value = f"{year:04}-{month:02}-{raw[3]:02}T{raw[4]:02}:{raw[5]:02}:{raw[6]:02}"
     try:
         if isinstance(value, str):
             moment = datetime.fromisoformat(value)
-            # Without a zone it was some machine's local time; a day's difference decides nothing here.
+            # Without a zone it is the local time of an unknown machine; a difference of a day does not matter here.
             return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()) * SECOND_US
         if type(value) in (int, float):
             return int(value * SECOND_US)
@@ -185,7 +186,7 @@ def read_stamp(value: Any) -> int | None:
 def _read_sqlite(path: Path, tally: Tally) -> OldLibrary:
     old = OldLibrary("an SQLite cache")
     with tempfile.TemporaryDirectory(prefix="harvester") as folder:
-        # A copy: what the older tool left open is replayed there, and the original is not even touched.
+        # Read a copy: SQLite applies the older tool's WAL there, and the original file is not changed.
         copy = Path(folder) / "cache"
         try:
             for ending in ("", "-wal"):
@@ -209,7 +210,7 @@ def _read_sqlite(path: Path, tally: Tally) -> OldLibrary:
 
 def _read_rows(connection: sqlite3.Connection, path: Path, old: OldLibrary, tally: Tally, size_bytes: int) -> None:
     tables = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
-    # A table of another module, and columns that are worked out, would run what the file brings.
+    # Virtual tables and generated columns could run code that the file brings.
     plain = re.match(r"CREATE\s+TABLE\b", str(tables.get("metadata", "")), re.IGNORECASE)
     columns = [(row[1], row[6]) for row in connection.execute("PRAGMA table_xinfo(metadata)")] if plain else []
     if not {"sample_id", "data"} <= {name for name, hidden in columns if not hidden}:
@@ -221,7 +222,7 @@ def _read_rows(connection: sqlite3.Connection, path: Path, old: OldLibrary, tall
     for sample_id, data in connection.execute("SELECT sample_id, data FROM metadata NOT INDEXED ORDER BY rowid"):
         size_bytes -= 2 + (len(data) if isinstance(data, (str, bytes)) else 0)
         if size_bytes < 0:
-            raise LibraryCorrupt(f"{path}: it gives more rows than it has bytes; nothing was changed")
+            raise LibraryCorrupt(f"{path}: its rows have more bytes than the file; nothing was changed")
         try:
             record = json.loads(data)
         except (ValueError, TypeError, RecursionError):
@@ -229,4 +230,4 @@ def _read_rows(connection: sqlite3.Connection, path: Path, old: OldLibrary, tall
         if isinstance(record, dict):
             old.records[sample_id] = record
         else:
-            tally.dropped["rows that are no record"] += 1
+            tally.dropped["rows without a record"] += 1

@@ -1,8 +1,8 @@
-"""Import: what older tools left becomes events of ours, and a library that grows on like any other.
+"""Import the file of an older tool into a library, as events.
 
-Owns what an old file's parts mean here. Edges without a score never pass for similarity; what the old tool called
-processed is not ours until its list is here with scores. Ends with a checkpoint and a verified backup, or it has not
-happened.
+Owns the meaning of an old file's parts. An edge without a score is never a similarity, and a sound that the old tool
+called processed stays pending until it has a similar list with scores. An import ends with a checkpoint and a verified
+backup; until then nothing of it is saved.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from harvester.model import (
 from harvester.storage import REAL_FILES, Files
 
 PLAIN_RELATION = "related"
-"""The kind of an edge that says nothing of itself."""
+"""The relation of an imported edge that has no kind of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What an import came to. `keys` is how many keys or tokens lay in the file; none of them was kept."""
+    """Result of an import. `keys` is the number of API keys and tokens found in the file; none was kept."""
 
     path: Path
     target: Path
@@ -52,10 +52,10 @@ class ImportReport:
 
 
 def import_old(path: Path, folder: Path, *, source: str, clock: Clock, files: Files = REAL_FILES) -> ImportReport:
-    """Join what an older tool left in `path` into the library in `folder`, durable on return; `path` is not changed.
+    """Import the old file `path` into the library in `folder`; durable on return, and `path` is not changed.
 
-    Raises `SettingsError` for a file that is not of that kind, `LibraryCorrupt` for a damaged one, and what
-    `Store.open` and `Store.rewrite` raise; nothing is changed by the first two.
+    Raises `SettingsError` for another kind of file and `LibraryCorrupt` for a corrupt one, both before anything is
+    written, and what `Store.open` and `Store.rewrite` raise.
     """
     tally = Tally()
     try:
@@ -66,7 +66,7 @@ def import_old(path: Path, folder: Path, *, source: str, clock: Clock, files: Fi
     except LibraryCorrupt as error:
         raise LibraryCorrupt(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     if not events:
-        raise SettingsError(f"{path}: there is no sound in it; nothing was changed")
+        raise SettingsError(f"{path}: it holds no sound; nothing was changed")
     with Store.open(folder, clock=clock, files=files, source=source) as store:
         for event in events:
             store.state.apply(event)
@@ -79,7 +79,7 @@ def import_old(path: Path, folder: Path, *, source: str, clock: Clock, files: Fi
 
 
 def read_events(old: OldLibrary, stamp: int, secrets: set[str], tally: Tally) -> Iterator[Event]:
-    """Give an old library as events of the time `stamp`, counting in `tally` what they do not hold."""
+    """Yield the events of an old library, all with the time `stamp`; `tally` counts what is kept and dropped."""
     records = _records(old, secrets, tally)
     known = {sound_id for key in old.nodes if (sound_id := _counted_id(key, "nodes", tally)) is not None}
     processed = {
@@ -108,7 +108,7 @@ def read_events(old: OldLibrary, stamp: int, secrets: set[str], tally: Tally) ->
         tally.kept["edges with a score, as similar lists"] += len(scores)
         neighbours = tuple(sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])))
         yield Linked(source_id, SimilarList(neighbours, stamp, len(neighbours)))
-    tally.mapped["sounds called processed, to waiting: their lists have no scores"] = len(processed - lists.keys())
+    tally.mapped["processed sounds to pending: their lists have no scores"] = len(processed - lists.keys())
 
 
 def _records(old: OldLibrary, secrets: set[str], tally: Tally) -> dict[int, Record]:
@@ -117,7 +117,7 @@ def _records(old: OldLibrary, secrets: set[str], tally: Tally) -> dict[int, Reco
         sound_id = read_sound_id(key)
         own_id = read_sound_id(raw.get("id", key))
         if sound_id is None or own_id != sound_id:
-            tally.dropped["records whose id is not theirs"] += 1
+            tally.dropped["records with the id of another sound"] += 1
             continue
         tally.mapped["ids from text to number"] += type(key) is str
         records[sound_id] = read_record(raw, sound_id, secrets, tally)
@@ -151,7 +151,7 @@ def _edges(old: OldLibrary, tally: Tally, secrets: set[str]) -> Iterator[tuple[i
             if isinstance(score, int | float) and type(score) is not bool and 0 <= score <= 1:
                 yield source_id, target_id, float(score)
                 continue
-            tally.dropped["scores that are none"] += score is not None
+            tally.dropped["scores that are not between 0 and 1"] += score is not None
             kind = plain.get("type") or plain.get("relation")
             named = isinstance(kind, str) and not any(secret in kind for secret in secrets)
             yield source_id, target_id, str(kind) if named else PLAIN_RELATION
@@ -160,5 +160,5 @@ def _edges(old: OldLibrary, tally: Tally, secrets: set[str]) -> Iterator[tuple[i
 def _counted_id(key: object, what: str, tally: Tally) -> int | None:
     sound_id = read_sound_id(key)
     if sound_id is None:
-        tally.dropped[f"{what} that are no sound"] += 1
+        tally.dropped[f"{what} that are not sound ids"] += 1
     return sound_id

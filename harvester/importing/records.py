@@ -1,7 +1,7 @@
-"""Records of older tools in the API's own words, and the keys that were left beside them.
+"""Convert the records of older tools to the API's field names, and find API keys so that none is imported.
 
-Owns the names an older client bent and what is dropped of a record. Counts everything it changes: nothing unknown is
-thrown away silently. Keys are looked for so that they can be kept out; none is ever shown.
+Owns the names that older clients changed, and which fields are dropped. Counts every change, so that nothing unknown is
+dropped silently. A key that is found is left out of the library and never shown.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ from harvester.records import MOST_UNKNOWN_NAMES, RULES, convert
 _SECRET_NAME = re.compile(r"(api_?key|token|secret|authorization|password|^header$)", re.IGNORECASE)
 _SECRET_IN_URL = re.compile(r"[?&](?:token|api_?key|access_token)=([^&#\s]+)", re.IGNORECASE)
 _SHORTEST_SECRET = 8
-_BENT_PREVIEW = re.compile(r"preview_(hq|lq)_(mp3|ogg)")
+_PREVIEW_WITHOUT_DASHES = re.compile(r"preview_(hq|lq)_(mp3|ogg)")
 _OF_A_REQUEST = {"score", "distance_to_target"}
-"""What an answer says of a pair of sounds or of one search, not of the sound."""
+"""Fields of a response that belong to a pair of sounds or to one search, not to the sound."""
 
 _DEEPEST = 20
 _FREE_VALUES, _VALUES_A_BYTE = 100_000, 4
 _FREE_LETTERS, _LETTERS_A_BYTE = 4 << 20, 100
-"""What is looked at, against the packed size: containers and texts that are shared could make small files endless."""
+"""Limits on the values and letters to read, by the packed size: shared containers make a small file endless."""
 
 _FREE_SOUNDS, _BYTES_A_SOUND = 20_000, 2
-"""A sound without a record takes two packed bytes or more: it is in a set and in a graph."""
+"""A sound without a record takes at least two packed bytes: its id is in a set and in a graph."""
 
 _MOST_SECRETS = 100
 _LONGEST_NAME = 200
 
 _MOST_BITS = 63
-"""An integer that is longer is no number of any sound, and the journal refuses it."""
+"""No field of a sound has a longer integer, and the journal refuses it."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What an import kept, mapped to our words, and dropped, by kind."""
+    """Counts of what an import kept, converted (`mapped`) and dropped, by kind."""
 
     kept: Counter[str] = field(default_factory=Counter)
     mapped: Counter[str] = field(default_factory=Counter)
@@ -53,30 +53,33 @@ class Tally:
     most_sounds: int = _FREE_SOUNDS
 
     def allow(self, packed_bytes: int) -> None:
-        """Let as much be looked at as a file of that size may hold."""
+        """Raise the limits by what a file of `packed_bytes` may hold."""
         self.values_left += _VALUES_A_BYTE * packed_bytes
         self.letters_left += _LETTERS_A_BYTE * packed_bytes
         self.most_sounds += packed_bytes // _BYTES_A_SOUND
 
     def check_sounds(self, count: int) -> None:
-        """Raise `LibraryCorrupt` when the file names more sounds than one of its size."""
+        """Raise `LibraryCorrupt` when the file has more sounds than its size allows."""
         if count > self.most_sounds:
             raise LibraryCorrupt("it names far more sounds than a library of its size; nothing was changed")
 
     def spend(self, values: int, letters: int = 0) -> None:
-        """Count what is looked at; raises `LibraryCorrupt` when it is far more than the file holds."""
+        """Count values and letters that are read; raises `LibraryCorrupt` when they exceed the limits."""
         self.values_left -= values
         self.letters_left -= letters
         if self.values_left < 0 or self.letters_left < 0:
-            raise LibraryCorrupt("its contents are shared in a way that a library never has; nothing was changed")
+            raise LibraryCorrupt("its contents are shared more often than a library ever does; nothing was changed")
 
     def counted(self) -> Tally:
-        """Return the tally without what was counted no times."""
+        """Return the tally without counts of zero."""
         return Tally(+self.kept, +self.mapped, +self.dropped)
 
 
 def find_secrets(content: object) -> set[str]:
-    """Return every key, token or password in foreign content, by the names of attributes and in URLs."""
+    """Return every key, token or password in foreign content, found by attribute names and in URLs.
+
+    Raises `LibraryCorrupt` when there are more than `_MOST_SECRETS`.
+    """
     found: set[str] = set()
     seen: set[int] = set()
     waiting: list[Any] = [content]
@@ -107,12 +110,12 @@ def find_secrets(content: object) -> set[str]:
 
 
 def label(name: object) -> str:
-    """Return what names a part of the file, short enough to be told; what is no text is named by its type."""
+    """Return the name of a part of the file for the report: shortened, or its type when it is not a text."""
     return name[:_LONGEST_NAME] if isinstance(name, str) else f"({type(name).__name__})"
 
 
 def read_record(raw: Mapping[Any, Any], sound_id: int, secrets: set[str], tally: Tally) -> Record:
-    """Return a record under the API's names, its id set, each value as the rule of its field wants it."""
+    """Return a record with the API's field names and its id, each value converted by its field's rule."""
     record: Record = {"id": sound_id}
     unknown = 0
     tally.spend(len(raw))
@@ -132,7 +135,7 @@ def read_record(raw: Mapping[Any, Any], sound_id: int, secrets: set[str], tally:
             tally.dropped[f"field {name} (it held a key)"] += 1
             continue
         if name == "previews" and isinstance(plain, dict):
-            plain = _straightened(plain, tally)
+            plain = _with_dashes(plain, tally)
         if name not in RULES:
             unknown += 1
             if unknown > MOST_UNKNOWN_NAMES:
@@ -169,16 +172,16 @@ def _plain(value: Any, tally: Tally, what: str, depth: int) -> Any:
     return _NOTHING
 
 
-def _straightened(previews: dict[str, Any], tally: Tally) -> dict[str, Any]:
-    straight: dict[str, Any] = {}
+def _with_dashes(previews: dict[str, Any], tally: Tally) -> dict[str, Any]:
+    restored: dict[str, Any] = {}
     for name, value in previews.items():
-        bent = _BENT_PREVIEW.fullmatch(name)
-        if bent is None:
-            straight[name] = value
+        changed = _PREVIEW_WITHOUT_DASHES.fullmatch(name)
+        if changed is None:
+            restored[name] = value
         else:
             tally.mapped["previews: dashes restored"] += 1
-            straight.setdefault(f"preview-{bent[1]}-{bent[2]}", value)
-    return straight
+            restored.setdefault(f"preview-{changed[1]}-{changed[2]}", value)
+    return restored
 
 
 def _texts(value: Any) -> Iterator[str]:

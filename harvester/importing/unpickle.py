@@ -1,9 +1,8 @@
-"""Foreign pickles read as plain data: every class in them becomes an inert stand-in, so nothing of theirs ever runs.
+"""Read foreign pickles as plain data: every class in them becomes an inert stand-in, so none of their code runs.
 
-Unlike our own checkpoints these files hold objects of any class; none is imported, none is needed. Owns what one may
-cost: opcodes, containers and keys that could be made to collide are counted while it is read, against the bytes that
-the file has before it is unpacked. The reader is the one of the standard library that is written in Python, because
-the one in C cannot be told to count.
+Unlike checkpoints of harvester, these files hold objects of any class; no class is imported. Owns the limits on memory
+and time: opcodes, containers and keys that could collide are counted during reading, and limited by the file's packed
+size. It uses the standard library's unpickler in Python, because the one in C cannot count.
 """
 
 from __future__ import annotations
@@ -21,24 +20,25 @@ from harvester.errors import LibraryCorrupt
 
 _SMALL_BYTES, _HIGHEST_RATIO = 1 << 20, 50
 _LZMA_BYTES = 100 << 20
-"""What unpacking LZMA may take; the presets take 65 MiB at most."""
+"""Memory limit for unpacking LZMA; its presets need at most 65 MiB."""
 
 _MOST_CLASSES = 1000
 _FREE_STEPS, _STEPS_A_BYTE = 200_000, 6
 _FREE_CONTAINERS, _CONTAINERS_A_BYTE = 50_000, 2
-"""An edge without a score takes 3 opcodes, one container and 1.5 packed bytes or more."""
+"""Limits by the packed size: an edge without a score takes 3 opcodes, one container and at least 1.5 packed bytes."""
 
 _MOST_ODD_KEYS = 4096
-"""Keys that could be made to collide: integers beyond 64 bits, and tuples. Each is compared with all before it."""
+"""Maximum number of keys that could be made to collide: integers beyond 64 bits, and tuples. Colliding keys are
+compared with all earlier ones."""
 
 _KEY_BITS = 64
 _LONGEST_KEY = 8
 _REFUSED = b"PQ\x82\x83\x84\x97\x98"
-"""Objects by reference, registered extensions, buffers out of band."""
+"""Opcodes for objects by reference, registered extensions and out-of-band buffers."""
 
 
 class Inert:
-    """An object of a foreign class: what it was made of, and nothing that it could do."""
+    """Stand-in for an object of a foreign class: it stores what the pickle gives, and has no behaviour."""
 
     __slots__ = ("arguments", "elements", "pairs", "state")
     path = ""
@@ -49,20 +49,23 @@ class Inert:
     state: Any
 
     def __new__(cls, *arguments: Any) -> Inert:
+        """Create an object that stores its arguments."""
         self = object.__new__(cls)
         self.arguments, self.elements, self.pairs, self.state = arguments, [], [], None
         return self
 
     def __init__(self, *_arguments: Any) -> None:
-        """Take whatever the pickle gives."""
+        """Accept any arguments; `__new__` has stored them."""
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
     def append(self, element: Any) -> None:
+        """Store an element, as a list or set would."""
         self.elements.append(element)
 
     def extend(self, elements: list[Any]) -> None:
+        """Store several elements, as a list would."""
         self.elements.extend(elements)
 
     add = append
@@ -72,7 +75,7 @@ class Inert:
 
     @property
     def class_path(self) -> str:
-        """Return `module.Class` of the object, also where the old protocols made it through `copyreg`."""
+        """Return `module.Class` of the object, also when an old protocol created it through `copyreg`."""
         made_by = type(self).path
         if made_by.startswith(("copyreg.", "copy_reg.")) and self.arguments and isinstance(self.arguments[0], type):
             return str(getattr(self.arguments[0], "path", made_by))
@@ -80,7 +83,7 @@ class Inert:
 
     @property
     def attributes(self) -> dict[Any, Any]:
-        """Return the attributes that the object would have had."""
+        """Return the attributes that the real object would have."""
         found: dict[Any, Any] = {}
         for part in self.state if isinstance(self.state, tuple) else (self.state,):
             if isinstance(part, dict):
@@ -89,15 +92,15 @@ class Inert:
 
 
 def load_foreign(packed: bytes) -> Any:
-    """Return what a foreign pickle holds, compressed or not, with `Inert` objects for everything that is not plain.
+    """Return the content of a foreign pickle, compressed or not, with `Inert` objects for all foreign classes.
 
-    Raises `LibraryCorrupt` with one line. Memory and time are bounded by the file's packed size.
+    Raises `LibraryCorrupt` with one line. The file's packed size limits memory and time.
     """
     return decode_pickle(_CountingUnpickler(_unpack(packed), len(packed)))
 
 
 class _CountingUnpickler(pickle._Unpickler):
-    """The unpickler that counts. Whatever it makes of a malformed stream, it builds plain containers and `Inert`."""
+    """Unpickler that counts; even from a malformed stream it builds only plain containers and `Inert` objects."""
 
     dispatch: ClassVar[Any] = dict(pickle._Unpickler.dispatch)
 
@@ -128,7 +131,7 @@ class _CountingUnpickler(pickle._Unpickler):
         raise LibraryCorrupt("it has far more opcodes than a library of its size")
 
     def find_class(self, module_name: str, global_name: str) -> type:
-        """Return an inert class of that name."""
+        """Return an inert class with this name; raises `LibraryCorrupt` after `_MOST_CLASSES`."""
         path = f"{module_name}.{global_name}"
         if path not in self._classes:
             if len(self._classes) >= _MOST_CLASSES:
@@ -137,19 +140,19 @@ class _CountingUnpickler(pickle._Unpickler):
         return self._classes[path]
 
     def spend(self, containers: int) -> None:
-        """Count containers that are made, or copied, by one opcode."""
+        """Count containers that one opcode creates or copies; raises `LibraryCorrupt` beyond the limit."""
         self._containers -= containers
         if self._containers < 0:
             raise LibraryCorrupt("it builds far more containers than a library of its size")
 
     def check_keys(self, keys: Iterable[Any]) -> None:
-        """Look at what becomes the key of a dictionary or the member of a set, before it is hashed."""
+        """Check future keys of a dict or members of a set before Python hashes them; raises `LibraryCorrupt`."""
         for key in keys:
             kind = type(key)
             if kind is int:
                 self._odd_keys -= key.bit_length() > _KEY_BITS
             elif kind is tuple:
-                # The hash of a tuple is counted anew each time: nested ones, shared, take time without end.
+                # Python computes the hash of a tuple again each time: nested, shared tuples take exponential time.
                 if len(key) > _LONGEST_KEY or not _SCALARS.issuperset(map(type, key)):
                     raise LibraryCorrupt("it has a key that is nested")
                 self._odd_keys -= 1
@@ -159,14 +162,14 @@ class _CountingUnpickler(pickle._Unpickler):
             raise LibraryCorrupt("it has too many keys that are tuples or giant integers")
 
     def load_put(self) -> None:
-        """Keep an object under a number that picklers use, so that no two numbers can be made to collide."""
+        """Store an object in a memo slot; raises `LibraryCorrupt` for slot numbers that could collide."""
         place = int(self.readline())
         if not 0 <= place < 1 << 32:
-            raise LibraryCorrupt("it keeps an object under a number that no pickler uses")
+            raise LibraryCorrupt("it uses a memo slot that no pickler uses")
         self.memo[place] = self.stack[-1]
 
     def load_bytearray8(self) -> None:
-        """Take as many bytes as there are: room for as many as the stream says would be made first."""
+        """Read a bytearray; raises `LibraryCorrupt` before Python allocates more than the stream's size."""
         size = int.from_bytes(self.read(8), "little")
         if size > self._size_bytes:
             raise LibraryCorrupt("it asks for far more memory than it has content")
@@ -198,12 +201,12 @@ def _refuse(_: _CountingUnpickler) -> None:
 
 
 def _arguments(place: int) -> Callable[[list[Any]], int]:
-    # They are copied each time, and may be one long list.
+    # Each call copies them, and they may be one long list.
     return lambda stack: 1 + len(stack[place])
 
 
 def _prepare_dispatch() -> None:
-    """Let the opcodes that make containers or hash keys be counted, and refuse those that lead out of the file."""
+    """Count opcodes that create containers or hash keys, and refuse those that refer outside the file."""
     dispatch = _CountingUnpickler.dispatch
     dispatch[ord("p")], dispatch[0x96] = _CountingUnpickler.load_put, _CountingUnpickler.load_bytearray8
     for code in b"(tl]}doi\x85\x86\x87\x8f\x91\x96":

@@ -1,4 +1,4 @@
-"""What happened since the last checkpoint, made durable event by event. `FORMAT.md` says what is in the file."""
+"""The journal: every event since the last checkpoint, durable commit by commit. `FORMAT.md` is the file's format."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The journal's database file: opened as what came from others, and looked at before anything of it is used.
+"""The journal's database file: open it as untrusted input, and check its schema before reading anything else.
 
-Owns the connection (a regular file, no link followed for writing, nothing of a foreign schema trusted), the tables a
-journal may have, and the bound on what reading it may give: no more rows and bytes than the files have.
+Owns the connection (a regular file, no symbolic link followed for writing, no foreign schema trusted), the tables that
+a journal may have, and the limit on what may be read: no more bytes than the files have.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ TABLES = {
     ),
 }
 NOTES = "CREATE TABLE notes (topic TEXT, key INTEGER, text TEXT, PRIMARY KEY (topic, key)) WITHOUT ROWID"
-"""Made with the first note: journals of before notes, and those of libraries that need none, have no such table."""
+"""Created with the first note: older journals, and those of libraries that need no notes, have no such table."""
 
 _ALL = TABLES | {"notes": NOTES}
 _LEAST_ROW_BYTES = 4
-"""A row takes at least so many bytes of its page: its place in the page's list, its size, its number."""
+"""Least bytes that a row takes in its page: its place in the page's list, its size, its number."""
 
 _LONGEST_STATEMENT = 10_000
 _SMALL_BYTES = 1 << 16
 
 
 def connect(path: Path, mode: str = "mode=rwc") -> sqlite3.Connection:
-    """Return a connection to a journal; `mode` is how SQLite opens it (`mode=ro`, `immutable=1`).
+    """Return a connection to a journal; `mode` is a part of SQLite's URI (`mode=ro`, `immutable=1`).
 
-    Nothing of the file's own schema may call what has effects, and pages are checked as they are read. Raises
-    `NotRegular` when the file or its WAL is not a regular file or, where it may be written, is a symbolic link.
+    The file's own schema cannot call functions with side effects, and SQLite checks pages as it reads them. Raises
+    `NotRegular` when `mode` allows writing and the file, its WAL or its index is a symbolic link or not a regular file.
     """
     if "ro" not in mode:
         for ending in ("", "-wal", "-shm"):
@@ -53,10 +53,10 @@ def connect(path: Path, mode: str = "mode=rwc") -> sqlite3.Connection:
 
 
 def read_tables(connection: sqlite3.Connection) -> tuple[set[str], str]:
-    """Return the names of the tables that are a journal's to the letter, and what else is wrong (empty: nothing).
+    """Return the names of the valid journal tables, and the problem with the rest of the schema (empty: none).
 
-    To be called before anything else is read, and no other table may be read: views, triggers, indexes and other
-    columns could run what a file brings.
+    Call this before any other read, and read no other table: views, triggers, indexes and generated columns could run
+    code that the file brings.
     """
     found: set[str] = set()
     problem = ""
@@ -64,14 +64,14 @@ def read_tables(connection: sqlite3.Connection) -> tuple[set[str], str]:
         if kind == "table" and name == table and name not in found and statement == _ALL.get(name):
             found.add(name)
         else:
-            problem = "it holds more than the tables of a journal"
+            problem = "its schema has more than a journal's tables"
     if found and not problem and not TABLES.keys() <= found:
-        problem = "it lacks tables of a journal"
+        problem = "tables are missing"
     return found, problem
 
 
 class Bound:
-    """What reading may give, from the size of the files: pages that are listed twice make rows without end."""
+    """Limit on the bytes that may be read, from the size of the files: a page that is listed twice repeats rows."""
 
     def __init__(self, path: Path) -> None:
         wal = path.with_name(f"{path.name}-wal")
@@ -79,11 +79,11 @@ class Bound:
         self._left_bytes = self.size_bytes + _SMALL_BYTES
 
     def hold(self, connection: sqlite3.Connection) -> int:
-        """Let no value be longer than the files, and return the limit before, for `Connection.setlimit`."""
+        """Limit the length of a value to the size of the files, and return the previous limit."""
         return connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, self.size_bytes + _SMALL_BYTES)
 
     def spend(self, *values: object) -> None:
-        """Count a row; raises `LibraryCorrupt` when the rows have more bytes than the files."""
+        """Count the bytes of a row; raises `LibraryCorrupt` when all rows have more bytes than the files."""
         self._left_bytes -= _LEAST_ROW_BYTES + sum(len(one) for one in values if isinstance(one, (str, bytes)))
         if self._left_bytes < 0:
-            raise LibraryCorrupt("it gives more rows than it has bytes")
+            raise LibraryCorrupt("its rows have more bytes than its files")

@@ -1,7 +1,7 @@
-"""Events as bytes for the journal, and back, value for value.
+"""Encode events as bytes for the journal and decode them without changing a value.
 
-Owns the form of a journal row: a letter for the writer of the JSON (orjson, or the standard library where orjson
-would refuse or change a value: integers beyond 64 bits, lone surrogates, NaN), then zlib.
+Owns the body of a journal row: a letter for the JSON encoder (orjson, or the standard library for values that orjson
+refuses or changes: integers beyond 64 bits, lone surrogates, NaN), then zlib.
 """
 
 from __future__ import annotations
@@ -21,27 +21,26 @@ _FAST, _EXACT = b"o", b"j"
 _LEAST_WINDOW_BITS = 12
 _LEVEL = 1  # a third of the time of level 3, a tenth more bytes
 _HIGHEST_RATIO, _SMALL_BYTES = 50, 1024
-"""A row unpacks to at most so many times its size, and a little more: a row that would is written as it is."""
+"""A row unpacks to at most `_HIGHEST_RATIO` times its size plus `_SMALL_BYTES`, or it is stored uncompressed."""
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
-    """Return events as bytes; raises `ValueError` for a record that is not JSON."""
+    """Return events as bytes; raises `ValueError` for a record that JSON cannot represent exactly."""
     plain = [_plain(event) for event in events]
     try:
         text = orjson.dumps(plain)
         if orjson.loads(text) == plain:
             return _FAST + _compressed(text)
     except (orjson.JSONEncodeError, orjson.JSONDecodeError):
-        pass  # the exact writer below takes what this one cannot
+        pass  # the standard library below encodes it exactly
     exact = json.dumps(plain, separators=(",", ":"))
     if repr(json.loads(exact)) != repr(plain):
-        raise ValueError("an event holds a value that JSON cannot keep")
+        raise ValueError("an event holds a value that JSON cannot represent")
     return _EXACT + _compressed(exact.encode("ascii"))
 
 
 def _compressed(text: bytes) -> bytes:
-    # A window that is no larger than a small text: the usual one costs more to be set up (256 kB of memory) than the
-    # text to be compressed, 50 us of 60 (measured).
+    # A window no larger than a small text: setting up the usual one (256 kB) takes 50 of the 60 us (measured).
     window_bits = min(max(len(text).bit_length(), _LEAST_WINDOW_BITS), zlib.MAX_WBITS)
     packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, window_bits, window_bits - 7)
     packed = packer.compress(text) + packer.flush()
@@ -56,14 +55,14 @@ def _unpacked(packed: bytes) -> bytes:
     unpacker = zlib.decompressobj()
     text = unpacker.decompress(packed, _most_bytes(packed))
     if not unpacker.eof or unpacker.unused_data:
-        raise ValueError("it is cut, or unpacks to far more than it has bytes")
+        raise ValueError("its compressed content is truncated, or unpacks to too many bytes")
     return text
 
 
 def decode_events(body: bytes, dropped: Dropped | None = None) -> list[Event]:
-    """Return the events in the bytes of a row, or raise `LibraryCorrupt`.
+    """Return the events in the bytes of a row; raises `LibraryCorrupt`.
 
-    What no library can hold is left out, event by event and id by id, and noted in `dropped`.
+    Impossible values are left out, event by event and id by id, and recorded in `dropped`.
     """
     dropped = dropped if dropped is not None else Dropped()
     try:
@@ -97,7 +96,7 @@ def _plain(event: Event) -> list[Any]:
 
 
 def _event(row: list[Any]) -> Event:
-    """Return a row as the event that it has the form of; its values may still be wrong."""
+    """Return the event that has the form of a row, or raise `ValueError`; its values are not checked."""
     match row:
         case ["seen", sound_id, fetched_at, record]:
             return Seen(sound_id, record, fetched_at)
@@ -114,4 +113,4 @@ def _event(row: list[Any]) -> Event:
             return Related(sound_id, target_id, relation, known_at)
         case ["seeded", list(sound_ids)]:
             return Seeded(tuple(sound_ids))
-    raise ValueError("it is no event")
+    raise ValueError("it is not an event")

@@ -1,7 +1,7 @@
-"""The journal's format: rows and head with checksums, and what SQLite's complaints about them mean.
+"""The journal's format: rows and head with checksums, and the meaning of SQLite's errors.
 
-Owns what SQLite does not see: each row carries a checksum over its number and body, the numbers have no gap, and the
-header of the file says the last one; so rotten bytes are noticed, never read as facts. Opens no file.
+Owns the checks that SQLite does not do: each row carries a checksum over its number and body, the numbers have no gap,
+and the header of the file stores the last number. So corruption is always detected. Opens no file.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ from harvester.model import Event
 from harvester.storage import read_backup_name
 
 FORMAT = 2
-"""Format 1 had `last` in the head's row, and no `backed`: a backup then held what was let go, and no more."""
+"""Format 1 stored `last` in the head's row and had no `backed`: its backup held the rows up to `safe`."""
 _SUM_BYTES = 8
 _LONGEST_TEXT = 4096
 UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
-"""What reading rotten bytes raises; the last one where even SQLite's message quotes them."""
+"""Exceptions that reading a corrupt file raises; the last one when SQLite's message quotes the corrupt bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What the journal knows of the files beside it.
+    """The journal's record of the files beside it.
 
-    Rows `safe`+1 to `last` are in it. `last` stands in the header of SQLite's file, as its user version: that page is
-    written with nearly every row, the head's own would be one more. Up to `saved` the checkpoint holds the rows, up to
-    `backed` the verified backup of `backup_digest`; neither is ever less than `safe`. `digest` is the last checkpoint
-    written, `next_digest` one that was about to be renamed. `restore` names the backup of a rollback that is not
-    finished. `timeline` counts rollbacks.
-    `adopted`: the state holds what was never an event in this journal. `owed`: no backup holds the present state's base
-    yet, so that one is due at once. `salvaged`: rows of a damaged journal may be in that backup alone.
+    The journal holds rows `safe`+1 to `last`. `last` is stored in the header of SQLite's file, as its user version:
+    SQLite writes that page with nearly every row, and the head's page would be one more. The checkpoint holds the rows
+    up to `saved`, the verified backup with `backup_digest` those up to `backed`; neither is less than `safe`. `digest`
+    is that of the last checkpoint written, `next_digest` that of one that was about to be renamed into place. `restore`
+    names the backup of an unfinished rollback, and `timeline` counts rollbacks.
+
+    `adopted`: the state holds data that never was an event of this journal. `owed`: a backup is required at once,
+    because none holds that data yet. `salvaged`: the journal was corrupt, and that backup alone may hold its lost rows.
     """
 
     format: int = FORMAT
@@ -66,7 +67,7 @@ _NO_FIELD = object()
 
 
 def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
-    """Return row `seq` of the table of events: its number, how many events, checksum and body."""
+    """Return row `seq` of the events table: its number, the number of events, and checksum with body."""
     body = encode_events(events)
     return seq, len(events), _sum(seq, len(events), body) + body
 
@@ -74,36 +75,38 @@ def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
 def decode_row(seq: object, count: object, body: object, dropped: Dropped | None = None) -> list[Event]:
     """Return the events of a row; raises `LibraryCorrupt` when its checksum does not match.
 
-    What no library can hold is left out and noted in `dropped`.
+    Impossible values are left out and recorded in `dropped`.
     """
     if type(seq) is not int or type(count) is not int or type(body) is not bytes:
-        raise LibraryCorrupt("a row is damaged")
+        raise LibraryCorrupt("a row has columns of other types")
     if _sum(seq, count, body[_SUM_BYTES:]) != body[:_SUM_BYTES]:
         raise LibraryCorrupt(f"row {seq} does not match its checksum")
     return decode_events(body[_SUM_BYTES:], dropped)
 
 
 def encode_head(head: Head) -> bytes:
-    """Return the head as it stands in its table, with its checksum; `last` is not in it."""
+    """Return the bytes of the head as stored in its table, with a checksum and without `last`."""
     fields = {name: value for name, value in asdict(head).items() if name != "last"}
     body = json.dumps(fields).encode()
     return _sum(0, 0, body) + body
 
 
 def decode_head(body: object, last: int) -> Head:
-    """Return the head that `encode_head` wrote beside the number of the last row; raises `LibraryCorrupt` or
-    `NewerFormat`."""
+    """Return the head from the bytes that `encode_head` wrote and the number of the last row.
+
+    Raises `LibraryCorrupt` or `NewerFormat`.
+    """
     if type(body) is not bytes or _sum(0, 0, body[_SUM_BYTES:]) != body[:_SUM_BYTES]:
         raise LibraryCorrupt("the journal's head does not match its checksum")
     try:
         fields = json.loads(body[_SUM_BYTES:])
     except (ValueError, RecursionError) as error:
-        raise LibraryCorrupt("the journal's head is no JSON") from error
+        raise LibraryCorrupt("the journal's head is not JSON") from error
     if not isinstance(fields, dict) or not _is_count(fields.get("format")):
         raise LibraryCorrupt("the journal's head has no format")
     if fields["format"] > FORMAT:
         raise NewerFormat(f"the journal has format {fields['format']}, this harvester reads {FORMAT}: please update it")
-    # A head of format 1 says the last row itself.
+    # A head of format 1 has a `last` of its own.
     fields = {"backed": fields.get("safe"), "last": last, **fields}
     for name, value in fields.items():
         if not _is_valid(name, value):
@@ -112,11 +115,11 @@ def decode_head(body: object, last: int) -> Head:
 
 
 def _is_valid(name: str, value: object) -> bool:
-    """Tell whether a field of a head is one, with a value of its kind."""
+    """Tell whether a head has a field of this name and such a value."""
     if name == "restore":
         return value == "" or (type(value) is str and read_backup_name(value) is not None)
     if name == "last":
-        return type(value) is int and value <= LATEST_US  # below nothing it is damage that is told another way
+        return type(value) is int and value <= LATEST_US  # a negative number is reported as missing rows
     default = _DEFAULTS.get(name, _NO_FIELD)
     if default is None:
         return value is None or _is_count(value)
@@ -130,7 +133,7 @@ def _is_count(value: object) -> bool:
 
 
 def is_damage(error: Exception) -> bool:
-    """Tell whether SQLite says that the bytes are wrong, rather than that it cannot get at them."""
+    """Tell whether an error means that the file is corrupt, rather than that SQLite has no access to it."""
     if not isinstance(error, sqlite3.Error):
         return True
     code = getattr(error, "sqlite_errorcode", None)
@@ -146,12 +149,12 @@ def is_damage(error: Exception) -> bool:
 
 
 def translated(error: Exception, path: Path) -> HarvesterError:
-    """Return our error for SQLite's, one line: what failed, why, what was kept."""
+    """Return the `HarvesterError` for an error of SQLite, one line: what failed, why, what was kept."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(f"{path}: no space left on the disk; everything accepted so far is kept")
     if is_damage(error):
-        return LibraryCorrupt(f"{path}: the journal is damaged ({error}); the next start saves what can be read")
+        return LibraryCorrupt(f"{path}: the journal is corrupt ({error}); the next start recovers what can be read")
     return LibraryUnwritable(f"{path}: the journal cannot be written ({error}); everything accepted so far is kept")
 
 

@@ -1,7 +1,7 @@
-"""Reading the journal: beside a running writer, on a read-only folder, after a kill, and where it is damaged.
+"""Read the journal: beside a running writer, on a read-only folder, after a kill, and when it is corrupt.
 
-Owns how what a journal holds comes into memory; every row that can be trusted comes, and damage is told, not raised.
-Writes nothing beside the journal.
+Owns how the journal's content comes into memory. It returns every row whose checksum matches, and reports corruption
+instead of raising it. Writes no file beside the journal.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from harvester.journal.format import UNREADABLE, Head, decode_head, decode_row, 
 from harvester.model import Deferral, Event, Notes, is_sound_id
 from harvester.storage import NotRegular, copy_regular, opened, read_owner
 
-_LOOKS = 5
+_ATTEMPTS = 5
 
 
 @dataclass(slots=True)
 class JournalContents:
-    """What was read from a journal; `damage` is empty when all of it was good. `unsaved_bytes` is what the rows take
-    that the checkpoint lacks."""
+    """The content of a journal.
+
+    `damage` says what is corrupt (empty: nothing). `unsaved_bytes` is the size of the rows that the checkpoint lacks.
+    """
 
     head: Head = field(default_factory=Head)
     rows: list[tuple[int, list[Event]]] = field(default_factory=list)
@@ -35,42 +37,45 @@ class JournalContents:
     damage: str = ""
     unsaved_bytes: int = 0
     dropped: Dropped = field(default_factory=Dropped)
-    """What was left out because no library can hold it; all else is whole."""
+    """Impossible values that were left out; everything else was read."""
     dropped_from: list[int] = field(default_factory=list)
-    """The numbers of the rows that held it."""
+    """The numbers of the rows that held impossible values."""
 
     @property
     def events(self) -> Iterable[Event]:
+        """Return the events of all rows, in order."""
         return (event for _, events in self.rows for event in events)
 
     @property
     def unsaved(self) -> int:
+        """Return the number of events that the checkpoint lacks."""
         return sum(len(events) for seq, events in self.rows if seq > self.head.saved)
 
 
 def load_contents(path: Path, *, rows: bool = True) -> JournalContents | None:
-    """Return what a journal holds without writing anything, or None when there is none.
+    """Return the content of a journal without writing anything, or None when there is no journal.
 
-    Works beside a running writer, on a read-only folder, and on what a killed writer left behind. Damage does not
-    raise: every row that can still be trusted is in the result, and `damage` says what was wrong.
+    Works beside a running writer, on a read-only folder, and on the files that a killed writer left. Corruption does
+    not raise: the result has every row whose checksum matches, and `damage` says what is wrong. Without `rows`, only
+    the head is read.
     """
     wal = path.with_name(f"{path.name}-wal")
     before: object
-    for _ in range(_LOOKS):
+    for _ in range(_ATTEMPTS):
         if not path.exists():
             return None
         if problem := _problem_of(path, wal):
             return JournalContents(damage=problem)
         if wal.exists() and read_owner(path.parent) is None:
-            # A killed writer's WAL has no index yet. SQLite would make it here, in memory that is mapped to the disk:
-            # where the disk is full, writing there may be a bus error, which nobody can catch.
+            # SQLite would create an index for a killed writer's WAL in memory that is mapped to a file. On a full disk
+            # a write to that memory raises a bus error, which Python cannot catch. So read a copy.
             before = [_shape(path), _shape(wal)]
             contents = _read_copy(path, wal, rows)
             if wal.exists() and [_shape(path), _shape(wal)] == before:
                 return contents
             continue
         before = None if wal.exists() else _shape(path)
-        # Without a WAL nobody writes and the file is all there is; SQLite would leave files of its own beside it.
+        # Without a WAL there is no writer, and the file is complete. `immutable` keeps SQLite from creating files.
         mode = "mode=ro" if before is None else "mode=ro&immutable=1"
         try:
             with closing(connect(path, mode)) as connection:
@@ -82,7 +87,7 @@ def load_contents(path: Path, *, rows: bool = True) -> JournalContents | None:
             contents = JournalContents(damage=str(error))
         if before is None or (not wal.exists() and _shape(path) == before):
             return contents
-    # A read-only folder: SQLite cannot make the index of the WAL there, beside a copy it can.
+    # In a read-only folder SQLite cannot create the index of the WAL; beside a copy it can.
     return _read_copy(path, wal, rows)
 
 
@@ -100,27 +105,30 @@ def _read_copy(path: Path, wal: Path, rows: bool) -> JournalContents:
 
 
 def _problem_of(path: Path, wal: Path) -> str:
-    """Say why a journal cannot be one, before SQLite opens it: it would wait at a FIFO for ever."""
+    """Return why SQLite must not open a journal (empty: it may): it would wait for a FIFO without end."""
     for part in (path, wal):
         try:
             if part.exists():
                 with opened(part):
                     pass
         except FileNotFoundError:
-            continue  # folded back meanwhile
+            continue  # the writer folded the WAL back meanwhile
         except (NotRegular, IsADirectoryError) as error:
             return f"{part.name}: {error.strerror}"
     return ""
 
 
 def load_head(path: Path) -> Head | None:
-    """Return a journal's head without reading its rows, or None when there is none that can be read."""
+    """Return a journal's head without reading its rows, or None when there is no journal."""
     contents = load_contents(path, rows=False)
     return None if contents is None else contents.head
 
 
 def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = True) -> JournalContents:
-    """Return what the database holds: the head, unless `rows` is false everything. Raises what is not damage."""
+    """Return the content of the database, or only its head when `rows` is false.
+
+    Corruption is reported in `damage`; any other error of SQLite is raised.
+    """
     longest_before = bound.hold(connection)
     try:
         return _read_contents(connection, bound, rows)
@@ -131,7 +139,7 @@ def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = 
 def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> JournalContents:
     contents = JournalContents()
     tables: set[str] = set()
-    with _told(contents):
+    with _record_damage(contents):
         tables, contents.damage = read_tables(connection)
         if "head" not in tables:
             raise LibraryCorrupt("the journal has no head")
@@ -139,17 +147,17 @@ def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> 
         (last,) = connection.execute("PRAGMA user_version").fetchone()
         head = contents.head = decode_head(row[0] if row else b"", last)
         if head.last < max(head.safe, head.saved, head.backed):
-            # New rows would take numbers that count as held elsewhere, and be let go unseen.
-            raise LibraryCorrupt("rows are missing")
+            # New rows would get numbers that the checkpoint counts as saved, and would be removed unread.
+            raise LibraryCorrupt("the last row number is below the saved one")
     if not rows:
         return contents
     if "events" in tables:
         for direction in ("ASC", "DESC"):
-            # Backwards too where a page in the middle is rotten: events are facts, their order means nothing.
+            # Read backwards too when a page in the middle is corrupt: the order of events does not matter.
             if _read_rows(connection, contents, bound, direction):
                 break
     if not contents.damage:
-        _look_at_pages(connection, contents)
+        _check_pages(connection, contents)
     contents.rows.sort()
     numbers = [seq for seq, _ in contents.rows]
     if not contents.damage and numbers != list(range(contents.head.safe + 1, contents.head.last + 1)):
@@ -162,8 +170,8 @@ def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> 
 
 
 @contextmanager
-def _told(contents: JournalContents) -> Iterator[None]:
-    """Turn damage that the block meets into `contents.damage`, the first one; what is not damage is raised."""
+def _record_damage(contents: JournalContents) -> Iterator[None]:
+    """Record the first corruption that the block meets in `contents.damage`; raise any other error."""
     try:
         yield
     except LibraryCorrupt as error:
@@ -174,19 +182,19 @@ def _told(contents: JournalContents) -> Iterator[None]:
         contents.damage = contents.damage or str(error)
 
 
-def _look_at_pages(connection: sqlite3.Connection, contents: JournalContents) -> None:
-    """Find what no reading meets and the next writing would: rotten lists of what is free in a page."""
-    with _told(contents):
+def _check_pages(connection: sqlite3.Connection, contents: JournalContents) -> None:
+    """Detect corruption that only a later write would meet, such as a page's list of free space."""
+    with _record_damage(contents):
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise LibraryCorrupt(" ".join(found.split()))
 
 
 def _read_rows(connection: sqlite3.Connection, contents: JournalContents, bound: Bound, direction: str) -> bool:
-    """Add the rows in one direction up to what is known already; tell whether no damage stood in the way."""
+    """Add the rows in one direction up to the first known one; tell whether all of them could be read."""
     known = {seq for seq, _ in contents.rows}
     before: int | None = None
-    with _told(contents):
+    with _record_damage(contents):
         for seq, count, body in connection.execute(f"SELECT seq, count, body FROM events ORDER BY seq {direction}"):  # noqa: S608
             if seq in known:
                 break
@@ -195,7 +203,7 @@ def _read_rows(connection: sqlite3.Connection, contents: JournalContents, bound:
             before = seq
             bound.spend(body)
             dropped = Dropped()
-            with _told(contents):
+            with _record_damage(contents):
                 contents.rows.append((seq, decode_row(seq, count, body, dropped)))
                 contents.unsaved_bytes += len(body) if seq > contents.head.saved else 0
             if dropped:
@@ -206,27 +214,27 @@ def _read_rows(connection: sqlite3.Connection, contents: JournalContents, bound:
 
 
 def _read_deferrals(connection: sqlite3.Connection, contents: JournalContents, bound: Bound) -> None:
-    with _told(contents):
+    with _record_damage(contents):
         for row in connection.execute("SELECT sound_id, reason, count, next_try_at FROM deferrals"):
             bound.spend(*row)
             if [type(value) for value in row] != [int, str, int, int]:
-                contents.damage = contents.damage or "a deferral is damaged"
+                contents.damage = contents.damage or "a deferral has columns of other types"
             elif not is_sound_id(row[0]):
                 contents.dropped.add_id(row[0])
             elif not is_possible_deferral(one := Deferral(*row)):
-                contents.dropped.values[f"sound {row[0]}: when it is tried again"] = None
+                contents.dropped.values[f"sound {row[0]}: the time of its next retry"] = None
             else:
                 contents.deferrals[row[0]] = one
 
 
 def _read_notes(connection: sqlite3.Connection, contents: JournalContents, bound: Bound) -> None:
-    with _told(contents):
+    with _record_damage(contents):
         for topic, key, text in connection.execute("SELECT topic, key, text FROM notes"):
             bound.spend(topic, key, text)
             if [type(topic), type(key), type(text)] == [str, int, str]:
                 contents.notes.setdefault(topic, {})[key] = text
             else:
-                contents.damage = contents.damage or "a note is damaged"
+                contents.damage = contents.damage or "a note has columns of other types"
 
 
 def _shape(path: Path) -> tuple[int, int, int]:

@@ -1,8 +1,8 @@
-"""The journal: every event that the checkpoint or a verified backup lacks, durable when `append` returns.
+"""The journal's writer: every event that the checkpoint or a verified backup lacks, durable when `append` returns.
 
-Owns `freesound_library.journal`, an SQLite database (WAL, `synchronous=FULL`): torn writes and concurrent readers are
-SQLite's business. What its rows look like is `journal_format`'s, how others read it `journal_reading`'s.
-Knows nothing of graphs; deferrals live here because they are local to the machine.
+Owns `freesound_library.journal`, an SQLite database (WAL, `synchronous=FULL`); SQLite handles torn writes and
+concurrent readers. `journal.format` owns the form of its rows, `journal.reader` how they are read. Knows nothing of
+graphs. Deferrals and notes are stored here because they are local to this machine.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from harvester.model import Deferral, Event, Note
 from harvester.storage import NotRegular, WalIndex, disk_errors
 
 _PAGE_BYTES = 512
-"""A commit writes three pages, full or not: page 1, the row and its place. The usual row fits one of these."""
+"""A commit writes three whole pages: page 1, the row's and that of the row's place. The usual row fits one page."""
 
 _WAL_PAGES = 4000
-"""At this size the WAL goes back into the file and is written over from its begin: a sync of that takes 0.11 ms, of a
-file that grows 0.18 (measured). The smaller it is, the fewer rows are let go before they are written twice."""
+"""At this size SQLite copies the WAL into the file and overwrites it from its start. Syncing such a WAL takes 0.11 ms,
+one that still grows 0.18 ms (measured). With a smaller WAL fewer rows are removed before SQLite writes them twice."""
 
 _ROW_BYTES = 64
 _MOST_REASON = 200
@@ -38,10 +38,13 @@ _SET_HEAD = "UPDATE head SET body = ?"
 
 
 class Journal:
-    """The journal opened by the one writer. One call at a time, from any thread."""
+    """The journal as opened by the library's one writer. One call at a time, from any thread."""
 
     def __init__(self, path: Path) -> None:
-        """Open the journal, or create it, durable on return. What it holds is in `contents`; it may be damaged."""
+        """Open the journal, or create it durably, and read it into `contents` (see its `damage`).
+
+        Raises `LibraryCorrupt` when its schema or its head cannot be used, `DiskFull` or `LibraryUnwritable`.
+        """
         self.path = path
         self.head = Head()
         self._index = WalIndex(path, _PAGE_BYTES)
@@ -51,7 +54,7 @@ class Journal:
         except sqlite3.Error as error:
             raise translated(error, path) from error
         except NotRegular as error:
-            raise LibraryUnwritable(f"{error.filename}: it is in the way ({error.strerror})") from error
+            raise LibraryUnwritable(f"{error.filename}: {error.strerror}; nothing was changed: move it away") from error
         try:
             tables = self._check_tables()
             self._prepare(is_new=not tables)
@@ -62,18 +65,18 @@ class Journal:
             if not isinstance(error, UNREADABLE):
                 raise
             if is_damage(error):
-                raise LibraryCorrupt(f"{path}: the journal is damaged ({error})") from error
+                raise LibraryCorrupt(f"{path}: the journal is corrupt ({error})") from error
             raise translated(error, path) from error
         self.head = self.contents.head
         status = path.stat()
         self._identity = (status.st_dev, status.st_ino)
         if self.head.format < FORMAT and not self.contents.damage:
-            self._put_into_this_format()
+            self._upgrade_format()
 
     def _check_tables(self) -> set[str]:
         tables, problem = read_tables(self._connection)
         if problem:
-            raise LibraryCorrupt(f"{self.path}: the journal is damaged ({problem})")
+            raise LibraryCorrupt(f"{self.path}: the journal is corrupt ({problem})")
         return tables
 
     def _prepare(self, *, is_new: bool) -> None:
@@ -84,12 +87,12 @@ class Journal:
         execute("PRAGMA fullfsync = 1")
         execute("PRAGMA checkpoint_fullfsync = 1")
         execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
-        # Some builds write zeros over what is deleted, each page once more; `forget` wipes what must not stay.
+        # Some builds overwrite deleted rows with zeros, which writes each page again; a takedown runs VACUUM instead.
         execute("PRAGMA secure_delete = OFF")
         execute("PRAGMA temp_store = MEMORY")
         self._make_room(sum(map(len, TABLES.values())))
         if not is_new:
-            self._try_writing()
+            self._check_writable()
             return
         execute("BEGIN IMMEDIATE")
         for statement in TABLES.values():
@@ -97,7 +100,7 @@ class Journal:
         execute("INSERT INTO head VALUES (1, ?)", (encode_head(Head()),))
         execute("COMMIT")
 
-    def _put_into_this_format(self) -> None:
+    def _upgrade_format(self) -> None:
         head = self.contents.head = replace(self.head, format=FORMAT)
         try:
             self._transaction([(_SET_LAST.format(head.last), ()), (_SET_HEAD, (encode_head(head),))], head)
@@ -105,16 +108,16 @@ class Journal:
             self._connection.close()
             raise
 
-    def _try_writing(self) -> None:
-        """Find out that nothing can be written now, and not at the first sample. Writes nothing."""
+    def _check_writable(self) -> None:
+        """Raise at opening, not at the first commit, when the journal is not writable. Writes nothing."""
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
             execute("UPDATE head SET one = one WHERE 0")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_READONLY and os.access(self.path, os.W_OK):
-                # One bit of its header makes SQLite take it for a later version's, which may only be read.
-                raise LibraryCorrupt(f"{self.path}: the journal is damaged (it calls itself read-only)") from error
+                # One flipped bit of the header marks the file as one of a later version, which is read-only.
+                raise LibraryCorrupt(f"{self.path}: the journal is corrupt (its header says read-only)") from error
             raise
         finally:
             execute("ROLLBACK")
@@ -126,10 +129,10 @@ class Journal:
         undeferred: Sequence[int] = (),
         notes: Sequence[Note] = (),
     ) -> int:
-        """Add events and notes, set or clear deferrals, in one transaction, durable on return; give the bytes it took.
+        """Add events and notes, set or clear deferrals in one transaction; durable on return.
 
-        Raises `EventRefused` for what a library cannot hold, `DiskFull` or `LibraryUnwritable`; nothing of the call is
-        kept then.
+        Returns the size of the new row in bytes. Raises `EventRefused` for an impossible value, `DiskFull` or
+        `LibraryUnwritable`; then nothing of the call is kept. A crash keeps all of the call or nothing.
         """
         check_events(events)
         check_local(deferrals, undeferred, notes)
@@ -158,8 +161,10 @@ class Journal:
         return size_bytes
 
     def drop_impossible(self) -> None:
-        """Write the rows that held what no library can hold again without it, and remove such deferrals; durable on
-        return. Everything else of the journal stays as it is."""
+        """Rewrite rows without impossible values and remove impossible deferrals; durable on return.
+
+        Everything else in the journal is unchanged.
+        """
         kept = dict(self.contents.rows)
         statements: list[tuple[str, tuple[Any, ...]]] = []
         for seq in self.contents.dropped_from:
@@ -173,8 +178,10 @@ class Journal:
             self._transaction(statements, self.head)
 
     def update(self, *, forget: bool = False, **changes: Any) -> None:
-        """Change the head in one transaction, durable on return; `forget` drops the rows that checkpoint and backup
-        both hold then."""
+        """Change fields of the head in one transaction; durable on return.
+
+        With `forget`, also remove the rows that both the checkpoint and the backup hold after that change.
+        """
         head = replace(self.head, **changes)
         statements: list[tuple[str, tuple[Any, ...]]] = []
         if forget:
@@ -186,10 +193,13 @@ class Journal:
             self._shrink()
 
     def _shrink(self) -> None:
-        """Give back the pages of the rows let go when they are most of the file: they would go from the WAL into the
-        file otherwise, and each page taken out of the list of free ones costs a commit one page more."""
+        """Release the pages of removed rows when they are most of the file.
+
+        Otherwise SQLite would copy them from the WAL into the file, and taking a page from the list of free pages makes
+        a commit write one page more.
+        """
         execute = self._connection.execute
-        # Nothing hangs on it: on a full disk, or with a reader in the way, all stays as it is.
+        # Optional: on a full disk, or while a reader blocks it, the file just stays large.
         with suppress(sqlite3.Error, HarvesterError):
             self._make_room(0)
             (pages,), (free,) = execute("PRAGMA page_count").fetchone(), execute("PRAGMA freelist_count").fetchone()
@@ -211,31 +221,36 @@ class Journal:
             if isinstance(error, sqlite3.Error):
                 raise translated(error, self.path) from error
             raise
-        self._stand_firm()
+        self._check_not_replaced()
         self.head = head
 
     def _make_room(self, new_bytes: int) -> None:
         with disk_errors(self.path, "everything accepted so far is kept"):
             self._index.hold(new_bytes)
 
-    def _stand_firm(self) -> None:
-        """Refuse to go on when the file is no longer at its path: SQLite would write into a deleted file for ever."""
+    def _check_not_replaced(self) -> None:
+        """Raise `LibraryUnwritable` if the journal was deleted or replaced: SQLite would go on writing to the old file.
+
+        The commit before this call may be lost with that file.
+        """
         try:
             status = self.path.stat()
         except OSError as error:
             raise LibraryUnwritable(
-                f"{self.path}: the journal has gone ({error.strerror}); nothing more is kept"
+                f"{self.path}: the journal was removed ({error.strerror}); nothing more is saved: start again"
             ) from error
         if (status.st_dev, status.st_ino) != self._identity:
-            raise LibraryUnwritable(f"{self.path}: the journal was replaced by another file; nothing more is kept")
+            raise LibraryUnwritable(
+                f"{self.path}: the journal was replaced by another file; nothing more is saved: start again"
+            )
 
     def fold(self) -> None:
-        """Write the WAL back into the journal's own file, so that a copy of that file is whole."""
-        with suppress(sqlite3.Error):  # a reader in the way: the WAL stays beside it, as good as before
+        """Copy the WAL back into the journal's file, so that a copy of that file alone is complete."""
+        with suppress(sqlite3.Error):  # while a reader blocks it, the WAL stays beside the file, still valid
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def copy_to(self, path: Path) -> None:
-        """Write a copy of the journal to a new file, synced."""
+        """Copy the journal to a new file, synced; raises `DiskFull` or `LibraryUnwritable`."""
         try:
             with closing(sqlite3.connect(path, isolation_level=None)) as target:
                 target.execute("PRAGMA fullfsync = 1")
@@ -244,7 +259,7 @@ class Journal:
             raise translated(error, path) from error
 
     def close(self) -> None:
-        """Release the database; safe to call again."""
+        """Close the database; safe to call again. Every commit is durable already."""
         with suppress(sqlite3.Error):
             self._connection.close()
 

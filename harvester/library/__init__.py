@@ -1,4 +1,4 @@
-"""A library's folder as a whole: load and save it, recover, back up, restore, check, merge and withdraw."""
+"""A library folder as a whole: load, save, recover, back up, restore, check and merge it, and withdraw sounds."""
 
 from __future__ import annotations
 

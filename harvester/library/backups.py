@@ -1,7 +1,7 @@
-"""Backups: whole states in files of the checkpoint's format, independent of it, verified by loading before they count.
+"""Backups: complete states in files of the checkpoint's format, each verified by loading it after writing.
 
-Owns their writing, listing and retention. The largest good one is never removed, none is ever overwritten, and a
-rotten one is never counted among those that are kept.
+Owns their writing, listing and retention. The largest valid backup is never removed, no backup is ever overwritten, and
+a corrupt one does not count among those that are kept.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ KEEP_BACKUPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup in the folder: what its name and its size say, nothing loaded. `taken_at` in microseconds UTC."""
+    """A backup in the folder, from its name and size alone. `taken_at` is in microseconds UTC."""
 
     path: Path
     nodes: int
@@ -42,7 +42,7 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class BackupReport:
-    """A backup that was loaded: what it holds, or why it is not good (`problem`)."""
+    """Result of loading a backup: its counts and digest, or why it cannot be used (`problem`)."""
 
     backup: Backup
     nodes: int = 0
@@ -53,11 +53,12 @@ class BackupReport:
 
     @property
     def verified(self) -> bool:
+        """Tell whether the backup could be loaded."""
         return not self.problem
 
 
 def list_backups(folder: Path) -> list[Backup]:
-    """Return the backups of a library, newest first; a missing folder has none."""
+    """Return the backups in a library folder, newest first; a missing folder has none."""
     found = []
     for path in folder.glob("freesound_library_backup_*.pkl"):
         named, signature = read_backup_name(path.name), read_signature(path)
@@ -71,7 +72,7 @@ def _newest_first(backup: Backup) -> tuple[int, int, str]:
 
 
 def verify_backup(backup: Backup) -> BackupReport:
-    """Load a backup and report what it holds, or why it cannot be relied on. Raises nothing."""
+    """Load a backup and report its content, or why it cannot be used. Raises nothing."""
     try:
         decoded = load_checkpoint(backup.path)
     except (HarvesterError, OSError) as error:
@@ -83,10 +84,10 @@ def verify_backup(backup: Backup) -> BackupReport:
 def save_backup(
     folder: Path, chunks: Iterable[bytes], *, digest: str | Encoded, nodes: int, now_us: int, files: Files = REAL_FILES
 ) -> Path:
-    """Write a backup under a name that is free and load it; durable and verified on return.
+    """Write a backup under an unused name and load it; durable and verified on return.
 
-    `digest` is what it must turn out to have, or where that will stand once all of `chunks` is given.
-    Raises `BackupFailed`; what was written and did not verify is in `quarantine/`, everything else is as it was.
+    `digest` is the expected digest, or an `Encoded` that has it once `chunks` is exhausted. Raises `BackupFailed`; then
+    a file that did not verify is in `quarantine/`, and everything else is unchanged.
     """
     path, stamp_us = folder / backup_name(nodes, now_us), now_us
     try:
@@ -99,26 +100,26 @@ def save_backup(
         raise BackupFailed(f"no backup: {reason}") from reason
     try:
         wanted = digest.digest if isinstance(digest, Encoded) else digest
-        problem = "" if load_checkpoint(path).digest == wanted else "it does not hold what was written"
+        problem = "" if load_checkpoint(path).digest == wanted else "its digest is not that of what was written"
     except (LibraryCorrupt, LibraryUnwritable, OSError) as error:
         problem = str(error)
     if problem:
         try:
-            moved = f"set aside as {set_aside(path, folder, now_us, files).name}"
+            moved = f"moved to quarantine/{set_aside(path, folder, now_us, files).name}"
         except OSError as error:
             moved = f"left in place ({error.strerror})"
         raise BackupFailed(
-            f"{path.name}: the backup did not verify ({problem}), {moved}; "
+            f"{path.name}: the new backup could not be verified ({problem}), {moved}; "
             f"the checkpoint and the journal hold everything"
         )
     return path
 
 
 def to_remove(backups: Sequence[Backup], keep: int, is_good: Callable[[Backup], bool]) -> list[Backup]:
-    """Return which backups retention lets go: all good ones but the newest `keep` and the largest.
+    """Return the backups that retention removes: all valid ones except the newest `keep` and the largest.
 
-    A pure function of its arguments (`is_good` is asked as little as possible, newest first). Bad ones are neither
-    counted nor removed: setting them aside is `check --repair`'s work. With one good backup left, nothing goes.
+    `is_good` tells whether a backup is valid; it is called only if needed, newest first. Corrupt backups are neither
+    counted nor removed: `check --repair` moves them to `quarantine/`. A last valid backup is never removed.
     """
     ordered = sorted(backups, key=_newest_first)
     if len(ordered) <= max(keep, 1):
@@ -129,25 +130,27 @@ def to_remove(backups: Sequence[Backup], keep: int, is_good: Callable[[Backup], 
 
 
 class Retention:
-    """Removes what `to_remove` lets go, remembering which files it has verified."""
+    """Removes the backups that `to_remove` returns, and caches which files it has verified."""
 
     def __init__(self, folder: Path, keep: int = KEEP_BACKUPS, files: Files = REAL_FILES) -> None:
         self._folder, self._keep, self._files = folder, keep, files
         self._digests: dict[Signature, str] = {}
 
     def trust(self, path: Path, digest: str) -> None:
-        """Remember that a backup has just been verified, and the digest of what it holds."""
+        """Record that a backup was just verified, with its digest."""
         signature = read_signature(path)
         if signature is not None:
             self._digests[signature] = digest
 
     def is_good(self, backup: Backup) -> bool:
-        """Tell whether a backup's content still matches its digest; each file is looked at once."""
+        """Tell whether a backup's content matches its digest; each file is read once."""
         return bool(self._digest_of(backup))
 
     def holds(self, digest: str, *, verified: Path | None = None) -> bool:
-        """Tell whether a good backup of that digest is in the folder now. Each is read again, for it may have rotted
-        since it was looked at, but for the one `verified` just now."""
+        """Tell whether a valid backup with this digest is in the folder now.
+
+        It is read again, because it may have become corrupt, unless it is the one `verified` just now.
+        """
         for backup in list_backups(self._folder):
             if digest and self._digest_of(backup) == digest:
                 if backup.path != verified:
@@ -168,10 +171,10 @@ class Retention:
         return self._digests[signature]
 
     def plan(self) -> list[Backup]:
-        """Return what `prune` would remove now: never what an unfinished restore or the journal relies on.
+        """Return what `prune` would remove now: never a backup that an unfinished restore or the journal relies on.
 
-        The journal lets events go because one backup holds them, and that one need not be the newest by its name:
-        clocks are set back.
+        The journal drops events because one particular backup holds them. That backup may not be the newest by its
+        name, because clocks can be set back.
         """
         backups = list_backups(self._folder)
         found = to_remove(backups, self._keep, self.is_good)
@@ -185,17 +188,17 @@ class Retention:
         return [backup for backup in found if backup.path.name != head.restore]
 
     def prune(self) -> list[Backup]:
-        """Remove what retention lets go and return it; durable on return. Raises `DiskFull` or `LibraryUnwritable`."""
+        """Remove old backups and return them; durable on return. Raises `DiskFull` or `LibraryUnwritable`."""
         removed = []
         for backup in self.plan():
             try:
                 self._files.unlink(backup.path)
             except OSError as error:
-                raise disk_error(error, backup.path, "no backup that is kept was touched") from error
+                raise disk_error(error, backup.path, "the other backups are unchanged") from error
             removed.append(backup)
         if removed:
             try:
                 self._files.sync_folder(self._folder)
             except OSError as error:
-                raise disk_error(error, self._folder, "no backup that is kept was touched") from error
+                raise disk_error(error, self._folder, "the other backups are unchanged") from error
         return removed

@@ -1,7 +1,7 @@
-"""Check: every file of the folder looked at, findings with a severity, and what can be mended mended.
+"""Check every file of a library folder, report findings with a severity, and repair what can be repaired.
 
-Owns what counts as a finding (something a person must see) and what is only a note. Reads in one walk; `repair` does
-the same walk, then sets damaged files aside and writes a whole library from what is good. Deletes nothing.
+Owns what counts as a finding (a person must see it) and what is only a note. A check reads each file once; a repair
+checks first, then moves corrupt files to `quarantine/` and writes a complete library from the rest. Deletes nothing.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ _KNOWN = {
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that check saw. `error` and `warning` are findings, a `note` is not. `mended`: repair took care.
+    """One observation of a check: `error` and `warning` are findings, a `note` is not.
 
-    `by_hand`: repair leaves the file as it is, only a person can bring what is missing.
+    `mended`: the repair fixed it. `by_hand`: only a person can fix it, and the repair leaves the file unchanged.
     """
 
     severity: str
@@ -73,7 +73,7 @@ class Finding:
     problem: str
     mended: bool = False
     droppable: bool = False
-    """What is wrong can be left out, and the rest of the file kept."""
+    """The repair can drop the impossible values and keep the rest of the file."""
     by_hand: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,28 +84,29 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """What a check saw, worst first. `clean` when nothing needs a person."""
+    """Result of a check, worst findings first."""
 
     folder: Path
     findings: tuple[Finding, ...]
     files: int
     left: str = ""
-    """What the library holds after a repair that had something to mend."""
+    """The counts of the library after a repair (empty: nothing was repaired)."""
     notices: tuple[str, ...] = ()
-    """What the repair did, a line each."""
+    """The actions of the repair, one line each."""
     aside: bool = False
-    """Whether the repair moved something to `quarantine/`."""
+    """Whether the repair moved a file to `quarantine/`."""
 
     @property
     def clean(self) -> bool:
+        """Tell whether no finding is left for a person."""
         return all(finding.severity == NOTE or finding.mended for finding in self.findings)
 
 
 def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
     """Verify every file of the library, `jobs` of them at once, and report; writes nothing, needs no lock.
 
-    Beside a running writer its files are looked at in the order in which they may change, so that no false alarm
-    comes of it. Raises only when the folder cannot be read.
+    Files are read in an order that gives no false alarm beside a running writer. Raises only when the folder cannot be
+    read.
     """
     if not folder.exists():
         return CheckReport(folder, (), 0)
@@ -113,17 +114,16 @@ def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
         raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
-    findings = sorted(_look(folder, now_us, jobs), key=lambda finding: order[finding.severity])
+    findings = sorted(_check_files(folder, now_us, jobs), key=lambda finding: order[finding.severity])
     return CheckReport(folder, tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
 
 
 def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = REAL_FILES) -> CheckReport:
-    """Check, mend what can be mended, set the rest aside in `quarantine/`; return what was found before.
+    """Check, repair what can be repaired, move the rest to `quarantine/`, and return the findings.
 
-    Ends with a checkpoint and a verified backup of all that is good, so that a check after it is clean. Raises
-    `LibraryLocked` beside a running writer, `LibraryCorrupt` when nothing good is left to stand in,
-    `LibraryNotFetched` beside a placeholder, `BackupFailed`, `DiskFull`, `LibraryUnwritable`; nothing is deleted in
-    any case.
+    Ends with a checkpoint and a verified backup of all valid data, so that the next check is clean. Raises
+    `LibraryLocked` beside a running writer, `LibraryCorrupt` when no valid file is left to replace the checkpoint,
+    `LibraryNotFetched` beside a placeholder, `BackupFailed`, `DiskFull`, `LibraryUnwritable`; nothing is ever deleted.
     """
     refuse_placeholders(folder)
     report = check_library(folder, clock=clock, jobs=jobs)
@@ -135,13 +135,13 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
     with disk_errors(folder, "nothing was deleted"):
         lock.acquire(now_us)
         try:
-            _set_rotten_aside(folder, report, now_us, files)
+            _quarantine_corrupt_files(folder, report, now_us, files)
         finally:
             lock.release()
     with Store.open(folder, clock=clock, files=files) as store:
         late = [one.sound_id for one in store.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
         store.append((), undeferred=late)
-        _calm_stamps(store.state, now_us)
+        _limit_future_stamps(store.state, now_us)
         if any(finding.path == store.vectors.path for finding in report.findings):
             store.vectors.mend()
         info = store.rewrite()
@@ -160,8 +160,8 @@ def _names_aside(folder: Path) -> set[str]:
     return {path.name for path in place.iterdir()} if place.is_dir() else set()
 
 
-def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
-    rotten = {
+def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
+    corrupt = {
         finding.path
         for finding in report.findings
         if finding.severity == ERROR and not (finding.droppable or finding.by_hand)
@@ -169,14 +169,14 @@ def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Fil
     for name in JOURNAL_PARTS:
         path = folder / name
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-            set_aside(path, folder, now_us, files)  # to rename a link, a pipe or a folder touches nothing behind it
+            set_aside(path, folder, now_us, files)  # renaming a link, a pipe or a folder changes nothing behind it
     backups = list_backups(folder)
     for backup in backups:
-        if backup.path in rotten:
+        if backup.path in corrupt:
             set_aside(backup.path, folder, now_us, files)
     checkpoint = folder / CHECKPOINT
-    if checkpoint in rotten and all(backup.path in rotten for backup in backups) and not _loads(checkpoint):
-        # Nothing whole is left to stand in. What the journal holds is what there is: it stands on its own from here.
+    if checkpoint in corrupt and all(backup.path in corrupt for backup in backups) and not _loads(checkpoint):
+        # No valid backup is left. Keep what the journal holds: from now on it does not rely on another file.
         if checkpoint.exists():
             set_aside(checkpoint, folder, now_us, files)
         journal = open_journal(folder, now_us, files, [])
@@ -184,59 +184,61 @@ def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Fil
         journal.close()
 
 
-def _look(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
+def _check_files(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
     contents = load_contents(folder / JOURNAL)
     if contents is not None:
-        yield from _look_at_journal(folder / JOURNAL, contents, now_us)
+        yield from _check_journal(folder / JOURNAL, contents, now_us)
     paths = [folder / CHECKPOINT, *(backup.path for backup in list_backups(folder))]
-    looks = each_in_processes(_look_at_state, [path for path in paths if path.exists()], jobs)
-    yield from (finding for _, findings in looks for finding in findings)
-    good = sum(is_good for is_good, _ in looks)
-    yield from _look_together(folder, contents, now_us, good)
-    yield from _look_at_vectors(folder)
-    yield from _look_around(folder)
+    checked = each_in_processes(_check_state, [path for path in paths if path.exists()], jobs)
+    yield from (finding for _, findings in checked for finding in findings)
+    good = sum(is_good for is_good, _ in checked)
+    yield from _check_together(folder, contents, now_us, good)
+    yield from _check_vectors(folder)
+    yield from _check_other_files(folder)
 
 
-def _look_at_state(path: Path) -> tuple[bool, list[Finding]]:
-    """Load a checkpoint or a backup; return whether it is a good backup, and the findings."""
+def _check_state(path: Path) -> tuple[bool, list[Finding]]:
+    """Load a checkpoint or a backup; return whether it is a valid backup, and the findings."""
     is_backup = path.name != CHECKPOINT
     dropped = Dropped()
     try:
         decoded = load_checkpoint(path, dropped)
     except FileNotFoundError:
-        return False, []  # pruned while we were looking
+        return False, []  # a running writer removed the backup meanwhile
     except LibraryNotFetched as error:
         return False, [Finding(WARNING if is_backup else ERROR, path, str(error), by_hand=True)]
     except HarvesterError as error:
         severity = NOTE if isinstance(error, NewerFormat) and is_backup else ERROR
         return False, [Finding(severity, path, str(error).removeprefix(f"{path}: "))]
     if dropped:
-        return False, [Finding(ERROR, path, _told(dropped), droppable=True)]
+        return False, [Finding(ERROR, path, _describe(dropped), droppable=True)]
     if digest_of(decoded.state) != decoded.digest:
-        problem = "it is not in canonical form: something else than harvester wrote it"
+        problem = "it is not in canonical form: a program other than harvester wrote it"
         return is_backup, [Finding(ERROR, path, problem)]
     return is_backup, []
 
 
-def _look_at_journal(path: Path, contents: JournalContents, now_us: int) -> Iterator[Finding]:
+def _check_journal(path: Path, contents: JournalContents, now_us: int) -> Iterator[Finding]:
     if contents.damage:
-        yield Finding(ERROR, path, f"the journal is damaged ({contents.damage})")
+        yield Finding(ERROR, path, f"the journal is corrupt ({contents.damage})")
     if contents.dropped:
-        yield Finding(ERROR, path, _told(contents.dropped), droppable=True)
+        yield Finding(ERROR, path, _describe(contents.dropped), droppable=True)
     if contents.head.restore:
-        yield Finding(WARNING, path, f"a restore of {contents.head.restore} is not finished: the next opening does it")
+        yield Finding(
+            WARNING, path, f"a restore of {contents.head.restore} is not finished: the next command that writes does it"
+        )
     if contents.unsaved:
         yield Finding(NOTE, path, f"{contents.unsaved} events are not in the checkpoint yet")
     ahead = [one for one in contents.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
     if ahead:
-        yield Finding(WARNING, path, f"{len(ahead)} deferred sounds wait for more than a year")
+        yield Finding(WARNING, path, f"{len(ahead)} deferred sounds are due only in more than a year")
 
 
-def _told(dropped: Dropped) -> str:
-    return f"it holds {dropped}, which no library can hold; everything else in it is kept"
+def _describe(dropped: Dropped) -> str:
+    return f"it holds {dropped}; everything else in it is kept"
 
 
-def _look_at_vectors(folder: Path) -> Iterator[Finding]:
+def _check_vectors(folder: Path) -> Iterator[Finding]:
     path, again = folder / VECTORS, "the next sweep with --vectors fetches them again"
     try:
         vectors = load_vectors(folder)
@@ -245,18 +247,20 @@ def _look_at_vectors(folder: Path) -> Iterator[Finding]:
         return
     if vectors.damage:
         yield Finding(ERROR, path, f"the vectors cannot be used ({vectors.damage}): {again}")
-    if vectors.rotten:
-        yield Finding(WARNING, path, f"{vectors.rotten} vectors are damaged: {again}")
+    if vectors.corrupt:
+        yield Finding(WARNING, path, f"{vectors.corrupt} vectors are corrupt: {again}")
     if vectors.torn_bytes and read_owner(folder) is None:
-        yield Finding(NOTE, path, "a killed process left a row half written: the next sweep cuts it off")
+        yield Finding(NOTE, path, "a killed process left an incomplete row: the next sweep cuts it off")
 
 
-def _look_together(folder: Path, contents: JournalContents | None, now_us: int, good_backups: int) -> Iterator[Finding]:
+def _check_together(
+    folder: Path, contents: JournalContents | None, now_us: int, good_backups: int
+) -> Iterator[Finding]:
     checkpoint = folder / CHECKPOINT
     try:
         loaded = load_state(folder, contents)
     except LibraryCorrupt:
-        yield Finding(ERROR, checkpoint, "nothing that is good stands in for it")
+        yield Finding(ERROR, checkpoint, "no valid backup can replace it")
         return
     except LibraryNotFetched as error:
         yield Finding(ERROR, folder, str(error), by_hand=True)
@@ -270,34 +274,34 @@ def _look_together(folder: Path, contents: JournalContents | None, now_us: int, 
     ):
         whose = f"{vectors[0].space} from {vectors[0].source}"
         yield Finding(
-            NOTE, folder / VECTORS, f"its vectors are of {whose}, so they cannot be linked here: move it away"
+            NOTE, folder / VECTORS, f"its vectors are of {whose}, so `link` cannot use them here: move it away"
         )
     latest = latest_stamp(loaded.state)
     if latest > now_us + DAY_US:
         yield Finding(WARNING, checkpoint, f"it holds stamps from the future ({iso(latest)}): a clock was wrong")
     if loaded.foreign and contents is not None and contents.head.digest and read_owner(folder) is None:
-        yield Finding(NOTE, checkpoint, "it was replaced by hand, or by Git: the next harvest joins it")
+        yield Finding(NOTE, checkpoint, "a person or Git replaced it: the next harvest merges it with the journal")
     if not checkpoint.exists() and contents is not None and contents.head.digest:
         yield Finding(ERROR, checkpoint, "it is missing")
     if contents is not None and contents.head.safe and len(loaded.state) and not good_backups:
-        yield Finding(WARNING, folder, "there is no good backup")
+        yield Finding(WARNING, folder, "there is no valid backup")
     newest = contents.head.backup_at if contents is not None else None
     if newest is not None and newest < now_us - OLD_BACKUP_US:
         yield Finding(NOTE, folder, f"the last backup is of {iso(newest)}")
 
 
-def _look_around(folder: Path) -> Iterator[Finding]:
+def _check_other_files(folder: Path) -> Iterator[Finding]:
     running = read_owner(folder) is not None
     for path in sorted(folder.iterdir()):
         name = path.name
         if name == QUARANTINE and not path.is_dir():
-            yield Finding(ERROR, path, "it is not a folder, so nothing can be set aside: move it away", by_hand=True)
+            yield Finding(ERROR, path, "it is not a folder, so no file can move there: move it away", by_hand=True)
         elif name == QUARANTINE:
             if count := sum(1 for _ in path.iterdir()):
-                yield Finding(NOTE, path, f"{count} things were set aside here")
+                yield Finding(NOTE, path, f"{count} files were moved here")
         elif name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
             if not running:
-                yield Finding(WARNING, path, "a killed process left it half written: the next opening removes it")
+                yield Finding(WARNING, path, "a killed process left it: the next command that writes removes it")
         elif name not in _KNOWN and read_backup_name(name) is None and not name.startswith("."):
             yield Finding(NOTE, path, "it does not belong to the library")
 
@@ -307,8 +311,8 @@ def latest_stamp(state: SoundGraph) -> int:
     return max((attributes.get(name, 0) for attributes in state.graph.nodes.values() for name in STAMPS), default=0)
 
 
-def _calm_stamps(state: SoundGraph, now_us: int) -> None:
-    """Bring stamps from the future back to now: they would win over every later answer until their time came."""
+def _limit_future_stamps(state: SoundGraph, now_us: int) -> None:
+    """Set stamps from the future to now: until that time they would win over every newer response."""
     for attributes in state.graph.nodes.values():
         for name in STAMPS:
             if attributes.get(name, 0) > now_us + DAY_US:

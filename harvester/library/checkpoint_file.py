@@ -1,7 +1,8 @@
-"""Saving: the checkpoint replaced by the state of the one writer, and what somebody else put there joined first.
+"""Save the state as the checkpoint, after merging a checkpoint that another program put there.
 
-Owns the comparison before each rename (device, inode, size, mtime): a file that is not the one last written, loaded or
-joined is a stranger's, and is never overwritten. The journal knows of a new file before it is renamed and after.
+Owns the comparison before each rename (device, inode, size, mtime). A file that differs from the one last written,
+loaded or merged is foreign: another program replaced it. It is never overwritten, but merged first. The journal records
+the new file's digest before the rename and after it.
 """
 
 from __future__ import annotations
@@ -25,21 +26,21 @@ from harvester.journal import Journal
 from harvester.storage import CHECKPOINT, Files, disk_errors, set_aside, written_beside
 
 MOST_TRIES = 5
-"""So often a checkpoint is encoded anew because a stranger's file came meanwhile: a pull brings one, a loop brings
-more."""
+"""How often to encode a checkpoint again when another program replaced the file meanwhile. A `git pull` does it once;
+a program that loops does it more often."""
 
 
 class _Foreign(Exception):
-    """The checkpoint was replaced by somebody else while ours was being written."""
+    """Another program replaced the checkpoint while the new one was being written."""
 
 
 class CheckpointFile:
-    """The checkpoint of an opened library. `notices` is the store's list: what was odd is told there."""
+    """The checkpoint of an opened library. It adds its warnings to `notices`, the store's list."""
 
     def __init__(
         self, folder: Path, state: SoundGraph, journal: Journal, notices: list[str], loaded: Signature | None
     ) -> None:
-        """Begin with the signature of the file that was loaded; another one that is there now is a stranger's."""
+        """Remember the signature of the file that was loaded: any other file at its path is foreign."""
         self.path = folder / CHECKPOINT
         self._folder, self._state, self._journal, self._notices = folder, state, journal, notices
         self._signature = loaded
@@ -60,17 +61,18 @@ class CheckpointFile:
         return self._signature is not None and read_signature(self.path) == self._signature
 
     def holds(self, digest: str) -> bool:
-        """Tell whether the file is ours and its content matches `digest`."""
+        """Tell whether the file is the one last written or loaded, and its content matches `digest`."""
         try:
             return self.is_ours and load_digest(self.path) == digest
         except (HarvesterError, OSError):
             return False
 
     def save(self, now_us: int, files: Files, *, read_back: bool = False) -> CheckpointInfo:
-        """Write the state, joined with a stranger's file if there is one; durable on return, and the journal knows.
+        """Write the state, after merging a foreign file if there is one; durable on return, and so in the journal.
 
-        With `read_back`, the new file is loaded before it replaces the old one; raises `BackupFailed` when that fails.
-        Raises `LibraryUnwritable` when somebody replaces the file again and again, faster than it can be joined.
+        With `read_back`, the new file is loaded before it replaces the old one; raises `BackupFailed` if that fails.
+        Raises `DiskFull`, or `LibraryUnwritable`, also when another program replaces the file faster than it can be
+        merged. On an error the old file stays. A crash leaves the old or the new file; the journal knows both digests.
         """
         joined = 0
         for _ in range(MOST_TRIES):
@@ -79,8 +81,8 @@ class CheckpointFile:
             if info is not None:
                 return info
         raise LibraryUnwritable(
-            f"{self.path}: another program replaces it again and again ({MOST_TRIES} times while it was being "
-            f"written): stop that program; the journal holds everything"
+            f"{self.path}: another program replaced it {MOST_TRIES} times while it was being written; "
+            f"the journal holds everything: stop that program"
         )
 
     def _save_unless_foreign(self, now_us: int, files: Files, joined: int, *, read_back: bool) -> CheckpointInfo | None:
@@ -107,7 +109,7 @@ class CheckpointFile:
             if read_back:
                 check_readable(new.path)
             self._journal.update(next_digest=encoded.digest)
-            # Taken before the rename: what lies at `path` after it may be another process's file already.
+            # Read before the rename: right after it, another program may have replaced the file.
             signature = read_signature(new.path)
             self._refuse_foreign()
             new.replace()
@@ -119,21 +121,21 @@ class CheckpointFile:
             raise _Foreign
 
     def _join_foreign(self, now_us: int, files: Files) -> int:
-        """Join a checkpoint that is not the one we wrote or loaded into the state; return how many sounds are new."""
+        """Merge a foreign checkpoint into the state, and return the number of new sounds."""
         present = read_signature(self.path)
         if present == self._signature:
             return 0
-        # What lies there counts as ours only once all of it is in the state: whatever fails before, the next try joins.
+        # Set the signature only once the whole file is in the state, so that after an error the next try merges it.
         if present is None:
             self._journal.update(owed=True)
             self._signature = None
-            self._notices.append(f"{self.path} was removed by somebody: it is written again")
+            self._notices.append(f"{self.path} was removed: it is written again from the state in memory")
             return 0
         before, head = len(self._state), self._journal.head
         dropped = Dropped()
         try:
             foreign = load_checkpoint(self.path, dropped)
-            # Owed: a backup may stand in for the very file that somebody now puts back.
+            # With `owed` the state may have been loaded from a backup, in place of the file that was now put back.
             if foreign.digest in (head.digest, head.next_digest) and not head.owed and not dropped:
                 self._signature = present
                 return 0
@@ -144,12 +146,14 @@ class CheckpointFile:
                 moved = set_aside(self.path, self._folder, now_us, files)
             self._signature = None
             self._notices.append(
-                f"somebody replaced the checkpoint, and it cannot be joined ({error}): it is now {moved}"
+                f"another program replaced the checkpoint with a file that cannot be merged ({error}): moved to {moved}"
             )
         else:
             self._signature = present
             joined = len(self._state) - before
-            left_out = f", without {dropped}, which no library can hold" if dropped else ""
-            self._notices.append(f"somebody replaced the checkpoint: it was joined{left_out}, {joined} sounds are new")
+            left_out = f" without {dropped}" if dropped else ""
+            self._notices.append(
+                f"another program replaced the checkpoint: it was merged{left_out}, {joined} sounds are new"
+            )
         self._journal.update(owed=True)
         return len(self._state) - before

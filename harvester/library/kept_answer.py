@@ -1,4 +1,4 @@
-"""Keep an answer of the API that could not be read, for whoever looks into it: in `quarantine/`, a few at most."""
+"""Keep responses of the API that could not be read, for a bug report: in `quarantine/`, `MOST_KEPT` at most."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from harvester.storage import QUARANTINE, quarantine_path, write_atomically
 
 NAME = "unusable_answer.json"
 MOST_KEPT = 10
-"""So many of them are kept; every run of a broken month would add one more."""
+"""Maximum number of kept responses: while the API is broken, each run would add one more."""
 
 
 def keep_answer(folder: Path, body: bytes, now_us: int) -> Path | None:
-    """Write `body` to the library's `quarantine/` and return where it is; None when there are enough of them.
+    """Write `body` to the library's `quarantine/` and return its path, or None when `MOST_KEPT` are there.
 
-    Bytes that are there already are not written again. Raises `OSError`.
+    A body that is already there is not written again. Durable on return. Raises `OSError`.
     """
     kept = sorted((folder / QUARANTINE).glob(f"*_{NAME}*"))
     for path in kept:

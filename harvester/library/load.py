@@ -1,7 +1,7 @@
-"""Loading: the checkpoint, else the newest good backup, then the journal's events joined into it.
+"""Load a library: the checkpoint, or else the newest valid backup, then the journal's events.
 
-Owns which file is believed and what is said about it. Changes nothing on disk: the writer quarantines what is named
-in `bad`, a reader leaves it. Never gives half a state: an unfinished rollback is read as finished.
+Owns which file is used and the notices about it. Changes nothing on disk: the writer moves the files in `corrupt` to
+`quarantine/`, a reader leaves them. The state is always complete: an unfinished rollback is read as finished.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from harvester.storage import CHECKPOINT, refuse_placeholders
 
 @dataclass(slots=True)
 class Loaded:
-    """A state with where it came from.
+    """A loaded state and its origin.
 
     `path` is the file it was read from (None: from the journal alone), `digest` and `signature` are that file's.
-    `foreign`: the journal does not know this checkpoint. `bad`: files that are damaged. `notices`: a line each.
+    `foreign`: the journal does not know this checkpoint. `corrupt`: the corrupt files. `notices`: one line each.
     """
 
     state: SoundGraph
@@ -30,23 +30,23 @@ class Loaded:
     digest: str = ""
     signature: Signature | None = None
     foreign: bool = False
-    bad: list[Path] = field(default_factory=list)
+    corrupt: list[Path] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     dropped: Dropped = field(default_factory=Dropped)
-    """What the file held and no library can: it is not in the state."""
+    """Impossible values of the file, which are not in the state."""
 
     @property
     def stand_in(self) -> bool:
-        """Tell whether something else than the checkpoint was believed."""
+        """Tell whether a backup was loaded in place of the checkpoint."""
         return self.path is not None and self.path.name != CHECKPOINT
 
 
 def load_state(folder: Path, contents: JournalContents | None) -> Loaded:
-    """Return the library's state: the best file of the folder joined with the journal's `contents`.
+    """Return the library's state: the best file of the folder, joined with the journal's `contents`.
 
-    A folder without a library gives an empty state. Raises `LibraryCorrupt` when the checkpoint is damaged and nothing
-    good stands in, `NewerFormat`, `WrongSource` when journal and checkpoint belong to different catalogues,
-    `LibraryNotFetched` when a file is a placeholder for what would be read.
+    A folder without a library gives an empty state. Raises `LibraryCorrupt` when the checkpoint is corrupt and no valid
+    backup can replace it, `NewerFormat`, `WrongSource` when journal and checkpoint come from different catalogues,
+    `LibraryNotFetched` when a file that must be read is a placeholder.
     """
     refuse_placeholders(folder)
     head = contents.head if contents is not None else Head()
@@ -67,7 +67,7 @@ def load_state(folder: Path, contents: JournalContents | None) -> Loaded:
 
 
 def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Loaded:
-    bad: list[Path] = []
+    corrupt: list[Path] = []
     notices: list[str] = []
     wanted = folder / (head.restore or CHECKPOINT)
     signature = read_signature(wanted)
@@ -78,42 +78,42 @@ def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Lo
             foreign = contents is not None and decoded.digest not in (head.digest, head.next_digest)
             return _loaded(wanted, decoded, signature, dropped, foreign=foreign and not head.restore)
         except LibraryCorrupt as error:
-            bad.append(wanted)
-            notices.append(f"the checkpoint is damaged: {error}")
+            corrupt.append(wanted)
+            notices.append(f"the checkpoint is corrupt: {error}")
         except FileNotFoundError:
-            notices.append(f"{wanted} vanished while it was being opened")
+            notices.append(f"{wanted} was removed while it was being opened")
     elif head.digest:
         notices.append(f"{wanted} is missing")
-    loaded = _load_backup(folder, contents, head, bad, notices)
+    loaded = _load_backup(folder, contents, head, corrupt, notices)
     if loaded is not None:
         return loaded
-    if bad or head.digest:
-        # A journal that never saw a checkpoint is younger than the damaged one, and tells nothing of what it held.
+    if corrupt or head.digest:
+        # A journal that never knew a checkpoint is younger than the corrupt one and does not have its content.
         younger = not (head.digest or head.next_digest)
         if head.safe or head.adopted or younger or contents is None or contents.damage:
-            others = sum(path != wanted for path in bad)
-            also = f"; {others} backups are damaged too" if others else ""
+            others = sum(path != wanted for path in corrupt)
+            also = f"; {others} backups are corrupt too" if others else ""
             raise LibraryCorrupt(
-                f"{notices[0]}{also}; no good backup stands in, nothing was changed: put a good copy back, "
+                f"{notices[0]}{also}; no valid backup can replace it, nothing was changed: put a copy back, "
                 f"or `harvester check --repair` keeps what the journal holds"
             )
         notices.append("rebuilt from the journal, which holds everything: nothing is lost")
-    return Loaded(SoundGraph(head.source), bad=bad, notices=notices)
+    return Loaded(SoundGraph(head.source), corrupt=corrupt, notices=notices)
 
 
 def _load_backup(
-    folder: Path, contents: JournalContents | None, head: Head, bad: list[Path], notices: list[str]
+    folder: Path, contents: JournalContents | None, head: Head, corrupt: list[Path], notices: list[str]
 ) -> Loaded | None:
-    """Return the best backup that stands in, or None; damaged ones are added to `bad`. Raises `LibraryNotFetched`."""
+    """Return the best valid backup, or None; corrupt ones are added to `corrupt`. Raises `LibraryNotFetched`."""
     missing: LibraryNotFetched | None = None
     for backup in _best_first(folder, head):
         signature, dropped = read_signature(backup.path), Dropped()
         try:
             decoded = load_checkpoint(backup.path, dropped)
         except LibraryCorrupt as error:
-            if backup.path not in bad:
-                bad.append(backup.path)
-            notices.append(f"a backup is damaged: {error}")
+            if backup.path not in corrupt:
+                corrupt.append(backup.path)
+            notices.append(f"a backup is corrupt: {error}")
             continue
         except LibraryNotFetched as error:
             missing = missing or error
@@ -122,20 +122,22 @@ def _load_backup(
         except FileNotFoundError:
             continue
         whole = decoded.digest == head.backup_digest and not (contents and contents.damage)
-        lost = "nothing is lost" if whole else "sounds that only the missing files held are not in it"
+        lost = "nothing is lost" if whole else "sounds that only the missing or corrupt files held are lost"
         notices.append(f"loaded {backup.path.name} ({len(decoded.state)} sounds) and the journal instead: {lost}")
         loaded = _loaded(backup.path, decoded, signature, dropped, foreign=False)
-        loaded.bad, loaded.notices = bad, notices
+        loaded.corrupt, loaded.notices = corrupt, notices
         return loaded
     if missing is not None:
-        # Nothing here is the library, and what it is may be had: nothing is begun in its place.
+        # The library can still be fetched: raise, so that no empty library is started in its place.
         raise missing
     return None
 
 
 def _join_backup(folder: Path, contents: JournalContents | None, head: Head, loaded: Loaded) -> None:
-    """Join the newest backup where it may hold what nothing else does: rows that the checkpoint lacks and the journal
-    has lost, or all that a journal told which is not there any more. It takes nothing away."""
+    """Join the newest backup if it alone may hold some of the library's data; this removes nothing.
+
+    It may when the journal lost rows that the checkpoint lacks, or when the journal itself is missing.
+    """
     lost = not (head.digest or head.next_digest or head.restore)
     damaged = head.salvaged or (contents is not None and contents.damage and head.backed > head.saved)
     backup = next(iter(_best_first(folder, head)), None) if lost or damaged else None
@@ -150,23 +152,25 @@ def _join_backup(folder: Path, contents: JournalContents | None, head: Head, loa
     except FileNotFoundError:
         return
     except HarvesterError as error:
-        loaded.notices.append(f"{backup.path.name} may hold more than the checkpoint, and cannot be joined: {error}")
+        loaded.notices.append(f"{backup.path.name} may hold more than the checkpoint but cannot be merged: {error}")
         return
     more = f"{len(loaded.state) - sounds} sounds and {len(loaded.state.processed) - lists} similar lists"
     if damaged:
         loaded.notices.append(
-            f"{backup.path.name} was joined ({more}): it holds what the damaged journal may have lost"
+            f"{backup.path.name} was merged ({more}): it holds what the corrupt journal may have lost"
         )
     elif len(loaded.state) > sounds or len(loaded.state.processed) > lists:
         loaded.notices.append(
-            f"{backup.path.name} was joined: it holds {more} that the checkpoint lacks, and the journal that would "
-            f"tell is not there (`harvester restore` goes back to an older state)"
+            f"{backup.path.name} was merged: it holds {more} that the checkpoint lacks, and there is no journal "
+            f"that tells which is newer (`harvester restore` goes back to an older state)"
         )
 
 
 def _best_first(folder: Path, head: Head) -> list[Backup]:
-    """Return the backups, newest first, but before all the one that the journal's events follow on: a clock that was
-    set back gives it an older name."""
+    """Return the backups, newest first, but first of all the one that the journal's events continue.
+
+    That one may have an older name, if the clock was set back.
+    """
     backups = list_backups(folder)
 
     def is_other(backup: Backup) -> bool:

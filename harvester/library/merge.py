@@ -1,7 +1,7 @@
-"""Merge: any libraries, checkpoints and backups joined into one library or one file.
+"""Merge libraries, checkpoints and backups into one library or one file.
 
-Owns what is read, in which order things become durable, and what is told of it; what wins over what is the graph's
-join, so the order of the inputs changes the report only. The inputs are never changed.
+Owns what is read, the order in which files are written, and the report. The rules of `graph.merge_rules` decide which
+value wins, so the order of the inputs changes only the report. The inputs are never changed.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ _VECTORS_AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one input brought to what was there before it, in counts.
+    """What one input added to the inputs before it, in counts.
 
-    `newer_records` and `newer_lists` replaced known ones; `conflicts` are sounds of both whose record or list differed,
-    decided for either side by the join; `gone` and `withdrawn` are sounds that this input took out of sight.
+    `newer_records` and `newer_lists` replaced known ones. `conflicts` counts sounds whose record or list differed
+    between the two; a merge rule decided each. `gone` and `withdrawn` count sounds that views hide because of this
+    input.
     """
 
     name: str
@@ -48,9 +49,9 @@ class Contribution:
 
 @dataclass(frozen=True, slots=True)
 class MergeReport:
-    """What a merge came to: where it is now, what it holds, and what each input brought.
+    """Result of a merge: its target, its counts, and what each input added.
 
-    `vectors` came along from the inputs' folders; `computed` lists were made from the vectors of one library alone.
+    `vectors` were copied from the inputs' folders; `computed` lists were computed from the vectors of one library.
     """
 
     target: Path
@@ -65,7 +66,7 @@ class MergeReport:
 
 
 def join_counted(state: SoundGraph, other: SoundGraph, name: str) -> Contribution:
-    """Join `other` into `state` and return what it brought. Raises `WrongSource`; nothing is changed then."""
+    """Join `other` into `state` and return what it added. Raises `WrongSource`; then nothing is changed."""
     compared = state.compare(other)
     before = {sound_id: _registers(state, sound_id) for sound_id in compared.differing}
     nodes, edges, records, gone = len(state), state.edge_count, state.record_count, state.gone_count
@@ -110,11 +111,11 @@ def _content(record: tuple[int, dict[str, Any]] | None) -> dict[str, Any] | None
 
 
 def merge_bytes(ours: bytes, theirs: bytes, notices: list[str] | None = None) -> tuple[bytes, Contribution]:
-    """Return the join of two checkpoints as the bytes of one, and what `theirs` brought to `ours`.
+    """Merge the bytes of two checkpoints; return those of the result, and what `theirs` added to `ours`.
 
-    What a side held that no library can is left out; `notices` gets a line about it.
-    A side that holds the join already is returned as it is, so that another build of zlib cannot make two files of one
-    content. Raises `LibraryCorrupt`, `NewerFormat` or `WrongSource`, the side named.
+    Impossible values are left out; `notices` gets a line about them. A side that already equals the result is returned
+    unchanged, so that two builds of zlib do not make two files of equal content. Raises `LibraryCorrupt` (with the name
+    of the side), `NewerFormat` or `WrongSource`.
     """
     sides = []
     for name, packed in (("our side", ours), ("their side", theirs)):
@@ -124,7 +125,7 @@ def merge_bytes(ours: bytes, theirs: bytes, notices: list[str] | None = None) ->
         except LibraryCorrupt as error:
             raise LibraryCorrupt(f"{name} cannot be read: {error}") from error
         if dropped and notices is not None:
-            notices.append(f"{name} held {dropped}, which no library can hold: left out, everything else is joined")
+            notices.append(f"{name} held {dropped}: left out, everything else is merged")
     state, encoded = sides[0].state, Encoded()
     contribution = join_counted(state, sides[1].state, "theirs")
     joined = b"".join(encode_checkpoint(state, encoded, at_hand=(ours, theirs)))
@@ -133,16 +134,16 @@ def merge_bytes(ours: bytes, theirs: bytes, notices: list[str] | None = None) ->
 
 
 def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files: Files = REAL_FILES) -> MergeReport:
-    """Join `inputs` (library folders, checkpoints, backups) into `target`, durable on return.
+    """Merge `inputs` (library folders, checkpoints, backups) into `target`; durable on return.
 
-    A `target` that ends in `.pkl` is a file, anything else a library folder, which ends with a checkpoint and a
-    verified backup; what it holds already is joined, never overwritten. All inputs are read and compared before
-    anything is written. Raises `SettingsError` for an input that is not there, `WrongSource`, `LibraryCorrupt`,
+    A `target` that ends in `.pkl` is a file, any other a library folder, which gets a checkpoint and a verified backup.
+    An existing target is merged too, never overwritten. All inputs are read and compared before anything is written, so
+    an error in one changes nothing. Raises `SettingsError` for a missing input, `WrongSource`, `LibraryCorrupt`,
     `NewerFormat`, `LibraryLocked`, `BackupFailed`, `DiskFull`, `LibraryUnwritable`.
     """
     for path in inputs:
         if not (path / CHECKPOINT).exists() and not (path / JOURNAL).exists() and not path.is_file():
-            raise SettingsError(f"{path}: there is no such library, checkpoint or backup; nothing was changed")
+            raise SettingsError(f"{path}: no library, checkpoint or backup is there; nothing was changed")
     notices: list[str] = []
     loaded = [(path, _load(path, notices)) for path in inputs]
     _compare_sources([*loaded, *([(target, _load(target, []))] if target.exists() else [])])
@@ -154,10 +155,10 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
             store.set_source(source)
         contributions = tuple(join_counted(store.state, state, str(path)) for path, state in loaded)
         info = store.rewrite()
-        # After the lists: vectors of sounds that are not known yet would be of no use.
+        # After the join: vectors are only taken for known sounds.
         _settle_space(inputs, store)
         vectors = sum(_take_vectors(path, store, clock) for path in inputs if path.is_dir() and path != target)
-        # A takedown that came along reaches what is kept beside the checkpoint, too.
+        # A withdrawal that an input brought applies to the vector file too.
         if withdrawn := [one for one in store.state.graph if is_withdrawn(store.state.attributes(one))]:
             store.vectors.drop(withdrawn)
         state = store.state
@@ -175,7 +176,10 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
 
 
 def _settle_space(inputs: Sequence[Path], store: Store) -> None:
-    """Let the vectors tell the similarity space where no list does: the join of two bare names is only a name."""
+    """Take the similarity space from the vectors if there is no similar list.
+
+    Without lists, joining two states only picks one of their space names.
+    """
     mine = load_header(store.folder)
     headers = [mine] if mine is not None else [found for path in inputs if (found := load_header(path)) is not None]
     if headers and not store.state.list_count:
@@ -183,7 +187,7 @@ def _settle_space(inputs: Sequence[Path], store: Store) -> None:
 
 
 def _take_vectors(folder: Path, store: Store, clock: Clock) -> int:
-    """Add the vectors that another library has and this one lacks; those of another space are left."""
+    """Copy the vectors that this library lacks from another one, unless their space or source differs."""
     theirs, state = Vectors(folder, clock), store.state
     header = theirs.contents.header
     mine = store.vectors.contents.header
@@ -207,7 +211,7 @@ def _merge_into_file(
 ) -> MergeReport:
     state = _load(target, notices) if target.exists() else SoundGraph()
     contributions = tuple(join_counted(state, other, str(path)) for path, other in loaded)
-    with disk_errors(target, "the inputs were not touched"):
+    with disk_errors(target, "the inputs are unchanged"):
         files.make_folder(target.parent)
         with written_beside(target, encode_checkpoint(state), files) as new:
             check_readable(new.path)
@@ -218,7 +222,7 @@ def _merge_into_file(
 
 
 def _load(path: Path, notices: list[str]) -> SoundGraph:
-    """Return the state of a library or of a file; what was left out of it is told in `notices`."""
+    """Return the state of a library or a file; `notices` gets a line about impossible values left out."""
     dropped = Dropped()
     if path.is_dir():
         view = load_view(path)
@@ -226,7 +230,7 @@ def _load(path: Path, notices: list[str]) -> SoundGraph:
     else:
         state = load_checkpoint(path, dropped).state
     if dropped:
-        notices.append(f"{path} holds {dropped}, which no library can hold: left out, everything else is joined")
+        notices.append(f"{path} holds {dropped}: left out, everything else is merged")
     return state
 
 

@@ -1,8 +1,8 @@
-"""Reading a library while it grows: a consistent view for `status`, exports and other programs.
+"""Read a library while another process writes it: a consistent view for `status`, exports and other programs.
 
-Owns the order that makes a view consistent without a lock: the journal first, then the checkpoint, and once more when
-a rollback happened in between. What leaves the journal is in the checkpoint by then, so nothing falls between the two.
-Writes nothing: a read-only folder and a missing journal are fine.
+Owns the order of reading that makes a view consistent without a lock: first the journal, then the checkpoint, and both
+again if a rollback happened meanwhile. The writer removes rows from the journal only once the checkpoint holds them, so
+a view misses no event. Writes nothing: a read-only folder or a missing journal is no problem.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOW_TO_DROP = "the next harvest drops it for good, or `harvester check --repair
 
 @dataclass(slots=True)
 class LibraryView:
-    """A library as it was at one moment: the state, what is local to the machine, and what was odd (`notices`)."""
+    """A library at one moment: its state, its deferrals, and warnings about its files (`notices`)."""
 
     folder: Path
     exists: bool = False
@@ -38,18 +38,19 @@ class LibraryView:
     last_backup_at: int | None = None
     notices: list[str] = field(default_factory=list)
     dropped: Dropped = field(default_factory=Dropped)
-    """What its files held and no library can; it is left out."""
+    """Impossible values of its files, which are left out."""
 
     @property
     def source(self) -> str:
+        """Return the identity of the catalogue that the library comes from."""
         return self.state.source
 
 
 def load_view(folder: Path) -> LibraryView:
-    """Return the library as it is now; of no library, an empty view.
+    """Return a view of the library as it is now; without a library, an empty one.
 
-    Needs no lock and no right to write, beside a running writer too. Raises `LibraryCorrupt` when the checkpoint is
-    damaged and nothing good stands in, `NewerFormat`, or `LibraryUnwritable` when files cannot even be read.
+    Needs no lock and no write permission, also beside a running writer. Raises `LibraryCorrupt` when the checkpoint is
+    corrupt and no valid backup can replace it, `NewerFormat`, or `LibraryUnwritable` when files cannot be read.
     """
     try:
         contents, loaded = _load(folder)
@@ -66,14 +67,14 @@ def load_view(folder: Path) -> LibraryView:
         view.last_checkpoint_at = loaded.signature.modified_ns // 1000
     if contents is not None:
         if contents.damage:
-            view.notices.append(f"the journal is damaged ({contents.damage}); the next harvest sets it aside")
+            view.notices.append(f"the journal is corrupt ({contents.damage}); the next harvest recovers the rest of it")
         if contents.dropped:
             view.dropped.add(contents.dropped)
             view.notices.append(f"the journal holds {contents.dropped}: left out ({_HOW_TO_DROP})")
         view.deferrals = contents.deferrals
         view.unsaved = contents.unsaved
         view.last_backup_at = contents.head.backup_at
-        # The journal's stamp is of the file it knows; one that Git or a person put there is as old as it says itself.
+        # The journal's stamp belongs to the file that it knows; a foreign file has only its own modification time.
         if not loaded.foreign:
             view.last_checkpoint_at = contents.head.checkpoint_at or view.last_checkpoint_at
     return view
@@ -86,7 +87,7 @@ def _load(folder: Path) -> tuple[JournalContents | None, Loaded]:
         try:
             loaded = load_state(folder, contents)
         except LibraryCorrupt:
-            # A writer may have moved files between our two looks; what is really damaged stays so.
+            # A writer may have moved files between the two reads; real corruption is still there at the next attempt.
             if attempt == _ATTEMPTS - 1 or _timeline(load_head(path)) == _timeline(contents.head if contents else None):
                 raise
             continue
@@ -100,13 +101,13 @@ def _timeline(head: Head | None) -> tuple[int, str]:
 
 
 class Library:
-    """A library for other programs: read-only, complete at the moment it was opened, safe in any thread or process.
+    """A library for other programs: read-only, complete when opened, usable from any thread or process.
 
         library = Library.open("data/freesound_library")
         for neighbour_id, score in library.neighbours(1234):
             print(library.records[neighbour_id]["name"], score)
 
-    It never changes; open it again to see what a running harvest has added since.
+    It never changes: open the library again to see what a running harvest has added.
     """
 
     def __init__(self, view: LibraryView) -> None:
@@ -121,30 +122,33 @@ class Library:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Library:
-        """Open the library in the folder `path`, joined with what its journal holds; no lock, nothing is written.
+        """Open the library in the folder `path`, with the events of its journal; takes no lock, writes nothing.
 
         A folder without a library gives an empty one. Raises `harvester.errors.LibraryCorrupt` when the checkpoint is
-        damaged and no good backup stands in, `NewerFormat` or `LibraryUnwritable` (it cannot be read).
+        corrupt and no valid backup can replace it, `NewerFormat`, or `LibraryUnwritable` (it cannot be read).
         """
         return cls(load_view(Path(path)))
 
     @property
     def graph(self) -> Any:
-        """The `networkx.DiGraph`, frozen: nodes are ids with the record's fields, edges A→B carry `score` when B is
-        in A's similar list. Copy it before changing attributes."""
+        """Return the frozen `networkx.DiGraph` of the library.
+
+        Nodes are ids with the record's fields; an edge A→B has a `score` when B is in A's similar list. Copy the graph
+        before changing attributes.
+        """
         return self._state.graph
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the checkpoint's metadata would say of this view: counts, source, seeds, time of the latest event."""
+        """Return the metadata of this view as a checkpoint has it: counts, source, seeds, time of the latest event."""
         metadata = metadata_of(self._state, list(self._state.graph))
         del metadata["digest"]
         return metadata
 
     def neighbours(self, sound_id: int) -> tuple[tuple[int, float], ...]:
-        """Return a sound's similar list as (id, score), best first; empty while there is none.
+        """Return a sound's similar list as (id, score), best first; empty when it has none yet.
 
-        Raises `KeyError` for a sound that is not in the library, `ValueError` for what is no sound's id.
+        Raises `KeyError` for a sound that is not in the library, `ValueError` for an invalid sound id.
         """
         sound_id = check_sound_id(sound_id)
         if sound_id not in self._state:
@@ -160,7 +164,7 @@ class Library:
 
 
 class _Records(Mapping[int, Record]):
-    """The records by id, each as the API gave it: a copy, so that no caller can change another's view."""
+    """The records by id, as the API sent them; each access returns a new dict."""
 
     def __init__(self, state: SoundGraph) -> None:
         self._state = state

@@ -1,6 +1,6 @@
-"""Recovery at opening: a damaged journal is salvaged, an unfinished rollback finished, damaged files are set aside.
+"""Recovery at opening: recover a corrupt journal, finish an unfinished rollback, move corrupt files away.
 
-Owns what the one writer mends before and after loading. Nothing is deleted: what was damaged is in `quarantine/`.
+Owns what the writer repairs before and after loading. Nothing is deleted: corrupt files move to `quarantine/`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from harvester.storage import (
 
 
 def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) -> Journal:
-    """Return the library's journal, opened; a damaged one is set aside and what is good in it is carried over."""
+    """Open the library's journal; a corrupt one moves to `quarantine/`, and its valid rows to a new journal."""
     path = folder / JOURNAL
     if (folder / SALVAGED).exists():
         moved = _replace_by_salvaged(folder, now_us, files)
-        notices.append(f"what was saved of a damaged journal is in its place again{_where(folder, moved)}")
+        notices.append(f"an interrupted recovery of a corrupt journal was finished{_where(folder, moved)}")
     is_new = not path.exists()
     try:
         journal = Journal(path)
@@ -54,7 +54,7 @@ def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) ->
 
 
 def _drop_impossible(folder: Path, journal: Journal, now_us: int, files: Files, notices: list[str]) -> None:
-    """Take what no library can hold out of a journal that is whole otherwise; a copy of it as it was is set aside."""
+    """Drop impossible values from a journal that is valid otherwise, after copying it to `quarantine/`."""
     dropped = journal.contents.dropped
     if not dropped:
         return
@@ -65,13 +65,13 @@ def _drop_impossible(folder: Path, journal: Journal, now_us: int, files: Files, 
     files.sync_folder(folder)
     journal.drop_impossible()
     notices.append(
-        f"dropped {dropped} from the journal, which no library can hold; everything else in it is kept; "
-        f"as it was it is {copy.relative_to(folder)}"
+        f"dropped {dropped} from the journal; everything else in it is kept; the unchanged file is "
+        f"{copy.relative_to(folder)}"
     )
 
 
 def _salvage(folder: Path, contents: JournalContents, now_us: int, files: Files, notices: list[str]) -> Journal:
-    # All that is good is durable under another name before the damaged journal is touched: the disk may be full.
+    # All valid rows are durable under another name before the corrupt journal is moved: the disk may be full.
     draft = folder / f"{SALVAGED}.draft"
     for ending in ("-shm", "-wal", ""):
         draft.with_name(f"{draft.name}{ending}").unlink(missing_ok=True)
@@ -85,19 +85,19 @@ def _salvage(folder: Path, contents: JournalContents, now_us: int, files: Files,
         saved.update(**known)
         saved.fold()
     if draft.with_name(f"{draft.name}-wal").exists():
-        raise LibraryUnwritable(f"{draft}: what is good in a damaged journal cannot be written; nothing was changed")
+        raise LibraryUnwritable(f"{draft}: cannot write the valid rows of a corrupt journal; nothing was changed")
     files.rename(draft, folder / SALVAGED)
     files.sync_folder(folder)
     moved = _replace_by_salvaged(folder, now_us, files)
     notices.append(
-        f"the journal was damaged ({contents.damage}): {len(events)} events were saved from it{_where(folder, moved)}"
-        + (f"; dropped {contents.dropped}, which no library can hold" if contents.dropped else "")
+        f"the journal was corrupt ({contents.damage}): {len(events)} events were recovered{_where(folder, moved)}"
+        + (f"; dropped {contents.dropped}" if contents.dropped else "")
     )
     return Journal(folder / JOURNAL)
 
 
 def _replace_by_salvaged(folder: Path, now_us: int, files: Files) -> list[Path]:
-    """Put what was salvaged in the journal's place, durably, and return where the damaged parts are now."""
+    """Replace the journal by the recovered one, durably, and return the new paths of the corrupt parts."""
     moved = [
         set_aside(folder / part, folder, now_us, files) for part in reversed(JOURNAL_PARTS) if (folder / part).exists()
     ]
@@ -107,11 +107,15 @@ def _replace_by_salvaged(folder: Path, now_us: int, files: Files) -> list[Path]:
 
 
 def _where(folder: Path, moved: list[Path]) -> str:
-    return f"; it is now {moved[-1].relative_to(folder)}" if moved else ""
+    return f"; the corrupt file is {moved[-1].relative_to(folder)}" if moved else ""
 
 
 def finish_restore(folder: Path, journal: Journal, files: Files, notices: list[str]) -> None:
-    """Finish a rollback that a crash interrupted: its target becomes the checkpoint, durably."""
+    """Finish a rollback that a crash interrupted: its target becomes the checkpoint, durably.
+
+    If the target is missing, corrupt or another file, the rollback is cancelled and a notice says where the state
+    before it is.
+    """
     head = journal.head
     if not head.restore:
         return
@@ -121,8 +125,8 @@ def finish_restore(folder: Path, journal: Journal, files: Files, notices: list[s
         journal.update(restore="", restore_digest="")
         journal.contents.head = journal.head
         notices.append(
-            f"an unfinished restore of {target.name} was given up ({problem}); "
-            f"the state before it is whole in {QUARANTINE}/, in the newest folder that ends in before_restore"
+            f"an unfinished restore of {target.name} was cancelled ({problem}); "
+            f"the state before it is in {QUARANTINE}/, in the newest folder that ends in before_restore"
         )
         return
     write_atomically(folder / CHECKPOINT, read_pieces(target), files)
@@ -139,10 +143,10 @@ def _problem_of(target: Path, digest: str) -> str:
 
 
 def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, files: Files) -> None:
-    """Set damaged files aside and tell the journal which checkpoint it stands beside."""
-    for path in loaded.bad:
+    """Move corrupt files to `quarantine/`, and record in the journal which checkpoint was loaded."""
+    for path in loaded.corrupt:
         moved = set_aside(path, folder, now_us, files)
-        loaded.notices.append(f"{path.name} is now {moved.relative_to(folder)}")
+        loaded.notices.append(f"{path.name} was moved to {moved.relative_to(folder)}")
     _keep_undropped(folder, loaded, now_us, files)
     head = journal.head
     if loaded.foreign:
@@ -150,17 +154,17 @@ def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, fi
         journal.update(digest=loaded.digest, next_digest="", saved=head.safe, adopted=True, owed=True)
     elif loaded.stand_in:
         journal.update(saved=head.safe, adopted=True, owed=True)
-    elif loaded.bad:
+    elif loaded.corrupt:
         journal.update(saved=head.safe, owed=True)
     elif head.next_digest:
-        # A crash came between a rename and the journal's word on it. Left open, the next checkpoint would put its own
-        # digest here, and a second crash would make this file a stranger's.
+        # A crash came between the rename of a checkpoint and the journal's record of it. Without this record the next
+        # checkpoint would replace `next_digest`, and after a second crash this file would count as foreign.
         files.sync_folder(folder)
         journal.update(digest=loaded.digest or head.digest, next_digest="")
 
 
 def _keep_undropped(folder: Path, loaded: Loaded, now_us: int, files: Files) -> None:
-    """Keep a copy of a file that held what no library can, before it is replaced by one without it."""
+    """Copy a file with impossible values to `quarantine/` before it is replaced by one without them."""
     if not loaded.dropped or loaded.path is None:
         return
     copy = quarantine_path(folder, loaded.path.name, now_us)
@@ -168,17 +172,18 @@ def _keep_undropped(folder: Path, loaded: Loaded, now_us: int, files: Files) -> 
     write_atomically(copy, read_pieces(loaded.path), files)
     files.sync_folder(folder)
     loaded.notices.append(
-        f"dropped {loaded.dropped} from {loaded.path.name}, which no library can hold; everything else in it is kept; "
-        f"as it was it is {copy.relative_to(folder)}"
+        f"dropped {loaded.dropped} from {loaded.path.name}; everything else in it is kept; the unchanged file is "
+        f"{copy.relative_to(folder)}"
     )
 
 
 def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[str]:
-    """Say, for a checkpoint that was copied or pulled by hand, what it lacks and how to get that back.
+    """Return notices about what a foreign checkpoint lacks, and how to get that back.
 
-    Beside a journal that knows of nothing (not `known`: it was lost, or this is a clone) only if it lacks something.
+    If the journal was new (not `known`: it was lost, or this is a clone), there is a notice only if something is
+    missing.
     """
-    begin = f"{CHECKPOINT} was replaced by hand ({len(state)} sounds with the journal)"
+    begin = f"another program replaced {CHECKPOINT} ({len(state)} sounds with the journal)"
     if not known:
         begin = f"{CHECKPOINT} had no journal beside it ({len(state)} sounds)"
     for backup in list_backups(folder):
@@ -194,4 +199,4 @@ def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[st
                 f"{backup.path.name} are not in it: `harvester merge {backup.path.name}` brings them back"
             ]
         break
-    return [f"{begin}; nothing that the newest backup holds is missing"] if known else []
+    return [f"{begin}; it lacks nothing of the newest backup"] if known else []

@@ -1,8 +1,8 @@
-"""Restore: a rollback to a backup, that a crash cannot leave half done.
+"""Restore: roll the library back to a backup, so that a crash cannot leave it half done.
 
-Owns the order: the present state is copied to `quarantine/` as a library of its own, then one journal transaction
-sets the tail aside and names the target, then the checkpoint is replaced, then a fresh backup makes the restored state
-the newest. A crash before the transaction changes nothing, one after it is completed by the next opening.
+Owns the order: copy the present state to `quarantine/` as a library of its own; in one journal transaction drop the
+events since the backup and name the target; replace the checkpoint; write a new backup of the restored state. A crash
+before the transaction changes nothing; after a crash behind it, the next command that writes finishes the rollback.
 """
 
 from __future__ import annotations
@@ -33,8 +33,11 @@ from harvester.storage import (
 
 @dataclass(frozen=True, slots=True)
 class RestoreReport:
-    """What a restore did: from which backup, what it holds, and where the state before it is now (None: there was
-    none). `backup` is the new, verified backup of the restored state; `notices` a line each."""
+    """Result of a restore: the backup it used, its counts, and what was written.
+
+    `set_aside` is the folder with the state before it (None: there was none), `backup` the new, verified backup of the
+    restored state. `notices` has one line each.
+    """
 
     target: Path
     nodes: int
@@ -48,13 +51,12 @@ class RestoreReport:
 def restore_library(
     folder: Path, backup: Path | None = None, *, clock: Clock, files: Files = REAL_FILES
 ) -> RestoreReport:
-    """Put the library back to `backup`, or to the best verified one; durable on return.
+    """Roll the library back to `backup`, or to the best valid one; durable on return.
 
-    The best is the one that holds most (samples, then sounds, then edges), not the newest. The present checkpoint and
-    journal are kept whole in a folder under `quarantine/`, which is a library that can be merged again. Deferrals stay.
-    Raises `LibraryLocked`, `LibraryCorrupt` when there is no good backup (or the named one is not good; nothing is
-    changed then), `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, `BackupFailed` when all but the last step is
-    done.
+    The best has the most processed sounds, then sounds, then edges; it need not be the newest. The present checkpoint
+    and journal are copied to a folder under `quarantine/`, which is a library that can be merged again. Deferrals stay.
+    Raises `LibraryLocked`, `LibraryCorrupt` when no backup is valid or the named one is not (then nothing is changed),
+    `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, or `BackupFailed` when only the new backup is missing.
     """
     if not folder.is_dir():
         raise SettingsError(f"{folder}: there is no library here; nothing was changed")
@@ -64,7 +66,7 @@ def restore_library(
     journal: Journal | None = None
     notices: list[str] = []
     try:
-        with disk_errors(folder, "the state before the restore is still there"):
+        with disk_errors(folder, "the state before the restore is kept"):
             lock.acquire(now_us)
             sweep_temporaries(folder)
             chosen = _named(folder, backup) if backup is not None else best_backup(folder)
@@ -85,12 +87,12 @@ def restore_library(
 
 
 def best_backup(folder: Path) -> BackupReport:
-    """Return the verified backup that holds most; raises `LibraryCorrupt` when none is good."""
+    """Return the valid backup with the most data; raises `LibraryCorrupt` when none is valid."""
     reports = [verify_backup(backup) for backup in list_backups(folder)]
     good = [report for report in reports if report.verified]
     if not good:
         problems = "".join(f"; {report.problem}" for report in reports)
-        raise LibraryCorrupt(f"{folder}: there is no good backup to restore{problems}; nothing was changed")
+        raise LibraryCorrupt(f"{folder}: there is no valid backup to restore{problems}; nothing was changed")
     return max(good, key=lambda report: (report.processed, report.nodes, report.edges, report.backup.taken_at))
 
 
@@ -106,8 +108,10 @@ def _named(folder: Path, path: Path) -> BackupReport:
 
 
 def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files) -> Path | None:
-    """Copy checkpoint and journal, as they are, into a library folder of their own, and the backup without which they
-    are not whole; durable on return."""
+    """Copy checkpoint and journal unchanged to a new library folder in `quarantine/`; durable on return.
+
+    The backup comes too if the copy is not complete without it.
+    """
     checkpoint = folder / CHECKPOINT
     if not checkpoint.exists() and not journal.head.last:
         return None
@@ -118,7 +122,7 @@ def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files
     if journal.head.last:
         journal.copy_to(aside / JOURNAL)
     if journal.head.salvaged:
-        # What a damaged journal lost may be in this backup alone.
+        # This backup alone may hold what a corrupt journal lost.
         for backup in list_backups(folder):
             if verify_backup(backup).digest == journal.head.backup_digest:
                 write_atomically(aside / backup.path.name, read_pieces(backup.path), files)

@@ -1,7 +1,7 @@
-"""The store: the library as its one writer sees it.
+"""The store: a library opened by its one writer.
 
-Owns the lock, the journal and the state, and the order of things on disk: journal, checkpoint, backup, and only then
-are events let go. How the checkpoint's file is replaced is `saving`'s. Knows nothing of what is harvested or why.
+Owns the lock, the journal and the state, and the order on disk: journal, checkpoint, backup, and only then are events
+dropped from the journal. `library.checkpoint_file` replaces the checkpoint. Knows nothing of harvesting.
 """
 
 from __future__ import annotations
@@ -36,24 +36,24 @@ from harvester.storage import (
 from harvester.vectors import Vectors
 
 JOURNAL_BOUND_BYTES = 2 << 20
-"""A checkpoint is due when the rows it lacks pass this and the size of the last one: total work stays linear."""
+"""A checkpoint is due when the rows it lacks exceed both this and the size of the last one: total work stays linear."""
 
 LONGEST_UNSAVED_S = 86_400.0
-"""A checkpoint is due when it has lacked rows for so long: in a run of weeks the file is at most a day old."""
+"""A checkpoint is due after this time without one, so that in a run of weeks the file is at most a day old."""
 
-REST_S = 60.0
-"""After a checkpoint or a backup failed, none is due for so long: the journal keeps everything meanwhile."""
+RETRY_DELAY_S = 60.0
+"""Wait this long after a failed checkpoint or backup before retrying; the journal keeps everything meanwhile."""
 
 WRITING_SHARE = 0.05
-"""Checkpoints and backups take at most this share of a run's time, unless the run is ending or the journal has grown
-out of proportion: samples wait meanwhile."""
+"""Maximum share of a run's time for checkpoints and backups, because the harvest waits for them. It does not hold when
+the run ends, or when the journal exceeds `MOST_PUT_OFF` times its limit."""
 
 MOST_PUT_OFF = 4
-"""A checkpoint is put off until the journal has so many times the size at which it is due, and no longer."""
+"""A checkpoint is deferred until the journal has this many times the size at which it is due, and no longer."""
 
 
 class Store:
-    """A library opened for writing: by `Store.open`, ended by `close` (or as a context manager)."""
+    """A library opened for writing with `Store.open`; end it with `close`, or use it as a context manager."""
 
     def __init__(
         self, folder: Path, clock: Clock, files: Files, lock: WriterLock, journal: Journal, loaded: Loaded,
@@ -77,7 +77,7 @@ class Store:
         self._opened_s = clock.monotonic_s()
         self._writing_s = self._last_written_s = 0.0
         self._written_nodes = 0
-        self._rest_until_s = self._saved_s = self._opened_s
+        self._retry_at_s = self._saved_s = self._opened_s
         newest = next(iter(list_backups(folder)), None)
         known = journal.head.backup_nodes or (newest.nodes if newest else 0)
         self._backup_nodes = min(known, len(self.state))
@@ -94,12 +94,12 @@ class Store:
         backup_every: int = BACKUP_EVERY,
         keep_backups: int = KEEP_BACKUPS,
     ) -> Store:
-        """Open a library for writing, making the folder if need be, and return it with its state loaded.
+        """Open a library for writing, creating the folder if it is missing, and load its state.
 
-        Loading is checkpoint (else the newest good backup, the bad file set aside) and then the journal; what had to
-        be mended is in `notices`. Raises `ValueError` for a number out of bounds, `LibraryLocked`, `LibraryUnwritable`,
-        `LibraryCorrupt`, `WrongSource`, `LibraryNotFetched`, `NewerFormat` or `DiskFull`; the lock is free then and
-        nothing but damaged files has moved.
+        Loads the checkpoint (or else the newest valid backup, after moving the corrupt file to `quarantine/`), then the
+        journal; `notices` says what was repaired. Raises `ValueError` for a number out of bounds, `LibraryLocked`,
+        `LibraryUnwritable`, `LibraryCorrupt`, `WrongSource`, `LibraryNotFetched`, `NewerFormat` or `DiskFull`; then the
+        lock is released, and only corrupt files were moved.
         """
         COUNT.check("backup_every", backup_every)
         COUNT.check("keep_backups", keep_backups)
@@ -110,7 +110,7 @@ class Store:
         lock = WriterLock(folder)
         journal: Journal | None = None
         try:
-            with disk_errors(folder, "nothing that was there is lost"):
+            with disk_errors(folder, "nothing is lost"):
                 lock.acquire(now_us)
                 sweep_temporaries(folder)
                 notices: list[str] = []
@@ -144,8 +144,11 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Release the journal and the lock. Saves nothing: what counts is durable already. Safe after any failure."""
-        with self._one_at_a_time:  # a commit that a cancelled task left behind in its thread ends first
+        """Close the journal and release the lock; safe after any failure.
+
+        Writes no checkpoint: every commit is durable in the journal already.
+        """
+        with self._one_at_a_time:  # wait for a commit that a cancelled task left running in its thread
             self._journal.close()
             self._lock.release()
 
@@ -160,30 +163,29 @@ class Store:
     ) -> None:
         """Write events, deferrals and notes to the journal in one transaction; durable on return.
 
-        May be called from a worker thread. Touches neither `state` nor `deferrals` nor `notes`: the caller changes
-        them once this returned.
-        Raises `EventRefused` for what a library cannot hold, `DiskFull` or `LibraryUnwritable`; nothing of the call is
-        kept then.
+        May be called from a worker thread. Does not change `state`, `deferrals` or `notes`: the caller changes them
+        once this returned. Raises `EventRefused` for an impossible value, `DiskFull` or `LibraryUnwritable`; then
+        nothing of the call is kept.
         """
         with self._one_at_a_time:
             self._unsaved_bytes += self._journal.append(events, deferrals, undeferred, notes)
             self._unsaved += len(events)
 
     def has_vector(self, sound_id: int) -> bool:
-        """Tell whether the sound's vector is here."""
+        """Tell whether the library has the sound's vector."""
         return sound_id in self.vectors
 
     def keep_vectors(self, vectors: Mapping[int, Vector]) -> None:
-        """Keep vectors of the library's similarity space beside the checkpoint; durable on return.
+        """Write vectors of the library's similarity space to its vector file; durable on return.
 
-        May be called from a worker thread. Raises `DiskFull`, `LibraryUnwritable` or `SettingsError`; nothing of the
-        call is kept then.
+        May be called from a worker thread. Raises `DiskFull`, `LibraryUnwritable` or `SettingsError`; then nothing of
+        the call is kept.
         """
         with self._one_at_a_time:
             self.vectors.keep(vectors, space=self.state.space, source=self.state.source)
 
     def set_source(self, source: str) -> None:
-        """Remember, durably, which catalogue this library comes from; raises `WrongSource` when it is another one."""
+        """Set the catalogue that this library comes from, durably; raises `WrongSource` if it has another one."""
         if self.state.source and self.state.source != source:
             raise WrongSource(
                 f"{self.folder} was harvested from {self.state.source}, not from {source}; "
@@ -195,32 +197,32 @@ class Store:
 
     @property
     def unsaved(self) -> int:
-        """How many events the checkpoint does not hold yet (the journal does)."""
+        """Return the number of events that are in the journal but not yet in the checkpoint."""
         return self._unsaved
 
     @property
     def last_checkpoint_at(self) -> int | None:
-        """When the checkpoint was written, in microseconds UTC."""
+        """Return when the checkpoint was written, in microseconds UTC, or None."""
         if self._journal.head.checkpoint_at is not None:
             return self._journal.head.checkpoint_at
         return self._file.modified_at
 
     @property
     def checkpoint_size_bytes(self) -> int:
-        """How large the checkpoint on disk is; 0 while there is none."""
+        """Return the size of the checkpoint on disk; 0 when there is none."""
         return self._file.size_bytes
 
     @property
     def last_backup_at(self) -> int | None:
-        """When the last verified backup was written, in microseconds UTC."""
+        """Return when the last verified backup was written, in microseconds UTC, or None."""
         return self._journal.head.backup_at
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
 
     def checkpoint_due(self) -> bool:
-        """Tell whether the journal has grown so far, or the file so old, that a checkpoint is worth its time."""
+        """Tell whether the journal has grown enough, or the checkpoint is old enough, to write a new one."""
         now_s = self._clock.monotonic_s()
-        if now_s < self._rest_until_s:
+        if now_s < self._retry_at_s:
             return False
         if self._journal.head.owed or (self._unsaved and now_s - self._saved_s > LONGEST_UNSAVED_S):
             return True
@@ -229,36 +231,37 @@ class Store:
         return self._unsaved_bytes > most_bytes
 
     def backup_due(self, *, stopping: bool = False) -> bool:
-        """Tell whether enough sounds are new for a backup.
+        """Tell whether there are enough new sounds for a backup.
 
-        In the middle of a run it is put off while writing would take more than a twentieth of the run's time.
+        Unless the run is `stopping`, a backup is deferred while writing would take more than `WRITING_SHARE` of the
+        run's time.
         """
         if len(self.state) - self._backup_nodes < self._backup_every:
             return False
         now_s = self._clock.monotonic_s()
-        return stopping or (now_s >= self._rest_until_s and self._can_afford(now_s))
+        return stopping or (now_s >= self._retry_at_s and self._can_afford(now_s))
 
     def _can_afford(self, now_s: float) -> bool:
-        # A fast run may have ten times the sounds by now that it had when it wrote last.
+        # Scaled, because a fast run may have ten times as many sounds now as at the last checkpoint.
         next_s = self._last_written_s * len(self.state) / max(1, self._written_nodes)
         return self._writing_s + next_s <= WRITING_SHARE * (now_s - self._opened_s)
 
     def checkpoint(self, *, backup: bool = False) -> CheckpointInfo:
-        """Write the state to the checkpoint, and a verified backup when asked; durable on return.
+        """Write the state to the checkpoint, and with `backup` also to a verified backup; durable on return.
 
-        Nobody may change the state meanwhile. A checkpoint that somebody else put there is joined into `state` first
-        (`joined` says how many sounds it brought), and a backup is then written in any case. An unchanged state
-        rewrites nothing. Raises `DiskFull`, `LibraryUnwritable`, or `BackupFailed` when only the backup is missing;
-        the last good files and the journal stand then.
+        The caller must not change the state meanwhile. A foreign checkpoint is joined into `state` first (`joined` is
+        the number of sounds it added), and then a backup is always written. An unchanged state rewrites nothing. Raises
+        `DiskFull`, `LibraryUnwritable`, or `BackupFailed` when only the backup is missing; then the old files and the
+        journal are kept.
         """
         with self._one_at_a_time:
             return self._timed(lambda: self._save(backup=backup))
 
     def back_up(self) -> CheckpointInfo:
-        """Write a verified backup of the state and leave the checkpoint as it is; durable on return.
+        """Write a verified backup of the state without rewriting the checkpoint; durable on return.
 
-        What the checkpoint lacks is then in the backup and in the journal. Where it is missing, a stranger's, or not
-        yet in any backup, it is written too; then, and for what is raised, see `checkpoint`.
+        What the checkpoint lacks is then in the backup and in the journal. If the checkpoint is missing, foreign, or in
+        no backup yet, it is written too. Raises as `checkpoint` does.
         """
         with self._one_at_a_time:
             head = self._journal.head
@@ -268,10 +271,10 @@ class Store:
     def _timed(self, write: Callable[[], CheckpointInfo]) -> CheckpointInfo:
         started_s = self._clock.monotonic_s()
         try:
-            with disk_errors(self.folder, "the last good files and the journal hold everything"):
+            with disk_errors(self.folder, "the old files and the journal hold everything"):
                 info = write()
         except HarvesterError:
-            self._rest_until_s = self._clock.monotonic_s() + REST_S
+            self._retry_at_s = self._clock.monotonic_s() + RETRY_DELAY_S
             raise
         seconds = self._clock.monotonic_s() - started_s
         if info.backup is not None or not info.unchanged:
@@ -287,7 +290,7 @@ class Store:
         if len(self.state) and (backup or head.owed):
             written = self._back_up(read_pieces(self._file.path), Encoded(digest=head.digest), head.saved)
             return replace(info, backup=written)
-        self._let_go()
+        self._drop_saved_rows()
         return info
 
     def _back_up_alone(self) -> CheckpointInfo:
@@ -297,32 +300,32 @@ class Store:
         return CheckpointInfo(self._file.path, size_bytes, nodes, edges, 0.0, path, unchanged=True)
 
     def rewrite(self) -> CheckpointInfo:
-        """Write checkpoint and backup whatever is on disk: what repair, merge and import end with.
+        """Write checkpoint and backup in any case, for repair, merge and import; durable on return.
 
-        No journal has judged such a state: the new checkpoint is read back before it replaces the old one. Raises
-        `BackupFailed` when the reader refuses it; the files are as they were then.
+        Such a state did not pass through the journal's checks, so the new checkpoint is read back before it replaces
+        the old one. Raises `BackupFailed` if that fails, and then the files are unchanged; else as `checkpoint` does.
         """
         with self._one_at_a_time:
             self._journal.update(adopted=True, owed=True)
             return self._timed(lambda: self._save(backup=True, read_back=True))
 
     def _back_up(self, chunks: Iterable[bytes], encoded: Encoded, backed: int) -> Path:
-        """Write a backup of the state, which holds the rows up to `backed`."""
+        """Write a verified backup of the state, which includes the journal's rows up to `backed`."""
         now_us, nodes = self._clock.time_us(), len(self.state)
         path = save_backup(self.folder, chunks, digest=encoded, nodes=nodes, now_us=now_us, files=self._files)
         self._retention.trust(path, encoded.digest)
         self._backup_nodes = nodes
         known: dict[str, Any] = {"backup_at": now_us, "backup_digest": encoded.digest, "backup_nodes": nodes}
         self._journal.update(backed=backed, owed=False, salvaged=False, **known)
-        self._let_go(verified=path)
+        self._drop_saved_rows(verified=path)
         try:
             self._retention.prune()
         except HarvesterError as error:
             self.notices.append(f"old backups were not removed: {error}")
         return path
 
-    def _let_go(self, verified: Path | None = None) -> None:
-        """Drop the rows that checkpoint and backup hold, once both are seen to be good: either may be of long ago."""
+    def _drop_saved_rows(self, verified: Path | None = None) -> None:
+        """Drop the journal's rows that checkpoint and backup hold, after verifying both: either may be old."""
         head = self._journal.head
         done = head.safe == min(head.saved, head.backed)
         if not done and self._file.holds(head.digest) and self._retention.holds(head.backup_digest, verified=verified):

@@ -1,8 +1,8 @@
-"""Takedown: sounds leave the library for good, as far as a program can reach.
+"""Withdraw sounds: remove their texts and links from the library, and mark them as withdrawn.
 
-Owns how a withdrawal becomes durable and what this machine still holds of it afterwards. The mark is an event like any
-other, so it wins in every merge and over every later answer. What lies in Git's history or on other machines is out of
-reach, and is told.
+Owns how a withdrawal becomes durable, and the list of files on this machine that may still hold the texts. The mark is
+an event, so it wins in every merge and over every later response. Copies in Git's history and on other machines cannot
+be reached; the command says so.
 """
 
 from __future__ import annotations
@@ -25,8 +25,11 @@ from harvester.storage import CHECKPOINT, JOURNAL, QUARANTINE, REAL_FILES, Files
 
 @dataclass(frozen=True, slots=True)
 class ForgetReport:
-    """What a takedown came to: sounds blanked now, those that were already, ids the library did not hold (marked all
-    the same), and files beside the library that may still hold the texts."""
+    """Result of a withdrawal.
+
+    `forgotten` sounds were withdrawn now, those in `before` already earlier, and `unknown` ids were not in the library
+    but are marked too. `still_in` has the files beside the library that may still hold the texts.
+    """
 
     folder: Path
     forgotten: tuple[int, ...]
@@ -44,10 +47,10 @@ def forget_sounds(
     clock: Clock,
     files: Files = REAL_FILES,
 ) -> ForgetReport:
-    """Withdraw sounds, and all that `username` made; durable on return, in checkpoint, journal and a fresh backup.
+    """Withdraw sounds, and all sounds by `username`; durable on return, in checkpoint, journal and a new backup.
 
-    Their texts and links are gone from those files, also from pages of the journal that were let go, and their vectors
-    from theirs. Raises `SettingsError` where there is no library or nobody of that name, and what `Store` raises.
+    Removes their texts and links from these files, also from free pages of the journal, and their vectors from the
+    vector file. Raises `SettingsError` when there is no library or no sound by `username`, and what `Store` raises.
     """
     if not (folder / CHECKPOINT).exists() and not (folder / JOURNAL).exists():
         raise SettingsError(f"{folder}: there is no library here; nothing was changed")
@@ -91,7 +94,7 @@ def _sounds_of(store: Store, username: str | None) -> set[int]:
 
 
 def _wipe(journal: Path) -> None:
-    """Rewrite the journal's file without the rows that were let go: SQLite leaves their bytes in free pages."""
+    """Rewrite the journal's file without its free pages, where SQLite leaves the bytes of dropped rows."""
     with closing(connect(journal)) as connection:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

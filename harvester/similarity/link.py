@@ -122,7 +122,7 @@ class _Link:
         self._table: Table = map_table(store.vectors.path, header, tasks.places)
         self._now_us = clock.time_us()
         contents = store.vectors.contents
-        self._made_at, self._rows, self._rotten = header.made_at, contents.rows, contents.rotten
+        self._made_at, self._rows, self._rotten = header.made_at, contents.rows, contents.corrupt
         self._uncommitted: list[int] = []
 
     def run(self, on_progress: Callable[[int, int], None], asked_to_stop: Callable[[], bool]) -> None:

@@ -98,7 +98,7 @@ def _holds(state: SoundGraph, contents: VectorContents, trail: Trail, neighbours
         and (trail.neighbours, trail.min_score, trail.made_at) == (neighbours, min_score, contents.header.made_at)
         and trail.rows <= contents.rows
         # A row that rots may bring an older vector of its sound back, which has stood there all the time.
-        and trail.rotten == contents.rotten
+        and trail.rotten == contents.corrupt
         and trail.lists == digest_of_lists(state)
     )
 

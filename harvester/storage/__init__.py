@@ -1,4 +1,4 @@
-"""Files, folders, locks and SQLite files: written whole or not at all, opened for what they are. Knows no sound."""
+"""Files, folders, locks and SQLite files: write them atomically, open them safely. Knows nothing of sounds."""
 
 from __future__ import annotations
 

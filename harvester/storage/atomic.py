@@ -1,8 +1,8 @@
-"""The file layer: every byte of the library that SQLite does not write goes through here.
+"""Atomic writes: this module writes every byte of the library that SQLite does not write.
 
 Owns the order write, fsync, rename, fsync the folder (without the file's fsync XFS leaves an empty file after a power
-cut) and the translation of the system's errors into ours. A failure leaves the old file standing and no temporary.
-Knows nothing of what the bytes mean.
+cut) and the translation of `OSError` into errors of harvester. A failure keeps the old file and leaves no temporary
+file. Knows nothing of the meaning of the bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from harvester.errors import DiskFull, LibraryUnwritable
 from harvester.storage.opening import NotRegular
 
 SYNC_EVERY_BYTES = 4 << 20
-"""A large file is synced in slices, so that a journal commit beside it never waits for the whole of it."""
+"""A large file is synced in slices of this size, so that a journal commit never waits for a sync of the whole file."""
 
 TEMPORARY_SUFFIX = ".tmp"
 
@@ -28,34 +28,38 @@ _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 
 
 class Files(Protocol):
-    """What the library asks of a file system; tests hand in one that fails by map."""
+    """The file operations that the library uses; tests pass an implementation that fails on purpose."""
 
     def create(self, path: Path) -> int:
-        """Create a new file for writing and return its descriptor; it must not exist yet."""
+        """Create a new file for writing and return its descriptor; raises `FileExistsError` if it exists."""
         ...
 
     def write(self, descriptor: int, chunk: bytes) -> int:
-        """Write some of `chunk` and return how many bytes were taken."""
+        """Write some of `chunk` and return how many bytes were written."""
         ...
 
     def fsync(self, descriptor: int) -> None:
         """Return when the file's bytes are on the disk."""
         ...
 
-    def close(self, descriptor: int) -> None: ...
+    def close(self, descriptor: int) -> None:
+        """Close the descriptor."""
+        ...
 
     def rename(self, source: Path, target: Path) -> None:
-        """Put `source` in the place of `target`, atomically."""
+        """Replace `target` by `source`, atomically."""
         ...
 
     def sync_folder(self, folder: Path) -> None:
         """Return when the folder's entries are on the disk."""
         ...
 
-    def unlink(self, path: Path) -> None: ...
+    def unlink(self, path: Path) -> None:
+        """Remove the file."""
+        ...
 
     def make_folder(self, folder: Path) -> None:
-        """Create the folder and its parents where they are missing."""
+        """Create the folder and its parents if they are missing."""
         ...
 
 
@@ -63,35 +67,43 @@ class RealFiles:
     """The file system of this machine."""
 
     def create(self, path: Path) -> int:
+        """Create a new file for writing and return its descriptor."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
     def write(self, descriptor: int, chunk: bytes) -> int:
+        """Write some of `chunk` and return how many bytes were written."""
         return os.write(descriptor, chunk)
 
     def fsync(self, descriptor: int) -> None:
+        """Return when the file's bytes are on the disk."""
         full_sync(descriptor)
 
     def close(self, descriptor: int) -> None:
+        """Close the descriptor."""
         os.close(descriptor)
 
     def rename(self, source: Path, target: Path) -> None:
+        """Replace `target` by `source`, atomically."""
         source.replace(target)
 
     def sync_folder(self, folder: Path) -> None:
+        """Return when the folder's entries are on the disk, where its file system supports that."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         except OSError as error:
-            # Some network file systems cannot sync a folder; the rename itself is all there is then.
+            # Some network file systems cannot sync a folder; there the rename alone must do.
             if error.errno not in _NO_FOLDER_SYNC:
                 raise
         finally:
             os.close(descriptor)
 
     def unlink(self, path: Path) -> None:
+        """Remove the file."""
         path.unlink()
 
     def make_folder(self, folder: Path) -> None:
+        """Create the folder and its parents if they are missing."""
         folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -99,17 +111,17 @@ REAL_FILES = RealFiles()
 
 
 def full_sync(descriptor: int) -> None:
-    """Sync a file to the platter: on macOS `fsync` alone stops at the drive's cache, F_FULLFSYNC does not."""
+    """Sync a file to the disk itself: on macOS `fsync` stops at the drive's cache, F_FULLFSYNC does not."""
     command = getattr(fcntl, "F_FULLFSYNC", None)
     if command is not None:
-        with suppress(OSError):  # not every file system knows it; fsync is what remains
+        with suppress(OSError):  # not every file system supports it; then use fsync
             fcntl.fcntl(descriptor, command)
             return
     os.fsync(descriptor)
 
 
 class NewFile:
-    """A file that is written and synced beside the one it may replace, until `replace` says so."""
+    """A new file, written and synced beside its target; `replace` puts it in the target's place."""
 
     def __init__(self, path: Path, target: Path, files: Files) -> None:
         self.path = path
@@ -118,7 +130,7 @@ class NewFile:
         self._files = files
 
     def replace(self) -> None:
-        """Put the file in the place of its target, durable on return. Raises the `OSError` it met."""
+        """Replace the target by this file, durable on return. Raises the `OSError` of the failed operation."""
         self._files.rename(self.path, self._target)
         self.replaced = True
         self._files.sync_folder(self._target.parent)
@@ -126,26 +138,33 @@ class NewFile:
 
 @contextmanager
 def written_beside(path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES) -> Iterator[NewFile]:
-    """Give a new file with `chunks`, all of it synced; a block that ends without `replace` leaves `path` as it is.
+    """Write `chunks` to a new file beside `path` and sync it; the block may call `replace` to put it in place.
 
-    A crash leaves the old file or the new one; whatever fails, no temporary stays. Raises the `OSError` it met.
+    A block that ends without `replace` leaves `path` unchanged.
+
+    A crash leaves either the old or the new file, and perhaps a temporary file, which the next start removes. On an
+    error before `replace` the old file stays and the temporary file is removed. Raises the `OSError` of the failed
+    operation.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
-    with suppress(FileNotFoundError):  # left by a killed process of the same number
+    with suppress(FileNotFoundError):  # left by a killed process with the same process id
         temporary.unlink()
     new = NewFile(temporary, path, files)
     try:
         _write_synced(temporary, chunks, files)
         yield new
     finally:
-        if isinstance(chunks, Generator):  # its threads end now, not when the error is forgotten
+        if isinstance(chunks, Generator):  # end its threads now, not when the exception is garbage-collected
             chunks.close()
         if not new.replaced:
             _remove(temporary, files)
 
 
 def write_atomically(path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES) -> None:
-    """Replace `path` by `chunks`, durable on return. Raises the `OSError` it met; a file is never half written."""
+    """Replace `path` by `chunks`, atomically and durable on return.
+
+    A crash or an error leaves either the old or the new file. Raises the `OSError` of the failed operation.
+    """
     with written_beside(path, chunks, files) as new:
         new.replace()
 
@@ -173,12 +192,12 @@ def _remove(path: Path, files: Files) -> None:
     except FileNotFoundError:
         return
     except OSError:
-        with suppress(OSError):  # the folder itself has gone or turned read-only: the next `open` sweeps
+        with suppress(OSError):  # the folder was removed or is read-only: the next start removes the file
             path.unlink()
 
 
 def sweep_temporaries(folder: Path) -> list[Path]:
-    """Remove what killed processes left half written, and return it. Only the holder of the lock may call this."""
+    """Remove the temporary files that killed processes left, and return them. Requires the writer's lock."""
     swept = []
     for path in sorted(folder.glob(f".*{TEMPORARY_SUFFIX}")):
         with suppress(OSError):
@@ -189,7 +208,7 @@ def sweep_temporaries(folder: Path) -> list[Path]:
 
 @contextmanager
 def disk_errors(what: Path, kept: str) -> Iterator[None]:
-    """Turn an `OSError` of the block into `DiskFull` or `LibraryUnwritable`; `kept` says what is still safe."""
+    """Turn an `OSError` of the block into `DiskFull` or `LibraryUnwritable`; `kept` says what is safe."""
     try:
         yield
     except OSError as error:
@@ -197,7 +216,7 @@ def disk_errors(what: Path, kept: str) -> Iterator[None]:
 
 
 def disk_error(error: OSError, what: Path, kept: str) -> DiskFull | LibraryUnwritable:
-    """Return our error for the system's, one line: what failed, why, what was kept."""
+    """Return the `HarvesterError` for an `OSError`, one line: what failed, why, what was kept."""
     if error.errno in _FULL:
         return DiskFull(f"{what}: no space left on the disk ({error.strerror}); {kept}")
     if isinstance(error, NotRegular) and error.filename:

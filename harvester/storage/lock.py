@@ -1,7 +1,7 @@
-"""The writer's lock: one process writes a library, and everybody can see which.
+"""The writer's lock: only one process writes a library, and any process can read which one.
 
-Owns `freesound_library.lock`: an OS lock held for the whole run (gone with its process, even after `kill -9`), and
-in the file who holds it. The file stays; only the lock on it counts.
+Owns `freesound_library.lock`: an OS lock held for the whole run (the system releases it with the process, even after
+`kill -9`), and the holder's name in the file. The file stays; only the lock on it counts.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from harvester.storage.opening import open_for_writing, open_regular
 from harvester.storage.paths import LOCK
 
 _TRIES, _PAUSE_S = 7, 0.05
-"""How long to try: a reader that asks who holds the lock takes a share of it for an instant."""
+"""How often to try, and the pause between two tries: `read_owner` holds a shared lock for an instant."""
 
 _LARGEST_PID = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process that writes a library: where it runs, its number, and since when (microseconds UTC)."""
+    """The process that writes a library: its host, its process id, and its start (microseconds UTC)."""
 
     host: str
     pid: int
@@ -42,7 +42,7 @@ class WriterLock:
         self._descriptor: int | None = None
 
     def acquire(self, started: int) -> None:
-        """Take the lock, or raise `LibraryLocked` naming who holds it."""
+        """Take the lock; raises `LibraryLocked` with the holder's name, or `LibraryUnwritable`."""
         try:
             descriptor = open_for_writing(self._path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
@@ -80,7 +80,7 @@ class WriterLock:
                 return
 
     def release(self) -> None:
-        """Let go; safe to call again, and when the folder has vanished."""
+        """Release the lock; safe to call again, also when the folder no longer exists."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -90,7 +90,7 @@ class WriterLock:
 
 
 def read_owner(folder: Path) -> Owner | None:
-    """Return who writes the library now, or None when nobody does. Changes nothing, needs no right to write."""
+    """Return the process that writes the library now, or None. Changes nothing, needs no write permission."""
     try:
         descriptor = open_regular(folder / LOCK)
     except OSError:
@@ -109,7 +109,7 @@ def _read_owner(descriptor: int) -> Owner:
         fields = json.loads(os.read(descriptor, 4096))
         host, pid, started = fields["host"], fields["pid"], fields["started"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return Owner("", 0, 0)  # held, but its holder has not signed yet
+        return Owner("", 0, 0)  # locked, but the holder has not written its name yet
     if type(host) is not str or any(type(number) is not int for number in (pid, started)):
         return Owner("", 0, 0)
     return Owner(host, pid, started) if 0 < pid < _LARGEST_PID and 0 <= started <= LATEST_US else Owner("", 0, 0)

@@ -1,7 +1,7 @@
-"""Open files for what they are: regular files, read up to a bound, and no symbolic link followed for writing.
+"""Open regular files only: read them up to a limit, and follow no symbolic link for writing.
 
-A FIFO blocks whoever opens it, a device has no end, and a link leads out of the folder. Files of a library and
-settings come from Git, archives and colleagues, so each of them is looked at before a byte is read or written.
+Opening a FIFO blocks, reading a device never ends, and a symbolic link leads out of the folder. Files of a library and
+settings come from Git, archives and colleagues, so this module checks each file before it reads or writes a byte.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ _PIECE_BYTES = 1 << 20
 
 
 def path_text(path: Path | str) -> str:
-    """Return a path as text that can be encoded: bytes that are not UTF-8 are written as `\\xff`."""
+    """Return a path as valid text: bytes that are not UTF-8 become a backslash, `x` and two hex digits."""
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
 class NotRegular(OSError):
-    """Something else than a regular file lies at the path; `strerror` says what."""
+    """The file at the path is not a regular file; `strerror` says what it is."""
 
 
 def open_regular(path: Path) -> int:
-    """Return a descriptor for reading the regular file at `path`; a symbolic link to one is followed.
+    """Return a descriptor for reading the regular file at `path`, following symbolic links.
 
     Raises `NotRegular`, `IsADirectoryError`, or what `os.open` raises. Never blocks.
     """
-    _refuse_odd(path, path.stat())  # before opening: to open a device may already do something
+    _refuse_odd(path, path.stat())  # before opening: opening a device can have side effects
     return _checked(path, os.open(path, os.O_RDONLY | _FLAGS))
 
 
 def open_for_writing(path: Path, flags: int = os.O_WRONLY) -> int:
-    """Return a descriptor for the regular file at `path` itself; with `O_CREAT` in `flags` it need not exist.
+    """Return a descriptor for the regular file at `path`; with `O_CREAT` in `flags` it is created.
 
-    Raises `NotRegular` for a symbolic link and for everything else that is not a regular file.
+    Raises `NotRegular` or `IsADirectoryError` for a symbolic link and for anything else that is not a regular file.
     """
     refuse_link(path)
     try:
@@ -57,7 +57,7 @@ def open_for_writing(path: Path, flags: int = os.O_WRONLY) -> int:
 
 
 def refuse_link(path: Path) -> None:
-    """Raise `NotRegular` or `IsADirectoryError` unless `path` is a regular file, and no link to one, or is missing."""
+    """Raise `NotRegular` or `IsADirectoryError` for a link or anything else but a regular or a missing file."""
     try:
         status = path.lstat()
     except FileNotFoundError:
@@ -66,7 +66,7 @@ def refuse_link(path: Path) -> None:
 
 
 def read_bounded(path: Path, most_bytes: int) -> bytes:
-    """Return the bytes of a regular file; raises `OSError` (EFBIG) when it has more than `most_bytes`."""
+    """Return the bytes of a regular file; raises `OSError` (EFBIG) if it is larger than `most_bytes`."""
     with opened(path) as descriptor:
         size_bytes = os.fstat(descriptor).st_size
         if size_bytes > most_bytes:
@@ -81,20 +81,20 @@ def read_start(path: Path, most_bytes: int) -> bytes:
 
 
 def read_pieces(path: Path, piece_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:
-    """Give the bytes of a regular file in pieces, up to the size it has when it is opened."""
+    """Yield the bytes of a regular file in pieces, up to its size at opening."""
     with opened(path) as descriptor:
         yield from _pieces(descriptor, os.fstat(descriptor).st_size, piece_bytes)
 
 
 def copy_regular(source: Path, target: Path) -> None:
-    """Copy a regular file to a new one. Raises `FileExistsError` when `target` is there."""
+    """Copy a regular file to a new one, without a sync. Raises `FileExistsError` if `target` exists."""
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600), "wb") as file:
         file.writelines(read_pieces(source))
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Give a descriptor as `open_regular` does, closed at the end of the block."""
+    """Open a regular file as `open_regular` does, and close it at the end of the block."""
     descriptor = open_regular(path)
     try:
         yield descriptor
@@ -103,7 +103,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 def _pieces(descriptor: int, size_bytes: int, piece_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:
-    # No further than the size: a file that grows while it is read has no end either.
+    # Stop at the known size: a file that another process extends might never end.
     while size_bytes > 0 and (piece := os.read(descriptor, min(size_bytes, piece_bytes))):
         size_bytes -= len(piece)
         yield piece

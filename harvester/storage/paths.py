@@ -1,6 +1,6 @@
-"""Where everything lies in a library folder, and how a file is set aside.
+"""The names of the files in a library folder, and how a file is moved to `quarantine/`.
 
-Owns the names of the files. Nothing here is ever deleted: what is in the way moves to `quarantine/`.
+Nothing is ever deleted here: a file that cannot be used moves to `quarantine/`.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ VECTORS = "freesound_library.vectors"
 QUARANTINE = "quarantine"
 JOURNAL_PARTS = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
 SALVAGED = f"{JOURNAL}.salvaged"
-"""What could be saved of a damaged journal, whole and durable, until it is the journal."""
+"""The recovered part of a corrupt journal, complete and durable, until it replaces the journal."""
 
 _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
 
 
 def second_name(stamp_us: int) -> str:
-    """Return a stamp as it stands in file names: `20261122_152912`, UTC."""
+    """Return a stamp (microseconds UTC) as used in file names: `20261122_152912`."""
     return datetime.fromtimestamp(stamp_us // SECOND_US, UTC).strftime("%Y%m%d_%H%M%S")
 
 
 def backup_name(nodes: int, stamp_us: int) -> str:
-    """Return the name of a backup of `nodes` sounds taken at `stamp_us`."""
+    """Return the file name of a backup of `nodes` sounds taken at `stamp_us` (microseconds UTC)."""
     return f"freesound_library_backup_{nodes}nodes_{second_name(stamp_us)}.pkl"
 
 
 def read_backup_name(name: str) -> tuple[int, int] | None:
-    """Return (nodes, stamp in microseconds) of a backup's name, or None when it is not one."""
+    """Return (nodes, stamp in microseconds UTC) from a backup's file name, or None for any other name."""
     match = _BACKUP.fullmatch(name)
     if match is None:
         return None
@@ -50,13 +50,13 @@ def read_backup_name(name: str) -> tuple[int, int] | None:
 
 
 def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:
-    """Return a path in `quarantine/` that is free, for something called `name`.
+    """Return an unused path in `quarantine/` for a file called `name`.
 
-    Raises `NotRegular` where something else than a folder has that name.
+    Raises `NotRegular` when `quarantine` is not a folder.
     """
     place = folder / QUARANTINE
     if place.is_symlink():
-        raise NotRegular(errno.ENOTDIR, "it is a symbolic link, and nothing is moved out of the library", str(place))
+        raise NotRegular(errno.ENOTDIR, "it is a symbolic link, which may lead out of the library", str(place))
     if place.exists() and not place.is_dir():
         raise NotRegular(errno.ENOTDIR, "it is not a folder; move it away", str(place))
     base = folder / QUARANTINE / f"{second_name(stamp_us)}_{name}"
@@ -68,7 +68,7 @@ def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:
 
 
 def set_aside(path: Path, folder: Path, stamp_us: int, files: Files) -> Path:
-    """Move a file of the library to `quarantine/` and return where it is now; durable on return."""
+    """Move a file of the library to `quarantine/` and return its new path; durable on return."""
     target = quarantine_path(folder, path.name, stamp_us)
     files.make_folder(target.parent)
     files.rename(path, target)

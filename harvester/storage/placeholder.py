@@ -1,7 +1,7 @@
-"""Placeholders: small files that stand where Git LFS, git-annex or git-crypt has not put the content yet.
+"""Placeholders: small files that Git LFS, git-annex or git-crypt keeps in place of content not fetched yet.
 
-Owns how they are recognised and named. A placeholder is never damage: nothing is repaired, set aside, replaced or
-committed while one is in the place of a file of the library.
+Owns how they are recognised and named. A placeholder is not corruption: harvester repairs, moves, replaces or commits
+nothing while a file of the library is a placeholder.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ _KINDS = (
 
 
 def is_lfs_pointer(content: bytes) -> bool:
-    """Tell whether a whole file is a pointer of Git LFS."""
+    """Tell whether the content of a file is a Git LFS pointer."""
     return content.startswith(_LFS) and len(content) <= _LARGEST_POINTER_BYTES
 
 
 def refuse_content(head: bytes, name: object) -> None:
-    """Raise `LibraryNotFetched` when a file called `name` that begins with `head` is a placeholder."""
+    """Raise `LibraryNotFetched` if the file called `name`, which begins with `head`, is a placeholder."""
     for start, what, command in _KINDS:
         if head.startswith(start):
             raise LibraryNotFetched(f"{name} is {what}, not the library: run `{command}`; nothing was changed")
 
 
 def refuse_placeholder(path: Path) -> None:
-    """Raise `LibraryNotFetched` when the file at `path` is a placeholder, or a link to content that is not there."""
+    """Raise `LibraryNotFetched` if the file at `path` is a placeholder or a broken symbolic link."""
     if path.is_symlink() and not path.exists():
         raise LibraryNotFetched(
-            f"{path} is a symbolic link to a file that is not there ({path.readlink()}): "
-            f"bring that file back (`git annex get`, where it is git-annex's); nothing was changed"
+            f"{path} is a symbolic link to a file that does not exist ({path.readlink()}): "
+            f"bring that file back (`git annex get` for a file of git-annex); nothing was changed"
         )
-    with suppress(OSError):  # whoever reads the file says what is wrong with it
+    with suppress(OSError):  # the code that reads the file later reports the error
         refuse_content(read_start(path, HEAD_BYTES), path)
 
 
 def refuse_placeholders(folder: Path) -> None:
-    """Raise `LibraryNotFetched` when the checkpoint, the journal or the vectors of a library are a placeholder."""
+    """Raise `LibraryNotFetched` if a library's checkpoint, journal or vector file is a placeholder."""
     for name in (CHECKPOINT, JOURNAL, VECTORS):
         refuse_placeholder(folder / name)

@@ -1,9 +1,9 @@
-"""The index of a WAL: room on the disk for it, before SQLite writes there through memory.
+"""The index of an SQLite WAL: allocate its disk space before SQLite writes to it through mapped memory.
 
 SQLite maps the `-shm` file into memory and extends it by one byte in each 4,096. On a file system with smaller blocks
-that leaves holes, and a write into one is a bus error where the disk is full: the process is gone, without a word.
-Owns that no hole is left (`posix_fallocate`, which says "full" in time), and that a database is not even opened where
-there is no room to begin. Knows nothing of what the databases hold.
+that leaves holes, and on a full disk a write into a hole raises a bus error, which ends the process without a message.
+So this module fills the holes (`posix_fallocate`, which reports a full disk in time), and refuses to open a database
+when the disk has no room for a first commit. Knows nothing of the databases' content.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 from harvester.errors import DiskFull
 
 LEAST_FREE_BYTES = 64 << 10
-"""What SQLite needs at least: the first region of an index, and a commit."""
+"""Least free space that SQLite needs: the first region of an index, and a commit."""
 
 REGION_BYTES, REGION_FRAMES = 1 << 15, 4000
-"""SQLite indexes 4,096 frames of the WAL in each 32 KiB, the first of them a few less (wal.c, WALINDEX_PGSZ)."""
+"""SQLite indexes 4,096 frames of the WAL per 32 KiB, and a few less in the first 32 KiB (wal.c, WALINDEX_PGSZ)."""
 
 _FRAME_HEAD_BYTES = 24
 _DESCRIPTORS = Path("/dev/fd")
@@ -28,12 +28,12 @@ _NO_ALLOCATION = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 
 
 def index_size(frames: int) -> int:
-    """Return how many bytes the index of a WAL of so many frames takes."""
+    """Return the size in bytes of the index of a WAL with `frames` frames."""
     return (frames // REGION_FRAMES + 1) * REGION_BYTES
 
 
 class WalIndex:
-    """The index of one database: `begin` before it is opened, `hold` before each transaction."""
+    """The index of one database: call `begin` before opening it and `hold` before each transaction."""
 
     def __init__(self, path: Path, page_bytes: int) -> None:
         self._path, self._index = path, path.with_name(f"{path.name}-shm")
@@ -43,7 +43,7 @@ class WalIndex:
         self._held_bytes = 0
 
     def begin(self) -> None:
-        """Raise `DiskFull` where there is no room for the index that opening makes, and for one commit."""
+        """Raise `DiskFull` if the disk has no room for the index that opening creates, and for one commit."""
         folder = self._path.parent
         usage = shutil.disk_usage(folder)
         needed_bytes = LEAST_FREE_BYTES + index_size(_size(self._wal) // self._frame_bytes) - REGION_BYTES
@@ -52,9 +52,9 @@ class WalIndex:
         self._held_bytes = 0
 
     def hold(self, new_bytes: int) -> None:
-        """See that the index has its room when `new_bytes` more are written; raises the `OSError` of a full disk.
+        """Allocate the index for a transaction of `new_bytes`; raises the `OSError` of a full disk.
 
-        A transaction may also touch any page that is there, so that the whole database counts as well.
+        A transaction may also change any existing page, so the size of the whole database counts too.
         """
         frames = (sum(map(_size, self._sized)) + 2 * new_bytes) // self._frame_bytes
         wanted_bytes = index_size(frames)
@@ -72,16 +72,16 @@ class WalIndex:
 
 def _size(path: Path | str) -> int:
     try:
-        return os.stat(path).st_size  # noqa: PTH116 - before every commit, half the time of a Path's
+        return os.stat(path).st_size  # noqa: PTH116 - called before every commit, in half the time of Path.stat
     except FileNotFoundError:
         return 0
 
 
 def _descriptor_of(path: Path) -> int | None:
-    """Return SQLite's own descriptor of a file.
+    """Return SQLite's own descriptor of a file, or None when it has none open.
 
-    One of ours would have to be closed some day, and that ends every lock of this process on the file (POSIX): SQLite
-    would go on as if it held them.
+    Closing a second descriptor would release every lock of this process on the file (POSIX), and SQLite would continue
+    without its locks.
     """
     try:
         wanted = path.stat()
@@ -89,7 +89,7 @@ def _descriptor_of(path: Path) -> int | None:
     except OSError:
         return None
     for number in numbers:
-        with suppress(OSError):  # closed since, by another thread
+        with suppress(OSError):  # another thread closed it meanwhile
             status = os.fstat(number)
             if (status.st_dev, status.st_ino) == (wanted.st_dev, wanted.st_ino):
                 return number

@@ -1,9 +1,8 @@
-"""The bytes of a vector file: one header, then rows of one size, each with its own checksum.
+"""The bytes of a vector file: one header, then rows of equal size, each with its own checksum.
 
-Owns the layout, so that a row stands where its number says and the file can be mapped into memory. A row is whole or
-it is nothing: what was torn or has rotted is told by its checksum, and costs that one sound only. Components are
-float16: a unit vector kept so scores within 1e-5 of the one that came (measured; the server's own agree to 1e-4).
-Pure: knows neither files nor what the vectors are for.
+Owns the layout: a row's number gives its place, so the file can be mapped into memory. A checksum detects a torn or
+corrupt row, which costs that one sound only. Components are float16: the scores of a rounded unit vector are within
+1e-5 of the original's (measured; the server's own scores agree to 1e-4). Opens no file, and knows no use of vectors.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from harvester.model import DIMENSIONS, Vector, is_sound_id
 MAGIC = b"\x89HVECS\r\n"
 VERSION = 1
 HEADER_BYTES = 512
-"""The header with its padding: rows begin here."""
+"""Size of the header with its padding: rows begin here."""
 
 ROW_HEAD_BYTES = 16
-"""A row before its components: the sound's id (8 bytes), the checksum of all the rest (4), zeros (4)."""
+"""Size of a row before its components: the sound's id (8 bytes), a checksum of id and components (4), zeros (4)."""
 
 _HEADER = struct.Struct("<8sHHIQ32s400s")
 _CRC = struct.Struct("<I")
@@ -33,9 +32,9 @@ _ID = struct.Struct("<Q")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a vector file is of: the similarity space with its dimension, and the catalogue its sounds are from.
+    """The similarity space of a vector file, its dimension, and the catalogue that its sounds come from.
 
-    `made_at` (microseconds UTC) is when the file was begun or written anew: while it stands, a row keeps its number.
+    `made_at` (microseconds UTC) is when the file was created or rewritten: until it changes, a row keeps its number.
     """
 
     space: str
@@ -45,10 +44,11 @@ class Header:
 
     @property
     def row_bytes(self) -> int:
+        """Return the size of a row in bytes."""
         return ROW_HEAD_BYTES + 2 * self.dimension
 
     def rows_in(self, size_bytes: int) -> int:
-        """Return how many rows a file of this size has room for; a torn one at its end does not count."""
+        """Return how many whole rows a file of this size has room for."""
         return max(0, size_bytes - HEADER_BYTES) // self.row_bytes
 
 
@@ -56,42 +56,42 @@ def encode_header(header: Header) -> bytes:
     """Return the first `HEADER_BYTES` of a vector file. Raises `ValueError` for names that do not fit."""
     space, source = header.space.encode(), header.source.encode()
     if len(space) > 32 or len(source) > 400:
-        raise ValueError("the name of a space has at most 32 bytes, that of a source 400")
+        raise ValueError("the name of a space must not exceed 32 bytes, that of a source 400")
     fields = _HEADER.pack(MAGIC, VERSION, 0, header.dimension, header.made_at, space, source)
     padded = fields.ljust(HEADER_BYTES - _CRC.size, b"\0")
     return padded + _CRC.pack(crc32(padded))
 
 
 def decode_header(head: bytes) -> Header:
-    """Return what the first bytes of a vector file say. Raises `LibraryCorrupt` or `NewerFormat`."""
+    """Return the header of a vector file from its first bytes. Raises `LibraryCorrupt` or `NewerFormat`."""
     if len(head) < HEADER_BYTES or not head.startswith(MAGIC):
-        raise LibraryCorrupt("it is not a file of vectors")
+        raise LibraryCorrupt("it is not a vector file")
     padded, (checksum,) = head[: HEADER_BYTES - _CRC.size], _CRC.unpack(head[HEADER_BYTES - _CRC.size : HEADER_BYTES])
     if crc32(padded) != checksum:
-        raise LibraryCorrupt("its header is damaged")
+        raise LibraryCorrupt("its header does not match its checksum")
     _, version, _, dimension, made_at, space, source = _HEADER.unpack_from(padded)
     if version > VERSION:
-        raise NewerFormat(f"vectors of format {version} need a newer harvester (this one reads {VERSION})")
+        raise NewerFormat(f"its vectors have format {version}, this harvester reads {VERSION}: please update harvester")
     named = space.rstrip(b"\0").decode("utf-8", "replace")
     if DIMENSIONS.get(named) != dimension:
-        raise LibraryCorrupt(f"it names {dimension} dimensions of a space {named!r}, which has no such")
+        raise LibraryCorrupt(f"its header names space {named!r} with {dimension} dimensions, which does not exist")
     return Header(named, source.rstrip(b"\0").decode("utf-8", "replace"), dimension, made_at)
 
 
 def encode_row(sound_id: int, vector: Vector) -> tuple[bytes, int]:
-    """Return a row and its checksum."""
+    """Return the bytes of a row, and its checksum."""
     body = struct.pack(f"<{len(vector)}e", *vector)
     checksum = crc32(body, crc32(_ID.pack(sound_id)))
     return _ROW_HEAD.pack(sound_id, checksum, 0) + body, checksum
 
 
 def decode_vector(row: bytes | memoryview, dimension: int) -> Vector:
-    """Return the components of a whole row, as they were rounded."""
+    """Return the components of a valid row, rounded to float16."""
     return array("f", struct.unpack_from(f"<{dimension}e", row, ROW_HEAD_BYTES))
 
 
 def read_rows(rows: bytes | memoryview, row_bytes: int) -> Iterator[tuple[int, int] | None]:
-    """Give (sound id, checksum) of each row, None for one that is not whole."""
+    """Yield (sound id, checksum) of each row, or None for a corrupt row."""
     view = memoryview(rows)
     for start in range(0, len(view) - row_bytes + 1, row_bytes):
         sound_id, checksum, zeros = _ROW_HEAD.unpack_from(view, start)

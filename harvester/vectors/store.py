@@ -1,8 +1,9 @@
-"""The vectors of a library, beside its checkpoint: what similarity is computed from, never part of the `.pkl`.
+"""The similarity vectors of a library, in a file beside its checkpoint and never part of it.
 
-Owns when a vector is durable (its row is synced before the call returns, and before the journal says that its page was
-read) and what a damaged file costs: only what is fetched again. Rows are only ever added, so a torn tail is cut off at
-the last whole row; a rewrite is atomic. Written under the writer's lock, read by anyone. Knows no similarity.
+Owns when a vector is durable: its row is synced before the call returns, and before the journal records that its page
+was read. A corrupt file costs only the vectors that the next sweep must fetch again. Rows are appended, so a torn end
+is cut off after the last whole row; a rewrite is atomic. The holder of the writer's lock writes the file, any process
+reads it. Computes no similarity.
 """
 
 from __future__ import annotations
@@ -42,43 +43,43 @@ from harvester.vectors.format import (
 
 _ROWS_AT_ONCE = 4096
 WASTE = 4
-"""The file is rewritten when more than one row in so many is not used any more."""
+"""The file is rewritten when more than one row in `WASTE` is unused."""
 _LEAST_WASTE_ROWS = 1000
 
 
 @dataclass(slots=True)
 class VectorContents:
-    """What a vector file holds: (row, checksum) of each sound, and how many rows are of no use.
+    """The content of a vector file: `places` has (row, checksum) of each sound.
 
-    `rows` are whole or rotten, one after the other; `torn_bytes` follow the last whole one. `damage` says why nothing
-    of it can be used.
+    `rows` counts all rows up to the last valid one, `corrupt` and `replaced` the unused ones among them; `torn_bytes`
+    follow it. `damage` says why the whole file cannot be used (empty: it can).
     """
 
     header: Header | None = None
     places: dict[int, tuple[int, int]] = field(default_factory=dict)
     rows: int = 0
-    rotten: int = 0
+    corrupt: int = 0
     replaced: int = 0
     torn_bytes: int = 0
     damage: str = ""
 
     @property
     def whole_bytes(self) -> int:
-        """Where the next row begins."""
+        """Return the place in the file where the next row begins."""
         return HEADER_BYTES + self.rows * (self.header.row_bytes if self.header else 0)
 
     def take(self, sound_id: int, checksum: int) -> None:
-        """Note that the next row is this sound's."""
+        """Record that the next row holds this sound's vector."""
         self.replaced += sound_id in self.places
         self.places[sound_id] = (self.rows, checksum)
         self.rows += 1
 
 
 def load_vectors(folder: Path) -> VectorContents:
-    """Return what the vector file of a library holds, each row compared with its checksum; nothing is changed.
+    """Read a library's vector file and compare each row with its checksum; nothing is changed.
 
-    Of two rows of one sound the later counts. Of no file, or of one that is damaged from its header on, an empty one.
-    Raises `NewerFormat`, and `LibraryUnwritable` when it cannot be read.
+    Of two rows of one sound the later counts. The result is empty when there is no file, or when its header is corrupt
+    (see `damage`). Raises `NewerFormat`, or `LibraryUnwritable` when the system refuses to read the file.
     """
     path, contents = folder / VECTORS, VectorContents()
     try:
@@ -90,7 +91,7 @@ def load_vectors(folder: Path) -> VectorContents:
                     if row is None:
                         gap += 1
                         continue
-                    contents.rows, contents.rotten, gap = contents.rows + gap, contents.rotten + gap, 0
+                    contents.rows, contents.corrupt, gap = contents.rows + gap, contents.corrupt + gap, 0
                     contents.take(*row)
                 contents.torn_bytes = gap * header.row_bytes + len(block) % header.row_bytes
     except FileNotFoundError:
@@ -105,7 +106,7 @@ def load_vectors(folder: Path) -> VectorContents:
 
 
 def load_header(folder: Path) -> tuple[Header, int] | None:
-    """Return what the vector file says it is of, and how many rows it has room for; None where there is none to use."""
+    """Return the vector file's header and how many rows its size has room for, or None without a usable file."""
     try:
         with os.fdopen(open_regular(folder / VECTORS), "rb") as file:
             header = decode_header(file.read(HEADER_BYTES))
@@ -115,16 +116,16 @@ def load_header(folder: Path) -> tuple[Header, int] | None:
 
 
 def count_vectors(folder: Path) -> int:
-    """Return about how many vectors a library has, from the size of the file alone."""
+    """Return about how many vectors a library has, from the size of its file alone."""
     found = load_header(folder)
     return found[1] if found is not None else 0
 
 
 class Vectors:
-    """The vectors of a library that is open for writing; the file is read when it is first needed."""
+    """The vectors of a library that is open for writing; the file is read at the first use."""
 
     def __init__(self, folder: Path, clock: Clock, files: Files = REAL_FILES, notices: list[str] | None = None) -> None:
-        """Begin; what is odd about the file is added to `notices`."""
+        """Prepare without reading the file; later calls add warnings about it to `notices`."""
         self.path = folder / VECTORS
         self._folder, self._clock, self._files = folder, clock, files
         self._notices = notices if notices is not None else []
@@ -132,7 +133,7 @@ class Vectors:
 
     @property
     def contents(self) -> VectorContents:
-        """What the file holds; to be read only."""
+        """Return the content of the file; callers must not change it."""
         if self._contents is None:
             self._contents = load_vectors(self._folder)
         return self._contents
@@ -149,13 +150,14 @@ class Vectors:
         if header is not None and (header.space, header.source) != (space, source):
             raise SettingsError(
                 f"{self.path} holds vectors of {header.space} from {header.source}, not of {space} from {source}; "
-                f"choose another --library, or move that file away"
+                f"nothing was changed: choose another --library, or move that file away"
             )
 
     def keep(self, vectors: Mapping[int, Vector], *, space: str, source: str) -> int:
-        """Add vectors, durable on return, and return how many were new; those that are there already cost nothing.
+        """Append vectors that are new or changed, durable on return, and return how many there were.
 
-        Raises `DiskFull`, `LibraryUnwritable` or `SettingsError`; what was there before stands then, and nothing else.
+        Raises `DiskFull`, `LibraryUnwritable` or `SettingsError`; then the earlier vectors stay, and none is added. A
+        crash may leave a torn row at the end, which the next call cuts off.
         """
         self.check_space(space, source)
         contents = self.contents
@@ -171,23 +173,24 @@ class Vectors:
                 news.append((sound_id, checksum))
         if not news:
             return 0
-        with disk_errors(self.path, "the vectors that were there are whole"):
+        with disk_errors(self.path, "earlier vectors are kept"):
             if contents.header is None:
                 if contents.damage:
                     moved = set_aside(self.path, self._folder, self._clock.time_us(), self._files)
-                    self._notices.append(f"{VECTORS} was damaged ({contents.damage}): it is now {moved}")
+                    self._notices.append(f"{VECTORS} was corrupt ({contents.damage}) and was moved to {moved}")
                 write_atomically(self.path, [encode_header(header), bytes(rows)], self._files)
                 contents = self._contents = VectorContents(header)
             else:
                 if contents.torn_bytes >= header.row_bytes:
-                    # Others will stand where whole rows have rotted: whoever remembers rows by number must see that.
+                    # New rows would take the numbers of corrupt ones. A rewrite changes `made_at`, so that readers that
+                    # remember row numbers notice.
                     self.rewrite()
                     contents = self.contents
                 self._append(bytes(rows), contents)
             for sound_id, checksum in news:
                 contents.take(sound_id, checksum)
             contents.torn_bytes = 0
-            if contents.rotten + contents.replaced > max(_LEAST_WASTE_ROWS, contents.rows // WASTE):
+            if contents.corrupt + contents.replaced > max(_LEAST_WASTE_ROWS, contents.rows // WASTE):
                 self.rewrite()
         return len(news)
 
@@ -202,37 +205,43 @@ class Vectors:
                     rest = rest[self._files.write(descriptor, rest) :]
                 self._files.fsync(descriptor)
             except OSError:
-                with suppress(OSError):  # what stays of it is cut off by the next call, or by its checksums
+                with suppress(OSError):  # the next call cuts off what stays, or its checksums mark it as corrupt
                     os.ftruncate(descriptor, contents.whole_bytes)
                 raise
         finally:
             self._files.close(descriptor)
 
     def rewrite(self) -> None:
-        """Write the file anew with its whole rows alone, atomically; without one, nothing happens."""
+        """Rewrite the file with its valid rows only, atomically; does nothing without a file.
+
+        Raises `DiskFull` or `LibraryUnwritable`; then the old file stays.
+        """
         header = self.contents.header
         if header is None:
             return
         renewed = replace(header, made_at=max(self._clock.time_us(), header.made_at + 1))
-        with disk_errors(self.path, "the vectors that were there are whole"):
+        with disk_errors(self.path, "earlier vectors are kept"):
             write_atomically(self.path, chain([encode_header(renewed)], self._whole_rows()), self._files)
         self._contents = None
 
     def drop(self, sound_ids: Iterable[int]) -> None:
-        """Take sounds out of the file, durable on return: nothing of their vectors is left in it."""
+        """Remove the vectors of sounds from the file, durable on return: no byte of them stays in it."""
         places = self.contents.places
         dropped = [places.pop(sound_id) for sound_id in sound_ids if sound_id in places]
         if dropped:
             self.rewrite()
 
     def mend(self) -> None:
-        """Put what is damaged into `quarantine/` and keep the whole rows; what is lost is fetched by the next sweep."""
+        """Move a corrupt file (or a copy of it) to `quarantine/` and keep the valid rows.
+
+        The next sweep with vectors fetches the lost ones.
+        """
         contents = self.contents
         with disk_errors(self.path, "nothing was deleted"):
             if contents.damage:
                 set_aside(self.path, self._folder, self._clock.time_us(), self._files)
                 self._contents = None
-            elif contents.rotten or contents.torn_bytes:
+            elif contents.corrupt or contents.torn_bytes:
                 aside = quarantine_path(self._folder, VECTORS, self._clock.time_us())
                 self._files.make_folder(aside.parent)
                 write_atomically(aside, read_pieces(self.path), self._files)
@@ -248,12 +257,12 @@ class Vectors:
                 yield file.read(size)
 
     def items(self) -> Iterator[tuple[int, Vector]]:
-        """Give every sound's vector, as it was rounded, in the order in which they came."""
+        """Yield (sound id, vector) of every sound, rounded to float16, in the order in which they were added."""
         header = self.contents.header
         if header is None:
             return
         for row in self._whole_rows():
-            # Looked at again: another process may have written the file anew since.
+            # Checked again: another process may have rewritten the file meanwhile.
             for found in read_rows(row, header.row_bytes):
                 if found is not None:
                     yield found[0], decode_vector(row, header.dimension)

@@ -230,23 +230,25 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 REASONS = {
-    "a memo bomb": "an opcode", "a memo bomb behind a frame": "end to end", "a frame within a frame": "end to end",
+    "a memo bomb": "an opcode", "a memo bomb behind a frame": "frame", "a frame within a frame": "frame before it",
     "nothing but braces": "far more containers", "a zip bomb": "unpacks to more",
     "one byte cut": "its end is missing", "the trailer cut": "its end is missing", "a wrong digest": "its digest",
-    "ids that are texts": "no sound's id", "ids that are floats": "no sound's id", "a stamp that is a text": "added_at",
-    "a stamp of the year 10000": "no valid added_at",
-    "a stamp of the year 10000 among others": "no valid fetched_at",
-    "an extra stamp of the year 10000": "no valid extra_stamps",
-    "an extra field of a record later than the latest": "later record",
+    "ids that are texts": "not a sound id", "ids that are floats": "not a sound id",
+    "a stamp that is a text": "added_at",
+    "a stamp of the year 10000": "invalid added_at",
+    "a stamp of the year 10000 among others": "invalid fetched_at",
+    "an extra stamp of the year 10000": "extra_stamps hold an invalid stamp",
+    "an extra field of a record later than the latest": "newer than fetched_at",
     "an integer that cannot be written as text": "thousands of digits",
     "a record of another sound": "another sound", "a value that is a set": "holds a set",
     "nesting without end": "too deep", "nesting that could not be written again": "too deep",
     "a list within itself": "shares", "a list shared by two records": "shares",
-    "an edge to nowhere": "not there", "an edge with more": "no edge has", "a score above one": "between 0 and 1",
+    "an edge to nowhere": "not in the library", "an edge with more": "other than score and relation",
+    "a score above one": "between 0 and 1",
     "a score that is not a number": "between 0 and 1", "a scored edge without a list": "no similar list",
     "a processed sound without a record": "processed_ids", "a sound cache of copies": "differs",
     "wrong counts": "counts", "an unknown space": "metadata", "BUILD that shadows a method": "more than nodes",
-    "BUILD that sets the dict": "", "no stamp": "lacks the stamps",
+    "BUILD that sets the dict": "", "no stamp": "lacks added_at",
 }  # fmt: skip
 
 

@@ -353,7 +353,7 @@ def test_a_quarantine_that_is_no_folder_is_named_and_left(kind: str, tmp_path: P
     for command in (("check",), ("check", "--repair")):
         ended = call(*command, "--library", "lib", cwd=tmp_path)
         assert ended.code == 1
-        assert "lib/quarantine: it is not a folder, so nothing can be set aside: move it away" in ended.out
+        assert "lib/quarantine: it is not a folder, so no file can move there: move it away" in ended.out
     (folder / CHECKPOINT).write_bytes(b"damaged")
     for command in (("check", "--repair"), ("harvest", "--sandbox", "--samples", 1)):
         ended = call(*command, "--library", "lib", cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""Turns are short while somebody works long beside others, and as they were afterwards."""
+"""The switch interval is short while a checkpoint is encoded or decoded, and restored afterwards."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ import sys
 
 import pytest
 
-from harvester.checkpoint._gil import TURN_S, short_turns
+from harvester.checkpoint._gil import SHORT_INTERVAL_S, short_switch_interval
 from harvester.checkpoint.format import encode_checkpoint
 from tests.support.samples import make_events, make_state
 
 
-def test_turns_are_short_until_the_last_one_leaves_and_then_as_before() -> None:
+def test_the_interval_is_short_until_the_last_block_ends_and_then_restored() -> None:
     usual_s = sys.getswitchinterval()
-    first, second = short_turns(), short_turns()
+    first, second = short_switch_interval(), short_switch_interval()
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
-    assert sys.getswitchinterval() == pytest.approx(TURN_S)
+    assert sys.getswitchinterval() == pytest.approx(SHORT_INTERVAL_S)
     second.__exit__(None, None, None)
     assert sys.getswitchinterval() == pytest.approx(usual_s)
 
 
-def test_turns_are_as_before_when_a_checkpoint_is_left_half_written() -> None:
+def test_the_interval_is_restored_when_an_encoding_is_abandoned() -> None:
     usual_s = sys.getswitchinterval()
     chunks = encode_checkpoint(make_state(make_events(300)))
     next(chunks)
-    assert sys.getswitchinterval() == pytest.approx(TURN_S)
+    assert sys.getswitchinterval() == pytest.approx(SHORT_INTERVAL_S)
     chunks.close()
     assert sys.getswitchinterval() == pytest.approx(usual_s)

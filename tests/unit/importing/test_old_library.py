@@ -68,7 +68,7 @@ def test_every_protocol_gives_the_same_library(tmp_path: Path, protocol: int) ->
     assert sorted(state.pending()) == [1, 3]
     assert state.source == SOURCE
     assert report.tally.dropped == {"attribute weight of edges": 1}
-    assert report.tally.mapped["sounds called processed, to waiting: their lists have no scores"] == 1
+    assert report.tally.mapped["processed sounds to pending: their lists have no scores"] == 1
     assert report.keys == 0
     assert report.backup is not None
 
@@ -110,7 +110,8 @@ def test_an_sqlite_cache_gives_its_records(tmp_path: Path) -> None:
     assert set(state.graph) == {7}
     assert state.record(7) == make_record(7)
     assert report.tally.dropped == {
-        "column last_updated": 1, "table other": 1, "rows that are no record": 1, "records whose id is not theirs": 1,
+        "column last_updated": 1, "table other": 1, "rows without a record": 1,
+        "records with the id of another sound": 1,
     }  # fmt: skip
     assert old.read_bytes() == before
     assert {name for name in names_in(tmp_path) if name.startswith("cache")} == {"cache.db"}
@@ -277,14 +278,14 @@ def test_a_library_of_ours_and_a_stranger_are_refused_with_a_hint(tmp_path: Path
         store.checkpoint()
     with pytest.raises(SettingsError, match="harvester merge"):
         import_file(tmp_path / "ours" / CHECKPOINT, tmp_path)
-    with pytest.raises(SettingsError, match="no tool"):
+    with pytest.raises(SettingsError, match="not a file of a tool"):
         import_from([1, 2], tmp_path)
     with pytest.raises(SettingsError, match="cannot be read"):
         import_file(tmp_path / "nowhere.pkl", tmp_path)
 
 
 def test_a_file_without_a_sound_makes_no_library(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="there is no sound in it"):
+    with pytest.raises(SettingsError, match="it holds no sound"):
         import_from({"graph": _Runs(tmp_path / "witness"), "sound_cache": {}}, tmp_path)
     assert not (tmp_path / "new").exists()
     assert not (tmp_path / "witness").exists()

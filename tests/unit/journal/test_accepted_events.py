@@ -127,7 +127,7 @@ def test_what_is_refused_leaves_journal_state_and_files_as_they_were(event: Even
             before = names_in(folder)
             content = digest_of(store.state)
             if find_problem(event):
-                with pytest.raises(EventRefused, match="nothing of this commit was kept"):
+                with pytest.raises(EventRefused, match="nothing of this commit was saved"):
                     store.append([Known(99, 1), event])
                 assert (names_in(folder), digest_of(store.state)) == (before, content)
             else:

@@ -61,13 +61,13 @@ def test_anything_but_our_tables_is_damage_and_what_is_ours_is_salvaged(kind: st
     changed(path, FOREIGN[kind])
     contents = load_contents(path)
     assert contents is not None
-    assert "more than the tables" in contents.damage
+    assert "more than a journal's tables" in contents.damage
     assert list(contents.events) == [Known(one, NOW_US) for one in SOUNDS]
-    with pytest.raises(LibraryCorrupt, match="more than the tables"):
+    with pytest.raises(LibraryCorrupt, match="more than a journal's tables"):
         Journal(path)
     with open_store(tmp_path) as store:
         assert set(store.state.graph) == set(SOUNDS)
-        assert any("the journal was damaged" in line for line in store.notices)
+        assert any("the journal was corrupt" in line for line in store.notices)
     assert load_contents(path).damage == ""  # type: ignore[union-attr]
     assert len(list((tmp_path / "quarantine").iterdir())) == 1
 
@@ -135,7 +135,7 @@ def test_no_table_gives_more_than_its_files_can_hold(kind: str, tmp_path: Path) 
         # As if so much came out of files that hold nothing.
         contents = read_contents(connection, Bound(tmp_path / "missing"))
     assert contents.damage == (
-        "string or blob too big" if kind == "a long value" else "it gives more rows than it has bytes"
+        "string or blob too big" if kind == "a long value" else "its rows have more bytes than its files"
     )
 
 
@@ -160,10 +160,10 @@ def _with_body(path: Path, body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (b"o" + zlib.compress(b"[" + b" " * 50_000_000 + b"]", 9), "unpacks to far more than it has bytes"),
+        (b"o" + zlib.compress(b"[" + b" " * 50_000_000 + b"]", 9), "unpacks to too many bytes"),
         (b"j" + zlib.compress(b"[" * 100_000, 0), "recursion"),
-        (b"o" + zlib.compress(b"[]") + b"more", "it is cut"),
-        (b"o", "it is cut"),
+        (b"o" + zlib.compress(b"[]") + b"more", "is truncated"),
+        (b"o", "is truncated"),
     ],
     ids=["a zip bomb", "nesting", "bytes after the end", "nothing"],
 )
@@ -237,7 +237,9 @@ def test_a_journal_that_is_no_file_is_named_and_never_waited_for(part: str, tmp_
     assert contents is not None
     assert "a FIFO" in contents.damage
     assert any("a FIFO" in line for line in load_view(tmp_path).notices)
-    with pytest.raises(LibraryUnwritable, match=rf"{JOURNAL}{part}: it is in the way \(it is a FIFO"):
+    with pytest.raises(
+        LibraryUnwritable, match=rf"{JOURNAL}{part}: it is a FIFO, not a regular file; nothing was changed"
+    ):
         open_store(tmp_path)
 
 
@@ -253,6 +255,8 @@ def test_no_link_is_followed_by_the_writer(part: str, tmp_path: Path) -> None:
         odd.rename(elsewhere)
     odd.symlink_to(elsewhere)
     before = elsewhere.read_bytes()
-    with pytest.raises(LibraryUnwritable, match=rf"{JOURNAL}{part}: it is in the way \(it is a symbolic link"):
+    with pytest.raises(
+        LibraryUnwritable, match=rf"{JOURNAL}{part}: it is a symbolic link, not a regular file; nothing was changed"
+    ):
         open_store(folder)
     assert elsewhere.read_bytes() == before

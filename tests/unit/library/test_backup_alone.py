@@ -141,7 +141,7 @@ def test_a_damaged_journal_costs_nothing_that_the_newest_backup_holds(tmp_path: 
     assert set(load_view(tmp_path).state.graph) == whole
     with open_store(tmp_path) as store:
         assert set(store.state.graph) == whole
-        assert any("was joined" in line for line in store.notices)
+        assert any("was merged" in line for line in store.notices)
         assert store._journal.head.backed == 0, "of the rows of the new journal no backup holds any"
     # Salvaged by now, and still no file but the backup holds them.
     with open_store(tmp_path) as store:

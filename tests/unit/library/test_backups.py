@@ -86,10 +86,11 @@ def test_a_backup_never_overwrites_another(tmp_path: Path) -> None:
 def test_a_backup_that_does_not_hold_what_was_written_fails_and_is_set_aside(tmp_path: Path) -> None:
     state = make_state(make_events(2))
     with pytest.raises(
-        BackupFailed, match=r"did not verify.*set aside.*the checkpoint and the journal hold everything"
+        BackupFailed,
+        match=r"could not be verified.*moved to quarantine.*the checkpoint and the journal hold everything",
     ):
         save_backup(tmp_path, [b"rot"], digest="x", nodes=2, now_us=NOW_US)
-    with pytest.raises(BackupFailed, match="does not hold what was written"):
+    with pytest.raises(BackupFailed, match="its digest is not that of what was written"):
         save_backup(tmp_path, encode_checkpoint(state), digest="x", nodes=2, now_us=NOW_US)
     assert list_backups(tmp_path) == []
     assert len(list((tmp_path / "quarantine").iterdir())) == 2

@@ -1,4 +1,4 @@
-"""Saving: what somebody else puts over the checkpoint is joined, at whatever moment it comes, never overwritten."""
+"""Saving: a checkpoint that another program replaced is merged, at whatever moment, and never overwritten."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pull(folder: Path, state: SoundGraph) -> None:
 
 
 class Interrupted(RealFiles):
-    """Real files, with somebody else at work just before a temporary is synced, or just after it was renamed."""
+    """Real files, with another program at work just before a temporary is synced, or just after it was renamed."""
 
     def __init__(self, *, synced: Callable[[], None] | None = None, renamed: Callable[[], None] | None = None) -> None:
         self._synced, self._renamed = synced, renamed
@@ -58,7 +58,7 @@ def test_a_file_that_keeps_changing_under_a_checkpoint_ends_it_with_a_word_and_t
         store.checkpoint()
         store._files = Interrupted(synced=another)
         grow(store, [Known(50, 1)])
-        with pytest.raises(LibraryUnwritable, match=r"replaces it again and again .*the journal holds everything"):
+        with pytest.raises(LibraryUnwritable, match=r"replaced it 5 times .*the journal holds everything"):
             store.checkpoint()
         assert next(numbers) == 100 + MOST_TRIES
         assert not store.checkpoint_due(), "it must not try again after every sound"
@@ -105,7 +105,7 @@ def test_a_checkpoint_pulled_under_a_running_harvest_is_joined(tmp_path: Path) -
         assert info.joined == 3
         assert info.backup is not None, "what never was an event must not live in one file alone"
         assert len(store.state) == 7
-        assert any("joined" in line for line in store.notices)
+        assert any("was merged" in line for line in store.notices)
     assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == {1, 2, 3, 50, 100, 101, 102}
 
 

@@ -52,7 +52,7 @@ def test_a_damaged_checkpoint_is_left_where_it_is_by_a_reader(tmp_path: Path) ->
     before = names_in(tmp_path)
     view = load_view(tmp_path)
     assert len(view.state) == 3
-    assert any("damaged" in line for line in view.notices)
+    assert any("corrupt" in line for line in view.notices)
     assert names_in(tmp_path) == before
 
 

@@ -94,7 +94,7 @@ def test_a_rotten_backup_is_never_restored(library: Path) -> None:
 def test_without_a_good_backup_nothing_changes(library: Path) -> None:
     for backup in library.glob("*backup*"):
         backup.write_bytes(b"rot")
-    with pytest.raises(LibraryCorrupt, match="no good backup"):
+    with pytest.raises(LibraryCorrupt, match="no valid backup"):
         _restore(library)
     assert 99 in reload_content(library)[0]
     with pytest.raises(SettingsError, match="no such backup"):
@@ -112,11 +112,11 @@ def test_where_all_is_lost_it_is_said_in_a_line_and_repair_tells_what_is_left(li
         path.write_bytes(b"rot")
     with pytest.raises(LibraryCorrupt) as caught:
         load_view(library)
-    assert "2 backups are damaged too; no good backup stands in, nothing was changed" in str(caught.value)
+    assert "2 backups are corrupt too; no valid backup can replace it, nothing was changed" in str(caught.value)
     assert len(str(caught.value)) < 300 + len(str(library))
     findings = [finding.problem for finding in _check(library).findings if finding.severity == "error"]
     assert len(findings) == 4
-    assert findings.count("nothing that is good stands in for it") == 1
+    assert findings.count("no valid backup can replace it") == 1
     assert _repair(library).left == "0 samples, 1 sounds, 0 edges"
     assert _check(library).clean
     assert len(list((library / "quarantine").iterdir())) == 3
@@ -260,7 +260,7 @@ def test_a_restore_whose_target_was_lost_in_a_crash_is_given_up_and_the_present_
             _restore(library, target)
     target.unlink() if how == "deleted" else target.write_bytes(b"rotten")
     with open_store(library, FixedClock(NOW_US + 90 * SECOND_US)) as store:
-        assert any("given up" in line for line in store.notices)
+        assert any("cancelled" in line for line in store.notices)
         assert len(store.state) == 10
         store.checkpoint()
     assert library.joinpath(CHECKPOINT).read_bytes() == present

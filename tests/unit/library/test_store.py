@@ -231,7 +231,7 @@ def test_a_second_writer_is_refused_with_the_name_of_the_first(tmp_path: Path) -
 
 def test_a_failed_opening_leaves_the_lock_free(tmp_path: Path) -> None:
     (tmp_path / CHECKPOINT).write_bytes(b"rot")
-    with pytest.raises(LibraryCorrupt, match="no good backup stands in, nothing was changed"):
+    with pytest.raises(LibraryCorrupt, match="no valid backup can replace it, nothing was changed"):
         open_store(tmp_path)
     assert (tmp_path / CHECKPOINT).read_bytes() == b"rot"
     (tmp_path / CHECKPOINT).unlink()

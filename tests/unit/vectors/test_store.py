@@ -203,7 +203,7 @@ def test_check_notes_vectors_that_are_not_of_this_library(tmp_path: Path) -> Non
         store.checkpoint(backup=True)
     keep(tmp_path, 1)  # of another space than the lists
     notes = [one for one in check_library(tmp_path, clock=FixedClock()).findings if one.path == tmp_path / VECTORS]
-    assert [(one.severity, "cannot be linked" in one.problem) for one in notes] == [("note", True)]
+    assert [(one.severity, "cannot use them here" in one.problem) for one in notes] == [("note", True)]
 
 
 def test_rows_that_were_replaced_do_not_stay_for_ever(tmp_path: Path) -> None:
