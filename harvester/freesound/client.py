@@ -218,7 +218,8 @@ class FreesoundClient:
     def spending(self, *, fresh: bool = False) -> tuple[int, int | None]:
         """Return the requests that the ledger counts in the last 24 hours, from all our runs, and how many the day
         still holds (None without a limit). At most a second old unless `fresh`: cheap enough for every refresh of a
-        panel."""
+        panel.
+        """
         return self._sender.quota.spending(fresh=fresh)
 
     def slot_frees_at(self) -> int | None:

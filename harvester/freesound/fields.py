@@ -58,6 +58,7 @@ def record_fields(extra: tuple[str, ...] = ()) -> tuple[str, ...]:
 
 def encode_fields(extra: tuple[str, ...] = (), *, scored: bool = False, vectors: str = "") -> str:
     """Return the value of `fields=`: comma-separated without spaces, with `score` for a similar list, and with the
-    vector of the similarity space `vectors` where one is named."""
+    vector of the similarity space `vectors` where one is named.
+    """
     further = (*(("score",) if scored else ()), *((vector_field(vectors),) if vectors else ()))
     return ",".join((*record_fields(extra), *further))

@@ -117,7 +117,8 @@ class FileLedger:
 
     def answered(self, row: int, now_us: int) -> None:
         """Note that the answer to a leased send came. On a full disk, or cut off by a power cut, it is not noted: the
-        slot frees a little later."""
+        slot frees a little later.
+        """
         with suppress(DiskFull):
             self._run(
                 lambda connection: connection.execute(
@@ -128,7 +129,8 @@ class FileLedger:
 
     def give_back(self, rows: Sequence[int]) -> None:
         """Remove leases that were never sent, or that the server did not count. On a full disk, or cut off by a power
-        cut, they go on counting."""
+        cut, they go on counting.
+        """
         if not rows:
             return
         with suppress(DiskFull):

@@ -22,7 +22,8 @@ _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 class InvalidJson(ValueError):
     """A body that is not JSON: `position` is a byte, None when it is nested too deep; `at_end` when the rest of the
-    body seems to be missing."""
+    body seems to be missing.
+    """
 
     def __init__(self, position: int | None, *, at_end: bool = False) -> None:
         super().__init__("JSON is nested too deep" if position is None else f"invalid JSON at byte {position}")

@@ -30,7 +30,7 @@ class DetailsClaim:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmClaim:
-    """Ask for one sound's own resource, because it was missing from a batch: is it gone?"""
+    """Ask for one sound's own resource, because it was missing from a batch and may be gone."""
 
     sound_id: int
 

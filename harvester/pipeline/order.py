@@ -54,7 +54,8 @@ class Distances:
 
 def order_by(name: str, state: SoundGraph, distances: Distances | None, random_seed: int) -> Callable[[int], float]:
     """Return the order called `name`: `popular` (most downloads first), `breadth` (nearest to a seed first) or
-    `random` (by a hash of the random seed and the id, so that it repeats)."""
+    `random` (by a hash of the random seed and the id, so that it repeats).
+    """
     if name == "breadth" and distances is not None:
         return distances.of
     if name == "random":

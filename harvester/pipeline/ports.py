@@ -15,7 +15,8 @@ from harvester.model import Deferral, Event, Note, Notes, Record, RecordsPage, S
 class SoundApi(Protocol):
     """Where fetchers ask. Raises `FetchFailed` for one sound's trouble, `Stopped` when the run closes while the
     request has not been sent, and a `HarvesterError` when the whole run must end. Asked for `vectors`, a page that does
-    not come in time raises `PageTooLarge`."""
+    not come in time raises `PageTooLarge`.
+    """
 
     async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage: ...
     async def fetch_records(

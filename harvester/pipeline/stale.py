@@ -16,7 +16,8 @@ from harvester.model import SERVER, Deferral
 @dataclass(frozen=True, slots=True)
 class Refresh:
     """What to read again: records (and with `links` lists) older than `older_than_us`, at most `limit` of each; with
-    `links` also lists that were asked for shorter than `neighbours`."""
+    `links` also lists that were asked for shorter than `neighbours`.
+    """
 
     older_than_us: int
     limit: int | None = None

@@ -27,7 +27,8 @@ SEARCHES_AT_ONCE, MERGES_AT_ONCE = 2048, 32_768
 @dataclass(frozen=True, slots=True)
 class Tasks:
     """What a link does: `searched` sounds are compared with all, `merged` ones with `entering` only, which their
-    lists cannot hold yet. `places` are the rows of all sounds that can be in a list; ids are ascending."""
+    lists cannot hold yet. `places` are the rows of all sounds that can be in a list; ids are ascending.
+    """
 
     neighbours: int
     min_score: float
@@ -111,7 +112,8 @@ def _fresh(places: dict[int, int], trail: Trail) -> set[int]:
 
 def _is_out_of_date(state: SoundGraph, sound_id: int, trail: Trail, places: dict[int, int], fresh: set[int]) -> bool:
     """Tell whether a sound must be compared with all: it is new itself, or its list names one that is gone or has
-    another vector now, and who stood behind that one is not known."""
+    another vector now, and who stood behind that one is not known.
+    """
     if sound_id in fresh or (trail.done_to is not None and sound_id > trail.done_to):
         return True
     edges = state.graph._adj[sound_id]
