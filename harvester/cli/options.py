@@ -22,7 +22,7 @@ from harvester.cli.console import note
 from harvester.errors import SettingsError
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
-from harvester.settings import CONCURRENCY, COUNT, NEIGHBOURS, parse_duration_s, read_key
+from harvester.settings import CONCURRENCY, COUNT, JOBS, NEIGHBOURS, parse_duration_s, read_key
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -61,6 +61,13 @@ def check_finite(number: float | None) -> float | None:
     return number
 
 
+def _check_jobs(jobs: int) -> int:
+    """Return a number of jobs from the command line; raise `SettingsError` for zero."""
+    if jobs == 0:
+        raise SettingsError("--jobs must not be 0; use 1 or more, or -1 for all cores")
+    return jobs
+
+
 def _check_address(context: typer.Context, address: str | None) -> str | None:
     """Raise `SettingsError` for an address from a settings file to which the key must not go."""
     source = context.get_parameter_source("api_url")
@@ -68,6 +75,13 @@ def _check_address(context: typer.Context, address: str | None) -> str | None:
         context.obj.check_address(context.info_name)
     return address
 
+
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        callback=_check_jobs, min=JOBS.least, max=JOBS.most, metavar="N", help="Use N cores at once; -1 uses all."
+    ),
+]
 
 NeighboursOption = Annotated[
     int,

@@ -22,6 +22,10 @@ TOLD_FROM_S = 60
 """A wait longer than this is told in one line."""
 
 
+class GateClosed(Exception):
+    """The gate closed before the request was sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """What everybody waits for, in words, and until when (quota time, microseconds)."""

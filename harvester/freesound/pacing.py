@@ -1,71 +1,48 @@
-"""One request after the other at an even pace: never a burst, whatever the limit of the minute.
+"""Spacing between the requests of this process: aiolimiter lets one through every 60/59 s at level 1.
 
-Owns the spacing between sends of this process. A bucket of 60 lets about 119 requests through in one minute, because
-it leaks while it fills (measured); so the bucket holds one, and turns come window / (burst - 1) apart: 60/59 s at
-level 1. Knows no ledger: what a minute still holds over all processes is quota's business.
+The limiter's bucket holds one request. A bucket of 60 would let 119 requests through in the first minute, because it
+leaks while it fills (measured). Pacing knows no ledger: `quota` counts what all processes sent in the last minute.
 """
 
 from __future__ import annotations
 
-import asyncio
-
 from aiolimiter import AsyncLimiter
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Stop
 from harvester.errors import Stopped
 
 _MINUTE_S = 60.0
 _MARGIN_S = 0.001
-"""So much later than the limiter would allow it, so that one look at it is enough."""
+"""The ledger counts in whole microseconds: two stamps must not come nearer to each other by rounding."""
 
 
 class Pacing:
     """Hands out turns to send, first come first served."""
 
-    def __init__(self, clock: Clock, stop: Stop, burst: int | None) -> None:
-        self._clock = clock
+    def __init__(self, stop: Stop, burst: int | None) -> None:
         self._stop = stop
-        self._queue = asyncio.Lock()
-        self._last_turn_s = -_MINUTE_S
-        self._burst: int | None = None
-        self._limiter: AsyncLimiter | None = None
-        self.limit_to(burst)
-
-    @property
-    def spacing_s(self) -> float:
-        """Seconds between two turns; 0 without a limit."""
-        return 0.0 if self._burst is None else _MINUTE_S / max(1, self._burst - 1)
-
-    def limit_to(self, burst: int | None) -> None:
-        """Pace for `burst` requests a minute from the next turn on, also for those who wait already."""
-        if burst == self._burst and (burst is None) == (self._limiter is None):
-            return
         self._burst = burst
-        self._limiter = None if burst is None else AsyncLimiter(1, self.spacing_s)
+        self._limiter = _limiter_for(burst)
 
-    async def turn(self) -> None:
-        """Wait for a turn; raises `Stopped` when the run closes first. Cancelled, it leaves the turn to the next."""
-        if self._limiter is not None:
-            await self._stop.unless_closed(self._next_turn())
-            return
+    async def turn(self, burst: int | None) -> None:
+        """Wait for a turn at a pace of `burst` requests a minute; None: without limit.
+
+        Raises `Stopped` when the run closes first. A wait that is cancelled leaves its turn to the next one.
+        """
+        if burst != self._burst:
+            self._burst, self._limiter = burst, _limiter_for(burst)
+            if self._limiter is not None:
+                # The request sent last counts at the new pace too. The new bucket is empty, so this does not wait.
+                await self._limiter.acquire()
+        while (limiter := self._limiter) is not None:
+            await self._stop.unless_closed(limiter.acquire())
+            if limiter is self._limiter:
+                return
+            # The pace changed during the wait: take a turn at the new one.
         if self._stop.closed:
             raise Stopped(self._stop.reason)
-        self._last_turn_s = self._clock.monotonic_s()
 
-    async def _next_turn(self) -> None:
-        async with self._queue:
-            while not self._is_due():
-                due_s = self._last_turn_s + self.spacing_s + _MARGIN_S
-                # The wait goes through the clock, a minute at most so that a change of pace is soon seen; the
-                # limiter alone decides.
-                wait_s = min(max(due_s - self._clock.monotonic_s(), _MARGIN_S), _MINUTE_S)
-                await self._clock.sleep(wait_s)
-            if self._limiter is not None:
-                await self._limiter.acquire()
-            self._last_turn_s = self._clock.monotonic_s()
 
-    def _is_due(self) -> bool:
-        if self._limiter is None:
-            return True
-        spaced = self._clock.monotonic_s() >= self._last_turn_s + self.spacing_s
-        return spaced and self._limiter.has_capacity()
+def _limiter_for(burst: int | None) -> AsyncLimiter | None:
+    """Return a limiter that spaces requests evenly, so that no minute holds more than `burst` of them."""
+    return None if burst is None else AsyncLimiter(1, _MINUTE_S / max(1, burst - 1) + _MARGIN_S)

@@ -1,28 +1,30 @@
-"""Asking again: which failures, how often, and how long between two attempts.
+"""Which failures are retried, how often, and how long after: tenacity's strategies for one request.
 
-Only `Transient` is retried, so a retry is a matter of type, not of judgement. The wait grows to a cap with full jitter
-(any time between nothing and the ceiling is as likely). A delay that the server names is the gate's business. Must not
-know HTTP.
+A `Transient` failure uses up one of the request's attempts, and the wait after it grows to a cap with full jitter (any
+time between nothing and the ceiling is as likely). A refusal by a limit, or a gate that closed before the request was
+sent, uses up none: the gate says when to go on. Nothing else is retried. Must not know HTTP.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import TypeVar
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from harvester.clock import Clock, Stop
-from harvester.freesound.wire import Transient, Unreadable
+from harvester.freesound.gate import GateClosed
+from harvester.freesound.wire import QuotaRefused, Transient, Unreadable
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 FIRST_CEILING_S = 1.0
 HIGHEST_CEILING_S = 60.0
 
 
 class Retry:
-    """The patience of one run: a clock to wait by, a stop that ends the waiting, and seeded dice."""
+    """The retry policy of one run: a clock to wait by, a stop that ends the waiting, and seeded dice."""
 
     def __init__(self, clock: Clock, stop: Stop, rng: Random, on_retry: Callable[[Transient], None]) -> None:
         self._clock = clock
@@ -30,56 +32,67 @@ class Retry:
         self._rng = rng
         self._on_retry = on_retry
 
-    async def until_settled(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Return what `attempt` gives; raises its last `Transient` once that has used up its attempts.
+    async def until_settled(self, attempt: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
+        """Return what the coroutine function `attempt` gives; raise its last `Transient` once its attempts are up.
 
         A failure with `counted` false uses up nothing. Raises `Stopped` when the run closes during a wait.
         """
-        try:
-            return await attempt()
-        except Transient as failure:
-            failed = [failure]
-        return await self._again(attempt, failed)
-
-    async def _again(self, attempt: Callable[[], Awaitable[T]], failed: list[Transient]) -> T:
-        """Go on after a first attempt that failed; nearly every request is spared this, and what it costs to begin."""
-        used = 0
-        digests: set[bytes] = set()
-
-        async def counting() -> T:
-            nonlocal used
-            try:
-                if failed:
-                    raise failed.pop()
-                return await attempt()
-            except Transient as failure:
-                used += failure.counted
-                if isinstance(failure, Unreadable):
-                    if failure.digest in digests:
-                        failure.make_final()
-                    digests.add(failure.digest)
-                raise
-
+        course = _Course(self._rng, self._on_retry)
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type(Transient),
-            stop=lambda state: used >= _failure(state).attempts,
-            wait=self.backoff_s,
+            retry=retry_if_exception_type((Transient, QuotaRefused, GateClosed)),
+            after=course.note,
+            stop=course.is_over,
+            wait=course.backoff_s,
+            before_sleep=course.announce,
             sleep=self._sleep,
-            before_sleep=lambda state: self._on_retry(_failure(state)),
             reraise=True,
         )
-        return await retrying(counting)
-
-    def backoff_s(self, state: RetryCallState) -> float:
-        """Return how long to wait after this attempt, in seconds."""
-        ceiling_s: float = min(HIGHEST_CEILING_S, FIRST_CEILING_S * 2.0 ** min(state.attempt_number - 1, 10))
-        return self._rng.uniform(0.0, ceiling_s)
+        return await retrying(attempt, *args)
 
     async def _sleep(self, delay_s: float) -> None:
         await self._stop.unless_closed(self._clock.sleep(delay_s))
 
 
-def _failure(state: RetryCallState) -> Transient:
+class _Course:
+    """The failures of one request so far, and what follows from them: one strategy a method."""
+
+    def __init__(self, rng: Random, on_retry: Callable[[Transient], None]) -> None:
+        self._rng = rng
+        self._on_retry = on_retry
+        self._failures = self._used = 0
+        self._digests: set[bytes] = set()
+
+    def note(self, state: RetryCallState) -> None:
+        """Count a failure; tenacity calls this before it asks for the wait and the stop."""
+        failure = _transient(state)
+        if failure is None:
+            return
+        self._failures += 1
+        self._used += failure.counted
+        if isinstance(failure, Unreadable):
+            if failure.digest in self._digests:
+                failure.make_final()
+            self._digests.add(failure.digest)
+
+    def is_over(self, state: RetryCallState) -> bool:
+        """Tell whether the request has used up the attempts that its last failure allows."""
+        failure = _transient(state)
+        return failure is not None and self._used >= failure.attempts
+
+    def backoff_s(self, state: RetryCallState) -> float:
+        """Return how long to wait before the next attempt, in seconds."""
+        if _transient(state) is None:
+            return 0.0
+        ceiling_s: float = min(HIGHEST_CEILING_S, FIRST_CEILING_S * 2.0 ** min(self._failures - 1, 10))
+        return self._rng.uniform(0.0, ceiling_s)
+
+    def announce(self, state: RetryCallState) -> None:
+        """Report that a failed request is retried."""
+        failure = _transient(state)
+        if failure is not None:
+            self._on_retry(failure)
+
+
+def _transient(state: RetryCallState) -> Transient | None:
     failure = state.outcome.exception() if state.outcome is not None else None
-    assert isinstance(failure, Transient)
-    return failure
+    return failure if isinstance(failure, Transient) else None

@@ -22,7 +22,7 @@ from harvester.errors import (
     WrongSource,
 )
 from harvester.freesound.activity import Activity
-from harvester.freesound.gate import Gate, Ticket
+from harvester.freesound.gate import Gate, GateClosed, Ticket
 from harvester.freesound.judgement import Judgement
 from harvester.freesound.outage import PATIENCE_S, Outage
 from harvester.freesound.pacing import Pacing
@@ -74,7 +74,7 @@ class Sender:
         self._forever = forever
         self._max_requests = max_requests
         self._on_event = on_event
-        self._pacing = Pacing(clock, stop, limits.burst)
+        self._pacing = Pacing(stop, limits.burst)
         self._retry = Retry(clock, stop, rng, self._note_retry)
         self._judgement = Judgement(
             self.gate,
@@ -97,7 +97,7 @@ class Sender:
         sent that is not in the ledger. Cancelled on the wire, the send stays counted, for it may have arrived.
         """
         try:
-            return await self._retry.until_settled(lambda: self._attempt(question))
+            return await self._retry.until_settled(self._attempt, question)
         except Transient as failure:
             failed = FetchFailed(failure.reason, failure.body)
         except PageTooLarge:
@@ -108,30 +108,27 @@ class Sender:
         raise self._judgement.doubted(failed, question)
 
     async def _attempt(self, question: Question[T]) -> T:
-        while True:
-            ticket = await self.gate.enter()
-            try:
-                lease = None if question.anonymous else await self._next_lease(ticket)
-                if lease is None and not question.anonymous:
-                    continue
-                return self._judge(await self._exchange(question, lease, ticket), question, lease, ticket)
-            except QuotaRefused as refused:
-                self._take_refusal(refused.refusal, ticket)
-            except Transient as failure:
-                # While all fails alike, the failure is not this request's: it uses up none of its attempts.
-                failure.counted = not (failure.systemic and self.gate.in_outage)
-                if question.divisible and failure.late and not self.gate.in_outage:
-                    raise PageTooLarge(failure.reason, failure.body) from None
-                raise
-            finally:
-                self.gate.leave(ticket)
+        ticket = await self.gate.enter()
+        try:
+            lease = None if question.anonymous else await self._next_lease(ticket)
+            return self._judge(await self._exchange(question, lease, ticket), question, lease, ticket)
+        except QuotaRefused as refused:
+            self._take_refusal(refused.refusal, ticket)
+            raise
+        except Transient as failure:
+            # While all fails alike, the failure is not this request's: it uses up none of its attempts.
+            failure.counted = not (failure.systemic and self.gate.in_outage)
+            if question.divisible and failure.late and not self.gate.in_outage:
+                raise PageTooLarge(failure.reason, failure.body) from None
+            raise
+        finally:
+            self.gate.leave(ticket)
 
-    async def _next_lease(self, ticket: Ticket) -> Lease | None:
-        """Wait for a turn and count one send; None when the gate closed meanwhile or a window is full."""
-        self._pacing.limit_to(self.quota.burst_limit())
-        await self._pacing.turn()
+    async def _next_lease(self, ticket: Ticket) -> Lease:
+        """Wait for a turn and count one send; raises `GateClosed` when the gate closes first or a window is full."""
+        await self._pacing.turn(self.quota.burst_limit())
         if not self.gate.admits(ticket):
-            return None
+            raise GateClosed
         if self._max_requests is not None and self.activity.counted >= self._max_requests:
             self._stop.close(f"{self._max_requests} requests sent, as many as allowed")
             raise Stopped(self._stop.reason)
@@ -144,12 +141,12 @@ class Sender:
             self.gate.close(
                 "no space on the disk for the ledger of requests", self._now_us() + SPACE_WAIT_S * SECOND_US
             )
-            return None
-        if lease is not None:
-            self.activity.counted += 1
-        else:
+            raise GateClosed from None
+        if lease is None:
             until_us, span = self.quota.free_at()
             self._close_for_quota(until_us, span == "day")
+            raise GateClosed
+        self.activity.counted += 1
         return lease
 
     async def _exchange(self, question: Question[T], lease: Lease | None, ticket: Ticket) -> RawResponse:

@@ -17,6 +17,7 @@ from harvester.checkpoint import digest_of, load_checkpoint
 from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
 from harvester.graph import STAMPS, Dropped, SoundGraph
+from harvester.jobs import each_in_processes
 from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.load import load_state
@@ -100,8 +101,8 @@ class CheckReport:
         return all(finding.severity == NOTE or finding.mended for finding in self.findings)
 
 
-def check_library(folder: Path, *, clock: Clock) -> CheckReport:
-    """Verify every file of the library and report; writes nothing, needs no lock.
+def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
+    """Verify every file of the library, `jobs` of them at once, and report; writes nothing, needs no lock.
 
     Beside a running writer its files are looked at in the order in which they may change, so that no false alarm
     comes of it. Raises only when the folder cannot be read.
@@ -112,11 +113,11 @@ def check_library(folder: Path, *, clock: Clock) -> CheckReport:
         raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
-    findings = sorted(_look(folder, now_us), key=lambda finding: order[finding.severity])
+    findings = sorted(_look(folder, now_us, jobs), key=lambda finding: order[finding.severity])
     return CheckReport(folder, tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
 
 
-def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> CheckReport:
+def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = REAL_FILES) -> CheckReport:
     """Check, mend what can be mended, set the rest aside in `quarantine/`; return what was found before.
 
     Ends with a checkpoint and a verified backup of all that is good, so that a check after it is clean. Raises
@@ -125,7 +126,7 @@ def repair_library(folder: Path, *, clock: Clock, files: Files = REAL_FILES) -> 
     any case.
     """
     refuse_placeholders(folder)
-    report = check_library(folder, clock=clock)
+    report = check_library(folder, clock=clock, jobs=jobs)
     if report.clean:
         return report
     now_us, before = clock.time_us(), _names_aside(folder)
@@ -183,36 +184,38 @@ def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Fil
         journal.close()
 
 
-def _look(folder: Path, now_us: int) -> Iterator[Finding]:
+def _look(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
     contents = load_contents(folder / JOURNAL)
     if contents is not None:
         yield from _look_at_journal(folder / JOURNAL, contents, now_us)
-    good = 0
-    checkpoint = folder / CHECKPOINT
-    for path in [checkpoint, *(backup.path for backup in list_backups(folder))]:
-        if not path.exists():
-            continue
-        dropped = Dropped()
-        try:
-            decoded = load_checkpoint(path, dropped)
-        except FileNotFoundError:
-            continue  # pruned while we were looking
-        except LibraryNotFetched as error:
-            yield Finding(ERROR if path == checkpoint else WARNING, path, str(error), by_hand=True)
-            continue
-        except HarvesterError as error:
-            severity = NOTE if isinstance(error, NewerFormat) and path != checkpoint else ERROR
-            yield Finding(severity, path, str(error).removeprefix(f"{path}: "))
-            continue
-        if dropped:
-            yield Finding(ERROR, path, _told(dropped), droppable=True)
-            continue
-        good += path != checkpoint
-        if digest_of(decoded.state) != decoded.digest:
-            yield Finding(ERROR, path, "it is not in canonical form: something else than harvester wrote it")
+    paths = [folder / CHECKPOINT, *(backup.path for backup in list_backups(folder))]
+    looks = each_in_processes(_look_at_state, [path for path in paths if path.exists()], jobs)
+    yield from (finding for _, findings in looks for finding in findings)
+    good = sum(is_good for is_good, _ in looks)
     yield from _look_together(folder, contents, now_us, good)
     yield from _look_at_vectors(folder)
     yield from _look_around(folder)
+
+
+def _look_at_state(path: Path) -> tuple[bool, list[Finding]]:
+    """Load a checkpoint or a backup; return whether it is a good backup, and the findings."""
+    is_backup = path.name != CHECKPOINT
+    dropped = Dropped()
+    try:
+        decoded = load_checkpoint(path, dropped)
+    except FileNotFoundError:
+        return False, []  # pruned while we were looking
+    except LibraryNotFetched as error:
+        return False, [Finding(WARNING if is_backup else ERROR, path, str(error), by_hand=True)]
+    except HarvesterError as error:
+        severity = NOTE if isinstance(error, NewerFormat) and is_backup else ERROR
+        return False, [Finding(severity, path, str(error).removeprefix(f"{path}: "))]
+    if dropped:
+        return False, [Finding(ERROR, path, _told(dropped), droppable=True)]
+    if digest_of(decoded.state) != decoded.digest:
+        problem = "it is not in canonical form: something else than harvester wrote it"
+        return is_backup, [Finding(ERROR, path, problem)]
+    return is_backup, []
 
 
 def _look_at_journal(path: Path, contents: JournalContents, now_us: int) -> Iterator[Finding]:

@@ -39,7 +39,7 @@ from harvester.pipeline.scope import Scope
 from harvester.pipeline.sweep import check_sweep
 
 MOST_CONTRADICTIONS = 20
-"""So many sounds without one that matches: fewer may have changed since the server's index was made."""
+"""Sounds of one kind of answer, none of which matches: fewer may have changed since the server built its index."""
 
 
 class Changes:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harvester.jobs import each_in_threads
 from harvester.similarity.vector_table import Table
 
 if TYPE_CHECKING:
@@ -29,16 +30,21 @@ _NOBODY = -1
 
 
 def find_nearest(
-    table: Table, queries: Rows, targets: Rows, count: int, least: Doubles
+    table: Table, queries: Rows, targets: Rows, count: int, least: Doubles, jobs: int = 1
 ) -> Iterator[tuple[Rows, Rows, Rows, Doubles]]:
     """Give, for each block of `queries`, all its pairs: (queries of the block, query, target, score), by query row.
 
     A query's targets are the `count` best of `targets` with a score of at least `least` (one number for each query),
-    never itself, best first and of equals the smaller id first. Both are rows of the table, ascending.
+    never itself, best first and of equals the smaller id first. Both are rows of the table, ascending. With several
+    `jobs` the blocks are as many times smaller, so that memory stays the same.
     """
-    for start in range(0, len(queries), QUERIES):
-        block = queries[start : start + QUERIES]
-        yield block, *_nearest(table, block, targets, count, least[start : start + QUERIES])
+
+    def answer(start: int) -> tuple[Rows, Rows, Rows, Doubles]:
+        block = queries[start : start + size]
+        return block, *_nearest(table, block, targets, count, least[start : start + size])
+
+    size = -(-QUERIES // jobs)
+    yield from each_in_threads(answer, range(0, len(queries), size), jobs)
 
 
 def rounding_of(dimension: int) -> float:

@@ -69,14 +69,16 @@ def link_library(
     neighbours: int = NEIGHBOURS,
     min_score: float = MIN_SCORE,
     part_s: float = PART_S,
+    jobs: int = 1,
     files: Files = REAL_FILES,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
     asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> LinkReport:
     """Link every sound that has a vector and no list from the server; durable on return, with a verified backup.
 
-    `on_progress` is told how many sounds of how many are done; `asked_to_stop` is looked at between steps, and what is
-    done by then is committed. Raises `SettingsError` where there are no vectors, and what `Store` raises.
+    `jobs` threads share the comparison; their number changes no byte of the library. `on_progress` is told how many
+    sounds of how many are done; `asked_to_stop` is looked at between steps, and what is done by then is committed.
+    Raises `SettingsError` where there are no vectors, and what `Store` raises.
     """
     refuse_placeholders(folder)
     started_s = clock.monotonic_s()
@@ -101,7 +103,7 @@ def link_library(
             left_out=len(tasks.left_out),
             neighbours=tasks.neighbours,
         )
-        _Link(store, clock, tasks, report, part_s).run(on_progress, asked_to_stop)
+        _Link(store, clock, tasks, report, part_s, jobs).run(on_progress, asked_to_stop)
         report.edges = store.state.edge_count
         report.notices = tuple(store.notices)
     report.seconds = clock.monotonic_s() - started_s
@@ -111,11 +113,12 @@ def link_library(
 class _Link:
     """One link on its way through its tasks."""
 
-    def __init__(self, store: Store, clock: Clock, tasks: Tasks, report: LinkReport, part_s: float) -> None:
+    def __init__(self, store: Store, clock: Clock, tasks: Tasks, report: LinkReport, part_s: float, jobs: int) -> None:
         header = store.vectors.contents.header
         assert header is not None
         self._store, self._state, self._clock = store, store.state, clock
         self._tasks, self._report, self._part_s = tasks, report, part_s
+        self._jobs = jobs
         self._table: Table = map_table(store.vectors.path, header, tasks.places)
         self._now_us = clock.time_us()
         contents = store.vectors.contents
@@ -154,7 +157,8 @@ class _Link:
         everyone = np.arange(len(table))
         least = np.full(len(sound_ids), self._tasks.min_score)
         queries = np.searchsorted(table.ids, sound_ids)
-        for block, query, target, score in find_nearest(table, queries, everyone, self._tasks.neighbours, least):
+        count = self._tasks.neighbours
+        for block, query, target, score in find_nearest(table, queries, everyone, count, least, self._jobs):
             starts = np.searchsorted(query, block, side="left").tolist()
             ends = np.searchsorted(query, block, side="right").tolist()
             ids, scores = table.ids[target].tolist(), score.tolist()
@@ -168,7 +172,7 @@ class _Link:
         queries = np.searchsorted(table.ids, sound_ids)
         entering = np.searchsorted(table.ids, self._tasks.entering)
         self._report.unchanged += len(sound_ids)
-        for _, query, target, score in find_nearest(table, queries, entering, count, least):
+        for _, query, target, score in find_nearest(table, queries, entering, count, least, self._jobs):
             entered: dict[int, list[tuple[int, float]]] = {}
             for sound_id, other, one in zip(
                 table.ids[query].tolist(), table.ids[target].tolist(), score.tolist(), strict=True

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
+from harvester.cli.options import JobsOption
 from harvester.storage import path_text
 
 
@@ -15,6 +16,7 @@ def check(
     repair: Annotated[
         bool, typer.Option("--repair", help="Repair what can be repaired, move the rest to quarantine/.")
     ] = False,
+    jobs: JobsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Verify every file of the library; exit with 0 if there are no problems.
@@ -25,10 +27,11 @@ def check(
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.errors import Findings
+    from harvester.jobs import count_jobs
     from harvester.library import check_library, repair_library
 
     folder = find_library(library)
-    report = (repair_library if repair else check_library)(folder, clock=SystemClock())
+    report = (repair_library if repair else check_library)(folder, clock=SystemClock(), jobs=count_jobs(jobs))
     if as_json:
         facts = {
             "library": path_text(folder),

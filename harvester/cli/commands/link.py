@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
-from harvester.cli.options import AskOptions, NeighboursOption, check_finite, grouped
+from harvester.cli.options import AskOptions, JobsOption, NeighboursOption, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
 from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
@@ -51,6 +51,7 @@ def link(
         int,
         typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed for the choice of --verify."),
     ] = 0,
+    jobs: JobsOption = 1,
     ask: AskOptions,
     as_json: JsonOption = False,
 ) -> None:
@@ -62,6 +63,7 @@ def link(
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
+    from harvester.jobs import count_jobs
 
     try:
         from harvester.similarity import link_library
@@ -74,6 +76,7 @@ def link(
             clock=SystemClock(),
             neighbours=neighbours,
             min_score=min_score,
+            jobs=count_jobs(jobs),
             on_progress=on_progress,
             asked_to_stop=asked_to_stop,
         )

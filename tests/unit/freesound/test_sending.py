@@ -432,12 +432,12 @@ def test_the_longest_waits_between_attempts_double_from_one_second() -> None:
 
 def test_a_closed_run_sends_nothing_more_without_limits_either() -> None:
     async def main() -> None:
-        clock, stop = VirtualClock(), Stop()
-        turns = Pacing(clock, stop, None)
-        await turns.turn()
+        stop = Stop()
+        turns = Pacing(stop, None)
+        await turns.turn(None)
         stop.close("a signal")
         with pytest.raises(Stopped, match="a signal"):
-            await turns.turn()
+            await turns.turn(None)
 
     run_virtual(main())
 

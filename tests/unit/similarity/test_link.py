@@ -24,6 +24,7 @@ from harvester.library.store import Store
 from harvester.model import COMPUTED, SERVER, Event, Gone, Known, Linked, Seen, SimilarList, SimilarPage, Withdrawn
 from harvester.reports.sound import describe_sound
 from harvester.reports.status import count_library
+from harvester.similarity import knn
 from harvester.similarity import plan as tasks
 from harvester.similarity.link import LinkReport, link_library
 from harvester.similarity.verify import choose_sounds, compare
@@ -368,3 +369,17 @@ def test_agreement_counts_what_the_server_names_among_the_sounds_that_are_here()
     assert (agreement.expected, agreement.found) == (3, 2)
     assert agreement.largest_difference == pytest.approx(0.05)
     assert choose_sounds(state, 5, 0) == [1]
+
+
+def test_any_number_of_jobs_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(knn, "QUERIES", 6)  # several blocks, also where jobs share them
+    found = set()
+    for jobs in (1, 2, 3):
+        folder = tmp_path / str(jobs)
+        add(folder, {number: number % 13 for number in range(1, 40)})
+        link(folder, jobs=jobs)
+        add(folder, {number: number for number in range(40, 60)})
+        report = link(folder, jobs=jobs)
+        assert lists_of(folder) == expected(folder)
+        found.add(((folder / CHECKPOINT).read_bytes(), report.as_dict()["new"], report.changed, report.unchanged))
+    assert len(found) == 1

@@ -1,0 +1,76 @@
+"""`check --jobs` and `link --jobs` as users run them: Ctrl-C, kills, and the same bytes for any number."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from harvester.storage.paths import CHECKPOINT
+from tests.support.command import call
+from tests.support.processes import run, start, wait_until
+from tests.support.samples import make_events, open_store
+
+
+def members(group: int) -> list[str]:
+    """Return the commands of a process group that still live."""
+    table = subprocess.run(["ps", "-Awwo", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in table.splitlines()]
+    return [command for of_group, state, command in rows if int(of_group) == group and state[0] != "Z"]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A library with three backups."""
+    folder = tmp_path / "library"
+    with open_store(folder) as store:
+        for event in make_events(50):
+            store.state.apply(event)
+        for _ in range(3):
+            store.rewrite()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
+    ids=["Ctrl-C", "SIGTERM", "SIGKILL"],
+)
+def test_a_check_in_two_processes_ends_with_all_of_them(library: Path, number: signal.Signals, code: int) -> None:
+    # A pipe that nothing writes to: what loads it waits for ever.
+    (library / CHECKPOINT).unlink()
+    os.mkfifo(library / CHECKPOINT)
+    process = start("check", "--library", library, "--jobs", 2, cwd=library.parent, start_new_session=True)
+    wait_until(lambda: sum("popen_loky" in one for one in members(process.pid)) == 2, what="two processes")
+    time.sleep(0.5)  # Ctrl-C is ignored while they are started
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    wait_until(lambda: not members(process.pid), timeout_s=10, what="the end of all processes")
+    assert out == ""
+    if number != signal.SIGKILL:
+        assert "Traceback" not in err
+        assert "leaked" not in err
+    places = (Path(os.environ.get("TMPDIR", "/tmp")), Path("/dev/shm"))
+    assert not [folder for place in places for folder in place.glob(f"joblib_memmapping_folder_{process.pid}_*")]
+
+
+def test_a_check_finds_the_same_for_any_number_of_jobs(library: Path) -> None:
+    (library / CHECKPOINT).write_bytes(b"rubbish")
+    said = [run("check", "--library", library, "--jobs", jobs, "--json", cwd=library.parent) for jobs in (1, 2, 3, -1)]
+    assert {ended.code for ended in said} == {1}
+    assert len({ended.out for ended in said}) == 1
+    assert CHECKPOINT in said[0].out
+
+
+def test_no_jobs_at_all_are_refused(library: Path) -> None:
+    ended = call("check", "--library", library, "--jobs", 0, cwd=library.parent)
+    assert ended.code == 2
+    assert "--jobs must not be 0" in ended.err
