@@ -1,8 +1,8 @@
-"""Work done by several jobs at once through joblib: equal results in equal order, whatever their number.
+"""Run a function for many arguments in parallel with joblib; results do not depend on the number of jobs.
 
-Owns all use of joblib, whose import takes 0.3 s: a single job does without. Threads are for arithmetic that numpy does
-outside the interpreter's lock, processes for the rest. Nothing is mapped into temporary files, and no process is left
-behind.
+Owns all use of joblib, whose import takes 0.3 s: a single job does not import it. Threads are for arithmetic that numpy
+does outside the interpreter's lock, processes for other work. No data is mapped into temporary files, and no process is
+left behind.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 def count_jobs(jobs: int) -> int:
-    """Return how many jobs are meant: `ALL_CORES` is as many as this process may use cores."""
+    """Return the number of jobs; for `ALL_CORES`, the number of cores that this process may use."""
     if jobs != ALL_CORES:
         return jobs
     from joblib import cpu_count
@@ -35,7 +35,7 @@ def count_jobs(jobs: int) -> int:
 
 
 def each_in_threads(function: Callable[[A], R], arguments: Sequence[A], jobs: int) -> Iterator[R]:
-    """Give `function` of each argument, in their order, computed by `jobs` threads."""
+    """Yield the result of `function` for each argument, in order, computed by `jobs` threads."""
     if jobs == 1 or len(arguments) < 2:
         yield from map(function, arguments)
         return
@@ -46,10 +46,10 @@ def each_in_threads(function: Callable[[A], R], arguments: Sequence[A], jobs: in
 
 
 def each_in_processes(function: Callable[[A], R], arguments: Sequence[A], jobs: int) -> list[R]:
-    """Return `function` of each argument, in their order, computed by up to `jobs` processes.
+    """Return the result of `function` for each argument, in order, computed by up to `jobs` processes.
 
-    What `function` raises is raised here. Raises `SettingsError` when the system kills one of the processes. They have
-    ended on return, after an error or an interrupt too.
+    An error of `function` is raised here. Raises `SettingsError` if the system kills one of the processes. All
+    processes have ended on return, also after an error or an interrupt.
     """
     if jobs == 1 or len(arguments) < 2:
         return [function(argument) for argument in arguments]
@@ -73,7 +73,7 @@ def each_in_processes(function: Callable[[A], R], arguments: Sequence[A], jobs: 
 
 
 def _terminated_in_order() -> AbstractContextManager[None]:
-    """Let SIGTERM end this process as an exception does, which ends the others first."""
+    """Turn SIGTERM into an exception, so that this process ends its children before itself."""
 
     def end(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
@@ -82,13 +82,13 @@ def _terminated_in_order() -> AbstractContextManager[None]:
 
 
 def _interrupts_are_ours() -> AbstractContextManager[None]:
-    """Start processes that ignore Ctrl-C: the terminal sends it to all, and this process ends the others."""
+    """Let child processes ignore Ctrl-C: the terminal sends it to all, and this process ends its children."""
     return _handling(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
 def _handling(number: signal.Signals, handler: Callable[[int, object], None] | signal.Handlers) -> Iterator[None]:
-    """Handle a signal in another way while the block lasts; only the main thread can."""
+    """Replace the handler of a signal while the block lasts; outside the main thread, do nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -100,7 +100,7 @@ def _handling(number: signal.Signals, handler: Callable[[int, object], None] | s
 
 
 def _end_with(parent: int) -> None:
-    """End this process when `parent` is gone: joblib's own would wait five minutes for work after a kill."""
+    """End this process when `parent` has ended: joblib would keep it waiting for five minutes."""
 
     def watch() -> None:
         while os.getppid() == parent:

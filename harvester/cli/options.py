@@ -62,9 +62,9 @@ def check_finite(number: float | None) -> float | None:
 
 
 def _check_jobs(jobs: int) -> int:
-    """Return a number of jobs as given; raise `SettingsError` for none at all."""
+    """Return a number of jobs from the command line; raise `SettingsError` for zero."""
     if jobs == 0:
-        raise SettingsError("--jobs 0 does nothing; use 1 or more, or -1 for all cores")
+        raise SettingsError("--jobs must not be 0; use 1 or more, or -1 for all cores")
     return jobs
 
 
