@@ -77,7 +77,7 @@ chaos: $(VENV)/.dev ## Kill and corrupt for one to two hours, and print the figu
 bench: $(VENV)/.dev ## Measure this project beside the alternatives
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-pictures: $(VENV)/.dev ## Make the README's pictures again
+pictures: $(VENV)/.dev ## Make the pictures of README and guide again
 	@$(BIN)/python -m tests.pictures
 
 clean: ## Remove the environment and caches (never a library)

@@ -174,7 +174,7 @@ class Stopped(Exception):
 
 
 def exit_code_table() -> list[tuple[int, str]]:
-    """Return every exit code with its meaning, in order: the one table behind `--help` and README."""
+    """Return every exit code with its meaning, in order: the one table behind `--help` and the guide."""
     rows = {0: "done: target reached, exhausted, quota used up, or asked to stop"}
     kinds: list[type[HarvesterError]] = [HarvesterError, *HarvesterError.__subclasses__()]
     for kind in kinds:

@@ -20,7 +20,10 @@ from harvester.storage import read_bounded
 NAME = "harvester.toml"
 _LARGEST_BYTES = 64 << 10
 _LONGEST_LINE = 300
+_MOST_DOTS = 8
+"""In one name: the parser takes time and memory with the square of the dots, 3 GB for a file of 60 kB."""
 _WHERE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
+_QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*\"""")
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a table"}
 
 
@@ -73,14 +76,16 @@ def kind_of(value: object) -> str:
 
 
 def is_inside(folder: Path, path: str) -> bool:
-    """Tell whether a path, as it is written, leads nowhere out of `folder`."""
+    """Tell whether a path leads nowhere out of `folder`, neither as it is written nor through a symbolic link."""
     root = folder.absolute()
-    return Path(os.path.normpath(root / path)).is_relative_to(os.path.normpath(root))  # as written: no link is read
+    as_written = Path(os.path.normpath(root / path)).is_relative_to(os.path.normpath(root))
+    return as_written and Path(os.path.realpath(root / path)).is_relative_to(os.path.realpath(root))
 
 
 def _load(path: Path, *, trusted: bool) -> SettingsFile:
     try:
         text = read_bounded(path, _LARGEST_BYTES).decode("utf-8-sig")
+        _refuse_long_names(path, text)
         return SettingsFile(path, trusted, tomllib.loads(text), text)
     except (FileNotFoundError, NotADirectoryError):
         return SettingsFile(path, trusted)
@@ -97,6 +102,16 @@ def _load(path: Path, *, trusted: bool) -> SettingsFile:
             raise SettingsError(f"{path}: {error}") from error
         line = int(said[2]) if said[2] else text.rstrip().count("\n") + 1
         raise SettingsError(f"{path}:{line}: {said[1]}") from error
+
+
+def _refuse_long_names(path: Path, text: str) -> None:
+    """Raise `SettingsError` for a name of very many parts: what stands before a `=`, or the header of a table."""
+    for number, whole in enumerate(text.splitlines(), 1):
+        line = _QUOTED.sub("''", whole).split("#")[0]
+        before = [*line.split("=")[:-1], line if line.lstrip().startswith("[") else ""]
+        # Names in a table within a line come after a brace or a comma.
+        if any(re.split("[{,]", one)[-1].count(".") > _MOST_DOTS for one in before):
+            raise SettingsError(f"{path}:{number}: a name has more than {_MOST_DOTS + 1} parts")
 
 
 def _find_line(text: str, table: str, key: str) -> int | None:

@@ -9,6 +9,7 @@ from harvester.checkpoint.files import (
     check_readable,
     load_checkpoint,
     load_digest,
+    packed_elsewhere,
     read_signature,
 )
 from harvester.checkpoint.format import (
@@ -35,5 +36,6 @@ __all__ = [
     "load_checkpoint",
     "load_digest",
     "metadata_of",
+    "packed_elsewhere",
     "read_signature",
 ]

@@ -1,7 +1,7 @@
 """The check of one value at a time: what a record, a similar list and an edge out of a file may be.
 
 Owns the rules and their messages: integer ids, records of JSON values, stamps, scores in [0, 1], edges whose ends
-exist. A failure is `LibraryCorrupt` with one line. `values_bulk` tells by the hundred what these rules would let pass.
+exist. A failure is `LibraryCorrupt` with one line.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class ContentReader:
                 raise LibraryCorrupt(f"sound {sound_id} has no valid {name}")
         if "id" in attributes and (type(attributes["id"]) is not int or attributes["id"] != sound_id):
             raise LibraryCorrupt(f"the record of sound {sound_id} is that of another sound")
+        if "id" in attributes:
+            attributes["id"] = sound_id  # one object for both
         if not FLAT.issuperset(map(type, attributes.values())):
             for value in attributes.values():
                 if type(value) not in FLAT:

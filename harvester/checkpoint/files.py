@@ -9,13 +9,14 @@ import errno
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.checkpoint.format import Decoded, decode_checkpoint, digest_in
+from harvester.checkpoint.format import Decoded, decode_checkpoint, digest_in, is_packed_elsewhere
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.graph import Dropped
-from harvester.storage import HEAD_BYTES, NotRegular, read_bounded, refuse_content
+from harvester.storage import HEAD_BYTES, NotRegular, read_bounded, read_start, refuse_content
 
 LARGEST_BYTES = 2 << 30
 """No checkpoint is larger: all of Freesound takes about half of it."""
+_BEGINNING_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,19 @@ def read_signature(path: Path) -> Signature | None:
     return Signature(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
+def packed_elsewhere(path: Path) -> list[bytes]:
+    """Return the bytes of the checkpoint at `path`, for `encode_checkpoint`, where another zlib packed it.
+
+    Reads its beginning only where the zlib of this process packs the same. Returns nothing for a missing file.
+    """
+    try:
+        if is_packed_elsewhere(read_start(path, _BEGINNING_BYTES)):
+            return [read_bounded(path, LARGEST_BYTES)]
+    except OSError:  # without its blocks the new file is as good; only Git stores more
+        pass
+    return []
+
+
 def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
     """Return what a checkpoint or a backup holds; `dropped` is `decode_checkpoint`'s.
 
@@ -67,8 +81,8 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
         raise type(error)(f"{path}: {error}") from error
 
 
-def check_readable(new: Path) -> bool:
-    """Return True when the reader takes a file that is about to replace another; else raise `BackupFailed`."""
+def check_readable(new: Path) -> None:
+    """Raise `BackupFailed` unless the reader takes a file that is about to replace another."""
     try:
         load_checkpoint(new)
     except LibraryCorrupt as error:
@@ -77,7 +91,6 @@ def check_readable(new: Path) -> bool:
             f"the new checkpoint could not be read back ({reason}) and was not put in place: what was there is as it "
             f"was; please report this"
         ) from error
-    return True
 
 
 def load_digest(path: Path) -> str:

@@ -12,13 +12,14 @@ import hashlib
 import pickle
 import zlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
+from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
 from harvester.checkpoint._gil import short_turns
 from harvester.checkpoint._opcode_scan import scan_opcodes
 from harvester.checkpoint._opcodes import CONTAINERS
@@ -93,14 +94,17 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
     }
 
 
-def encode_checkpoint(state: SoundGraph, encoded: Encoded | None = None) -> Iterator[bytes]:
+def encode_checkpoint(
+    state: SoundGraph, encoded: Encoded | None = None, at_hand: Sequence[bytes] = ()
+) -> Iterator[bytes]:
     """Give the bytes of a checkpoint in chunks; `encoded` is filled when the last one was given.
 
     Equal content gives equal bytes. Nothing may change the state meanwhile. Never is a whole stream in memory, and
     each block ends in a full flush: a block that did not change gives the same bytes again, which Git's deltas like.
+    Where another zlib packed the checkpoints `at_hand` (their bytes), their blocks that did not change keep its bytes.
     """
     encoded = encoded if encoded is not None else Encoded()
-    container = _Container()
+    container = _Container(blocks_at_hand(at_hand, _Container().pack, _HIGHEST_RATIO_WRITTEN))
     stream_bytes, size_bytes = 0, len(container.head)
 
     # Compression lets go of the interpreter: one block is compressed while the next is being made.
@@ -123,16 +127,25 @@ def encode_checkpoint(state: SoundGraph, encoded: Encoded | None = None) -> Iter
     yield chunk
 
 
+def is_packed_elsewhere(beginning: bytes) -> bool:
+    """Tell by the beginning of a checkpoint's bytes whether another zlib than this process's packed it."""
+    return bool(blocks_at_hand([beginning], _Container().pack, _HIGHEST_RATIO_WRITTEN))
+
+
 class _Container:
     """The zlib container around the stream, block by block; it never packs more tightly than `unpack` lets pass."""
 
-    def __init__(self) -> None:
+    def __init__(self, packed: Mapping[bytes, bytes] | None = None) -> None:
+        """Take the blocks that are `packed` already, by the digest of their content, as they are."""
+        self._packed = packed or {}
         self.head = zlib.compressobj(LEVEL).flush()[:_HEAD_BYTES]
         self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._checksum = zlib.adler32(b"")
 
     def pack(self, block: bytes) -> bytes:
         self._checksum = zlib.adler32(block, self._checksum)
+        if self._packed and (kept := self._packed.get(digest_of_block(block))) is not None:
+            return kept
         packed = self._packer.compress(block) + self._packer.flush(zlib.Z_FULL_FLUSH)
         if len(block) > _HIGHEST_RATIO_WRITTEN * len(packed):
             # A block of one text a million times over: kept as it is, for such a file would be refused as a bomb.
@@ -264,7 +277,7 @@ class _InTurns:
         return b""
 
 
-class _Unpickler(pickle.Unpickler):
+class _CheckpointUnpickler(pickle.Unpickler):
     def find_class(self, module_name: str, global_name: str) -> Any:
         if (module_name, global_name) == GRAPH_CLASS:
             return GraphStandIn
@@ -273,7 +286,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _unpickle(stream: bytes | bytearray) -> object:
-    return decode_pickle(_Unpickler(_InTurns(stream)))
+    return decode_pickle(_CheckpointUnpickler(_InTurns(stream)))
 
 
 def decode_pickle(unpickler: Any) -> Any:

@@ -1,8 +1,8 @@
 """The check of every value that came out of a file, and the new state made of them.
 
 Owns what a library may hold as a whole: its parts, its metadata, a graph whose nodes and edges match, counts that are
-true; what a record and an edge may be is `values_content`'s. Takes plain, unpickled, still untrusted data; a failure is
-`LibraryCorrupt` with one line.
+true. `_validate_content` owns what a record and an edge may be. Takes plain, unpickled, still untrusted data; a failure
+is `LibraryCorrupt` with one line.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 from operator import is_
 from typing import Any
 
-from harvester.checkpoint._validate_bulk import read_edges, read_nodes
 from harvester.checkpoint._validate_content import ContentReader
 from harvester.checkpoint.writer import DIGEST_LENGTH
 from harvester.errors import LibraryCorrupt, NewerFormat
@@ -45,8 +44,8 @@ def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, 
     nodes, adjacency = _read_graph(plain["graph"], stand_in)
     records = {sound_id: attributes for sound_id, attributes in nodes.items() if "fetched_at" in attributes}
     _check_cache(plain["sound_cache"], records)
-    nodes = read_nodes(nodes, reader)
-    edges = read_edges(adjacency, nodes, reader)
+    nodes = {sound_id: reader.attributes(sound_id, attributes) for sound_id, attributes in nodes.items()}
+    edges = {sound_id: reader.adjacency(sound_id, adjacency[sound_id], nodes) for sound_id in nodes}
     state = SoundGraph.adopt(
         nodes, edges, seeds=metadata["seeds"], source=metadata["source"], space=metadata["similarity_space"]
     )

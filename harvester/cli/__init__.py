@@ -20,6 +20,7 @@ from harvester.cli.commands import export as export_command
 from harvester.cli.commands import find as find_command
 from harvester.cli.commands import forget as forget_command
 from harvester.cli.commands import git as git_commands
+from harvester.cli.commands import guide as guide_command
 from harvester.cli.commands import harvest as harvest_command
 from harvester.cli.commands import import_old as import_command
 from harvester.cli.commands import link as link_command
@@ -40,9 +41,13 @@ from harvester.version import __version__
 # \\b keeps the lines of a paragraph as they are.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())
 
+UsageError: Any = typer.BadParameter.__base__
+"""What the parser says of a command line that it cannot read."""
+
 app = typer.Typer(
     name="harvester",
-    help="Grow, keep and share a library of Freesound sounds and their similarity graph.",
+    help="Grow, keep and share a library of Freesound sounds and their similarity graph.\n\n"
+    "`harvester guide` explains it topic by topic.",
     epilog=_EXIT_CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -88,6 +93,7 @@ app.command("git-merge", hidden=True)(git_commands.git_merge)
 app.command("git-textconv", hidden=True)(git_commands.git_textconv)
 app.command("service")(service_command.service)
 app.command("sandbox")(sandbox_command.sandbox)
+app.command("guide")(guide_command.guide)
 
 
 def main() -> None:
@@ -103,7 +109,15 @@ def _main() -> None:
         command = typer.main.get_command(app)
         _hide_variables(command)
         defaults = read_defaults(Path(), os.environ, _commands())
-        command(default_map=defaults.by_command, auto_envvar_prefix="HARVESTER", obj=defaults)
+        code = command(
+            default_map=defaults.by_command, auto_envvar_prefix="HARVESTER", obj=defaults, standalone_mode=False
+        )
+        sys.exit(code or 0)
+    except UsageError as error:
+        sys.exit(_refuse(error))
+    except typer.Abort:
+        note("harvester: interrupted")
+        sys.exit(1)
     except HarvesterError as error:
         note(f"harvester: {error}")
         sys.exit(error.exit_code)
@@ -117,6 +131,16 @@ def _main() -> None:
         sys.exit(HarvesterError.exit_code)
 
 
+def _refuse(error: UsageError) -> int:
+    """Say in one line what is wrong with the command line, and return the exit code."""
+    if len(sys.argv) < 2 or not error.format_message():  # no arguments: the error is the help
+        error.show()
+    else:
+        where = error.ctx.command_path if error.ctx is not None else "harvester"
+        note(f"harvester: {error.format_message()} (see `{where} --help`)")
+    return int(error.exit_code)
+
+
 def _commands() -> dict[str, Callable[..., Any] | None]:
     """Return the commands by name; those of a group have no settings."""
     functions: dict[str, Callable[..., Any] | None] = {
@@ -126,7 +150,7 @@ def _commands() -> dict[str, Callable[..., Any] | None]:
 
 
 def _hide_variables(command: Any) -> None:
-    """Leave the environment variables out of the help: one rule in the README says it for every option."""
+    """Leave the environment variables out of the help: the guide's topic settings says it for every option."""
     for parameter in command.params:
         parameter.show_envvar = False
     for name in getattr(command, "commands", ()):

@@ -20,7 +20,7 @@ from harvester.cli.terminal import raw
 from harvester.clock import SECOND_US
 from harvester.errors import SettingsError
 from harvester.storage import path_text
-from harvester.terminal_text import escape_json, escape_line
+from harvester.terminal_text import escape_json, escape_line, escape_paragraph
 
 _SHOWN = 100
 
@@ -91,6 +91,16 @@ def print_document(pieces: Iterable[str], escape: Callable[[str], str]) -> None:
     for piece in pieces:
         stream.buffer.write(escape(piece).encode())
     stream.buffer.flush()
+
+
+def print_markdown(text: str) -> None:
+    """Write Markdown to stdout: laid out on a terminal, and elsewhere as it is."""
+    if sys.stdout.isatty():
+        from harvester.cli.rich_text import draw_markdown
+
+        draw_markdown(text)
+    else:
+        print_document([text], escape_paragraph)
 
 
 def duration_text(seconds: float) -> str:

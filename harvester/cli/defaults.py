@@ -47,15 +47,16 @@ class Option:
 
 
 def read_options(command: Callable[..., Any]) -> dict[str, Option]:
-    """Return the options of a command, as its signature tells them to Typer; arguments are none."""
-    found = {}
+    """Return the options of a command by each of their names, as its signature tells Typer; arguments are none."""
+    found: dict[str, Option] = {}
     for name, annotation in get_type_hints(command, include_extras=True).items():
         kind, info = parts_of(annotation)
         if not isinstance(info, OptionInfo):
             continue
         several = get_origin(kind) is list
         single = get_args(kind)[0] if several else kind
-        found[name] = Option(name, single, several, info.min, info.max, _check_of(info))
+        option = Option(name, single, several, info.min, info.max, _check_of(info))
+        found |= dict.fromkeys([name, *_long_names(info)], option)
     return found
 
 
@@ -66,6 +67,12 @@ def parts_of(annotation: Any) -> tuple[Any, Any]:
     if NoneType in get_args(kind):
         (kind,) = (one for one in get_args(kind) if one is not NoneType)
     return kind, info
+
+
+def _long_names(info: OptionInfo) -> list[str]:
+    """Return what people call the option on the command line (`--output`), as the name of a setting."""
+    declared = [info.default, *(info.param_decls or ())]  # beside a type, Typer takes the first name for a default
+    return [one[2:].replace("-", "_") for one in declared if isinstance(one, str) and re.fullmatch(r"--[\w-]+", one)]
 
 
 def _check_of(info: OptionInfo) -> Callable[[Any], Any] | None:
@@ -123,7 +130,7 @@ def read_defaults(
         for command, table in file.tables.items():
             if command not in commands or not isinstance(table, dict):
                 raise SettingsError(
-                    f"{file.line(command)}: '{command}' is not a table of settings; use [{']['.join(commands)}]"
+                    f"{file.line(command)}: '{command}' is not a table of settings; use [{'], ['.join(commands)}]"
                 )
             function = commands[command]
             options = read_options(function) if function is not None else {}
@@ -134,7 +141,7 @@ def read_defaults(
                 problem = _problem_of(option, value) or ("" if file.trusted else _not_allowed(option, value, folder))
                 if problem:
                     raise SettingsError(f"{file.place(command, key)}: {problem}")
-                _take(defaults, file, command, key, _as_given(option, value))
+                _take(defaults, file, command, key, option.name, _as_given(option, value))
     return defaults
 
 
@@ -147,8 +154,7 @@ def _as_given(option: Option, value: Any) -> Any:
     return str(value) if option.kind is str else value
 
 
-def _take(defaults: Defaults, file: SettingsFile, command: str, key: str, value: Any) -> None:
-    name = key.replace("-", "_")
+def _take(defaults: Defaults, file: SettingsFile, command: str, key: str, name: str, value: Any) -> None:
     defaults.by_command.setdefault(command, {})[name] = value
     if name == "api_url":
         defaults.addresses[command] = (file, key)

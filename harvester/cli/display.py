@@ -169,8 +169,11 @@ def summarise(run: Run, reason: str) -> None:
     progress = run.harvest.progress
     size_bytes = run.store.checkpoint_size_bytes
     left = "" if now["quota_left"] is None else f", {now['quota_left']:,} left of today's quota"
-    grown = f"+{now['samples']:,} samples ({now['processed']:,}), +{now['new_nodes']:,} sounds ({now['nodes']:,})"
-    say(f"{reason}: {grown}, +{now['new_edges']:,} edges ({now['edges']:,})")
+    relisted = progress.relisted
+    again = f", {relisted:,} list{'' if relisted == 1 else 's'} read again" if relisted else ""
+    samples = f"+{now['samples'] - relisted:,} samples ({now['processed']:,})"
+    grown = f"{samples}, +{now['new_nodes']:,} sounds ({now['nodes']:,})"
+    say(f"{reason}: {grown}, +{now['new_edges']:,} edges ({now['edges']:,}){again}")
     say(f"cost: {now['requests']:,} requests in {duration_text(progress.elapsed_s)}{left}")
     following = _next(now, run.client.quota_free_at())
     if progress.vectors:

@@ -26,8 +26,6 @@ from harvester.settings import CONCURRENCY, COUNT, JOBS, NEIGHBOURS, parse_durat
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
-    from harvester.cli.session import Request
-    from harvester.pipeline import Plan
 
 REAL_API = "https://freesound.org/apiv2/"
 
@@ -37,8 +35,7 @@ def check_ids(given: int | Sequence[int] | None) -> Any:
     for sound_id in given if isinstance(given, list | tuple) else [given] if given is not None else ():
         if not is_sound_id(sound_id):
             raise SettingsError(
-                f"{str(sound_id)[:40]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}; "
-                f"nothing was changed"
+                f"{str(sound_id)[:40]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}"
             )
     return given
 
@@ -60,7 +57,7 @@ def check_some_duration(text: str | None) -> str | None:
 def check_finite(number: float | None) -> float | None:
     """Return a number as given on the command line; raise `SettingsError` for NaN, which passes every comparison."""
     if number is not None and not math.isfinite(number):
-        raise SettingsError(f"{number} is not a number; nothing was changed")
+        raise SettingsError(f"{number} is not a number")
     return number
 
 
@@ -184,7 +181,7 @@ class AskOptions:
         return Connection(
             key=key,
             api_url=None if self.sandbox or (key is None and self.api_url is None) else self.api_url or REAL_API,
-            limits=read_limits(self.limits) if self.limits else LEVELS[self.level],
+            limits=LEVELS[self.level] if self.limits is None else read_limits(self.limits),
         )
 
 
@@ -230,20 +227,15 @@ class RunOptions(AskOptions):
             forever=self.forever,
         )
 
-    def request(self, plan: Plan, library: str | None, space: str | None = None) -> Request:
-        """Return what a session needs to know to run `plan`."""
-        from harvester.cli.session import Request
+    @property
+    def time_limit_s(self) -> float | None:
+        """After how many seconds the run stops in order; None: never."""
+        return parse_duration_s(self.time_limit) if self.time_limit else None
 
-        return Request(
-            plan=plan,
-            connection=self.connection(),
-            folder=Path(library) if library else None,
-            space=space,
-            backup_every=self.backup_every,
-            keep_backups=self.keep_backups,
-            time_limit_s=parse_duration_s(self.time_limit) if self.time_limit else None,
-            panel=sys.stderr.isatty() if self.progress is None else self.progress,
-        )
+    @property
+    def shows_panel(self) -> bool:
+        """Whether the live panel is asked for."""
+        return sys.stderr.isatty() if self.progress is None else self.progress
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,6 +1,6 @@
 """Rich, which passes ESC, C1 and bidi characters as they are, with our guard before the terminal.
 
-Owns the console for panels and bars on stderr. The only place that makes one.
+Owns the consoles: for panels and bars on stderr, for documents on stdout. The only place that makes one.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from rich.text import Text
 from harvester.cli.terminal import raw
 from harvester.terminal_text import escape_line, escape_paragraph
 
+_WIDEST = 100
+"""Columns of a document: longer lines are hard to read."""
+
 
 class GuardedConsole(Console):
     """A console that spells out what a text would have the terminal do; rich's own controls pass."""
@@ -28,6 +31,15 @@ class GuardedConsole(Console):
 def stderr_console() -> GuardedConsole:
     """Return a console on stderr that takes every text literally: no markup, no emoji codes."""
     return GuardedConsole(file=raw(sys.stderr), markup=False, emoji=False, highlight=False)
+
+
+def draw_markdown(text: str) -> None:
+    """Lay out Markdown on stdout; addresses of links are shown, for not every terminal follows them."""
+    # Here, because only documents need it: a panel must not pay for the Markdown parser.
+    from rich.markdown import Markdown
+
+    console = GuardedConsole(file=raw(sys.stdout), markup=False, emoji=False, highlight=False)
+    console.print(Markdown(text, hyperlinks=False), width=min(console.width, _WIDEST))
 
 
 def one_line(text: object, style: str = "") -> Text:

@@ -15,6 +15,7 @@ from harvester.clock import Clock
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from harvester.cli.connect import Server
     from harvester.freesound import FreesoundClient
     from harvester.library import Store
     from harvester.pipeline import Harvest
@@ -28,9 +29,7 @@ class Run:
     client: FreesoundClient
     store: Store
     folder: Path
-    server: str
-    key: str
-    durable_ledger: bool
+    server: Server
     clock: Clock
     started_at: int
 
@@ -45,8 +44,8 @@ def describe(run: Run, *, fresh: bool = False) -> dict[str, Any]:
         "pid": os.getpid(),
         "host": platform.node(),
         "source": state.source,
-        "server": run.server,
-        "key": run.key,
+        "server": run.server.url,
+        "key": run.server.key.fingerprint,
         "started_at": run.started_at,
         "updated_at": run.clock.time_us(),
         "samples": progress.samples,
@@ -64,7 +63,7 @@ def describe(run: Run, *, fresh: bool = False) -> dict[str, Any]:
         "quota_left": quota_left,
         "quota_next_at": run.client.slot_frees_at(),
         "daily_limit": run.client.limits.daily,
-        "durable_ledger": run.durable_ledger,
+        "durable_ledger": not run.server.embedded,
         "samples_per_minute": round(progress.samples_per_minute(), 2),
         # A rate of the last minute tells nothing of a wait.
         "eta_s": None if waiting else progress.eta_s(),

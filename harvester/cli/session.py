@@ -13,13 +13,13 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.cli.connect import Connection, open_client, open_server
+from harvester.cli.connect import open_client, open_server
 from harvester.cli.console import Console, note, say
 from harvester.cli.display import showing, status_file, summarise, supervised
 from harvester.cli.log import RunLog
+from harvester.cli.options import RunOptions
 from harvester.cli.run import Run
 from harvester.cli.systemd import Notifier
 from harvester.clock import Clock, Stop, SystemClock, closing_in_time
@@ -30,31 +30,28 @@ from harvester.pipeline import Harvest, Plan, Progress
 from harvester.vectors import load_header
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What the command line asked for. `folder` None: the usual one; `space` None: the library's own."""
+async def run_session(
+    plan: Plan,
+    options: RunOptions,
+    library: str | None,
+    *,
+    space: str | None = None,
+    summary: Callable[[Run, str], None] = summarise,
+) -> Run | None:
+    """Run `plan`, print what came of it and return the run, or None when it was stopped before it began.
 
-    plan: Plan
-    connection: Connection
-    folder: Path | None
-    space: str | None
-    backup_every: int
-    keep_backups: int
-    time_limit_s: float | None
-    panel: bool
-
-
-async def run_session(request: Request, summary: Callable[[Run, str], None] = summarise) -> None:
-    """Run as `request` says and print what came of it. Raises a `HarvesterError` after the same orderly end."""
-    clock, stop = SystemClock(), Stop()
-    panel = request.panel and not Console.quiet
+    Raises a `HarvesterError` after the same orderly end. `library` None: the usual folder; `space` None: the similarity
+    space that the library has.
+    """
+    clock, stop, connection = SystemClock(), Stop(), options.connection()
+    panel = options.shows_panel and not Console.quiet
     async with AsyncExitStack() as stack:
         hang_up = stack.enter_context(_signals(stop))
-        await stack.enter_async_context(closing_in_time(stop, clock, request.time_limit_s))
-        server = await stack.enter_async_context(open_server(request.connection, clock))
-        folder = request.folder or server.folder
+        await stack.enter_async_context(closing_in_time(stop, clock, options.time_limit_s))
+        server = await stack.enter_async_context(open_server(connection, clock))
+        folder = Path(library) if library else server.folder
         store = stack.enter_context(
-            Store.open(folder, clock=clock, backup_every=request.backup_every, keep_backups=request.keep_backups)
+            Store.open(folder, clock=clock, backup_every=options.backup_every, keep_backups=options.keep_backups)
         )
         log = stack.enter_context(closing(RunLog(folder, clock)))
         hang_up(log.reopen)
@@ -62,15 +59,15 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
             note(line)
             log.write(line)
         store.notices.clear()
-        _settle_space(store.state, request.space, folder)
+        _settle_space(store.state, space, folder)
         # One full collection over a large library stalls the loop for half a second; what is loaded stays.
         gc.collect()
         gc.freeze()
         # Until the panel stands, what happens is told line by line: a server that does not answer, for instance.
-        progress = Progress(clock, request.plan.target, on_event=say)
+        progress = Progress(clock, plan.target, on_event=say)
         client = await stack.enter_async_context(
             open_client(
-                request.connection,
+                connection,
                 server,
                 clock,
                 stop,
@@ -85,19 +82,9 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
             say(f"{stop.reason}: the server has not told what it is, nothing has changed")
             if not stop.by_person:
                 client.raise_if_fruitless()
-            return
-        ring = Harvest(request.plan, store, client, clock=clock, stop=stop, progress=progress)
-        run = Run(
-            ring,
-            client,
-            store,
-            folder,
-            server.url,
-            server.key.fingerprint,
-            durable_ledger=not server.embedded,
-            clock=clock,
-            started_at=clock.time_us(),
-        )
+            return None
+        ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
+        run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
         log.write(f"start: {len(store.state.processed)} samples so far, asking {server.url}")
         notifier = Notifier()
         stack.callback(notifier.stopping)
@@ -107,7 +94,8 @@ async def run_session(request: Request, summary: Callable[[Run, str], None] = su
         summary(run, reason)
         if not stop.by_person:
             client.raise_if_fruitless()
-        _note_unknown_fields(request.connection.extra_fields, store.state)
+        _note_unknown_fields(connection.extra_fields, store.state)
+        return run
 
 
 def _keep(folder: Path, body: bytes, clock: Clock) -> str:

@@ -24,14 +24,14 @@ SEPARATOR = "|"
 """What joins a list of texts where a format has no lists. Tags on Freesound hold neither spaces nor bars."""
 
 _PREFIXES = {"previews": "", "images": "image_"}
-_RULED: dict[records.Kind, Kind] = {
-    records.Kind.BOOL: "bool",
-    records.Kind.INT: "int",
-    records.Kind.FLOAT: "float",
-    records.Kind.TEXT: "text",
-    records.Kind.TEXTS: "texts",
-    records.Kind.NUMBERS: "text",
-    records.Kind.OBJECTS: "text",
+_RULED: dict[records.FieldKind, Kind] = {
+    records.FieldKind.BOOL: "bool",
+    records.FieldKind.INT: "int",
+    records.FieldKind.FLOAT: "float",
+    records.FieldKind.TEXT: "text",
+    records.FieldKind.TEXTS: "texts",
+    records.FieldKind.NUMBERS: "text",
+    records.FieldKind.OBJECTS: "text",
 }
 _KINDS: dict[str, Kind] = {name: _RULED[rule.kind] for name, rule in RULES.items() if rule.kind in _RULED}
 """The kind of a field's column, where its rule tells."""

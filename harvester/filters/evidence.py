@@ -8,15 +8,16 @@ ratings, which it learns of later than a record does.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeAlias, TypeGuard
 
+from harvester.clock import SECOND_US
 from harvester.filters.names import FLAGS, read_period
 from harvester.filters.parse import read_filter
 from harvester.filters.tree import And, Leaf, Not, Or, Pattern, Range, Term, Tree
 from harvester.model import Record
-from harvester.records import LICENCES, find_licence
+from harvester.records import LICENCES, created_us, find_licence
 
 Verdict: TypeAlias = bool | None
 
@@ -72,8 +73,8 @@ def _judge_leaf(name: str, value: Term | Pattern | Range, record: Record) -> Ver
         return True if name in ("id", "type") else None
     if name in _NUMBERS:
         return _judge_number(value, found) if _is_measured(name, found) else None
-    if name == "created" and isinstance(found, str):
-        return _judge_date(value, found)
+    if name == "created":
+        return _judge_date(value, record)
     if not isinstance(value, Term):
         return None
     if name in _FLAGS and isinstance(found, bool):
@@ -123,19 +124,22 @@ def _beyond(found: float, end: str | None, *, included: bool, sign: int) -> Verd
     return (found - bound) * sign > 0
 
 
-def _judge_date(value: Term | Pattern | Range, created: str) -> Verdict:
-    instant = read_period(created)
-    if instant is None or instant[1] - instant[0] != timedelta(seconds=1) or isinstance(value, Pattern):
+def _judge_date(value: Term | Pattern | Range, record: Record) -> Verdict:
+    created = created_us(record)
+    if created is None or isinstance(value, Pattern):
         return None
-    moment = instant[0]
+    seconds, fraction = divmod(created, SECOND_US)
+    moment = datetime.fromtimestamp(seconds, UTC)
     if isinstance(value, Term):
         value = Range(value.text, value.text)
-    return _all(
+    verdict = _all(
         (
             _after(moment, value.low, included=value.low_included),
             _before(moment, value.high, included=value.high_included),
         )
     )
+    # Whether the index holds the fraction of a second is not known: it can only put a sound later.
+    return None if verdict and fraction else verdict
 
 
 def _after(moment: datetime, low: str | None, *, included: bool) -> Verdict:

@@ -19,7 +19,7 @@ from harvester.freesound.fields import encode_fields, record_fields
 from harvester.freesound.gate import Wait
 from harvester.freesound.question import Question
 from harvester.freesound.quota import Ledger, Limits
-from harvester.freesound.responses import read_records, read_similar, read_sound
+from harvester.freesound.responses import begins_as_object, read_records, read_similar, read_sound
 from harvester.freesound.sender import Sender
 from harvester.freesound.shape import Kind
 from harvester.freesound.status import foreign, raise_for_status, read_detail
@@ -254,7 +254,7 @@ def _read_identity(raw: RawResponse) -> None:
     """Read an answer to a request without the key: the API refuses it in its own words, or serves it."""
     if raw.status in {401, 403} and read_detail(raw):
         return
-    if raw.status == 200 and raw.body.lstrip()[:1] == b"{":
+    if raw.status == 200 and begins_as_object(raw):
         return
     # No request is simpler: a server that refuses it is another one.
     with suppress(FetchFailed):

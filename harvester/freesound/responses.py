@@ -23,7 +23,7 @@ from harvester.errors import FetchFailed
 from harvester.freesound.rows import SCORE, Rows, convert_row, read_rows
 from harvester.freesound.shape import Evidence, Unusable
 from harvester.freesound.status import foreign, raise_for_status, read_detail
-from harvester.freesound.tolerant_json import InvalidJson, read_tolerantly
+from harvester.freesound.tolerant_json import BYTE_ORDER_MARK, InvalidJson, read_tolerantly
 from harvester.freesound.vectors import read_vectors, vector_field
 from harvester.freesound.wire import KEPT_BODY_BYTES, RawResponse, Unreadable
 from harvester.model import Record, RecordsPage, SimilarPage
@@ -107,7 +107,7 @@ def read_body(raw: RawResponse, oddities: Counter[str] | None = None) -> dict[st
     try:
         body = orjson.loads(raw.body)
     except orjson.JSONDecodeError:
-        if _is_like_an_object(raw):
+        if begins_as_object(raw):
             return _read_tolerantly(raw, Counter() if oddities is None else oddities)
         raise foreign(raw) from None
     if not isinstance(body, dict):
@@ -127,9 +127,9 @@ def _read_tolerantly(raw: RawResponse, oddities: Counter[str]) -> dict[str, Any]
     return found
 
 
-def _is_like_an_object(raw: RawResponse) -> bool:
+def begins_as_object(raw: RawResponse) -> bool:
     """Tell whether the body begins as a JSON object does, with or without a byte-order mark."""
-    return raw.body[:64].removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"{"
+    return raw.body[:64].removeprefix(BYTE_ORDER_MARK).lstrip()[:1] == b"{"
 
 
 def _results(raw: RawResponse, body: dict[str, Any]) -> list[Any]:

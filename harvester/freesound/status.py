@@ -16,6 +16,7 @@ import orjson
 from harvester.clock import SECOND_US
 from harvester.errors import AccessDenied, FetchFailed, RequestRefused
 from harvester.freesound.quota import Refusal, RefusalKind
+from harvester.freesound.tolerant_json import BYTE_ORDER_MARK
 from harvester.freesound.wire import KEPT_BODY_BYTES, QuotaRefused, RawResponse, Transient
 
 LONGEST_RETRY_AFTER_S = 3_600.0
@@ -71,7 +72,7 @@ def foreign(raw: RawResponse) -> Transient:
 def read_detail(raw: RawResponse) -> str:
     """Return the `detail` sentence of the API's own error, empty when the body is not one."""
     try:
-        body = orjson.loads(raw.body)
+        body = orjson.loads(raw.body.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError:
         return ""
     # Gateways describe their own errors in JSON too (RFC 9457), with a title or a type beside the detail.

@@ -13,7 +13,7 @@ from typing import Any
 
 _LONGEST_INT = 19
 """Characters of an integer that is read exactly; Python needs quadratic time for very long ones."""
-_BOM = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBER_TAIL = re.compile(r"[.]|[eE][+-]?|-")
 _ESCAPE_TAIL = re.compile(r"\\?u?[0-9a-fA-F]{0,4}")
 _LONGEST_TAIL = 16
@@ -33,7 +33,7 @@ class InvalidJson(ValueError):
 def read_tolerantly(body: bytes) -> tuple[Any, int]:
     """Return the value in a body and how many keys were repeated (the last one counts); raises `InvalidJson`."""
     # Every byte that is not UTF-8 becomes one lone surrogate, so that a position can be told in bytes.
-    start = len(_BOM) if body.startswith(_BOM) else 0
+    start = len(BYTE_ORDER_MARK) if body.startswith(BYTE_ORDER_MARK) else 0
     text = body[start:].decode("utf-8", "surrogateescape")
     repeated = 0
 

@@ -93,10 +93,10 @@ def load_foreign(packed: bytes) -> Any:
 
     Raises `LibraryCorrupt` with one line. Memory and time are bounded by the file's packed size.
     """
-    return decode_pickle(_Unpickler(_unpack(packed), len(packed)))
+    return decode_pickle(_CountingUnpickler(_unpack(packed), len(packed)))
 
 
-class _Unpickler(pickle._Unpickler):
+class _CountingUnpickler(pickle._Unpickler):
     """The unpickler that counts. Whatever it makes of a malformed stream, it builds plain containers and `Inert`."""
 
     dispatch: ClassVar[Any] = dict(pickle._Unpickler.dispatch)
@@ -174,11 +174,11 @@ class _Unpickler(pickle._Unpickler):
 
 
 _SCALARS = {str, int, float, bool, bytes, type(None)}
-_Load = Callable[[_Unpickler], None]
+_Load = Callable[[_CountingUnpickler], None]
 
 
 def _costing(load: _Load, cost: Callable[[list[Any]], int]) -> _Load:
-    def counted(self: _Unpickler) -> None:
+    def counted(self: _CountingUnpickler) -> None:
         self.spend(cost(self.stack))
         load(self)
 
@@ -186,14 +186,14 @@ def _costing(load: _Load, cost: Callable[[list[Any]], int]) -> _Load:
 
 
 def _keyed(load: _Load, keys: slice) -> _Load:
-    def checked(self: _Unpickler) -> None:
+    def checked(self: _CountingUnpickler) -> None:
         self.check_keys(self.stack[keys])
         load(self)
 
     return checked
 
 
-def _refuse(_: _Unpickler) -> None:
+def _refuse(_: _CountingUnpickler) -> None:
     raise LibraryCorrupt("it holds an opcode that refers to what is not in the file")
 
 
@@ -204,8 +204,8 @@ def _arguments(place: int) -> Callable[[list[Any]], int]:
 
 def _prepare_dispatch() -> None:
     """Let the opcodes that make containers or hash keys be counted, and refuse those that lead out of the file."""
-    dispatch = _Unpickler.dispatch
-    dispatch[ord("p")], dispatch[0x96] = _Unpickler.load_put, _Unpickler.load_bytearray8
+    dispatch = _CountingUnpickler.dispatch
+    dispatch[ord("p")], dispatch[0x96] = _CountingUnpickler.load_put, _CountingUnpickler.load_bytearray8
     for code in b"(tl]}doi\x85\x86\x87\x8f\x91\x96":
         dispatch[code] = _costing(dispatch[code], lambda _: 1)
     for code, place in ((ord("R"), -1), (0x81, -1), (0x92, -2)):

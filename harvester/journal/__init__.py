@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harvester.journal.database import connect
 from harvester.journal.format import Head
-from harvester.journal.reader import Contents, load_contents, load_head
+from harvester.journal.reader import JournalContents, load_contents, load_head
 from harvester.journal.writer import Journal
 
-__all__ = ["Contents", "Head", "Journal", "connect", "load_contents", "load_head"]
+__all__ = ["JournalContents", "Head", "Journal", "connect", "load_contents", "load_head"]

@@ -24,7 +24,7 @@ _LOOKS = 5
 
 
 @dataclass(slots=True)
-class Contents:
+class JournalContents:
     """What was read from a journal; `damage` is empty when all of it was good. `unsaved_bytes` is what the rows take
     that the checkpoint lacks."""
 
@@ -48,7 +48,7 @@ class Contents:
         return sum(len(events) for seq, events in self.rows if seq > self.head.saved)
 
 
-def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
+def load_contents(path: Path, *, rows: bool = True) -> JournalContents | None:
     """Return what a journal holds without writing anything, or None when there is none.
 
     Works beside a running writer, on a read-only folder, and on what a killed writer left behind. Damage does not
@@ -60,7 +60,7 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
         if not path.exists():
             return None
         if problem := _problem_of(path, wal):
-            return Contents(damage=problem)
+            return JournalContents(damage=problem)
         if wal.exists() and read_owner(path.parent) is None:
             # A killed writer's WAL has no index yet. SQLite would make it here, in memory that is mapped to the disk:
             # where the disk is full, writing there may be a bus error, which nobody can catch.
@@ -79,14 +79,14 @@ def load_contents(path: Path, *, rows: bool = True) -> Contents | None:
         except UNREADABLE as error:
             if not is_damage(error):
                 break
-            contents = Contents(damage=str(error))
+            contents = JournalContents(damage=str(error))
         if before is None or (not wal.exists() and _shape(path) == before):
             return contents
     # A read-only folder: SQLite cannot make the index of the WAL there, beside a copy it can.
     return _read_copy(path, wal, rows)
 
 
-def _read_copy(path: Path, wal: Path, rows: bool) -> Contents:
+def _read_copy(path: Path, wal: Path, rows: bool) -> JournalContents:
     with tempfile.TemporaryDirectory(prefix="harvester") as folder:
         for part in (path, wal):
             if part.exists():
@@ -96,7 +96,7 @@ def _read_copy(path: Path, wal: Path, rows: bool) -> Contents:
             with closing(connect(copy)) as connection:
                 return read_contents(connection, Bound(copy), rows=rows)
         except UNREADABLE as error:
-            return Contents(damage=str(error))
+            return JournalContents(damage=str(error))
 
 
 def _problem_of(path: Path, wal: Path) -> str:
@@ -119,7 +119,7 @@ def load_head(path: Path) -> Head | None:
     return None if contents is None else contents.head
 
 
-def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = True) -> Contents:
+def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = True) -> JournalContents:
     """Return what the database holds: the head, unless `rows` is false everything. Raises what is not damage."""
     longest_before = bound.hold(connection)
     try:
@@ -128,8 +128,8 @@ def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = 
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, longest_before)
 
 
-def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> Contents:
-    contents = Contents()
+def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> JournalContents:
+    contents = JournalContents()
     tables: set[str] = set()
     with _told(contents):
         tables, contents.damage = read_tables(connection)
@@ -162,7 +162,7 @@ def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> 
 
 
 @contextmanager
-def _told(contents: Contents) -> Iterator[None]:
+def _told(contents: JournalContents) -> Iterator[None]:
     """Turn damage that the block meets into `contents.damage`, the first one; what is not damage is raised."""
     try:
         yield
@@ -174,7 +174,7 @@ def _told(contents: Contents) -> Iterator[None]:
         contents.damage = contents.damage or str(error)
 
 
-def _look_at_pages(connection: sqlite3.Connection, contents: Contents) -> None:
+def _look_at_pages(connection: sqlite3.Connection, contents: JournalContents) -> None:
     """Find what no reading meets and the next writing would: rotten lists of what is free in a page."""
     with _told(contents):
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
@@ -182,7 +182,7 @@ def _look_at_pages(connection: sqlite3.Connection, contents: Contents) -> None:
             raise LibraryCorrupt(" ".join(found.split()))
 
 
-def _read_rows(connection: sqlite3.Connection, contents: Contents, bound: Bound, direction: str) -> bool:
+def _read_rows(connection: sqlite3.Connection, contents: JournalContents, bound: Bound, direction: str) -> bool:
     """Add the rows in one direction up to what is known already; tell whether no damage stood in the way."""
     known = {seq for seq, _ in contents.rows}
     before: int | None = None
@@ -205,7 +205,7 @@ def _read_rows(connection: sqlite3.Connection, contents: Contents, bound: Bound,
     return False
 
 
-def _read_deferrals(connection: sqlite3.Connection, contents: Contents, bound: Bound) -> None:
+def _read_deferrals(connection: sqlite3.Connection, contents: JournalContents, bound: Bound) -> None:
     with _told(contents):
         for row in connection.execute("SELECT sound_id, reason, count, next_try_at FROM deferrals"):
             bound.spend(*row)
@@ -219,7 +219,7 @@ def _read_deferrals(connection: sqlite3.Connection, contents: Contents, bound: B
                 contents.deferrals[row[0]] = one
 
 
-def _read_notes(connection: sqlite3.Connection, contents: Contents, bound: Bound) -> None:
+def _read_notes(connection: sqlite3.Connection, contents: JournalContents, bound: Bound) -> None:
     with _told(contents):
         for topic, key, text in connection.execute("SELECT topic, key, text FROM notes"):
             bound.spend(topic, key, text)

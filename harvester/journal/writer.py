@@ -51,7 +51,7 @@ class Journal:
         except sqlite3.Error as error:
             raise translated(error, path) from error
         except NotRegular as error:
-            raise LibraryUnwritable(f"{path}: {error.filename} is in the way ({error.strerror})") from error
+            raise LibraryUnwritable(f"{error.filename}: it is in the way ({error.strerror})") from error
         try:
             tables = self._check_tables()
             self._prepare(is_new=not tables)

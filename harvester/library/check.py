@@ -6,6 +6,8 @@ the same walk, then sets damaged files aside and writes a whole library from wha
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +18,7 @@ from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
 from harvester.graph import STAMPS, Dropped, SoundGraph
 from harvester.jobs import each_in_processes
-from harvester.journal import Contents, load_contents
+from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.load import load_state
 from harvester.library.recovery import open_journal
@@ -24,6 +26,7 @@ from harvester.library.store import Store
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
+    JOURNAL_PARTS,
     LOCK,
     QUARANTINE,
     REAL_FILES,
@@ -46,6 +49,7 @@ LONGEST_WAIT_US = 366 * DAY_US
 _KNOWN = {
     CHECKPOINT,
     JOURNAL,
+    JOURNAL_PARTS,
     f"{JOURNAL}-wal",
     f"{JOURNAL}-shm",
     LOCK,
@@ -89,6 +93,8 @@ class CheckReport:
     """What the library holds after a repair that had something to mend."""
     notices: tuple[str, ...] = ()
     """What the repair did, a line each."""
+    aside: bool = False
+    """Whether the repair moved something to `quarantine/`."""
 
     @property
     def clean(self) -> bool:
@@ -123,7 +129,7 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
     report = check_library(folder, clock=clock, jobs=jobs)
     if report.clean:
         return report
-    now_us = clock.time_us()
+    now_us, before = clock.time_us(), _names_aside(folder)
     lock = WriterLock(folder)
     droppable = {finding.path for finding in report.findings if finding.droppable}
     with disk_errors(folder, "nothing was deleted"):
@@ -145,7 +151,13 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
         left = f"{len(store.state.processed)} samples, {info.nodes} sounds, {info.edges} edges"
         notices = tuple(store.notices)
     mended = (replace(one, mended=one.severity != NOTE and not one.by_hand) for one in report.findings)
-    return CheckReport(folder, tuple(mended), report.files, left, notices)
+    aside = _names_aside(folder) != before
+    return CheckReport(folder, tuple(mended), report.files, left, notices, aside)
+
+
+def _names_aside(folder: Path) -> set[str]:
+    place = folder / QUARANTINE
+    return {path.name for path in place.iterdir()} if place.is_dir() else set()
 
 
 def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
@@ -154,6 +166,10 @@ def _set_rotten_aside(folder: Path, report: CheckReport, now_us: int, files: Fil
         for finding in report.findings
         if finding.severity == ERROR and not (finding.droppable or finding.by_hand)
     }
+    for name in JOURNAL_PARTS:
+        path = folder / name
+        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
+            set_aside(path, folder, now_us, files)  # to rename a link, a pipe or a folder touches nothing behind it
     backups = list_backups(folder)
     for backup in backups:
         if backup.path in rotten:
@@ -202,7 +218,7 @@ def _look_at_state(path: Path) -> tuple[bool, list[Finding]]:
     return is_backup, []
 
 
-def _look_at_journal(path: Path, contents: Contents, now_us: int) -> Iterator[Finding]:
+def _look_at_journal(path: Path, contents: JournalContents, now_us: int) -> Iterator[Finding]:
     if contents.damage:
         yield Finding(ERROR, path, f"the journal is damaged ({contents.damage})")
     if contents.dropped:
@@ -235,7 +251,7 @@ def _look_at_vectors(folder: Path) -> Iterator[Finding]:
         yield Finding(NOTE, path, "a killed process left a row half written: the next sweep cuts it off")
 
 
-def _look_together(folder: Path, contents: Contents | None, now_us: int, good_backups: int) -> Iterator[Finding]:
+def _look_together(folder: Path, contents: JournalContents | None, now_us: int, good_backups: int) -> Iterator[Finding]:
     checkpoint = folder / CHECKPOINT
     try:
         loaded = load_state(folder, contents)
@@ -274,8 +290,11 @@ def _look_around(folder: Path) -> Iterator[Finding]:
     running = read_owner(folder) is not None
     for path in sorted(folder.iterdir()):
         name = path.name
-        if name == QUARANTINE and any(path.iterdir()):
-            yield Finding(NOTE, path, f"{sum(1 for _ in path.iterdir())} things were set aside here")
+        if name == QUARANTINE and not path.is_dir():
+            yield Finding(ERROR, path, "it is not a folder, so nothing can be set aside: move it away", by_hand=True)
+        elif name == QUARANTINE:
+            if count := sum(1 for _ in path.iterdir()):
+                yield Finding(NOTE, path, f"{count} things were set aside here")
         elif name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
             if not running:
                 yield Finding(WARNING, path, "a killed process left it half written: the next opening removes it")

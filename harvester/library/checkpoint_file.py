@@ -16,12 +16,13 @@ from harvester.checkpoint import (
     encode_checkpoint,
     load_checkpoint,
     load_digest,
+    packed_elsewhere,
     read_signature,
 )
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
 from harvester.graph import Dropped, SoundGraph
 from harvester.journal import Journal
-from harvester.storage import CHECKPOINT, Files, disk_errors, set_aside, write_atomically
+from harvester.storage import CHECKPOINT, Files, disk_errors, set_aside, written_beside
 
 MOST_TRIES = 5
 """So often a checkpoint is encoded anew because a stranger's file came meanwhile: a pull brings one, a loop brings
@@ -98,24 +99,20 @@ class CheckpointFile:
         return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, not replaced)
 
     def _write(self, encoded: Encoded, files: Files, *, read_back: bool) -> bool:
-        written: list[Signature | None] = []
-
-        def is_wanted(new: Path) -> bool:
+        chunks = encode_checkpoint(self._state, encoded, packed_elsewhere(self.path))
+        with written_beside(self.path, chunks, files) as new:
             self._refuse_foreign()
             if self._signature is not None and encoded.digest == self._journal.head.digest:
                 return False
             if read_back:
-                check_readable(new)
+                check_readable(new.path)
             self._journal.update(next_digest=encoded.digest)
-            # Taken before the rename: what lies at `path` after it may be a stranger's already.
-            written.append(read_signature(new))
+            # Taken before the rename: what lies at `path` after it may be another process's file already.
+            signature = read_signature(new.path)
             self._refuse_foreign()
-            return True
-
-        replaced = write_atomically(self.path, encode_checkpoint(self._state, encoded), files, wanted=is_wanted)
-        if replaced:
-            (self._signature,) = written
-        return replaced
+            new.replace()
+        self._signature = signature
+        return True
 
     def _refuse_foreign(self) -> None:
         if read_signature(self.path) != self._signature:

@@ -12,7 +12,7 @@ from pathlib import Path
 from harvester.checkpoint import Decoded, Signature, load_checkpoint, load_digest, read_signature
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource
 from harvester.graph import Dropped, SoundGraph
-from harvester.journal import Contents, Head
+from harvester.journal import Head, JournalContents
 from harvester.library.backups import Backup, list_backups
 from harvester.storage import CHECKPOINT, refuse_placeholders
 
@@ -41,7 +41,7 @@ class Loaded:
         return self.path is not None and self.path.name != CHECKPOINT
 
 
-def load_state(folder: Path, contents: Contents | None) -> Loaded:
+def load_state(folder: Path, contents: JournalContents | None) -> Loaded:
     """Return the library's state: the best file of the folder joined with the journal's `contents`.
 
     A folder without a library gives an empty state. Raises `LibraryCorrupt` when the checkpoint is damaged and nothing
@@ -66,7 +66,7 @@ def load_state(folder: Path, contents: Contents | None) -> Loaded:
     return loaded
 
 
-def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
+def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Loaded:
     bad: list[Path] = []
     notices: list[str] = []
     wanted = folder / (head.restore or CHECKPOINT)
@@ -102,7 +102,7 @@ def _load_file(folder: Path, contents: Contents | None, head: Head) -> Loaded:
 
 
 def _load_backup(
-    folder: Path, contents: Contents | None, head: Head, bad: list[Path], notices: list[str]
+    folder: Path, contents: JournalContents | None, head: Head, bad: list[Path], notices: list[str]
 ) -> Loaded | None:
     """Return the best backup that stands in, or None; damaged ones are added to `bad`. Raises `LibraryNotFetched`."""
     missing: LibraryNotFetched | None = None
@@ -133,7 +133,7 @@ def _load_backup(
     return None
 
 
-def _join_backup(folder: Path, contents: Contents | None, head: Head, loaded: Loaded) -> None:
+def _join_backup(folder: Path, contents: JournalContents | None, head: Head, loaded: Loaded) -> None:
     """Join the newest backup where it may hold what nothing else does: rows that the checkpoint lacks and the journal
     has lost, or all that a journal told which is not there any more. It takes nothing away."""
     lost = not (head.digest or head.next_digest or head.restore)

@@ -18,7 +18,7 @@ from harvester.graph import Dropped, SoundGraph, is_withdrawn, record_of, simila
 from harvester.library.reader import load_view
 from harvester.library.store import Store
 from harvester.model import COMPUTED, SimilarList, Vector
-from harvester.storage import CHECKPOINT, JOURNAL, REAL_FILES, Files, disk_errors, write_atomically
+from harvester.storage import CHECKPOINT, JOURNAL, REAL_FILES, Files, disk_errors, written_beside
 from harvester.vectors import Vectors, load_header
 
 _VECTORS_AT_ONCE = 1000
@@ -127,7 +127,7 @@ def merge_bytes(ours: bytes, theirs: bytes, notices: list[str] | None = None) ->
             notices.append(f"{name} held {dropped}, which no library can hold: left out, everything else is joined")
     state, encoded = sides[0].state, Encoded()
     contribution = join_counted(state, sides[1].state, "theirs")
-    joined = b"".join(encode_checkpoint(state, encoded))
+    joined = b"".join(encode_checkpoint(state, encoded, at_hand=(ours, theirs)))
     same = [packed for packed, side in zip((ours, theirs), sides, strict=True) if side.digest == encoded.digest]
     return min(same, default=joined), contribution
 
@@ -209,7 +209,9 @@ def _merge_into_file(
     contributions = tuple(join_counted(state, other, str(path)) for path, other in loaded)
     with disk_errors(target, "the inputs were not touched"):
         files.make_folder(target.parent)
-        write_atomically(target, encode_checkpoint(state), files, wanted=check_readable)
+        with written_beside(target, encode_checkpoint(state), files) as new:
+            check_readable(new.path)
+            new.replace()
     return MergeReport(
         target, len(state), state.edge_count, len(state.processed), contributions, notices=tuple(notices)
     )

@@ -16,7 +16,7 @@ from typing import Any
 from harvester.checkpoint import metadata_of
 from harvester.errors import LibraryCorrupt, LibraryUnwritable
 from harvester.graph import Dropped, SoundGraph
-from harvester.journal import Contents, Head, load_contents, load_head
+from harvester.journal import Head, JournalContents, load_contents, load_head
 from harvester.library.load import Loaded, load_state
 from harvester.model import Deferral, Record, check_sound_id
 from harvester.storage import JOURNAL
@@ -79,7 +79,7 @@ def load_view(folder: Path) -> LibraryView:
     return view
 
 
-def _load(folder: Path) -> tuple[Contents | None, Loaded]:
+def _load(folder: Path) -> tuple[JournalContents | None, Loaded]:
     path = folder / JOURNAL
     for attempt in range(_ATTEMPTS):
         contents = load_contents(path)

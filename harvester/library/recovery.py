@@ -12,7 +12,7 @@ from pathlib import Path
 from harvester.checkpoint import load_checkpoint, load_digest
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.graph import SoundGraph
-from harvester.journal import Contents, Journal, load_contents
+from harvester.journal import Journal, JournalContents, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.load import Loaded
 from harvester.model import Note
@@ -40,7 +40,7 @@ def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) ->
     try:
         journal = Journal(path)
     except LibraryCorrupt as error:
-        contents = load_contents(path) or Contents()
+        contents = load_contents(path) or JournalContents()
         contents.damage = contents.damage or str(error)
     else:
         if is_new:
@@ -70,7 +70,7 @@ def _drop_impossible(folder: Path, journal: Journal, now_us: int, files: Files, 
     )
 
 
-def _salvage(folder: Path, contents: Contents, now_us: int, files: Files, notices: list[str]) -> Journal:
+def _salvage(folder: Path, contents: JournalContents, now_us: int, files: Files, notices: list[str]) -> Journal:
     # All that is good is durable under another name before the damaged journal is touched: the disk may be full.
     draft = folder / f"{SALVAGED}.draft"
     for ending in ("-shm", "-wal", ""):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.clock import Clock
-from harvester.errors import LibraryCorrupt
+from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.journal import Journal
 from harvester.library.backups import BackupReport, list_backups, save_backup, verify_backup
 from harvester.library.recovery import finish_restore, open_journal
@@ -57,7 +57,7 @@ def restore_library(
     done.
     """
     if not folder.is_dir():
-        raise LibraryCorrupt(f"{folder}: there is no library here; nothing was changed")
+        raise SettingsError(f"{folder}: there is no library here; nothing was changed")
     refuse_placeholders(folder)
     now_us = clock.time_us()
     lock = WriterLock(folder)
@@ -102,7 +102,7 @@ def _named(folder: Path, path: Path) -> BackupReport:
                 return report
             raise LibraryCorrupt(f"{report.problem}; nothing was changed")
     hint = "" if read_backup_name(path.name) else " (a backup's name begins with freesound_library_backup_)"
-    raise LibraryCorrupt(f"{path}: there is no such backup in {folder}{hint}; nothing was changed")
+    raise SettingsError(f"{path}: there is no such backup in {folder}{hint}; nothing was changed")
 
 
 def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files) -> Path | None:

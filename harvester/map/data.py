@@ -123,7 +123,7 @@ class MapData:
         return islands
 
     def _words(self) -> dict[str, Any]:
-        tags, users, categories, wishes, licences = _Table(), _Table(), _Table(), _Table(), _Table()
+        tags, users, categories, wishes, licences = _Texts(), _Texts(), _Texts(), _Texts(), _Texts()
         addresses = _Addresses()
         columns: dict[str, list[Any]] = {}
 
@@ -191,7 +191,7 @@ class _Grouping:
             self.labels.append([_REST, f"{len(sizes) - most:,} others", rest])
 
 
-class _Table:
+class _Texts:
     """Texts that recur, each kept once."""
 
     def __init__(self) -> None:
@@ -209,7 +209,7 @@ class _Addresses:
     """Addresses as patterns with {id}, {dir} (the id's thousands), {user} and {uid} (the uploader's number)."""
 
     def __init__(self) -> None:
-        self.patterns = _Table()
+        self.patterns = _Texts()
 
     def uid_of(self, preview: object) -> int:
         match = re.search(r"/\d+_(\d{1,15})-", str(preview or ""))

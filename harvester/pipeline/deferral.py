@@ -1,16 +1,14 @@
-"""When a sound that gave nothing is tried again: hours at first, a week at most; a young one without a list weekly.
+"""Backoff for sounds whose fetch failed (1 h, times 4, at most 7 d), and for young sounds without a list (7 d).
 
-Owns the distances between tries, and what "no vector yet" means. Reads graph and deferrals, never changes them.
+Owns the delays between tries, and what "no vector yet" means. Reads graph and deferrals, changes nothing.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from harvester.clock import DAY_US, SECOND_US
 from harvester.model import Deferral
-from harvester.pipeline.messages import Store
-from harvester.records import value_of
+from harvester.pipeline.ports import SoundStore
+from harvester.records import created_us
 
 YOUNG_US = 30 * DAY_US
 """An empty similar list of a younger sound means that its vector is not computed yet."""
@@ -21,10 +19,10 @@ LONGEST_WAIT_US = 7 * DAY_US
 NO_VECTOR = "empty similar list of a young sound"
 
 
-class Patience:
-    """Reads from earlier deferrals how long a sound is left alone now."""
+class Backoff:
+    """Computes from earlier deferrals how long a sound waits now."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: SoundStore) -> None:
         self._store = store
 
     def deferral(self, sound_id: int, reason: str, now_us: int) -> Deferral:
@@ -41,21 +39,13 @@ class Patience:
         deferral = self._store.deferrals.get(sound_id)
         if deferral is not None and deferral.reason == NO_VECTOR and deferral.count >= YOUNG_TRIES:
             return False
-        created_us = _stamp_of(value_of(self._store.state.attributes(sound_id), "created"))
-        return created_us is not None and now_us - created_us < YOUNG_US
+        at_us = created_us(self._store.state.attributes(sound_id))
+        return at_us is not None and now_us - at_us < YOUNG_US
 
-    def if_deferred(self, sound_id: int) -> list[int]:
-        """Return the sound if it is deferred: whoever makes it a sample takes its deferral away."""
-        return [sound_id] if sound_id in self._store.deferrals else []
+    def if_deferred(self, sound_id: int) -> tuple[int, ...]:
+        """Return the sound if it is deferred: an outcome that processes it ends its deferral."""
+        return (sound_id,) if sound_id in self._store.deferrals else ()
 
     def _tries(self, sound_id: int) -> int:
         deferral = self._store.deferrals.get(sound_id)
         return deferral.count if deferral is not None else 0
-
-
-def _stamp_of(created: str | None) -> int | None:
-    """Return a record's `created` (ISO 8601, UTC) as a stamp, or None when it has no time zone."""
-    if created is None:
-        return None
-    moment = datetime.fromisoformat(created)
-    return int(moment.timestamp() * SECOND_US) if moment.tzinfo is not None else None

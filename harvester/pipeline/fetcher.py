@@ -1,15 +1,13 @@
-"""A fetcher: claims work, asks the catalogue, hands the outcome to the writer. N of them run at once.
+"""A fetcher: claims work, asks the API, hands the outcome to the writer. N of them run at once.
 
-A fetcher never asks what is known and never touches the graph. Every claim it takes ends in one outcome on the queue or
-is released; no exception is lost.
+Every claim that a fetcher takes ends in one outcome on the queue, or is released; no exception is lost. A fetcher never
+touches the graph and never asks what is known.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from harvester.clock import Clock
 from harvester.errors import ApiUnreachable, FetchFailed, PageTooLarge, RequestRefused, SettingsError, Stopped
@@ -17,7 +15,6 @@ from harvester.filters import join_filters
 from harvester.model import RecordsPage
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.messages import (
-    Catalogue,
     Claim,
     ConfirmClaim,
     Confirmed,
@@ -36,35 +33,16 @@ from harvester.pipeline.messages import (
     SweepClaim,
     Swept,
 )
+from harvester.pipeline.ports import SoundApi
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.queues import BATCH
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What to ask for: the seed search, the filter of the whole walk, and the length of a similar list.
-
-    `lengths` names sounds whose list is asked for in another length than `neighbours`. `vectors` is the similarity
-    space whose vectors a sweep brings along, empty for none; `permitted`: Freesound allows a sweep of any size.
-    """
-
-    query: str = ""
-    filter: str = ""
-    neighbours: int = 25
-    lengths: Mapping[int, int] = field(default_factory=dict)
-    vectors: str = ""
-    permitted: bool = False
-
-    @property
-    def sort(self) -> str:
-        """Best hits first where there is a query; without one all score alike, so the most downloaded first."""
-        return "score" if self.query else "downloads_desc"
+from harvester.pipeline.scope import Scope
 
 
 async def run_fetcher(
     number: int,
-    catalogue: Catalogue,
-    search: Search,
+    api: SoundApi,
+    scope: Scope,
     frontier: Frontier,
     outcomes: asyncio.Queue[Outcome | None],
     *,
@@ -85,7 +63,7 @@ async def run_fetcher(
             return
         progress.activity[number] = _describe(claim)
         try:
-            outcome = await _fetch(claim, catalogue, search, clock)
+            outcome = await _fetch(claim, api, scope, clock)
         except Stopped:
             frontier.release(claim)
             continue
@@ -99,17 +77,18 @@ async def run_fetcher(
         await outcomes.put(outcome)
 
 
-async def _fetch(claim: Claim, catalogue: Catalogue, search: Search, clock: Clock) -> Outcome:
+async def _fetch(claim: Claim, api: SoundApi, scope: Scope, clock: Clock) -> Outcome:
+    plan = scope.plan
     match claim:
         case SeedClaim(page):
-            return SeedsFetched(claim, await _search(catalogue, search.query, search.filter, search.sort, page))
+            return SeedsFetched(claim, await _search(api, plan.query, plan.filter, plan.sort, page))
         case SweepClaim(window, page, size):
             # The one order in which pages hold still while a sweep lasts: what is new comes last.
-            bounded, vectors = join_filters(window, search.filter), bool(search.vectors)
-            return Swept(claim, await _search(catalogue, search.query, bounded, "created_asc", page, size, vectors))
+            bounded, vectors = join_filters(window, plan.filter), bool(plan.vectors)
+            return Swept(claim, await _search(api, plan.query, bounded, "created_asc", page, size, vectors))
         case SimilarClaim() | DetailsClaim() | ConfirmClaim() | JudgeClaim():
             try:
-                return await _fetch_sounds(claim, catalogue, search, clock)
+                return await _fetch_sounds(claim, api, scope, clock)
             except RequestRefused as refused:
                 if isinstance(claim, JudgeClaim):
                     raise _cannot_search(refused) from None
@@ -121,11 +100,11 @@ async def _fetch(claim: Claim, catalogue: Catalogue, search: Search, clock: Cloc
 
 
 async def _search(
-    catalogue: Catalogue, query: str, filter: str, sort: str, page: int, size: int = BATCH, vectors: bool = False
+    api: SoundApi, query: str, filter: str, sort: str, page: int, size: int = BATCH, vectors: bool = False
 ) -> RecordsPage:
     """Fetch a page of a search. One that fails has no sound to defer: it ends the run with its reason."""
     try:
-        return await catalogue.search(query=query, filter=filter, sort=sort, page=page, page_size=size, vectors=vectors)
+        return await api.search(query=query, filter=filter, sort=sort, page=page, page_size=size, vectors=vectors)
     except PageTooLarge:
         raise
     except RequestRefused as refused:
@@ -139,33 +118,33 @@ def _cannot_search(refused: RequestRefused) -> SettingsError:
 
 
 async def _fetch_sounds(
-    claim: SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim, catalogue: Catalogue, search: Search, clock: Clock
+    claim: SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim, api: SoundApi, scope: Scope, clock: Clock
 ) -> Outcome:
     match claim:
         case SimilarClaim(sound_id):
-            length = search.lengths.get(sound_id, search.neighbours)
-            return SimilarFetched(claim, await catalogue.fetch_similar(sound_id, length, filter=search.filter), length)
-        case DetailsClaim(sound_ids) if search.vectors:
-            return DetailsFetched(claim, await _fetch_vectors(catalogue, sound_ids))
+            length = scope.length_of(sound_id)
+            return SimilarFetched(claim, await api.fetch_similar(sound_id, length, filter=scope.filter), length)
+        case DetailsClaim(sound_ids) if scope.plan.vectors:
+            return DetailsFetched(claim, await _fetch_vectors(api, sound_ids))
         case DetailsClaim(sound_ids):
-            return DetailsFetched(claim, await catalogue.fetch_records(sound_ids))
+            return DetailsFetched(claim, await api.fetch_records(sound_ids))
         case JudgeClaim(sound_ids):
-            return Judged(claim, await catalogue.fetch_records(sound_ids, filter=search.filter))
+            return Judged(claim, await api.fetch_records(sound_ids, filter=scope.filter))
         case ConfirmClaim(sound_id):
-            record = await catalogue.fetch_sound(sound_id)
+            record = await api.fetch_sound(sound_id)
             return Confirmed(claim, record, clock.time_us())
 
 
-async def _fetch_vectors(catalogue: Catalogue, sound_ids: tuple[int, ...]) -> RecordsPage:
+async def _fetch_vectors(api: SoundApi, sound_ids: tuple[int, ...]) -> RecordsPage:
     """Fetch records with their vectors, half as many at a time where all of them do not come in time."""
     try:
-        return await catalogue.fetch_records(sound_ids, vectors=True)
+        return await api.fetch_records(sound_ids, vectors=True)
     except PageTooLarge:
         if len(sound_ids) == 1:
             raise
     middle = len(sound_ids) // 2
-    one = await _fetch_vectors(catalogue, sound_ids[:middle])
-    other = await _fetch_vectors(catalogue, sound_ids[middle:])
+    one = await _fetch_vectors(api, sound_ids[:middle])
+    other = await _fetch_vectors(api, sound_ids[middle:])
     return RecordsPage(
         (*one.records, *other.records),
         one.count + other.count,

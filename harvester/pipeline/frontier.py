@@ -8,10 +8,12 @@ State changes in short steps without `await`. Knows neither network nor disk.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import islice
 
 from harvester.clock import Clock, Stop
 from harvester.errors import Stopped
-from harvester.pipeline.bell import Bell
+from harvester.pipeline.condition import Condition
+from harvester.pipeline.in_flight import InFlight
 from harvester.pipeline.messages import (
     Claim,
     ConfirmClaim,
@@ -22,8 +24,8 @@ from harvester.pipeline.messages import (
     SimilarClaim,
     SweepClaim,
 )
-from harvester.pipeline.queues import Deferred, Later, Listless, Recordless, Unjudged
-from harvester.pipeline.sweep import Sweep
+from harvester.pipeline.queues import BATCH, Deferred, Later, Listless, Recordless, Unjudged
+from harvester.pipeline.scope import Scope
 
 EXHAUSTED, TARGET = "exhausted", "target reached"
 NO_HITS = "the search found nothing"
@@ -32,46 +34,29 @@ NO_HITS = "the search found nothing"
 class Frontier:
     """Hands out claims and takes them back.
 
-    `target` is the number of samples this run may make (None: no end); with `forever` it waits for deferred sounds
-    instead of calling itself exhausted. `order(sound_id)` gives the number by which waiting sounds are sorted, smallest
-    first; this run's seeds come before all others, in the order they were added. With `seed_search` there is a search
-    whose pages can be claimed: the first before anything else when `seeds_first`, the others when nothing else waits.
-    All pages of a `sweep` come before the first list. `wanted(sound_id)` is asked when a sound's turn comes: what it
-    denies by then is passed over. At most `most_in_flight` claims are out, those whose answer waits for its commit
-    included: so much is asked again after a crash, and no more.
+    The plan of `scope` says how many samples this run may make, how many claims may be out at once (those whose answer
+    waits for its commit included: that many requests are repeated after a crash), and whether it waits `forever` for
+    deferred sounds instead of ending. All pages of the scope's sweep come before the first list. A sound whose turn
+    comes is passed over when the scope does not want it any more. `order(sound_id)` gives the number by which waiting
+    sounds are sorted, smallest first; this run's seeds come before all others, in the order they were added.
     """
 
-    def __init__(
-        self,
-        *,
-        target: int | None,
-        order: Callable[[int], float],
-        clock: Clock,
-        stop: Stop,
-        most_in_flight: int | None = None,
-        forever: bool = False,
-        seed_search: bool = False,
-        seeds_first: bool = False,
-        sweep: Sweep | None = None,
-        wanted: Callable[[int], bool] = lambda _: True,
-    ) -> None:
-        self._target = target
+    def __init__(self, scope: Scope, order: Callable[[int], float], *, clock: Clock, stop: Stop) -> None:
+        self._scope = scope
+        self._sweep = scope.sweep
+        self._target = scope.plan.target
+        self._forever = scope.plan.forever
         self._clock = clock
         self._stop = stop
-        self._most_in_flight = most_in_flight
-        self._forever = forever
-        self._listless = Listless(order, wanted)
+        self._listless = Listless(order)
         self._recordless = Recordless()
-        self._unjudged = Unjudged(order, wanted)
+        self._unjudged = Unjudged(order)
         self._deferred = Deferred()
-        self._lists_in_flight: set[int] = set()
-        self._others_in_flight: set[Claim] = set()
-        self._parked: set[Claim] = set()
+        self._in_flight = InFlight()
         self._harvested = 0
-        self._next_seed_page: int | None = 1 if seed_search else None
-        self._seeds_first = seeds_first and seed_search
-        self._sweep = sweep
-        self._bell = Bell(clock, stop)
+        self._next_seed_page: int | None = 1 if scope.searches_seeds else None
+        self._seeds_first = scope.searches_seeds and scope.seeds_first
+        self._changed = Condition(clock, stop)
 
     # --- what is here ----------------------------------------------------------------------------------------------
 
@@ -83,7 +68,7 @@ class Frontier:
     @property
     def in_flight(self) -> int:
         """How many claims are out."""
-        return len(self._lists_in_flight) + len(self._others_in_flight)
+        return len(self._in_flight)
 
     @property
     def harvested(self) -> int:
@@ -107,39 +92,35 @@ class Frontier:
 
     def discover(self, sound_id: int, *, has_record: bool) -> None:
         """Let a pending sound wait for its list, or for its record first. A known one may better its place."""
-        if sound_id in self._lists_in_flight or sound_id in self._deferred:
-            return
-        if self._parked and SimilarClaim(sound_id) in self._parked:
+        if sound_id in self._deferred or self._in_flight.has_list_of(sound_id):
             return
         if has_record:
             self._recordless.drop(sound_id)
             self._listless.put(sound_id)
         elif sound_id not in self._listless:
             self._recordless.put(sound_id, is_seed=self._listless.is_seed(sound_id))
-        self._bell.ring()
+        self._changed.notify_all()
 
     def reread(self, sound_id: int) -> None:
-        """Let a sound be read again by its id, whatever is known of it, before its list is asked for."""
+        """Queue a sound to be read again by its id, even if its record is here, before its list is fetched."""
         self._listless.drop(sound_id)
         self._recordless.put(sound_id, is_seed=False)
-        self._bell.ring()
+        self._changed.notify_all()
 
     def defer(self, sound_id: int, next_try_at: int, *, has_record: bool, judged: bool = True) -> None:
-        """Leave a sound alone until `next_try_at` (microseconds UTC), whatever was said before; one that is not
-        `judged` awaits judgement then."""
+        """Leave a sound alone until `next_try_at` (microseconds UTC); a later call replaces an earlier one.
+
+        A sound that is not `judged` awaits judgement then.
+        """
         self._listless.drop(sound_id)
         self._recordless.drop(sound_id)
         self._deferred.put(sound_id, Later(next_try_at, has_record, judged))
 
     def await_judgement(self, sound_id: int) -> None:
-        """Let a sound wait of which it is not known whether it matches the walk's filter: once in a run."""
+        """Queue a sound until the server says whether it matches the filter: once in a run."""
         if sound_id not in self._deferred:
             self._unjudged.put(sound_id)
-            self._bell.ring()
-
-    def close(self, reason: str) -> None:
-        """End the run in order: every waiter wakes, nothing more is claimed."""
-        self._stop.close(reason)
+            self._changed.notify_all()
 
     # --- claims go out and come back -------------------------------------------------------------------------------
 
@@ -157,7 +138,7 @@ class Frontier:
                 return claim
             self._close_when_done()
             if not self._stop.closed:
-                await self._bell.wait(self._deferred.next_at)
+                await self._changed.wait(self._deferred.next_at)
         raise Stopped(self._stop.reason)
 
     def settle(self, claim: Claim, *, harvested: bool = False, missing: Iterable[int] = ()) -> None:
@@ -176,7 +157,7 @@ class Frontier:
         for sound_id in missing:
             self._recordless.put_missing(sound_id)
         self._close_when_done()
-        self._bell.ring()
+        self._changed.notify_all()
 
     def settle_seeds(self, claim: SeedClaim, *, has_next: bool) -> None:
         """Take a seed page back; call it after its sounds were added and discovered."""
@@ -201,7 +182,7 @@ class Frontier:
                 self._next_seed_page = page
             case SweepClaim() if self._sweep is not None:
                 self._sweep.release(claim)
-        self._bell.ring()
+        self._changed.notify_all()
 
     def park(self, claim: Claim) -> None:
         """Set a claim aside whose failure may not be its sounds' fault, until it is settled or released.
@@ -209,27 +190,23 @@ class Frontier:
         It is no longer in flight, so that others can be asked meanwhile. When nothing else is left to ask, a
         `DecideClaim` is handed out.
         """
-        if isinstance(claim, SimilarClaim):
-            self._lists_in_flight.remove(claim.sound_id)
-        else:
-            self._others_in_flight.remove(claim)
-        self._parked.add(claim)
-        self._bell.ring()
+        self._in_flight.park(claim)
+        self._changed.notify_all()
 
     def split(self, claim: Claim) -> None:
         """Take a page of the sweep back that did not come in time: it is read in parts, where it can be smaller."""
         if isinstance(claim, SweepClaim) and self._sweep is not None and self._sweep.split(claim):
             self._land(claim)
-            self._bell.ring()
+            self._changed.notify_all()
         else:
             self.release(claim)
 
     def _next(self) -> Claim | None:
-        if self._most_in_flight is not None and self.in_flight >= self._most_in_flight:
+        if self.in_flight >= self._scope.plan.concurrency:
             return None
         if self._seeds_first:
-            # Nobody overtakes this run's seeds: one fetcher reads the page, the others wait for it.
-            return None if self._others_in_flight else self._seed_claim()
+            # This run's seeds come first: one fetcher reads the page, the others wait for it.
+            return None if self._in_flight.others else self._seed_claim()
         if self._sweep is not None and (page := self._sweep.next()) is not None:
             return page
         recordless = self._recordless
@@ -239,54 +216,53 @@ class Frontier:
             return ConfirmClaim(recordless.missing.popleft())
         if recordless.unread_seeds:
             return self._decide_claim()
-        if self._may_list() and (sound_id := self._listless.pop()) is not None:
+        if self._may_list() and (sound_id := self._next_wanted(self._listless)) is not None:
             return SimilarClaim(sound_id)
         if recordless.has_bare:
             return DetailsClaim(recordless.take_batch())
         if self._may_list() and self.in_flight == 0:
             # Whether the others match is asked once nothing that is known to match is left to do.
-            unjudged = self._unjudged.take_batch()
+            unjudged = tuple(islice(iter(lambda: self._next_wanted(self._unjudged), None), BATCH))
             if unjudged:
                 return JudgeClaim(unjudged)
             if (seeds := self._seed_claim()) is not None:
                 return seeds
         return self._decide_claim()
 
+    def _next_wanted(self, queue: Listless | Unjudged) -> int | None:
+        """Take the first sound of a queue that the scope still wants."""
+        while (sound_id := queue.pop()) is not None:
+            if self._scope.wants(sound_id):
+                return sound_id
+        return None
+
     def _decide_claim(self) -> DecideClaim | None:
-        return DecideClaim() if self._parked and self.in_flight == 0 else None
+        return DecideClaim() if self._in_flight.parked and self.in_flight == 0 else None
 
     def _may_list(self) -> bool:
         if self._sweep is not None and not self._sweep.done:
             return False
-        return self._target is None or self._harvested + len(self._lists_in_flight) < self._target
+        return self._target is None or self._harvested + self._in_flight.lists < self._target
 
     def _seed_claim(self) -> SeedClaim | None:
         page, self._next_seed_page = self._next_seed_page, None
         return None if page is None else SeedClaim(page)
 
     def _send_off(self, claim: Claim) -> None:
+        self._in_flight.add(claim)
         match claim:
-            case SimilarClaim(sound_id):
-                self._lists_in_flight.add(sound_id)
-                return
             case DetailsClaim(sound_ids):
                 self._recordless.reads(sound_ids)
             case ConfirmClaim(sound_id):
                 self._recordless.reads([sound_id])
-        self._others_in_flight.add(claim)
 
     def _land(self, claim: Claim) -> None:
+        self._in_flight.remove(claim)
         match claim:
             case DetailsClaim(sound_ids):
                 self._recordless.has_read(sound_ids)
             case ConfirmClaim(sound_id):
                 self._recordless.has_read([sound_id])
-        if claim in self._parked:
-            self._parked.remove(claim)
-        elif isinstance(claim, SimilarClaim):
-            self._lists_in_flight.remove(claim.sound_id)
-        else:
-            self._others_in_flight.remove(claim)
 
     def _take_up_deferred(self) -> None:
         for sound_id, later in self._deferred.take_due(self._clock.time_us()):
@@ -299,15 +275,15 @@ class Frontier:
         if self._sweep is not None and not self._sweep.done:
             return
         if self._target is not None and self._harvested >= self._target and not self._records_to_read():
-            self.close(TARGET)
-        elif self.in_flight == self.waiting == len(self._parked) == 0 and not (
+            self._stop.close(TARGET)
+        elif self.in_flight == self.waiting == self._in_flight.parked == 0 and not (
             self._may_find_more() or self._may_wait()
         ):
-            self.close(EXHAUSTED)
+            self._stop.close(EXHAUSTED)
 
     def _records_to_read(self) -> bool:
         """Sounds known by id only get their records before the run ends: that costs one request per 150."""
-        return len(self._recordless) > 0 or bool(self._others_in_flight)
+        return len(self._recordless) > 0 or self._in_flight.others > 0
 
     def _may_find_more(self) -> bool:
         return self._next_seed_page is not None or len(self._unjudged) > 0

@@ -8,105 +8,44 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
-from harvester.model import Event, Known, Seeded, check_sound_id
-from harvester.pipeline.admission import admit_known
-from harvester.pipeline.doubtful import Doubtful
-from harvester.pipeline.fetcher import Search, run_fetcher
+from harvester.pipeline.changes import Changes
+from harvester.pipeline.fetcher import run_fetcher
 from harvester.pipeline.frontier import Frontier
-from harvester.pipeline.meaning import Meaning
-from harvester.pipeline.messages import Catalogue, Outcome, Store
+from harvester.pipeline.messages import Outcome
 from harvester.pipeline.order import Distances, order_by
+from harvester.pipeline.plan import Plan
+from harvester.pipeline.ports import SoundApi, SoundStore
 from harvester.pipeline.progress import Progress
-from harvester.pipeline.stale import Refresh, Stale, find_stale
-from harvester.pipeline.sweep import refuse_large
-from harvester.pipeline.walk import walk_again, walk_for
+from harvester.pipeline.scope import scope_of
 from harvester.pipeline.writer import Writer
-from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, SAMPLES_PER_COMMIT
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What one run is to do.
-
-    `target`: samples to add (None: no end). `seed_ids`: sounds to start from. `new_seeds`: whether the seed search is
-    asked before anything else (an explicit query or filter); otherwise only when nothing waits. `sweep`: every hit of
-    the search is collected first, and only those are linked then. `refresh`: nothing new is looked for, what is stale
-    is read again.
-    """
-
-    target: int | None = 50
-    seed_ids: tuple[int, ...] = ()
-    new_seeds: bool = False
-    search: Search = field(default_factory=Search)
-    order: str = "popular"
-    random_seed: int = 0
-    sweep: bool = False
-    refresh: Refresh | None = None
-    concurrency: int = 4
-    samples_per_commit: int = SAMPLES_PER_COMMIT
-    forever: bool = False
-    grace_s: float = 30.0
-
-    def __post_init__(self) -> None:
-        """Raise `ValueError` for an id that no sound has and a number that is out of bounds."""
-        for sound_id in self.seed_ids:
-            check_sound_id(sound_id)
-        if self.target is not None:
-            COUNT_FROM_ZERO.check("target", self.target)
-        CONCURRENCY.check("concurrency", self.concurrency)
-        COUNT.check("samples_per_commit", self.samples_per_commit)
 
 
 class Harvest:
     """The ring of one run. `stop.close(reason)` ends it in order, from a signal handler or anywhere else."""
 
     def __init__(
-        self, plan: Plan, store: Store, catalogue: Catalogue, *, clock: Clock, stop: Stop, progress: Progress
+        self, plan: Plan, store: SoundStore, api: SoundApi, *, clock: Clock, stop: Stop, progress: Progress
     ) -> None:
         self._plan = plan
-        self._store = store
-        self._catalogue = catalogue
+        self._api = api
         self._clock = clock
         self._stop = stop
         self.progress = progress
         self._error: HarvesterError | None = None
-        state = store.state
-        distances = Distances(state) if plan.order == "breadth" else None
-        self._stale = Stale()
-        self._search = plan.search
-        if plan.refresh is None:
-            self._walk = walk_for(plan.search, store, clock.time_us(), sweeping=plan.sweep)
-        else:
-            self._stale = find_stale(state, store.deferrals, plan.refresh, clock.time_us())
-            self._walk = walk_again(self._stale, state)
-            self._search = Search(neighbours=plan.refresh.neighbours, lengths=dict(self._stale.lists))
-        self.frontier = Frontier(
-            target=plan.target,
-            order=order_by(plan.order, state, distances, plan.random_seed),
-            clock=clock,
-            stop=stop,
-            most_in_flight=plan.concurrency,
-            forever=plan.forever,
-            # Explicit seed ids restrict the start to them; otherwise a search can always find more.
-            seed_search=not plan.sweep and plan.refresh is None and (not plan.seed_ids or plan.new_seeds),
-            seeds_first=plan.new_seeds or next(state.pending(), None) is None,
-            sweep=self._walk.sweep,
-            wanted=self._walk.wants,
-        )
+        distances = Distances(store.state) if plan.order == "breadth" else None
+        self._scope = scope_of(plan, store, clock)
+        order = order_by(plan.order, store.state, distances, plan.random_seed)
+        self.frontier = Frontier(self._scope, order, clock=clock, stop=stop)
         self._writer = Writer(
             store,
-            Meaning(store, self.frontier, self._walk, clock=clock, progress=progress, distances=distances),
-            Doubtful(self.frontier),
+            self._scope,
+            Changes(self.frontier, self._scope, store.state, stop=stop, progress=progress, distances=distances),
             clock=clock,
-            progress=progress,
-            admit=self._admit,
             stop=stop,
-            waits_for_space=plan.forever,
-            samples_per_commit=plan.samples_per_commit,
+            progress=progress,
         )
 
     async def run(self) -> str:
@@ -115,7 +54,7 @@ class Harvest:
         Every sample counted is durable by then and the checkpoint is written. A `HarvesterError` (access denied, disk
         full, …) is raised after the same orderly end. A cancellation ends at once: the journal holds what was counted.
         """
-        await self._begin()
+        await self._writer.begin()
         outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=2 * self._plan.concurrency)
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(self._guard(self._writer.run(outcomes)))
@@ -126,30 +65,6 @@ class Harvest:
             raise self._error
         return self._stop.reason
 
-    async def _begin(self) -> None:
-        if self._plan.refresh is not None:
-            for sound_id in self._stale.records:
-                self.frontier.discover(sound_id, has_record=False)
-            for sound_id in filter(self._walk.wants, self._stale.lists):
-                self.frontier.discover(sound_id, has_record=True)
-            return
-        sweep = self._walk.sweep
-        if sweep is not None and not self._walk.permitted:
-            refuse_large(sweep.total)
-        seeds = self._plan.seed_ids
-        if seeds:
-            now_us = self._clock.time_us()
-            known = [Known(sound_id, now_us) for sound_id in seeds if sound_id not in self._store.state]
-            events: Sequence[Event] = [*known, Seeded(seeds)]
-            await self._writer.begin(seeds, events)
-        self._admit()
-        # Their records are here; what is asked for by their ids is the vector that was lost.
-        for sound_id in self._walk.vectorless:
-            self.frontier.reread(sound_id)
-
-    def _admit(self) -> None:
-        admit_known(self._store, self._walk, self.frontier, self._plan.seed_ids, self._clock.time_us())
-
     async def _fetch_all(self, outcomes: asyncio.Queue[Outcome | None], writing: asyncio.Task[None]) -> None:
         async with asyncio.TaskGroup() as group:
             fetchers = [
@@ -157,8 +72,8 @@ class Harvest:
                     self._guard(
                         run_fetcher(
                             number,
-                            self._catalogue,
-                            self._search,
+                            self._api,
+                            self._scope,
                             self.frontier,
                             outcomes,
                             clock=self._clock,

@@ -1,18 +1,17 @@
-"""What passes between frontier, fetchers and writer: claims one way, outcomes the other; where they ask and keep it.
+"""What passes between frontier, fetchers and writer, as frozen data: claims, outcomes, entries, frontier changes.
 
-Every claim ends in exactly one outcome, or it is released: handed back with nothing recorded. A failure whose doubt is
-open is parked meanwhile.
+A fetcher turns a claim into one outcome, or releases it: hands it back with nothing recorded. `outcomes` turns an
+outcome into an entry, which names the changes that `changes` applies once the journal has committed it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from harvester.errors import Doubt
-from harvester.graph import SoundGraph
-from harvester.model import Deferral, Event, Note, Notes, Record, RecordsPage, SimilarPage, Vector
+from harvester.model import Deferral, Event, Note, Record, RecordsPage, SimilarPage, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class ConfirmClaim:
 
 @dataclass(frozen=True, slots=True)
 class JudgeClaim:
-    """Ask which of up to 150 known sounds match the walk's filter."""
+    """Ask which of up to 150 known sounds match the filter."""
 
     sound_ids: tuple[int, ...]
 
@@ -133,66 +132,168 @@ class Decided:
 Outcome: TypeAlias = SimilarFetched | DetailsFetched | Judged | SeedsFetched | Swept | Confirmed | Failed | Decided
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Discover:
+    """Queue those of these sounds that the scope wants, for what they lack.
+
+    A sound that waits already may get a better place, unless it is `unchanged`: then nothing new is known of it.
+    """
+
+    sound_ids: tuple[int, ...]
+    unchanged: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Queue one sound that the scope has chosen already: for its list, or for its record first."""
+
+    sound_id: int
+    has_record: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """Queue one sound to be read again by its id before its list is fetched."""
+
+    sound_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitJudgement:
+    """Queue one sound until the server says whether it matches the filter."""
+
+    sound_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start from these sounds: distance 0 for each; with `first`, before every other sound and in this order."""
+
+    sound_ids: tuple[int, ...]
+    first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Defer:
+    """Leave one sound alone until `next_try_at` (microseconds UTC), if the scope wants it at all.
+
+    One that is not `judged` awaits judgement then.
+    """
+
+    sound_id: int
+    next_try_at: int
+    judged: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MarkAsked:
+    """Note that the list of this sound was fetched in this run, even if it was of no use."""
+
+    sound_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AdvanceSweep:
+    """Take a page into the sweep."""
+
+    claim: SweepClaim
+    page: RecordsPage
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSweep:
+    """End the run if the sweep cannot go on, or finds more sounds than the API's terms allow without permission."""
+
+
+@dataclass(frozen=True, slots=True)
+class CountHits:
+    """Count how many rows of an answer match the filter; end the run if no answer of this kind heeds the filter."""
+
+    kind: str
+    matching: int
+    contradicting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Take a claim back. `missing` sounds were absent from its batch: each is confirmed by its own resource."""
+
+    claim: Claim
+    missing: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SettleList:
+    """Take the claim of a list back and count a sample, if the graph took the list in.
+
+    `relisted`: the sound was a sample before.
+    """
+
+    claim: SimilarClaim
+    relisted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettleSeeds:
+    """Take the claim of a seed page back."""
+
+    claim: SeedClaim
+    has_next: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Set a claim aside while it is in doubt whether its sounds are to blame."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Take a claim back with nothing recorded: its sounds wait again."""
+
+    claim: Claim
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End the run in order."""
+
+    reason: str
+
+
+FrontierChange: TypeAlias = (
+    Discover
+    | Enqueue
+    | Reread
+    | AwaitJudgement
+    | Start
+    | Defer
+    | MarkAsked
+    | AdvanceSweep
+    | CheckSweep
+    | CountHits
+    | Settle
+    | SettleList
+    | SettleSeeds
+    | Park
+    | Release
+    | Close
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One outcome on its way: what goes into the journal, and what is done once it is there."""
+    """What one outcome becomes: what the journal gets, and what changes once the journal has it.
 
-    events: list[Event] = field(default_factory=list)
-    deferrals: list[Deferral] = field(default_factory=list)
-    undeferred: list[int] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
+    `undeferred` are sounds whose deferral ends. `oddities` are counted and `lines` are told after the commit, too.
+    """
+
+    events: tuple[Event, ...] = ()
+    deferrals: tuple[Deferral, ...] = ()
+    undeferred: tuple[int, ...] = ()
+    notes: tuple[Note, ...] = ()
     vectors: Mapping[int, Vector] = field(default_factory=dict)
-    then: Callable[[], None] = lambda: None
-
-
-class Catalogue(Protocol):
-    """Where fetchers ask. Raises `FetchFailed` for one sound's trouble, `Stopped` when the run closes while the
-    request has not been sent, and a `HarvesterError` when the whole run must end. Asked for `vectors`, a page that does
-    not come in time raises `PageTooLarge`."""
-
-    async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage: ...
-    async def fetch_records(
-        self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
-    ) -> RecordsPage: ...
-    async def fetch_sound(self, sound_id: int) -> Record | None: ...
-    async def search(
-        self, *, query: str, filter: str, sort: str, page: int, page_size: int, vectors: bool = False
-    ) -> RecordsPage: ...
-
-
-class Checkpointed(Protocol):
-    """What a store tells of a checkpoint it wrote."""
-
-    @property
-    def nodes(self) -> int: ...
-    @property
-    def size_bytes(self) -> int: ...
-    @property
-    def backup(self) -> object: ...
-    @property
-    def joined(self) -> int: ...
-    @property
-    def unchanged(self) -> bool: ...
-
-
-class Store(Protocol):
-    """Where the writer makes things durable (`library.store.Store`)."""
-
-    state: SoundGraph
-    deferrals: dict[int, Deferral]
-    notes: Notes
-    notices: list[str]
-
-    def append(
-        self,
-        events: Sequence[Event],
-        deferrals: Sequence[Deferral] = (),
-        undeferred: Sequence[int] = (),
-        notes: Sequence[Note] = (),
-    ) -> None: ...
-    def has_vector(self, sound_id: int) -> bool: ...
-    def keep_vectors(self, vectors: Mapping[int, Vector]) -> None: ...
-    def checkpoint_due(self) -> bool: ...
-    def backup_due(self, *, stopping: bool = False) -> bool: ...
-    def checkpoint(self, *, backup: bool) -> Checkpointed: ...
-    def back_up(self) -> Checkpointed: ...
+    oddities: Mapping[str, int] = field(default_factory=dict)
+    lines: tuple[str, ...] = ()
+    changes: tuple[FrontierChange, ...] = ()

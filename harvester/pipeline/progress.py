@@ -22,6 +22,7 @@ class Progress:
     target: int | None = None
     on_event: Callable[[str], None] | None = None
     samples: int = 0
+    relisted: int = 0
     renewed: int = 0
     new_nodes: int = 0
     new_edges: int = 0
@@ -39,12 +40,14 @@ class Progress:
         self.started_s = self.clock.monotonic_s()
 
     def tell(self, line: str) -> None:
-        """Pass one line on to whoever shows events."""
+        """Pass one line on to the panel or the log."""
         if self.on_event is not None:
             self.on_event(line)
 
-    def count_sample(self) -> None:
+    def count_sample(self, *, relisted: bool) -> None:
+        """Count a list that came; `relisted`: its sound had one before."""
         self.samples += 1
+        self.relisted += relisted
         self._recent.append(self.clock.monotonic_s())
 
     @property

@@ -23,9 +23,8 @@ Rank = tuple[int, float]
 class Listless:
     """Sounds whose record is here and whose list is not: this run's seeds first, then by `order`, then by id."""
 
-    def __init__(self, order: Callable[[int], float], wanted: Callable[[int], bool]) -> None:
+    def __init__(self, order: Callable[[int], float]) -> None:
         self._order = order
-        self._wanted = wanted
         self._heap: list[tuple[Rank, int]] = []
         self._ranks: dict[int, Rank] = {}
         self._seed_places: dict[int, int] = {}
@@ -57,21 +56,20 @@ class Listless:
         self._ranks.pop(sound_id, None)
 
     def pop(self) -> int | None:
-        """Take the first sound that is still wanted; None when nobody waits."""
+        """Take the first sound; None when none waits."""
         while self._heap:
             rank, sound_id = heapq.heappop(self._heap)
             # An entry whose rank was bettered, or whose sound was dropped, is stale.
             if self._ranks.get(sound_id) == rank:
                 del self._ranks[sound_id]
-                if self._wanted(sound_id):
-                    return sound_id
+                return sound_id
         return None
 
 
 class Recordless:
     """Sounds known by id only, in order of arrival; and those absent from a batch, to be confirmed one by one.
 
-    `unread_seeds` are this run's seeds whose record has not come yet: nobody may overtake them.
+    `unread_seeds` are this run's seeds whose record has not come yet: no other sound may overtake them.
     """
 
     def __init__(self) -> None:
@@ -125,11 +123,10 @@ class Recordless:
 
 
 class Unjudged:
-    """Sounds of which it is not known whether they match the walk's filter: by `order`, each once in a run."""
+    """Sounds that may or may not match the filter: by `order`, each once in a run."""
 
-    def __init__(self, order: Callable[[int], float], wanted: Callable[[int], bool]) -> None:
+    def __init__(self, order: Callable[[int], float]) -> None:
         self._order = order
-        self._wanted = wanted
         self._heap: list[tuple[float, int]] = []
         self._known: set[int] = set()
 
@@ -147,14 +144,9 @@ class Unjudged:
             self._known.discard(sound_id)
             self.put(sound_id)
 
-    def take_batch(self) -> tuple[int, ...]:
-        """Take the most promising sounds that are still wanted, as many as one request holds; may be none."""
-        asked: list[int] = []
-        while self._heap and len(asked) < BATCH:
-            _, sound_id = heapq.heappop(self._heap)
-            if self._wanted(sound_id):
-                asked.append(sound_id)
-        return tuple(asked)
+    def pop(self) -> int | None:
+        """Take the first sound; None when none waits."""
+        return heapq.heappop(self._heap)[1] if self._heap else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +159,7 @@ class Later:
 
 
 class Deferred:
-    """Sounds left alone until a later time; whatever was said last of a sound stands."""
+    """Sounds left alone until a later time; the last time that was set for a sound stands."""
 
     def __init__(self) -> None:
         self._sounds: dict[int, Later] = {}
@@ -181,7 +173,7 @@ class Deferred:
 
     @property
     def next_at(self) -> int | None:
-        """When the next one may be due, microseconds UTC; None when nobody waits."""
+        """When the next one may be due, microseconds UTC; None when none waits."""
         return self._heap[0][0] if self._heap else None
 
     def put(self, sound_id: int, later: Later) -> None:
@@ -196,7 +188,7 @@ class Deferred:
         while self._heap and self._heap[0][0] <= now_us:
             next_try_at, sound_id = heapq.heappop(self._heap)
             later = self._sounds.get(sound_id)
-            # An entry whose sound was deferred anew, or became a sample, is stale.
+            # An entry whose sound was deferred again, or became a sample, is stale.
             if later is not None and later.next_try_at == next_try_at:
                 del self._sounds[sound_id]
                 yield sound_id, later

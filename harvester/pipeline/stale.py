@@ -1,7 +1,7 @@
-"""What of a library is stale: whose records and whose similar lists a refresh reads again. Pure.
+"""Find stale records and stale similar lists: those that a refresh reads again. Pure.
 
-Keeps: what is fresh is never touched, what is gone is never asked for, a list is never asked for shorter than it is
-(the join would refuse it).
+A refresh never touches what is fresh, never asks for a deleted sound, and never asks for a list shorter than the one
+that is here (the join would refuse it).
 """
 
 from __future__ import annotations

@@ -8,18 +8,20 @@ network.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from harvester.clock import SECOND_US, Clock, Stop, iso
 from harvester.errors import BackupFailed, DiskFull, Stopped
-from harvester.model import Deferral, Event, Note, Seen, Vector
+from harvester.model import Event, Gone, Known, Record, Seeded, Seen, is_complete
+from harvester.pipeline.changes import Changes
 from harvester.pipeline.doubtful import Doubtful
-from harvester.pipeline.meaning import Meaning
-from harvester.pipeline.messages import Entry, Outcome, SimilarFetched, Store
-from harvester.pipeline.news import without_repeats
+from harvester.pipeline.messages import Entry, FrontierChange, Outcome, SimilarFetched, Start
+from harvester.pipeline.outcomes import OutcomeReader
+from harvester.pipeline.ports import SoundStore
 from harvester.pipeline.progress import Progress
-from harvester.settings import SAMPLES_PER_COMMIT
+from harvester.pipeline.scope import Scope
+from harvester.pipeline.sweep import check_sweep
 
 SPACE_WAIT_S = 60
 
@@ -27,35 +29,48 @@ SPACE_WAIT_S = 60
 class Writer:
     """Takes outcomes from the queue until it is told that no more will come.
 
-    `meaning` tells what each becomes, `doubtful` which failures must wait. `samples_per_commit` bounds how many samples
-    share one journal commit; they are taken together only when they wait together, so that one sample never waits for
-    another. `admit` takes up what a pulled checkpoint brought. With `waits_for_space` a full disk is waited for, as
-    long as `stop` is open: the fetchers pause meanwhile, for their answers are bounded.
+    `changes` applies what each becomes to the frontier, once it is durable. The plan's `samples_per_commit` bounds how
+    many samples share one journal commit; they are taken together only when they wait together, so that one sample
+    never waits for another. A run `forever` waits for space on a full disk, as long as `stop` is open: the fetchers
+    pause meanwhile, for their answers are bounded.
     """
 
     def __init__(
         self,
-        store: Store,
-        meaning: Meaning,
-        doubtful: Doubtful,
+        store: SoundStore,
+        scope: Scope,
+        changes: Changes,
         *,
         clock: Clock,
-        progress: Progress,
-        admit: Callable[[], None],
         stop: Stop,
-        waits_for_space: bool = False,
-        samples_per_commit: int = SAMPLES_PER_COMMIT,
+        progress: Progress,
     ) -> None:
         self._store = store
         self._state = store.state
-        self._progress = progress
-        self._meaning = meaning
-        self._doubtful = doubtful
-        self._admit = admit
+        self._scope = scope
+        self._plan = scope.plan
+        self._changes = changes
+        self._outcomes = OutcomeReader(store, scope, clock)
+        self._doubtful = Doubtful()
         self._clock = clock
         self._stop = stop
-        self._waits_for_space = waits_for_space
-        self._samples_per_commit = samples_per_commit
+        self._progress = progress
+
+    async def begin(self) -> None:
+        """Make the plan's seeds durable, and queue what the run starts with.
+
+        Raises `SettingsError` for a sweep that an earlier run found too large, and that is not permitted.
+        """
+        sweep, seeds = self._scope.sweep, self._plan.seed_ids
+        if sweep is not None:
+            check_sweep(sweep, permitted=self._plan.permitted)
+            if sweep.restarted:
+                self._progress.tell("the journal's note on where the sweep stands is damaged: the sweep begins again")
+        if seeds and self._plan.refresh is None:
+            now_us = self._clock.time_us()
+            known = [Known(sound_id, now_us) for sound_id in seeds if sound_id not in self._state]
+            await self._commit([Entry(events=(*known, Seeded(seeds)), changes=(Start(seeds, first=True),))])
+        self._changes.apply(self._scope.begin())
 
     async def run(self, outcomes: asyncio.Queue[Outcome | None]) -> None:
         """Make every outcome durable, until `None` comes out of the queue.
@@ -65,26 +80,23 @@ class Writer:
         """
         while (outcome := await outcomes.get()) is not None:
             batch = [outcome]
-            while len(batch) < self._samples_per_commit and not outcomes.empty():
+            while len(batch) < self._plan.samples_per_commit and not outcomes.empty():
                 following = outcomes.get_nowait()
                 if following is None:
                     outcomes.put_nowait(None)
                     break
                 batch.append(following)
-            await self._record(self._doubtful.sift(batch))
+            await self._record(*self._doubtful.sift(batch))
             if self._store.backup_due() or self._store.checkpoint_due():
                 await self.checkpoint()
 
-        await self._record(self._doubtful.rest())
+        await self._record(*self._doubtful.rest())
 
-    async def _record(self, outcomes: Sequence[Outcome]) -> None:
+    async def _record(self, changes: Sequence[FrontierChange], outcomes: Sequence[Outcome]) -> None:
+        # What is parked or released has nothing to commit.
+        self._changes.apply(changes)
         for together in _sharing(outcomes):
-            await self._commit([self._meaning.of(outcome) for outcome in together])
-
-    async def begin(self, seeds: Sequence[int], events: Sequence[Event]) -> None:
-        """Make explicit seeds durable and put them at the head of the frontier."""
-        entry = Entry(events=list(events), then=lambda: self._meaning.start_from(seeds))
-        await self._commit([entry])
+            await self._commit([self._outcomes.read(outcome) for outcome in together])
 
     async def checkpoint(self, *, stopping: bool = False) -> None:
         """Write the snapshot, and a backup when one is due. Nothing mutates the graph until this returns.
@@ -100,7 +112,7 @@ class Writer:
             else:
                 written = await asyncio.to_thread(self._store.checkpoint, backup=backup)
         except (BackupFailed, DiskFull) as error:
-            if stopping or (isinstance(error, DiskFull) and not self._waits_for_space):
+            if stopping or (isinstance(error, DiskFull) and not self._plan.forever):
                 raise
             self._progress.tell(f"{error} (the harvest goes on: the journal keeps every sample)")
             return
@@ -110,7 +122,7 @@ class Writer:
             self._store.notices.clear()
         if written.joined:
             # A checkpoint that was pulled in under us brought sounds of its own.
-            self._admit()
+            self._changes.apply(self._scope.admit())
         kinds = [] if written.unchanged else ["checkpoint"]
         kinds += [] if written.backup is None else ["backup"]
         if not kinds:
@@ -119,30 +131,23 @@ class Writer:
         self._progress.backups += written.backup is not None
         self._progress.tell(f"{' and '.join(kinds)}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB")
 
-    async def _append(
-        self,
-        events: list[Event],
-        deferrals: list[Deferral],
-        undeferred: list[int],
-        notes: list[Note],
-        vectors: Mapping[int, Vector],
-    ) -> None:
+    async def _append(self, entry: Entry) -> None:
         fresh: set[int] = set()
 
         def append() -> None:
             # First: once the journal says that a page was read, its vectors must be there.
-            if vectors:
+            if entry.vectors:
                 # Windows of a sweep overlap by a second: not every vector of a page is one more.
-                fresh.update(sound_id for sound_id in vectors if not self._store.has_vector(sound_id))
-                self._store.keep_vectors(vectors)
-            self._store.append(events, deferrals, undeferred, notes)
+                fresh.update(sound_id for sound_id in entry.vectors if not self._store.has_vector(sound_id))
+                self._store.keep_vectors(entry.vectors)
+            self._store.append(entry.events, entry.deferrals, entry.undeferred, entry.notes)
 
         while True:
             try:
                 await asyncio.to_thread(append)
             except DiskFull as error:
                 # A failed append has kept nothing: the same outcomes can be tried again once there is room.
-                if not self._waits_for_space or self._stop.closed:
+                if not self._plan.forever or self._stop.closed:
                     raise
                 until = iso(self._clock.time_us() + SPACE_WAIT_S * SECOND_US)
                 self._progress.tell(f"waiting for space on the disk, trying again at {until}: {error}")
@@ -153,29 +158,33 @@ class Writer:
                 return
 
     async def _commit(self, entries: Sequence[Entry]) -> None:
-        events = without_repeats(event for entry in entries for event in entry.events)
-        deferrals = [one for entry in entries for one in entry.deferrals]
-        undeferred = [sound_id for entry in entries for sound_id in entry.undeferred]
-        notes = [note for entry in entries for note in entry.notes]
-        vectors = {sound_id: vector for entry in entries for sound_id, vector in entry.vectors.items()}
-        if events or deferrals or undeferred or notes or vectors:
-            await self._append(events, deferrals, undeferred, notes, vectors)
-        nodes, edges = len(self._state), self._state.edge_count
-        self._progress.renewed += sum(
-            isinstance(event, Seen) and self._state.has_record(event.sound_id) for event in events
-        )
-        for event in events:
-            self._state.apply(event)
-        for deferral in deferrals:
-            self._store.deferrals[deferral.sound_id] = deferral
-        for sound_id in undeferred:
-            self._store.deferrals.pop(sound_id, None)
-        for note in notes:
-            self._store.notes.setdefault(note.topic, {})[note.key] = note.text
-        self._progress.new_nodes += len(self._state) - nodes
-        self._progress.new_edges += self._state.edge_count - edges
+        """Make entries durable in one transaction, then change graph, deferrals, notes, progress and frontier."""
+        together = _joined(entries)
+        if together != Entry():
+            await self._append(together)
+        self._apply(together)
         for entry in entries:
-            entry.then()
+            self._progress.oddities.update(entry.oddities)
+            for line in entry.lines:
+                self._progress.tell(line)
+            self._changes.apply(entry.changes)
+
+    def _apply(self, entry: Entry) -> None:
+        progress, state, store = self._progress, self._state, self._store
+        nodes, edges = len(state), state.edge_count
+        progress.renewed += sum(isinstance(event, Seen) and state.has_record(event.sound_id) for event in entry.events)
+        progress.gone += sum(isinstance(event, Gone) for event in entry.events)
+        progress.deferred += len(entry.deferrals)
+        for event in entry.events:
+            state.apply(event)
+        for deferral in entry.deferrals:
+            store.deferrals[deferral.sound_id] = deferral
+        for sound_id in entry.undeferred:
+            store.deferrals.pop(sound_id, None)
+        for note in entry.notes:
+            store.notes.setdefault(note.topic, {})[note.key] = note.text
+        progress.new_nodes += len(state) - nodes
+        progress.new_edges += state.edge_count - edges
 
 
 def _sharing(batch: Sequence[Outcome]) -> list[list[Outcome]]:
@@ -190,3 +199,28 @@ def _sharing(batch: Sequence[Outcome]) -> list[list[Outcome]]:
         else:
             groups.append([outcome])
     return groups
+
+
+def _joined(entries: Sequence[Entry]) -> Entry:
+    """Return what the journal gets of entries that share a commit, as one entry."""
+    return Entry(
+        events=tuple(_without_repeats(event for entry in entries for event in entry.events)),
+        deferrals=tuple(deferral for entry in entries for deferral in entry.deferrals),
+        undeferred=tuple(sound_id for entry in entries for sound_id in entry.undeferred),
+        notes=tuple(note for entry in entries for note in entry.notes),
+        vectors={sound_id: vector for entry in entries for sound_id, vector in entry.vectors.items()},
+    )
+
+
+def _without_repeats(events: Iterable[Event]) -> Iterator[Event]:
+    """Give the events of one commit without records that an earlier one of them has brought already.
+
+    `OutcomeReader` compared each answer with the graph before any of them was in it.
+    """
+    brought: dict[int, Record] = {}
+    for event in events:
+        if isinstance(event, Seen):
+            earlier = brought.setdefault(event.sound_id, event.record)
+            if earlier is not event.record and is_complete(earlier) and event.record.keys() <= earlier.keys():
+                continue
+        yield event

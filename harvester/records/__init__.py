@@ -5,9 +5,10 @@ no network and no graph.
 """
 
 from harvester.records.conversion import OUT_OF_RANGE, convert, value_of
+from harvester.records.created import created_us
 from harvester.records.judge import Judge, judge_of
 from harvester.records.licences import BY, CC0, LICENCES, find_licence, licence_name
-from harvester.records.rules import MOST_UNKNOWN_NAMES, RULES, Kind, Rule, rule_of
+from harvester.records.rules import MOST_UNKNOWN_NAMES, RULES, FieldKind, Rule, rule_of
 
 __all__ = [
     "BY",
@@ -19,9 +20,10 @@ __all__ = [
     "OUT_OF_RANGE",
     "RULES",
     "Judge",
-    "Kind",
+    "FieldKind",
     "Rule",
     "convert",
+    "created_us",
     "judge_of",
     "rule_of",
     "value_of",

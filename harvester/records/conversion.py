@@ -21,7 +21,7 @@ from harvester.records.rules import (
     LONGEST_KEY,
     RULES,
     UNKNOWN,
-    Kind,
+    FieldKind,
     Rule,
 )
 
@@ -68,9 +68,15 @@ def value_of(record: Mapping[str, Any], name: str) -> Any:
     rule, converter = _FIELDS.get(name, _UNKNOWN_FIELD)
     kind, its_type = rule.kind, type(value)
     if its_type is int or its_type is float:
-        if (kind is Kind.FLOAT or (kind is Kind.INT and its_type is int)) and rule.low <= value <= rule.high:
+        if (kind is FieldKind.FLOAT or (kind is FieldKind.INT and its_type is int)) and rule.low <= value <= rule.high:
             return value
-    elif its_type is str and kind is Kind.TEXT and rule.form is None and len(value) <= rule.longest and value.isascii():
+    elif (
+        its_type is str
+        and kind is FieldKind.TEXT
+        and rule.form is None
+        and len(value) <= rule.longest
+        and value.isascii()
+    ):
         return value
     return converter(rule, value)[0]
 
@@ -196,7 +202,7 @@ def _convert_numbers(rule: Rule, value: Any) -> Converted:
     if not rule.fewest <= len(value) <= rule.most:
         return None, OUT_OF_RANGE
     # Dropping one number would move all that follow, so a list with an item that is none becomes null.
-    number = Rule(Kind.FLOAT, low=rule.low, high=rule.high)
+    number = Rule(FieldKind.FLOAT, low=rule.low, high=rule.high)
     converted = [_convert_float(number, item) for item in value]
     if any(item is None for item, _ in converted):
         return None, MISTYPED
@@ -226,17 +232,17 @@ def _convert_json(rule: Rule, value: Any) -> Converted:
     return None, TOO_LARGE
 
 
-_CONVERTERS: dict[Kind, Callable[[Rule, Any], Converted]] = {
-    Kind.ID: _convert_id,
-    Kind.BOOL: _convert_bool,
-    Kind.INT: _convert_int,
-    Kind.FLOAT: _convert_float,
-    Kind.TEXT: _convert_text,
-    Kind.TEXTS: _convert_texts,
-    Kind.NUMBERS: _convert_numbers,
-    Kind.TEXTS_BY_NAME: _convert_texts_by_name,
-    Kind.OBJECTS: _convert_objects,
-    Kind.JSON: _convert_json,
+_CONVERTERS: dict[FieldKind, Callable[[Rule, Any], Converted]] = {
+    FieldKind.ID: _convert_id,
+    FieldKind.BOOL: _convert_bool,
+    FieldKind.INT: _convert_int,
+    FieldKind.FLOAT: _convert_float,
+    FieldKind.TEXT: _convert_text,
+    FieldKind.TEXTS: _convert_texts,
+    FieldKind.NUMBERS: _convert_numbers,
+    FieldKind.TEXTS_BY_NAME: _convert_texts_by_name,
+    FieldKind.OBJECTS: _convert_objects,
+    FieldKind.JSON: _convert_json,
 }
 
 

@@ -16,9 +16,9 @@ from msgspec import Meta
 
 from harvester.model import CORE_FIELDS
 from harvester.records.conversion import convert
-from harvester.records.rules import LONGEST_KEY, Kind, Rule, rule_of
+from harvester.records.rules import LONGEST_KEY, FieldKind, Rule, rule_of
 
-_OPEN = frozenset({Kind.JSON, Kind.OBJECTS})
+_OPEN = frozenset({FieldKind.JSON, FieldKind.OBJECTS})
 """Kinds whose depth and size no `Struct` can bound."""
 _PLACE = re.compile(r"`(?:key in )*\$\[([0-9]+)\][^`]*`\Z")
 """Where msgspec's message says which row is invalid; field names of the server's never stand in this part of it."""
@@ -94,21 +94,21 @@ def _type_of(rule: Rule) -> Any:
     text = Annotated[str, Meta(max_length=rule.longest, pattern=rule.form and rule.form.pattern)]
     items = Meta(min_length=rule.fewest, max_length=rule.most)
     match rule.kind:
-        case Kind.ID | Kind.INT:
+        case FieldKind.ID | FieldKind.INT:
             return Annotated[int, Meta(ge=rule.low, le=rule.high)]
-        case Kind.FLOAT:
+        case FieldKind.FLOAT:
             return Annotated[float, Meta(ge=rule.low, le=rule.high)]
-        case Kind.BOOL:
+        case FieldKind.BOOL:
             return bool
-        case Kind.TEXT:
+        case FieldKind.TEXT:
             return text
-        case Kind.TEXTS:
+        case FieldKind.TEXTS:
             return Annotated[list[text], items]
-        case Kind.NUMBERS:
+        case FieldKind.NUMBERS:
             return Annotated[list[Annotated[float, Meta(ge=rule.low, le=rule.high)]], items]
-        case Kind.TEXTS_BY_NAME:
+        case FieldKind.TEXTS_BY_NAME:
             return Annotated[dict[Annotated[str, Meta(max_length=LONGEST_KEY)], text], items]
-        case Kind.OBJECTS:
+        case FieldKind.OBJECTS:
             return list[dict[str, Any]]
-        case Kind.JSON:
+        case FieldKind.JSON:
             return Any

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Kind(Enum):
+class FieldKind(Enum):
     """The type of a field."""
 
     ID = "sound id"
@@ -36,7 +36,7 @@ class Rule:
     `deepest` the containers within a container, counted with it. `form` is what a text must match as a whole.
     """
 
-    kind: Kind
+    kind: FieldKind
     nullable: bool = True
     low: float = 0
     high: float = 0
@@ -75,34 +75,34 @@ MD5_FORM = re.compile(r"\A[0-9a-f]{32}\Z")
 
 
 def _int(high: int) -> Rule:
-    return Rule(Kind.INT, high=high)
+    return Rule(FieldKind.INT, high=high)
 
 
 def _float(low: float, high: float, tolerance: float = 0) -> Rule:
-    return Rule(Kind.FLOAT, low=low, high=high, tolerance=tolerance)
+    return Rule(FieldKind.FLOAT, low=low, high=high, tolerance=tolerance)
 
 
 def _text(longest: int, form: re.Pattern[str] | None = None) -> Rule:
-    return Rule(Kind.TEXT, longest=longest, form=form)
+    return Rule(FieldKind.TEXT, longest=longest, form=form)
 
 
 def _texts(longest: int) -> Rule:
-    return Rule(Kind.TEXTS, longest=longest, most=1_000)
+    return Rule(FieldKind.TEXTS, longest=longest, most=1_000)
 
 
 def _numbers(fewest: int, most: int) -> Rule:
-    return Rule(Kind.NUMBERS, low=-sys.float_info.max, high=sys.float_info.max, fewest=fewest, most=most)
+    return Rule(FieldKind.NUMBERS, low=-sys.float_info.max, high=sys.float_info.max, fewest=fewest, most=most)
 
 
-_BOOL = Rule(Kind.BOOL)
+_BOOL = Rule(FieldKind.BOOL)
 _URL = _text(2_048)
 _COUNTER = _int(2**40)
 _ANY_FLOAT = _float(-1e12, 1e12)
-_TEXTS_BY_NAME = Rule(Kind.TEXTS_BY_NAME, longest=2_048, most=32)
-_OBJECTS = Rule(Kind.OBJECTS, most=10_000, deepest=5)
+_TEXTS_BY_NAME = Rule(FieldKind.TEXTS_BY_NAME, longest=2_048, most=32)
+_OBJECTS = Rule(FieldKind.OBJECTS, most=10_000, deepest=5)
 
 RULES: dict[str, Rule] = {
-    "id": Rule(Kind.ID, nullable=False, low=1, high=2**53 - 1),
+    "id": Rule(FieldKind.ID, nullable=False, low=1, high=2**53 - 1),
     "url": _URL,
     "name": _text(512),
     "tags": _texts(100),
@@ -213,7 +213,7 @@ RULES: dict[str, Rule] = {
     "fsdsinet_detections": _OBJECTS,
 }
 
-UNKNOWN = Rule(Kind.JSON, deepest=DEEPEST_JSON)
+UNKNOWN = Rule(FieldKind.JSON, deepest=DEEPEST_JSON)
 """The rule of a field without one of its own: any JSON value within bounds."""
 
 

@@ -64,7 +64,7 @@ class UnknownSpace(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class FieldSelection:
     """The fields of one request: in order, those after `score` apart, so that a score can be put between."""
 
     base: tuple[str, ...]
@@ -77,7 +77,7 @@ class Selection:
     vectors: tuple[str, ...]
 
 
-def read_selection(fields: str, *, single: bool = False) -> Selection:
+def read_selection(fields: str, *, single: bool = False) -> FieldSelection:
     """Read a `fields` parameter; empty selects the default of a list, or of the sound resource when `single`.
 
     Raises `UnknownSpace` for an unknown name that starts with `sim_`.
@@ -89,7 +89,7 @@ def read_selection(fields: str, *, single: bool = False) -> Selection:
     if any(name.startswith("sim_") for name in extras):
         raise UnknownSpace(fields)
     if single and not fields:
-        return Selection(_SINGLE_DEFAULT, False, (), frozenset({"*"}), (), ())
+        return FieldSelection(_SINGLE_DEFAULT, False, (), frozenset({"*"}), (), ())
     chosen = BASE_FIELDS if everything else tuple(name for name in BASE_FIELDS if name in asked)
     score = "score" in chosen
     cut = chosen.index("score") if score else len(chosen)
@@ -97,7 +97,7 @@ def read_selection(fields: str, *, single: bool = False) -> Selection:
     vectors = (
         VECTOR_FIELDS if everything or "all_similarity_spaces" in asked else [n for n in VECTOR_FIELDS if n in asked]
     )
-    return Selection(chosen[:cut], score, chosen[cut + 1 :], frozenset(extras), tuple(descriptors), tuple(vectors))
+    return FieldSelection(chosen[:cut], score, chosen[cut + 1 :], frozenset(extras), tuple(descriptors), tuple(vectors))
 
 
 class Encoder:
@@ -105,10 +105,10 @@ class Encoder:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
-        self._known: dict[tuple[Selection, int], tuple[bytes, bytes]] = {}
+        self._known: dict[tuple[FieldSelection, int], tuple[bytes, bytes]] = {}
         self._known_bytes = 0
 
-    def encode_sound(self, sound_id: int, selection: Selection, score: float | None) -> bytes | None:
+    def encode_sound(self, sound_id: int, selection: FieldSelection, score: float | None) -> bytes | None:
         """Return the JSON object of a sound, with its score where that was selected, or None for no such sound."""
         key = (selection, sound_id)
         halves = self._known.get(key)
@@ -122,7 +122,7 @@ class Encoder:
             return b"{" + head + b"}"
         return b"{" + b",".join(part for part in (head, b'"score":' + orjson.dumps(score), tail) if part) + b"}"
 
-    def _halves(self, sound_id: int, selection: Selection) -> tuple[bytes, bytes] | None:
+    def _halves(self, sound_id: int, selection: FieldSelection) -> tuple[bytes, bytes] | None:
         record = self._catalogue.record(sound_id)
         if record is None:
             return None
@@ -138,7 +138,7 @@ class Encoder:
             return encode_json(head | tail)[1:-1], b""
         return encode_json(head)[1:-1], encode_json(tail)[1:-1]
 
-    def _remember(self, key: tuple[Selection, int], halves: tuple[bytes, bytes]) -> None:
+    def _remember(self, key: tuple[FieldSelection, int], halves: tuple[bytes, bytes]) -> None:
         self._known[key] = halves
         self._known_bytes += len(halves[0]) + len(halves[1])
         while self._known_bytes > _CACHE_BYTES:
@@ -154,7 +154,7 @@ def encode_json(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _extras(record: Record, selection: Selection) -> Record:
+def _extras(record: Record, selection: FieldSelection) -> Record:
     if not selection.extras:
         return {}
     everything = "*" in selection.extras

@@ -22,7 +22,7 @@ _WHOLE = re.compile(r"[+-]?[0-9]+(?:\.0*)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class SolrRange:
     """A range; None leaves an end open."""
 
     low: str | None
@@ -40,7 +40,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class SolrPattern:
     """A text with `*` and `?`, its other characters escaped by a backslash where they need it."""
 
     text: str
@@ -58,7 +58,7 @@ class Exists:
     """Any value at all."""
 
 
-Value = Range | Words | Pattern | Exists
+Value = SolrRange | Words | SolrPattern | Exists
 Match = Callable[[Values, Value, int], Matcher | None]
 
 
@@ -70,7 +70,7 @@ def match_string(values: Values, value: Value, _now_s: int) -> Matcher | None:
     return _among(values, value, lower=False)
 
 
-def match_analysed(analyse: Callable[[str], list[str]]) -> Match:
+def match_analysed(analyse: Callable[[str], Sequence[str]]) -> Match:
     """Return the matching of a text that analysis cuts into words: as a phrase in quotes, else in any order."""
 
     def match(values: Values, value: Value, _now_s: int) -> Matcher | None:
@@ -103,10 +103,10 @@ def match_analysed(analyse: Callable[[str], list[str]]) -> Match:
 
 def _among(values: Callable[[Record], Sequence[object]], value: Value, *, lower: bool) -> Matcher:
     """Return what decides whether any value, as a text, is in a range, matches a pattern, or is there."""
-    if isinstance(value, Pattern):
+    if isinstance(value, SolrPattern):
         pattern = value.compiled(lower)
         return lambda record: any(pattern.fullmatch(str(one)) for one in values(record))
-    if isinstance(value, Range):
+    if isinstance(value, SolrRange):
         low, high = ((end.lower() if lower else end) if end is not None else None for end in (value.low, value.high))
 
         def within(text: str) -> bool:
@@ -134,7 +134,7 @@ def match_numbers(bits: int | None) -> Match:
         if isinstance(value, Words):
             wanted = {number(text) for text in value.words}
             return lambda record: any(one in wanted for one in values(record))
-        if isinstance(value, Pattern):
+        if isinstance(value, SolrPattern):
             if re.fullmatch(r"[^*?]*\*", value.text):
                 raise ValueError("Can't run prefix queries on numeric fields")
             return lambda _record: False
@@ -165,18 +165,18 @@ def match_flag(values: Values, value: Value, _now_s: int) -> Matcher | None:
 
 def match_date(values: Values, value: Value, now_s: int) -> Matcher | None:
     """Match seconds since 1970 by the periods that dates stand for."""
-    if isinstance(value, Pattern):
+    if isinstance(value, SolrPattern):
         return lambda _record: False
     if isinstance(value, Words):
         periods = [_date_range(text, now_s) for text in value.words]
-    elif isinstance(value, Range):
+    elif isinstance(value, SolrRange):
         periods = [_written_range(value, now_s)]
     else:
         periods = [(float("-inf"), float("inf"))]
     return lambda record: any(low <= one < high for one in values(record) for low, high in periods)  # type: ignore[operator]
 
 
-def _written_range(value: Range, now_s: int) -> tuple[float, float]:
+def _written_range(value: SolrRange, now_s: int) -> tuple[float, float]:
     # An excluded end moves the range by a millisecond only, whatever the length of the period that was named.
     low, high = float("-inf"), float("inf")
     if value.low is not None:
@@ -196,9 +196,9 @@ def _date_range(text: str, now_s: int) -> tuple[float, float]:
 
 
 def match_place(values: Values, value: Value, _now_s: int) -> Matcher | None:
-    if isinstance(value, Exists) or (isinstance(value, Range) and value.low is None and value.high is None):
+    if isinstance(value, Exists) or (isinstance(value, SolrRange) and value.low is None and value.high is None):
         return lambda record: len(values(record)) > 0
-    if not isinstance(value, Range) or value.low is None or value.high is None:
+    if not isinstance(value, SolrRange) or value.low is None or value.high is None:
         raise ValueError("the sandbox answers boxes of geotags only")
     (south, west), (north, east) = _point(value.low), _point(value.high)
 

@@ -19,7 +19,7 @@ from harvester.errors import SettingsError
 from harvester.sandbox.access import Access
 from harvester.sandbox.catalogue import Catalogue
 from harvester.sandbox.faults import Fault, FaultPlan, answer_in_front, spoil
-from harvester.sandbox.fields import Encoder, Selection, UnknownSpace, encode_json, read_selection
+from harvester.sandbox.fields import Encoder, FieldSelection, UnknownSpace, encode_json, read_selection
 from harvester.sandbox.reply import (
     IDENTITY_HEADER,
     MAX_REQUEST_LINE,
@@ -210,7 +210,7 @@ def _unmatched(path: str, query: str) -> Reply:
 
 
 @lru_cache(maxsize=64)
-def _selection(fields: str, single: bool) -> Selection:
+def _selection(fields: str, single: bool) -> FieldSelection:
     return read_selection(fields, single=single)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from harvester.model import Record
 from harvester.sandbox.dates import read_created
@@ -26,6 +27,10 @@ from harvester.sandbox.matching import (
 
 _WORD = re.compile(r"\w+")
 _LETTERS = re.compile(r"[^\W\d_]+")
+_TRIMMED = "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2028\u2029\u205f\u3000" + "".join(
+    chr(code) for code in range(0x2000, 0x200B) if code != 0x2007
+)
+"""What Java calls white space: no-break spaces are not part of it, so the index keeps them at the ends of a tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,9 @@ def index_rating(record: Record) -> float:
     return 2 * float(record.get("avg_rating") or 0) if int(record.get("num_ratings") or 0) >= 3 else 0.0
 
 
-def _whole_text(text: str) -> list[str]:
-    return [text.lower().strip()] if text else []
+@lru_cache(maxsize=4_096)
+def _whole_text(text: str) -> tuple[str, ...]:
+    return (text.lower().strip(_TRIMMED),) if text else ()
 
 
 def _own(name: str) -> Values:

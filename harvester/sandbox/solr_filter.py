@@ -21,11 +21,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from harvester.model import Record
-from harvester.sandbox.matching import Exists, Pattern, Range, Value, Words
+from harvester.sandbox.matching import Exists, SolrPattern, SolrRange, Value, Words
 from harvester.sandbox.solr_fields import DESCRIBED, find_field
-from harvester.sandbox.tokens import SYNTAX_ERROR, FilterError, Token, Tokens
+from harvester.sandbox.tokens import SYNTAX_ERROR, FilterError, SolrToken, Tokens
 
-__all__ = ["Filter", "FilterError", "read_filter"]
+__all__ = ["SolrFilter", "FilterError", "read_filter"]
 
 Predicate = Callable[[Record], bool]
 
@@ -40,7 +40,7 @@ _BESIDE_VECTORS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class SolrFilter:
     """A parsed filter: `matches` decides on a record; `sound_ids`, where not None, are the only ones that can.
 
     `described`: records need their descriptors too.
@@ -52,7 +52,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class _Clause:
+class _SolrClause:
     """`exact`: it matches all of `sound_ids`. `finds_vectors`: it may match documents of vectors, not sounds alone."""
 
     matches: Predicate
@@ -61,34 +61,34 @@ class _Clause:
     finds_vectors: bool = False
 
 
-_NOTHING = _Clause(lambda _record: False, frozenset())
+_NOTHING = _SolrClause(lambda _record: False, frozenset())
 
 
 @dataclass(slots=True)
 class _Group:
     """The clauses of one group, each as [word for how it counts, clause]."""
 
-    clauses: list[tuple[str, _Clause]] = field(default_factory=list)
+    clauses: list[tuple[str, _SolrClause]] = field(default_factory=list)
 
-    def add(self, conjunction: str, negated: bool, clause: _Clause | None) -> None:
+    def add(self, conjunction: str, negated: bool, clause: _SolrClause | None) -> None:
         """Add the next clause; None is one of which analysis leaves nothing, its conjunction still counts."""
         if conjunction and self.clauses and self.clauses[-1][0] != "must not":
             self.clauses[-1] = ("must" if conjunction == "AND" else "may", self.clauses[-1][1])
         if clause is not None:
             self.clauses.append(("must not" if negated else "may" if conjunction == "OR" else "must", clause))
 
-    def joined(self, *, whole: bool) -> _Clause | None:
+    def joined(self, *, whole: bool) -> _SolrClause | None:
         """Return the group as one clause; `whole`: it is the whole query."""
         must, may, must_not = ([clause for how, clause in self.clauses if how == kind] for kind in _HOW)
         if must_not and not must and not may:
-            return _Clause(_none_of(must_not), finds_vectors=True) if whole else _NOTHING
+            return _SolrClause(_none_of(must_not), finds_vectors=True) if whole else _NOTHING
         if not self.clauses:
             return _NOTHING if whole else None
         joined = _all_of(must) if must else _any_of(may)
         if not must_not:
             return joined
         wanted, others = joined.matches, _none_of(must_not)
-        return _Clause(
+        return _SolrClause(
             lambda record: wanted(record) and others(record),
             joined.sound_ids,
             finds_vectors=joined.finds_vectors,
@@ -98,7 +98,7 @@ class _Group:
 _HOW = ("must", "may", "must not")
 
 
-def read_filter(query: str, now_s: int, *, of_parents: bool = False) -> Filter:
+def read_filter(query: str, now_s: int, *, of_parents: bool = False) -> SolrFilter:
     """Parse a query as it reaches the index; `now_s` is what `NOW` means in dates. Raises `FilterError`.
 
     `of_parents`: it chooses the sounds of a search among documents of vectors, as a nested query that must not match
@@ -108,15 +108,15 @@ def read_filter(query: str, now_s: int, *, of_parents: bool = False) -> Filter:
 
 
 @lru_cache(maxsize=256)
-def _read(query: str, now_s: int, of_parents: bool) -> Filter:
-    parser = _Parser(f"({query})" if of_parents else query, now_s)
+def _read(query: str, now_s: int, of_parents: bool) -> SolrFilter:
+    parser = _SolrParser(f"({query})" if of_parents else query, now_s)
     clause = parser.parse()
     if of_parents and clause.finds_vectors:
         raise FilterError(_BESIDE_VECTORS, 500)
-    return Filter(clause.matches, clause.sound_ids, parser.described)
+    return SolrFilter(clause.matches, clause.sound_ids, parser.described)
 
 
-class _Parser:
+class _SolrParser:
     """One query; `described` tells afterwards whether it names a descriptor."""
 
     def __init__(self, query: str, now_s: int) -> None:
@@ -127,20 +127,20 @@ class _Parser:
         self._count = 0
         self.described = False
 
-    def parse(self) -> _Clause:
+    def parse(self) -> _SolrClause:
         if self._query.startswith("{!"):
             return self._terms()
         clause = self._group(None, whole=True)
         self._tokens.take("<EOF>")
         return clause or _NOTHING
 
-    def _terms(self) -> _Clause:
+    def _terms(self) -> _SolrClause:
         if not self._query.startswith(_TERMS):
             raise FilterError(f"the sandbox knows no local parameters but {_TERMS}")
         values = self._query.removeprefix(_TERMS).split(",")
         return _any_of([self._leaf("id", Words((one.strip(),), quoted=True)) or _NOTHING for one in values])
 
-    def _group(self, name: str | None, *, whole: bool = False) -> _Clause | None:
+    def _group(self, name: str | None, *, whole: bool = False) -> _SolrClause | None:
         self._depth += 1
         if self._depth > _MAX_DEPTH:
             raise FilterError("the sandbox nests no deeper than 100 groups")
@@ -173,7 +173,7 @@ class _Parser:
         after = {":", "*", "<FUZZY_SLOP>", "^", "AND", "OR"}
         return self._tokens.peek(ahead).kind == "<TERM>" and self._tokens.peek(ahead + 1).kind not in after
 
-    def _clause(self, name: str | None) -> _Clause | None:
+    def _clause(self, name: str | None) -> _SolrClause | None:
         first = self._tokens.peek()
         if first.kind in {"<TERM>", "*"} and self._tokens.peek(1).kind == ":":
             name = _unescaped(first.text)
@@ -188,17 +188,17 @@ class _Parser:
             self._tokens.take("<NUMBER>")  # a boost changes scores, not what matches
         return clause
 
-    def _term(self, name: str | None) -> _Clause | None:
+    def _term(self, name: str | None) -> _SolrClause | None:
         token = self._tokens.take(
             "<TERM>", "<PREFIXTERM>", "<WILDTERM>", "*", "<BAREOPER>", "<QUOTED>", "[", "{", "<REGEXPTERM>", "<LPARAMS>"
         )
         if token.kind in {"<REGEXPTERM>", "<LPARAMS>"} or self._tokens.peek().kind == "<FUZZY_SLOP>":
             raise FilterError("the sandbox has no regular expressions, fuzzy words and nested local parameters")
         if token.kind == "*" and name in {None, "*"}:
-            return self._counted(_Clause(lambda _record: True, finds_vectors=True))
+            return self._counted(_SolrClause(lambda _record: True, finds_vectors=True))
         return self._leaf(name, self._range(token) if token.kind in {"[", "{"} else _value(token))
 
-    def _range(self, start: Token) -> Range:
+    def _range(self, start: SolrToken) -> SolrRange:
         ends = []
         for _ in range(2):
             token = self._tokens.take("<RANGE_GOOP>", "<RANGE_QUOTED>", "TO")
@@ -207,9 +207,9 @@ class _Parser:
             if len(ends) == 1:
                 self._tokens.take("TO")
         end = self._tokens.take("]", "}")
-        return Range(ends[0], ends[1], start.kind == "[", end.kind == "]")
+        return SolrRange(ends[0], ends[1], start.kind == "[", end.kind == "]")
 
-    def _leaf(self, name: str | None, value: Value) -> _Clause | None:
+    def _leaf(self, name: str | None, value: Value) -> _SolrClause | None:
         if not name:
             raise FilterError("no field name specified in query and no default specified via 'df' param")
         try:
@@ -230,22 +230,22 @@ class _Parser:
             )
             exact = True
         finds_vectors = found.in_vectors or (name == "id" and not exact)
-        return self._counted(_Clause(matches, sound_ids, exact, finds_vectors))
+        return self._counted(_SolrClause(matches, sound_ids, exact, finds_vectors))
 
-    def _counted(self, clause: _Clause) -> _Clause:
+    def _counted(self, clause: _SolrClause) -> _SolrClause:
         self._count += 1
         if self._count > _MAX_CLAUSES:
             raise self._tokens.syntax_error("too many boolean clauses")
         return clause
 
 
-def _value(token: Token) -> Value:
+def _value(token: SolrToken) -> Value:
     if token.kind == "*":
         return Exists()
     if token.kind == "<WILDTERM>":
-        return Pattern(token.text)
+        return SolrPattern(token.text)
     if token.kind == "<PREFIXTERM>":
-        return Pattern("".join(f"\\{one}" for one in _unescaped(token.text[:-1])) + "*")
+        return SolrPattern("".join(f"\\{one}" for one in _unescaped(token.text[:-1])) + "*")
     if token.kind == "<QUOTED>":
         return Words((_unescaped(token.text[1:-1]),), quoted=True)
     return Words((token.text[0] if token.kind == "<BAREOPER>" else _unescaped(token.text),))
@@ -271,28 +271,28 @@ def _unescaped(text: str) -> str:
     return plain
 
 
-def _any_of(clauses: list[_Clause]) -> _Clause:
+def _any_of(clauses: list[_SolrClause]) -> _SolrClause:
     if len(clauses) == 1:
         return clauses[0]
     known = [clause.sound_ids for clause in clauses if clause.sound_ids is not None]
     finds_vectors = any(clause.finds_vectors for clause in clauses)
     ids = frozenset[int]().union(*known) if len(known) == len(clauses) else None
     if ids is not None and all(clause.exact for clause in clauses):
-        return _Clause(lambda record: record["id"] in ids, ids, True, finds_vectors)
+        return _SolrClause(lambda record: record["id"] in ids, ids, True, finds_vectors)
     tests = [clause.matches for clause in clauses]
-    return _Clause(lambda record: any(test(record) for test in tests), ids, False, finds_vectors)
+    return _SolrClause(lambda record: any(test(record) for test in tests), ids, False, finds_vectors)
 
 
-def _all_of(clauses: list[_Clause]) -> _Clause:
+def _all_of(clauses: list[_SolrClause]) -> _SolrClause:
     if len(clauses) == 1:
         return clauses[0]
     known = [clause.sound_ids for clause in clauses if clause.sound_ids is not None]
     tests = [clause.matches for clause in clauses]
     ids = known[0].intersection(*known[1:]) if known else None
     finds_vectors = all(clause.finds_vectors for clause in clauses)
-    return _Clause(lambda record: all(test(record) for test in tests), ids, False, finds_vectors)
+    return _SolrClause(lambda record: all(test(record) for test in tests), ids, False, finds_vectors)
 
 
-def _none_of(clauses: Iterable[_Clause]) -> Predicate:
+def _none_of(clauses: Iterable[_SolrClause]) -> Predicate:
     tests = [clause.matches for clause in clauses]
     return lambda record: not any(test(record) for test in tests)

@@ -46,7 +46,7 @@ class FilterError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class SolrToken:
     """`kind` is a sign or an operator as such, or the name of a kind of token as the index's messages have it."""
 
     kind: str
@@ -66,18 +66,18 @@ class Tokens:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._known: list[Token] = []
+        self._known: list[SolrToken] = []
         self._next = 0
         self._at = 0
         self._cut = self._cut_plain
 
-    def peek(self, ahead: int = 0) -> Token:
+    def peek(self, ahead: int = 0) -> SolrToken:
         """Return the token `ahead` of the next one, without taking it."""
         while len(self._known) <= self._next + ahead:
             self._known.append(self._cut())
         return self._known[self._next + ahead]
 
-    def take(self, *kinds: str) -> Token:
+    def take(self, *kinds: str) -> SolrToken:
         """Take the next token. Raises `FilterError` unless it is of one of `kinds`."""
         token = self.peek()
         if token.kind not in kinds:
@@ -85,7 +85,7 @@ class Tokens:
         self._next += 1
         return token
 
-    def try_take(self, *kinds: str) -> Token | None:
+    def try_take(self, *kinds: str) -> SolrToken | None:
         """Take the next token if it is of one of `kinds`."""
         return self.take(*kinds) if self.peek().kind in kinds else None
 
@@ -93,7 +93,7 @@ class Tokens:
         """Return the error for a query that cannot be parsed."""
         return FilterError(f"{SYNTAX_ERROR}: Cannot parse '{self._text}': {what}")
 
-    def _cut_plain(self) -> Token:
+    def _cut_plain(self) -> SolrToken:
         while True:
             if self._text.startswith("/*", self._at):
                 self._skip_comment()
@@ -102,7 +102,7 @@ class Tokens:
                 break
             self._at = match.end()
         if self._at == len(self._text):
-            return Token("<EOF>", "", self._at)
+            return SolrToken("<EOF>", "", self._at)
         if match is None:
             raise self._lexical_error()
         kind = _kind(match.lastgroup or "", match[0])
@@ -114,7 +114,7 @@ class Tokens:
             self._cut = self._cut_boost
         return self._token(kind, match[0])
 
-    def _cut_in_range(self) -> Token:
+    def _cut_in_range(self) -> SolrToken:
         while match := _SKIPPED_IN_RANGE.match(self._text, self._at):
             self._at = match.end()
         quoted, word = (one.match(self._text, self._at) for one in (_QUOTED_IN_RANGE, _WORD_IN_RANGE))
@@ -123,11 +123,11 @@ class Tokens:
         if word:
             return self._token("TO" if word[0] == "TO" else "<RANGE_GOOP>", word[0])
         if self._at == len(self._text):
-            return Token("<EOF>", "", self._at)
+            return SolrToken("<EOF>", "", self._at)
         self._cut = self._cut_plain
         return self._token(self._text[self._at], self._text[self._at])
 
-    def _cut_boost(self) -> Token:
+    def _cut_boost(self) -> SolrToken:
         self._cut = self._cut_plain
         match = _NUMBER.match(self._text, self._at)
         if match is None:
@@ -142,8 +142,8 @@ class Tokens:
                 self._at += mark.end()
                 return
 
-    def _token(self, kind: str, text: str) -> Token:
-        token = Token(kind, text, self._at)
+    def _token(self, kind: str, text: str) -> SolrToken:
+        token = SolrToken(kind, text, self._at)
         self._at += len(text)
         return token
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 
+import msgspec
+
 from harvester.graph import SoundGraph
 from harvester.model import COMPUTED, Note, Notes
 
@@ -44,9 +46,8 @@ class Trail:
 def read_trail(notes: Notes) -> Trail | None:
     """Return what the last link left behind; None when there was none, or its note cannot be read."""
     try:
-        kept = json.loads(notes.get(TOPIC, {}).get(_KEY, ""))
-        return Trail(**{**kept, "left_out": tuple(kept["left_out"])})
-    except (ValueError, TypeError, KeyError):
+        return msgspec.json.decode(notes.get(TOPIC, {}).get(_KEY, ""), type=Trail)
+    except (ValueError, RecursionError):
         return None
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from harvester.graph import SoundGraph, is_gone
 from harvester.model import COMPUTED
 from harvester.similarity.last_run import Trail, computed_lists, digest_of_lists
-from harvester.vectors import Contents
+from harvester.vectors import VectorContents
 
 if TYPE_CHECKING:
     from harvester.similarity.vector_table import Ids
@@ -54,7 +54,9 @@ class Tasks:
             start_searched, start_merged = end_searched, end_merged
 
 
-def plan_tasks(state: SoundGraph, contents: Contents, trail: Trail | None, neighbours: int, min_score: float) -> Tasks:
+def plan_tasks(
+    state: SoundGraph, contents: VectorContents, trail: Trail | None, neighbours: int, min_score: float
+) -> Tasks:
     """Return what is to be done so that every sound with a vector and no list from the server has its nearest.
 
     Lists that are longer than asked stay as long, for the join keeps the longer one.
@@ -89,7 +91,7 @@ def plan_tasks(state: SoundGraph, contents: Contents, trail: Trail | None, neigh
     )
 
 
-def _holds(state: SoundGraph, contents: Contents, trail: Trail, neighbours: int, min_score: float) -> bool:
+def _holds(state: SoundGraph, contents: VectorContents, trail: Trail, neighbours: int, min_score: float) -> bool:
     """Tell whether the lists here are still those of the last link, and it asked for the same."""
     return (
         contents.header is not None

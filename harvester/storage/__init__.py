@@ -10,6 +10,7 @@ from harvester.storage.atomic import (
     disk_errors,
     sweep_temporaries,
     write_atomically,
+    written_beside,
 )
 from harvester.storage.lock import WriterLock, read_owner
 from harvester.storage.opening import (
@@ -21,6 +22,7 @@ from harvester.storage.opening import (
     path_text,
     read_bounded,
     read_pieces,
+    read_start,
     refuse_link,
 )
 from harvester.storage.paths import (
@@ -74,6 +76,7 @@ __all__ = [
     "read_bounded",
     "read_owner",
     "read_pieces",
+    "read_start",
     "refuse_content",
     "refuse_link",
     "refuse_placeholder",
@@ -81,4 +84,5 @@ __all__ = [
     "set_aside",
     "sweep_temporaries",
     "write_atomically",
+    "written_beside",
 ]

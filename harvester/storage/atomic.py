@@ -10,12 +10,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
 from harvester.errors import DiskFull, LibraryUnwritable
+from harvester.storage.opening import NotRegular
 
 SYNC_EVERY_BYTES = 4 << 20
 """A large file is synced in slices, so that a journal commit beside it never waits for the whole of it."""
@@ -107,32 +108,46 @@ def full_sync(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
-def write_atomically(
-    path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES, *, wanted: Callable[[Path], bool] = lambda _: True
-) -> bool:
-    """Replace `path` by `chunks`, durable on return, and tell whether it was replaced.
+class NewFile:
+    """A file that is written and synced beside the one it may replace, until `replace` says so."""
 
-    `wanted` is asked about the new file when all of it is synced, just before the rename: when it says no, `path`
-    stays as it is.
+    def __init__(self, path: Path, target: Path, files: Files) -> None:
+        self.path = path
+        self.replaced = False
+        self._target = target
+        self._files = files
+
+    def replace(self) -> None:
+        """Put the file in the place of its target, durable on return. Raises the `OSError` it met."""
+        self._files.rename(self.path, self._target)
+        self.replaced = True
+        self._files.sync_folder(self._target.parent)
+
+
+@contextmanager
+def written_beside(path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES) -> Iterator[NewFile]:
+    """Give a new file with `chunks`, all of it synced; a block that ends without `replace` leaves `path` as it is.
+
     A crash leaves the old file or the new one; whatever fails, no temporary stays. Raises the `OSError` it met.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}{TEMPORARY_SUFFIX}")
     with suppress(FileNotFoundError):  # left by a killed process of the same number
         temporary.unlink()
-    renamed = False
+    new = NewFile(temporary, path, files)
     try:
         _write_synced(temporary, chunks, files)
-        if not wanted(temporary):
-            return False
-        files.rename(temporary, path)
-        renamed = True
-        files.sync_folder(path.parent)
-        return True
+        yield new
     finally:
         if isinstance(chunks, Generator):  # its threads end now, not when the error is forgotten
             chunks.close()
-        if not renamed:
+        if not new.replaced:
             _remove(temporary, files)
+
+
+def write_atomically(path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES) -> None:
+    """Replace `path` by `chunks`, durable on return. Raises the `OSError` it met; a file is never half written."""
+    with written_beside(path, chunks, files) as new:
+        new.replace()
 
 
 def _write_synced(path: Path, chunks: Iterable[bytes], files: Files) -> None:
@@ -185,4 +200,6 @@ def disk_error(error: OSError, what: Path, kept: str) -> DiskFull | LibraryUnwri
     """Return our error for the system's, one line: what failed, why, what was kept."""
     if error.errno in _FULL:
         return DiskFull(f"{what}: no space left on the disk ({error.strerror}); {kept}")
+    if isinstance(error, NotRegular) and error.filename:
+        return LibraryUnwritable(f"{error.filename}: {error.strerror}; {kept}")
     return LibraryUnwritable(f"{what}: cannot be written ({error.strerror or error}); {kept}")

@@ -50,10 +50,15 @@ def read_backup_name(name: str) -> tuple[int, int] | None:
 
 
 def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:
-    """Return a path in `quarantine/` that is free, for something called `name`; raises `NotRegular` where that folder
-    is a link."""
-    if (folder / QUARANTINE).is_symlink():
-        raise NotRegular(errno.ENOTDIR, "it is a symbolic link, and nothing is moved out of the library", QUARANTINE)
+    """Return a path in `quarantine/` that is free, for something called `name`.
+
+    Raises `NotRegular` where something else than a folder has that name.
+    """
+    place = folder / QUARANTINE
+    if place.is_symlink():
+        raise NotRegular(errno.ENOTDIR, "it is a symbolic link, and nothing is moved out of the library", str(place))
+    if place.exists() and not place.is_dir():
+        raise NotRegular(errno.ENOTDIR, "it is not a folder; move it away", str(place))
     base = folder / QUARANTINE / f"{second_name(stamp_us)}_{name}"
     path, count = base, 1
     while os.path.lexists(path):

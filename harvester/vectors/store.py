@@ -47,7 +47,7 @@ _LEAST_WASTE_ROWS = 1000
 
 
 @dataclass(slots=True)
-class Contents:
+class VectorContents:
     """What a vector file holds: (row, checksum) of each sound, and how many rows are of no use.
 
     `rows` are whole or rotten, one after the other; `torn_bytes` follow the last whole one. `damage` says why nothing
@@ -74,13 +74,13 @@ class Contents:
         self.rows += 1
 
 
-def load_vectors(folder: Path) -> Contents:
+def load_vectors(folder: Path) -> VectorContents:
     """Return what the vector file of a library holds, each row compared with its checksum; nothing is changed.
 
     Of two rows of one sound the later counts. Of no file, or of one that is damaged from its header on, an empty one.
     Raises `NewerFormat`, and `LibraryUnwritable` when it cannot be read.
     """
-    path, contents = folder / VECTORS, Contents()
+    path, contents = folder / VECTORS, VectorContents()
     try:
         with os.fdopen(open_regular(path), "rb") as file:
             contents.header = header = decode_header(file.read(HEADER_BYTES))
@@ -94,9 +94,9 @@ def load_vectors(folder: Path) -> Contents:
                     contents.take(*row)
                 contents.torn_bytes = gap * header.row_bytes + len(block) % header.row_bytes
     except FileNotFoundError:
-        return Contents()
+        return VectorContents()
     except (LibraryCorrupt, NotRegular) as error:
-        return Contents(damage=str(error))
+        return VectorContents(damage=str(error))
     except NewerFormat as error:
         raise NewerFormat(f"{path}: {error}") from error
     except OSError as error:
@@ -128,10 +128,10 @@ class Vectors:
         self.path = folder / VECTORS
         self._folder, self._clock, self._files = folder, clock, files
         self._notices = notices if notices is not None else []
-        self._contents: Contents | None = None
+        self._contents: VectorContents | None = None
 
     @property
-    def contents(self) -> Contents:
+    def contents(self) -> VectorContents:
         """What the file holds; to be read only."""
         if self._contents is None:
             self._contents = load_vectors(self._folder)
@@ -177,7 +177,7 @@ class Vectors:
                     moved = set_aside(self.path, self._folder, self._clock.time_us(), self._files)
                     self._notices.append(f"{VECTORS} was damaged ({contents.damage}): it is now {moved}")
                 write_atomically(self.path, [encode_header(header), bytes(rows)], self._files)
-                contents = self._contents = Contents(header)
+                contents = self._contents = VectorContents(header)
             else:
                 if contents.torn_bytes >= header.row_bytes:
                     # Others will stand where whole rows have rotted: whoever remembers rows by number must see that.
@@ -191,7 +191,7 @@ class Vectors:
                 self.rewrite()
         return len(news)
 
-    def _append(self, rows: bytes, contents: Contents) -> None:
+    def _append(self, rows: bytes, contents: VectorContents) -> None:
         descriptor = open_for_writing(self.path)
         try:
             os.ftruncate(descriptor, contents.whole_bytes)

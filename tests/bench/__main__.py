@@ -26,7 +26,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("name", nargs="*", help=f"of {', '.join(benches)}; all of them without one")
     parser.add_argument("--json", action="store_true", help="print JSON for programs")
-    parser.add_argument("--markdown", action="store_true", help="print tables as the README has them")
+    parser.add_argument("--markdown", action="store_true", help="print tables as the guide has them")
     options = parser.parse_args()
     unknown = set(options.name) - set(benches)
     if unknown:

@@ -17,8 +17,8 @@ from harvester.clock import Stop
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.quota import LEVELS, MemoryLedger
 from harvester.graph import SoundGraph
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Harvest, Plan
+from harvester.pipeline.harvest import Harvest
+from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.sandbox.catalogue import Catalogue
 from harvester.sandbox.generated import GeneratedCatalogue
@@ -97,7 +97,7 @@ def naive_script(catalogue: Catalogue, samples: int) -> Spent:
 
 
 def sweep_plan() -> Plan:
-    return Plan(target=0, sweep=True, search=Search(filter=EVERYTHING))
+    return Plan(target=0, sweep=True, filter=EVERYTHING)
 
 
 def run() -> Table:

@@ -27,8 +27,8 @@ from harvester.graph import SoundGraph
 from harvester.library.reader import load_view
 from harvester.library.store import Store
 from harvester.model import CORE_FIELDS, Known, Seen, Vector
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Harvest, Plan
+from harvester.pipeline.harvest import Harvest
+from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.service import Sandbox
@@ -83,7 +83,7 @@ def sweep(catalogue: GeneratedCatalogue, folder: Path) -> int:
         client = FreesoundClient(
             transport, clock=clock, stop=stop, ledger=MemoryLedger(), limits=LEVELS[99], rng=Random(0)
         )
-        plan = Plan(target=0, sweep=True, search=Search(filter="duration:[0 TO *]", vectors=SPACE))
+        plan = Plan(target=0, sweep=True, filter="duration:[0 TO *]", vectors=SPACE)
         with Store.open(folder, clock=clock, source=SOURCE) as store:
             await Harvest(plan, store, client, clock=clock, stop=stop, progress=Progress(clock, 0)).run()
         return len(transport.sent)

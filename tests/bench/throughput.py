@@ -10,7 +10,7 @@ import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from harvester.pipeline.writer import SAMPLES_PER_COMMIT
+from harvester.settings import SAMPLES_PER_COMMIT
 from tests.bench.beside.bare import ask_all
 from tests.bench.beside.bodies import bodies_process
 from tests.bench.beside.harvesting import CONCURRENCY, Ran, RecordingTransport, harvest

@@ -17,7 +17,8 @@ from harvester.clock import Stop
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.quota import LEVELS, MemoryLedger
 from harvester.library.store import Store
-from harvester.pipeline.harvest import Harvest, Plan
+from harvester.pipeline.harvest import Harvest
+from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.service import Sandbox

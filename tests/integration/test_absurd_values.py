@@ -19,7 +19,7 @@ NOT_COUNTS = ["-5", "x", "1.5", "1e3", "nan", "9" * 30, "9" * 5000, ""]
 NOT_IDS = ["0", *NOT_COUNTS]
 NOT_NUMBERS = ["-5", "x", "nan", "inf", "1e999", "80000000", ""]
 NOT_DURATIONS = ["-5s", "nan", "1e999h", "soon", "99999999999d", "9" * 400 + "h", "5x", " "]
-NOT_LIMITS = ["0/0", "-5/3", "60", "nan/1", "9" * 30 + "/1", "9" * 5000 + "/1", "1/2/3"]
+NOT_LIMITS = ["0/0", "-5/3", "60", "nan/1", "9" * 30 + "/1", "9" * 5000 + "/1", "1/2/3", ""]
 NEEDED = {"show": [], "forget": [], "find": ["rain"], "export": ["jsonl"], "service": ["--print", "cron"]}
 
 
@@ -71,7 +71,7 @@ def test_an_absurd_value_ends_with_2_and_changes_nothing(
         ended = call(*command.split(), *NEEDED.get(command, []), *given, cwd=tmp_path)
         assert ended.code == 2, (value, ended.err)
         assert "Traceback" not in ended.err
-        assert len(ended.err.strip().splitlines()) <= 4
+        assert ended.err.count("\n") == 1, ended.err
         assert _contents(tmp_path) == {}, value
 
 
@@ -116,3 +116,15 @@ def test_a_single_value_stands_for_a_list_and_a_number_for_seconds(tmp_path: Pat
     (tmp_path / "harvester.toml").write_text("[plan]\ntag = 'rain'\nmax-duration = 90\n")
     found = read_defaults(tmp_path, {}, {"plan": plan})
     assert found.by_command == {"plan": {"tag": ["rain"], "max_duration": "90"}}
+
+
+def test_what_the_parser_refuses_is_one_line_that_says_where_to_look(tmp_path: Path) -> None:
+    for line in ("nonsense", "status --nonsense", "show", "show 1 2", "backups", "--nonsense"):
+        ended = call(*line.split(), cwd=tmp_path)
+        assert (ended.code, ended.out) == (2, "")
+        assert ended.err.startswith("harvester: ")
+        assert ended.err.count("\n") == 1
+        assert "--help`)" in ended.err
+    nothing = call(cwd=tmp_path)
+    assert nothing.code == 2
+    assert "Exit codes:" in nothing.err + nothing.out

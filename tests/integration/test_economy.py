@@ -1,4 +1,4 @@
-"""What a library costs: the promises of the README in requests, counted at the sandbox's door."""
+"""What a library costs: the promises of the guide in requests, counted at the sandbox's door."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.pipeline.harvest import Plan
+from harvester.pipeline.plan import Plan
 from harvester.sandbox.generated import GeneratedCatalogue
 from tests.bench.economy import harvest, naive_script, sweep_plan
 from tests.support.processes import run, sandbox_process, start, wait_until

@@ -1,4 +1,4 @@
-"""`harvester export` as users run it, and what the README shows with its files."""
+"""`harvester export` as users run it, and what the guide shows with its files."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from harvester.graph.selection import components, select
 from harvester.library.reader import load_view
 from tests.support.processes import ROOT, run
 
+GUIDE = ROOT / "harvester" / "guide" / "exports.md"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -26,11 +28,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_what_the_readme_shows_in_duckdb_runs_and_is_right(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_guide_shows_in_duckdb_runs_and_is_right(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = run("export", "parquet", "-o", "lib", "--partition-rows", 100, "--library", "library", cwd=folder)
     assert (ended.code, ended.out) == (0, ""), ended.err
     monkeypatch.chdir(folder)
-    by_category, by_component = re.findall(r"```sql\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    by_category, by_component = re.findall(r"```sql\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     selected = select(load_view(folder / "library").state)
     found = sum(sounds for _, sounds, _, _ in duckdb.sql(by_category).fetchall())
     assert found == sum("zero" in selected.state.attributes(one)["license"] for one in selected.sound_ids) > 0
@@ -40,11 +42,11 @@ def test_what_the_readme_shows_in_duckdb_runs_and_is_right(folder: Path, monkeyp
 
 # Dask calls pandas in a way that pandas 3 means to drop.
 @pytest.mark.filterwarnings("ignore:The inplace keyword")
-def test_what_the_readme_shows_in_dask_runs_and_is_right(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_guide_shows_in_dask_runs_and_is_right(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ended = run("export", "parquet", "-o", "parts/lib", "--partition-rows", 100, "--library", "library", cwd=folder)
     assert ended.code == 0, ended.err
     monkeypatch.chdir(folder / "parts")
-    (shown,) = re.findall(r"```python\n(import dask.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (shown,) = re.findall(r"```python\n(import dask.*?)```", GUIDE.read_text(), re.DOTALL)
     names: dict[str, Any] = {}
     exec(shown, names)
     expected = {ids[0]: len(ids) for ids in components(select(load_view(folder / "library").state)) if len(ids) > 1}

@@ -10,6 +10,7 @@ import pytest
 
 from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
 from tests.support.clones import needs_git
+from tests.support.command import call
 from tests.support.processes import Ended, run
 from tests.support.samples import SOURCE, grow, make_events, open_store
 
@@ -57,6 +58,19 @@ def test_a_pointer_of_git_lfs_is_named_by_every_command_and_stays(
     assert contents(folder) == before
     if command == ("check",):
         assert "--repair" not in ended.err
+
+
+@pytest.mark.parametrize("name", [JOURNAL, VECTORS])
+def test_a_pointer_in_place_of_another_file_of_the_library_is_named_too(name: str, tmp_path: Path) -> None:
+    folder = tmp_path / "lib"
+    _library(folder)
+    (folder / name).write_bytes(POINTER)
+    before = contents(folder)
+    for command in (("status",), ("harvest", "--sandbox", "--samples", 1)):
+        ended = run(*command, "--library", "lib", cwd=tmp_path)
+        assert ended.code == 27
+        assert f"lib/{name} is a Git LFS pointer" in one_line(ended)
+    assert contents(folder) == before
 
 
 def test_backups_that_are_pointers_are_listed_kept_and_never_repaired(tmp_path: Path) -> None:
@@ -171,7 +185,7 @@ def test_no_command_waits_for_what_is_no_file(name: str, kind: str, tmp_path: Pa
         assert ended.code in (0, 2) or ended.err
 
 
-@pytest.mark.parametrize("name", ["freesound_library.lock", "harvest.log", "status.json", JOURNAL, VECTORS])
+@pytest.mark.parametrize("name", ["freesound_library.lock", "harvest.log", "status.json", JOURNAL])
 def test_what_a_link_names_is_never_written(name: str, tmp_path: Path) -> None:
     folder, mine = tmp_path / "lib", tmp_path / "mine"
     mine.write_text("mine\n")
@@ -240,7 +254,13 @@ def test_a_status_of_any_types_never_ends_a_command(tmp_path: Path) -> None:
             assert lines_for_stdout(facts | run_facts(folder, 10**15), 10**15)
         (folder / "status.json").write_bytes(orjson.dumps({key: STATUS[key] for key in STATUS if key != name}))
         assert lines_for_stdout(facts | run_facts(folder, 10**15), 10**15)
-    for content in (b"", b"[]", b"{", b"\xff", b"[" * 2000, b"{}" + b" " * (2 << 20)):
+    (folder / "status.json").write_bytes(orjson.dumps(STATUS))
+    assert run_facts(folder, 10**15)["run"] == STATUS
+    for name in ("durable_ledger", "waiting_for"):
+        (folder / "status.json").write_bytes(orjson.dumps(STATUS | {name: [1]}))
+        assert not run_facts(folder, 10**15)["run"]
+    large = orjson.dumps(STATUS) + b" " * (2 << 20)
+    for content in (b"", b"[]", b"{", b"\xff", b"[" * 2000, large):
         (folder / "status.json").write_bytes(content)
         assert not run_facts(folder, 10**15)["run"]
     for owner in (
@@ -280,6 +300,10 @@ def test_a_folder_called_like_an_option_is_joined_by_git(tmp_path: Path) -> None
     shown = git("log", "-p", "-1", "theirs")
     assert '"sound 10"' in shown
     assert run("show", 10, "--library", "-x", cwd=tmp_path).code == 0
+    with open_store(tmp_path / "-x") as store:
+        grow(store, make_events(3, first=30))
+        store.checkpoint()
+    assert '+sound 30; "sound 30"' in git("diff")  # Git names the file in the work tree itself
     assert run("show", 20, "--library", "-x", cwd=tmp_path).code == 0
 
 
@@ -305,3 +329,61 @@ def test_the_key_is_not_sent_where_a_file_of_the_folder_says(tmp_path: Path) -> 
     # Named on the command line it is asked, and the first line says so.
     named = run("harvest", "--api-url", "https://evil.invalid/apiv2/", "--time-limit", "1s", cwd=tmp_path)
     assert named.err.startswith("asking evil.invalid\n")
+
+
+@pytest.mark.parametrize("table", ["[export]\nout = 'here/keys.csv'", "[harvest]\nlibrary = 'here/lib'"])
+def test_a_file_of_the_folder_writes_nothing_outside_through_a_link(table: str, tmp_path: Path) -> None:
+    folder, elsewhere = tmp_path / "clone", tmp_path / "elsewhere"
+    _library(folder / "data/freesound_library")
+    elsewhere.mkdir()
+    (folder / "here").symlink_to(elsewhere)
+    (folder / "harvester.toml").write_text(f"{table}\n")
+    ended = call("export", "csv", cwd=folder) if "export" in table else call("harvest", "--sandbox", cwd=folder)
+    assert ended.code == 2
+    assert "must lie within the working folder" in one_line(ended)
+    assert list(elsewhere.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["a file", "a FIFO"])
+def test_a_quarantine_that_is_no_folder_is_named_and_left(kind: str, tmp_path: Path) -> None:
+    folder = tmp_path / "lib"
+    _library(folder)
+    odd = folder / "quarantine"
+    odd.write_text("mine") if kind == "a file" else os.mkfifo(odd)
+    for command in (("check",), ("check", "--repair")):
+        ended = call(*command, "--library", "lib", cwd=tmp_path)
+        assert ended.code == 1
+        assert "lib/quarantine: it is not a folder, so nothing can be set aside: move it away" in ended.out
+    (folder / CHECKPOINT).write_bytes(b"damaged")
+    for command in (("check", "--repair"), ("harvest", "--sandbox", "--samples", 1)):
+        ended = call(*command, "--library", "lib", cwd=tmp_path)
+        assert ended.code == 21
+        assert "lib/quarantine: it is not a folder; move it away" in one_line(ended)
+    assert (folder / CHECKPOINT).read_bytes() == b"damaged"
+
+
+@pytest.mark.parametrize("kind", ["a FIFO", "a folder", "a link"])
+def test_repair_sets_aside_what_lies_in_place_of_the_journal(kind: str, tmp_path: Path) -> None:
+    folder, mine = tmp_path / "lib", tmp_path / "mine"
+    _library(folder)
+    mine.write_text("mine")
+    journal = folder / JOURNAL
+    journal.unlink()
+    {"a FIFO": os.mkfifo, "a folder": os.mkdir, "a link": lambda path: path.symlink_to(mine)}[kind](journal)
+    assert "`harvester check --repair`" in one_line(call("check", "--library", "lib", cwd=tmp_path))
+    repaired = call("check", "--repair", "--library", "lib", cwd=tmp_path)
+    assert repaired.code == 0, repaired.err
+    assert "what was set aside is in quarantine/" in repaired.err
+    assert call("check", "--library", "lib", cwd=tmp_path).code == 0
+    assert call("show", 1, "--library", "lib", cwd=tmp_path).code == 0
+    assert mine.read_text() == "mine"
+
+
+def test_a_wrong_name_of_a_backup_or_a_library_is_a_mistake_of_the_command_line(tmp_path: Path) -> None:
+    _library(tmp_path / "lib")
+    for arguments in (("/dev/zero", "--library", "lib"), ("typo.pkl", "--library", "lib"), ("--library", "typo")):
+        assert call("restore", *arguments, cwd=tmp_path).code == 2
+
+
+def test_the_unit_reads_no_variables_from_the_folder(tmp_path: Path) -> None:
+    assert "Environment" not in call("service", "--print", "systemd", cwd=tmp_path).out

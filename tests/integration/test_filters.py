@@ -1,13 +1,18 @@
-"""Filters through the real command line: what is collected, what is told, what is refused before anything happens."""
+"""Filters through the real command line and client: what is found, what is told, what is refused before a request."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
+from random import Random
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from harvester.filters import build_filter, join_filters
+from harvester.freesound.client import FreesoundClient
+from tests.integration.test_client_on_sockets import KEY, make_client, transport_to
 from tests.integration.test_harvest_command import LIBRARY, load, one_line
 from tests.support.processes import run, sandbox_process
 from tests.support.world import make_record
@@ -75,6 +80,39 @@ def test_a_walk_with_alternatives_and_a_preset_makes_samples_of_both_only(tmp_pa
     assert len(load(tmp_path / LIBRARY)["processed_ids"]) == 30
 
 
+def test_the_client_finds_by_two_recorded_filters_and_a_preset_what_all_three_say(tmp_path: Path, shared: Path) -> None:
+    catalogue, recorded = (shared / "recorded" / name for name in ("filter_catalogue.jsonl", "filters.jsonl"))
+    sounds = list(map(json.loads, catalogue.read_text(encoding="utf-8").splitlines()))
+    rows = list(map(json.loads, recorded.read_text(encoding="utf-8").splitlines()))
+    cc0 = {sound["id"] for sound in sounds if "/zero/" in sound["license"]}
+    # Those of which every part is recorded and which find something as they were sent.
+    found = {
+        row["filter"]: set(row["ids_in_catalogue"]) for row in rows if row.get("count") and "<" not in row["filter"]
+    }
+    assert len(found) == 40
+    pairs = Random(12).sample([(one, other) for one in found for other in found], 60)
+
+    async def ask(url: str) -> None:
+        async with transport_to(url) as transport:
+            client = make_client(transport)
+            for one, other in pairs:
+                text = join_filters(one, build_filter(other, cc0=True).text)
+                assert await _found(client, text) == found[one] & found[other] & cc0, text
+
+    with sandbox_process(tmp_path, "--no-throttle", "--token", KEY, "--catalogue", catalogue) as sandbox:
+        asyncio.run(ask(sandbox.url))
+
+
+async def _found(client: FreesoundClient, text: str) -> set[int]:
+    found: set[int] = set()
+    page, has_next = 1, True
+    while has_next:
+        answer = await client.search(filter=text, page=page, page_size=25)
+        found |= {record["id"] for record in answer.records}
+        page, has_next = page + 1, answer.has_next
+    return found
+
+
 def test_what_has_no_effect_is_told_in_one_line_and_kept_out_of_the_data(tmp_path: Path) -> None:
     ended = run("plan", "--json", "--filter", "tag:rain OR tag:wind type:wav", cwd=tmp_path, key=None)
     assert ended.code == 0, ended.err
@@ -113,3 +151,18 @@ def test_a_filter_from_the_settings_file_is_refused_alike(tmp_path: Path) -> Non
     one_line(run("harvest", cwd=tmp_path, key=None), 2, "there is no name 'tags' to filter by; did you mean 'tag'?")
     one_line(run("plan", cwd=tmp_path, key=None), 2, "a bracket '(' is not closed")
     assert list(tmp_path.iterdir()) == [settings]
+
+
+def test_a_list_that_is_read_again_under_a_filter_is_no_new_sample(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--sounds", 400) as sandbox:
+        command = ("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 1)
+        first = run(*command, "--max-duration", "1h", cwd=tmp_path)
+        (sample,) = load(tmp_path / LIBRARY)["processed_ids"]
+        again = run(*command, "--seed", sample, "--max-duration", "2h", cwd=tmp_path)
+    assert (first.code, again.code) == (0, 0), again.err
+    assert "target reached: +1 samples (1), " in first.err
+    assert "read again" not in first.err
+    assert "target reached: +0 samples (1), " in again.err
+    assert ", 1 list read again" in again.err
+    status = json.loads(run("status", "--json", cwd=tmp_path).out)
+    assert status["processed"] == 1

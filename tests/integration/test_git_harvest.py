@@ -31,8 +31,8 @@ def test_two_clones_that_grew_fifty_samples_each_end_with_one_file_in_either_ord
                 clone, "harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 50, "--query", query,
                 "--library", LIBRARY, key=KEY,
             )  # fmt: skip
-            assert ended.returncode == 0, ended.stderr
-            assert "committed" not in ended.stderr  # a sandbox library, though the clone is set up
+            assert ended.code == 0, ended.err
+            assert "committed" not in ended.err  # a sandbox library, though the clone is set up
             clone.commit()
     sides = [processed(clone) for clone in clones]
     assert sides[0] != sides[1]
@@ -46,8 +46,8 @@ def test_two_clones_that_grew_fifty_samples_each_end_with_one_file_in_either_ord
 def test_harvest_commits_where_its_owner_asked_for_it_and_never_a_sandbox_library(tmp_path: Path) -> None:
     [clone] = make_clones(tmp_path, 1)
     ended = harvester(clone, "harvest", "--samples", 2, "--library", LIBRARY, "--commit")
-    assert ended.returncode == 0, ended.stderr
-    assert "a sandbox library is never committed" in ended.stderr
+    assert ended.code == 0, ended.err
+    assert "a sandbox library is never committed" in ended.err
     assert clone.git("rev-list", "--count", "HEAD").strip() == "1"
 
 

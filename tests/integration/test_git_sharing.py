@@ -153,21 +153,21 @@ def test_a_clone_that_was_never_set_up_has_an_ordinary_conflict(tmp_path: Path) 
 def test_setting_up_twice_changes_nothing_and_undo_takes_everything_back(tmp_path: Path) -> None:
     [clone] = make_clones(tmp_path, 1, ready=False)
     # Before the first harvest the folder is not there.
-    assert harvester(clone, "git-setup", "--library", "later/library").returncode == 0
+    assert harvester(clone, "git-setup", "--library", "later/library").code == 0
     assert (clone.root / "later/library/.gitattributes").exists()
-    assert harvester(clone, "git-setup", "--undo", "--library", "later/library").returncode == 0
+    assert harvester(clone, "git-setup", "--undo", "--library", "later/library").code == 0
     own = clone.folder / ".gitignore"
     own.write_text("*.wav")
     config = clone.root / ".git/config"
     before = config.read_text()
     first = harvester(clone, "git-setup", "--library", LIBRARY)
-    assert first.returncode == 0, first.stderr
-    assert "every clone runs" in first.stderr
+    assert first.code == 0, first.err
+    assert "every clone runs" in first.err
     written = {path.name: path.read_text() for path in (*clone.folder.iterdir(), config)}
     assert written[".gitignore"].startswith("*.wav\n")
-    assert harvester(clone, "git-setup", "--library", LIBRARY).returncode == 0
+    assert harvester(clone, "git-setup", "--library", LIBRARY).code == 0
     assert {path.name: path.read_text() for path in (*clone.folder.iterdir(), config)} == written
-    assert harvester(clone, "git-setup", "--undo", "--library", LIBRARY).returncode == 0
+    assert harvester(clone, "git-setup", "--undo", "--library", LIBRARY).code == 0
     assert {path.name: path.read_text() for path in (*clone.folder.iterdir(), config)} == {
         ".gitignore": "*.wav\n", "config": before,
     }  # fmt: skip
@@ -175,12 +175,12 @@ def test_setting_up_twice_changes_nothing_and_undo_takes_everything_back(tmp_pat
     clone.git("config", "pull.ff", "only")
     before = config.read_text()
     for arguments in ((), ("--undo",)):
-        assert harvester(clone, "git-setup", *arguments, "--library", LIBRARY).returncode == 0
+        assert harvester(clone, "git-setup", *arguments, "--library", LIBRARY).code == 0
         assert clone.try_git("config", "pull.rebase").returncode == 1
     assert config.read_text() == before
     outside = harvester(Clone(tmp_path), "git-setup", "--library", "home")
-    assert outside.returncode == 2
-    assert outside.stderr.count("\n") == 1
+    assert outside.code == 2
+    assert outside.err.count("\n") == 1
 
 
 def test_a_plain_git_pull_joins_what_grew_apart(tmp_path: Path) -> None:

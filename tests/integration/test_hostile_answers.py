@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -27,6 +28,7 @@ from tests.support.hostile_server import (
     renamed,
 )
 from tests.support.processes import run
+from tests.support.world import make_record
 
 LIBRARY = Path("data/sandbox_library")
 
@@ -183,3 +185,78 @@ def test_odd_values_cost_no_request_no_sound_and_no_memory(name: str, tmp_path: 
     assert (len(view.state.processed), view.deferrals) == (4, {})
     assert len(view.state) <= 400
     assert check_library(tmp_path / LIBRARY, clock=SystemClock()).clean
+
+
+def rows_whatever_is_asked(created: Callable[[int, int], str], *, same: bool, count: int = 2_000) -> Responder:
+    """Answer every search with a page of `count` sounds; each time with other sounds unless they are the `same`.
+
+    `created` gets the number of the answer and the place of the sound in all rows of that answer.
+    """
+
+    def respond(asked: Asked, honest: Answer) -> Answer:
+        query = parse_qs(urlsplit(asked.target).query)
+        if "fields" not in query:
+            return honest
+        size = int(query["page_size"][0])
+        first = (int(query.get("page", ["1"])[0]) - 1) * size
+        base = 1 if same else asked.number * count
+        rows = [
+            make_record(base + at, created=created(asked.number, at)) for at in range(first, min(count, first + size))
+        ]
+        page = {"count": count, "next": "more" if first + size < count else None, "previous": None, "results": rows}
+        return replace(honest, status=200, body=json.dumps(page).encode())
+
+    return respond
+
+
+UNHEEDED: dict[str, Responder] = {
+    "the same sounds": rows_whatever_is_asked(lambda _, at: f"2016-01-01T{at // 100:02}:{at % 60:02}:00Z", same=True),
+    "other sounds, ever older": rows_whatever_is_asked(
+        lambda number, _: f"2016-01-01T00:00:{59 - number % 60:02}Z", same=False
+    ),
+    "other sounds, with a fraction": rows_whatever_is_asked(
+        lambda number, _: f"2016-01-01T00:00:{number % 60:02}.123456", same=False
+    ),
+    "other sounds, with an offset": rows_whatever_is_asked(
+        lambda number, _: f"2016-01-01T00:00:{number % 60:02}+02:00", same=False
+    ),
+    "other sounds, with a blank": rows_whatever_is_asked(
+        lambda number, _: f"2016-01-01 00:00:{number % 60:02}", same=False
+    ),
+    "other sounds of one second": rows_whatever_is_asked(lambda *_: "2016-01-01T00:00:10Z", same=False),
+}
+SWEEP = ("harvest", "--level", 99, "--sweep", "--query", "x", "--samples", 0)
+
+
+@pytest.mark.parametrize("name", UNHEEDED)
+def test_a_sweep_ends_where_the_server_heeds_neither_window_nor_order(name: str, tmp_path: Path) -> None:
+    with HostileServer({"search": UNHEEDED[name]}) as server:
+        for at_most in (100, 10):
+            before = server.counted
+            ended = run(*SWEEP, "--api-url", server.url, cwd=tmp_path, most_bytes=MOST_BYTES)
+            last = ended.err.strip().splitlines()[-1]
+            assert ended.code == 12, ended.err
+            assert "of the sweep matches created:[" in last
+            assert "is kept" in last
+            assert server.counted - before <= at_most
+    assert len(load_view(tmp_path / LIBRARY).state) <= 15_000
+
+
+def test_a_filter_that_no_answer_heeds_ends_the_run(tmp_path: Path) -> None:
+    by = each_row(lambda row: {**row, "license": "http://creativecommons.org/licenses/by/4.0/"})
+    with HostileServer({"search": by, "similar": by}) as server:
+        ended = run("harvest", "--api-url", server.url, "--level", 99, "--cc0", cwd=tmp_path)
+        assert ended.code == 12, ended.err
+        last = ended.err.strip().splitlines()[-1]
+        assert 'none of 150 sounds in the results of the search matches the filter license:"Creative' in last
+        assert server.counted == 1
+        # Of a search that finds nothing, no answer says that it does not heed the filter.
+        none = run("harvest", "--api-url", server.url, "--level", 99, "--cc0", "--query", "qqqq", cwd=tmp_path)
+        assert none.code == 0, none.err
+    assert load_view(tmp_path / LIBRARY).deferrals == {}
+
+
+def test_a_server_that_begins_every_answer_with_a_byte_order_mark_is_an_api(tmp_path: Path) -> None:
+    with HostileServer({"**": spelled(lambda text: b"\xef\xbb\xbf" + text)}) as server:
+        ended = run("harvest", "--api-url", server.url, "--level", 99, "--samples", 2, cwd=tmp_path)
+    assert ended.code == 0, ended.err

@@ -21,7 +21,7 @@ from harvester.graph import SoundGraph
 from harvester.library.reader import load_view
 from harvester.model import Deferral, Linked, Seeded, Seen, SimilarList
 from harvester.pipeline.order import order_by
-from harvester.records import RULES, Kind, value_of
+from harvester.records import RULES, FieldKind, value_of
 from harvester.storage.paths import CHECKPOINT
 from tests.support.command import call
 from tests.support.samples import NOW_US, open_store
@@ -193,4 +193,4 @@ def test_what_can_be_converted_is_read_and_the_rest_is_nothing(tmp_path: Path) -
     assert shown.startswith("(no name)   [3,")
     credits = call("export", "credits", "--format", "csv", "--library", "lib", cwd=tmp_path).out
     assert pd.read_csv(io.StringIO(credits))["title"].tolist() == ["one rain", "two rain", "sound 3"]
-    assert Kind.INT is RULES["num_downloads"].kind
+    assert FieldKind.INT is RULES["num_downloads"].kind

@@ -57,8 +57,8 @@ def read_until(descriptor: int, wanted: bytes) -> bytes:
 
 def test_every_documented_key_is_there_and_no_other(library: Path) -> None:
     facts = json.loads(run("status", "--json", "--library", "lib", cwd=library.parent).out)
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    table = readme.split("### What status tells programs")[1].split("\n#")[0]
+    guide = (Path(__file__).parents[2] / "harvester" / "guide" / "status.md").read_text(encoding="utf-8")
+    table = guide.split("## What status tells programs")[1].split("\n#")[0]
     documented = {
         name for row in table.splitlines() if row.startswith("| `") for name in row.split("|")[1].split("`")[1::2]
     }

@@ -1,4 +1,4 @@
-"""`make pictures`: the README's pictures, made again from a sandbox library by the program itself."""
+"""`make pictures`: the pictures of README and guide, made again from a sandbox library by the program itself."""
 
 from __future__ import annotations
 

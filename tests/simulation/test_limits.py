@@ -13,8 +13,8 @@ from harvester.clock import DAY_US, SECOND_US, Clock, Stop
 from harvester.errors import ApiUnreachable
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.quota import LEVELS, Limits, MemoryLedger
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Harvest, Plan
+from harvester.pipeline.harvest import Harvest
+from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.sandbox.faults import Fault
 from harvester.sandbox.generated import GeneratedCatalogue
@@ -25,7 +25,6 @@ from tests.support.world import MemoryStore
 
 CATALOGUE = GeneratedCatalogue(2_000, 7)
 HOUR_S = 3_600
-FEW = Search(neighbours=3)
 
 
 def make_ring(
@@ -65,7 +64,7 @@ def test_eight_fetchers_send_at_most_30_requests_while_everything_fails_for_ten_
         fault = Fault(kind, after_s=10, until_s=10 + 600)
         sandbox = Sandbox(CATALOGUE, clock=clock, burst=limits.burst, daily=limits.daily, faults=[fault])
         transport = SandboxTransport(sandbox, clock, latency_s=0.5)
-        plan = Plan(target=None, concurrency=8, forever=True, search=FEW)
+        plan = Plan(target=None, concurrency=8, forever=True, neighbours=3)
         ring, store = make_ring(plan, transport, clock, stop, limits)
         run = asyncio.ensure_future(ring.run())
         await asyncio.sleep(10 + 600)
@@ -90,7 +89,7 @@ def test_without_forever_ten_minutes_of_failures_end_the_run_with_everything_kep
         clock, stop = VirtualClock(), Stop()
         sandbox = Sandbox(CATALOGUE, clock=clock, faults=[Fault("500", after_s=10)])
         transport = SandboxTransport(sandbox, clock)
-        ring, store = make_ring(Plan(target=500, concurrency=8, search=FEW), transport, clock, stop)
+        ring, store = make_ring(Plan(target=500, concurrency=8, neighbours=3), transport, clock, stop)
         with pytest.raises(ApiUnreachable) as ended:
             await ring.run()
         assert ended.value.exit_code == 11
@@ -138,7 +137,7 @@ def live_beside_another(daily: int, days: int, bursts: bool) -> tuple[Counter[in
         other = asyncio.ensure_future(spend_half())
         await asyncio.sleep(1.3 * 24 * HOUR_S)
         began_us = clock.time_us()
-        plan = Plan(target=None, concurrency=4, forever=True, search=FEW)
+        plan = Plan(target=None, concurrency=4, forever=True, neighbours=3)
         ring, _ = make_ring(plan, ours, clock, stop, Limits(60, daily))
         run = asyncio.ensure_future(ring.run())
         await asyncio.sleep(days * 24 * HOUR_S)

@@ -22,8 +22,8 @@ from harvester.graph import SoundGraph
 from harvester.library.reader import load_view
 from harvester.library.store import Store
 from harvester.model import RECORD_FIELDS
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Harvest, Plan
+from harvester.pipeline.harvest import Harvest
+from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.sandbox.catalogue import Catalogue
 from harvester.sandbox.faults import Fault
@@ -108,7 +108,7 @@ def live(
                 rng=random.Random(seed), forever=True,
             )  # fmt: skip
             progress = Progress(clock, None)
-            plan = Plan(target=None, forever=True, search=Search(neighbours=NEIGHBOURS))
+            plan = Plan(target=None, forever=True, neighbours=NEIGHBOURS)
             ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
             task = asyncio.ensure_future(run(client, store, ring))
             dies: list[asyncio.Future[object]] = []

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from harvester.gitsync.setup import set_up_git
 from harvester.storage.paths import CHECKPOINT
+from tests.support.processes import Ended, run
 
 LIBRARY = "data/library"
 
@@ -90,13 +90,10 @@ def _git(home: Path, *arguments: str) -> None:
     assert ended.returncode == 0, ended.stderr
 
 
-def harvester(clone: Clone, *arguments: object, key: str | None = None) -> subprocess.CompletedProcess[str]:
+def harvester(clone: Clone, *arguments: object, key: str | None = None) -> Ended:
     """Run `harvester ARGUMENTS` at the top of the clone."""
     environ = environment(clone.root) | {"HARVESTER_STATE": str(clone.root.parent / "state"), "NO_COLOR": "1"}
     environ.pop("FREESOUND_API_KEY", None)
     if key:
         environ["FREESOUND_API_KEY"] = key
-    return subprocess.run(
-        [sys.executable, "-m", "harvester", *map(str, arguments)],
-        cwd=clone.root, env=environ, capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
+    return run(*arguments, cwd=clone.root, environ=environ, timeout_s=120)

@@ -46,32 +46,41 @@ def _server() -> socket.socket:
     return ours
 
 
-def fork_and_wait(
-    arguments: list[str],
-    *,
-    cwd: Path,
-    environment: dict[str, str],
-    streams: tuple[IO[Any], IO[Any]],
-    most_bytes: int | None,
-    timeout_s: float,
-) -> int:
-    """Run `harvester ARGUMENTS` and return its exit code, or minus the signal that ended it.
+class Forked:
+    """A command in a process of its own; its standard output and error go to `streams`."""
 
-    Its standard output and error go to `streams`. Raise TimeoutError after killing it.
-    """
-    order = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "most_bytes": most_bytes}
-    told, tell = os.pipe()
-    try:
-        socket.send_fds(_server(), [json.dumps(order).encode()], [*(one.fileno() for one in streams), tell])
-    finally:
-        os.close(tell)
-    with os.fdopen(told, encoding="ascii") as news:
-        pid = int(news.readline())
-        if not select.select([news], [], [], timeout_s)[0]:
-            os.kill(pid, signal.SIGKILL)
-            news.readline()
-            raise TimeoutError
-        return os.waitstatus_to_exitcode(int(news.readline()))
+    def __init__(
+        self,
+        arguments: list[str],
+        *,
+        cwd: Path,
+        environment: dict[str, str],
+        streams: tuple[IO[Any] | int, IO[Any] | int],
+        most_bytes: int | None = None,
+    ) -> None:
+        order = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "most_bytes": most_bytes}
+        told, tell = os.pipe()
+        given = [one if isinstance(one, int) else one.fileno() for one in streams]
+        try:
+            socket.send_fds(_server(), [json.dumps(order).encode()], [*given, tell])
+        finally:
+            os.close(tell)
+        self._news = os.fdopen(told, encoding="ascii")
+        self.pid = int(self._news.readline())
+
+    def wait(self, timeout_s: float) -> int:
+        """Return the exit code, or minus the signal that ended it. Raise TimeoutError after killing it."""
+        with self._news as news:
+            if not select.select([news], [], [], timeout_s)[0]:
+                os.kill(self.pid, signal.SIGKILL)
+                news.readline()
+                raise TimeoutError
+            return os.waitstatus_to_exitcode(int(news.readline()))
+
+    def terminate(self) -> None:
+        """Ask it to end, unless it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGTERM)
 
 
 def _serve(orders: socket.socket) -> None:
@@ -96,6 +105,11 @@ def _serve(orders: socket.socket) -> None:
     os.dup2(err, 2)
     for descriptor in given:
         os.close(descriptor)
+    # The server's own streams remember whether its files could be searched; these ask again.
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding=sys.stdout.encoding, closefd=False)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = os.fdopen(  # type: ignore[misc]
+        2, "w", 1, encoding=sys.stderr.encoding, errors="backslashreplace", closefd=False
+    )
     order = json.loads(text)
     os.chdir(order["cwd"])
     os.environ.clear()

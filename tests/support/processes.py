@@ -18,7 +18,7 @@ from tempfile import TemporaryFile
 from typing import IO, Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.fork_server import fork_and_wait
+from tests.support.fork_server import Forked
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sandbox"
@@ -56,19 +56,24 @@ class Ended:
 
 
 def run(
-    *arguments: object, cwd: Path, key: str | None = KEY, timeout_s: float = 60, most_bytes: int | None = None
+    *arguments: object,
+    cwd: Path,
+    key: str | None = KEY,
+    environ: dict[str, str] | None = None,
+    timeout_s: float = 60,
+    most_bytes: int | None = None,
 ) -> Ended:
-    """Run `harvester ARGUMENTS` to its end, in a process that may have `most_bytes` of memory of its own."""
+    """Run `harvester ARGUMENTS` to its end, in a process that may have `most_bytes` of memory of its own.
+
+    `environ` stands for `environment(cwd / "state", key=key)`.
+    """
+    given = environment(cwd / "state", key=key) if environ is None else environ
     with TemporaryFile() as out, TemporaryFile() as err:
+        forked = Forked(
+            list(map(str, arguments)), cwd=cwd, environment=given, streams=(out, err), most_bytes=most_bytes
+        )
         try:
-            code = fork_and_wait(
-                list(map(str, arguments)),
-                cwd=cwd,
-                environment=environment(cwd / "state", key=key),
-                streams=(out, err),
-                most_bytes=most_bytes,
-                timeout_s=timeout_s,
-            )
+            code = forked.wait(timeout_s)
         except TimeoutError:
             raise AssertionError(f"no end in {timeout_s} s: {_written(out)} {_written(err)}") from None
         return Ended(code, _written(out), _written(err))
@@ -114,16 +119,19 @@ class SandboxProcess:
 def sandbox_process(cwd: Path, *arguments: object) -> Iterator[SandboxProcess]:
     """Run `harvester sandbox ARGUMENTS` with an access log, until the block ends."""
     log = cwd / "access.jsonl"
-    process = start("sandbox", "--access-log", log, *arguments, cwd=cwd)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        match = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+/apiv2/)\n", line)
-        assert match, (line, process.stderr and process.stderr.read())
-        yield SandboxProcess(match[1], log)
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
+    command = ["sandbox", "--access-log", str(log), *map(str, arguments)]
+    out, into = os.pipe()
+    with TemporaryFile() as err:
+        process = Forked(command, cwd=cwd, environment=environment(cwd / "state"), streams=(into, err))
+        os.close(into)
+        try:
+            with os.fdopen(out, encoding="utf-8") as said:
+                match = re.fullmatch(r"listening on (http://127\.0\.0\.1:\d+/apiv2/)\n", line := said.readline())
+                assert match, (line, _written(err))
+                yield SandboxProcess(match[1], log)
+        finally:
+            process.terminate()
+            process.wait(10)
 
 
 def wait_until(holds: Any, *, timeout_s: float = 30, what: str = "the condition") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -57,3 +58,13 @@ def test_no_room_holds_more_than_its_share() -> None:
 def test_no_module_is_called_after_nothing_in_particular() -> None:
     vague = {"utils", "helpers", "common", "manager", "base", "misc"}
     assert not {path for path in (ROOT / "harvester").rglob("*.py") if path.stem in vague}
+
+
+def test_no_two_classes_share_a_name() -> None:
+    homes: dict[str, list[str]] = {}
+    for path in sorted((ROOT / "harvester").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                homes.setdefault(node.name, []).append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert len(homes) > 100
+    assert not {name: places for name, places in homes.items() if len(places) > 1}

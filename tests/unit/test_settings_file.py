@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,11 @@ def defaults_of(folder: Path, text: str, own: str = "", **environment: str):  # 
         ("[harvest]\nsamples = 1\nsamples = 2\n", 3, "Cannot overwrite a value"),
         ("[harvest\n", 1, "Expected ']'"),
         ("[harvest]\nquery = '''", 2, "Expected"),
+        ("harvest = 1\n", 1, "'harvest' is not a table of settings"),
+        ("harvest.cc0 = true\nharvest.samples = 1.5\n", 2, "[harvest] samples: expected a whole number, got a number"),
+        ("[harvest]\nmax-duration = inf\n", 2, "[harvest] max-duration: expected text, got inf"),
+        ("[harvest]\ntime-limit = 'soon'\n", 2, "[harvest] time-limit: "),
+        ("[map]\nlibrary = 'a'\n[harvest]\nlibrary = '/b'\n", 4, "[harvest] library: a path in this file must lie"),
         ("[harvest]\nlibrary = '/elsewhere'\n", 2, "[harvest] library: a path in this file must lie within"),
         ("[map]\nout = 'a/../../x'\n", 2, "[map] out: a path in this file must lie within"),
         ("[harvest]\ni_have_permission = true\n", 2, "only you can say this"),
@@ -178,5 +184,27 @@ def test_a_key_file_that_is_none_is_told_and_a_folder_of_that_name_is_passed_ove
 @pytest.mark.parametrize("line", ["freesound" * 7000, "A=" + " " * 60_000 + "x", "A=" + '"' * 60_000, " " * 65_000])
 def test_a_long_line_takes_no_time(tmp_path: Path, line: str) -> None:
     (tmp_path / ".env").write_text(line)
+    began_s = time.process_time()
     assert read_key({}, tmp_path) is None
     find_almost_keys(tmp_path)
+    assert time.process_time() - began_s < 0.2
+
+
+@pytest.mark.parametrize(
+    "text", ["a{0}=1", "[harvest]\nx = {{a{0} = 1}}", "[a{0}]", "[[a{0}]]", "b = {{c = 1, a{0} = 1}}"]
+)
+def test_a_name_of_very_many_parts_is_refused_before_it_is_parsed(tmp_path: Path, text: str) -> None:
+    began_s = time.process_time()
+    with pytest.raises(SettingsError, match=r"harvester.toml:\d: a name has more than 9 parts"):
+        defaults_of(tmp_path, text.format(".a" * 30_000))
+    assert time.process_time() - began_s < 1
+
+
+def test_dots_in_values_are_no_parts_of_a_name(tmp_path: Path) -> None:
+    text = "[harvest]\nquery = 'a.b.c.d.e.f.g.h.i.j.k.l=m'\nfilter = 'id:1' # a.b.c.d.e.f.g.h.i.j.k\n"
+    assert defaults_of(tmp_path, text).by_command["harvest"]["query"] == "a.b.c.d.e.f.g.h.i.j.k.l=m"
+
+
+def test_an_option_is_set_by_each_of_its_names(tmp_path: Path) -> None:
+    for name in ("out", "output"):
+        assert defaults_of(tmp_path, f"[map]\n{name} = 'm.html'\n").by_command == {"map": {"out": "m.html"}}

@@ -47,7 +47,8 @@ def check(
             say(line)
         say(f"{folder}: {report.files} files, {'nothing needs you' if report.clean else 'see above'}")
         if report.left:
-            say(f"after the repair the library holds {report.left}; what was damaged is in quarantine/")
+            aside = "; what was set aside is in quarantine/" if report.aside else ""
+            say(f"after the repair the library holds {report.left}{aside}")
     if not report.clean:
         mendable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")
         how = "; `harvester check --repair` mends what can be mended" if mendable else ""

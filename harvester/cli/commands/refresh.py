@@ -48,7 +48,7 @@ def refresh(
         concurrency=run.concurrency,
         forever=run.forever,
     )
-    asyncio.run(run_session(run.request(plan, library), _summarise))
+    asyncio.run(run_session(plan, run, library, summary=_summarise))
 
 
 def _summarise(run: Run, reason: str) -> None:

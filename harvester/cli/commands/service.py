@@ -29,7 +29,6 @@ After=network-online.target
 [Service]
 Type=notify
 WorkingDirectory={folder}
-EnvironmentFile=-{environment}
 ExecStart={command} harvest --forever --no-progress --library {library}
 ExecReload=/bin/kill -HUP $MAINPID
 # SIGTERM drains: requests on the wire end, the checkpoint is written.
@@ -76,7 +75,6 @@ def service(
     quote = shlex.quote if print_kind == "cron" else _systemd_quoted
     text = templates[print_kind].format(
         folder=quote(str(folder)) if print_kind == "cron" else str(folder).replace("%", "%%"),
-        environment=str(folder / ".env").replace("%", "%%"),
         command=quote(str(Path(sys.argv[0]).absolute())),
         library=quote(path),
         hopeless=" ".join(map(str, HOPELESS)),

@@ -37,7 +37,7 @@ def status(
 ) -> None:
     """Show what the library holds and what a running harvest does.
 
-    The keys of --json are in the README, under "What status tells programs".
+    `harvester guide status` lists the keys of --json.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library

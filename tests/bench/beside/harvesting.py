@@ -18,9 +18,10 @@ from harvester.freesound.quota import LEVELS, MemoryLedger
 from harvester.freesound.transport import AiohttpTransport
 from harvester.freesound.wire import RawResponse
 from harvester.library.store import Store
-from harvester.pipeline.harvest import Harvest, Plan
+from harvester.pipeline.harvest import Harvest
+from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
-from harvester.pipeline.writer import SAMPLES_PER_COMMIT
+from harvester.settings import SAMPLES_PER_COMMIT
 from tests.support.processes import KEY
 
 CONCURRENCY = 16

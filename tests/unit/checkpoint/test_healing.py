@@ -10,11 +10,12 @@ from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import BackupFailed, LibraryCorrupt
 from harvester.gitsync.merge_driver import describe_for_git, merge_in_git
+from harvester.journal.reader import load_contents
 from harvester.library.check import check_library, repair_library
 from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
-from harvester.model import Seeded
-from harvester.storage.paths import CHECKPOINT
+from harvester.model import Event, Known, Seeded
+from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.support.poisoned import GOOD, WHAT_IS_LEFT, make_poisoned, poisoned_checkpoint
 from tests.support.samples import (
     SOURCE,
@@ -51,6 +52,18 @@ def test_an_ordinary_opening_drops_what_is_impossible_and_keeps_all_else(
     assert check_library(tmp_path, clock=FixedClock()).clean
 
 
+def test_what_an_opening_drops_is_no_longer_in_the_journal(tmp_path: Path) -> None:
+    make_poisoned(tmp_path, checkpoint=False)
+    before = load_contents(tmp_path / JOURNAL)
+    assert before is not None
+    assert before.dropped
+    with open_store(tmp_path):
+        after = load_contents(tmp_path / JOURNAL)
+    assert after is not None
+    assert not after.dropped
+    assert list(after.events) == list(before.events)
+
+
 @KINDS
 def test_check_names_what_is_impossible_and_repair_drops_it(tmp_path: Path, journal: bool, checkpoint: bool) -> None:
     make_poisoned(tmp_path, journal=journal, checkpoint=checkpoint)
@@ -75,9 +88,12 @@ def test_readers_see_all_that_is_possible_and_change_nothing(tmp_path: Path, jou
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.suffix == ".pkl"} == before
 
 
-def test_a_seed_alone_is_dropped_with_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / CHECKPOINT).write_bytes(poisoned_checkpoint([*GOOD, Seeded((0,))]))
-    assert content_of(load_view(tmp_path).state) == content_of(make_state(GOOD))
+@pytest.mark.parametrize("poison", [Seeded((0,)), Known(0, 1)], ids=["a seed", "a sound"])
+def test_one_impossible_id_is_dropped_with_nothing_else(tmp_path: Path, poison: Event) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(poisoned_checkpoint([*GOOD, poison]))
+    view = load_view(tmp_path)
+    assert content_of(view.state) == content_of(make_state(GOOD))
+    assert sum("1 impossible sound id (0)" in line for line in view.notices) == 1
 
 
 def test_a_poisoned_backup_stands_in_where_nothing_else_does(tmp_path: Path) -> None:

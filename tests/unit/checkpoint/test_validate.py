@@ -1,50 +1,22 @@
-"""Checking by the batch lets through what checking one by one lets through, and nothing comes out that two share."""
+"""What comes out of a checkpoint is checked, and no container of it belongs to two."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from hypothesis import given
 
-from harvester.checkpoint import _validate_bulk as values_bulk
-from harvester.checkpoint.format import Decoded, decode_checkpoint, encode_checkpoint
+from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import LibraryCorrupt
 from harvester.model import Related, Seen
 from tests.chaos.test_files_hostile import forged
-from tests.support.samples import NOW_US, content_of, histories, make_events, make_record, make_state, quick
+from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
 
 def _linked(sound_id: int) -> dict[str, Any]:
     link = {"link_origin": "server", "link_space": "laion_clap", "link_limit": 25, "link_filter": ""}
     record = make_record(sound_id) | {"added_at": NOW_US, "fetched_at": NOW_US, "linked_at": NOW_US}
     return record | link
-
-
-def _one_by_one(packed: bytes, monkeypatch: pytest.MonkeyPatch) -> Decoded:
-    with monkeypatch.context() as patched:
-        patched.setattr(values_bulk, "_are_plain", lambda *_: False)
-        patched.setattr(values_bulk, "_are_plain_edges", lambda *_: False)
-        return decode_checkpoint(packed)
-
-
-@quick
-@given(histories)
-def test_by_the_batch_and_one_by_one_read_the_same(history: list) -> None:
-    state = make_state(history)
-    packed = b"".join(encode_checkpoint(state))
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        alone = _one_by_one(packed, monkeypatch)
-    together = decode_checkpoint(packed)
-    assert content_of(together.state) == content_of(alone.state) == content_of(state)
-    assert together.state.processed == alone.state.processed
-
-
-def test_plain_sounds_are_read_by_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    packed = b"".join(encode_checkpoint(make_state(make_events(200))))
-    monkeypatch.setattr(values_bulk.ContentReader, "attributes", None)
-    monkeypatch.setattr(values_bulk.ContentReader, "adjacency", None)
-    assert len(decode_checkpoint(packed).state) == 200
 
 
 def test_a_nested_field_and_a_relation_among_plain_sounds_are_kept() -> None:

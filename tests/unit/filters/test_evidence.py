@@ -132,6 +132,7 @@ def test_where_the_index_may_know_better_a_record_does_not_tell(text: str) -> No
         {"duration": 10**400},
         {"duration": True},
         {"created": "2020"},
+        {"created": "2016-02-10T25:30:00Z"},
         {"created": "yesterday"},
         {"created": 5},
         {"is_explicit": "yes"},
@@ -143,6 +144,26 @@ def test_an_odd_value_tells_nothing(changes: dict[str, Any]) -> None:
     text += " OR channels:1"
     assert contradicts(text, SOUND)
     assert not contradicts(text, SOUND | changes)
+
+
+@pytest.mark.parametrize(
+    "created",
+    ["2016-02-10T12:30:00", "2016-02-10 12:30:00Z", "2016-02-10T14:30:00+02:00", "2016-02-09T23:30:00-13:00"],
+)
+def test_the_same_moment_is_judged_alike_however_it_is_written(created: str) -> None:
+    sound = SOUND | {"created": created}
+    assert contradicts("created:[2016-02-10T12:30:01Z TO *]", sound)
+    assert contradicts("created:[* TO 2016-02-10T12:29:59Z]", sound)
+    assert contradicts("-created:2016-02-10T12:30:00Z", sound)
+    assert not contradicts("created:2016-02-10T12:30:00Z", sound)
+
+
+def test_a_fraction_of_a_second_may_be_in_the_index_or_not() -> None:
+    sound = SOUND | {"created": "2016-02-10T12:30:00.999999Z"}
+    assert contradicts("created:[2016-02-10T12:30:01Z TO *]", sound)
+    assert contradicts("created:[* TO 2016-02-10T12:29:59Z]", sound)
+    for text in ("created:2016-02-10T12:30:00Z", "-created:2016-02-10T12:30:00Z"):
+        assert not contradicts(text, sound)
 
 
 def test_a_partial_record_tells_what_it_can() -> None:

@@ -10,24 +10,28 @@ import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
+from harvester.errors import LibraryCorrupt, LibraryUnwritable
+from harvester.journal.database import Bound, connect
 from harvester.journal.events import decode_events, encode_events
 from harvester.journal.format import _sum
-from harvester.journal.reader import load_contents, load_head
+from harvester.journal.reader import load_contents, load_head, read_contents
 from harvester.journal.writer import Journal
 from harvester.library.reader import load_view
-from harvester.model import Known, Note, Seen
+from harvester.model import Deferral, Known, Note, Seen
 from harvester.storage.paths import JOURNAL
 from tests.support.samples import NOW_US, open_store
+
+SOUNDS = (1, 2, 3, 4, 5)
 
 
 def make_journal(folder: Path) -> Path:
     path = folder / JOURNAL
     with closing(Journal(path)) as journal:
-        for sound_id in (1, 2, 3):
+        for sound_id in SOUNDS:
             journal.append([Known(sound_id, NOW_US)], notes=[Note("sweep", 1, "page 1")])
     return path
 
@@ -58,11 +62,11 @@ def test_anything_but_our_tables_is_damage_and_what_is_ours_is_salvaged(kind: st
     contents = load_contents(path)
     assert contents is not None
     assert "more than the tables" in contents.damage
-    assert list(contents.events) == [Known(one, NOW_US) for one in (1, 2, 3)]
+    assert list(contents.events) == [Known(one, NOW_US) for one in SOUNDS]
     with pytest.raises(LibraryCorrupt, match="more than the tables"):
         Journal(path)
     with open_store(tmp_path) as store:
-        assert set(store.state.graph) == {1, 2, 3}
+        assert set(store.state.graph) == set(SOUNDS)
         assert any("the journal was damaged" in line for line in store.notices)
     assert load_contents(path).damage == ""  # type: ignore[union-attr]
     assert len(list((tmp_path / "quarantine").iterdir())) == 1
@@ -110,29 +114,67 @@ def test_pages_that_are_listed_again_and_again_do_not_make_rows_without_end(tmp_
     assert "out of order" in contents.damage
 
 
+MUCH: dict[str, Callable[[Journal], object]] = {
+    "events": lambda journal: [
+        journal.append([Seen(n, {"id": n, "description": Random(n).randbytes(500).hex()}, NOW_US)])
+        for n in range(1, 200)
+    ],
+    "deferrals": lambda journal: journal.append([], [Deferral(n, "x" * 99, 1, NOW_US) for n in range(1, 1_000)]),
+    "notes": lambda journal: journal.append([], notes=[Note("sweep", n, "x" * 99) for n in range(1_000)]),
+    "a long value": lambda journal: journal.append([], notes=[Note("sweep", 1, "x" * 100_000)]),
+}
+
+
+@pytest.mark.parametrize("kind", MUCH)
+def test_no_table_gives_more_than_its_files_can_hold(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / JOURNAL
+    with closing(Journal(path)) as journal:
+        MUCH[kind](journal)
+    with closing(connect(path, "mode=ro")) as connection:
+        assert read_contents(connection, Bound(path)).damage == ""
+        # As if so much came out of files that hold nothing.
+        contents = read_contents(connection, Bound(tmp_path / "missing"))
+    assert contents.damage == (
+        "string or blob too big" if kind == "a long value" else "it gives more rows than it has bytes"
+    )
+
+
+def test_nothing_of_a_foreign_schema_may_call_what_has_effects(tmp_path: Path) -> None:
+    path = make_journal(tmp_path)
+    changed(path, "CREATE VIEW v AS SELECT touch()")
+    touched: list[int] = []
+    with closing(connect(path)) as connection:
+        connection.create_function("touch", 0, lambda: touched.append(1))
+        with pytest.raises(sqlite3.OperationalError, match="unsafe use of touch"):
+            connection.execute("SELECT * FROM v").fetchall()
+    assert touched == []
+
+
 def _with_body(path: Path, body: bytes) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE events SET body = ? WHERE seq = 2", (_sum(2, 1, body) + body,))
+        for seq in (2, 4):
+            connection.execute("UPDATE events SET body = ? WHERE seq = ?", (_sum(seq, 1, body) + body, seq))
         connection.commit()
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "told"),
     [
-        b"o" + zlib.compress(b"[" + b" " * 500_000_000 + b"]", 9),
-        b"j" + zlib.compress(b"[" * 100_000),
-        b"o" + zlib.compress(b"[]") + b"more",
-        b"o",
+        (b"o" + zlib.compress(b"[" + b" " * 50_000_000 + b"]", 9), "unpacks to far more than it has bytes"),
+        (b"j" + zlib.compress(b"[" * 100_000, 0), "recursion"),
+        (b"o" + zlib.compress(b"[]") + b"more", "it is cut"),
+        (b"o", "it is cut"),
     ],
     ids=["a zip bomb", "nesting", "bytes after the end", "nothing"],
 )
-def test_a_row_that_no_writer_made_is_damage_of_that_row_alone(body: bytes, tmp_path: Path) -> None:
+def test_a_row_that_no_writer_made_is_damage_of_that_row_alone(body: bytes, told: str, tmp_path: Path) -> None:
     path = make_journal(tmp_path)
     _with_body(path, body)
     contents = load_contents(path)
     assert contents is not None
     assert "a row of the journal cannot be read" in contents.damage
-    assert [seq for seq, _ in contents.rows] == [1, 3]
+    assert told in contents.damage
+    assert [seq for seq, _ in contents.rows] == [1, 3, 5]
 
 
 def test_a_score_beyond_floats_is_left_out_of_its_row(tmp_path: Path) -> None:
@@ -142,7 +184,7 @@ def test_a_score_beyond_floats_is_left_out_of_its_row(tmp_path: Path) -> None:
     assert contents is not None
     assert contents.damage == ""
     assert contents.dropped
-    assert [seq for seq, _ in contents.rows] == [1, 2, 3]
+    assert [seq for seq, _ in contents.rows] == [*SOUNDS]
     assert contents.rows[1][1] == []
 
 
@@ -157,6 +199,8 @@ HEADS: dict[str, Callable[[dict[str, object]], object]] = {
     "a format that is a text": lambda head: head | {"format": "2"},
     "an unknown field": lambda head: head | {"x": 1},
     "a count that is a text": lambda head: head | {"saved": "1"},
+    "an unknown field with a text": lambda head: head | {"x": "y"},
+    "a count that is a flag": lambda head: head | {"saved": True},
     "a count that is negative": lambda head: head | {"safe": -1},
     "a stamp of the year 40000": lambda head: head | {"backup_at": 10**18},
     "a giant stamp": lambda head: head | {"checkpoint_at": 10**400},
@@ -177,10 +221,10 @@ def test_a_head_of_another_shape_is_damage(kind: str, tmp_path: Path) -> None:
     contents = load_contents(path)
     assert contents is not None
     assert "head" in contents.damage
-    assert len(contents.rows) == 3
+    assert len(contents.rows) == len(SOUNDS)
     assert load_head(path) is not None
     with open_store(tmp_path) as store:
-        assert set(store.state.graph) == {1, 2, 3}
+        assert set(store.state.graph) == set(SOUNDS)
 
 
 @pytest.mark.parametrize("part", ["", "-wal"])
@@ -193,7 +237,7 @@ def test_a_journal_that_is_no_file_is_named_and_never_waited_for(part: str, tmp_
     assert contents is not None
     assert "a FIFO" in contents.damage
     assert any("a FIFO" in line for line in load_view(tmp_path).notices)
-    with pytest.raises(LibraryUnwritable, match="a FIFO"):
+    with pytest.raises(LibraryUnwritable, match=rf"{JOURNAL}{part}: it is in the way \(it is a FIFO"):
         open_store(tmp_path)
 
 
@@ -209,6 +253,6 @@ def test_no_link_is_followed_by_the_writer(part: str, tmp_path: Path) -> None:
         odd.rename(elsewhere)
     odd.symlink_to(elsewhere)
     before = elsewhere.read_bytes()
-    with pytest.raises(HarvesterError, match="a symbolic link"):
+    with pytest.raises(LibraryUnwritable, match=rf"{JOURNAL}{part}: it is in the way \(it is a symbolic link"):
         open_store(folder)
     assert elsewhere.read_bytes() == before

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harvester.checkpoint.format import encode_checkpoint
-from harvester.errors import LibraryCorrupt, LibraryLocked
+from harvester.errors import LibraryCorrupt, LibraryLocked, SettingsError
 from harvester.library import restore as restoring
 from harvester.library.check import CheckReport, check_library, repair_library
 from harvester.library.reader import load_view
@@ -97,12 +97,12 @@ def test_without_a_good_backup_nothing_changes(library: Path) -> None:
     with pytest.raises(LibraryCorrupt, match="no good backup"):
         _restore(library)
     assert 99 in reload_content(library)[0]
-    with pytest.raises(LibraryCorrupt, match="no such backup"):
+    with pytest.raises(SettingsError, match="no such backup"):
         _restore(library, Path("elsewhere.pkl"))
 
 
 def test_a_library_that_is_not_there_cannot_be_restored_and_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(LibraryCorrupt, match="there is no library here"):
+    with pytest.raises(SettingsError, match="there is no library here"):
         _restore(tmp_path / "typo")
     assert not (tmp_path / "typo").exists()
 

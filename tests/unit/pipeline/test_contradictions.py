@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import pytest
+
+from harvester.errors import AnswerChanged
 from harvester.model import Record, RecordsPage, Seen
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Harvest, Plan
+from harvester.pipeline.harvest import Harvest
+from harvester.pipeline.plan import Plan
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 
@@ -40,7 +43,7 @@ def counted(ring: Harvest) -> int:
 
 def test_neither_seeds_nor_neighbours_that_contradict_are_walked_or_marked() -> None:
     world, store = Careless(CLOCK, size=10, reach=3), MemoryStore()
-    reason, ring = harvest(Plan(target=None, search=Search(filter=CC0), new_seeds=True), world, store)
+    reason, ring = harvest(Plan(target=None, filter=CC0, new_seeds=True), world, store)
     assert reason == "exhausted"
     assert store.state.processed == set(range(1, 11)) - FOREIGN
     assert lists_asked(world).isdisjoint(FOREIGN)
@@ -55,7 +58,7 @@ def test_neither_seeds_nor_neighbours_that_contradict_are_walked_or_marked() -> 
 def test_without_a_filter_or_where_the_record_cannot_tell_everything_is_walked() -> None:
     for text in ("", "tag:rain", f"{CC0} OR tag:rain"):
         world, store = Careless(CLOCK, size=10, reach=3), MemoryStore()
-        _, ring = harvest(Plan(target=None, search=Search(filter=text), new_seeds=True), world, store)
+        _, ring = harvest(Plan(target=None, filter=text, new_seeds=True), world, store)
         assert store.state.processed == set(range(1, 11))
         assert COUNTED not in ring.progress.oddities
 
@@ -66,7 +69,7 @@ def test_a_page_of_seeds_that_all_contradict_is_not_taken_for_an_empty_search() 
             return make_record(sound_id, **({"license": BY} if sound_id <= 5 else {}))
 
     world, store = First(CLOCK, size=8, reach=0), MemoryStore()
-    reason, ring = harvest(Plan(target=None, search=Search(filter=CC0), new_seeds=True), world, store)
+    reason, ring = harvest(Plan(target=None, filter=CC0, new_seeds=True), world, store)
     assert reason == "exhausted"
     assert store.state.processed == {6, 7, 8}
     assert counted(ring) == 5
@@ -79,9 +82,66 @@ def test_a_list_in_which_all_contradict_defers_its_sound() -> None:
 
     world, store = Wrong(CLOCK, size=4, reach=3), MemoryStore()
     store.state.apply(Seen(1, make_record(1), 1))
-    harvest(Plan(target=None, seed_ids=(1,), search=Search(filter=CC0)), world, store)
+    harvest(Plan(target=None, seed_ids=(1,), filter=CC0), world, store)
     assert store.state.processed == set()
     assert store.kept_deferrals[1].reason == "no usable neighbour in its similar list"
+
+
+class Unheeding(Careless):
+    """A server that does not heed the filter: the first `matching` sounds match, no other does."""
+
+    matching = 0
+
+    def record(self, sound_id: int) -> Record:
+        return make_record(sound_id, **({"license": BY} if sound_id > self.matching else {}))
+
+
+@pytest.mark.parametrize("sweep", [False, True])
+def test_a_search_that_does_not_heed_the_filter_at_all_ends_the_run(sweep: bool) -> None:
+    world, store = Unheeding(CLOCK, size=1_000, reach=0), MemoryStore()
+    with pytest.raises(AnswerChanged, match=r'none of 20 sounds in the results of the search matches .*"Creative'):
+        harvest(Plan(target=None, filter=CC0, new_seeds=True, sweep=sweep, concurrency=1), world, store)
+    assert world.asked.total() <= 5
+    assert store.log[-1] == "checkpoint"
+    assert (len(store.state), store.kept_deferrals) == (20, {})
+
+
+def test_lists_that_do_not_heed_the_filter_at_all_end_the_run_though_the_search_does() -> None:
+    world, store = Unheeding(CLOCK, size=1_000, reach=7), MemoryStore()
+    world.matching = 5
+    world.neighbours = lambda sound_id, limit: list(range(100, 107))  # type: ignore[method-assign]
+    with pytest.raises(AnswerChanged, match="none of 21 sounds in the similar lists matches"):
+        harvest(Plan(target=None, filter=CC0, new_seeds=True, concurrency=1), world, store)
+    assert world.asked.total() == 1 + 3
+
+
+def test_sounds_asked_for_by_id_that_all_contradict_end_the_run() -> None:
+    class NoSearch(Unheeding):
+        async def search(self, **_):  # type: ignore[no-untyped-def]
+            return RecordsPage((), 0, has_next=False, fetched_at=self.clock.time_us())
+
+    world, store = NoSearch(CLOCK, size=30, reach=0, match=set(range(1, 31))), MemoryStore()
+    for sound_id in range(1, 31):
+        store.state.apply(Seen(sound_id, make_record(sound_id), 1))
+    with pytest.raises(AnswerChanged, match="none of 30 sounds in the results of the search"):
+        harvest(Plan(target=None, filter=CC0), world, store)
+
+
+@pytest.mark.parametrize("size", [0, 19])
+def test_nothing_found_and_a_few_changed_sounds_are_no_alarm(size: int) -> None:
+    world, store = Unheeding(CLOCK, size=size, reach=0), MemoryStore()
+    reason, ring = harvest(Plan(target=None, filter=CC0, new_seeds=True), world, store)
+    assert reason in ("exhausted", "the search found nothing")
+    assert counted(ring) == size
+
+
+def test_one_sound_that_matches_shows_that_the_filter_is_heeded() -> None:
+    world, store = Unheeding(CLOCK, size=200, reach=0), MemoryStore()
+    world.matching = 1
+    reason, ring = harvest(Plan(target=None, filter=CC0, new_seeds=True), world, store)
+    assert reason == "exhausted"
+    assert store.state.processed == {1}
+    assert counted(ring) == 199
 
 
 def test_a_sound_that_contradicts_is_judged_not_to_match() -> None:
@@ -92,7 +152,7 @@ def test_a_sound_that_contradicts_is_judged_not_to_match() -> None:
     world, store = NoSearch(CLOCK, size=10, reach=0, match=set(range(1, 11))), MemoryStore()
     for sound_id in range(1, 11):
         store.state.apply(Seen(sound_id, make_record(sound_id), 1))
-    _, ring = harvest(Plan(target=None, search=Search(filter=CC0)), world, store)
+    _, ring = harvest(Plan(target=None, filter=CC0), world, store)
     assert store.state.processed == set(range(1, 11)) - FOREIGN
     assert {note.key for note in store.kept_notes if note.text == "0"} == FOREIGN
     assert counted(ring) == 3
@@ -100,7 +160,7 @@ def test_a_sound_that_contradicts_is_judged_not_to_match() -> None:
 
 def test_a_sweep_reads_its_pages_and_takes_only_what_may_match() -> None:
     world, store = Careless(CLOCK, size=5, reach=2), MemoryStore()
-    _, ring = harvest(Plan(target=None, search=Search(filter=CC0), sweep=True), world, store)
+    _, ring = harvest(Plan(target=None, filter=CC0, sweep=True), world, store)
     assert store.state.processed == {1, 3, 4}
     assert counted(ring) > 0
     assert lists_asked(world).isdisjoint(FOREIGN)
@@ -113,7 +173,7 @@ def test_a_window_of_a_sweep_holds_beside_every_clause_of_the_filter() -> None:
             return page if "created" in options["filter"] else replace(page, count=2_000)
 
     world, store = Deep(CLOCK, size=10, reach=0), MemoryStore()
-    harvest(Plan(target=0, search=Search(filter="tag:rain OR tag:tent", permitted=True), sweep=True), world, store)
+    harvest(Plan(target=0, filter="tag:rain OR tag:tent", permitted=True, sweep=True), world, store)
     windowed = {text for text in world.asked_filters if "created" in text}
     assert windowed
     assert all(text.endswith("] tag:(rain OR tent)") for text in windowed)

@@ -10,7 +10,8 @@ import pytest
 from harvester.clock import Stop
 from harvester.errors import AnswerChanged, Doubt, FetchFailed
 from harvester.model import SimilarPage
-from harvester.pipeline.harvest import Harvest, Plan
+from harvester.pipeline.harvest import Harvest
+from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from tests.support.virtual_time import VirtualClock, run_virtual
 from tests.support.world import MemoryStore, World

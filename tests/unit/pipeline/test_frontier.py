@@ -13,13 +13,38 @@ from harvester.clock import Stop
 from harvester.errors import Stopped
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.messages import ConfirmClaim, DetailsClaim, SeedClaim, SimilarClaim
+from harvester.pipeline.plan import Plan
+from harvester.pipeline.scope import Scope
+from harvester.settings import CONCURRENCY
 from tests.support.virtual_time import VirtualClock, run_virtual
+from tests.support.world import MemoryStore
 
 CLOCK = VirtualClock()
 
 
-def make(target: int | None = None, **options: object) -> Frontier:
-    return Frontier(target=target, order=float, clock=CLOCK, stop=Stop(), **options)  # type: ignore[arg-type]
+class Anything(Scope):
+    """A scope that wants every sound but those in `done`."""
+
+    def __init__(self, plan: Plan, done: set[int], *, searches_seeds: bool) -> None:
+        super().__init__(plan, MemoryStore(), CLOCK)
+        self.done = done
+        self.searches_seeds = self.seeds_first = searches_seeds
+
+    def wants(self, sound_id: int) -> bool:
+        return sound_id not in self.done
+
+
+def make(
+    target: int | None = None,
+    *,
+    stop: Stop | None = None,
+    done: set[int] | None = None,
+    searches_seeds: bool = False,
+    **plan: object,
+) -> Frontier:
+    options = {"target": target, "concurrency": CONCURRENCY.most} | plan
+    scope = Anything(Plan(**options), set() if done is None else done, searches_seeds=searches_seeds)  # type: ignore[arg-type]
+    return Frontier(scope, float, clock=CLOCK, stop=stop or Stop())
 
 
 def worlds() -> st.SearchStrategy[dict[int, list[int]]]:
@@ -46,7 +71,7 @@ def test_any_interleaving_of_claim_settle_and_release_visits_each_reachable_soun
 
     async def main() -> list[int]:
         chance, stop, visited = random.Random(choices), Stop(), []
-        frontier = Frontier(target=None, order=float, clock=CLOCK, stop=stop)
+        frontier = make(stop=stop)
         known = {start}
         frontier.discover(start, has_record=True)
 
@@ -118,7 +143,7 @@ def test_a_claim_waits_until_the_last_sample_in_flight_is_settled() -> None:
 
 def test_what_a_crash_would_cost_is_bounded_by_the_claims_out_until_they_are_settled() -> None:
     async def main() -> None:
-        frontier = make(most_in_flight=2)
+        frontier = make(concurrency=2)
         for sound_id in (1, 2, 3):
             frontier.discover(sound_id, has_record=True)
         first, _ = await frontier.claim(), await frontier.claim()
@@ -198,7 +223,7 @@ def test_nobody_overtakes_a_seed_whose_record_is_still_missing() -> None:
 
 def test_a_released_seed_page_is_claimed_again() -> None:
     async def main() -> None:
-        frontier = make(seed_search=True, seeds_first=True)
+        frontier = make(searches_seeds=True)
         page = await frontier.claim()
         frontier.release(page)
         assert await frontier.claim() == SeedClaim(1)
@@ -268,7 +293,7 @@ def test_a_sound_deferred_twice_comes_back_once_at_the_later_word() -> None:
 def test_a_waiting_sound_that_is_not_wanted_any_more_is_passed_over() -> None:
     async def main() -> None:
         done: set[int] = set()
-        frontier = make(wanted=lambda sound_id: sound_id not in done)
+        frontier = make(done=done)
         for sound_id in (1, 2):
             frontier.discover(sound_id, has_record=True)
         done.add(1)

@@ -12,8 +12,8 @@ from harvester.clock import Stop, closing_in_time
 from harvester.errors import DiskFull, FetchFailed, HarvesterError
 from harvester.graph import SoundGraph
 from harvester.model import Known, Seen
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Harvest, Plan
+from harvester.pipeline.harvest import Harvest
+from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
 from tests.support.world import MemoryCheckpoint, MemoryStore, World, make_record
@@ -304,7 +304,7 @@ def test_popular_visits_the_most_downloaded_waiting_sound_first() -> None:
 
 def test_the_filter_and_the_length_of_a_list_are_kept_with_it() -> None:
     store = MemoryStore()
-    plan = Plan(target=2, search=Search(filter="tag:rain", neighbours=2), new_seeds=True)
+    plan = Plan(target=2, filter="tag:rain", neighbours=2, new_seeds=True)
     harvest(plan, World(CLOCK), store)
     sample = min(store.state.processed)
     similar = store.state.similar(sample)

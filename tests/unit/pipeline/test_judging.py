@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from harvester.model import Note, Seen
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Plan
+from harvester.pipeline.plan import Plan
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 
-RAIN = Plan(target=None, search=Search(filter="tag:rain"), concurrency=3)
+RAIN = Plan(target=None, filter="tag:rain", concurrency=3)
 
 
 def library(sounds: range) -> MemoryStore:
@@ -42,7 +41,7 @@ def test_waiting_sounds_of_earlier_runs_are_asked_150_at_a_time_most_downloaded_
 def test_nothing_is_asked_while_a_matching_sound_waits() -> None:
     world = NoSearch(CLOCK, size=400, reach=0, match=set(range(1, 21)))
     store = library(range(1, 401))
-    harvest(Plan(target=20, search=Search(filter="tag:rain")), world, store)
+    harvest(Plan(target=20, filter="tag:rain"), world, store)
     assert len(asked_for_matches(world)) == 1
     assert store.state.processed == set(range(1, 21))
 
@@ -50,7 +49,7 @@ def test_nothing_is_asked_while_a_matching_sound_waits() -> None:
 def test_the_answer_is_remembered_so_that_no_sound_is_asked_twice() -> None:
     store = library(range(1, 201))
     first = NoSearch(CLOCK, size=200, reach=0, match={5, 6, 7})
-    harvest(Plan(target=1, search=Search(filter="tag:rain")), first, store)
+    harvest(Plan(target=1, filter="tag:rain"), first, store)
     second = NoSearch(CLOCK, size=200, reach=0, match={5, 6, 7})
     harvest(RAIN, second, store)
     assert store.state.processed == {5, 6, 7}
@@ -58,14 +57,14 @@ def test_the_answer_is_remembered_so_that_no_sound_is_asked_twice() -> None:
              if sound in other]  # fmt: skip
     assert twice == []
     other = NoSearch(CLOCK, size=200, reach=0, match={9})
-    harvest(Plan(target=None, search=Search(filter="tag:wind")), other, store)
+    harvest(Plan(target=None, filter="tag:wind"), other, store)
     assert 9 in asked_for_matches(other)[0]
 
 
 def test_hits_of_the_seed_search_are_known_to_match_in_a_later_run() -> None:
     store = MemoryStore()
     world = World(CLOCK, size=5, reach=0)
-    harvest(Plan(target=1, search=Search(filter="tag:rain"), new_seeds=True), world, store)
+    harvest(Plan(target=1, filter="tag:rain", new_seeds=True), world, store)
     assert {note.key for note in store.kept_notes if note.text == "1"} == {1, 2, 3, 4, 5}
     later = NoSearch(CLOCK, size=5, reach=0)
     harvest(RAIN, later, store)

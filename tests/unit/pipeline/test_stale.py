@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harvester.clock import DAY_US
 from harvester.model import Linked, Seen, SimilarList
-from harvester.pipeline.harvest import Plan
+from harvester.pipeline.plan import Plan
 from harvester.pipeline.stale import Refresh, find_stale
 from tests.support.virtual_time import START_US
 from tests.support.world import MemoryStore, World, make_record

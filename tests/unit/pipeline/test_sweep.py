@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import random
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from harvester.clock import SECOND_US, iso
+from harvester.clock import SECOND_US, SystemClock, iso
+from harvester.errors import AnswerChanged, SettingsError
 from harvester.model import RecordsPage, Seen
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Plan
 from harvester.pipeline.messages import SweepClaim
-from harvester.pipeline.sweep import DEEPEST, PAGE, Sweep, sweep_topic
-from harvester.pipeline.walk import walk_for
+from harvester.pipeline.plan import Plan
+from harvester.pipeline.scope import Scope
+from harvester.pipeline.sweep import DEEPEST, PAGE, Sweep, check_sweep, sweep_topic
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 
@@ -29,6 +32,7 @@ class Hits:
         self.created = {sound_id: iso(second * SECOND_US) for sound_id, second in created.items()}
         self.lost = lost or set()
         self.asked: list[SweepClaim] = []
+        self.spelled: Callable[[str], str | None] = lambda created: created
         self._chance = random.Random(1)
 
     def answer(self, claim: SweepClaim) -> RecordsPage:
@@ -39,7 +43,7 @@ class Hits:
         found = [i for i, at in self.created.items() if low <= at and (high == "*" or at <= high)]
         found.sort(key=lambda i: (self.created[i], self._chance.random() if self.lost else i))
         page = [i for i in found[(claim.page - 1) * PAGE : claim.page * PAGE] if i not in self.lost]
-        records = tuple(make_record(i, created=self.created[i]) for i in page)
+        records = tuple(make_record(i, created=self.spelled(self.created[i])) for i in page)
         return RecordsPage(records, len(found), claim.page * PAGE < len(found), 0)
 
 
@@ -122,6 +126,165 @@ def test_a_place_that_cannot_be_read_is_begun_anew(place: str) -> None:
     assert Sweep(place).next() == SweepClaim("", 1)
 
 
+SPELLINGS: dict[str, Callable[[str], str | None]] = {
+    "an offset": lambda created: (datetime.fromisoformat(created) + timedelta(hours=2)).strftime(
+        "%Y-%m-%dT%H:%M:%S+02:00"
+    ),
+    "offsets both ways": lambda created: (
+        (datetime.fromisoformat(created) + timedelta(hours=hours)).strftime(f"%Y-%m-%dT%H:%M:%S{hours:+03}:00")
+        if (hours := int(created[-2]) - 5)
+        else created
+    ),
+    "a blank": lambda created: created.replace("T", " ").removesuffix("Z"),
+    "no zone": lambda created: created.removesuffix("Z"),
+    "a fraction": lambda created: created.replace("Z", ".999999Z"),
+    "none at times": lambda created: None if created[-2] == "7" else created,
+    "nonsense at times": lambda created: "yesterday" if created[-2] == "7" else created,
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_windows_are_asked_in_seconds_utc_however_a_record_says_when_it_was_created(spelling: str) -> None:
+    hits, found = Hits(spread(4_000)), set[int]()
+    hits.spelled = SPELLINGS[spelling]
+    sweep = Sweep()
+    while not sweep.done:
+        sweep = run(Sweep(sweep.place()), hits, found, pages=1)
+        assert not sweep.restarted
+    assert found == set(hits.created)
+    windows = [claim.window for claim in hits.asked if claim.window]
+    assert all(re.fullmatch(r"created:\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ TO \*\]", window) for window in windows)
+    assert len(hits.asked) < 4_000 / PAGE + 5
+
+
+def deaf(page: int, created: str | None, count: int = 2_000) -> RecordsPage:
+    """Return a page of new sounds, all created at the same time, whatever was asked for."""
+    records = tuple(make_record(page * PAGE + i, created=created) for i in range(1, PAGE + 1))
+    return RecordsPage(records, count, True, 0)
+
+
+@pytest.mark.parametrize(
+    ("spellings", "why"),
+    [
+        (["2016-01-01T00:00:09Z", "2016-01-01T00:00:08Z"], "earlier than asked for"),
+        ([None], "none says when"),
+        (["2016-01-01T00:00:09Z", None], "none says when"),
+    ],
+)
+def test_a_window_that_cannot_be_followed_by_a_later_one_ends_the_sweep(spellings: list[str | None], why: str) -> None:
+    sweep, pages, windows = Sweep(), 0, list[str]()
+    while not sweep.stuck:
+        claim = sweep.next()
+        assert claim
+        if claim.window not in windows:
+            windows.append(claim.window)
+        pages += 1
+        assert pages <= 2 * DEEPEST
+        sweep.read(claim, deaf(pages, spellings[min(len(windows), len(spellings)) - 1]))
+    assert why in sweep.stuck
+    with pytest.raises(AnswerChanged, match=why):
+        check_sweep(sweep, permitted=True)
+    # The next run reads the window again, with nothing of what could not be used.
+    assert Sweep(sweep.place()).next() == SweepClaim(windows[-1], 1)
+    assert Sweep(sweep.place()).found == (len(windows) - 1) * DEEPEST * PAGE
+
+
+def test_more_sounds_than_allowed_end_a_sweep_whatever_the_search_counts() -> None:
+    sweep = Sweep()
+    for number in range(334):
+        check_sweep(sweep, permitted=False)
+        claim = sweep.next()
+        assert claim
+        sweep.read(claim, deaf(number, iso((START_S + number) * SECOND_US)))
+    check_sweep(sweep, permitted=True)
+    with pytest.raises(SettingsError, match="finds 50100 sounds"):
+        check_sweep(sweep, permitted=False)
+
+
+def test_after_the_last_second_that_a_record_can_name_a_sweep_is_done() -> None:
+    sweep = Sweep()
+    for number in range(100):
+        claim = sweep.next()
+        if claim is None:
+            break
+        sweep.read(claim, deaf(number, "2100-12-31T23:59:59Z"))
+        assert not Sweep(sweep.place()).restarted
+    assert sweep.done
+
+
+def test_a_second_that_counts_more_sounds_than_there_are_fills_no_memory() -> None:
+    sweep = Sweep()
+    for number in range(2 * DEEPEST + 1):
+        claim = sweep.next()
+        assert claim
+        sweep.read(claim, deaf(number + 1, iso(START_S * SECOND_US), 2**40))
+    assert claim.window == f"created:[{iso(START_S * SECOND_US)} TO {iso(START_S * SECOND_US)}]"
+    assert len(sweep.place()) < 1_000_000
+    assert not Sweep(sweep.place()).restarted
+
+
+def test_the_late_page_of_a_second_without_hits_is_read_in_parts() -> None:
+    window = {"start": iso(START_S * SECOND_US), "second": True, "again": False, "count": 0, "left": [[1, 150]]}
+    place = {"done": False, "total": 2_000, "found": 0, "before": [], "window": {**window, "ids": [], "end": ""}}
+    sweep = Sweep(json.dumps(place))
+    claim = sweep.next()
+    assert claim
+    assert sweep.split(claim)
+    assert sweep.next() == replace(claim, size=75)
+
+
+ODD: list[Any] = [
+    None, True, False, 0, 1, -1, -7, 5, 2**53, 10**9, 10**10, 10**400, 0.5, 1e308, "", "x", "5", "\ud800",
+    "9999-12-31T23:59:59Z", "2016-01-01T00:00:10+02:00", [], [0], [-5], [[1, 0]], [[1, -7]], [[0, 150]], [[1, 150]],
+    [[10**9, 150]], [[1, 150, 2]], [[1]], [["1", "150"]], [[1, "150"]], [True], [None], ["2"], [2**53], {}, {"a": 1},
+]  # fmt: skip
+PLACES = {
+    "new": json.loads(Sweep().place()),
+    "deep": json.loads(run(Sweep(), Hits(spread(2_000)), set(), pages=12).place()),
+    "of a second": json.loads(run(Sweep(), Hits(dict.fromkeys(range(1, 2_001), START_S)), set(), pages=23).place()),
+    "done": json.loads(run(Sweep(), Hits(spread(20)), set()).place()),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_a_sweep_goes_on_or_begins_again_whatever_its_place_holds(name: str) -> None:
+    whole = PLACES[name]
+    changed = [{**whole, key: odd} for key in whole for odd in ODD]
+    changed += [{**whole, "window": {**whole["window"], key: odd}} for key in whole["window"] for odd in ODD]
+    changed += [{key: whole[key] for key in whole if key != left_out} for left_out in whole]
+    for place in changed:
+        text = json.dumps(place)
+        sweep, hits = Sweep(text), Hits(spread(400))
+        assert not Sweep(sweep.place()).restarted, text
+        if sweep.restarted:
+            assert (sweep.done, sweep.total, sweep.found, sweep.next()) == (False, None, 0, SweepClaim("", 1)), text
+            continue
+        assert sweep.describe().isascii()
+        # What a place claims of the pages before cannot be checked, but each has a next page until it is done.
+        for _ in range(30):
+            if sweep.done or sweep.stuck:
+                break
+            claim = sweep.next()
+            assert claim, text
+            sweep.read(claim, hits.answer(claim))
+
+
+@pytest.mark.parametrize("place", ["[" * 100_000, "7" * 5_000, '{"window":' * 2_000, "\x00", "NaN", "null", '"x"'])
+def test_a_place_that_is_hardly_json_is_begun_again(place: str) -> None:
+    sweep = Sweep(place)
+    assert sweep.restarted
+    assert sweep.next() == SweepClaim("", 1)
+
+
+def test_a_place_that_an_older_version_wrote_with_an_offset_is_understood() -> None:
+    window = {"start": "2016-01-01 00:00:10.5+02:00", "second": True, "again": False, "count": None}
+    place = {"done": False, "total": 9, "found": 0, "before": [], "window": {**window, "left": [[1, 150]], "ids": [],
+             "end": "2016-01-01T00:00:10"}}  # fmt: skip
+    sweep = Sweep(json.dumps(place))
+    assert sweep.next() == SweepClaim("created:[2015-12-31T22:00:10Z TO 2015-12-31T22:00:10Z]", 1)
+    assert json.loads(sweep.place())["window"]["end"] == "2016-01-01T00:00:10Z"
+
+
 @dataclass
 class Searched(World):
     """A world whose search is answered by `Hits`; the walk's neighbours are the world's."""
@@ -139,13 +302,10 @@ class Searched(World):
         return self.hits.answer(SweepClaim(filter, page))
 
 
-RAIN = Search(query="rain")
-
-
 def test_a_sweep_links_its_hits_and_nothing_else() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(200))
-    reason, ring = harvest(Plan(target=None, sweep=True, search=RAIN), world, store)
+    reason, ring = harvest(Plan(target=None, sweep=True, query="rain"), world, store)
     assert reason == "exhausted"
     assert store.state.processed == set(range(1, 201))
     assert len(store.state) == 203
@@ -157,11 +317,11 @@ def test_a_sweep_links_its_hits_and_nothing_else() -> None:
 def test_a_later_run_goes_on_with_linking_and_reads_no_page_again() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(200))
-    harvest(Plan(target=0, sweep=True, search=RAIN), world, store)
+    harvest(Plan(target=0, sweep=True, query="rain"), world, store)
     assert store.state.processed == set()
     assert len(store.state) == 200
     for _ in range(2):
-        harvest(Plan(target=60, sweep=True, search=RAIN), world, store)
+        harvest(Plan(target=60, sweep=True, query="rain"), world, store)
     assert len(store.state.processed) == 120
     assert len(world.hits.asked) == 2
 
@@ -169,9 +329,9 @@ def test_a_later_run_goes_on_with_linking_and_reads_no_page_again() -> None:
 def test_when_every_hit_is_linked_the_next_sweep_finds_what_is_new() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(20))
-    harvest(Plan(target=None, sweep=True, search=RAIN), world, store)
+    harvest(Plan(target=None, sweep=True, query="rain"), world, store)
     world.hits = Hits(spread(25))
-    harvest(Plan(target=None, sweep=True, search=RAIN), world, store)
+    harvest(Plan(target=None, sweep=True, query="rain"), world, store)
     assert store.state.processed == set(range(1, 26))
     assert sum(n for (kind, _), n in world.asked.items() if kind == "similar") == 25
 
@@ -179,24 +339,117 @@ def test_when_every_hit_is_linked_the_next_sweep_finds_what_is_new() -> None:
 def test_a_library_that_was_rolled_back_is_swept_anew() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(20))
-    harvest(Plan(target=0, sweep=True, search=RAIN), world, store)
+    harvest(Plan(target=0, sweep=True, query="rain"), world, store)
     older = MemoryStore()
     older.notes = store.notes
-    harvest(Plan(target=0, sweep=True, search=RAIN), world, older)
+    harvest(Plan(target=0, sweep=True, query="rain"), world, older)
     assert set(older.state.graph) == set(range(1, 21))
 
 
 def test_a_sweep_without_hits_says_so_and_ends() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits({})
-    assert harvest(Plan(target=None, sweep=True, search=RAIN), world, store)[0] == "the search found nothing"
+    assert harvest(Plan(target=None, sweep=True, query="rain"), world, store)[0] == "the search found nothing"
+
+
+@dataclass
+class Deaf(Searched):
+    """A world whose search gives the same 2,000 sounds for every window."""
+
+    async def search(self, *, query, filter, sort, page, page_size, vectors=False):  # type: ignore[no-untyped-def]
+        await self._answer("search", (filter, page))
+        return self.hits.answer(SweepClaim("", page))
+
+
+def test_a_sweep_ends_at_the_first_page_that_is_wholly_outside_its_window() -> None:
+    world, store = Deaf(CLOCK, size=10), MemoryStore()
+    world.hits = Hits(spread(2_000))
+    for asked in (11, 12):
+        with pytest.raises(AnswerChanged, match=r"none of the 150 sounds on page 1 of the sweep matches created:"):
+            harvest(Plan(target=0, sweep=True, query="rain"), world, store)
+        assert world.asked.total() <= asked + 3
+        assert len(store.state) == 1_500
+
+
+def test_a_run_ends_at_the_limit_though_the_search_counts_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Endless(Searched):
+        async def search(self, **_):  # type: ignore[no-untyped-def]
+            await self._answer("search", self.asked.total())
+            number = self.asked.total()
+            return deaf(number, iso((START_S + number) * SECOND_US))
+
+    monkeypatch.setattr("harvester.pipeline.sweep.MOST_WITHOUT_PERMISSION", 6_000)
+    world, store = Endless(CLOCK, size=10), MemoryStore()
+    plan = Plan(target=0, sweep=True, query="rain", concurrency=1)
+    for _ in range(2):
+        with pytest.raises(SettingsError, match=r"finds 6150 sounds.*--i-have-permission"):
+            harvest(plan, world, store)
+        assert world.asked.total() == 41
+    assert len(store.state) == 6_150
+
+
+def test_a_sound_outside_the_window_is_no_hit_of_the_sweep() -> None:
+    class Astray(Searched):
+        async def search(self, **options):  # type: ignore[no-untyped-def]
+            page = await super().search(**options)
+            astray = make_record(9_000 + len(self.hits.asked), created="1999-01-01T00:00:00Z")
+            return replace(page, records=(*page.records[1:], astray)) if options["filter"] else page
+
+    world, store = Astray(CLOCK, size=10), MemoryStore()
+    world.hits = Hits(spread(1_600))
+    _, ring = harvest(Plan(target=0, sweep=True, query="rain"), world, store)
+    hits = store.notes[sweep_topic("rain", "")]
+    assert {sound_id for sound_id in store.state.graph if sound_id > 9_000}
+    assert not {sound_id for sound_id in hits if sound_id > 9_000}
+    assert ring.progress.oddities["does not match the filter"] > 0
+
+
+def test_a_damaged_place_is_told_once_and_the_sweep_begins_again() -> None:
+    world, store, told = Searched(CLOCK, size=400, reach=3), MemoryStore(), list[str]()
+    world.hits = Hits(spread(20))
+    store.notes[sweep_topic("rain", "")] = {0: '{"done":false,"window":{"left":[]}}'}
+    harvest(Plan(target=0, sweep=True, query="rain"), world, store, told=told.append)
+    assert [line for line in told if "begins again" in line] == [
+        "the journal's note on where the sweep stands is damaged: the sweep begins again"
+    ]
+    assert len(store.state) == 20
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Plan(target=None, query="rain", sweep=True),
+        Plan(target=None, filter="tag:rain"),
+        Plan(target=None, query="rain", filter="tag:rain", sweep=True),
+    ],
+)
+def test_a_run_ends_whatever_the_notes_of_earlier_runs_hold(plan: Plan) -> None:
+    topics = (sweep_topic("rain", ""), sweep_topic("", "tag:rain"), sweep_topic("rain", "tag:rain"), 'asked "tag:rain"')
+    texts = [json.dumps(odd) for odd in ODD] + ["0", "1", "2", "[" * 100_000]
+    for text in texts:
+        world, store = World(CLOCK, size=8, reach=3, match=set(range(1, 9))), MemoryStore()
+        for sound_id in range(1, 5):
+            store.state.apply(Seen(sound_id, make_record(sound_id), 1))
+        keys = (-(2**63), -5, 0, 1, 2, 2**53, 2**63 - 1)
+        store.notes = {topic: dict.fromkeys(keys, text) for topic in topics}
+        reason, _ = harvest(plan, world, store)
+        assert reason in ("exhausted", "the search found nothing"), text
+
+
+def test_an_impossible_sound_in_a_note_lets_no_sweep_begin_again() -> None:
+    world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
+    world.hits = Hits(spread(20))
+    harvest(Plan(target=0, sweep=True, query="rain"), world, store)
+    store.notes[sweep_topic("rain", "")] |= {-5: "1", 2**53: "1"}
+    harvest(Plan(target=0, sweep=True, query="rain"), world, store)
+    assert len(world.hits.asked) == 1
 
 
 def test_a_sound_known_not_to_match_is_no_hit_of_a_sweep_by_the_same_filter() -> None:
     store = MemoryStore()
     store.state.apply(Seen(300, make_record(300), 1))
     store.notes[sweep_topic("", "tag:rain")] = {300: "0"}
-    walk = walk_for(Search(filter="tag:rain"), store, 2, sweeping=True)
+    walk = Scope(Plan(filter="tag:rain", sweep=True), store, SystemClock())
     assert not walk.wants(300)
     store.notes[walk.topic][300] = "1"
     assert walk.wants(300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,11 +14,10 @@ import pytest
 from harvester.errors import PageTooLarge, SettingsError
 from harvester.model import COMPUTED, Linked, Note, RecordsPage, SimilarList, Vector
 from harvester.pipeline import sweep as sweep_module
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Plan
 from harvester.pipeline.messages import SweepClaim
+from harvester.pipeline.plan import Plan
+from harvester.pipeline.scope import MATCHES, NO_VECTOR_YET, PLACE
 from harvester.pipeline.sweep import DEEPEST, PAGE, SMALLER, Sweep, sweep_topic
-from harvester.pipeline.walk import MATCHES, NO_VECTOR_YET, PLACE
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 
@@ -60,16 +60,19 @@ class Analysed(World):
         await self._answer("page", (page, page_size))
         if vectors and page_size > self.most:
             raise PageTooLarge("no answer in time")
-        ids = range(1, self.size + 1)[(page - 1) * page_size : page * page_size]
-        records = tuple(make_record(one, created=f"2020-01-01T{one // 3600:02}:{one // 60 % 60:02}:{one % 60:02}Z")
-                        for one in ids)  # fmt: skip
+        window = re.search(r"created:\[(\S+) TO \*\]", filter)
+        all_records = (make_record(one, created=f"2020-01-01T{one // 3600:02}:{one // 60 % 60:02}:{one % 60:02}Z")
+                       for one in range(1, self.size + 1))  # fmt: skip
+        within = [record for record in all_records if not window or record["created"] >= window[1]]
+        records = tuple(within[(page - 1) * page_size : page * page_size])
+        ids = [record["id"] for record in records]
         count = self.counts or self.size
         found = self._vectors(ids) if vectors else {}
         return RecordsPage(records, count, page * page_size < self.size, self.clock.time_us(), {}, found)
 
 
 def plan(target: int | None = 0, **search: object) -> Plan:
-    return Plan(target=target, sweep=True, search=Search(filter="type:wav", vectors=SPACE, **search))  # type: ignore[arg-type]
+    return Plan(target=target, sweep=True, filter="type:wav", vectors=SPACE, **search)  # type: ignore[arg-type]
 
 
 def world(**options: object) -> Analysed:
@@ -109,10 +112,10 @@ def test_the_vectors_that_are_counted_are_those_that_were_not_here() -> None:
 def test_nobody_is_asked_again_which_of_the_hits_match_the_filter(query: str, vectors: str) -> None:
     sounds, store = world(size=40), Vectorful()
     swept = plan()
-    harvest(replace(swept, search=replace(swept.search, query=query, vectors=vectors)), sounds, store)
+    harvest(replace(swept, query=query, vectors=vectors), sounds, store)
     sounds.asked.clear()
     sounds.reach = 0  # no list brings the next one
-    harvest(Plan(target=30, seed_ids=(1,), search=Search(filter="type:wav")), sounds, store)
+    harvest(Plan(target=30, seed_ids=(1,), filter="type:wav"), sounds, store)
     assert {kind for kind, _ in sounds.asked} == {"similar"}
 
 
@@ -248,7 +251,7 @@ def test_fifty_thousand_hits_need_no_permission() -> None:
 
 def test_a_sweep_without_vectors_keeps_its_own_notes() -> None:
     sounds, store = world(size=20), Vectorful()
-    harvest(Plan(target=0, sweep=True, search=Search(filter="type:wav")), sounds, store)
+    harvest(Plan(target=0, sweep=True, filter="type:wav"), sounds, store)
     assert not store.vectors
     assert Note(sweep_topic("", "type:wav"), 1, MATCHES) in store.kept_notes
     harvest(plan(), sounds, store)

@@ -9,8 +9,7 @@ import pytest
 from harvester.clock import Stop
 from harvester.graph import SoundGraph
 from harvester.model import Deferral, Linked, Note, RecordsPage, Seen, SimilarList, SimilarPage, Withdrawn
-from harvester.pipeline.fetcher import Search
-from harvester.pipeline.harvest import Plan
+from harvester.pipeline.plan import Plan
 from tests.support.virtual_time import START_US
 from tests.support.world import MemoryCheckpoint, MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
@@ -20,7 +19,7 @@ HOUR_US = 3_600_000_000
 
 
 def rain(**options: object) -> Plan:
-    return Plan(target=None, search=Search(filter="tag:rain"), concurrency=1, **options)  # type: ignore[arg-type]
+    return Plan(target=None, filter="tag:rain", concurrency=1, **options)  # type: ignore[arg-type]
 
 
 def listed(world: World) -> list[object]:
@@ -43,7 +42,7 @@ async def a_minute(stop: Stop) -> None:
 
 @pytest.mark.parametrize("filter", ["tag:rain", ""])
 def test_an_empty_list_beside_one_of_another_filter_is_asked_for_once_and_never_again(filter: str) -> None:
-    store, plan = windy(range(1, 4)), Plan(target=9, search=Search(filter=filter), concurrency=2)
+    store, plan = windy(range(1, 4)), Plan(target=9, filter=filter, concurrency=2)
     world = NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3}, empty={1})
     assert harvest(plan, world, store, a_minute)[0] != "it never ends"
     assert listed(world) == [1, 2, 3]
@@ -71,7 +70,7 @@ def test_a_shorter_list_under_this_walks_filter_takes_the_place_of_a_longer_one_
 def test_two_walks_that_take_turns_do_not_ask_for_each_others_lists_again() -> None:
     """A sound keeps one filtered list, that of the later walk: the other one need not be asked for a second time."""
     store, world = MemoryStore(), World(CLOCK, size=30, reach=3, match=set(range(1, 31)))
-    plans = [Plan(target=5, search=Search(filter=name), new_seeds=True) for name in ("tag:rain", "tag:wind")]
+    plans = [Plan(target=5, filter=name, new_seeds=True) for name in ("tag:rain", "tag:wind")]
     for _ in range(3):
         for plan in plans:
             harvest(plan, world, store)
@@ -90,7 +89,7 @@ def test_what_the_join_refused_is_no_sample_and_not_asked_for_again_in_this_run(
     store, world = windy(range(1, 4)), NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3})
     apply = store.state.apply
     monkeypatch.setattr(store.state, "apply", lambda event: None if isinstance(event, Linked) else apply(event))
-    reason, ring = harvest(Plan(target=20, search=Search(filter="tag:rain")), world, store, a_minute)
+    reason, ring = harvest(Plan(target=20, filter="tag:rain"), world, store, a_minute)
     assert reason != "it never ends"
     assert listed(world) == [1, 2, 3]
     assert ring.frontier.harvested == ring.progress.samples == 0
@@ -197,3 +196,10 @@ def test_what_a_pulled_checkpoint_brings_is_judged_like_what_was_there() -> None
     assert listed(world) == [1, 2, 3, 6, 21]
     asked = [sound_id for kind, batch in world.asked if kind == "matches" for sound_id in batch]  # type: ignore[attr-defined]
     assert sorted(asked) == sorted({*asked})
+
+
+def test_a_list_that_replaces_another_is_read_again_and_makes_no_new_sample() -> None:
+    store, world = windy(range(1, 3)), NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3})
+    _, ring = harvest(rain(), world, store)
+    assert store.state.processed == {1, 2, 3}
+    assert (ring.progress.samples, ring.progress.relisted) == (3, 2)

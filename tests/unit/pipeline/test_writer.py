@@ -11,11 +11,9 @@ import pytest
 from harvester.clock import DAY_US, Stop
 from harvester.graph import SoundGraph
 from harvester.model import Gone, Known, Linked, Record, RecordsPage, Seen, SimilarPage
-from harvester.pipeline.doubtful import Doubtful
-from harvester.pipeline.fetcher import Search
+from harvester.pipeline.changes import Changes
 from harvester.pipeline.frontier import Frontier
-from harvester.pipeline.harvest import Harvest, Plan
-from harvester.pipeline.meaning import Meaning
+from harvester.pipeline.harvest import Harvest
 from harvester.pipeline.messages import (
     ConfirmClaim,
     Confirmed,
@@ -27,8 +25,9 @@ from harvester.pipeline.messages import (
     SimilarFetched,
 )
 from harvester.pipeline.order import order_by
+from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
-from harvester.pipeline.walk import walk_for
+from harvester.pipeline.scope import Scope
 from harvester.pipeline.writer import Writer
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
 from tests.support.world import MemoryStore, World, make_record
@@ -49,25 +48,15 @@ def write(
 
     async def main() -> tuple[Progress, Frontier]:
         clock, stop = VirtualClock(), Stop()
-        walk = walk_for(Search(), store, clock.time_us(), sweeping=False)
-        order = order_by("popular", store.state, None, 0)
-        frontier = Frontier(target=None, order=order, clock=clock, stop=stop, forever=True)
+        scope = Scope(Plan(target=None, forever=True, samples_per_commit=samples_per_commit), store, clock)
+        frontier = Frontier(scope, order_by("popular", store.state, None, 0), clock=clock, stop=stop)
         for outcome in outcomes:
             frontier._send_off(outcome.claim)
         for sound_id in waiting_ids:
             frontier.discover(sound_id, has_record=True)
         progress = Progress(clock)
-        meaning = Meaning(store, frontier, walk, clock=clock, progress=progress, distances=None)
-        writer = Writer(
-            store,
-            meaning,
-            Doubtful(frontier),
-            clock=clock,
-            progress=progress,
-            admit=lambda: None,
-            stop=stop,
-            samples_per_commit=samples_per_commit,
-        )
+        changes = Changes(frontier, scope, store.state, stop=stop, progress=progress, distances=None)
+        writer = Writer(store, scope, changes, clock=clock, stop=stop, progress=progress)
         waiting: asyncio.Queue[Outcome | None] = asyncio.Queue()
         for outcome in (*outcomes, None):
             waiting.put_nowait(outcome)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.records import RULES, Judge, Kind, Rule, convert, rule_of, value_of
+from harvester.records import RULES, FieldKind, Judge, Rule, convert, created_us, rule_of, value_of
 from harvester.records.rules import CREATED_FORM, LARGEST_JSON_BYTES
 
 FIELDS = (*RULES, "shiny")
@@ -44,25 +44,25 @@ def obeys(rule: Rule, value: Any) -> bool:
     if value is None:
         return True
     match rule.kind:
-        case Kind.ID | Kind.INT:
+        case FieldKind.ID | FieldKind.INT:
             return type(value) is int and rule.low <= value <= rule.high
-        case Kind.FLOAT:
+        case FieldKind.FLOAT:
             return type(value) in (int, float) and rule.low <= value <= rule.high
-        case Kind.BOOL:
+        case FieldKind.BOOL:
             return type(value) is bool
-        case Kind.TEXT:
+        case FieldKind.TEXT:
             is_text = type(value) is str and len(value) <= rule.longest and bool(value.encode() or True)
             return is_text and (rule.form is None or rule.form.fullmatch(value) is not None)
-        case Kind.TEXTS:
+        case FieldKind.TEXTS:
             return type(value) is list and len(value) <= rule.most and all(len(t.encode()) >= 0 for t in value)
-        case Kind.NUMBERS:
+        case FieldKind.NUMBERS:
             return rule.fewest <= len(value) <= rule.most and all(
                 type(number) in (int, float) and rule.low <= number <= rule.high for number in value
             )
-        case Kind.TEXTS_BY_NAME:
+        case FieldKind.TEXTS_BY_NAME:
             texts = all(type(text) is str and len(text) <= rule.longest for text in value.values())
             return len(value) <= rule.most and texts and max(map(len, value), default=0) <= 64
-        case Kind.OBJECTS | Kind.JSON:
+        case FieldKind.OBJECTS | FieldKind.JSON:
             encoded = json.dumps(value, allow_nan=False).encode()
             return len(encoded) <= 6 * LARGEST_JSON_BYTES and depth(value) <= rule.deepest
     raise AssertionError(rule)
@@ -174,8 +174,9 @@ def test_a_date_has_the_form_of_created_exactly_when_the_calendar_has_it(year: i
 
 
 KINDS = {
-    "bool": Kind.BOOL, "int": Kind.INT, "float": Kind.FLOAT, "text": Kind.TEXT, "list[text]": Kind.TEXTS,
-    "list[float]": Kind.NUMBERS, "dict[text,text]": Kind.TEXTS_BY_NAME, "list[object]": Kind.OBJECTS,
+    "bool": FieldKind.BOOL, "int": FieldKind.INT, "float": FieldKind.FLOAT, "text": FieldKind.TEXT,
+    "list[text]": FieldKind.TEXTS,
+    "list[float]": FieldKind.NUMBERS, "dict[text,text]": FieldKind.TEXTS_BY_NAME, "list[object]": FieldKind.OBJECTS,
 }  # fmt: skip
 
 
@@ -185,7 +186,7 @@ def test_the_table_is_the_one_that_was_measured(shared: Path) -> None:
     assert {row["field"] for row in rows} == set(RULES)
     for row in rows:
         rule = RULES[row["field"]]
-        assert rule.kind in {KINDS[row["type"]], Kind.ID if row["field"] == "id" else None}, row
+        assert rule.kind in {KINDS[row["type"]], FieldKind.ID if row["field"] == "id" else None}, row
         assert rule.nullable is (row["nullable"] == "yes")
         if row["type"] in ("int", "float"):
             assert (rule.low, rule.high) == (float(row["min"]), float(row["max"])), row
@@ -207,3 +208,28 @@ def test_real_records_are_not_changed(shared: Path) -> None:
             assert converted is value
             assert odd == ""
             assert value_of(record, name) == value
+
+
+@pytest.mark.parametrize(
+    ("created", "moment"),
+    [
+        ("2016-01-01T00:00:10Z", "2016-01-01T00:00:10+00:00"),
+        ("2016-01-01T00:00:10", "2016-01-01T00:00:10+00:00"),
+        ("2016-01-01 00:00:10", "2016-01-01T00:00:10+00:00"),
+        ("2016-01-01T00:00:10+02:00", "2015-12-31T22:00:10+00:00"),
+        ("2016-01-01 00:00:10.000001-23:59", "2016-01-01T23:59:10.000001+00:00"),
+        ("2016-01-01T00:00:10.999999Z", "2016-01-01T00:00:10.999999+00:00"),
+        ("2100-12-31T23:59:59.999999-23:59", "2101-01-01T23:58:59.999999+00:00"),
+        ("1990-01-01T00:00:00+23:59", "1989-12-31T00:01:00+00:00"),
+    ],
+)
+def test_a_sound_was_created_at_one_moment_however_it_is_written(created: str, moment: str) -> None:
+    seconds, fraction = divmod(created_us({"created": created}) or 0, 1_000_000)
+    wanted = datetime.fromisoformat(moment)
+    assert (seconds, fraction) == (int(wanted.replace(microsecond=0).timestamp()), wanted.microsecond)
+
+
+@pytest.mark.parametrize("odd", [value for value in ODD_VALUES if value != "2014-04-16T20:07:11Z"])
+def test_what_is_no_time_was_created_at_none(odd: Any) -> None:
+    assert created_us({"created": odd}) is None
+    assert created_us({}) is None

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harvester.sandbox.rewriting import rewrite
-from harvester.sandbox.solr_filter import Filter, FilterError, read_filter
+from harvester.sandbox.solr_filter import FilterError, SolrFilter, read_filter
 
 NOW_S = 1_790_000_000  # 2026-09-21T14:13:20Z
 SOUND: dict[str, Any] = {
@@ -52,6 +52,7 @@ TRUE = [
     r"tag:field\-recording",
     r'tag:"\u0072ain"',
     'tag:" rain "',  # trimmed
+    'tag:"\u3000rain\u2003"',
     "tag:[field TO rain]",
     "tag:*",
     "id:1548",
@@ -125,6 +126,8 @@ FALSE = [
     "tag:(rain roof)",  # one tag
     "tag:re*cording",
     'tag:"rai*"',
+    'tag:"rain\u00a0"',  # a no-break space is not trimmed
+    'tag:"\u2007rain"',
     "nosuch_s:1",
     "id:01548",
     'geotag:"Intersects(3 41 4 42)"',
@@ -155,7 +158,7 @@ FALSE = [
 ]
 
 
-def _read(text: str, *, of_parents: bool = False) -> Filter:
+def _read(text: str, *, of_parents: bool = False) -> SolrFilter:
     return read_filter(rewrite(text), NOW_S, of_parents=of_parents)
 
 

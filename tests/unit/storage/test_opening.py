@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -88,11 +89,58 @@ def test_a_copy_is_never_written_over_a_file(tmp_path: Path) -> None:
         copy_regular(tmp_path / "a", tmp_path / "b")
 
 
-def test_no_descriptor_stays_open_when_a_file_is_refused(tmp_path: Path) -> None:
+def _open_descriptors() -> set[str]:
+    """Return the numbers in use; others may be closed meanwhile, with what earlier tests have left."""
+    return set(os.listdir("/dev/fd"))  # noqa: PTH208 - names, not paths
+
+
+def test_no_descriptor_stays_open_when_a_file_was_read_or_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    before = len(list(Path("/dev/fd").iterdir()))
-    for read in READERS.values():
+    (tmp_path / "file").write_bytes(b"whole")
+    before = _open_descriptors()
+    for name, read in READERS.items():
         (tmp_path / "copy").unlink(missing_ok=True)
         with pytest.raises(NotRegular):
             read(tmp_path / "fifo")
-    assert len(list(Path("/dev/fd").iterdir())) == before
+        (tmp_path / "copy").unlink(missing_ok=True)
+        if not name.startswith("open_"):
+            read(tmp_path / "file")
+    assert _open_descriptors() <= before
+
+
+@pytest.mark.usefixtures("_no_waiting")
+@pytest.mark.parametrize("kind", ["a FIFO", "a symbolic link"])
+@pytest.mark.parametrize("name", READERS)
+def test_what_takes_the_place_of_a_file_while_it_is_opened_is_refused_without_waiting(
+    name: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"whole")
+    seen = path.stat()
+    path.unlink()
+    # Somebody has a FIFO open at its other end, so that it could be opened for writing.
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    other_end = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    fifo.rename(path) if kind == "a FIFO" else path.symlink_to(fifo)
+    monkeypatch.setattr(Path, "stat", lambda *_args, **_options: seen)
+    monkeypatch.setattr(Path, "lstat", lambda *_args, **_options: seen)
+    before = _open_descriptors()
+    with pytest.raises(NotRegular, match=kind if name == "open_for_writing" else "a FIFO"):
+        READERS[name](path)
+    assert _open_descriptors() <= before
+    os.close(other_end)
+
+
+@pytest.fixture
+def _no_waiting() -> Iterator[None]:
+    """Let a test fail that waits for longer than any opening takes."""
+
+    def fail(*_: object) -> None:
+        raise TimeoutError("the opening waits")
+
+    before = signal.signal(signal.SIGALRM, fail)
+    signal.alarm(5)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)

@@ -66,6 +66,17 @@ def test_the_same_vector_is_written_once_and_a_new_one_replaces_it(tmp_path: Pat
     assert close(dict(vectors(tmp_path).items())[1], vector(9))
 
 
+def test_no_vector_is_written_through_a_link(tmp_path: Path) -> None:
+    keep(tmp_path, 1)
+    elsewhere = tmp_path / "elsewhere"
+    (tmp_path / VECTORS).rename(elsewhere)
+    (tmp_path / VECTORS).symlink_to(elsewhere)
+    before = elsewhere.read_bytes()
+    with pytest.raises(LibraryUnwritable, match="a symbolic link"):
+        keep(tmp_path, 2)
+    assert elsewhere.read_bytes() == before
+
+
 @given(st.lists(st.floats(-1, 1), min_size=8, max_size=8), st.lists(st.floats(-1, 1), min_size=8, max_size=8))
 def test_rounding_to_half_precision_moves_no_score_by_a_thousandth(one: list[float], other: list[float]) -> None:
     if math.hypot(*one) < 1e-3 or math.hypot(*other) < 1e-3:

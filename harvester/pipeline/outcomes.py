@@ -1,0 +1,293 @@
+"""Read outcomes: decide which events, deferrals, notes, vectors and frontier changes one outcome becomes.
+
+Owns what a missing or an empty answer proves; `news` decides what is worth writing down, `deferral` when to try again.
+Reads graph, notes and deferrals and changes nothing: the writer does, after the commit.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from harvester.clock import Clock, iso
+from harvester.errors import AnswerChanged
+from harvester.filters import contradicts, join_filters
+from harvester.model import Deferral, Gone, Linked, Note, Record, RecordsPage, Seeded, SimilarList, is_complete
+from harvester.pipeline.deferral import Backoff
+from harvester.pipeline.frontier import NO_HITS
+from harvester.pipeline.messages import (
+    AdvanceSweep,
+    CheckSweep,
+    Claim,
+    Close,
+    ConfirmClaim,
+    Confirmed,
+    CountHits,
+    Decided,
+    Defer,
+    DetailsClaim,
+    DetailsFetched,
+    Discover,
+    Entry,
+    Failed,
+    FrontierChange,
+    JudgeClaim,
+    Judged,
+    MarkAsked,
+    Outcome,
+    SeedsFetched,
+    Settle,
+    SettleList,
+    SettleSeeds,
+    SimilarClaim,
+    SimilarFetched,
+    Start,
+    Swept,
+)
+from harvester.pipeline.news import News
+from harvester.pipeline.ports import SoundStore
+from harvester.pipeline.scope import ASKED, DIFFERS, MATCHES, NO_VECTOR_YET, PLACE, Scope
+
+UNUSABLE = "no usable neighbour in its similar list"
+CONTRADICTION = "does not match the filter"
+SEARCHES, LISTS = "the results of the search", "the similar lists"
+
+
+class OutcomeReader:
+    """Reads the outcomes of one run."""
+
+    def __init__(self, store: SoundStore, scope: Scope, clock: Clock) -> None:
+        self._store = store
+        self._state = store.state
+        self._scope = scope
+        self._clock = clock
+        self._news = News(store)
+        self._backoff = Backoff(store)
+
+    def read(self, outcome: Outcome) -> Entry:
+        """Return what `outcome` becomes."""
+        match outcome:
+            case SimilarFetched():
+                return self._similar(outcome)
+            case DetailsFetched():
+                return self._details(outcome)
+            case SeedsFetched():
+                return self._seeds(outcome)
+            case Judged():
+                return self._judged(outcome)
+            case Swept():
+                return self._swept(outcome)
+            case Confirmed():
+                return self._confirmed(outcome)
+            case Decided(claim):
+                return Entry(changes=(Settle(claim),))
+            case Failed(claim, reason):
+                return self._failed(claim, reason)
+
+    def _failed(self, claim: SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim, reason: str) -> Entry:
+        if isinstance(claim, JudgeClaim):
+            line = f"which of {len(claim.sound_ids)} sounds match is not known ({reason}): the next run asks"
+            return Entry(lines=(line,), changes=(Settle(claim),))
+        now_us = self._clock.time_us()
+        sound_ids = self._without(claim)
+        return _deferring(claim, *(self._backoff.deferral(sound_id, reason, now_us) for sound_id in sound_ids))
+
+    def _seeds(self, outcome: SeedsFetched) -> Entry:
+        claim, page = outcome.claim, outcome.page
+        seeds, oddities = self._matching(page.records, page.oddities)
+        found_nothing = claim.page == 1 and not page.records and not (page.count and page.has_next)
+        # A user who asked for certain sounds does not want others instead.
+        closing = (Close(NO_HITS),) if found_nothing else ()
+        return Entry(
+            events=(*self._news.of(page.records, page.fetched_at), Seeded(seeds)),
+            # Without these a later run would have to ask which of those that still wait match.
+            notes=tuple(self._news.marks(self._scope.filter_topic, seeds, MATCHES)) if self._scope.filter else (),
+            oddities=oddities,
+            changes=(
+                *closing,
+                Start(seeds, first=True),
+                SettleSeeds(claim, page.has_next),
+                *self._count_hits(SEARCHES, seeds, page.records),
+            ),
+        )
+
+    def _swept(self, outcome: Swept) -> Entry:
+        scope, claim, page = self._scope, outcome.claim, outcome.page
+        assert scope.sweep is not None
+        if claim.window and page.records and all(contradicts(claim.window, record) for record in page.records):
+            raise AnswerChanged(
+                f"none of the {len(page.records)} sounds on page {claim.page} of the sweep matches {claim.window}: the "
+                "server does not heed the filter; what was read before is kept, the next run asks for this page again"
+            )
+        hits, oddities = self._matching(page.records, page.oddities, within=claim.window)
+        ahead = scope.sweep.after(claim, page)
+        notes = [*self._hit_notes(hits, page), Note(scope.topic, PLACE, ahead.place())]
+        if scope.filter and scope.topic != scope.filter_topic:
+            # Without these a later run under the filter would have to ask which of them match.
+            notes += self._news.marks(scope.filter_topic, hits, MATCHES)
+        changes: list[FrontierChange] = [AdvanceSweep(claim, page), Start(hits, first=False)]
+        if ahead.done and not ahead.total:
+            changes.append(Close(NO_HITS))
+        changes += [Settle(claim), CheckSweep(), *self._count_hits(SEARCHES, hits, page.records)]
+        return Entry(
+            events=(*self._news.of(page.records, page.fetched_at), Seeded(hits)),
+            notes=tuple(notes),
+            vectors={i: vector for i, vector in self._news.vectors(page).items() if i in set(hits)},
+            oddities=oddities,
+            lines=(ahead.describe(),) if ahead.done else (),
+            changes=tuple(changes),
+        )
+
+    def _judged(self, outcome: Judged) -> Entry:
+        claim, page = outcome.claim, outcome.page
+        found, oddities = self._matching(page.records, page.oddities)
+        matching = [sound_id for sound_id in claim.sound_ids if sound_id in set(found)]
+        others = [sound_id for sound_id in claim.sound_ids if sound_id not in set(found)]
+        notes, lines = self._news.marks(self._scope.filter_topic, sorted(set(found)), MATCHES), []
+        if len(page.records) == page.count:
+            notes += self._news.marks(self._scope.filter_topic, others, DIFFERS)
+        else:
+            lines.append(
+                f"which of {len(others)} sounds match is not known (a result without a sound): the next run asks"
+            )
+        return Entry(
+            events=tuple(self._news.of(page.records, page.fetched_at)),
+            notes=tuple(notes),
+            oddities=oddities,
+            lines=tuple(lines),
+            changes=(Discover(tuple(matching)), Settle(claim), *self._count_hits(SEARCHES, found, page.records)),
+        )
+
+    def _similar(self, outcome: SimilarFetched) -> Entry:
+        claim, page = outcome.claim, outcome.page
+        sound_id = claim.sound_id
+        if page.count == 0 and self._backoff.lacks_vector(sound_id, page.fetched_at):
+            deferral = self._backoff.until_vector(sound_id, page.fetched_at)
+            return _deferring(claim, deferral, oddities=page.oddities)
+        known = self._state.similar(sound_id)
+        if page.count == 0 and known is not None and known.neighbours:
+            return self._lost(outcome, same_question=known.filter == self._scope.filter)
+        hits, oddities = self._matching(page.records, page.oddities)
+        matching = set(hits)
+        neighbours = tuple(pair for pair in page.neighbours if pair[0] in matching)
+        counted = self._count_hits(LISTS, hits, page.records)
+        if page.count > 0 and not neighbours:
+            deferral = self._backoff.deferral(sound_id, UNUSABLE, page.fetched_at)
+            return _deferring(claim, deferral, oddities=oddities, then=counted)
+        similar = SimilarList(
+            neighbours=neighbours,
+            linked_at=self._state.stamp(sound_id, "linked_at", page.fetched_at),
+            limit=outcome.limit,
+            space=self._state.space,
+            filter=self._scope.filter,
+        )
+        seen = self._news.of(page.records, page.fetched_at)
+        neighbour_ids = tuple(neighbour_id for neighbour_id, _ in neighbours)
+        relisted = sound_id in self._state.processed
+        unchanged = frozenset(neighbour_ids).difference(event.sound_id for event in seen)
+        return Entry(
+            events=(*seen, Linked(sound_id, similar)),
+            undeferred=self._backoff.if_deferred(sound_id),
+            notes=self._asked_note(sound_id) if self._scope.filter else (),
+            oddities=oddities,
+            changes=(MarkAsked(sound_id), Discover(neighbour_ids, unchanged), SettleList(claim, relisted), *counted),
+        )
+
+    def _lost(self, outcome: SimilarFetched, *, same_question: bool) -> Entry:
+        """Read an empty list where one is known: a deleted sound has none either, and nothing known is forgotten."""
+        claim, sound_id = outcome.claim, outcome.claim.sound_id
+        # An empty list under a filter says nothing of the sound itself.
+        missing = (sound_id,) if same_question or not self._scope.filter else ()
+        return Entry(
+            # The known list answers another question: without a note every later run would ask this one again.
+            notes=() if same_question else self._asked_note(sound_id),
+            oddities=outcome.page.oddities,
+            changes=(MarkAsked(sound_id), Settle(claim, missing)),
+        )
+
+    def _details(self, outcome: DetailsFetched) -> Entry:
+        claim, page = outcome.claim, outcome.page
+        found = {record["id"] for record in page.records if is_complete(record)}
+        missing = tuple(sound_id for sound_id in claim.sound_ids if sound_id not in found)
+        hits = [sound_id for sound_id in claim.sound_ids if sound_id in found] if self._scope.plan.vectors else []
+        return Entry(
+            events=(*self._news.reread(page, claim.sound_ids), *self._news.of(page.records, page.fetched_at)),
+            # A sample whose record could not be read again was deferred too; of others the list decides.
+            undeferred=tuple(found & self._store.deferrals.keys() & self._state.processed),
+            notes=tuple(self._hit_notes(hits, page)),
+            vectors=self._news.vectors(page),
+            oddities=page.oddities,
+            changes=(Discover(tuple(found)), Settle(claim, missing)),
+        )
+
+    def _confirmed(self, outcome: Confirmed) -> Entry:
+        claim, sound_id = outcome.claim, outcome.claim.sound_id
+        if outcome.record is None:
+            return Entry(
+                events=(Gone(sound_id, self._state.stamp(sound_id, "gone_at", outcome.fetched_at)),),
+                undeferred=self._backoff.if_deferred(sound_id),
+                lines=(f"sound {sound_id} is gone from Freesound: kept with a tombstone, not asked again",),
+                changes=(Settle(claim),),
+            )
+        if not is_complete(outcome.record):
+            return _deferring(
+                claim, self._backoff.deferral(sound_id, "its record lacks core fields", outcome.fetched_at)
+            )
+        withdrawn = self._news.is_withdrawn(sound_id)
+        return Entry(
+            events=() if withdrawn else (self._news.seen(outcome.record, outcome.fetched_at),),
+            changes=(Discover((sound_id,)), Settle(claim)),
+        )
+
+    def _matching(
+        self, records: Sequence[Record], oddities: Mapping[str, int], *, within: str = ""
+    ) -> tuple[tuple[int, ...], Counter[str]]:
+        """Return the ids of the records that do not contradict the filter, and `oddities` with those that do.
+
+        `within` is a filter that must hold too. A filter that the server read in another way than meant, or not at
+        all, must not lead the run astray.
+        """
+        counted = Counter(oddities)
+        filter = join_filters(within, self._scope.filter)
+        if not filter:
+            return tuple(record["id"] for record in records), counted
+        matching = tuple(record["id"] for record in records if not contradicts(filter, record))
+        if len(matching) < len(records):
+            counted[CONTRADICTION] += len(records) - len(matching)
+        return matching, counted
+
+    def _count_hits(self, kind: str, hits: Sequence[int], records: Sequence[Record]) -> tuple[CountHits, ...]:
+        return (CountHits(kind, len(hits), len(records) - len(hits)),) if self._scope.filter else ()
+
+    def _hit_notes(self, hits: Sequence[int], page: RecordsPage) -> list[Note]:
+        """Return the notes that these sounds are hits of the sweep; of one for vectors, which have none yet."""
+        topic, vectors = self._scope.topic, self._scope.plan.vectors
+        bare = [sound_id for sound_id in hits if sound_id not in page.vectors] if vectors else []
+        complete = [sound_id for sound_id in hits if sound_id in page.vectors] if vectors else hits
+        return [*self._news.marks(topic, complete, MATCHES), *self._news.marks(topic, bare, NO_VECTOR_YET)]
+
+    def _asked_note(self, sound_id: int) -> tuple[Note, ...]:
+        return tuple(self._news.marks(self._scope.asked_topic, [sound_id], ASKED))
+
+    def _without(self, claim: SimilarClaim | DetailsClaim | ConfirmClaim) -> list[int]:
+        """Return the sounds of a failed claim that still lack what it was to bring."""
+        if isinstance(claim, SimilarClaim):
+            return [claim.sound_id]
+        sound_ids = claim.sound_ids if isinstance(claim, DetailsClaim) else (claim.sound_id,)
+        # A record that came along with a list meanwhile leaves nothing to try again.
+        return [one for one in sound_ids if self._scope.rereads or not self._state.has_record(one)]
+
+
+def _deferring(
+    claim: Claim,
+    *deferrals: Deferral,
+    oddities: Mapping[str, int] | None = None,
+    then: Sequence[FrontierChange] = (),
+) -> Entry:
+    lines = (f"sound {one.sound_id} deferred until {iso(one.next_try_at)}: {one.reason}" for one in deferrals)
+    return Entry(
+        deferrals=deferrals,
+        oddities=oddities or {},
+        lines=tuple(lines),
+        changes=(*(Defer(one.sound_id, one.next_try_at) for one in deferrals), Settle(claim), *then),
+    )

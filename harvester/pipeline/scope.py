@@ -1,0 +1,188 @@
+"""The scope of a run: which known sounds it may fetch, under which filter, and the sweep that goes before.
+
+Derived from the plan, the graph and the notes of earlier runs, so it cannot disagree with them. It decides and returns
+changes; it never changes the frontier. Under a filter it lets no sound pass that may not match, deferred or not, unless
+the user named the sound.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+from harvester.clock import Clock
+from harvester.graph import is_gone
+from harvester.model import is_sound_id
+from harvester.pipeline.messages import AwaitJudgement, Defer, Enqueue, FrontierChange, Reread
+from harvester.pipeline.plan import Plan
+from harvester.pipeline.ports import SoundStore
+from harvester.pipeline.stale import Refresh, find_stale
+from harvester.pipeline.sweep import Sweep, sweep_topic
+
+PLACE = 0
+"""The key under which a sweep's topic holds its place; the other keys are its hits."""
+MATCHES, DIFFERS = "1", "0"
+NO_VECTOR_YET = "2"
+"""A hit of a sweep for vectors that has none: it matches, and a later sweep asks again."""
+ASKED = "1"
+
+
+class Scope:
+    """The scope of a harvest.
+
+    `sweep` goes before the first list (None: there is none); `vectorless` are hits whose vector an earlier run brought
+    and that is missing now. `searches_seeds`: there is a search whose pages bring seeds; with `seeds_first` its first
+    page comes before anything else. `rereads`: this run fetches records that are here.
+    """
+
+    rereads = False
+
+    def __init__(self, plan: Plan, store: SoundStore, clock: Clock) -> None:
+        self.plan = plan
+        self.filter = plan.filter
+        self.sweep: Sweep | None = None
+        self.vectorless: tuple[int, ...] = ()
+        self._store = store
+        self._state = store.state
+        self._clock = clock
+        self._lengths: Mapping[int, int] = {}
+        self._asked: set[int] = set()
+        self._asked_before = store.notes.setdefault(self.asked_topic, {})
+        self._hits: dict[int, str] | None = None
+        # Explicit seed ids restrict the start to them; otherwise a search can always find more.
+        self.searches_seeds = not (plan.sweep or plan.refresh) and (not plan.seed_ids or plan.new_seeds)
+        self.seeds_first = plan.new_seeds or next(self._state.pending(), None) is None
+        if plan.sweep:
+            self._hits = store.notes.setdefault(self.topic, {})
+            self._resume_sweep(self._hits)
+
+    @property
+    def topic(self) -> str:
+        """The topic of the notes on which sounds the search finds."""
+        return sweep_topic(self.plan.query, self.filter, self.plan.vectors)
+
+    @property
+    def asked_topic(self) -> str:
+        """The topic of the notes on whose list was fetched under the filter.
+
+        A sound keeps one list: that of another filter may stand in its place, now or later.
+        """
+        return f"asked {json.dumps(self.filter)}"
+
+    @property
+    def filter_topic(self) -> str:
+        """The topic of the notes on which sounds match the filter."""
+        return sweep_topic("", self.filter)
+
+    def length_of(self, sound_id: int) -> int:
+        """Return how long a similar list to ask for."""
+        return self._lengths.get(sound_id, self.plan.neighbours)
+
+    def wants(self, sound_id: int) -> bool:
+        """Tell whether this run is to fetch the list of a known sound, or its record first."""
+        if not self._is_open(sound_id):
+            return False
+        # A sound without a complete record gets one, as in any run; a sweep links hits only.
+        hits = self._hits
+        return hits is None or hits.get(sound_id) in (MATCHES, NO_VECTOR_YET) or not self._state.has_record(sound_id)
+
+    def mark_asked(self, sound_id: int) -> None:
+        """Note that a list was fetched in this run; call it after the commit."""
+        self._asked.add(sound_id)
+
+    def begin(self) -> Iterator[FrontierChange]:
+        """Give what the run starts with."""
+        yield from self.admit()
+        # Their records are here: reading them again by id brings the vector that was lost.
+        yield from map(Reread, self.vectorless)
+
+    def admit(self) -> Iterator[FrontierChange]:
+        """Give a change for each known sound that the run wants: queue it, defer it, or let it await judgement.
+
+        May be called again, when a pulled checkpoint brought sounds: a sound that waits already keeps its place.
+        """
+        matches, now_us = self._known_matches(), self._clock.time_us()
+        for sound_id in self._state.graph:
+            if not self.wants(sound_id):
+                continue
+            named = sound_id in self.plan.seed_ids
+            matching = matches is None or named or matches.get(sound_id) == MATCHES
+            if not matching and matches is not None and sound_id in matches:
+                continue
+            deferral = self._store.deferrals.get(sound_id)
+            if deferral is not None and deferral.next_try_at > now_us and not named:
+                yield Defer(sound_id, deferral.next_try_at, judged=matching)
+            elif matching:
+                yield Enqueue(sound_id, has_record=self._state.has_record(sound_id))
+            else:
+                yield AwaitJudgement(sound_id)
+
+    def _known_matches(self) -> dict[int, str] | None:
+        """Return what is known of sounds and the filter; None where every wanted sound matches anyway."""
+        if not self.filter or self.sweep is not None:
+            return None
+        noted = self._store.notes.get(self.filter_topic, {})
+        return {**noted, **dict.fromkeys(self._state.matching(self.filter), MATCHES)}
+
+    def _is_open(self, sound_id: int) -> bool:
+        # One request a list and run, even if it failed; none in a later run while a list of the sound is here.
+        if not self._state.is_pending(sound_id, self.filter) or sound_id in self._asked:
+            return False
+        return sound_id not in self._asked_before or sound_id not in self._state.processed
+
+    def _resume_sweep(self, hits: dict[int, str]) -> None:
+        now_us = self._clock.time_us()
+        known = [sound_id for sound_id, text in hits.items() if is_sound_id(sound_id) and text == MATCHES]
+        sweep = Sweep(hits.get(PLACE, ""))
+        rolled_back = any(sound_id not in self._state for sound_id in known)
+        self.vectorless = () if rolled_back or not self.plan.vectors else tuple(self._without_vector(known))
+        if rolled_back or (sweep.done and not self.vectorless and not any(self._is_left(hit, now_us) for hit in known)):
+            # All its hits are linked: the user who sweeps again wants to know what is new.
+            sweep = Sweep()
+        self.sweep = sweep
+
+    def _is_left(self, sound_id: int, now_us: int) -> bool:
+        deferral = self._store.deferrals.get(sound_id)
+        return self._is_open(sound_id) and (deferral is None or deferral.next_try_at <= now_us)
+
+    def _without_vector(self, hits: Iterable[int]) -> Iterator[int]:
+        """Give the hits whose vector was brought once and is lost since: the file was damaged, or is not here."""
+        for sound_id in hits:
+            if not self._store.has_vector(sound_id) and not is_gone(self._state.attributes(sound_id)):
+                yield sound_id
+
+
+class RefreshScope(Scope):
+    """The scope of a refresh: stale records, and stale lists, each after its sound's record."""
+
+    rereads = True
+
+    def __init__(self, plan: Plan, refresh: Refresh, store: SoundStore, clock: Clock) -> None:
+        super().__init__(plan, store, clock)
+        self._stale = find_stale(self._state, store.deferrals, refresh, clock.time_us())
+        self._lengths = self._stale.lists
+        self._read_at = {one: self._state.attributes(one)["fetched_at"] for one in self._stale.records}
+
+    def wants(self, sound_id: int) -> bool:
+        """Tell whether this run is to fetch the list of a known sound now.
+
+        Its record comes first: a sound that is gone needs no list, and a list must not displace its record.
+        """
+        if sound_id not in self._stale.lists or sound_id in self._asked:
+            return False
+        attributes = self._state.attributes(sound_id)
+        return not is_gone(attributes) and attributes.get("fetched_at") != self._read_at.get(sound_id)
+
+    def begin(self) -> Iterator[FrontierChange]:
+        """Give what the run starts with: the stale records, then the lists of sounds whose record is fresh."""
+        for sound_id in self._stale.records:
+            yield Enqueue(sound_id, has_record=False)
+        for sound_id in filter(self.wants, self._stale.lists):
+            yield Enqueue(sound_id, has_record=True)
+
+
+def scope_of(plan: Plan, store: SoundStore, clock: Clock) -> Scope:
+    """Return the scope of a run, with its sweep where earlier runs left it."""
+    if plan.refresh is not None:
+        return RefreshScope(plan, plan.refresh, store, clock)
+    return Scope(plan, store, clock)
