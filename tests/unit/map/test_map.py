@@ -46,6 +46,14 @@ def test_the_same_graph_gives_the_same_places_whatever_machine_draws_it() -> Non
     assert hashlib.sha256(places.tobytes()).hexdigest()[:16] == "d78395873f25c96f"
 
 
+def test_the_same_graph_has_the_same_communities_whatever_machine_finds_them() -> None:
+    chance = np.random.Generator(np.random.PCG64(2))
+    source, target = (chance.integers(0, 400, 2_400) for _ in range(2))
+    # No clear groups: every draw and every tie counts.
+    communities = find_communities(400, source, target)
+    assert hashlib.sha256(communities.astype("<i8").tobytes()).hexdigest()[:16] == "85159d612583effd"
+
+
 def test_groups_become_islands_and_communities() -> None:
     count, source, target = islands()
     places = lay_out(count, source, target).astype(float).reshape(4, -1, 2)
