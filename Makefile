@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 ARGS ?=
-# Three workers for two cores: many tests wait for processes, disks and clocks.
-JOBS ?= 3
+# Four workers for two cores: many tests wait for processes, disks and clocks.
+JOBS ?= 4
 # Tests of the rooms that import packages of others: typer, rich, aiohttp, tenacity, msgspec, orjson, networkx, numpy, joblib.
 LOWEST_TESTS := tests/unit/cli tests/unit/freesound tests/unit/records \
 	tests/unit/checkpoint/test_format.py tests/unit/library/test_store.py tests/unit/graph/test_lazy_digraph.py \

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +20,10 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 # Hundreds of processes start; each would compile the house again where the environment forbids to keep the outcome.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["PYTHONPYCACHEPREFIX"] = str(Path(__file__).resolve().parents[1] / ".pytest_cache" / "compiled")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell in the background lets its children ignore Ctrl-C, and theirs too; tests send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_configure(config: pytest.Config) -> None:

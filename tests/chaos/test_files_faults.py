@@ -279,7 +279,7 @@ def test_a_folder_that_vanishes_ends_the_run_with_a_named_error(library: Path, t
     folder = _copy(library, tmp_path / "scratch")
     with open_store(folder) as store:
         shutil.move(folder, tmp_path / "elsewhere")
-        with pytest.raises(LibraryUnwritable, match="gone"):
+        with pytest.raises(LibraryUnwritable, match="removed"):
             store.append([Known(78, NOW_US)])
         with pytest.raises(HarvesterError):
             store.checkpoint()

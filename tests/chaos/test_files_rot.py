@@ -188,7 +188,7 @@ def test_a_salvage_that_is_cut_short_loses_nothing(library: Path, renamed: int) 
         open_store(library, files=CutShort())
     with open_store(library) as store:
         assert content_of(store.state) == WHOLE
-        assert any("saved" in line for line in store.notices)
+        assert any("recover" in line for line in store.notices)
     assert not [path for path in library.iterdir() if "salvaged" in path.name]
 
 
