@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOWEST := .venv-lowest
 ARGS ?=
-# Four workers for two cores: many tests wait for processes, disks and clocks.
-JOBS ?= 4
+# Three workers for two cores: many tests wait for processes, disks and clocks.
+JOBS ?= 3
 # Tests of the rooms that import packages of others: typer, rich, aiohttp, tenacity, msgspec, orjson, networkx, numpy, joblib.
 LOWEST_TESTS := tests/unit/cli tests/unit/freesound tests/unit/records \
 	tests/unit/checkpoint/test_format.py tests/unit/library/test_store.py tests/unit/graph/test_lazy_digraph.py \
@@ -52,7 +52,7 @@ $(VENV)/.extras: $(VENV)/bin/python pyproject.toml
 
 extras: $(VENV)/.extras ## Install what the map, link, plots and Parquet need besides
 
-test: $(VENV)/.dev ## Run all tests (under five minutes on two quiet cores)
+test: $(VENV)/.dev ## Run all tests (about six minutes on two cores)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## Check style, types and the walls between rooms (under a minute)
