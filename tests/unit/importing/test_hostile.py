@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 MOST_PACKED_BYTES = 100_000
-MOST_S, MOST_KB = 2.0, 300_000
+MOST_S, MOST_KB = 3.0, 300_000
 PRIME = (1 << 61) - 1
 """Python's hash of an integer is its remainder here: multiples collide."""
 
