@@ -31,41 +31,44 @@ def blocks_at_hand(files: Iterable[bytes], pack: Callable[[bytes], bytes], highe
 
     `files` are the bytes of whole checkpoints or of their beginnings; a file whose blocks `pack` would compress to the
     same bytes is skipped. Of two versions of a block the smaller bytes (in sort order) win, so the order of the files
-    does not matter. The files are untrusted: each block is unpacked separately, and one that is padded, or unpacks to
-    more than `highest_ratio` times its size, is left out.
+    does not matter. The files are untrusted: each block is unpacked separately, one that is padded is left out,
+    and reading ends at one that unpacks to more than `highest_ratio` times its size.
     """
     found: dict[bytes, bytes] = {}
     for packed in files:
         compared, differs, of_this = 0, False, {}
-        for block, segment in _segments(packed):
+        for block, segment in _segments(packed, highest_ratio):
             if not differs and len(block) >= _COMPARED_BYTES:
                 if compared == _COMPARED_BLOCKS:
                     break
                 compared, differs = compared + 1, pack(block) != segment
-            if len(segment) <= len(block) + _MOST_PADDING_BYTES and len(block) <= highest_ratio * len(segment):
+            if len(segment) <= len(block) + _MOST_PADDING_BYTES:
                 of_this[digest_of_block(block)] = segment
         for digest, segment in of_this.items() if differs else ():
             found[digest] = min(segment, found.get(digest, segment))
     return found
 
 
-def _segments(packed: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _segments(packed: bytes, highest_ratio: int) -> Iterator[tuple[bytes, bytes]]:
     """Yield each block with its compressed bytes, up to the first one without the form that harvester writes."""
-    begin, block, unpacker = _HEAD_BYTES, b"", zlib.decompressobj(-zlib.MAX_WBITS)
+    begin, block, unpacker = _HEAD_BYTES, bytearray(), zlib.decompressobj(-zlib.MAX_WBITS)
     read = begin
     size: int | None = len(PROTOCOL)
     while (place := packed.find(_FLUSHED, read)) >= 0:
         end = place + len(_FLUSHED)
         try:
-            block += unpacker.decompress(packed[read:end])
+            # One byte more than allowed, which is never 0: that would mean no limit.
+            block += unpacker.decompress(packed[read:end], highest_ratio * (end - begin) - len(block) + 1)
         except zlib.error:
+            return
+        if len(block) > highest_ratio * (end - begin):
             return
         read = end
         if size is None and len(block) >= _FRAME_HEAD_BYTES:
             size = _FRAME_HEAD_BYTES + int.from_bytes(block[1:_FRAME_HEAD_BYTES], "little")
         if len(block) == size:
-            yield block, packed[begin:end]
+            yield bytes(block), packed[begin:end]
             # Use a new unpacker for each block: a block that refers to an earlier one cannot be copied to another file.
-            begin, block, size, unpacker = end, b"", None, zlib.decompressobj(-zlib.MAX_WBITS)
+            begin, block, size, unpacker = end, bytearray(), None, zlib.decompressobj(-zlib.MAX_WBITS)
         elif size is not None and len(block) > size:
             return

@@ -105,7 +105,7 @@ def encode_checkpoint(
     stay small.
     """
     encoded = encoded if encoded is not None else Encoded()
-    container = _Container(blocks_at_hand(at_hand, _Container().pack, _HIGHEST_RATIO_WRITTEN))
+    container = _Container(_packed_elsewhere(at_hand))
     stream_bytes, size_bytes = 0, len(container.head)
 
     # Compression releases the GIL: one block is compressed while the next is encoded.
@@ -130,7 +130,11 @@ def encode_checkpoint(
 
 def is_packed_elsewhere(beginning: bytes) -> bool:
     """Tell from the first bytes of a checkpoint whether another zlib than this process's compressed it."""
-    return bool(blocks_at_hand([beginning], _Container().pack, _HIGHEST_RATIO_WRITTEN))
+    return bool(_packed_elsewhere([beginning]))
+
+
+def _packed_elsewhere(files: Sequence[bytes]) -> dict[bytes, bytes]:
+    return blocks_at_hand(files, _Container().pack, _HIGHEST_RATIO_WRITTEN) if files else {}
 
 
 class _Container:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -124,3 +126,19 @@ def test_a_block_that_is_padded_or_refers_to_another_is_not_taken() -> None:
         packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
         padded += padding + packer.compress(chunk) + packer.flush(zlib.Z_FULL_FLUSH)
     assert blocks_at_hand([bytes(padded)], pack, 40) == {}
+
+
+def test_a_file_at_hand_costs_no_more_than_its_size_lets_it() -> None:
+    pack = checkpoint_format._Container().pack
+    head = b"\x95" + (1 << 40).to_bytes(8, "little")
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    bomb = b"\x78\xda" + pack(b"\x80\x05") + packer.compress(head + bytes(200 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    one_byte = b"\x00\x01\x00\xfe\xffx" + b"\x00\x00\x00\xff\xff"
+    crumbs = b"\x78\xda" + pack(b"\x80\x05") + pack(head) + one_byte * 800_000
+    tracemalloc.start()
+    assert blocks_at_hand([bomb], pack, 40) == {}
+    assert tracemalloc.get_traced_memory()[1] < 60 << 20
+    tracemalloc.stop()
+    began_s = time.process_time()
+    assert blocks_at_hand([crumbs], pack, 40) == {}
+    assert time.process_time() - began_s < 5
