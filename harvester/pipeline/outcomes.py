@@ -120,6 +120,7 @@ class OutcomeReader:
                 "server does not heed the filter; what was read before is kept, the next run asks for this page again"
             )
         hits, oddities = self._matching(page.records, page.oddities, within=claim.window)
+        taken = set(hits)
         ahead = scope.sweep.after(claim, page)
         notes = [*self._hit_notes(hits, page), Note(scope.topic, PLACE, ahead.place())]
         if scope.filter and scope.topic != scope.filter_topic:
@@ -132,7 +133,7 @@ class OutcomeReader:
         return Entry(
             events=(*self._news.of(page.records, page.fetched_at), Seeded(hits)),
             notes=tuple(notes),
-            vectors={i: vector for i, vector in self._news.vectors(page).items() if i in set(hits)},
+            vectors={i: vector for i, vector in self._news.vectors(page).items() if i in taken},
             oddities=oddities,
             lines=(ahead.describe(),) if ahead.done else (),
             changes=tuple(changes),
@@ -141,9 +142,10 @@ class OutcomeReader:
     def _judged(self, outcome: Judged) -> Entry:
         claim, page = outcome.claim, outcome.page
         found, oddities = self._matching(page.records, page.oddities)
-        matching = [sound_id for sound_id in claim.sound_ids if sound_id in set(found)]
-        others = [sound_id for sound_id in claim.sound_ids if sound_id not in set(found)]
-        notes, lines = self._news.marks(self._scope.filter_topic, sorted(set(found)), MATCHES), []
+        hits = set(found)
+        matching = [sound_id for sound_id in claim.sound_ids if sound_id in hits]
+        others = [sound_id for sound_id in claim.sound_ids if sound_id not in hits]
+        notes, lines = self._news.marks(self._scope.filter_topic, sorted(hits), MATCHES), []
         if len(page.records) == page.count:
             notes += self._news.marks(self._scope.filter_topic, others, DIFFERS)
         else:
