@@ -63,8 +63,8 @@ class FreesoundClient:
         """Take everything the client works with; make it inside the loop that will use it.
 
         `address` is the normal form from `read_api_url`; `timeout_s` is the transport's total timeout, after which
-        an unanswered request can no longer arrive; `max_requests` closes the run once so many were sent with the key;
-        `on_event` takes single lines for the log; `keep_body` keeps an answer for inspection and returns where.
+        an unanswered request can no longer arrive; `max_requests` closes the run after that number of requests with the
+        key; `on_event` takes single lines for the log; `keep_body` keeps an answer for inspection and returns where.
         """
         self.address = address
         self._transport = transport

@@ -1,8 +1,8 @@
 """The one gate before the API: open, or closed for all fetchers alike until a time that can be asked for.
 
-Owns why nobody may send now: a limit of the key, or an outage. After a limit the gate opens for all (pacing spreads
-them); after an outage it lets one probe pass and stays closed for the rest until that one is answered. Must not know
-HTTP or the ledger. Changed in steps without `await`, so a cancellation anywhere leaves it usable.
+Owns the reason why no fetcher may send now: a limit of the key, or an outage. After a limit the gate opens for all
+(pacing spreads them); after an outage it lets one probe pass and stays closed for the rest until that one is answered.
+Must not know HTTP or the ledger. Changed in steps without `await`, so a cancellation anywhere leaves it usable.
 """
 
 from __future__ import annotations

@@ -85,7 +85,8 @@ class Judgement:
             self._refusals.doubt.close(concerns_all=True)
             raise
         if failure.delay_s:
-            # All fetchers wait: the server speaks for itself, not for one request. Nobody waits longer than patience.
+            # All fetchers wait: the server speaks for itself, not for one request.
+            # Without --forever no wait is longer than PATIENCE_S.
             longest_s = failure.delay_s if self._forever else min(failure.delay_s, PATIENCE_S)
             self._gate.close(
                 f"the server asks for a pause: {failure.reason}", self._now_us() + round(longest_s * SECOND_US)

@@ -51,7 +51,7 @@ class FileLedger:
 
     Thread-safe. A damaged file is set aside whenever that shows, and `on_notice` gets a line about it; its requests
     are then not known any more, and the API's own word is what keeps the limit. A file that was removed under a run is
-    made anew. Raises `LibraryUnwritable` or `DiskFull` where the state folder cannot be written.
+    created again. Raises `LibraryUnwritable` or `DiskFull` where the state folder cannot be written.
     """
 
     def __init__(
@@ -178,8 +178,8 @@ class FileLedger:
             return
         self._disconnect()
         self._notices.append(
-            f"the ledger of requests was removed by somebody: {self.path} is made anew, and what was spent before "
-            f"is not known; the API may refuse some requests until tomorrow"
+            f"another program removed the ledger of requests: {self.path} is created again, without the requests that "
+            f"were sent before; the API may refuse some requests until tomorrow"
         )
 
     def _transaction(self, work: Callable[[sqlite3.Connection], T], durable: bool) -> T:

@@ -18,7 +18,7 @@ PATIENCE_S = 10 * 60
 FIRST_CONTACT_S = 6
 """So soon does a run end that has never reached anybody: the address is mistyped, or there is no network."""
 REFUSED_IN_A_ROW = 10
-"""So many different requests that the API refuses in its own words, with no useful answer between, are an outage."""
+"""Different requests that the API refuses in its own words, with no useful answer between, until it is an outage."""
 
 
 class Outage:

@@ -34,7 +34,7 @@ PROBE_EVERY_US = 6 * 3600 * SECOND_US
 """How often a key that another program spends too is asked for more than our share."""
 BURST_SHARE_US = 3600 * SECOND_US
 CALM_REFUSALS = 4
-"""So many day refusals within a day are met at the next slot; from then on only every six hours."""
+"""Day refusals within a day after which the client tries at the next slot; after more, only every six hours."""
 
 Window = tuple[int, int]
 """(limit, length in microseconds)."""

@@ -17,7 +17,7 @@ from harvester.freesound.wire import RawResponse, TransportFailure
 from harvester.version import __version__
 
 CONTACT = "contact: the holder of this API key"
-"""Truthful for whoever runs this: Freesound knows a key's owner. `HARVESTER_CONTACT` puts a URL or address here."""
+"""True for every user: Freesound knows a key's owner. `HARVESTER_CONTACT` puts a URL or address here."""
 LARGEST_BODY_BYTES = 8 * 1024 * 1024
 """150 rows with vectors and descriptions of 18 kB take 5 MB; parsed, a hostile body takes thirty times its bytes."""
 CONNECT_S, READ_S, TOTAL_S = 10.0, 30.0, 60.0

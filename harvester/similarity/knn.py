@@ -22,11 +22,11 @@ QUERIES, TARGETS = 2048, 4096
 """Rows of a block on either side: 32 MB of products at a time."""
 
 SPARE = 8
-"""So many more than asked are kept by their approximate score, so that rounding near the last place costs nothing."""
+"""Hits beyond those asked for that are kept by their approximate score: rounding then costs none."""
 
 _WARM_UP = 512
 _CROWDED_AT_ONCE = 16
-_NOBODY = -1
+_EMPTY = -1
 
 
 def find_nearest(
@@ -58,7 +58,7 @@ def _nearest(table: Table, block: Rows, targets: Rows, count: int, least: Double
     # A floor in cosines, below which nothing can matter; it rises as better ones are found.
     floor = (2.0 * least - 1.0 - error).astype(np.float32)
     best = np.full((len(block), kept), -np.inf, dtype=np.float32)
-    chosen = np.full((len(block), kept), _NOBODY, dtype=np.int64)
+    chosen = np.full((len(block), kept), _EMPTY, dtype=np.int64)
     vectors = table.block(block)
     products = np.empty((len(block), TARGETS), dtype=np.float32)
     for start in range(0, len(targets), TARGETS):
@@ -70,7 +70,7 @@ def _nearest(table: Table, block: Rows, targets: Rows, count: int, least: Double
         if start == 0 and len(tile) > _WARM_UP >= kept:
             np.maximum(floor, np.partition(cosines[:, :_WARM_UP], -kept, axis=1)[:, -kept], out=floor)
         best, chosen = _merge(best, chosen, floor, cosines, tile)
-        # Whoever is only as good as the worst of enough better ones is let go, and `_score` sees to ties.
+        # A sound that is only as good as the worst of enough better ones is dropped; `_score` handles ties.
         np.maximum(floor, np.nextafter(best.min(axis=1), np.float32(np.inf)), out=floor)
     return _score(table, block, targets, count, least, best, chosen, error)
 
@@ -82,10 +82,10 @@ def _merge(best: Floats, chosen: Rows, floor: Floats, cosines: Floats, tile: Row
         return best, chosen
     query, place = np.divmod(hits, cosines.shape[1])
     each = np.bincount(query, minlength=len(best))
-    # One more column for each hit of the query that has most: the others are filled up with nobody.
+    # One more column for each hit of the query that has most: the other queries are filled up with _EMPTY.
     column = np.arange(len(hits)) - np.repeat(np.cumsum(each) - each, each)
     fresh = np.full((len(best), int(each.max())), -np.inf, dtype=np.float32)
-    rows = np.full(fresh.shape, _NOBODY, dtype=np.int64)
+    rows = np.full(fresh.shape, _EMPTY, dtype=np.int64)
     fresh[query, column], rows[query, column] = cosines[query, place], tile[place]
     all_best, all_chosen = np.hstack((best, fresh)), np.hstack((chosen, rows))
     order = np.argpartition(all_best, -best.shape[1], axis=1)[:, -best.shape[1] :]
@@ -96,14 +96,14 @@ def _score(
     table: Table, block: Rows, targets: Rows, count: int, least: Doubles, best: Floats, chosen: Rows, error: float
 ) -> tuple[Rows, Rows, Doubles]:
     """Return the pairs with exact scores. Where more stand about the last place than were kept, all are looked at."""
-    at, place = np.nonzero(chosen != _NOBODY)
+    at, place = np.nonzero(chosen != _EMPTY)
     query, target, score = _order(table, block[at], chosen[at, place])
     query, target, score = _cut(query, target, score, count, least, block)
     last = np.full(len(block), -np.inf)
     ends = np.searchsorted(query, block, side="right")
     full = ends - np.searchsorted(query, block, side="left") == count
     last[full] = 2.0 * score[ends[full] - 1] - 1.0
-    # One that was let go may be as good as the last that stayed, give or take the rounding.
+    # A dropped sound may be as good as the last kept one, give or take the rounding.
     reach = best.min(axis=1) + error
     crowded = np.isfinite(reach) & (reach >= np.maximum(last, 2.0 * least - 1.0))
     if not crowded.any():

@@ -1,4 +1,4 @@
-"""What the last link left behind: which vectors its lists were made from, so that the next one need not begin anew.
+"""What the last link left behind: which vectors its lists were made from, so that the next one need not begin again.
 
 A note beside the journal, local to this machine like the vectors themselves. Keeps: whatever else touched a computed
 list since (a merge, a pull, a restore) makes it void, and everything is linked again.

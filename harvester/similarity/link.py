@@ -86,7 +86,7 @@ def link_library(
         f"{folder} holds no vectors: `harvester harvest --sweep --query TEXT --vectors laion_clap` brings them"
     )
     if not (folder / VECTORS).exists():
-        raise none  # before a folder is made that somebody only mistyped
+        raise none  # before a folder is made whose name was mistyped
     with Store.open(folder, clock=clock, files=files) as store:
         header = store.vectors.contents.header
         if header is None or not len(store.vectors):
@@ -207,7 +207,7 @@ class _Link:
 
     def _commit(self, done_to: int | None) -> None:
         store, tasks = self._store, self._tasks
-        # Before the checkpoint, which may join what somebody pulled: lists of another making void the trail.
+        # Before the checkpoint, which may merge a pulled file: lists that another run computed make the trail invalid.
         lists = digest_of_lists(self._state)
         if self._uncommitted:
             store.rewrite()

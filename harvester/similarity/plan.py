@@ -1,6 +1,6 @@
 """Which sounds a link has to look at, and how: against all vectors, or only against those that came since.
 
-Owns what makes a list out of date. Invariant: doing these tasks gives the same lists as linking everything anew. A
+Owns what makes a list out of date. Invariant: doing these tasks gives the same lists as linking everything again. A
 sound whose list came from the server has no task; a sound that is gone is in no list that is made here.
 """
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Halves: TypeAlias = NDArray[np.float16]
 
 SCORE_DECIMALS = 6
-"""Scores are rounded to so many: the server's are single precision, and equal vectors score equally."""
+"""Decimals of a score: the server's are single precision, and equal vectors score equally."""
 
 _SIGN_EXPONENT_FRACTION = np.int32(-0x70000001)
 _REBIAS = np.float32(2.0**112)
