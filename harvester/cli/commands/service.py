@@ -56,7 +56,7 @@ WantedBy=default.target
 
 CRON = """\
 # Put this into `crontab -e`: an hourly run that spends the available quota and ends.
-17 * * * * cd {folder} && {command} harvest --samples 2000 --time-limit 50m --no-progress --quiet --library {library}
+17 * * * * cd {folder} && {command} --quiet harvest --samples 2000 --time-limit 50m --no-progress --library {library}
 """
 
 
