@@ -109,8 +109,13 @@ def _main() -> None:
         command = typer.main.get_command(app)
         _hide_variables(command)
         defaults = read_defaults(Path(), os.environ, _commands())
+        # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
         code = command(
-            default_map=defaults.by_command, auto_envvar_prefix="HARVESTER", obj=defaults, standalone_mode=False
+            prog_name="harvester",
+            default_map=defaults.by_command,
+            auto_envvar_prefix="HARVESTER",
+            obj=defaults,
+            standalone_mode=False,
         )
         sys.exit(code or 0)
     except UsageError as error:
