@@ -30,6 +30,14 @@ if TYPE_CHECKING:
 REAL_API = "https://freesound.org/apiv2/"
 
 
+SPACE_NAMES, _LEVELS = "laion_clap|freesound_classic", "1|2|3|99"
+
+
+def completing(names: str) -> Callable[[str], list[str]]:
+    """Return the shell completion of an option with these values, spelled as its metavar: `a|b|c`."""
+    return lambda incomplete: [name for name in names.split("|") if name.startswith(incomplete)]
+
+
 def check_ids(given: int | Sequence[int] | None) -> Any:
     """Return ids from the command line; raise `SettingsError` for a number that is no sound's id."""
     for sound_id in given if isinstance(given, list | tuple) else [given] if given is not None else ():
@@ -113,7 +121,8 @@ class WalkOptions:
     vectors: Annotated[
         str | None,
         typer.Option(
-            metavar="laion_clap|freesound_classic",
+            metavar=SPACE_NAMES,
+            autocompletion=completing(SPACE_NAMES),
             help="With --sweep: bring the vectors too; `harvester link` makes the similar lists.",
         ),
     ] = None
@@ -158,7 +167,10 @@ class WalkOptions:
 class AskOptions:
     """The server, and how fast to send requests."""
 
-    level: Annotated[int, typer.Option(metavar="1|2|3|99", help="The key's throttling level.")] = 1
+    level: Annotated[
+        int,
+        typer.Option(metavar=_LEVELS, autocompletion=completing(_LEVELS), help="The key's throttling level."),
+    ] = 1
     limits: Annotated[
         str | None, typer.Option(metavar="BURST/DAY", help="Requests a minute and a day, instead of --level.")
     ] = None

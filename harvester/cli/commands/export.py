@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
-from harvester.cli.options import check_duration, check_finite, check_some_duration, grouped
+from harvester.cli.options import check_duration, check_finite, check_some_duration, completing, grouped
 from harvester.cli.terminal import replace_line
 from harvester.errors import SettingsError
 from harvester.settings import COUNT, SCORE, parse_duration_s
 
 if TYPE_CHECKING:
     from harvester.graph import Selected, Selection
+
+_FORMATS, _CREDIT_FORMATS = "graphml|gexf|jsonl|csv|parquet|node-link|credits", "md|txt|csv|html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,12 @@ def counting_bytes(what: str) -> Iterator[Callable[[int], None]]:
 @grouped
 def export(
     format: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="graphml, gexf, jsonl, csv, parquet, node-link or credits.")
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            autocompletion=completing(_FORMATS),
+            help="graphml, gexf, jsonl, csv, parquet, node-link or credits.",
+        ),
     ],
     out: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="OUT", help="The file; without it, text goes to stdout.")
@@ -122,7 +129,13 @@ def export(
         typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="parquet: a folder of parts of N rows."),
     ] = None,
     credits_format: Annotated[
-        str, typer.Option("--format", metavar="md|txt|csv|html", help="credits: the format of the file.")
+        str,
+        typer.Option(
+            "--format",
+            metavar=_CREDIT_FORMATS,
+            autocompletion=completing(_CREDIT_FORMATS),
+            help="credits: the format of the file.",
+        ),
     ] = "md",
     faithful: Annotated[
         bool, typer.Option("--faithful", help="csv: keep texts unchanged even if a spreadsheet runs them.")

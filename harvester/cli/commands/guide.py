@@ -22,7 +22,13 @@ _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)]+)\)")
 
 def guide(
     topic: Annotated[
-        str | None, typer.Argument(metavar="TOPIC", help="The topic to show.", show_default="the list")
+        str | None,
+        typer.Argument(
+            metavar="TOPIC",
+            autocompletion=lambda incomplete: [name for name in load_topics() if name.startswith(incomplete)],
+            help="The topic to show.",
+            show_default="the list",
+        ),
     ] = None,
 ) -> None:
     """Show a topic of the guide, or list the topics."""

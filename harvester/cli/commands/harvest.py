@@ -9,9 +9,11 @@ import typer
 
 from harvester.cli.commands.git import CommitBackupsOption, CommitOption, Growth, commit_after
 from harvester.cli.console import LibraryOption
-from harvester.cli.options import NeighboursOption, RunOptions, WalkOptions, grouped, one_of
+from harvester.cli.options import SPACE_NAMES, NeighboursOption, RunOptions, WalkOptions, completing, grouped, one_of
 from harvester.errors import SettingsError
 from harvester.settings import COUNT, COUNT_FROM_ZERO, RANDOM_SEED, SAMPLES_PER_COMMIT
+
+_ORDERS = "popular|breadth|random"
 
 
 @grouped
@@ -30,16 +32,18 @@ def harvest(
         ),
     ] = None,
     neighbours: NeighboursOption = 25,
-    order: Annotated[str, typer.Option(metavar="popular|breadth|random", help="Which waiting sound comes next.")] = (
-        "popular"
-    ),
+    order: Annotated[
+        str,
+        typer.Option(metavar=_ORDERS, autocompletion=completing(_ORDERS), help="Which waiting sound comes next."),
+    ] = "popular",
     random_seed: Annotated[
         int, typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="For --order random.")
     ] = 0,
     space: Annotated[
         str | None,
         typer.Option(
-            metavar="laion_clap|freesound_classic",
+            metavar=SPACE_NAMES,
+            autocompletion=completing(SPACE_NAMES),
             help="The similarity space of a new library.",
             show_default="laion_clap",
         ),

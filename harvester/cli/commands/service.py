@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import LibraryOption, print_lines
+from harvester.cli.options import completing
 from harvester.errors import SettingsError
 from harvester.settings import REAL_LIBRARY
 
@@ -60,8 +61,14 @@ CRON = """\
 """
 
 
+_KINDS = "systemd|cron"
+
+
 def service(
-    print_kind: Annotated[str, typer.Option("--print", metavar="systemd|cron", help="What to print.")],
+    print_kind: Annotated[
+        str,
+        typer.Option("--print", metavar=_KINDS, autocompletion=completing(_KINDS), help="What to print."),
+    ],
     library: LibraryOption = None,
 ) -> None:
     """Print a systemd unit or a cron line that keeps a harvest running from this folder."""
