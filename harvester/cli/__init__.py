@@ -64,7 +64,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _everything(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Verbose output.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print each request too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")

@@ -71,6 +71,12 @@ def say(line: str) -> None:
         note(line)
 
 
+def say_more(line: str) -> None:
+    """Write one line to stderr with `--verbose`."""
+    if Console.verbose:
+        note(line)
+
+
 def print_lines(*lines: str) -> None:
     """Write each text to stdout as one line."""
     sys.stdout.write("".join(f"{escape_line(line)}\n" for line in lines))

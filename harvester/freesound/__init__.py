@@ -13,6 +13,7 @@ from harvester.freesound.fields import read_extra_fields
 from harvester.freesound.key import ApiKey
 from harvester.freesound.ledger import FileLedger, count_requests
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger, read_limits
+from harvester.freesound.wire import RawResponse, TransportFailure
 
 if TYPE_CHECKING:
     from harvester.freesound.client import FreesoundClient
@@ -28,6 +29,8 @@ __all__ = [
     "Ledger",
     "Limits",
     "MemoryLedger",
+    "RawResponse",
+    "TransportFailure",
     "count_requests",
     "is_loopback",
     "read_api_url",
