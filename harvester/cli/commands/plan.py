@@ -58,7 +58,7 @@ def plan(
     if as_json:
         print_json(facts)
     else:
-        print_lines(*_lines(facts))
+        print_lines(*_lines(facts, permitted=walk.i_have_permission))
 
 
 async def _plan(connection: Connection, given: Path | None, query: str, wish: Any) -> dict[str, Any]:
@@ -107,7 +107,7 @@ _PARTS = {
 }
 
 
-def _lines(facts: dict[str, Any]) -> list[str]:
+def _lines(facts: dict[str, Any], *, permitted: bool) -> list[str]:
     from harvester.pipeline import MOST_WITHOUT_PERMISSION
 
     lines = [
@@ -116,7 +116,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     lines += [f"  {facts['by_part'][part]:>7}  {what}" for part, what in _PARTS.items() if facts["by_part"][part]]
     if facts["hits"] is not None:
         lines.append(f"the search finds {facts['hits']} sounds")
-        if facts["hits"] > MOST_WITHOUT_PERMISSION and facts["by_part"]["sweep"]:
+        if facts["hits"] > MOST_WITHOUT_PERMISSION and facts["by_part"]["sweep"] and not permitted:
             lines.append(
                 "the API's terms do not allow a copy of this size: ask Freesound first, then use --i-have-permission"
             )
