@@ -107,7 +107,7 @@ def _main() -> None:
         sys.exit("harvester: Windows is not supported; use WSL, Linux or macOS")
     try:
         command = typer.main.get_command(app)
-        _hide_variables(command)
+        _name_variables(command, "HARVESTER")
         defaults = read_defaults(Path(), os.environ, _commands())
         # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
         code = command(
@@ -156,9 +156,15 @@ def _commands() -> dict[str, Callable[..., Any] | None]:
     return functions | {one.name: None for one in app.registered_groups if isinstance(one.name, str)}
 
 
-def _hide_variables(command: Any) -> None:
-    """Leave the environment variables out of the help; the guide's topic `settings` explains them."""
+def _name_variables(command: Any, prefix: str) -> None:
+    """Name the environment variable of each option after the option, not after the parameter in the code.
+
+    They are left out of the help; the guide's topic `settings` explains them.
+    """
     for parameter in command.params:
         parameter.show_envvar = False
-    for name in getattr(command, "commands", ()):
-        _hide_variables(command.commands[name])
+        names = [one[2:].upper().replace("-", "_") for one in parameter.opts if one.startswith("--")]
+        if names and prefix != "HARVESTER":
+            parameter.envvar = [f"{prefix}_{name}" for name in names]
+    for name, below in getattr(command, "commands", {}).items():
+        _name_variables(below, f"{prefix}_{name.upper().replace('-', '_')}")
