@@ -1,0 +1,215 @@
+"""Each setting comes from each of its sources, through the real command line, in the documented order.
+
+The first of these that has the option decides: command line, environment, `harvester.toml` in the working folder, the
+user's own file, the default. What the option then does is shown by the table of the cases.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from tests.integration.options.place import Place, variable_of
+from tests.integration.options.table import declared, load_cases
+from tests.support.command import _built, call
+from tests.support.hostile_server import HostileServer
+
+DEFAULTS: dict[str, dict[str, object]] = {
+    "harvest": {
+        "--neighbours": 25, "--order": "popular", "--random-seed": 0, "--checkpoint-interval": 16, "--level": 1,
+        "--concurrency": 4, "--backup-every": 100, "--keep-backups": 5,
+    },
+    "plan": {"--neighbours": 25, "--level": 1},
+    "refresh": {
+        "--older-than": "30d", "--neighbours": 25, "--level": 1, "--concurrency": 4, "--backup-every": 100,
+        "--keep-backups": 5,
+    },
+    "link": {"--neighbours": 25, "--min-score": 0.7, "--verify": 0, "--random-seed": 0, "--jobs": 1, "--level": 1},
+    "find": {"--limit": 20},
+    "export": {"--format": "md"},
+    "map": {"--output": Path("map.html"), "--depth": 2},
+    "check": {"--jobs": 1},
+    "import": {"--source": "https://freesound.org/apiv2/"},
+    "sandbox": {
+        "--port": 0, "--sounds": 5000, "--random-seed": 7, "--burst": 60, "--daily": 2000, "--deleted-share": 0,
+        "--latency-ms": 0,
+    },
+    "backups prune": {"--keep-backups": 5},
+}  # fmt: skip
+"""What each option is without any source; an option that is not here is off (None, False or empty)."""
+
+ARGUMENTS = {
+    "show": ["1"],
+    "find": ["rain"],
+    "export": ["jsonl"],
+    "merge": ["a"],
+    "import": ["a"],
+    "service": ["--print", "cron"],
+}
+REQUIRED = {("service", "--print")}
+DURATIONS = {"--older-than", "--time-limit", "--min-duration", "--max-duration"}
+NUMBERS = {"--min-score", "--deleted-share"}
+ADDRESSES = {"--api-url"}
+
+OPTIONS = [
+    (command, option)
+    for (command, option), parameter in declared().items()
+    if command and option.startswith("--") and option not in parameter.secondary_opts
+]
+
+
+def _pair(command: str, option: str) -> tuple[Any, Any]:
+    """Return two values for an option, as a file spells them; neither is its default."""
+    parameter = declared()[command, option]
+    if parameter.is_flag:
+        return True, False
+    if option in DURATIONS:
+        return "5m", "6m"
+    if option in ADDRESSES:
+        return "http://127.0.0.1:1/", "http://127.0.0.1:2/"
+    if option in NUMBERS:
+        return 0.25, 0.75
+    kind = type(parameter.type).__name__ if hasattr(parameter, "type") else ""
+    whole = "IntRange" in kind or "Int" in kind or type(DEFAULTS.get(command, {}).get(option)) is int
+    one, other = (2, 3) if whole or option in WHOLE else ("a", "b")
+    return ([one], [other]) if parameter.multiple else (one, other)
+
+
+WHOLE = {"--seed", "--samples", "--max-requests", "--limit", "--partition-rows", "--ego"}
+
+
+class Parsed:
+    """Runs a command up to its own function, and keeps what that function is given."""
+
+    def __init__(self, command: str, option: str, folder: Path) -> None:
+        self._words = command.split()
+        self._folder = folder
+        self._arguments = [] if option == "--print" else ARGUMENTS.get(command, [])
+
+    def values(self, *options: str) -> dict[str, Any]:
+        """Return the values of all parameters."""
+        found: dict[str, Any] = {}
+        node = _command(self._words)
+        with mock.patch.object(node, "callback", lambda **given: found.update(given)):
+            ended = call(*self._words, *options, *self._arguments, cwd=self._folder)
+        assert ended.code == 0, ended.err
+        return found
+
+
+def _command(words: list[str]) -> Any:
+    from harvester.cli import app
+
+    node = _built(app)
+    for word in words:
+        node = node.commands[word]  # type: ignore[attr-defined]
+    return node
+
+
+def _write(path: Path, command: str, option: str, value: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"[{command}]\n{option[2:]} = {json.dumps(value)}\n", encoding="utf-8")
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as a file spells it."""
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS)
+def test_a_setting_comes_from_the_first_source_that_has_it(
+    command: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = _pair(command, option)
+    name, parsed = declared()[command, option].name, Parsed(command, option, tmp_path)
+    variable = variable_of(command, option)
+
+    def value(*options: str) -> Any:
+        return _plain(parsed.values(*options)[name])
+
+    if (command, option) not in REQUIRED:
+        assert (value() or None) == (_plain(DEFAULTS.get(command, {}).get(option)) or None)
+    if not command.startswith("backups"):  # its table has no settings
+        _write(Path(os.environ["XDG_CONFIG_HOME"]) / "harvester" / "harvester.toml", command, option, one)
+        assert value() == one, "the user's own file"
+        if option != "--i-have-permission":  # which a file that came with a clone must not give
+            _write(tmp_path / "harvester.toml", command, option, other)
+            assert value() == other, "harvester.toml in the working folder"
+    text = str(one[0] if isinstance(one, list) else one)
+    monkeypatch.setenv(variable, text)
+    assert value() == one, f"the environment: {variable}"
+    if one is True:
+        monkeypatch.setenv(variable, "0")
+        assert value() is False, f"the environment: {variable}=0"
+        assert value(option) is True, "the command line"
+    else:
+        assert value(option, str(other[0] if isinstance(other, list) else other)) == other, "the command line"
+
+
+EFFECTS = {
+    "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
+    "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "check": "--repair",
+    "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
+    "service": "--library", "sandbox": "--sounds", "backups prune": "--keep-backups", "backups list": "--json",
+}  # fmt: skip
+"""One option of each command, whose case is run with the option in a file and in the environment."""
+
+
+def test_each_command_with_options_has_an_effect_by_other_sources() -> None:
+    assert set(EFFECTS) == {command for command, _ in OPTIONS}
+
+
+@pytest.mark.parametrize("command", EFFECTS)
+@pytest.mark.parametrize("source", ["environment", "file"])
+def test_an_option_from_elsewhere_does_what_it_is_for(command: str, source: str, place: Place) -> None:
+    place.command, place.option = command, EFFECTS[command]
+    place.source = "environment" if command.startswith("backups") else source  # type: ignore[assignment]
+    load_cases()[command, place.option](place)
+
+
+def test_the_contact_is_sent_with_each_request(place: Place) -> None:
+    place.command = "harvest"
+    place.patch.setenv("HARVESTER_CONTACT", "https://example.org/me")
+    with HostileServer({}) as server:
+        place.run("--api-url", server.url, "--level", 99, "--samples", 1)
+    assert server.agents
+    assert all("(https://example.org/me)" in agent for agent in server.agents)
+
+
+def test_the_state_folder_holds_the_ledger(place: Place) -> None:
+    place.command = "harvest"
+    place.patch.setenv("HARVESTER_STATE", str(place.folder / "mine"))
+    place.ask("--samples", 1)
+    assert [path.suffix for path in (place.folder / "mine").rglob("*") if path.is_file()]
+    place.patch.delenv("HARVESTER_STATE")
+    place.patch.setenv("XDG_STATE_HOME", str(place.folder / "xdg"))
+    place.ask("--samples", 1)
+    assert list((place.folder / "xdg" / "harvester").iterdir())
+
+
+def test_the_key_of_the_environment_comes_before_the_one_of_the_folder(place: Place) -> None:
+    place.command = "plan"
+    (place.folder / ".env").write_text("FREESOUND_API_KEY=unknown\n", encoding="utf-8")
+    ask = ("--api-url", place.sandbox.url, "--query", "drum")
+    place.run(*ask)
+    place.patch.delenv("FREESOUND_API_KEY")
+    assert "Invalid token" in place.run(*ask, code=10).err
+    (place.folder / ".env").write_text("FREESOUND_API_KEY=sandbox\n", encoding="utf-8")
+    place.run(*ask)
+
+
+def test_an_option_before_the_command_and_an_older_name_come_from_the_environment_too(place: Place) -> None:
+    place.command = "backups prune"
+    assert place.run("--library", "shelf").err
+    place.patch.setenv("HARVESTER_QUIET", "1")
+    assert place.run("--library", "shelf").err == ""
+    place.command = "status"
+    # The name of a parameter in the code, which version 0.1.0 read.
+    place.patch.setenv("HARVESTER_STATUS_AS_JSON", "1")
+    assert json.loads(place.run("--library", "shelf").out)["nodes"] == 10
