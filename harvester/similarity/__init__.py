@@ -1,4 +1,4 @@
-"""Lists of similar sounds computed from vectors at home, and compared with the server's own."""
+"""Compute similar lists from vectors; compare them with the server's."""
 
 from __future__ import annotations
 
