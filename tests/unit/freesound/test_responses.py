@@ -273,8 +273,8 @@ def test_more_rows_than_asked_for_are_dropped_and_counted() -> None:
     similar = read_similar(rows, 1, 25, ("id",), 5)
     records = read_records(rows, ("id",), 5, limit=40)
     assert (len(similar.records), len(similar.neighbours), len(records.records)) == (25, 25, 40)
-    assert similar.oddities == {"more rows than asked for": 475}
-    assert records.oddities == {"more rows than asked for": 460}
+    assert similar.oddities == {"more rows than requested": 475}
+    assert records.oddities == {"more rows than requested": 460}
 
 
 def test_a_text_or_a_float_that_is_an_id_becomes_one() -> None:

@@ -446,7 +446,7 @@ def test_a_first_answer_that_redirects_says_that_the_address_is_wrong() -> None:
     async def main() -> None:
         clock = VirtualClock()
         transport = Scripted(lambda *_: reply(301, "", location="https://elsewhere/"), clock)
-        with pytest.raises(ApiUnreachable, match=r"redirected.*--api-url"):
+        with pytest.raises(ApiUnreachable, match=r"redirects are not followed.*--api-url"):
             await make_client(transport, clock).fetch_similar(1, 25)
 
     run_virtual(main())
@@ -498,7 +498,7 @@ def test_an_address_that_answers_as_no_api_does_is_told_at_once_with_exit_11(ans
     async def main() -> None:
         clock = VirtualClock()
         transport = Scripted(lambda *_: answer, clock)
-        with pytest.raises(ApiUnreachable, match=r"is no Freesound API: .*; check --api-url") as ended:
+        with pytest.raises(ApiUnreachable, match=r"is not a Freesound API: .*; check --api-url") as ended:
             await make_client(transport, clock).identify()
         assert ended.value.exit_code == 11
         assert len(transport.sent) == 1
