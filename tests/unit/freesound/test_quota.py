@@ -23,9 +23,9 @@ from harvester.freesound.quota import (
     read_limits,
 )
 from harvester.freesound.wire import Transient
+from tests.support.client import make_client
 from tests.support.fake_transport import BURST_429, EMPTY_LIST, Scripted
 from tests.support.virtual_time import VirtualClock, run_virtual
-from tests.unit.freesound.test_sending import make_client
 
 NOW_US = 100 * DAY_US
 TIMEOUT_US = 60 * SECOND_US
