@@ -25,7 +25,7 @@ SPARE = 8
 """Candidates kept beyond `count`, so that the rounding of their scores loses no neighbour."""
 
 _WARM_UP = 512
-_CROWDED_AT_ONCE = 16
+_RESCANNED_AT_ONCE = 16
 _EMPTY = -1
 
 
@@ -108,7 +108,7 @@ def _score(
     crowded = np.isfinite(reach) & (reach >= np.maximum(last, 2.0 * min_scores - 1.0))
     if not crowded.any():
         return query, target, score
-    parts = [_crowded(table, block[crowded], targets, count, min_scores[crowded], last[crowded], error)]
+    parts = [_rescan(table, block[crowded], targets, count, min_scores[crowded], last[crowded], error)]
     stays = ~np.isin(query, block[crowded])
     parts.append((query[stays], target[stays], score[stays]))
     query, target, score = (np.concatenate(columns) for columns in zip(*parts, strict=True))
@@ -116,13 +116,13 @@ def _score(
     return query[order], target[order], score[order]
 
 
-def _crowded(
+def _rescan(
     table: Table, block: Rows, targets: Rows, count: int, min_scores: Doubles, last: Doubles, error: float
 ) -> tuple[Rows, Rows, Doubles]:
     """Return the pairs of queries with many ties for the last place."""
     parts: list[tuple[Rows, Rows, Doubles]] = []
-    for start in range(0, len(block), _CROWDED_AT_ONCE):
-        some = slice(start, start + _CROWDED_AT_ONCE)
+    for start in range(0, len(block), _RESCANNED_AT_ONCE):
+        some = slice(start, start + _RESCANNED_AT_ONCE)
         few = block[some]
         floor = np.maximum(last[some], 2.0 * min_scores[some] - 1.0) - error
         vectors = table.block(few)

@@ -15,9 +15,6 @@ from harvester.graph import SoundGraph, is_gone
 from harvester.model import SimilarPage
 from harvester.similarity.last_run import computed_lists
 
-ASKED = 150
-"""Neighbours to request: the most that one request can return."""
-
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
