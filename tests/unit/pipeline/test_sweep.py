@@ -166,9 +166,9 @@ def deaf(page: int, created: str | None, count: int = 2_000) -> RecordsPage:
 @pytest.mark.parametrize(
     ("spellings", "why"),
     [
-        (["2016-01-01T00:00:09Z", "2016-01-01T00:00:08Z"], "earlier than asked for"),
-        ([None], "none says when"),
-        (["2016-01-01T00:00:09Z", None], "none says when"),
+        (["2016-01-01T00:00:09Z", "2016-01-01T00:00:08Z"], "earlier than requested"),
+        ([None], "none has a valid `created`"),
+        (["2016-01-01T00:00:09Z", None], "none has a valid `created`"),
     ],
 )
 def test_a_window_that_cannot_be_followed_by_a_later_one_ends_the_sweep(spellings: list[str | None], why: str) -> None:
@@ -409,8 +409,8 @@ def test_a_damaged_place_is_told_once_and_the_sweep_begins_again() -> None:
     world.hits = Hits(spread(20))
     store.notes[sweep_topic("rain", "")] = {0: '{"done":false,"window":{"left":[]}}'}
     harvest(Plan(target=0, sweep=True, query="rain"), world, store, told=told.append)
-    assert [line for line in told if "begins again" in line] == [
-        "the journal's note on where the sweep stands is damaged: the sweep begins again"
+    assert [line for line in told if "starts again" in line] == [
+        "the journal's note on the place of the sweep is corrupt: the sweep starts again, no sound is lost"
     ]
     assert len(store.state) == 20
 

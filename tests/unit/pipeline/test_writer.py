@@ -51,7 +51,7 @@ def write(
         scope = Scope(Plan(target=None, forever=True, samples_per_commit=samples_per_commit), store, clock)
         frontier = Frontier(scope, order_by("popular", store.state, None, 0), clock=clock, stop=stop)
         for outcome in outcomes:
-            frontier._send_off(outcome.claim)
+            frontier._mark_in_flight(outcome.claim)
         for sound_id in waiting_ids:
             frontier.discover(sound_id, has_record=True)
         progress = Progress(clock)
