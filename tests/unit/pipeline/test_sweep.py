@@ -119,7 +119,7 @@ def test_a_crash_anywhere_resumes_at_the_page(seed: int) -> None:
 
 
 @pytest.mark.parametrize("place", ["", "{", "[]", "7", json.dumps({"window": {"left": "x"}})])
-def test_a_place_that_cannot_be_read_is_begun_anew(place: str) -> None:
+def test_a_place_that_cannot_be_read_is_started_again(place: str) -> None:
     assert Sweep(place).next() == SweepClaim("", 1)
 
 

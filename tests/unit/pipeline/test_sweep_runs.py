@@ -21,7 +21,7 @@ from tests.unit.pipeline.test_sweep import ODD, START_S, Hits, deaf, spread
 
 @dataclass
 class Searched(World):
-    """A world whose search is answered by `Hits`; the walk's neighbours are the world's."""
+    """A world whose search is answered by `Hits`; neighbours are those of `World`."""
 
     hits: Hits = field(default_factory=lambda: Hits({}))
     pages_before_a_list: set[int] = field(default_factory=set)
@@ -70,7 +70,7 @@ def test_when_every_hit_is_linked_the_next_sweep_finds_what_is_new() -> None:
     assert sum(n for (kind, _), n in world.asked.items() if kind == "similar") == 25
 
 
-def test_a_library_that_was_rolled_back_is_swept_anew() -> None:
+def test_a_library_that_was_rolled_back_is_swept_again() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(20))
     harvest(Plan(target=0, sweep=True, query="rain"), world, store)
@@ -183,7 +183,7 @@ def test_a_sound_known_not_to_match_is_no_hit_of_a_sweep_by_the_same_filter() ->
     store = MemoryStore()
     store.state.apply(Seen(300, make_record(300), 1))
     store.notes[sweep_topic("", "tag:rain")] = {300: "0"}
-    walk = Scope(Plan(filter="tag:rain", sweep=True), store, SystemClock())
-    assert not walk.wants(300)
-    store.notes[walk.topic][300] = "1"
-    assert walk.wants(300)
+    scope = Scope(Plan(filter="tag:rain", sweep=True), store, SystemClock())
+    assert not scope.wants(300)
+    store.notes[scope.topic][300] = "1"
+    assert scope.wants(300)
