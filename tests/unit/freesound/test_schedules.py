@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from random import Random
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop
 from harvester.errors import ApiUnreachable
 from harvester.freesound.ledger import FileLedger
 from harvester.freesound.outage import Outage
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger, Quota, Refusal
-from harvester.freesound.retry import Retry, _Course
+from harvester.freesound.retry import Retry
 from harvester.freesound.shape import PROBES_S
 from harvester.freesound.transport import CONNECT_S, READ_S, TOTAL_S
 from harvester.freesound.wire import Transient
+from tests.support.virtual_time import VirtualClock, run_virtual
 
 SECOND = 1_000_000
 NOW_US = 1_790_000_000 * SECOND
@@ -126,34 +126,35 @@ def test_after_a_refusal_for_the_day_more_is_tried_every_six_hours() -> None:
         assert (quota.lease() is not None) is free, after_s
 
 
+class _Longest(Random):
+    """Dice that always draw the longest wait."""
+
+    def uniform(self, a: float, b: float) -> float:
+        assert a == 0
+        return b
+
+
 @pytest.mark.parametrize(
-    ("failures", "ceiling_s"),
-    [(1, 1), (2, 2), (3, 4), (4, 8), (5, 16), (6, 32), (7, 60), (8, 60), (50, 60)],
+    ("failure", "waits_s"),
+    [
+        (Transient("server error 500"), [1, 2, 4]),  # four attempts
+        (Transient("reset", attempts=2), [1]),
+        (Transient("reset", attempts=11), [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]),
+    ],
 )
-def test_the_longest_wait_before_the_next_attempt(failures: int, ceiling_s: float) -> None:
-    class Highest(Random):
-        def uniform(self, a: float, b: float) -> float:
-            assert a == 0
-            return b
+def test_the_longest_waits_between_the_attempts_of_a_request(failure: Transient, waits_s: list[int]) -> None:
+    async def main() -> list[float]:
+        clock, times_s = VirtualClock(), []
 
-    course, failed = _Course(Highest(), lambda _: None), _failed(Transient("server error 500"))
-    for _ in range(failures):
-        course.note(failed)
-    assert course.backoff_s(failed) == ceiling_s
+        async def attempt() -> None:
+            times_s.append(clock.monotonic_s())
+            raise failure
 
+        with pytest.raises(Transient):
+            await Retry(clock, Stop(), _Longest(), lambda _: None).call(attempt)
+        return [later - earlier for earlier, later in pairwise(times_s)]
 
-def _failed(failure: Exception) -> Any:
-    return SimpleNamespace(outcome=SimpleNamespace(exception=lambda: failure))
-
-
-def test_a_request_has_four_attempts() -> None:
-    course, failed = _Course(Random(1), lambda _: None), _failed(Transient("server error 500"))
-    over = []
-    for _ in range(4):
-        course.note(failed)
-        over.append(course.is_over(failed))
-    assert over == [False, False, False, True]
-    assert Retry(SystemClock(), Stop(), Random(1), lambda _: None)
+    assert run_virtual(main()) == pytest.approx(waits_s)
 
 
 def test_probes_of_an_outage_are_so_far_apart() -> None:
