@@ -70,11 +70,11 @@ def _the_comparison_counts_against_these_limits(place: Place) -> None:
             ended = place.run(*base, given="600/2")
             assert "1 of the 3 lists were not compared" in ended.err
         else:
-            # Two requests of level 1 are a second apart.
+            # Three requests of level 1 take two seconds.
             place.run(*base, given=99)
             stamps = [one["t"] for one in own.requests() if one["status"] == 200]
             assert len(stamps) == 3
-            assert max(stamps) - min(stamps) < 1
+            assert max(stamps) - min(stamps) < 2
 
 
 @proves("link", "--api-url")

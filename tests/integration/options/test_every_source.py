@@ -152,6 +152,48 @@ def test_a_setting_comes_from_the_first_source_that_has_it(
         assert value(option, str(other[0] if isinstance(other, list) else other)) == other, "the command line"
 
 
+MOST = 1_000_000_000
+BOUNDS: dict[str, tuple[str, float, float]] = {
+    # option: the commands that have it, its least and its largest value
+    "--backup-every": ("harvest, refresh", 1, MOST),
+    "--burst": ("sandbox", 0, MOST),
+    "--checkpoint-interval": ("harvest", 1, MOST),
+    "--concurrency": ("harvest, refresh", 1, 64),
+    "--daily": ("sandbox", 0, MOST),
+    "--deleted-share": ("sandbox", 0, 1),
+    "--depth": ("map", 1, 10),
+    "--jobs": ("link, check", -1, 64),
+    "--keep-backups": ("harvest, refresh, backups prune", 1, MOST),
+    "--latency-ms": ("sandbox", 0, 3_600_000),
+    "--limit": ("refresh", 1, MOST),
+    "--max-requests": ("harvest, refresh", 1, MOST),
+    "--min-score": ("link, export, map", 0, 1),
+    "--neighbours": ("harvest, plan, refresh, link", 1, 150),
+    "--partition-rows": ("export", 1, MOST),
+    "--port": ("sandbox", 0, 65_535),
+    "--random-seed": ("harvest, link, sandbox", 0, 4_294_967_295),
+    "--samples": ("harvest, plan", 0, MOST),
+    "--seed": ("harvest, plan", 1, 9_007_199_254_740_991),
+    "--ego": ("map", 1, 9_007_199_254_740_991),
+    "--verify": ("link", 0, MOST),
+}
+
+
+@pytest.mark.parametrize("option", BOUNDS)
+def test_a_number_is_accepted_up_to_its_bounds(option: str, tmp_path: Path) -> None:
+    commands, least, most = BOUNDS[option]
+    step = 0.001 if option in NUMBERS else 1
+    for command in commands.split(", "):
+        parsed, name = Parsed(command, option, tmp_path), declared()[command, option].name
+        for bound in (least, most):
+            value = parsed.values(f"{option}={bound}")[name]
+            assert value in (bound, [bound], (bound,)), command
+        for outside in (least - step, most + step):
+            ended = call(*command.split(), f"{option}={outside}", *ARGUMENTS.get(command, []), cwd=tmp_path)
+            assert ended.code == 2, (command, outside)
+            assert ended.err.count("\n") == 1
+
+
 EFFECTS = {
     "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
     "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "check": "--repair",
