@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def load_cases() -> dict[tuple[str, str], Case]:
     return TABLE
 
 
+@cache
 def declared() -> dict[tuple[str, str], Any]:
     """Return every spelling of every option and argument of the command line, with its parameter."""
     found = {}

@@ -49,9 +49,10 @@ ARGUMENTS = {
     "export": ["jsonl"],
     "merge": ["a"],
     "import": ["a"],
-    "service": ["--print", "cron"],
 }
-REQUIRED = {("service", "--print")}
+REQUIRED = {"--print"}
+"""Options without which their command does not begin."""
+
 DURATIONS = {"--older-than", "--time-limit", "--min-duration", "--max-duration"}
 NUMBERS = {"--min-score", "--deleted-share"}
 ADDRESSES = {"--api-url"}
@@ -86,17 +87,19 @@ WHOLE = {"--seed", "--samples", "--max-requests", "--limit", "--partition-rows",
 class Parsed:
     """Runs a command up to its own function, and keeps what that function is given."""
 
-    def __init__(self, command: str, option: str, folder: Path) -> None:
+    def __init__(self, command: str, folder: Path) -> None:
         self._words = command.split()
         self._folder = folder
-        self._arguments = [] if option == "--print" else ARGUMENTS.get(command, [])
+        self._arguments = ARGUMENTS.get(command, [])
 
     def values(self, *options: str) -> dict[str, Any]:
         """Return the values of all parameters."""
         found: dict[str, Any] = {}
         node = _command(self._words)
+        # What a command needs comes first: of an option that is given twice, the last one counts.
+        line = [*self._words, *self._arguments, *options]
         with mock.patch.object(node, "callback", lambda **given: found.update(given)):
-            ended = call(*self._words, *options, *self._arguments, cwd=self._folder)
+            ended = call(*line, cwd=self._folder)
         assert ended.code == 0, ended.err
         return found
 
@@ -110,9 +113,10 @@ def _command(words: list[str]) -> Any:
     return node
 
 
-def _write(path: Path, command: str, option: str, value: object) -> None:
+def _write(path: Path, command: str, values: dict[str, object]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"[{command}]\n{option[2:]} = {json.dumps(value)}\n", encoding="utf-8")
+    lines = [f"{option[2:]} = {json.dumps(value)}" for option, value in values.items()]
+    path.write_text("\n".join([f"[{command}]", *lines, ""]), encoding="utf-8")
 
 
 def _plain(value: Any) -> Any:
@@ -122,34 +126,41 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-@pytest.mark.parametrize(("command", "option"), OPTIONS)
-def test_a_setting_comes_from_the_first_source_that_has_it(
-    command: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("command", dict.fromkeys(command for command, _ in OPTIONS))
+def test_each_setting_comes_from_the_first_source_that_has_it(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, other = _pair(command, option)
-    name, parsed = declared()[command, option].name, Parsed(command, option, tmp_path)
-    variable = variable_of(command, option)
+    options = [option for of, option in OPTIONS if of == command]
+    pairs = {option: _pair(command, option) for option in options}
+    ones, others = ({option: pair[at] for option, pair in pairs.items()} for at in (0, 1))
+    parsed = Parsed(command, tmp_path)
 
-    def value(*options: str) -> Any:
-        return _plain(parsed.values(*options)[name])
+    def values(*line: str) -> dict[str, Any]:
+        found = parsed.values(*line)
+        return {option: _plain(found[declared()[command, option].name]) for option in options}
 
-    if (command, option) not in REQUIRED:
-        assert (value() or None) == (_plain(DEFAULTS.get(command, {}).get(option)) or None)
+    defaults, needed = DEFAULTS.get(command, {}), [f"{option}=cron" for option in options if option in REQUIRED]
+    known = {option: value or None for option, value in values(*needed).items() if option not in REQUIRED}
+    assert known == {option: _plain(defaults.get(option)) or None for option in known}
     if not command.startswith("backups"):  # its table has no settings
-        _write(Path(os.environ["XDG_CONFIG_HOME"]) / "harvester" / "harvester.toml", command, option, one)
-        assert value() == one, "the user's own file"
-        if option != "--i-have-permission":  # which a file that came with a clone must not give
-            _write(tmp_path / "harvester.toml", command, option, other)
-            assert value() == other, "harvester.toml in the working folder"
-    text = str(one[0] if isinstance(one, list) else one)
-    monkeypatch.setenv(variable, text)
-    assert value() == one, f"the environment: {variable}"
-    if one is True:
-        monkeypatch.setenv(variable, "0")
-        assert value() is False, f"the environment: {variable}=0"
-        assert value(option) is True, "the command line"
-    else:
-        assert value(option, str(other[0] if isinstance(other, list) else other)) == other, "the command line"
+        _write(Path(os.environ["XDG_CONFIG_HOME"]) / "harvester" / "harvester.toml", command, ones)
+        assert values() == ones, "the user's own file"
+        # What came with a clone must not give a permission in the user's name.
+        here = {option: value for option, value in others.items() if option != "--i-have-permission"}
+        _write(tmp_path / "harvester.toml", command, here)
+        assert values() == ones | here, "harvester.toml in the working folder"
+    for option, one in ones.items():
+        monkeypatch.setenv(variable_of(command, option), str(one[0] if isinstance(one, list) else one))
+    assert values() == ones, "the environment"
+    flags = [option for option, one in ones.items() if one is True]
+    for option in flags:
+        monkeypatch.setenv(variable_of(command, option), "0")
+    assert values() == ones | dict.fromkeys(flags, False), "the environment"
+    line = [*flags]
+    for option, other in others.items():
+        if option not in flags:
+            line += [option, str(other[0] if isinstance(other, list) else other)]
+    assert values(*line) == others | dict.fromkeys(flags, True), "the command line"
 
 
 MOST = 1_000_000_000
@@ -184,7 +195,7 @@ def test_a_number_is_accepted_up_to_its_bounds(option: str, tmp_path: Path) -> N
     commands, least, most = BOUNDS[option]
     step = 0.001 if option in NUMBERS else 1
     for command in commands.split(", "):
-        parsed, name = Parsed(command, option, tmp_path), declared()[command, option].name
+        parsed, name = Parsed(command, tmp_path), declared()[command, option].name
         for bound in (least, most):
             value = parsed.values(f"{option}={bound}")[name]
             assert value in (bound, [bound], (bound,)), command
