@@ -180,7 +180,9 @@ def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, fi
         if checkpoint.exists():
             set_aside(checkpoint, folder, now_us, files)
         journal = open_journal(folder, now_us, files, [])
-        journal.update(digest="", next_digest="", saved=journal.head.safe, backed=journal.head.safe, adopted=True)
+        journal.update(
+            digest="", next_digest="", saved=journal.head.safe, backed=journal.head.safe, has_foreign_state=True
+        )
         journal.close()
 
 
