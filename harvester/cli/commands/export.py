@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class SelectOptions:
     """The part of a library that a command works on."""
 
-    licence: Annotated[
-        list[str] | None, typer.Option("--licence", metavar="CC0", help="CC0, BY, BY-NC, Sampling+ (repeatable: any).")
+    license: Annotated[
+        list[str] | None,
+        typer.Option("--license", "--licence", metavar="CC0", help="CC0, BY, BY-NC, Sampling+ (repeatable: any)."),
     ] = None
     category: Annotated[list[str] | None, typer.Option(metavar="NAME", help="(Sub)category (repeatable: any).")] = None
     tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable: all).")] = None
@@ -59,7 +60,7 @@ class SelectOptions:
         from harvester.graph import Selection
 
         return Selection(
-            licences=tuple(self.licence or ()),
+            licences=tuple(self.license or ()),
             categories=tuple(self.category or ()),
             tags=tuple(self.tag or ()),
             users=tuple(self.user or ()),
