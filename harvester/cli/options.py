@@ -22,7 +22,7 @@ from harvester.cli.console import note
 from harvester.errors import SettingsError
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
-from harvester.settings import CONCURRENCY, COUNT, JOBS, NEIGHBOURS, parse_duration_s, read_key
+from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, JOBS, NEIGHBOURS, parse_duration_s, read_key
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -89,8 +89,20 @@ NeighboursOption = Annotated[
 ]
 
 
+SamplesOption = Annotated[
+    int | None,
+    typer.Option(
+        min=COUNT_FROM_ZERO.least,
+        max=COUNT_FROM_ZERO.most,
+        metavar="N",
+        help="Sounds to process: to fetch the similar lists of.",
+        show_default="50; all hits with --sweep; none with --vectors; no end with harvest --forever",
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True)
-class WalkOptions:
+class ScopeOptions:
     """The sounds from which a harvest starts, and the sounds that it may take."""
 
     seed: Annotated[
@@ -140,8 +152,7 @@ class WalkOptions:
         )
         for line in built.notices:
             note(line)
-        walk_filter = built.text
-        if self.sweep and not (self.query or walk_filter):
+        if self.sweep and not (self.query or built.text):
             raise SettingsError(
                 "--sweep needs --query or --filter: the API's terms do not allow a copy of all of Freesound"
             )
@@ -151,11 +162,17 @@ class WalkOptions:
             one_of("--vectors", self.vectors, SPACES)
             if not self.sweep:
                 raise SettingsError("--vectors needs --sweep and --query or --filter")
-        return walk_filter
+        return built.text
+
+    def samples_to_add(self, given: int | None, *, forever: bool = False) -> int | None:
+        """Return how many sounds to process, `given` by `--samples` or the default; None: all that are found."""
+        if given is not None:
+            return given
+        return 0 if self.vectors else None if forever or self.sweep else 50
 
 
 @dataclass(frozen=True, slots=True)
-class AskOptions:
+class ServerOptions:
     """The server, and how fast to send requests."""
 
     level: Annotated[int, typer.Option(metavar="1|2|3|99", help="The key's throttling level.")] = 1
@@ -188,7 +205,7 @@ class AskOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class RunOptions(AskOptions):
+class RunOptions(ServerOptions):
     """How a run that changes the library proceeds, what it keeps, and its server."""
 
     concurrency: Annotated[
@@ -223,7 +240,7 @@ class RunOptions(AskOptions):
         from harvester.freesound import read_extra_fields
 
         return replace(
-            AskOptions.connection(self),
+            ServerOptions.connection(self),
             max_requests=self.max_requests,
             extra_fields=read_extra_fields((self.extra_fields,)),
             forever=self.forever,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
-from harvester.cli.options import AskOptions, JobsOption, NeighboursOption, check_finite, grouped
+from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
 from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
@@ -52,7 +52,7 @@ def link(
         typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed for the choice of --verify."),
     ] = 0,
     jobs: JobsOption = 1,
-    ask: AskOptions,
+    server: ServerOptions,
     as_json: JsonOption = False,
 ) -> None:
     """Compute the similar lists of all sounds with a vector, without a request.
@@ -87,7 +87,7 @@ def link(
     agreement = None
     if verify and report.done:
         say(f"verifying takes {verify} requests, for the server's lists of {verify} random sounds; they are not saved")
-        agreement = asyncio.run(_verify(ask.connection(), folder, verify, random_seed))
+        agreement = asyncio.run(_verify(server.connection(), folder, verify, random_seed))
         say(_verdict(agreement))
     if as_json:
         facts = {"library": str(folder), **report.as_dict(), "agreement": agreement and agreement.as_dict()}
