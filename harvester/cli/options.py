@@ -95,7 +95,7 @@ SamplesOption = Annotated[
         min=COUNT_FROM_ZERO.least,
         max=COUNT_FROM_ZERO.most,
         metavar="N",
-        help="Sounds to process: to fetch the similar lists of.",
+        help="Process this many sounds: fetch their similar lists.",
         show_default="50; all hits with --sweep; none with --vectors; no end with harvest --forever",
     ),
 ]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DAILY_QUOTA = 2_000
-"""The requests that a free key may send in a day, and so the most samples that a day can bring."""
+"""The requests that a free key may send in a day, and so the most sounds that a day can process."""
 
 _INK, _SECOND, _SOFT = "#3b62c9", "#e08a00", "#8b929c"
 _MISSING = "pictures need matplotlib; install it with: make extras"
@@ -97,7 +97,7 @@ def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
     unit_us, unit = (DAY_US, "days") if last - first >= 2 * DAY_US else (DAY_US // 24, "hours")
     if last - first < DAY_US // 24:
         unit_us, unit = DAY_US // 1_440, "minutes"
-    for stamps, label, colour in ((sounds, "sounds known", _SECOND), (samples, "samples", _INK)):
+    for stamps, label, colour in ((sounds, "sounds known", _SECOND), (samples, "sounds processed", _INK)):
         times = [(stamp - first) / unit_us for stamp in stamps]
         axes.step(times, range(1, len(times) + 1), where="post", label=label, color=colour)
     end = (last - first) / unit_us

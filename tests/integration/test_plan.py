@@ -29,7 +29,7 @@ def test_a_first_harvest_of_fifty_costs_fifty_one_requests_and_planning_it_none(
         assert run("harvest", *options, "--level", 99, cwd=tmp_path).code == 0
         assert sandbox.counted() == planned["requests"]
         again = run("plan", *options, cwd=tmp_path)
-        assert again.out.startswith("50 requests for 50 samples")
+        assert again.out.startswith("50 requests for 50 processed sounds")
         assert "1949 of today's 2000 requests are left: enough for the whole harvest" in again.out
 
 

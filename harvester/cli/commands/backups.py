@@ -95,6 +95,6 @@ def restore(
     report = restore_library(folder, Path(backup) if backup else None, clock=SystemClock())
     for line in report.notices:
         say(line)
-    say(f"restored {report.target.name}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges")
+    say(f"restored {report.target.name}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges")
     if report.set_aside is not None:
         say(f"the earlier state is kept in {report.set_aside}")

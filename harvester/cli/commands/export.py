@@ -39,7 +39,7 @@ class SelectOptions:
         str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Only sounds up to this long.")
     ] = None
     processed_only: Annotated[
-        bool, typer.Option("--processed-only", help="Only samples: sounds with record and similar list.")
+        bool, typer.Option("--processed-only", help="Only sounds with a record and a similar list.")
     ] = False
     min_score: Annotated[
         float | None,

@@ -41,7 +41,7 @@ def harvest(
             min=COUNT.least,
             max=COUNT.most,
             metavar="N",
-            help="Most samples in one durable commit; no sample waits for others.",
+            help="Save at most N processed sounds with one commit; none waits for another.",
         ),
     ] = SAMPLES_PER_COMMIT,
     run: RunOptions,

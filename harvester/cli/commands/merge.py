@@ -47,7 +47,7 @@ def merge(
         say(f"{report.vectors} vectors added")
     if report.computed:
         say(f"{report.computed} lists were computed from one input's vectors each; `harvester link` updates them")
-    say(f"{report.target}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges")
+    say(f"{report.target}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges")
 
 
 def describe(contribution: Contribution) -> str:

@@ -90,7 +90,7 @@ _PARTS = {
     "search": "seeds by search",
     "sweep": "the sweep, 150 sounds a request",
     "records": "records of sounds known by id, 150 a request",
-    "lists": "similar lists, one a sample",
+    "lists": "similar lists, one for each processed sound",
 }
 
 
@@ -98,7 +98,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     from harvester.pipeline import MOST_WITHOUT_PERMISSION
 
     lines = [
-        f"{facts['requests']} requests for {facts['samples']} samples, about {facts['new_sounds_about']} new sounds"
+        f"{facts['requests']} requests for {facts['samples']} processed sounds, "
+        f"about {facts['new_sounds_about']} new sounds"
     ]
     lines += [f"  {facts['by_part'][part]:>7}  {what}" for part, what in _PARTS.items() if facts["by_part"][part]]
     if facts["hits"] is not None:
@@ -121,6 +122,6 @@ def _reach(facts: dict[str, Any]) -> str:
     if facts["today"]["all"]:
         return f"{quota}: enough for the whole harvest"
     return (
-        f"{quota}: enough for {facts['today']['samples']} samples; the rest takes {facts['days']} more "
+        f"{quota}: enough for {facts['today']['samples']} processed sounds; the rest takes {facts['days']} more "
         f"{'day' if facts['days'] == 1 else 'days'} (`harvester harvest --forever` waits for the quota)"
     )

@@ -38,7 +38,7 @@ def _lines(sound: dict[str, Any]) -> list[str]:
     from harvester.records import value_of
 
     record = {name: value_of(sound["record"], name) for name in sound["record"] or ()}
-    state = "sample" if sound["processed"] else "waiting in the frontier"
+    state = "processed" if sound["processed"] else "waiting in the frontier"
     if sound["gone"]:
         state = "withdrawn here" if "withdrawn_at" in sound["stamps"] else "gone from Freesound"
     name = record.get("name") or ("(no name)" if sound["record"] else "(no record)")
