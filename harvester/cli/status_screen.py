@@ -117,9 +117,10 @@ def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[
 
 
 def _bars(facts: dict[str, Any], width: int, *, unicode: bool) -> list[str]:
-    """Return licences and categories side by side."""
+    """Return licenses and categories side by side."""
     half = (width - 4) // 2
-    columns = [_bar_column(name, facts[name], half, unicode=unicode) for name in ("licences", "categories")]
+    titles = {"licenses": facts["licences"], "categories": facts["categories"]}
+    columns = [_bar_column(title, counts, half, unicode=unicode) for title, counts in titles.items()]
     rows = max(map(len, columns))
     left, right = (column + [""] * (rows - len(column)) for column in columns)
     return [f"  {one:<{half}}  {other}".rstrip() for one, other in zip(left, right, strict=True)]

@@ -1,6 +1,6 @@
 """Plots of growth and coverage: `status --plot DIR`.
 
-Owns the set of pictures: growth with the quota's limit, licence by category, durations, degrees, tags. Each is written
+Owns the set of pictures: growth with the quota's limit, license by category, durations, degrees, tags. Each is written
 as PNG and SVG, atomically, and equal states give equal files. Needs no display, and does not use pyplot, whose state
 is global. Only this module needs matplotlib, which the extra `plot` installs.
 """
@@ -120,7 +120,7 @@ def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
 def _licences(axes: Axes, selected: Selected) -> None:
     records = [known for known in map(selected.state.attributes, selected.sound_ids) if "fetched_at" in known]
     if not records:
-        _nothing(axes, "Licence by category")
+        _nothing(axes, "License by category")
         return
     pairs = Counter((licence_name(value_of(one, "license")), value_of(one, "category") or "none") for one in records)
     licences, categories = _largest(pairs, 0), _largest(pairs, 1)[:_TOP_CATEGORIES]
@@ -135,7 +135,7 @@ def _licences(axes: Axes, selected: Selected) -> None:
                 column, row, f"{number:,}", ha="center", va="center", color="white" if number > most / 2 else "black"
             )
     axes.spines[:].set_visible(False)
-    _name(axes, "Licence by category", "", "")
+    _name(axes, "License by category", "", "")
 
 
 def _durations(axes: Axes, selected: Selected) -> None:
