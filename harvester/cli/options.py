@@ -78,14 +78,12 @@ def _check_address(context: typer.Context, address: str | None) -> str | None:
 
 JobsOption = Annotated[
     int,
-    typer.Option(
-        callback=_check_jobs, min=JOBS.least, max=JOBS.most, metavar="N", help="Use N cores at once; -1 uses all."
-    ),
+    typer.Option(callback=_check_jobs, min=JOBS.least, max=JOBS.most, metavar="N", help="Use N cores; -1 uses all."),
 ]
 
 NeighboursOption = Annotated[
     int,
-    typer.Option(min=NEIGHBOURS.least, max=NEIGHBOURS.most, metavar="N", help="Length of a similar list."),
+    typer.Option(min=NEIGHBOURS.least, max=NEIGHBOURS.most, metavar="N", help="Set the length of a similar list."),
 ]
 
 
@@ -110,15 +108,17 @@ class ScopeOptions:
     ] = None
     query: Annotated[str, typer.Option(metavar="TEXT", help="Start from the best hits of this search.")] = ""
     filter: Annotated[
-        str, typer.Option(metavar="SOLR", help='Only sounds that match, such as tag:"c++"; % and + mean themselves.')
+        str, typer.Option(metavar="SOLR", help='Keep to sounds that match, such as tag:"c++"; % and + are literal.')
     ] = ""
-    cc0: Annotated[bool, typer.Option("--cc0", help="Only Creative Commons 0 (with --by: either).")] = False
-    by: Annotated[bool, typer.Option("--by", help="Only Attribution (with --cc0: either).")] = False
+    cc0: Annotated[bool, typer.Option("--cc0", help="Keep to Creative Commons 0; with --by: to either.")] = False
+    by: Annotated[bool, typer.Option("--by", help="Keep to Attribution; with --cc0: to either.")] = False
     max_duration: Annotated[
-        str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Only sounds up to this long.")
+        str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Keep to sounds up to this long.")
     ] = None
-    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable).")] = None
-    type: Annotated[list[str] | None, typer.Option(metavar="wav", help="Only of this type (repeatable: any).")] = None
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Keep to this tag (repeatable: all).")] = None
+    type: Annotated[list[str] | None, typer.Option(metavar="wav", help="Keep to this file type (repeatable: any).")] = (
+        None
+    )
     sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
         False
     )
@@ -126,11 +126,14 @@ class ScopeOptions:
         str | None,
         typer.Option(
             metavar="laion_clap|freesound_classic",
-            help="With --sweep: bring the vectors too; `harvester link` makes the similar lists.",
+            help="With --sweep: fetch vectors too, for `harvester link`.",
         ),
     ] = None
     i_have_permission: Annotated[
-        bool, typer.Option("--i-have-permission", help="Freesound allows me a sweep of more than 50,000 sounds.")
+        bool,
+        typer.Option(
+            "--i-have-permission", help="Confirm that Freesound allows you a sweep of more than 50,000 sounds."
+        ),
     ] = False
 
     def read_filter(self) -> str:
@@ -175,9 +178,9 @@ class ScopeOptions:
 class ServerOptions:
     """The server, and how fast to send requests."""
 
-    level: Annotated[int, typer.Option(metavar="1|2|3|99", help="The key's throttling level.")] = 1
+    level: Annotated[int, typer.Option(metavar="1|2|3|99", help="Set the key's throttling level.")] = 1
     limits: Annotated[
-        str | None, typer.Option(metavar="BURST/DAY", help="Requests a minute and a day, instead of --level.")
+        str | None, typer.Option(metavar="BURST/DAY", help="Set requests a minute and a day, instead of --level.")
     ] = None
     api_url: Annotated[
         str | None,
@@ -210,27 +213,32 @@ class RunOptions(ServerOptions):
 
     concurrency: Annotated[
         int,
-        typer.Option(min=CONCURRENCY.least, max=CONCURRENCY.most, metavar="N", help="Most requests at the same time."),
+        typer.Option(
+            min=CONCURRENCY.least, max=CONCURRENCY.most, metavar="N", help="Send at most N requests at the same time."
+        ),
     ] = 4
     max_requests: Annotated[
         int | None,
-        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Send at most this many requests."),
+        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Send at most N requests, then stop."),
     ] = None
     time_limit: Annotated[
         str | None, typer.Option(callback=check_some_duration, metavar="2h", help="Stop cleanly after this time.")
     ] = None
     forever: Annotated[bool, typer.Option("--forever", help="Wait for quota and through outages.")] = False
     extra_fields: Annotated[
-        str, typer.Option(metavar="bpm,loudness", help="Further fields of the API to keep with every record.")
+        str, typer.Option(metavar="bpm,loudness", help="Keep further fields of the API with every record.")
     ] = ""
     backup_every: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="New sounds between two backups.")
+        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Write a backup every N new sounds.")
     ] = 100
     keep_backups: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Backups kept (and always the largest).")
+        int,
+        typer.Option(
+            min=COUNT.least, max=COUNT.most, metavar="N", help="Keep the newest N backups, and always the largest."
+        ),
     ] = 5
     progress: Annotated[
-        bool | None, typer.Option("--progress/--no-progress", help="The live panel.", show_default="on a terminal")
+        bool | None, typer.Option("--progress/--no-progress", help="Show the live panel.", show_default="on a terminal")
     ] = None
 
     def connection(self) -> Connection:

@@ -105,7 +105,7 @@ def _sound_line(state: SoundGraph, sound_id: int) -> str:
     else:
         parts.append("waiting for its record")
     if is_gone(attributes) and not is_withdrawn(attributes):
-        parts.append(f"gone {iso(attributes['gone_at'])}")
+        parts.append(f"deleted {iso(attributes['gone_at'])}")
     similar = state.similar(sound_id)
     if similar is not None:
         parts.append(f"list of {len(similar.neighbours)}, {iso(similar.linked_at)}")

@@ -92,9 +92,9 @@ def describe_plan(state: SoundGraph, wish: Wish, allowance: Allowance) -> dict[s
 
 
 def _growth(state: SoundGraph, wish: Wish, samples: int) -> int:
-    """Return roughly how many new sounds `samples` samples bring.
+    """Return roughly how many new sounds come with `samples` processed sounds.
 
-    It assumes as many a sample as so far, and at most all neighbours of each.
+    It assumes as many for each as so far, and at most all of its neighbours.
     """
     found = wish.hits or 0 if wish.sweep else 0
     so_far = len(state) / len(state.processed) if state.processed else wish.neighbours

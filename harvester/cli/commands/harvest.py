@@ -21,17 +21,20 @@ def harvest(
     scope: ScopeOptions,
     samples: SamplesOption = None,
     neighbours: NeighboursOption = 25,
-    order: Annotated[str, typer.Option(metavar="popular|breadth|random", help="Which waiting sound comes next.")] = (
-        "popular"
-    ),
+    order: Annotated[
+        str, typer.Option(metavar="popular|breadth|random", help="Choose which waiting sound comes next.")
+    ] = ("popular"),
     random_seed: Annotated[
-        int, typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="For --order random.")
+        int,
+        typer.Option(
+            min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed the order of --order random."
+        ),
     ] = 0,
     space: Annotated[
         str | None,
         typer.Option(
             metavar="laion_clap|freesound_classic",
-            help="The similarity space of a new library.",
+            help="Choose the similarity space of a new library.",
             show_default="laion_clap",
         ),
     ] = None,
@@ -48,12 +51,12 @@ def harvest(
     commit: CommitOption = None,
     commit_backups: CommitBackupsOption = False,
 ) -> None:
-    """Grow the library: fetch sounds and their similar sounds, and save each one at once.
+    """Grow the library: fetch sounds and their similar lists.
 
-    Continues where the last run stopped. Press Ctrl-C once to stop cleanly, twice to abort; no saved sound is lost.
-    With --sweep it first collects every hit of the search and then fetches their similar lists; --samples 0 only
-    collects. With --vectors it collects vectors for `harvester link`, and fetches similar lists only for --samples N.
-    Without an API key it harvests the embedded sandbox into data/sandbox_library.
+    Each sound is saved at once, and the next run continues from there. Press Ctrl-C once to stop cleanly, twice to
+    abort; no saved sound is lost. --sweep first collects every hit of the search and then fetches the similar lists;
+    add --samples 0 to collect only. --vectors collects vectors for `harvester link`, and fetches similar lists only
+    with --samples N. Without an API key, the harvest uses the embedded sandbox and data/sandbox_library.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.session import run_session

@@ -35,7 +35,7 @@ def link(
             min=SCORE.least,
             max=SCORE.most,
             metavar="S",
-            help="The least score of a neighbour; the server's is 0.7.",
+            help="Keep neighbours from this score on; the server's is 0.7.",
         ),
     ] = 0.7,
     verify: Annotated[
@@ -49,16 +49,16 @@ def link(
     ] = 0,
     random_seed: Annotated[
         int,
-        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed for the choice of --verify."),
+        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed the choice of --verify."),
     ] = 0,
     jobs: JobsOption = 1,
     server: ServerOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute the similar lists of all sounds with a vector, without a request.
+    """Compute the similar lists of all sounds with a vector.
 
     `harvester harvest --sweep --query TEXT --vectors laion_clap` fetches the vectors. A second run computes only what
-    is new. Lists from the server are never changed. Only --verify spends requests.
+    is new. Lists from the server are never changed. Only --verify sends requests.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library

@@ -24,10 +24,10 @@ def plan(
     server: ServerOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Estimate what a harvest costs in requests, minutes and days, and how far today's quota reaches.
+    """Estimate the requests, minutes and days that a harvest takes.
 
-    Takes the options of `harvester harvest`. With --query or a filter it sends one request, which counts the sounds
-    that the search finds; otherwise it sends none.
+    It also says how far today's quota reaches. The options are those of `harvester harvest`. With --query or a filter
+    it sends one request, which counts the sounds that the search finds; otherwise it sends none.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.reports import Wish
