@@ -107,7 +107,7 @@ def _main() -> None:
         sys.exit("harvester: Windows is not supported; use WSL, Linux or macOS")
     try:
         command = typer.main.get_command(app)
-        _name_variables(command, "HARVESTER")
+        _name_variables(command)
         defaults = read_defaults(Path(), os.environ, _commands())
         # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
         code = command(
@@ -156,15 +156,15 @@ def _commands() -> dict[str, Callable[..., Any] | None]:
     return functions | {one.name: None for one in app.registered_groups if isinstance(one.name, str)}
 
 
-def _name_variables(command: Any, prefix: str) -> None:
-    """Name the environment variable of each option after the option, not after the parameter in the code.
+def _name_variables(command: Any, prefix: str = "") -> None:
+    """Give each option of a command an environment variable for each of its long names.
 
-    They are left out of the help; the guide's topic `settings` explains them.
+    The help leaves them out; the guide's topic `settings` explains them.
     """
     for parameter in command.params:
         parameter.show_envvar = False
-        names = [one[2:].upper().replace("-", "_") for one in parameter.opts if one.startswith("--")]
-        if names and prefix != "HARVESTER":
-            parameter.envvar = [f"{prefix}_{name}" for name in names]
-    for name, below in getattr(command, "commands", {}).items():
-        _name_variables(below, f"{prefix}_{name.upper().replace('-', '_')}")
+        names = [name[2:] for name in parameter.opts if name.startswith("--")]
+        if prefix and names:
+            parameter.envvar = [f"{prefix}_{name}".upper().replace("-", "_") for name in names]
+    for name, child in getattr(command, "commands", {}).items():
+        _name_variables(child, f"{prefix or 'HARVESTER'}_{name}")

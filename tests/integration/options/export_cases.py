@@ -14,6 +14,7 @@ from tests.integration.options.place import Place
 from tests.integration.options.table import proves
 
 SELECTED: dict[str, tuple[Any, list[int]]] = {
+    "--license": (["cc0", "BY-NC"], [2, 4, 6, 8]),
     "--licence": (["cc0", "BY-NC"], [2, 4, 6, 8]),
     "--category": (["music"], [2, 4, 6, 8]),
     "--tag": (["rain", "tag1"], [1, 4, 7]),

@@ -60,8 +60,9 @@ ADDRESSES = {"--api-url"}
 OPTIONS = [
     (command, option)
     for (command, option), parameter in declared().items()
-    if command and option.startswith("--") and option not in parameter.secondary_opts
+    if command and option == next((one for one in parameter.opts if one.startswith("--")), None)
 ]
+"""Each option once, by its first long name."""
 
 
 def _pair(command: str, option: str) -> tuple[Any, Any]:
