@@ -10,7 +10,6 @@ from harvester.graph.attributes import (
     SHARED_TEXTS,
     STAMPS,
     blanked,
-    canonical_bytes,
     extra_names,
     in_order,
     is_gone,
