@@ -103,7 +103,6 @@ class Defaults:
 
     def check_address(self, command: str) -> None:
         """Raise `SettingsError` if the key must not go to the address that a file gives `command`."""
-        # Heavy imports wait until an address is named: `harvester --help` must not pay for them.
         from harvester.freesound import API_URL, is_loopback, read_api_url
 
         file, key = self.addresses[command]

@@ -127,7 +127,6 @@ class WalkOptions:
         Prints which part of `--filter` has no effect. Raises `SettingsError` for a filter that cannot be used, a sweep
         of everything, which the API's terms forbid, and a sweep with seeds.
         """
-        # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
         from harvester.filters import build_filter
 
         built = build_filter(

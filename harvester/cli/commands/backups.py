@@ -17,7 +17,6 @@ backups_app = typer.Typer(help="List the library's backups, or remove old ones."
 @backups_app.command("list")
 def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """Load every backup to verify it, and list them."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library import list_backups, verify_backup

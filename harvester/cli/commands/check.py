@@ -23,7 +23,6 @@ def check(
 
     --repair deletes nothing: damaged files move to quarantine/ in the library's folder.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.errors import Findings

@@ -20,7 +20,6 @@ def find(
     as_json: JsonOption = False,
 ) -> None:
     """Find sounds by name, tag or user."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.library import load_view
     from harvester.reports import find_sounds

@@ -42,7 +42,6 @@ def git_setup(
     Writes .gitattributes and .gitignore in the library's folder and two sections of this clone's configuration. Run it
     once in each clone; a second run changes nothing.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.gitsync import set_up_git, undo_git
 

@@ -40,7 +40,6 @@ def guide(
 
 def load_topics() -> dict[str, str]:
     """Return the Markdown of every topic by its name, in alphabetical order."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from importlib.resources import files
 
     found = (files("harvester") / "guide").iterdir()

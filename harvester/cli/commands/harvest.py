@@ -64,7 +64,6 @@ def harvest(
     collects. With --vectors it collects vectors for `harvester link`, and fetches similar lists only for --samples N.
     Without an API key it harvests the embedded sandbox into data/sandbox_library.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.session import run_session
     from harvester.model import SPACES
     from harvester.pipeline import ORDERS, Plan

@@ -25,7 +25,6 @@ def import_old(
     No code of the file runs, and the old tool's packages are not needed. Keys in it are dropped; edges without a score
     are kept apart from similarity. OLD is not changed.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.clock import SystemClock
     from harvester.freesound import read_api_url
     from harvester.importing import import_old as take_over

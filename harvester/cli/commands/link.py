@@ -60,7 +60,6 @@ def link(
     `harvester harvest --sweep --query TEXT --vectors laion_clap` fetches the vectors. A second run computes only what
     is new. Lists from the server are never changed. Only --verify spends requests.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.jobs import count_jobs

@@ -29,7 +29,6 @@ def merge(
     The newer record and the newer similar list win. A sound that is gone stays gone until a newer record; a withdrawn
     one stays withdrawn. Without -o everything goes into the library. The inputs are not changed.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library import merge_libraries

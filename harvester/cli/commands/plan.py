@@ -41,7 +41,6 @@ def plan(
     Takes the options of `harvester harvest`. With --query or a filter it sends one request, which counts the sounds
     that the search finds; otherwise it sends none.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.reports import Wish
 
     walk_filter = walk.read_filter()

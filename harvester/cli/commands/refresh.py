@@ -36,7 +36,6 @@ def refresh(
 
     Fresh records stay as they are. --links also fetches similar lists that are stale, or shorter than --neighbours.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.session import run_session
     from harvester.clock import SECOND_US
     from harvester.pipeline import Plan, Refresh

@@ -67,7 +67,6 @@ def sandbox(
     access_log: Annotated[Path | None, typer.Option(help="Append one JSON object a request, without any key.")] = None,
 ) -> None:
     """Serve a local server like Freesound on loopback, until Ctrl-C or SIGTERM."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     import asyncio
     import signal
 

@@ -37,7 +37,6 @@ def status(
 
     `harvester guide status` lists the keys of --json.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.errors import SettingsError
 
