@@ -22,7 +22,7 @@ from harvester.cli.console import note
 from harvester.errors import SettingsError
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
-from harvester.settings import CONCURRENCY, COUNT, JOBS, NEIGHBOURS, parse_duration_s, read_key
+from harvester.settings import CONCURRENCY, COUNT, JOBS, NEIGHBOURS, Bounds, parse_duration_s, read_key
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -61,6 +61,11 @@ def check_finite(number: float | None) -> float | None:
     return number
 
 
+def bounded(bounds: Bounds, help: str, *names: str, metavar: str | None = "N", **more: Any) -> Any:
+    """Return the Typer option of a number within `bounds`."""
+    return typer.Option(*names, min=bounds.least, max=bounds.most, metavar=metavar, help=help, **more)
+
+
 def _check_jobs(jobs: int) -> int:
     """Return a number of jobs from the command line; raise `SettingsError` for zero."""
     if jobs == 0:
@@ -76,17 +81,8 @@ def _check_address(context: typer.Context, address: str | None) -> str | None:
     return address
 
 
-JobsOption = Annotated[
-    int,
-    typer.Option(
-        callback=_check_jobs, min=JOBS.least, max=JOBS.most, metavar="N", help="Use N cores at once; -1 uses all."
-    ),
-]
-
-NeighboursOption = Annotated[
-    int,
-    typer.Option(min=NEIGHBOURS.least, max=NEIGHBOURS.most, metavar="N", help="Length of a similar list."),
-]
+JobsOption = Annotated[int, bounded(JOBS, "Use N cores at once; -1 uses all.", callback=_check_jobs)]
+NeighboursOption = Annotated[int, bounded(NEIGHBOURS, "Length of a similar list.")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,14 +186,8 @@ class AskOptions:
 class RunOptions(AskOptions):
     """How a run that changes the library proceeds, what it keeps, and its server."""
 
-    concurrency: Annotated[
-        int,
-        typer.Option(min=CONCURRENCY.least, max=CONCURRENCY.most, metavar="N", help="Most requests at the same time."),
-    ] = 4
-    max_requests: Annotated[
-        int | None,
-        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Send at most this many requests."),
-    ] = None
+    concurrency: Annotated[int, bounded(CONCURRENCY, "Most requests at the same time.")] = 4
+    max_requests: Annotated[int | None, bounded(COUNT, "Send at most this many requests.")] = None
     time_limit: Annotated[
         str | None, typer.Option(callback=check_some_duration, metavar="2h", help="Stop cleanly after this time.")
     ] = None
@@ -205,12 +195,8 @@ class RunOptions(AskOptions):
     extra_fields: Annotated[
         str, typer.Option(metavar="bpm,loudness", help="Further fields of the API to keep with every record.")
     ] = ""
-    backup_every: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="New sounds between two backups.")
-    ] = 100
-    keep_backups: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Backups kept (and always the largest).")
-    ] = 5
+    backup_every: Annotated[int, bounded(COUNT, "New sounds between two backups.")] = 100
+    keep_backups: Annotated[int, bounded(COUNT, "Backups kept (and always the largest).")] = 5
     progress: Annotated[
         bool | None, typer.Option("--progress/--no-progress", help="The live panel.", show_default="on a terminal")
     ] = None

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, age_text, print_json, print_lines, say, size_text
+from harvester.cli.options import bounded
 from harvester.settings import COUNT
 from harvester.storage import path_text
 
@@ -54,9 +55,7 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
 @backups_app.command("prune")
 def prune(
     library: LibraryOption = None,
-    keep_backups: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Newest verified backups to keep.")
-    ] = 5,
+    keep_backups: Annotated[int, bounded(COUNT, "Newest verified backups to keep.")] = 5,
 ) -> None:
     """Remove old backups; keep the newest N verified ones, and always the largest one."""
     from harvester.cli.default_library import find_library

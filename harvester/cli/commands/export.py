@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
-from harvester.cli.options import check_duration, check_finite, check_some_duration, grouped
+from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration, grouped
 from harvester.cli.terminal import replace_line
 from harvester.errors import SettingsError
 from harvester.settings import COUNT, SCORE, parse_duration_s
@@ -41,14 +41,7 @@ class SelectOptions:
         bool, typer.Option("--processed-only", help="Only samples: sounds with record and similar list.")
     ] = False
     min_score: Annotated[
-        float | None,
-        typer.Option(
-            callback=check_finite,
-            min=SCORE.least,
-            max=SCORE.most,
-            metavar="0.8",
-            help="Only edges with at least this score.",
-        ),
+        float | None, bounded(SCORE, "Only edges with at least this score.", metavar="0.8", callback=check_finite)
     ] = None
     largest_component: Annotated[bool, typer.Option("--largest-component", help="Only the largest connected part.")] = (
         False
@@ -117,10 +110,7 @@ def export(
     library: LibraryOption = None,
     *,
     select: SelectOptions,
-    partition_rows: Annotated[
-        int | None,
-        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="parquet: a folder of parts of N rows."),
-    ] = None,
+    partition_rows: Annotated[int | None, bounded(COUNT, "parquet: a folder of parts of N rows.")] = None,
     credits_format: Annotated[
         str, typer.Option("--format", metavar="md|txt|csv|html", help="credits: the format of the file.")
     ] = "md",

@@ -7,15 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
+from harvester.cli.options import bounded
 from harvester.settings import COUNT_FROM_ZERO
 
 
 def find(
     text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Words that must all occur.")],
-    limit: Annotated[
-        int,
-        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, metavar="N", help="Show this many; 0: all."),
-    ] = 20,
+    limit: Annotated[int, bounded(COUNT_FROM_ZERO, "Show this many; 0: all.")] = 20,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:

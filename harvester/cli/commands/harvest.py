@@ -9,7 +9,7 @@ import typer
 
 from harvester.cli.commands.git import CommitBackupsOption, CommitOption, Growth, commit_after
 from harvester.cli.console import LibraryOption
-from harvester.cli.options import NeighboursOption, RunOptions, WalkOptions, grouped, one_of
+from harvester.cli.options import NeighboursOption, RunOptions, WalkOptions, bounded, grouped, one_of
 from harvester.errors import SettingsError
 from harvester.settings import COUNT, COUNT_FROM_ZERO, RANDOM_SEED, SAMPLES_PER_COMMIT
 
@@ -21,11 +21,9 @@ def harvest(
     walk: WalkOptions,
     samples: Annotated[
         int | None,
-        typer.Option(
-            min=COUNT_FROM_ZERO.least,
-            max=COUNT_FROM_ZERO.most,
-            metavar="N",
-            help="Samples to add.",
+        bounded(
+            COUNT_FROM_ZERO,
+            "Samples to add.",
             show_default="50; no end with --forever; all hits with --sweep; none with --vectors",
         ),
     ] = None,
@@ -33,9 +31,7 @@ def harvest(
     order: Annotated[str, typer.Option(metavar="popular|breadth|random", help="Which waiting sound comes next.")] = (
         "popular"
     ),
-    random_seed: Annotated[
-        int, typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="For --order random.")
-    ] = 0,
+    random_seed: Annotated[int, bounded(RANDOM_SEED, "For --order random.")] = 0,
     space: Annotated[
         str | None,
         typer.Option(
@@ -45,13 +41,7 @@ def harvest(
         ),
     ] = None,
     checkpoint_interval: Annotated[
-        int,
-        typer.Option(
-            min=COUNT.least,
-            max=COUNT.most,
-            metavar="N",
-            help="Most samples in one durable commit; no sample waits for others.",
-        ),
+        int, bounded(COUNT, "Most samples in one durable commit; no sample waits for others.")
     ] = SAMPLES_PER_COMMIT,
     run: RunOptions,
     commit: CommitOption = None,

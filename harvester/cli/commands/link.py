@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
-from harvester.cli.options import AskOptions, JobsOption, NeighboursOption, check_finite, grouped
+from harvester.cli.options import AskOptions, JobsOption, NeighboursOption, bounded, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
 from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
@@ -30,27 +28,12 @@ def link(
     neighbours: NeighboursOption = 25,
     min_score: Annotated[
         float,
-        typer.Option(
-            callback=check_finite,
-            min=SCORE.least,
-            max=SCORE.most,
-            metavar="S",
-            help="The least score of a neighbour; the server's is 0.7.",
-        ),
+        bounded(SCORE, "The least score of a neighbour; the server's is 0.7.", metavar="S", callback=check_finite),
     ] = 0.7,
     verify: Annotated[
-        int,
-        typer.Option(
-            min=COUNT_FROM_ZERO.least,
-            max=COUNT_FROM_ZERO.most,
-            metavar="N",
-            help="Compare with the server's lists of N random sounds: N requests.",
-        ),
+        int, bounded(COUNT_FROM_ZERO, "Compare with the server's lists of N random sounds: N requests.")
     ] = 0,
-    random_seed: Annotated[
-        int,
-        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed for the choice of --verify."),
-    ] = 0,
+    random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed for the choice of --verify.")] = 0,
     jobs: JobsOption = 1,
     ask: AskOptions,
     as_json: JsonOption = False,

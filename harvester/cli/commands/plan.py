@@ -6,10 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from harvester.cli.console import JsonOption, LibraryOption, duration_text, print_json, print_lines
-from harvester.cli.options import AskOptions, NeighboursOption, WalkOptions, grouped
+from harvester.cli.options import AskOptions, NeighboursOption, WalkOptions, bounded, grouped
 from harvester.settings import COUNT_FROM_ZERO
 
 if TYPE_CHECKING:
@@ -23,14 +21,7 @@ def plan(
     library: LibraryOption = None,
     walk: WalkOptions,
     samples: Annotated[
-        int | None,
-        typer.Option(
-            min=COUNT_FROM_ZERO.least,
-            max=COUNT_FROM_ZERO.most,
-            metavar="N",
-            help="Samples to add.",
-            show_default="50; all hits with --sweep",
-        ),
+        int | None, bounded(COUNT_FROM_ZERO, "Samples to add.", show_default="50; all hits with --sweep")
     ] = None,
     neighbours: NeighboursOption = 25,
     ask: AskOptions,

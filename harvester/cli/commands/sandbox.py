@@ -9,49 +9,35 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import print_lines
-from harvester.cli.options import check_finite
+from harvester.cli.options import bounded, check_finite
 from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, SCORE
 
 
 def sandbox(
-    port: Annotated[
-        int, typer.Option(min=PORT.least, max=PORT.most, help="Port on 127.0.0.1; 0 takes a free one.")
-    ] = 0,
+    port: Annotated[int, bounded(PORT, "Port on 127.0.0.1; 0 takes a free one.", metavar=None)] = 0,
     token: Annotated[list[str] | None, typer.Option(help="Key to accept, repeatable. [default: sandbox]")] = None,
     sounds: Annotated[int, typer.Option(help="Size of the generated catalogue, 1 to 1,000,000.")] = 5_000,
     random_seed: Annotated[
-        int,
-        typer.Option(
-            min=RANDOM_SEED.least, max=RANDOM_SEED.most, help="Random seed of the generated catalogue and of faults."
-        ),
+        int, bounded(RANDOM_SEED, "Random seed of the generated catalogue and of faults.", metavar=None)
     ] = 7,
     catalogue: Annotated[
         list[Path] | None,
         typer.Option(help="JSON lines of sounds to serve instead of generated ones, repeatable.", metavar="FILE.jsonl"),
     ] = None,
-    burst: Annotated[
-        int,
-        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, help="Requests a minute a key may make."),
-    ] = 60,
-    daily: Annotated[
-        int,
-        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, help="Requests in 24 hours a key may make."),
-    ] = 2_000,
+    burst: Annotated[int, bounded(COUNT_FROM_ZERO, "Requests a minute a key may make.", metavar=None)] = 60,
+    daily: Annotated[int, bounded(COUNT_FROM_ZERO, "Requests in 24 hours a key may make.", metavar=None)] = 2_000,
     no_throttle: Annotated[bool, typer.Option("--no-throttle", help="Lift both limits.")] = False,
     deleted_share: Annotated[
         float,
-        typer.Option(
+        bounded(
+            SCORE,
+            "Share of deleted sounds, which searches still list as null rows.",
+            metavar=None,
             callback=check_finite,
-            min=SCORE.least,
-            max=SCORE.most,
-            help="Share of deleted sounds, which searches still list as null rows.",
         ),
     ] = 0,
     latency_ms: Annotated[
-        float,
-        typer.Option(
-            callback=check_finite, min=LATENCY_MS.least, max=LATENCY_MS.most, help="Wait before every answer."
-        ),
+        float, bounded(LATENCY_MS, "Wait before every answer.", metavar=None, callback=check_finite)
     ] = 0,
     fault: Annotated[
         list[str] | None,
