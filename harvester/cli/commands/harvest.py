@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.commands.git import CommitBackupsOption, CommitOption, Growth, commit_after
+from harvester.cli.commands.git import CommitBackupsOption, CommitOption, commit_after
 from harvester.cli.console import LibraryOption
 from harvester.cli.options import NeighboursOption, RunOptions, WalkOptions, bounded, grouped, one_of
 from harvester.errors import SettingsError
@@ -55,6 +55,7 @@ def harvest(
     Without an API key it harvests the embedded sandbox into data/sandbox_library.
     """
     from harvester.cli.session import run_session
+    from harvester.gitsync import grown_message
     from harvester.model import SPACES
     from harvester.pipeline import ORDERS, Plan
 
@@ -86,14 +87,7 @@ def harvest(
     done = asyncio.run(run_session(plan, run, library, space=walk.vectors or space))
     if done is None:
         return
-    counted, processed = done.harvest.progress, len(done.store.state.processed)
+    counted, state = done.harvest.progress, done.store.state
+    message = grown_message(counted.samples, len(state.processed), counted.new_edges, done.client.activity.counted)
     # Commit after the lock is released: a hook of the user may read the library.
-    growth = Growth(
-        done.folder,
-        done.store.state.source,
-        counted.samples,
-        processed,
-        counted.new_edges,
-        done.client.activity.counted,
-    )
-    commit_after(growth, commit, with_backups=commit_backups)
+    commit_after(done.folder, state.source, message, commit, with_backups=commit_backups)
