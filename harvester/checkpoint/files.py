@@ -41,7 +41,6 @@ class CheckpointInfo:
     size_bytes: int
     nodes: int
     edges: int
-    seconds: float
     backup: Path | None = None
     joined: int = 0
     unchanged: bool = False

@@ -57,6 +57,7 @@ BLOCK_SOUNDS = 128
 
 GRAPH_CLASS = ("networkx.classes.digraph", "DiGraph")
 DIGEST_LENGTH = 64
+_BATCH = 512
 
 
 def canonical_order(state: SoundGraph) -> list[int]:
@@ -166,6 +167,6 @@ def _table(pairs: Iterator[bytes]) -> Iterator[bytes]:
         yield frame(MARK + batch + SETITEMS)
 
 
-def _batches(items: Iterator[bytes], size: int = 512) -> Iterator[bytes]:
-    while batch := b"".join(islice(items, size)):
+def _batches(items: Iterator[bytes]) -> Iterator[bytes]:
+    while batch := b"".join(islice(items, _BATCH)):
         yield batch

@@ -40,11 +40,6 @@ class LibraryView:
     dropped: Dropped = field(default_factory=Dropped)
     """Impossible values of its files, which are left out."""
 
-    @property
-    def source(self) -> str:
-        """Return the identity of the catalogue that the library comes from."""
-        return self.state.source
-
 
 def load_view(folder: Path) -> LibraryView:
     """Return a view of the library as it is now; without a library, an empty one.

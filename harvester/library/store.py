@@ -280,7 +280,7 @@ class Store:
         if info.backup is not None or not info.unchanged:
             self._writing_s += seconds
             self._last_written_s, self._written_nodes = seconds, info.nodes
-        return replace(info, seconds=seconds)
+        return info
 
     def _save(self, *, backup: bool, read_back: bool = False) -> CheckpointInfo:
         info = self._file.save(self._clock.time_us(), self._files, read_back=read_back)
@@ -297,7 +297,7 @@ class Store:
         encoded = Encoded()
         path = self._back_up(encode_checkpoint(self.state, encoded), encoded, self._journal.head.last)
         size_bytes, nodes, edges = encoded.size_bytes, encoded.nodes, encoded.edges
-        return CheckpointInfo(self._file.path, size_bytes, nodes, edges, 0.0, path, unchanged=True)
+        return CheckpointInfo(self._file.path, size_bytes, nodes, edges, path, unchanged=True)
 
     def rewrite(self) -> CheckpointInfo:
         """Write checkpoint and backup in any case, for repair, merge and import; durable on return.

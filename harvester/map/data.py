@@ -40,7 +40,6 @@ class MapData:
         self._ids = selected.sound_ids
         self._known = [selected.state.attributes(sound_id) for sound_id in self._ids]
         source, target, score = self._edges()
-        self._links = (source, target)
         self._communities = find_communities(len(self._ids), source, target)
         self._places = lay_out(len(self._ids), source, target)
         low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)

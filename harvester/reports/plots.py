@@ -40,7 +40,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def save_plots(state: SoundGraph, folder: Path, *, daily_quota: int = DAILY_QUOTA) -> list[Path]:
+def save_plots(state: SoundGraph, folder: Path) -> list[Path]:
     """Write every picture to `folder` as PNG and SVG and return the files; durable on return.
 
     A missing folder is created. Raises `SettingsError` without matplotlib, and `OSError` when writing fails.
@@ -54,7 +54,7 @@ def save_plots(state: SoundGraph, folder: Path, *, daily_quota: int = DAILY_QUOT
     selected = select(state)
     written = []
     pictures: dict[str, Callable[[Axes], None]] = {
-        "growth": lambda axes: _growth(axes, selected, daily_quota),
+        "growth": lambda axes: _growth(axes, selected),
         "licences": lambda axes: _licences(axes, selected),
         "durations": lambda axes: _durations(axes, selected),
         "degrees": lambda axes: _degrees(axes, selected),
@@ -88,7 +88,7 @@ def _stamps(selected: Selected, name: str) -> list[int]:
     return sorted(stamp for stamp in known if stamp is not None)
 
 
-def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
+def _growth(axes: Axes, selected: Selected) -> None:
     sounds, samples = _stamps(selected, "added_at"), _stamps(selected, "linked_at")
     if not sounds:
         _nothing(axes, "Growth")
@@ -101,16 +101,16 @@ def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
         times = [(stamp - first) / unit_us for stamp in stamps]
         axes.step(times, range(1, len(times) + 1), where="post", label=label, color=colour)
     end = (last - first) / unit_us
-    allowed = [daily_quota * (1 + int(at * unit_us / DAY_US)) for at in (0.0, end)]
+    allowed = [DAILY_QUOTA * (1 + int(at * unit_us / DAY_US)) for at in (0.0, end)]
     if samples and allowed[-1] < 5 * max(len(sounds), 1):
         days = range(int(end * unit_us / DAY_US) + 1)
         axes.step(
             [*(day * DAY_US / unit_us for day in days), end],
-            [*(daily_quota * (day + 1) for day in days), allowed[-1]],
+            [*(DAILY_QUOTA * (day + 1) for day in days), allowed[-1]],
             where="post",
             color=_SOFT,
             linestyle=":",
-            label=f"limit of {daily_quota:,} requests a day",
+            label=f"limit of {DAILY_QUOTA:,} requests a day",
         )
     axes.set_ylim(bottom=0)
     _name(axes, f"Growth since {iso(first)[:10]}", unit, "number")
