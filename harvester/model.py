@@ -16,32 +16,10 @@ Record: TypeAlias = dict[str, Any]
 """A sound's metadata as the API gave it: field name → JSON value."""
 
 CORE_FIELDS: tuple[str, ...] = (
-    "id",
-    "url",
-    "name",
-    "tags",
-    "description",
-    "category",
-    "subcategory",
-    "geotag",
-    "created",
-    "license",
-    "type",
-    "channels",
-    "filesize",
-    "bitrate",
-    "bitdepth",
-    "duration",
-    "samplerate",
-    "username",
-    "pack",
-    "previews",
-    "images",
-    "num_downloads",
-    "avg_rating",
-    "num_ratings",
-    "num_comments",
-)
+    "id", "url", "name", "tags", "description", "category", "subcategory", "geotag", "created", "license", "type",
+    "channels", "filesize", "bitrate", "bitdepth", "duration", "samplerate", "username", "pack", "previews", "images",
+    "num_downloads", "avg_rating", "num_ratings", "num_comments",
+)  # fmt: skip
 """The fields of every complete record (values may be null). A record that lacks one is partial."""
 
 _CORE_NAMES = frozenset(CORE_FIELDS)

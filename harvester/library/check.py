@@ -46,19 +46,7 @@ from harvester.vectors import load_header, load_vectors
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
 LONGEST_WAIT_US = 366 * DAY_US
-_KNOWN = {
-    CHECKPOINT,
-    JOURNAL,
-    JOURNAL_PARTS,
-    f"{JOURNAL}-wal",
-    f"{JOURNAL}-shm",
-    LOCK,
-    "status.json",
-    "harvest.log",
-    "README.md",
-    QUARANTINE,
-    VECTORS,
-}
+_KNOWN = {CHECKPOINT, *JOURNAL_PARTS, LOCK, QUARANTINE, VECTORS, "status.json", "harvest.log", "README.md"}
 
 
 @dataclass(frozen=True, slots=True)
