@@ -61,10 +61,7 @@ def read_sound_id(value: object) -> int | None:
 
 
 def check_sound_id(value: object) -> int:
-    """Return `value` as a sound's id; raise `ValueError` if it is not one.
-
-    Integers of NumPy are accepted.
-    """
+    """Return `value`, which may be an integer of NumPy, as a sound's id; raise `ValueError` if it is not one."""
     found = index(value) if isinstance(value, SupportsIndex) and type(value) is not bool else value
     if not is_sound_id(found):
         raise ValueError(f"{ascii(value)[:60]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}")

@@ -47,10 +47,7 @@ class CheckpointInfo:
 
 
 def read_signature(path: Path) -> Signature | None:
-    """Return the signature of a file, or None when the file does not exist.
-
-    Raises `LibraryUnwritable` when the system refuses access to it.
-    """
+    """Return the signature of a file, or None without one; raises `LibraryUnwritable` if access is refused."""
     try:
         status = path.stat()
     except FileNotFoundError:

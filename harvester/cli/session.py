@@ -117,10 +117,7 @@ def _note_unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> No
 
 
 def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:
-    """Set the library's similarity space; one with lists or vectors keeps its own.
-
-    Raises `SettingsError` if the user wants another one.
-    """
+    """Set the library's similarity space; raises `SettingsError` if its lists or vectors have another one."""
     known = next(
         (attributes["link_space"] for _, attributes in state.graph.nodes.items() if "linked_at" in attributes), None
     )

@@ -144,10 +144,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the journal and release the lock; safe after any failure.
-
-        Writes no checkpoint: every commit is durable in the journal already.
-        """
+        """Close the journal and release the lock, without writing a checkpoint; safe after any failure."""
         with self._one_at_a_time:  # wait for a commit that a cancelled task left running in its thread
             self._journal.close()
             self._lock.release()

@@ -231,10 +231,7 @@ class _Addresses:
 
 
 def _leads_somewhere(address: str) -> bool:
-    """Tell whether an address can be opened: it is http(s), and its host is not under `.invalid`.
-
-    The sandbox's addresses are under `.invalid`, where no host exists (RFC 2606).
-    """
+    """Tell whether an address is http(s), and not under `.invalid`, where no host exists (RFC 2606)."""
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""

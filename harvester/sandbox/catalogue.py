@@ -54,10 +54,7 @@ class Catalogue(Protocol):
         ...
 
     def nearest(self, vector: Sequence[float], space: str) -> list[Neighbour]:
-        """Return every sound that scores at least `MIN_SCORE` against `vector`, best first.
-
-        The vector need not be normalised.
-        """
+        """Return every sound that scores at least `MIN_SCORE` against `vector`, of any length, best first."""
         ...
 
     def ordered(self, sort: str) -> Sequence[int]:

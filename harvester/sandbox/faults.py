@@ -68,10 +68,7 @@ class Fault:
 
     @classmethod
     def parse(cls, rule: str) -> Fault:
-        """Return the rule that a text describes.
-
-        Raises `SettingsError`, in one line, for a text that is no rule.
-        """
+        """Return the rule that a text describes; raise `SettingsError` for a text that is no rule."""
         kind, *words = rule.split("@")
         if kind not in KINDS:
             raise SettingsError(f"fault rule {rule!r}: unknown kind {kind!r}; choose from {', '.join(KINDS)}")
@@ -138,10 +135,7 @@ def answer_in_front(kind: str) -> Reply | None:
 
 
 def spoil(reply: Reply, kind: str, draw: random.Random, *, is_search: bool, query: str) -> Reply:
-    """Return the reply as the fault `kind` changes it.
-
-    `query` is the query of a search; of another request it is empty.
-    """
+    """Return the reply as the fault `kind` changes it; `query` is the query of a search, else empty."""
     if kind in _INSTEAD:
         return _INSTEAD[kind](is_search, query)
     if kind in _DELIVERIES:

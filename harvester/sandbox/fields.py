@@ -110,10 +110,7 @@ class Encoder:
         self._known_bytes = 0
 
     def encode_sound(self, sound_id: int, selection: FieldSelection, score: float | None) -> bytes | None:
-        """Return the JSON object of a sound, or None for an unknown sound.
-
-        It holds `score` if `selection` does.
-        """
+        """Return the JSON object of a sound, with `score` if `selection` has it; None for an unknown sound."""
         key = (selection, sound_id)
         halves = self._known.get(key)
         if halves is None:

@@ -32,10 +32,7 @@ _GAP = 5
 
 
 class GeneratedCatalogue:
-    """A catalogue of `sounds` sounds from `random_seed`.
-
-    `without_vector` is the share of sounds, the newest ones, that have no vector yet.
-    """
+    """A catalogue of `sounds` sounds; the newest ones, a share `without_vector`, have no vector yet."""
 
     def __init__(self, sounds: int = 5_000, random_seed: int = 7, *, without_vector: float = 0.01) -> None:
         if not 1 <= sounds <= MAX_SOUNDS:

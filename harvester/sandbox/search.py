@@ -87,10 +87,7 @@ class Form:
 
 
 def read_form(params: Mapping[str, str], *, similar_to: int | None = None) -> Form:
-    """Return the form of a search, or of the similar list of sound `similar_to`.
-
-    Raises `Refused` for parameters that the server refuses.
-    """
+    """Return the form of a search, or of the similar list of sound `similar_to`; raises `Refused`."""
     is_search = similar_to is None
     # The server's form strips every text; it reads `fields` again, unstripped, when it makes rows.
     texts = {name: text.strip() for name, text in params.items() if name in _FORM}

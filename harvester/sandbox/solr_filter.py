@@ -163,10 +163,7 @@ class _SolrParser:
         return group.joined(whole=whole)
 
     def _neighbouring_words(self) -> tuple[str, ...]:
-        """Take two or more adjacent words, which are one text; none if there are fewer.
-
-        A word before an operator is not part of the text.
-        """
+        """Take two or more adjacent words, none of them before an operator, which are one text; else none."""
         if self._tokens.peek().kind != "<TERM>" or not self._is_neighbour(1):
             return ()
         words = [_unescaped(self._tokens.take("<TERM>").text)]
