@@ -133,11 +133,8 @@ class MapData:
         for name in ("names", "user", "uid", "tag", "licence", "category", "wish", "page", "image", "preview"):
             columns[name] = []
         for sound_id, known in zip(self._ids, self._known, strict=True):
-            user, previews, images = (
-                _text(known, "username"),
-                value_of(known, "previews") or {},
-                value_of(known, "images") or {},
-            )
+            user = _text(known, "username")
+            previews, images = value_of(known, "previews") or {}, value_of(known, "images") or {}
             preview = previews.get("preview-lq-mp3") or previews.get("preview-hq-mp3") or previews.get("preview-lq-ogg")
             uid = addresses.uid_of(preview)
             places = " / ".join(filter(None, (_text(known, "category"), _text(known, "subcategory"))))

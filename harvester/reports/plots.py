@@ -53,17 +53,10 @@ def save_plots(state: SoundGraph, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     selected = select(state)
     written = []
-    pictures: dict[str, Callable[[Axes], None]] = {
-        "growth": lambda axes: _growth(axes, selected),
-        "licences": lambda axes: _licences(axes, selected),
-        "durations": lambda axes: _durations(axes, selected),
-        "degrees": lambda axes: _degrees(axes, selected),
-        "tags": lambda axes: _tags(axes, selected),
-    }
     with rc_context(_STYLE):
-        for name, draw in pictures.items():
+        for name, draw in _PICTURES.items():
             figure = Figure(figsize=(8, 6 if name == "tags" else 4.5), layout="constrained")
-            draw(figure.add_subplot())
+            draw(figure.add_subplot(), selected)
             for form in ("png", "svg"):
                 path = folder / f"{name}.{form}"
                 write_atomically(path, [_bytes(figure, form)])
@@ -182,6 +175,11 @@ def _tags(axes: Axes, selected: Selected) -> None:
     axes.set_yticks(range(len(top)), [_plain(tag) for tag, _ in top], fontsize=8)
     axes.invert_yaxis()
     _name(axes, "Most frequent tags", "sounds", "")
+
+
+_PICTURES: dict[str, Callable[[Axes, Selected], None]] = {
+    "growth": _growth, "licences": _licences, "durations": _durations, "degrees": _degrees, "tags": _tags,
+}  # fmt: skip
 
 
 def _largest(pairs: Counter[tuple[str, str]], side: int) -> list[str]:
