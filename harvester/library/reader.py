@@ -108,7 +108,7 @@ class Library:
     def __init__(self, view: LibraryView) -> None:
         """Use `Library.open`."""
         state = view.state
-        state.freeze()
+        state.graph.freeze()
         self._state = state
         self.folder: Path = view.folder
         self.notices: tuple[str, ...] = tuple(view.notices)

@@ -13,24 +13,17 @@ if TYPE_CHECKING:
     from harvester.library import LibraryView
 
 
-DeferredOption = Annotated[bool, typer.Option("--deferred", help="Show the deferred sounds: reason, tries, next try.")]
-
-
-PlotOption = Annotated[
-    Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth and coverage as PNG and SVG there.")
-]
-
-
-WatchOption = Annotated[
-    bool, typer.Option("--watch", help="Refresh the screen until Ctrl-C; with --json one line each time.")
-]
-
-
 def status(
     library: LibraryOption = None,
-    deferred: DeferredOption = False,
-    plot: PlotOption = None,
-    watch: WatchOption = False,
+    deferred: Annotated[
+        bool, typer.Option("--deferred", help="Show the deferred sounds: reason, tries, next try.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth and coverage as PNG and SVG there.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Refresh the screen until Ctrl-C; with --json one line each time.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the library holds and what a running harvest does.
