@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from array import array
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any, overload
 
@@ -43,12 +43,12 @@ class GeneratedCatalogue:
         self._seed = f"{VERSION}:{sounds}:{random_seed}:{self._with_vector}"
         self.digest = sha256(f"generated:{self._seed}".encode()).hexdigest()[:16]
         self._users = max(3, sounds // 25)
-        self._spaces: dict[str, Clusters] = {}
-        self._orders: dict[str, Callable[[int], int]] = {}
         # Ranks of popularity are an affine permutation too, so the order by downloads needs no sorting.
         self._factor = coprime(self._with_vector, random.Random(f"{self._seed}:downloads"))
         self._inverse = pow(self._factor, -1, self._with_vector) if self._with_vector > 1 else 0
         self.record = lru_cache(maxsize=_KEPT_RECORDS)(self._record)
+        self._order = cache(self._ordered_by)
+        self._space = cache(lambda space: Clusters(self._with_vector, f"{self._seed}:{space}", DIMENSIONS[space]))
         self._space("laion_clap")
 
     def __len__(self) -> int:
@@ -87,12 +87,9 @@ class GeneratedCatalogue:
     def ordered(self, sort: str) -> Sequence[int]:
         """Return all sound ids in one of the orders of `SORTS`."""
         kind, _, direction = sort.partition("_")
-        number_at = self._orders.get(kind)
-        if number_at is None:
-            number_at = self._orders[kind] = self._order(kind)
-        return _Ids(self._sounds, number_at, self._id, direction != "asc")
+        return _Ids(self._sounds, self._order(kind), self._id, direction != "asc")
 
-    def _order(self, kind: str) -> Callable[[int], int]:
+    def _ordered_by(self, kind: str) -> Callable[[int], int]:
         """Return the function from a place to the sound's number, in ascending order of one property."""
         if kind == "downloads":
             return lambda at: self._number_of_rank(self._sounds - 1 - at)
@@ -139,12 +136,6 @@ class GeneratedCatalogue:
     def _number(self, sound_id: int) -> int | None:
         number = (sound_id - _FIRST_ID) // _GAP
         return number if 0 <= number < self._sounds and self._id(number) == sound_id else None
-
-    def _space(self, space: str) -> Clusters:
-        found = self._spaces.get(space)
-        if found is None:
-            found = self._spaces[space] = Clusters(self._with_vector, f"{self._seed}:{space}", DIMENSIONS[space])
-        return found
 
     def _as_ids(self, rows: list[tuple[float, int]]) -> list[Neighbour]:
         # `_id` is inlined: for the hundreds of rows of a list, its calls would take half of the time.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,7 @@ class RecordedCatalogue:
             raise SettingsError("the catalogue holds no sounds")
         content = (encode_json(dict(sorted(self._records[one].items()))) for one in sorted(self._records))
         self.digest = sha256(b"recorded:" + b"\n".join(content)).hexdigest()[:16]
-        self._similarities: dict[str, TextSimilarity] = {}
+        self._similarity = cache(lambda space: TextSimilarity(self._records, DIMENSIONS[space]))
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> RecordedCatalogue:
@@ -80,12 +81,6 @@ class RecordedCatalogue:
     def ordered(self, sort: str) -> Sequence[int]:
         """Return all sound ids in one of the orders of `SORTS`."""
         return in_sort_order(self._records, sort, self._records.__getitem__)
-
-    def _similarity(self, space: str) -> TextSimilarity:
-        found = self._similarities.get(space)
-        if found is None:
-            found = self._similarities[space] = TextSimilarity(self._records, DIMENSIONS[space])
-        return found
 
 
 def _read_line(line: bytes, where: str) -> Record:
