@@ -197,7 +197,7 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
         stream = unpack(packed)
         digest = hasher.submit(_verified_digest, stream)
         scan_opcodes(stream)
-        plain = _unpickle(stream)
+        plain = decode_pickle(_CheckpointUnpickler(_FrameReader(stream)))
         if dropped is not None:
             dropped.add(drop_impossible_ids(plain, GraphStandIn))
         state, metadata = read_state(plain, GraphStandIn, 2 * len(stream))
@@ -287,10 +287,6 @@ class _CheckpointUnpickler(pickle.Unpickler):
             return GraphStandIn
         name = _shown(f"{module_name}.{global_name}")
         raise LibraryCorrupt(f"it names {name}: only plain data and the graph class are allowed")
-
-
-def _unpickle(stream: bytes | bytearray) -> object:
-    return decode_pickle(_CheckpointUnpickler(_FrameReader(stream)))
 
 
 def decode_pickle(unpickler: Any) -> Any:

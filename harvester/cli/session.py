@@ -54,7 +54,7 @@ async def run_session(
             Store.open(folder, clock=clock, backup_every=options.backup_every, keep_backups=options.keep_backups)
         )
         log = stack.enter_context(closing(RunLog(folder, clock)))
-        hang_up(log.reopen)
+        hang_up(log.close)  # the next line opens the path again
         for line in store.notices:
             note(line)
             log.write(line)
