@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -139,7 +139,7 @@ def spoil(reply: Reply, kind: str, draw: random.Random, *, is_search: bool, quer
     if kind in _INSTEAD:
         return _INSTEAD[kind](is_search, query)
     if kind in _DELIVERIES:
-        return reply.delivered(_DELIVERIES[kind])
+        return replace(reply, delivery=_DELIVERIES[kind])
     if reply.status != 200 or kind not in _INSIDE:
         return reply
     content = orjson.loads(reply.body)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -77,6 +78,7 @@ class FieldSelection:
     vectors: tuple[str, ...]
 
 
+@lru_cache(maxsize=64)
 def read_selection(fields: str, *, single: bool = False) -> FieldSelection:
     """Return the fields that a `fields` parameter selects.
 

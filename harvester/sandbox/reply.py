@@ -5,7 +5,7 @@ Invariant: every error body equals the one recorded from the server's own code; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import quote_plus
 
@@ -36,10 +36,6 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     delivery: Delivery = Delivery.WHOLE
-
-    def delivered(self, delivery: Delivery) -> Reply:
-        """Return this reply with another way of delivery."""
-        return replace(self, delivery=delivery)
 
 
 def json_reply(body: bytes, status: int = 200) -> Reply:
