@@ -66,16 +66,12 @@ class SelectOptions:
 
 def load_selected(library: str | None, selection: Selection) -> Selected:
     """Return the sounds of the library that `selection` picks; print notices to stderr."""
-    from harvester.cli.default_library import find_library
+    from harvester.cli.default_library import open_view
     from harvester.graph import select
-    from harvester.library import load_view
 
-    folder = find_library(library)
-    view = load_view(folder)
-    for line in view.notices:
-        note(line)
+    view = open_view(library)
     if not view.exists:
-        raise SettingsError(f"{folder}: no library here; `harvester harvest` starts one")
+        raise SettingsError(f"{view.folder}: no library here; `harvester harvest` starts one")
     return select(view.state, selection)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
+from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
 from harvester.cli.options import bounded
 from harvester.settings import COUNT_FROM_ZERO
 
@@ -18,14 +18,10 @@ def find(
     as_json: JsonOption = False,
 ) -> None:
     """Find sounds by name, tag or user."""
-    from harvester.cli.default_library import find_library
-    from harvester.library import load_view
+    from harvester.cli.default_library import open_view
     from harvester.reports import find_sounds
 
-    folder = find_library(library)
-    view = load_view(folder)
-    for line in view.notices:
-        note(line)
+    view = open_view(library)
     wanted = " ".join(text)
     hits = find_sounds(view.state, wanted, limit=limit or None)
     if as_json:
@@ -33,7 +29,7 @@ def find(
         return
     print_lines(*map(_line, hits.best))
     more = f", the best {len(hits.best)} shown" if len(hits.best) < hits.total else ""
-    say(f"{hits.total} of {len(view.state)} sounds in {folder}{more}")
+    say(f"{hits.total} of {len(view.state)} sounds in {view.folder}{more}")
 
 
 def _line(sound: dict[str, Any]) -> str:
