@@ -81,7 +81,7 @@ async def run_session(
         except Stopped:
             say(f"{stop.reason}: the server had not identified itself; the library is unchanged")
             if not stop.by_person:
-                client.raise_if_fruitless()
+                client.raise_if_all_failed()
             return None
         ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
         run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
@@ -93,7 +93,7 @@ async def run_session(
         log.write(f"end: {reason}")
         summary(run, reason)
         if not stop.by_person:
-            client.raise_if_fruitless()
+            client.raise_if_all_failed()
         _note_unknown_fields(connection.extra_fields, store.state)
         return run
 

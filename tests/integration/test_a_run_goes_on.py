@@ -65,6 +65,6 @@ def test_a_ledger_that_is_lost_in_the_middle_is_told_once_and_the_harvest_goes_o
             other.close()
             _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
-        assert err.count("the ledger of requests was damaged") == 1
+        assert err.count("the ledger of requests was corrupt") == 1
         assert "60 samples" in err
     assert len(load_view(folder).state.processed) == 60

@@ -72,12 +72,12 @@ def test_a_filter_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Path) -> 
 def test_deferred_sounds_are_shown_with_reason_count_and_next_try(tmp_path: Path) -> None:
     now_us = SystemClock().time_us()
     with Store.open(tmp_path / "lib", clock=SystemClock()) as store:
-        deferrals = [Deferral(7, "server error 500", 3, now_us + DAY_US), Deferral(8, "cut short", 1, now_us - 5)]
+        deferrals = [Deferral(7, "HTTP 500", 3, now_us + DAY_US), Deferral(8, "cut short", 1, now_us - 5)]
         store.append([Seen(7, make_record(7), now_us), Known(8, now_us)], deferrals)
     lines = run("status", "--deferred", "--library", "lib", cwd=tmp_path).out.splitlines()
     assert [line.split()[:2] for line in lines[1:]] == [["8", "1"], ["7", "3"]]
     assert "due now" in lines[1]
-    assert lines[2].endswith("server error 500")
+    assert lines[2].endswith("HTTP 500")
     rows = json.loads(run("status", "--deferred", "--library", "lib", "--json", cwd=tmp_path).out)
     assert [(row["id"], row["count"], row["next_try_at"]) for row in rows] == [
         (8, 1, now_us - 5),

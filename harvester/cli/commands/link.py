@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
 from harvester.cli.options import AskOptions, JobsOption, NeighboursOption, bounded, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
-from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
+from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -96,7 +96,7 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
     from harvester.clock import Stop, SystemClock
     from harvester.errors import FetchFailed, Stopped, WrongSource
     from harvester.library import load_view
-    from harvester.similarity import ASKED, choose_sounds, compare
+    from harvester.similarity import choose_sounds, compare
     from harvester.vectors import load_vectors
 
     clock, state = SystemClock(), load_view(folder).state
@@ -112,7 +112,7 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
             raise WrongSource(f"{folder} was harvested from {state.source}, not from {source}; no list was requested")
         for sound_id in chosen:
             try:
-                pages.append(await client.fetch_similar(sound_id, ASKED))
+                pages.append(await client.fetch_similar(sound_id, NEIGHBOURS.most))
             except FetchFailed as failure:
                 note(f"sound {sound_id}: {failure.reason}")
             except Stopped as stopped:
