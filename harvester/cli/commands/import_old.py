@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -44,7 +43,8 @@ def import_old(
         ("mapped", report.tally.mapped),
         ("dropped", report.tally.dropped),
     ):
-        _tell(title, counts)
+        for what, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
+            say(f"  {title:<8} {count:>7}  {what}")
     if report.keys:
         note(
             f"WARNING: {report.path} holds an API key ({report.keys} found). It was not imported, but everyone who has "
@@ -54,8 +54,3 @@ def import_old(
         f"{report.target}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges; "
         "`harvester harvest` continues from here"
     )
-
-
-def _tell(title: str, counts: Counter[str]) -> None:
-    for what, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
-        say(f"  {title:<8} {count:>7}  {what}")
