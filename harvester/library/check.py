@@ -74,7 +74,6 @@ class Finding:
 class CheckReport:
     """Result of a check, worst findings first."""
 
-    folder: Path
     findings: tuple[Finding, ...]
     files: int
     left: str = ""
@@ -97,13 +96,13 @@ def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
     read.
     """
     if not folder.exists():
-        return CheckReport(folder, (), 0)
+        return CheckReport((), 0)
     if not folder.is_dir():
         raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
     findings = sorted(_check_files(folder, now_us, jobs), key=lambda finding: order[finding.severity])
-    return CheckReport(folder, tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
+    return CheckReport(tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
 
 
 def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = REAL_FILES) -> CheckReport:
@@ -140,7 +139,7 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
         notices = tuple(store.notices)
     mended = (replace(one, mended=one.severity != NOTE and not one.by_hand) for one in report.findings)
     aside = _names_aside(folder) != before
-    return CheckReport(folder, tuple(mended), report.files, left, notices, aside)
+    return CheckReport(tuple(mended), report.files, left, notices, aside)
 
 
 def _names_aside(folder: Path) -> set[str]:
