@@ -22,14 +22,14 @@ class Findings(HarvesterError):
     """`check` found problems, or two libraries cannot be merged."""
 
     exit_code = 1
-    meaning = "findings of check, or a conflict"
+    meaning = "check found problems, or a merge left a conflict"
 
 
 class SettingsError(HarvesterError):
     """An option, a settings file or an environment variable cannot be used as given."""
 
     exit_code = 2
-    meaning = "settings or usage"
+    meaning = "an invalid option or setting"
 
 
 class AccessDenied(HarvesterError):
@@ -68,10 +68,10 @@ class LibraryUnwritable(HarvesterError):
 
 
 class LibraryCorrupt(HarvesterError):
-    """A file of the library is corrupt or hostile, and no good backup replaces it."""
+    """A file of the library is corrupt or hostile, and no valid backup replaces it."""
 
     exit_code = 22
-    meaning = "the library is corrupt and there is no good backup"
+    meaning = "the library is corrupt and there is no valid backup"
 
 
 class WrongSource(HarvesterError):

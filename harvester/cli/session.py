@@ -85,7 +85,7 @@ async def run_session(
             return None
         ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
         run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
-        log.write(f"start: {len(store.state.processed)} samples so far, server {server.url}")
+        log.write(f"start: {len(store.state.processed)} processed sounds so far, server {server.url}")
         notifier = Notifier()
         stack.callback(notifier.stopping)
         async with showing(run, log, panel=panel), status_file(run), supervised(run, notifier):
@@ -139,7 +139,7 @@ def _signals(stop: Stop) -> Iterator[Callable[[Callable[[], None]], None]]:
 
     def asked(number: signal.Signals) -> None:
         if stop.closed:
-            # All counted samples are in the journal, so the process can end without cleaning up.
+            # All processed sounds that were counted are in the journal, so the process can end without cleaning up.
             os._exit(128 + number)
         stop.close(f"asked to stop ({number.name})", by_person=True)
         say("stopping cleanly: finishing the open requests (a second Ctrl-C or SIGTERM aborts at once)")

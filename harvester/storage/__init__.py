@@ -31,7 +31,7 @@ from harvester.storage.paths import (
     JOURNAL_PARTS,
     LOCK,
     QUARANTINE,
-    SALVAGED,
+    RECOVERED,
     VECTORS,
     backup_name,
     quarantine_path,

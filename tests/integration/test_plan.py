@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harvester.cli.options import ScopeOptions
 from harvester.clock import DAY_US, SystemClock
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
@@ -28,7 +29,7 @@ def test_a_first_harvest_of_fifty_costs_fifty_one_requests_and_planning_it_none(
         assert run("harvest", *options, "--level", 99, cwd=tmp_path).code == 0
         assert sandbox.counted() == planned["requests"]
         again = run("plan", *options, cwd=tmp_path)
-        assert again.out.startswith("50 requests for 50 samples")
+        assert again.out.startswith("50 requests for 50 processed sounds")
         assert "1949 of today's 2000 requests are left: enough for the whole harvest" in again.out
 
 
@@ -44,9 +45,19 @@ def test_a_sweep_is_planned_with_one_request_and_costs_what_was_planned(tmp_path
 
 
 def test_a_sweep_with_vectors_is_priced_at_its_pages() -> None:
-    wish = Wish(samples=None, searched=True, filter="type:wav", sweep=True, vectors=True, hits=10_000)
+    samples = ScopeOptions(sweep=True, vectors="laion_clap").samples_to_add(None)
+    wish = Wish(samples=samples, searched=True, filter="type:wav", sweep=True, hits=10_000)
     facts = describe_plan(SoundGraph(), wish, LEVEL_1)
     assert (facts["requests"], facts["by_part"]["lists"], facts["today"]["all"]) == (67, 0, True)
+
+
+def test_a_run_without_a_number_of_samples_processes_what_its_options_imply() -> None:
+    sweep, vectors = ScopeOptions(sweep=True), ScopeOptions(sweep=True, vectors="laion_clap")
+    assert ScopeOptions().samples_to_add(None) == 50
+    assert ScopeOptions().samples_to_add(None, forever=True) is None
+    assert sweep.samples_to_add(None) is None
+    assert vectors.samples_to_add(None, forever=True) == 0
+    assert vectors.samples_to_add(7) == sweep.samples_to_add(7) == ScopeOptions().samples_to_add(7, forever=True) == 7
 
 
 def test_what_today_does_not_hold_takes_more_days() -> None:

@@ -13,7 +13,7 @@ from harvester.settings import COUNT_FROM_ZERO
 
 def find(
     text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Words that must all occur.")],
-    limit: Annotated[int, bounded(COUNT_FROM_ZERO, "Show this many; 0: all.")] = 20,
+    limit: Annotated[int, bounded(COUNT_FROM_ZERO, "Show at most N sounds; 0 shows all.")] = 20,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:

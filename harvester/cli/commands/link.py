@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
-from harvester.cli.options import AskOptions, JobsOption, NeighboursOption, bounded, check_finite, grouped
+from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
 from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SCORE
 
@@ -28,20 +28,20 @@ def link(
     neighbours: NeighboursOption = 25,
     min_score: Annotated[
         float,
-        bounded(SCORE, "The least score of a neighbour; the server's is 0.7.", metavar="S", callback=check_finite),
+        bounded(SCORE, "Keep neighbours from this score on; the server's is 0.7.", metavar="S", callback=check_finite),
     ] = 0.7,
     verify: Annotated[
         int, bounded(COUNT_FROM_ZERO, "Compare with the server's lists of N random sounds: N requests.")
     ] = 0,
-    random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed for the choice of --verify.")] = 0,
+    random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed the choice of --verify.")] = 0,
     jobs: JobsOption = 1,
-    ask: AskOptions,
+    server: ServerOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute the similar lists of all sounds with a vector, without a request.
+    """Compute the similar lists of all sounds with a vector.
 
     `harvester harvest --sweep --query TEXT --vectors laion_clap` fetches the vectors. A second run computes only what
-    is new. Lists from the server are never changed. Only --verify spends requests.
+    is new. Lists from the server are never changed. Only --verify sends requests.
     """
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
@@ -69,7 +69,7 @@ def link(
     agreement = None
     if verify and report.done:
         say(f"verifying takes {verify} requests, for the server's lists of {verify} random sounds; they are not saved")
-        agreement = asyncio.run(_verify(ask.connection(), folder, verify, random_seed))
+        agreement = asyncio.run(_verify(server.connection(), folder, verify, random_seed))
         say(_verdict(agreement))
     if as_json:
         facts = {"library": str(folder), **report.as_dict(), "agreement": agreement and agreement.as_dict()}

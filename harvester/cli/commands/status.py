@@ -19,10 +19,10 @@ def status(
         bool, typer.Option("--deferred", help="Show the deferred sounds: reason, tries, next try.")
     ] = False,
     plot: Annotated[
-        Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth and coverage as PNG and SVG there.")
+        Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth and coverage as PNG and SVG in DIR.")
     ] = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Refresh the screen until Ctrl-C; with --json one line each time.")
+        bool, typer.Option("--watch", help="Refresh the screen until Ctrl-C; with --json, print one line each time.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -61,7 +61,7 @@ def _draw_plots(view: LibraryView, plot: Path) -> None:
     from harvester.reports import save_plots
     from harvester.storage import disk_errors
 
-    with disk_errors(plot, "pictures that were there before are whole"):
+    with disk_errors(plot, "earlier pictures are whole"):
         written = save_plots(view.state, plot)
     say(f"{plot}: {len(written)} pictures")
 
