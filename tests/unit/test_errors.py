@@ -14,14 +14,14 @@ GUIDE = Path(__file__).resolve().parents[2] / "harvester" / "guide"
 
 TABLE = {
     0: (None, "done: target reached, exhausted, quota used up, or asked to stop"),
-    1: ("Findings", "findings of check, or a conflict"),
-    2: ("SettingsError", "settings or usage"),
+    1: ("Findings", "check found problems, or a merge left a conflict"),
+    2: ("SettingsError", "an invalid option or setting"),
     10: ("AccessDenied", "the API refuses the key"),
     11: ("ApiUnreachable", "the API cannot be reached"),
     12: ("AnswerChanged", "the API's answers have changed their shape"),
     20: ("LibraryLocked", "another process is writing this library"),
     21: ("LibraryUnwritable", "the library folder cannot be written"),
-    22: ("LibraryCorrupt", "the library is corrupt and there is no good backup"),
+    22: ("LibraryCorrupt", "the library is corrupt and there is no valid backup"),
     23: ("WrongSource", "the library comes from another source"),
     24: ("NewerFormat", "the library was written by a newer version"),
     25: ("DiskFull", "the disk is full"),
