@@ -116,7 +116,7 @@ def _leaf(leaf: Leaf) -> Ids:
                 wanted = re.compile("".join(".*" if p == "*" else re.escape(p[-1]) for p in parts), re.DOTALL)
                 return any(wanted.fullmatch(value) for value in values)
             case Range(low, high):
-                return float(low or 0) <= values[0] <= float(high or 99)
+                return float(low or 0) <= float(values[0]) <= float(high or 99)
 
     return frozenset(sound["id"] for sound in INDEX.sounds if matches(sound))
 

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 
-from harvester.clock import DAY_US, SECOND_US, Stop, closing_in_time
+from harvester.clock import DAY_US, SECOND_US, Clock, Stop, closing_in_time
 from harvester.errors import AccessDenied, ApiUnreachable, FetchFailed, Stopped, WrongSource
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.pacing import Pacing
@@ -36,7 +37,7 @@ HOUR_US = 3600 * SECOND_US
 
 def make_client(
     transport: Transport,
-    clock: VirtualClock,
+    clock: Clock,
     *,
     stop: Stop | None = None,
     ledger: Ledger | None = None,
@@ -76,7 +77,7 @@ async def fetch_many(client: FreesoundClient, wanted: int, fetchers: int = 8) ->
     return answered
 
 
-def sandbox_at(clock: VirtualClock, *faults: str, **limits: int | None) -> Sandbox:
+def sandbox_at(clock: VirtualClock, *faults: str, **limits: Any) -> Sandbox:
     return Sandbox(CATALOGUE, clock=clock, faults=[Fault.parse(rule) for rule in faults], **limits)
 
 
@@ -699,8 +700,8 @@ def test_a_search_without_words_that_is_refused_is_an_outage_and_one_with_a_filt
 def test_a_503_that_names_its_delay_pauses_everybody() -> None:
     async def main() -> None:
         clock = VirtualClock()
-        busy = reply(503, "<html>", "text/html", **{"retry-after": "Mon, 21 Sep 2026 14:23:20 GMT"})
-        busy.headers["date"] = "Mon, 21 Sep 2026 14:21:50 GMT"  # type: ignore[index]
+        dates = {"retry-after": "Mon, 21 Sep 2026 14:23:20 GMT", "date": "Mon, 21 Sep 2026 14:21:50 GMT"}
+        busy = reply(503, "<html>", "text/html", **dates)
         transport = Scripted(lambda number, _: busy if number == 1 else EMPTY_LIST, clock)
         assert await fetch_many(make_client(transport, clock, limits=LEVELS[99]), 40, 4) == 40
         later_s = [one.at_us / SECOND_US - transport.sent[0].at_us / SECOND_US for one in transport.sent]

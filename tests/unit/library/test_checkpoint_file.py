@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryUnwritable
 from harvester.graph import SoundGraph
+from harvester.journal import Journal
 from harvester.library.checkpoint_file import MOST_TRIES
 from harvester.library.load import Loaded
 from harvester.library.recovery import settle_files
@@ -83,8 +85,8 @@ def test_a_file_that_comes_between_loading_and_the_first_checkpoint_is_joined(
         grow(store, make_events(3))
         store.checkpoint()
 
-    def settle_late(folder: Path, journal: object, loaded: Loaded, *rest: object) -> None:
-        settle_files(folder, journal, loaded, *rest)  # type: ignore[arg-type]
+    def settle_late(folder: Path, journal: Journal, loaded: Loaded, *rest: Any) -> None:
+        settle_files(folder, journal, loaded, *rest)
         pull(folder, make_state(make_events(2, first=100)))
 
     monkeypatch.setattr("harvester.library.store.settle_files", settle_late)

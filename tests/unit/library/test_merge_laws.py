@@ -57,7 +57,9 @@ def test_the_order_of_events_does_not_matter(history: list[Event], chance: rando
 
 @quick
 @given(histories, histories, histories)
-def test_join_is_commutative_associative_and_idempotent(first: list, second: list, third: list) -> None:
+def test_join_is_commutative_associative_and_idempotent(
+    first: list[Event], second: list[Event], third: list[Event]
+) -> None:
     one, two, three = make_state(first), make_state(second), make_state(third)
     left = content_of(_joined(_joined(one, two), three))
     assert content_of(_joined(one, _joined(three, two))) == left
@@ -67,7 +69,7 @@ def test_join_is_commutative_associative_and_idempotent(first: list, second: lis
 
 @quick
 @given(histories)
-def test_a_state_is_its_own_events_its_own_journal_and_its_own_checkpoint(history: list) -> None:
+def test_a_state_is_its_own_events_its_own_journal_and_its_own_checkpoint(history: list[Event]) -> None:
     state = make_state(history)
     own = list(state.events())
     assert content_of(make_state(own)) == content_of(state)
@@ -81,7 +83,7 @@ def test_a_state_is_its_own_events_its_own_journal_and_its_own_checkpoint(histor
 
 @quick
 @given(histories)
-def test_no_later_answer_brings_a_withdrawn_text_back(history: list) -> None:
+def test_no_later_answer_brings_a_withdrawn_text_back(history: list[Event]) -> None:
     state = make_state(history)
     for sound_id in range(1, 13):
         state.apply(Withdrawn(sound_id, 50))
