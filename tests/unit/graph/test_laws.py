@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from harvester.graph import SoundGraph
 from harvester.model import Event, Seen, Withdrawn
-from tests.support.samples import SOURCE, content_of, histories, make_events, make_record, make_state, quick
+from tests.support.samples import (
+    SOURCE,
+    content_of,
+    histories,
+    histories_to_join,
+    make_events,
+    make_record,
+    make_state,
+    quick,
+)
 
 
 def _joined(*states: SoundGraph) -> SoundGraph:
@@ -25,7 +34,7 @@ def _adopted(state: SoundGraph) -> SoundGraph:
     graph = state.graph
     nodes = {sound_id: dict(attributes) for sound_id, attributes in graph.nodes.items()}
     edges = {sound_id: {target: dict(edge) for target, edge in graph.adj[sound_id].items()} for sound_id in graph}
-    return SoundGraph.adopt(nodes, edges, seeds=state.seeds, source=state.source)
+    return SoundGraph.adopt(nodes, edges, seeds=state.seeds, source=state.source, space=state.space)
 
 
 @quick
@@ -43,16 +52,16 @@ def test_applying_everything_twice_changes_nothing(history: list[Event]) -> None
 
 
 @quick
-@given(histories, histories)
-def test_join_is_commutative(ours: list[Event], theirs: list[Event]) -> None:
-    left, right = make_state(ours), make_state(theirs)
+@given(histories_to_join(2))
+def test_join_is_commutative(both: list[list[Event]]) -> None:
+    left, right = map(make_state, both)
     assert content_of(_joined(left, right)) == content_of(_joined(right, left))
 
 
 @quick
-@given(histories, histories, histories)
-def test_join_is_associative(first: list[Event], second: list[Event], third: list[Event]) -> None:
-    one, two, three = make_state(first), make_state(second), make_state(third)
+@given(histories_to_join(3))
+def test_join_is_associative(three_histories: list[list[Event]]) -> None:
+    one, two, three = map(make_state, three_histories)
     assert content_of(_joined(_joined(one, two), three)) == content_of(_joined(one, _joined(two, three)))
 
 
@@ -64,8 +73,9 @@ def test_join_is_idempotent(history: list[Event]) -> None:
 
 
 @quick
-@given(histories, histories)
-def test_joining_states_is_applying_their_events(ours: list[Event], theirs: list[Event]) -> None:
+@given(histories_to_join(2))
+def test_joining_states_is_applying_their_events(both: list[list[Event]]) -> None:
+    ours, theirs = both
     assert content_of(_joined(make_state(ours), make_state(theirs))) == content_of(make_state(ours + theirs))
 
 
