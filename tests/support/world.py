@@ -101,7 +101,6 @@ class MemoryCheckpoint:
     nodes: int
     size_bytes: int = 0
     backup: object = None
-    joined: int = 0
     unchanged: bool = False
 
 
@@ -206,6 +205,5 @@ class MemoryStore:
             nodes=len(self.state),
             size_bytes=3000 if checkpoint else 2000,
             backup="a file" if backup else None,
-            joined=joined,
             unchanged=step.unchanged or not checkpoint,
         )
