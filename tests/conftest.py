@@ -15,7 +15,7 @@ from hypothesis import settings
 settings.register_profile("ordinary", derandomize=True, deadline=None)
 settings.register_profile("chaos", database=None, deadline=None)
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+REAL_RECORDS = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # Hundreds of processes start; each would compile the house again where the environment forbids to keep the outcome.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -49,8 +49,8 @@ def memory_path(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of recorded responses and real records; tests that need it are skipped where it is absent."""
-    if not (SHARED / "recorded").is_dir():
-        pytest.skip("the folder of recorded responses and real records is not here")
-    return SHARED
+def real_records() -> Path:
+    """The folder of real sounds' records, which must not be copied into the repository; without it, skip the test."""
+    if not REAL_RECORDS.is_dir():
+        pytest.skip("the records of real sounds are not here: they stay outside the repository")
+    return REAL_RECORDS

@@ -24,13 +24,9 @@ Texts = list[str]
 
 
 @pytest.fixture(scope="session")
-def texts(request: pytest.FixtureRequest) -> Texts:
-    """The literal table, and the recorded corpus where it is there."""
-    try:
-        corpus = [row["text"] for row in read_corpus(request.getfixturevalue("shared"))]
-    except pytest.skip.Exception:
-        corpus = []
-    return [*dict.fromkeys([*SPELLED, FORGED, *corpus])]
+def texts() -> Texts:
+    """The literal table and the recorded corpus."""
+    return [*dict.fromkeys([*SPELLED, FORGED, *(row["text"] for row in read_corpus())])]
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,7 @@ UNSAFE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def selected(request: pytest.FixtureRequest) -> Selected:
     if request.param == "made up":
         return select(make_library())
-    return select(load_edge_cases(request.getfixturevalue("shared")))
+    return select(load_edge_cases(request.getfixturevalue("real_records")))
 
 
 def flat(attributes: dict[str, Any], text: Callable[[str], str]) -> dict[str, Any]:
