@@ -274,13 +274,29 @@ def test_a_row_under_another_number_is_noticed(tmp_path: Path) -> None:
     assert "checksum" in contents.damage
 
 
+@pytest.mark.parametrize("field", ["saved", "backed", "timeline"])
+def test_a_head_whose_number_has_rotted_is_noticed(tmp_path: Path, field: str) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.append([Known(1, 1)])
+    journal.update(saved=1, backed=1, timeline=1)
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "journal")) as connection, connection:
+        [(body,)] = connection.execute("SELECT body FROM head")
+        rotten = body.replace(f'"{field}": 1'.encode(), f'"{field}": 0'.encode())
+        assert rotten != body
+        connection.execute("UPDATE head SET body = ?", (rotten,))
+    assert damage_of(tmp_path / "journal") == "the journal's head does not match its checksum"
+
+
 def test_the_journal_is_synced_at_every_commit(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     settings = {
         name: journal._connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("synchronous", "journal_mode", "page_size", "fullfsync")
+        for name in ("synchronous", "journal_mode", "page_size", "fullfsync", "checkpoint_fullfsync")
     }
-    assert settings == {"synchronous": 2, "journal_mode": "wal", "page_size": 512, "fullfsync": 1}
+    assert settings == {
+        "synchronous": 2, "journal_mode": "wal", "page_size": 512, "fullfsync": 1, "checkpoint_fullfsync": 1,
+    }  # fmt: skip
 
 
 def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:

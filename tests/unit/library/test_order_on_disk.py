@@ -124,11 +124,6 @@ def test_a_sync_reaches_the_operating_system(tmp_path: Path, monkeypatch: pytest
     assert synced == ["file", "folder"]
 
 
-def test_a_commit_of_the_journal_is_synced(tmp_path: Path) -> None:
-    with Store.open(tmp_path / "library", clock=FixedClock(), source=SOURCE) as store:
-        assert settings_of(store._journal._connection) == ("wal", FULL, 1, 1)
-
-
 def test_a_lease_is_synced_and_an_answer_need_not_be(tmp_path: Path) -> None:
     ledger = FileLedger("server", "key", tmp_path)
     [row] = ledger.lease(NOW_US, 1, NOW_US + 1, [])
