@@ -40,7 +40,7 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
 	@touch $@ $(VENV)/.run
 
-harvest: $(VENV)/.run ## Grow the library by 50 samples (without an API key: offline, on the embedded sandbox)
+harvest: $(VENV)/.run ## Process 50 sounds (without an API key: offline, on the embedded sandbox)
 	@$(BIN)/harvester harvest $(ARGS)
 
 status: $(VENV)/.run ## Show the library and the running harvest

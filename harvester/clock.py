@@ -109,7 +109,7 @@ class Stop:
             await asyncio.gather(task, closing, return_exceptions=True)
 
     async def _future_unless_closed(self, future: asyncio.Future[T]) -> T:
-        """Do the same for a future without two tasks a wait: fetchers wait many times for each sample."""
+        """Do the same for a future without two tasks a wait: fetchers wait many times a processed sound."""
         if self.closed and not future.done():
             future.cancel()
             raise Stopped(self.reason)

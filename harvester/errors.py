@@ -8,7 +8,7 @@
     ├── AnswerChanged         12  the API's answers have an unknown shape
     ├── LibraryLocked         20  another process is writing this library
     ├── LibraryUnwritable     21  the folder cannot be written
-    ├── LibraryCorrupt        22  the checkpoint is corrupt and no good backup replaces it
+    ├── LibraryCorrupt        22  the checkpoint is corrupt and no valid backup replaces it
     ├── WrongSource           23  the library was harvested from another catalogue
     ├── NewerFormat           24  the library was written by a newer version
     ├── DiskFull              25  the disk is full, or a quota of the file system is reached
@@ -37,14 +37,14 @@ class Findings(HarvesterError):
     """`check` found problems, or two libraries cannot be merged."""
 
     exit_code = 1
-    meaning = "findings of check, or a conflict"
+    meaning = "check found problems, or a merge left a conflict"
 
 
 class SettingsError(HarvesterError):
     """An option, a settings file or an environment variable cannot be used as given."""
 
     exit_code = 2
-    meaning = "settings or usage"
+    meaning = "an invalid option or setting"
 
 
 class AccessDenied(HarvesterError):
@@ -83,10 +83,10 @@ class LibraryUnwritable(HarvesterError):
 
 
 class LibraryCorrupt(HarvesterError):
-    """A file of the library is corrupt or hostile, and no good backup replaces it."""
+    """A file of the library is corrupt or hostile, and no valid backup replaces it."""
 
     exit_code = 22
-    meaning = "the library is corrupt and there is no good backup"
+    meaning = "the library is corrupt and there is no valid backup"
 
 
 class WrongSource(HarvesterError):

@@ -33,7 +33,7 @@ def check_name(path: str | None) -> str | None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             shown = path_text(path or "")[:_SHOWN]
-            raise SettingsError(f"{shown}…: it cannot name a file ({error.strerror})") from error
+            raise SettingsError(f"{shown}…: it is not a valid file name ({error.strerror})") from error
     return path
 
 
@@ -42,7 +42,7 @@ LibraryOption = Annotated[
     typer.Option(
         "--library",
         metavar="DIR",
-        help="The library's folder.",
+        help="Use the library in this folder.",
         show_default="data/freesound_library",
         callback=check_name,
     ),

@@ -57,7 +57,7 @@ def _state(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
         kept = f"{backups['count']}, {newest}, {size_text(backups['size_bytes'])} in all"
     oldest = facts["oldest_record"]
     lines = [
-        f"  samples     {facts['processed']:,} of {facts['nodes']:,} sounds, {facts['edges']:,} edges",
+        f"  processed   {facts['processed']:,} of {facts['nodes']:,} sounds, {facts['edges']:,} edges",
         f"  frontier    {facts['frontier']:,} waiting, {facts['deferred']:,} deferred, {facts['gone']:,} gone",
         f"  requests    {facts['requests_24h']:,} in the last 24 h{quota}",
         f"  checkpoint  {checkpoint}",
@@ -81,7 +81,7 @@ def _running(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
     if not run:
         return [who]
     goal = f" of {run['target']:,}" if run.get("target") is not None else ""
-    lines = [f"{who}: {run['samples']:,}{goal} samples, {run['requests']:,} requests"]
+    lines = [f"{who}: {run['samples']:,}{goal} processed, {run['requests']:,} requests"]
     if run.get("waiting_for"):
         lines += _wrapped("waiting", escape_line(waiting_text(run, now_us)).removeprefix("waiting: "), width)
     return lines
@@ -117,9 +117,10 @@ def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[
 
 
 def _bars(facts: dict[str, Any], width: int, *, unicode: bool) -> list[str]:
-    """Return licences and categories side by side."""
+    """Return licenses and categories side by side."""
     half = (width - 4) // 2
-    columns = [_bar_column(name, facts[name], half, unicode=unicode) for name in ("licences", "categories")]
+    titles = {"licenses": facts["licences"], "categories": facts["categories"]}
+    columns = [_bar_column(title, counts, half, unicode=unicode) for title, counts in titles.items()]
     rows = max(map(len, columns))
     left, right = (column + [""] * (rows - len(column)) for column in columns)
     return [f"  {one:<{half}}  {other}".rstrip() for one, other in zip(left, right, strict=True)]

@@ -1,7 +1,4 @@
-"""Freesound's API as a client sees it: requests, limits, retries, outages, and answers made into typed records.
-
-`API.md` has the facts with their sources.
-"""
+"""Request sounds from Freesound's API; `API.md` has the facts."""
 
 from __future__ import annotations
 
@@ -36,7 +33,7 @@ __all__ = [
 ]
 
 _LATE = {"FreesoundClient": "client", "AiohttpTransport": "transport"}
-"""What needs aiohttp, which takes a fifth of a second to import: loaded when it is first used."""
+"""Imported on first use: they need aiohttp, which takes 0.2 s to import."""
 
 
 def __getattr__(name: str) -> object:

@@ -65,13 +65,14 @@ _KNOWN = {
 class Finding:
     """One observation of a check: `error` and `warning` are findings, a `note` is not.
 
-    `mended`: the repair fixed it. `by_hand`: only a person can fix it, and the repair leaves the file unchanged.
+    `repaired`: the repair fixed it; in JSON the key is `mended`. `by_hand`: only a person can fix it, and the repair
+    leaves the file unchanged.
     """
 
     severity: str
     path: Path
     problem: str
-    mended: bool = False
+    repaired: bool = False
     droppable: bool = False
     """The repair can drop the impossible values and keep the rest of the file."""
     by_hand: bool = False
@@ -79,7 +80,7 @@ class Finding:
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as plain data, for `--json`."""
         file, problem = path_text(self.path), path_text(self.problem)
-        return {"severity": self.severity, "file": file, "problem": problem, "mended": self.mended}
+        return {"severity": self.severity, "file": file, "problem": problem, "mended": self.repaired}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class CheckReport:
     @property
     def clean(self) -> bool:
         """Tell whether no finding is left for a person."""
-        return all(finding.severity == NOTE or finding.mended for finding in self.findings)
+        return all(finding.severity == NOTE or finding.repaired for finding in self.findings)
 
 
 def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
@@ -148,11 +149,11 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
         for backup in list_backups(folder):
             if backup.path in droppable:
                 set_aside(backup.path, folder, now_us, files)
-        left = f"{len(store.state.processed)} samples, {info.nodes} sounds, {info.edges} edges"
+        left = f"{info.nodes} sounds ({len(store.state.processed)} processed), {info.edges} edges"
         notices = tuple(store.notices)
-    mended = (replace(one, mended=one.severity != NOTE and not one.by_hand) for one in report.findings)
+    repaired = (replace(one, repaired=one.severity != NOTE and not one.by_hand) for one in report.findings)
     aside = _names_aside(folder) != before
-    return CheckReport(folder, tuple(mended), report.files, left, notices, aside)
+    return CheckReport(folder, tuple(repaired), report.files, left, notices, aside)
 
 
 def _names_aside(folder: Path) -> set[str]:
@@ -180,7 +181,9 @@ def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, fi
         if checkpoint.exists():
             set_aside(checkpoint, folder, now_us, files)
         journal = open_journal(folder, now_us, files, [])
-        journal.update(digest="", next_digest="", saved=journal.head.safe, backed=journal.head.safe, adopted=True)
+        journal.update(
+            digest="", next_digest="", saved=journal.head.safe, backed=journal.head.safe, has_foreign_state=True
+        )
         journal.close()
 
 

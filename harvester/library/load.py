@@ -90,7 +90,7 @@ def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Lo
     if corrupt or head.digest:
         # A journal that never knew a checkpoint is younger than the corrupt one and does not have its content.
         younger = not (head.digest or head.next_digest)
-        if head.safe or head.adopted or younger or contents is None or contents.damage:
+        if head.safe or head.has_foreign_state or younger or contents is None or contents.damage:
             others = sum(path != wanted for path in corrupt)
             also = f"; {others} backups are corrupt too" if others else ""
             raise LibraryCorrupt(
@@ -139,7 +139,7 @@ def _join_backup(folder: Path, contents: JournalContents | None, head: Head, loa
     It may when the journal lost rows that the checkpoint lacks, or when the journal itself is missing.
     """
     lost = not (head.digest or head.next_digest or head.restore)
-    damaged = head.salvaged or (contents is not None and contents.damage and head.backed > head.saved)
+    damaged = head.recovered or (contents is not None and contents.damage and head.backed > head.saved)
     backup = next(iter(_best_first(folder, head)), None) if lost or damaged else None
     if backup is None:
         return

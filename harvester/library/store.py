@@ -224,7 +224,7 @@ class Store:
         now_s = self._clock.monotonic_s()
         if now_s < self._retry_at_s:
             return False
-        if self._journal.head.owed or (self._unsaved and now_s - self._saved_s > LONGEST_UNSAVED_S):
+        if self._journal.head.backup_required or (self._unsaved and now_s - self._saved_s > LONGEST_UNSAVED_S):
             return True
         bound_bytes = max(JOURNAL_BOUND_BYTES, self.checkpoint_size_bytes)
         most_bytes = bound_bytes if self._can_afford(now_s) else MOST_PUT_OFF * bound_bytes
@@ -265,7 +265,7 @@ class Store:
         """
         with self._one_at_a_time:
             head = self._journal.head
-            alone = len(self.state) and self._file.is_ours and head.digest and not head.owed
+            alone = len(self.state) and self._file.is_ours and head.digest and not head.backup_required
             return self._timed(self._back_up_alone) if alone else self.checkpoint(backup=True)
 
     def _timed(self, write: Callable[[], CheckpointInfo]) -> CheckpointInfo:
@@ -287,7 +287,7 @@ class Store:
         self._unsaved = self._unsaved_bytes = 0
         self._saved_s = self._clock.monotonic_s()
         head = self._journal.head
-        if len(self.state) and (backup or head.owed):
+        if len(self.state) and (backup or head.backup_required):
             written = self._back_up(read_pieces(self._file.path), Encoded(digest=head.digest), head.saved)
             return replace(info, backup=written)
         self._drop_saved_rows()
@@ -306,7 +306,7 @@ class Store:
         the old one. Raises `BackupFailed` if that fails, and then the files are unchanged; else as `checkpoint` does.
         """
         with self._one_at_a_time:
-            self._journal.update(adopted=True, owed=True)
+            self._journal.update(has_foreign_state=True, backup_required=True)
             return self._timed(lambda: self._save(backup=True, read_back=True))
 
     def _back_up(self, chunks: Iterable[bytes], encoded: Encoded, backed: int) -> Path:
@@ -316,7 +316,7 @@ class Store:
         self._retention.trust(path, encoded.digest)
         self._backup_nodes = nodes
         known: dict[str, Any] = {"backup_at": now_us, "backup_digest": encoded.digest, "backup_nodes": nodes}
-        self._journal.update(backed=backed, owed=False, salvaged=False, **known)
+        self._journal.update(backed=backed, backup_required=False, recovered=False, **known)
         self._drop_saved_rows(verified=path)
         try:
             self._retention.prune()

@@ -96,7 +96,7 @@ class MapData:
         community = _Grouping("community", "Community", [names[one] for one in self._communities], self._communities)
         user = _Grouping("user", "User", [_text(known, "username") or "unknown" for known in self._known])
         licences = [licence_name(value_of(known, "license")) for known in self._known]
-        licence = _Grouping("licence", "Licence", licences)
+        licence = _Grouping("licence", "License", licences)
         exact = _Grouping("licences", "", licences, most=_REST)
         for grouping in (category, community, licence, user, exact):
             self.arrays[grouping.key] = _packed(grouping.groups, "<u1")

@@ -1,4 +1,4 @@
-"""The ring of a harvest: frontier, fetchers, outcomes, the one writer, and back to the frontier."""
+"""The pipeline of a harvest: frontier, fetchers, outcomes, writer."""
 
 from __future__ import annotations
 

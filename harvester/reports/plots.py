@@ -1,6 +1,6 @@
 """Plots of growth and coverage: `status --plot DIR`.
 
-Owns the set of pictures: growth with the quota's limit, licence by category, durations, degrees, tags. Each is written
+Owns the set of pictures: growth with the quota's limit, license by category, durations, degrees, tags. Each is written
 as PNG and SVG, atomically, and equal states give equal files. Needs no display, and does not use pyplot, whose state
 is global. Only this module needs matplotlib, which the extra `plot` installs.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DAILY_QUOTA = 2_000
-"""The requests that a free key may send in a day, and so the most samples that a day can bring."""
+"""The requests that a free key may send in a day, and so the most sounds that a day can process."""
 
 _INK, _SECOND, _SOFT = "#3b62c9", "#e08a00", "#8b929c"
 _MISSING = "pictures need matplotlib; install it with: make extras"
@@ -97,7 +97,7 @@ def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
     unit_us, unit = (DAY_US, "days") if last - first >= 2 * DAY_US else (DAY_US // 24, "hours")
     if last - first < DAY_US // 24:
         unit_us, unit = DAY_US // 1_440, "minutes"
-    for stamps, label, colour in ((sounds, "sounds known", _SECOND), (samples, "samples", _INK)):
+    for stamps, label, colour in ((sounds, "sounds known", _SECOND), (samples, "sounds processed", _INK)):
         times = [(stamp - first) / unit_us for stamp in stamps]
         axes.step(times, range(1, len(times) + 1), where="post", label=label, color=colour)
     end = (last - first) / unit_us
@@ -120,7 +120,7 @@ def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
 def _licences(axes: Axes, selected: Selected) -> None:
     records = [known for known in map(selected.state.attributes, selected.sound_ids) if "fetched_at" in known]
     if not records:
-        _nothing(axes, "Licence by category")
+        _nothing(axes, "License by category")
         return
     pairs = Counter((licence_name(value_of(one, "license")), value_of(one, "category") or "none") for one in records)
     licences, categories = _largest(pairs, 0), _largest(pairs, 1)[:_TOP_CATEGORIES]
@@ -135,7 +135,7 @@ def _licences(axes: Axes, selected: Selected) -> None:
                 column, row, f"{number:,}", ha="center", va="center", color="white" if number > most / 2 else "black"
             )
     axes.spines[:].set_visible(False)
-    _name(axes, "Licence by category", "", "")
+    _name(axes, "License by category", "", "")
 
 
 def _durations(axes: Axes, selected: Selected) -> None:

@@ -21,7 +21,7 @@ LOCK = "freesound_library.lock"
 VECTORS = "freesound_library.vectors"
 QUARANTINE = "quarantine"
 JOURNAL_PARTS = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
-SALVAGED = f"{JOURNAL}.salvaged"
+RECOVERED = f"{JOURNAL}.salvaged"
 """The recovered part of a corrupt journal, complete and durable, until it replaces the journal."""
 
 _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")

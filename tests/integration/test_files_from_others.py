@@ -374,7 +374,7 @@ def test_repair_sets_aside_what_lies_in_place_of_the_journal(kind: str, tmp_path
     assert "`harvester check --repair`" in one_line(call("check", "--library", "lib", cwd=tmp_path))
     repaired = call("check", "--repair", "--library", "lib", cwd=tmp_path)
     assert repaired.code == 0, repaired.err
-    assert "the files it set aside are in quarantine/" in repaired.err
+    assert "the files it replaced are in quarantine/" in repaired.err
     assert call("check", "--library", "lib", cwd=tmp_path).code == 0
     assert call("show", 1, "--library", "lib", cwd=tmp_path).code == 0
     assert mine.read_text() == "mine"

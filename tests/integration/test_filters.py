@@ -159,9 +159,9 @@ def test_a_list_that_is_read_again_under_a_filter_is_no_new_sample(tmp_path: Pat
         (sample,) = load(tmp_path / LIBRARY)["processed_ids"]
         again = run(*command, "--seed", sample, "--max-duration", "2h", cwd=tmp_path)
     assert (first.code, again.code) == (0, 0), again.err
-    assert "target reached: +1 samples (1), " in first.err
+    assert "target reached: +1 processed (1), " in first.err
     assert "read again" not in first.err
-    assert "target reached: +0 samples (1), " in again.err
+    assert "target reached: +0 processed (1), " in again.err
     assert ", 1 list read again" in again.err
     status = json.loads(run("status", "--json", cwd=tmp_path).out)
     assert status["processed"] == 1

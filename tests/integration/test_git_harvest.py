@@ -64,7 +64,7 @@ def test_the_commit_after_a_harvest_is_on_after_git_setup_and_off_elsewhere(
             store.checkpoint()
         commit_after(Growth(clone.folder, SOURCE, 50, 100, 812, 37), wanted, with_backups=False)
         assert clone.git("rev-list", "--count", "HEAD").strip() == str(commits)
-    assert "library: +50 samples (100), +812 edges, 37 requests" in capsys.readouterr().err
+    assert "library: +50 processed (100), +812 edges, 37 requests" in capsys.readouterr().err
     clone.git("config", "--remove-section", "merge.freesound-library")
     commit_after(Growth(clone.folder, SOURCE, 1, 1, 1, 1), None, with_backups=False)
     assert capsys.readouterr().err == ""

@@ -167,7 +167,7 @@ def test_the_log_tells_the_run_and_a_hang_up_reopens_it(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=20)
     assert process.returncode == 0, err
     assert "end: asked to stop (SIGTERM)" in log.read_text()
-    assert "start: 0 samples so far" in (tmp_path / "moved").read_text()
+    assert "start: 0 processed sounds so far" in (tmp_path / "moved").read_text()
 
 
 def test_an_extra_field_that_the_api_does_not_know_is_told(tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_search_without_hits_asks_for_nothing_else(tmp_path: Path) -> None:
     assert run("harvest", "--samples", 3, cwd=tmp_path, key=None).code == 0
     ended = run("harvest", "--query", "zzzznothing", cwd=tmp_path, key=None)
     assert ended.code == 0
-    assert "the search found nothing: +0 samples" in ended.err
+    assert "the search found nothing: +0 processed" in ended.err
 
 
 def test_a_filter_restricts_the_whole_walk_and_a_later_run_goes_on_inside_it(tmp_path: Path) -> None:

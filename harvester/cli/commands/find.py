@@ -14,7 +14,9 @@ def find(
     text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Words that must all occur.")],
     limit: Annotated[
         int,
-        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, metavar="N", help="Show this many; 0: all."),
+        typer.Option(
+            min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, metavar="N", help="Show at most N sounds; 0 shows all."
+        ),
     ] = 20,
     library: LibraryOption = None,
     as_json: JsonOption = False,

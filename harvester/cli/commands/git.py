@@ -37,10 +37,10 @@ def git_setup(
     lfs: Annotated[bool, typer.Option("--lfs", help="Keep the library in Git LFS (required from 100 MB).")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Undo the setup.")] = False,
 ) -> None:
-    """Set up Git to merge libraries, to show what changed, and to commit after each harvest.
+    """Set up Git to merge libraries and to commit after a harvest.
 
-    Writes .gitattributes and .gitignore in the library's folder and two sections of this clone's configuration. Run it
-    once in each clone; a second run changes nothing.
+    `git diff` then shows what changed. The setup writes .gitattributes and .gitignore in the library's folder and two
+    sections of this clone's configuration. Run it once in each clone; a second run changes nothing.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
@@ -67,7 +67,7 @@ def git_merge(ours: str, theirs: str, path: str) -> None:
         ) from error
     for line in notices:
         note(f"{path}: {line}")
-    say(f"{path}: joined, {describe(contribution)}")
+    say(f"{path}: merged, {describe(contribution)}")
 
 
 def git_textconv(file: str) -> None:

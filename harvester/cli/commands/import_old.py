@@ -17,13 +17,13 @@ def import_old(
     old: Annotated[str, typer.Argument(metavar="OLD", help="A .pkl, a .gpickle, or an SQLite cache.")],
     library: LibraryOption = None,
     source: Annotated[
-        str, typer.Option(metavar="URL", help="The API that the old tool used.")
+        str, typer.Option(metavar="URL", help="Name the API that the old tool used.")
     ] = "https://freesound.org/apiv2/",
 ) -> None:
-    """Import a file of an older tool into the library; the next harvest continues from there.
+    """Import a file of an older tool into the library.
 
-    No code of the file runs, and the old tool's packages are not needed. Keys in it are dropped; edges without a score
-    are kept apart from similarity. OLD is not changed.
+    The next harvest continues from there. No code of the file runs, and the old tool's packages are not needed. Keys in
+    it are dropped; edges without a score are kept apart from similarity. OLD is not changed.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.clock import SystemClock
@@ -52,7 +52,7 @@ def import_old(
             "that file has the key: revoke it at https://freesound.org/apiv2/apply/, then delete or clean the file"
         )
     say(
-        f"{report.target}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges; "
+        f"{report.target}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges; "
         "`harvester harvest` continues from here"
     )
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
-from harvester.cli.options import AskOptions, JobsOption, NeighboursOption, check_finite, grouped
+from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
-from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
+from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -35,7 +35,7 @@ def link(
             min=SCORE.least,
             max=SCORE.most,
             metavar="S",
-            help="The least score of a neighbour; the server's is 0.7.",
+            help="Keep neighbours from this score on; the server's is 0.7.",
         ),
     ] = 0.7,
     verify: Annotated[
@@ -49,16 +49,16 @@ def link(
     ] = 0,
     random_seed: Annotated[
         int,
-        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed for the choice of --verify."),
+        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed the choice of --verify."),
     ] = 0,
     jobs: JobsOption = 1,
-    ask: AskOptions,
+    server: ServerOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute the similar lists of all sounds with a vector, without a request.
+    """Compute the similar lists of all sounds with a vector.
 
     `harvester harvest --sweep --query TEXT --vectors laion_clap` fetches the vectors. A second run computes only what
-    is new. Lists from the server are never changed. Only --verify spends requests.
+    is new. Lists from the server are never changed. Only --verify sends requests.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
@@ -87,7 +87,7 @@ def link(
     agreement = None
     if verify and report.done:
         say(f"verifying takes {verify} requests, for the server's lists of {verify} random sounds; they are not saved")
-        agreement = asyncio.run(_verify(ask.connection(), folder, verify, random_seed))
+        agreement = asyncio.run(_verify(server.connection(), folder, verify, random_seed))
         say(_verdict(agreement))
     if as_json:
         facts = {"library": str(folder), **report.as_dict(), "agreement": agreement and agreement.as_dict()}
@@ -114,7 +114,7 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
     from harvester.clock import Stop, SystemClock
     from harvester.errors import FetchFailed, Stopped, WrongSource
     from harvester.library import load_view
-    from harvester.similarity import ASKED, choose_sounds, compare
+    from harvester.similarity import choose_sounds, compare
     from harvester.vectors import load_vectors
 
     clock, state = SystemClock(), load_view(folder).state
@@ -130,7 +130,7 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
             raise WrongSource(f"{folder} was harvested from {state.source}, not from {source}; no list was requested")
         for sound_id in chosen:
             try:
-                pages.append(await client.fetch_similar(sound_id, ASKED))
+                pages.append(await client.fetch_similar(sound_id, NEIGHBOURS.most))
             except FetchFailed as failure:
                 note(f"sound {sound_id}: {failure.reason}")
             except Stopped as stopped:

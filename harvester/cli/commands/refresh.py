@@ -32,9 +32,10 @@ def refresh(
     neighbours: NeighboursOption = 25,
     run: RunOptions,
 ) -> None:
-    """Fetch stale records again, 150 a request, and find the sounds that are gone from Freesound.
+    """Fetch stale records again, and find deleted sounds.
 
-    Fresh records stay as they are. --links also fetches similar lists that are stale, or shorter than --neighbours.
+    One request fetches 150 records. Fresh records stay as they are. --links also fetches similar lists that are stale,
+    or shorter than --neighbours.
     """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.session import run_session
@@ -60,7 +61,7 @@ def _summarise(run: Run, reason: str) -> None:
     ended = what if reason == EXHAUSTED else reason
     say(
         f"{ended}: {progress.renewed} records and {progress.samples} lists refreshed, "
-        f"{progress.gone} sounds gone, {progress.deferred} deferred, {now['requests']} requests "
+        f"{progress.gone} sounds found deleted, {progress.deferred} deferred, {now['requests']} requests "
         f"in {duration_text(progress.elapsed_s)}"
     )
     say(f"library: {run.folder}, {now['nodes']} sounds (+{now['new_nodes']}), {now['edges']} edges")

@@ -15,27 +15,46 @@ from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, S
 
 def sandbox(
     port: Annotated[
-        int, typer.Option(min=PORT.least, max=PORT.most, help="Port on 127.0.0.1; 0 takes a free one.")
+        int,
+        typer.Option(
+            min=PORT.least, max=PORT.most, metavar="N", help="Listen on this port of 127.0.0.1; 0 takes a free one."
+        ),
     ] = 0,
-    token: Annotated[list[str] | None, typer.Option(help="Key to accept, repeatable. [default: sandbox]")] = None,
-    sounds: Annotated[int, typer.Option(help="Size of the generated catalogue, 1 to 1,000,000.")] = 5_000,
+    token: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="Accept this key (repeatable).", show_default="sandbox"),
+    ] = None,
+    sounds: Annotated[int, typer.Option(metavar="N", help="Generate N sounds, from 1 to 1,000,000.")] = 5_000,
     random_seed: Annotated[
         int,
         typer.Option(
-            min=RANDOM_SEED.least, max=RANDOM_SEED.most, help="Random seed of the generated catalogue and of faults."
+            min=RANDOM_SEED.least,
+            max=RANDOM_SEED.most,
+            metavar="N",
+            help="Seed the generated sounds and the faults.",
         ),
     ] = 7,
     catalogue: Annotated[
         list[Path] | None,
-        typer.Option(help="JSON lines of sounds to serve instead of generated ones, repeatable.", metavar="FILE.jsonl"),
+        typer.Option(metavar="FILE.jsonl", help="Serve the sounds of this file of JSON lines (repeatable)."),
     ] = None,
     burst: Annotated[
         int,
-        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, help="Requests a minute a key may make."),
+        typer.Option(
+            min=COUNT_FROM_ZERO.least,
+            max=COUNT_FROM_ZERO.most,
+            metavar="N",
+            help="Accept N requests a minute with a key.",
+        ),
     ] = 60,
     daily: Annotated[
         int,
-        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, help="Requests in 24 hours a key may make."),
+        typer.Option(
+            min=COUNT_FROM_ZERO.least,
+            max=COUNT_FROM_ZERO.most,
+            metavar="N",
+            help="Accept N requests in 24 hours with a key.",
+        ),
     ] = 2_000,
     no_throttle: Annotated[bool, typer.Option("--no-throttle", help="Lift both limits.")] = False,
     deleted_share: Annotated[
@@ -44,13 +63,18 @@ def sandbox(
             callback=check_finite,
             min=SCORE.least,
             max=SCORE.most,
-            help="Share of deleted sounds, which searches still list as null rows.",
+            metavar="SHARE",
+            help="Delete this share of the sounds; searches list them as null rows.",
         ),
     ] = 0,
     latency_ms: Annotated[
         float,
         typer.Option(
-            callback=check_finite, min=LATENCY_MS.least, max=LATENCY_MS.most, help="Wait before every answer."
+            callback=check_finite,
+            min=LATENCY_MS.least,
+            max=LATENCY_MS.most,
+            metavar="MS",
+            help="Wait this long before every answer.",
         ),
     ] = 0,
     fault: Annotated[
@@ -64,9 +88,14 @@ def sandbox(
             "For example 500-html@rate=0.01 or null@path=/similar/@every=7.",
         ),
     ] = None,
-    access_log: Annotated[Path | None, typer.Option(help="Append one JSON object a request, without any key.")] = None,
+    access_log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append one JSON object a request, without any key.")
+    ] = None,
 ) -> None:
-    """Serve a local server like Freesound on loopback, until Ctrl-C or SIGTERM."""
+    """Run a local server that answers as Freesound does.
+
+    It listens on this machine only, until Ctrl-C or SIGTERM.
+    """
     # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     import asyncio
     import signal

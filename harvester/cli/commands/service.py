@@ -61,10 +61,13 @@ CRON = """\
 
 
 def service(
-    print_kind: Annotated[str, typer.Option("--print", metavar="systemd|cron", help="What to print.")],
+    print_kind: Annotated[str, typer.Option("--print", metavar="systemd|cron", help="Choose what to print.")],
     library: LibraryOption = None,
 ) -> None:
-    """Print a systemd unit or a cron line that keeps a harvest running from this folder."""
+    """Print a systemd unit or a cron line that runs a harvest.
+
+    The harvest runs in the present folder.
+    """
     templates = {"systemd": UNIT, "cron": CRON}
     if print_kind not in templates:
         raise SettingsError(f"--print {print_kind} is not known; choose from {', '.join(templates)}")

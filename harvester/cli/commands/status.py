@@ -17,12 +17,12 @@ DeferredOption = Annotated[bool, typer.Option("--deferred", help="Show the defer
 
 
 PlotOption = Annotated[
-    Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth and coverage as PNG and SVG there.")
+    Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth and coverage as PNG and SVG in DIR.")
 ]
 
 
 WatchOption = Annotated[
-    bool, typer.Option("--watch", help="Refresh the screen until Ctrl-C; with --json one line each time.")
+    bool, typer.Option("--watch", help="Refresh the screen until Ctrl-C; with --json, print one line each time.")
 ]
 
 
@@ -73,7 +73,7 @@ def _draw_plots(view: LibraryView, plot: Path) -> None:
     from harvester.reports import save_plots
     from harvester.storage import disk_errors
 
-    with disk_errors(plot, "pictures that were there before are whole"):
+    with disk_errors(plot, "earlier pictures are whole"):
         written = save_plots(view.state, plot)
     say(f"{plot}: {len(written)} pictures")
 

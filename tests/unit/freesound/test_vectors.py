@@ -14,9 +14,9 @@ from harvester.freesound.fields import encode_fields, read_extra_fields, record_
 from harvester.freesound.responses import read_records
 from harvester.freesound.vectors import read_vector, read_vectors
 from harvester.freesound.wire import RawResponse, TransportFailure
+from tests.support.client import make_client
 from tests.support.fake_transport import Scripted, reply
 from tests.support.virtual_time import VirtualClock, run_virtual
-from tests.unit.freesound.test_sending import make_client
 
 SPACE, DIMENSION = "freesound_classic", 100
 

@@ -208,6 +208,7 @@ HEADS: dict[str, Callable[[dict[str, object]], object]] = {
     "a giant stamp": lambda head: head | {"checkpoint_at": 10**400},
     "a restore of a file elsewhere": lambda head: head | {"restore": "../../other/freesound_library.pkl"},
     "a flag that is a number": lambda head: head | {"owed": 1},
+    "a field by its name in the code": lambda head: head | {"recovered": True},
     "a source without end": lambda head: head | {"source": "x" * 100_000},
 }
 

@@ -19,7 +19,7 @@ from hypothesis import given
 
 from harvester.errors import EventRefused, LibraryCorrupt, NewerFormat
 from harvester.journal.events import decode_events, encode_events
-from harvester.journal.format import FORMAT, _sum, encode_head
+from harvester.journal.format import FORMAT, Head, _sum, decode_head, encode_head
 from harvester.journal.reader import load_contents
 from harvester.journal.writer import Journal
 from harvester.model import Deferral, Event, Known, Linked, Note, Seen, SimilarList
@@ -116,6 +116,16 @@ def test_what_the_checkpoint_lacks_is_counted_in_events_and_in_bytes(tmp_path: P
     journal.close()
     contents = Journal(tmp_path / "journal").contents
     assert (contents.unsaved, contents.unsaved_bytes) == (4, sum(sizes[1:]))
+
+
+def test_three_fields_of_the_head_keep_their_older_names_in_the_file() -> None:
+    head = Head(has_foreign_state=True, recovered=True)
+    stored = json.loads(encode_head(head)[8:])
+    assert stored["adopted"] is True
+    assert stored["owed"] is False
+    assert stored["salvaged"] is True
+    assert not stored.keys() & {"has_foreign_state", "backup_required", "recovered"}
+    assert decode_head(encode_head(head), head.last) == head
 
 
 def test_a_journal_of_the_first_format_opens_and_a_later_one_is_left_alone(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_where_all_is_lost_it_is_said_in_a_line_and_repair_tells_what_is_left(li
     findings = [finding.problem for finding in _check(library).findings if finding.severity == "error"]
     assert len(findings) == 4
     assert findings.count("no valid backup can replace it") == 1
-    assert _repair(library).left == "0 samples, 1 sounds, 0 edges"
+    assert _repair(library).left == "1 sounds (0 processed), 0 edges"
     assert _check(library).clean
     assert len(list((library / "quarantine").iterdir())) == 3
 

@@ -369,7 +369,7 @@ def test_nothing_changes_before_the_commit_has_returned(
         if isinstance(outcome.claim, SweepClaim):
             assert await ring.frontier.claim() == outcome.claim
         else:
-            ring.frontier._send_off(outcome.claim)
+            ring.frontier._mark_in_flight(outcome.claim)
         writer = Writer(ring.store, ring.scope, ring.changes, clock=ring.clock, stop=ring.stop, progress=ring.progress)
         before, at_the_commit = ring.picture(), []
         append = ring.store.append

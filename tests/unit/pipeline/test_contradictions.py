@@ -1,4 +1,4 @@
-"""A hit that contradicts the walk's filter is counted and told, and the walk never goes there."""
+"""A hit that contradicts the filter is counted and reported, and never fetched."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def counted(ring: Harvest) -> int:
     return ring.progress.oddities[COUNTED]
 
 
-def test_neither_seeds_nor_neighbours_that_contradict_are_walked_or_marked() -> None:
+def test_neither_seeds_nor_neighbours_that_contradict_are_fetched_or_marked() -> None:
     world, store = Careless(CLOCK, size=10, reach=3), MemoryStore()
     reason, ring = harvest(Plan(target=None, filter=CC0, new_seeds=True), world, store)
     assert reason == "exhausted"
@@ -56,7 +56,7 @@ def test_neither_seeds_nor_neighbours_that_contradict_are_walked_or_marked() -> 
     assert all(store.state.has_record(sound_id) for sound_id in FOREIGN)
 
 
-def test_without_a_filter_or_where_the_record_cannot_tell_everything_is_walked() -> None:
+def test_without_a_filter_or_where_the_record_cannot_tell_everything_is_fetched() -> None:
     for text in ("", "tag:rain", f"{CC0} OR tag:rain"):
         world, store = Careless(CLOCK, size=10, reach=3), MemoryStore()
         _, ring = harvest(Plan(target=None, filter=text, new_seeds=True), world, store)

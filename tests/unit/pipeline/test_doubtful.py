@@ -62,7 +62,7 @@ def harvest(world: Doubting, store: MemoryStore, **plan: Any) -> Harvest:
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4, 8])
-def test_answers_that_have_changed_defer_nobody_and_keep_every_sound_waiting(concurrency: int) -> None:
+def test_answers_that_have_changed_defer_no_sound_and_keep_every_sound_waiting(concurrency: int) -> None:
     world, store = Doubting(CLOCK, size=20, reach=8, script="+??!??????????"), MemoryStore()
     with pytest.raises(AnswerChanged):
         harvest(world, store, concurrency=concurrency)

@@ -204,7 +204,7 @@ def test_a_sound_missing_from_a_batch_is_confirmed_once_and_not_read_again() -> 
     run_virtual(main())
 
 
-def test_nobody_overtakes_a_seed_whose_record_is_still_missing() -> None:
+def test_no_sound_overtakes_a_seed_whose_record_is_still_missing() -> None:
     async def main() -> None:
         frontier = make()
         frontier.add_seeds([5])

@@ -1,4 +1,4 @@
-"""A filtered walk over a library that has sounds of other walks: which of them match is asked once, 150 at a time."""
+"""A filtered run asks once which sounds of earlier runs match, 150 at a time."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_hits_of_the_seed_search_are_known_to_match_in_a_later_run() -> None:
     assert store.state.processed == {1, 2, 3, 4, 5}
 
 
-def test_a_batch_that_fails_is_left_to_the_next_run_and_nobody_is_deferred() -> None:
+def test_a_batch_that_fails_is_left_to_the_next_run_and_no_sound_is_deferred() -> None:
     class Failing(NoSearch):
         async def fetch_records(
             self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False

@@ -78,7 +78,7 @@ def test_with_links_stale_and_short_lists_are_read_again_at_the_longer_length() 
         store.state.apply(Seen(sound_id, make_record(sound_id), START_US))
         store.state.apply(Linked(sound_id, SimilarList(((1, 0.5),), START_US, 60 if sound_id == 4 else 150)))
     world = Later(CLOCK, size=9, reach=3)
-    harvest(Plan(target=None, refresh=Refresh(30 * DAY_US, links=True, neighbours=50)), world, store)
+    harvest(Plan(target=None, refresh=Refresh(30 * DAY_US, lists=True, neighbours=50)), world, store)
     assert {what for kind, what in world.asked if kind == "similar"} == {1, 2, 3}
     assert sum(world.asked.values()) == 1 + 3
     similar = store.state.similar(1)
@@ -90,7 +90,7 @@ def test_with_links_stale_and_short_lists_are_read_again_at_the_longer_length() 
 def test_an_empty_list_in_place_of_a_full_one_is_no_reason_to_forget_it() -> None:
     store = library({2: 3, 3: 3})
     world = Later(CLOCK, size=9, reach=3, empty={2}, gone={3})
-    harvest(Plan(target=None, refresh=Refresh(DAY_US, links=True)), world, store)
+    harvest(Plan(target=None, refresh=Refresh(DAY_US, lists=True)), world, store)
     similar = store.state.similar(2)
     assert similar is not None
     assert similar.neighbours == ((1, 0.9),)
@@ -100,7 +100,7 @@ def test_an_empty_list_in_place_of_a_full_one_is_no_reason_to_forget_it() -> Non
 
 def test_a_list_is_never_asked_for_shorter_than_it_is() -> None:
     store = library({2: 40}, limit=150)
-    stale = find_stale(store.state, {}, Refresh(30 * DAY_US, links=True, neighbours=25), START_US)
+    stale = find_stale(store.state, {}, Refresh(30 * DAY_US, lists=True, neighbours=25), START_US)
     assert stale.lists == {2: 150}
 
 
@@ -129,7 +129,7 @@ def test_a_batch_that_fails_defers_its_sounds_and_a_later_success_forgets_that()
 def test_a_list_that_comes_first_does_not_displace_a_stale_record() -> None:
     store = library({1: 3, **dict.fromkeys(range(2, 9), 40)})
     world = Later(CLOCK, size=9, reach=8)
-    refresh = Refresh(2 * DAY_US, links=True)
+    refresh = Refresh(2 * DAY_US, lists=True)
     _, ring = harvest(Plan(target=None, refresh=refresh, concurrency=1), world, store)
     assert downloads(store) >= set(range(1, 9))
     assert ring.progress.samples == 8

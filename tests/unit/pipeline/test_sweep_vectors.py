@@ -99,7 +99,7 @@ def test_the_vectors_that_are_counted_are_those_that_were_not_here() -> None:
 
 
 @pytest.mark.parametrize(("query", "vectors"), [("", SPACE), ("rain", ""), ("rain", SPACE)])
-def test_nobody_is_asked_again_which_of_the_hits_match_the_filter(query: str, vectors: str) -> None:
+def test_no_run_asks_again_which_of_the_hits_match_the_filter(query: str, vectors: str) -> None:
     sounds, store = world(size=40), MemoryStore()
     swept = plan()
     harvest(replace(swept, query=query, vectors=vectors), sounds, store)

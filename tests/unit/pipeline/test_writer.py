@@ -51,7 +51,7 @@ def write(
         scope = Scope(Plan(target=None, forever=True, samples_per_commit=samples_per_commit), store, clock)
         frontier = Frontier(scope, order_by("popular", store.state, None, 0), clock=clock, stop=stop)
         for outcome in outcomes:
-            frontier._send_off(outcome.claim)
+            frontier._mark_in_flight(outcome.claim)
         for sound_id in waiting_ids:
             frontier.discover(sound_id, has_record=True)
         progress = Progress(clock)
@@ -102,7 +102,7 @@ def test_a_record_that_tells_more_than_the_one_before_it_in_a_commit_is_written_
 
 
 @pytest.mark.parametrize("samples_per_commit", [1, 16])
-def test_a_failed_read_defers_nobody_whose_record_came_with_a_list_before_it(samples_per_commit: int) -> None:
+def test_a_failed_read_defers_no_sound_whose_record_came_with_a_list_before_it(samples_per_commit: int) -> None:
     store = known_sounds(1)
     store.state.apply(Known(9, START_US))
     write(store, [list_of(1, make_record(9)), Failed(DetailsClaim((9,)), "the answer is not JSON")], samples_per_commit)

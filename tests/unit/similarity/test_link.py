@@ -264,7 +264,7 @@ def test_a_link_that_is_cut_off_anywhere_has_not_happened_or_is_whole(tmp_path: 
     pytest.fail("no link went through")
 
 
-def test_a_full_disk_leaves_the_old_lists_and_no_trail(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_lists_and_no_note_of_the_link(tmp_path: Path) -> None:
     add(tmp_path, {number: number for number in range(1, 9)})
     with pytest.raises(DiskFull):
         link(tmp_path, files=FaultyFiles(3))

@@ -1,4 +1,4 @@
-"""Walks under different filters over one library: what one leaves behind never traps or misleads another."""
+"""Runs under different filters over one library: the notes of one never trap or mislead another."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def listed(world: World) -> list[int]:
 
 
 def windy(sounds: range, limit: int = 25) -> MemoryStore:
-    """A library of samples of a walk under another filter."""
+    """A library of samples of a run under another filter."""
     store = library(sounds)
     for sound_id in sounds:
         others = tuple((other, 0.9) for other in sounds if other != sound_id)
@@ -72,7 +72,7 @@ def test_an_unfiltered_list_that_is_empty_now_is_a_reason_to_ask_whether_the_sou
     assert store.state.gone_count == 1
 
 
-def test_a_shorter_list_under_this_walks_filter_takes_the_place_of_a_longer_one_of_another() -> None:
+def test_a_shorter_list_under_this_runs_filter_takes_the_place_of_a_longer_one_of_another() -> None:
     store, world = windy(range(1, 4), limit=150), NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3})
     reason, ring = harvest(rain(), world, store, a_minute)
     assert reason == "the search found nothing"
@@ -81,8 +81,8 @@ def test_a_shorter_list_under_this_walks_filter_takes_the_place_of_a_longer_one_
     assert list(store.state.pending("tag:rain")) == []
 
 
-def test_two_walks_that_take_turns_do_not_ask_for_each_others_lists_again() -> None:
-    """A sound keeps one filtered list, that of the later walk: the other one need not be asked for a second time."""
+def test_two_runs_that_take_turns_do_not_ask_for_each_others_lists_again() -> None:
+    """A sound keeps one filtered list, that of the later run: the other one is not fetched a second time."""
     store, world = MemoryStore(), World(CLOCK, size=30, reach=3, match=set(range(1, 31)))
     plans = [Plan(target=5, filter=name, new_seeds=True) for name in ("tag:rain", "tag:wind")]
     for _ in range(3):
@@ -154,7 +154,7 @@ def test_a_list_without_one_usable_neighbour_is_deferred(oddity: str) -> None:
     assert store.deferrals[2].reason == "no usable neighbour in its similar list"
 
 
-def test_a_null_in_a_judging_batch_excludes_nobody() -> None:
+def test_a_null_in_a_judging_batch_excludes_no_sound() -> None:
     class Holed(NoSearch):
         async def fetch_records(
             self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
@@ -173,7 +173,7 @@ def test_a_null_in_a_judging_batch_excludes_nobody() -> None:
 
 
 @pytest.mark.parametrize("judged", [False, True])
-def test_a_deferred_sound_that_is_due_is_still_judged_by_the_walks_filter(judged: bool) -> None:
+def test_a_deferred_sound_that_is_due_is_still_judged_by_the_runs_filter(judged: bool) -> None:
     async def two_hours(stop: Stop) -> None:
         await CLOCK.sleep(2 * 3600)
         stop.close("two hours are over")
