@@ -78,6 +78,25 @@ def test_a_file_that_comes_in_the_instant_after_ours_is_joined_next_time(tmp_pat
     assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == {1, 2, 3, 50, 100, 101}
 
 
+def test_a_file_that_comes_while_the_journal_notes_ours_is_joined_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(tmp_path, source=SOURCE) as store:
+        grow(store, make_events(3))
+        store.checkpoint()
+        grow(store, [Known(50, 1)])
+        update = store._journal.update
+
+        def note_then_pull(**changes: Any) -> None:
+            update(**changes)
+            if changes.get("next_digest") and 100 not in store.state:
+                pull(tmp_path, make_state(make_events(2, first=100)))
+
+        monkeypatch.setattr(store._journal, "update", note_then_pull)
+        assert store.checkpoint().joined == 2
+    assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == {1, 2, 3, 50, 100, 101}
+
+
 def test_a_file_that_comes_between_loading_and_the_first_checkpoint_is_joined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
