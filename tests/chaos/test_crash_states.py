@@ -108,8 +108,8 @@ def test_a_power_cut_leaves_the_state_before_or_after(name: str, tmp_path: Path,
 
 @pytest.mark.parametrize("files", sorted(set(FILES) - {"real"}))
 def test_a_writer_that_forgets_a_sync_is_found_out(files: str, tmp_path: Path, scratch: Path) -> None:
-    problems = judge_all("backup", spread(states_of("backup", files, tmp_path), 3 * ORDINARY), scratch)
-    assert problems
+    states = spread(states_of("backup", files, tmp_path), 3 * ORDINARY)
+    assert any(judge(state, SCENARIOS["backup"], scratch) for state in states)
 
 
 LEASING = f"""
