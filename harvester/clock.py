@@ -139,6 +139,11 @@ async def closing_in_time(stop: Stop, clock: Clock, limit_s: float | None) -> As
         await asyncio.gather(timer, return_exceptions=True)
 
 
+def is_stamp(value: object) -> bool:
+    """Tell whether `value` can be a stamp: whole microseconds from 1970 to `LATEST_US`, and not a bool."""
+    return type(value) is int and 0 <= value <= LATEST_US
+
+
 def iso(stamp_us: int) -> str:
     """Return a stamp in microseconds as ISO 8601 in UTC with whole seconds: `2026-11-22T15:29:12Z`."""
     return datetime.fromtimestamp(stamp_us / SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,19 +1,4 @@
-"""The errors that a person may see, with their exit codes.
-
-    HarvesterError            70  a bug in harvester, if no other class fits
-    ├── Findings               1  `check` found problems, or a merge left a conflict
-    ├── SettingsError          2  an option, a settings file or an environment variable is invalid
-    ├── AccessDenied          10  the API refuses the key
-    ├── ApiUnreachable        11  the API did not answer usefully for ten minutes
-    ├── AnswerChanged         12  the API's answers have an unknown shape
-    ├── LibraryLocked         20  another process is writing this library
-    ├── LibraryUnwritable     21  the folder cannot be written
-    ├── LibraryCorrupt        22  the checkpoint is corrupt and no valid backup replaces it
-    ├── WrongSource           23  the library was harvested from another catalogue
-    ├── NewerFormat           24  the library was written by a newer version
-    ├── DiskFull              25  the disk is full, or a quota of the file system is reached
-    ├── BackupFailed          26  a backup could not be written or did not verify
-    └── LibraryNotFetched     27  a file of the library is a placeholder: its content is not on this machine yet
+"""The errors that a person may see, with their exit codes. `exit_code_table` lists them.
 
 `EventRefused` has exit code 70 too: input from a person is checked before it becomes an event.
 

@@ -78,7 +78,6 @@ def print_lines(*lines: str) -> None:
 
 def print_json(value: Any, *, indented: bool = True) -> None:
     """Write a value to stdout as JSON, with control characters escaped."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.json_text import json_text
 
     print_document([json_text(value, indented=indented), "\n"], escape_json)

@@ -108,10 +108,7 @@ async def _panel(run: Run, events: Events) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def status_file(run: Run) -> AsyncIterator[None]:
-    """Keep `status.json` up to date while the block lasts.
-
-    The first failure to write it is reported; none ends the run.
-    """
+    """Keep `status.json` up to date while the block lasts; report the first failure to write it, and go on."""
     told = False
 
     def save() -> None:

@@ -22,7 +22,7 @@ from harvester.cli.console import note
 from harvester.errors import SettingsError
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
-from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, JOBS, NEIGHBOURS, parse_duration_s, read_key
+from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, JOBS, NEIGHBOURS, Bounds, parse_duration_s, read_key
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -61,6 +61,11 @@ def check_finite(number: float | None) -> float | None:
     return number
 
 
+def bounded(bounds: Bounds, help: str, *names: str, metavar: str | None = "N", **more: Any) -> Any:
+    """Return the Typer option of a number within `bounds`."""
+    return typer.Option(*names, min=bounds.least, max=bounds.most, metavar=metavar, help=help, **more)
+
+
 def _check_jobs(jobs: int) -> int:
     """Return a number of jobs from the command line; raise `SettingsError` for zero."""
     if jobs == 0:
@@ -78,22 +83,20 @@ def _check_address(context: typer.Context, address: str | None) -> str | None:
 
 JobsOption = Annotated[
     int,
-    typer.Option(callback=_check_jobs, min=JOBS.least, max=JOBS.most, metavar="N", help="Use N cores; -1 uses all."),
+    bounded(JOBS, "Use N cores; -1 uses all.", callback=_check_jobs),
 ]
 
 NeighboursOption = Annotated[
     int,
-    typer.Option(min=NEIGHBOURS.least, max=NEIGHBOURS.most, metavar="N", help="Set the length of a similar list."),
+    bounded(NEIGHBOURS, "Set the length of a similar list."),
 ]
 
 
 SamplesOption = Annotated[
     int | None,
-    typer.Option(
-        min=COUNT_FROM_ZERO.least,
-        max=COUNT_FROM_ZERO.most,
-        metavar="N",
-        help="Process this many sounds: fetch their similar lists.",
+    bounded(
+        COUNT_FROM_ZERO,
+        "Process this many sounds: fetch their similar lists.",
         show_default="50; all hits with --sweep; none with --vectors; no end with harvest --forever",
     ),
 ]
@@ -142,7 +145,6 @@ class ScopeOptions:
         Prints which part of `--filter` has no effect. Raises `SettingsError` for a filter that cannot be used, a sweep
         of everything, which the API's terms forbid, and a sweep with seeds.
         """
-        # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
         from harvester.filters import build_filter
 
         built = build_filter(
@@ -211,16 +213,8 @@ class ServerOptions:
 class RunOptions(ServerOptions):
     """How a run that changes the library proceeds, what it keeps, and its server."""
 
-    concurrency: Annotated[
-        int,
-        typer.Option(
-            min=CONCURRENCY.least, max=CONCURRENCY.most, metavar="N", help="Send at most N requests at the same time."
-        ),
-    ] = 4
-    max_requests: Annotated[
-        int | None,
-        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Send at most N requests, then stop."),
-    ] = None
+    concurrency: Annotated[int, bounded(CONCURRENCY, "Send at most N requests at the same time.")] = 4
+    max_requests: Annotated[int | None, bounded(COUNT, "Send at most N requests, then stop.")] = None
     time_limit: Annotated[
         str | None, typer.Option(callback=check_some_duration, metavar="2h", help="Stop cleanly after this time.")
     ] = None
@@ -228,15 +222,8 @@ class RunOptions(ServerOptions):
     extra_fields: Annotated[
         str, typer.Option(metavar="bpm,loudness", help="Keep further fields of the API with every record.")
     ] = ""
-    backup_every: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Write a backup every N new sounds.")
-    ] = 100
-    keep_backups: Annotated[
-        int,
-        typer.Option(
-            min=COUNT.least, max=COUNT.most, metavar="N", help="Keep the newest N backups, and always the largest."
-        ),
-    ] = 5
+    backup_every: Annotated[int, bounded(COUNT, "Write a backup every N new sounds.")] = 100
+    keep_backups: Annotated[int, bounded(COUNT, "Keep the newest N backups, and always the largest.")] = 5
     progress: Annotated[
         bool | None, typer.Option("--progress/--no-progress", help="Show the live panel.", show_default="on a terminal")
     ] = None

@@ -54,7 +54,7 @@ async def run_session(
             Store.open(folder, clock=clock, backup_every=options.backup_every, keep_backups=options.keep_backups)
         )
         log = stack.enter_context(closing(RunLog(folder, clock)))
-        hang_up(log.reopen)
+        hang_up(log.close)  # the next line opens the path again
         for line in store.notices:
             note(line)
             log.write(line)
@@ -117,10 +117,7 @@ def _note_unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> No
 
 
 def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:
-    """Set the library's similarity space; one with lists or vectors keeps its own.
-
-    Raises `SettingsError` if the user wants another one.
-    """
+    """Set the library's similarity space; raises `SettingsError` if its lists or vectors have another one."""
     known = next(
         (attributes["link_space"] for _, attributes in state.graph.nodes.items() if "linked_at" in attributes), None
     )

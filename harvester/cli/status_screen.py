@@ -7,11 +7,10 @@ show more.
 from __future__ import annotations
 
 import textwrap
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any
 
 from harvester.cli.console import age_text, size_text, waiting_text
-from harvester.clock import DAY_US, SECOND_US
 from harvester.terminal_text import escape_line
 
 WIDTHS = (60, 120)
@@ -93,7 +92,7 @@ def _wrapped(name: str, text: str, width: int) -> list[str]:
 
 def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[str]:
     """Return two rows of bars over time; a bar stands for as many days as needed to fit the width."""
-    found = {_day_number(row["day"]): row["sounds"] for row in growth}
+    found = {date.fromisoformat(row["day"]).toordinal(): row["sounds"] for row in growth}
     last, room = max(found), width - len(_INDENT)
     days = max(last - min(found) + 1, LEAST_DAYS)
     a_bar = -(-days // room)
@@ -104,12 +103,12 @@ def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[
     most = max(bars)
     what = "a day" if a_bar == 1 else f"in {a_bar} days"
     best = max(found, key=lambda day: (found[day], day))
-    first_day, last_day = _day_name(last - a_bar * len(bars) + 1), _day_name(last)
+    first_day, last_day = date.fromordinal(last - a_bar * len(bars) + 1), date.fromordinal(last)
     eighths = [-(-one * 16 // most) for one in bars]
     marks = _EIGHTHS if unicode else _COARSE
     upper, lower = ("".join(marks[max(0, min(8, one - less))] * wide for one in eighths) for less in (8, 0))
     return [
-        f"  growth      new sounds {what}; the best day was {_day_name(best)} with {found[best]:,}",
+        f"  growth      new sounds {what}; the best day was {date.fromordinal(best)} with {found[best]:,}",
         (_INDENT + upper).rstrip(),
         _INDENT + lower,
         f"{_INDENT}{first_day} {('─' if unicode else '-') * (len(bars) * wide - 22)} {last_day}",
@@ -147,11 +146,3 @@ def _most(name: str, counts: dict[str, int], width: int) -> str:
             break
         line += piece
     return line
-
-
-def _day_number(day: str) -> int:
-    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * SECOND_US // DAY_US
-
-
-def _day_name(number: int) -> str:
-    return datetime.fromtimestamp(number * DAY_US // SECOND_US, UTC).strftime("%Y-%m-%d")

@@ -57,10 +57,7 @@ class Credit:
 
 
 def list_credits(selected: Selected) -> list[Credit]:
-    """Return the credits in order of license, author, title and id.
-
-    Sounds without a record are left out: their author is not known.
-    """
+    """Return the credits of the sounds with a record, in order of license, author, title and id."""
     credits = []
     for sound_id in selected.sound_ids:
         attributes = selected.state.attributes(sound_id)
@@ -70,10 +67,7 @@ def list_credits(selected: Selected) -> list[Credit]:
 
 
 def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False) -> Iterator[str]:
-    """Yield the credits as `md`, `txt`, `csv` or `html`.
-
-    `faithful`: cells of `csv` that a spreadsheet would run as formulas stay unchanged.
-    """
+    """Yield the credits as `md`, `txt`, `csv` (`faithful`: formulas in its cells stay as they are) or `html`."""
     return _csv(credits, faithful=faithful) if format == "csv" else CREDIT_FORMATS[format](credits)
 
 

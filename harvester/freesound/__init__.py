@@ -15,23 +15,6 @@ if TYPE_CHECKING:
     from harvester.freesound.client import FreesoundClient
     from harvester.freesound.transport import AiohttpTransport
 
-__all__ = [
-    "API_URL",
-    "AiohttpTransport",
-    "ApiKey",
-    "FileLedger",
-    "FreesoundClient",
-    "LEVELS",
-    "Ledger",
-    "Limits",
-    "MemoryLedger",
-    "count_requests",
-    "is_loopback",
-    "read_api_url",
-    "read_extra_fields",
-    "read_limits",
-]
-
 _LATE = {"FreesoundClient": "client", "AiohttpTransport": "transport"}
 """Imported on first use: they need aiohttp, which takes 0.2 s to import."""
 

@@ -46,19 +46,7 @@ from harvester.vectors import load_header, load_vectors
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
 LONGEST_WAIT_US = 366 * DAY_US
-_KNOWN = {
-    CHECKPOINT,
-    JOURNAL,
-    JOURNAL_PARTS,
-    f"{JOURNAL}-wal",
-    f"{JOURNAL}-shm",
-    LOCK,
-    "status.json",
-    "harvest.log",
-    "README.md",
-    QUARANTINE,
-    VECTORS,
-}
+_KNOWN = {CHECKPOINT, *JOURNAL_PARTS, LOCK, QUARANTINE, VECTORS, "status.json", "harvest.log", "README.md"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +75,6 @@ class Finding:
 class CheckReport:
     """Result of a check, worst findings first."""
 
-    folder: Path
     findings: tuple[Finding, ...]
     files: int
     left: str = ""
@@ -110,13 +97,13 @@ def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
     read.
     """
     if not folder.exists():
-        return CheckReport(folder, (), 0)
+        return CheckReport((), 0)
     if not folder.is_dir():
         raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
     findings = sorted(_check_files(folder, now_us, jobs), key=lambda finding: order[finding.severity])
-    return CheckReport(folder, tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
+    return CheckReport(tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
 
 
 def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = REAL_FILES) -> CheckReport:
@@ -153,7 +140,7 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
         notices = tuple(store.notices)
     repaired = (replace(one, repaired=one.severity != NOTE and not one.by_hand) for one in report.findings)
     aside = _names_aside(folder) != before
-    return CheckReport(folder, tuple(repaired), report.files, left, notices, aside)
+    return CheckReport(tuple(repaired), report.files, left, notices, aside)
 
 
 def _names_aside(folder: Path) -> set[str]:

@@ -89,7 +89,7 @@ class CheckpointFile:
         head, encoded = self._journal.head, Encoded()
         saved, nodes, edges = head.last, len(self._state), self._state.edge_count
         if self._signature is not None and head.digest and head.saved == saved and not head.backup_required:
-            return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, True)
+            return CheckpointInfo(self.path, self.size_bytes, nodes, edges, None, joined, True)
         try:
             with disk_errors(self.path, "the last checkpoint and the journal hold everything"):
                 replaced = self._write(encoded, files, read_back=read_back)
@@ -102,7 +102,7 @@ class CheckpointFile:
             checkpoint_at=now_us,
             backup_required=head.backup_required and nodes > 0,
         )
-        return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, not replaced)
+        return CheckpointInfo(self.path, self.size_bytes, nodes, edges, None, joined, not replaced)
 
     def _write(self, encoded: Encoded, files: Files, *, read_back: bool) -> bool:
         chunks = encode_checkpoint(self._state, encoded, packed_elsewhere(self.path))

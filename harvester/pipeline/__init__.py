@@ -9,5 +9,3 @@ from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.stale import Refresh
 from harvester.pipeline.sweep import MOST_WITHOUT_PERMISSION
-
-__all__ = ["EXHAUSTED", "Harvest", "MOST_WITHOUT_PERMISSION", "ORDERS", "Plan", "Progress", "Refresh"]

@@ -40,7 +40,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def save_plots(state: SoundGraph, folder: Path, *, daily_quota: int = DAILY_QUOTA) -> list[Path]:
+def save_plots(state: SoundGraph, folder: Path) -> list[Path]:
     """Write every picture to `folder` as PNG and SVG and return the files; durable on return.
 
     A missing folder is created. Raises `SettingsError` without matplotlib, and `OSError` when writing fails.
@@ -53,17 +53,10 @@ def save_plots(state: SoundGraph, folder: Path, *, daily_quota: int = DAILY_QUOT
     folder.mkdir(parents=True, exist_ok=True)
     selected = select(state)
     written = []
-    pictures: dict[str, Callable[[Axes], None]] = {
-        "growth": lambda axes: _growth(axes, selected, daily_quota),
-        "licences": lambda axes: _licences(axes, selected),
-        "durations": lambda axes: _durations(axes, selected),
-        "degrees": lambda axes: _degrees(axes, selected),
-        "tags": lambda axes: _tags(axes, selected),
-    }
     with rc_context(_STYLE):
-        for name, draw in pictures.items():
+        for name, draw in _PICTURES.items():
             figure = Figure(figsize=(8, 6 if name == "tags" else 4.5), layout="constrained")
-            draw(figure.add_subplot())
+            draw(figure.add_subplot(), selected)
             for form in ("png", "svg"):
                 path = folder / f"{name}.{form}"
                 write_atomically(path, [_bytes(figure, form)])
@@ -88,7 +81,7 @@ def _stamps(selected: Selected, name: str) -> list[int]:
     return sorted(stamp for stamp in known if stamp is not None)
 
 
-def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
+def _growth(axes: Axes, selected: Selected) -> None:
     sounds, samples = _stamps(selected, "added_at"), _stamps(selected, "linked_at")
     if not sounds:
         _nothing(axes, "Growth")
@@ -101,16 +94,16 @@ def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
         times = [(stamp - first) / unit_us for stamp in stamps]
         axes.step(times, range(1, len(times) + 1), where="post", label=label, color=colour)
     end = (last - first) / unit_us
-    allowed = [daily_quota * (1 + int(at * unit_us / DAY_US)) for at in (0.0, end)]
+    allowed = [DAILY_QUOTA * (1 + int(at * unit_us / DAY_US)) for at in (0.0, end)]
     if samples and allowed[-1] < 5 * max(len(sounds), 1):
         days = range(int(end * unit_us / DAY_US) + 1)
         axes.step(
             [*(day * DAY_US / unit_us for day in days), end],
-            [*(daily_quota * (day + 1) for day in days), allowed[-1]],
+            [*(DAILY_QUOTA * (day + 1) for day in days), allowed[-1]],
             where="post",
             color=_SOFT,
             linestyle=":",
-            label=f"limit of {daily_quota:,} requests a day",
+            label=f"limit of {DAILY_QUOTA:,} requests a day",
         )
     axes.set_ylim(bottom=0)
     _name(axes, f"Growth since {iso(first)[:10]}", unit, "number")
@@ -182,6 +175,11 @@ def _tags(axes: Axes, selected: Selected) -> None:
     axes.set_yticks(range(len(top)), [_plain(tag) for tag, _ in top], fontsize=8)
     axes.invert_yaxis()
     _name(axes, "Most frequent tags", "sounds", "")
+
+
+_PICTURES: dict[str, Callable[[Axes, Selected], None]] = {
+    "growth": _growth, "licences": _licences, "durations": _durations, "degrees": _degrees, "tags": _tags,
+}  # fmt: skip
 
 
 def _largest(pairs: Counter[tuple[str, str]], side: int) -> list[str]:

@@ -4,5 +4,3 @@ from __future__ import annotations
 
 from harvester.similarity.link import LinkReport, link_library
 from harvester.similarity.verify import Agreement, choose_sounds, compare
-
-__all__ = ["Agreement", "LinkReport", "choose_sounds", "compare", "link_library"]

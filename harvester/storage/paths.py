@@ -50,10 +50,7 @@ def read_backup_name(name: str) -> tuple[int, int] | None:
 
 
 def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:
-    """Return an unused path in `quarantine/` for a file called `name`.
-
-    Raises `NotRegular` when `quarantine` is not a folder.
-    """
+    """Return an unused path in `quarantine/` for a file called `name`; raises `NotRegular` if that is no folder."""
     place = folder / QUARANTINE
     if place.is_symlink():
         raise NotRegular(errno.ENOTDIR, "it is a symbolic link, which may lead out of the library", str(place))

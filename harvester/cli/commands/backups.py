@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, age_text, print_json, print_lines, say, size_text
+from harvester.cli.options import bounded
 from harvester.settings import COUNT
 from harvester.storage import path_text
 
@@ -17,7 +18,6 @@ backups_app = typer.Typer(help="List the library's backups, or remove old ones."
 @backups_app.command("list")
 def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """Load every backup to verify it, and list them."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library import list_backups, verify_backup
@@ -55,9 +55,7 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
 @backups_app.command("prune")
 def prune(
     library: LibraryOption = None,
-    keep_backups: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Keep the newest N verified backups.")
-    ] = 5,
+    keep_backups: Annotated[int, bounded(COUNT, "Keep the newest N verified backups.")] = 5,
 ) -> None:
     """Remove old backups.
 

@@ -24,7 +24,6 @@ def check(
     The exit code is 0 if there are no problems. --repair deletes nothing: corrupt files move to quarantine/ in the
     library's folder.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.errors import Findings

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
-from harvester.cli.options import check_duration, check_finite, check_some_duration, grouped
+from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration, grouped
 from harvester.cli.terminal import replace_line
 from harvester.errors import SettingsError
 from harvester.settings import COUNT, SCORE, parse_duration_s
@@ -46,14 +46,7 @@ class SelectOptions:
         bool, typer.Option("--processed-only", help="Keep to sounds with a record and a similar list.")
     ] = False
     min_score: Annotated[
-        float | None,
-        typer.Option(
-            callback=check_finite,
-            min=SCORE.least,
-            max=SCORE.most,
-            metavar="0.8",
-            help="Keep to edges with at least this score.",
-        ),
+        float | None, bounded(SCORE, "Keep to edges with at least this score.", metavar="0.8", callback=check_finite)
     ] = None
     largest_component: Annotated[
         bool, typer.Option("--largest-component", help="Keep to the largest connected part.")
@@ -78,16 +71,12 @@ class SelectOptions:
 
 def load_selected(library: str | None, selection: Selection) -> Selected:
     """Return the sounds of the library that `selection` picks; print notices to stderr."""
-    from harvester.cli.default_library import find_library
+    from harvester.cli.default_library import open_view
     from harvester.graph import select
-    from harvester.library import load_view
 
-    folder = find_library(library)
-    view = load_view(folder)
-    for line in view.notices:
-        note(line)
+    view = open_view(library)
     if not view.exists:
-        raise SettingsError(f"{folder}: no library here; `harvester harvest` starts one")
+        raise SettingsError(f"{view.folder}: no library here; `harvester harvest` starts one")
     return select(view.state, selection)
 
 
@@ -122,10 +111,7 @@ def export(
     library: LibraryOption = None,
     *,
     select: SelectOptions,
-    partition_rows: Annotated[
-        int | None,
-        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="parquet: write a folder of parts of N rows."),
-    ] = None,
+    partition_rows: Annotated[int | None, bounded(COUNT, "parquet: write a folder of parts of N rows.")] = None,
     credits_format: Annotated[
         str, typer.Option("--format", metavar="md|txt|csv|html", help="credits: write this format.")
     ] = "md",

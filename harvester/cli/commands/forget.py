@@ -26,7 +26,6 @@ def forget(
     Their texts and links are deleted, and no merge or harvest restores them. The id stays as withdrawn, with its
     numbers and its place in the graph; exports leave the sound out.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.gitsync import in_work_tree

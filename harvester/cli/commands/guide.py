@@ -40,7 +40,6 @@ def guide(
 
 def load_topics() -> dict[str, str]:
     """Return the Markdown of every topic by its name, in alphabetical order."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from importlib.resources import files
 
     found = (files("harvester") / "guide").iterdir()
@@ -48,10 +47,7 @@ def load_topics() -> dict[str, str]:
 
 
 def for_terminal(text: str) -> str:
-    """Return a topic without pictures and with the names of linked files in place of links.
-
-    Linked topics are listed at the end.
-    """
+    """Return a topic without pictures, with names of files in place of links, and the linked topics at its end."""
     linked: dict[str, None] = {}
 
     def told(link: re.Match[str]) -> str:

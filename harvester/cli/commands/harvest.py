@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.commands.git import CommitBackupsOption, CommitOption, Growth, commit_after
+from harvester.cli.commands.git import CommitBackupsOption, CommitOption, commit_after
 from harvester.cli.console import LibraryOption
-from harvester.cli.options import NeighboursOption, RunOptions, SamplesOption, ScopeOptions, grouped, one_of
+from harvester.cli.options import NeighboursOption, RunOptions, SamplesOption, ScopeOptions, bounded, grouped, one_of
 from harvester.errors import SettingsError
 from harvester.settings import COUNT, RANDOM_SEED, SAMPLES_PER_COMMIT
 
@@ -24,12 +24,7 @@ def harvest(
     order: Annotated[
         str, typer.Option(metavar="popular|breadth|random", help="Choose which waiting sound comes next.")
     ] = ("popular"),
-    random_seed: Annotated[
-        int,
-        typer.Option(
-            min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed the order of --order random."
-        ),
-    ] = 0,
+    random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed the order of --order random.")] = 0,
     space: Annotated[
         str | None,
         typer.Option(
@@ -39,13 +34,7 @@ def harvest(
         ),
     ] = None,
     checkpoint_interval: Annotated[
-        int,
-        typer.Option(
-            min=COUNT.least,
-            max=COUNT.most,
-            metavar="N",
-            help="Save at most N processed sounds with one commit; none waits for another.",
-        ),
+        int, bounded(COUNT, "Save at most N processed sounds with one commit; none waits for another.")
     ] = SAMPLES_PER_COMMIT,
     run: RunOptions,
     commit: CommitOption = None,
@@ -58,8 +47,8 @@ def harvest(
     add --samples 0 to collect only. --vectors collects vectors for `harvester link`, and fetches similar lists only
     with --samples N. Without an API key, the harvest uses the embedded sandbox and data/sandbox_library.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.session import run_session
+    from harvester.gitsync import grown_message
     from harvester.model import SPACES
     from harvester.pipeline import ORDERS, Plan
 
@@ -90,14 +79,7 @@ def harvest(
     done = asyncio.run(run_session(plan, run, library, space=scope.vectors or space))
     if done is None:
         return
-    counted, processed = done.harvest.progress, len(done.store.state.processed)
+    counted, state = done.harvest.progress, done.store.state
+    message = grown_message(counted.samples, len(state.processed), counted.new_edges, done.client.activity.counted)
     # Commit after the lock is released: a hook of the user may read the library.
-    growth = Growth(
-        done.folder,
-        done.store.state.source,
-        counted.samples,
-        processed,
-        counted.new_edges,
-        done.client.activity.counted,
-    )
-    commit_after(growth, commit, with_backups=commit_backups)
+    commit_after(done.folder, state.source, message, commit, with_backups=commit_backups)

@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
-from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, check_finite, grouped
+from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
 from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SCORE
 
@@ -30,27 +28,12 @@ def link(
     neighbours: NeighboursOption = 25,
     min_score: Annotated[
         float,
-        typer.Option(
-            callback=check_finite,
-            min=SCORE.least,
-            max=SCORE.most,
-            metavar="S",
-            help="Keep neighbours from this score on; the server's is 0.7.",
-        ),
+        bounded(SCORE, "Keep neighbours from this score on; the server's is 0.7.", metavar="S", callback=check_finite),
     ] = 0.7,
     verify: Annotated[
-        int,
-        typer.Option(
-            min=COUNT_FROM_ZERO.least,
-            max=COUNT_FROM_ZERO.most,
-            metavar="N",
-            help="Compare with the server's lists of N random sounds: N requests.",
-        ),
+        int, bounded(COUNT_FROM_ZERO, "Compare with the server's lists of N random sounds: N requests.")
     ] = 0,
-    random_seed: Annotated[
-        int,
-        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed the choice of --verify."),
-    ] = 0,
+    random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed the choice of --verify.")] = 0,
     jobs: JobsOption = 1,
     server: ServerOptions,
     as_json: JsonOption = False,
@@ -60,7 +43,6 @@ def link(
     `harvester harvest --sweep --query TEXT --vectors laion_clap` fetches the vectors. A second run computes only what
     is new. Lists from the server are never changed. Only --verify sends requests.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.jobs import count_jobs

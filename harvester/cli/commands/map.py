@@ -9,7 +9,7 @@ import typer
 
 from harvester.cli.commands.export import SelectOptions, load_selected
 from harvester.cli.console import LibraryOption, say, size_text
-from harvester.cli.options import check_ids, grouped
+from harvester.cli.options import bounded, check_ids, grouped
 from harvester.errors import SettingsError
 from harvester.settings import DEPTH
 from harvester.storage import path_text
@@ -21,10 +21,7 @@ def map(
     ego: Annotated[
         int | None, typer.Option(callback=check_ids, metavar="ID", help="Draw only the neighbourhood of this sound.")
     ] = None,
-    depth: Annotated[
-        int,
-        typer.Option(min=DEPTH.least, max=DEPTH.most, metavar="N", help="Follow N edges from the sound of --ego."),
-    ] = 2,
+    depth: Annotated[int, bounded(DEPTH, "Follow N edges from the sound of --ego.")] = 2,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Set the heading.", show_default="the folder's name")
     ] = None,

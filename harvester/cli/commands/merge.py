@@ -32,7 +32,6 @@ def merge(
     a newer record comes; a withdrawn sound stays withdrawn. Without -o, everything is merged into the library. The
     inputs are not changed.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library import merge_libraries

@@ -29,7 +29,6 @@ def plan(
     It also says how far today's quota reaches. The options are those of `harvester harvest`. With --query or a filter
     it sends one request, which counts the sounds that the search finds; otherwise it sends none.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.reports import Wish
 
     scope_filter = scope.read_filter()

@@ -19,7 +19,6 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one sound and its neighbours."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.library import load_view
     from harvester.reports import describe_sound

@@ -18,7 +18,7 @@ from harvester.library.checkpoint_file import MOST_TRIES
 from harvester.library.load import Loaded
 from harvester.library.recovery import settle_files
 from harvester.model import Known
-from harvester.storage.atomic import RealFiles
+from harvester.storage.atomic import Files
 from harvester.storage.paths import CHECKPOINT
 from tests.support.samples import SOURCE, grow, make_events, make_state, names_in, open_store, reload_content
 
@@ -29,7 +29,7 @@ def pull(folder: Path, state: SoundGraph) -> None:
     (folder / "new").rename(folder / CHECKPOINT)
 
 
-class Interrupted(RealFiles):
+class Interrupted(Files):
     """Real files, with another program at work just before a temporary is synced, or just after it was renamed."""
 
     def __init__(self, *, synced: Callable[[], None] | None = None, renamed: Callable[[], None] | None = None) -> None:
