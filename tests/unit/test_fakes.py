@@ -16,10 +16,7 @@ from harvester.freesound.transport import AiohttpTransport
 from harvester.freesound.wire import Transport
 from harvester.library.store import Store
 from harvester.pipeline.ports import Checkpointed, SoundApi, SoundStore
-from harvester.storage.atomic import Files, RealFiles
-from tests.support.crash_scenarios import KilledAfterRename, NoFileSync, NoFolderSync
 from tests.support.fake_transport import SandboxTransport, Scripted
-from tests.support.faulty_files import FaultyFiles
 from tests.support.samples import FixedClock
 from tests.support.virtual_time import VirtualClock
 from tests.support.world import MemoryCheckpoint, MemoryStore, World
@@ -30,11 +27,10 @@ CHECKPOINTS: tuple[type[Checkpointed], ...] = (MemoryCheckpoint, CheckpointInfo)
 CLOCKS: tuple[type[Clock], ...] = (VirtualClock, FixedClock, SystemClock)
 TRANSPORTS: tuple[type[Transport], ...] = (SandboxTransport, Scripted, AiohttpTransport)
 LEDGERS: tuple[type[Ledger], ...] = (MemoryLedger, FileLedger)
-FILES: tuple[type[Files], ...] = (RealFiles, FaultyFiles, NoFileSync, NoFolderSync, KilledAfterRename)
 
 
 def pairs() -> Iterator[tuple[type, type]]:
-    tables = {SoundApi: APIS, SoundStore: STORES, Clock: CLOCKS, Transport: TRANSPORTS, Ledger: LEDGERS, Files: FILES}
+    tables = {SoundApi: APIS, SoundStore: STORES, Clock: CLOCKS, Transport: TRANSPORTS, Ledger: LEDGERS}
     for protocol, implementations in tables.items():
         yield from ((protocol, one) for one in implementations)
 

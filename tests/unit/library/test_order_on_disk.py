@@ -17,12 +17,12 @@ from harvester.library.restore import restore_library
 from harvester.library.store import Store
 from harvester.model import Known
 from harvester.storage import write_atomically
-from harvester.storage.atomic import RealFiles
+from harvester.storage.atomic import Files
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.support.samples import NOW_US, SOURCE, FixedClock, grow, make_events
 
 
-class Logged(RealFiles):
+class Logged(Files):
     """Real files that note what is synced, renamed and removed, with the name of the file's kind or the folder."""
 
     def __init__(self, folder: Path) -> None:
