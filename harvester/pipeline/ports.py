@@ -52,10 +52,6 @@ class Checkpointed(Protocol):
         """The backup that was written, or None."""
 
     @property
-    def joined(self) -> int:
-        """How many sounds came from a file that another program wrote."""
-
-    @property
     def unchanged(self) -> bool:
         """Whether the checkpoint was left as it is."""
 

@@ -105,6 +105,7 @@ class Writer:
         due; a failed backup is told and the run continues, since the journal keeps everything. At the end of the run
         (`stopping`) a failure is raised.
         """
+        known, written = len(self._state), None
         try:
             backup = self._store.backup_due(stopping=stopping)
             if backup and not stopping and not self._store.checkpoint_due():
@@ -115,14 +116,15 @@ class Writer:
             if stopping or (isinstance(error, DiskFull) and not self._plan.forever):
                 raise
             self._progress.tell(f"{error} (the harvest continues: the journal keeps every processed sound)")
-            return
         finally:
             for line in self._store.notices:
                 self._progress.tell(line)
             self._store.notices.clear()
-        if written.joined:
-            # The merged checkpoint of another program brought new sounds.
+        if len(self._state) > known:
+            # The merged checkpoint of another program brought new sounds, even if the backup after it failed.
             self._changes.apply(self._scope.admit())
+        if written is None:
+            return
         kinds = [] if written.unchanged else ["checkpoint"]
         kinds += [] if written.backup is None else ["backup"]
         if not kinds:

@@ -221,7 +221,7 @@ def test_git_diff_shows_what_changed_as_text(tmp_path: Path) -> None:
 
 
 @needs_lfs
-@pytest.mark.parametrize("how", ["merge", "rebase"])
+@pytest.mark.parametrize("how", [pytest.param("merge", marks=pytest.mark.chaos), "rebase"])
 def test_with_lfs_git_holds_pointers_and_joins_what_they_stand_for(tmp_path: Path, how: str) -> None:
     ours, theirs = make_clones(tmp_path, 2, lfs=True)
     grown(ours, OURS).git("push", "--quiet")

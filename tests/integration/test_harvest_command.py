@@ -50,8 +50,10 @@ def test_two_runs_without_a_key_give_a_library_of_fifty_and_then_a_hundred_sampl
     assert library["processed_ids"] < grown["processed_ids"]
 
 
-def test_every_real_record_arrives_unchanged_in_the_fields_that_were_asked_for(tmp_path: Path, shared: Path) -> None:
-    files = [shared / "data/real_sounds_300.jsonl", shared / "data/edge_cases.jsonl"]
+def test_every_real_record_arrives_unchanged_in_the_fields_that_were_asked_for(
+    tmp_path: Path, real_records: Path
+) -> None:
+    files = [real_records / "real_sounds_300.jsonl", real_records / "edge_cases.jsonl"]
     given: dict[int, dict[str, Any]] = {}
     for path in files:
         for line in path.read_text(encoding="utf-8").splitlines():

@@ -44,7 +44,7 @@ def selected(folder: Path, command: str) -> bytes:
 
 
 def test_the_commands_with_this_option_are_all_here() -> None:
-    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
     opts = {name: {opt for one in command.params for opt in one.opts} for name, command in commands.items()}
     assert {name for name, those in opts.items() if "--license" in those} == COMMANDS.keys()
     assert {name for name, those in opts.items() if "--licence" in those} == COMMANDS.keys()

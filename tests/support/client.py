@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
-from harvester.clock import Stop
+from harvester.clock import Clock, Stop
 from harvester.errors import FetchFailed, Stopped
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger
@@ -21,7 +22,7 @@ CATALOGUE = GeneratedCatalogue(300)
 
 def make_client(
     transport: Transport,
-    clock: VirtualClock,
+    clock: Clock,
     *,
     stop: Stop | None = None,
     ledger: Ledger | None = None,
@@ -61,5 +62,5 @@ async def fetch_many(client: FreesoundClient, wanted: int, fetchers: int = 8) ->
     return answered
 
 
-def sandbox_at(clock: VirtualClock, *faults: str, **limits: int | None) -> Sandbox:
+def sandbox_at(clock: VirtualClock, *faults: str, **limits: Any) -> Sandbox:
     return Sandbox(CATALOGUE, clock=clock, faults=[Fault.parse(rule) for rule in faults], **limits)

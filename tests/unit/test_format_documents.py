@@ -63,13 +63,14 @@ def read_stream(packed: bytes) -> bytes:
 
 
 def read_opcodes(stream: bytes) -> list[tuple[str, Any, int]]:
-    found = [(opcode.name, argument, place or 0) for opcode, argument, place in pickletools.genops(stream)]
+    opcodes = pickletools.genops(stream)
+    found: list[tuple[str, Any, int]] = [(opcode.name, argument, place or 0) for opcode, argument, place in opcodes]
     counts = Counter(name for name, _, _ in found)
     assert counts.keys() <= set(NAMES.split())
     assert all(counts[name] == 1 for name in ONCE)
     assert sum(counts[name] for name in ("EMPTY_DICT", "EMPTY_LIST", "EMPTY_SET", "MARK")) <= len(stream) // 4 + 4096
     end = 2
-    for _, size, place in (one for one in found if one[0] == "FRAME"):
+    for place, size in ((place, argument) for name, argument, place in found if name == "FRAME"):
         assert place == end
         end = place + 9 + size
     assert end == len(stream)

@@ -42,7 +42,7 @@ def encode(state: SoundGraph) -> bytes:
 
 @quick
 @given(histories)
-def test_what_is_encoded_is_decoded_value_for_value(history: list) -> None:
+def test_what_is_encoded_is_decoded_value_for_value(history: list[Event]) -> None:
     state = make_state(history)
     decoded = decode_checkpoint(encode(state))
     assert content_of(decoded.state) == content_of(state)
@@ -50,14 +50,14 @@ def test_what_is_encoded_is_decoded_value_for_value(history: list) -> None:
     assert decoded.digest == digest_of(state) == digest_of(decoded.state)
 
 
-def _kinds(state: SoundGraph) -> dict:
+def _kinds(state: SoundGraph) -> dict[int, str]:
     """Return values with their types, since 1 == 1.0 == True."""
     return {sound_id: repr(sorted(attributes.items())) for sound_id, attributes in state.graph.nodes.items()}
 
 
 @quick
 @given(histories)
-def test_equal_content_gives_equal_bytes_in_whatever_order_it_came(history: list) -> None:
+def test_equal_content_gives_equal_bytes_in_whatever_order_it_came(history: list[Event]) -> None:
     shuffled = list(history)
     random.Random(0).shuffle(shuffled)
     assert encode(make_state(shuffled)) == encode(make_state(history))

@@ -10,7 +10,7 @@ import typer
 from harvester.cli import app
 from tests.support.command import call
 
-_COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+_COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
 PAGES = [(), *((name,) for name in _COMMANDS), *(("backups", name) for name in _COMMANDS["backups"].commands)]
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,6 +20,7 @@ from harvester.freesound.responses import (
 from harvester.freesound.wire import QuotaRefused, RawResponse, Transient
 from harvester.model import RecordsPage, SimilarPage
 from tests.support.fake_transport import reply
+from tests.support.recorded import recorded_exchanges
 
 FIELDS = record_fields()
 
@@ -39,6 +38,7 @@ PAGES = """results_null_element results_null_restored search_150_fields search_d
     similar_no_vector similar_unknown_id solr_down_sound_instance solr_up_again sound_instance sound_instance_fields
     sound_pending_moderation_served throttle_burst_ok_60th throttle_daily_ok_2000th pack_instance sound_comments
     user_instance user_sounds"""
+RECORDED = recorded_exchanges()
 
 OUTCOMES: dict[str, str] = {
     **dict.fromkeys(names(PAGES), "ok"),
@@ -71,12 +71,6 @@ OUTCOMES: dict[str, str] = {
     "throttle_burst_429": "refused burst 60",
     "throttle_daily_429": "refused day 2000",
 }
-
-
-@lru_cache(maxsize=1)
-def recorded(folder: Path) -> dict[str, dict[str, Any]]:
-    lines = (folder / "recorded" / "responses.jsonl").read_text(encoding="utf-8").splitlines()
-    return {exchange["name"]: exchange for exchange in map(json.loads, lines)}
 
 
 def read(exchange: dict[str, Any]) -> object:
@@ -113,26 +107,26 @@ def outcome(exchange: dict[str, Any]) -> str:
     return "empty page" if isinstance(result, RecordsPage) and "page past the last" in result.oddities else "ok"
 
 
-def test_the_table_names_every_recorded_exchange(shared: Path) -> None:
-    assert set(OUTCOMES) == set(recorded(shared))
+def test_the_table_names_every_recorded_exchange() -> None:
+    assert set(OUTCOMES) == set(RECORDED)
 
 
 @pytest.mark.parametrize("name", OUTCOMES)
-def test_a_recorded_exchange_becomes_the_right_outcome(name: str, shared: Path) -> None:
-    assert outcome(recorded(shared)[name]) == OUTCOMES[name]
+def test_a_recorded_exchange_becomes_the_right_outcome(name: str) -> None:
+    assert outcome(RECORDED[name]) == OUTCOMES[name]
 
 
-def test_recorded_records_arrive_unchanged_in_the_requested_fields(shared: Path) -> None:
+def test_recorded_records_arrive_unchanged_in_the_requested_fields() -> None:
     for name in ("search_150_fields", "search_fields_star", "search_default"):
-        exchange = recorded(shared)[name]
+        exchange = RECORDED[name]
         page = read(exchange)
         assert isinstance(page, RecordsPage)
         rows = json.loads(exchange["body"])["results"]
         assert list(page.records) == [{k: v for k, v in row.items() if k in FIELDS} for row in rows]
 
 
-def test_a_recorded_similar_list_keeps_every_score_best_first(shared: Path) -> None:
-    exchange = recorded(shared)["similar_150"]
+def test_a_recorded_similar_list_keeps_every_score_best_first() -> None:
+    exchange = RECORDED["similar_150"]
     page = read(exchange)
     assert isinstance(page, SimilarPage)
     rows = json.loads(exchange["body"])["results"]

@@ -79,8 +79,8 @@ def test_the_longest_waits_between_attempts_double_from_one_second() -> None:
 def test_a_503_that_names_its_delay_pauses_all_fetchers() -> None:
     async def main() -> None:
         clock = VirtualClock()
-        busy = reply(503, "<html>", "text/html", **{"retry-after": "Mon, 21 Sep 2026 14:23:20 GMT"})
-        busy.headers["date"] = "Mon, 21 Sep 2026 14:21:50 GMT"  # type: ignore[index]
+        dates = {"retry-after": "Mon, 21 Sep 2026 14:23:20 GMT", "date": "Mon, 21 Sep 2026 14:21:50 GMT"}
+        busy = reply(503, "<html>", "text/html", **dates)
         transport = Scripted(lambda number, _: busy if number == 1 else EMPTY_LIST, clock)
         assert await fetch_many(make_client(transport, clock, limits=LEVELS[99]), 40, 4) == 40
         later_s = [one.at_us / SECOND_US - transport.sent[0].at_us / SECOND_US for one in transport.sent]

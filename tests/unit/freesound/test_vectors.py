@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import orjson
 import pytest
@@ -77,11 +78,12 @@ def test_a_late_page_with_vectors_is_not_asked_for_again_as_it_is(answer: RawRes
 
 
 def test_the_smallest_page_and_a_page_without_vectors_are_tried_again() -> None:
-    for options in ({"vectors": True, "page_size": 5}, {}):
-        late = TransportFailure("no answer in time", sent=True, late=True)
-        transport = Scripted(lambda _number, _path, late=late: late, VirtualClock())
+    late = TransportFailure("no answer in time", sent=True, late=True)
+    each: tuple[dict[str, Any], ...] = ({"vectors": True, "page_size": 5}, {})
+    for options in each:
+        transport = Scripted(lambda _number, _path: late, VirtualClock())
 
-        async def main(transport: Scripted = transport, options: dict = options) -> None:
+        async def main(transport: Scripted = transport, options: dict[str, Any] = options) -> None:
             with pytest.raises(FetchFailed) as failed:
                 await make_client(transport, transport.clock).search(**options)
             assert not isinstance(failed.value, PageTooLarge)

@@ -22,15 +22,22 @@ from harvester.journal.events import decode_events, encode_events
 from harvester.journal.format import FORMAT, Head, _sum, decode_head, encode_head
 from harvester.journal.reader import load_contents
 from harvester.journal.writer import Journal
-from harvester.model import Deferral, Known, Linked, Note, Seen, SimilarList
+from harvester.model import Deferral, Event, Known, Linked, Note, Seen, SimilarList
 from tests.support.samples import NOW_US, histories, make_events, quick
 
 _BELOW = "the last row number is below the saved one"
 
 
+def damage_of(path: Path) -> str:
+    """Return what is wrong with a journal that is there."""
+    contents = load_contents(path)
+    assert contents is not None
+    return contents.damage
+
+
 @quick
 @given(histories)
-def test_events_come_back_value_for_value(history: list) -> None:
+def test_events_come_back_value_for_value(history: list[Event]) -> None:
     again = decode_events(encode_events(history))
     assert again == history
     assert repr(again) == repr(history)
@@ -259,10 +266,10 @@ def test_a_last_number_below_what_the_head_says_of_other_files_is_noticed(tmp_pa
         journal.append([Known(sound_id, 1)])
     journal.update(saved=3, backed=3, forget=True)
     journal.close()
-    assert load_contents(path).damage == ""  # type: ignore[union-attr]
+    assert damage_of(path) == ""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 1")
-    assert load_contents(path).damage == _BELOW  # type: ignore[union-attr]
+    assert damage_of(path) == _BELOW
 
 
 def test_a_row_under_another_number_is_noticed(tmp_path: Path) -> None:
@@ -277,13 +284,29 @@ def test_a_row_under_another_number_is_noticed(tmp_path: Path) -> None:
     assert "checksum" in contents.damage
 
 
+@pytest.mark.parametrize("field", ["saved", "backed", "timeline"])
+def test_a_head_whose_number_has_rotted_is_noticed(tmp_path: Path, field: str) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.append([Known(1, 1)])
+    journal.update(saved=1, backed=1, timeline=1)
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "journal")) as connection, connection:
+        [(body,)] = connection.execute("SELECT body FROM head")
+        rotten = body.replace(f'"{field}": 1'.encode(), f'"{field}": 0'.encode())
+        assert rotten != body
+        connection.execute("UPDATE head SET body = ?", (rotten,))
+    assert damage_of(tmp_path / "journal") == "the journal's head does not match its checksum"
+
+
 def test_the_journal_is_synced_at_every_commit(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     settings = {
         name: journal._connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("synchronous", "journal_mode", "page_size", "fullfsync")
+        for name in ("synchronous", "journal_mode", "page_size", "fullfsync", "checkpoint_fullfsync")
     }
-    assert settings == {"synchronous": 2, "journal_mode": "wal", "page_size": 512, "fullfsync": 1}
+    assert settings == {
+        "synchronous": 2, "journal_mode": "wal", "page_size": 512, "fullfsync": 1, "checkpoint_fullfsync": 1,
+    }  # fmt: skip
 
 
 def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:

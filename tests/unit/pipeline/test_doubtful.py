@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -42,10 +43,12 @@ class Doubting(World):
         return page
 
 
-def harvest(world: Doubting, store: MemoryStore, **plan: object) -> Harvest:
+def harvest(world: Doubting, store: MemoryStore, **plan: Any) -> Harvest:
+    options: dict[str, Any] = {"target": None, "seed_ids": (1,)} | plan
+
     async def main() -> Harvest:
         ring = Harvest(
-            Plan(**({"target": None, "seed_ids": (1,)} | plan)),  # type: ignore[arg-type]
+            Plan(**options),
             store,
             world,
             clock=CLOCK,

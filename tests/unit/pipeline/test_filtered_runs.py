@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from harvester.clock import Stop
 from harvester.graph import SoundGraph
-from harvester.model import Deferral, Linked, Note, RecordsPage, Seen, SimilarList, SimilarPage, Withdrawn
+from harvester.model import (
+    Deferral,
+    Event,
+    Linked,
+    Note,
+    Record,
+    RecordsPage,
+    Seen,
+    SimilarList,
+    SimilarPage,
+    Withdrawn,
+)
 from harvester.pipeline.plan import Plan
 from tests.support.virtual_time import START_US
-from tests.support.world import MemoryCheckpoint, MemoryStore, World, make_record
+from tests.support.world import MemoryStore, Step, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 from tests.unit.pipeline.test_judging import CLOCK_US, NoSearch, library
 
 HOUR_US = 3_600_000_000
 
 
-def rain(**options: object) -> Plan:
-    return Plan(target=None, filter="tag:rain", concurrency=1, **options)  # type: ignore[arg-type]
+def rain(**options: Any) -> Plan:
+    return Plan(target=None, filter="tag:rain", concurrency=1, **options)
 
 
-def listed(world: World) -> list[object]:
-    return sorted(world_asked for kind, world_asked in world.asked.elements() if kind == "similar")  # type: ignore[type-var]
+def listed(world: World) -> list[int]:
+    return sorted(world_asked for kind, world_asked in world.asked.elements() if kind == "similar")
 
 
 def windy(sounds: range, limit: int = 25) -> MemoryStore:
@@ -46,7 +58,9 @@ def test_an_empty_list_beside_one_of_another_filter_is_asked_for_once_and_never_
     world = NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3}, empty={1})
     assert harvest(plan, world, store, a_minute)[0] != "it never ends"
     assert listed(world) == [1, 2, 3]
-    assert len(store.state.similar(1).neighbours) == 2  # type: ignore[union-attr]
+    similar = store.state.similar(1)
+    assert similar is not None
+    assert len(similar.neighbours) == 2
     harvest(plan, world, store)
     assert listed(world) == [1, 2, 3]
 
@@ -97,7 +111,7 @@ def test_what_the_join_refused_is_no_sample_and_not_asked_for_again_in_this_run(
 
 def test_a_withdrawn_sounds_texts_never_enter_the_journal_again() -> None:
     class Described(World):
-        def record(self, sound_id: int):  # type: ignore[no-untyped-def]
+        def record(self, sound_id: int) -> Record:
             return make_record(sound_id, bpm=120.0)
 
     store = library(range(3, 5))
@@ -110,11 +124,13 @@ def test_a_withdrawn_sounds_texts_never_enter_the_journal_again() -> None:
 
 def test_a_sound_withdrawn_while_its_record_is_read_leaves_no_text() -> None:
     class Withdrawing(World):
-        async def fetch_records(self, sound_ids, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_records(
+            self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+        ) -> RecordsPage:
             store.state.apply(Withdrawn(1, START_US))
             return await super().fetch_records(sound_ids, filter=filter)
 
-        async def fetch_sound(self, sound_id):  # type: ignore[no-untyped-def]
+        async def fetch_sound(self, sound_id: int) -> Record:
             store.state.apply(Withdrawn(9, START_US))
             return make_record(9)
 
@@ -126,7 +142,7 @@ def test_a_sound_withdrawn_while_its_record_is_read_leaves_no_text() -> None:
 @pytest.mark.parametrize("oddity", ["null result", "no score"])
 def test_a_list_without_one_usable_neighbour_is_deferred(oddity: str) -> None:
     class Useless(World):
-        async def fetch_similar(self, sound_id, limit, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage:
             page = await super().fetch_similar(sound_id, limit, filter=filter)
             if sound_id != 2:
                 return page
@@ -140,7 +156,9 @@ def test_a_list_without_one_usable_neighbour_is_deferred(oddity: str) -> None:
 
 def test_a_null_in_a_judging_batch_excludes_no_sound() -> None:
     class Holed(NoSearch):
-        async def fetch_records(self, sound_ids, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_records(
+            self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+        ) -> RecordsPage:
             page = await super().fetch_records(sound_ids, filter=filter)
             return RecordsPage(page.records[1:], page.count, False, page.fetched_at, {"null result": 1})
 
@@ -171,30 +189,16 @@ def test_a_deferred_sound_that_is_due_is_still_judged_by_the_runs_filter(judged:
     assert world.asked["matches", (3,) if judged else (3, 4)] == 1
 
 
-class Pulled(MemoryStore):
-    """A store under which a checkpoint is pulled in once: a new sound, and the list of a waiting one."""
-
-    pulled = False
-
-    def checkpoint_due(self) -> bool:
-        return not self.pulled
-
-    def checkpoint(self, *, backup: bool) -> MemoryCheckpoint:
-        if self.pulled:
-            return super().checkpoint(backup=backup)
-        self.pulled = True
-        for sound_id in (21, 22):
-            self.state.apply(Seen(sound_id, make_record(sound_id), CLOCK_US))
-        self.state.apply(Linked(5, SimilarList(((6, 0.9),), CLOCK_US, 25, filter="tag:rain")))
-        return MemoryCheckpoint(len(self.state), joined=2)
-
-
 def test_what_a_pulled_checkpoint_brings_is_judged_like_what_was_there() -> None:
-    store = Pulled(library(range(1, 21)).state)
+    pulled: tuple[Event, ...] = (
+        *(Seen(sound_id, make_record(sound_id), CLOCK_US) for sound_id in (21, 22)),
+        Linked(5, SimilarList(((6, 0.9),), CLOCK_US, 25, filter="tag:rain")),
+    )
+    store = MemoryStore(library(range(1, 21)).state, checkpoint_every=1, script=[Step(pulled)])
     world = NoSearch(CLOCK, size=22, reach=0, match={1, 2, 3, 5, 21})
     harvest(rain(), world, store, a_minute)
     assert listed(world) == [1, 2, 3, 6, 21]
-    asked = [sound_id for kind, batch in world.asked if kind == "matches" for sound_id in batch]  # type: ignore[attr-defined]
+    asked = [sound_id for kind, batch in world.asked if kind == "matches" for sound_id in batch]
     assert sorted(asked) == sorted({*asked})
 
 

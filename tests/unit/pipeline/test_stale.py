@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harvester.clock import DAY_US
-from harvester.model import Linked, Seen, SimilarList
+from harvester.model import Linked, Record, RecordsPage, Seen, SimilarList
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.stale import Refresh, find_stale
 from tests.support.virtual_time import START_US
@@ -16,7 +16,7 @@ MONTH = Refresh(30 * DAY_US)
 class Later(World):
     """The same sounds, some downloads later."""
 
-    def record(self, sound_id: int):  # type: ignore[no-untyped-def]
+    def record(self, sound_id: int) -> Record:
         return make_record(sound_id, num_downloads=7_000_000)
 
 
@@ -91,7 +91,9 @@ def test_an_empty_list_in_place_of_a_full_one_is_no_reason_to_forget_it() -> Non
     store = library({2: 3, 3: 3})
     world = Later(CLOCK, size=9, reach=3, empty={2}, gone={3})
     harvest(Plan(target=None, refresh=Refresh(DAY_US, lists=True)), world, store)
-    assert store.state.similar(2).neighbours == ((1, 0.9),)  # type: ignore[union-attr]
+    similar = store.state.similar(2)
+    assert similar is not None
+    assert similar.neighbours == ((1, 0.9),)
     assert store.state.gone_count == 1
     assert world.asked["similar", 2] == 1
 
@@ -106,7 +108,9 @@ def test_a_batch_that_fails_defers_its_sounds_and_a_later_success_forgets_that()
     from harvester.errors import FetchFailed
 
     class Failing(Later):
-        async def fetch_records(self, sound_ids, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_records(
+            self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+        ) -> RecordsPage:
             raise FetchFailed("the answer is not JSON")
 
     store = library({1: 40, 2: 40})

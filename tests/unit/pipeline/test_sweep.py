@@ -215,7 +215,8 @@ def test_a_second_that_counts_more_sounds_than_there_are_fills_no_memory() -> No
         claim = sweep.next()
         assert claim
         sweep.read(claim, deaf(number + 1, iso(START_S * SECOND_US), 2**40))
-    assert claim.window == f"created:[{iso(START_S * SECOND_US)} TO {iso(START_S * SECOND_US)}]"
+        window = claim.window
+    assert window == f"created:[{iso(START_S * SECOND_US)} TO {iso(START_S * SECOND_US)}]"
     assert len(sweep.place()) < 1_000_000
     assert not Sweep(sweep.place()).restarted
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
 from harvester.clock import SECOND_US, SystemClock, iso
 from harvester.errors import AnswerChanged, SettingsError
-from harvester.model import Seen
+from harvester.model import RecordsPage, Seen, SimilarPage
 from harvester.pipeline.messages import SweepClaim
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.scope import Scope
@@ -26,11 +27,13 @@ class Searched(World):
     hits: Hits = field(default_factory=lambda: Hits({}))
     pages_before_a_list: set[int] = field(default_factory=set)
 
-    async def fetch_similar(self, sound_id, limit, *, filter=""):  # type: ignore[no-untyped-def]
+    async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage:
         self.pages_before_a_list.add(len(self.hits.asked))
         return await super().fetch_similar(sound_id, limit, filter=filter)
 
-    async def search(self, *, query, filter, sort, page, page_size, vectors=False):  # type: ignore[no-untyped-def]
+    async def search(
+        self, *, query: str, filter: str, sort: str, page: int, page_size: int, vectors: bool = False
+    ) -> RecordsPage:
         assert (query, sort, page_size) == ("rain", "created_asc", PAGE)
         await self._answer("search", (filter, page))
         return self.hits.answer(SweepClaim(filter, page))
@@ -90,7 +93,9 @@ def test_a_sweep_without_hits_says_so_and_ends() -> None:
 class Deaf(Searched):
     """A world whose search gives the same 2,000 sounds for every window."""
 
-    async def search(self, *, query, filter, sort, page, page_size, vectors=False):  # type: ignore[no-untyped-def]
+    async def search(
+        self, *, query: str, filter: str, sort: str, page: int, page_size: int, vectors: bool = False
+    ) -> RecordsPage:
         await self._answer("search", (filter, page))
         return self.hits.answer(SweepClaim("", page))
 
@@ -107,7 +112,7 @@ def test_a_sweep_ends_at_the_first_page_that_is_wholly_outside_its_window() -> N
 
 def test_a_run_ends_at_the_limit_though_the_search_counts_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
     class Endless(Searched):
-        async def search(self, **_):  # type: ignore[no-untyped-def]
+        async def search(self, **_: Any) -> RecordsPage:
             await self._answer("search", self.asked.total())
             number = self.asked.total()
             return deaf(number, iso((START_S + number) * SECOND_US))
@@ -124,7 +129,7 @@ def test_a_run_ends_at_the_limit_though_the_search_counts_fewer(monkeypatch: pyt
 
 def test_a_sound_outside_the_window_is_no_hit_of_the_sweep() -> None:
     class Astray(Searched):
-        async def search(self, **options):  # type: ignore[no-untyped-def]
+        async def search(self, **options: Any) -> RecordsPage:
             page = await super().search(**options)
             astray = make_record(9_000 + len(self.hits.asked), created="1999-01-01T00:00:00Z")
             return replace(page, records=(*page.records[1:], astray)) if options["filter"] else page

@@ -58,8 +58,8 @@ def write(
         changes = Changes(frontier, scope, store.state, stop=stop, progress=progress, distances=None)
         writer = Writer(store, scope, changes, clock=clock, stop=stop, progress=progress)
         waiting: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        for outcome in (*outcomes, None):
-            waiting.put_nowait(outcome)
+        for following in (*outcomes, None):
+            waiting.put_nowait(following)
         await writer.run(waiting)
         return progress, frontier
 
@@ -114,8 +114,8 @@ def test_a_failed_read_defers_no_sound_whose_record_came_with_a_list_before_it(s
 def test_a_tombstone_stands_over_a_record_that_waited_with_it(samples_per_commit: int) -> None:
     store = known_sounds(1)
     store.state.apply(Known(9, START_US))
-    outcomes = [list_of(1, make_record(9), fetched_at=LATER_US + 5), Confirmed(ConfirmClaim(9), None, LATER_US)]
-    write(store, outcomes, samples_per_commit)
+    tombstone = Confirmed(ConfirmClaim(9), None, LATER_US)
+    write(store, [list_of(1, make_record(9), fetched_at=LATER_US + 5), tombstone], samples_per_commit)
     assert not store.state.is_pending(9)
     assert [event.gone_at for event in store.journal if isinstance(event, Gone)] == [LATER_US + 6]
 
