@@ -111,6 +111,17 @@ def test_a_corrupt_journal_is_replaced_by_its_valid_rows_and_owes_a_backup(
                                 "rename", "sync_folder"]  # fmt: skip
 
 
+def test_the_user_reads_how_many_rows_of_a_corrupt_journal_could_not_be_read(tmp_path: Path) -> None:
+    make_journal(tmp_path)
+    with closing(sqlite3.connect(tmp_path / JOURNAL)) as connection, connection:
+        connection.execute("UPDATE events SET count = count + 1 WHERE seq = 2")
+    why = damage_of(tmp_path)
+    _, [notice], events = opened(tmp_path)
+    assert events == [Known(1, 5), Known(3, 5)]
+    recovered = "2 events were recovered, 1 of its rows could not be read"
+    assert notice == f"the journal was corrupt ({why}): {recovered}; the corrupt file is {ASIDE}"
+
+
 def test_a_file_that_is_no_journal_gives_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / JOURNAL).write_bytes(b"x" * 1000)
     head, notices, events = opened(tmp_path)
