@@ -21,7 +21,7 @@ from harvester.model import Event
 from harvester.storage import read_backup_name
 
 FORMAT = 2
-"""Format 1 stored `last` in the head's row and had no `backed`: its backup held the rows up to `safe`."""
+"""No released version wrote format 1."""
 _SUM_BYTES = 8
 _LONGEST_TEXT = 4096
 UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
@@ -62,7 +62,7 @@ class Head:
     salvaged: bool = False
 
 
-_DEFAULTS = asdict(Head())
+_DEFAULTS = {name: value for name, value in asdict(Head()).items() if name != "last"}
 _NO_FIELD = object()
 
 
@@ -106,20 +106,18 @@ def decode_head(body: object, last: int) -> Head:
         raise LibraryCorrupt("the journal's head has no format")
     if fields["format"] > FORMAT:
         raise NewerFormat(f"the journal has format {fields['format']}, this harvester reads {FORMAT}: please update it")
-    # A head of format 1 has a `last` of its own.
-    fields = {"backed": fields.get("safe"), "last": last, **fields}
+    if fields["format"] < FORMAT:
+        raise LibraryCorrupt(f"the journal's head has the unknown format {fields['format']}")
     for name, value in fields.items():
         if not _is_valid(name, value):
             raise LibraryCorrupt(f"the journal's head has no valid {name[:40]!a}")
-    return Head(**fields)
+    return Head(**fields, last=last)
 
 
 def _is_valid(name: str, value: object) -> bool:
     """Tell whether a head has a field of this name and such a value."""
     if name == "restore":
         return value == "" or (type(value) is str and read_backup_name(value) is not None)
-    if name == "last":
-        return type(value) is int and value <= LATEST_US  # a negative number is reported as missing rows
     default = _DEFAULTS.get(name, _NO_FIELD)
     if default is None:
         return value is None or _is_count(value)
