@@ -35,7 +35,7 @@ def encode_int(number: int) -> bytes:
         if 0 <= number < 65536:
             return b"M" + number.to_bytes(2, "little")
         return b"J" + number.to_bytes(4, "little", signed=True)
-    size = number.bit_length() // 8 + 1
+    size = (~number if number < 0 else number).bit_length() // 8 + 1
     head = b"\x8a" + bytes([size]) if size < 256 else b"\x8b" + size.to_bytes(4, "little")
     return head + number.to_bytes(size, "little", signed=True)
 

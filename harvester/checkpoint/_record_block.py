@@ -5,7 +5,7 @@ its fast mode the pickler adds nothing to its memo (what it adds would depend on
 object) but still looks texts up in the memo it is given: the block's interned texts. These are copies that only the
 block holds, so no text of a record is one of them by accident. Texts of less than two characters are never interned,
 because CPython shares some of them. A record that the pickler would not write as a function of its content is encoded
-value by value.
+value by value. The fast mode is deprecated: where Python has none, `_PlainPickler` writes the same bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from harvester.checkpoint._interned import RECURRING, Texts
-from harvester.checkpoint._opcodes import POP, pack_index
+from harvester.checkpoint._opcodes import APPENDS, EMPTY_DICT, EMPTY_LIST, MARK, POP, SETITEM, SETITEMS, get, pack_index
 from harvester.graph import FLAT, LINK_FIELDS, in_order
 
 SLOTS = 2
@@ -27,8 +27,11 @@ SLOTS = 2
 _TEXT = {str}
 _ODD = object()
 
+_FRAME_BYTES, _BATCH = 64 * 1024, 1000
+"""The pickler begins a new frame after this many bytes, and adds this many elements to a container at once."""
+
 _BEFORE = len(b"\x80\x05\x95") + 8
-"""Length of what the pickler writes before a record: the protocol, and a frame whose length is the last 8 bytes."""
+"""Length of what the pickler writes before a record: the protocol, and the frame's opcode with its length."""
 
 
 class RecordBlock:
@@ -122,21 +125,59 @@ class RecordBlock:
 
     def _written(self, records: Sequence[dict[str, Any] | bytes]) -> Iterator[bytes]:
         """Yield the opcodes of each record."""
-        chunks: list[bytes] = []
-        pickler = pickle.Pickler(SimpleNamespace(write=chunks.append), 5)
-        pickler.fast, pickler.memo = True, self._texts.memo()
+        pickler = _FastPickler(self._texts) if hasattr(pickle.Pickler, "fast") else _PlainPickler(self._texts)
         for record in records:
-            if type(record) is bytes:
+            if isinstance(record, bytes):
                 yield record
-                continue
-            assert isinstance(record, dict)
-            pickler.dump(record)
-            written = chunks[0]
-            if len(chunks) == 1 and int.from_bytes(written[_BEFORE - 8 : _BEFORE], "little") == len(written) - _BEFORE:
-                yield written[_BEFORE:-1]
-            else:  # a long text, which the pickler writes in more than one frame
-                yield self._texts.mapping(record.items())
-            chunks.clear()
+            else:
+                yield pickler.opcodes(record) or self._texts.mapping(record.items())
+
+
+class _FastPickler:
+    """Python's C pickler, with a block's interned texts in its memo."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._chunks: list[bytes] = []
+        self._pickler = pickle.Pickler(SimpleNamespace(write=self._chunks.append), 5)
+        self._pickler.fast, self._pickler.memo = True, texts.memo()
+
+    def opcodes(self, record: dict[str, Any]) -> bytes | None:
+        """Return the opcodes of a prepared record; None when they may take more than one frame."""
+        self._chunks.clear()
+        self._pickler.dump(record)
+        written = self._chunks[0]
+        return written[_BEFORE:-1] if len(self._chunks) == 1 and len(written) <= _BEFORE + _FRAME_BYTES else None
+
+
+class _PlainPickler:
+    """Writes the same bytes as `_FastPickler` without the fast mode of Python's pickler, in twice the time."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+        self._memo = texts.memo()
+
+    def opcodes(self, record: dict[str, Any]) -> bytes | None:
+        """Return the opcodes of a prepared record; None when they may take more than one frame."""
+        written = self._value(record)
+        return written if len(written) < _FRAME_BYTES else None
+
+    def _value(self, value: Any) -> bytes:
+        if type(value) is str and (known := self._memo.get(id(value))) is not None:
+            return get(known[0])
+        if value and type(value) is list:
+            elements = list(map(self._value, value))
+            return EMPTY_LIST + _in_batches(elements, len(elements), APPENDS)
+        if value and type(value) is dict:
+            pairs = [self._value(key) + self._value(inner) for key, inner in value.items()]
+            if len(pairs) == 1:
+                return EMPTY_DICT + pairs[0] + SETITEM
+            # After full batches the pickler writes an empty one.
+            return EMPTY_DICT + _in_batches(pairs, len(pairs) + 1, SETITEMS)
+        return self._texts.value(value, shared=False)
+
+
+def _in_batches(parts: list[bytes], end: int, opcode: bytes) -> bytes:
+    return b"".join([MARK + b"".join(parts[at : at + _BATCH]) + opcode for at in range(0, end, _BATCH)])
 
 
 class _Keys(NamedTuple):

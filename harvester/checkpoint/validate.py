@@ -45,7 +45,8 @@ def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, 
     records = {sound_id: attributes for sound_id, attributes in nodes.items() if "fetched_at" in attributes}
     _check_cache(plain["sound_cache"], records)
     nodes = {sound_id: reader.attributes(sound_id, attributes) for sound_id, attributes in nodes.items()}
-    edges = {sound_id: reader.adjacency(sound_id, adjacency[sound_id], nodes) for sound_id in nodes}
+    # Each sound's old edges are freed before the next one's new edges are made, which then use that memory.
+    edges = {sound_id: reader.adjacency(sound_id, adjacency.pop(sound_id), nodes) for sound_id in nodes}
     state = SoundGraph.adopt(
         nodes, edges, seeds=metadata["seeds"], source=metadata["source"], space=metadata["similarity_space"]
     )

@@ -20,6 +20,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 FIRST_CEILING_S = 1.0
 HIGHEST_CEILING_S = 60.0
+_IS_RETRIED = retry_if_exception_type((Transient, QuotaRefused, GateClosed))
 
 
 class Retry:
@@ -39,7 +40,7 @@ class Retry:
         """
         attempts = _Attempts(self._rng, self._on_retry)
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type((Transient, QuotaRefused, GateClosed)),
+            retry=_IS_RETRIED,
             after=attempts.note,
             stop=attempts.is_over,
             wait=attempts.backoff_s,

@@ -22,7 +22,7 @@ from harvester.model import Event
 from harvester.storage import read_backup_name
 
 FORMAT = 2
-"""Format 1 stored `last` in the head's row and had no `backed`: its backup held the rows up to `safe`."""
+"""No released version wrote format 1."""
 _SUM_BYTES = 8
 _LONGEST_TEXT = 4096
 UNREADABLE = (sqlite3.Error, OverflowError, UnicodeDecodeError)
@@ -71,7 +71,7 @@ _FIELD_NAMES = {stored: name for name, stored in _STORED_NAMES.items()}
 
 def _stored_fields(head: Head) -> dict[str, Any]:
     """Return the fields of a head by their names in the file."""
-    return {_STORED_NAMES.get(name, name): value for name, value in asdict(head).items()}
+    return {_STORED_NAMES.get(name, name): value for name, value in asdict(head).items() if name != "last"}
 
 
 _DEFAULTS = _stored_fields(Head())
@@ -98,8 +98,7 @@ def decode_row(seq: object, count: object, body: object, dropped: Dropped | None
 
 def encode_head(head: Head) -> bytes:
     """Return the bytes of the head as stored in its table, with a checksum and without `last`."""
-    fields = {name: value for name, value in _stored_fields(head).items() if name != "last"}
-    body = json.dumps(fields).encode()
+    body = json.dumps(_stored_fields(head)).encode()
     return _sum(0, 0, body) + body
 
 
@@ -118,20 +117,19 @@ def decode_head(body: object, last: int) -> Head:
         raise LibraryCorrupt("the journal's head has no format")
     if fields["format"] > FORMAT:
         raise NewerFormat(f"the journal has format {fields['format']}, this harvester reads {FORMAT}: please update it")
-    # A head of format 1 has a `last` of its own.
-    fields = {"backed": fields.get("safe"), "last": last, **fields}
-    for name, value in fields.items():
+    if fields["format"] < FORMAT:
+        raise LibraryCorrupt(f"the journal's head has the unknown format {fields['format']}")
+    stored: dict[str, Any] = fields
+    for name, value in stored.items():
         if not _is_valid(name, value):
             raise LibraryCorrupt(f"the journal's head has no valid {name[:40]!a}")
-    return Head(**{_FIELD_NAMES.get(name, name): value for name, value in fields.items()})
+    return Head(**{_FIELD_NAMES.get(name, name): value for name, value in stored.items()}, last=last)
 
 
 def _is_valid(name: str, value: object) -> bool:
     """Tell whether a head has a field of this name and such a value."""
     if name == "restore":
         return value == "" or (type(value) is str and read_backup_name(value) is not None)
-    if name == "last":
-        return type(value) is int and value <= LATEST_US  # a negative number is reported as missing rows
     default = _DEFAULTS.get(name, _NO_FIELD)
     if default is None:
         return value is None or _is_count(value)

@@ -18,7 +18,7 @@ from typing import Any
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
 from harvester.graph import check_events, check_local
 from harvester.journal.database import NOTES, TABLES, Bound, connect, read_tables
-from harvester.journal.format import FORMAT, UNREADABLE, Head, encode_head, encode_row, is_damage, translated
+from harvester.journal.format import UNREADABLE, Head, encode_head, encode_row, is_damage, translated
 from harvester.journal.reader import read_contents
 from harvester.model import Deferral, Event, Note
 from harvester.storage import NotRegular, WalIndex, disk_errors
@@ -70,8 +70,6 @@ class Journal:
         self.head = self.contents.head
         status = path.stat()
         self._identity = (status.st_dev, status.st_ino)
-        if self.head.format < FORMAT and not self.contents.damage:
-            self._upgrade_format()
 
     def _check_tables(self) -> set[str]:
         tables, problem = read_tables(self._connection)
@@ -99,14 +97,6 @@ class Journal:
             execute(statement)
         execute("INSERT INTO head VALUES (1, ?)", (encode_head(Head()),))
         execute("COMMIT")
-
-    def _upgrade_format(self) -> None:
-        head = self.contents.head = replace(self.head, format=FORMAT)
-        try:
-            self._transaction([(_SET_LAST.format(head.last), ()), (_SET_HEAD, (encode_head(head),))], head)
-        except BaseException:
-            self._connection.close()
-            raise
 
     def _check_writable(self) -> None:
         """Raise at opening, not at the first commit, when the journal is not writable. Writes nothing."""

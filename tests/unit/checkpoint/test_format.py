@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import pickle
 import pickletools
 import random
 import subprocess
@@ -19,6 +20,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.checkpoint._interned import Texts
+from harvester.checkpoint._record_block import _FastPickler, _PlainPickler
 from harvester.checkpoint.format import Encoded, decode_checkpoint, digest_in, digest_of, encode_checkpoint, unpack
 from harvester.checkpoint.writer import canonical_order, digest_place, encode_blocks
 from harvester.errors import LibraryCorrupt, NewerFormat
@@ -102,8 +105,8 @@ def test_a_list_that_comes_late_changes_no_block_of_records() -> None:
     assert records(make_state([*seen, *lists])) == records(make_state(seen))
 
 
-def test_the_bytes_are_those_that_every_python_writes() -> None:
-    """What Python's own pickler decides (numbers, long texts and lists) is pinned: digests are compared everywhere."""
+def pinned_state() -> SoundGraph:
+    """Return sounds with the values whose opcodes Python's own pickler chooses: numbers, long texts, containers."""
     state = make_state(many_events())
     fields: list[dict[str, Any]] = [
         {"bpm": -(2**40), "filesize": 2**63 - 1, "bitrate": -1}, {"bpm": list(range(1001))}, {"bpm": 1 << 80},
@@ -114,7 +117,36 @@ def test_the_bytes_are_those_that_every_python_writes() -> None:
         state.apply(Seen(sound_id, make_record(sound_id, **changes), NOW_US))
     state.apply(Gone(20, NOW_US))
     state.apply(Withdrawn(21, NOW_US))
+    return state
+
+
+def test_the_bytes_are_those_that_every_python_writes() -> None:
+    """What Python's own pickler decides is pinned: digests are compared everywhere."""
+    state = pinned_state()
     assert digest_of(state) == "611dd2d866b98b1556da840c31db763cc2cf15f184709320b4b098e242ab3d2a"
+
+
+def test_without_the_fast_mode_of_the_pickler_the_bytes_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = [pinned_state(), make_state(many_events())]
+    for size in (0, 1, 2, 999, 1000, 1001, 2000, 2001):
+        numbers = {f"key {number}": number for number in range(size)}
+        names = list(numbers)
+        fields: list[dict[str, Any]] = [{"bpm": numbers}, {"bpm": names}, {"previews": numbers}, {"tags": names}]
+        states.append(make_state([Seen(i, make_record(i, **field), NOW_US) for i, field in enumerate(fields, 1)]))
+    fast = [encode(state) for state in states]
+    # A class written in Python, without the attribute; the code under test must not make one.
+    monkeypatch.setattr(pickle, "Pickler", object)
+    assert [encode(state) for state in states] == fast
+
+
+def test_without_the_fast_mode_a_record_of_more_than_one_frame_is_told_alike() -> None:
+    texts = Texts()
+    texts.take(["name"])
+    records = [{texts.copies["name"]: "x" * size, "tags": ["a", "b"]} for size in range(65_450, 65_560)]
+    fast = [_FastPickler(texts).opcodes(record) for record in records]
+    assert None in fast
+    assert any(fast)
+    assert [_PlainPickler(texts).opcodes(record) for record in records] == fast
 
 
 def test_equal_strings_that_are_different_objects_change_nothing() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import pytest
 
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import LibraryCorrupt
-from harvester.model import Related, Seen
+from harvester.model import Linked, Related, Seen, SimilarList
 from tests.chaos.test_files_hostile import forged
 from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
@@ -51,3 +52,16 @@ def test_a_text_of_nothing_but_brackets_is_a_text() -> None:
     short = Seen(3, make_record(3, tags=["({[" * 60 + str(place) for place in range(400)]), NOW_US + 1)
     state.apply(short)
     assert content_of(decode_checkpoint(b"".join(encode_checkpoint(state))).state) == content_of(state)
+
+
+def test_a_sounds_old_edges_are_freed_before_the_next_sounds_are_made() -> None:
+    lists = [Linked(i, SimilarList(tuple((i + k, 0.5) for k in range(1, 41)), NOW_US, 40)) for i in range(1, 300)]
+    packed = b"".join(encode_checkpoint(make_state([*make_events(5), *lists])))
+    tracemalloc.start()
+    try:
+        decoded = decode_checkpoint(packed)
+        kept_bytes, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert decoded.state.edge_count >= 299 * 40
+    assert peak_bytes < 1.65 * kept_bytes

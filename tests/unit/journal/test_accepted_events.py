@@ -87,7 +87,7 @@ def any_events(draw: st.DrawFn) -> Event:
     sound_id, stamp = draw(any_ids), draw(any_stamps)
     match draw(st.integers(0, 7)):
         case 0:
-            record = make_record(sound_id) if draw(st.booleans()) else {"id": draw(st.just(sound_id) | any_ids)}
+            record = make_record(7) | {"id": sound_id} if draw(st.booleans()) else {"id": draw(any_ids)}
             return Seen(sound_id, record | draw(st.dictionaries(names, any_values, max_size=3)), stamp)
         case 1:
             pairs = draw(st.lists(st.tuples(any_ids, any_scores), max_size=4))

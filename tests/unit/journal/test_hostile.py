@@ -199,6 +199,8 @@ HEADS: dict[str, Callable[[dict[str, object]], object]] = {
     "a list": lambda head: [],
     "no format": lambda head: {},
     "a format that is a text": lambda head: head | {"format": "2"},
+    "a format that no release wrote": lambda head: head | {"format": 1},
+    "a last row of its own": lambda head: head | {"last": 3},
     "an unknown field": lambda head: head | {"x": 1},
     "a count that is a text": lambda head: head | {"saved": "1"},
     "an unknown field with a text": lambda head: head | {"x": "y"},
