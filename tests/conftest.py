@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -34,10 +34,16 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("chaos" if config.getoption("markexpr") == "chaos" else "ordinary")
 
 
-def pytest_collection_finish() -> None:
-    """Freeze the thousands of tests: a harvest in this process collects garbage, and would visit them each time."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect the tests without garbage collection, then freeze them: a harvest in this process would visit them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_report_header() -> str:
