@@ -94,7 +94,9 @@ def _recover(folder: Path, contents: JournalContents, now_us: int, files: Files,
     files.sync_folder(folder)
     moved = _replace_by_recovered(folder, now_us, files)
     notices.append(
-        f"the journal was corrupt ({contents.damage}): {len(events)} events were recovered{_where(folder, moved)}"
+        f"the journal was corrupt ({contents.damage}): {len(events)} events were recovered"
+        + (f", {contents.lost_rows} of its rows could not be read" if contents.lost_rows else "")
+        + _where(folder, moved)
         + (f"; dropped {contents.dropped}" if contents.dropped else "")
     )
     return Journal(folder / JOURNAL)

@@ -48,8 +48,9 @@ def find_stale(state: SoundGraph, deferrals: Mapping[int, Deferral], refresh: Re
         deferral = deferrals.get(sound_id)
         if is_gone(attributes) or (deferral is not None and deferral.next_try_at > now_us):
             continue
-        if attributes.get("fetched_at", now_us) <= oldest_us:
-            records.append((attributes["fetched_at"], sound_id))
+        fetched_at = attributes.get("fetched_at")
+        if fetched_at is not None and fetched_at <= oldest_us:
+            records.append((fetched_at, sound_id))
         if refresh.lists and sound_id in state.processed:
             # Any list of the server without a filter replaces a list computed here or fetched under a filter.
             plain = attributes["link_origin"] == SERVER and not attributes["link_filter"]

@@ -113,7 +113,7 @@ def export(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write to this file; without it, to stdout.")
+        Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write to this file, else to stdout.")
     ] = None,
     library: LibraryOption = None,
     *,

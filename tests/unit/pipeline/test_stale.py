@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harvester.clock import DAY_US
-from harvester.model import Linked, Record, RecordsPage, Seen, SimilarList
+from harvester.model import Known, Linked, Record, RecordsPage, Seen, SimilarList
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.stale import Refresh, find_stale
 from tests.support.virtual_time import START_US
@@ -48,6 +48,12 @@ def test_records_younger_than_a_day_are_read_again_when_the_user_says_so() -> No
     store = library({1: 0, 2: 0})
     harvest(Plan(target=None, refresh=Refresh(0)), Later(CLOCK, size=2), store)
     assert downloads(store) == {1, 2}
+
+
+def test_a_sound_without_a_record_is_not_stale_however_young_a_stale_record_may_be() -> None:
+    store = library({1: 0})
+    store.state.apply(Known(2, START_US))
+    assert find_stale(store.state, {}, Refresh(0), START_US).records == [1]
 
 
 def test_the_limit_takes_the_stalest_first() -> None:
