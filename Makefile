@@ -52,7 +52,7 @@ $(VENV)/.extras: $(VENV)/bin/python pyproject.toml
 
 extras: $(VENV)/.extras ## Install what the map, link, plots and Parquet need besides
 
-test: $(VENV)/.dev ## Run all tests (about six minutes on two cores)
+test: $(VENV)/.dev ## Run all tests in random order (about five minutes on two cores)
 	@$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev ## Check style, types and the walls between rooms (under a minute)

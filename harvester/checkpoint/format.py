@@ -47,6 +47,8 @@ _HIGHEST_RATIO = 50
 """A library unpacks to 4 to 12 times its size (measured); a small file may compress better than that."""
 _HIGHEST_RATIO_WRITTEN = 40
 _HEAD_BYTES = 2
+_MANY_CONTAINERS = 100_000
+"""More new containers than these are moved to the oldest generation; fewer are visited within milliseconds."""
 
 
 @dataclass(slots=True)
@@ -314,10 +316,11 @@ def _garbage_collection_off() -> Iterator[None]:
         yield
     finally:
         if was_on:
-            if not gc.get_freeze_count():
+            if gc.get_count()[0] > _MANY_CONTAINERS and not gc.get_freeze_count():
                 # All new containers are in the youngest generation: the next collection would visit them, which takes
                 # a tenth of the loading time. Freezing and unfreezing moves them to the oldest generation. It is
                 # skipped when the program has frozen objects of its own, because `unfreeze` would unfreeze those too.
+                # Python counts these one by one, which takes longer than to read a small library.
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()

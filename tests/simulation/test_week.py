@@ -177,12 +177,12 @@ def check(week: Week, catalogue: Catalogue, *, daily: int, full_days: int, outag
 
 
 def test_days_of_crashes_outage_and_faults_waste_no_quota_and_lose_nothing(memory_path: Path) -> None:
-    catalogue = GeneratedCatalogue(2_100, 7, without_vector=0.0)
+    catalogue = GeneratedCatalogue(1_050, 7, without_vector=0.0)
     ledger = MemoryLedger()  # outlives the crashes as the file does; the file itself is in the whole week
     week = live(
-        memory_path / "library", catalogue, lambda: ledger, daily=1000, crashes=22, fatal_requests=6, outage_day=1
+        memory_path / "library", catalogue, lambda: ledger, daily=500, crashes=22, fatal_requests=6, outage_day=1
     )
-    check(week, catalogue, daily=1000, full_days=2, outage_day=1, crashes=20)
+    check(week, catalogue, daily=500, full_days=2, outage_day=1, crashes=20)
 
 
 @pytest.mark.chaos

@@ -53,3 +53,22 @@ def test_the_collector_is_as_before_whatever_the_file_is(was_on: bool) -> None:
         assert (gc.isenabled(), gc.get_freeze_count()) == (was_on, frozen)
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize(
+    ("frozen", "containers", "is_moved"), [(False, 100, True), (False, 10**9, False), (True, 100, False)]
+)
+def test_a_large_load_goes_to_the_oldest_generation_unless_the_program_has_frozen_objects(
+    frozen: bool, containers: int, is_moved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harvester.checkpoint.format._MANY_CONTAINERS", containers)
+    gc.collect()
+    gc.unfreeze()
+    try:
+        if frozen:
+            gc.freeze()
+        graph = decode_checkpoint(PACKED).state.graph
+        assert any(one is graph for one in gc.get_objects(generation=2)) == is_moved
+        assert bool(gc.get_freeze_count()) == frozen
+    finally:
+        gc.freeze()
