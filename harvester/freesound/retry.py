@@ -21,6 +21,7 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 FIRST_CEILING_S = 1.0
 HIGHEST_CEILING_S = 60.0
+_IS_RETRIED = retry_if_exception_type((Transient, QuotaRefused, GateClosed))
 
 
 class Retry:
@@ -39,7 +40,7 @@ class Retry:
         """
         course = _Course(self._rng, self._on_retry)
         retrying = AsyncRetrying(
-            retry=retry_if_exception_type((Transient, QuotaRefused, GateClosed)),
+            retry=_IS_RETRIED,
             after=course.note,
             stop=course.is_over,
             wait=course.backoff_s,
