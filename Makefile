@@ -13,7 +13,7 @@ LOWEST_TESTS := tests/unit/cli tests/unit/freesound tests/unit/records \
 	tests/integration/test_client_on_sockets.py
 
 .DEFAULT_GOAL := help
-.PHONY: help harvest status extras test check lowest bench chaos pictures clean
+.PHONY: help harvest status extras test check lowest bench chaos mutants pictures clean
 
 help: ## Show this list
 	@echo "harvester: grow, keep and share a library of Freesound sounds"
@@ -40,7 +40,7 @@ $(VENV)/.dev: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,dev]'
 	@touch $@ $(VENV)/.run
 
-harvest: $(VENV)/.run ## Grow the library by 50 samples (without an API key: offline, on the embedded sandbox)
+harvest: $(VENV)/.run ## Process 50 sounds (without an API key: offline, on the embedded sandbox)
 	@$(BIN)/harvester harvest $(ARGS)
 
 status: $(VENV)/.run ## Show the library and the running harvest
@@ -74,6 +74,13 @@ lowest: $(VENV)/bin/python ## Run with the lowest versions that pyproject.toml a
 chaos: $(VENV)/.dev ## Kill and corrupt for one to two hours, and print the figures
 	@$(BIN)/python -m pytest -n $(JOBS) -rP -m chaos tests $(ARGS)
 
+$(VENV)/.mutants: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8,<4'
+	@touch $@
+
+mutants: $(VENV)/.mutants ## Change the code and list what no near test notices (ARGS=quota: one group)
+	@nice -n 5 $(BIN)/python -m tests.mutants $(ARGS)
+
 bench: $(VENV)/.dev ## Measure this project beside the alternatives
 	@$(BIN)/python -m tests.bench $(ARGS)
 
@@ -81,5 +88,5 @@ pictures: $(VENV)/.dev ## Make the pictures of README and guide again
 	@$(BIN)/python -m tests.pictures
 
 clean: ## Remove the environment and caches (never a library)
-	@rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist
+	@rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist mutants
 	@find harvester tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -109,7 +109,7 @@ class Stop:
             await asyncio.gather(task, closing, return_exceptions=True)
 
     async def _future_unless_closed(self, future: asyncio.Future[T]) -> T:
-        """Do the same for a future without two tasks a wait: fetchers wait many times for each sample."""
+        """Do the same for a future without two tasks a wait: fetchers wait many times a processed sound."""
         if self.closed and not future.done():
             future.cancel()
             raise Stopped(self.reason)
@@ -137,6 +137,11 @@ async def closing_in_time(stop: Stop, clock: Clock, limit_s: float | None) -> As
     finally:
         timer.cancel()
         await asyncio.gather(timer, return_exceptions=True)
+
+
+def is_stamp(value: object) -> bool:
+    """Tell whether `value` can be a stamp: whole microseconds from 1970 to `LATEST_US`, and not a bool."""
+    return type(value) is int and 0 <= value <= LATEST_US
 
 
 def iso(stamp_us: int) -> str:

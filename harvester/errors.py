@@ -1,19 +1,4 @@
-"""The errors that a person may see, with their exit codes.
-
-    HarvesterError            70  a bug in harvester, if no other class fits
-    ├── Findings               1  `check` found problems, or a merge left a conflict
-    ├── SettingsError          2  an option, a settings file or an environment variable is invalid
-    ├── AccessDenied          10  the API refuses the key
-    ├── ApiUnreachable        11  the API did not answer usefully for ten minutes
-    ├── AnswerChanged         12  the API's answers have an unknown shape
-    ├── LibraryLocked         20  another process is writing this library
-    ├── LibraryUnwritable     21  the folder cannot be written
-    ├── LibraryCorrupt        22  the checkpoint is corrupt and no good backup replaces it
-    ├── WrongSource           23  the library was harvested from another catalogue
-    ├── NewerFormat           24  the library was written by a newer version
-    ├── DiskFull              25  the disk is full, or a quota of the file system is reached
-    ├── BackupFailed          26  a backup could not be written or did not verify
-    └── LibraryNotFetched     27  a file of the library is a placeholder: its content is not on this machine yet
+"""The errors that a person may see, with their exit codes. `exit_code_table` lists them.
 
 `EventRefused` has exit code 70 too: input from a person is checked before it becomes an event.
 
@@ -37,14 +22,14 @@ class Findings(HarvesterError):
     """`check` found problems, or two libraries cannot be merged."""
 
     exit_code = 1
-    meaning = "findings of check, or a conflict"
+    meaning = "check found problems, or a merge left a conflict"
 
 
 class SettingsError(HarvesterError):
     """An option, a settings file or an environment variable cannot be used as given."""
 
     exit_code = 2
-    meaning = "settings or usage"
+    meaning = "an invalid option or setting"
 
 
 class AccessDenied(HarvesterError):
@@ -83,10 +68,10 @@ class LibraryUnwritable(HarvesterError):
 
 
 class LibraryCorrupt(HarvesterError):
-    """A file of the library is corrupt or hostile, and no good backup replaces it."""
+    """A file of the library is corrupt or hostile, and no valid backup replaces it."""
 
     exit_code = 22
-    meaning = "the library is corrupt and there is no good backup"
+    meaning = "the library is corrupt and there is no valid backup"
 
 
 class WrongSource(HarvesterError):

@@ -65,8 +65,8 @@ def each_in_processes(function: Callable[[A], R], arguments: Sequence[A], jobs: 
             return list(results)
     except TerminatedWorkerError as error:
         raise SettingsError(
-            f"a process of --jobs {jobs} was killed, perhaps for want of memory; nothing was changed, "
-            f"fewer jobs need less"
+            f"a process of --jobs {jobs} was killed, probably because memory ran out; nothing was changed: "
+            f"use fewer jobs"
         ) from error
     finally:
         get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)

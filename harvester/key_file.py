@@ -37,10 +37,7 @@ def find_key(folder: Path) -> tuple[str, str]:
 
 
 def find_almost_keys(folder: Path) -> list[str]:
-    """Return a notice for each line of `.env` that looks like a key but is not read as one.
-
-    There are none if the file has a key that is read.
-    """
+    """Return a notice for each line of `.env` that looks like a key, unless the file has a key that is read."""
     if find_key(folder)[0]:
         return []
     return [

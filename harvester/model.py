@@ -16,32 +16,10 @@ Record: TypeAlias = dict[str, Any]
 """A sound's metadata as the API gave it: field name → JSON value."""
 
 CORE_FIELDS: tuple[str, ...] = (
-    "id",
-    "url",
-    "name",
-    "tags",
-    "description",
-    "category",
-    "subcategory",
-    "geotag",
-    "created",
-    "license",
-    "type",
-    "channels",
-    "filesize",
-    "bitrate",
-    "bitdepth",
-    "duration",
-    "samplerate",
-    "username",
-    "pack",
-    "previews",
-    "images",
-    "num_downloads",
-    "avg_rating",
-    "num_ratings",
-    "num_comments",
-)
+    "id", "url", "name", "tags", "description", "category", "subcategory", "geotag", "created", "license", "type",
+    "channels", "filesize", "bitrate", "bitdepth", "duration", "samplerate", "username", "pack", "previews", "images",
+    "num_downloads", "avg_rating", "num_ratings", "num_comments",
+)  # fmt: skip
 """The fields of every complete record (values may be null). A record that lacks one is partial."""
 
 _CORE_NAMES = frozenset(CORE_FIELDS)
@@ -83,10 +61,7 @@ def read_sound_id(value: object) -> int | None:
 
 
 def check_sound_id(value: object) -> int:
-    """Return `value` as a sound's id; raise `ValueError` if it is not one.
-
-    Integers of NumPy are accepted.
-    """
+    """Return `value`, which may be an integer of NumPy, as a sound's id; raise `ValueError` if it is not one."""
     found = index(value) if isinstance(value, SupportsIndex) and type(value) is not bool else value
     if not is_sound_id(found):
         raise ValueError(f"{ascii(value)[:60]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}")

@@ -45,7 +45,7 @@ DURATION_S = Bounds(0, 100 * 365 * 86_400)
 """At most a hundred years: no sound or run is longer, and no record is older."""
 
 SAMPLES_PER_COMMIT = 16
-"""Only samples that already wait share a commit, so a crash loses no more than with one commit for each sample."""
+"""Only processed sounds that already wait share a commit, so a crash loses no more than with one commit for each."""
 
 _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 

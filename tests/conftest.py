@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +17,8 @@ from hypothesis import settings
 settings.register_profile("ordinary", derandomize=True, deadline=None)
 settings.register_profile("chaos", database=None, deadline=None)
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+STAND_IN = Path(__file__).resolve().parent / "support" / "git_lfs.py"
+REAL_RECORDS = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # Hundreds of processes start; each would compile the house again where the environment forbids to keep the outcome.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -28,6 +31,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("chaos" if config.getoption("markexpr") == "chaos" else "ordinary")
+
+
+def pytest_report_header() -> str:
+    return f"git-lfs: {shutil.which('git-lfs') or 'a stand-in of the tests (tests/support/git_lfs.py)'}"
 
 
 @pytest.fixture(autouse=True)
@@ -49,8 +56,24 @@ def memory_path(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """The folder of recorded responses and real records; tests that need it are skipped where it is absent."""
-    if not (SHARED / "recorded").is_dir():
-        pytest.skip("the folder of recorded responses and real records is not here")
-    return SHARED
+def real_records() -> Path:
+    """The folder of real sounds' records, which must not be copied into the repository; without it, skip the test."""
+    if not REAL_RECORDS.is_dir():
+        pytest.skip("the records of real sounds are not here: they stay outside the repository")
+    return REAL_RECORDS
+
+
+@pytest.fixture(scope="session")
+def _lfs_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bin")
+    program = folder / "git-lfs"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -E "{STAND_IN}" "$@"\n')
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def git_lfs(_lfs_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a stand-in for git-lfs on the path where the real one is not installed."""
+    if shutil.which("git-lfs") is None:
+        monkeypatch.setenv("PATH", str(_lfs_folder), prepend=os.pathsep)

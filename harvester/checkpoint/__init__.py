@@ -21,21 +21,3 @@ from harvester.checkpoint.format import (
     encode_checkpoint,
     metadata_of,
 )
-
-__all__ = [
-    "CheckpointInfo",
-    "Decoded",
-    "Encoded",
-    "LARGEST_BYTES",
-    "Signature",
-    "check_readable",
-    "decode_checkpoint",
-    "decode_pickle",
-    "digest_of",
-    "encode_checkpoint",
-    "load_checkpoint",
-    "load_digest",
-    "metadata_of",
-    "packed_elsewhere",
-    "read_signature",
-]

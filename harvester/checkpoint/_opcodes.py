@@ -24,7 +24,6 @@ FILLER = NONE + POP
 BYTES = [b"K" + bytes([number]) for number in range(256)]
 LENGTHS = [b"\x8c" + bytes([length]) for length in range(256)]
 pack_float = struct.Struct(">cd").pack
-pack_long_text = struct.Struct("<cI").pack
 pack_index = struct.Struct("<cI").pack
 
 
@@ -48,7 +47,7 @@ def encode_text(text: str) -> bytes:
     except UnicodeEncodeError:  # a lone surrogate, which JSON allows
         raw = text.encode("utf-8", "surrogatepass")
     size = len(raw)
-    return (LENGTHS[size] if size < 256 else pack_long_text(b"X", size)) + raw
+    return (LENGTHS[size] if size < 256 else pack_index(b"X", size)) + raw
 
 
 def put(index: int) -> bytes:

@@ -46,10 +46,7 @@ class RecordBlock:
         self._keys: dict[tuple[Any, ...], _Keys] = {}
 
     def opcodes(self, slot: int, attributes: Sequence[dict[str, Any]]) -> bytes:
-        """Return the opcodes of the block.
-
-        They store each sound's record and an empty adjacency in two memo slots, beginning with `slot`.
-        """
+        """Return the opcodes that store each sound's record and an empty adjacency in two memo slots from `slot`."""
         # Canonical order, without the fields of the similar list: the order in memory is not content.
         orders: dict[tuple[Any, ...], tuple[str, ...]] = {}
         alike: dict[tuple[str, ...], list[int]] = {}

@@ -41,17 +41,13 @@ class CheckpointInfo:
     size_bytes: int
     nodes: int
     edges: int
-    seconds: float
     backup: Path | None = None
     joined: int = 0
     unchanged: bool = False
 
 
 def read_signature(path: Path) -> Signature | None:
-    """Return the signature of a file, or None when the file does not exist.
-
-    Raises `LibraryUnwritable` when the system refuses access to it.
-    """
+    """Return the signature of a file, or None without one; raises `LibraryUnwritable` if access is refused."""
     try:
         status = path.stat()
     except FileNotFoundError:

@@ -56,7 +56,6 @@ class Encoded:
     digest: str = ""
     nodes: int = 0
     edges: int = 0
-    stream_bytes: int = 0
     size_bytes: int = 0
 
 
@@ -106,14 +105,13 @@ def encode_checkpoint(
     """
     encoded = encoded if encoded is not None else Encoded()
     container = _Container(_packed_elsewhere(at_hand))
-    stream_bytes, size_bytes = 0, len(container.head)
+    size_bytes = len(container.head)
 
     # Compression releases the GIL: one block is compressed while the next is encoded.
     with short_switch_interval(), ThreadPoolExecutor(1, "checkpoint") as compressor:
         waiting: deque[Future[bytes]] = deque()
         yield container.head
         for frame in encode_stream(state, encoded):
-            stream_bytes += len(frame)
             waiting.append(compressor.submit(container.pack, frame))
             if len(waiting) > _BLOCKS_AHEAD:
                 chunk = waiting.popleft().result()
@@ -124,7 +122,7 @@ def encode_checkpoint(
             size_bytes += len(chunk)
             yield chunk
     chunk = container.end()
-    encoded.stream_bytes, encoded.size_bytes = stream_bytes, size_bytes + len(chunk)
+    encoded.size_bytes = size_bytes + len(chunk)
     yield chunk
 
 
@@ -199,7 +197,7 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
         stream = unpack(packed)
         digest = hasher.submit(_verified_digest, stream)
         scan_opcodes(stream)
-        plain = _unpickle(stream)
+        plain = decode_pickle(_CheckpointUnpickler(_FrameReader(stream)))
         if dropped is not None:
             dropped.add(drop_impossible_ids(plain, GraphStandIn))
         state, metadata = read_state(plain, GraphStandIn, 2 * len(stream))
@@ -289,10 +287,6 @@ class _CheckpointUnpickler(pickle.Unpickler):
             return GraphStandIn
         name = _shown(f"{module_name}.{global_name}")
         raise LibraryCorrupt(f"it names {name}: only plain data and the graph class are allowed")
-
-
-def _unpickle(stream: bytes | bytearray) -> object:
-    return decode_pickle(_CheckpointUnpickler(_FrameReader(stream)))
 
 
 def decode_pickle(unpickler: Any) -> Any:

@@ -45,7 +45,7 @@ from harvester.checkpoint._opcodes import (
     encode_int,
     encode_text,
     frame,
-    pack_index,
+    get,
 )
 from harvester.checkpoint._record_block import SLOTS, RecordBlock
 from harvester.graph import SoundGraph
@@ -57,6 +57,7 @@ BLOCK_SOUNDS = 128
 
 GRAPH_CLASS = ("networkx.classes.digraph", "DiGraph")
 DIGEST_LENGTH = 64
+_BATCH = 512
 
 
 def canonical_order(state: SoundGraph) -> list[int]:
@@ -114,9 +115,9 @@ def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]
     nodes, processed = state.graph._node, state.processed
     module, name = GRAPH_CLASS
     codes = list(map(encode_int, order))
-    records = list(map(_fetch, _slots(order, _RECORD)))
+    records = list(map(get, _slots(order, _RECORD)))
     yield frame(b"}(" + encode_text("graph") + encode_text(module) + encode_text(name) + STACK_GLOBAL)
-    yield from _table(map(add, codes, map(_fetch, _slots(order, _ADJACENCY))))
+    yield from _table(map(add, codes, map(get, _slots(order, _ADJACENCY))))
     yield frame(TUPLE1 + REDUCE + NONE + b"}" + encode_text("_node"))
     yield from _table(map(add, codes, records))
     yield frame(SETITEM + TUPLE2 + BUILD + encode_text("processed_ids") + EMPTY_SET)
@@ -155,10 +156,6 @@ def digest_place(stream: bytes | bytearray) -> int | None:
     return place if end[:11] == encode_end("0" * DIGEST_LENGTH)[:11] and end[-3:] == b"uu." else None
 
 
-def _fetch(slot: int) -> bytes:
-    return pack_index(b"j", slot)
-
-
 def _table(pairs: Iterator[bytes]) -> Iterator[bytes]:
     """Yield the opcodes of a dict with these pairs of key and value."""
     yield frame(EMPTY_DICT)
@@ -166,6 +163,6 @@ def _table(pairs: Iterator[bytes]) -> Iterator[bytes]:
         yield frame(MARK + batch + SETITEMS)
 
 
-def _batches(items: Iterator[bytes], size: int = 512) -> Iterator[bytes]:
-    while batch := b"".join(islice(items, size)):
+def _batches(items: Iterator[bytes]) -> Iterator[bytes]:
+    while batch := b"".join(islice(items, _BATCH)):
         yield batch

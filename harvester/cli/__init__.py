@@ -64,7 +64,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _everything(
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Verbose output.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print each request too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
@@ -107,10 +107,15 @@ def _main() -> None:
         sys.exit("harvester: Windows is not supported; use WSL, Linux or macOS")
     try:
         command = typer.main.get_command(app)
-        _hide_variables(command)
+        _name_variables(command)
         defaults = read_defaults(Path(), os.environ, _commands())
+        # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
         code = command(
-            default_map=defaults.by_command, auto_envvar_prefix="HARVESTER", obj=defaults, standalone_mode=False
+            prog_name="harvester",
+            default_map=defaults.by_command,
+            auto_envvar_prefix="HARVESTER",
+            obj=defaults,
+            standalone_mode=False,
         )
         sys.exit(code or 0)
     except UsageError as error:
@@ -151,9 +156,15 @@ def _commands() -> dict[str, Callable[..., Any] | None]:
     return functions | {one.name: None for one in app.registered_groups if isinstance(one.name, str)}
 
 
-def _hide_variables(command: Any) -> None:
-    """Leave the environment variables out of the help; the guide's topic `settings` explains them."""
+def _name_variables(command: Any, prefix: str = "") -> None:
+    """Give each option of a command an environment variable for each of its long names.
+
+    The help leaves them out; the guide's topic `settings` explains them.
+    """
     for parameter in command.params:
         parameter.show_envvar = False
-    for name in getattr(command, "commands", ()):
-        _hide_variables(command.commands[name])
+        names = [name[2:] for name in parameter.opts if name.startswith("--")]
+        if prefix and names:
+            parameter.envvar = [f"{prefix}_{name}".upper().replace("-", "_") for name in names]
+    for name, child in getattr(command, "commands", {}).items():
+        _name_variables(child, f"{prefix or 'HARVESTER'}_{name}")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harvester.cli.console import note, say
+from harvester.cli.console import note, say, say_more
 from harvester.clock import Clock, Stop
 from harvester.errors import SettingsError
 from harvester.freesound import (
@@ -26,6 +26,8 @@ from harvester.freesound import (
     Ledger,
     Limits,
     MemoryLedger,
+    RawResponse,
+    TransportFailure,
     is_loopback,
     read_api_url,
 )
@@ -105,6 +107,21 @@ def _tell_host(url: str) -> None:
     tell(f"sending requests to {parts.netloc}")
 
 
+class _ToldTransport(AiohttpTransport):
+    """A transport that prints each request with `--verbose`: its path, which never holds the key, and its status."""
+
+    async def get(self, path: str, params: Mapping[str, str], *, anonymous: bool = False) -> RawResponse:
+        """Fetch `path` and print what came."""
+        asked = f"GET {path}" + "".join(f" {name}={value}" for name, value in params.items() if name != "fields")
+        try:
+            response = await super().get(path, params, anonymous=anonymous)
+        except TransportFailure as failure:
+            say_more(f"{asked}: {failure.reason}")
+            raise
+        say_more(f"{asked}: HTTP {response.status}, {len(response.body)} bytes")
+        return response
+
+
 @asynccontextmanager
 async def open_client(
     request: Connection,
@@ -121,7 +138,7 @@ async def open_client(
     if not server.embedded:
         ledger = FileLedger(server.url, server.key.fingerprint, on_notice=on_event)
     async with FreesoundClient(
-        AiohttpTransport(server.url, server.key, contact=read_contact(os.environ)),
+        _ToldTransport(server.url, server.key, contact=read_contact(os.environ)),
         clock=clock,
         stop=stop,
         ledger=ledger,

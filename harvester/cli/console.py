@@ -33,7 +33,7 @@ def check_name(path: str | None) -> str | None:
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             shown = path_text(path or "")[:_SHOWN]
-            raise SettingsError(f"{shown}…: it cannot name a file ({error.strerror})") from error
+            raise SettingsError(f"{shown}…: it is not a valid file name ({error.strerror})") from error
     return path
 
 
@@ -42,7 +42,7 @@ LibraryOption = Annotated[
     typer.Option(
         "--library",
         metavar="DIR",
-        help="The library's folder.",
+        help="Use the library in this folder.",
         show_default="data/freesound_library",
         callback=check_name,
     ),
@@ -71,6 +71,12 @@ def say(line: str) -> None:
         note(line)
 
 
+def say_more(line: str) -> None:
+    """Write one line to stderr with `--verbose`."""
+    if Console.verbose:
+        note(line)
+
+
 def print_lines(*lines: str) -> None:
     """Write each text to stdout as one line."""
     sys.stdout.write("".join(f"{escape_line(line)}\n" for line in lines))
@@ -78,7 +84,6 @@ def print_lines(*lines: str) -> None:
 
 def print_json(value: Any, *, indented: bool = True) -> None:
     """Write a value to stdout as JSON, with control characters escaped."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.json_text import json_text
 
     print_document([json_text(value, indented=indented), "\n"], escape_json)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from harvester.cli.console import note
 from harvester.journal import load_contents
 from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY
 from harvester.storage import CHECKPOINT, JOURNAL
+
+if TYPE_CHECKING:
+    from harvester.library import LibraryView
 
 
 def find_library(given: str | None) -> Path:
@@ -14,6 +19,16 @@ def find_library(given: str | None) -> Path:
     if given:
         return Path(given)
     return SANDBOX_LIBRARY if _holds_library(SANDBOX_LIBRARY) and not _holds_library(REAL_LIBRARY) else REAL_LIBRARY
+
+
+def open_view(given: str | None) -> LibraryView:
+    """Return a view of the library that `find_library` finds, and print the notices about its files."""
+    from harvester.library import load_view
+
+    view = load_view(find_library(given))
+    for line in view.notices:
+        note(line)
+    return view
 
 
 def _holds_library(folder: Path) -> bool:

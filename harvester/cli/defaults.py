@@ -47,10 +47,7 @@ class Option:
 
 
 def read_options(command: Callable[..., Any]) -> dict[str, Option]:
-    """Return the options of a command by each of their names, read from its signature.
-
-    Arguments are left out.
-    """
+    """Return the options of a command, without its arguments, by each of their names, from its signature."""
     found: dict[str, Option] = {}
     for name, annotation in get_type_hints(command, include_extras=True).items():
         kind, info = parts_of(annotation)
@@ -79,10 +76,7 @@ def _long_names(info: OptionInfo) -> list[str]:
 
 
 def _check_of(info: OptionInfo) -> Callable[[Any], Any] | None:
-    """Return the callback of an option if it takes only the value.
-
-    Typer calls one that needs the context when it parses the command line.
-    """
+    """Return the callback of an option that takes only the value; Typer calls one that needs the context."""
     if info.callback is None or len(inspect.signature(info.callback).parameters) != 1:
         return None
     return info.callback
@@ -103,7 +97,6 @@ class Defaults:
 
     def check_address(self, command: str) -> None:
         """Raise `SettingsError` if the key must not go to the address that a file gives `command`."""
-        # Heavy imports wait until an address is named: `harvester --help` must not pay for them.
         from harvester.freesound import API_URL, is_loopback, read_api_url
 
         file, key = self.addresses[command]

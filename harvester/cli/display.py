@@ -108,10 +108,7 @@ async def _panel(run: Run, events: Events) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def status_file(run: Run) -> AsyncIterator[None]:
-    """Keep `status.json` up to date while the block lasts.
-
-    The first failure to write it is reported; none ends the run.
-    """
+    """Keep `status.json` up to date while the block lasts; report the first failure to write it, and go on."""
     told = False
 
     def save() -> None:
@@ -160,7 +157,7 @@ def _line(run: Run) -> str:
     goal = f"/{now['target']}" if now["target"] is not None else ""
     quota = "" if now["quota_left"] is None else f", {now['quota_left']} left today"
     text = (
-        f"{now['samples']}{goal} samples this run ({now['processed']} in all), "
+        f"{now['samples']}{goal} processed this run ({now['processed']} in all), "
         f"{now['nodes']} sounds, {now['edges']} edges, {now['frontier']} waiting, {now['requests']} requests{quota}"
     )
     return f"{text}; {waiting_text(now, now['updated_at'])}" if now["waiting_for"] else text
@@ -174,8 +171,8 @@ def summarise(run: Run, reason: str) -> None:
     left = "" if now["quota_left"] is None else f", {now['quota_left']:,} left of today's quota"
     relisted = progress.relisted
     again = f", {relisted:,} list{'' if relisted == 1 else 's'} read again" if relisted else ""
-    samples = f"+{now['samples'] - relisted:,} samples ({now['processed']:,})"
-    grown = f"{samples}, +{now['new_nodes']:,} sounds ({now['nodes']:,})"
+    processed = f"+{now['samples'] - relisted:,} processed ({now['processed']:,})"
+    grown = f"{processed}, +{now['new_nodes']:,} sounds ({now['nodes']:,})"
     say(f"{reason}: {grown}, +{now['new_edges']:,} edges ({now['edges']:,}){again}")
     say(f"cost: {now['requests']:,} requests in {duration_text(progress.elapsed_s)}{left}")
     following = _next(now, run.client.quota_free_at())

@@ -35,7 +35,7 @@ class _Handler(RotatingFileHandler):
 
 
 class RunLog:
-    """The log of one run in the library folder; call `reopen` after logrotate has moved the file."""
+    """The log of one run in the library folder; call `close` after logrotate has moved the file."""
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._clock = clock
@@ -51,12 +51,8 @@ class RunLog:
         text = f"{iso(self._clock.time_us())} {escape_line(line)}"
         self._handler.handle(logging.makeLogRecord({"msg": text}))
 
-    def reopen(self) -> None:
-        """Close the file; the next line opens its path again."""
-        self.close()
-
     def close(self) -> None:
-        """Close the file; an error of a disk that is gone is ignored, and only the last lines are lost."""
+        """Close the file until the next line; an error of a disk that is gone loses only the last lines."""
         try:
             self._handler.close()
         except OSError:

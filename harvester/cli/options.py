@@ -22,12 +22,20 @@ from harvester.cli.console import note
 from harvester.errors import SettingsError
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
-from harvester.settings import CONCURRENCY, COUNT, JOBS, NEIGHBOURS, parse_duration_s, read_key
+from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, JOBS, NEIGHBOURS, Bounds, parse_duration_s, read_key
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
 
 REAL_API = "https://freesound.org/apiv2/"
+
+
+SPACE_NAMES, _LEVELS = "laion_clap|freesound_classic", "1|2|3|99"
+
+
+def completing(names: str) -> Callable[[str], list[str]]:
+    """Return the shell completion of an option with these values, spelled as its metavar: `a|b|c`."""
+    return lambda incomplete: [name for name in names.split("|") if name.startswith(incomplete)]
 
 
 def check_ids(given: int | Sequence[int] | None) -> Any:
@@ -61,6 +69,11 @@ def check_finite(number: float | None) -> float | None:
     return number
 
 
+def bounded(bounds: Bounds, help: str, *names: str, metavar: str | None = "N", **more: Any) -> Any:
+    """Return the Typer option of a number within `bounds`."""
+    return typer.Option(*names, min=bounds.least, max=bounds.most, metavar=metavar, help=help, **more)
+
+
 def _check_jobs(jobs: int) -> int:
     """Return a number of jobs from the command line; raise `SettingsError` for zero."""
     if jobs == 0:
@@ -78,19 +91,27 @@ def _check_address(context: typer.Context, address: str | None) -> str | None:
 
 JobsOption = Annotated[
     int,
-    typer.Option(
-        callback=_check_jobs, min=JOBS.least, max=JOBS.most, metavar="N", help="Use N cores at once; -1 uses all."
-    ),
+    bounded(JOBS, "Use N cores; -1 uses all.", callback=_check_jobs),
 ]
 
 NeighboursOption = Annotated[
     int,
-    typer.Option(min=NEIGHBOURS.least, max=NEIGHBOURS.most, metavar="N", help="Length of a similar list."),
+    bounded(NEIGHBOURS, "Set the length of a similar list."),
+]
+
+
+SamplesOption = Annotated[
+    int | None,
+    bounded(
+        COUNT_FROM_ZERO,
+        "Process this many sounds: fetch their similar lists.",
+        show_default="50; all hits with --sweep; none with --vectors; no end with harvest --forever",
+    ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class WalkOptions:
+class ScopeOptions:
     """The sounds from which a harvest starts, and the sounds that it may take."""
 
     seed: Annotated[
@@ -98,27 +119,33 @@ class WalkOptions:
     ] = None
     query: Annotated[str, typer.Option(metavar="TEXT", help="Start from the best hits of this search.")] = ""
     filter: Annotated[
-        str, typer.Option(metavar="SOLR", help='Only sounds that match, such as tag:"c++"; % and + mean themselves.')
+        str, typer.Option(metavar="SOLR", help='Keep to sounds that match, such as tag:"c++"; % and + are literal.')
     ] = ""
-    cc0: Annotated[bool, typer.Option("--cc0", help="Only Creative Commons 0 (with --by: either).")] = False
-    by: Annotated[bool, typer.Option("--by", help="Only Attribution (with --cc0: either).")] = False
+    cc0: Annotated[bool, typer.Option("--cc0", help="Keep to Creative Commons 0; with --by: to either.")] = False
+    by: Annotated[bool, typer.Option("--by", help="Keep to Attribution; with --cc0: to either.")] = False
     max_duration: Annotated[
-        str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Only sounds up to this long.")
+        str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Keep to sounds up to this long.")
     ] = None
-    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable).")] = None
-    type: Annotated[list[str] | None, typer.Option(metavar="wav", help="Only of this type (repeatable: any).")] = None
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Keep to this tag (repeatable: all).")] = None
+    type: Annotated[list[str] | None, typer.Option(metavar="wav", help="Keep to this file type (repeatable: any).")] = (
+        None
+    )
     sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
         False
     )
     vectors: Annotated[
         str | None,
         typer.Option(
-            metavar="laion_clap|freesound_classic",
-            help="With --sweep: bring the vectors too; `harvester link` makes the similar lists.",
+            metavar=SPACE_NAMES,
+            autocompletion=completing(SPACE_NAMES),
+            help="With --sweep: fetch vectors too, for `harvester link`.",
         ),
     ] = None
     i_have_permission: Annotated[
-        bool, typer.Option("--i-have-permission", help="Freesound allows me a sweep of more than 50,000 sounds.")
+        bool,
+        typer.Option(
+            "--i-have-permission", help="Confirm that Freesound allows you a sweep of more than 50,000 sounds."
+        ),
     ] = False
 
     def read_filter(self) -> str:
@@ -127,7 +154,6 @@ class WalkOptions:
         Prints which part of `--filter` has no effect. Raises `SettingsError` for a filter that cannot be used, a sweep
         of everything, which the API's terms forbid, and a sweep with seeds.
         """
-        # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
         from harvester.filters import build_filter
 
         built = build_filter(
@@ -140,8 +166,7 @@ class WalkOptions:
         )
         for line in built.notices:
             note(line)
-        walk_filter = built.text
-        if self.sweep and not (self.query or walk_filter):
+        if self.sweep and not (self.query or built.text):
             raise SettingsError(
                 "--sweep needs --query or --filter: the API's terms do not allow a copy of all of Freesound"
             )
@@ -151,16 +176,25 @@ class WalkOptions:
             one_of("--vectors", self.vectors, SPACES)
             if not self.sweep:
                 raise SettingsError("--vectors needs --sweep and --query or --filter")
-        return walk_filter
+        return built.text
+
+    def samples_to_add(self, given: int | None, *, forever: bool = False) -> int | None:
+        """Return how many sounds to process, `given` by `--samples` or the default; None: all that are found."""
+        if given is not None:
+            return given
+        return 0 if self.vectors else None if forever or self.sweep else 50
 
 
 @dataclass(frozen=True, slots=True)
-class AskOptions:
+class ServerOptions:
     """The server, and how fast to send requests."""
 
-    level: Annotated[int, typer.Option(metavar="1|2|3|99", help="The key's throttling level.")] = 1
+    level: Annotated[
+        int,
+        typer.Option(metavar=_LEVELS, autocompletion=completing(_LEVELS), help="Set the key's throttling level."),
+    ] = 1
     limits: Annotated[
-        str | None, typer.Option(metavar="BURST/DAY", help="Requests a minute and a day, instead of --level.")
+        str | None, typer.Option(metavar="BURST/DAY", help="Set requests a minute and a day, instead of --level.")
     ] = None
     api_url: Annotated[
         str | None,
@@ -188,32 +222,22 @@ class AskOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class RunOptions(AskOptions):
+class RunOptions(ServerOptions):
     """How a run that changes the library proceeds, what it keeps, and its server."""
 
-    concurrency: Annotated[
-        int,
-        typer.Option(min=CONCURRENCY.least, max=CONCURRENCY.most, metavar="N", help="Most requests at the same time."),
-    ] = 4
-    max_requests: Annotated[
-        int | None,
-        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Send at most this many requests."),
-    ] = None
+    concurrency: Annotated[int, bounded(CONCURRENCY, "Send at most N requests at the same time.")] = 4
+    max_requests: Annotated[int | None, bounded(COUNT, "Send at most N requests, then stop.")] = None
     time_limit: Annotated[
         str | None, typer.Option(callback=check_some_duration, metavar="2h", help="Stop cleanly after this time.")
     ] = None
     forever: Annotated[bool, typer.Option("--forever", help="Wait for quota and through outages.")] = False
     extra_fields: Annotated[
-        str, typer.Option(metavar="bpm,loudness", help="Further fields of the API to keep with every record.")
+        str, typer.Option(metavar="bpm,loudness", help="Keep further fields of the API with every record.")
     ] = ""
-    backup_every: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="New sounds between two backups.")
-    ] = 100
-    keep_backups: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Backups kept (and always the largest).")
-    ] = 5
+    backup_every: Annotated[int, bounded(COUNT, "Write a backup every N new sounds.")] = 100
+    keep_backups: Annotated[int, bounded(COUNT, "Keep the newest N backups, and always the largest.")] = 5
     progress: Annotated[
-        bool | None, typer.Option("--progress/--no-progress", help="The live panel.", show_default="on a terminal")
+        bool | None, typer.Option("--progress/--no-progress", help="Show the live panel.", show_default="on a terminal")
     ] = None
 
     def connection(self) -> Connection:
@@ -223,7 +247,7 @@ class RunOptions(AskOptions):
         from harvester.freesound import read_extra_fields
 
         return replace(
-            AskOptions.connection(self),
+            ServerOptions.connection(self),
             max_requests=self.max_requests,
             extra_fields=read_extra_fields((self.extra_fields,)),
             forever=self.forever,

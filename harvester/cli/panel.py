@@ -26,7 +26,7 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     goal = f" of {target:,}" if target is not None else ""
     eta = f", about {duration_text(run['eta_s'])} to go" if run["eta_s"] is not None and run["samples"] else ""
     head.add_row(
-        Text(f"{run['samples']:,}{goal} samples this run", style="bold"),
+        Text(f"{run['samples']:,}{goal} processed this run", style="bold"),
         Text(f"{run['samples_per_minute']:.0f} a minute{eta}"),
     )
     bar = ProgressBar(total=target or 1, completed=run["samples"] if target else 0, pulse=target is None)
@@ -41,7 +41,7 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
         quota += f", next at {clock_text(run['quota_next_at'], now_us)}"
     table.add_row(
         "library",
-        f"{run['processed']:,} samples",
+        f"{run['processed']:,} processed",
         "requests",
         f"{run['requests']:,} this run, {run['requests_24h']:,} in 24 h",
     )

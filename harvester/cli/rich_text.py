@@ -43,8 +43,5 @@ def draw_markdown(text: str) -> None:
 
 
 def one_line(text: object, style: str = "") -> Text:
-    """Return a text as one line that is cut to the available width.
-
-    The text is escaped before rich measures it.
-    """
+    """Return an escaped text as one line that is cut to the available width."""
     return Text(escape_line(text), style=style, no_wrap=True, overflow="ellipsis")

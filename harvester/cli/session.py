@@ -54,7 +54,7 @@ async def run_session(
             Store.open(folder, clock=clock, backup_every=options.backup_every, keep_backups=options.keep_backups)
         )
         log = stack.enter_context(closing(RunLog(folder, clock)))
-        hang_up(log.reopen)
+        hang_up(log.close)  # the next line opens the path again
         for line in store.notices:
             note(line)
             log.write(line)
@@ -81,11 +81,11 @@ async def run_session(
         except Stopped:
             say(f"{stop.reason}: the server had not identified itself; the library is unchanged")
             if not stop.by_person:
-                client.raise_if_fruitless()
+                client.raise_if_all_failed()
             return None
         ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
         run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
-        log.write(f"start: {len(store.state.processed)} samples so far, server {server.url}")
+        log.write(f"start: {len(store.state.processed)} processed sounds so far, server {server.url}")
         notifier = Notifier()
         stack.callback(notifier.stopping)
         async with showing(run, log, panel=panel), status_file(run), supervised(run, notifier):
@@ -93,7 +93,7 @@ async def run_session(
         log.write(f"end: {reason}")
         summary(run, reason)
         if not stop.by_person:
-            client.raise_if_fruitless()
+            client.raise_if_all_failed()
         _note_unknown_fields(connection.extra_fields, store.state)
         return run
 
@@ -117,10 +117,7 @@ def _note_unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> No
 
 
 def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:
-    """Set the library's similarity space; one with lists or vectors keeps its own.
-
-    Raises `SettingsError` if the user wants another one.
-    """
+    """Set the library's similarity space; raises `SettingsError` if its lists or vectors have another one."""
     known = next(
         (attributes["link_space"] for _, attributes in state.graph.nodes.items() if "linked_at" in attributes), None
     )
@@ -142,7 +139,7 @@ def _signals(stop: Stop) -> Iterator[Callable[[Callable[[], None]], None]]:
 
     def asked(number: signal.Signals) -> None:
         if stop.closed:
-            # All counted samples are in the journal, so the process can end without cleaning up.
+            # All processed sounds that were counted are in the journal, so the process can end without cleaning up.
             os._exit(128 + number)
         stop.close(f"asked to stop ({number.name})", by_person=True)
         say("stopping cleanly: finishing the open requests (a second Ctrl-C or SIGTERM aborts at once)")

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from harvester.clock import LATEST_US
+from harvester.clock import is_stamp
 from harvester.storage import TEMPORARY_SUFFIX, read_bounded
 
 NAME = "status.json"
@@ -57,12 +57,8 @@ def load_status(folder: Path) -> dict[str, Any] | None:
 def _is_typed(status: dict[str, Any]) -> bool:
     return (
         all(type(status.get(name)) is str for name in _TEXTS)
-        and all(_is_count(status.get(name)) for name in _COUNTS)
-        and all(status.get(name) is None or _is_count(status[name]) for name in _COUNTS_OR_NULL)
+        and all(is_stamp(status.get(name)) for name in _COUNTS)
+        and all(status.get(name) is None or is_stamp(status[name]) for name in _COUNTS_OR_NULL)
         and type(status.get("durable_ledger")) is bool
         and type(status.get("waiting_for")) in (str, type(None))
     )
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= LATEST_US

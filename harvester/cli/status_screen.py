@@ -7,11 +7,10 @@ show more.
 from __future__ import annotations
 
 import textwrap
-from datetime import UTC, datetime
+from datetime import date
 from typing import Any
 
 from harvester.cli.console import age_text, size_text, waiting_text
-from harvester.clock import DAY_US, SECOND_US
 from harvester.terminal_text import escape_line
 
 WIDTHS = (60, 120)
@@ -57,7 +56,7 @@ def _state(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
         kept = f"{backups['count']}, {newest}, {size_text(backups['size_bytes'])} in all"
     oldest = facts["oldest_record"]
     lines = [
-        f"  samples     {facts['processed']:,} of {facts['nodes']:,} sounds, {facts['edges']:,} edges",
+        f"  processed   {facts['processed']:,} of {facts['nodes']:,} sounds, {facts['edges']:,} edges",
         f"  frontier    {facts['frontier']:,} waiting, {facts['deferred']:,} deferred, {facts['gone']:,} gone",
         f"  requests    {facts['requests_24h']:,} in the last 24 h{quota}",
         f"  checkpoint  {checkpoint}",
@@ -81,7 +80,7 @@ def _running(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
     if not run:
         return [who]
     goal = f" of {run['target']:,}" if run.get("target") is not None else ""
-    lines = [f"{who}: {run['samples']:,}{goal} samples, {run['requests']:,} requests"]
+    lines = [f"{who}: {run['samples']:,}{goal} processed, {run['requests']:,} requests"]
     if run.get("waiting_for"):
         lines += _wrapped("waiting", escape_line(waiting_text(run, now_us)).removeprefix("waiting: "), width)
     return lines
@@ -93,7 +92,7 @@ def _wrapped(name: str, text: str, width: int) -> list[str]:
 
 def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[str]:
     """Return two rows of bars over time; a bar stands for as many days as needed to fit the width."""
-    found = {_day_number(row["day"]): row["sounds"] for row in growth}
+    found = {date.fromisoformat(row["day"]).toordinal(): row["sounds"] for row in growth}
     last, room = max(found), width - len(_INDENT)
     days = max(last - min(found) + 1, LEAST_DAYS)
     a_bar = -(-days // room)
@@ -104,12 +103,12 @@ def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[
     most = max(bars)
     what = "a day" if a_bar == 1 else f"in {a_bar} days"
     best = max(found, key=lambda day: (found[day], day))
-    first_day, last_day = _day_name(last - a_bar * len(bars) + 1), _day_name(last)
+    first_day, last_day = date.fromordinal(last - a_bar * len(bars) + 1), date.fromordinal(last)
     eighths = [-(-one * 16 // most) for one in bars]
     marks = _EIGHTHS if unicode else _COARSE
     upper, lower = ("".join(marks[max(0, min(8, one - less))] * wide for one in eighths) for less in (8, 0))
     return [
-        f"  growth      new sounds {what}; the best day was {_day_name(best)} with {found[best]:,}",
+        f"  growth      new sounds {what}; the best day was {date.fromordinal(best)} with {found[best]:,}",
         (_INDENT + upper).rstrip(),
         _INDENT + lower,
         f"{_INDENT}{first_day} {('─' if unicode else '-') * (len(bars) * wide - 22)} {last_day}",
@@ -117,9 +116,10 @@ def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[
 
 
 def _bars(facts: dict[str, Any], width: int, *, unicode: bool) -> list[str]:
-    """Return licences and categories side by side."""
+    """Return licenses and categories side by side."""
     half = (width - 4) // 2
-    columns = [_bar_column(name, facts[name], half, unicode=unicode) for name in ("licences", "categories")]
+    titles = {"licenses": facts["licences"], "categories": facts["categories"]}
+    columns = [_bar_column(title, counts, half, unicode=unicode) for title, counts in titles.items()]
     rows = max(map(len, columns))
     left, right = (column + [""] * (rows - len(column)) for column in columns)
     return [f"  {one:<{half}}  {other}".rstrip() for one, other in zip(left, right, strict=True)]
@@ -146,11 +146,3 @@ def _most(name: str, counts: dict[str, int], width: int) -> str:
             break
         line += piece
     return line
-
-
-def _day_number(day: str) -> int:
-    return int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * SECOND_US // DAY_US
-
-
-def _day_name(number: int) -> str:
-    return datetime.fromtimestamp(number * DAY_US // SECOND_US, UTC).strftime("%Y-%m-%d")

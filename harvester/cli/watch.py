@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from harvester.checkpoint import Signature, read_signature
 from harvester.cli.console import print_json, print_lines
 from harvester.cli.status_facts import library_facts, lines_for_stdout, run_facts
 from harvester.cli.terminal import clear_screen, redraw
@@ -56,13 +57,14 @@ class _Watched:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._facts: dict[str, Any] = {}
-        self._files: list[object] = []
+        self._files: list[Signature | None] = []
         self._next_s = 0.0
         self.notices: list[str] = []
 
     def facts(self, now_us: int) -> dict[str, Any]:
         """Return the facts now, with the newer counts of a running harvest."""
-        began_s, files = time.monotonic(), self._stamps()
+        began_s = time.monotonic()
+        files = [read_signature(self._folder / name) for name in (CHECKPOINT, *JOURNAL_PARTS)]
         if not self._facts or (files != self._files and began_s >= self._next_s):
             view = load_view(self._folder)
             self._facts, self._files, self.notices = library_facts(view, now_us), files, view.notices
@@ -72,14 +74,3 @@ class _Watched:
         run = facts["run"] or {}
         newer = ("nodes", "edges", "processed", "frontier", "deferred", "gone", "last_checkpoint_at")
         return facts | {name: run[name] for name in newer if run.get(name) is not None}
-
-    def _stamps(self) -> list[object]:
-        found: list[object] = []
-        for name in (CHECKPOINT, *JOURNAL_PARTS):
-            try:
-                status = (self._folder / name).stat()
-            except OSError:
-                found.append(None)
-            else:
-                found.append((status.st_ino, status.st_size, status.st_mtime_ns))
-        return found

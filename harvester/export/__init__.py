@@ -4,15 +4,3 @@ from __future__ import annotations
 
 from harvester.export.credits import CREDIT_FORMATS, encode_credits, list_credits
 from harvester.export.export import FORMATS, STREAMS, XML_FORMATS, check_place, save_export, text_chunks
-
-__all__ = [
-    "CREDIT_FORMATS",
-    "FORMATS",
-    "STREAMS",
-    "XML_FORMATS",
-    "check_place",
-    "encode_credits",
-    "list_credits",
-    "save_export",
-    "text_chunks",
-]

@@ -1,7 +1,7 @@
-"""Credits: the authors of the selected sounds, and what each licence asks of people who use them.
+"""Credits: the authors of the selected sounds, and what each license asks of people who use them.
 
-Invariant: every selected sound with a record is credited once, with title, author, address, licence and its link, and
-the day its record was fetched. Non-commercial and sampling licences are marked, and the authors' wishes about
+Invariant: every selected sound with a record is credited once, with title, author, address, license and its link, and
+the day its record was fetched. Non-commercial and sampling licenses are marked, and the authors' wishes about
 generative AI are listed. Titles and names are untrusted: they are escaped for the format, control and bidi characters
 are removed, and only http(s) addresses become links.
 """
@@ -23,7 +23,7 @@ from harvester.terminal_text import drop_controls, escape
 
 _ASKS = {
     "CC0": "nothing; credit is welcome",
-    "BY": "credit the author, link the licence, say what you changed",
+    "BY": "credit the author, link the license, say what you changed",
     "BY-NC": "as BY, and no commercial use",
     "Sampling+": "credit the author; parts may be used commercially in new works, the whole only non-commercially; "
     "not in advertising",
@@ -47,7 +47,7 @@ class Credit:
 
     @property
     def family(self) -> str:
-        """The licence without its version."""
+        """The license without its version."""
         return self.licence.split(" ")[0]
 
     @property
@@ -57,10 +57,7 @@ class Credit:
 
 
 def list_credits(selected: Selected) -> list[Credit]:
-    """Return the credits in order of licence, author, title and id.
-
-    Sounds without a record are left out: their author is not known.
-    """
+    """Return the credits of the sounds with a record, in order of license, author, title and id."""
     credits = []
     for sound_id in selected.sound_ids:
         attributes = selected.state.attributes(sound_id)
@@ -70,10 +67,7 @@ def list_credits(selected: Selected) -> list[Credit]:
 
 
 def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False) -> Iterator[str]:
-    """Yield the credits as `md`, `txt`, `csv` or `html`.
-
-    `faithful`: cells of `csv` that a spreadsheet would run as formulas stay unchanged.
-    """
+    """Yield the credits as `md`, `txt`, `csv` (`faithful`: formulas in its cells stay as they are) or `html`."""
     return _csv(credits, faithful=faithful) if format == "csv" else CREDIT_FORMATS[format](credits)
 
 
@@ -141,7 +135,7 @@ def _text(credits: list[Credit]) -> Iterator[str]:
         yield f"\n{licence}{_marked(group[0])}\n{group[0].licence_url}\n{_asks(group[0])}\n\n"
         for one in group:
             yield f'"{one.title}" by {one.author}{_marked(one)}\n    {one.url}\n'
-            yield f"    licence {licence} {one.licence_url}, fetched {one.fetched}, gen-AI: {one.gen_ai}\n"
+            yield f"    license {licence} {one.licence_url}, fetched {one.fetched}, gen-AI: {one.gen_ai}\n"
     yield "\nWishes about generative AI\n"
     for wish, count in _wishes(credits):
         yield f"    {wish}: {count}\n"
@@ -196,7 +190,7 @@ strong {{ font-size: .8em; border: 1px solid; border-radius: .3em; padding: 0 .4
 
 
 def _asks(credit: Credit) -> str:
-    return f"Asks for: {_ASKS[credit.family]}." if credit.family in _ASKS else "Read the licence before use."
+    return f"Asks for: {_ASKS[credit.family]}." if credit.family in _ASKS else "Read the license before use."
 
 
 def _marked(credit: Credit) -> str:

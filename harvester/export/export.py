@@ -35,11 +35,6 @@ _CHUNK = 512
 _MISSING_PARQUET = "Parquet needs pyarrow; install it with: make extras"
 
 
-def export_chunks(selected: Selected, format: str) -> Iterator[bytes]:
-    """Yield the bytes of a selection in one of the formats of `STREAMS`."""
-    return text_chunks(STREAMS[format](selected))
-
-
 def save_export(
     selected: Selected,
     format: str,
@@ -61,7 +56,7 @@ def save_export(
     if partition_rows is not None and format != "parquet":
         raise SettingsError(f"--partition-rows works with parquet only, not with {format}")
     if format in STREAMS:
-        write_atomically(out, _told(export_chunks(selected, format), on_bytes))
+        write_atomically(out, _told(text_chunks(STREAMS[format](selected)), on_bytes))
         return [out]
     if format == "csv":
         edges = edges_path(out)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -73,13 +73,8 @@ def encode_parts(
     first = next(remaining, None)
     while first is not None or number == 0:
         head = [] if first is None else [first]
-        yield f"part-{number:05}.parquet", encode_parquet(schema, _chain(head, islice(remaining, part_rows - 1)))
+        yield f"part-{number:05}.parquet", encode_parquet(schema, chain(head, islice(remaining, part_rows - 1)))
         first, number = next(remaining, None), number + 1
-
-
-def _chain(head: list[dict[str, Any]], tail: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    yield from head
-    yield from tail
 
 
 class _Pieces:

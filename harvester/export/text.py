@@ -38,10 +38,7 @@ def encode_node_link(selected: Selected) -> Iterator[str]:
 
 
 def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
-    """Yield a header and one row for each sound; nulls are empty cells.
-
-    Texts that a spreadsheet would run as formulas get an apostrophe unless `faithful`.
-    """
+    """Yield a header and a row for each sound; nulls are empty cells, formulas are disarmed unless `faithful`."""
     columns = plan_columns(selected)
     names = [column.name for column in columns]
     yield csv_line(_cell(name, faithful) for name in names)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from harvester.export.table import Column, joined, plan_columns, rows
+from harvester.export.table import joined, plan_columns, rows
 from harvester.graph import Edge, Selected
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -22,14 +22,15 @@ _GRAPHML_TYPES = {"bool": "boolean", "int": "long", "float": "double", "text": "
 
 def encode_graphml(selected: Selected) -> Iterator[str]:
     """Yield the selection as GraphML; an edge has its `score` also as `weight`, the name Gephi reads."""
-    columns = [column for column in plan_columns(selected) if column.name != "id"]
+    planned = plan_columns(selected)
+    columns = [column for column in planned if column.name != "id"]
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
     for place, column in enumerate(columns):
         yield _key(f"n{place}", "node", column.name, _GRAPHML_TYPES[column.kind])
     yield _key("score", "edge", "score", "double") + _key("weight", "edge", "weight", "double")
     yield _key("relation", "edge", "relation", "string") + '<graph edgedefault="directed">\n'
     keys = {column.name: f"n{place}" for place, column in enumerate(columns)}
-    for row in rows(selected, columns_with_id(columns)):
+    for row in rows(selected, planned):
         sound_id = row.pop("id")
         data = "".join(f'<data key="{keys[name]}">{xml_text(value)}</data>' for name, value in row.items())
         yield f'<node id="{sound_id}">{data}</node>\n'
@@ -40,7 +41,8 @@ def encode_graphml(selected: Selected) -> Iterator[str]:
 
 def encode_gexf(selected: Selected) -> Iterator[str]:
     """Yield the selection as GEXF 1.2: a sound's label is its name, an edge's weight its score."""
-    columns = [column for column in plan_columns(selected) if column.name != "id"]
+    planned = plan_columns(selected)
+    columns = [column for column in planned if column.name != "id"]
     yield (
         '<?xml version="1.0" encoding="UTF-8"?>\n<gexf xmlns="http://www.gexf.net/1.2draft" version="1.2">\n'
         '<graph mode="static" defaultedgetype="directed">\n<attributes class="node" mode="static">\n'
@@ -53,7 +55,7 @@ def encode_gexf(selected: Selected) -> Iterator[str]:
         '</attributes>\n<attributes class="edge" mode="static">\n<attribute id="0" title="score" type="double"/>\n'
         '<attribute id="1" title="relation" type="string"/>\n</attributes>\n<nodes>\n'
     )
-    for row in rows(selected, columns_with_id(columns)):
+    for row in rows(selected, planned):
         sound_id = row.pop("id")
         values = "".join(f'<attvalue for="{keys[name]}" value="{xml_text(value)}"/>' for name, value in row.items())
         label = xml_text(row.get("name", sound_id))
@@ -62,11 +64,6 @@ def encode_gexf(selected: Selected) -> Iterator[str]:
     for number, edge in enumerate(selected.edges()):
         yield _gexf_edge(number, edge)
     yield "</edges>\n</graph>\n</gexf>\n"
-
-
-def columns_with_id(columns: list[Column]) -> list[Column]:
-    """Return the columns with `id` first, which XML formats keep outside the attributes."""
-    return [Column("id", "id", "int"), *columns]
 
 
 def xml_text(value: Any) -> str:

@@ -9,14 +9,3 @@ from __future__ import annotations
 from harvester.filters.evidence import contradicts
 from harvester.filters.parse import Filter, read_filter
 from harvester.filters.presets import build_filter, canonical, filter_ids, filter_similar, join_filters
-
-__all__ = [
-    "Filter",
-    "build_filter",
-    "canonical",
-    "contradicts",
-    "filter_ids",
-    "filter_similar",
-    "join_filters",
-    "read_filter",
-]

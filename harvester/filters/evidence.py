@@ -104,12 +104,9 @@ def _judge_number(value: Term | Pattern | Range, found: float) -> Verdict:
         return None
     if isinstance(value, Term):
         value = Range(value.text, value.text)
-    return _all(
-        (
-            _beyond(found, value.low, included=value.low_included, sign=1),
-            _beyond(found, value.high, included=value.high_included, sign=-1),
-        )
-    )
+    above = _beyond(found, value.low, included=value.low_included, sign=1)
+    below = _beyond(found, value.high, included=value.high_included, sign=-1)
+    return _all((above, below))
 
 
 def _beyond(found: float, end: str | None, *, included: bool, sign: int) -> Verdict:
@@ -132,33 +129,24 @@ def _judge_date(value: Term | Pattern | Range, record: Record) -> Verdict:
     moment = datetime.fromtimestamp(seconds, UTC)
     if isinstance(value, Term):
         value = Range(value.text, value.text)
-    verdict = _all(
-        (
-            _after(moment, value.low, included=value.low_included),
-            _before(moment, value.high, included=value.high_included),
-        )
-    )
+    after = _within(moment, value.low, included=value.low_included, is_low=True)
+    before = _within(moment, value.high, included=value.high_included, is_low=False)
+    verdict = _all((after, before))
     # Whether the index holds the fraction of a second is not known: it can only put a sound later.
     return None if verdict and fraction else verdict
 
 
-def _after(moment: datetime, low: str | None, *, included: bool) -> Verdict:
-    if low is None:
+def _within(moment: datetime, end: str | None, *, included: bool, is_low: bool) -> Verdict:
+    """Decide whether a moment is on the inner side of an end, which is the low or the high one of a range."""
+    if end is None:
         return True
-    period = read_period(low)
+    period = read_period(end)
     if period is None:
         return None
+    earlier, later = moment < period[0], moment >= period[1]
+    outside, inside = (earlier, later) if is_low else (later, earlier)
     # Whether an excluded end leaves out its whole period depends on the index, so within the period it is unknown.
-    return False if moment < period[0] else True if included or moment >= period[1] else None
-
-
-def _before(moment: datetime, high: str | None, *, included: bool) -> Verdict:
-    if high is None:
-        return True
-    period = read_period(high)
-    if period is None:
-        return None
-    return False if moment >= period[1] else True if included or moment < period[0] else None
+    return False if outside else True if included or inside else None
 
 
 def _all(verdicts: Iterable[Verdict]) -> Verdict:

@@ -10,20 +10,18 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from harvester.records import DESCRIPTORS, FieldKind
+
 Kind = Literal["text", "number", "flag", "date"]
 
-_DESCRIPTOR_NUMBERS = (
-    "amplitude_peak_ratio", "beat_count", "beat_loudness", "boominess", "bpm", "bpm_confidence", "brightness",
-    "decay_strength", "depth", "dissonance", "duration_effective", "dynamic_range", "hardness", "hpcp_crest",
-    "hpcp_entropy", "inharmonicity", "log_attack_time", "loudness", "note_confidence", "note_midi", "onset_count",
-    "pitch", "pitch_max", "pitch_min", "pitch_confidence", "pitch_salience", "pitch_var", "roughness", "sharpness",
-    "silence_rate", "spectral_centroid", "spectral_complexity", "spectral_crest", "spectral_energy",
-    "spectral_entropy", "spectral_flatness", "spectral_rolloff", "spectral_skewness", "spectral_spread", "start_time",
-    "temporal_centroid", "temporal_centroid_ratio", "temporal_decrease", "temporal_skewness", "temporal_spread",
-    "tonality_confidence", "warmth", "zero_crossing_rate", "birdnet_detections_count", "fsdsinet_detections_count",
-)  # fmt: skip
-_DESCRIPTOR_FLAGS = ("loopable", "reverbness", "single_event", "has_audio_problems")
-_DESCRIPTOR_TEXTS = ("note_name", "tonality", "birdnet_detected_class", "fsdsinet_detected_class")
+
+def _descriptors(*kinds: FieldKind) -> tuple[str, ...]:
+    return tuple(name for name, rule in DESCRIPTORS.items() if rule.kind in kinds)
+
+
+_DESCRIPTOR_NUMBERS = _descriptors(FieldKind.INT, FieldKind.FLOAT)
+_DESCRIPTOR_FLAGS = _descriptors(FieldKind.BOOL)
+_DESCRIPTOR_TEXTS = _descriptors(FieldKind.TEXT, FieldKind.TEXTS)
 
 TRANSLATED = frozenset({"category", "subcategory", *_DESCRIPTOR_NUMBERS, *_DESCRIPTOR_FLAGS, *_DESCRIPTOR_TEXTS})
 """The names that the server translates, only where a piece between blanks starts with them."""

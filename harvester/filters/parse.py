@@ -39,10 +39,7 @@ class Filter:
 
 @lru_cache(maxsize=256)
 def read_filter(text: str) -> Filter:
-    """Return the parsed filter; a blank one matches everything.
-
-    Raises `SettingsError` with a reason and a hint for a text that is no filter.
-    """
+    """Return the parsed filter; a blank one matches everything. Raises `SettingsError` for a text that is none."""
     if not text.strip():
         return Filter()
     parser = _Parser(read_tokens(text))

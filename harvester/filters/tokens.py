@@ -64,10 +64,7 @@ def refuse(reason: str) -> NoReturn:
 
 
 def read_tokens(text: str) -> list[Token]:
-    """Return the tokens of a filter, without blanks.
-
-    Raises `SettingsError` where no token begins.
-    """
+    """Return the tokens of a filter, without blanks; raises `SettingsError` where no token begins."""
     check_characters(text)
     if text.lstrip().startswith("{!"):
         refuse('{!…} is not supported; write id:(1 OR 2) for ids, geotag:"Intersects(…)" for a place')

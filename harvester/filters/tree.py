@@ -77,10 +77,7 @@ def all_of(parts: Iterable[Tree]) -> Tree:
 
 
 def any_of(parts: Iterable[Tree]) -> Tree:
-    """Return the tree that matches what any part matches; it has each part once, in order.
-
-    There must be at least one part.
-    """
+    """Return the tree that matches what any of at least one part matches; it has each part once, in order."""
     flat: dict[Tree, None] = {}
     for part in parts:
         flat.update(dict.fromkeys(part.parts if isinstance(part, Or) else (part,)))

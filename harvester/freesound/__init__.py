@@ -1,7 +1,4 @@
-"""Freesound's API as a client sees it: requests, limits, retries, outages, and answers made into typed records.
-
-`API.md` has the facts with their sources.
-"""
+"""Request sounds from Freesound's API; `API.md` has the facts."""
 
 from __future__ import annotations
 
@@ -13,30 +10,14 @@ from harvester.freesound.fields import read_extra_fields
 from harvester.freesound.key import ApiKey
 from harvester.freesound.ledger import FileLedger, count_requests
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger, read_limits
+from harvester.freesound.wire import RawResponse, TransportFailure
 
 if TYPE_CHECKING:
     from harvester.freesound.client import FreesoundClient
     from harvester.freesound.transport import AiohttpTransport
 
-__all__ = [
-    "API_URL",
-    "AiohttpTransport",
-    "ApiKey",
-    "FileLedger",
-    "FreesoundClient",
-    "LEVELS",
-    "Ledger",
-    "Limits",
-    "MemoryLedger",
-    "count_requests",
-    "is_loopback",
-    "read_api_url",
-    "read_extra_fields",
-    "read_limits",
-]
-
 _LATE = {"FreesoundClient": "client", "AiohttpTransport": "transport"}
-"""What needs aiohttp, which takes a fifth of a second to import: loaded when it is first used."""
+"""Imported on first use: they need aiohttp, which takes 0.2 s to import."""
 
 
 def __getattr__(name: str) -> object:

@@ -1,4 +1,4 @@
-"""What the client has done in one run, and what a run says of itself in which every request failed."""
+"""Count the requests of one run and their results."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from harvester.freesound.shape import IN_A_ROW, Kind, Unusable
 
 @dataclass(slots=True)
 class Activity:
-    """Counters of one run. `counted`: sent with the key, so that the API counts it.
+    """Counters of one run.
 
-    `useful` counts answers that gave what was asked for, `failed` those that did not and requests without an answer (a
-    limit is neither), `given_up` requests that were not tried again; `last_failure` is the last failure of all.
+    `counted`: requests with the key, which the API counts. `useful`: answers with the requested data. `failed`: other
+    answers, and requests without one (a 429 is neither). `given_up`: requests that are not retried.
     """
 
     sent: int = 0
@@ -29,19 +29,19 @@ class Activity:
     last_failure: Exception | None = None
 
     def note_failure(self, kind: Kind, failure: Exception) -> None:
-        """Count an answer, or none, that did not give what was asked for."""
+        """Count a request that brought no data."""
         self.failed[kind] += 1
         self.last_failure = failure
 
     def note_given_up(self, kind: Kind, failure: FetchFailed) -> None:
-        """Count a request that is not tried again."""
+        """Count a request that is not retried."""
         self.given_up[kind] += 1
         self.last_failure = failure
 
-    def fruitless(self, address: str, *, in_outage: bool) -> HarvesterError | None:
-        """Return the error of a run that got nothing: no useful answer at all, or none of several similar lists.
+    def error_if_all_failed(self, address: str, *, in_outage: bool) -> HarvesterError | None:
+        """Return the error of a run that got nothing, or no similar list.
 
-        Attempts at one list prove nothing about others, unless the run ended `in_outage`.
+        Failed attempts at one list say nothing about other lists, unless the run ended `in_outage`.
         """
         lists = self.failed[Kind.SIMILAR] if in_outage else self.given_up[Kind.SIMILAR]
         if not self.useful.total():
@@ -55,5 +55,5 @@ class Activity:
         error = AnswerChanged if isinstance(self.last_failure, Unusable) else ApiUnreachable
         return error(
             f"all {kinds} to {address} failed ({failed}, the last one: {self.last_failure}); "
-            "what was fetched before is kept, try again later"
+            "everything fetched before is kept; try again later"
         )

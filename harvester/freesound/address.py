@@ -1,7 +1,6 @@
-"""Where the API lives, and how a request is spelt as a URL.
+"""Check the API's address and encode the URL of a request.
 
-Keeps the key from travelling in clear: no address is accepted but https, or http to this machine. The key is never
-part of a URL. Pure, but for the proxies that the environment names.
+An address must be https, or http to this machine, so that the key is never sent unencrypted. No URL holds the key.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ _TWICE_DECODED = ("query", "filter")
 
 
 def read_api_url(text: str) -> str:
-    """Return an API address in its one normal form, with a slash at its end.
+    """Return an API address in its normal form, with a slash at its end.
 
-    Raises `SettingsError` unless the key may travel there: https, or http to this machine.
+    Raises `SettingsError` unless it is https, or http to this machine.
     """
     try:
         parts = urlsplit(text.strip())
@@ -49,13 +48,13 @@ def is_loopback(host: str) -> bool:
 
 
 def encode_query(params: Mapping[str, str]) -> str:
-    """Return the query string; what the server decodes twice is encoded twice here, and nowhere else."""
+    """Return the query string; encode twice what the server decodes twice."""
     safe = {name: text.replace("%", "%25") if name in _TWICE_DECODED else text for name, text in params.items()}
     return "&".join(f"{quote_plus(name)}={quote_plus(text, safe=',:()*')}" for name, text in safe.items())
 
 
 def proxy_for(address: str) -> str | None:
-    """Return the proxy that the environment names for `address`; never one for this machine."""
+    """Return the environment's proxy for `address`; None for this machine."""
     parts = urlsplit(address)
     host = parts.hostname or ""
     if is_loopback(host) or proxy_bypass(host):

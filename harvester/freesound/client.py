@@ -1,7 +1,4 @@
-"""Freesound over HTTP: the client that knows what to ask for.
-
-Owns every path and parameter. Must not know why a sound is wanted, nor where the answer goes.
-"""
+"""Fetch similar lists, records and searches: paths and parameters."""
 
 from __future__ import annotations
 
@@ -17,8 +14,8 @@ from harvester.freesound.activity import Activity
 from harvester.freesound.address import API_URL
 from harvester.freesound.fields import encode_fields, record_fields
 from harvester.freesound.gate import Wait
-from harvester.freesound.question import Question
 from harvester.freesound.quota import Ledger, Limits
+from harvester.freesound.request import Request
 from harvester.freesound.responses import begins_as_object, read_records, read_similar, read_sound
 from harvester.freesound.sender import Sender
 from harvester.freesound.shape import Kind
@@ -31,15 +28,15 @@ from harvester.settings import COUNT, NEIGHBOURS
 LONGEST_PAGE = NEIGHBOURS.most
 """The server cuts longer pages to this (API.md §2.1)."""
 SMALLEST_PAGE = 5
-"""A page with vectors that does not come in time is asked for in parts, but not below this."""
+"""A page with vectors that is late is requested in smaller pages, down to this size."""
 
 
 class FreesoundClient:
-    """Asks Freesound for similar lists and records, within the key's limits, as patiently as it takes.
+    """Fetches similar lists and records, within the limits, with retries.
 
-    One object for all fetchers of a run. Every `fetch_` and `search` costs one request (more only when one fails) and
-    raises `FetchFailed` (defer the sound), `Stopped` (release it), or an error with an exit code that ends the run. A
-    filter is in the grammar of `harvester.filters`, which writes it as the server needs it.
+    All fetchers of a run share one client. Each `fetch_` and `search` costs one request, more only after a failure. It
+    raises `FetchFailed` (defer the sound), `Stopped` (release it), or an error with an exit code that ends the run.
+    Filters are in the grammar of `harvester.filters`, which translates them for the server.
     """
 
     def __init__(
@@ -60,11 +57,11 @@ class FreesoundClient:
         on_event: Callable[[str], None] = lambda _: None,
         keep_body: Callable[[bytes], str] = lambda _: "",
     ) -> None:
-        """Take everything the client works with; make it inside the loop that will use it.
+        """Make a client for the running event loop.
 
-        `address` is the normal form from `read_api_url`; `timeout_s` is the transport's total timeout, after which
-        an unanswered request can no longer arrive; `max_requests` closes the run after that number of requests with the
-        key; `on_event` takes single lines for the log; `keep_body` keeps an answer for inspection and returns where.
+        `address`: the normal form from `read_api_url`. `timeout_s`: the transport's total timeout, after which an
+        unanswered request can no longer arrive. `max_requests` with the key close the run.
+        `on_event`: takes lines for the log. `keep_body`: saves an answer for inspection and returns its path.
         """
         self.address = address
         self._transport = transport
@@ -91,9 +88,9 @@ class FreesoundClient:
         )
 
     async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage:
-        """Fetch up to `limit` (≤ 150) neighbours of a sound with their records, only those that match `filter`.
+        """Fetch up to `limit` neighbours (≤ 150) that match `filter`.
 
-        An unknown sound, and one without a vector, has an empty list like one without neighbours.
+        The neighbours come with their records. The list is empty for an unknown sound and for one without a vector too.
         """
         sound_id = check_sound_id(sound_id)
         params = {**self._scored_params, "page_size": str(_page_size(limit))}
@@ -101,7 +98,7 @@ class FreesoundClient:
         if filter.strip():
             path, params = "search/", {**params, "similar_to": str(sound_id), "filter": filter_similar(filter)}
         return await self._sender.fetch(
-            Question(
+            Request(
                 Kind.SIMILAR,
                 path,
                 params,
@@ -110,10 +107,10 @@ class FreesoundClient:
         )
 
     async def fetch_records(self, sound_ids: Sequence[int], *, filter: str = "", vectors: bool = False) -> RecordsPage:
-        """Fetch the records of up to 150 sounds, in the server's order; those it does not list are simply missing.
+        """Fetch the records of up to 150 sounds, in the server's order.
 
-        With `filter`, only those that match; with `vectors`, see `search`. A missing sound is not yet gone: ask its
-        own resource.
+        Only sounds that match `filter` are in the page; other sounds that are missing may still exist: `fetch_sound`
+        decides. For `vectors` see `search`.
         """
         if not sound_ids:
             return RecordsPage((), 0, has_next=False, fetched_at=self._clock.time_us())
@@ -121,10 +118,10 @@ class FreesoundClient:
         return await self._search("", wanted, "score", page=1, page_size=len(sound_ids), vectors=vectors)
 
     async def fetch_sound(self, sound_id: int) -> Record | None:
-        """Fetch a sound's own resource; None when the server does not know it (any more)."""
+        """Fetch one sound's record; None if the server does not know it."""
         sound_id = check_sound_id(sound_id)
         return await self._sender.fetch(
-            Question(
+            Request(
                 Kind.SOUND,
                 f"sounds/{sound_id}/",
                 self._record_params,
@@ -142,10 +139,10 @@ class FreesoundClient:
         page_size: int = LONGEST_PAGE,
         vectors: bool = False,
     ) -> RecordsPage:
-        """Fetch one page of a search; a page past the last is empty. An empty `query` matches every sound.
+        """Fetch one page of a search; a page past the last is empty.
 
-        With `vectors`, the vectors of the client's similarity space come along (12 kB a sound); a page that is not in
-        time raises `PageTooLarge` then, unless it is as small as can be.
+        An empty `query` matches every sound. `vectors` adds the vectors of the client's similarity space (12 kB a
+        sound); such a page raises `PageTooLarge` when it is late and a smaller one is possible.
         """
         COUNT.check("page", page)
         return await self._search(query, canonical(filter), sort, page=page, page_size=page_size, vectors=vectors)
@@ -153,17 +150,17 @@ class FreesoundClient:
     async def _search(
         self, query: str, filter: str, sort: str, *, page: int, page_size: int, vectors: bool
     ) -> RecordsPage:
-        """Fetch one page of a search by a filter that is canonical already."""
+        """Fetch one page of a search; `filter` is canonical."""
         params = {"query": query, **self._record_params, "sort": sort, "page_size": str(_page_size(page_size))}
         space = self._space if vectors else ""
         if vectors:
             params["fields"] = self._vector_fields
-        if filter:  # a blank one is refused by the server
+        if filter:  # the server refuses a blank one
             params["filter"] = filter
         if page > 1:
             params["page"] = str(page)
         return await self._sender.fetch(
-            Question(
+            Request(
                 Kind.SEARCH,
                 "search/",
                 params,
@@ -175,67 +172,67 @@ class FreesoundClient:
         )
 
     async def identify(self) -> str:
-        """Return the source: the API's address, or `sandbox:<digest>` for a sandbox.
+        """Return the source: the API's address, or `sandbox:<digest>`.
 
-        Learned from any answer so far; else from a request without the key, which no quota counts.
+        Before the first answer this sends a request without the key, which no quota counts.
         """
         if self._sender.sandbox is None:
             # No quota counts it, so a stop may cut it short.
-            question = Question(Kind.IDENTITY, "search/", {}, _read_identity, anonymous=True)
+            request = Request(Kind.IDENTITY, "search/", {}, _check_identity, anonymous=True)
             try:
-                await self._stop.unless_closed(self._sender.fetch(question))
+                await self._stop.unless_closed(self._sender.fetch(request))
             except FetchFailed as failure:
                 raise ApiUnreachable(f"{self.address} does not answer: {failure.reason}; try again later") from None
         return self.source or self.address
 
     @property
     def source(self) -> str | None:
-        """The source, once any answer has told it; None before."""
+        """The source; None before the first answer."""
         digest = self._sender.sandbox
         return None if digest is None else f"sandbox:{digest}" if digest else self.address
 
     @property
     def waiting_for(self) -> Wait | None:
-        """What all fetchers wait for, and until when; None when requests may be sent."""
+        """Why and until when all fetchers wait; None when requests may be sent."""
         return self._sender.gate.waiting_for
 
     @property
     def activity(self) -> Activity:
-        """Counters of this run: requests sent, answered, retried, refused, on the wire."""
+        """Counters of the requests of this run."""
         return self._sender.activity
 
-    def raise_if_fruitless(self) -> None:
-        """Raise `ApiUnreachable` or `AnswerChanged` when no request of this run gave anything."""
-        error = self.activity.fruitless(self.address, in_outage=self._sender.gate.in_outage)
+    def raise_if_all_failed(self) -> None:
+        """Raise `ApiUnreachable` or `AnswerChanged` if all requests failed."""
+        error = self.activity.error_if_all_failed(self.address, in_outage=self._sender.gate.in_outage)
         if error is not None:
             raise error
 
     @property
     def limits(self) -> Limits:
-        """The key's limits as now believed: a 429 corrects them."""
+        """The key's limits as known now: a 429 corrects them."""
         return self._sender.quota.limits
 
     def spending(self, *, fresh: bool = False) -> tuple[int, int | None]:
-        """Return the requests that the ledger counts in the last 24 hours, from all our runs, and how many the day
-        still holds (None without a limit). At most a second old unless `fresh`: cheap enough for every refresh of a
-        panel.
+        """Return the requests of the last 24 hours, and how many are left.
+
+        The ledger counts those of all our runs; without a limit None are left. Cached for a second unless `fresh`.
         """
         return self._sender.quota.spending(fresh=fresh)
 
     def slot_frees_at(self) -> int | None:
-        """Return when the next request stops counting against the day's limit, as of the last `spending`."""
+        """Return when the oldest request leaves the day's window."""
         return self._sender.quota.slot_frees_at
 
     def quota_left(self) -> int | None:
-        """Return how many requests the rolling day still holds; None without a limit."""
+        """Return the requests left in the rolling day; None: no limit."""
         return self._sender.quota.left()
 
     def quota_free_at(self) -> int:
-        """Return when the next request can be sent by the ledger, in microseconds; now or earlier: at once."""
+        """Return when the ledger allows the next request, in microseconds."""
         return self._sender.quota.free_at()[0]
 
     async def close(self) -> None:
-        """Close the transport when it can be closed."""
+        """Close the transport."""
         if isinstance(self._transport, AiohttpTransport):
             await self._transport.close()
 
@@ -251,13 +248,13 @@ def _page_size(wanted: int) -> int:
     return wanted
 
 
-def _read_identity(raw: RawResponse) -> None:
-    """Read an answer to a request without the key: the API refuses it in its own words, or serves it."""
+def _check_identity(raw: RawResponse) -> None:
+    """Raise unless the API answered a request without the key."""
     if raw.status in {401, 403} and read_detail(raw):
         return
     if raw.status == 200 and begins_as_object(raw):
         return
-    # No request is simpler: a server that refuses it is another one.
+    # This is the simplest request: a server that refuses it is not Freesound.
     with suppress(FetchFailed):
         raise_for_status(raw)
     raise foreign(raw)

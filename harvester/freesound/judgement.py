@@ -1,7 +1,6 @@
-"""What an answer means for the gate, for the run and for the sound it was for.
+"""Decide what a failure means: one sound, an outage or a changed API.
 
-Owns the decision between one odd answer, an outage of everything, and answers that have changed their shape. Keeps: a
-failure that may not be its sound's fault carries a doubt; the state machines behind it neither wait nor send.
+A failure that may not concern its sound carries a `Doubt`.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from harvester.clock import SECOND_US
 from harvester.errors import AnswerChanged, ApiUnreachable, FetchFailed, RequestRefused
 from harvester.freesound.activity import Activity
 from harvester.freesound.gate import Gate, Ticket
-from harvester.freesound.outage import FIRST_DISTANCE_S, PATIENCE_S, Refusals
-from harvester.freesound.question import Question
+from harvester.freesound.outage import FIRST_INTERVAL_S, LONGEST_OUTAGE_S, Refusals
+from harvester.freesound.request import Request
 from harvester.freesound.shape import CoreFields, Evidence, Kind, Shape, Unusable, evidence_of
 from harvester.freesound.wire import QuotaRefused, RawResponse, Transient
 from harvester.model import RecordsPage, SimilarPage
@@ -23,7 +22,7 @@ T = TypeVar("T")
 
 
 class Judgement:
-    """Judges the answers of one run."""
+    """Judges each answer of one run; tells the gate and the counters."""
 
     def __init__(
         self,
@@ -46,57 +45,57 @@ class Judgement:
         self._keep_body = keep_body
         self._kept_body: str | None = None
 
-    def of(self, raw: RawResponse, question: Question[T], ticket: Ticket) -> T:
-        """Return what an answer was sent for, or raise what it amounts to; the gate is told either way."""
+    def judge(self, raw: RawResponse, request: Request[T], ticket: Ticket) -> T:
+        """Return the data in an answer, or raise its failure."""
         try:
-            result = question.read(raw)
-        except Transient as failure:
-            raise self.failing(failure, question, ticket) from None
+            result = request.read(raw)
+        except Transient as transient:
+            raise self.note_transient(transient, request, ticket) from None
         except QuotaRefused:
             self._gate.succeeded()
             raise
         except Unusable as unusable:
-            raise self._unusable(unusable, raw, question, ticket) from None
+            raise self._unusable(unusable, raw, request, ticket) from None
         except FetchFailed as failed:
-            raise self._not_served(failed, question, ticket) from None
-        if not question.anonymous:
-            evidence = evidence_of(result, first_page=question.is_first_page)
-            # A page of nothing but null rows may be honest: its sounds were deleted, and the index does not know yet.
+            raise self._refused(failed, request, ticket) from None
+        if not request.anonymous:
+            evidence = evidence_of(result, first_page=request.is_first_page)
+            # A page of null rows may be right: its sounds were deleted, and the index still lists them.
             if isinstance(evidence, Evidence):
-                amounts_to = self._unusable(Unusable(evidence, raw.body), raw, question, ticket)
-                undecided = isinstance(amounts_to, Unusable)
-                if not (undecided and evidence is Evidence.ALL_NULL and question.kind is Kind.SEARCH):
-                    raise amounts_to
+                failure = self._unusable(Unusable(evidence, raw.body), raw, request, ticket)
+                undecided = isinstance(failure, Unusable)
+                if not (undecided and evidence is Evidence.ALL_NULL and request.kind is Kind.SEARCH):
+                    raise failure
             elif evidence:
-                self._note_useful(question.kind, result)
+                self._note_useful(request.kind, result)
             elif result is None:
-                self._activity.useful[question.kind] += 1
+                self._activity.useful[request.kind] += 1
         self._gate.succeeded()
         return result
 
-    def failing(
-        self, failure: Transient, question: Question[T], ticket: Ticket, *, distance_s: int | None = None
+    def note_transient(
+        self, failure: Transient, request: Request[T], ticket: Ticket, *, probe_in_s: int | None = None
     ) -> Transient:
-        """Note a failure that says nothing about the sound, and return it."""
-        self._activity.note_failure(question.kind, failure)
+        """Report a failure that says nothing about the sound, and return it."""
+        self._activity.note_failure(request.kind, failure)
         try:
-            self._gate.failed(ticket, failure, distance_s=distance_s)
+            self._gate.failed(ticket, failure, probe_in_s=probe_in_s)
         except ApiUnreachable:
             self._refusals.doubt.close(concerns_all=True)
             raise
         if failure.delay_s:
-            # All fetchers wait: the server speaks for itself, not for one request.
-            # Without --forever no wait is longer than PATIENCE_S.
-            longest_s = failure.delay_s if self._forever else min(failure.delay_s, PATIENCE_S)
+            # All fetchers wait: a Retry-After is about the server, not about one request.
+            # Without --forever no wait is longer than LONGEST_OUTAGE_S.
+            longest_s = failure.delay_s if self._forever else min(failure.delay_s, LONGEST_OUTAGE_S)
             self._gate.close(
                 f"the server asks for a pause: {failure.reason}", self._now_us() + round(longest_s * SECOND_US)
             )
         return failure
 
-    def doubted(self, failed: FetchFailed, question: Question[T]) -> FetchFailed:
-        """Return a failure that is final; without a useful answer since the last one, its sound may be innocent."""
+    def with_doubt(self, failed: FetchFailed, request: Request[T]) -> FetchFailed:
+        """Add a doubt to a final failure: several may be an outage."""
         if failed.doubt is None:
-            self._refusals.refused(question.key)
+            self._refusals.refused(request.key)
             failed.doubt = self._refusals.doubt
         return failed
 
@@ -108,15 +107,15 @@ class Judgement:
             for name in self._core_fields.read(result.records, result.oddities):
                 self._on_event(
                     f"nearly every record comes without a valid `{name}`: the API may have changed; "
-                    "the harvest goes on, incomplete records never replace complete ones"
+                    "the harvest continues; incomplete records never replace complete ones"
                 )
 
     def _unusable(
-        self, unusable: Unusable, raw: RawResponse, question: Question[T], ticket: Ticket
+        self, unusable: Unusable, raw: RawResponse, request: Request[T], ticket: Ticket
     ) -> Transient | FetchFailed:
-        """Return what an unusable answer amounts to; raises `AnswerChanged` when all of its kind are so by now."""
-        kind, gated = question.kind, self._gate.in_outage and not self._gate.is_probe(ticket)
-        changed = self._shape.unusable(kind, unusable.evidence, question.key, raw.body)
+        """Return the failure of an answer, or raise `AnswerChanged`."""
+        kind, gated = request.kind, self._gate.in_outage and not self._gate.is_probe(ticket)
+        changed = self._shape.unusable(kind, unusable.evidence, request.key, raw.body)
         if changed is None:
             self._activity.note_failure(kind, unusable)
             self._gate.succeeded()
@@ -129,22 +128,26 @@ class Judgement:
         kept = f"; one such answer is in {self._kept_body}" if self._kept_body else ""
         if not self._forever:
             raise AnswerChanged(
-                f"the API at {self._address} has changed: {changed}{kept}; the sounds of these answers wait on, "
-                "everything fetched so far is kept; look for a newer harvester, or check --api-url"
+                f"the API at {self._address} has changed: {changed}{kept}; the affected sounds stay in the queue, "
+                "everything fetched so far is kept; install a newer harvester, or check --api-url"
             )
         failure = Transient(f"the API has changed: {changed}{kept}", raw.body, systemic=True)
-        return self.failing(failure, question, ticket, distance_s=None if gated else self._shape.next_probe_s(kind))
+        return self.note_transient(
+            failure, request, ticket, probe_in_s=None if gated else self._shape.next_probe_s(kind)
+        )
 
-    def _not_served(self, failed: FetchFailed, question: Question[T], ticket: Ticket) -> Transient | FetchFailed:
-        """Return what a refusal in the API's own words amounts to: about this request, or an outage of everything."""
+    def _refused(self, failed: FetchFailed, request: Request[T], ticket: Ticket) -> Transient | FetchFailed:
+        """Return the failure of a refused request, perhaps an outage."""
         refused = isinstance(failed, RequestRefused)
-        if question.is_plain_search or (question.kind is Kind.SEARCH and question.is_first_page and not refused):
-            return self.failing(Transient(failed.reason, failed.body, systemic=True), question, ticket)
-        if self._refusals.refused(question.key):
+        if request.is_plain_search or (request.kind is Kind.SEARCH and request.is_first_page and not refused):
+            return self.note_transient(Transient(failed.reason, failed.body, systemic=True), request, ticket)
+        if self._refusals.refused(request.key):
             reason = f"every request fails: {failed.reason}"
-            distance_s = None if self._gate.in_outage else FIRST_DISTANCE_S
-            return self.failing(Transient(reason, failed.body, systemic=True), question, ticket, distance_s=distance_s)
-        self._activity.note_failure(question.kind, failed)
+            probe_in_s = None if self._gate.in_outage else FIRST_INTERVAL_S
+            return self.note_transient(
+                Transient(reason, failed.body, systemic=True), request, ticket, probe_in_s=probe_in_s
+            )
+        self._activity.note_failure(request.kind, failed)
         self._gate.succeeded()
         failed.doubt = self._refusals.doubt
         return failed

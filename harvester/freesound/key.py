@@ -1,7 +1,4 @@
-"""The API key: the one object that holds it, so that no log, message or traceback shows it by accident.
-
-Keeps the key out of `repr`, `str`, pickles and comparisons; only `reveal` gives it, to the header that carries it.
-"""
+"""Hold the API key out of logs, messages, tracebacks and pickles."""
 
 from __future__ import annotations
 
@@ -12,24 +9,25 @@ from harvester.errors import SettingsError
 
 
 class ApiKey:
-    """A Freesound API key that shows itself only when asked by `reveal`."""
+    """A Freesound API key; only `reveal` returns its text."""
 
     __slots__ = ("__secret", "fingerprint")
 
     def __init__(self, secret: str) -> None:
-        """Take the key; raises `SettingsError` (without naming it) when no header can carry it."""
+        """Check the key; raise `SettingsError` if no header can hold it."""
         stripped = secret.strip()
         if not stripped or not stripped.isascii() or not stripped.isprintable() or " " in stripped:
             raise SettingsError("FREESOUND_API_KEY is empty or holds characters that no API key has")
         self.__secret = stripped
         self.fingerprint = hashlib.sha256(stripped.encode()).hexdigest()[:12]
-        """First 12 hexadecimal digits of the key's SHA-256: names the key in the ledger without giving it away."""
+        """First 12 hexadecimal digits of the key's SHA-256: the ledger's name of the key."""
 
     def reveal(self) -> str:
+        """Return the key, for the header that sends it."""
         return self.__secret
 
     def __repr__(self) -> str:
         return f"ApiKey({self.fingerprint})"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("an API key is never written anywhere")
+        raise TypeError("an API key cannot be pickled")

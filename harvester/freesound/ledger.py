@@ -1,8 +1,7 @@
-"""The ledger file: when requests were spent, by (server, key), shared by all processes and libraries of a user.
+"""Keep the ledger of requests in a file that all processes share.
 
-Owns `ledger.sqlite` in the state folder. It belongs to the key, not to a library: no restore, merge or repair touches
-it. It keeps the contract of the `Ledger` that pacing asks for: a row's stamp is the time of its answer, or else when
-its lease expires, and counting and inserting are one exclusive transaction. Never sees a key, only its fingerprint.
+`ledger.sqlite` in the state folder has one row a request, by server and fingerprint of the key. It belongs to the key:
+no restore, merge or repair of a library changes it. `quota.Ledger` has the contract.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from harvester.storage import WalIndex, disk_errors
 
 LEDGER = "ledger.sqlite"
 KEPT_US = 2 * DAY_US
-"""The longest window is a day; the second one is for clocks that were set."""
+"""The longest window is a day; the second day allows for clocks that were set."""
 
 _FORMAT = 1
 _BUSY_S = 30.0
@@ -33,13 +32,16 @@ CREATE TABLE IF NOT EXISTS sends (
     sent INTEGER NOT NULL, expires INTEGER NOT NULL, answered INTEGER, stamp INTEGER NOT NULL
 )"""
 _INDEX = "CREATE INDEX IF NOT EXISTS sends_by_stamp ON sends (server, fingerprint, stamp)"
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR)
+_CORRUPT = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_ERROR)
 
 T = TypeVar("T")
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Return where the state of this user lies: `HARVESTER_STATE`, or `harvester` below `XDG_STATE_HOME`."""
+    """Return this user's folder for files that belong to no library.
+
+    It is `HARVESTER_STATE`, or `harvester` in `XDG_STATE_HOME`.
+    """
     if environment.get("HARVESTER_STATE"):
         return Path(environment["HARVESTER_STATE"])
     home = environment.get("XDG_STATE_HOME")
@@ -47,11 +49,11 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 class FileLedger:
-    """The ledger of one key on one server, in a file that other processes write too.
+    """The ledger of one key on one server, in a shared file.
 
-    Thread-safe. A damaged file is set aside whenever that shows, and `on_notice` gets a line about it; its requests
-    are then not known any more, and the API's own word is what keeps the limit. A file that was removed under a run is
-    created again. Raises `LibraryUnwritable` or `DiskFull` where the state folder cannot be written.
+    Thread-safe. A corrupt file is renamed, a removed one created again, and `on_notice` gets a line about either: their
+    requests are no longer counted, and only the API's refusals keep the limit. All methods raise `LibraryUnwritable`
+    or `DiskFull` when the state folder cannot be written.
     """
 
     def __init__(
@@ -61,17 +63,17 @@ class FileLedger:
         folder: Path | None = None,
         on_notice: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Open the ledger of this user, or that of another state folder, creating it when there is none."""
+        """Open or create the ledger in `folder` (default: `state_folder()`)."""
         self.path = (folder if folder is not None else state_folder()) / LEDGER
         self._notices: list[str] = []
         self._on_notice = on_notice
         self._key = (server, fingerprint)
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryUnwritable(
-                f"{self.path.parent}: no place for the ledger of requests ({error.strerror}); set HARVESTER_STATE"
+                f"{self.path.parent}: no folder for the ledger of requests ({error.strerror}); set HARVESTER_STATE"
             ) from error
         self._index = WalIndex(self.path, _PAGE_BYTES)
         self._connection: sqlite3.Connection | None = None
@@ -79,15 +81,15 @@ class FileLedger:
         self._run(lambda _: None)
 
     def close(self) -> None:
-        """Release the file; it opens again by itself when needed."""
-        with self._one_at_a_time:
+        """Close the file; the next call opens it again."""
+        with self._lock:
             self._disconnect()
 
     def lease(self, now_us: int, count: int, expires_us: int, windows: Sequence[tuple[int, int]]) -> list[int]:
-        """Commit up to `count` sends that fit into every (limit, length) window; return their rows, durable on return.
+        """Commit up to `count` requests that fit the windows; return rows.
 
-        Stamps later than `expires_us` come from a clock that was set back: they count as answered now. What is older
-        than two days is forgotten here.
+        Durable on return. Stamps later than `expires_us` come from a clock that was set back: such requests count as
+        answered now. Deletes rows older than two days.
         """
 
         def lease(connection: sqlite3.Connection) -> list[int]:
@@ -116,8 +118,9 @@ class FileLedger:
         return self._run(lease)
 
     def answered(self, row: int, now_us: int) -> None:
-        """Note that the answer to a leased send came. On a full disk, or cut off by a power cut, it is not noted: the
-        slot frees a little later.
+        """Note the answer to a leased request.
+
+        A full disk or a power cut can lose the note: the slot then frees a little later.
         """
         with suppress(DiskFull):
             self._run(
@@ -128,8 +131,9 @@ class FileLedger:
             )
 
     def give_back(self, rows: Sequence[int]) -> None:
-        """Remove leases that were never sent, or that the server did not count. On a full disk, or cut off by a power
-        cut, they go on counting.
+        """Remove leases that were not sent, or that the server did not count.
+
+        After a full disk or a power cut they may still count.
         """
         if not rows:
             return
@@ -149,37 +153,37 @@ class FileLedger:
         return self._run(read)
 
     def _run(self, work: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
-        """Do `work` in one exclusive transaction, once more on a new file if this one is damaged; durable on return.
+        """Do `work` in one exclusive transaction; replace a corrupt file.
 
-        Not `durable`: it outlives the process, but a power cut may undo it; the next durable one makes it durable too.
+        Durable on return. Not `durable`: a power cut may undo it until the next durable transaction.
         """
         try:
-            with self._one_at_a_time:
-                self._follow_path()
+            with self._lock:
+                self._close_if_replaced()
                 try:
                     return self._transaction(work, durable)
                 except sqlite3.Error as error:
-                    if not _is_damaged(error):
-                        raise self._translated(error) from error
+                    if not _is_corrupt(error):
+                        raise self._as_our_error(error) from error
                     self._set_aside(error)
                 try:
                     return self._transaction(work, durable)
                 except sqlite3.Error as error:
-                    raise self._translated(error) from error
+                    raise self._as_our_error(error) from error
         finally:
-            # Outside the lock: who is told may look at the ledger.
+            # Outside the lock: `on_notice` may read the ledger.
             notices, self._notices = self._notices, []
             for line in notices:
                 self._on_notice(line)
 
-    def _follow_path(self) -> None:
-        """Leave a file that is no longer at its path: others would count in another one, and this one has no name."""
+    def _close_if_replaced(self) -> None:
+        """Close the file if it is no longer at its path."""
         if self._connection is None or self._identity == _identity_of(self.path):
             return
         self._disconnect()
         self._notices.append(
-            f"another program removed the ledger of requests: {self.path} is created again, without the requests that "
-            f"were sent before; the API may refuse some requests until tomorrow"
+            f"another program removed the ledger of requests {self.path}: a new one was created without the earlier "
+            "requests; the API may refuse some requests until tomorrow"
         )
 
     def _transaction(self, work: Callable[[sqlite3.Connection], T], durable: bool) -> T:
@@ -187,7 +191,7 @@ class FileLedger:
             self._connection = self._connect()
             self._identity = _identity_of(self.path)
         connection = self._connection
-        self._make_room()
+        self._reserve_space()
         try:
             connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             connection.execute("BEGIN IMMEDIATE")
@@ -199,7 +203,7 @@ class FileLedger:
             raise
         return result
 
-    def _make_room(self) -> None:
+    def _reserve_space(self) -> None:
         with disk_errors(self.path, "nothing was sent"):
             self._index.hold(_PAGE_BYTES)
 
@@ -234,21 +238,21 @@ class FileLedger:
             number += 1
             aside = self.path.with_name(f"{LEDGER}.damaged.{number}")
         for ending in ("-shm", "-wal", ""):
-            with suppress(FileNotFoundError):  # another process may have been quicker
+            with suppress(FileNotFoundError):  # another process may have renamed it
                 Path(f"{self.path}{ending}").rename(f"{aside}{ending}")
         self._notices.append(
-            f"the ledger of requests was damaged ({error}): it is now {aside.name}, and what was spent before "
-            f"is not known; the API may refuse some requests until tomorrow"
+            f"the ledger of requests was corrupt ({error}): it was renamed to {aside.name}, and a new one was created "
+            "without the earlier requests; the API may refuse some requests until tomorrow"
         )
 
-    def _translated(self, error: sqlite3.Error) -> DiskFull | LibraryUnwritable:
+    def _as_our_error(self, error: sqlite3.Error) -> DiskFull | LibraryUnwritable:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
             return DiskFull(f"{self.path}: no space left for the ledger of requests; nothing was sent")
-        return LibraryUnwritable(f"{self.path}: the ledger of requests cannot be kept ({error}); set HARVESTER_STATE")
+        return LibraryUnwritable(f"{self.path}: cannot write the ledger of requests ({error}); set HARVESTER_STATE")
 
 
 def count_requests(server: str, fingerprint: str, now_us: int, folder: Path | None = None) -> int:
-    """Return how many requests count now against a day's limit. Creates nothing: without a ledger it is 0."""
+    """Return the requests of the last 24 hours; 0 without a ledger."""
     path = (folder if folder is not None else state_folder()) / LEDGER
     if not path.exists():
         return 0
@@ -258,7 +262,7 @@ def count_requests(server: str, fingerprint: str, now_us: int, folder: Path | No
             (counting,) = connection.execute(query, (server, fingerprint, now_us - DAY_US)).fetchone()
             return int(counting)
     except sqlite3.Error:
-        return 0  # a damaged ledger is told by the run that sets it aside
+        return 0  # the next run renames a corrupt ledger and reports it
 
 
 def _identity_of(path: Path) -> tuple[int, int] | None:
@@ -269,6 +273,6 @@ def _identity_of(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _is_damaged(error: sqlite3.Error) -> bool:
+def _is_corrupt(error: sqlite3.Error) -> bool:
     code = getattr(error, "sqlite_errorcode", None)
-    return code is not None and (code & 0xFF) in _DAMAGED
+    return code is not None and (code & 0xFF) in _CORRUPT

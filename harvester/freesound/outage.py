@@ -1,7 +1,6 @@
-"""The circuit breaker: when the server as a whole fails, one probe at a time, at growing distances.
+"""Circuit breaker: in an outage, allow probes at growing intervals.
 
-Owns the answer to "is this one bad request or an outage?" and to "how long do we put up with it?". State machines over
-given times and failures; they neither wait nor send.
+It decides when failures are an outage, and when an outage ends the run. It neither waits nor sends.
 """
 
 from __future__ import annotations
@@ -10,19 +9,19 @@ from harvester.clock import SECOND_US
 from harvester.errors import ApiUnreachable, Doubt
 from harvester.freesound.wire import Transient
 
-FAILURES_THAT_OPEN = 4
-FIRST_DISTANCE_S = 5
-FARTHEST_S = 30 * 60
-PATIENCE_S = 10 * 60
+FAILURES_TO_OPEN = 4
+FIRST_INTERVAL_S = 5
+LONGEST_INTERVAL_S = 30 * 60
+LONGEST_OUTAGE_S = 10 * 60
 """An outage this long ends a run without `--forever`."""
 FIRST_CONTACT_S = 6
-"""So soon does a run end that has never reached anybody: the address is mistyped, or there is no network."""
+"""A run that never reached a server ends after this: the address is wrong, or there is no network."""
 REFUSED_IN_A_ROW = 10
-"""Different requests that the API refuses in its own words, with no useful answer between, until it is an outage."""
+"""Different requests in a row, without a useful answer between them, whose refusal is an outage."""
 
 
 class Outage:
-    """Counts failures in a row over all fetchers; `is_open` from the fourth on, until anything useful is answered."""
+    """Counts failures in a row over all fetchers; opens at the fourth."""
 
     def __init__(self, address: str, *, forever: bool) -> None:
         self._address = address
@@ -30,65 +29,66 @@ class Outage:
         self._ever_reached = False
         self._failures = 0
         self._since_us = 0
-        self._distance_s = 0
+        self._interval_s = 0
         self.reason = ""
         self.probe_at_us = 0
 
     @property
     def is_open(self) -> bool:
-        return self._distance_s > 0
+        """Whether there is an outage: only probes may be sent."""
+        return self._interval_s > 0
 
     def succeeded(self) -> None:
-        """Note an answer of the API: the outage, if there was one, is over."""
+        """Note an answer of the API: it ends an outage."""
         self._ever_reached = True
-        self._failures = self._distance_s = 0
+        self._failures = self._interval_s = 0
 
-    def failed(self, now_us: int, failure: Transient, *, probe: bool, distance_s: int | None = None) -> None:
-        """Note a failure; raises `ApiUnreachable` when patience is at its end.
+    def failed(self, now_us: int, failure: Transient, *, probe: bool, probe_in_s: int | None = None) -> None:
+        """Note a failure; raise `ApiUnreachable` after too long an outage.
 
-        Late failures of requests sent before the breaker opened (`probe` false) say nothing new and do not lengthen
-        the distance. With `distance_s` the breaker is open from now on, and the next probe that far away.
+        In an outage only a failed `probe` lengthens the interval: other failures are of requests sent before it.
+        `probe_in_s` opens the breaker at once and sets the interval.
         """
         self._ever_reached = self._ever_reached or failure.reached
         self.reason = failure.reason
         self._since_us = self._since_us if self._failures else now_us
         self._failures += 1
-        patience_s = PATIENCE_S if self._ever_reached else 0 if failure.foreign else FIRST_CONTACT_S
-        ends_us = self._since_us + patience_s * SECOND_US
+        longest_s = LONGEST_OUTAGE_S if self._ever_reached else 0 if failure.foreign else FIRST_CONTACT_S
+        ends_us = self._since_us + longest_s * SECOND_US
         if not self._forever and now_us >= ends_us:
-            raise ApiUnreachable(self._give_up(failure))
+            raise ApiUnreachable(self._final_message(failure))
         if self.is_open and not probe:
             return
-        if distance_s is not None:
-            self._distance_s = distance_s
+        if probe_in_s is not None:
+            self._interval_s = probe_in_s
         elif self.is_open:
-            self._distance_s = min(2 * self._distance_s, FARTHEST_S)
-        elif self._failures >= FAILURES_THAT_OPEN:
-            self._distance_s = FIRST_DISTANCE_S if self._ever_reached else 1
-        self.probe_at_us = now_us + self._distance_s * SECOND_US
+            self._interval_s = min(2 * self._interval_s, LONGEST_INTERVAL_S)
+        elif self._failures >= FAILURES_TO_OPEN:
+            self._interval_s = FIRST_INTERVAL_S if self._ever_reached else 1
+        self.probe_at_us = now_us + self._interval_s * SECOND_US
         if not self._forever:
             self.probe_at_us = min(self.probe_at_us, ends_us)
 
-    def _give_up(self, failure: Transient) -> str:
-        came = f"{self._address} ({failure.reason})"
+    def _final_message(self, failure: Transient) -> str:
+        where = f"{self._address} ({failure.reason})"
         if self._ever_reached:
             advice = f"; {_FOREIGN_ADVICE}" if failure.foreign else ""
             return (
-                f"no useful answer from {came} for {PATIENCE_S // 60} minutes; everything fetched so far is kept, "
+                f"no useful answer from {where} for {LONGEST_OUTAGE_S // 60} minutes; everything fetched is kept; "
                 f"--forever waits longer{advice}"
             )
         if failure.foreign:
-            return f"{self._address} is no Freesound API: {failure.reason}; {_FOREIGN_ADVICE}"
-        return f"nothing answers at {came}: check the address and the network"
+            return f"{self._address} is not a Freesound API: {failure.reason}; {_FOREIGN_ADVICE}"
+        return f"no answer from {where}: check the address and the network"
 
 
-_FOREIGN_ADVICE = "check --api-url, whether the network wants a login, and whether this address is blocked"
+_FOREIGN_ADVICE = "check --api-url, whether the network requires a login, and whether this address is blocked"
 
 
 class Refusals:
-    """Counts different requests in a row that the API refused in its own words (400, 404, unreadable answers).
+    """Counts different requests that the API refused in a row (400, 404).
 
-    One of them says something about one sound. Many in a row without a useful answer are an outage.
+    One refusal concerns one sound; ten in a row without a useful answer are an outage.
     """
 
     def __init__(self) -> None:
@@ -96,7 +96,7 @@ class Refusals:
         self.doubt = Doubt()
 
     def refused(self, key: str) -> bool:
-        """Note a refusal of the request `key`; tell whether all requests are refused by now."""
+        """Note a refused request; tell whether the API refuses all requests."""
         self._keys.add(key)
         if len(self._keys) < REFUSED_IN_A_ROW:
             return False
@@ -104,7 +104,7 @@ class Refusals:
         return True
 
     def answered(self) -> None:
-        """Note a useful answer: earlier refusals concern single sounds."""
+        """Note a useful answer: the refusals before it concern single sounds."""
         if self._keys:
             self._keys.clear()
             self.doubt.close(concerns_all=False)

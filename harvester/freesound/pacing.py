@@ -1,7 +1,7 @@
-"""Spacing between the requests of this process: aiolimiter lets one through every 60/59 s at level 1.
+"""Space the requests of this process: every 60/59 s at level 1.
 
 The limiter's bucket holds one request. A bucket of 60 would let 119 requests through in the first minute, because it
-leaks while it fills (measured). Pacing knows no ledger: `quota` counts what all processes sent in the last minute.
+leaks while it fills (measured). The ledger counts the requests of other processes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from harvester.errors import Stopped
 
 _MINUTE_S = 60.0
 _MARGIN_S = 0.001
-"""The ledger counts in whole microseconds: two stamps must not come nearer to each other by rounding."""
+"""The ledger rounds to microseconds: rounding must not shorten the space between two stamps."""
 
 
 class Pacing:
@@ -25,9 +25,9 @@ class Pacing:
         self._limiter = _limiter_for(burst)
 
     async def turn(self, burst: int | None) -> None:
-        """Wait for a turn at a pace of `burst` requests a minute; None: without limit.
+        """Wait for a turn at `burst` requests a minute; None: without limit.
 
-        Raises `Stopped` when the run closes first. A wait that is cancelled leaves its turn to the next one.
+        Raises `Stopped` when the run closes first. A cancelled wait uses up no turn.
         """
         if burst != self._burst:
             self._burst, self._limiter = burst, _limiter_for(burst)
@@ -44,5 +44,5 @@ class Pacing:
 
 
 def _limiter_for(burst: int | None) -> AsyncLimiter | None:
-    """Return a limiter that spaces requests evenly, so that no minute holds more than `burst` of them."""
+    """Return a limiter with at most `burst` requests in any minute."""
     return None if burst is None else AsyncLimiter(1, _MINUTE_S / max(1, burst - 1) + _MARGIN_S)

@@ -1,20 +1,18 @@
-"""What the key may still send: the limits, the rolling windows, and who keeps count of them.
+"""Keep all processes within a key's limits for a minute and a day.
 
-Owns the rule that the two rolling windows of a key are never overrun by our own requests, whichever of our
-processes sends them. The server counts arrivals; a slot frees one window after its *answer* came, because only the
-answer proves that the request has arrived; an unanswered one frees one window after its time ran out.
-Must not know HTTP, waiting, or where a ledger keeps its rows.
+The server counts a request when it arrives. Our slot frees one window after the *answer*, because only the answer
+proves that the request has arrived; the slot of an unanswered request frees one window after its timeout.
 
-The contract of a `Ledger` (floor 2 implements it over a file, shared by all processes with the same key and server):
+The contract of a `Ledger` (`ledger.FileLedger` shares one between processes):
 
-- A row is one request: leased at `now_us`, to be over by `expires_us`, answered at some later time or never.
-  Its *stamp* is the time of its answer, or else `expires_us`. In a window of W microseconds it counts while
-  `stamp > now_us - W`. Nothing else counts, nothing counts twice; rows past a day may be forgotten.
-- `lease` counts and inserts in ONE exclusive transaction, so two processes cannot both take the last slot.
-- A row is leased right before it is sent. A crash therefore costs at most the requests that were on the wire, and
-  these count in full, as they should: they may have arrived.
-- A clock set back leaves stamps in the future. A stamp later than `expires_us` of the lease in hand cannot be true:
-  `lease` restamps such rows as answered at `now_us`. So they free one window from now: not earlier, and not never.
+- A row is one request: leased at `now_us`, over by `expires_us`, answered at some later time or never. Its *stamp* is
+  the time of its answer, or else `expires_us`. In a window of W microseconds it counts while `stamp > now_us - W`.
+  Rows older than a day may be deleted.
+- `lease` counts and inserts in one exclusive transaction, so that two processes cannot both take the last slot.
+- A request is leased right before it is sent. A crash costs at most the slots of the requests that were on the wire;
+  these may have arrived.
+- A clock that is set back leaves stamps in the future. `lease` restamps rows later than its own `expires_us` as
+  answered at `now_us`: they free one window from now.
 """
 
 from __future__ import annotations
@@ -29,12 +27,12 @@ from harvester.settings import COUNT
 
 MINUTE_US = 60 * SECOND_US
 CLOCKS_APART_US = SECOND_US
-"""Over a day our clock and the server's may run this far apart; a day slot rests that much longer."""
+"""Our clock and the server's may drift this far apart in a day; a day slot frees that much later."""
 PROBE_EVERY_US = 6 * 3600 * SECOND_US
-"""How often a key that another program spends too is asked for more than our share."""
+"""How often to try for more than our share of a key that another program uses too."""
 BURST_SHARE_US = 3600 * SECOND_US
-CALM_REFUSALS = 4
-"""Day refusals within a day after which the client tries at the next slot; after more, only every six hours."""
+MOST_REFUSALS = 4
+"""After more day refusals in a day, wait `PROBE_EVERY_US` instead of for the next slot."""
 
 Window = tuple[int, int]
 """(limit, length in microseconds)."""
@@ -43,31 +41,30 @@ RefusalKind = Literal["burst", "day", "ip", "suspended", "unknown"]
 
 
 class Ledger(Protocol):
-    """When requests were spent, for one key on one server, over all processes and restarts."""
+    """The requests of one key on one server, by all processes."""
 
     def lease(self, now_us: int, count: int, expires_us: int, windows: Sequence[Window]) -> list[int]:
-        """Commit up to `count` sends that fit into every window and return their rows, durable on return.
+        """Commit up to `count` requests that fit the windows; return rows.
 
-        Fewer rows, or none, where a window has no more room. No windows: no limit, the rows are only recorded.
-        Restamps rows from a clock that was set back (see the module).
+        Durable on return. Without windows there is no limit. Restamps rows of a clock that was set back.
         """
         ...
 
     def answered(self, row: int, now_us: int) -> None:
-        """Note that the answer came. Need not be durable: when lost, the slot only frees a little later."""
+        """Note the answer; if the note is lost, the slot frees a little later."""
         ...
 
     def give_back(self, rows: Sequence[int]) -> None:
-        """Remove leases that were never sent, or that the server says it did not count."""
+        """Remove leases that were not sent, or that the server did not count."""
         ...
 
     def spent(self, since_us: int) -> list[int]:
-        """Return every row's stamp that is later than `since_us`, ascending: future ones included."""
+        """Return the stamps later than `since_us`, ascending."""
         ...
 
 
 class MemoryLedger:
-    """A ledger that lives as long as the object: for the sandbox run, whose server forgets too, and for tests."""
+    """A ledger in memory, for the sandbox and for tests."""
 
     def __init__(self) -> None:
         self._stamps: dict[int, int] = {}
@@ -76,7 +73,8 @@ class MemoryLedger:
         self._most_rows = 50_000
 
     def lease(self, now_us: int, count: int, expires_us: int, windows: Sequence[Window]) -> list[int]:
-        # Looking at every row costs more than a request where nothing limits them: only where it can change something.
+        """See `Ledger`."""
+        # Without a limit a scan of all rows costs more than a request: only when it can change something.
         if expires_us < self._latest_us:
             self._stamps = {row: now_us if stamp > expires_us else stamp for row, stamp in self._stamps.items()}
         self._latest_us = expires_us
@@ -90,14 +88,17 @@ class MemoryLedger:
         return rows
 
     def answered(self, row: int, now_us: int) -> None:
+        """See `Ledger`."""
         if row in self._stamps:
             self._stamps[row] = now_us
 
     def give_back(self, rows: Sequence[int]) -> None:
+        """See `Ledger`."""
         for row in rows:
             self._stamps.pop(row, None)
 
     def spent(self, since_us: int) -> list[int]:
+        """See `Ledger`."""
         return sorted(stamp for stamp in self._stamps.values() if stamp > since_us)
 
     def _counting(self, since_us: int) -> int:
@@ -105,7 +106,7 @@ class MemoryLedger:
 
 
 class Refusal(NamedTuple):
-    """What a 429 said: which limit, its number where the text names one, and a Retry-After in seconds."""
+    """What a 429 says: the limit, its number if known, and Retry-After."""
 
     kind: RefusalKind
     limit: int | None
@@ -115,7 +116,7 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """A key's limits: requests in any minute and in any 24 hours; None means without limit."""
+    """A key's requests in any minute and any 24 hours; None: no limit."""
 
     burst: int | None
     daily: int | None
@@ -126,9 +127,9 @@ class Limits:
                 raise SettingsError(f"a limit is from {COUNT.least} to {COUNT.most} requests, or - for none")
 
     def corrected(self, refusal: Refusal) -> Limits:
-        """Return the limits as a 429 shows them: the number in its text is the only place the API names them."""
+        """Return the limits, corrected by the number in a 429's text."""
         if refusal.limit is None or not COUNT.least <= refusal.limit <= COUNT.most:
-            return self  # no limit that a server has
+            return self  # impossible: no limit of a server
         if refusal.kind == "burst":
             level_one = refusal.limit == LEVELS[1].burst
             return Limits(refusal.limit, _lower(self.daily, LEVELS[1].daily) if level_one else self.daily)
@@ -156,10 +157,9 @@ def read_limits(text: str) -> Limits:
 
 
 class SteadyTime:
-    """The quota's own time: the wall clock as it was at the start, carried on by the monotonic clock.
+    """Quota time: the wall clock at the start, then the monotonic clock.
 
-    A wall clock set forward under a running harvest must not free slots that the server still counts, and one set
-    back must not hold them; what happens between two runs is the ledger's business (restamping).
+    A change of the wall clock during a run must neither free slots early nor hold them longer.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -167,21 +167,22 @@ class SteadyTime:
         self._offset_us = clock.time_us() - round(clock.monotonic_s() * SECOND_US)
 
     def now_us(self) -> int:
+        """Return the quota time in microseconds."""
         return round(self._clock.monotonic_s() * SECOND_US) + self._offset_us
 
 
 class Lease(NamedTuple):
-    """One send that the ledger has counted; `probing` when it asks for more than our share."""
+    """One counted request; `probing`: it goes beyond our share."""
 
     row: int
     probing: bool
 
 
 class Quota:
-    """The key's quota as one run sees it: leases from the ledger, corrected by what the server refuses.
+    """The key's quota: the ledger, corrected by the server's refusals.
 
-    `share` is set when the server refused for the day although the ledger had room: another program spends the same
-    key. Our own requests of the last 24 hours are then our share, until a probe shows that there is more.
+    `share` is set when the server refuses for the day although the ledger has room: another program uses the same key.
+    It is the number of our requests in the last 24 hours, until a probe is answered.
     """
 
     def __init__(self, ledger: Ledger, limits: Limits, now_us: Callable[[], int], timeout_us: int) -> None:
@@ -191,19 +192,19 @@ class Quota:
         self.limits = limits
         self.share: int | None = None
         self._probe_at_us = 0
-        self._rest_until_us = 0
+        self._paused_until_us = 0
         self._burst_share: int | None = None
         self._burst_share_until_us = 0
         self._refused_at_us: list[int] = []
-        self._looked_at_us = 0
+        self._read_at_us = 0
         self._spending: tuple[int, int | None] = (0, None)
         self.slot_frees_at: int | None = None
-        """When the oldest request stops counting against the day, as of the last `spending`; None: no limit, none."""
+        """When the oldest request leaves the day's window, at the last `spending`; None without limit or requests."""
 
     def lease(self) -> Lease | None:
-        """Count one send in the ledger, durable on return; None when a window is full or the day rests."""
+        """Count one request, durable on return; None if a window is full."""
         now_us = self._now_us()
-        if now_us < self._rest_until_us:
+        if now_us < self._paused_until_us:
             return None
         expires_us = now_us + self._timeout_us
         rows = self._ledger.lease(now_us, 1, expires_us, self._windows(self._day_limit()))
@@ -215,17 +216,17 @@ class Quota:
         return Lease(rows[0], probing) if rows else None
 
     def answered(self, lease: Lease) -> None:
-        """Note an answer that the server counted; a probe's answer lifts the share."""
+        """Note an answer; the answer to a probe removes the share."""
         self._ledger.answered(lease.row, self._now_us())
         if lease.probing:
             self.share = None
 
     def give_back(self, lease: Lease) -> None:
-        """Return a send that never left, or that was refused: the server does not count either."""
+        """Remove a lease that was not sent, or that the server did not count."""
         self._ledger.give_back([lease.row])
 
     def free_at(self) -> tuple[int, Span]:
-        """Return when the next request can be leased, and which window it waits for."""
+        """Return when the next request can be leased, and for which window."""
         now_us = self._now_us()
         found: list[tuple[int, Span]] = [(now_us, "minute")]
         burst_limit = self.burst_limit()
@@ -235,13 +236,13 @@ class Quota:
         if day_limit is not None:
             day_us = self._frees_at_us(now_us, day_limit, DAY_US + CLOCKS_APART_US)
             if self.share is not None and self.limits.daily is not None:
-                all_of_it_us = self._frees_at_us(now_us, self.limits.daily, DAY_US + CLOCKS_APART_US)
-                day_us = min(day_us, max(self._probe_at_us, all_of_it_us))
-            found.append((max(day_us, self._rest_until_us), "day"))
+                full_limit_us = self._frees_at_us(now_us, self.limits.daily, DAY_US + CLOCKS_APART_US)
+                day_us = min(day_us, max(self._probe_at_us, full_limit_us))
+            found.append((max(day_us, self._paused_until_us), "day"))
         return max(found)
 
     def refused(self, refusal: Refusal) -> None:
-        """Take in a refusal: the limit it names, our share when the ledger had room, a rest when they pile up."""
+        """Note a refusal: correct the limits and our share, or pause."""
         self.limits = self.limits.corrected(refusal)
         now_us = self._now_us()
         if refusal.kind == "burst" and self.limits.burst is not None:
@@ -258,26 +259,29 @@ class Quota:
             self.share = own
             self._probe_at_us = now_us + PROBE_EVERY_US
         self._refused_at_us = [*(at for at in self._refused_at_us if at > now_us - DAY_US), now_us]
-        if len(self._refused_at_us) > CALM_REFUSALS or own == 0:
-            self._rest_until_us = now_us + PROBE_EVERY_US
+        if len(self._refused_at_us) > MOST_REFUSALS or own == 0:
+            self._paused_until_us = now_us + PROBE_EVERY_US
 
     def spent_in(self, length_us: int) -> int:
-        """Return how many requests of ours count in the last `length_us` microseconds."""
+        """Return the requests counted in the last `length_us` microseconds."""
         return len(self._ledger.spent(self._now_us() - length_us))
 
     def spending(self, *, fresh: bool = False) -> tuple[int, int | None]:
-        """Return `spent_in` a day and `left` from one look at the ledger, at most a second old, or `fresh`."""
+        """Return `spent_in` a day and `left`, at most a second old.
+
+        `fresh`: read the ledger now.
+        """
         now_us = self._now_us()
-        if fresh or now_us - self._looked_at_us >= SECOND_US:
+        if fresh or now_us - self._read_at_us >= SECOND_US:
             stamps = self._ledger.spent(now_us - DAY_US - CLOCKS_APART_US)
             self._spending = sum(stamp > now_us - DAY_US for stamp in stamps), self._left_after(len(stamps))
             limited = stamps and self._day_limit() is not None
             self.slot_frees_at = stamps[0] + DAY_US + CLOCKS_APART_US if limited else None
-            self._looked_at_us = now_us
+            self._read_at_us = now_us
         return self._spending
 
     def left(self) -> int | None:
-        """Return how many requests today's quota still holds by the ledger; None without a limit."""
+        """Return the requests left in the rolling day; None: no limit."""
         return self._left_after(self.spent_in(DAY_US + CLOCKS_APART_US))
 
     def _left_after(self, spent: int) -> int | None:
@@ -285,7 +289,7 @@ class Quota:
         return None if day_limit is None else max(0, day_limit - spent)
 
     def burst_limit(self) -> int | None:
-        """Return the minute's limit, or our share of it for an hour after another program showed itself."""
+        """Return the minute's limit, or our share of it."""
         return self._burst_share if self._now_us() < self._burst_share_until_us else self.limits.burst
 
     def _day_limit(self) -> int | None:

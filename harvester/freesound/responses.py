@@ -1,15 +1,15 @@
-"""From status, headers and bytes to what a request was sent for, or to the one way it failed. Pure.
+"""Read an answer into data, or raise its failure.
 
-Every answer becomes exactly one of these (API.md §1, §4, §7; each recorded exchange is tested):
+Each answer becomes one of these (API.md §1, §4, §7; a test reads each recorded exchange):
 
-    a page, a record, None    what was asked for; None is a sound that its own resource does not know
-    Transient                 ask again later: 5xx, cut JSON, redirects, what is not the API's, the search backend down
-    Refused                   429: a limit; its text is all there is to tell which
-    FetchFailed               this request will not succeed: 4xx in the API's own words
-    Unusable                  FetchFailed that may mean a changed API: another shape than promised
+    a page, a record, None    the requested data; None: the server does not know the sound
+    Transient                 retry: 5xx, cut JSON, redirects, answers of a gateway, the search index down
+    QuotaRefused              429: a limit, which only the text names
+    FetchFailed               this request will not succeed: the API answered 4xx
+    Unusable                  FetchFailed: JSON of another shape, perhaps a changed API
     AccessDenied              401, 403: the key
 
-Oddities inside a good answer (null results, duplicates, missing or mistyped fields) are counted, never fatal.
+Oddities in a usable answer (null rows, duplicates, missing or mistyped fields) are counted and cost no other row.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _LARGEST_COUNT = 2**40
 
 
 def read_similar(raw: RawResponse, sound_id: int, limit: int, fields: tuple[str, ...], fetched_at: int) -> SimilarPage:
-    """Read one sound's similar list: at most `limit` scored neighbours, best first, never the sound itself."""
+    """Read a similar list: at most `limit` other sounds, best first."""
     oddities = Counter[str]()
     body = read_body(raw, oddities)
-    rows = _read_rows(raw, body, fields, oddities, limit=limit, beside=SCORE)
+    rows = _read_rows(raw, body, fields, oddities, limit=limit, side_field=SCORE)
     scores: dict[int, float] = {}
-    for neighbour, score in rows.beside.items():
+    for neighbour, score in rows.side_values.items():
         if neighbour == sound_id:
             oddities["itself"] += 1
         elif type(score) is float and 0.0 < score <= 1.0:
             scores[neighbour] = score
         else:
-            # Rounded vectors can give a hair more than 1: what the library keeps is a score, between 0 and 1.
+            # The server rounds vectors, so that a score can exceed 1 slightly; the library keeps scores from 0 to 1.
             value, odd = convert(SCORE, score)
             if value is None:
                 oddities["no score"] += 1
@@ -70,24 +70,23 @@ def read_records(
     page: int = 1,
     vectors: str = "",
 ) -> RecordsPage:
-    """Read one page of a search; a page past the last (404 `Not found`) is empty, for a result may shrink.
+    """Read one page of a search; a page past the last is empty.
 
-    `limit` is how many rows were asked for; more are dropped. With `vectors`, the name of a similarity space, the
-    sounds' vectors of that space too, apart from the records.
+    More than `limit` rows are dropped. `vectors` names the similarity space whose vectors the rows hold.
     """
     if page > 1 and raw.status == 404 and read_detail(raw) in {"Not found", "Invalid page."}:
         return RecordsPage((), 0, has_next=False, fetched_at=fetched_at, oddities={"page past the last": 1})
     oddities = Counter[str]()
     body = read_body(raw, oddities)
-    rows = _read_rows(raw, body, fields, oddities, limit=limit, beside=vector_field(vectors) if vectors else "")
-    found = read_vectors(rows.beside, vectors, oddities) if vectors else {}
+    rows = _read_rows(raw, body, fields, oddities, limit=limit, side_field=vector_field(vectors) if vectors else "")
+    found = read_vectors(rows.side_values, vectors, oddities) if vectors else {}
     records = tuple(rows.records.values())
     count = _count(body, len(records), oddities)
     return RecordsPage(records, count, bool(body.get("next")), fetched_at, dict(oddities), found)
 
 
 def read_sound(raw: RawResponse, sound_id: int, fields: tuple[str, ...]) -> Record | None:
-    """Read a sound's own resource; None when the server does not know the sound (any more)."""
+    """Read one sound's record; None if the server does not know it."""
     if raw.status == 404 and read_detail(raw) == UNKNOWN_SOUND:
         return None
     oddities = Counter[str]()
@@ -98,9 +97,9 @@ def read_sound(raw: RawResponse, sound_id: int, fields: tuple[str, ...]) -> Reco
 
 
 def read_body(raw: RawResponse, oddities: Counter[str] | None = None) -> dict[str, Any]:
-    """Return the JSON object of a 200, or raise what the answer amounts to.
+    """Return the JSON object of a 200, or raise the answer's failure.
 
-    A body that the strict parser refuses is read once more by the tolerant one, and counted as "repaired JSON".
+    A body that the strict parser refuses is read by the tolerant one, and counted as "repaired JSON".
     """
     if raw.status != 200:
         raise_for_status(raw)
@@ -128,7 +127,7 @@ def _read_tolerantly(raw: RawResponse, oddities: Counter[str]) -> dict[str, Any]
 
 
 def begins_as_object(raw: RawResponse) -> bool:
-    """Tell whether the body begins as a JSON object does, with or without a byte-order mark."""
+    """Tell whether the body begins with `{`, after any byte-order mark."""
     return raw.body[:64].removeprefix(BYTE_ORDER_MARK).lstrip()[:1] == b"{"
 
 
@@ -154,7 +153,7 @@ def _read_rows(
     oddities: Counter[str],
     *,
     limit: int,
-    beside: str = "",
+    side_field: str = "",
 ) -> Rows:
     strict_json = REPAIRED_JSON not in oddities
-    return read_rows(_results(raw, body), fields, oddities, limit=limit, beside=beside, strict_json=strict_json)
+    return read_rows(_results(raw, body), fields, oddities, limit=limit, side_field=side_field, strict_json=strict_json)

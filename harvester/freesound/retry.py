@@ -1,8 +1,7 @@
-"""Which failures are retried, how often, and how long after: tenacity's strategies for one request.
+"""Retry failed requests: exponential backoff with full jitter.
 
-A `Transient` failure uses up one of the request's attempts, and the wait after it grows to a cap with full jitter (any
-time between nothing and the ceiling is as likely). A refusal by a limit, or a gate that closed before the request was
-sent, uses up none: the gate says when to go on. Nothing else is retried. Must not know HTTP.
+A `Transient` failure uses up one of the request's attempts. A refusal by a limit, or a gate that closed before the
+request was sent, uses up none: the gate decides how long to wait. Other failures are not retried.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _IS_RETRIED = retry_if_exception_type((Transient, QuotaRefused, GateClosed))
 
 
 class Retry:
-    """The retry policy of one run: a clock to wait by, a stop that ends the waiting, and seeded dice."""
+    """The retry policy of one run."""
 
     def __init__(self, clock: Clock, stop: Stop, rng: Random, on_retry: Callable[[Transient], None]) -> None:
         self._clock = clock
@@ -33,18 +32,19 @@ class Retry:
         self._rng = rng
         self._on_retry = on_retry
 
-    async def until_settled(self, attempt: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
-        """Return what the coroutine function `attempt` gives; raise its last `Transient` once its attempts are up.
+    async def call(self, attempt: Callable[[Unpack[Ts]], Awaitable[T]], *args: *Ts) -> T:
+        """Await `attempt` until it succeeds or has no attempts left.
 
-        A failure with `counted` false uses up nothing. Raises `Stopped` when the run closes during a wait.
+        Raises its last `Transient`, or `Stopped` when the run closes during a wait. A failure with `counted` false uses
+        up no attempt.
         """
-        course = _Course(self._rng, self._on_retry)
+        attempts = _Attempts(self._rng, self._on_retry)
         retrying = AsyncRetrying(
             retry=_IS_RETRIED,
-            after=course.note,
-            stop=course.is_over,
-            wait=course.backoff_s,
-            before_sleep=course.announce,
+            after=attempts.note,
+            stop=attempts.is_over,
+            wait=attempts.backoff_s,
+            before_sleep=attempts.announce,
             sleep=self._sleep,
             reraise=True,
         )
@@ -54,8 +54,8 @@ class Retry:
         await self._stop.unless_closed(self._clock.sleep(delay_s))
 
 
-class _Course:
-    """The failures of one request so far, and what follows from them: one strategy a method."""
+class _Attempts:
+    """The failures of one request, and tenacity's strategies after them."""
 
     def __init__(self, rng: Random, on_retry: Callable[[Transient], None]) -> None:
         self._rng = rng
@@ -64,7 +64,7 @@ class _Course:
         self._digests: set[bytes] = set()
 
     def note(self, state: RetryCallState) -> None:
-        """Count a failure; tenacity calls this before it asks for the wait and the stop."""
+        """Count a failure; tenacity calls this before the other methods."""
         failure = _transient(state)
         if failure is None:
             return
@@ -76,12 +76,12 @@ class _Course:
             self._digests.add(failure.digest)
 
     def is_over(self, state: RetryCallState) -> bool:
-        """Tell whether the request has used up the attempts that its last failure allows."""
+        """Tell whether the last failure allows no further attempt."""
         failure = _transient(state)
         return failure is not None and self._used >= failure.attempts
 
     def backoff_s(self, state: RetryCallState) -> float:
-        """Return how long to wait before the next attempt, in seconds."""
+        """Return the wait before the next attempt, in seconds."""
         if _transient(state) is None:
             return 0.0
         ceiling_s: float = min(HIGHEST_CEILING_S, FIRST_CEILING_S * 2.0 ** min(self._failures - 1, 10))

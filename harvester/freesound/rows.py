@@ -1,7 +1,6 @@
-"""The rows of an answer as records that obey their rules, each once, and what was odd about them. Pure.
+"""Read the rows of an answer into valid records, without duplicates.
 
-A page whose rows all obey is taken as it is. In any other, each row is judged for itself, and only the odd ones are
-converted. Every oddity is counted by kind; none costs more than its own row.
+A valid row is kept as it is; only an odd one is converted. Oddities are counted by kind and cost no other row.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ SCORE = "score"
 
 @dataclass(slots=True)
 class Rows:
-    """The records of an answer by id, in the server's order, and what came beside each of them: score or vector."""
+    """The records of an answer by id, and the score or vector of each."""
 
     records: dict[int, Record] = field(default_factory=dict)
-    beside: dict[int, Any] = field(default_factory=dict)
+    side_values: dict[int, Any] = field(default_factory=dict)
 
 
 def read_rows(
@@ -30,40 +29,40 @@ def read_rows(
     oddities: Counter[str],
     *,
     limit: int,
-    beside: str = "",
+    side_field: str = "",
     strict_json: bool = True,
 ) -> Rows:
-    """Take at most `limit` rows as records with `fields`; the value of the field `beside` is kept apart.
+    """Read at most `limit` rows into records and their `side_field`.
 
-    The rows become ours: they are changed in place. Not `strict_json`: a tolerant reader made them, so their texts
-    may hold lone surrogates, which the judge does not see.
+    Changes the rows in place. Not `strict_json`: the tolerant parser read them, so that texts may hold lone surrogates,
+    which `judge_of` does not find.
     """
     if len(results) > limit:
-        oddities["more rows than asked for"] += len(results) - limit
+        oddities["more rows than requested"] += len(results) - limit
         results = results[:limit]
-    judge = judge_of(fields, (SCORE,)) if beside == SCORE else judge_of(fields, (), (beside, SCORE))
+    judge = judge_of(fields, (SCORE,)) if side_field == SCORE else judge_of(fields, (), (side_field, SCORE))
     odd_rows = judge.odd_rows(results) if strict_json else range(len(results))
     rows = Rows()
     for place, row in enumerate(results):
         if type(row) is not dict:
             oddities["null result" if row is None else "not an object"] += 1
             continue
-        is_good = place not in odd_rows
-        sound_id = row["id"] if is_good else _read_id(row, oddities)
+        is_valid = place not in odd_rows
+        sound_id = row["id"] if is_valid else _read_id(row, oddities)
         if sound_id is None:
             continue
         if sound_id in rows.records:
             oddities["duplicate"] += 1
             continue
-        if beside:
-            rows.beside[sound_id] = row.pop(beside, None)
+        if side_field:
+            rows.side_values[sound_id] = row.pop(side_field, None)
         row.pop(SCORE, None)
-        rows.records[sound_id] = row if is_good else convert_row(row, sound_id, fields, oddities)
+        rows.records[sound_id] = row if is_valid else convert_row(row, sound_id, fields, oddities)
     return rows
 
 
 def convert_row(row: dict[str, Any], sound_id: int, fields: tuple[str, ...], oddities: Counter[str]) -> Record:
-    """Return the fields of a row that were asked for, each as its rule wants it or null."""
+    """Return the requested fields of a row, each converted or null."""
     record: Record = {"id": sound_id}
     missing = 0
     for name in fields:

@@ -1,8 +1,6 @@
-"""The one way a request takes: gate, turn, lease, wire, answer; and again, when that is worth it.
+"""Send a request: gate, turn, lease, wire, answer, retry.
 
-Owns the order of these steps and what a 429 means for gate and quota. Keeps: no send that the ledger
-has not counted; no send while the gate is closed; a request on the wire is never cut short by a stop (only waits are);
-a failure becomes `FetchFailed` only after its attempts are used up. Must not know what is asked for.
+The ledger counts each request before it is sent. A stop ends waits, but no request on the wire.
 """
 
 from __future__ import annotations
@@ -24,22 +22,22 @@ from harvester.errors import (
 from harvester.freesound.activity import Activity
 from harvester.freesound.gate import Gate, GateClosed, Ticket
 from harvester.freesound.judgement import Judgement
-from harvester.freesound.outage import PATIENCE_S, Outage
+from harvester.freesound.outage import LONGEST_OUTAGE_S, Outage
 from harvester.freesound.pacing import Pacing
-from harvester.freesound.question import Question
 from harvester.freesound.quota import Lease, Ledger, Limits, Quota, Refusal, SteadyTime
+from harvester.freesound.request import Request
 from harvester.freesound.retry import Retry
 from harvester.freesound.status import with_date
 from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, Transport, TransportFailure
 
 T = TypeVar("T")
 SANDBOX_HEADER = "x-freesound-sandbox"
-REFUSED_REST_S = 60
-"""After a refusal for the minute: so long at least, doubled with each further one in a row, up to half an hour."""
-OTHER_REFUSAL_REST_S = 15 * 60
-LONGEST_REST_S = 30 * 60
+MINUTE_PAUSE_S = 60
+"""Pause after a refusal for the minute, doubled with each further one in a row."""
+OTHER_PAUSE_S = 15 * 60
+LONGEST_PAUSE_S = 30 * 60
 SPACE_WAIT_S = 60
-"""How long a run for ever waits for space on the ledger's disk before it looks again."""
+"""How often a run with `--forever` tries the ledger again while its disk is full."""
 
 
 class Sender:
@@ -88,54 +86,56 @@ class Sender:
         self._refusals_in_a_row = 0
         self._refused_since_us = 0
 
-    async def fetch(self, question: Question[T]) -> T:
-        """Return what the question's `read` makes of the answer.
+    async def fetch(self, request: Request[T]) -> T:
+        """Send a request, with retries, and return its data.
 
-        Raises `PageTooLarge` when it is late and the request is divisible, for asking again for the same would be
-        waste; else `FetchFailed` (this request will not succeed now), `AccessDenied`, `ApiUnreachable`,
-        `AnswerChanged`, `WrongSource`, or `Stopped` when the run closes while this request waits: then nothing was
-        sent that is not in the ledger. Cancelled on the wire, the send stays counted, for it may have arrived.
+        Raises `PageTooLarge` when the answer to a divisible request is late, `FetchFailed` when this request will not
+        succeed now, `Stopped` when the run closes during a wait, or `AccessDenied`, `ApiUnreachable`, `AnswerChanged`,
+        `WrongSource`. A request that is cancelled on the wire stays counted: it may have arrived.
         """
         try:
-            return await self._retry.until_settled(self._attempt, question)
+            return await self._retry.call(self._attempt, request)
         except Transient as failure:
             failed = FetchFailed(failure.reason, failure.body)
         except PageTooLarge:
             raise
         except FetchFailed as failure:
             failed = failure
-        self.activity.note_given_up(question.kind, failed)
-        raise self._judgement.doubted(failed, question)
+        self.activity.note_given_up(request.kind, failed)
+        raise self._judgement.with_doubt(failed, request)
 
-    async def _attempt(self, question: Question[T]) -> T:
+    async def _attempt(self, request: Request[T]) -> T:
         ticket = await self.gate.enter()
         try:
-            lease = None if question.anonymous else await self._next_lease(ticket)
-            return self._judge(await self._exchange(question, lease, ticket), question, lease, ticket)
+            lease = None if request.anonymous else await self._next_lease(ticket)
+            return self._judge(await self._exchange(request, lease, ticket), request, lease, ticket)
         except QuotaRefused as refused:
-            self._take_refusal(refused.refusal, ticket)
+            self._note_refusal(refused.refusal, ticket)
             raise
         except Transient as failure:
-            # While all fails alike, the failure is not this request's: it uses up none of its attempts.
+            # In an outage the failure does not concern this request: it uses up none of its attempts.
             failure.counted = not (failure.systemic and self.gate.in_outage)
-            if question.divisible and failure.late and not self.gate.in_outage:
+            if request.divisible and failure.late and not self.gate.in_outage:
                 raise PageTooLarge(failure.reason, failure.body) from None
             raise
         finally:
             self.gate.leave(ticket)
 
     async def _next_lease(self, ticket: Ticket) -> Lease:
-        """Wait for a turn and count one send; raises `GateClosed` when the gate closes first or a window is full."""
+        """Wait for a turn and count one request.
+
+        Raises `GateClosed` when the gate closed meanwhile or a window is full.
+        """
         await self._pacing.turn(self.quota.burst_limit())
         if not self.gate.admits(ticket):
             raise GateClosed
         if self._max_requests is not None and self.activity.counted >= self._max_requests:
-            self._stop.close(f"{self._max_requests} requests sent, as many as allowed")
+            self._stop.close(f"{self._max_requests} requests sent, the limit of this run")
             raise Stopped(self._stop.reason)
         try:
             lease = self.quota.lease()
         except DiskFull:
-            # What cannot be counted is not sent.
+            # A request that cannot be counted is not sent.
             if not self._forever:
                 raise
             self.gate.close(
@@ -149,34 +149,34 @@ class Sender:
         self.activity.counted += 1
         return lease
 
-    async def _exchange(self, question: Question[T], lease: Lease | None, ticket: Ticket) -> RawResponse:
+    async def _exchange(self, request: Request[T], lease: Lease | None, ticket: Ticket) -> RawResponse:
         self.activity.sent += 1
         self.activity.on_the_wire += 1
         try:
-            raw = await self._transport.get(question.path, question.params, anonymous=lease is None)
+            raw = await self._transport.get(request.path, request.params, anonymous=lease is None)
         except TransportFailure as failure:
             if lease is not None and not failure.sent:
                 self.quota.give_back(lease)
-            raise self._judgement.failing(failure, question, ticket) from None
+            raise self._judgement.note_transient(failure, request, ticket) from None
         finally:
             self.activity.on_the_wire -= 1
         self.activity.answered += 1
         if lease is not None:
-            # 401 and 429 take no place in the server's windows (API.md §4).
+            # The server does not count 401 and 429 (API.md §4).
             if raw.status in {401, 429}:
                 self.quota.give_back(lease)
             else:
                 self.quota.answered(lease)
         return raw if raw.status == 200 else with_date(raw, self._now_us())
 
-    def _judge(self, raw: RawResponse, question: Question[T], lease: Lease | None, ticket: Ticket) -> T:
-        result = self._judgement.of(raw, question, ticket)
-        self._learn_source(raw.headers.get(SANDBOX_HEADER, ""))
+    def _judge(self, raw: RawResponse, request: Request[T], lease: Lease | None, ticket: Ticket) -> T:
+        result = self._judgement.judge(raw, request, ticket)
+        self._check_source(raw.headers.get(SANDBOX_HEADER, ""))
         if lease is not None:
             self._refusals_in_a_row = 0
         return result
 
-    def _take_refusal(self, refusal: Refusal, ticket: Ticket) -> None:
+    def _note_refusal(self, refusal: Refusal, ticket: Ticket) -> None:
         self.activity.refused += 1
         if refusal.kind == "suspended":
             raise AccessDenied(
@@ -184,25 +184,28 @@ class Sender:
                 "see its state at https://freesound.org/apiv2/apply/, or write to Freesound"
             )
         if not self.gate.admits(ticket):
-            return  # sent before the refusal that closed the gate: it says nothing new
+            return  # sent before an earlier refusal closed the gate
         self.quota.refused(refusal)
         now_us = self._now_us()
         self._refusals_in_a_row += 1
         if self._refusals_in_a_row == 1:
             self._refused_since_us = now_us
-        asked_us = now_us + round((refusal.retry_after_s or 0.0) * SECOND_US)
+        retry_after_us = now_us + round((refusal.retry_after_s or 0.0) * SECOND_US)
         until_us, _ = self.quota.free_at()
         if refusal.kind == "day":
-            self._close_for_quota(max(until_us, asked_us, now_us + SECOND_US), True)
+            self._close_for_quota(max(until_us, retry_after_us, now_us + SECOND_US), True)
             return
-        if not self._forever and now_us - self._refused_since_us >= PATIENCE_S * SECOND_US:
-            raise ApiUnreachable(f"{self._address} has refused every request for ten minutes: {refusal.detail}")
-        first_s = REFUSED_REST_S if refusal.kind == "burst" else OTHER_REFUSAL_REST_S
-        rest_s = min(LONGEST_REST_S, first_s * 2 ** min(self._refusals_in_a_row - 1, 10))
+        if not self._forever and now_us - self._refused_since_us >= LONGEST_OUTAGE_S * SECOND_US:
+            raise ApiUnreachable(
+                f"{self._address} has refused every request for ten minutes: {refusal.detail}; "
+                "everything fetched so far is kept; --forever waits longer"
+            )
+        first_s = MINUTE_PAUSE_S if refusal.kind == "burst" else OTHER_PAUSE_S
+        pause_s = min(LONGEST_PAUSE_S, first_s * 2 ** min(self._refusals_in_a_row - 1, 10))
         if refusal.retry_after_s is not None and self._refusals_in_a_row == 1:
-            rest_s = 1
+            pause_s = 1
         self.gate.close(
-            f"refused by the server: {refusal.detail}", max(until_us, asked_us, now_us + rest_s * SECOND_US)
+            f"refused by the server: {refusal.detail}", max(until_us, retry_after_us, now_us + pause_s * SECOND_US)
         )
 
     def _close_for_quota(self, until_us: int, day: bool) -> None:
@@ -215,11 +218,11 @@ class Sender:
             raise Stopped(self._stop.reason)
         self.gate.close(f"quota used up{whose}", until_us)
 
-    def _learn_source(self, digest: str) -> None:
+    def _check_source(self, digest: str) -> None:
         if self.sandbox is not None and digest != self.sandbox:
-            raise WrongSource(f"{self._address} now answers from another catalogue than at first; nothing was mixed")
+            raise WrongSource(f"{self._address} changed its catalogue during the run; nothing of the new one was saved")
         self.sandbox = digest
 
     def _note_retry(self, failure: Transient) -> None:
         self.activity.retried += 1
-        self._on_event(f"asking again: {failure.reason}")
+        self._on_event(f"retrying after {failure.reason}")

@@ -1,8 +1,7 @@
-"""Decide whether answers of one kind have changed their shape as a whole, or one answer is odd.
+"""Decide whether the API has changed the shape of its answers.
 
-A state machine over given answers; it neither waits nor sends. Rule: the same evidence for the same kind of request
-three times in a row, each for another request, or ten times among the last twenty answers. A usable or honestly empty
-answer ends the row, not the window. Answers of fewer than three rows prove nothing.
+The API has changed when the same evidence comes three times in a row, each for another request, or ten times in the
+last twenty answers. A usable or empty answer ends the row, not the window. Answers of one or two rows are no evidence.
 """
 
 from __future__ import annotations
@@ -21,16 +20,17 @@ WINDOW = 20
 LEAST_ROWS = 3
 LEAST_NULLS = 25
 PROBES_S = (60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600)
-"""How long to wait before each further look at answers that have changed; the last one repeats."""
+"""Wait so long before each probe of answers that have changed; the last value repeats."""
 KEPT_BODY_BYTES = 64 * 1024
-"""How much of one unusable answer is kept for inspection."""
-NOTED_ROWS = 50
-NOTED_SHARE = 0.9
+"""Keep so much of one unusable answer for inspection."""
+MISSING_ROWS = 50
+MISSING_SHARE = 0.9
+"""Report a core field that this share of at least `MISSING_ROWS` records lacks."""
 _NEVER_NULL = frozenset(CORE_FIELDS) - {"category", "subcategory", "geotag", "bitdepth", "bitrate", "pack"}
 
 
 class Kind(Enum):
-    """What a request asks for; the value names its answers."""
+    """What a request fetches; messages show the value."""
 
     SIMILAR = "similar lists"
     SEARCH = "search results"
@@ -39,7 +39,7 @@ class Kind(Enum):
 
 
 class Evidence(Enum):
-    """How a 200 with JSON is unusable; the value completes "similar lists …"."""
+    """Why an answer is unusable; the value completes "similar lists …"."""
 
     NOT_OBJECT = "are not JSON objects"
     NO_RESULTS = "come without a list of `results`"
@@ -50,7 +50,7 @@ class Evidence(Enum):
 
 
 class Unusable(FetchFailed):
-    """A 200 with JSON of another shape than promised."""
+    """The JSON of an answer with status 200 has an unexpected shape."""
 
     def __init__(self, evidence: Evidence, body: bytes) -> None:
         super().__init__(f"unusable answer: such answers {evidence.value}", body[:KEPT_BODY_BYTES])
@@ -58,7 +58,10 @@ class Unusable(FetchFailed):
 
 
 def evidence_of(answer: object, *, first_page: bool) -> Evidence | bool:
-    """Return what is unusable about an answer that was read; True when it is usable, False when it proves nothing."""
+    """Return why an answer is unusable.
+
+    True: it is usable. False: it proves nothing.
+    """
     if not isinstance(answer, SimilarPage | RecordsPage):
         return answer is not None
     read = len(answer.records)
@@ -91,13 +94,13 @@ class _Answers:
 
 
 class Shape:
-    """Judges the answers of one run, each kind of request for itself."""
+    """Watches the answers of one run, each kind by itself."""
 
     def __init__(self) -> None:
         self._kinds = {kind: _Answers() for kind in Kind}
 
     def usable(self, kind: Kind) -> None:
-        """Note a usable or honestly empty answer: earlier failures concern single sounds."""
+        """Note a usable or empty answer: earlier failures concern one sound."""
         answers = self._kinds[kind]
         if answers.changed:
             self._kinds[kind] = _Answers()
@@ -109,10 +112,10 @@ class Shape:
             answers.doubt = Doubt()
 
     def unusable(self, kind: Kind, evidence: Evidence, key: str, body: bytes) -> str | None:
-        """Note an unusable answer to the request `key`; return what has changed, once that is certain.
+        """Note an unusable answer; once certain, return what has changed.
 
-        A search is asked again by itself, so its repetitions count, but not for null rows: a page of sounds that were
-        just deleted stays one. Any other request that is repeated proves no more.
+        Repetitions of one request count only for a search, which is retried, and there not for null rows: a page of
+        deleted sounds stays the same.
         """
         answers = self._kinds[kind]
         repeats = kind is Kind.SEARCH and evidence is not Evidence.ALL_NULL
@@ -129,46 +132,46 @@ class Shape:
             return None
         answers.changed = True
         answers.doubt.close(concerns_all=True)
-        often = f"{IN_A_ROW} in a row" if in_a_row >= IN_A_ROW else f"{in_the_window} of the last {WINDOW}"
+        frequency = f"{IN_A_ROW} in a row" if in_a_row >= IN_A_ROW else f"{in_the_window} of the last {WINDOW}"
         if in_a_row >= IN_A_ROW and len(answers.digests) == 1:
-            often += f", each the same {len(body)} bytes"
-        return f"{kind.value} {evidence.value} ({often})"
+            frequency += f", each the same {len(body)} bytes"
+        return f"{kind.value} {evidence.value} ({frequency})"
 
     def doubt(self, kind: Kind) -> Doubt:
-        """Return the doubt that is closed by the next answers of this kind."""
+        """Return the doubt that the next answers of this kind close."""
         return self._kinds[kind].doubt
 
     def next_probe_s(self, kind: Kind) -> int:
-        """Return how long to wait before the next look at a kind that has changed."""
+        """Return the seconds to wait before the next probe of a kind."""
         answers = self._kinds[kind]
         answers.probes += 1
         return PROBES_S[min(answers.probes, len(PROBES_S)) - 1]
 
 
 class CoreFields:
-    """Notices a core field that nearly every record lacks, in three answers in a row."""
+    """Finds core fields that nearly all records lack."""
 
     def __init__(self) -> None:
         self._recent: deque[tuple[int, Counter[str]]] = deque(maxlen=IN_A_ROW)
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def read(self, records: Sequence[Record], oddities: dict[str, int]) -> list[str]:
-        """Take in an answer; return the fields that are newly found to be missing, each once in a run."""
+        """Note an answer; return missing fields, each once in a run."""
         if len(records) < LEAST_ROWS:
             return []
-        if sum(oddities.values()) < NOTED_SHARE * len(records):
+        if sum(oddities.values()) < MISSING_SHARE * len(records):
             self._recent.clear()
             return []
         lacks = Counter(name for record in records for name in CORE_FIELDS if _lacks(record, name))
         self._recent.append((len(records), lacks))
-        if len(self._recent) < IN_A_ROW or sum(rows for rows, _ in self._recent) < NOTED_ROWS:
+        if len(self._recent) < IN_A_ROW or sum(rows for rows, _ in self._recent) < MISSING_ROWS:
             return []
         found = [
             name
             for name in CORE_FIELDS
-            if name not in self._told and all(lacks[name] >= NOTED_SHARE * rows for rows, lacks in self._recent)
+            if name not in self._reported and all(lacks[name] >= MISSING_SHARE * rows for rows, lacks in self._recent)
         ]
-        self._told.update(found)
+        self._reported.update(found)
         return found
 
 

@@ -1,8 +1,7 @@
-"""What the status of an answer means when it is not 200. Pure.
+"""Translate an answer whose status is not 200 into an exception.
 
-The API's own errors are JSON objects with a `detail` sentence. Whatever else comes was sent by something in front of
-the API (a gateway, a firewall, the login page of a network): it says nothing about a sound or about the key, so it is
-an outage.
+The API's own errors are JSON objects with a `detail` sentence. Any other error comes from a gateway, a firewall or the
+login page of a network: it says nothing about a sound or the key, and counts as an outage.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ from harvester.freesound.wire import KEPT_BODY_BYTES, QuotaRefused, RawResponse,
 
 LONGEST_RETRY_AFTER_S = 3_600.0
 LEAST_LIMIT = {"minute": 6, "hour": 6, "day": 200}
-"""A tenth of the lowest limits that the API has: a smaller number in a 429 is no limit of a key."""
+"""A tenth of the API's lowest limits: a smaller number in a 429 is ignored."""
 LARGEST_LIMIT = 10_000_000
 _LONGEST_NUMBER = 9
-"""Digits of a number in a header or a sentence; a longer one is not read."""
+"""Ignore a number with more digits, in a header or a sentence."""
 _RATE = re.compile(r"\(([^()/]*)/(minute|hour|day)\)")
 _KINDS: dict[str, RefusalKind] = {"minute": "burst", "hour": "ip", "day": "day"}
 _ABOUT_THE_KEY = re.compile(r"token|\bkey\b|credential|authenticat|permission|suspend|pending|inactive", re.IGNORECASE)
 
 
 def raise_for_status(raw: RawResponse) -> None:
-    """Raise what an answer other than 200 amounts to."""
+    """Raise the failure of an answer whose status is not 200."""
     status, detail, kept = raw.status, read_detail(raw), raw.body[:KEPT_BODY_BYTES]
     said = f": {detail}" if detail else ""
     if status == 429:
@@ -39,11 +38,11 @@ def raise_for_status(raw: RawResponse) -> None:
     if status in {401, 403} and detail and (status == 401 or _ABOUT_THE_KEY.search(detail)):
         raise AccessDenied(_access_denied(status, detail))
     if status == 400 and detail.startswith("Search server error:") and not _is_our_fault(detail):
-        raise Transient("the search backend is down (400)", raw.body, systemic=True)
+        raise Transient("HTTP 400: the search index is down", raw.body, systemic=True)
     if status in {408, 425} or status >= 500:
         page = is_html(raw) and status == 500
         raise Transient(
-            f"server error {status}{' (HTML)' if page else said}",
+            f"HTTP {status}{' with a web page' if page else said}",
             raw.body,
             systemic=status in {502, 503, 504} or "overloaded" in detail,
             attempts=2 if page else 4,
@@ -58,19 +57,20 @@ def raise_for_status(raw: RawResponse) -> None:
 
 
 def foreign(raw: RawResponse) -> Transient:
-    """Return the failure of an answer that the API itself never gives."""
+    """Return the failure of an answer that does not come from the API."""
     if 300 <= raw.status < 400:
-        target = raw.headers.get("location", "an unnamed place")[:200]
-        reason = f"redirected ({raw.status}) to {target}, which is never followed"
+        target = raw.headers.get("location", "an unknown address")[:200]
+        reason = f"HTTP {raw.status}: redirects are not followed (to {target})"
     else:
         detail = read_detail(raw)
-        what = "a web page" if is_html(raw) else "nothing" if not raw.body.strip() else detail or "not the API's JSON"
+        other = "a body of another server" if raw.body.strip() else "an empty body"
+        what = "a web page" if is_html(raw) else detail or other
         reason = f"HTTP {raw.status} with {what}" if what != detail else f"HTTP {raw.status}: {detail}"
     return Transient(reason, raw.body, systemic=True, foreign=True, delay_s=read_retry_after(raw))
 
 
 def read_detail(raw: RawResponse) -> str:
-    """Return the `detail` sentence of the API's own error, empty when the body is not one."""
+    """Return the `detail` of an error of the API; empty for any other body."""
     try:
         body = orjson.loads(raw.body.removeprefix(BYTE_ORDER_MARK))
     except orjson.JSONDecodeError:
@@ -83,9 +83,9 @@ def read_detail(raw: RawResponse) -> str:
 
 
 def read_refusal(raw: RawResponse) -> Refusal:
-    """Read a 429: only its text tells the minute from the day from a suspended key.
+    """Read a 429: only its text says which limit it is.
 
-    An impossible number is not believed; the limit is unknown then.
+    An impossible number is ignored: the limit is None then.
     """
     detail = read_detail(raw)
     found = _RATE.search(detail)
@@ -103,9 +103,9 @@ def read_refusal(raw: RawResponse) -> Refusal:
 
 
 def read_retry_after(raw: RawResponse) -> float | None:
-    """Return a Retry-After in seconds, at most an hour; None without one that can be read.
+    """Return the Retry-After in seconds, at most an hour; None if invalid.
 
-    A date is measured from the answer's own `Date`, so that no clock has to agree with the server's.
+    A date is compared with the answer's `Date`, not with our clock.
     """
     text = raw.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
@@ -118,7 +118,7 @@ def read_retry_after(raw: RawResponse) -> float | None:
 
 
 def with_date(raw: RawResponse, now_us: int) -> RawResponse:
-    """Return an error with the time of its arrival as its `Date`, where the server gave none."""
+    """Return the answer with its arrival as `Date`, unless it has one."""
     if "date" in raw.headers:
         return raw
     now = datetime.fromtimestamp(now_us // SECOND_US, UTC)
@@ -132,7 +132,7 @@ def is_html(raw: RawResponse) -> bool:
 
 
 def _read_number(text: str) -> int | None:
-    """Return a plain number of few digits; None for any other text."""
+    """Return a number of up to nine ASCII digits; None for any other text."""
     text = text.strip()
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER else None
 

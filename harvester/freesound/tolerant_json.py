@@ -1,7 +1,7 @@
-"""Read JSON that a strict parser refuses: the second reader of an answer, much slower, for refused bodies only.
+"""Read JSON that the strict parser refuses; this is much slower.
 
-NaN and infinite numbers become null, numbers of any length stay bounded, bytes that are not UTF-8 and control
-characters in texts are kept. Texts may hold lone surrogates afterwards: `records.convert` replaces them.
+NaN and infinite numbers become null, long integers become floats or null; bytes that are not UTF-8 and control
+characters stay. Texts may then hold lone surrogates, which `records.convert` replaces.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 _LONGEST_INT = 19
-"""Characters of an integer that is read exactly; Python needs quadratic time for very long ones."""
+"""Read longer integers as floats: Python needs quadratic time for very long ones."""
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBER_TAIL = re.compile(r"[.]|[eE][+-]?|-")
 _ESCAPE_TAIL = re.compile(r"\\?u?[0-9a-fA-F]{0,4}")
@@ -21,8 +21,9 @@ _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 
 class InvalidJson(ValueError):
-    """A body that is not JSON: `position` is a byte, None when it is nested too deep; `at_end` when the rest of the
-    body seems to be missing.
+    """A body that is not JSON.
+
+    `position`: in bytes, None when it is nested too deep. `at_end`: the rest of the body seems to be missing.
     """
 
     def __init__(self, position: int | None, *, at_end: bool = False) -> None:
@@ -32,8 +33,11 @@ class InvalidJson(ValueError):
 
 
 def read_tolerantly(body: bytes) -> tuple[Any, int]:
-    """Return the value in a body and how many keys were repeated (the last one counts); raises `InvalidJson`."""
-    # Every byte that is not UTF-8 becomes one lone surrogate, so that a position can be told in bytes.
+    """Return the value in a body, and the number of repeated keys.
+
+    The last one of repeated keys is kept. Raises `InvalidJson`.
+    """
+    # Each byte that is not UTF-8 becomes one lone surrogate, so that positions can be counted in bytes.
     start = len(BYTE_ORDER_MARK) if body.startswith(BYTE_ORDER_MARK) else 0
     text = body[start:].decode("utf-8", "surrogateescape")
     repeated = 0
@@ -61,7 +65,7 @@ def read_tolerantly(body: bytes) -> tuple[Any, int]:
 
 
 def _is_unfinished(message: str, rest: str) -> bool:
-    """Tell whether the parser failed only because the body ends, within a text, a word, a number or between them."""
+    """Tell whether the parser failed only because the body ends too early."""
     if message.startswith("Unterminated string"):
         return True
     if message == "Extra data" or len(rest) > _LONGEST_TAIL:
@@ -73,7 +77,7 @@ def _is_unfinished(message: str, rest: str) -> bool:
 
 
 def _read_constant(_name: str) -> None:
-    """NaN, Infinity and -Infinity are not JSON."""
+    """Replace NaN, Infinity and -Infinity by null."""
 
 
 def _read_float(digits: str) -> float | None:

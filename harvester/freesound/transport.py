@@ -1,7 +1,7 @@
-"""Freesound over HTTP: the transport that speaks to a server.
+"""Send requests with aiohttp.
 
-Owns all use of aiohttp. Keeps the key in one request header, sent only over https or to loopback, following no
-redirect; nothing of aiohttp's (whose errors show the headers sent) leaves it. Must not know what is asked for.
+The key is sent in one header, only over https or to loopback; redirects are not followed. No exception of aiohttp
+leaves this module: they hold the headers that were sent.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from harvester.freesound.wire import RawResponse, TransportFailure
 from harvester.version import __version__
 
 CONTACT = "contact: the holder of this API key"
-"""True for every user: Freesound knows a key's owner. `HARVESTER_CONTACT` puts a URL or address here."""
+"""Freesound knows the owner of a key. `HARVESTER_CONTACT` replaces this by a URL or an address."""
 LARGEST_BODY_BYTES = 8 * 1024 * 1024
-"""150 rows with vectors and descriptions of 18 kB take 5 MB; parsed, a hostile body takes thirty times its bytes."""
+"""150 rows with vectors and descriptions of 18 kB take 5 MB; a hostile body takes 30 times its size when parsed."""
 CONNECT_S, READ_S, TOTAL_S = 10.0, 30.0, 60.0
 _NOT_IN_TIME, _CUT_SHORT = "no answer in time", "the answer was cut short"
 
 
 class AiohttpTransport:
-    """One aiohttp session to one API address. Make and close it on a running loop."""
+    """One aiohttp session; make and close it in a running event loop."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class AiohttpTransport:
         total_s: float = TOTAL_S,
         largest_body_bytes: int = LARGEST_BODY_BYTES,
     ) -> None:
-        """Open the session; raises `SettingsError` for an address the key may not be sent to."""
+        """Open the session; raise `SettingsError` for an unsafe address."""
         self.address = read_api_url(api_url)
         self.timeout_s = total_s
         self._key = key
@@ -48,10 +48,10 @@ class AiohttpTransport:
             timeout=aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, sock_read=read_s),
             headers={"Accept": "application/json", "User-Agent": f"harvester/{__version__} ({contact or CONTACT})"},
             cookie_jar=aiohttp.DummyCookieJar(),
-            # The environment's proxies are read here: aiohttp's own trust_env would also read netrc.
+            # `proxy_for` reads the environment's proxies: trust_env would also read netrc.
             trust_env=False,
         )
-        # aiohttp silently sends a GET again when a kept-alive connection breaks; the server counts both.
+        # aiohttp repeats a GET without notice when a kept-alive connection breaks; the server counts both.
         self._session._retry_connection = False
 
     async def get(self, path: str, params: Mapping[str, str], *, anonymous: bool = False) -> RawResponse:
@@ -66,14 +66,15 @@ class AiohttpTransport:
                     return RawResponse(response.status, named, body)
                 reason = f"the answer is larger than {self._largest_body_bytes:,} bytes"
                 failure = TransportFailure(reason, sent=True, late=True)
-                # The same question rarely has a much smaller answer.
+                # A retry rarely has a much smaller answer.
                 failure.attempts = 2
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _translate(error)
-        # Raised here, not inside `except`: aiohttp's error holds the headers sent and must not hang on ours.
+        # Raised outside `except`: the context would be aiohttp's error, which holds the headers sent.
         raise failure
 
     async def close(self) -> None:
+        """Close the session."""
         await self._session.close()
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
@@ -86,7 +87,7 @@ class AiohttpTransport:
 
 
 def _translate(error: Exception) -> TransportFailure:
-    """Return aiohttp's or the socket's error as ours: a phrase for a person, no header, no URL."""
+    """Return a foreign error as ours, without headers and URL."""
     unsent: list[tuple[type[Exception], str]] = [
         (aiohttp.ClientConnectorDNSError, "unknown host"),
         (aiohttp.ClientSSLError, "no secure connection (TLS)"),

@@ -1,7 +1,4 @@
-"""The vectors behind "similar sounds": which field brings them, and how one is read from an answer. Pure.
-
-Keeps: what leaves here has the space's dimension and length 1, whatever the server rounded; anything else is no vector.
-"""
+"""Read the vectors of sounds from an answer, normalised to length 1."""
 
 from __future__ import annotations
 
@@ -14,12 +11,12 @@ from harvester.model import DIMENSIONS, Vector
 
 
 def vector_field(space: str) -> str:
-    """Return the name of the field that holds the vector of a sound in a similarity space."""
+    """Return the field that holds a sound's vector in a space."""
     return f"sim_{space}"
 
 
 def read_vectors(values: dict[int, Any], space: str, oddities: Counter[str]) -> dict[int, Vector]:
-    """Return the vectors of sounds by id; a sound that is not analysed yet has none."""
+    """Return the vectors by sound id; a new sound may have none."""
     found = {}
     for sound_id, value in values.items():
         vector = read_vector(value, DIMENSIONS[space])
@@ -31,7 +28,7 @@ def read_vectors(values: dict[int, Any], space: str, oddities: Counter[str]) -> 
 
 
 def read_vector(value: object, dimension: int) -> Vector | None:
-    """Return a JSON value as a vector of length 1, or None when it is none."""
+    """Return a JSON value as a vector of length 1; None if it is not one."""
     if not isinstance(value, list) or len(value) != dimension:
         return None
     if not all(type(number) in (float, int) for number in value):

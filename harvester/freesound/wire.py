@@ -1,12 +1,11 @@
-"""What travels between the client and a transport, and the typed ways in which that fails.
+"""Define the transport's interface and the failures of a request.
 
-    Transient            nothing is said about the sound: ask again
-    ├── TransportFailure no answer at all: refused, unknown host, reset, timeout, cut body, TLS
+    Transient            the answer says nothing about the sound: retry
+    ├── TransportFailure no complete answer: refused, unknown host, reset, timeout, cut body, TLS
     └── Unreadable       the body of a 200 is not JSON
     QuotaRefused         429: a limit
 
-Everything foreign (aiohttp's, the socket's) has become one of these before it leaves the transport. No message here
-ever holds a header that was sent.
+The transport raises no other exception. No message holds a header that was sent.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from typing import NamedTuple, Protocol
 from harvester.freesound.quota import Refusal
 
 KEPT_BODY_BYTES = 2_000
-"""How much of an unexpected answer is kept for inspection."""
+"""Keep so much of an unexpected answer for inspection."""
 
 
 class RawResponse(NamedTuple):
-    """An answer as it came from the wire. Header names are lower case."""
+    """An answer as it was received; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -30,20 +29,19 @@ class RawResponse(NamedTuple):
 
 
 class Transport(Protocol):
-    """Sends one GET and brings back the whole answer; no retry, no redirect, no judgement of the status."""
+    """Sends one GET and returns the answer; no retry, no redirect."""
 
     async def get(self, path: str, params: Mapping[str, str], *, anonymous: bool = False) -> RawResponse:
-        """Fetch `path` below the API's address; raises `TransportFailure` only. `anonymous`: without the key."""
+        """Fetch `path`; raise `TransportFailure`. `anonymous`: without key."""
         ...
 
 
 class Transient(Exception):
-    """The answer says nothing about the sound: ask again.
+    """The answer says nothing about the sound: the request is retried.
 
-    `systemic`: the server as a whole is unwell, whatever is asked. `foreign`: the answer was not the API's own.
-    `attempts`: how often one request may meet this. `delay_s`: how long the server asked to wait, when it did.
-    `counted`: whether it uses up one of the attempts. `late`: the answer did not come in time, or only a part of it; a
-    smaller one might.
+    `systemic`: all requests would fail. `foreign`: the answer does not come from the API. `attempts`: the most
+    attempts a request has with this failure. `delay_s`: the server's Retry-After. `counted`: it uses up an attempt.
+    `late`: the answer was not complete in time; a smaller one may be.
     """
 
     def __init__(
@@ -69,12 +67,12 @@ class Transient(Exception):
 
     @property
     def reached(self) -> bool:
-        """Whether the API itself answered, however badly."""
+        """Whether the request reached the API."""
         return not self.foreign
 
 
 class TransportFailure(Transient):
-    """No answer came. `sent` is False when the request certainly never reached the server's application."""
+    """No complete answer; `sent`: the request may have reached the server."""
 
     def __init__(self, reason: str, *, sent: bool, late: bool = False) -> None:
         super().__init__(reason, systemic=not sent, late=late)
@@ -82,11 +80,12 @@ class TransportFailure(Transient):
 
     @property
     def reached(self) -> bool:
+        """Whether the request may have reached the API."""
         return self.sent
 
 
 class Unreadable(Transient):
-    """The body of a 200 is not JSON. The same bytes a second time will come a third time: then the fault is final."""
+    """The body of a 200 is not JSON; the same bytes twice are final."""
 
     def __init__(self, fault: str, body: bytes, *, cut_short: bool) -> None:
         super().__init__("the answer was cut short" if cut_short else fault, body, late=cut_short)
@@ -94,7 +93,7 @@ class Unreadable(Transient):
         self._fault = fault
 
     def make_final(self) -> None:
-        """Take back that the answer was cut short and leave no attempt: the same bytes came before."""
+        """Allow no further attempt: the same bytes came before."""
         self.reason = f"{self._fault} (the same bytes came twice)"
         self.late = False
         self.attempts = 0

@@ -103,7 +103,7 @@ def size_notice(size_bytes: int) -> str:
 
 def grown_message(samples: int, processed: int, edges: int, requests: int) -> str:
     """Return the message of the commit after a harvest."""
-    return f"library: +{samples} samples ({processed}), +{edges} edges, {requests} requests"
+    return f"library: +{samples} processed ({processed}), +{edges} edges, {requests} requests"
 
 
 def commit_library(folder: Path, message: str, *, source: str, with_backups: bool = False) -> Commit:

@@ -83,13 +83,13 @@ def describe_for_git(path: Path) -> Iterator[str]:
         return
     if dropped:
         yield f"left out {dropped}"
-    yield f"source   {state.source}"
-    yield f"sounds   {len(state)}"
-    yield f"records  {state.record_count}"
-    yield f"samples  {len(state.processed)}"
-    yield f"edges    {state.edge_count}"
-    yield f"gone     {state.gone_count}"
-    yield f"seeds    {len(state.seeds)}"
+    yield f"source    {state.source}"
+    yield f"sounds    {len(state)}"
+    yield f"records   {state.record_count}"
+    yield f"processed {len(state.processed)}"
+    yield f"edges     {state.edge_count}"
+    yield f"gone      {state.gone_count}"
+    yield f"seeds     {len(state.seeds)}"
     for sound_id in sorted(state.graph):
         yield _sound_line(state, sound_id)
 
@@ -105,7 +105,7 @@ def _sound_line(state: SoundGraph, sound_id: int) -> str:
     else:
         parts.append("waiting for its record")
     if is_gone(attributes) and not is_withdrawn(attributes):
-        parts.append(f"gone {iso(attributes['gone_at'])}")
+        parts.append(f"deleted {iso(attributes['gone_at'])}")
     similar = state.similar(sound_id)
     if similar is not None:
         parts.append(f"list of {len(similar.neighbours)}, {iso(similar.linked_at)}")

@@ -60,13 +60,13 @@ def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
     )
     for name, lines in ((ATTRIBUTES, attributes), (IGNORED, _IGNORED_LINES)):
         changed = _write_block(folder / name, lines)
-        done.append(f"{folder / name}: {'written; commit it' if changed else 'as it should be'}")
+        done.append(f"{folder / name}: {'written; commit it' if changed else 'unchanged'}")
     for key, value in _settings().items():
         if _value(folder, key) != value:
             _configure(folder, key, value)
     done += _choose_merging(folder)
-    done.append(f"this clone's configuration: Git joins and shows {CHECKPOINT} with {_program()}")
-    done.append("every clone runs `harvester git-setup` once; from then on `git pull` joins two grown libraries")
+    done.append(f"this clone's configuration: Git merges and shows {CHECKPOINT} with {_program()}")
+    done.append("run `harvester git-setup` once in every clone; from then on `git pull` merges two grown libraries")
     return done
 
 
@@ -75,8 +75,12 @@ def undo_git(folder: Path) -> list[str]:
     _must_be_in_work_tree(folder, folder)
     done = []
     if attribute_of(folder, "filter") == "lfs":
-        done.append("what Git LFS holds stays there: `git lfs migrate export --include='*.pkl'` takes it out")
-    done += [f"{folder / name}: our lines removed" for name in (ATTRIBUTES, IGNORED) if _write_block(folder / name, ())]
+        done.append("files in Git LFS stay there: `git lfs migrate export --include='*.pkl'` moves them out")
+    done += [
+        f"{folder / name}: harvester's lines removed"
+        for name in (ATTRIBUTES, IGNORED)
+        if _write_block(folder / name, ())
+    ]
     if _value(folder, _WE_CHOSE) == "true" and _value(folder, "pull.rebase") == "false":
         run_git(folder, "config", "--local", "--unset-all", "pull.rebase")
         done.append("this clone's configuration: pull.rebase removed")
@@ -100,7 +104,7 @@ def _program() -> str:
 
 def _settings() -> dict[str, str]:
     return {
-        f"merge.{DRIVER}.name": "join of two Freesound libraries",
+        f"merge.{DRIVER}.name": "merge of two Freesound libraries",
         f"merge.{DRIVER}.driver": f"{_program()} git-merge -- %A %B %P",
         f"diff.{DRIVER}.textconv": f"{_program()} git-textconv --",
     }

@@ -10,7 +10,6 @@ from harvester.graph.attributes import (
     SHARED_TEXTS,
     STAMPS,
     blanked,
-    canonical_bytes,
     extra_names,
     in_order,
     is_gone,
@@ -21,31 +20,3 @@ from harvester.graph.event_rules import Dropped, check_events, check_local, is_p
 from harvester.graph.merge_rules import similar_of
 from harvester.graph.selection import Edge, Selected, Selection, around, select
 from harvester.graph.state import SoundGraph
-
-__all__ = [
-    "DEEPEST",
-    "FLAT",
-    "Dropped",
-    "Edge",
-    "LINK_FIELDS",
-    "OWN_FIELDS",
-    "SHARED_TEXTS",
-    "STAMPS",
-    "Selected",
-    "Selection",
-    "SoundGraph",
-    "around",
-    "blanked",
-    "canonical_bytes",
-    "check_events",
-    "check_local",
-    "extra_names",
-    "in_order",
-    "is_gone",
-    "is_possible_deferral",
-    "is_withdrawn",
-    "keep_possible",
-    "record_of",
-    "select",
-    "similar_of",
-]

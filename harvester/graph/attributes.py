@@ -13,17 +13,9 @@ from typing import Any
 from harvester.model import RECORD_FIELDS, Record
 
 OWN_FIELDS = (
-    "added_at",
-    "fetched_at",
-    "extra_stamps",
-    "linked_at",
-    "link_origin",
-    "link_space",
-    "link_limit",
-    "link_filter",
-    "gone_at",
-    "withdrawn_at",
-)
+    "added_at", "fetched_at", "extra_stamps", "linked_at", "link_origin", "link_space", "link_limit", "link_filter",
+    "gone_at", "withdrawn_at",
+)  # fmt: skip
 """What harvester adds to a record: when the sound was first known, when its record was fetched, when its similar list
 was fetched and with which query, when the sound was found deleted, when a person withdrew it. Stamps in microseconds
 UTC. `extra_stamps` has, by name, the stamps of extra fields that came with a record of another time than

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harvester.clock import LATEST_US
+from harvester.clock import is_stamp
 from harvester.errors import EventRefused
 from harvester.graph.attributes import DEEPEST, FLAT
 from harvester.model import (
@@ -97,7 +97,7 @@ def check_local(deferrals: Sequence[Deferral], undeferred: Sequence[int], notes:
 
 def is_possible_deferral(one: Deferral) -> bool:
     """Tell whether the journal can store a deferral."""
-    return is_sound_id(one.sound_id) and type(one.reason) is str and _is_count(one.count) and _is_stamp(one.next_try_at)
+    return is_sound_id(one.sound_id) and type(one.reason) is str and _is_count(one.count) and is_stamp(one.next_try_at)
 
 
 def is_possible_note(note: Note) -> bool:
@@ -163,10 +163,6 @@ def _problem_of_id(sound_id: object) -> str:
     return "" if is_sound_id(sound_id) else f"{_shown(sound_id)} is not a sound id"
 
 
-def _is_stamp(stamp: object) -> bool:
-    return type(stamp) is int and 0 <= stamp <= LATEST_US
-
-
 def _is_count(count: object) -> bool:
     return type(count) is int and 0 <= count < _LARGEST_COUNT
 
@@ -180,7 +176,7 @@ def _is_encodable(text: str) -> bool:
 
 
 def _problem_of_stamp(stamp: object) -> str:
-    return "" if _is_stamp(stamp) else f"{_shown(stamp)} is not a time between 1970 and 9999, in microseconds"
+    return "" if is_stamp(stamp) else f"{_shown(stamp)} is not a time between 1970 and 9999, in microseconds"
 
 
 def _problem_of_list(sound_id: int, similar: SimilarList) -> str:

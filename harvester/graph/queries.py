@@ -162,7 +162,3 @@ class KnownSounds:
         for target_id, edge in self.graph._adj[sound_id].items():
             for relation in edge.get("relation", ()):
                 yield Related(sound_id, target_id, relation, max(known_at, self.attributes(target_id)["added_at"]))
-
-    def freeze(self) -> None:
-        """Make the graph read-only, for views that other programs hold."""
-        self.graph.freeze()

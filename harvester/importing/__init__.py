@@ -3,5 +3,3 @@
 from __future__ import annotations
 
 from harvester.importing.old_library import import_old
-
-__all__ = ["import_old"]

@@ -6,5 +6,3 @@ from harvester.journal.database import connect
 from harvester.journal.format import Head
 from harvester.journal.reader import JournalContents, load_contents, load_head
 from harvester.journal.writer import Journal
-
-__all__ = ["JournalContents", "Head", "Journal", "connect", "load_contents", "load_head"]

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from harvester.clock import LATEST_US
 from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat
@@ -38,8 +39,9 @@ class Head:
     is that of the last checkpoint written, `next_digest` that of one that was about to be renamed into place. `restore`
     names the backup of an unfinished rollback, and `timeline` counts rollbacks.
 
-    `adopted`: the state holds data that never was an event of this journal. `owed`: a backup is required at once,
-    because none holds that data yet. `salvaged`: the journal was corrupt, and that backup alone may hold its lost rows.
+    `has_foreign_state`: the state holds data that never was an event of this journal. `backup_required`: a backup is
+    due at once, because none holds that data yet. `recovered`: the journal was corrupt, and that backup alone may hold
+    its lost rows.
     """
 
     format: int = FORMAT
@@ -57,12 +59,22 @@ class Head:
     restore: str = ""
     restore_digest: str = ""
     timeline: int = 0
-    adopted: bool = False
-    owed: bool = False
-    salvaged: bool = False
+    has_foreign_state: bool = False
+    backup_required: bool = False
+    recovered: bool = False
 
 
-_DEFAULTS = {name: value for name, value in asdict(Head()).items() if name != "last"}
+_STORED_NAMES = {"has_foreign_state": "adopted", "backup_required": "owed", "recovered": "salvaged"}
+"""The names in the file of the fields that are named otherwise here."""
+_FIELD_NAMES = {stored: name for name, stored in _STORED_NAMES.items()}
+
+
+def _stored_fields(head: Head) -> dict[str, Any]:
+    """Return the fields of a head by their names in the file."""
+    return {_STORED_NAMES.get(name, name): value for name, value in asdict(head).items()}
+
+
+_DEFAULTS = {name: value for name, value in _stored_fields(Head()).items() if name != "last"}
 _NO_FIELD = object()
 
 
@@ -86,7 +98,7 @@ def decode_row(seq: object, count: object, body: object, dropped: Dropped | None
 
 def encode_head(head: Head) -> bytes:
     """Return the bytes of the head as stored in its table, with a checksum and without `last`."""
-    fields = {name: value for name, value in asdict(head).items() if name != "last"}
+    fields = {name: value for name, value in _stored_fields(head).items() if name != "last"}
     body = json.dumps(fields).encode()
     return _sum(0, 0, body) + body
 
@@ -111,7 +123,8 @@ def decode_head(body: object, last: int) -> Head:
     for name, value in fields.items():
         if not _is_valid(name, value):
             raise LibraryCorrupt(f"the journal's head has no valid {name[:40]!a}")
-    return Head(**fields, last=last)
+    named = {str(_FIELD_NAMES.get(name, name)): value for name, value in fields.items()}
+    return Head(**named, last=last)
 
 
 def _is_valid(name: str, value: object) -> bool:

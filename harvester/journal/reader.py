@@ -51,6 +51,11 @@ class JournalContents:
         """Return the number of events that the checkpoint lacks."""
         return sum(len(events) for seq, events in self.rows if seq > self.head.saved)
 
+    @property
+    def lost_rows(self) -> int:
+        """Return the number of rows that the head counts and that could not be read; 0 when the head is corrupt."""
+        return max(0, self.head.last - self.head.safe - len(self.rows))
+
 
 def load_contents(path: Path, *, rows: bool = True) -> JournalContents | None:
     """Return the content of a journal without writing anything, or None when there is no journal.

@@ -151,10 +151,7 @@ class Journal:
         return size_bytes
 
     def drop_impossible(self) -> None:
-        """Rewrite rows without impossible values and remove impossible deferrals; durable on return.
-
-        Everything else in the journal is unchanged.
-        """
+        """Rewrite rows without impossible values and remove impossible deferrals; durable on return."""
         kept = dict(self.contents.rows)
         statements: list[tuple[str, tuple[Any, ...]]] = []
         for seq in self.contents.dropped_from:

@@ -10,21 +10,3 @@ from harvester.library.reader import Library, LibraryView, load_view
 from harvester.library.restore import restore_library
 from harvester.library.store import Store
 from harvester.library.withdraw import forget_sounds
-
-__all__ = [
-    "Contribution",
-    "Library",
-    "LibraryView",
-    "Retention",
-    "Store",
-    "check_library",
-    "forget_sounds",
-    "keep_answer",
-    "list_backups",
-    "load_view",
-    "merge_bytes",
-    "merge_libraries",
-    "repair_library",
-    "restore_library",
-    "verify_backup",
-]

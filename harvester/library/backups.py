@@ -21,6 +21,7 @@ from harvester.storage import (
     Files,
     backup_name,
     disk_error,
+    disk_errors,
     read_backup_name,
     set_aside,
     write_atomically,
@@ -191,14 +192,10 @@ class Retention:
         """Remove old backups and return them; durable on return. Raises `DiskFull` or `LibraryUnwritable`."""
         removed = []
         for backup in self.plan():
-            try:
+            with disk_errors(backup.path, "the other backups are unchanged"):
                 self._files.unlink(backup.path)
-            except OSError as error:
-                raise disk_error(error, backup.path, "the other backups are unchanged") from error
             removed.append(backup)
         if removed:
-            try:
+            with disk_errors(self._folder, "the other backups are unchanged"):
                 self._files.sync_folder(self._folder)
-            except OSError as error:
-                raise disk_error(error, self._folder, "the other backups are unchanged") from error
         return removed

@@ -46,32 +46,21 @@ from harvester.vectors import load_header, load_vectors
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
 LONGEST_WAIT_US = 366 * DAY_US
-_KNOWN = {
-    CHECKPOINT,
-    JOURNAL,
-    JOURNAL_PARTS,
-    f"{JOURNAL}-wal",
-    f"{JOURNAL}-shm",
-    LOCK,
-    "status.json",
-    "harvest.log",
-    "README.md",
-    QUARANTINE,
-    VECTORS,
-}
+_KNOWN = {CHECKPOINT, *JOURNAL_PARTS, LOCK, QUARANTINE, VECTORS, "status.json", "harvest.log", "README.md"}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One observation of a check: `error` and `warning` are findings, a `note` is not.
 
-    `mended`: the repair fixed it. `by_hand`: only a person can fix it, and the repair leaves the file unchanged.
+    `repaired`: the repair fixed it; in JSON the key is `mended`. `by_hand`: only a person can fix it, and the repair
+    leaves the file unchanged.
     """
 
     severity: str
     path: Path
     problem: str
-    mended: bool = False
+    repaired: bool = False
     droppable: bool = False
     """The repair can drop the impossible values and keep the rest of the file."""
     by_hand: bool = False
@@ -79,14 +68,13 @@ class Finding:
     def as_dict(self) -> dict[str, Any]:
         """Return the finding as plain data, for `--json`."""
         file, problem = path_text(self.path), path_text(self.problem)
-        return {"severity": self.severity, "file": file, "problem": problem, "mended": self.mended}
+        return {"severity": self.severity, "file": file, "problem": problem, "mended": self.repaired}
 
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
     """Result of a check, worst findings first."""
 
-    folder: Path
     findings: tuple[Finding, ...]
     files: int
     left: str = ""
@@ -99,7 +87,7 @@ class CheckReport:
     @property
     def clean(self) -> bool:
         """Tell whether no finding is left for a person."""
-        return all(finding.severity == NOTE or finding.mended for finding in self.findings)
+        return all(finding.severity == NOTE or finding.repaired for finding in self.findings)
 
 
 def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
@@ -109,13 +97,13 @@ def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
     read.
     """
     if not folder.exists():
-        return CheckReport(folder, (), 0)
+        return CheckReport((), 0)
     if not folder.is_dir():
         raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
     findings = sorted(_check_files(folder, now_us, jobs), key=lambda finding: order[finding.severity])
-    return CheckReport(folder, tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
+    return CheckReport(tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
 
 
 def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = REAL_FILES) -> CheckReport:
@@ -148,11 +136,11 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
         for backup in list_backups(folder):
             if backup.path in droppable:
                 set_aside(backup.path, folder, now_us, files)
-        left = f"{len(store.state.processed)} samples, {info.nodes} sounds, {info.edges} edges"
+        left = f"{info.nodes} sounds ({len(store.state.processed)} processed), {info.edges} edges"
         notices = tuple(store.notices)
-    mended = (replace(one, mended=one.severity != NOTE and not one.by_hand) for one in report.findings)
+    repaired = (replace(one, repaired=one.severity != NOTE and not one.by_hand) for one in report.findings)
     aside = _names_aside(folder) != before
-    return CheckReport(folder, tuple(mended), report.files, left, notices, aside)
+    return CheckReport(tuple(repaired), report.files, left, notices, aside)
 
 
 def _names_aside(folder: Path) -> set[str]:
@@ -180,7 +168,9 @@ def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, fi
         if checkpoint.exists():
             set_aside(checkpoint, folder, now_us, files)
         journal = open_journal(folder, now_us, files, [])
-        journal.update(digest="", next_digest="", saved=journal.head.safe, backed=journal.head.safe, adopted=True)
+        journal.update(
+            digest="", next_digest="", saved=journal.head.safe, backed=journal.head.safe, has_foreign_state=True
+        )
         journal.close()
 
 

@@ -88,17 +88,21 @@ class CheckpointFile:
     def _save_unless_foreign(self, now_us: int, files: Files, joined: int, *, read_back: bool) -> CheckpointInfo | None:
         head, encoded = self._journal.head, Encoded()
         saved, nodes, edges = head.last, len(self._state), self._state.edge_count
-        if self._signature is not None and head.digest and head.saved == saved and not head.owed:
-            return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, True)
+        if self._signature is not None and head.digest and head.saved == saved and not head.backup_required:
+            return CheckpointInfo(self.path, self.size_bytes, nodes, edges, None, joined, True)
         try:
             with disk_errors(self.path, "the last checkpoint and the journal hold everything"):
                 replaced = self._write(encoded, files, read_back=read_back)
         except _Foreign:
             return None
         self._journal.update(
-            digest=encoded.digest, next_digest="", saved=saved, checkpoint_at=now_us, owed=head.owed and nodes > 0
+            digest=encoded.digest,
+            next_digest="",
+            saved=saved,
+            checkpoint_at=now_us,
+            backup_required=head.backup_required and nodes > 0,
         )
-        return CheckpointInfo(self.path, self.size_bytes, nodes, edges, 0.0, None, joined, not replaced)
+        return CheckpointInfo(self.path, self.size_bytes, nodes, edges, None, joined, not replaced)
 
     def _write(self, encoded: Encoded, files: Files, *, read_back: bool) -> bool:
         chunks = encode_checkpoint(self._state, encoded, packed_elsewhere(self.path))
@@ -127,7 +131,7 @@ class CheckpointFile:
             return 0
         # Set the signature only once the whole file is in the state, so that after an error the next try merges it.
         if present is None:
-            self._journal.update(owed=True)
+            self._journal.update(backup_required=True)
             self._signature = None
             self._notices.append(f"{self.path} was removed: it is written again from the state in memory")
             return 0
@@ -135,11 +139,11 @@ class CheckpointFile:
         dropped = Dropped()
         try:
             foreign = load_checkpoint(self.path, dropped)
-            # With `owed` the state may have been loaded from a backup, in place of the file that was now put back.
-            if foreign.digest in (head.digest, head.next_digest) and not head.owed and not dropped:
+            # With `backup_required`, the state may have been loaded from a backup in place of this file.
+            if foreign.digest in (head.digest, head.next_digest) and not head.backup_required and not dropped:
                 self._signature = present
                 return 0
-            self._journal.update(adopted=True, owed=True)
+            self._journal.update(has_foreign_state=True, backup_required=True)
             self._state.join(foreign.state)
         except (LibraryCorrupt, NewerFormat, WrongSource) as error:
             with disk_errors(self.path, "the journal holds everything"):
@@ -155,5 +159,5 @@ class CheckpointFile:
             self._notices.append(
                 f"another program replaced the checkpoint: it was merged{left_out}, {joined} sounds are new"
             )
-        self._journal.update(owed=True)
+        self._journal.update(backup_required=True)
         return len(self._state) - before

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.checkpoint import Decoded, Signature, load_checkpoint, load_digest, read_signature
+from harvester.checkpoint import Signature, load_checkpoint, load_digest, read_signature
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource
 from harvester.graph import Dropped, SoundGraph
 from harvester.journal import Head, JournalContents
@@ -75,8 +75,9 @@ def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Lo
         dropped = Dropped()
         try:
             decoded = load_checkpoint(wanted, dropped)
-            foreign = contents is not None and decoded.digest not in (head.digest, head.next_digest)
-            return _loaded(wanted, decoded, signature, dropped, foreign=foreign and not head.restore)
+            known = (head.digest, head.next_digest)
+            foreign = contents is not None and not head.restore and decoded.digest not in known
+            return Loaded(decoded.state, wanted, decoded.digest, signature, foreign, dropped=dropped)
         except LibraryCorrupt as error:
             corrupt.append(wanted)
             notices.append(f"the checkpoint is corrupt: {error}")
@@ -90,7 +91,7 @@ def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Lo
     if corrupt or head.digest:
         # A journal that never knew a checkpoint is younger than the corrupt one and does not have its content.
         younger = not (head.digest or head.next_digest)
-        if head.safe or head.adopted or younger or contents is None or contents.damage:
+        if head.safe or head.has_foreign_state or younger or contents is None or contents.damage:
             others = sum(path != wanted for path in corrupt)
             also = f"; {others} backups are corrupt too" if others else ""
             raise LibraryCorrupt(
@@ -124,9 +125,7 @@ def _load_backup(
         whole = decoded.digest == head.backup_digest and not (contents and contents.damage)
         lost = "nothing is lost" if whole else "sounds that only the missing or corrupt files held are lost"
         notices.append(f"loaded {backup.path.name} ({len(decoded.state)} sounds) and the journal instead: {lost}")
-        loaded = _loaded(backup.path, decoded, signature, dropped, foreign=False)
-        loaded.corrupt, loaded.notices = corrupt, notices
-        return loaded
+        return Loaded(decoded.state, backup.path, decoded.digest, signature, False, corrupt, notices, dropped)
     if missing is not None:
         # The library can still be fetched: raise, so that no empty library is started in its place.
         raise missing
@@ -139,7 +138,7 @@ def _join_backup(folder: Path, contents: JournalContents | None, head: Head, loa
     It may when the journal lost rows that the checkpoint lacks, or when the journal itself is missing.
     """
     lost = not (head.digest or head.next_digest or head.restore)
-    damaged = head.salvaged or (contents is not None and contents.damage and head.backed > head.saved)
+    damaged = head.recovered or (contents is not None and contents.damage and head.backed > head.saved)
     backup = next(iter(_best_first(folder, head)), None) if lost or damaged else None
     if backup is None:
         return
@@ -180,7 +179,3 @@ def _best_first(folder: Path, head: Head) -> list[Backup]:
             return True
 
     return sorted(backups, key=is_other) if head.backup_digest else backups
-
-
-def _loaded(path: Path, decoded: Decoded, signature: Signature | None, dropped: Dropped, *, foreign: bool) -> Loaded:
-    return Loaded(decoded.state, path, decoded.digest, signature, foreign, dropped=dropped)

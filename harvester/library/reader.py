@@ -40,11 +40,6 @@ class LibraryView:
     dropped: Dropped = field(default_factory=Dropped)
     """Impossible values of its files, which are left out."""
 
-    @property
-    def source(self) -> str:
-        """Return the identity of the catalogue that the library comes from."""
-        return self.state.source
-
 
 def load_view(folder: Path) -> LibraryView:
     """Return a view of the library as it is now; without a library, an empty one.
@@ -113,7 +108,7 @@ class Library:
     def __init__(self, view: LibraryView) -> None:
         """Use `Library.open`."""
         state = view.state
-        state.freeze()
+        state.graph.freeze()
         self._state = state
         self.folder: Path = view.folder
         self.notices: tuple[str, ...] = tuple(view.notices)

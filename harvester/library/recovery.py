@@ -21,7 +21,7 @@ from harvester.storage import (
     JOURNAL,
     JOURNAL_PARTS,
     QUARANTINE,
-    SALVAGED,
+    RECOVERED,
     Files,
     quarantine_path,
     read_pieces,
@@ -33,8 +33,8 @@ from harvester.storage import (
 def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) -> Journal:
     """Open the library's journal; a corrupt one moves to `quarantine/`, and its valid rows to a new journal."""
     path = folder / JOURNAL
-    if (folder / SALVAGED).exists():
-        moved = _replace_by_salvaged(folder, now_us, files)
+    if (folder / RECOVERED).exists():
+        moved = _replace_by_recovered(folder, now_us, files)
         notices.append(f"an interrupted recovery of a corrupt journal was finished{_where(folder, moved)}")
     is_new = not path.exists()
     try:
@@ -50,7 +50,7 @@ def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) ->
             return journal
         contents = journal.contents
         journal.close()
-    return _salvage(folder, contents, now_us, files, notices)
+    return _recover(folder, contents, now_us, files, notices)
 
 
 def _drop_impossible(folder: Path, journal: Journal, now_us: int, files: Files, notices: list[str]) -> None:
@@ -70,38 +70,44 @@ def _drop_impossible(folder: Path, journal: Journal, now_us: int, files: Files, 
     )
 
 
-def _salvage(folder: Path, contents: JournalContents, now_us: int, files: Files, notices: list[str]) -> Journal:
+def _recover(folder: Path, contents: JournalContents, now_us: int, files: Files, notices: list[str]) -> Journal:
     # All valid rows are durable under another name before the corrupt journal is moved: the disk may be full.
-    draft = folder / f"{SALVAGED}.draft"
+    draft = folder / f"{RECOVERED}.draft"
     for ending in ("-shm", "-wal", ""):
         draft.with_name(f"{draft.name}{ending}").unlink(missing_ok=True)
     events = list(contents.events)
     notes = [Note(topic, key, text) for topic, texts in contents.notes.items() for key, text in texts.items()]
     head, new = contents.head, ("format", "last", "saved", "safe", "backed")
     known = {name: value for name, value in asdict(head).items() if name not in new}
-    known |= {"adopted": True, "owed": True, "salvaged": head.salvaged or head.backed > head.saved}
+    known |= {
+        "has_foreign_state": True,
+        "backup_required": True,
+        "recovered": head.recovered or head.backed > head.saved,
+    }
     with closing(Journal(draft)) as saved:
         saved.append(events, list(contents.deferrals.values()), notes=notes)
         saved.update(**known)
         saved.fold()
     if draft.with_name(f"{draft.name}-wal").exists():
         raise LibraryUnwritable(f"{draft}: cannot write the valid rows of a corrupt journal; nothing was changed")
-    files.rename(draft, folder / SALVAGED)
+    files.rename(draft, folder / RECOVERED)
     files.sync_folder(folder)
-    moved = _replace_by_salvaged(folder, now_us, files)
+    moved = _replace_by_recovered(folder, now_us, files)
     notices.append(
-        f"the journal was corrupt ({contents.damage}): {len(events)} events were recovered{_where(folder, moved)}"
+        f"the journal was corrupt ({contents.damage}): {len(events)} events were recovered"
+        + (f", {contents.lost_rows} of its rows could not be read" if contents.lost_rows else "")
+        + _where(folder, moved)
         + (f"; dropped {contents.dropped}" if contents.dropped else "")
     )
     return Journal(folder / JOURNAL)
 
 
-def _replace_by_salvaged(folder: Path, now_us: int, files: Files) -> list[Path]:
+def _replace_by_recovered(folder: Path, now_us: int, files: Files) -> list[Path]:
     """Replace the journal by the recovered one, durably, and return the new paths of the corrupt parts."""
     moved = [
         set_aside(folder / part, folder, now_us, files) for part in reversed(JOURNAL_PARTS) if (folder / part).exists()
     ]
-    files.rename(folder / SALVAGED, folder / JOURNAL)
+    files.rename(folder / RECOVERED, folder / JOURNAL)
     files.sync_folder(folder)
     return moved
 
@@ -151,11 +157,13 @@ def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, fi
     head = journal.head
     if loaded.foreign:
         loaded.notices += _what_is_missing(folder, loaded.state, known=bool(head.digest or journal.contents.rows))
-        journal.update(digest=loaded.digest, next_digest="", saved=head.safe, adopted=True, owed=True)
+        journal.update(
+            digest=loaded.digest, next_digest="", saved=head.safe, has_foreign_state=True, backup_required=True
+        )
     elif loaded.stand_in:
-        journal.update(saved=head.safe, adopted=True, owed=True)
+        journal.update(saved=head.safe, has_foreign_state=True, backup_required=True)
     elif loaded.corrupt:
-        journal.update(saved=head.safe, owed=True)
+        journal.update(saved=head.safe, backup_required=True)
     elif head.next_digest:
         # A crash came between the rename of a checkpoint and the journal's record of it. Without this record the next
         # checkpoint would replace `next_digest`, and after a second crash this file would count as foreign.

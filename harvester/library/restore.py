@@ -78,7 +78,7 @@ def restore_library(
         fresh = save_backup(
             folder, read_pieces(target), digest=chosen.digest, nodes=chosen.nodes, now_us=now_us, files=files
         )
-        journal.update(owed=False, backup_at=now_us, backup_digest=chosen.digest, backup_nodes=chosen.nodes)
+        journal.update(backup_required=False, backup_at=now_us, backup_digest=chosen.digest, backup_nodes=chosen.nodes)
     finally:
         if journal is not None:
             journal.close()
@@ -121,7 +121,7 @@ def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files
         write_atomically(aside / CHECKPOINT, read_pieces(checkpoint), files)
     if journal.head.last:
         journal.copy_to(aside / JOURNAL)
-    if journal.head.salvaged:
+    if journal.head.recovered:
         # This backup alone may hold what a corrupt journal lost.
         for backup in list_backups(folder):
             if verify_backup(backup).digest == journal.head.backup_digest:
@@ -138,9 +138,9 @@ def _roll_back(folder: Path, journal: Journal, chosen: BackupReport, files: File
         forget=True,
         saved=head.last,
         backed=head.last,
-        adopted=True,
-        owed=True,
-        salvaged=False,
+        has_foreign_state=True,
+        backup_required=True,
+        recovered=False,
         backup_digest="",
         restore=chosen.backup.path.name,
         restore_digest=chosen.digest,

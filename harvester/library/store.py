@@ -71,7 +71,8 @@ class Store:
         self._file = CheckpointFile(folder, self.state, journal, self.notices, own)
         self._retention = Retention(folder, keep_backups, files)
         self._backup_every = backup_every
-        self._unsaved = journal.contents.unsaved
+        self.unsaved = journal.contents.unsaved
+        """The number of events that are in the journal but not yet in the checkpoint."""
         self._unsaved_bytes = journal.contents.unsaved_bytes
         self._one_at_a_time = threading.RLock()
         self._opened_s = clock.monotonic_s()
@@ -144,10 +145,7 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the journal and release the lock; safe after any failure.
-
-        Writes no checkpoint: every commit is durable in the journal already.
-        """
+        """Close the journal and release the lock, without writing a checkpoint; safe after any failure."""
         with self._one_at_a_time:  # wait for a commit that a cancelled task left running in its thread
             self._journal.close()
             self._lock.release()
@@ -169,7 +167,7 @@ class Store:
         """
         with self._one_at_a_time:
             self._unsaved_bytes += self._journal.append(events, deferrals, undeferred, notes)
-            self._unsaved += len(events)
+            self.unsaved += len(events)
 
     def has_vector(self, sound_id: int) -> bool:
         """Tell whether the library has the sound's vector."""
@@ -196,11 +194,6 @@ class Store:
             self.state.source = source
 
     @property
-    def unsaved(self) -> int:
-        """Return the number of events that are in the journal but not yet in the checkpoint."""
-        return self._unsaved
-
-    @property
     def last_checkpoint_at(self) -> int | None:
         """Return when the checkpoint was written, in microseconds UTC, or None."""
         if self._journal.head.checkpoint_at is not None:
@@ -224,7 +217,7 @@ class Store:
         now_s = self._clock.monotonic_s()
         if now_s < self._retry_at_s:
             return False
-        if self._journal.head.owed or (self._unsaved and now_s - self._saved_s > LONGEST_UNSAVED_S):
+        if self._journal.head.backup_required or (self.unsaved and now_s - self._saved_s > LONGEST_UNSAVED_S):
             return True
         bound_bytes = max(JOURNAL_BOUND_BYTES, self.checkpoint_size_bytes)
         most_bytes = bound_bytes if self._can_afford(now_s) else MOST_PUT_OFF * bound_bytes
@@ -265,7 +258,7 @@ class Store:
         """
         with self._one_at_a_time:
             head = self._journal.head
-            alone = len(self.state) and self._file.is_ours and head.digest and not head.owed
+            alone = len(self.state) and self._file.is_ours and head.digest and not head.backup_required
             return self._timed(self._back_up_alone) if alone else self.checkpoint(backup=True)
 
     def _timed(self, write: Callable[[], CheckpointInfo]) -> CheckpointInfo:
@@ -280,14 +273,14 @@ class Store:
         if info.backup is not None or not info.unchanged:
             self._writing_s += seconds
             self._last_written_s, self._written_nodes = seconds, info.nodes
-        return replace(info, seconds=seconds)
+        return info
 
     def _save(self, *, backup: bool, read_back: bool = False) -> CheckpointInfo:
         info = self._file.save(self._clock.time_us(), self._files, read_back=read_back)
-        self._unsaved = self._unsaved_bytes = 0
+        self.unsaved = self._unsaved_bytes = 0
         self._saved_s = self._clock.monotonic_s()
         head = self._journal.head
-        if len(self.state) and (backup or head.owed):
+        if len(self.state) and (backup or head.backup_required):
             written = self._back_up(read_pieces(self._file.path), Encoded(digest=head.digest), head.saved)
             return replace(info, backup=written)
         self._drop_saved_rows()
@@ -297,7 +290,7 @@ class Store:
         encoded = Encoded()
         path = self._back_up(encode_checkpoint(self.state, encoded), encoded, self._journal.head.last)
         size_bytes, nodes, edges = encoded.size_bytes, encoded.nodes, encoded.edges
-        return CheckpointInfo(self._file.path, size_bytes, nodes, edges, 0.0, path, unchanged=True)
+        return CheckpointInfo(self._file.path, size_bytes, nodes, edges, path, unchanged=True)
 
     def rewrite(self) -> CheckpointInfo:
         """Write checkpoint and backup in any case, for repair, merge and import; durable on return.
@@ -306,7 +299,7 @@ class Store:
         the old one. Raises `BackupFailed` if that fails, and then the files are unchanged; else as `checkpoint` does.
         """
         with self._one_at_a_time:
-            self._journal.update(adopted=True, owed=True)
+            self._journal.update(has_foreign_state=True, backup_required=True)
             return self._timed(lambda: self._save(backup=True, read_back=True))
 
     def _back_up(self, chunks: Iterable[bytes], encoded: Encoded, backed: int) -> Path:
@@ -316,7 +309,7 @@ class Store:
         self._retention.trust(path, encoded.digest)
         self._backup_nodes = nodes
         known: dict[str, Any] = {"backup_at": now_us, "backup_digest": encoded.digest, "backup_nodes": nodes}
-        self._journal.update(backed=backed, owed=False, salvaged=False, **known)
+        self._journal.update(backed=backed, backup_required=False, recovered=False, **known)
         self._drop_saved_rows(verified=path)
         try:
             self._retention.prune()

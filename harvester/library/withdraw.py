@@ -31,7 +31,6 @@ class ForgetReport:
     but are marked too. `still_in` has the files beside the library that may still hold the texts.
     """
 
-    folder: Path
     forgotten: tuple[int, ...]
     before: tuple[int, ...]
     unknown: tuple[int, ...]
@@ -71,7 +70,6 @@ def forget_sounds(
         still_in = [backup.path for backup in list_backups(folder) if backup.path != info.backup]
         still_in += [folder / QUARANTINE] if (folder / QUARANTINE).exists() else []
         return ForgetReport(
-            folder,
             tuple(event.sound_id for event in events if event.sound_id not in unknown),
             before,
             unknown,

@@ -3,5 +3,3 @@
 from __future__ import annotations
 
 from harvester.map.page import encode_map
-
-__all__ = ["encode_map"]

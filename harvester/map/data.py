@@ -40,7 +40,6 @@ class MapData:
         self._ids = selected.sound_ids
         self._known = [selected.state.attributes(sound_id) for sound_id in self._ids]
         source, target, score = self._edges()
-        self._links = (source, target)
         self._communities = find_communities(len(self._ids), source, target)
         self._places = lay_out(len(self._ids), source, target)
         low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)
@@ -96,7 +95,7 @@ class MapData:
         community = _Grouping("community", "Community", [names[one] for one in self._communities], self._communities)
         user = _Grouping("user", "User", [_text(known, "username") or "unknown" for known in self._known])
         licences = [licence_name(value_of(known, "license")) for known in self._known]
-        licence = _Grouping("licence", "Licence", licences)
+        licence = _Grouping("licence", "License", licences)
         exact = _Grouping("licences", "", licences, most=_REST)
         for grouping in (category, community, licence, user, exact):
             self.arrays[grouping.key] = _packed(grouping.groups, "<u1")
@@ -134,11 +133,8 @@ class MapData:
         for name in ("names", "user", "uid", "tag", "licence", "category", "wish", "page", "image", "preview"):
             columns[name] = []
         for sound_id, known in zip(self._ids, self._known, strict=True):
-            user, previews, images = (
-                _text(known, "username"),
-                value_of(known, "previews") or {},
-                value_of(known, "images") or {},
-            )
+            user = _text(known, "username")
+            previews, images = value_of(known, "previews") or {}, value_of(known, "images") or {}
             preview = previews.get("preview-lq-mp3") or previews.get("preview-hq-mp3") or previews.get("preview-lq-ogg")
             uid = addresses.uid_of(preview)
             places = " / ".join(filter(None, (_text(known, "category"), _text(known, "subcategory"))))
@@ -232,10 +228,7 @@ class _Addresses:
 
 
 def _leads_somewhere(address: str) -> bool:
-    """Tell whether an address can be opened: it is http(s), and its host is not under `.invalid`.
-
-    The sandbox's addresses are under `.invalid`, where no host exists (RFC 2606).
-    """
+    """Tell whether an address is http(s), and not under `.invalid`, where no host exists (RFC 2606)."""
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""

@@ -1,4 +1,4 @@
-"""The ring of a harvest: frontier, fetchers, outcomes, the one writer, and back to the frontier."""
+"""The pipeline of a harvest: frontier, fetchers, outcomes, writer."""
 
 from __future__ import annotations
 
@@ -9,5 +9,3 @@ from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.stale import Refresh
 from harvester.pipeline.sweep import MOST_WITHOUT_PERMISSION
-
-__all__ = ["EXHAUSTED", "Harvest", "MOST_WITHOUT_PERMISSION", "ORDERS", "Plan", "Progress", "Refresh"]

@@ -1,7 +1,7 @@
-"""Apply frontier changes: the one place where what an outcome decided changes frontier, scope, sweep and distances.
+"""Apply frontier changes to frontier, scope, sweep and distances.
 
-The writer calls it once the journal has committed an entry and the graph has its events; so the graph has the last word
-on what a sound lacks and on whether a list made a sample. State changes in short steps without `await`.
+The writer calls it after the journal has committed an entry and the graph has applied its events. So the graph decides
+what a sound lacks, and whether a similar list made a sample. State changes in short steps without `await`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from harvester.pipeline.scope import Scope
 from harvester.pipeline.sweep import check_sweep
 
 MOST_CONTRADICTIONS = 20
-"""Sounds of one kind of answer, none of which matches: fewer may have changed since the server built its index."""
+"""Sounds that contradict the filter, while none matches, before the run ends: a few may be newer than the index."""
 
 
 class Changes:
-    """Applies the changes of one run to its frontier and scope. `distances` is None unless the order is by distance."""
+    """Applies the changes of a run; `distances` is for breadth order only."""
 
     def __init__(
         self,
@@ -67,8 +67,8 @@ class Changes:
     def apply(self, changes: Iterable[FrontierChange]) -> None:
         """Apply changes in their order.
 
-        Raises `SettingsError` for a sweep that is too large, and `AnswerChanged` for one that cannot go on or where
-        answers do not heed the filter.
+        Raises `SettingsError` when a sweep is too large, and `AnswerChanged` when it cannot continue or the server
+        ignores the filter.
         """
         for change in changes:
             self._apply(change)
@@ -78,7 +78,7 @@ class Changes:
         match change:
             case Discover(sound_ids, unchanged):
                 for sound_id in sound_ids:
-                    # A waiting sound can only get a better place by a record, in any order but by distance.
+                    # Only a new record can change the rank of a waiting sound, except in breadth order.
                     if sound_id not in unchanged or not frontier.awaits_list(sound_id):
                         self._discover(sound_id)
             case Settle(claim, missing):
@@ -134,15 +134,15 @@ class Changes:
         found = self._contradicting[kind]
         if found >= MOST_CONTRADICTIONS and not self._matching[kind]:
             raise AnswerChanged(
-                f"none of {found} sounds in {kind} matches the filter {self._scope.filter}: the server does not heed "
-                "it; what was read is kept, try again later or with another filter"
+                f"none of {found} sounds in {kind} matches the filter {self._scope.filter}: the server ignores it; "
+                "what was read is kept; try again later, or use another filter"
             )
 
     def _settle_list(self, claim: SimilarClaim, *, relisted: bool) -> None:
         if self._distances is not None:
-            for sound_id in self._distances.linked(claim.sound_id):
+            for sound_id in self._distances.follow_list(claim.sound_id):
                 self._discover(sound_id)
-        # The join has the last word: a list that it refused makes no sample.
+        # The merge rules may have refused the list: then it makes no sample.
         is_sample = not self._state.is_pending(claim.sound_id, self._scope.filter)
         if is_sample:
             self._progress.count_sample(relisted=relisted)

@@ -1,7 +1,6 @@
-"""Condition variable of the frontier: fetchers without work wait here until the frontier changes.
+"""Condition variable: fetchers wait here until the frontier changes.
 
-A notification wakes every fetcher that waits at that moment, and so does a stop. A fetcher that is cancelled leaves no
-waiter behind. Does not know what is waited for.
+A notification or a stop wakes all of them. A cancelled fetcher leaves no waiter behind.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from harvester.clock import SECOND_US, Clock, Stop
 
 
 class Condition:
-    """Waiting and waking, in steps without `await`; belongs to one event loop."""
+    """A condition variable of one event loop, without a lock."""
 
     def __init__(self, clock: Clock, stop: Stop) -> None:
         self._clock = clock
@@ -27,9 +26,9 @@ class Condition:
         self._waiters.clear()
 
     async def wait(self, until_us: int | None) -> None:
-        """Return at the next notification, at the latest at `until_us` (microseconds UTC; None: no limit).
+        """Wait for a notification, at most until `until_us`.
 
-        Raises `Stopped` when the run closes first.
+        `until_us` is in microseconds UTC; None sets no limit. Raises `Stopped` when the run closes first.
         """
         notified: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.add(notified)

@@ -1,6 +1,6 @@
-"""Backoff for sounds whose fetch failed (1 h, times 4, at most 7 d), and for young sounds without a list (7 d).
+"""Backoff for sounds whose fetch failed (1 h, times 4, at most 7 d).
 
-Owns the delays between tries, and what "no vector yet" means. Reads graph and deferrals, changes nothing.
+A young sound with an empty similar list is retried every 7 d. Reads graph and deferrals, changes nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from harvester.pipeline.ports import SoundStore
 from harvester.records import created_us
 
 YOUNG_US = 30 * DAY_US
-"""An empty similar list of a younger sound means that its vector is not computed yet."""
+"""The server may not have computed the vector of a younger sound: its similar list is empty then."""
 YOUNG_WAIT_US = 7 * DAY_US
 YOUNG_TRIES = 3
 FIRST_WAIT_US = 3_600 * SECOND_US
@@ -20,22 +20,22 @@ NO_VECTOR = "empty similar list of a young sound"
 
 
 class Backoff:
-    """Computes from earlier deferrals how long a sound waits now."""
+    """Computes from earlier deferrals when a sound is retried."""
 
     def __init__(self, store: SoundStore) -> None:
         self._store = store
 
     def deferral(self, sound_id: int, reason: str, now_us: int) -> Deferral:
-        """Return the deferral of a sound whose fetch gave nothing: four times as far as the one before."""
+        """Return the deferral after a failed fetch: four times the last wait."""
         count = self._tries(sound_id) + 1
         return Deferral(sound_id, reason, count, now_us + min(LONGEST_WAIT_US, FIRST_WAIT_US * 4 ** (count - 1)))
 
     def until_vector(self, sound_id: int, now_us: int) -> Deferral:
-        """Return the deferral of a sound whose vector is not computed yet."""
+        """Return the deferral of a sound that has no vector yet."""
         return Deferral(sound_id, NO_VECTOR, self._tries(sound_id) + 1, now_us + YOUNG_WAIT_US)
 
     def lacks_vector(self, sound_id: int, now_us: int) -> bool:
-        """Tell whether an empty list of this sound only says that it is young; after three tries it says more."""
+        """Tell whether a sound is young, and its list was empty at most twice."""
         deferral = self._store.deferrals.get(sound_id)
         if deferral is not None and deferral.reason == NO_VECTOR and deferral.count >= YOUNG_TRIES:
             return False
@@ -43,7 +43,7 @@ class Backoff:
         return at_us is not None and now_us - at_us < YOUNG_US
 
     def if_deferred(self, sound_id: int) -> tuple[int, ...]:
-        """Return the sound if it is deferred: an outcome that processes it ends its deferral."""
+        """Return the sound in a tuple if it is deferred, else an empty tuple."""
         return (sound_id,) if sound_id in self._store.deferrals else ()
 
     def _tries(self, sound_id: int) -> int:

@@ -1,8 +1,8 @@
-"""Failures that wait: it is not known yet whether one sound is to blame or all answers of its kind.
+"""Hold back failures until it is clear whether one sound is to blame.
 
-A failed claim is parked until its doubt is closed. Then its sounds are deferred or released, never both; the journal
-holds nothing of it before. A run that ends with open doubts defers, as if there had been none. Decides only: the writer
-applies the changes.
+A failed claim is parked until its doubt is closed. Then its sounds are deferred or the claim is released; the journal
+holds nothing of it before. A run that ends with open doubts defers their sounds. Changes no other state: the writer
+applies what it returns.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from harvester.pipeline.messages import Decided, Failed, FrontierChange, Outcome
 
 
 class Doubtful:
-    """The failures that the writer holds back."""
+    """The failures whose cause is not clear yet."""
 
     def __init__(self) -> None:
         self._held: list[Failed] = []
 
-    def sift(self, outcomes: Iterable[Outcome]) -> tuple[list[FrontierChange], list[Outcome]]:
-        """Return which claims are parked or released, and the outcomes to record now.
+    def separate(self, outcomes: Iterable[Outcome]) -> tuple[list[FrontierChange], list[Outcome]]:
+        """Return the claims to park or release, and the outcomes to record.
 
-        Those are the outcomes without failures in doubt, and the failures that have been decided meanwhile.
+        An earlier failure is recorded once its doubt is closed.
         """
         changes: list[FrontierChange] = []
         ready: list[Outcome] = []
@@ -31,19 +31,21 @@ class Doubtful:
                 self._held.append(outcome)
                 continue
             decided: list[Outcome] = []
-            if not _blames_all(outcome):
+            if not _concerns_all(outcome):
                 decided = [*self._take(including_open=isinstance(outcome, Decided))]
             for one in (*decided, outcome):
-                if _blames_all(one):
+                if _concerns_all(one):
                     changes.append(Release(one.claim))
                 else:
                     ready.append(one)
         return changes, ready
 
-    def rest(self) -> tuple[list[FrontierChange], list[Outcome]]:
-        """Return what is left to release and to record when no further answer will come."""
+    def drain(self) -> tuple[list[FrontierChange], list[Outcome]]:
+        """Return the claims to release and the outcomes to record at the end."""
         held = self._take(including_open=True)
-        return [Release(one.claim) for one in held if _blames_all(one)], [one for one in held if not _blames_all(one)]
+        return [Release(one.claim) for one in held if _concerns_all(one)], [
+            one for one in held if not _concerns_all(one)
+        ]
 
     def _take(self, *, including_open: bool) -> list[Failed]:
         decided = [one for one in self._held if including_open or (one.doubt is not None and not one.doubt.is_open)]
@@ -51,6 +53,6 @@ class Doubtful:
         return decided
 
 
-def _blames_all(outcome: Outcome) -> bool:
-    """Tell whether all answers of a kind are to blame: then the sounds of this one wait again."""
+def _concerns_all(outcome: Outcome) -> bool:
+    """Tell whether the failure concerns all answers, not one sound."""
     return isinstance(outcome, Failed) and outcome.doubt is not None and outcome.doubt.concerns_all

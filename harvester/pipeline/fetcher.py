@@ -1,7 +1,7 @@
-"""A fetcher: claims work, asks the API, hands the outcome to the writer. N of them run at once.
+"""Claim work, ask the API and hand the outcome to the writer.
 
-Every claim that a fetcher takes ends in one outcome on the queue, or is released; no exception is lost. A fetcher never
-touches the graph and never asks what is known.
+Several fetchers run at once. Each claim ends in one outcome on the queue, or is released; no exception is lost. A
+fetcher never reads or changes the graph.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ async def run_fetcher(
 ) -> None:
     """Fetch until the run is closed.
 
-    Returns quietly on `Stopped`; a `HarvesterError` leaves with the claim released. When it is cancelled with a request
-    on the wire, the claim is released: that request is spent and its answer lost.
+    Returns on `Stopped`. On a `HarvesterError` or a cancellation it releases the claim and raises; the answer to a
+    request that was already sent is lost.
     """
     while True:
-        progress.activity[number] = "waits for work"
+        progress.activity[number] = "waiting for work"
         try:
             claim = await frontier.claim()
         except Stopped:
@@ -69,7 +69,7 @@ async def run_fetcher(
             continue
         except PageTooLarge as slow:
             frontier.split(claim)
-            progress.tell(f"a page did not come in time ({slow.reason}): smaller ones are asked for")
+            progress.tell(f"a page was too large ({slow.reason}): retrying with smaller pages")
             continue
         except BaseException:
             frontier.release(claim)
@@ -83,7 +83,7 @@ async def _fetch(claim: Claim, api: SoundApi, scope: Scope, clock: Clock) -> Out
         case SeedClaim(page):
             return SeedsFetched(claim, await _search(api, plan.query, plan.filter, plan.sort, page))
         case SweepClaim(window, page, size):
-            # The one order in which pages hold still while a sweep lasts: what is new comes last.
+            # Only this order keeps earlier pages as they are during a sweep: new sounds come last.
             bounded, vectors = join_filters(window, plan.filter), bool(plan.vectors)
             return Swept(claim, await _search(api, plan.query, bounded, "created_asc", page, size, vectors))
         case SimilarClaim() | DetailsClaim() | ConfirmClaim() | JudgeClaim():
@@ -102,7 +102,7 @@ async def _fetch(claim: Claim, api: SoundApi, scope: Scope, clock: Clock) -> Out
 async def _search(
     api: SoundApi, query: str, filter: str, sort: str, page: int, size: int = BATCH, vectors: bool = False
 ) -> RecordsPage:
-    """Fetch a page of a search. One that fails has no sound to defer: it ends the run with its reason."""
+    """Fetch a page of a search; a failure ends the run with its reason."""
     try:
         return await api.search(query=query, filter=filter, sort=sort, page=page, page_size=size, vectors=vectors)
     except PageTooLarge:
@@ -110,11 +110,13 @@ async def _search(
     except RequestRefused as refused:
         raise _cannot_search(refused) from None
     except FetchFailed as failure:
-        raise ApiUnreachable(f"the search failed: {failure.reason}; try again later") from None
+        raise ApiUnreachable(f"the search failed: {failure.reason}; what was read is kept; try again later") from None
 
 
 def _cannot_search(refused: RequestRefused) -> SettingsError:
-    return SettingsError(f"the search cannot be made: {refused.reason}")
+    return SettingsError(
+        f"the search cannot run: {refused.reason}; what was read is kept; change the query or the filter"
+    )
 
 
 async def _fetch_sounds(
@@ -136,7 +138,7 @@ async def _fetch_sounds(
 
 
 async def _fetch_vectors(api: SoundApi, sound_ids: tuple[int, ...]) -> RecordsPage:
-    """Fetch records with their vectors, half as many at a time where all of them do not come in time."""
+    """Fetch records with vectors; after a timeout, half as many at a time."""
     try:
         return await api.fetch_records(sound_ids, vectors=True)
     except PageTooLarge:
@@ -162,12 +164,12 @@ def _describe(claim: Claim) -> str:
         case DetailsClaim(sound_ids):
             return f"records of {len(sound_ids)} sounds"
         case ConfirmClaim(sound_id):
-            return f"is sound {sound_id} gone?"
+            return f"whether sound {sound_id} is deleted"
         case JudgeClaim(sound_ids):
-            return f"which of {len(sound_ids)} sounds match?"
+            return f"which of {len(sound_ids)} sounds match the filter"
         case SeedClaim(page):
             return f"page {page} of the seed search"
         case SweepClaim(window, page, _):
             return f"page {page} of the sweep{f' of {window}' if window else ''}"
         case DecideClaim():
-            return "decides what failed"
+            return "settling failures in doubt"

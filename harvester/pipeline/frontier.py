@@ -1,8 +1,8 @@
-"""The frontier: every sound that is known and not yet processed, and who may fetch what next.
+"""Hold the known sounds to process, and hand out claims on them.
 
-Derived from the graph, never stored, so it cannot disagree with it; the only unbounded place of the ring. Invariants:
-a sound is claimed by at most one fetcher; similar lists claimed never exceed target - harvested - in flight.
-State changes in short steps without `await`. Knows neither network nor disk.
+The frontier is derived from the graph and never stored. Invariants: at most one fetcher claims a sound; the similar
+lists that are claimed or harvested never exceed the target. State changes in short steps without `await`. Knows neither
+network nor disk.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from harvester.pipeline.messages import (
     SimilarClaim,
     SweepClaim,
 )
-from harvester.pipeline.queues import BATCH, Deferred, Later, Listless, Recordless, Unjudged
+from harvester.pipeline.queues import BATCH, AwaitingJudgement, AwaitingList, AwaitingRecord, Deferred, DeferredSound
 from harvester.pipeline.scope import Scope
 
 EXHAUSTED, TARGET = "exhausted", "target reached"
@@ -34,11 +34,11 @@ NO_HITS = "the search found nothing"
 class Frontier:
     """Hands out claims and takes them back.
 
-    The plan of `scope` says how many samples this run may make, how many claims may be out at once (those whose answer
-    waits for its commit included: that many requests are repeated after a crash), and whether it waits `forever` for
-    deferred sounds instead of ending. All pages of the scope's sweep come before the first list. A sound whose turn
-    comes is passed over when the scope does not want it any more. `order(sound_id)` gives the number by which waiting
-    sounds are sorted, smallest first; this run's seeds come before all others, in the order they were added.
+    The plan of `scope` bounds the samples of this run and the claims in flight; a claim is in flight until its outcome
+    is committed, so a crash repeats at most that many requests. With `forever` the run waits for deferred sounds
+    instead of ending. All pages of the sweep come before the first similar list. A sound that the scope no longer wants
+    is skipped. `order(sound_id)` ranks waiting sounds, smallest first; this run's seeds come before all others, in the
+    order they were added.
     """
 
     def __init__(self, scope: Scope, order: Callable[[int], float], *, clock: Clock, stop: Stop) -> None:
@@ -48,9 +48,9 @@ class Frontier:
         self._forever = scope.plan.forever
         self._clock = clock
         self._stop = stop
-        self._listless = Listless(order)
-        self._recordless = Recordless()
-        self._unjudged = Unjudged(order)
+        self._awaiting_list = AwaitingList(order)
+        self._awaiting_record = AwaitingRecord()
+        self._awaiting_judgement = AwaitingJudgement(order)
         self._deferred = Deferred()
         self._in_flight = InFlight()
         self._harvested = 0
@@ -62,12 +62,12 @@ class Frontier:
 
     @property
     def waiting(self) -> int:
-        """How many sounds wait for their list or their record."""
-        return len(self._listless) + len(self._recordless)
+        """How many sounds wait for their similar list or their record."""
+        return len(self._awaiting_list) + len(self._awaiting_record)
 
     @property
     def in_flight(self) -> int:
-        """How many claims are out."""
+        """How many claims are in flight."""
         return len(self._in_flight)
 
     @property
@@ -77,64 +77,67 @@ class Frontier:
 
     @property
     def deferred(self) -> int:
-        """How many sounds are left alone until a later time."""
+        """How many sounds are deferred."""
         return len(self._deferred)
 
     def awaits_list(self, sound_id: int) -> bool:
-        """Tell whether the sound waits for its list, with its record here."""
-        return sound_id in self._listless
+        """Tell whether the sound waits for its similar list."""
+        return sound_id in self._awaiting_list
 
     # --- sounds come in --------------------------------------------------------------------------------------------
 
     def add_seeds(self, sound_ids: Iterable[int]) -> None:
-        """Give these sounds the first places, in this order; call it before they are discovered."""
-        self._listless.add_seeds(sound_ids)
+        """Rank these sounds first, in this order; call before `discover`."""
+        self._awaiting_list.add_seeds(sound_ids)
 
     def discover(self, sound_id: int, *, has_record: bool) -> None:
-        """Let a pending sound wait for its list, or for its record first. A known one may better its place."""
+        """Queue a pending sound for its similar list, or for its record first.
+
+        A sound that waits already may get a better rank.
+        """
         if sound_id in self._deferred or self._in_flight.has_list_of(sound_id):
             return
         if has_record:
-            self._recordless.drop(sound_id)
-            self._listless.put(sound_id)
-        elif sound_id not in self._listless:
-            self._recordless.put(sound_id, is_seed=self._listless.is_seed(sound_id))
+            self._awaiting_record.drop(sound_id)
+            self._awaiting_list.put(sound_id)
+        elif sound_id not in self._awaiting_list:
+            self._awaiting_record.put(sound_id, is_seed=self._awaiting_list.is_seed(sound_id))
         self._changed.notify_all()
 
     def reread(self, sound_id: int) -> None:
-        """Queue a sound to be read again by its id, even if its record is here, before its list is fetched."""
-        self._listless.drop(sound_id)
-        self._recordless.put(sound_id, is_seed=False)
+        """Queue a sound to fetch its record again before its similar list."""
+        self._awaiting_list.drop(sound_id)
+        self._awaiting_record.put(sound_id, is_seed=False)
         self._changed.notify_all()
 
     def defer(self, sound_id: int, next_try_at: int, *, has_record: bool, judged: bool = True) -> None:
-        """Leave a sound alone until `next_try_at` (microseconds UTC); a later call replaces an earlier one.
+        """Defer a sound until `next_try_at` (microseconds UTC).
 
-        A sound that is not `judged` awaits judgement then.
+        A later call replaces an earlier one. A sound that is not `judged` awaits judgement then.
         """
-        self._listless.drop(sound_id)
-        self._recordless.drop(sound_id)
-        self._deferred.put(sound_id, Later(next_try_at, has_record, judged))
+        self._awaiting_list.drop(sound_id)
+        self._awaiting_record.drop(sound_id)
+        self._deferred.put(sound_id, DeferredSound(next_try_at, has_record, judged))
 
     def await_judgement(self, sound_id: int) -> None:
-        """Queue a sound until the server says whether it matches the filter: once in a run."""
+        """Queue a sound to ask, once a run, whether it matches the filter."""
         if sound_id not in self._deferred:
-            self._unjudged.put(sound_id)
+            self._awaiting_judgement.put(sound_id)
             self._changed.notify_all()
 
     # --- claims go out and come back -------------------------------------------------------------------------------
 
     async def claim(self) -> Claim:
-        """Return the next piece of work as soon as there is one.
+        """Wait for the next piece of work and return it.
 
-        Raises `Stopped` when the run is closed, and closes it itself when the target is reached or nothing is left.
-        A cancellation while waiting claims nothing.
+        Closes the run when the target is reached or nothing is left. Raises `Stopped` when the run is closed. A
+        cancellation while waiting claims nothing.
         """
         while not self._stop.closed:
-            self._take_up_deferred()
+            self._queue_due()
             claim = self._next()
             if claim is not None:
-                self._send_off(claim)
+                self._mark_in_flight(claim)
                 return claim
             self._close_when_done()
             if not self._stop.closed:
@@ -142,32 +145,33 @@ class Frontier:
         raise Stopped(self._stop.reason)
 
     def settle(self, claim: Claim, *, harvested: bool = False, missing: Iterable[int] = ()) -> None:
-        """Take a claim back once its outcome is durable, after what it brought was discovered or deferred.
+        """End a claim whose outcome is durable.
 
-        `harvested` when it made a sample; `missing` are the sounds absent from a batch, to be confirmed by their own
-        resource. Closes the run when the target is reached or nothing is left.
+        Call it after the sounds that the outcome brought were discovered or deferred. `harvested`: it made a sample.
+        `missing`: sounds absent from a batch, to be confirmed by their own resource. Closes the run when the target is
+        reached or nothing is left.
         """
-        self._land(claim)
+        self._unmark_in_flight(claim)
         if isinstance(claim, ConfirmClaim):
-            self._recordless.unread_seeds.discard(claim.sound_id)
+            self._awaiting_record.unread_seeds.discard(claim.sound_id)
         self._harvested += harvested
         if harvested and isinstance(claim, SimilarClaim):
-            # Its record may have failed to come meanwhile: there is nothing left to try again.
+            # A fetch of its record may have failed meanwhile: there is nothing left to retry.
             self._deferred.drop(claim.sound_id)
         for sound_id in missing:
-            self._recordless.put_missing(sound_id)
+            self._awaiting_record.put_missing(sound_id)
         self._close_when_done()
         self._changed.notify_all()
 
     def settle_seeds(self, claim: SeedClaim, *, has_next: bool) -> None:
-        """Take a seed page back; call it after its sounds were added and discovered."""
+        """End a seed claim, after its sounds were added and discovered."""
         self._next_seed_page = claim.page + 1 if has_next else None
         self._seeds_first = False
         self.settle(claim)
 
     def release(self, claim: Claim) -> None:
-        """Take a claim back with nothing recorded: its sounds wait again."""
-        self._land(claim)
+        """Undo a claim: its sounds wait again, and nothing is recorded."""
+        self._unmark_in_flight(claim)
         match claim:
             case SimilarClaim(sound_id):
                 self.discover(sound_id, has_record=True)
@@ -175,9 +179,9 @@ class Frontier:
                 for sound_id in sound_ids:
                     self.discover(sound_id, has_record=False)
             case ConfirmClaim(sound_id):
-                self._recordless.put_missing(sound_id)
+                self._awaiting_record.put_missing(sound_id)
             case JudgeClaim(sound_ids):
-                self._unjudged.put_back(sound_ids)
+                self._awaiting_judgement.put_back(sound_ids)
             case SeedClaim(page):
                 self._next_seed_page = page
             case SweepClaim() if self._sweep is not None:
@@ -185,18 +189,18 @@ class Frontier:
         self._changed.notify_all()
 
     def park(self, claim: Claim) -> None:
-        """Set a claim aside whose failure may not be its sounds' fault, until it is settled or released.
+        """Park a claim whose failure is in doubt.
 
-        It is no longer in flight, so that others can be asked meanwhile. When nothing else is left to ask, a
-        `DecideClaim` is handed out.
+        It is no longer in flight, so that fetchers can claim others. When nothing else is left, `claim` returns a
+        `DecideClaim`.
         """
         self._in_flight.park(claim)
         self._changed.notify_all()
 
     def split(self, claim: Claim) -> None:
-        """Take a page of the sweep back that did not come in time: it is read in parts, where it can be smaller."""
+        """Undo the claim of a sweep page and divide the page, if it can be."""
         if isinstance(claim, SweepClaim) and self._sweep is not None and self._sweep.split(claim):
-            self._land(claim)
+            self._unmark_in_flight(claim)
             self._changed.notify_all()
         else:
             self.release(claim)
@@ -209,28 +213,28 @@ class Frontier:
             return None if self._in_flight.others else self._seed_claim()
         if self._sweep is not None and (page := self._sweep.next()) is not None:
             return page
-        recordless = self._recordless
-        if recordless.has_batch:
-            return DetailsClaim(recordless.take_batch())
-        if recordless.missing:
-            return ConfirmClaim(recordless.missing.popleft())
-        if recordless.unread_seeds:
+        awaiting_record = self._awaiting_record
+        if awaiting_record.has_batch:
+            return DetailsClaim(awaiting_record.take_batch())
+        if awaiting_record.missing:
+            return ConfirmClaim(awaiting_record.missing.popleft())
+        if awaiting_record.unread_seeds:
             return self._decide_claim()
-        if self._may_list() and (sound_id := self._next_wanted(self._listless)) is not None:
+        if self._may_list() and (sound_id := self._next_wanted(self._awaiting_list)) is not None:
             return SimilarClaim(sound_id)
-        if recordless.has_bare:
-            return DetailsClaim(recordless.take_batch())
+        if awaiting_record.has_unread:
+            return DetailsClaim(awaiting_record.take_batch())
         if self._may_list() and self.in_flight == 0:
-            # Whether the others match is asked once nothing that is known to match is left to do.
-            unjudged = tuple(islice(iter(lambda: self._next_wanted(self._unjudged), None), BATCH))
+            # Ask about unjudged sounds only when no sound that is known to match is left.
+            unjudged = tuple(islice(iter(lambda: self._next_wanted(self._awaiting_judgement), None), BATCH))
             if unjudged:
                 return JudgeClaim(unjudged)
             if (seeds := self._seed_claim()) is not None:
                 return seeds
         return self._decide_claim()
 
-    def _next_wanted(self, queue: Listless | Unjudged) -> int | None:
-        """Take the first sound of a queue that the scope still wants."""
+    def _next_wanted(self, queue: AwaitingList | AwaitingJudgement) -> int | None:
+        """Remove and return the first sound that the scope still wants."""
         while (sound_id := queue.pop()) is not None:
             if self._scope.wants(sound_id):
                 return sound_id
@@ -248,26 +252,26 @@ class Frontier:
         page, self._next_seed_page = self._next_seed_page, None
         return None if page is None else SeedClaim(page)
 
-    def _send_off(self, claim: Claim) -> None:
+    def _mark_in_flight(self, claim: Claim) -> None:
         self._in_flight.add(claim)
         match claim:
             case DetailsClaim(sound_ids):
-                self._recordless.reads(sound_ids)
+                self._awaiting_record.mark_reading(sound_ids)
             case ConfirmClaim(sound_id):
-                self._recordless.reads([sound_id])
+                self._awaiting_record.mark_reading([sound_id])
 
-    def _land(self, claim: Claim) -> None:
+    def _unmark_in_flight(self, claim: Claim) -> None:
         self._in_flight.remove(claim)
         match claim:
             case DetailsClaim(sound_ids):
-                self._recordless.has_read(sound_ids)
+                self._awaiting_record.unmark_reading(sound_ids)
             case ConfirmClaim(sound_id):
-                self._recordless.has_read([sound_id])
+                self._awaiting_record.unmark_reading([sound_id])
 
-    def _take_up_deferred(self) -> None:
-        for sound_id, later in self._deferred.take_due(self._clock.time_us()):
-            if later.judged:
-                self.discover(sound_id, has_record=later.has_record)
+    def _queue_due(self) -> None:
+        for sound_id, deferred in self._deferred.take_due(self._clock.time_us()):
+            if deferred.judged:
+                self.discover(sound_id, has_record=deferred.has_record)
             else:
                 self.await_judgement(sound_id)
 
@@ -282,11 +286,11 @@ class Frontier:
             self._stop.close(EXHAUSTED)
 
     def _records_to_read(self) -> bool:
-        """Sounds known by id only get their records before the run ends: that costs one request per 150."""
-        return len(self._recordless) > 0 or self._in_flight.others > 0
+        """Tell whether known ids still lack records: 150 cost one request."""
+        return len(self._awaiting_record) > 0 or self._in_flight.others > 0
 
     def _may_find_more(self) -> bool:
-        return self._next_seed_page is not None or len(self._unjudged) > 0
+        return self._next_seed_page is not None or len(self._awaiting_judgement) > 0
 
     def _may_wait(self) -> bool:
         return self._forever and len(self._deferred) > 0

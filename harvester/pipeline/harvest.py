@@ -1,7 +1,8 @@
-"""One harvest from start to stop: builds the ring, runs it in one task group, ends it in one way.
+"""Run one harvest from start to stop, in one task group.
 
-The order of an end: the run is closed; waiting fetchers leave, those with a request on the wire finish it within the
-grace period; the writer drains the queue and checkpoints. Anything else is a crash: resume is the same code as start.
+A run ends in this order: the stop is closed; waiting fetchers return; fetchers with a request on the wire finish it
+within the grace period; the writer empties the queue and writes the checkpoint. Any other end is a crash: resuming is
+the same code as starting.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from harvester.pipeline.writer import Writer
 
 
 class Harvest:
-    """The ring of one run. `stop.close(reason)` ends it in order, from a signal handler or anywhere else."""
+    """The pipeline of one run; `stop.close(reason)` ends it in order."""
 
     def __init__(
         self, plan: Plan, store: SoundStore, api: SoundApi, *, clock: Clock, stop: Stop, progress: Progress
@@ -49,10 +50,11 @@ class Harvest:
         )
 
     async def run(self) -> str:
-        """Harvest until something closes the run, and return the reason.
+        """Harvest until the run is closed; return the reason.
 
-        Every sample counted is durable by then and the checkpoint is written. A `HarvesterError` (access denied, disk
-        full, …) is raised after the same orderly end. A cancellation ends at once: the journal holds what was counted.
+        Then every counted sample is durable and the checkpoint is written. Raises a `HarvesterError` (access denied,
+        disk full, …) after the same orderly end. A cancellation ends the run at once; the journal holds every counted
+        sample.
         """
         await self._writer.begin()
         outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=2 * self._plan.concurrency)
@@ -83,27 +85,30 @@ class Harvest:
                 )
                 for number in range(self._plan.concurrency)
             ]
-            group.create_task(self._end_in_time(fetchers, writing))
+            group.create_task(self._stop_fetchers(fetchers, writing))
         if not writing.done():
             await outcomes.put(None)
 
-    async def _end_in_time(self, fetchers: Sequence[asyncio.Task[None]], writing: asyncio.Task[None]) -> None:
-        """Give fetchers the grace period once the run is closed; a writer that failed takes no more outcomes."""
+    async def _stop_fetchers(self, fetchers: Sequence[asyncio.Task[None]], writing: asyncio.Task[None]) -> None:
+        """Cancel fetchers a grace period after the run is closed.
+
+        Cancel them at once when the writer has failed: it takes no more outcomes.
+        """
         closing = asyncio.create_task(self._stop.wait())
         try:
             await asyncio.wait({closing, writing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             closing.cancel()
         grace = asyncio.create_task(self._clock.sleep(self._plan.grace_s))
-        everyone = asyncio.gather(*fetchers, return_exceptions=True)
-        await asyncio.wait({everyone, grace, *({writing} if writing.done() else ())}, return_when="FIRST_COMPLETED")
+        returned = asyncio.gather(*fetchers, return_exceptions=True)
+        await asyncio.wait({returned, grace, *({writing} if writing.done() else ())}, return_when="FIRST_COMPLETED")
         grace.cancel()
         for fetcher in fetchers:
             fetcher.cancel()
-        await asyncio.gather(everyone, return_exceptions=True)
+        await asyncio.gather(returned, return_exceptions=True)
 
     async def _guard(self, work: object) -> None:
-        """Await `work`; an error that a person can understand closes the run in order instead of tearing it down."""
+        """Await `work`; let a `HarvesterError` close the run in order."""
         try:
             await work  # type: ignore[misc]
         except HarvesterError as error:

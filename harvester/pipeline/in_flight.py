@@ -1,6 +1,6 @@
-"""Claims that are out: which sounds a fetcher has in hand, and which failed claims are parked.
+"""Track the frontier's claims: in flight or parked, never both.
 
-The frontier's book of claims. A claim is either in flight or parked, never both. Plain data, changed without `await`.
+Plain data, changed without `await`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from harvester.pipeline.messages import Claim, SimilarClaim
 
 
 class InFlight:
-    """The claims that are neither settled nor released. Its length leaves parked claims out."""
+    """Claims in flight, and parked ones; `len()` counts those in flight."""
 
     def __init__(self) -> None:
         self._lists: set[int] = set()
@@ -26,7 +26,7 @@ class InFlight:
 
     @property
     def others(self) -> int:
-        """How many claims are out that are not for a list."""
+        """How many claims in flight are not for a similar list."""
         return len(self._others)
 
     @property
@@ -35,18 +35,18 @@ class InFlight:
         return len(self._parked)
 
     def has_list_of(self, sound_id: int) -> bool:
-        """Tell whether a claim for the sound's list is out or parked."""
+        """Tell whether the sound's similar list is claimed or parked."""
         return sound_id in self._lists or (bool(self._parked) and SimilarClaim(sound_id) in self._parked)
 
     def add(self, claim: Claim) -> None:
-        """Note that a fetcher has the claim now."""
+        """Add a claim that a fetcher has taken."""
         if isinstance(claim, SimilarClaim):
             self._lists.add(claim.sound_id)
         else:
             self._others.add(claim)
 
     def remove(self, claim: Claim) -> None:
-        """Take a claim back. Raises `KeyError` for one that is not out."""
+        """Remove a claim; raise `KeyError` for an unknown one."""
         if claim in self._parked:
             self._parked.remove(claim)
         elif isinstance(claim, SimilarClaim):
@@ -55,6 +55,6 @@ class InFlight:
             self._others.remove(claim)
 
     def park(self, claim: Claim) -> None:
-        """Set a claim aside. Raises `KeyError` for one that is not out."""
+        """Park a claim; raise `KeyError` for an unknown one."""
         self.remove(claim)
         self._parked.add(claim)

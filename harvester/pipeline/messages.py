@@ -1,7 +1,7 @@
-"""What passes between frontier, fetchers and writer, as frozen data: claims, outcomes, entries, frontier changes.
+"""Claims, outcomes, entries and frontier changes, as frozen data.
 
-A fetcher turns a claim into one outcome, or releases it: hands it back with nothing recorded. `outcomes` turns an
-outcome into an entry, which names the changes that `changes` applies once the journal has committed it.
+A fetcher turns a claim into one outcome, or releases it with nothing recorded. `outcomes` turns the outcome into an
+entry. `changes` applies the entry's frontier changes after the journal has committed it.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from harvester.model import Deferral, Event, Note, Record, RecordsPage, SimilarP
 
 @dataclass(frozen=True, slots=True)
 class SimilarClaim:
-    """Fetch the similar list of one sound whose record is here: this makes it a sample."""
+    """Fetch the similar list of one sound: this makes it a sample."""
 
     sound_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class DetailsClaim:
-    """Fetch the records of up to 150 sounds that are known by id only."""
+    """Fetch the records of up to 150 sounds."""
 
     sound_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmClaim:
-    """Ask for one sound's own resource, because it was missing from a batch and may be gone."""
+    """Fetch one sound's own resource: it was missing from a batch."""
 
     sound_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeClaim:
-    """Ask which of up to 150 known sounds match the filter."""
+    """Ask the server which of up to 150 sounds match the filter."""
 
     sound_ids: tuple[int, ...]
 
@@ -51,7 +51,7 @@ class SeedClaim:
 
 @dataclass(frozen=True, slots=True)
 class SweepClaim:
-    """Fetch one page of a window of a sweep; `window` is the filter that bounds it, empty for the whole search."""
+    """Fetch one page of a sweep; `window` is its extra filter or empty."""
 
     window: str
     page: int
@@ -60,7 +60,7 @@ class SweepClaim:
 
 @dataclass(frozen=True, slots=True)
 class DecideClaim:
-    """Decide what to do with the doubtful failures: nothing else is left to ask that could tell."""
+    """Settle the failures in doubt: no other claim is left."""
 
 
 Claim: TypeAlias = SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim | SeedClaim | SweepClaim | DecideClaim
@@ -68,7 +68,7 @@ Claim: TypeAlias = SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim | See
 
 @dataclass(frozen=True, slots=True)
 class SimilarFetched:
-    """The similar list came; `limit` is the length that was asked for."""
+    """The similar list of a sound; `limit` is the requested length."""
 
     claim: SimilarClaim
     page: SimilarPage
@@ -77,13 +77,15 @@ class SimilarFetched:
 
 @dataclass(frozen=True, slots=True)
 class DetailsFetched:
+    """The records of a batch."""
+
     claim: DetailsClaim
     page: RecordsPage
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Those of the claim's sounds that match, with their records; the others do not match (or are gone)."""
+    """Records of those sounds that match; others do not or are deleted."""
 
     claim: JudgeClaim
     page: RecordsPage
@@ -91,19 +93,23 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class SeedsFetched:
+    """One page of the seed search."""
+
     claim: SeedClaim
     page: RecordsPage
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
+    """One page of a sweep."""
+
     claim: SweepClaim
     page: RecordsPage
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The sound's own resource answered: its record, or None when the sound is gone."""
+    """One sound's own record; None when the sound is deleted."""
 
     claim: ConfirmClaim
     record: Record | None
@@ -112,10 +118,7 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The fetch did not give what it was sent for: its sounds are deferred, with the reason.
-
-    While the `doubt` is open they may be innocent, and the outcome waits.
-    """
+    """A failed fetch; while its `doubt` is open, no sound is deferred."""
 
     claim: SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim
     reason: str
@@ -124,7 +127,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """No answer will close the open doubts: their sounds are deferred."""
+    """The end of waiting for answers: sounds in doubt are deferred."""
 
     claim: DecideClaim
 
@@ -134,9 +137,9 @@ Outcome: TypeAlias = SimilarFetched | DetailsFetched | Judged | SeedsFetched | S
 
 @dataclass(frozen=True, slots=True)
 class Discover:
-    """Queue those of these sounds that the scope wants, for what they lack.
+    """Queue the sounds that the scope wants, for what they lack.
 
-    A sound that waits already may get a better place, unless it is `unchanged`: then nothing new is known of it.
+    A waiting sound may get a better rank, unless it is `unchanged`.
     """
 
     sound_ids: tuple[int, ...]
@@ -145,7 +148,7 @@ class Discover:
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """Queue one sound that the scope has chosen already: for its list, or for its record first."""
+    """Queue one sound that the scope has chosen."""
 
     sound_id: int
     has_record: bool
@@ -153,7 +156,7 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class Reread:
-    """Queue one sound to be read again by its id before its list is fetched."""
+    """Queue one sound to fetch its record again before its list."""
 
     sound_id: int
 
@@ -167,7 +170,7 @@ class AwaitJudgement:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start from these sounds: distance 0 for each; with `first`, before every other sound and in this order."""
+    """Start from these sounds; with `first` they rank before all others."""
 
     sound_ids: tuple[int, ...]
     first: bool
@@ -175,26 +178,23 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Defer:
-    """Leave one sound alone until `next_try_at` (microseconds UTC), if the scope wants it at all.
-
-    One that is not `judged` awaits judgement then.
-    """
+    """Defer one wanted sound; it awaits judgement then unless `judged`."""
 
     sound_id: int
-    next_try_at: int
+    next_try_at: int  # microseconds UTC
     judged: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class MarkAsked:
-    """Note that the list of this sound was fetched in this run, even if it was of no use."""
+    """Note that this run fetched the sound's list, even without success."""
 
     sound_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class AdvanceSweep:
-    """Take a page into the sweep."""
+    """Add a page to the sweep."""
 
     claim: SweepClaim
     page: RecordsPage
@@ -202,12 +202,12 @@ class AdvanceSweep:
 
 @dataclass(frozen=True, slots=True)
 class CheckSweep:
-    """End the run if the sweep cannot go on, or finds more sounds than the API's terms allow without permission."""
+    """End the run if the sweep cannot continue or is not permitted."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountHits:
-    """Count how many rows of an answer match the filter; end the run if no answer of this kind heeds the filter."""
+    """Count the rows that match the filter; end the run if none ever does."""
 
     kind: str
     matching: int
@@ -216,7 +216,7 @@ class CountHits:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Take a claim back. `missing` sounds were absent from its batch: each is confirmed by its own resource."""
+    """End a claim; `missing` sounds are confirmed by their own resource."""
 
     claim: Claim
     missing: tuple[int, ...] = ()
@@ -224,10 +224,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class SettleList:
-    """Take the claim of a list back and count a sample, if the graph took the list in.
-
-    `relisted`: the sound was a sample before.
-    """
+    """End the claim of a list; count a sample if the graph accepted it."""
 
     claim: SimilarClaim
     relisted: bool
@@ -235,7 +232,7 @@ class SettleList:
 
 @dataclass(frozen=True, slots=True)
 class SettleSeeds:
-    """Take the claim of a seed page back."""
+    """End the claim of a seed page."""
 
     claim: SeedClaim
     has_next: bool
@@ -243,21 +240,21 @@ class SettleSeeds:
 
 @dataclass(frozen=True, slots=True)
 class Park:
-    """Set a claim aside while it is in doubt whether its sounds are to blame."""
+    """Park a claim whose failure is in doubt."""
 
     claim: Claim
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Take a claim back with nothing recorded: its sounds wait again."""
+    """Undo a claim: its sounds wait again, and nothing is recorded."""
 
     claim: Claim
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """End the run in order."""
+    """Close the run's stop."""
 
     reason: str
 
@@ -284,9 +281,10 @@ FrontierChange: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one outcome becomes: what the journal gets, and what changes once the journal has it.
+    """What to journal for one outcome, and what to change afterwards.
 
-    `undeferred` are sounds whose deferral ends. `oddities` are counted and `lines` are told after the commit, too.
+    `undeferred`: sounds whose deferral ends. `lines`: messages for the user. After the commit, `changes` are applied,
+    `oddities` counted and `lines` told.
     """
 
     events: tuple[Event, ...] = ()

@@ -1,7 +1,7 @@
-"""Decide which records and notes of an answer the journal gets: those that say something new.
+"""Decide which records, notes and vectors of an answer are journalled.
 
-A fresh record is not written again unless it was asked for by id or has fields that are not known. Nothing is written
-of a withdrawn sound. Reads graph and notes, changes nothing.
+A fresh record is written again only if it was fetched by id or has new fields. Nothing about a withdrawn sound is
+written. Reads graph and notes, changes nothing.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from harvester.pipeline.ports import SoundStore
 
 
 class News:
-    """Turns records and findings into the events and notes that a run should keep."""
+    """Turns records and findings into the events and notes to journal."""
 
     def __init__(self, store: SoundStore) -> None:
         self._store = store
         self._state = store.state
 
-    def of(self, records: Sequence[Record], fetched_at: int) -> list[Seen]:
-        """Return the events of those records that say anything new."""
+    def new_records(self, records: Sequence[Record], fetched_at: int) -> list[Seen]:
+        """Return the events of the records that are new or newer."""
         return [
             self.seen(record, fetched_at) for record in records if self._state.is_news(record["id"], record, fetched_at)
         ]
 
-    def reread(self, page: RecordsPage, sound_ids: Sequence[int]) -> list[Seen]:
-        """Return the events of fresh records that were asked for by id: the run wants to know what they are now."""
+    def reread_records(self, page: RecordsPage, sound_ids: Sequence[int]) -> list[Seen]:
+        """Return events of fresh records fetched by id: they renew the stamp."""
         asked = set(sound_ids)
         return [
             self.seen(record, page.fetched_at)
@@ -39,19 +39,22 @@ class News:
         ]
 
     def seen(self, record: Record, fetched_at: int) -> Seen:
-        """Return the event of a record, stamped later than what it replaces."""
+        """Return the event of a record, stamped later than the known one."""
         sound_id = record["id"]
         return Seen(sound_id, record, self._state.stamp(sound_id, "fetched_at", fetched_at))
 
-    def marks(self, topic: str, sound_ids: Sequence[int], text: str) -> list[Note]:
-        """Return the notes under `topic` that do not say `text` of these sounds yet."""
+    def new_notes(self, topic: str, sound_ids: Sequence[int], text: str) -> list[Note]:
+        """Return notes `text` under `topic` for sounds that lack that note."""
         known = self._store.notes.get(topic, {})
         return [Note(topic, sound_id, text) for sound_id in sound_ids if known.get(sound_id) != text]
 
     def vectors(self, page: RecordsPage) -> dict[int, Vector]:
-        """Return the vectors of a page, but for those of withdrawn sounds."""
+        """Return the vectors of a page, without those of withdrawn sounds."""
         return {i: vector for i, vector in page.vectors.items() if not self.is_withdrawn(i)}
 
     def is_withdrawn(self, sound_id: int) -> bool:
-        """Tell whether a sound was withdrawn: the join would blank its texts, but not what the journal says of it."""
+        """Tell whether a sound is withdrawn.
+
+        The graph would drop its texts, but the journal would keep them.
+        """
         return sound_id in self._state and is_withdrawn(self._state.attributes(sound_id))

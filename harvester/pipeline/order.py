@@ -1,6 +1,6 @@
-"""In which order waiting sounds are taken: a number for each sound, smallest first (ties by id).
+"""Rank waiting sounds: the smallest number first, then the id.
 
-Reads the graph, changes nothing but the distances it keeps.
+Reads the graph; changes only its own distances.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ORDERS = ("popular", "breadth", "random")
 
 
 class Distances:
-    """Steps from the nearest seed along similar-list edges, kept up to date as lists come in."""
+    """Steps from the nearest seed along edges, updated with each list."""
 
     def __init__(self, state: SoundGraph) -> None:
         self._state = state
@@ -24,15 +24,15 @@ class Distances:
         self.start(sorted(state.seeds))
 
     def of(self, sound_id: int) -> float:
-        """Return the steps from the nearest seed; infinite when no path is known."""
+        """Return the steps from the nearest seed, infinite without a path."""
         return self._steps.get(sound_id, float("inf"))
 
     def start(self, seeds: Iterable[int]) -> list[int]:
-        """Put these sounds at distance 0 and return every sound whose distance shrank."""
+        """Set distance 0 for these; return every sound whose distance shrank."""
         return self._relax((seed, 0) for seed in seeds)
 
-    def linked(self, sound_id: int) -> list[int]:
-        """Follow a sound's new list and return every sound whose distance shrank."""
+    def follow_list(self, sound_id: int) -> list[int]:
+        """Follow a new similar list; return the sounds whose distance shrank."""
         steps = self._steps.get(sound_id)
         if steps is None:
             return []
@@ -53,8 +53,10 @@ class Distances:
 
 
 def order_by(name: str, state: SoundGraph, distances: Distances | None, random_seed: int) -> Callable[[int], float]:
-    """Return the order called `name`: `popular` (most downloads first), `breadth` (nearest to a seed first) or
-    `random` (by a hash of the random seed and the id, so that it repeats).
+    """Return the order called `name`, as a function from id to rank.
+
+    `popular`: most downloads first. `breadth`: nearest to a seed first. `random`: by a hash of the random seed and the
+    id, so that it repeats.
     """
     if name == "breadth" and distances is not None:
         return distances.of

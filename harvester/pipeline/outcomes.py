@@ -1,7 +1,7 @@
-"""Read outcomes: decide which events, deferrals, notes, vectors and frontier changes one outcome becomes.
+"""Decide what each outcome means: what to journal and what to change.
 
-Owns what a missing or an empty answer proves; `news` decides what is worth writing down, `deferral` when to try again.
-Reads graph, notes and deferrals and changes nothing: the writer does, after the commit.
+Owns what a missing or an empty answer proves; `news` decides what to journal, `deferral` when to retry. Reads graph,
+notes and deferrals, changes nothing: the writer does, after the commit.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ SEARCHES, LISTS = "the results of the search", "the similar lists"
 
 
 class OutcomeReader:
-    """Reads the outcomes of one run."""
+    """Turns the outcomes of one run into entries."""
 
     def __init__(self, store: SoundStore, scope: Scope, clock: Clock) -> None:
         self._store = store
@@ -65,7 +65,7 @@ class OutcomeReader:
         self._backoff = Backoff(store)
 
     def read(self, outcome: Outcome) -> Entry:
-        """Return what `outcome` becomes."""
+        """Return the entry of an outcome; may raise `AnswerChanged`."""
         match outcome:
             case SimilarFetched():
                 return self._similar(outcome)
@@ -86,22 +86,22 @@ class OutcomeReader:
 
     def _failed(self, claim: SimilarClaim | DetailsClaim | ConfirmClaim | JudgeClaim, reason: str) -> Entry:
         if isinstance(claim, JudgeClaim):
-            line = f"which of {len(claim.sound_ids)} sounds match is not known ({reason}): the next run asks"
+            line = f"cannot tell which of {len(claim.sound_ids)} sounds match ({reason}): the next run retries"
             return Entry(lines=(line,), changes=(Settle(claim),))
         now_us = self._clock.time_us()
-        sound_ids = self._without(claim)
-        return _deferring(claim, *(self._backoff.deferral(sound_id, reason, now_us) for sound_id in sound_ids))
+        sound_ids = self._still_lacking(claim)
+        return _deferral_entry(claim, *(self._backoff.deferral(sound_id, reason, now_us) for sound_id in sound_ids))
 
     def _seeds(self, outcome: SeedsFetched) -> Entry:
         claim, page = outcome.claim, outcome.page
         seeds, oddities = self._matching(page.records, page.oddities)
         found_nothing = claim.page == 1 and not page.records and not (page.count and page.has_next)
-        # A user who asked for certain sounds does not want others instead.
+        # The user asked for certain sounds: do not fetch others instead.
         closing = (Close(NO_HITS),) if found_nothing else ()
         return Entry(
-            events=(*self._news.of(page.records, page.fetched_at), Seeded(seeds)),
-            # Without these a later run would have to ask which of those that still wait match.
-            notes=tuple(self._news.marks(self._scope.filter_topic, seeds, MATCHES)) if self._scope.filter else (),
+            events=(*self._news.new_records(page.records, page.fetched_at), Seeded(seeds)),
+            # Without these notes a later run would have to ask which waiting sounds match.
+            notes=tuple(self._news.new_notes(self._scope.filter_topic, seeds, MATCHES)) if self._scope.filter else (),
             oddities=oddities,
             changes=(
                 *closing,
@@ -117,21 +117,21 @@ class OutcomeReader:
         if claim.window and page.records and all(contradicts(claim.window, record) for record in page.records):
             raise AnswerChanged(
                 f"none of the {len(page.records)} sounds on page {claim.page} of the sweep matches {claim.window}: the "
-                "server does not heed the filter; what was read before is kept, the next run asks for this page again"
+                "server ignores the filter; what was read before is kept; the next run fetches this page again"
             )
         hits, oddities = self._matching(page.records, page.oddities, within=claim.window)
         taken = set(hits)
         ahead = scope.sweep.after(claim, page)
         notes = [*self._hit_notes(hits, page), Note(scope.topic, PLACE, ahead.place())]
         if scope.filter and scope.topic != scope.filter_topic:
-            # Without these a later run under the filter would have to ask which of them match.
-            notes += self._news.marks(scope.filter_topic, hits, MATCHES)
+            # Without these notes a later run under the filter would have to ask which hits match.
+            notes += self._news.new_notes(scope.filter_topic, hits, MATCHES)
         changes: list[FrontierChange] = [AdvanceSweep(claim, page), Start(hits, first=False)]
         if ahead.done and not ahead.total:
             changes.append(Close(NO_HITS))
         changes += [Settle(claim), CheckSweep(), *self._count_hits(SEARCHES, hits, page.records)]
         return Entry(
-            events=(*self._news.of(page.records, page.fetched_at), Seeded(hits)),
+            events=(*self._news.new_records(page.records, page.fetched_at), Seeded(hits)),
             notes=tuple(notes),
             vectors={i: vector for i, vector in self._news.vectors(page).items() if i in taken},
             oddities=oddities,
@@ -145,15 +145,15 @@ class OutcomeReader:
         hits = set(found)
         matching = [sound_id for sound_id in claim.sound_ids if sound_id in hits]
         others = [sound_id for sound_id in claim.sound_ids if sound_id not in hits]
-        notes, lines = self._news.marks(self._scope.filter_topic, sorted(hits), MATCHES), []
+        notes, lines = self._news.new_notes(self._scope.filter_topic, sorted(hits), MATCHES), []
         if len(page.records) == page.count:
-            notes += self._news.marks(self._scope.filter_topic, others, DIFFERS)
+            notes += self._news.new_notes(self._scope.filter_topic, others, DIFFERS)
         else:
             lines.append(
-                f"which of {len(others)} sounds match is not known (a result without a sound): the next run asks"
+                f"cannot tell which of {len(others)} sounds match (more hits than records): the next run retries"
             )
         return Entry(
-            events=tuple(self._news.of(page.records, page.fetched_at)),
+            events=tuple(self._news.new_records(page.records, page.fetched_at)),
             notes=tuple(notes),
             oddities=oddities,
             lines=tuple(lines),
@@ -165,17 +165,17 @@ class OutcomeReader:
         sound_id = claim.sound_id
         if page.count == 0 and self._backoff.lacks_vector(sound_id, page.fetched_at):
             deferral = self._backoff.until_vector(sound_id, page.fetched_at)
-            return _deferring(claim, deferral, oddities=page.oddities)
+            return _deferral_entry(claim, deferral, oddities=page.oddities)
         known = self._state.similar(sound_id)
         if page.count == 0 and known is not None and known.neighbours:
-            return self._lost(outcome, same_question=known.filter == self._scope.filter)
+            return self._emptied(outcome, same_filter=known.filter == self._scope.filter)
         hits, oddities = self._matching(page.records, page.oddities)
         matching = set(hits)
         neighbours = tuple(pair for pair in page.neighbours if pair[0] in matching)
         counted = self._count_hits(LISTS, hits, page.records)
         if page.count > 0 and not neighbours:
             deferral = self._backoff.deferral(sound_id, UNUSABLE, page.fetched_at)
-            return _deferring(claim, deferral, oddities=oddities, then=counted)
+            return _deferral_entry(claim, deferral, oddities=oddities, more_changes=counted)
         similar = SimilarList(
             neighbours=neighbours,
             linked_at=self._state.stamp(sound_id, "linked_at", page.fetched_at),
@@ -183,7 +183,7 @@ class OutcomeReader:
             space=self._state.space,
             filter=self._scope.filter,
         )
-        seen = self._news.of(page.records, page.fetched_at)
+        seen = self._news.new_records(page.records, page.fetched_at)
         neighbour_ids = tuple(neighbour_id for neighbour_id, _ in neighbours)
         relisted = sound_id in self._state.processed
         unchanged = frozenset(neighbour_ids).difference(event.sound_id for event in seen)
@@ -195,14 +195,14 @@ class OutcomeReader:
             changes=(MarkAsked(sound_id), Discover(neighbour_ids, unchanged), SettleList(claim, relisted), *counted),
         )
 
-    def _lost(self, outcome: SimilarFetched, *, same_question: bool) -> Entry:
-        """Read an empty list where one is known: a deleted sound has none either, and nothing known is forgotten."""
+    def _emptied(self, outcome: SimilarFetched, *, same_filter: bool) -> Entry:
+        """Handle an empty answer for a sound with a known list, which is kept."""
         claim, sound_id = outcome.claim, outcome.claim.sound_id
-        # An empty list under a filter says nothing of the sound itself.
-        missing = (sound_id,) if same_question or not self._scope.filter else ()
+        # The sound may be deleted, unless the filter alone explains the empty list.
+        missing = (sound_id,) if same_filter or not self._scope.filter else ()
         return Entry(
-            # The known list answers another question: without a note every later run would ask this one again.
-            notes=() if same_question else self._asked_note(sound_id),
+            # The known list has another filter: without a note every later run would fetch this one again.
+            notes=() if same_filter else self._asked_note(sound_id),
             oddities=outcome.page.oddities,
             changes=(MarkAsked(sound_id), Settle(claim, missing)),
         )
@@ -213,8 +213,11 @@ class OutcomeReader:
         missing = tuple(sound_id for sound_id in claim.sound_ids if sound_id not in found)
         hits = [sound_id for sound_id in claim.sound_ids if sound_id in found] if self._scope.plan.vectors else []
         return Entry(
-            events=(*self._news.reread(page, claim.sound_ids), *self._news.of(page.records, page.fetched_at)),
-            # A sample whose record could not be read again was deferred too; of others the list decides.
+            events=(
+                *self._news.reread_records(page, claim.sound_ids),
+                *self._news.new_records(page.records, page.fetched_at),
+            ),
+            # Samples are deferred when a re-read fails. Other sounds stay deferred until their list comes.
             undeferred=tuple(found & self._store.deferrals.keys() & self._state.processed),
             notes=tuple(self._hit_notes(hits, page)),
             vectors=self._news.vectors(page),
@@ -228,11 +231,11 @@ class OutcomeReader:
             return Entry(
                 events=(Gone(sound_id, self._state.stamp(sound_id, "gone_at", outcome.fetched_at)),),
                 undeferred=self._backoff.if_deferred(sound_id),
-                lines=(f"sound {sound_id} is gone from Freesound: kept with a tombstone, not asked again",),
+                lines=(f"sound {sound_id} was deleted on Freesound: the library keeps it and never requests it again",),
                 changes=(Settle(claim),),
             )
         if not is_complete(outcome.record):
-            return _deferring(
+            return _deferral_entry(
                 claim, self._backoff.deferral(sound_id, "its record lacks core fields", outcome.fetched_at)
             )
         withdrawn = self._news.is_withdrawn(sound_id)
@@ -244,10 +247,10 @@ class OutcomeReader:
     def _matching(
         self, records: Sequence[Record], oddities: Mapping[str, int], *, within: str = ""
     ) -> tuple[tuple[int, ...], Counter[str]]:
-        """Return the ids of the records that do not contradict the filter, and `oddities` with those that do.
+        """Return the ids that do not contradict the filter, and the oddities.
 
-        `within` is a filter that must hold too. A filter that the server read in another way than meant, or not at
-        all, must not lead the run astray.
+        `within` is a second filter. The server may ignore or misread a filter: the records that contradict it are
+        counted in the oddities.
         """
         counted = Counter(oddities)
         filter = join_filters(within, self._scope.filter)
@@ -262,34 +265,34 @@ class OutcomeReader:
         return (CountHits(kind, len(hits), len(records) - len(hits)),) if self._scope.filter else ()
 
     def _hit_notes(self, hits: Sequence[int], page: RecordsPage) -> list[Note]:
-        """Return the notes that these sounds are hits of the sweep; of one for vectors, which have none yet."""
+        """Return notes that these sounds are hits, with or without a vector."""
         topic, vectors = self._scope.topic, self._scope.plan.vectors
-        bare = [sound_id for sound_id in hits if sound_id not in page.vectors] if vectors else []
+        lacking = [sound_id for sound_id in hits if sound_id not in page.vectors] if vectors else []
         complete = [sound_id for sound_id in hits if sound_id in page.vectors] if vectors else hits
-        return [*self._news.marks(topic, complete, MATCHES), *self._news.marks(topic, bare, NO_VECTOR_YET)]
+        return [*self._news.new_notes(topic, complete, MATCHES), *self._news.new_notes(topic, lacking, NO_VECTOR_YET)]
 
     def _asked_note(self, sound_id: int) -> tuple[Note, ...]:
-        return tuple(self._news.marks(self._scope.asked_topic, [sound_id], ASKED))
+        return tuple(self._news.new_notes(self._scope.asked_topic, [sound_id], ASKED))
 
-    def _without(self, claim: SimilarClaim | DetailsClaim | ConfirmClaim) -> list[int]:
-        """Return the sounds of a failed claim that still lack what it was to bring."""
+    def _still_lacking(self, claim: SimilarClaim | DetailsClaim | ConfirmClaim) -> list[int]:
+        """Return the sounds of a failed claim that still need a retry."""
         if isinstance(claim, SimilarClaim):
             return [claim.sound_id]
         sound_ids = claim.sound_ids if isinstance(claim, DetailsClaim) else (claim.sound_id,)
-        # A record that came along with a list meanwhile leaves nothing to try again.
+        # A record that came with a similar list meanwhile needs no retry.
         return [one for one in sound_ids if self._scope.rereads or not self._state.has_record(one)]
 
 
-def _deferring(
+def _deferral_entry(
     claim: Claim,
     *deferrals: Deferral,
     oddities: Mapping[str, int] | None = None,
-    then: Sequence[FrontierChange] = (),
+    more_changes: Sequence[FrontierChange] = (),
 ) -> Entry:
     lines = (f"sound {one.sound_id} deferred until {iso(one.next_try_at)}: {one.reason}" for one in deferrals)
     return Entry(
         deferrals=deferrals,
         oddities=oddities or {},
         lines=tuple(lines),
-        changes=(*(Defer(one.sound_id, one.next_try_at) for one in deferrals), Settle(claim), *then),
+        changes=(*(Defer(one.sound_id, one.next_try_at) for one in deferrals), Settle(claim), *more_changes),
     )

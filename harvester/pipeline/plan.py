@@ -1,7 +1,4 @@
-"""The plan of a run: what to search for, where to start, which sounds to link, and when to stop. Plain, frozen data.
-
-The only description of a run inside the pipeline: the scope, the fetchers and the frontier read it.
-"""
+"""Describe a run: its search, its start, its sounds and its end."""
 
 from __future__ import annotations
 
@@ -14,14 +11,13 @@ from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, SAMPLES_PER_
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one run does.
+    """What one run does; the only description of a run in the pipeline.
 
-    `target`: samples to add (None: no end). `seed_ids`: sounds to start from. `new_seeds`: the search for seeds comes
-    before anything else; otherwise only when no sound waits. `query` and `filter` say what the search finds, and
-    `filter` also which sounds may be linked; `neighbours` is the length of a similar list. `sweep`: every hit of the
-    search is collected first, and only hits are linked then; `vectors` names the similarity space whose vectors a sweep
-    brings (empty: none), `permitted` allows a sweep of any size. `refresh`: the run looks for nothing new and reads
-    stale records and lists again.
+    `target`: samples to add (None: no end). `seed_ids`: sounds to start from. `new_seeds`: search for seeds first, not
+    only when no sound waits. `query` and `filter` say what the search finds; `filter` also says whose similar lists may
+    be fetched. `neighbours`: the length of a similar list. `sweep`: collect every hit of the search first, then fetch
+    the similar lists of hits only. `vectors`: the similarity space whose vectors a sweep brings (empty: none).
+    `permitted` allows a sweep of any size. `refresh`: look for no new sound, fetch stale records and lists again.
     """
 
     target: int | None = 50
@@ -42,7 +38,7 @@ class Plan:
     grace_s: float = 30.0
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for an id that no sound has, a number out of bounds, and vectors without a sweep."""
+        """Raise `ValueError` for an impossible id, number or combination."""
         for sound_id in self.seed_ids:
             check_sound_id(sound_id)
         if self.target is not None:
@@ -50,9 +46,12 @@ class Plan:
         CONCURRENCY.check("concurrency", self.concurrency)
         COUNT.check("samples_per_commit", self.samples_per_commit)
         if self.vectors and not self.sweep:
-            raise ValueError(f"vectors {self.vectors} without a sweep: only a sweep brings vectors")
+            raise ValueError(f"vectors={self.vectors!r} needs sweep=True: only a sweep brings vectors")
 
     @property
     def sort(self) -> str:
-        """The order of seeds: best hits first where there is a query; without one all score alike, so by downloads."""
+        """The order of seeds: by score, or by downloads without a query.
+
+        Without a query the server gives all hits the same score.
+        """
         return "score" if self.query else "downloads_desc"

@@ -1,6 +1,6 @@
-"""What a running harvest tells about itself: counters, what each fetcher does, and recent events.
+"""Count what a run does, for the panel, the log and `status.json`.
 
-Filled by fetchers and writer, read by the panel, the log and `status.json`. Plain numbers; no output happens here.
+Fetchers and writer fill it; it prints nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ RATE_WINDOW_S = 60.0
 
 @dataclass(slots=True)
 class Progress:
-    """Counters of this run. `on_event` is called with one line for each thing a person would want to know."""
+    """Counters of this run; `on_event` gets each line for the user."""
 
     clock: Clock
     target: int | None = None
@@ -40,22 +40,23 @@ class Progress:
         self.started_s = self.clock.monotonic_s()
 
     def tell(self, line: str) -> None:
-        """Pass one line on to the panel or the log."""
+        """Pass one line to `on_event`."""
         if self.on_event is not None:
             self.on_event(line)
 
     def count_sample(self, *, relisted: bool) -> None:
-        """Count a list that came; `relisted`: its sound had one before."""
+        """Count a similar list; `relisted`: its sound had one before."""
         self.samples += 1
         self.relisted += relisted
         self._recent.append(self.clock.monotonic_s())
 
     @property
     def elapsed_s(self) -> float:
+        """The seconds since the run started."""
         return self.clock.monotonic_s() - self.started_s
 
     def samples_per_minute(self) -> float:
-        """Return the rate over the last minute, or over the whole run while it is younger."""
+        """Return the rate over the last minute, or over a shorter run."""
         now_s = self.clock.monotonic_s()
         while self._recent and now_s - self._recent[0] > RATE_WINDOW_S:
             self._recent.popleft()
@@ -63,7 +64,7 @@ class Progress:
         return len(self._recent) * 60.0 / window_s
 
     def eta_s(self) -> float | None:
-        """Return the seconds to the target at the present rate, or None when there is no telling."""
+        """Return the seconds to the target at this rate; None if unknown."""
         rate = self.samples_per_minute()
         if self.target is None or rate == 0:
             return None

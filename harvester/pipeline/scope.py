@@ -1,8 +1,7 @@
-"""The scope of a run: which known sounds it may fetch, under which filter, and the sweep that goes before.
+"""Decide which known sounds a run may fetch under filter and sweep.
 
-Derived from the plan, the graph and the notes of earlier runs, so it cannot disagree with them. It decides and returns
-changes; it never changes the frontier. Under a filter it lets no sound pass that may not match, deferred or not, unless
-the user named the sound.
+Derived from the plan, the graph and the notes of earlier runs. It returns changes and never changes the frontier. Under
+a filter it admits only sounds that match, and sounds that the user named.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ from harvester.pipeline.stale import Refresh, find_stale
 from harvester.pipeline.sweep import Sweep, sweep_topic
 
 PLACE = 0
-"""The key under which a sweep's topic holds its place; the other keys are its hits."""
+"""The key of a sweep's place among the notes of its topic; the other keys are its hits."""
 MATCHES, DIFFERS = "1", "0"
 NO_VECTOR_YET = "2"
-"""A hit of a sweep for vectors that has none: it matches, and a later sweep asks again."""
+"""A hit of a sweep for vectors that came without one: a later sweep fetches it again."""
 ASKED = "1"
 
 
 class Scope:
     """The scope of a harvest.
 
-    `sweep` goes before the first list (None: there is none); `vectorless` are hits whose vector an earlier run brought
-    and that is missing now. `searches_seeds`: there is a search whose pages bring seeds; with `seeds_first` its first
-    page comes before anything else. `rereads`: this run fetches records that are here.
+    `sweep`: read to its end before the first similar list, or None. `vectorless`: hits whose vector was lost since an
+    earlier run. `searches_seeds`: this run searches for seeds; with `seeds_first` before anything else. `rereads`: this
+    run fetches known records again.
     """
 
     rereads = False
@@ -58,14 +57,14 @@ class Scope:
 
     @property
     def topic(self) -> str:
-        """The topic of the notes on which sounds the search finds."""
+        """The topic of the notes on the hits of the search."""
         return sweep_topic(self.plan.query, self.filter, self.plan.vectors)
 
     @property
     def asked_topic(self) -> str:
-        """The topic of the notes on whose list was fetched under the filter.
+        """The topic of the notes on similar lists fetched under the filter.
 
-        A sound keeps one list: that of another filter may stand in its place, now or later.
+        The graph keeps one list per sound, perhaps that of another filter.
         """
         return f"asked {json.dumps(self.filter)}"
 
@@ -75,31 +74,31 @@ class Scope:
         return sweep_topic("", self.filter)
 
     def length_of(self, sound_id: int) -> int:
-        """Return how long a similar list to ask for."""
+        """Return the length of similar list to request for a sound."""
         return self._lengths.get(sound_id, self.plan.neighbours)
 
     def wants(self, sound_id: int) -> bool:
-        """Tell whether this run is to fetch the list of a known sound, or its record first."""
+        """Tell whether to fetch a sound's similar list, or its record first."""
         if not self._is_open(sound_id):
             return False
-        # A sound without a complete record gets one, as in any run; a sweep links hits only.
+        # Every run completes records; a sweep fetches the similar lists of hits only.
         hits = self._hits
         return hits is None or hits.get(sound_id) in (MATCHES, NO_VECTOR_YET) or not self._state.has_record(sound_id)
 
     def mark_asked(self, sound_id: int) -> None:
-        """Note that a list was fetched in this run; call it after the commit."""
+        """Note that this run fetched a list; call it after the commit."""
         self._asked.add(sound_id)
 
     def begin(self) -> Iterator[FrontierChange]:
-        """Give what the run starts with."""
+        """Yield the changes that the run starts with."""
         yield from self.admit()
-        # Their records are here: reading them again by id brings the vector that was lost.
+        # Fetching their records again brings the lost vectors.
         yield from map(Reread, self.vectorless)
 
     def admit(self) -> Iterator[FrontierChange]:
-        """Give a change for each known sound that the run wants: queue it, defer it, or let it await judgement.
+        """Yield a change for each known sound that the run wants.
 
-        May be called again, when a pulled checkpoint brought sounds: a sound that waits already keeps its place.
+        Call it again when a merged checkpoint brought sounds: waiting sounds keep their rank.
         """
         matches, now_us = self._known_matches(), self._clock.time_us()
         for sound_id in self._state.graph:
@@ -118,14 +117,14 @@ class Scope:
                 yield AwaitJudgement(sound_id)
 
     def _known_matches(self) -> dict[int, str] | None:
-        """Return what is known of sounds and the filter; None where every wanted sound matches anyway."""
+        """Return known judgements by sound; None when none is needed."""
         if not self.filter or self.sweep is not None:
             return None
         noted = self._store.notes.get(self.filter_topic, {})
         return {**noted, **dict.fromkeys(self._state.matching(self.filter), MATCHES)}
 
     def _is_open(self, sound_id: int) -> bool:
-        # One request a list and run, even if it failed; none in a later run while a list of the sound is here.
+        # A run fetches a list at most once; a later run does not, while the sound has a list.
         if not self._state.is_pending(sound_id, self.filter) or sound_id in self._asked:
             return False
         return sound_id not in self._asked_before or sound_id not in self._state.processed
@@ -136,24 +135,24 @@ class Scope:
         sweep = Sweep(hits.get(PLACE, ""))
         rolled_back = any(sound_id not in self._state for sound_id in known)
         self.vectorless = () if rolled_back or not self.plan.vectors else tuple(self._without_vector(known))
-        if rolled_back or (sweep.done and not self.vectorless and not any(self._is_left(hit, now_us) for hit in known)):
-            # All its hits are linked: the user who sweeps again wants to know what is new.
+        if rolled_back or (sweep.done and not self.vectorless and not any(self._is_due(hit, now_us) for hit in known)):
+            # Every hit has its list: the user sweeps again to find new hits.
             sweep = Sweep()
         self.sweep = sweep
 
-    def _is_left(self, sound_id: int, now_us: int) -> bool:
+    def _is_due(self, sound_id: int, now_us: int) -> bool:
         deferral = self._store.deferrals.get(sound_id)
         return self._is_open(sound_id) and (deferral is None or deferral.next_try_at <= now_us)
 
     def _without_vector(self, hits: Iterable[int]) -> Iterator[int]:
-        """Give the hits whose vector was brought once and is lost since: the file was damaged, or is not here."""
+        """Yield the hits whose vector was lost: its file is corrupt or absent."""
         for sound_id in hits:
             if not self._store.has_vector(sound_id) and not is_gone(self._state.attributes(sound_id)):
                 yield sound_id
 
 
 class RefreshScope(Scope):
-    """The scope of a refresh: stale records, and stale lists, each after its sound's record."""
+    """The scope of a refresh: stale records, then stale similar lists."""
 
     rereads = True
 
@@ -164,9 +163,9 @@ class RefreshScope(Scope):
         self._read_at = {one: self._state.attributes(one)["fetched_at"] for one in self._stale.records}
 
     def wants(self, sound_id: int) -> bool:
-        """Tell whether this run is to fetch the list of a known sound now.
+        """Tell whether to fetch a sound's similar list now.
 
-        Its record comes first: a sound that is gone needs no list, and a list must not displace its record.
+        Its record comes first: a deleted sound needs no list.
         """
         if sound_id not in self._stale.lists or sound_id in self._asked:
             return False
@@ -174,7 +173,7 @@ class RefreshScope(Scope):
         return not is_gone(attributes) and attributes.get("fetched_at") != self._read_at.get(sound_id)
 
     def begin(self) -> Iterator[FrontierChange]:
-        """Give what the run starts with: the stale records, then the lists of sounds whose record is fresh."""
+        """Yield the stale records, then the lists of sounds with fresh records."""
         for sound_id in self._stale.records:
             yield Enqueue(sound_id, has_record=False)
         for sound_id in filter(self.wants, self._stale.lists):
@@ -182,7 +181,7 @@ class RefreshScope(Scope):
 
 
 def scope_of(plan: Plan, store: SoundStore, clock: Clock) -> Scope:
-    """Return the scope of a run, with its sweep where earlier runs left it."""
+    """Return the scope of a run; it resumes the sweep of earlier runs."""
     if plan.refresh is not None:
         return RefreshScope(plan, plan.refresh, store, clock)
     return Scope(plan, store, clock)

@@ -1,7 +1,7 @@
-"""Find stale records and stale similar lists: those that a refresh reads again. Pure.
+"""Find stale records and similar lists, for a refresh to fetch again.
 
-A refresh never touches what is fresh, never asks for a deleted sound, and never asks for a list shorter than the one
-that is here (the join would refuse it).
+A refresh never fetches what is fresh, a deleted sound, or a list shorter than the known one (the merge rules would
+refuse it).
 """
 
 from __future__ import annotations
@@ -15,26 +15,31 @@ from harvester.model import SERVER, Deferral
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """What to read again: records (and with `links` lists) older than `older_than_us`, at most `limit` of each; with
-    `links` also lists that were asked for shorter than `neighbours`.
+    """What to fetch again: records older than `older_than_us`.
+
+    With `lists` also similar lists that are as old or that were requested shorter than `neighbours`. At most `limit` of
+    each.
     """
 
     older_than_us: int
     limit: int | None = None
-    links: bool = False
+    lists: bool = False
     neighbours: int = 25
 
 
 @dataclass(slots=True)
 class Stale:
-    """The sounds whose records are read again, stalest first, and those whose lists are, with the length to ask for."""
+    """Sounds with stale records, and with stale lists (id to length).
+
+    Both are in order, the stalest first; the length is the one to request.
+    """
 
     records: list[int] = field(default_factory=list)
     lists: dict[int, int] = field(default_factory=dict)
 
 
 def find_stale(state: SoundGraph, deferrals: Mapping[int, Deferral], refresh: Refresh, now_us: int) -> Stale:
-    """Return what `refresh` asks for; deferred sounds wait for their time."""
+    """Return what `refresh` asks for, without deferred sounds."""
     oldest_us = now_us - refresh.older_than_us
     records: list[tuple[int, int]] = []
     lists: list[tuple[int, int, int]] = []
@@ -43,10 +48,11 @@ def find_stale(state: SoundGraph, deferrals: Mapping[int, Deferral], refresh: Re
         deferral = deferrals.get(sound_id)
         if is_gone(attributes) or (deferral is not None and deferral.next_try_at > now_us):
             continue
-        if attributes.get("fetched_at", now_us) <= oldest_us:
-            records.append((attributes["fetched_at"], sound_id))
-        if refresh.links and sound_id in state.processed:
-            # A list computed here, or made under a filter, gives way to any of the server's without one.
+        fetched_at = attributes.get("fetched_at")
+        if fetched_at is not None and fetched_at <= oldest_us:
+            records.append((fetched_at, sound_id))
+        if refresh.lists and sound_id in state.processed:
+            # Any list of the server without a filter replaces a list computed here or fetched under a filter.
             plain = attributes["link_origin"] == SERVER and not attributes["link_filter"]
             known = attributes["link_limit"] if plain else 0
             if attributes["linked_at"] <= oldest_us or known < refresh.neighbours:

@@ -1,10 +1,9 @@
-"""A sweep: every hit of a search, page by page, in windows over `created` where the result is deep.
+"""Sweep a search: read every hit, in windows over `created`.
 
-Owns which page comes next and where a crash resumes. Invariants: no hit deeper than `DEEPEST` pages but inside one
-second; each window starts at the second where the last one ended, so all hits are covered; a window whose pages gave
-too few sounds is read once more and united, never a third time; a page that is too large is read in parts that divide
-it, so that no position is left out or read twice; each window starts later than the one before, or the sweep is stuck.
-Pure: knows neither network nor disk.
+Owns which page comes next and where a crash resumes. Invariants: no page lies deeper than `DEEPEST`, except in a window
+of one second; each window starts at the second where the last one ended, so no hit is skipped; a window whose pages
+brought too few sounds is read a second time, never a third; a page that is too large is divided without gap or overlap;
+each window starts later than the one before, or the sweep is stuck. Pure: knows neither network nor disk.
 """
 
 from __future__ import annotations
@@ -26,55 +25,56 @@ from harvester.settings import COUNT_FROM_ZERO
 
 PAGE = 150
 DEEPEST = 10
-"""Pages of a window: deeper offsets may outlast the second that the server's search backend has."""
+"""Pages of a window: the server's search backend may time out (1 s) at deeper offsets."""
 
 SMALLER = {150: 75, 75: 25, 25: 5}
-"""The size to try when pages of a size do not come in time; each divides the one before."""
+"""The size to try after a page of a size timed out; each divides the one before."""
 _LARGER = {small: large for large, small in SMALLER.items()}
 
 MOST_IN_A_SECOND = 1_000_000
-"""More than Freesound has sounds: a larger count is not true."""
+"""More sounds than Freesound has: a larger count is wrong."""
 
 MOST_WITHOUT_PERMISSION = 50_000
-"""Hits of a sweep that needs no permission: 7 in 100 of all sounds."""
+"""The most hits that a sweep may have without permission: 7 % of all sounds."""
 
 Slice = tuple[int, int]
-"""A page's number, counted in pages of its size, and that size."""
+"""A page: its number, from 1, in pages of its size; and that size."""
 
 _Count = Annotated[int, Meta(ge=0, le=COUNT_FROM_ZERO.most)]
 _Ids = tuple[Annotated[int, Meta(ge=1, le=LARGEST_ID)], ...]
 
 
 def sweep_topic(query: str, filter: str, space: str = "") -> str:
-    """Return the topic under which a search's hits and the place of its sweep are noted.
+    """Return the topic of the notes on a search's hits and sweep place.
 
-    With a `space`, of the sweep that brings its vectors: that a hit was seen without one says nothing of them.
+    A sweep that brings the vectors of a `space` has its own topic.
     """
     return f"sweep {json.dumps([query, filter, space] if space else [query, filter])}"
 
 
 def check_sweep(sweep: Sweep, *, permitted: bool) -> None:
-    """Raise `AnswerChanged` for a sweep that is stuck, and `SettingsError` for a large one that is not permitted."""
+    """Raise `AnswerChanged` if stuck, `SettingsError` if not permitted."""
     if sweep.stuck:
-        raise AnswerChanged(f"{sweep.stuck}; what was read is kept, the next run asks for this window again")
+        raise AnswerChanged(f"{sweep.stuck}; what was read is kept; the next run reads this window again")
     if not permitted:
         refuse_large(sweep.hits)
 
 
 def refuse_large(hits: int) -> None:
-    """Raise `SettingsError` for a sweep with more hits than the API's terms allow without permission."""
+    """Raise `SettingsError` for more hits than need no permission."""
     if hits > MOST_WITHOUT_PERMISSION:
         raise SettingsError(
-            f"this sweep finds {hits} sounds, and the API's terms do not allow copies of the whole database: narrow it "
-            f"to {MOST_WITHOUT_PERMISSION}, or ask Freesound and add --i-have-permission; what was read is kept"
+            f"this sweep finds {hits} sounds, and the API's terms forbid copies of the whole database: narrow the "
+            f"search to {MOST_WITHOUT_PERMISSION}, or ask Freesound and add --i-have-permission; what was read is kept"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """One window: from `start` (empty: from the beginning), all pages up to `DEEPEST`, or all of one `second`.
+    """One window: from `start` or the beginning, or all of one `second`.
 
-    `left` are the pages not read yet, `ids` what the others gave, `end` when the latest of those was made.
+    `again`: it is read for the second time. `left`: pages not read yet. `ids`: sounds of the pages read. `end`: when
+    the latest of them was created.
     """
 
     start: str = ""
@@ -93,7 +93,7 @@ class _Window:
 
     @property
     def expected(self) -> int:
-        """How many hits it covers; none while its first page has not told."""
+        """How many hits it covers; 0 before its first page is read."""
         count = self.count or 0
         return min(count, MOST_IN_A_SECOND if self.second else DEEPEST * PAGE)
 
@@ -102,13 +102,13 @@ class _Window:
         return not self.second and (self.count or 0) <= DEEPEST * PAGE
 
     def slices(self, size: int) -> tuple[Slice, ...]:
-        """Return all its pages in one size."""
+        """Return all its pages of one size."""
         return tuple((page, size) for page in range(1, max(1, -(-self.expected // size)) + 1))
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a sweep stands, as the journal keeps it; `before` are the ids that the last window gave."""
+    """A place as journalled; `before`: the ids of the last window."""
 
     done: bool
     total: _Count | None
@@ -118,14 +118,14 @@ class _Place:
 
 
 class Sweep:
-    """Where a sweep stands. `total` is what the search counted at first, `found` how many distinct hits came.
+    """A sweep and its place.
 
-    `stuck` says why no later window can be asked for: the window is begun again when the sweep goes on. `restarted`:
-    the place given could not be read.
+    `total`: the search's first count. `found`: distinct hits read. `stuck`: why no later window exists, or empty; the
+    next run reads the window again. `restarted`: the place given could not be read.
     """
 
     def __init__(self, place: str = "") -> None:
-        """Begin, or go on at a place that `place()` gave; begin again where that cannot be read."""
+        """Start, or resume at a `place()`; start again if it is corrupt."""
         self.total: int | None = None
         self.found = 0
         self.done = False
@@ -135,13 +135,13 @@ class Sweep:
         self._size = PAGE
         self._window = _Window()
         self._before: frozenset[int] = frozenset()
-        self._out: set[Slice] = set()
-        self._is_calm = True
+        self._in_flight: set[Slice] = set()
+        self._in_time = True
         if place:
             self._read(place)
 
     def place(self) -> str:
-        """Return where the sweep stands, as text: pages that are out count as not read."""
+        """Return the place as text; pages in flight count as not read."""
         place = _Place(self.done, self.total, self.found, tuple(sorted(self._before)), self._window)
         return json.dumps(asdict(place), separators=(",", ":"))
 
@@ -157,66 +157,64 @@ class Sweep:
 
     @property
     def hits(self) -> int:
-        """How many hits the sweep has at least: what the search counted, or what came if that is more."""
+        """How many hits there are: counted by the search, or read if more."""
         came = self.found + len(frozenset(self._window.ids) - self._before)
         return max(self.total or 0, came, self._window.expected)
 
     @property
     def missing(self) -> int:
-        """How many hits the search counted that no page gave."""
+        """How many hits the search counted that were on no page."""
         return max(0, (self.total or 0) - self.found)
 
     def describe(self) -> str:
-        """Return how the sweep ended, in one line."""
+        """Return the result of the sweep, in one line."""
         line = f"sweep done: {self.found} sounds"
         if self.missing:
-            line += (
-                f" of the {self.total} that the search counts; {self.missing} were on no page, not even a second time"
-            )
+            line += f" of the {self.total} that the search counts; {self.missing} were on no page, even when read twice"
         return line
 
     def next(self) -> SweepClaim | None:
-        """Return the next page to fetch; None while the pages that are out must tell first, or when all is done."""
+        """Return the next page to fetch; None while pages are awaited or done."""
         if self.done:
             return None
-        part = next((part for part in self._window.left if part not in self._out), None)
+        part = next((part for part in self._window.left if part not in self._in_flight), None)
         if part is None:
             return None
-        self._out.add(part)
+        self._in_flight.add(part)
         return SweepClaim(self._window.filter, *part)
 
     def release(self, claim: SweepClaim) -> None:
-        """Take a page back that was not fetched."""
-        self._out.discard((claim.page, claim.size))
+        """Undo the claim of a page."""
+        self._in_flight.discard((claim.page, claim.size))
 
     def split(self, claim: SweepClaim) -> bool:
-        """Take a page back that did not come in time, to be read in parts; False when it cannot be smaller.
+        """Divide a page that timed out; return False if it is the smallest.
 
-        Pages of this window that no fetcher has in hand are split alike; the next window tries a larger size again.
+        Pages of this window that are not in flight are divided too; the next window tries a larger size again.
         """
         smaller = SMALLER.get(claim.size)
         if smaller is None:
             return False
         self.release(claim)
-        self._size, self._is_calm = min(self._size, smaller), False
+        self._size, self._in_time = min(self._size, smaller), False
         left: list[Slice] = []
         for page, size in self._window.left:
-            parts = 1 if (page, size) in self._out or size <= self._size else size // self._size
+            parts = 1 if (page, size) in self._in_flight or size <= self._size else size // self._size
             left += [(part, size // parts) for part in range((page - 1) * parts + 1, page * parts + 1)]
-        # How many there are is not known before the first one came; beyond the last there is nothing to read.
+        # Before the first page is read the count is unknown; there is nothing to read beyond the last hit.
         within = max(1, self._window.expected)
         self._window = replace(self._window, left=tuple(part for part in left if (part[0] - 1) * part[1] < within))
         return True
 
     def after(self, claim: SweepClaim, page: RecordsPage) -> Sweep:
-        """Return where the sweep will stand once it has read a page; this one stays as it is."""
+        """Return a copy of the sweep that has read this page."""
         ahead = copy(self)
-        ahead._out = set(self._out)
+        ahead._in_flight = set(self._in_flight)
         ahead.read(claim, page)
         return ahead
 
     def read(self, claim: SweepClaim, page: RecordsPage) -> None:
-        """Take in what a page brought; moves on to the next window when it was the last one."""
+        """Add a page's hits; after the last page, move to the next window."""
         self.release(claim)
         self.requests += 1
         window = self._window
@@ -233,18 +231,18 @@ class Sweep:
 
     def _close(self, window: _Window) -> None:
         if not window.again and (window.second or len(window.ids) < window.expected):
-            # Pages shift while an index is written to, and ties have no order: a second look fills most gaps.
+            # Pages shift while the server writes its index, and ties have no order: a second read fills most gaps.
             self._window = replace(window, again=True, left=window.slices(self._size))
             return
-        if self._is_calm:
+        if self._in_time:
             self._size = _LARGER.get(self._size, PAGE)
-        self._is_calm = True
+        self._in_time = True
         first = ((1, self._size),)
         if not window.second and not window.is_last and not window.start <= window.end != "":
             self.stuck = (
-                f"the sweep cannot go on after {len(window.ids)} sounds of {window.count}"
+                f"the sweep cannot continue after {len(window.ids)} of {window.count} sounds"
                 f"{f' created since {window.start}' if window.start else ''}: "
-                + ("none says when it was created" if not window.end else "all were created earlier than asked for")
+                + ("none has a valid `created`" if not window.end else "all were created earlier than requested")
             )
             self._window = replace(window, again=False, count=None, left=first, ids=(), end="")
             return
@@ -254,18 +252,18 @@ class Sweep:
         if not following:
             self.done = True
         else:
-            # All of it made in one second: no later start would ever come.
+            # A window that ends where it starts would repeat: read that second alone, then start after it.
             self._window = _Window(start=following, second=following == window.start, left=first)
 
 
 def _latest(page: RecordsPage) -> str:
-    """Return the last second in which a sound of a page was created, or nothing when none says so."""
+    """Return the latest `created` of a page, in seconds, or an empty text."""
     stamps = [stamp for record in page.records if (stamp := created_us(record)) is not None]
     return iso(max(stamps)) if stamps else ""
 
 
 def _next_second(moment: str) -> str:
-    """Return the second after one, or nothing after the last that `created` can name."""
+    """Return the next second, or an empty text after the last possible."""
     following = iso((created_us({"created": moment}) or 0) + SECOND_US)
     return following if created_us({"created": following}) is not None else ""
 
@@ -274,25 +272,25 @@ _UNREADABLE = (ValueError, TypeError, KeyError, RecursionError)
 
 
 def _read_place(text: str) -> _Place:
-    """Return the place that a text holds; raises one of `_UNREADABLE` for what no sweep has written."""
+    """Parse a place; raise one of `_UNREADABLE` for an invalid one."""
     kept = json.loads(text)
-    # The number of a page of 150 once stood alone.
+    # Older versions wrote pages of 150 as a number without a size.
     kept["window"]["left"] = [(one, PAGE) if type(one) is int else one for one in kept["window"]["left"]]
     place = msgspec.convert(kept, _Place)
     window = place.window
     window = replace(window, start=_read_moment(window.start), end=_read_moment(window.end))
     if window.second and not window.start:
-        raise ValueError("a window of one second without the second")
+        raise ValueError("a window of one second has no start")
     if not window.left and not place.done:
-        raise ValueError("no page is left, and the sweep is not done")
+        raise ValueError("no page is left but the sweep is not done")
     within = max(1, window.expected)
     if not all(size in (PAGE, *_LARGER) and 0 <= (page - 1) * size < within for page, size in window.left):
-        raise ValueError("a page that the window does not have")
+        raise ValueError("a page is outside its window")
     return replace(place, window=window)
 
 
 def _read_moment(text: str) -> str:
-    """Return a time as `created` in whole seconds, UTC: a place may hold one in the form that a record had."""
+    """Return a time in whole seconds UTC; older places have other forms."""
     stamp = created_us({"created": text}) if text else None
     if text and stamp is None:
         raise ValueError("not a time")

@@ -1,8 +1,7 @@
-"""THE writer: the one coroutine that owns the graph and makes every outcome durable.
+"""Make every outcome durable; the writer alone changes the graph.
 
-The order is fixed: journal, then graph, then frontier. An outcome counts only once its journal commit returned. While
-a checkpoint is encoded in a thread the writer waits for it, so nothing mutates the graph meanwhile. It never calls the
-network.
+The order is fixed: journal, graph, frontier. An outcome counts only once its journal commit has returned. The writer
+waits while a thread writes a checkpoint, so that the graph stays unchanged. It never uses the network.
 """
 
 from __future__ import annotations
@@ -27,12 +26,11 @@ SPACE_WAIT_S = 60
 
 
 class Writer:
-    """Takes outcomes from the queue until it is told that no more will come.
+    """Takes outcomes from the queue and makes them durable.
 
-    `changes` applies what each becomes to the frontier, once it is durable. The plan's `samples_per_commit` bounds how
-    many samples share one journal commit; they are taken together only when they wait together, so that one sample
-    never waits for another. A run `forever` waits for space on a full disk, as long as `stop` is open: the fetchers
-    pause meanwhile, for their answers are bounded.
+    `changes` applies each outcome to the frontier once it is durable. At most the plan's `samples_per_commit` samples
+    share a journal commit, and only samples that are in the queue together: none waits for another. A run `forever`
+    waits for space on a full disk while `stop` is open; the fetchers pause because the queue is bounded.
     """
 
     def __init__(
@@ -57,15 +55,17 @@ class Writer:
         self._progress = progress
 
     async def begin(self) -> None:
-        """Make the plan's seeds durable, and queue what the run starts with.
+        """Make the plan's seeds durable and queue the first sounds.
 
-        Raises `SettingsError` for a sweep that an earlier run found too large, and that is not permitted.
+        Raises `SettingsError` if an earlier run found the sweep too large and it is not permitted.
         """
         sweep, seeds = self._scope.sweep, self._plan.seed_ids
         if sweep is not None:
             check_sweep(sweep, permitted=self._plan.permitted)
             if sweep.restarted:
-                self._progress.tell("the journal's note on where the sweep stands is damaged: the sweep begins again")
+                self._progress.tell(
+                    "the journal's note on the place of the sweep is corrupt: the sweep starts again, no sound is lost"
+                )
         if seeds and self._plan.refresh is None:
             now_us = self._clock.time_us()
             known = [Known(sound_id, now_us) for sound_id in seeds if sound_id not in self._state]
@@ -73,10 +73,10 @@ class Writer:
         self._changes.apply(self._scope.begin())
 
     async def run(self, outcomes: asyncio.Queue[Outcome | None]) -> None:
-        """Make every outcome durable, until `None` comes out of the queue.
+        """Make every outcome durable until the queue gives `None`.
 
-        Errors of the store (`DiskFull`, …) leave as they are: what was committed is safe, the outcome in hand is not
-        counted. A cancellation during a commit leaves that commit to finish in its thread.
+        Raises the store's errors (`DiskFull`, …): committed outcomes are safe, the current one is not counted. A commit
+        that is cancelled finishes in its thread.
         """
         while (outcome := await outcomes.get()) is not None:
             batch = [outcome]
@@ -86,25 +86,26 @@ class Writer:
                     outcomes.put_nowait(None)
                     break
                 batch.append(following)
-            await self._record(*self._doubtful.sift(batch))
+            await self._record(*self._doubtful.separate(batch))
             if self._store.backup_due() or self._store.checkpoint_due():
                 await self.checkpoint()
 
-        await self._record(*self._doubtful.rest())
+        await self._record(*self._doubtful.drain())
 
     async def _record(self, changes: Sequence[FrontierChange], outcomes: Sequence[Outcome]) -> None:
-        # What is parked or released has nothing to commit.
+        # Parked and released claims have nothing to commit.
         self._changes.apply(changes)
-        for together in _sharing(outcomes):
+        for together in _group_by_commit(outcomes):
             await self._commit([self._outcomes.read(outcome) for outcome in together])
 
     async def checkpoint(self, *, stopping: bool = False) -> None:
-        """Write the snapshot, and a backup when one is due. Nothing mutates the graph until this returns.
+        """Write a checkpoint, and a backup when one is due.
 
-        In the middle of a run a backup that is due while no checkpoint is comes alone: each snapshot is written once.
-        In the middle of a run a failed backup is told and the run goes on: the journal keeps everything. At the end it
-        is raised.
+        The graph does not change until this returns. During a run a backup may be written alone, when no checkpoint is
+        due; a failed backup is told and the run continues, since the journal keeps everything. At the end of the run
+        (`stopping`) a failure is raised.
         """
+        known, written = len(self._state), None
         try:
             backup = self._store.backup_due(stopping=stopping)
             if backup and not stopping and not self._store.checkpoint_due():
@@ -114,15 +115,16 @@ class Writer:
         except (BackupFailed, DiskFull) as error:
             if stopping or (isinstance(error, DiskFull) and not self._plan.forever):
                 raise
-            self._progress.tell(f"{error} (the harvest goes on: the journal keeps every sample)")
-            return
+            self._progress.tell(f"{error} (the harvest continues: the journal keeps every processed sound)")
         finally:
             for line in self._store.notices:
                 self._progress.tell(line)
             self._store.notices.clear()
-        if written.joined:
-            # A checkpoint that was pulled in under us brought sounds of its own.
+        if len(self._state) > known:
+            # The merged checkpoint of another program brought new sounds, even if the backup after it failed.
             self._changes.apply(self._scope.admit())
+        if written is None:
+            return
         kinds = [] if written.unchanged else ["checkpoint"]
         kinds += [] if written.backup is None else ["backup"]
         if not kinds:
@@ -135,9 +137,9 @@ class Writer:
         fresh: set[int] = set()
 
         def append() -> None:
-            # First: once the journal says that a page was read, its vectors must be there.
+            # Vectors first: once the journal says that a page was read, its vectors must be there.
             if entry.vectors:
-                # Windows of a sweep overlap by a second: not every vector of a page is one more.
+                # Windows of a sweep overlap by a second: not every vector of a page is new.
                 fresh.update(sound_id for sound_id in entry.vectors if not self._store.has_vector(sound_id))
                 self._store.keep_vectors(entry.vectors)
             self._store.append(entry.events, entry.deferrals, entry.undeferred, entry.notes)
@@ -146,11 +148,11 @@ class Writer:
             try:
                 await asyncio.to_thread(append)
             except DiskFull as error:
-                # A failed append has kept nothing: the same outcomes can be tried again once there is room.
+                # A failed append keeps nothing: the same outcomes can be retried once there is room.
                 if not self._plan.forever or self._stop.closed:
                     raise
                 until = iso(self._clock.time_us() + SPACE_WAIT_S * SECOND_US)
-                self._progress.tell(f"waiting for space on the disk, trying again at {until}: {error}")
+                self._progress.tell(f"waiting for space on the disk, retrying at {until}: {error}")
                 with suppress(Stopped):
                     await self._stop.unless_closed(self._clock.sleep(SPACE_WAIT_S))
             else:
@@ -158,8 +160,8 @@ class Writer:
                 return
 
     async def _commit(self, entries: Sequence[Entry]) -> None:
-        """Make entries durable in one transaction, then change graph, deferrals, notes, progress and frontier."""
-        together = _joined(entries)
+        """Journal entries in one transaction, then apply them."""
+        together = _combine(entries)
         if together != Entry():
             await self._append(together)
         self._apply(together)
@@ -187,10 +189,10 @@ class Writer:
         progress.new_edges += state.edge_count - edges
 
 
-def _sharing(batch: Sequence[Outcome]) -> list[list[Outcome]]:
-    """Split outcomes that wait together into those that share a commit: lists do, of which each is another sound's.
+def _group_by_commit(batch: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Split outcomes into groups that share a commit: similar lists do.
 
-    What any other outcome means depends on those before it, which must be in the graph by then.
+    The meaning of any other outcome depends on those before it, so the graph must have them first.
     """
     groups: list[list[Outcome]] = []
     for outcome in batch:
@@ -201,8 +203,8 @@ def _sharing(batch: Sequence[Outcome]) -> list[list[Outcome]]:
     return groups
 
 
-def _joined(entries: Sequence[Entry]) -> Entry:
-    """Return what the journal gets of entries that share a commit, as one entry."""
+def _combine(entries: Sequence[Entry]) -> Entry:
+    """Return one entry with everything that these entries journal."""
     return Entry(
         events=tuple(_without_repeats(event for entry in entries for event in entry.events)),
         deferrals=tuple(deferral for entry in entries for deferral in entry.deferrals),
@@ -213,9 +215,9 @@ def _joined(entries: Sequence[Entry]) -> Entry:
 
 
 def _without_repeats(events: Iterable[Event]) -> Iterator[Event]:
-    """Give the events of one commit without records that an earlier one of them has brought already.
+    """Yield the events without records that an earlier event has.
 
-    `OutcomeReader` compared each answer with the graph before any of them was in it.
+    `OutcomeReader` compared all answers of the commit with the same graph.
     """
     brought: dict[int, Record] = {}
     for event in events:

@@ -221,10 +221,7 @@ def _convert_objects(rule: Rule, value: Any) -> Converted:
 
 
 def _convert_json(rule: Rule, value: Any) -> Converted:
-    """Return a JSON value within the bounds of depth, size and numbers, or None.
-
-    Lone surrogates are replaced.
-    """
+    """Return a JSON value within the bounds of depth, size and numbers, lone surrogates replaced, or None."""
     odd = find_odd(value, rule.deepest)
     if odd == REPAIRED_TEXT:
         value = _repaired(value)
@@ -254,10 +251,7 @@ _UNKNOWN_FIELD = (UNKNOWN, _CONVERTERS[UNKNOWN.kind])
 
 
 def find_odd(value: Any, levels: int) -> str:
-    """Return the kind of oddity of a JSON value, or an empty text.
-
-    `levels` is the most containers that may be nested.
-    """
+    """Return the kind of oddity of a JSON value of at most `levels` nested containers, or an empty text."""
     kind = type(value)
     if kind is list or kind is dict:
         if levels == 0:

@@ -11,10 +11,7 @@ from harvester.records.conversion import value_of
 
 
 def created_us(record: Mapping[str, Any]) -> int | None:
-    """Return the upload time of a sound in microseconds UTC, or None if its record has none.
-
-    A time without an offset is UTC, as in the API.
-    """
+    """Return the upload time in microseconds UTC, or None; a time without an offset is UTC, as in the API."""
     text = value_of(record, "created")
     if text is None:
         return None

@@ -101,6 +101,40 @@ _ANY_FLOAT = _float(-1e12, 1e12)
 _TEXTS_BY_NAME = Rule(FieldKind.TEXTS_BY_NAME, longest=2_048, most=32)
 _OBJECTS = Rule(FieldKind.OBJECTS, most=10_000, deepest=5)
 
+_DESCRIPTOR_FLOATS = (
+    "amplitude_peak_ratio", "beat_loudness", "brightness", "decay_strength", "depth", "dissonance",
+    "duration_effective", "dynamic_range", "hardness", "hpcp_crest", "hpcp_entropy", "inharmonicity", "log_attack_time",
+    "pitch_max", "pitch_min", "pitch_confidence", "pitch_salience", "pitch_var", "roughness", "sharpness",
+    "silence_rate", "spectral_centroid", "spectral_complexity", "spectral_crest", "spectral_energy", "spectral_entropy",
+    "spectral_flatness", "spectral_rolloff", "spectral_skewness", "spectral_spread", "start_time", "temporal_centroid",
+    "temporal_centroid_ratio", "temporal_decrease", "temporal_skewness", "temporal_spread", "tonality_confidence",
+    "warmth", "zero_crossing_rate",
+)  # fmt: skip
+DESCRIPTORS: dict[str, Rule] = {
+    **dict.fromkeys(_DESCRIPTOR_FLOATS, _ANY_FLOAT),
+    "boominess": _float(-1_000, 1_000),
+    "bpm": _float(0, 1_000),
+    "bpm_confidence": _float(0, 1),
+    "loudness": _float(-200, 200),
+    "note_confidence": _float(0, 1),
+    "note_midi": _int(127),
+    "pitch": _float(0, 1e6),
+    **dict.fromkeys(
+        ("beat_count", "onset_count", "birdnet_detections_count", "fsdsinet_detections_count"), _int(10**9)
+    ),
+    **dict.fromkeys(("loopable", "reverbness", "single_event", "has_audio_problems"), _BOOL),
+    "note_name": _text(64),
+    "tonality": _text(64),
+    "birdnet_detected_class": _texts(64),
+    "fsdsinet_detected_class": _texts(64),
+    **dict.fromkeys(
+        ("beat_times", "hpcp", "hpcp_var", "mfcc", "mfcc_var", "onset_times", "tristimulus"), _numbers(0, 100_000)
+    ),
+    "birdnet_detections": _OBJECTS,
+    "fsdsinet_detections": _OBJECTS,
+}
+"""The descriptors of a sound's audio, which the server sends on request."""
+
 RULES: dict[str, Rule] = {
     "id": Rule(FieldKind.ID, nullable=False, low=1, high=2**53 - 1),
     "url": _URL,
@@ -146,71 +180,7 @@ RULES: dict[str, Rule] = {
     "more_from_same_pack": _URL,
     "sim_laion_clap": _numbers(512, 512),
     "sim_freesound_classic": _numbers(100, 100),
-    # Descriptors, which the server sends on request.
-    **dict.fromkeys(
-        (
-            "amplitude_peak_ratio",
-            "beat_loudness",
-            "brightness",
-            "decay_strength",
-            "depth",
-            "dissonance",
-            "duration_effective",
-            "dynamic_range",
-            "hardness",
-            "hpcp_crest",
-            "hpcp_entropy",
-            "inharmonicity",
-            "log_attack_time",
-            "pitch_max",
-            "pitch_min",
-            "pitch_confidence",
-            "pitch_salience",
-            "pitch_var",
-            "roughness",
-            "sharpness",
-            "silence_rate",
-            "spectral_centroid",
-            "spectral_complexity",
-            "spectral_crest",
-            "spectral_energy",
-            "spectral_entropy",
-            "spectral_flatness",
-            "spectral_rolloff",
-            "spectral_skewness",
-            "spectral_spread",
-            "start_time",
-            "temporal_centroid",
-            "temporal_centroid_ratio",
-            "temporal_decrease",
-            "temporal_skewness",
-            "temporal_spread",
-            "tonality_confidence",
-            "warmth",
-            "zero_crossing_rate",
-        ),
-        _ANY_FLOAT,
-    ),
-    "boominess": _float(-1_000, 1_000),
-    "bpm": _float(0, 1_000),
-    "bpm_confidence": _float(0, 1),
-    "loudness": _float(-200, 200),
-    "note_confidence": _float(0, 1),
-    "note_midi": _int(127),
-    "pitch": _float(0, 1e6),
-    **dict.fromkeys(
-        ("beat_count", "onset_count", "birdnet_detections_count", "fsdsinet_detections_count"), _int(10**9)
-    ),
-    **dict.fromkeys(("loopable", "reverbness", "single_event", "has_audio_problems"), _BOOL),
-    "note_name": _text(64),
-    "tonality": _text(64),
-    "birdnet_detected_class": _texts(64),
-    "fsdsinet_detected_class": _texts(64),
-    **dict.fromkeys(
-        ("beat_times", "hpcp", "hpcp_var", "mfcc", "mfcc_var", "onset_times", "tristimulus"), _numbers(0, 100_000)
-    ),
-    "birdnet_detections": _OBJECTS,
-    "fsdsinet_detections": _OBJECTS,
+    **DESCRIPTORS,
 }
 
 UNKNOWN = Rule(FieldKind.JSON, deepest=DEEPEST_JSON)

@@ -7,15 +7,3 @@ from harvester.reports.plan import Allowance, Wish, describe_plan
 from harvester.reports.plots import save_plots
 from harvester.reports.sound import describe_sound
 from harvester.reports.status import count_library, describe_content, list_deferred
-
-__all__ = [
-    "Allowance",
-    "Wish",
-    "count_library",
-    "describe_content",
-    "describe_plan",
-    "describe_sound",
-    "find_sounds",
-    "list_deferred",
-    "save_plots",
-]

@@ -18,8 +18,8 @@ WINDOW_PAGES = 10
 class Wish:
     """The harvest to estimate.
 
-    `samples` None: without an end, or with `vectors` none, because `harvester link` makes those lists without a
-    request. `hits`: the number of sounds that the search finds, None if it is not known.
+    `samples`: how many sounds to process; None: all that wait, or all hits of a sweep. `hits`: the number of sounds
+    that the search finds, None if it is not known.
     """
 
     samples: int | None = 50
@@ -27,7 +27,6 @@ class Wish:
     searched: bool = False
     filter: str = ""
     sweep: bool = False
-    vectors: bool = False
     neighbours: int = 25
     hits: int | None = None
 
@@ -51,8 +50,7 @@ def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
         hits = wish.hits or 0
         windows = hits // (BATCH * WINDOW_PAGES)
         parts["sweep"] = max(1, math.ceil((hits + windows) / BATCH))
-        usual = 0 if wish.vectors else hits
-        parts["lists"] = usual if wish.samples is None else min(wish.samples, hits)
+        parts["lists"] = hits if wish.samples is None else min(wish.samples, hits)
     else:
         parts["search"] = int((wish.searched or not waiting) and not wish.seed_ids)
         parts["lists"] = len(waiting) if wish.samples is None else wish.samples
@@ -94,9 +92,9 @@ def describe_plan(state: SoundGraph, wish: Wish, allowance: Allowance) -> dict[s
 
 
 def _growth(state: SoundGraph, wish: Wish, samples: int) -> int:
-    """Return roughly how many new sounds `samples` samples bring.
+    """Return roughly how many new sounds come with `samples` processed sounds.
 
-    It assumes as many a sample as so far, and at most all neighbours of each.
+    It assumes as many for each as so far, and at most all of its neighbours.
     """
     found = wish.hits or 0 if wish.sweep else 0
     so_far = len(state) / len(state.processed) if state.processed else wish.neighbours

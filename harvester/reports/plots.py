@@ -1,6 +1,6 @@
 """Plots of growth and coverage: `status --plot DIR`.
 
-Owns the set of pictures: growth with the quota's limit, licence by category, durations, degrees, tags. Each is written
+Owns the set of pictures: growth with the quota's limit, license by category, durations, degrees, tags. Each is written
 as PNG and SVG, atomically, and equal states give equal files. Needs no display, and does not use pyplot, whose state
 is global. Only this module needs matplotlib, which the extra `plot` installs.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DAILY_QUOTA = 2_000
-"""The requests that a free key may send in a day, and so the most samples that a day can bring."""
+"""The requests that a free key may send in a day, and so the most sounds that a day can process."""
 
 _INK, _SECOND, _SOFT = "#3b62c9", "#e08a00", "#8b929c"
 _MISSING = "pictures need matplotlib; install it with: make extras"
@@ -40,7 +40,7 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def save_plots(state: SoundGraph, folder: Path, *, daily_quota: int = DAILY_QUOTA) -> list[Path]:
+def save_plots(state: SoundGraph, folder: Path) -> list[Path]:
     """Write every picture to `folder` as PNG and SVG and return the files; durable on return.
 
     A missing folder is created. Raises `SettingsError` without matplotlib, and `OSError` when writing fails.
@@ -53,17 +53,10 @@ def save_plots(state: SoundGraph, folder: Path, *, daily_quota: int = DAILY_QUOT
     folder.mkdir(parents=True, exist_ok=True)
     selected = select(state)
     written = []
-    pictures: dict[str, Callable[[Axes], None]] = {
-        "growth": lambda axes: _growth(axes, selected, daily_quota),
-        "licences": lambda axes: _licences(axes, selected),
-        "durations": lambda axes: _durations(axes, selected),
-        "degrees": lambda axes: _degrees(axes, selected),
-        "tags": lambda axes: _tags(axes, selected),
-    }
     with rc_context(_STYLE):
-        for name, draw in pictures.items():
+        for name, draw in _PICTURES.items():
             figure = Figure(figsize=(8, 6 if name == "tags" else 4.5), layout="constrained")
-            draw(figure.add_subplot())
+            draw(figure.add_subplot(), selected)
             for form in ("png", "svg"):
                 path = folder / f"{name}.{form}"
                 write_atomically(path, [_bytes(figure, form)])
@@ -88,7 +81,7 @@ def _stamps(selected: Selected, name: str) -> list[int]:
     return sorted(stamp for stamp in known if stamp is not None)
 
 
-def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
+def _growth(axes: Axes, selected: Selected) -> None:
     sounds, samples = _stamps(selected, "added_at"), _stamps(selected, "linked_at")
     if not sounds:
         _nothing(axes, "Growth")
@@ -97,20 +90,20 @@ def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
     unit_us, unit = (DAY_US, "days") if last - first >= 2 * DAY_US else (DAY_US // 24, "hours")
     if last - first < DAY_US // 24:
         unit_us, unit = DAY_US // 1_440, "minutes"
-    for stamps, label, colour in ((sounds, "sounds known", _SECOND), (samples, "samples", _INK)):
+    for stamps, label, colour in ((sounds, "sounds known", _SECOND), (samples, "sounds processed", _INK)):
         times = [(stamp - first) / unit_us for stamp in stamps]
         axes.step(times, range(1, len(times) + 1), where="post", label=label, color=colour)
     end = (last - first) / unit_us
-    allowed = [daily_quota * (1 + int(at * unit_us / DAY_US)) for at in (0.0, end)]
+    allowed = [DAILY_QUOTA * (1 + int(at * unit_us / DAY_US)) for at in (0.0, end)]
     if samples and allowed[-1] < 5 * max(len(sounds), 1):
         days = range(int(end * unit_us / DAY_US) + 1)
         axes.step(
             [*(day * DAY_US / unit_us for day in days), end],
-            [*(daily_quota * (day + 1) for day in days), allowed[-1]],
+            [*(DAILY_QUOTA * (day + 1) for day in days), allowed[-1]],
             where="post",
             color=_SOFT,
             linestyle=":",
-            label=f"limit of {daily_quota:,} requests a day",
+            label=f"limit of {DAILY_QUOTA:,} requests a day",
         )
     axes.set_ylim(bottom=0)
     _name(axes, f"Growth since {iso(first)[:10]}", unit, "number")
@@ -120,7 +113,7 @@ def _growth(axes: Axes, selected: Selected, daily_quota: int) -> None:
 def _licences(axes: Axes, selected: Selected) -> None:
     records = [known for known in map(selected.state.attributes, selected.sound_ids) if "fetched_at" in known]
     if not records:
-        _nothing(axes, "Licence by category")
+        _nothing(axes, "License by category")
         return
     pairs = Counter((licence_name(value_of(one, "license")), value_of(one, "category") or "none") for one in records)
     licences, categories = _largest(pairs, 0), _largest(pairs, 1)[:_TOP_CATEGORIES]
@@ -135,7 +128,7 @@ def _licences(axes: Axes, selected: Selected) -> None:
                 column, row, f"{number:,}", ha="center", va="center", color="white" if number > most / 2 else "black"
             )
     axes.spines[:].set_visible(False)
-    _name(axes, "Licence by category", "", "")
+    _name(axes, "License by category", "", "")
 
 
 def _durations(axes: Axes, selected: Selected) -> None:
@@ -182,6 +175,11 @@ def _tags(axes: Axes, selected: Selected) -> None:
     axes.set_yticks(range(len(top)), [_plain(tag) for tag, _ in top], fontsize=8)
     axes.invert_yaxis()
     _name(axes, "Most frequent tags", "sounds", "")
+
+
+_PICTURES: dict[str, Callable[[Axes, Selected], None]] = {
+    "growth": _growth, "licences": _licences, "durations": _durations, "degrees": _degrees, "tags": _tags,
+}  # fmt: skip
 
 
 def _largest(pairs: Counter[tuple[str, str]], side: int) -> list[str]:

@@ -10,10 +10,7 @@ from harvester.records import value_of
 
 
 def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
-    """Return a sound's record, its neighbours and the sounds that list it, both best first.
-
-    None if the sound is not in the library.
-    """
+    """Return a sound's record, its neighbours and the sounds that list it, best first; None for an unknown sound."""
     if sound_id not in state:
         return None
     attributes = state.attributes(sound_id)

@@ -41,5 +41,3 @@ from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.recorded import RecordedCatalogue
 from harvester.sandbox.server import serving
 from harvester.sandbox.service import Sandbox
-
-__all__ = ["Catalogue", "Fault", "GeneratedCatalogue", "RecordedCatalogue", "Sandbox", "serving"]

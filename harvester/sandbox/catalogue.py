@@ -18,16 +18,9 @@ MIN_SCORE = 0.7
 """The least score of a listed neighbour (SIMILARITY_MIN_THRESHOLD in freesound/settings.py of the server)."""
 
 SORTS = (
-    "score",
-    "duration_desc",
-    "duration_asc",
-    "created_desc",
-    "created_asc",
-    "downloads_desc",
-    "downloads_asc",
-    "rating_desc",
-    "rating_asc",
-)
+    "score", "duration_desc", "duration_asc", "created_desc", "created_asc", "downloads_desc", "downloads_asc",
+    "rating_desc", "rating_asc",
+)  # fmt: skip
 
 Neighbour = tuple[int, float]
 """A sound id and its score, (1 + cosine) / 2."""
@@ -36,10 +29,8 @@ Neighbour = tuple[int, float]
 class Catalogue(Protocol):
     """The sounds of a sandbox, with their records, vectors and similar lists."""
 
-    @property
-    def digest(self) -> str:
-        """The identity of the content: equal catalogues have equal digests."""
-        ...
+    digest: str
+    """The identity of the content: equal catalogues have equal digests."""
 
     def __len__(self) -> int: ...
 
@@ -63,10 +54,7 @@ class Catalogue(Protocol):
         ...
 
     def nearest(self, vector: Sequence[float], space: str) -> list[Neighbour]:
-        """Return every sound that scores at least `MIN_SCORE` against `vector`, best first.
-
-        The vector need not be normalised.
-        """
+        """Return every sound that scores at least `MIN_SCORE` against `vector`, of any length, best first."""
         ...
 
     def ordered(self, sort: str) -> Sequence[int]:

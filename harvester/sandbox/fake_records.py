@@ -46,10 +46,7 @@ def draws(seed: str, number: int) -> tuple[int, ...]:
 
 
 def invent_record(seed: str, number: int, facts: Facts) -> Record:
-    """Make the record of a sound.
-
-    It has every field of the API's sound resource except descriptors and vectors.
-    """
+    """Make up a sound's record: every field of the API's sound resource except descriptors and vectors."""
     d = draws(seed, number)
     sound_id = facts.sound_id
     theme, word, tags = _subject(d, facts.place)
@@ -120,10 +117,7 @@ def invent_record(seed: str, number: int, facts: Facts) -> Record:
 
 
 def invent_descriptors(seed: str, number: int) -> dict[str, Any]:
-    """Make the audio descriptors of a sound, with the API's names and types.
-
-    Their values do not describe any audio.
-    """
+    """Make up the audio descriptors of a sound, with the API's names and types."""
     d = draws(f"{seed}:descriptors", number)
     made: dict[str, Any] = {}
     for at, (name, kind) in enumerate(DESCRIPTORS.items()):

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -68,10 +68,7 @@ class Fault:
 
     @classmethod
     def parse(cls, rule: str) -> Fault:
-        """Return the rule that a text describes.
-
-        Raises `SettingsError`, in one line, for a text that is no rule.
-        """
+        """Return the rule that a text describes; raise `SettingsError` for a text that is no rule."""
         kind, *words = rule.split("@")
         if kind not in KINDS:
             raise SettingsError(f"fault rule {rule!r}: unknown kind {kind!r}; choose from {', '.join(KINDS)}")
@@ -138,14 +135,11 @@ def answer_in_front(kind: str) -> Reply | None:
 
 
 def spoil(reply: Reply, kind: str, draw: random.Random, *, is_search: bool, query: str) -> Reply:
-    """Return the reply as the fault `kind` changes it.
-
-    `query` is the query of a search; of another request it is empty.
-    """
+    """Return the reply as the fault `kind` changes it; `query` is the query of a search, else empty."""
     if kind in _INSTEAD:
         return _INSTEAD[kind](is_search, query)
     if kind in _DELIVERIES:
-        return reply.delivered(_DELIVERIES[kind])
+        return replace(reply, delivery=_DELIVERIES[kind])
     if reply.status != 200 or kind not in _INSIDE:
         return reply
     content = orjson.loads(reply.body)

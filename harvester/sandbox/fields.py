@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -77,6 +78,7 @@ class FieldSelection:
     vectors: tuple[str, ...]
 
 
+@lru_cache(maxsize=64)
 def read_selection(fields: str, *, single: bool = False) -> FieldSelection:
     """Return the fields that a `fields` parameter selects.
 
@@ -110,10 +112,7 @@ class Encoder:
         self._known_bytes = 0
 
     def encode_sound(self, sound_id: int, selection: FieldSelection, score: float | None) -> bytes | None:
-        """Return the JSON object of a sound, or None for an unknown sound.
-
-        It holds `score` if `selection` does.
-        """
+        """Return the JSON object of a sound, with `score` if `selection` has it; None for an unknown sound."""
         key = (selection, sound_id)
         halves = self._known.get(key)
         if halves is None:

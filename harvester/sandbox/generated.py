@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import Any, overload
 
@@ -32,10 +32,7 @@ _GAP = 5
 
 
 class GeneratedCatalogue:
-    """A catalogue of `sounds` sounds from `random_seed`.
-
-    `without_vector` is the share of sounds, the newest ones, that have no vector yet.
-    """
+    """A catalogue of `sounds` sounds; the newest ones, a share `without_vector`, have no vector yet."""
 
     def __init__(self, sounds: int = 5_000, random_seed: int = 7, *, without_vector: float = 0.01) -> None:
         if not 1 <= sounds <= MAX_SOUNDS:
@@ -44,20 +41,15 @@ class GeneratedCatalogue:
         self._random_seed = random_seed
         self._with_vector = max(1, sounds - int(sounds * without_vector))
         self._seed = f"{VERSION}:{sounds}:{random_seed}:{self._with_vector}"
-        self._digest = sha256(f"generated:{self._seed}".encode()).hexdigest()[:16]
+        self.digest = sha256(f"generated:{self._seed}".encode()).hexdigest()[:16]
         self._users = max(3, sounds // 25)
-        self._spaces: dict[str, Clusters] = {}
-        self._orders: dict[str, _Numbers] = {}
         # Ranks of popularity are an affine permutation too, so the order by downloads needs no sorting.
         self._factor = coprime(self._with_vector, random.Random(f"{self._seed}:downloads"))
         self._inverse = pow(self._factor, -1, self._with_vector) if self._with_vector > 1 else 0
         self.record = lru_cache(maxsize=_KEPT_RECORDS)(self._record)
+        self._order = cache(self._ordered_by)
+        self._space = cache(lambda space: Clusters(self._with_vector, f"{self._seed}:{space}", DIMENSIONS[space]))
         self._space("laion_clap")
-
-    @property
-    def digest(self) -> str:
-        """The identity of the content."""
-        return self._digest
 
     def __len__(self) -> int:
         return self._sounds
@@ -95,20 +87,16 @@ class GeneratedCatalogue:
     def ordered(self, sort: str) -> Sequence[int]:
         """Return all sound ids in one of the orders of `SORTS`."""
         kind, _, direction = sort.partition("_")
-        reverse = direction != "asc"
-        numbers = self._orders.get(kind)
-        if numbers is None:
-            numbers = self._orders[kind] = self._order(kind)
-        return _Ids(numbers, self._id, reverse)
+        return _Ids(self._sounds, self._order(kind), self._id, direction != "asc")
 
-    def _order(self, kind: str) -> _Numbers:
-        """Return the numbers of all sounds in ascending order of one property."""
+    def _ordered_by(self, kind: str) -> Callable[[int], int]:
+        """Return the function from a place to the sound's number, in ascending order of one property."""
         if kind == "downloads":
-            return _Computed(self._sounds, lambda at: self._number_of_rank(self._sounds - 1 - at))
+            return lambda at: self._number_of_rank(self._sounds - 1 - at)
         if kind in {"duration", "rating"}:
             keys = array("f", (self._sort_value(number, kind) for number in range(self._sounds)))
-            return array("I", sorted(range(self._sounds), key=keys.__getitem__))
-        return range(self._sounds)
+            return array("I", sorted(range(self._sounds), key=keys.__getitem__)).__getitem__
+        return lambda at: at
 
     def _sort_value(self, number: int, kind: str) -> float:
         record = invent_record(self._seed, number, self._facts(number))
@@ -149,12 +137,6 @@ class GeneratedCatalogue:
         number = (sound_id - _FIRST_ID) // _GAP
         return number if 0 <= number < self._sounds and self._id(number) == sound_id else None
 
-    def _space(self, space: str) -> Clusters:
-        found = self._spaces.get(space)
-        if found is None:
-            found = self._spaces[space] = Clusters(self._with_vector, f"{self._seed}:{space}", DIMENSIONS[space])
-        return found
-
     def _as_ids(self, rows: list[tuple[float, int]]) -> list[Neighbour]:
         # `_id` is inlined: for the hundreds of rows of a list, its calls would take half of the time.
         first, salt = _FIRST_ID, self._random_seed * 97
@@ -163,50 +145,25 @@ class GeneratedCatalogue:
         ]
 
 
-class _Computed(Sequence[int]):
-    """A sequence of numbers that are computed on access."""
-
-    def __init__(self, length: int, at: Callable[[int], int]) -> None:
-        self._length = length
-        self._at = at
-
-    def __len__(self) -> int:
-        return self._length
-
-    @overload
-    def __getitem__(self, at: int) -> int: ...
-    @overload
-    def __getitem__(self, at: slice) -> list[int]: ...
-    def __getitem__(self, at: int | slice) -> int | list[int]:
-        if isinstance(at, slice):
-            return [self._at(one) for one in range(*at.indices(self._length))]
-        return self._at(at if at >= 0 else at + self._length)
-
-
-_Numbers = _Computed | array | range  # type: ignore[type-arg]
-
-
 class _Ids(Sequence[int]):
-    """A view of numbers as ids, forwards or backwards, without a copy."""
+    """The ids of `length` sounds in an order, forwards or backwards, computed on access."""
 
-    def __init__(self, numbers: _Numbers, as_id: Callable[[int], int], reverse: bool) -> None:
-        self._numbers = numbers
+    def __init__(
+        self, length: int, number_at: Callable[[int], int], as_id: Callable[[int], int], reverse: bool
+    ) -> None:
+        self._places = range(length)[::-1] if reverse else range(length)
+        self._number_at = number_at
         self._as_id = as_id
-        self._reverse = reverse
 
     def __len__(self) -> int:
-        return len(self._numbers)
-
-    def __iter__(self) -> Iterator[int]:
-        return (self[at] for at in range(len(self)))
+        return len(self._places)
 
     @overload
     def __getitem__(self, at: int) -> int: ...
     @overload
     def __getitem__(self, at: slice) -> list[int]: ...
     def __getitem__(self, at: int | slice) -> int | list[int]:
-        if isinstance(at, slice):
-            return [self[one] for one in range(*at.indices(len(self)))]
-        if at >= len(self):
-            raise IndexError(at)
-        return self._as_id(self._numbers[len(self) - 1 - at if self._reverse else at])
+        places = self._places[at]
+        if isinstance(places, range):
+            return [self._as_id(self._number_at(place)) for place in places]
+        return self._as_id(self._number_at(places))

@@ -72,10 +72,7 @@ def match_string(values: Values, value: Value, _now_s: int) -> Matcher | None:
 
 
 def match_analysed(analyse: Callable[[str], Sequence[str]]) -> Match:
-    """Return the function for texts that the index splits into words with `analyse`.
-
-    Words in quotes must occur as a phrase, others in any order.
-    """
+    """Return the function for texts split by `analyse`: words in quotes are a phrase, others come in any order."""
 
     def match(values: Values, value: Value, _now_s: int) -> Matcher | None:
         def words(record: Record) -> Sequence[str]:

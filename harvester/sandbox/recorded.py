@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from harvester.errors import SettingsError
 from harvester.model import Record, is_sound_id
 from harvester.sandbox.catalogue import DIMENSIONS, Neighbour
 from harvester.sandbox.fields import DESCRIPTORS, encode_json
-from harvester.sandbox.solr_fields import created_s, index_rating
+from harvester.sandbox.solr_fields import in_sort_order
 from harvester.sandbox.text_similarity import TextSimilarity
 
 
@@ -30,8 +31,8 @@ class RecordedCatalogue:
         if not self._records:
             raise SettingsError("the catalogue holds no sounds")
         content = (encode_json(dict(sorted(self._records[one].items()))) for one in sorted(self._records))
-        self._digest = sha256(b"recorded:" + b"\n".join(content)).hexdigest()[:16]
-        self._similarities: dict[str, TextSimilarity] = {}
+        self.digest = sha256(b"recorded:" + b"\n".join(content)).hexdigest()[:16]
+        self._similarity = cache(lambda space: TextSimilarity(self._records, DIMENSIONS[space]))
 
     @classmethod
     def load(cls, paths: Sequence[Path]) -> RecordedCatalogue:
@@ -50,11 +51,6 @@ class RecordedCatalogue:
                 if line.strip():
                     records.append(_read_line(line, f"{path}, line {number}"))
         return cls(records)
-
-    @property
-    def digest(self) -> str:
-        """The identity of the content."""
-        return self._digest
 
     def __len__(self) -> int:
         return len(self._records)
@@ -84,26 +80,7 @@ class RecordedCatalogue:
 
     def ordered(self, sort: str) -> Sequence[int]:
         """Return all sound ids in one of the orders of `SORTS`."""
-        kind, _, direction = sort.partition("_")
-        newest_first = sorted(self._records, reverse=True)
-        if kind == "score":
-            return newest_first
-        sign = 1 if direction == "asc" else -1
-        return sorted(newest_first, key=lambda one: sign * _sort_value(self._records[one], kind))
-
-    def _similarity(self, space: str) -> TextSimilarity:
-        found = self._similarities.get(space)
-        if found is None:
-            found = self._similarities[space] = TextSimilarity(self._records, DIMENSIONS[space])
-        return found
-
-
-def _sort_value(record: Record, kind: str) -> float:
-    if kind == "created":
-        return created_s(record)
-    if kind == "rating":
-        return index_rating(record)
-    return float(record.get("num_downloads" if kind == "downloads" else "duration") or 0)
+        return in_sort_order(self._records, sort, self._records.__getitem__)
 
 
 def _read_line(line: bytes, where: str) -> Record:

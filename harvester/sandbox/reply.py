@@ -5,7 +5,7 @@ Invariant: every error body equals the one recorded from the server's own code; 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 from urllib.parse import quote_plus
 
@@ -36,10 +36,6 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     delivery: Delivery = Delivery.WHOLE
-
-    def delivered(self, delivery: Delivery) -> Reply:
-        """Return this reply with another way of delivery."""
-        return replace(self, delivery=delivery)
 
 
 def json_reply(body: bytes, status: int = 200) -> Reply:
@@ -90,10 +86,7 @@ def sorting_target_refused(sort: str, *, is_search: bool) -> Reply:
 
 
 def line_too_long(length: int) -> Reply:
-    """Return the 400 for a request line that is too long.
-
-    On the real server it comes from the web server in front of the application.
-    """
+    """Return the 400 of the web server in front of the application for a request line that is too long."""
     page = (
         "<html>\n  <head>\n    <title>Bad Request</title>\n  </head>\n  <body>\n    <h1><p>Bad Request</p></h1>\n"
         f"    Request Line is too large ({length} &gt; {MAX_REQUEST_LINE})\n  </body>\n</html>\n"
@@ -102,10 +95,7 @@ def line_too_long(length: int) -> Reply:
 
 
 def solr_down(*, is_search: bool, query: str = "", drops: bool = False) -> Reply:
-    """Return the 400 for a Solr that refuses connections.
-
-    With `drops`, Solr accepts them and closes them without an answer.
-    """
+    """Return the 400 for a Solr that refuses connections, or accepts and `drops` them without an answer."""
     path = "/solr/freesound/select_similarity/"
     if is_search:
         path = f"/solr/freesound/select/?q={quote_plus(query)}{_SOLR_QUERY}"

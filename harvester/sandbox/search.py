@@ -14,11 +14,10 @@ from urllib.parse import quote, unquote
 
 import orjson
 
-from harvester.model import Record
 from harvester.sandbox.catalogue import DIMENSIONS, SORTS, Catalogue, Neighbour
 from harvester.sandbox.reply import MALFORMED, Reply, detail, html, solr_refused, sorting_target_refused
 from harvester.sandbox.rewriting import rewrite
-from harvester.sandbox.solr_fields import created_s, index_rating, pack_grouping, words_of
+from harvester.sandbox.solr_fields import in_sort_order, pack_grouping, words_of
 from harvester.sandbox.solr_filter import FilterError, read_filter
 
 SITE = "https://sandbox.invalid"
@@ -27,13 +26,6 @@ _SAFE_IN_LINKS = ",:[]*+()'"
 _REMEMBERED = 32
 _REMEMBERED_HITS = 20_000
 _WEIGHTS = (("name", 2), ("description", 3), ("username", 1), ("pack_name", 2), ("id", 4))
-_KEYS: dict[str, Callable[[Record], float]] = {
-    "duration": lambda record: float(record.get("duration") or 0),
-    "created": lambda record: float(created_s(record)),
-    "downloads": lambda record: float(record.get("num_downloads") or 0),
-    "rating": index_rating,
-}
-
 _FORM = frozenset(
     ("query", "filter", "sort", "page", "page_size", "fields", "group_by_pack", "weights", "similar_to",
      "similarity_space")
@@ -95,10 +87,7 @@ class Form:
 
 
 def read_form(params: Mapping[str, str], *, similar_to: int | None = None) -> Form:
-    """Return the form of a search, or of the similar list of sound `similar_to`.
-
-    Raises `Refused` for parameters that the server refuses.
-    """
+    """Return the form of a search, or of the similar list of sound `similar_to`; raises `Refused`."""
     is_search = similar_to is None
     # The server's form strips every text; it reads `fields` again, unstripped, when it makes rows.
     texts = {name: text.strip() for name, text in params.items() if name in _FORM}
@@ -245,12 +234,7 @@ class Search:
         return accepts, parsed.sound_ids
 
     def _sorted(self, sound_ids: list[int], sort: str) -> list[int]:
-        kind, _, direction = sort.partition("_")
-        newest_first = sorted(sound_ids, reverse=True)
-        if kind == "score":
-            return newest_first
-        sign = 1 if direction == "asc" else -1
-        return sorted(newest_first, key=lambda one: sign * _KEYS[kind](self._catalogue.record(one) or {}))
+        return in_sort_order(sound_ids, sort, lambda sound_id: self._catalogue.record(sound_id) or {})
 
 
 def page_of(form: Form, hits: Hits) -> Hits:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from hashlib import blake2b
 from urllib.parse import parse_qsl, quote, unquote
 
@@ -19,7 +18,7 @@ from harvester.errors import SettingsError
 from harvester.sandbox.access import Access
 from harvester.sandbox.catalogue import Catalogue
 from harvester.sandbox.faults import Fault, FaultPlan, answer_in_front, spoil
-from harvester.sandbox.fields import Encoder, FieldSelection, UnknownSpace, encode_json, read_selection
+from harvester.sandbox.fields import Encoder, UnknownSpace, encode_json, read_selection
 from harvester.sandbox.reply import (
     IDENTITY_HEADER,
     MAX_REQUEST_LINE,
@@ -153,7 +152,7 @@ class Sandbox:
 
     def _sound(self, sound_id: int, fields: str) -> bytes:
         try:
-            body = self._encoder.encode_sound(sound_id, _selection(fields, True), None)
+            body = self._encoder.encode_sound(sound_id, read_selection(fields, single=True), None)
         except UnknownSpace:
             raise Refused(html(500)) from None
         if body is None or self._is_deleted(sound_id):
@@ -185,7 +184,7 @@ class Sandbox:
 
     def _row(self, sound_id: int, fields: str, score: float) -> bytes:
         try:
-            selection = _selection(fields, False)
+            selection = read_selection(fields)
         except UnknownSpace:
             return b"null"
         return self._encoder.encode_sound(sound_id, selection, score) or b"null"
@@ -207,11 +206,6 @@ def _unmatched(path: str, query: str) -> Reply:
     if any(pattern.fullmatch(path + "/") for pattern in _PATHS):
         return html(301, Location=f"{path}/?{query}" if query else f"{path}/")
     return html(404)
-
-
-@lru_cache(maxsize=64)
-def _selection(fields: str, single: bool) -> FieldSelection:
-    return read_selection(fields, single=single)
 
 
 def _params(query: str) -> dict[str, str]:

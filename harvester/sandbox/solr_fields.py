@@ -7,7 +7,7 @@ Invariant: a field has the values that it has in the index: tags in lower case, 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -86,6 +86,24 @@ def index_rating(record: Record) -> float:
     return 2 * float(record.get("avg_rating") or 0) if int(record.get("num_ratings") or 0) >= 3 else 0.0
 
 
+def in_sort_order(sound_ids: Iterable[int], sort: str, record_of: Callable[[int], Record]) -> list[int]:
+    """Return ids in one of the orders of `SORTS`; equally good sounds, and those by `score`, newest first."""
+    kind, _, direction = sort.partition("_")
+    newest_first = sorted(sound_ids, reverse=True)
+    if kind == "score":
+        return newest_first
+    value_of, sign = _SORT_VALUES[kind], 1 if direction == "asc" else -1
+    return sorted(newest_first, key=lambda sound_id: sign * value_of(record_of(sound_id)))
+
+
+_SORT_VALUES: dict[str, Callable[[Record], float]] = {
+    "duration": lambda record: float(record.get("duration") or 0),
+    "created": created_s,
+    "downloads": lambda record: float(record.get("num_downloads") or 0),
+    "rating": index_rating,
+}
+
+
 @lru_cache(maxsize=4_096)
 def _whole_text(text: str) -> tuple[str, ...]:
     return (text.lower().strip(_TRIMMED),) if text else ()
@@ -132,9 +150,7 @@ _FIELDS: dict[str, Field] = {
     "license": Field(match_string, lambda record: [licence_name(one) for one in _license(record)]),
     "gen_ai_preference": Field(match_string, _own("gen_ai_preference")),
     "md5": Field(match_string, _own("md5")),
-    "pack_grouping": Field(
-        match_string, lambda record: [one for one in (pack_grouping(record),) if one], in_vectors=True
-    ),
+    "pack_grouping": Field(match_string, _pack_groupings, in_vectors=True),
     "content_type": Field(match_string, lambda _record: ("s",), in_vectors=True),
     "tag": Field(_keyword, _own("tags")),
     "type": Field(_keyword, _own("type")),

@@ -16,7 +16,6 @@ Invariant: a query that the index refuses raises `FilterError` with the index's 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -33,7 +32,6 @@ Predicate = Callable[[Record], bool]
 _MAX_DEPTH = 100
 _MAX_CLAUSES = 1_024
 _TERMS = "{!terms f=id}"
-_CANONICAL = re.compile(r"[1-9][0-9]{0,18}")  # ids are compared as texts, so 007 matches no sound
 _BESIDE_VECTORS = (
     "Parent query must not match any docs besides parent filter. Combine them as must (+) and must-not (-) clauses to "
     "find a problem doc. docID=42"
@@ -165,10 +163,7 @@ class _SolrParser:
         return group.joined(whole=whole)
 
     def _neighbouring_words(self) -> tuple[str, ...]:
-        """Take two or more adjacent words, which are one text; none if there are fewer.
-
-        A word before an operator is not part of the text.
-        """
+        """Take two or more adjacent words, none of them before an operator, which are one text; else none."""
         if self._tokens.peek().kind != "<TERM>" or not self._is_neighbour(1):
             return ()
         words = [_unescaped(self._tokens.take("<TERM>").text)]

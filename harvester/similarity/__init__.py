@@ -1,8 +1,6 @@
-"""Lists of similar sounds computed from vectors at home, and compared with the server's own."""
+"""Compute similar lists from vectors; compare them with the server's."""
 
 from __future__ import annotations
 
 from harvester.similarity.link import LinkReport, link_library
-from harvester.similarity.verify import ASKED, Agreement, choose_sounds, compare
-
-__all__ = ["ASKED", "Agreement", "LinkReport", "choose_sounds", "compare", "link_library"]
+from harvester.similarity.verify import Agreement, choose_sounds, compare

@@ -1,8 +1,8 @@
-"""The nearest of many vectors to each of many others: exact, by blocks of matrix products.
+"""Find nearest neighbours exactly, by blocks of matrix products.
 
-Owns the arithmetic of a similar list. Invariant: what comes out is the brute force's answer in double precision, best
-score first, then the smaller id; single-precision products only choose whom to score exactly, with a margin for all
-that rounding can do. Memory is that of a few blocks, whatever the size of the table.
+The result equals that of brute force in double precision, best score first, then the smaller id. Products in single
+precision only choose the candidates that are scored exactly, with a margin for rounding. Memory is that of a few
+blocks, for any size of the table.
 """
 
 from __future__ import annotations
@@ -22,41 +22,41 @@ QUERIES, TARGETS = 2048, 4096
 """Rows of a block on either side: 32 MB of products at a time."""
 
 SPARE = 8
-"""Hits beyond those asked for that are kept by their approximate score: rounding then costs none."""
+"""Candidates kept beyond `count`, so that the rounding of their scores loses no neighbour."""
 
 _WARM_UP = 512
-_CROWDED_AT_ONCE = 16
+_RESCANNED_AT_ONCE = 16
 _EMPTY = -1
 
 
 def find_nearest(
-    table: Table, queries: Rows, targets: Rows, count: int, least: Doubles, jobs: int = 1
+    table: Table, queries: Rows, targets: Rows, count: int, min_scores: Doubles, jobs: int = 1
 ) -> Iterator[tuple[Rows, Rows, Rows, Doubles]]:
-    """Give, for each block of `queries`, all its pairs: (queries of the block, query, target, score), by query row.
+    """Yield (queries, query, target, score) for each block of `queries`.
 
-    A query's targets are the `count` best of `targets` with a score of at least `least` (one number for each query),
-    never itself, best first and of equals the smaller id first. Both are rows of the table, ascending. With several
-    `jobs` the blocks are as many times smaller, so that memory stays the same.
+    The last three are columns of pairs: each query with its `count` best of `targets`, without itself, that reach its
+    score in `min_scores`; best first, then by id. `queries` and `targets` are rows of the table, ascending. More `jobs`
+    (threads) share smaller blocks, so that memory stays the same.
     """
 
     def answer(start: int) -> tuple[Rows, Rows, Rows, Doubles]:
         block = queries[start : start + size]
-        return block, *_nearest(table, block, targets, count, least[start : start + size])
+        return block, *_nearest(table, block, targets, count, min_scores[start : start + size])
 
     size = -(-QUERIES // jobs)
     yield from each_in_threads(answer, range(0, len(queries), size), jobs)
 
 
 def rounding_of(dimension: int) -> float:
-    """Return how far the cosine of two unit vectors in single precision can be off, rounding of scores included."""
+    """Return the largest error of a cosine and its rounded score."""
     return dimension * float(np.finfo(np.float32).eps) + 4e-6
 
 
-def _nearest(table: Table, block: Rows, targets: Rows, count: int, least: Doubles) -> tuple[Rows, Rows, Doubles]:
+def _nearest(table: Table, block: Rows, targets: Rows, count: int, min_scores: Doubles) -> tuple[Rows, Rows, Doubles]:
     error = rounding_of(table.dimension)
     kept = count + SPARE
-    # A floor in cosines, below which nothing can matter; it rises as better ones are found.
-    floor = (2.0 * least - 1.0 - error).astype(np.float32)
+    # The lowest cosine that can still matter; it rises as better candidates are found.
+    floor = (2.0 * min_scores - 1.0 - error).astype(np.float32)
     best = np.full((len(block), kept), -np.inf, dtype=np.float32)
     chosen = np.full((len(block), kept), _EMPTY, dtype=np.int64)
     vectors = table.block(block)
@@ -70,19 +70,19 @@ def _nearest(table: Table, block: Rows, targets: Rows, count: int, least: Double
         if start == 0 and len(tile) > _WARM_UP >= kept:
             np.maximum(floor, np.partition(cosines[:, :_WARM_UP], -kept, axis=1)[:, -kept], out=floor)
         best, chosen = _merge(best, chosen, floor, cosines, tile)
-        # A sound that is only as good as the worst of enough better ones is dropped; `_score` handles ties.
+        # A sound that only ties with the worst of `kept` candidates is dropped; `_score` handles ties.
         np.maximum(floor, np.nextafter(best.min(axis=1), np.float32(np.inf)), out=floor)
-    return _score(table, block, targets, count, least, best, chosen, error)
+    return _score(table, block, targets, count, min_scores, best, chosen, error)
 
 
 def _merge(best: Floats, chosen: Rows, floor: Floats, cosines: Floats, tile: Rows) -> tuple[Floats, Rows]:
-    """Return the best so far and the tile's best together: as many as before."""
+    """Merge the best candidates so far with the tile's: as many as before."""
     hits = np.flatnonzero(cosines >= floor[:, None])
     if not len(hits):
         return best, chosen
     query, place = np.divmod(hits, cosines.shape[1])
     each = np.bincount(query, minlength=len(best))
-    # One more column for each hit of the query that has most: the other queries are filled up with _EMPTY.
+    # As many columns as the query with the most hits needs; _EMPTY fills the other rows.
     column = np.arange(len(hits)) - np.repeat(np.cumsum(each) - each, each)
     fresh = np.full((len(best), int(each.max())), -np.inf, dtype=np.float32)
     rows = np.full(fresh.shape, _EMPTY, dtype=np.int64)
@@ -93,22 +93,22 @@ def _merge(best: Floats, chosen: Rows, floor: Floats, cosines: Floats, tile: Row
 
 
 def _score(
-    table: Table, block: Rows, targets: Rows, count: int, least: Doubles, best: Floats, chosen: Rows, error: float
+    table: Table, block: Rows, targets: Rows, count: int, min_scores: Doubles, best: Floats, chosen: Rows, error: float
 ) -> tuple[Rows, Rows, Doubles]:
-    """Return the pairs with exact scores. Where more stand about the last place than were kept, all are looked at."""
+    """Return the pairs with exact scores; handle ties for the last place."""
     at, place = np.nonzero(chosen != _EMPTY)
     query, target, score = _order(table, block[at], chosen[at, place])
-    query, target, score = _cut(query, target, score, count, least, block)
+    query, target, score = _cut(query, target, score, count, min_scores, block)
     last = np.full(len(block), -np.inf)
     ends = np.searchsorted(query, block, side="right")
     full = ends - np.searchsorted(query, block, side="left") == count
     last[full] = 2.0 * score[ends[full] - 1] - 1.0
-    # A dropped sound may be as good as the last kept one, give or take the rounding.
+    # Within the rounding, a dropped sound may be as good as the last kept one.
     reach = best.min(axis=1) + error
-    crowded = np.isfinite(reach) & (reach >= np.maximum(last, 2.0 * least - 1.0))
+    crowded = np.isfinite(reach) & (reach >= np.maximum(last, 2.0 * min_scores - 1.0))
     if not crowded.any():
         return query, target, score
-    parts = [_crowded(table, block[crowded], targets, count, least[crowded], last[crowded], error)]
+    parts = [_rescan(table, block[crowded], targets, count, min_scores[crowded], last[crowded], error)]
     stays = ~np.isin(query, block[crowded])
     parts.append((query[stays], target[stays], score[stays]))
     query, target, score = (np.concatenate(columns) for columns in zip(*parts, strict=True))
@@ -116,15 +116,15 @@ def _score(
     return query[order], target[order], score[order]
 
 
-def _crowded(
-    table: Table, block: Rows, targets: Rows, count: int, least: Doubles, last: Doubles, error: float
+def _rescan(
+    table: Table, block: Rows, targets: Rows, count: int, min_scores: Doubles, last: Doubles, error: float
 ) -> tuple[Rows, Rows, Doubles]:
-    """Return the pairs of queries whose last places are contested by more than were kept, a few queries at a time."""
+    """Return the pairs of queries with many ties for the last place."""
     parts: list[tuple[Rows, Rows, Doubles]] = []
-    for start in range(0, len(block), _CROWDED_AT_ONCE):
-        some = slice(start, start + _CROWDED_AT_ONCE)
+    for start in range(0, len(block), _RESCANNED_AT_ONCE):
+        some = slice(start, start + _RESCANNED_AT_ONCE)
         few = block[some]
-        floor = np.maximum(last[some], 2.0 * least[some] - 1.0) - error
+        floor = np.maximum(last[some], 2.0 * min_scores[some] - 1.0) - error
         vectors = table.block(few)
         found: list[tuple[Rows, Rows]] = []
         for first in range(0, len(targets), TARGETS):
@@ -133,22 +133,22 @@ def _crowded(
             found.append((few[at], tile[place]))
         query, target = (np.concatenate(columns) for columns in zip(*found, strict=True))
         apart = query != target
-        parts.append(_cut(*_order(table, query[apart], target[apart]), count, least[some], few))
+        parts.append(_cut(*_order(table, query[apart], target[apart]), count, min_scores[some], few))
     query, target, score = (np.concatenate(columns) for columns in zip(*parts, strict=True))
     return query, target, score
 
 
 def _order(table: Table, query: Rows, target: Rows) -> tuple[Rows, Rows, Doubles]:
-    """Return pairs with their exact scores, by query, best first, of equals the smaller id first."""
+    """Return pairs with exact scores, by query, best first, then by id."""
     score = table.scores(query, target)
     order = np.lexsort((target, -score, query))
     return query[order], target[order], score[order]
 
 
 def _cut(
-    query: Rows, target: Rows, score: Doubles, count: int, least: Doubles, block: Rows
+    query: Rows, target: Rows, score: Doubles, count: int, min_scores: Doubles, block: Rows
 ) -> tuple[Rows, Rows, Doubles]:
-    """Keep of each query's pairs, which are in order, the first `count` that score enough."""
+    """Keep each query's first `count` pairs that reach its score."""
     rank = np.arange(len(query)) - np.searchsorted(query, query, side="left")
-    keep = (rank < count) & (score >= least[np.searchsorted(block, query)])
+    keep = (rank < count) & (score >= min_scores[np.searchsorted(block, query)])
     return query[keep], target[keep], score[keep]

@@ -1,7 +1,7 @@
-"""What the last link left behind: which vectors its lists were made from, so that the next one need not begin again.
+"""Note which vectors the last link used: the next compares newer ones.
 
-A note beside the journal, local to this machine like the vectors themselves. Keeps: whatever else touched a computed
-list since (a merge, a pull, a restore) makes it void, and everything is linked again.
+The note is in the journal, local to this machine like the vectors. Any other change of a computed list (a merge, a
+pull, a restore) makes it invalid, and the next link compares all sounds.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ _KEY = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Trail:
-    """The last link: how long its lists are and from which score on, over the first `rows` rows of the vector file
-    that was made at `made_at`, `left_out` apart (sounds that were gone, or not known).
+class LastRun:
+    """The last link: its options and its rows of the vector file.
 
-    `lists` is the digest of all computed lists as it left them; `done_to` the last sound it came to, None when all.
-    `rotten` of the rows were damaged then.
+    It used the first `rows` rows of the file made at `made_at`, of which `corrupt` were corrupt, without the sounds
+    `left_out` (deleted or unknown). `lists`: digest of all computed lists after it. `done_to`: the last sound that was
+    linked; None: all.
     """
 
     neighbours: int
@@ -35,31 +35,31 @@ class Trail:
     rows: int
     left_out: tuple[int, ...]
     lists: str
-    done_to: int | None = None
-    rotten: int = 0
+    done_to: int | None
+    corrupt: int
 
     def note(self) -> Note:
-        """Return the trail as a note."""
+        """Return the note that `read_last_run` reads."""
         return Note(TOPIC, _KEY, json.dumps(asdict(self), separators=(",", ":")))
 
 
-def read_trail(notes: Notes) -> Trail | None:
-    """Return what the last link left behind; None when there was none, or its note cannot be read."""
+def read_last_run(notes: Notes) -> LastRun | None:
+    """Return the last link; None if there was none, or its note is invalid."""
     try:
-        return msgspec.json.decode(notes.get(TOPIC, {}).get(_KEY, ""), type=Trail)
+        return msgspec.json.decode(notes.get(TOPIC, {}).get(_KEY, ""), type=LastRun)
     except (ValueError, RecursionError):
         return None
 
 
 def computed_lists(state: SoundGraph) -> Iterator[tuple[int, int, int]]:
-    """Give every list that was computed here: the sound, when, and its length."""
+    """Yield sound id, time and length of each computed list."""
     for sound_id, attributes in state.graph.nodes.items():
         if attributes.get("link_origin") == COMPUTED:
             yield sound_id, attributes["linked_at"], attributes["link_limit"]
 
 
 def digest_of_lists(state: SoundGraph) -> str:
-    """Return a digest of which sounds have computed lists, of when and how long."""
+    """Return a digest of sound id, time and length of all computed lists."""
     digest = blake2b(digest_size=16)
     for row in sorted(computed_lists(state)):
         digest.update(b"%d %d %d\n" % row)

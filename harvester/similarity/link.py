@@ -1,8 +1,7 @@
-"""Linking: the similar lists of a library made here, from its vectors, without a single request.
+"""Link a library: compute similar lists from its vectors.
 
-Owns the order of a link. A state that never was events: a part of it ends with a checkpoint and a verified backup, or
-it has not happened. Long links are committed in parts, each of which is a whole state: a kill costs the minutes since
-the last one, and never a vector. Scores are the server's, (1 + cosine) / 2; its own lists are never touched.
+Computed lists are not in the journal: a link writes a checkpoint and a verified backup, a long one every ten minutes.
+A kill loses the lists since then. Scores are (1 + cosine) / 2, as the server's; its lists are not changed.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from harvester.errors import SettingsError
 from harvester.library import Store
 from harvester.model import COMPUTED, Linked, SimilarList
 from harvester.similarity.knn import find_nearest
-from harvester.similarity.last_run import Trail, digest_of_lists, read_trail
+from harvester.similarity.last_run import LastRun, digest_of_lists, read_last_run
 from harvester.similarity.plan import Tasks, plan_tasks
 from harvester.similarity.vector_table import Table, map_table
 from harvester.storage import REAL_FILES, VECTORS, Files, refuse_placeholders
@@ -28,19 +27,19 @@ if TYPE_CHECKING:
     from harvester.similarity.vector_table import Ids
 
 NEIGHBOURS, MIN_SCORE = 25, 0.7
-"""What the server does by itself: its lists begin at a score of 0.7."""
+"""The server's lists hold scores of 0.7 and more."""
 
 PART_S = 600.0
-"""A link that takes longer is committed so often."""
+"""Commit a long link this often."""
 
 Neighbours = tuple[tuple[int, float], ...]
 
 
 @dataclass(slots=True)
 class LinkReport:
-    """What a link came to, in lists; `vectors` are those that were compared, `kept` the lists from the server.
+    """Result of a link in numbers of lists, and of compared `vectors`.
 
-    `done` is False when it was asked to stop before the end. `notices` are for a person.
+    `kept`: lists from the server. `done` is False if it was stopped before its end. `notices` are for the user.
     """
 
     vectors: int = 0
@@ -74,28 +73,28 @@ def link_library(
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
     asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> LinkReport:
-    """Link every sound that has a vector and no list from the server; durable on return, with a verified backup.
+    """Link each sound that has a vector and no list from the server.
 
-    `jobs` threads share the comparison; their number changes no byte of the library. `on_progress` is told how many
-    sounds of how many are done; `asked_to_stop` is looked at between steps, and what is done by then is committed.
-    Raises `SettingsError` where there are no vectors, and what `Store` raises.
+    Durable on return, with a verified backup. The number of `jobs` (threads) changes no byte of the library.
+    `on_progress` gets the numbers of linked and of all sounds. When `asked_to_stop` returns True, the lists so far are
+    committed. Raises `SettingsError` if there are no vectors, and the errors of `Store`.
     """
     refuse_placeholders(folder)
     started_s = clock.monotonic_s()
-    none = SettingsError(
-        f"{folder} holds no vectors: `harvester harvest --sweep --query TEXT --vectors laion_clap` brings them"
+    no_vectors = SettingsError(
+        f"{folder} holds no vectors: fetch them with `harvester harvest --sweep --query TEXT --vectors laion_clap`"
     )
     if not (folder / VECTORS).exists():
-        raise none  # before a folder is made whose name was mistyped
+        raise no_vectors  # before `Store.open` creates a folder
     with Store.open(folder, clock=clock, files=files) as store:
         header = store.vectors.contents.header
         if header is None or not len(store.vectors):
-            raise none
+            raise no_vectors
         if not store.state.list_count:
-            # The first list tells a library's space; until then its vectors do.
+            # Without lists, the vectors decide the library's space.
             store.state.space = header.space
         store.vectors.check_space(store.state.space, store.state.source)
-        tasks = plan_tasks(store.state, store.vectors.contents, read_trail(store.notes), neighbours, min_score)
+        tasks = plan_tasks(store.state, store.vectors.contents, read_last_run(store.notes), neighbours, min_score)
         report = LinkReport(
             vectors=len(tasks.places),
             unchanged=len(tasks.places) - tasks.kept - len(tasks.searched) - len(tasks.merged),
@@ -111,7 +110,7 @@ def link_library(
 
 
 class _Link:
-    """One link on its way through its tasks."""
+    """One link while it works through its tasks."""
 
     def __init__(self, store: Store, clock: Clock, tasks: Tasks, report: LinkReport, part_s: float, jobs: int) -> None:
         header = store.vectors.contents.header
@@ -122,10 +121,11 @@ class _Link:
         self._table: Table = map_table(store.vectors.path, header, tasks.places)
         self._now_us = clock.time_us()
         contents = store.vectors.contents
-        self._made_at, self._rows, self._rotten = header.made_at, contents.rows, contents.corrupt
+        self._made_at, self._rows, self._corrupt = header.made_at, contents.rows, contents.corrupt
         self._uncommitted: list[int] = []
 
     def run(self, on_progress: Callable[[int, int], None], asked_to_stop: Callable[[], bool]) -> None:
+        """Do all tasks; commit after each part, at a stop and at the end."""
         tasks, done = self._tasks, 0
         total = len(tasks.searched) + len(tasks.merged)
         committed_s = self._clock.monotonic_s()
@@ -139,7 +139,7 @@ class _Link:
             done += len(searched) + len(merged)
             on_progress(done, total)
             is_last = done == total
-            # Looked at once in a step: what is linked by then is committed before it ends here.
+            # Called once a step, so that the commit below and the end agree.
             stops = not is_last and asked_to_stop()
             if is_last or stops or self._clock.monotonic_s() - committed_s >= self._part_s:
                 self._commit(None if is_last else int(np.concatenate((searched[-1:], merged[-1:])).max()))
@@ -154,11 +154,11 @@ class _Link:
         """Compare sounds with all others."""
         table = self._table
         self._report.compared_with_all += len(sound_ids)
-        everyone = np.arange(len(table))
-        least = np.full(len(sound_ids), self._tasks.min_score)
+        all_rows = np.arange(len(table))
+        min_scores = np.full(len(sound_ids), self._tasks.min_score)
         queries = np.searchsorted(table.ids, sound_ids)
         count = self._tasks.neighbours
-        for block, query, target, score in find_nearest(table, queries, everyone, count, least, self._jobs):
+        for block, query, target, score in find_nearest(table, queries, all_rows, count, min_scores, self._jobs):
             starts = np.searchsorted(query, block, side="left").tolist()
             ends = np.searchsorted(query, block, side="right").tolist()
             ids, scores = table.ids[target].tolist(), score.tolist()
@@ -166,13 +166,13 @@ class _Link:
                 self._set(sound_id, tuple(zip(ids[start:end], scores[start:end], strict=True)))
 
     def _merge(self, sound_ids: Ids) -> None:
-        """Let those that came since into the lists of sounds that were here before."""
+        """Compare sounds with the new vectors, and merge their lists."""
         table, count = self._table, self._tasks.neighbours
-        least = np.array([self._last_score(sound_id) for sound_id in sound_ids.tolist()])
+        min_scores = np.array([self._last_score(sound_id) for sound_id in sound_ids.tolist()])
         queries = np.searchsorted(table.ids, sound_ids)
         entering = np.searchsorted(table.ids, self._tasks.entering)
         self._report.unchanged += len(sound_ids)
-        for _, query, target, score in find_nearest(table, queries, entering, count, least, self._jobs):
+        for _, query, target, score in find_nearest(table, queries, entering, count, min_scores, self._jobs):
             entered: dict[int, list[tuple[int, float]]] = {}
             for sound_id, other, one in zip(
                 table.ids[query].tolist(), table.ids[target].tolist(), score.tolist(), strict=True
@@ -184,7 +184,7 @@ class _Link:
                 self._set(sound_id, tuple(best[:count]))
 
     def _last_score(self, sound_id: int) -> float:
-        """Return the score that a sound must reach to come into a list."""
+        """Return the score that a new sound must reach to enter a list."""
         scores = [edge["score"] for edge in self._state.graph._adj[sound_id].values() if "score" in edge]
         return min(scores) if len(scores) >= self._tasks.neighbours else self._tasks.min_score
 
@@ -195,7 +195,7 @@ class _Link:
     def _set(self, sound_id: int, neighbours: Neighbours) -> None:
         known = self._state.similar(sound_id)
         if known is not None and (known.neighbours, known.limit) == (neighbours, self._tasks.neighbours):
-            # The same list keeps its date: linking again changes nothing.
+            # An unchanged list keeps its stamp, so that a second link changes nothing.
             self._report.unchanged += 1
             return
         self._report.new += known is None
@@ -207,12 +207,12 @@ class _Link:
 
     def _commit(self, done_to: int | None) -> None:
         store, tasks = self._store, self._tasks
-        # Before the checkpoint, which may merge a pulled file: lists that another run computed make the trail invalid.
+        # Before the checkpoint, which may merge a pulled file: lists of another link make the note invalid.
         lists = digest_of_lists(self._state)
         if self._uncommitted:
             store.rewrite()
             self._report.commits += 1
-        trail = Trail(
+        last_run = LastRun(
             tasks.neighbours,
             tasks.min_score,
             self._made_at,
@@ -220,8 +220,8 @@ class _Link:
             tasks.left_out,
             lists,
             done_to,
-            self._rotten,
+            self._corrupt,
         )
         deferred = [sound_id for sound_id in self._uncommitted if sound_id in store.deferrals]
-        store.append((), undeferred=deferred, notes=[trail.note()])
+        store.append((), undeferred=deferred, notes=[last_run.note()])
         self._uncommitted.clear()

@@ -1,7 +1,7 @@
-"""Which sounds a link has to look at, and how: against all vectors, or only against those that came since.
+"""Plan a link: compare with all vectors, or with new ones only.
 
-Owns what makes a list out of date. Invariant: doing these tasks gives the same lists as linking everything again. A
-sound whose list came from the server has no task; a sound that is gone is in no list that is made here.
+The result equals that of a link from the beginning. A sound with a list from the server has no task; a deleted sound
+enters no list.
 """
 
 from __future__ import annotations
@@ -14,20 +14,22 @@ import numpy as np
 
 from harvester.graph import SoundGraph, is_gone
 from harvester.model import COMPUTED
-from harvester.similarity.last_run import Trail, computed_lists, digest_of_lists
+from harvester.similarity.last_run import LastRun, computed_lists, digest_of_lists
 from harvester.vectors import VectorContents
 
 if TYPE_CHECKING:
     from harvester.similarity.vector_table import Ids
 
 SEARCHES_AT_ONCE, MERGES_AT_ONCE = 2048, 32_768
-"""Tasks of a step: what is done between two looks at the clock and at Ctrl-C."""
+"""Tasks of a step, between two checks of the clock and of Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """What a link does: `searched` sounds are compared with all, `merged` ones with `entering` only, which their
-    lists cannot hold yet. `places` are the rows of all sounds that can be in a list; ids are ascending.
+    """The tasks of a link, by ascending id.
+
+    `searched` sounds are compared with all, `merged` ones with `entering` only: new and changed vectors. `places` has
+    the row of each sound that may be in a list, `kept` the number of lists from the server.
     """
 
     neighbours: int
@@ -40,7 +42,7 @@ class Tasks:
     kept: int
 
     def steps(self) -> Iterator[tuple[Ids, Ids]]:
-        """Give (searched, merged) in parts by ascending id: all sounds up to the last of a part are done with it."""
+        """Yield (searched, merged) in parts; each part ends at one id."""
         start_searched = start_merged = 0
         while start_searched < len(self.searched) or start_merged < len(self.merged):
             end_searched = min(start_searched + SEARCHES_AT_ONCE, len(self.searched))
@@ -56,11 +58,12 @@ class Tasks:
 
 
 def plan_tasks(
-    state: SoundGraph, contents: VectorContents, trail: Trail | None, neighbours: int, min_score: float
+    state: SoundGraph, contents: VectorContents, last_run: LastRun | None, neighbours: int, min_score: float
 ) -> Tasks:
-    """Return what is to be done so that every sound with a vector and no list from the server has its nearest.
+    """Return the tasks of a link.
 
-    Lists that are longer than asked stay as long, for the join keeps the longer one.
+    They give each sound with a vector and no list from the server its list. `neighbours` is raised to the longest
+    computed list, because a merge keeps the longer list.
     """
     neighbours = max(neighbours, *(limit for _, _, limit in computed_lists(state)), 1)
     places, left_out, kept = {}, [], 0
@@ -69,16 +72,17 @@ def plan_tasks(
             places[sound_id] = row
         else:
             left_out.append(sound_id)
-    holds = trail is not None and _holds(state, contents, trail, neighbours, min_score)
-    fresh = _fresh(places, trail) if trail is not None and holds else None
+    if last_run is not None and not _is_valid(state, contents, last_run, neighbours, min_score):
+        last_run = None
+    entering = set() if last_run is None else _new_or_changed(places, last_run)
     searched, merged = [], []
     for sound_id in sorted(places):
         origin = state.attributes(sound_id).get("link_origin")
         if origin not in (None, COMPUTED):
             kept += 1
-        elif fresh is None or trail is None or origin is None or _is_out_of_date(state, sound_id, trail, places, fresh):
+        elif last_run is None or origin is None or _is_out_of_date(state, sound_id, last_run, places, entering):
             searched.append(sound_id)
-        elif fresh:
+        elif entering:
             merged.append(sound_id)
     return Tasks(
         neighbours,
@@ -86,38 +90,45 @@ def plan_tasks(
         places,
         np.array(searched, dtype=np.int64),
         np.array(merged, dtype=np.int64),
-        np.array(sorted(fresh or ()), dtype=np.int64),
+        np.array(sorted(entering), dtype=np.int64),
         tuple(sorted(left_out)),
         kept,
     )
 
 
-def _holds(state: SoundGraph, contents: VectorContents, trail: Trail, neighbours: int, min_score: float) -> bool:
-    """Tell whether the lists here are still those of the last link, and it asked for the same."""
+def _is_valid(
+    state: SoundGraph, contents: VectorContents, last_run: LastRun, neighbours: int, min_score: float
+) -> bool:
+    """Tell whether lists and options are those of the last link."""
     return (
         contents.header is not None
-        and (trail.neighbours, trail.min_score, trail.made_at) == (neighbours, min_score, contents.header.made_at)
-        and trail.rows <= contents.rows
-        # A row that rots may bring an older vector of its sound back, which has stood there all the time.
-        and trail.rotten == contents.corrupt
-        and trail.lists == digest_of_lists(state)
+        and last_run.made_at == contents.header.made_at
+        and (last_run.neighbours, last_run.min_score) == (neighbours, min_score)
+        and last_run.rows <= contents.rows
+        # When a row becomes corrupt, an older row may be its sound's vector again.
+        and last_run.corrupt == contents.corrupt
+        and last_run.lists == digest_of_lists(state)
     )
 
 
-def _fresh(places: dict[int, int], trail: Trail) -> set[int]:
-    """Return the sounds that no list of the last link can rightly hold: new ones, and those with another vector now."""
-    before = set(trail.left_out)
-    return {sound_id for sound_id, row in places.items() if row >= trail.rows or sound_id in before}
+def _new_or_changed(places: dict[int, int], last_run: LastRun) -> set[int]:
+    """Return the sounds with a new or another vector since the last link."""
+    before = set(last_run.left_out)
+    return {sound_id for sound_id, row in places.items() if row >= last_run.rows or sound_id in before}
 
 
-def _is_out_of_date(state: SoundGraph, sound_id: int, trail: Trail, places: dict[int, int], fresh: set[int]) -> bool:
-    """Tell whether a sound must be compared with all: it is new itself, or its list names one that is gone or has
-    another vector now, and who stood behind that one is not known.
+def _is_out_of_date(
+    state: SoundGraph, sound_id: int, last_run: LastRun, places: dict[int, int], entering: set[int]
+) -> bool:
+    """Tell whether a sound must be compared with all.
+
+    It must if its vector is new, or if its list names a sound that was deleted or has another vector now: the next
+    best sound is not known then.
     """
-    if sound_id in fresh or (trail.done_to is not None and sound_id > trail.done_to):
+    if sound_id in entering or (last_run.done_to is not None and sound_id > last_run.done_to):
         return True
     edges = state.graph._adj[sound_id]
-    # Whole sets at once: a hundred thousand lists are looked at whenever one sound is new.
-    if edges.keys() <= places.keys() and edges.keys().isdisjoint(fresh):
+    # By sets, for speed: one new sound makes a link check all lists.
+    if edges.keys() <= places.keys() and edges.keys().isdisjoint(entering):
         return False
-    return any("score" in edge and (other not in places or other in fresh) for other, edge in edges.items())
+    return any("score" in edge and (other not in places or other in entering) for other, edge in edges.items())

@@ -1,8 +1,7 @@
-"""Vectors as numbers to compute with: a vector file mapped into memory, some of its rows in the order of their ids.
+"""Map a vector file into memory, with its rows by sound id.
 
-Owns the one place where bytes become numpy arrays. Nothing is loaded as a whole: a block is read, widened and
-normalised when it is asked for, so that memory does not grow with the library. Exact scores are taken in double
-precision from the components as they lie in the file: they do not depend on blocks, threads or the machine's BLAS.
+A block is read, widened and normalised on request, so that memory does not grow with the library. Exact scores are
+computed in double precision from the file's components: they do not depend on blocks, threads or the BLAS library.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     Halves: TypeAlias = NDArray[np.float16]
 
 SCORE_DECIMALS = 6
-"""Decimals of a score: the server's are single precision, and equal vectors score equally."""
+"""Decimals of a score: enough for the server's single precision; equal vectors get equal scores."""
 
 _SIGN_EXPONENT_FRACTION = np.int32(-0x70000001)
 _REBIAS = np.float32(2.0**112)
@@ -34,10 +33,10 @@ _ROWS_AT_ONCE = 1024
 
 
 class Table:
-    """Vectors with the ids they belong to, ascending. A row of the table is a place in that order."""
+    """Vectors by ascending sound id; a row is an index in that order."""
 
     def __init__(self, vectors: Halves, places: Rows, ids: Ids) -> None:
-        """Take `vectors` (any array of rows, mapped or not, all finite), and of each id, ascending, its place in it."""
+        """Take finite `vectors`, and for each id, ascending, its index in them."""
         self.ids = ids
         self._vectors, self._places = vectors, places
         self._lengths = np.ones(len(ids))
@@ -51,16 +50,17 @@ class Table:
 
     @property
     def dimension(self) -> int:
+        """Number of components of a vector."""
         return int(self._vectors.shape[1])
 
     def block(self, rows: Rows) -> Floats:
-        """Return the vectors of some rows in single precision, of length 1."""
+        """Return the vectors of `rows`, normalised, in single precision."""
         block = self._single(rows)
         block *= (1.0 / self._lengths[rows]).astype(np.float32)[:, None]
         return block
 
     def scores(self, one: Rows, other: Rows) -> Doubles:
-        """Return the score (1 + cosine) / 2 of each pair of rows, rounded; the same whichever comes first."""
+        """Return the rounded score (1 + cosine) / 2 of each pair of rows."""
         found = np.empty(len(one))
         for start in range(0, len(one), _PAIRS_AT_ONCE):
             a, b = one[start : start + _PAIRS_AT_ONCE], other[start : start + _PAIRS_AT_ONCE]
@@ -75,7 +75,7 @@ class Table:
         return wide
 
     def _single(self, rows: Rows) -> Floats:
-        # Half to single by shifting the bits into place: six times as fast as numpy's own cast, and as exact.
+        # Half to single precision by shifting bits: six times as fast as numpy's cast, and as exact.
         bits = self._vectors[self._places[rows]].view("<i2").astype(np.int32)
         bits <<= 13
         bits &= _SIGN_EXPONENT_FRACTION
@@ -85,7 +85,7 @@ class Table:
 
 
 def map_table(path: Path, header: Header, places: Mapping[int, int]) -> Table:
-    """Return the table of a vector file: `places` says which sounds are in it, and in which row each stands."""
+    """Return the table of a vector file; `places` maps sounds to rows."""
     row = np.dtype([("id", "<u8"), ("checksum", "<u4"), ("zeros", "<u4"), ("vector", "<f2", (header.dimension,))])
     count = header.rows_in(path.stat().st_size)
     mapped = np.memmap(path, dtype=row, mode="r", offset=HEADER_BYTES, shape=(count,)) if count else np.empty(0, row)

@@ -1,7 +1,7 @@
-"""How well the lists that were made here agree with the server's own: a random choice, and what to make of it. Pure.
+"""Compare a random sample of the computed lists with the server's.
 
-The server ranks all its sounds, a library only those whose vectors it has. So the server's list is compared after what
-the library cannot know was taken out of it, best first, as far as it goes.
+The server ranks all its sounds, a library only those whose vectors it has. So sounds without a vector here are removed
+from the server's list, and the rest is cut to the length of ours.
 """
 
 from __future__ import annotations
@@ -15,15 +15,13 @@ from harvester.graph import SoundGraph, is_gone
 from harvester.model import SimilarPage
 from harvester.similarity.last_run import computed_lists
 
-ASKED = 150
-"""Neighbours a request brings at most: nothing is spared by asking for fewer."""
-
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """`sounds` were compared; of the neighbours the server names, `found` of `expected` are in the lists made here.
+    """Result of a comparison of `sounds` lists.
 
-    `largest_difference` is between two scores of the same pair. `empty`: sounds for which the server has no list now.
+    `found` of the server's `expected` neighbours are in the computed lists. `largest_difference`: between two scores of
+    a pair. `empty`: sounds without a list on the server.
     """
 
     sounds: int
@@ -34,6 +32,7 @@ class Agreement:
 
     @property
     def recall(self) -> float:
+        """Share of the server's neighbours that are in the computed lists."""
         return self.found / self.expected if self.expected else 1.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -42,7 +41,7 @@ class Agreement:
 
 
 def choose_sounds(state: SoundGraph, count: int, random_seed: int) -> list[int]:
-    """Return up to `count` sounds whose list was made here, the same ones for the same seed and library."""
+    """Return up to `count` sounds with a computed list, by `random_seed`."""
     linked = sorted(
         sound_id
         for sound_id, _, _ in computed_lists(state)
@@ -52,7 +51,10 @@ def choose_sounds(state: SoundGraph, count: int, random_seed: int) -> list[int]:
 
 
 def compare(state: SoundGraph, pages: Sequence[SimilarPage], with_vector: Collection[int]) -> Agreement:
-    """Return how the lists made here agree with the server's; `with_vector` are the sounds that could be in one."""
+    """Compare computed lists with the server's.
+
+    `with_vector`: the sounds that can be in a computed list.
+    """
     expected = found = empty = 0
     difference = 0.0
     for page in pages:

@@ -13,7 +13,6 @@ import os
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
 
 from harvester.errors import DiskFull, LibraryUnwritable
 from harvester.storage.opening import NotRegular
@@ -27,47 +26,11 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 
 
-class Files(Protocol):
-    """The file operations that the library uses; tests pass an implementation that fails on purpose."""
+class Files:
+    """The file operations that the library uses; tests pass a subclass that fails on purpose."""
 
     def create(self, path: Path) -> int:
         """Create a new file for writing and return its descriptor; raises `FileExistsError` if it exists."""
-        ...
-
-    def write(self, descriptor: int, chunk: bytes) -> int:
-        """Write some of `chunk` and return how many bytes were written."""
-        ...
-
-    def fsync(self, descriptor: int) -> None:
-        """Return when the file's bytes are on the disk."""
-        ...
-
-    def close(self, descriptor: int) -> None:
-        """Close the descriptor."""
-        ...
-
-    def rename(self, source: Path, target: Path) -> None:
-        """Replace `target` by `source`, atomically."""
-        ...
-
-    def sync_folder(self, folder: Path) -> None:
-        """Return when the folder's entries are on the disk."""
-        ...
-
-    def unlink(self, path: Path) -> None:
-        """Remove the file."""
-        ...
-
-    def make_folder(self, folder: Path) -> None:
-        """Create the folder and its parents if they are missing."""
-        ...
-
-
-class RealFiles:
-    """The file system of this machine."""
-
-    def create(self, path: Path) -> int:
-        """Create a new file for writing and return its descriptor."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
     def write(self, descriptor: int, chunk: bytes) -> int:
@@ -107,7 +70,8 @@ class RealFiles:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-REAL_FILES = RealFiles()
+REAL_FILES = Files()
+"""The file system of this machine."""
 
 
 def full_sync(descriptor: int) -> None:

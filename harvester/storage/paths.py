@@ -21,7 +21,7 @@ LOCK = "freesound_library.lock"
 VECTORS = "freesound_library.vectors"
 QUARANTINE = "quarantine"
 JOURNAL_PARTS = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
-SALVAGED = f"{JOURNAL}.salvaged"
+RECOVERED = f"{JOURNAL}.salvaged"
 """The recovered part of a corrupt journal, complete and durable, until it replaces the journal."""
 
 _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
@@ -50,10 +50,7 @@ def read_backup_name(name: str) -> tuple[int, int] | None:
 
 
 def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:
-    """Return an unused path in `quarantine/` for a file called `name`.
-
-    Raises `NotRegular` when `quarantine` is not a folder.
-    """
+    """Return an unused path in `quarantine/` for a file called `name`; raises `NotRegular` if that is no folder."""
     place = folder / QUARANTINE
     if place.is_symlink():
         raise NotRegular(errno.ENOTDIR, "it is a symbolic link, which may lead out of the library", str(place))

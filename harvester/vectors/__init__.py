@@ -4,5 +4,3 @@ from __future__ import annotations
 
 from harvester.vectors.format import HEADER_BYTES, Header
 from harvester.vectors.store import VectorContents, Vectors, count_vectors, load_header, load_vectors
-
-__all__ = ["VectorContents", "HEADER_BYTES", "Header", "Vectors", "count_vectors", "load_header", "load_vectors"]

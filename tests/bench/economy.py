@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import orjson
 
@@ -76,8 +77,9 @@ def naive_script(catalogue: Catalogue, samples: int) -> Spent:
         clock = VirtualClock()
         transport = SandboxTransport(Sandbox(catalogue, clock=clock, burst=None, daily=None), clock, latency_s=0.001)
 
-        async def ask(path: str, **params: str) -> dict:
-            return orjson.loads((await transport.get(path, params)).body)
+        async def ask(path: str, **params: str) -> dict[str, Any]:
+            answer: dict[str, Any] = orjson.loads((await transport.get(path, params)).body)
+            return answer
 
         hits = await ask("search/", sort="downloads_desc")
         queue = deque(sound["id"] for sound in hits["results"])

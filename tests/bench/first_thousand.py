@@ -24,8 +24,8 @@ def ours(url: str, folder: str) -> float:
     return ran.wall_s + ran.closing_s
 
 
-def script(url: str, path: str) -> tuple[float, int]:
-    began_s, written = time.perf_counter(), 0
+def script(url: str, path: str) -> tuple[float, float]:
+    began_s, written = time.perf_counter(), 0.0
     for samples, _, size_bytes in grow(url, Path(path)):
         written += size_bytes
         if samples == SAMPLES:

@@ -112,7 +112,8 @@ def made_up(count: int, random_seed: int) -> np.ndarray:
     dice = np.random.default_rng(random_seed)
     places = centres[dice.integers(0, 2000, count)] + 0.8 * dice.standard_normal((count, 48))
     vectors = (places @ turn + 0.25 * dice.standard_normal((count, DIMENSIONS))).astype(np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    units: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return units
 
 
 def _grow(folder: Path, vectors: np.ndarray, first_id: int) -> None:

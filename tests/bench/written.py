@@ -22,7 +22,7 @@ from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.service import Sandbox
-from harvester.storage.atomic import RealFiles
+from harvester.storage.atomic import Files
 from tests.bench.beside.libraries import as_others_keep_it, grown
 from tests.bench.beside.measuring import in_fresh_process
 from tests.bench.table import Table
@@ -38,7 +38,7 @@ def _written_bytes() -> int:
     )
 
 
-class CountedFiles(RealFiles):
+class CountedFiles(Files):
     """The file system, with the bytes written by kind of file."""
 
     def __init__(self) -> None:

@@ -83,7 +83,8 @@ def test_a_disk_that_fills_up_ends_the_run_with_25_and_space_lets_it_go_on(kind:
 def write_to_the_last_block(kind: str, folder: Path, lefts: range) -> list[list[int]]:
     """Let writers fill a disk with blocks of 1 KiB; return (bytes left, exit code, acknowledged, kept) of each."""
     with file_system(kind, folder, block_bytes=1024) as mount:
-        command = [sys.executable, "-m", "tests.support.full_disk_writer", mount.path / "library", *map(str, lefts)]
+        arguments = (str(mount.path / "library"), *map(str, lefts))
+        command = [sys.executable, "-m", "tests.support.full_disk_writer", *arguments]
         ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stderr
         return [[int(number) for number in line.split()] for line in ended.stdout.splitlines()]

@@ -20,7 +20,7 @@ from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt
 from harvester.library.check import check_library
 from harvester.library.reader import load_view
 from harvester.model import Known
-from harvester.storage.atomic import RealFiles
+from harvester.storage.atomic import Files
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.support.samples import NOW_US, FixedClock, content_of, grow, make_events, make_state, open_store
 
@@ -174,7 +174,7 @@ def test_a_salvage_on_a_full_disk_leaves_the_damaged_journal_until_there_is_room
 
 @pytest.mark.parametrize("renamed", range(3), ids=["what was saved", "the damaged journal", "the new journal"])
 def test_a_salvage_that_is_cut_short_loses_nothing(library: Path, renamed: int) -> None:
-    class CutShort(RealFiles):
+    class CutShort(Files):
         left = renamed
 
         def rename(self, source: Path, target: Path) -> None:

@@ -66,10 +66,10 @@ def cut_again_and_again(kind: str, cwd: Path, cuts: int) -> str:
     return f"{kind}: {cuts} cuts ({in_write} inside a write), {acked} sounds, {time.monotonic() - began_s:.0f} s"
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_was_acknowledged_before_a_power_cut_is_there_after_it(kind: str, tmp_path: Path) -> None:
-    # Two processes and a file system that is made, cut and mounted again.
-    print(cut_again_and_again(kind, tmp_path, 2))
+def test_what_was_acknowledged_before_a_power_cut_is_there_after_it(tmp_path: Path) -> None:
+    # Two processes and a file system that is made, cut and mounted again. XFS, which few machines can make, comes with
+    # the long form; what it does without a sync is among the crash states of every run.
+    print(cut_again_and_again("ext4", tmp_path, 2))
 
 
 @pytest.mark.chaos

@@ -44,7 +44,7 @@ def test_a_harvest_whose_terminal_is_closed_ends_in_order_with_all_it_counted(tm
         )  # fmt: skip
         os.close(theirs)
         seen = b""
-        while seen.count(b"samples this run") < 3:
+        while seen.count(b"processed this run") < 3:
             seen += os.read(ours, 65536)
         wait_until(lambda: len(sandbox.lists_asked()) > 20, what="some lists")
         os.close(ours)
@@ -65,6 +65,6 @@ def test_a_ledger_that_is_lost_in_the_middle_is_told_once_and_the_harvest_goes_o
             other.close()
             _, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
-        assert err.count("the ledger of requests was damaged") == 1
-        assert "60 samples" in err
+        assert err.count("the ledger of requests was corrupt") == 1
+        assert "60 processed" in err
     assert len(load_view(folder).state.processed) == 60

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -65,8 +66,8 @@ async def raw_peer(peer: Peer) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def transport_to(url: str, **options: float) -> AsyncIterator[AiohttpTransport]:
-    transport = AiohttpTransport(url, ApiKey(KEY), **options)  # type: ignore[arg-type]
+async def transport_to(url: str, **options: Any) -> AsyncIterator[AiohttpTransport]:
+    transport = AiohttpTransport(url, ApiKey(KEY), **options)
     try:
         yield transport
     finally:
@@ -94,7 +95,7 @@ def traces_of(error: BaseException | None) -> str:
     return shown
 
 
-async def failure_of(url: str, **options: float) -> TransportFailure:
+async def failure_of(url: str, **options: Any) -> TransportFailure:
     async with transport_to(url, **options) as transport:
         with pytest.raises(TransportFailure) as failed:
             await transport.get("sounds/1/", {"fields": "id"})

@@ -8,9 +8,9 @@ from pathlib import Path
 from harvester.clock import DAY_US, Stop
 from harvester.freesound.ledger import FileLedger
 from harvester.freesound.quota import Limits
+from tests.support.client import fetch_many, make_client, sandbox_at
 from tests.support.fake_transport import SandboxTransport
 from tests.support.virtual_time import VirtualClock, run_virtual
-from tests.unit.freesound.test_sending import fetch_many, make_client, sandbox_at
 
 
 def test_two_runs_with_the_same_key_spend_one_quota_and_a_third_knows_it(tmp_path: Path) -> None:

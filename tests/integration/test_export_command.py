@@ -34,10 +34,10 @@ def test_what_the_guide_shows_in_duckdb_runs_and_is_right(folder: Path, monkeypa
     monkeypatch.chdir(folder)
     by_category, by_component = re.findall(r"```sql\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     selected = select(load_view(folder / "library").state)
-    found = sum(sounds for _, sounds, _, _ in duckdb.sql(by_category).fetchall())
+    found = sum(sounds for _, sounds, _, _ in duckdb.execute(by_category).fetchall())
     assert found == sum("zero" in selected.state.attributes(one)["license"] for one in selected.sound_ids) > 0
     expected = sorted((-len(ids), ids[0]) for ids in components(selected))
-    assert duckdb.sql(by_component).fetchall() == [(first, -size) for size, first in expected]
+    assert duckdb.execute(by_component).fetchall() == [(first, -size) for size, first in expected]
 
 
 # Dask calls pandas in a way that pandas 3 means to drop.

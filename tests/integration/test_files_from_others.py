@@ -125,12 +125,13 @@ def test_a_pointer_given_to_merge_or_import_is_named(tmp_path: Path) -> None:
     (tmp_path / "other.pkl").write_bytes(POINTER)
     (tmp_path / "team").mkdir()
     (tmp_path / "team" / CHECKPOINT).write_bytes(POINTER)
-    for command in (
+    commands: tuple[tuple[str, ...], ...] = (
         ("merge", "other.pkl", "--library", "new"),
         ("merge", "team", "-o", "joined.pkl"),
         ("import", "other.pkl", "--library", "new"),
         ("git-merge", "other.pkl", "other.pkl", "x"),
-    ):
+    )
+    for command in commands:
         ended = run(*command, cwd=tmp_path)
         assert "is a Git LFS pointer" in one_line(ended)
         assert ended.code == (1 if command[0] == "git-merge" else 27)
@@ -355,8 +356,8 @@ def test_a_quarantine_that_is_no_folder_is_named_and_left(kind: str, tmp_path: P
         assert ended.code == 1
         assert "lib/quarantine: it is not a folder, so no file can move there: move it away" in ended.out
     (folder / CHECKPOINT).write_bytes(b"damaged")
-    for command in (("check", "--repair"), ("harvest", "--sandbox", "--samples", 1)):
-        ended = call(*command, "--library", "lib", cwd=tmp_path)
+    for arguments in (("check", "--repair"), ("harvest", "--sandbox", "--samples", "1")):
+        ended = call(*arguments, "--library", "lib", cwd=tmp_path)
         assert ended.code == 21
         assert "lib/quarantine: it is not a folder; move it away" in one_line(ended)
     assert (folder / CHECKPOINT).read_bytes() == b"damaged"
@@ -373,7 +374,7 @@ def test_repair_sets_aside_what_lies_in_place_of_the_journal(kind: str, tmp_path
     assert "`harvester check --repair`" in one_line(call("check", "--library", "lib", cwd=tmp_path))
     repaired = call("check", "--repair", "--library", "lib", cwd=tmp_path)
     assert repaired.code == 0, repaired.err
-    assert "the files it set aside are in quarantine/" in repaired.err
+    assert "the files it replaced are in quarantine/" in repaired.err
     assert call("check", "--library", "lib", cwd=tmp_path).code == 0
     assert call("show", 1, "--library", "lib", cwd=tmp_path).code == 0
     assert mine.read_text() == "mine"

@@ -15,6 +15,7 @@ from harvester.freesound.client import FreesoundClient
 from tests.integration.test_client_on_sockets import KEY, make_client, transport_to
 from tests.integration.test_harvest_command import LIBRARY, load, one_line
 from tests.support.processes import run, sandbox_process
+from tests.support.recorded import FILTER_CATALOGUE, read_rows, recorded_filters
 from tests.support.world import make_record
 
 CC0 = "http://creativecommons.org/publicdomain/zero/1.0/"
@@ -80,10 +81,8 @@ def test_a_walk_with_alternatives_and_a_preset_makes_samples_of_both_only(tmp_pa
     assert len(load(tmp_path / LIBRARY)["processed_ids"]) == 30
 
 
-def test_the_client_finds_by_two_recorded_filters_and_a_preset_what_all_three_say(tmp_path: Path, shared: Path) -> None:
-    catalogue, recorded = (shared / "recorded" / name for name in ("filter_catalogue.jsonl", "filters.jsonl"))
-    sounds = list(map(json.loads, catalogue.read_text(encoding="utf-8").splitlines()))
-    rows = list(map(json.loads, recorded.read_text(encoding="utf-8").splitlines()))
+def test_the_client_finds_by_two_recorded_filters_and_a_preset_what_all_three_say(tmp_path: Path) -> None:
+    sounds, rows = read_rows(FILTER_CATALOGUE), recorded_filters()
     cc0 = {sound["id"] for sound in sounds if "/zero/" in sound["license"]}
     # Those of which every part is recorded and which find something as they were sent.
     found = {
@@ -99,7 +98,7 @@ def test_the_client_finds_by_two_recorded_filters_and_a_preset_what_all_three_sa
                 text = join_filters(one, build_filter(other, cc0=True).text)
                 assert await _found(client, text) == found[one] & found[other] & cc0, text
 
-    with sandbox_process(tmp_path, "--no-throttle", "--token", KEY, "--catalogue", catalogue) as sandbox:
+    with sandbox_process(tmp_path, "--no-throttle", "--token", KEY, "--catalogue", FILTER_CATALOGUE) as sandbox:
         asyncio.run(ask(sandbox.url))
 
 
@@ -160,9 +159,9 @@ def test_a_list_that_is_read_again_under_a_filter_is_no_new_sample(tmp_path: Pat
         (sample,) = load(tmp_path / LIBRARY)["processed_ids"]
         again = run(*command, "--seed", sample, "--max-duration", "2h", cwd=tmp_path)
     assert (first.code, again.code) == (0, 0), again.err
-    assert "target reached: +1 samples (1), " in first.err
+    assert "target reached: +1 processed (1), " in first.err
     assert "read again" not in first.err
-    assert "target reached: +0 samples (1), " in again.err
+    assert "target reached: +0 processed (1), " in again.err
     assert ", 1 list read again" in again.err
     status = json.loads(run("status", "--json", cwd=tmp_path).out)
     assert status["processed"] == 1

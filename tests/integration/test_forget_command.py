@@ -23,7 +23,7 @@ def test_a_withdrawn_sound_is_blank_hidden_from_exports_and_never_asked_for(tmp_
     shown = json.loads(run("show", chosen, "--json", "--library", "mine", cwd=tmp_path).out)
     assert shown["record"]["name"] is None
     first_line = run("show", chosen, "--library", "mine", cwd=tmp_path).out.splitlines()[0]
-    assert first_line == f"(no name)   [{chosen}, withdrawn here]"
+    assert first_line == f"(no name)   [{chosen}, withdrawn]"
     assert run("export", "jsonl", "-o", "out.jsonl", "--library", "mine", cwd=tmp_path).code == 0
     rows = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert not {chosen, waiting} & {row.get("id") for row in rows}

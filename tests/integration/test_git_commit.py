@@ -42,7 +42,7 @@ def files_of_head(clone: Clone) -> set[str]:
 
 
 def test_the_message_says_what_grew() -> None:
-    assert MESSAGE == "library: +50 samples (100), +812 edges, 37 requests"
+    assert MESSAGE == "library: +50 processed (100), +812 edges, 37 requests"
 
 
 def test_a_commit_holds_the_librarys_own_files_and_leaves_what_others_staged(clone: Clone) -> None:

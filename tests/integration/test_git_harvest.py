@@ -7,7 +7,8 @@ from pathlib import Path
 import joblib
 import pytest
 
-from harvester.cli.commands.git import Growth, commit_after
+from harvester.cli.commands.git import commit_after
+from harvester.gitsync import grown_message
 from tests.support.clones import LIBRARY, Clone, environment, harvester, make_clones, needs_git
 from tests.support.processes import KEY, sandbox_process
 from tests.support.samples import SOURCE, grow, make_events, open_store
@@ -62,9 +63,9 @@ def test_the_commit_after_a_harvest_is_on_after_git_setup_and_off_elsewhere(
             store.set_source(SOURCE)
             grow(store, make_events(3, first=1 + 3 * place))
             store.checkpoint()
-        commit_after(Growth(clone.folder, SOURCE, 50, 100, 812, 37), wanted, with_backups=False)
+        commit_after(clone.folder, SOURCE, grown_message(50, 100, 812, 37), wanted, with_backups=False)
         assert clone.git("rev-list", "--count", "HEAD").strip() == str(commits)
-    assert "library: +50 samples (100), +812 edges, 37 requests" in capsys.readouterr().err
+    assert "library: +50 processed (100), +812 edges, 37 requests" in capsys.readouterr().err
     clone.git("config", "--remove-section", "merge.freesound-library")
-    commit_after(Growth(clone.folder, SOURCE, 1, 1, 1, 1), None, with_backups=False)
+    commit_after(clone.folder, SOURCE, grown_message(1, 1, 1, 1), None, with_backups=False)
     assert capsys.readouterr().err == ""

@@ -50,8 +50,10 @@ def test_two_runs_without_a_key_give_a_library_of_fifty_and_then_a_hundred_sampl
     assert library["processed_ids"] < grown["processed_ids"]
 
 
-def test_every_real_record_arrives_unchanged_in_the_fields_that_were_asked_for(tmp_path: Path, shared: Path) -> None:
-    files = [shared / "data/real_sounds_300.jsonl", shared / "data/edge_cases.jsonl"]
+def test_every_real_record_arrives_unchanged_in_the_fields_that_were_asked_for(
+    tmp_path: Path, real_records: Path
+) -> None:
+    files = [real_records / "real_sounds_300.jsonl", real_records / "edge_cases.jsonl"]
     given: dict[int, dict[str, Any]] = {}
     for path in files:
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -165,7 +167,7 @@ def test_the_log_tells_the_run_and_a_hang_up_reopens_it(tmp_path: Path) -> None:
         _, err = process.communicate(timeout=20)
     assert process.returncode == 0, err
     assert "end: asked to stop (SIGTERM)" in log.read_text()
-    assert "start: 0 samples so far" in (tmp_path / "moved").read_text()
+    assert "start: 0 processed sounds so far" in (tmp_path / "moved").read_text()
 
 
 def test_an_extra_field_that_the_api_does_not_know_is_told(tmp_path: Path) -> None:
@@ -245,7 +247,7 @@ def test_a_search_without_hits_asks_for_nothing_else(tmp_path: Path) -> None:
     assert run("harvest", "--samples", 3, cwd=tmp_path, key=None).code == 0
     ended = run("harvest", "--query", "zzzznothing", cwd=tmp_path, key=None)
     assert ended.code == 0
-    assert "the search found nothing: +0 samples" in ended.err
+    assert "the search found nothing: +0 processed" in ended.err
 
 
 def test_a_filter_restricts_the_whole_walk_and_a_later_run_goes_on_inside_it(tmp_path: Path) -> None:

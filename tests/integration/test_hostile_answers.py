@@ -67,7 +67,7 @@ CASES: dict[str, Case] = {
     "a 403 page for the key": Case({"*": html(403)}, 11, "HTTP 403 with a web page", 6, SHORT),
     "a login page": Case({"**": html(200)}, 11, "HTTP 200 with a web page; check --api-url", 0),
     "a redirect": Case({"**": html(302, location="https://login.example/")}, 11, "https://login.example/", 0),
-    "a 404 for all": Case({"**": detail(404, "Not found")}, 11, "is no Freesound API", 0),
+    "a 404 for all": Case({"**": detail(404, "Not found")}, 11, "is not a Freesound API", 0),
     "a 404 for all lists": Case({"similar": detail(404, "Not found")}, 11, "404: Not found", 20, SHORT),
     "a 500 for all lists": Case({"similar": detail(500, "There was a problem")}, 11, "a problem", 12, SHORT),
     "lists cut short": Case({"similar": always(200, '{"count":25,"results":[{"id":1')}, 11, "cut short", 16, SHORT),

@@ -134,7 +134,7 @@ def test_every_sound_can_be_shown_and_has_its_place_in_every_order(library: Path
         for arguments in ((sound_id,), (sound_id, "--json")):
             ended = call("show", *arguments, "--library", library, cwd=tmp_path)
             assert ended.code == 0, ended.err
-            numbers = [line for line in ended.out.splitlines() if line.startswith(("  length", "  heard"))]
+            numbers = [line for line in ended.out.splitlines() if line.startswith(("  length", "  popularity"))]
             assert not {"nan", "None", "inf"} & set(" ".join(numbers).replace(",", " ").split()), ended.out
         assert orjson.loads(ended.out)["id"] == sound_id
 

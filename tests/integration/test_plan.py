@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harvester.cli.options import ScopeOptions
 from harvester.clock import DAY_US, SystemClock
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
@@ -28,7 +29,7 @@ def test_a_first_harvest_of_fifty_costs_fifty_one_requests_and_planning_it_none(
         assert run("harvest", *options, "--level", 99, cwd=tmp_path).code == 0
         assert sandbox.counted() == planned["requests"]
         again = run("plan", *options, cwd=tmp_path)
-        assert again.out.startswith("50 requests for 50 samples")
+        assert again.out.startswith("50 requests for 50 processed sounds")
         assert "1949 of today's 2000 requests are left: enough for the whole harvest" in again.out
 
 
@@ -44,9 +45,19 @@ def test_a_sweep_is_planned_with_one_request_and_costs_what_was_planned(tmp_path
 
 
 def test_a_sweep_with_vectors_is_priced_at_its_pages() -> None:
-    wish = Wish(samples=None, searched=True, filter="type:wav", sweep=True, vectors=True, hits=10_000)
+    samples = ScopeOptions(sweep=True, vectors="laion_clap").samples_to_add(None)
+    wish = Wish(samples=samples, searched=True, filter="type:wav", sweep=True, hits=10_000)
     facts = describe_plan(SoundGraph(), wish, LEVEL_1)
     assert (facts["requests"], facts["by_part"]["lists"], facts["today"]["all"]) == (67, 0, True)
+
+
+def test_a_run_without_a_number_of_samples_processes_what_its_options_imply() -> None:
+    sweep, vectors = ScopeOptions(sweep=True), ScopeOptions(sweep=True, vectors="laion_clap")
+    assert ScopeOptions().samples_to_add(None) == 50
+    assert ScopeOptions().samples_to_add(None, forever=True) is None
+    assert sweep.samples_to_add(None) is None
+    assert vectors.samples_to_add(None, forever=True) == 0
+    assert vectors.samples_to_add(7) == sweep.samples_to_add(7) == ScopeOptions().samples_to_add(7, forever=True) == 7
 
 
 def test_what_today_does_not_hold_takes_more_days() -> None:
@@ -72,12 +83,12 @@ def test_a_filter_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Path) -> 
 def test_deferred_sounds_are_shown_with_reason_count_and_next_try(tmp_path: Path) -> None:
     now_us = SystemClock().time_us()
     with Store.open(tmp_path / "lib", clock=SystemClock()) as store:
-        deferrals = [Deferral(7, "server error 500", 3, now_us + DAY_US), Deferral(8, "cut short", 1, now_us - 5)]
+        deferrals = [Deferral(7, "HTTP 500", 3, now_us + DAY_US), Deferral(8, "cut short", 1, now_us - 5)]
         store.append([Seen(7, make_record(7), now_us), Known(8, now_us)], deferrals)
     lines = run("status", "--deferred", "--library", "lib", cwd=tmp_path).out.splitlines()
     assert [line.split()[:2] for line in lines[1:]] == [["8", "1"], ["7", "3"]]
     assert "due now" in lines[1]
-    assert lines[2].endswith("server error 500")
+    assert lines[2].endswith("HTTP 500")
     rows = json.loads(run("status", "--deferred", "--library", "lib", "--json", cwd=tmp_path).out)
     assert [(row["id"], row["count"], row["next_try_at"]) for row in rows] == [
         (8, 1, now_us - 5),

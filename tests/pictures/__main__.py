@@ -8,6 +8,7 @@ import re
 import tempfile
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
@@ -30,10 +31,11 @@ def picture_of_the_panel(target: Path) -> None:
         )  # fmt: skip
         status = Path(scratch) / "data/sandbox_library/status.json"
 
-        def now() -> dict[str, object]:
-            return json.loads(status.read_bytes()) if status.exists() else {"samples": 0}
+        def now() -> dict[str, Any]:
+            shown: dict[str, Any] = json.loads(status.read_bytes()) if status.exists() else {"samples": 0}
+            return shown
 
-        wait_until(lambda: now()["samples"] >= 45, what="45 samples")  # type: ignore[operator]
+        wait_until(lambda: now()["samples"] >= 45, what="45 samples")
         moment = now()
         harvest.terminate()
         _, told = harvest.communicate(timeout=30)

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -111,21 +112,22 @@ def live(
             plan = Plan(target=None, forever=True, neighbours=NEIGHBOURS)
             ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
             task = asyncio.ensure_future(run(client, store, ring))
-            dies: list[asyncio.Future[object]] = []
+            dies: list[asyncio.Future[Any]] = []
             if requests:
                 wire.fatal, wire.fatal_at = asyncio.Event(), requests[0]
                 dies.append(asyncio.ensure_future(wire.fatal.wait()))
             if times:
                 dies.append(asyncio.ensure_future(clock.sleep(times[0] - clock.monotonic_s())))
-            await asyncio.wait([task, *dies], return_when=asyncio.FIRST_COMPLETED)
+            work: list[asyncio.Future[Any]] = [task, *dies]
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
             died_of_request = bool(requests) and dies[0].done()
             if not task.done():
                 (requests if died_of_request else times).pop(0)
                 # On the wire at that moment, in any state of it: nothing of the process survives.
                 await asyncio.sleep(chance.uniform(0, 0.2))
-            for other in (task, *dies):
+            for other in work:
                 other.cancel()
-            await asyncio.gather(task, *dies, return_exceptions=True)
+            await asyncio.gather(*work, return_exceptions=True)
             if isinstance(ledger, FileLedger):
                 ledger.close()
             return task.result() if not task.cancelled() else ""

@@ -16,7 +16,7 @@ from tests.support.processes import Ended, run
 LIBRARY = "data/library"
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
-needs_lfs = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
+needs_lfs = pytest.mark.usefixtures("git_lfs")
 
 
 def environment(home: Path) -> dict[str, str]:

@@ -36,5 +36,5 @@ def call(*arguments: object, cwd: Path, argv0: str = "harvester") -> Ended:
     texts = []
     for stream in (out, err):
         stream.flush()
-        texts.append(stream.buffer.getvalue().decode())  # type: ignore[attr-defined]
+        texts.append(stream.buffer.getvalue().decode())
     return Ended(code if isinstance(code, int) else 0 if code is None else 1, *texts)

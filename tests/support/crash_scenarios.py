@@ -19,7 +19,7 @@ from harvester.library.backups import Retention
 from harvester.library.restore import restore_library
 from harvester.library.store import Store
 from harvester.model import Event, Known
-from harvester.storage.atomic import REAL_FILES, Files, RealFiles
+from harvester.storage.atomic import REAL_FILES, Files
 from tests.support.crash_states import MARKS
 from tests.support.faulty_files import Killed
 from tests.support.samples import NOW_US, SOURCE, FixedClock, content_of, grow, make_events, make_state, open_store
@@ -34,21 +34,21 @@ def content_after(groups: int) -> tuple[Any, ...]:
     return content_of(make_state([event for group in GROUPS[:groups] for event in group]))[:4]
 
 
-class NoFileSync(RealFiles):
+class NoFileSync(Files):
     """A writer that forgets to sync its files."""
 
     def fsync(self, descriptor: int) -> None:
         pass
 
 
-class NoFolderSync(RealFiles):
+class NoFolderSync(Files):
     """A writer that forgets to sync the folder."""
 
     def sync_folder(self, folder: Path) -> None:
         pass
 
 
-class KilledAfterRename(RealFiles):
+class KilledAfterRename(Files):
     """A process that is killed with its first rename just done."""
 
     def rename(self, source: Path, target: Path) -> None:

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 STRACE = shutil.which("strace")
@@ -151,10 +152,10 @@ class _Reader:
             return "" if path == self._folder else None
         return path[len(self._folder) + 1 :]
 
-    def _add(self, kind: str, path: str, **more: object) -> None:
+    def _add(self, kind: str, path: str, **more: Any) -> None:
         inside = self._inside(path)
         if inside:
-            self.operations.append(Op(kind, inside, **more))  # type: ignore[arg-type]
+            self.operations.append(Op(kind, inside, **more))
 
     def _open(self, path: str, arguments: str, descriptor: int, opened: str | None) -> None:
         path = str(_plain(f"0{opened}")[1]) if opened else path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -82,3 +83,7 @@ HTML_500 = reply(500, "<!doctype html><title>page</title>", "text/html; charset=
 EMPTY_LIST = reply(200, '{"count":0,"previous":null,"next":null,"results":[]}')
 DAY_429 = reply(429, '{"detail":"Request was throttled because of exceeding a request limit rate (2000/day)"}')
 BURST_429 = reply(429, '{"detail":"Request was throttled because of exceeding a request limit rate (60/minute)"}')
+
+
+def rows_of(*rows: object) -> RawResponse:
+    return reply(200, json.dumps({"count": 9, "next": None, "results": rows}))

@@ -10,14 +10,14 @@ import errno
 import os
 from pathlib import Path
 
-from harvester.storage.atomic import RealFiles
+from harvester.storage.atomic import Files
 
 
 class Killed(BaseException):
     """The process is gone: from here on no operation has any effect."""
 
 
-class FaultyFiles(RealFiles):
+class FaultyFiles(Files):
     """Real files until operation number `fail_at` (from 1): that one raises `error`, or `Killed` when it is None."""
 
     def __init__(self, fail_at: int = 0, error: int | None = errno.ENOSPC, *, torn: bool = False) -> None:

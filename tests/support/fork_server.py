@@ -106,8 +106,8 @@ def _serve(orders: socket.socket) -> None:
     for descriptor in given:
         os.close(descriptor)
     # The server's own streams remember whether its files could be searched; these ask again.
-    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding=sys.stdout.encoding, closefd=False)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = os.fdopen(  # type: ignore[misc]
+    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", encoding=sys.stdout.encoding, closefd=False)  # type: ignore[misc]  # final to a stub
+    sys.stderr = sys.__stderr__ = os.fdopen(  # type: ignore[misc]  # final to a stub
         2, "w", 1, encoding=sys.stderr.encoding, errors="backslashreplace", closefd=False
     )
     order = json.loads(text)
@@ -143,7 +143,7 @@ if __name__ == "__main__":
     except SystemExit as ended:
         code = ended.code
     # As the interpreter ends, but for taking every module apart, which costs a forked process more than its command.
-    threading._shutdown()  # type: ignore[attr-defined]
+    threading._shutdown()  # type: ignore[attr-defined]  # private: no stub has it
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -98,7 +98,7 @@ def mutants(seed: int, count: int) -> list[bytes]:
     """Give mutated files, the same for the same seed."""
     rng = random.Random(seed)
     files = seed_files()
-    streams = [unpack(packed) for packed in files]
+    streams = [bytes(unpack(packed)) for packed in files]
     loose = [unframed(stream) for stream in streams]
     made = []
     for _ in range(count):

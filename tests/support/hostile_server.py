@@ -66,6 +66,7 @@ class HostileServer:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.asked: Counter[str] = Counter()
         self.targets: list[str] = []
+        self.agents: set[str] = set()
         self.url = ""
 
     def __enter__(self) -> Self:
@@ -98,6 +99,7 @@ class HostileServer:
         kind = _kind_of(request)
         self.asked[kind] += 1
         self.targets.append(target)
+        self.agents.add(request.headers.get("User-Agent", ""))
         reply = self._sandbox.respond(request.method, target, dict(request.headers))
         answer = Answer(reply.status, reply.body, reply.headers)
         every = "**" if kind == "identity" else "*" if "*" in self.table else "**"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
-from pathlib import Path
+
+from tests.support.recorded import DATA, read_rows
 
 SPELLED = {
     "a\x00b": r"a\x00b",
@@ -45,10 +45,9 @@ FORGED = "ok\r\nharvester: all is well"
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
-def read_corpus(shared: Path) -> list[dict[str, str]]:
+def read_corpus() -> list[dict[str, str]]:
     """Return the rows of the recorded corpus: `text`, `escaped`, `kind`."""
-    lines = (shared / "notes" / "terminal_texts.jsonl").read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    return read_rows(DATA / "terminal_texts.jsonl")
 
 
 def assert_harmless(*texts: str) -> None:

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
-from harvester.model import CORE_FIELDS, Event, Gone, Known, Linked, Seeded, Seen, SimilarList
+from harvester.model import (
+    CORE_FIELDS,
+    SPACES,
+    Event,
+    Gone,
+    Known,
+    Linked,
+    Related,
+    Seeded,
+    Seen,
+    SimilarList,
+    Withdrawn,
+)
 
 NOW_US = 1_790_000_000_000_000
 SOURCE = "https://freesound.org/apiv2/"
@@ -77,7 +89,7 @@ def content_of(state: SoundGraph) -> tuple[Any, ...]:
     mirrored = {(a, b): dict(edge) for b in graph for a, edge in graph.pred[b].items()}
     assert edges == mirrored
     assert state.edge_count == len(edges)
-    return dict(graph.nodes.items()), edges, state.processed, state.seeds, state.source
+    return dict(graph.nodes.items()), edges, state.processed, state.seeds, state.source, state.space
 
 
 def grow(store: Store, events: Sequence[Event]) -> None:
@@ -127,7 +139,7 @@ def records(draw: st.DrawFn, sound_id: int) -> dict[str, Any]:
 
 
 @st.composite
-def similar_lists(draw: st.DrawFn, sound_id: int) -> SimilarList:
+def similar_lists(draw: st.DrawFn, sound_id: int, space: str) -> SimilarList:
     targets = draw(st.lists(ids, unique=True, max_size=4))
     pairs = [(target, draw(st.sampled_from([0.7, 0.8, 1.0]))) for target in targets if target != sound_id]
     pairs.sort(key=lambda pair: (-pair[1], pair[0]))
@@ -136,24 +148,41 @@ def similar_lists(draw: st.DrawFn, sound_id: int) -> SimilarList:
         tuple(pairs),
         draw(stamps),
         draw(st.sampled_from([5, 25])),
+        space,
         filter=draw(st.sampled_from(["", "type:wav"])),
         origin=how,
     )
 
 
 @st.composite
-def events(draw: st.DrawFn) -> Event:
+def events(draw: st.DrawFn, space: str = SPACES[0]) -> Event:
+    """Draw an event of any kind; its list is of the similarity space."""
     sound_id = draw(ids)
-    kind = draw(st.integers(0, 4))
-    if kind == 0:
-        return Seen(sound_id, draw(records(sound_id)), draw(stamps))
-    if kind == 1:
-        return Linked(sound_id, draw(similar_lists(sound_id)))
-    if kind == 2:
-        return Known(sound_id, draw(stamps))
-    if kind == 3:
-        return Gone(sound_id, draw(stamps))
+    match draw(st.integers(0, 6)):
+        case 0:
+            return Seen(sound_id, draw(records(sound_id)), draw(stamps))
+        case 1:
+            return Linked(sound_id, draw(similar_lists(sound_id, space)))
+        case 2:
+            return Known(sound_id, draw(stamps))
+        case 3:
+            return Gone(sound_id, draw(stamps))
+        case 4:
+            return Withdrawn(sound_id, draw(stamps))
+        case 5:
+            # Of three edges only, so that two events of a short history often concern the same one.
+            source_id = draw(st.integers(1, 3))
+            return Related(
+                source_id, source_id + 1, draw(st.sampled_from(["similar", "same user", "", "ü"])), draw(stamps)
+            )
     return Seeded(tuple(draw(st.lists(ids, max_size=2))))
 
 
-histories = st.lists(events(), max_size=14)
+def histories_to_join(count: int) -> st.SearchStrategy[list[list[Event]]]:
+    """Draw histories of libraries that can be joined: all their lists are of one similarity space."""
+    return st.sampled_from(SPACES).flatmap(
+        lambda space: st.lists(st.lists(events(space), max_size=14), min_size=count, max_size=count)
+    )
+
+
+histories = histories_to_join(1).map(lambda drawn: drawn[0])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from harvester.graph import SoundGraph
 from harvester.model import CORE_FIELDS, Gone, Known, Linked, Seen, SimilarList
+from tests.support.recorded import read_rows
 
 NOW_US = 1_790_000_000_000_000
 CC0 = "http://creativecommons.org/publicdomain/zero/1.0/"
@@ -62,10 +62,9 @@ def make_library() -> SoundGraph:
     return state
 
 
-def load_edge_cases(shared: Path) -> SoundGraph:
+def load_edge_cases(real_records: Path) -> SoundGraph:
     """Return all real records that break naive code, linked in a circle."""
-    lines = (shared / "data" / "edge_cases.jsonl").read_text(encoding="utf-8").splitlines()
-    records = [json.loads(line)["sound"] for line in lines]
+    records = [row["sound"] for row in read_rows(real_records / "edge_cases.jsonl")]
     ids = [record["id"] for record in records]
     circle = {
         one: [(other, 1 / (place + 2))] for place, (one, other) in enumerate(zip(ids, ids[1:] + ids[:1], strict=True))

@@ -52,7 +52,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """
         return super().call_at(max(when, self.time() + _TICK_S), callback, *args, context=context)
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]
+    def run_in_executor(self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> asyncio.Future[T]:
         """Do a thread's work at once: it takes no virtual time, and the order of things repeats."""
         done: asyncio.Future[T] = self.create_future()
         try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from harvester.clock import Clock
-from harvester.errors import FetchFailed
+from harvester.errors import FetchFailed, HarvesterError
 from harvester.graph import SoundGraph
-from harvester.model import CORE_FIELDS, Deferral, Event, Note, Notes, Record, RecordsPage, SimilarPage
+from harvester.model import CORE_FIELDS, Deferral, Event, Note, Notes, Record, RecordsPage, SimilarPage, Vector
 
 
 def make_record(sound_id: int, **fields: object) -> Record:
@@ -27,7 +28,7 @@ class World:
 
     `gone`: ids that no answer knows. `fails`: how often a sound's list still fails. `partial`: ids whose record lacks
     a field in lists; `match`: ids that match any filter by which records are asked for. `asked` counts every request
-    by kind and sound.
+    by kind and sound. No sound has a vector.
     """
 
     clock: Clock
@@ -40,7 +41,7 @@ class World:
     match: set[int] = field(default_factory=set)
     fails: dict[int, int] = field(default_factory=dict)
     created: str = "2020-01-01T00:00:00Z"
-    asked: Counter[tuple[str, object]] = field(default_factory=Counter)
+    asked: Counter[tuple[str, Any]] = field(default_factory=Counter)
     on_wire: int = 0
     most_on_wire: int = 0
 
@@ -73,8 +74,10 @@ class World:
         scored = tuple((other, 1 - place / 100) for place, other in enumerate(others))
         return SimilarPage(sound_id, scored, tuple(records), len(others), self.clock.time_us())
 
-    async def fetch_records(self, sound_ids: Sequence[int], *, filter: str = "") -> RecordsPage:
-        await self._answer("matches" if filter else "records", tuple(sound_ids))
+    async def fetch_records(
+        self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+    ) -> RecordsPage:
+        await self._answer("matches" if filter else "records", sound_ids)
         found = [i for i in sound_ids if i <= self.size and i not in self.gone and (not filter or i in self.match)]
         records = tuple(self.record(sound_id) for sound_id in found)
         return RecordsPage(records, len(found), has_next=False, fetched_at=self.clock.time_us())
@@ -98,14 +101,38 @@ class MemoryCheckpoint:
     nodes: int
     size_bytes: int = 0
     backup: object = None
-    joined: int = 0
+    unchanged: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one checkpoint or backup of a `MemoryStore` meets.
+
+    `pulled` is the content of a file that another program put in the checkpoint's place. It is merged first, with a
+    notice, and stays merged when an `error` ends the step.
+    """
+
+    pulled: tuple[Event, ...] = ()
+    notices: tuple[str, ...] = ()
+    error: HarvesterError | None = None
     unchanged: bool = False
 
 
 class MemoryStore:
-    """A store that keeps what was appended, and can fail on demand. `log` tells the order of what happened."""
+    """A store that keeps what was appended, and can fail on demand. `log` tells the order of what happened.
 
-    def __init__(self, state: SoundGraph | None = None) -> None:
+    A checkpoint is due after `checkpoint_every` commits, a backup after `backup_every` new sounds. Each of them takes
+    the next step of the `script`; when there is none left, it succeeds.
+    """
+
+    def __init__(
+        self,
+        state: SoundGraph | None = None,
+        *,
+        checkpoint_every: int | None = None,
+        backup_every: int | None = None,
+        script: Iterable[Step] = (),
+    ) -> None:
         self.state = state or SoundGraph()
         self.deferrals: dict[int, Deferral] = {}
         self.notes: Notes = {}
@@ -113,9 +140,12 @@ class MemoryStore:
         self.kept_deferrals: dict[int, Deferral] = {}
         self.notices: list[str] = []
         self.journal: list[Event] = []
+        self.vectors: dict[int, Vector] = {}
         self.log: list[str] = []
         self.fail_append: Exception | None = None
         self.fail_after = 0
+        self._checkpoint_every, self._backup_every, self._script = checkpoint_every, backup_every, iter(script)
+        self._commits, self._backup_nodes = 0, len(self.state)
 
     def append(
         self,
@@ -131,17 +161,49 @@ class MemoryStore:
         for sound_id in undeferred:
             self.kept_deferrals.pop(sound_id, None)
         self.kept_deferrals.update({one.sound_id: one for one in deferrals})
+        self._commits += 1
         self.log.append(f"append {len(events)}")
 
+    def has_vector(self, sound_id: int) -> bool:
+        return sound_id in self.vectors
+
+    def keep_vectors(self, vectors: Mapping[int, Vector]) -> None:
+        self.log.append(f"vectors {len(vectors)}")
+        self.vectors |= vectors
+
     def checkpoint_due(self) -> bool:
-        return False
+        return self._checkpoint_every is not None and self._commits >= self._checkpoint_every
 
     def backup_due(self, *, stopping: bool = False) -> bool:
-        return False
-
-    def back_up(self) -> MemoryCheckpoint:
-        return self.checkpoint(backup=True)
+        return self._backup_every is not None and len(self.state) - self._backup_nodes >= self._backup_every
 
     def checkpoint(self, *, backup: bool) -> MemoryCheckpoint:
-        self.log.append("checkpoint")
-        return MemoryCheckpoint(len(self.state))
+        return self._write(next(self._script, Step()), checkpoint=True, backup=backup)
+
+    def back_up(self) -> MemoryCheckpoint:
+        step = next(self._script, Step())
+        return self._write(step, checkpoint=bool(step.pulled), backup=True)
+
+    def _write(self, step: Step, *, checkpoint: bool, backup: bool) -> MemoryCheckpoint:
+        kinds = [kind for kind, wanted in (("checkpoint", checkpoint), ("backup", backup)) if wanted]
+        self.log.append(" and ".join(kinds))
+        if checkpoint:
+            self._commits = 0
+        before = len(self.state)
+        for event in step.pulled:
+            self.state.apply(event)
+        joined = len(self.state) - before
+        if step.pulled:
+            self.notices.append(f"another program replaced the checkpoint: it was merged, {joined} sounds are new")
+            backup = True  # as `library.Store` does: the foreign state is in no backup of ours yet
+        self.notices += step.notices
+        if step.error is not None:
+            raise step.error
+        if backup:
+            self._backup_nodes = len(self.state)
+        return MemoryCheckpoint(
+            nodes=len(self.state),
+            size_bytes=3000 if checkpoint else 2000,
+            backup="a file" if backup else None,
+            unchanged=step.unchanged or not checkpoint,
+        )

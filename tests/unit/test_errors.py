@@ -1,21 +1,62 @@
-"""Exit codes: one table, unique codes, told in `--help` and in the guide."""
+"""Exit codes: one table by value, told in `--help` and in the guide."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from harvester import errors
 from harvester.errors import HarvesterError, exit_code_table
+from tests.support.command import call
 
 GUIDE = Path(__file__).resolve().parents[2] / "harvester" / "guide"
 
+TABLE = {
+    0: (None, "done: target reached, exhausted, quota used up, or asked to stop"),
+    1: ("Findings", "check found problems, or a merge left a conflict"),
+    2: ("SettingsError", "an invalid option or setting"),
+    10: ("AccessDenied", "the API refuses the key"),
+    11: ("ApiUnreachable", "the API cannot be reached"),
+    12: ("AnswerChanged", "the API's answers have changed their shape"),
+    20: ("LibraryLocked", "another process is writing this library"),
+    21: ("LibraryUnwritable", "the library folder cannot be written"),
+    22: ("LibraryCorrupt", "the library is corrupt and there is no valid backup"),
+    23: ("WrongSource", "the library comes from another source"),
+    24: ("NewerFormat", "the library was written by a newer version"),
+    25: ("DiskFull", "the disk is full"),
+    26: ("BackupFailed", "a backup failed"),
+    27: ("LibraryNotFetched", "the library's content is not here yet: run `git lfs pull`"),
+    70: ("HarvesterError", "a bug in harvester: please report it"),
+    130: (None, "aborted by a second Ctrl-C"),
+    143: (None, "aborted by a second SIGTERM"),
+}
+"""Scripts and systemd units rely on these numbers: a number never changes its meaning."""
 
-def test_every_error_has_an_exit_code_of_its_own_and_a_meaning() -> None:
-    kinds = HarvesterError.__subclasses__()
-    assert len({kind.exit_code for kind in kinds}) == len(kinds) > 10
-    assert len({kind.meaning for kind in kinds}) == len(kinds)
+
+def test_the_table_is_this_one() -> None:
+    assert exit_code_table() == [(code, meaning) for code, (_, meaning) in TABLE.items()]
+
+
+@pytest.mark.parametrize(("code", "name"), [(code, name) for code, (name, _) in TABLE.items() if name])
+def test_each_error_has_its_number(code: int, name: str) -> None:
+    assert getattr(errors, name).exit_code == code
+
+
+def test_an_error_is_in_the_table_or_is_a_bug() -> None:
+    named = {name for name, _ in TABLE.values()}
+    assert {kind.__name__ for kind in HarvesterError.__subclasses__()} - named == {"EventRefused"}
+    assert errors.EventRefused.exit_code == 70
+
+
+def test_the_help_tells_the_same_table(tmp_path: Path) -> None:
+    told = call("--help", cwd=tmp_path).out.split("Exit codes:\n")[1]
+    assert [line.split(None, 1) for line in told.splitlines()] == [
+        [str(code), meaning] for code, (_, meaning) in TABLE.items()
+    ]
 
 
 def test_the_guide_tells_the_same_table() -> None:
     text = (GUIDE / "exit-codes.md").read_text(encoding="utf-8")
-    for code, meaning in exit_code_table():
-        assert f"| {code} | {meaning} |" in text
+    rows = [line for line in text.splitlines() if line.startswith("| ") and line[2].isdigit()]
+    assert rows == [f"| {code} | {meaning} |" for code, (_, meaning) in TABLE.items()]

@@ -39,13 +39,31 @@ def test_no_key_anywhere_is_none_and_a_broken_one_is_refused_without_being_shown
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("90", 90), ("10s", 10), ("5m", 300), ("2h", 7200), ("1.5d", 129600), ("1h30m", 5400)]
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("90", 90),
+        ("10s", 10),
+        ("0.5s", 0.5),
+        ("5m", 300),
+        ("5min", 300),
+        ("2h", 7_200),
+        ("1.5d", 129_600),
+        ("30d", 2_592_000),
+        ("2w", 1_209_600),
+        ("1h30m", 5_400),
+        ("1h 30m 5s", 5_405),
+        (" 1D ", 86_400),
+        ("36500d", 3_153_600_000),
+    ],
 )
 def test_durations_are_read_as_people_write_them(text: str, seconds: float) -> None:
     assert parse_duration_s(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "2 fortnights", "-5s", "5x", "h"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "2 fortnights", "-5s", "5x", "h", "1.s", "36501d", "36500d1s", "5 s x", "1e3", "1:30"]
+)
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="duration"):
         parse_duration_s(text)

@@ -10,7 +10,7 @@ import pytest
 
 from harvester.cli.commands.harvest import harvest
 from harvester.cli.commands.map import map as draw_map
-from harvester.cli.defaults import read_defaults
+from harvester.cli.defaults import Defaults, read_defaults
 from harvester.errors import SettingsError
 from harvester.key_file import find_almost_keys
 from harvester.settings import read_key
@@ -19,7 +19,7 @@ from harvester.settings_file import load_settings_files, user_file
 COMMANDS = {"harvest": harvest, "map": draw_map, "backups": None}
 
 
-def defaults_of(folder: Path, text: str, own: str = "", **environment: str):  # type: ignore[no-untyped-def]
+def defaults_of(folder: Path, text: str, own: str = "", **environment: str) -> Defaults:
     (folder / "harvester.toml").write_text(text)
     home = folder / "config" / "harvester"
     home.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, age_text, print_json, print_lines, say, size_text
+from harvester.cli.options import bounded
 from harvester.settings import COUNT
 from harvester.storage import path_text
 
@@ -17,7 +18,6 @@ backups_app = typer.Typer(help="List the library's backups, or remove old ones."
 @backups_app.command("list")
 def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """Load every backup to verify it, and list them."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library import list_backups, verify_backup
@@ -55,11 +55,12 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
 @backups_app.command("prune")
 def prune(
     library: LibraryOption = None,
-    keep_backups: Annotated[
-        int, typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="Newest verified backups to keep.")
-    ] = 5,
+    keep_backups: Annotated[int, bounded(COUNT, "Keep the newest N verified backups.")] = 5,
 ) -> None:
-    """Remove old backups; keep the newest N verified ones, and always the largest one."""
+    """Remove old backups.
+
+    The newest N verified backups are kept, and always the largest one.
+    """
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library import Retention
@@ -82,11 +83,15 @@ def prune(
 
 def restore(
     backup: Annotated[
-        str | None, typer.Argument(metavar="[BACKUP]", help="Its name.", show_default="the largest verified one")
+        str | None,
+        typer.Argument(metavar="BACKUP", help="The backup's name.", show_default="the largest verified one"),
     ] = None,
     library: LibraryOption = None,
 ) -> None:
-    """Restore the library from a backup; the present state is kept in quarantine/."""
+    """Restore the library from a backup.
+
+    The present state is kept in quarantine/.
+    """
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library import restore_library
@@ -95,6 +100,6 @@ def restore(
     report = restore_library(folder, Path(backup) if backup else None, clock=SystemClock())
     for line in report.notices:
         say(line)
-    say(f"restored {report.target.name}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges")
+    say(f"restored {report.target.name}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges")
     if report.set_aside is not None:
-        say(f"the earlier state is kept in {report.set_aside}")
+        say(f"the state before it is kept in {report.set_aside}")

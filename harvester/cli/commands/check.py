@@ -19,11 +19,11 @@ def check(
     jobs: JobsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify every file of the library; exit with 0 if there are no problems.
+    """Verify every file of the library.
 
-    --repair deletes nothing: damaged files move to quarantine/ in the library's folder.
+    The exit code is 0 if there are no problems. --repair deletes nothing: corrupt files move to quarantine/ in the
+    library's folder.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.errors import Findings
@@ -43,15 +43,15 @@ def check(
         print_json(facts)
     else:
         for finding in report.findings:
-            mended = " (repaired)" if finding.mended else ""
-            print_lines(f"{finding.severity:<8} {finding.path}: {finding.problem}{mended}")
+            repaired = " (repaired)" if finding.repaired else ""
+            print_lines(f"{finding.severity:<8} {finding.path}: {finding.problem}{repaired}")
         for line in report.notices:
             say(line)
         say(f"{folder}: {report.files} files, {'no problems found' if report.clean else 'see the problems above'}")
         if report.left:
-            aside = "; the files it set aside are in quarantine/" if report.aside else ""
+            aside = "; the files it replaced are in quarantine/" if report.aside else ""
             say(f"after the repair the library holds {report.left}{aside}")
     if not report.clean:
-        mendable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")
-        how = "; `harvester check --repair` repairs what can be repaired" if mendable else ""
+        repairable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")
+        how = "; `harvester check --repair` repairs what can be repaired" if repairable else ""
         raise Findings(f"check found problems in {folder}{how}")

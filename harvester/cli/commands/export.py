@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
-from harvester.cli.options import check_duration, check_finite, check_some_duration, grouped
+from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration, completing, grouped
 from harvester.cli.terminal import replace_line
 from harvester.errors import SettingsError
 from harvester.settings import COUNT, SCORE, parse_duration_s
@@ -20,46 +20,46 @@ from harvester.settings import COUNT, SCORE, parse_duration_s
 if TYPE_CHECKING:
     from harvester.graph import Selected, Selection
 
+_FORMATS, _CREDIT_FORMATS = "graphml|gexf|jsonl|csv|parquet|node-link|credits", "md|txt|csv|html"
+
 
 @dataclass(frozen=True, slots=True)
 class SelectOptions:
     """The part of a library that a command works on."""
 
-    licence: Annotated[
-        list[str] | None, typer.Option("--licence", metavar="CC0", help="CC0, BY, BY-NC, Sampling+ (repeatable: any).")
-    ] = None
-    category: Annotated[list[str] | None, typer.Option(metavar="NAME", help="(Sub)category (repeatable: any).")] = None
-    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Only with this tag (repeatable: all).")] = None
-    user: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only by this user (repeatable: any).")] = None
-    min_duration: Annotated[
-        str | None, typer.Option(callback=check_duration, metavar="1s", help="Only sounds at least this long.")
-    ] = None
-    max_duration: Annotated[
-        str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Only sounds up to this long.")
-    ] = None
-    processed_only: Annotated[
-        bool, typer.Option("--processed-only", help="Only samples: sounds with record and similar list.")
-    ] = False
-    min_score: Annotated[
-        float | None,
+    license: Annotated[
+        list[str] | None,
         typer.Option(
-            callback=check_finite,
-            min=SCORE.least,
-            max=SCORE.most,
-            metavar="0.8",
-            help="Only edges with at least this score.",
+            "--license", "--licence", metavar="CC0", help="Keep to CC0, BY, BY-NC or Sampling+ (repeatable: any)."
         ),
     ] = None
-    largest_component: Annotated[bool, typer.Option("--largest-component", help="Only the largest connected part.")] = (
-        False
-    )
+    category: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Keep to this (sub)category (repeatable: any).")
+    ] = None
+    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Keep to this tag (repeatable: all).")] = None
+    user: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Keep to this user (repeatable: any).")] = None
+    min_duration: Annotated[
+        str | None, typer.Option(callback=check_duration, metavar="1s", help="Keep to sounds at least this long.")
+    ] = None
+    max_duration: Annotated[
+        str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Keep to sounds up to this long.")
+    ] = None
+    processed_only: Annotated[
+        bool, typer.Option("--processed-only", help="Keep to sounds with a record and a similar list.")
+    ] = False
+    min_score: Annotated[
+        float | None, bounded(SCORE, "Keep to edges with at least this score.", metavar="0.8", callback=check_finite)
+    ] = None
+    largest_component: Annotated[
+        bool, typer.Option("--largest-component", help="Keep to the largest connected part.")
+    ] = False
 
     def selection(self) -> Selection:
         """Return the selection for these options."""
         from harvester.graph import Selection
 
         return Selection(
-            licences=tuple(self.licence or ()),
+            licences=tuple(self.license or ()),
             categories=tuple(self.category or ()),
             tags=tuple(self.tag or ()),
             users=tuple(self.user or ()),
@@ -73,16 +73,12 @@ class SelectOptions:
 
 def load_selected(library: str | None, selection: Selection) -> Selected:
     """Return the sounds of the library that `selection` picks; print notices to stderr."""
-    from harvester.cli.default_library import find_library
+    from harvester.cli.default_library import open_view
     from harvester.graph import select
-    from harvester.library import load_view
 
-    folder = find_library(library)
-    view = load_view(folder)
-    for line in view.notices:
-        note(line)
+    view = open_view(library)
     if not view.exists:
-        raise SettingsError(f"{folder}: no library here; `harvester harvest` starts one")
+        raise SettingsError(f"{view.folder}: no library here; `harvester harvest` starts one")
     return select(view.state, selection)
 
 
@@ -109,29 +105,37 @@ def counting_bytes(what: str) -> Iterator[Callable[[int], None]]:
 @grouped
 def export(
     format: Annotated[
-        str, typer.Argument(metavar="FORMAT", help="graphml, gexf, jsonl, csv, parquet, node-link or credits.")
+        str,
+        typer.Argument(
+            metavar="FORMAT",
+            autocompletion=completing(_FORMATS),
+            help="graphml, gexf, jsonl, csv, parquet, node-link or credits.",
+        ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="OUT", help="The file; without it, text goes to stdout.")
+        Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write to this file, else to stdout.")
     ] = None,
     library: LibraryOption = None,
     *,
     select: SelectOptions,
-    partition_rows: Annotated[
-        int | None,
-        typer.Option(min=COUNT.least, max=COUNT.most, metavar="N", help="parquet: a folder of parts of N rows."),
-    ] = None,
+    partition_rows: Annotated[int | None, bounded(COUNT, "parquet: write a folder of parts of N rows.")] = None,
     credits_format: Annotated[
-        str, typer.Option("--format", metavar="md|txt|csv|html", help="credits: the format of the file.")
+        str,
+        typer.Option(
+            "--format",
+            metavar=_CREDIT_FORMATS,
+            autocompletion=completing(_CREDIT_FORMATS),
+            help="credits: write this format.",
+        ),
     ] = "md",
     faithful: Annotated[
-        bool, typer.Option("--faithful", help="csv: keep texts unchanged even if a spreadsheet runs them.")
+        bool, typer.Option("--faithful", help="csv: keep texts unchanged, even if a spreadsheet would run them.")
     ] = False,
 ) -> None:
-    """Write the library, or the sounds that match, for other programs.
+    """Export the library, or a selection, for other programs.
 
-    csv and parquet put the sounds into OUT and the edges beside it, with .edges before the ending. Sounds that are gone
-    from Freesound are left out. Without -o, the output escapes control characters in the way of its format.
+    csv and parquet write the sounds to OUT and the edges to a file beside it, with .edges before the ending. Deleted
+    and withdrawn sounds are left out. Without -o, control characters in the output are escaped as the format allows.
     """
     from harvester.export import CREDIT_FORMATS, FORMATS, STREAMS, XML_FORMATS, check_place
     from harvester.terminal_text import escape_json, escape_xml
@@ -165,7 +169,7 @@ def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool
     if out is None:
         print_document(pieces, escape_xml if format == "html" else escape_paragraph)
     else:
-        with disk_errors(out, "what was there before is as it was"):
+        with disk_errors(out, "the earlier file is unchanged"):
             write_atomically(out, text_chunks(pieces))
         say(f"{out}: {len(credits)} sounds credited")
     if len(credits) < len(selected):
@@ -176,7 +180,7 @@ def _save(selected: Selected, format: str, out: Path, partition_rows: int | None
     from harvester.export import save_export
     from harvester.storage import disk_errors
 
-    with disk_errors(out, "what was there before is as it was"), counting_bytes(str(out)) as on_bytes:
+    with disk_errors(out, "the earlier file is unchanged"), counting_bytes(str(out)) as on_bytes:
         written = save_export(
             selected, format, out, partition_rows=partition_rows, faithful=faithful, on_bytes=on_bytes
         )

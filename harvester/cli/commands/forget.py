@@ -16,14 +16,16 @@ def forget(
         list[int] | None,
         typer.Argument(callback=check_ids, metavar="ID…", help="The sounds to withdraw.", show_default=False),
     ] = None,
-    user: Annotated[str | None, typer.Option("--user", metavar="NAME", help="All sounds by this user.")] = None,
+    user: Annotated[
+        str | None, typer.Option("--user", metavar="NAME", help="Withdraw all sounds by this user.")
+    ] = None,
     library: LibraryOption = None,
 ) -> None:
-    """Withdraw sounds for good: blank their texts and links, and let no merge or harvest bring them back.
+    """Withdraw sounds permanently.
 
-    The id stays as withdrawn, with its numbers and its place in the graph; exports leave the sound out.
+    Their texts and links are deleted, and no merge or harvest restores them. The id stays as withdrawn, with its
+    numbers and its place in the graph; exports leave the sound out.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.gitsync import in_work_tree
@@ -38,13 +40,13 @@ def forget(
     forgotten = len(report.forgotten)
     say(f"{folder}: {forgotten} {'sound' if forgotten == 1 else 'sounds'} withdrawn, {len(report.before)} before")
     if report.unknown:
-        note(f"not in the library, now blocked from it: {' '.join(map(str, report.unknown))}")
+        note(f"not in the library, and blocked from now on: {' '.join(map(str, report.unknown))}")
     if report.still_in:
         note("older copies on this machine still hold the texts; delete them when you no longer need them:")
         for path in report.still_in:
             note(f"  {path}")
     if user is not None:
-        note(f"only the sounds in the library now: a harvest may add later uploads by {user}")
+        note(f"only the sounds that are in the library now were withdrawn: a later harvest may add others by {user}")
     try:
         shared = in_work_tree(folder)
     except SettingsError:

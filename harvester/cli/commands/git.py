@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -20,29 +19,16 @@ CommitOption = Annotated[
 CommitBackupsOption = Annotated[bool, typer.Option("--commit-backups", help="Commit the backups too.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """What a harvest added to the library in `folder`, for the message of its commit."""
-
-    folder: Path
-    source: str
-    samples: int
-    processed: int
-    edges: int
-    requests: int
-
-
 def git_setup(
     library: LibraryOption = None,
     lfs: Annotated[bool, typer.Option("--lfs", help="Keep the library in Git LFS (required from 100 MB).")] = False,
     undo: Annotated[bool, typer.Option("--undo", help="Undo the setup.")] = False,
 ) -> None:
-    """Set up Git to merge libraries, to show what changed, and to commit after each harvest.
+    """Set up Git to merge libraries and to commit after a harvest.
 
-    Writes .gitattributes and .gitignore in the library's folder and two sections of this clone's configuration. Run it
-    once in each clone; a second run changes nothing.
+    `git diff` then shows what changed. The setup writes .gitattributes and .gitignore in the library's folder and two
+    sections of this clone's configuration. Run it once in each clone; a second run changes nothing.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.gitsync import set_up_git, undo_git
 
@@ -67,7 +53,7 @@ def git_merge(ours: str, theirs: str, path: str) -> None:
         ) from error
     for line in notices:
         note(f"{path}: {line}")
-    say(f"{path}: joined, {describe(contribution)}")
+    say(f"{path}: merged, {describe(contribution)}")
 
 
 def git_textconv(file: str) -> None:
@@ -78,20 +64,19 @@ def git_textconv(file: str) -> None:
         print_lines(line)
 
 
-def commit_after(growth: Growth, wanted: bool | None, *, with_backups: bool) -> None:
+def commit_after(folder: Path, source: str, message: str, wanted: bool | None, *, with_backups: bool) -> None:
     """Commit the library after a harvest and print the result.
 
     `wanted` None: only if the user ran `git-setup` and the library is not a sandbox's.
     """
-    from harvester.gitsync import commit_library, grown_message, is_set_up
+    from harvester.gitsync import commit_library, is_set_up
 
     if wanted is None:
         # Without the option, a sandbox's library and a clone without git-setup are skipped silently.
-        wanted = not growth.source.startswith("sandbox:") and is_set_up(growth.folder)
+        wanted = not source.startswith("sandbox:") and is_set_up(folder)
     if not wanted:
         return
-    message = grown_message(growth.samples, growth.processed, growth.edges, growth.requests)
-    made = commit_library(growth.folder, message, source=growth.source, with_backups=with_backups)
+    made = commit_library(folder, message, source=source, with_backups=with_backups)
     if made.problem:
         note(made.problem)
     elif made.name:

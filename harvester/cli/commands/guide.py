@@ -22,7 +22,13 @@ _LINK = re.compile(r"\[([^\]]+)\]\((?!https?:)([^)]+)\)")
 
 def guide(
     topic: Annotated[
-        str | None, typer.Argument(metavar="TOPIC", help="The topic to show.", show_default="the list")
+        str | None,
+        typer.Argument(
+            metavar="TOPIC",
+            autocompletion=lambda incomplete: [name for name in load_topics() if name.startswith(incomplete)],
+            help="The topic to show.",
+            show_default="the list",
+        ),
     ] = None,
 ) -> None:
     """Show a topic of the guide, or list the topics."""
@@ -40,7 +46,6 @@ def guide(
 
 def load_topics() -> dict[str, str]:
     """Return the Markdown of every topic by its name, in alphabetical order."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from importlib.resources import files
 
     found = (files("harvester") / "guide").iterdir()
@@ -48,10 +53,7 @@ def load_topics() -> dict[str, str]:
 
 
 def for_terminal(text: str) -> str:
-    """Return a topic without pictures and with the names of linked files in place of links.
-
-    Linked topics are listed at the end.
-    """
+    """Return a topic without pictures, with names of files in place of links, and the linked topics at its end."""
     linked: dict[str, None] = {}
 
     def told(link: re.Match[str]) -> str:

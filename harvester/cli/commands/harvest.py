@@ -7,104 +7,95 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.commands.git import CommitBackupsOption, CommitOption, Growth, commit_after
+from harvester.cli.commands.git import CommitBackupsOption, CommitOption, commit_after
 from harvester.cli.console import LibraryOption
-from harvester.cli.options import NeighboursOption, RunOptions, WalkOptions, grouped, one_of
+from harvester.cli.options import (
+    SPACE_NAMES,
+    NeighboursOption,
+    RunOptions,
+    SamplesOption,
+    ScopeOptions,
+    bounded,
+    completing,
+    grouped,
+    one_of,
+)
 from harvester.errors import SettingsError
-from harvester.settings import COUNT, COUNT_FROM_ZERO, RANDOM_SEED, SAMPLES_PER_COMMIT
+from harvester.settings import COUNT, RANDOM_SEED, SAMPLES_PER_COMMIT
+
+_ORDERS = "popular|breadth|random"
 
 
 @grouped
 def harvest(
     *,
     library: LibraryOption = None,
-    walk: WalkOptions,
-    samples: Annotated[
-        int | None,
-        typer.Option(
-            min=COUNT_FROM_ZERO.least,
-            max=COUNT_FROM_ZERO.most,
-            metavar="N",
-            help="Samples to add.",
-            show_default="50; no end with --forever; all hits with --sweep; none with --vectors",
-        ),
-    ] = None,
+    scope: ScopeOptions,
+    samples: SamplesOption = None,
     neighbours: NeighboursOption = 25,
-    order: Annotated[str, typer.Option(metavar="popular|breadth|random", help="Which waiting sound comes next.")] = (
-        "popular"
-    ),
-    random_seed: Annotated[
-        int, typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="For --order random.")
-    ] = 0,
+    order: Annotated[
+        str,
+        typer.Option(
+            metavar=_ORDERS, autocompletion=completing(_ORDERS), help="Choose which waiting sound comes next."
+        ),
+    ] = "popular",
+    random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed the order of --order random.")] = 0,
     space: Annotated[
         str | None,
         typer.Option(
-            metavar="laion_clap|freesound_classic",
-            help="The similarity space of a new library.",
+            metavar=SPACE_NAMES,
+            autocompletion=completing(SPACE_NAMES),
+            help="Choose the similarity space of a new library.",
             show_default="laion_clap",
         ),
     ] = None,
     checkpoint_interval: Annotated[
-        int,
-        typer.Option(
-            min=COUNT.least,
-            max=COUNT.most,
-            metavar="N",
-            help="Most samples in one durable commit; no sample waits for others.",
-        ),
+        int, bounded(COUNT, "Save at most N processed sounds with one commit; none waits for another.")
     ] = SAMPLES_PER_COMMIT,
     run: RunOptions,
     commit: CommitOption = None,
     commit_backups: CommitBackupsOption = False,
 ) -> None:
-    """Grow the library: fetch sounds and their similar sounds, and save each one at once.
+    """Grow the library: fetch sounds and their similar lists.
 
-    Continues where the last run stopped. Press Ctrl-C once to stop cleanly, twice to abort; no saved sound is lost.
-    With --sweep it first collects every hit of the search and then fetches their similar lists; --samples 0 only
-    collects. With --vectors it collects vectors for `harvester link`, and fetches similar lists only for --samples N.
-    Without an API key it harvests the embedded sandbox into data/sandbox_library.
+    Each sound is saved at once, and the next run continues from there. Press Ctrl-C once to stop cleanly, twice to
+    abort; no saved sound is lost. --sweep first collects every hit of the search and then fetches the similar lists;
+    add --samples 0 to collect only. --vectors collects vectors for `harvester link`, and fetches similar lists only
+    with --samples N. Without an API key, the harvest uses the embedded sandbox and data/sandbox_library.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.session import run_session
+    from harvester.gitsync import grown_message
     from harvester.model import SPACES
     from harvester.pipeline import ORDERS, Plan
 
     one_of("--order", order, ORDERS)
     if space is not None:
         one_of("--space", space, SPACES)
-    walk_filter = walk.read_filter()
-    if samples == 0 and not walk.sweep:
+    scope_filter = scope.read_filter()
+    if samples == 0 and not scope.sweep:
         raise SettingsError("--samples 0 needs --sweep; to see what a harvest costs, use `harvester plan`")
-    if walk.vectors and space not in (None, walk.vectors):
-        raise SettingsError(f"--space {space} and --vectors {walk.vectors} differ: a library has one similarity space")
-    usual = 0 if walk.vectors else None if run.forever or walk.sweep else 50
+    if scope.vectors and space not in (None, scope.vectors):
+        raise SettingsError(f"--space {space} and --vectors {scope.vectors} differ: a library has one similarity space")
     plan = Plan(
-        target=samples if samples is not None else usual,
-        seed_ids=tuple(dict.fromkeys(walk.seed or ())),
-        new_seeds=bool(walk.query or walk_filter) and not walk.seed,
-        query=walk.query,
-        filter=walk_filter,
+        target=scope.samples_to_add(samples, forever=run.forever),
+        seed_ids=tuple(dict.fromkeys(scope.seed or ())),
+        new_seeds=bool(scope.query or scope_filter) and not scope.seed,
+        query=scope.query,
+        filter=scope_filter,
         neighbours=neighbours,
-        sweep=walk.sweep,
-        vectors=walk.vectors or "",
-        permitted=walk.i_have_permission,
+        sweep=scope.sweep,
+        vectors=scope.vectors or "",
+        permitted=scope.i_have_permission,
         order=order,
         random_seed=random_seed,
         concurrency=run.concurrency,
         samples_per_commit=checkpoint_interval,
         forever=run.forever,
     )
-    done = asyncio.run(run_session(plan, run, library, space=walk.vectors or space))
+    done = asyncio.run(run_session(plan, run, library, space=scope.vectors or space))
     if done is None:
         return
-    counted, processed = done.harvest.progress, len(done.store.state.processed)
+    counted, state = done.harvest.progress, done.store.state
+    message = grown_message(counted.samples, len(state.processed), counted.new_edges, done.client.activity.counted)
     # Commit after the lock is released: a hook of the user may read the library.
-    growth = Growth(
-        done.folder,
-        done.store.state.source,
-        counted.samples,
-        processed,
-        counted.new_edges,
-        done.client.activity.counted,
-    )
-    commit_after(growth, commit, with_backups=commit_backups)
+    commit_after(done.folder, state.source, message, commit, with_backups=commit_backups)

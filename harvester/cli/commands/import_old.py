@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -17,15 +16,14 @@ def import_old(
     old: Annotated[str, typer.Argument(metavar="OLD", help="A .pkl, a .gpickle, or an SQLite cache.")],
     library: LibraryOption = None,
     source: Annotated[
-        str, typer.Option(metavar="URL", help="The API that the old tool used.")
+        str, typer.Option(metavar="URL", help="Name the API that the old tool used.")
     ] = "https://freesound.org/apiv2/",
 ) -> None:
-    """Import a file of an older tool into the library; the next harvest continues from there.
+    """Import a file of an older tool into the library.
 
-    No code of the file runs, and the old tool's packages are not needed. Keys in it are dropped; edges without a score
-    are kept apart from similarity. OLD is not changed.
+    The next harvest continues from there. No code of the file runs, and the old tool's packages are not needed. Keys in
+    it are dropped; edges without a score are kept apart from similarity. OLD is not changed.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.clock import SystemClock
     from harvester.freesound import read_api_url
     from harvester.importing import import_old as take_over
@@ -45,18 +43,14 @@ def import_old(
         ("mapped", report.tally.mapped),
         ("dropped", report.tally.dropped),
     ):
-        _tell(title, counts)
+        for what, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
+            say(f"  {title:<8} {count:>7}  {what}")
     if report.keys:
         note(
             f"WARNING: {report.path} holds an API key ({report.keys} found). It was not imported, but everyone who has "
             "that file has the key: revoke it at https://freesound.org/apiv2/apply/, then delete or clean the file"
         )
     say(
-        f"{report.target}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges; "
+        f"{report.target}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges; "
         "`harvester harvest` continues from here"
     )
-
-
-def _tell(title: str, counts: Counter[str]) -> None:
-    for what, count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])):
-        say(f"  {title:<8} {count:>7}  {what}")

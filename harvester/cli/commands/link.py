@@ -11,12 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
-from harvester.cli.options import AskOptions, JobsOption, NeighboursOption, check_finite, grouped
+from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
-from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
+from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -30,37 +28,21 @@ def link(
     neighbours: NeighboursOption = 25,
     min_score: Annotated[
         float,
-        typer.Option(
-            callback=check_finite,
-            min=SCORE.least,
-            max=SCORE.most,
-            metavar="S",
-            help="The least score of a neighbour; the server's is 0.7.",
-        ),
+        bounded(SCORE, "Keep neighbours from this score on; the server's is 0.7.", metavar="S", callback=check_finite),
     ] = 0.7,
     verify: Annotated[
-        int,
-        typer.Option(
-            min=COUNT_FROM_ZERO.least,
-            max=COUNT_FROM_ZERO.most,
-            metavar="N",
-            help="Compare with the server's lists of N random sounds: N requests.",
-        ),
+        int, bounded(COUNT_FROM_ZERO, "Compare with the server's lists of N random sounds: N requests.")
     ] = 0,
-    random_seed: Annotated[
-        int,
-        typer.Option(min=RANDOM_SEED.least, max=RANDOM_SEED.most, metavar="N", help="Seed for the choice of --verify."),
-    ] = 0,
+    random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed the choice of --verify.")] = 0,
     jobs: JobsOption = 1,
-    ask: AskOptions,
+    server: ServerOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Compute the similar lists of all sounds with a vector, without a request.
+    """Compute the similar lists of all sounds with a vector.
 
     `harvester harvest --sweep --query TEXT --vectors laion_clap` fetches the vectors. A second run computes only what
-    is new. Lists from the server are never changed. Only --verify spends requests.
+    is new. Lists from the server are never changed. Only --verify sends requests.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.jobs import count_jobs
@@ -87,7 +69,7 @@ def link(
     agreement = None
     if verify and report.done:
         say(f"verifying takes {verify} requests, for the server's lists of {verify} random sounds; they are not saved")
-        agreement = asyncio.run(_verify(ask.connection(), folder, verify, random_seed))
+        agreement = asyncio.run(_verify(server.connection(), folder, verify, random_seed))
         say(_verdict(agreement))
     if as_json:
         facts = {"library": str(folder), **report.as_dict(), "agreement": agreement and agreement.as_dict()}
@@ -114,7 +96,7 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
     from harvester.clock import Stop, SystemClock
     from harvester.errors import FetchFailed, Stopped, WrongSource
     from harvester.library import load_view
-    from harvester.similarity import ASKED, choose_sounds, compare
+    from harvester.similarity import choose_sounds, compare
     from harvester.vectors import load_vectors
 
     clock, state = SystemClock(), load_view(folder).state
@@ -130,7 +112,7 @@ async def _verify(connection: Connection, folder: Path, count: int, random_seed:
             raise WrongSource(f"{folder} was harvested from {state.source}, not from {source}; no list was requested")
         for sound_id in chosen:
             try:
-                pages.append(await client.fetch_similar(sound_id, ASKED))
+                pages.append(await client.fetch_similar(sound_id, NEIGHBOURS.most))
             except FetchFailed as failure:
                 note(f"sound {sound_id}: {failure.reason}")
             except Stopped as stopped:

@@ -20,16 +20,19 @@ def merge(
     ],
     output: Annotated[
         str | None,
-        typer.Option("--output", "-o", metavar="OUT", help="A folder, or a .pkl file.", show_default="the library"),
+        typer.Option(
+            "--output", "-o", metavar="OUT", help="Write to this folder or .pkl file.", show_default="the library"
+        ),
     ] = None,
     library: LibraryOption = None,
 ) -> None:
-    """Merge libraries, checkpoints or backups, in any order; a second merge changes nothing.
+    """Merge libraries, checkpoints or backups, in any order.
 
-    The newer record and the newer similar list win. A sound that is gone stays gone until a newer record; a withdrawn
-    one stays withdrawn. Without -o everything goes into the library. The inputs are not changed.
+    A second merge changes nothing. The newer record wins. Of similar lists, the server's win over
+    computed ones, unfiltered over filtered ones, then the larger, then the newer. A deleted sound stays deleted until
+    a newer record comes; a withdrawn sound stays withdrawn. Without -o, everything is merged into the library. The
+    inputs are not changed.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
     from harvester.library import merge_libraries
@@ -47,7 +50,7 @@ def merge(
         say(f"{report.vectors} vectors added")
     if report.computed:
         say(f"{report.computed} lists were computed from one input's vectors each; `harvester link` updates them")
-    say(f"{report.target}: {report.processed} samples, {report.nodes} sounds, {report.edges} edges")
+    say(f"{report.target}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges")
 
 
 def describe(contribution: Contribution) -> str:
@@ -58,9 +61,9 @@ def describe(contribution: Contribution) -> str:
         (contribution.new_records, "new records"),
         (contribution.new_lists, "new similar lists"),
         (contribution.newer_records, "newer records"),
-        (contribution.newer_lists, "newer lists"),
+        (contribution.newer_lists, "newer similar lists"),
         (contribution.conflicts, "conflicts decided"),
-        (contribution.gone - contribution.withdrawn, "gone"),
+        (contribution.gone - contribution.withdrawn, "deleted"),
         (contribution.withdrawn, "withdrawn"),
     ]
     told = ", ".join(

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from harvester.cli.console import JsonOption, LibraryOption, duration_text, print_json, print_lines
-from harvester.cli.options import AskOptions, NeighboursOption, WalkOptions, grouped
-from harvester.settings import COUNT_FROM_ZERO
+from harvester.cli.options import NeighboursOption, SamplesOption, ScopeOptions, ServerOptions, grouped
 
 if TYPE_CHECKING:
     from harvester.cli.connect import Connection
@@ -21,44 +18,33 @@ if TYPE_CHECKING:
 def plan(
     *,
     library: LibraryOption = None,
-    walk: WalkOptions,
-    samples: Annotated[
-        int | None,
-        typer.Option(
-            min=COUNT_FROM_ZERO.least,
-            max=COUNT_FROM_ZERO.most,
-            metavar="N",
-            help="Samples to add.",
-            show_default="50; all hits with --sweep",
-        ),
-    ] = None,
+    scope: ScopeOptions,
+    samples: SamplesOption = None,
     neighbours: NeighboursOption = 25,
-    ask: AskOptions,
+    server: ServerOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Estimate what a harvest costs in requests, minutes and days, and how far today's quota reaches.
+    """Estimate the requests, minutes and days that a harvest takes.
 
-    Takes the options of `harvester harvest`. With --query or a filter it sends one request, which counts the sounds
-    that the search finds; otherwise it sends none.
+    It also says how far today's quota reaches. The options are those of `harvester harvest`. With --query or a filter
+    it sends one request, which counts the sounds that the search finds; otherwise it sends none.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.reports import Wish
 
-    walk_filter = walk.read_filter()
+    scope_filter = scope.read_filter()
     wish = Wish(
-        samples=samples if samples is not None else None if walk.sweep else 50,
-        seed_ids=tuple(walk.seed or ()),
-        searched=bool(walk.query or walk_filter),
-        filter=walk_filter,
-        sweep=walk.sweep,
-        vectors=walk.vectors is not None,
+        samples=scope.samples_to_add(samples),
+        seed_ids=tuple(scope.seed or ()),
+        searched=bool(scope.query or scope_filter),
+        filter=scope_filter,
+        sweep=scope.sweep,
         neighbours=neighbours,
     )
-    facts = asyncio.run(_plan(ask.connection(), Path(library) if library else None, walk.query, wish))
+    facts = asyncio.run(_plan(server.connection(), Path(library) if library else None, scope.query, wish))
     if as_json:
         print_json(facts)
     else:
-        print_lines(*_lines(facts))
+        print_lines(*_lines(facts, permitted=scope.i_have_permission))
 
 
 async def _plan(connection: Connection, given: Path | None, query: str, wish: Any) -> dict[str, Any]:
@@ -86,11 +72,11 @@ async def _plan(connection: Connection, given: Path | None, query: str, wish: An
             }
 
 
-async def _count(client: FreesoundClient, query: str, walk_filter: str) -> int:
+async def _count(client: FreesoundClient, query: str, filter: str) -> int:
     from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
 
     try:
-        return (await client.search(query=query, filter=walk_filter, page_size=1)).count
+        return (await client.search(query=query, filter=filter, page_size=1)).count
     except RequestRefused as refused:
         raise SettingsError(f"the server refuses the search: {refused.reason}") from None
     except FetchFailed as failure:
@@ -103,20 +89,21 @@ _PARTS = {
     "search": "seeds by search",
     "sweep": "the sweep, 150 sounds a request",
     "records": "records of sounds known by id, 150 a request",
-    "lists": "similar lists, one a sample",
+    "lists": "similar lists, one for each processed sound",
 }
 
 
-def _lines(facts: dict[str, Any]) -> list[str]:
+def _lines(facts: dict[str, Any], *, permitted: bool) -> list[str]:
     from harvester.pipeline import MOST_WITHOUT_PERMISSION
 
     lines = [
-        f"{facts['requests']} requests for {facts['samples']} samples, about {facts['new_sounds_about']} new sounds"
+        f"{facts['requests']} requests for {facts['samples']} processed sounds, "
+        f"about {facts['new_sounds_about']} new sounds"
     ]
     lines += [f"  {facts['by_part'][part]:>7}  {what}" for part, what in _PARTS.items() if facts["by_part"][part]]
     if facts["hits"] is not None:
         lines.append(f"the search finds {facts['hits']} sounds")
-        if facts["hits"] > MOST_WITHOUT_PERMISSION and facts["by_part"]["sweep"]:
+        if facts["hits"] > MOST_WITHOUT_PERMISSION and facts["by_part"]["sweep"] and not permitted:
             lines.append(
                 "the API's terms do not allow a copy of this size: ask Freesound first, then use --i-have-permission"
             )
@@ -134,6 +121,6 @@ def _reach(facts: dict[str, Any]) -> str:
     if facts["today"]["all"]:
         return f"{quota}: enough for the whole harvest"
     return (
-        f"{quota}: enough for {facts['today']['samples']} samples; the rest takes {facts['days']} more "
+        f"{quota}: enough for {facts['today']['samples']} processed sounds; the rest takes {facts['days']} more "
         f"{'day' if facts['days'] == 1 else 'days'} (`harvester harvest --forever` waits for the quota)"
     )

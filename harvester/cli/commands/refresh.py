@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import LibraryOption, duration_text, say
-from harvester.cli.options import NeighboursOption, RunOptions, check_duration, grouped
+from harvester.cli.options import NeighboursOption, RunOptions, bounded, check_duration, grouped
 from harvester.settings import COUNT, parse_duration_s
 
 if TYPE_CHECKING:
@@ -22,21 +22,16 @@ def refresh(
     older_than: Annotated[
         str, typer.Option(callback=check_duration, metavar="30d", help="Refresh records older than this.")
     ] = "30d",
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            min=COUNT.least, max=COUNT.most, metavar="N", help="Refresh at most N records (and N lists), oldest first."
-        ),
-    ] = None,
+    limit: Annotated[int | None, bounded(COUNT, "Refresh at most N records (and N lists), oldest first.")] = None,
     links: Annotated[bool, typer.Option("--links", help="Refresh similar lists too: one request each.")] = False,
     neighbours: NeighboursOption = 25,
     run: RunOptions,
 ) -> None:
-    """Fetch stale records again, 150 a request, and find the sounds that are gone from Freesound.
+    """Fetch stale records again, and find deleted sounds.
 
-    Fresh records stay as they are. --links also fetches similar lists that are stale, or shorter than --neighbours.
+    One request fetches 150 records. Fresh records stay as they are. --links also fetches similar lists that are stale,
+    or shorter than --neighbours.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.session import run_session
     from harvester.clock import SECOND_US
     from harvester.pipeline import Plan, Refresh
@@ -60,7 +55,7 @@ def _summarise(run: Run, reason: str) -> None:
     ended = what if reason == EXHAUSTED else reason
     say(
         f"{ended}: {progress.renewed} records and {progress.samples} lists refreshed, "
-        f"{progress.gone} sounds gone, {progress.deferred} deferred, {now['requests']} requests "
+        f"{progress.gone} sounds found deleted, {progress.deferred} deferred, {now['requests']} requests "
         f"in {duration_text(progress.elapsed_s)}"
     )
     say(f"library: {run.folder}, {now['nodes']} sounds (+{now['new_nodes']}), {now['edges']} edges")

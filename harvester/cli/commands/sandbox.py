@@ -9,49 +9,36 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import print_lines
-from harvester.cli.options import check_finite
+from harvester.cli.options import bounded, check_finite
 from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, SCORE
 
 
 def sandbox(
-    port: Annotated[
-        int, typer.Option(min=PORT.least, max=PORT.most, help="Port on 127.0.0.1; 0 takes a free one.")
-    ] = 0,
-    token: Annotated[list[str] | None, typer.Option(help="Key to accept, repeatable. [default: sandbox]")] = None,
-    sounds: Annotated[int, typer.Option(help="Size of the generated catalogue, 1 to 1,000,000.")] = 5_000,
-    random_seed: Annotated[
-        int,
-        typer.Option(
-            min=RANDOM_SEED.least, max=RANDOM_SEED.most, help="Random seed of the generated catalogue and of faults."
-        ),
-    ] = 7,
+    port: Annotated[int, bounded(PORT, "Listen on this port of 127.0.0.1; 0 takes a free one.")] = 0,
+    token: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="Accept this key (repeatable).", show_default="sandbox"),
+    ] = None,
+    sounds: Annotated[int, typer.Option(metavar="N", help="Generate N sounds, from 1 to 1,000,000.")] = 5_000,
+    random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed the generated sounds and the faults.")] = 7,
     catalogue: Annotated[
         list[Path] | None,
-        typer.Option(help="JSON lines of sounds to serve instead of generated ones, repeatable.", metavar="FILE.jsonl"),
+        typer.Option(metavar="FILE.jsonl", help="Serve the sounds of this file of JSON lines (repeatable)."),
     ] = None,
-    burst: Annotated[
-        int,
-        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, help="Requests a minute a key may make."),
-    ] = 60,
-    daily: Annotated[
-        int,
-        typer.Option(min=COUNT_FROM_ZERO.least, max=COUNT_FROM_ZERO.most, help="Requests in 24 hours a key may make."),
-    ] = 2_000,
+    burst: Annotated[int, bounded(COUNT_FROM_ZERO, "Accept N requests a minute with a key.")] = 60,
+    daily: Annotated[int, bounded(COUNT_FROM_ZERO, "Accept N requests in 24 hours with a key.")] = 2_000,
     no_throttle: Annotated[bool, typer.Option("--no-throttle", help="Lift both limits.")] = False,
     deleted_share: Annotated[
         float,
-        typer.Option(
+        bounded(
+            SCORE,
+            "Delete this share of the sounds; searches list them as null rows.",
+            metavar="SHARE",
             callback=check_finite,
-            min=SCORE.least,
-            max=SCORE.most,
-            help="Share of deleted sounds, which searches still list as null rows.",
         ),
     ] = 0,
     latency_ms: Annotated[
-        float,
-        typer.Option(
-            callback=check_finite, min=LATENCY_MS.least, max=LATENCY_MS.most, help="Wait before every answer."
-        ),
+        float, bounded(LATENCY_MS, "Wait this long before every answer.", metavar="MS", callback=check_finite)
     ] = 0,
     fault: Annotated[
         list[str] | None,
@@ -64,10 +51,14 @@ def sandbox(
             "For example 500-html@rate=0.01 or null@path=/similar/@every=7.",
         ),
     ] = None,
-    access_log: Annotated[Path | None, typer.Option(help="Append one JSON object a request, without any key.")] = None,
+    access_log: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append one JSON object a request, without any key.")
+    ] = None,
 ) -> None:
-    """Serve a local server like Freesound on loopback, until Ctrl-C or SIGTERM."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
+    """Run a local server that answers as Freesound does.
+
+    It listens on this machine only, until Ctrl-C or SIGTERM.
+    """
     import asyncio
     import signal
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import LibraryOption, print_lines
+from harvester.cli.options import completing
 from harvester.errors import SettingsError
 from harvester.settings import REAL_LIBRARY
 
@@ -56,15 +57,24 @@ WantedBy=default.target
 
 CRON = """\
 # Put this into `crontab -e`: an hourly run that spends the available quota and ends.
-17 * * * * cd {folder} && {command} harvest --samples 2000 --time-limit 50m --no-progress --quiet --library {library}
+17 * * * * cd {folder} && {command} --quiet harvest --samples 2000 --time-limit 50m --no-progress --library {library}
 """
 
 
+_KINDS = "systemd|cron"
+
+
 def service(
-    print_kind: Annotated[str, typer.Option("--print", metavar="systemd|cron", help="What to print.")],
+    print_kind: Annotated[
+        str,
+        typer.Option("--print", metavar=_KINDS, autocompletion=completing(_KINDS), help="Choose what to print."),
+    ],
     library: LibraryOption = None,
 ) -> None:
-    """Print a systemd unit or a cron line that keeps a harvest running from this folder."""
+    """Print a systemd unit or a cron line that runs a harvest.
+
+    The harvest runs in the present folder.
+    """
     templates = {"systemd": UNIT, "cron": CRON}
     if print_kind not in templates:
         raise SettingsError(f"--print {print_kind} is not known; choose from {', '.join(templates)}")

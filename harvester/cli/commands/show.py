@@ -19,7 +19,6 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one sound and its neighbours."""
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
     from harvester.cli.default_library import find_library
     from harvester.library import load_view
     from harvester.reports import describe_sound
@@ -38,21 +37,21 @@ def _lines(sound: dict[str, Any]) -> list[str]:
     from harvester.records import value_of
 
     record = {name: value_of(sound["record"], name) for name in sound["record"] or ()}
-    state = "sample" if sound["processed"] else "waiting in the frontier"
+    state = "processed" if sound["processed"] else "waiting in the frontier"
     if sound["gone"]:
-        state = "withdrawn here" if "withdrawn_at" in sound["stamps"] else "gone from Freesound"
+        state = "withdrawn" if "withdrawn_at" in sound["stamps"] else "deleted from Freesound"
     name = record.get("name") or ("(no name)" if sound["record"] else "(no record)")
     lines = [f"{name}   [{sound['id']}, {state}]"]
     facts = [
         ("by", record.get("username")),
-        ("licence", record.get("license")),
+        ("license", record.get("license")),
         ("tags", " ".join(record.get("tags") or ())),
         ("category", " / ".join(filter(None, (record.get("category"), record.get("subcategory"))))),
         ("pack", record.get("pack_name") or record.get("pack")),
         ("uploaded", record.get("created")),
         ("length", _length(record)),
         ("file", _file(record)),
-        ("heard", _heard(record)),
+        ("popularity", _popularity(record)),
         ("gen-AI wish", record.get("gen_ai_preference")),
         ("page", record.get("url")),
         ("preview", (record.get("previews") or {}).get("preview-hq-mp3")),
@@ -64,9 +63,12 @@ def _lines(sound: dict[str, Any]) -> list[str]:
         lines += ["", f"  {text[:300]}{'…' if len(text) > 300 else ''}"]
     made = ""
     if sound["list"]:
-        whence = "computed here" if sound["list"]["origin"] == COMPUTED else "from the server"
-        made = f" ({whence} on {sound['list']['linked_at'][:10]})"
-    lines += ["", f"  {len(sound['neighbours'])} neighbours{made}, listed by {len(sound['listed_by'])} sounds"]
+        origin = "computed here" if sound["list"]["origin"] == COMPUTED else "from the server"
+        made = f" ({origin} on {sound['list']['linked_at'][:10]})"
+    lines += [
+        "",
+        f"  {len(sound['neighbours'])} neighbours{made}; a neighbour of {len(sound['listed_by'])} sounds",
+    ]
     lines += [f"  {n['score']:.4f}  {n['id']:>8}  {n['name'] or ''}" for n in sound["neighbours"]]
     return lines
 
@@ -89,7 +91,7 @@ def _file(record: dict[str, Any]) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _heard(record: dict[str, Any]) -> str:
+def _popularity(record: dict[str, Any]) -> str:
     if record.get("num_downloads") is None:
         return ""
     rating, ratings, comments = (record.get(name) or 0 for name in ("avg_rating", "num_ratings", "num_comments"))

@@ -7,54 +7,42 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
+from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
 
 if TYPE_CHECKING:
     from harvester.library import LibraryView
 
 
-DeferredOption = Annotated[bool, typer.Option("--deferred", help="Show the deferred sounds: reason, tries, next try.")]
-
-
-PlotOption = Annotated[
-    Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth and coverage as PNG and SVG there.")
-]
-
-
-WatchOption = Annotated[
-    bool, typer.Option("--watch", help="Refresh the screen until Ctrl-C; with --json one line each time.")
-]
-
-
 def status(
     library: LibraryOption = None,
-    deferred: DeferredOption = False,
-    plot: PlotOption = None,
-    watch: WatchOption = False,
+    deferred: Annotated[
+        bool, typer.Option("--deferred", help="Show the deferred sounds: reason, tries, next try.")
+    ] = False,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="DIR", help="Draw growth and coverage as PNG and SVG in DIR.")
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Refresh the screen until Ctrl-C; with --json, print one line each time.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Show what the library holds and what a running harvest does.
 
     `harvester guide status` lists the keys of --json.
     """
-    # Heavy imports wait until the command runs: `harvester --help` must not pay for them.
-    from harvester.cli.default_library import find_library
+    from harvester.cli.default_library import find_library, open_view
     from harvester.errors import SettingsError
 
-    folder = find_library(library)
     if watch and (deferred or plot is not None):
         raise SettingsError("--watch shows the screen or its JSON; use it without --deferred and --plot")
     if watch:
         from harvester.cli.watch import watch_status
 
-        watch_status(folder, as_json=as_json)
+        watch_status(find_library(library), as_json=as_json)
         return
     from harvester.clock import SystemClock
-    from harvester.library import load_view
 
-    view, now_us = load_view(folder), SystemClock().time_us()
-    for line in view.notices:
-        note(line)
+    view, now_us = open_view(library), SystemClock().time_us()
     if plot is not None:
         _draw_plots(view, plot)
     elif deferred:
@@ -62,7 +50,7 @@ def status(
     else:
         from harvester.cli.status_facts import library_facts, lines_for_stdout, run_facts
 
-        facts = library_facts(view, now_us) | run_facts(folder, now_us)
+        facts = library_facts(view, now_us) | run_facts(view.folder, now_us)
         if as_json:
             print_json(facts)
         else:
@@ -73,7 +61,7 @@ def _draw_plots(view: LibraryView, plot: Path) -> None:
     from harvester.reports import save_plots
     from harvester.storage import disk_errors
 
-    with disk_errors(plot, "pictures that were there before are whole"):
+    with disk_errors(plot, "earlier pictures are whole"):
         written = save_plots(view.state, plot)
     say(f"{plot}: {len(written)} pictures")
 

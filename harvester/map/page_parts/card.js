@@ -91,7 +91,7 @@ function details(sound) {
   const deed = make("dd");
   deed.append(/^https?:\/\//.test(licence[1]) ? make("a", licence[0], { href: licence[1], target: "_blank", rel: "noopener noreferrer" }) : licence[0]);
   line("by", userOf(sound));
-  line("licence", licence[0] ? deed : "");
+  line("license", licence[0] ? deed : "");
   line("category", all.categories[all.category[sound]]);
   line("length", lasting(seconds[sound]));
   line("uploaded", all.created[sound]);

@@ -100,7 +100,7 @@ async def harvest(
                 append(*arguments)
                 durable[:] = time.perf_counter(), time.process_time()
 
-            store.append = append_timed  # type: ignore[method-assign]
+            store.append = append_timed  # type: ignore[method-assign, assignment]  # to time it
             watching = asyncio.create_task(look())
             await ring.run()
             watching.cancel()

@@ -18,7 +18,7 @@ from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.clock import DAY_US
 from harvester.graph import SoundGraph
 from harvester.library.merge import merge_bytes
-from harvester.model import Seen
+from harvester.model import Event, Seen
 from harvester.storage import CHECKPOINT
 from tests.support.samples import (
     NOW_US,
@@ -94,7 +94,7 @@ def test_a_merge_keeps_the_blocks_of_both_sides_in_either_order() -> None:
 
 @quick
 @given(histories, st.data())
-def test_nothing_in_a_file_at_hand_changes_what_is_written(history: list, data: st.DataObject) -> None:
+def test_nothing_in_a_file_at_hand_changes_what_is_written(history: list[Event], data: st.DataObject) -> None:
     state = make_state(history)
     theirs = bytearray(packed_by_another(state))
     for _ in range(data.draw(st.integers(0, 3))):

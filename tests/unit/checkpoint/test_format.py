@@ -45,7 +45,7 @@ def encode(state: SoundGraph) -> bytes:
 
 @quick
 @given(histories)
-def test_what_is_encoded_is_decoded_value_for_value(history: list) -> None:
+def test_what_is_encoded_is_decoded_value_for_value(history: list[Event]) -> None:
     state = make_state(history)
     decoded = decode_checkpoint(encode(state))
     assert content_of(decoded.state) == content_of(state)
@@ -53,14 +53,14 @@ def test_what_is_encoded_is_decoded_value_for_value(history: list) -> None:
     assert decoded.digest == digest_of(state) == digest_of(decoded.state)
 
 
-def _kinds(state: SoundGraph) -> dict:
+def _kinds(state: SoundGraph) -> dict[int, str]:
     """Return values with their types, since 1 == 1.0 == True."""
     return {sound_id: repr(sorted(attributes.items())) for sound_id, attributes in state.graph.nodes.items()}
 
 
 @quick
 @given(histories)
-def test_equal_content_gives_equal_bytes_in_whatever_order_it_came(history: list) -> None:
+def test_equal_content_gives_equal_bytes_in_whatever_order_it_came(history: list[Event]) -> None:
     shuffled = list(history)
     random.Random(0).shuffle(shuffled)
     assert encode(make_state(shuffled)) == encode(make_state(history))
@@ -130,7 +130,12 @@ def test_without_the_fast_mode_of_the_pickler_the_bytes_are_the_same(monkeypatch
     states = [pinned_state(), make_state(many_events())]
     for size in (0, 1, 2, 999, 1000, 1001, 2000, 2001):
         numbers = {f"key {number}": number for number in range(size)}
-        fields = [{"bpm": numbers}, {"bpm": list(numbers)}, {"previews": numbers}, {"tags": list(numbers)}]
+        fields: list[dict[str, Any]] = [
+            {"bpm": numbers},
+            {"bpm": list(numbers)},
+            {"previews": numbers},
+            {"tags": list(numbers)},
+        ]
         states.append(make_state([Seen(i, make_record(i, **field), NOW_US) for i, field in enumerate(fields, 1)]))
     fast = [encode(state) for state in states]
     # A class written in Python, without the attribute; the code under test must not make one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator
 
 import pytest
 
@@ -27,5 +28,6 @@ def test_the_interval_is_restored_when_an_encoding_is_abandoned() -> None:
     chunks = encode_checkpoint(make_state(make_events(300)))
     next(chunks)
     assert sys.getswitchinterval() == pytest.approx(SHORT_INTERVAL_S)
+    assert isinstance(chunks, Generator)
     chunks.close()
     assert sys.getswitchinterval() == pytest.approx(usual_s)

@@ -7,6 +7,7 @@ import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from rich.live import Live
@@ -70,7 +71,8 @@ def test_a_question_to_a_stream_is_no_way_round() -> None:
     assert not list(violations(ast.parse("import sys\nsys.stderr.isatty()\nsys.stdout.encoding")))
 
 
-Streams = tuple[io.TextIOWrapper, io.TextIOWrapper]
+Stream: TypeAlias = "io.TextIOWrapper[io.BytesIO]"
+Streams: TypeAlias = tuple[Stream, Stream]
 
 
 def streams(monkeypatch: pytest.MonkeyPatch) -> Streams:
@@ -81,9 +83,9 @@ def streams(monkeypatch: pytest.MonkeyPatch) -> Streams:
     return out, err
 
 
-def text_of(stream: io.TextIOWrapper) -> str:
+def text_of(stream: Stream) -> str:
     stream.flush()
-    return stream.buffer.getvalue().decode()  # type: ignore[attr-defined, no-any-return]
+    return stream.buffer.getvalue().decode()
 
 
 def test_every_function_of_the_console_escapes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +104,7 @@ def test_what_others_write_is_escaped_too(monkeypatch: pytest.MonkeyPatch) -> No
         sys.stdout.write("\x1b[31m\n")
         sys.stderr.writelines(["\x9b", "\udcff"])
         with pytest.raises(TypeError):
-            sys.stdout.write(b"")  # type: ignore[arg-type]
+            sys.stdout.write(b"")  # type: ignore[arg-type]  # the wrong type is the case
     assert (sys.stdout, sys.stderr) == (out, err)
     assert (text_of(out), text_of(err)) == ("\\x1b[31m\n", "\\x9b\\udcff")
 

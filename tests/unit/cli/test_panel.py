@@ -57,9 +57,9 @@ def test_a_panel_of_a_large_busy_run_fits_80_by_24_and_cuts_nothing() -> None:
     assert all(len(line) == 80 for line in lines)
     shown = "\n".join(lines)
     for part in (
-        "1,234 of 15,000 samples this run",
+        "1,234 of 15,000 processed this run",
         "59 a minute",
-        "51,234 samples",
+        "51,234 processed",
         "1,260 this run, 1,999 in 24 h",
         "123,456 (+23,456)",
         "0 left, next at 15:13",

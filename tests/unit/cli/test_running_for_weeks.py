@@ -31,7 +31,7 @@ def test_a_line_of_the_log_has_the_time_and_cannot_be_forged(tmp_path: Path) -> 
     log.write("sound 7: 100 %s\n2026-01-01T00:00:00Z all lost\u202e")
     text = (tmp_path / "harvest.log").read_text(encoding="utf-8")
     assert text == "2026-09-21T14:13:20Z sound 7: 100 %s 2026-01-01T00:00:00Z all lost\\u202e\n"
-    log.reopen()
+    log.close()
 
 
 def test_the_log_is_rotated_and_old_parts_go(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_the_log_is_rotated_and_old_parts_go(tmp_path: Path) -> None:
     line = "x" * 100_000
     for _ in range((KEPT_FILES + 2) * LARGEST_BYTES // 100_000):
         log.write(line)
-    log.reopen()
+    log.close()
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == ["harvest.log", *(f"harvest.log.{number}" for number in range(1, KEPT_FILES + 1))]
     assert all(path.stat().st_size <= LARGEST_BYTES for path in tmp_path.iterdir())
@@ -49,9 +49,9 @@ def test_a_reopened_log_follows_a_file_that_was_moved_away(tmp_path: Path) -> No
     log = RunLog(tmp_path, StandingClock())
     log.write("before")
     (tmp_path / "harvest.log").rename(tmp_path / "moved")
-    log.reopen()
+    log.close()
     log.write("after")
-    log.reopen()
+    log.close()
     assert "after" in (tmp_path / "harvest.log").read_text()
     assert "after" not in (tmp_path / "moved").read_text()
 
@@ -73,7 +73,7 @@ def test_a_log_whose_disk_has_gone_is_closed_without_a_word_more(
     (tmp_path / "harvest.log").symlink_to("/dev/full")
     log = RunLog(tmp_path, StandingClock())
     log.write("one")
-    log.reopen()
+    log.close()
     log.write("two")
     log.close()
     assert capsys.readouterr().err.count("cannot be written") == 1

@@ -55,7 +55,7 @@ def test_everything_is_on_one_screen_while_a_harvest_waits() -> None:
         "60.0 MB, and 3 events after it",
         "6, the newest 5 s ago with 465 sounds",
         "record fetched 29 d 0 h ago: sound 1",
-        "pid 4711 on atlas: 45 of 500 samples, 46 requests",
+        "pid 4711 on atlas: 45 of 500 processed, 46 requests",
         "  waiting     quota used up until 15:13, 1 h 0 min more",
         "BY-NC 3.0",
         "a category of 1",

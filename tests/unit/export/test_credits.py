@@ -20,8 +20,10 @@ def text_of(selected: Selected, format: str) -> str:
 
 
 @pytest.mark.parametrize("format", CREDIT_FORMATS)
-def test_every_sound_with_a_record_is_credited_once_with_all_a_licence_asks_for(format: str, shared: Path) -> None:
-    selected = select(load_edge_cases(shared))
+def test_every_sound_with_a_record_is_credited_once_with_all_a_licence_asks_for(
+    format: str, real_records: Path
+) -> None:
+    selected = select(load_edge_cases(real_records))
     text = text_of(selected, format)
     for sound_id in selected.sound_ids:
         record = selected.state.attributes(sound_id)

@@ -31,7 +31,7 @@ UNSAFE = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def selected(request: pytest.FixtureRequest) -> Selected:
     if request.param == "made up":
         return select(make_library())
-    return select(load_edge_cases(request.getfixturevalue("shared")))
+    return select(load_edge_cases(request.getfixturevalue("real_records")))
 
 
 def flat(attributes: dict[str, Any], text: Callable[[str], str]) -> dict[str, Any]:
@@ -197,9 +197,9 @@ def test_parquet_in_parts_has_one_schema_and_all_rows_in_order(tmp_path: Path) -
     parts = sorted((folder / "sounds").iterdir())
     assert [pq.read_metadata(part).num_rows for part in parts] == [4, 4, 3]
     assert len({str(pq.read_schema(part)) for part in parts}) == 1
-    ids = duckdb.sql(f"SELECT id FROM '{folder}/sounds/*.parquet'").fetchall()
+    ids = duckdb.execute(f"SELECT id FROM '{folder}/sounds/*.parquet'").fetchall()
     assert [one for (one,) in ids] == selected.sound_ids
-    count = duckdb.sql(f"SELECT count(*) FROM '{folder}/edges/*.parquet'").fetchall()
+    count = duckdb.execute(f"SELECT count(*) FROM '{folder}/edges/*.parquet'").fetchall()
     assert count == [(len(scores(selected)),)]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from harvester.errors import SettingsError
@@ -249,7 +251,7 @@ def test_no_two_reasons_to_refuse_a_character_are_the_same() -> None:
         ),
     ],
 )
-def test_a_preset_that_cannot_be_sent_is_refused(options: dict[str, object], reason: str) -> None:
+def test_a_preset_that_cannot_be_sent_is_refused(options: dict[str, Any], reason: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        build_filter("", **options)  # type: ignore[arg-type]
+        build_filter("", **options)
     assert str(refused.value).startswith(reason)

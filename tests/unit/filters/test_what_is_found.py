@@ -5,12 +5,10 @@ The judges are sets of sounds, worked out without any grammar, and the recorded 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from itertools import cycle, product
-from pathlib import Path
 from random import Random
 from typing import Any
 from urllib.parse import parse_qsl
@@ -27,6 +25,7 @@ from harvester.freesound.address import encode_query
 from harvester.sandbox.recorded import RecordedCatalogue
 from harvester.sandbox.search import Refused, Search, read_form
 from harvester.sandbox.solr_filter import read_filter as read_query
+from tests.support.recorded import FILTER_CATALOGUE, read_rows, recorded_filters
 
 Ids = frozenset[int]
 Sound = dict[str, Any]
@@ -116,7 +115,7 @@ def _leaf(leaf: Leaf) -> Ids:
                 wanted = re.compile("".join(".*" if p == "*" else re.escape(p[-1]) for p in parts), re.DOTALL)
                 return any(wanted.fullmatch(value) for value in values)
             case Range(low, high):
-                return float(low or 0) <= values[0] <= float(high or 99)
+                return float(low or 0) <= float(values[0]) <= float(high or 99)
 
     return frozenset(sound["id"] for sound in INDEX.sounds if matches(sound))
 
@@ -228,9 +227,9 @@ PRESETS: list[tuple[dict[str, Any], Callable[[Sound], bool]]] = [
 class Recorded:
     """The recorded catalogue, and for each recorded filter that the client accepts the ids that it stands for."""
 
-    def __init__(self, shared: Path) -> None:
-        self.index = Index(map(json.loads, _lines(shared / "recorded" / "filter_catalogue.jsonl")))
-        self.rows = [json.loads(line) for line in _lines(shared / "recorded" / "filters.jsonl")]
+    def __init__(self) -> None:
+        self.index = Index(read_rows(FILTER_CATALOGUE))
+        self.rows = recorded_filters()
         listed = next(row["ids_in_catalogue"] for row in self.rows if row["filter"].startswith("id:("))
         # Of the 150 ids only those in the catalogue are recorded; 1 to 138 stand for the others.
         assert not self.index.ids & {*range(1, 139)}
@@ -246,13 +245,9 @@ class Recorded:
         return frozenset(sound["id"] for sound in self.index.sounds if holds(sound))
 
 
-def _lines(path: Path) -> list[str]:
-    return path.read_text(encoding="utf-8").splitlines()
-
-
 @pytest.fixture(scope="module")
-def recorded(shared: Path) -> Recorded:
-    return Recorded(shared)
+def recorded() -> Recorded:
+    return Recorded()
 
 
 def test_the_client_accepts_49_of_the_52_recorded_filters_and_five_of_them_only_it_can_send(recorded: Recorded) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harvester.clock import DAY_US, SECOND_US, Stop
 from harvester.errors import ApiUnreachable, DiskFull, SettingsError, Stopped
-from harvester.freesound.outage import FARTHEST_S, Outage
+from harvester.freesound.outage import LONGEST_INTERVAL_S, Outage
 from harvester.freesound.quota import (
     CLOCKS_APART_US,
     LEVELS,
@@ -23,9 +23,9 @@ from harvester.freesound.quota import (
     read_limits,
 )
 from harvester.freesound.wire import Transient
+from tests.support.client import make_client
 from tests.support.fake_transport import BURST_429, EMPTY_LIST, Scripted
 from tests.support.virtual_time import VirtualClock, run_virtual
-from tests.unit.freesound.test_sending import make_client
 
 NOW_US = 100 * DAY_US
 TIMEOUT_US = 60 * SECOND_US
@@ -177,7 +177,7 @@ def test_probes_move_apart_up_to_half_an_hour_and_an_answer_ends_it() -> None:
             distances.append((outage.probe_at_us - now_us) // SECOND_US)
             now_us = outage.probe_at_us
     assert distances[:9] == [5, 10, 20, 40, 80, 160, 320, 640, 1280]
-    assert set(distances[9:]) == {FARTHEST_S}
+    assert set(distances[9:]) == {LONGEST_INTERVAL_S}
     outage.succeeded()
     assert not outage.is_open
 
@@ -219,7 +219,7 @@ def test_nothing_is_sent_after_the_run_was_closed() -> None:
 
 
 class CountedLedger(MemoryLedger):
-    """A ledger that knows how often it was asked."""
+    """A ledger that knows how frequency it was asked."""
 
     looks = 0
 

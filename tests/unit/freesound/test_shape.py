@@ -277,7 +277,7 @@ def test_the_alarm_comes_exactly_by_the_rule(answers: list[Evidence | None]) -> 
     assert alarmed == due
 
 
-def test_a_core_field_that_nearly_every_record_lacks_is_told_once_by_its_name() -> None:
+def test_a_core_field_that_nearly_every_record_lacks_is_logged_once_by_its_name() -> None:
     def answer(rows: int, lacking: int, start: int) -> list[dict[str, Any]]:
         records = [make_record(start + row) | dict.fromkeys(CORE_FIELDS, "x") for row in range(rows)]
         for record in records[:lacking]:

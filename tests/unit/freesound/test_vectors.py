@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from typing import Any
 
 import orjson
 import pytest
@@ -13,9 +14,9 @@ from harvester.freesound.fields import encode_fields, read_extra_fields, record_
 from harvester.freesound.responses import read_records
 from harvester.freesound.vectors import read_vector, read_vectors
 from harvester.freesound.wire import RawResponse, TransportFailure
+from tests.support.client import make_client
 from tests.support.fake_transport import Scripted, reply
 from tests.support.virtual_time import VirtualClock, run_virtual
-from tests.unit.freesound.test_sending import make_client
 
 SPACE, DIMENSION = "freesound_classic", 100
 
@@ -77,11 +78,12 @@ def test_a_late_page_with_vectors_is_not_asked_for_again_as_it_is(answer: RawRes
 
 
 def test_the_smallest_page_and_a_page_without_vectors_are_tried_again() -> None:
-    for options in ({"vectors": True, "page_size": 5}, {}):
-        late = TransportFailure("no answer in time", sent=True, late=True)
-        transport = Scripted(lambda _number, _path, late=late: late, VirtualClock())
+    late = TransportFailure("no answer in time", sent=True, late=True)
+    each: tuple[dict[str, Any], ...] = ({"vectors": True, "page_size": 5}, {})
+    for options in each:
+        transport = Scripted(lambda _number, _path: late, VirtualClock())
 
-        async def main(transport: Scripted = transport, options: dict = options) -> None:
+        async def main(transport: Scripted = transport, options: dict[str, Any] = options) -> None:
             with pytest.raises(FetchFailed) as failed:
                 await make_client(transport, transport.clock).search(**options)
             assert not isinstance(failed.value, PageTooLarge)

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from harvester.graph import SoundGraph
 from harvester.model import Event, Seen, Withdrawn
-from tests.support.samples import SOURCE, content_of, histories, make_events, make_record, make_state, quick
+from tests.support.samples import (
+    SOURCE,
+    content_of,
+    histories,
+    histories_to_join,
+    make_events,
+    make_record,
+    make_state,
+    quick,
+)
 
 
 def _joined(*states: SoundGraph) -> SoundGraph:
@@ -25,12 +34,12 @@ def _adopted(state: SoundGraph) -> SoundGraph:
     graph = state.graph
     nodes = {sound_id: dict(attributes) for sound_id, attributes in graph.nodes.items()}
     edges = {sound_id: {target: dict(edge) for target, edge in graph.adj[sound_id].items()} for sound_id in graph}
-    return SoundGraph.adopt(nodes, edges, seeds=state.seeds, source=state.source)
+    return SoundGraph.adopt(nodes, edges, seeds=state.seeds, source=state.source, space=state.space)
 
 
 @quick
 @given(histories, st.randoms(use_true_random=False))
-def test_the_order_of_events_does_not_matter(history: list, chance: random.Random) -> None:
+def test_the_order_of_events_does_not_matter(history: list[Event], chance: random.Random) -> None:
     shuffled = list(history)
     chance.shuffle(shuffled)
     assert content_of(make_state(shuffled)) == content_of(make_state(history))
@@ -38,47 +47,48 @@ def test_the_order_of_events_does_not_matter(history: list, chance: random.Rando
 
 @quick
 @given(histories)
-def test_applying_everything_twice_changes_nothing(history: list) -> None:
+def test_applying_everything_twice_changes_nothing(history: list[Event]) -> None:
     assert content_of(make_state(history + history)) == content_of(make_state(history))
 
 
 @quick
-@given(histories, histories)
-def test_join_is_commutative(ours: list, theirs: list) -> None:
-    left, right = make_state(ours), make_state(theirs)
+@given(histories_to_join(2))
+def test_join_is_commutative(both: list[list[Event]]) -> None:
+    left, right = map(make_state, both)
     assert content_of(_joined(left, right)) == content_of(_joined(right, left))
 
 
 @quick
-@given(histories, histories, histories)
-def test_join_is_associative(first: list, second: list, third: list) -> None:
-    one, two, three = make_state(first), make_state(second), make_state(third)
+@given(histories_to_join(3))
+def test_join_is_associative(three_histories: list[list[Event]]) -> None:
+    one, two, three = map(make_state, three_histories)
     assert content_of(_joined(_joined(one, two), three)) == content_of(_joined(one, _joined(two, three)))
 
 
 @quick
 @given(histories)
-def test_join_is_idempotent(history: list) -> None:
+def test_join_is_idempotent(history: list[Event]) -> None:
     state = make_state(history)
     assert content_of(_joined(state, state)) == content_of(state)
 
 
 @quick
-@given(histories, histories)
-def test_joining_states_is_applying_their_events(ours: list, theirs: list) -> None:
+@given(histories_to_join(2))
+def test_joining_states_is_applying_their_events(both: list[list[Event]]) -> None:
+    ours, theirs = both
     assert content_of(_joined(make_state(ours), make_state(theirs))) == content_of(make_state(ours + theirs))
 
 
 @quick
 @given(histories)
-def test_a_state_is_its_own_events(history: list) -> None:
+def test_a_state_is_its_own_events(history: list[Event]) -> None:
     state = make_state(history)
     assert content_of(make_state(list(state.events()))) == content_of(state)
 
 
 @quick
 @given(histories)
-def test_counts_are_true(history: list) -> None:
+def test_counts_are_true(history: list[Event]) -> None:
     state = make_state(history)
     nodes = state.graph.nodes.values()
     assert state.record_count == sum("fetched_at" in attributes for attributes in nodes)
@@ -137,9 +147,6 @@ def test_an_extra_field_is_the_one_of_the_newest_record_that_had_it_in_any_order
 @pytest.mark.parametrize("withdrawn_first", [False, True])
 def test_an_extra_field_of_a_withdrawn_sound_keeps_no_text(withdrawn_first: bool) -> None:
     described = Seen(1, {"id": 1, "comment": "mine", "bpm": 100}, 4)
-    events = [
-        Seen(1, make_record(1), 3),
-        *([Withdrawn(1, 5), described] if withdrawn_first else [described, Withdrawn(1, 5)]),
-    ]
-    attributes = make_state(events).attributes(1)
+    later: list[Event] = [Withdrawn(1, 5), described] if withdrawn_first else [described, Withdrawn(1, 5)]
+    attributes = make_state([Seen(1, make_record(1), 3), *later]).attributes(1)
     assert (attributes["comment"], attributes["bpm"]) == (None, 100)

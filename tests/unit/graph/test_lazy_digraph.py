@@ -106,7 +106,7 @@ def test_a_pickled_graph_is_networkx_own_with_both_directions() -> None:
 def test_a_frozen_graph_takes_no_event() -> None:
     state = SoundGraph()
     state.apply(_linked(1, [2], 5))
-    state.freeze()
+    state.graph.freeze()
     with pytest.raises(nx.NetworkXError):
         state.apply(Known(3, 1))
     with pytest.raises(nx.NetworkXError):

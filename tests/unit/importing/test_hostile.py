@@ -89,7 +89,7 @@ def _sqlite(folder: Path, *statements: str, rows: list[tuple[Any, Any]] | None =
     return path.read_bytes()
 
 
-ROW_OF = {n: {} for n in range(1, 2000)}
+ROW_OF: dict[int, dict[str, Any]] = {n: {} for n in range(1, 2000)}
 MANY_NAMES = {f"n{n}": n for n in range(3000)}
 
 BOMBS: dict[str, Callable[[Path], bytes]] = {

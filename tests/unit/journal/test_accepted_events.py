@@ -7,7 +7,7 @@ import tempfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 from hypothesis import given
@@ -65,15 +65,20 @@ class _Text(str):
     """A text to everybody but the codec."""
 
 
-odd_ids = st.sampled_from([0, -5, 2**53, 10**20, HUGE, True, 1.0, "7", None])
-any_ids = st.one_of(st.integers(1, 12), st.sampled_from([2**53 - 1, 2**31, 2**32]), odd_ids)
-any_stamps = st.one_of(st.integers(0, 40), st.sampled_from([LATEST_US, LATEST_US + 1, -1, HUGE, True, 1.5, None]))
-any_scores = st.sampled_from([0.0, -0.0, 0.7, 1.0, 1.0000001, -0.1, float("nan"), float("inf"), 1, True, "0.5", None])
-any_values = values | st.sampled_from(
+Odd: TypeAlias = st.SearchStrategy[Any]
+"""Values of any type: those of the declared one and others."""
+
+odd_ids: Odd = st.sampled_from([0, -5, 2**53, 10**20, HUGE, True, 1.0, "7", None])
+any_ids: Odd = st.one_of(st.integers(1, 12), st.sampled_from([2**53 - 1, 2**31, 2**32]), odd_ids)
+any_stamps: Odd = st.one_of(st.integers(0, 40), st.sampled_from([LATEST_US, LATEST_US + 1, -1, HUGE, True, 1.5, None]))
+any_scores: Odd = st.sampled_from(
+    [0.0, -0.0, 0.7, 1.0, 1.0000001, -0.1, float("nan"), float("inf"), 1, True, "0.5", None]
+)
+any_values: Odd = values | st.sampled_from(
     [2**64, -(2**63) - 1, HUGE, float("nan"), float("-inf"), _deep(99), _deep(100), {"a": _deep(99)}, _endless(),
      {1: 2}, (1, 2), b"bytes", {1}, _Text("a"), [[]] * 9, {"x": {"y": 2**64}}]
 )  # fmt: skip
-names = st.sampled_from(["bpm", "linked_at", "gone_at", "extra_stamps", "tags", "id", "", "\ud800", 5, None])
+names: Odd = st.sampled_from(["bpm", "linked_at", "gone_at", "extra_stamps", "tags", "id", "", "\ud800", 5, None])
 
 
 @st.composite
@@ -86,9 +91,10 @@ def any_events(draw: st.DrawFn) -> Event:
             return Seen(sound_id, record | draw(st.dictionaries(names, any_values, max_size=3)), stamp)
         case 1:
             pairs = draw(st.lists(st.tuples(any_ids, any_scores), max_size=4))
-            how = draw(st.sampled_from(["server", "computed", None]))
-            space = draw(st.sampled_from(["laion_clap", "freesound_classic", "elsewhere", None]))
-            limit, text = draw(st.sampled_from([0, 25, -1, HUGE, True, None])), draw(st.sampled_from(["", "\ud800", 5]))
+            how: Any = draw(st.sampled_from(["server", "computed", None]))
+            space: Any = draw(st.sampled_from(["laion_clap", "freesound_classic", "elsewhere", None]))
+            limit: Any = draw(st.sampled_from([0, 25, -1, HUGE, True, None]))
+            text: Any = draw(st.sampled_from(["", "\ud800", 5]))
             return Linked(sound_id, SimilarList(tuple(pairs), stamp, limit, space, text, how))
         case 2:
             return Known(sound_id, stamp)
@@ -97,7 +103,8 @@ def any_events(draw: st.DrawFn) -> Event:
         case 4:
             return Withdrawn(sound_id, stamp)
         case 5:
-            return Related(sound_id, draw(any_ids), draw(st.sampled_from(["pack", "", "\ud800", 5, None])), stamp)
+            relation: Any = draw(st.sampled_from(["pack", "", "\ud800", 5, None]))
+            return Related(sound_id, draw(any_ids), relation, stamp)
         case 6:
             return Seeded(tuple(draw(st.lists(any_ids, max_size=3))))
     return draw(events())
@@ -171,7 +178,7 @@ REFUSED: list[Event] = [
     Gone(1, -1),
     Withdrawn(True, 1),
     Related(1, 0, "pack", 1),
-    Related(1, 2, None, 1),  # type: ignore[arg-type]
+    Related(1, 2, None, 1),  # type: ignore[arg-type]  # the wrong type is the case
     Seeded((1, -5)),
     Linked(1, replace(LIST, neighbours=((4, 0.9), (0, 0.8)))),
     Linked(1, replace(LIST, neighbours=((4, 0.9), (5, 1.5)))),
@@ -187,7 +194,7 @@ REFUSED: list[Event] = [
     Seen(1, {"x": _endless()}, 1),
     Seen(1, {"x": {1: 2}}, 1),
     Seen(1, {"x": b"bytes"}, 1),
-    Seen(1, {5: "x"}, 1),  # type: ignore[dict-item]
+    Seen(1, {5: "x"}, 1),  # type: ignore[dict-item]  # the wrong type is the case
 ]
 
 

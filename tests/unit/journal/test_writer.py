@@ -19,18 +19,25 @@ from hypothesis import given
 
 from harvester.errors import EventRefused, LibraryCorrupt, NewerFormat
 from harvester.journal.events import decode_events, encode_events
-from harvester.journal.format import FORMAT, _sum, encode_head
+from harvester.journal.format import FORMAT, Head, _sum, decode_head, encode_head
 from harvester.journal.reader import load_contents
 from harvester.journal.writer import Journal
-from harvester.model import Deferral, Known, Linked, Note, Seen, SimilarList
+from harvester.model import Deferral, Event, Known, Linked, Note, Seen, SimilarList
 from tests.support.samples import NOW_US, histories, make_events, quick
 
 _BELOW = "the last row number is below the saved one"
 
 
+def damage_of(path: Path) -> str:
+    """Return what is wrong with a journal that is there."""
+    contents = load_contents(path)
+    assert contents is not None
+    return contents.damage
+
+
 @quick
 @given(histories)
-def test_events_come_back_value_for_value(history: list) -> None:
+def test_events_come_back_value_for_value(history: list[Event]) -> None:
     again = decode_events(encode_events(history))
     assert again == history
     assert repr(again) == repr(history)
@@ -109,6 +116,16 @@ def test_what_the_checkpoint_lacks_is_counted_in_events_and_in_bytes(tmp_path: P
     journal.close()
     contents = Journal(tmp_path / "journal").contents
     assert (contents.unsaved, contents.unsaved_bytes) == (4, sum(sizes[1:]))
+
+
+def test_three_fields_of_the_head_keep_their_older_names_in_the_file() -> None:
+    head = Head(has_foreign_state=True, recovered=True)
+    stored = json.loads(encode_head(head)[8:])
+    assert stored["adopted"] is True
+    assert stored["owed"] is False
+    assert stored["salvaged"] is True
+    assert not stored.keys() & {"has_foreign_state", "backup_required", "recovered"}
+    assert decode_head(encode_head(head), head.last) == head
 
 
 def test_a_journal_of_a_later_format_is_left_alone(tmp_path: Path) -> None:
@@ -231,10 +248,10 @@ def test_a_last_number_below_what_the_head_says_of_other_files_is_noticed(tmp_pa
         journal.append([Known(sound_id, 1)])
     journal.update(saved=3, backed=3, forget=True)
     journal.close()
-    assert load_contents(path).damage == ""  # type: ignore[union-attr]
+    assert damage_of(path) == ""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 1")
-    assert load_contents(path).damage == _BELOW  # type: ignore[union-attr]
+    assert damage_of(path) == _BELOW
 
 
 def test_a_row_under_another_number_is_noticed(tmp_path: Path) -> None:
@@ -249,13 +266,29 @@ def test_a_row_under_another_number_is_noticed(tmp_path: Path) -> None:
     assert "checksum" in contents.damage
 
 
+@pytest.mark.parametrize("field", ["saved", "backed", "timeline"])
+def test_a_head_whose_number_has_rotted_is_noticed(tmp_path: Path, field: str) -> None:
+    journal = Journal(tmp_path / "journal")
+    journal.append([Known(1, 1)])
+    journal.update(saved=1, backed=1, timeline=1)
+    journal.close()
+    with closing(sqlite3.connect(tmp_path / "journal")) as connection, connection:
+        [(body,)] = connection.execute("SELECT body FROM head")
+        rotten = body.replace(f'"{field}": 1'.encode(), f'"{field}": 0'.encode())
+        assert rotten != body
+        connection.execute("UPDATE head SET body = ?", (rotten,))
+    assert damage_of(tmp_path / "journal") == "the journal's head does not match its checksum"
+
+
 def test_the_journal_is_synced_at_every_commit(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal")
     settings = {
         name: journal._connection.execute(f"PRAGMA {name}").fetchone()[0]
-        for name in ("synchronous", "journal_mode", "page_size", "fullfsync")
+        for name in ("synchronous", "journal_mode", "page_size", "fullfsync", "checkpoint_fullfsync")
     }
-    assert settings == {"synchronous": 2, "journal_mode": "wal", "page_size": 512, "fullfsync": 1}
+    assert settings == {
+        "synchronous": 2, "journal_mode": "wal", "page_size": 512, "fullfsync": 1, "checkpoint_fullfsync": 1,
+    }  # fmt: skip
 
 
 def test_what_was_acknowledged_is_there_after_a_kill(tmp_path: Path) -> None:

@@ -9,8 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.checkpoint.format import digest_of, encode_checkpoint
+from harvester.clock import DAY_US
 from harvester.errors import BackupFailed
-from harvester.library.backups import Backup, Retention, list_backups, save_backup, to_remove, verify_backup
+from harvester.library.backups import (
+    BACKUP_EVERY,
+    KEEP_BACKUPS,
+    Backup,
+    Retention,
+    list_backups,
+    save_backup,
+    to_remove,
+    verify_backup,
+)
 from harvester.model import Linked, SimilarList
 from harvester.storage.paths import CHECKPOINT, backup_name, read_backup_name
 from tests.support.samples import (
@@ -150,3 +160,53 @@ def test_a_clock_that_is_set_back_costs_no_sample_its_backup(tmp_path: Path, kee
         store.checkpoint(backup=True)
     (tmp_path / CHECKPOINT).write_bytes(b"rot")
     assert reload_content(tmp_path) == whole
+
+
+@pytest.mark.parametrize(
+    ("keep", "survivors"),
+    [
+        (1, [0, 30]),
+        (2, [0, 1, 30]),
+        (3, [0, 1, 2, 30]),
+        (5, [0, 1, 2, 7, 14, 30]),
+        (6, [0, 1, 2, 7, 14, 30]),
+        (7, [0, 1, 2, 7, 14, 30, 60]),
+        (8, [0, 1, 2, 7, 14, 30, 60, 365]),
+        (100, [0, 1, 2, 7, 14, 30, 60, 365]),
+    ],
+)
+def test_the_newest_survive_and_the_largest_whatever_its_age(keep: int, survivors: list[int]) -> None:
+    # Age in days: sounds. The largest is a month old.
+    sizes = {0: 500, 1: 490, 2: 480, 7: 450, 14: 400, 30: 900, 60: 100, 365: 899}
+    backups = [
+        Backup(Path(backup_name(nodes, NOW_US - age * DAY_US)), nodes, NOW_US - age * DAY_US, 1)
+        for age, nodes in sizes.items()
+    ]
+    removed = to_remove(backups, keep, lambda _: True)
+    assert [(NOW_US - one.taken_at) // DAY_US for one in backups if one not in removed] == survivors
+
+
+@pytest.mark.parametrize(
+    ("corrupt", "survivors"),
+    [
+        (set(), [0, 1, 30]),
+        ({0}, [0, 1, 2, 30]),
+        ({0, 1}, [0, 1, 2, 7, 30]),
+        ({30}, [0, 1, 30]),
+        ({0, 1, 2, 7, 30}, [0, 1, 2, 7, 30]),
+    ],
+)
+def test_a_corrupt_backup_neither_counts_nor_goes(corrupt: set[int], survivors: list[int]) -> None:
+    sizes = {0: 10, 1: 9, 2: 8, 7: 7, 30: 100}
+    if 30 in corrupt:
+        sizes = {0: 100, 1: 9, 2: 8, 7: 7, 30: 100}
+    backups = [
+        Backup(Path(backup_name(nodes, NOW_US - age * DAY_US)), nodes, NOW_US - age * DAY_US, 1)
+        for age, nodes in sizes.items()
+    ]
+    removed = to_remove(backups, 2, lambda one: (NOW_US - one.taken_at) // DAY_US not in corrupt)
+    assert [(NOW_US - one.taken_at) // DAY_US for one in backups if one not in removed] == survivors
+
+
+def test_a_harvest_keeps_five_and_backs_up_every_hundred() -> None:
+    assert (KEEP_BACKUPS, BACKUP_EVERY) == (5, 100)

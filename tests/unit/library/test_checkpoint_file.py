@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,11 +13,12 @@ from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryUnwritable
 from harvester.graph import SoundGraph
+from harvester.journal import Journal
 from harvester.library.checkpoint_file import MOST_TRIES
 from harvester.library.load import Loaded
 from harvester.library.recovery import settle_files
 from harvester.model import Known
-from harvester.storage.atomic import RealFiles
+from harvester.storage.atomic import Files
 from harvester.storage.paths import CHECKPOINT
 from tests.support.samples import SOURCE, grow, make_events, make_state, names_in, open_store, reload_content
 
@@ -27,7 +29,7 @@ def pull(folder: Path, state: SoundGraph) -> None:
     (folder / "new").rename(folder / CHECKPOINT)
 
 
-class Interrupted(RealFiles):
+class Interrupted(Files):
     """Real files, with another program at work just before a temporary is synced, or just after it was renamed."""
 
     def __init__(self, *, synced: Callable[[], None] | None = None, renamed: Callable[[], None] | None = None) -> None:
@@ -76,6 +78,25 @@ def test_a_file_that_comes_in_the_instant_after_ours_is_joined_next_time(tmp_pat
     assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == {1, 2, 3, 50, 100, 101}
 
 
+def test_a_file_that_comes_while_the_journal_notes_ours_is_joined_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(tmp_path, source=SOURCE) as store:
+        grow(store, make_events(3))
+        store.checkpoint()
+        grow(store, [Known(50, 1)])
+        update = store._journal.update
+
+        def note_then_pull(**changes: Any) -> None:
+            update(**changes)
+            if changes.get("next_digest") and 100 not in store.state:
+                pull(tmp_path, make_state(make_events(2, first=100)))
+
+        monkeypatch.setattr(store._journal, "update", note_then_pull)
+        assert store.checkpoint().joined == 2
+    assert set(load_checkpoint(tmp_path / CHECKPOINT).state.graph) == {1, 2, 3, 50, 100, 101}
+
+
 def test_a_file_that_comes_between_loading_and_the_first_checkpoint_is_joined(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,8 +104,8 @@ def test_a_file_that_comes_between_loading_and_the_first_checkpoint_is_joined(
         grow(store, make_events(3))
         store.checkpoint()
 
-    def settle_late(folder: Path, journal: object, loaded: Loaded, *rest: object) -> None:
-        settle_files(folder, journal, loaded, *rest)  # type: ignore[arg-type]
+    def settle_late(folder: Path, journal: Journal, loaded: Loaded, *rest: Any) -> None:
+        settle_files(folder, journal, loaded, *rest)
         pull(folder, make_state(make_events(2, first=100)))
 
     monkeypatch.setattr("harvester.library.store.settle_files", settle_late)

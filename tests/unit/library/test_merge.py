@@ -88,7 +88,7 @@ def test_what_each_input_brought_is_counted(tmp_path: Path) -> None:
     assert (brought.new_nodes, brought.new_records, brought.new_lists) == (3, 2, 2)
     assert (brought.newer_records, brought.newer_lists, brought.conflicts) == (1, 1, 2)
     assert (brought.gone, brought.withdrawn) == (2, 1)
-    assert load_checkpoint(ours / CHECKPOINT).state.record(1)["name"] == "renamed"  # type: ignore[index]
+    assert load_checkpoint(ours / CHECKPOINT).state.attributes(1)["name"] == "renamed"
 
 
 def test_another_source_is_refused_before_anything_is_written(tmp_path: Path) -> None:

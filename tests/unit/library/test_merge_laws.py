@@ -1,14 +1,12 @@
-"""The join with withdrawn sounds and edges of older tools: still a semilattice, and the takedown always wins."""
+"""The join with withdrawn sounds and edges of older tools; its laws are in `tests/unit/graph/test_laws.py`."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import LibraryCorrupt, WrongSource
@@ -17,57 +15,18 @@ from harvester.journal.events import decode_events, encode_events
 from harvester.model import Event, Linked, Related, Seen, SimilarList, Withdrawn
 from tests.support.samples import (
     NOW_US,
-    SOURCE,
     content_of,
-    events,
-    ids,
+    histories,
     make_events,
     make_record,
     make_state,
     quick,
-    stamps,
 )
-
-
-@st.composite
-def marks(draw: st.DrawFn) -> Event:
-    if draw(st.booleans()):
-        return Withdrawn(draw(ids), draw(stamps))
-    sound_id, target_id = draw(st.lists(ids, min_size=2, max_size=2, unique=True))
-    return Related(sound_id, target_id, draw(st.sampled_from(["similar", "same user", "", "ü"])), draw(stamps))
-
-
-histories = st.lists(events() | marks(), max_size=14)
-
-
-def _joined(*states: SoundGraph) -> SoundGraph:
-    result = SoundGraph(SOURCE)
-    for state in states:
-        result.join(state)
-    return result
-
-
-@quick
-@given(histories, st.randoms(use_true_random=False))
-def test_the_order_of_events_does_not_matter(history: list[Event], chance: random.Random) -> None:
-    shuffled = history + history[::2]
-    chance.shuffle(shuffled)
-    assert content_of(make_state(shuffled)) == content_of(make_state(history))
-
-
-@quick
-@given(histories, histories, histories)
-def test_join_is_commutative_associative_and_idempotent(first: list, second: list, third: list) -> None:
-    one, two, three = make_state(first), make_state(second), make_state(third)
-    left = content_of(_joined(_joined(one, two), three))
-    assert content_of(_joined(one, _joined(three, two))) == left
-    assert content_of(_joined(three, two, one, two)) == left
-    assert content_of(make_state(third + first + second)) == left
 
 
 @quick
 @given(histories)
-def test_a_state_is_its_own_events_its_own_journal_and_its_own_checkpoint(history: list) -> None:
+def test_a_state_is_its_own_events_its_own_journal_and_its_own_checkpoint(history: list[Event]) -> None:
     state = make_state(history)
     own = list(state.events())
     assert content_of(make_state(own)) == content_of(state)
@@ -81,7 +40,7 @@ def test_a_state_is_its_own_events_its_own_journal_and_its_own_checkpoint(histor
 
 @quick
 @given(histories)
-def test_no_later_answer_brings_a_withdrawn_text_back(history: list) -> None:
+def test_no_later_answer_brings_a_withdrawn_text_back(history: list[Event]) -> None:
     state = make_state(history)
     for sound_id in range(1, 13):
         state.apply(Withdrawn(sound_id, 50))

@@ -29,7 +29,7 @@ def test_a_view_has_the_journal_that_the_checkpoint_lacks(tmp_path: Path) -> Non
         grow(store, [Known(9, 1)])
         view = load_view(tmp_path)
         assert content_of(view.state) == content_of(store.state)
-        assert (view.exists, view.unsaved, view.last_checkpoint_at, view.source) == (True, 1, NOW_US, SOURCE)
+        assert (view.exists, view.unsaved, view.last_checkpoint_at, view.state.source) == (True, 1, NOW_US, SOURCE)
         assert view.notices == []
 
 

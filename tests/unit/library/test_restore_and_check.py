@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from harvester.checkpoint import _record_block as record_block
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryCorrupt, LibraryLocked, SettingsError
+from harvester.graph import in_order
 from harvester.library import restore as restoring
 from harvester.library.check import CheckReport, check_library, repair_library
 from harvester.library.reader import load_view
-from harvester.library.restore import restore_library
+from harvester.library.restore import RestoreReport, restore_library
 from harvester.model import Deferral, Known
+from harvester.storage import write_atomically
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.support.samples import (
     NOW_US,
@@ -59,7 +63,7 @@ def _repair(folder: Path) -> CheckReport:
     return repair_library(folder, clock=FixedClock(NOW_US + 60 * SECOND_US))
 
 
-def _restore(folder: Path, backup: Path | None = None):
+def _restore(folder: Path, backup: Path | None = None) -> RestoreReport:
     return restore_library(folder, backup, clock=FixedClock(NOW_US + 60 * SECOND_US))
 
 
@@ -117,7 +121,7 @@ def test_where_all_is_lost_it_is_said_in_a_line_and_repair_tells_what_is_left(li
     findings = [finding.problem for finding in _check(library).findings if finding.severity == "error"]
     assert len(findings) == 4
     assert findings.count("no valid backup can replace it") == 1
-    assert _repair(library).left == "0 samples, 1 sounds, 0 edges"
+    assert _repair(library).left == "1 sounds (0 processed), 0 edges"
     assert _check(library).clean
     assert len(list((library / "quarantine").iterdir())) == 3
 
@@ -196,14 +200,8 @@ def _defer_for_ever(folder: Path) -> None:
 
 def _write_by_hand(folder: Path) -> None:
     """Write a file that loads but is not what we would have written: attributes in another order."""
-    from harvester.checkpoint import _record_block as record_block
-
-    order = record_block.in_order
-    record_block.in_order = lambda names: tuple(reversed(order(names)))
-    try:
+    with mock.patch.object(record_block, "in_order", lambda names: tuple(reversed(in_order(names)))):
         (folder / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(LATE)))
-    finally:
-        record_block.in_order = order
 
 
 DAMAGE = {
@@ -246,12 +244,10 @@ def test_a_restore_whose_target_was_lost_in_a_crash_is_given_up_and_the_present_
         store.checkpoint()
     present = library.joinpath(CHECKPOINT).read_bytes()
 
-    real = restoring.write_atomically
-
-    def crash(path: Path, *rest: Any) -> bool:
+    def crash(path: Path, *rest: Any) -> None:
         if path == library / CHECKPOINT:
             raise KeyboardInterrupt
-        return real(path, *rest)
+        write_atomically(path, *rest)
 
     target = _backup(library, 6)
     with monkeypatch.context() as patched:

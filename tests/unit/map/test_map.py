@@ -83,8 +83,8 @@ def test_small_and_empty_graphs_have_places(count: int, edges: list[tuple[int, i
     assert len({tuple(place) for place in places.tolist()}) == count
 
 
-def test_addresses_come_back_from_their_patterns_as_they_were(shared: Path) -> None:
-    selected = select(load_edge_cases(shared))
+def test_addresses_come_back_from_their_patterns_as_they_were(real_records: Path) -> None:
+    selected = select(load_edge_cases(real_records))
     words = MapData(selected, "").sounds
     assert len(words["patterns"]) < 12
     for at, sound_id in enumerate(selected.sound_ids):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -273,7 +273,7 @@ async def closes_the_run() -> None:
     assert ring.stop.reason == "the search found nothing"
 
 
-DECLARED: dict[type, Callable[[], Awaitable[None]]] = {
+DECLARED: dict[type, Callable[[], Coroutine[Any, Any, None]]] = {
     Discover: discovers_what_the_scope_wants,
     Enqueue: enqueues_without_asking_the_scope,
     Reread: rereads_by_id_before_the_list,
@@ -295,7 +295,7 @@ DECLARED: dict[type, Callable[[], Awaitable[None]]] = {
 
 @pytest.mark.parametrize("change", typing.get_args(FrontierChange), ids=lambda change: change.__name__)
 def test_each_frontier_change_is_applied_as_declared(change: type) -> None:
-    run_virtual(DECLARED[change]())  # type: ignore[arg-type]
+    run_virtual(DECLARED[change]())
 
 
 def test_an_unchanged_neighbour_keeps_its_place_and_a_renewed_one_may_better_it() -> None:
@@ -357,7 +357,9 @@ OUTCOMES: dict[str, tuple[Outcome, Plan | None]] = {
 
 @pytest.mark.parametrize("fails", [True, False])
 @pytest.mark.parametrize("case", OUTCOMES)
-def test_nothing_changes_before_the_commit_has_returned(case: str, fails: bool) -> None:
+def test_nothing_changes_before_the_commit_has_returned(
+    case: str, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outcome, plan = OUTCOMES[case]
 
     async def main() -> None:
@@ -367,7 +369,7 @@ def test_nothing_changes_before_the_commit_has_returned(case: str, fails: bool) 
         if isinstance(outcome.claim, SweepClaim):
             assert await ring.frontier.claim() == outcome.claim
         else:
-            ring.frontier._send_off(outcome.claim)
+            ring.frontier._mark_in_flight(outcome.claim)
         writer = Writer(ring.store, ring.scope, ring.changes, clock=ring.clock, stop=ring.stop, progress=ring.progress)
         before, at_the_commit = ring.picture(), []
         append = ring.store.append
@@ -379,7 +381,7 @@ def test_nothing_changes_before_the_commit_has_returned(case: str, fails: bool) 
                 raise DiskFull("no space left on the disk")
             append(*written)
 
-        ring.store.append = watched  # type: ignore[method-assign]
+        monkeypatch.setattr(ring.store, "append", watched)
         outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue()
         for one in (outcome, None):
             outcomes.put_nowait(one)

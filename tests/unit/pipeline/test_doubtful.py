@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
@@ -42,10 +43,12 @@ class Doubting(World):
         return page
 
 
-def harvest(world: Doubting, store: MemoryStore, **plan: object) -> Harvest:
+def harvest(world: Doubting, store: MemoryStore, **plan: Any) -> Harvest:
+    options: dict[str, Any] = {"target": None, "seed_ids": (1,)} | plan
+
     async def main() -> Harvest:
         ring = Harvest(
-            Plan(**({"target": None, "seed_ids": (1,)} | plan)),  # type: ignore[arg-type]
+            Plan(**options),
             store,
             world,
             clock=CLOCK,
@@ -59,7 +62,7 @@ def harvest(world: Doubting, store: MemoryStore, **plan: object) -> Harvest:
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 4, 8])
-def test_answers_that_have_changed_defer_nobody_and_keep_every_sound_waiting(concurrency: int) -> None:
+def test_answers_that_have_changed_defer_no_sound_and_keep_every_sound_waiting(concurrency: int) -> None:
     world, store = Doubting(CLOCK, size=20, reach=8, script="+??!??????????"), MemoryStore()
     with pytest.raises(AnswerChanged):
         harvest(world, store, concurrency=concurrency)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from harvester.clock import Stop
 from harvester.errors import Stopped
 from harvester.pipeline.frontier import Frontier
-from harvester.pipeline.messages import ConfirmClaim, DetailsClaim, SeedClaim, SimilarClaim
+from harvester.pipeline.messages import Claim, ConfirmClaim, DetailsClaim, SeedClaim, SimilarClaim
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.scope import Scope
 from harvester.settings import CONCURRENCY
@@ -40,10 +41,10 @@ def make(
     stop: Stop | None = None,
     done: set[int] | None = None,
     searches_seeds: bool = False,
-    **plan: object,
+    **plan: Any,
 ) -> Frontier:
-    options = {"target": target, "concurrency": CONCURRENCY.most} | plan
-    scope = Anything(Plan(**options), set() if done is None else done, searches_seeds=searches_seeds)  # type: ignore[arg-type]
+    options: dict[str, Any] = {"concurrency": CONCURRENCY.most} | plan
+    scope = Anything(Plan(target=target, **options), set() if done is None else done, searches_seeds=searches_seeds)
     return Frontier(scope, float, clock=CLOCK, stop=stop or Stop())
 
 
@@ -104,7 +105,7 @@ def test_any_interleaving_of_claim_settle_and_release_visits_each_reachable_soun
 @given(st.integers(1, 30), st.integers(1, 40), st.integers(0, 2**32))
 def test_claims_out_never_exceed_what_is_missing_to_the_target(target: int, sounds: int, choices: int) -> None:
     async def main() -> None:
-        chance, frontier, out = random.Random(choices), make(target), []
+        chance, frontier, out = random.Random(choices), make(target), list[Claim]()
         for sound_id in range(1, sounds + 1):
             frontier.discover(sound_id, has_record=True)
         harvested = 0
@@ -157,14 +158,14 @@ def test_what_a_crash_would_cost_is_bounded_by_the_claims_out_until_they_are_set
 
 
 def test_smaller_numbers_come_first_and_seeds_before_them_in_their_own_order() -> None:
-    async def main() -> list[int]:
+    async def main() -> list[Claim | None]:
         frontier = make()
         frontier.add_seeds([9, 4])
         for sound_id in (7, 9, 3, 4):
             frontier.discover(sound_id, has_record=True)
-        return [(await frontier.claim()).sound_id for _ in range(4)]  # type: ignore[union-attr]
+        return [await frontier.claim() for _ in range(4)]
 
-    assert run_virtual(main()) == [9, 4, 3, 7]
+    assert run_virtual(main()) == [SimilarClaim(sound_id) for sound_id in (9, 4, 3, 7)]
 
 
 def test_records_are_read_in_batches_of_150_or_when_a_fetcher_would_idle() -> None:
@@ -203,7 +204,7 @@ def test_a_sound_missing_from_a_batch_is_confirmed_once_and_not_read_again() -> 
     run_virtual(main())
 
 
-def test_nobody_overtakes_a_seed_whose_record_is_still_missing() -> None:
+def test_no_sound_overtakes_a_seed_whose_record_is_still_missing() -> None:
     async def main() -> None:
         frontier = make()
         frontier.add_seeds([5])

@@ -11,12 +11,12 @@ import pytest
 from harvester.clock import Stop, closing_in_time
 from harvester.errors import DiskFull, FetchFailed, HarvesterError
 from harvester.graph import SoundGraph
-from harvester.model import Known, Seen
+from harvester.model import Known, RecordsPage, Seen, SimilarPage
 from harvester.pipeline.harvest import Harvest
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
-from tests.support.world import MemoryCheckpoint, MemoryStore, World, make_record
+from tests.support.world import MemoryStore, World, make_record
 
 CLOCK = VirtualClock()
 
@@ -249,7 +249,7 @@ def test_a_run_that_waits_for_space_still_ends_when_it_is_asked_to() -> None:
 
 def test_an_error_of_the_whole_run_ends_it_in_order_and_is_raised_once() -> None:
     class Denied(World):
-        async def fetch_similar(self, sound_id, limit, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage:
             if len(self.asked) > 6:
                 raise HarvesterError("the key was refused")
             return await super().fetch_similar(sound_id, limit, filter=filter)
@@ -262,7 +262,7 @@ def test_an_error_of_the_whole_run_ends_it_in_order_and_is_raised_once() -> None
 
 def test_a_bug_in_a_fetcher_tears_the_run_down_instead_of_hanging_it() -> None:
     class Buggy(World):
-        async def fetch_similar(self, sound_id, limit, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage:
             raise ZeroDivisionError
 
     with pytest.raises(ExceptionGroup):
@@ -318,7 +318,9 @@ CLOCK_START = 1_790_000_000_000_000
 @pytest.mark.parametrize("failed_after_s", [0.15, 0.2, 0.25])
 def test_a_record_that_cannot_be_read_leaves_no_deferral_where_a_list_brought_it(failed_after_s: float) -> None:
     class SlowRecords(World):
-        async def fetch_records(self, sound_ids, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_records(
+            self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+        ) -> RecordsPage:
             await asyncio.sleep(failed_after_s)
             raise FetchFailed("the answer is not JSON")
 
@@ -332,29 +334,11 @@ def test_a_record_that_cannot_be_read_leaves_no_deferral_where_a_list_brought_it
     assert store.kept_deferrals == {}
 
 
-class Backing(MemoryStore):
-    """A store where a backup is due after every commit, and a checkpoint after the third too."""
-
-    def backup_due(self, *, stopping: bool = False) -> bool:
-        return True
-
-    def checkpoint_due(self) -> bool:
-        return self.log.count("backup") == 2 and "both" not in self.log
-
-    def back_up(self) -> MemoryCheckpoint:
-        self.log.append("backup")
-        return MemoryCheckpoint(len(self.state), 2000, "a file", unchanged=True)
-
-    def checkpoint(self, *, backup: bool) -> MemoryCheckpoint:
-        self.log.append("both" if backup else "checkpoint")
-        return MemoryCheckpoint(len(self.state), 3000, "a file" if backup else None)
-
-
 def test_a_backup_that_is_due_in_the_middle_of_a_run_comes_alone_and_the_end_writes_both() -> None:
-    store, told = Backing(), list[str]()
+    store, told = MemoryStore(checkpoint_every=3, backup_every=0), list[str]()
     harvest(Plan(target=5, concurrency=1), World(CLOCK, size=40), store, told=told.append)
     written = [line for line in store.log if not line.startswith("append")]
-    assert written[:4] == ["backup", "backup", "both", "backup"]
-    assert written[-1] == "both"
+    assert written[:4] == ["backup", "backup", "checkpoint and backup", "backup"]
+    assert written[-1] == "checkpoint and backup"
     kinds = {line.split(":")[0]: line.split()[-2:] for line in told if " sounds, " in line}
     assert kinds == {"backup": ["2", "kB"], "checkpoint and backup": ["3", "kB"]}

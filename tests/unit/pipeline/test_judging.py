@@ -1,8 +1,10 @@
-"""A filtered walk over a library that has sounds of other walks: which of them match is asked once, 150 at a time."""
+"""A filtered run asks once which sounds of earlier runs match, 150 at a time."""
 
 from __future__ import annotations
 
-from harvester.model import Note, Seen
+from typing import Any
+
+from harvester.model import Note, Record, RecordsPage, Seen
 from harvester.pipeline.plan import Plan
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
@@ -21,12 +23,12 @@ CLOCK_US = 1_780_000_000_000_000
 
 
 class NoSearch(World):
-    async def search(self, **_: object):  # type: ignore[no-untyped-def]
+    async def search(self, **_: Any) -> RecordsPage:
         return await super().search(query="", filter="", sort="", page=99, page_size=150)
 
 
 def asked_for_matches(world: World) -> list[tuple[int, ...]]:
-    return [what for kind, what in world.asked if kind == "matches"]  # type: ignore[misc]
+    return [what for kind, what in world.asked if kind == "matches"]
 
 
 def test_waiting_sounds_of_earlier_runs_are_asked_150_at_a_time_most_downloaded_first() -> None:
@@ -72,9 +74,11 @@ def test_hits_of_the_seed_search_are_known_to_match_in_a_later_run() -> None:
     assert store.state.processed == {1, 2, 3, 4, 5}
 
 
-def test_a_batch_that_fails_is_left_to_the_next_run_and_nobody_is_deferred() -> None:
+def test_a_batch_that_fails_is_left_to_the_next_run_and_no_sound_is_deferred() -> None:
     class Failing(NoSearch):
-        async def fetch_records(self, sound_ids, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_records(
+            self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+        ) -> RecordsPage:
             from harvester.errors import FetchFailed
 
             raise FetchFailed("the answer is not JSON")
@@ -94,7 +98,7 @@ def test_extra_fields_survive_a_later_record_that_was_fetched_without_them() -> 
         extra = True
         day = 0
 
-        def record(self, sound_id: int):  # type: ignore[no-untyped-def]
+        def record(self, sound_id: int) -> Record:
             more = {"bpm": 120.0} if self.extra else {}
             return make_record(sound_id, num_comments=self.day, **more)
 
@@ -118,7 +122,7 @@ def test_extra_fields_are_kept_at_once_even_where_the_record_is_fresh() -> None:
     harvest(Plan(target=3, seed_ids=(1,)), World(CLOCK, size=9, reach=3), store)
 
     class Described(World):
-        def record(self, sound_id: int):  # type: ignore[no-untyped-def]
+        def record(self, sound_id: int) -> Record:
             return make_record(sound_id, bpm=None)
 
     harvest(Plan(target=3), Described(CLOCK, size=9, reach=3), store)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harvester.clock import DAY_US
-from harvester.model import Linked, Seen, SimilarList
+from harvester.model import Known, Linked, Record, RecordsPage, Seen, SimilarList
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.stale import Refresh, find_stale
 from tests.support.virtual_time import START_US
@@ -16,7 +16,7 @@ MONTH = Refresh(30 * DAY_US)
 class Later(World):
     """The same sounds, some downloads later."""
 
-    def record(self, sound_id: int):  # type: ignore[no-untyped-def]
+    def record(self, sound_id: int) -> Record:
         return make_record(sound_id, num_downloads=7_000_000)
 
 
@@ -50,6 +50,12 @@ def test_records_younger_than_a_day_are_read_again_when_the_user_says_so() -> No
     assert downloads(store) == {1, 2}
 
 
+def test_a_sound_without_a_record_is_not_stale_however_young_a_stale_record_may_be() -> None:
+    store = library({1: 0})
+    store.state.apply(Known(2, START_US))
+    assert find_stale(store.state, {}, Refresh(0), START_US).records == [1]
+
+
 def test_the_limit_takes_the_stalest_first() -> None:
     store = library({1: 40, 2: 90, 3: 60, 4: 31})
     harvest(Plan(target=None, refresh=Refresh(30 * DAY_US, limit=2)), Later(CLOCK, size=4), store)
@@ -78,7 +84,7 @@ def test_with_links_stale_and_short_lists_are_read_again_at_the_longer_length() 
         store.state.apply(Seen(sound_id, make_record(sound_id), START_US))
         store.state.apply(Linked(sound_id, SimilarList(((1, 0.5),), START_US, 60 if sound_id == 4 else 150)))
     world = Later(CLOCK, size=9, reach=3)
-    harvest(Plan(target=None, refresh=Refresh(30 * DAY_US, links=True, neighbours=50)), world, store)
+    harvest(Plan(target=None, refresh=Refresh(30 * DAY_US, lists=True, neighbours=50)), world, store)
     assert {what for kind, what in world.asked if kind == "similar"} == {1, 2, 3}
     assert sum(world.asked.values()) == 1 + 3
     similar = store.state.similar(1)
@@ -90,15 +96,17 @@ def test_with_links_stale_and_short_lists_are_read_again_at_the_longer_length() 
 def test_an_empty_list_in_place_of_a_full_one_is_no_reason_to_forget_it() -> None:
     store = library({2: 3, 3: 3})
     world = Later(CLOCK, size=9, reach=3, empty={2}, gone={3})
-    harvest(Plan(target=None, refresh=Refresh(DAY_US, links=True)), world, store)
-    assert store.state.similar(2).neighbours == ((1, 0.9),)  # type: ignore[union-attr]
+    harvest(Plan(target=None, refresh=Refresh(DAY_US, lists=True)), world, store)
+    similar = store.state.similar(2)
+    assert similar is not None
+    assert similar.neighbours == ((1, 0.9),)
     assert store.state.gone_count == 1
     assert world.asked["similar", 2] == 1
 
 
 def test_a_list_is_never_asked_for_shorter_than_it_is() -> None:
     store = library({2: 40}, limit=150)
-    stale = find_stale(store.state, {}, Refresh(30 * DAY_US, links=True, neighbours=25), START_US)
+    stale = find_stale(store.state, {}, Refresh(30 * DAY_US, lists=True, neighbours=25), START_US)
     assert stale.lists == {2: 150}
 
 
@@ -106,7 +114,9 @@ def test_a_batch_that_fails_defers_its_sounds_and_a_later_success_forgets_that()
     from harvester.errors import FetchFailed
 
     class Failing(Later):
-        async def fetch_records(self, sound_ids, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_records(
+            self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+        ) -> RecordsPage:
             raise FetchFailed("the answer is not JSON")
 
     store = library({1: 40, 2: 40})
@@ -125,7 +135,7 @@ def test_a_batch_that_fails_defers_its_sounds_and_a_later_success_forgets_that()
 def test_a_list_that_comes_first_does_not_displace_a_stale_record() -> None:
     store = library({1: 3, **dict.fromkeys(range(2, 9), 40)})
     world = Later(CLOCK, size=9, reach=8)
-    refresh = Refresh(2 * DAY_US, links=True)
+    refresh = Refresh(2 * DAY_US, lists=True)
     _, ring = harvest(Plan(target=None, refresh=refresh, concurrency=1), world, store)
     assert downloads(store) >= set(range(1, 9))
     assert ring.progress.samples == 8

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -24,21 +25,6 @@ from tests.unit.pipeline.test_harvest import CLOCK, harvest
 SPACE = "laion_clap"
 
 
-class Vectorful(MemoryStore):
-    """A store that keeps vectors too, and says in which order things became durable."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.vectors: dict[int, Vector] = {}
-
-    def has_vector(self, sound_id: int) -> bool:
-        return sound_id in self.vectors
-
-    def keep_vectors(self, vectors: Mapping[int, Vector]) -> None:
-        self.log.append(f"vectors {len(vectors)}")
-        self.vectors |= vectors
-
-
 class Analysed(World):
     """A world whose sounds have vectors, but for `bare`; pages of more than `most` with vectors are late."""
 
@@ -49,14 +35,18 @@ class Analysed(World):
     def _vectors(self, sound_ids: Sequence[int]) -> dict[int, Vector]:
         return {one: array("f", [one]) for one in sound_ids if one not in self.bare}
 
-    async def fetch_records(self, sound_ids, *, filter="", vectors=False):  # type: ignore[no-untyped-def]
+    async def fetch_records(
+        self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+    ) -> RecordsPage:
         found = await super().fetch_records(sound_ids, filter=filter)
         if vectors and len(sound_ids) > self.most:
             raise PageTooLarge("no answer in time")
         ids = [record["id"] for record in found.records]
         return RecordsPage(found.records, found.count, False, found.fetched_at, {}, self._vectors(ids))
 
-    async def search(self, *, query, filter, sort, page, page_size, vectors=False):  # type: ignore[no-untyped-def]
+    async def search(
+        self, *, query: str, filter: str, sort: str, page: int, page_size: int, vectors: bool = False
+    ) -> RecordsPage:
         await self._answer("page", (page, page_size))
         if vectors and page_size > self.most:
             raise PageTooLarge("no answer in time")
@@ -71,12 +61,12 @@ class Analysed(World):
         return RecordsPage(records, count, page * page_size < self.size, self.clock.time_us(), {}, found)
 
 
-def plan(target: int | None = 0, **search: object) -> Plan:
-    return Plan(target=target, sweep=True, filter="type:wav", vectors=SPACE, **search)  # type: ignore[arg-type]
+def plan(target: int | None = 0, **search: Any) -> Plan:
+    return Plan(target=target, sweep=True, filter="type:wav", vectors=SPACE, **search)
 
 
-def world(**options: object) -> Analysed:
-    return Analysed(CLOCK, **({"size": 400} | options))  # type: ignore[arg-type]
+def world(size: int = 400) -> Analysed:
+    return Analysed(CLOCK, size=size)
 
 
 def topic(store: MemoryStore) -> dict[int, str]:
@@ -84,7 +74,7 @@ def topic(store: MemoryStore) -> dict[int, str]:
 
 
 def test_a_sweep_with_vectors_costs_its_pages_and_no_list() -> None:
-    sounds, store = world(), Vectorful()
+    sounds, store = world(), MemoryStore()
     sounds.bare = frozenset({7, 8})
     harvest(plan(), sounds, store)
     assert set(sounds.asked) == {("page", (1, 150)), ("page", (2, 150)), ("page", (3, 150))}
@@ -94,7 +84,7 @@ def test_a_sweep_with_vectors_costs_its_pages_and_no_list() -> None:
 
 
 def test_vectors_are_durable_before_the_journal_says_that_their_page_was_read() -> None:
-    store = Vectorful()
+    store = MemoryStore()
     harvest(plan(), world(), store)
     steps = [line.split()[0] for line in store.log if line.split()[0] in ("vectors", "append")]
     assert steps[:2] == ["vectors", "append"]
@@ -102,15 +92,15 @@ def test_vectors_are_durable_before_the_journal_says_that_their_page_was_read() 
 
 
 def test_the_vectors_that_are_counted_are_those_that_were_not_here() -> None:
-    store = Vectorful()
+    store = MemoryStore()
     store.vectors = {one: array("f", [one]) for one in (1, 2, 200)}
     _, ring = harvest(plan(), world(), store)
     assert ring.progress.vectors == 397
 
 
 @pytest.mark.parametrize(("query", "vectors"), [("", SPACE), ("rain", ""), ("rain", SPACE)])
-def test_nobody_is_asked_again_which_of_the_hits_match_the_filter(query: str, vectors: str) -> None:
-    sounds, store = world(size=40), Vectorful()
+def test_no_run_asks_again_which_of_the_hits_match_the_filter(query: str, vectors: str) -> None:
+    sounds, store = world(size=40), MemoryStore()
     swept = plan()
     harvest(replace(swept, query=query, vectors=vectors), sounds, store)
     sounds.asked.clear()
@@ -120,13 +110,13 @@ def test_nobody_is_asked_again_which_of_the_hits_match_the_filter(query: str, ve
 
 
 def test_asked_for_samples_it_goes_on_to_lists() -> None:
-    sounds, store = world(size=20), Vectorful()
+    sounds, store = world(size=20), MemoryStore()
     harvest(plan(target=5), sounds, store)
     assert sum(count for (kind, _), count in sounds.asked.items() if kind == "similar") == 5
 
 
 def test_a_page_that_is_late_is_asked_for_in_parts_and_no_position_twice() -> None:
-    sounds, store = world(), Vectorful()
+    sounds, store = world(), MemoryStore()
     sounds.most = 30
     harvest(replace(plan(), concurrency=1), sounds, store)
     pages = [what for kind, what in sounds.asked if kind == "page"]
@@ -139,7 +129,7 @@ def test_a_page_that_is_late_is_asked_for_in_parts_and_no_position_twice() -> No
 @pytest.mark.parametrize("seed", range(8))
 def test_a_sweep_with_late_pages_and_crashes_covers_every_position_once(seed: int) -> None:
     dice, count = Random(seed), 9 * PAGE + 40
-    sweep, read = Sweep(), []
+    sweep, read = Sweep(), list[int]()
     while not sweep.done:
         if dice.random() < 0.1:
             sweep = Sweep(sweep.place())
@@ -167,7 +157,7 @@ def test_the_smallest_page_is_never_split_and_the_next_window_dares_more() -> No
     assert claim is not None
     assert not sweep.split(claim)
     deep = DEEPEST * PAGE + 1
-    page, windows = claim, []
+    page, windows = claim, list[tuple[str, int]]()
     while len(windows) < 3:
         windows += [(page.window, page.size)] if (page.window, page.size) not in windows else []
         start = (page.page - 1) * page.size
@@ -192,7 +182,7 @@ def test_a_place_noted_by_an_older_version_is_understood() -> None:
 
 
 def test_a_finished_sweep_asks_nothing_again_until_its_sounds_are_linked() -> None:
-    sounds, store = world(size=300), Vectorful()
+    sounds, store = world(size=300), MemoryStore()
     harvest(plan(), sounds, store)
     before = sounds.asked.total()
     harvest(plan(), sounds, store)
@@ -200,7 +190,7 @@ def test_a_finished_sweep_asks_nothing_again_until_its_sounds_are_linked() -> No
 
 
 def test_lost_vectors_are_fetched_again_by_their_ids_and_no_other() -> None:
-    sounds, store = world(size=400), Vectorful()
+    sounds, store = world(size=400), MemoryStore()
     sounds.bare = frozenset({9})
     harvest(plan(), sounds, store)
     for sound_id in range(1, 201):
@@ -209,13 +199,13 @@ def test_lost_vectors_are_fetched_again_by_their_ids_and_no_other() -> None:
     sounds.most = 80
     harvest(plan(), sounds, store)
     asked = [what for kind, what in sounds.asked if kind == "records"]
-    assert {one for batch in asked for one in batch} == set(range(1, 201)) - {9}  # type: ignore[attr-defined]
+    assert {one for batch in asked for one in batch} == set(range(1, 201)) - {9}
     assert not any(kind == "page" for kind, _ in sounds.asked)
     assert set(store.vectors) == set(range(1, 401)) - {9}
 
 
 def test_of_linked_sounds_too_a_lost_vector_alone_is_fetched() -> None:
-    sounds, store = world(size=200), Vectorful()
+    sounds, store = world(size=200), MemoryStore()
     harvest(plan(), sounds, store)
     for sound_id in range(1, 201):
         store.state.apply(Linked(sound_id, SimilarList((), 1, 25, origin=COMPUTED)))
@@ -229,7 +219,7 @@ def test_of_linked_sounds_too_a_lost_vector_alone_is_fetched() -> None:
 
 
 def test_a_sweep_of_more_than_anybody_may_copy_stops_after_its_first_page_and_says_why() -> None:
-    sounds, store = world(), Vectorful()
+    sounds, store = world(), MemoryStore()
     sounds.counts = 50_001
     with pytest.raises(SettingsError, match="--i-have-permission"):
         harvest(plan(), sounds, store)
@@ -250,7 +240,7 @@ def test_fifty_thousand_hits_need_no_permission() -> None:
 
 
 def test_a_sweep_without_vectors_keeps_its_own_notes() -> None:
-    sounds, store = world(size=20), Vectorful()
+    sounds, store = world(size=20), MemoryStore()
     harvest(Plan(target=0, sweep=True, filter="type:wav"), sounds, store)
     assert not store.vectors
     assert Note(sweep_topic("", "type:wav"), 1, MATCHES) in store.kept_notes

@@ -51,15 +51,15 @@ def write(
         scope = Scope(Plan(target=None, forever=True, samples_per_commit=samples_per_commit), store, clock)
         frontier = Frontier(scope, order_by("popular", store.state, None, 0), clock=clock, stop=stop)
         for outcome in outcomes:
-            frontier._send_off(outcome.claim)
+            frontier._mark_in_flight(outcome.claim)
         for sound_id in waiting_ids:
             frontier.discover(sound_id, has_record=True)
         progress = Progress(clock)
         changes = Changes(frontier, scope, store.state, stop=stop, progress=progress, distances=None)
         writer = Writer(store, scope, changes, clock=clock, stop=stop, progress=progress)
         waiting: asyncio.Queue[Outcome | None] = asyncio.Queue()
-        for outcome in (*outcomes, None):
-            waiting.put_nowait(outcome)
+        for following in (*outcomes, None):
+            waiting.put_nowait(following)
         await writer.run(waiting)
         return progress, frontier
 
@@ -102,7 +102,7 @@ def test_a_record_that_tells_more_than_the_one_before_it_in_a_commit_is_written_
 
 
 @pytest.mark.parametrize("samples_per_commit", [1, 16])
-def test_a_failed_read_defers_nobody_whose_record_came_with_a_list_before_it(samples_per_commit: int) -> None:
+def test_a_failed_read_defers_no_sound_whose_record_came_with_a_list_before_it(samples_per_commit: int) -> None:
     store = known_sounds(1)
     store.state.apply(Known(9, START_US))
     write(store, [list_of(1, make_record(9)), Failed(DetailsClaim((9,)), "the answer is not JSON")], samples_per_commit)
@@ -114,8 +114,8 @@ def test_a_failed_read_defers_nobody_whose_record_came_with_a_list_before_it(sam
 def test_a_tombstone_stands_over_a_record_that_waited_with_it(samples_per_commit: int) -> None:
     store = known_sounds(1)
     store.state.apply(Known(9, START_US))
-    outcomes = [list_of(1, make_record(9), fetched_at=LATER_US + 5), Confirmed(ConfirmClaim(9), None, LATER_US)]
-    write(store, outcomes, samples_per_commit)
+    tombstone = Confirmed(ConfirmClaim(9), None, LATER_US)
+    write(store, [list_of(1, make_record(9), fetched_at=LATER_US + 5), tombstone], samples_per_commit)
     assert not store.state.is_pending(9)
     assert [event.gone_at for event in store.journal if isinstance(event, Gone)] == [LATER_US + 6]
 

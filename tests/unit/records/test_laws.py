@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from harvester.records import RULES, FieldKind, Judge, Rule, convert, created_us, rule_of, value_of
 from harvester.records.rules import CREATED_FORM, LARGEST_JSON_BYTES
+from tests.support.recorded import DATA, read_rows
 
 FIELDS = (*RULES, "shiny")
 JUDGES = {name: Judge(("id",), unjudged=()) if name == "id" else Judge(("id", name)) for name in FIELDS}
@@ -180,8 +181,8 @@ KINDS = {
 }  # fmt: skip
 
 
-def test_the_table_is_the_one_that_was_measured(shared: Path) -> None:
-    with (shared / "notes" / "record_fields.csv").open(encoding="utf-8") as file:
+def test_the_table_is_the_one_that_was_measured() -> None:
+    with (DATA / "record_fields.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["field"] != "*"]
     assert {row["field"] for row in rows} == set(RULES)
     for row in rows:
@@ -195,12 +196,9 @@ def test_the_table_is_the_one_that_was_measured(shared: Path) -> None:
         assert not row["max_length"] or rule.longest == int(row["max_length"]), row
 
 
-def test_real_records_are_not_changed(shared: Path) -> None:
-    folder = shared / "data"
-    lines = (folder / "real_sounds_300.jsonl").read_text(encoding="utf-8").splitlines()
-    records = [json.loads(line) for line in lines]
-    lines = (folder / "edge_cases.jsonl").read_text(encoding="utf-8").splitlines()
-    records += [json.loads(line)["sound"] for line in lines]
+def test_real_records_are_not_changed(real_records: Path) -> None:
+    records = read_rows(real_records / "real_sounds_300.jsonl")
+    records += [row["sound"] for row in read_rows(real_records / "edge_cases.jsonl")]
     assert len(records) == 347
     for record in records:
         for name, value in record.items():

@@ -52,7 +52,7 @@ def test_the_pictures_show_what_the_library_holds(drawn: tuple[str, Path]) -> No
     assert "rain" in texts(folder / "tags.svg")
     licences = texts(folder / "licences.svg")
     assert all(word in licences for word in ("BY-NC 3.0", "Sampling+", "CC0", "Music", "Speech"))
-    assert "samples" in texts(folder / "growth.svg")
+    assert "sounds processed" in texts(folder / "growth.svg")
     assert "limit of 2,000 requests a day" not in texts(folder / "degrees.svg")
 
 

@@ -1,6 +1,6 @@
 """The sandbox against every recorded exchange it can serve: status, headers, bytes of errors, shape of lists.
 
-The recorded catalogue is not at hand, so ids of its sounds are replaced by those of a generated one.
+The catalogue of these exchanges was not recorded, so ids of its sounds are replaced by those of a generated one.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,7 +16,9 @@ import pytest
 from harvester.sandbox.faults import Fault
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.recorded import RecordedCatalogue
+from tests.support.recorded import recorded_exchanges
 
+RECORDED = recorded_exchanges()
 NOT_SERVED = {
     "format_xml": "the harvester reads JSON only",
     "pack_instance": "packs have no resource of their own: their names come with the sounds",
@@ -61,12 +62,6 @@ VALUES: dict[str, Callable[[dict[str, Any]], bool]] = {
 ASCENDING = {"search_filter_created": "created", "search_150_fields": "created"}
 
 
-@pytest.fixture(scope="module")
-def recorded(shared: Path) -> dict[str, Any]:
-    lines = (shared / "recorded" / "responses.jsonl").read_text(encoding="utf-8").splitlines()
-    return {exchange["name"]: exchange for exchange in map(json.loads, lines)}
-
-
 def _options(name: str) -> dict[str, Any]:
     options: dict[str, Any] = {"tokens": () if name in STANDINGS else (KEY,), "burst": 60, "daily": 2_000}
     if name in STANDINGS:
@@ -91,19 +86,11 @@ def _fits(ours: Any, theirs: Any) -> bool:
     return ours is None or theirs is None or ours == theirs
 
 
-def _names(shared: Path) -> list[str]:
-    path = shared / "recorded" / "responses.jsonl"
-    return [json.loads(line)["name"] for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
-EXCHANGES = _names(Path(__file__).resolve().parents[4] / "shared")
-
-
-@pytest.mark.parametrize("name", [name for name in EXCHANGES if name not in NOT_SERVED])
+@pytest.mark.parametrize("name", [name for name in RECORDED if name not in NOT_SERVED])
 def test_the_sandbox_answers_as_recorded(
-    name: str, recorded: dict[str, Any], five_thousand: GeneratedCatalogue, new_asker: Callable[..., Any]
+    name: str, five_thousand: GeneratedCatalogue, new_asker: Callable[..., Any]
 ) -> None:
-    exchange = recorded[name]
+    exchange = RECORDED[name]
     stand_ins = _stand_ins(five_thousand)
     path = re.sub(r"(?<=/sounds/)(\d+)", lambda m: str(stand_ins.get(int(m[1]), m[1])), exchange["path"])
     path = path.replace("<key>", KEY)
@@ -154,8 +141,8 @@ def test_the_sandbox_answers_as_recorded(
         assert None in ours["results"]
 
 
-def test_packs_are_grouped_in_the_recorded_form(recorded: dict[str, Any], asker: Any) -> None:
-    exchange = recorded["search_group_by_pack"]
+def test_packs_are_grouped_in_the_recorded_form(asker: Any) -> None:
+    exchange = RECORDED["search_group_by_pack"]
     theirs = json.loads(exchange["body"])["results"][0]
     rows = asker.get(exchange["path"].replace("page_size=3", "page_size=150"))["results"]
     ours = next(row for row in rows if "n_from_same_pack" in row)
@@ -166,9 +153,9 @@ def test_packs_are_grouped_in_the_recorded_form(recorded: dict[str, Any], asker:
     assert re.findall(pattern, ours["more_from_same_pack"]) == re.findall(pattern, theirs["more_from_same_pack"])
 
 
-def test_recorded_sounds_come_back_byte_for_byte(recorded: dict[str, Any], new_asker: Callable[..., Any]) -> None:
+def test_recorded_sounds_come_back_byte_for_byte(new_asker: Callable[..., Any]) -> None:
     for name in ("sound_instance", "search_fields_star"):
-        body = json.loads(recorded[name]["body"])
+        body = json.loads(RECORDED[name]["body"])
         sound = body["results"][0] if "results" in body else body
         sound.pop("score", None)
         fields = {field: value for field, value in sound.items() if not field.startswith("sim_")}
@@ -176,15 +163,15 @@ def test_recorded_sounds_come_back_byte_for_byte(recorded: dict[str, Any], new_a
         wanted = ",".join(reversed(fields))
         reply = asker.ask(f"/apiv2/sounds/{sound['id']}/?fields={wanted}")
         assert reply.body.decode() == json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
-    instance = recorded["sound_instance"]["body"]
+    instance = RECORDED["sound_instance"]["body"]
     asker = new_asker(RecordedCatalogue([json.loads(instance)]))
     assert asker.ask("/apiv2/sounds/1548/").body.decode() == instance
 
 
-def test_what_is_not_served_is_named_and_still_recorded(recorded: dict[str, Any], asker: Any) -> None:
-    assert set(NOT_SERVED) <= set(recorded)
+def test_what_is_not_served_is_named_and_still_recorded(asker: Any) -> None:
+    assert set(NOT_SERVED) <= set(RECORDED)
     for name in set(NOT_SERVED) - {"format_xml"}:
-        assert asker.ask(recorded[name]["path"]).status == 404
+        assert asker.ask(RECORDED[name]["path"]).status == 404
 
 
 def _stand_ins(catalogue: GeneratedCatalogue) -> dict[int, int]:

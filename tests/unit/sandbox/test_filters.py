@@ -259,7 +259,7 @@ def test_a_list_of_ids_names_its_candidates() -> None:
     assert parsed.sound_ids == frozenset(ids)
     assert parsed.matches({"id": 100_149})
     assert not parsed.matches({"id": 100_150})
-    assert _read("id:(1 OR 2) tag:x").sound_ids == {1, 2}
-    assert _read("id:(1 OR 2) id:(2 OR 3)").sound_ids == {2}
+    assert _read("id:(1 OR 2) tag:x").sound_ids == frozenset({1, 2})
+    assert _read("id:(1 OR 2) id:(2 OR 3)").sound_ids == frozenset({2})
     assert _read("id:1 OR tag:x").sound_ids is None
     assert _read("-id:1").sound_ids is None

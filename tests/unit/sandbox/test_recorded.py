@@ -35,8 +35,8 @@ def _reached(catalogue: RecordedCatalogue, space: str) -> set[int]:
 
 
 @pytest.fixture(scope="module")
-def real(shared: Path) -> RecordedCatalogue:
-    return RecordedCatalogue.load([shared / "data" / "real_sounds_300.jsonl", shared / "data" / "edge_cases.jsonl"])
+def real(real_records: Path) -> RecordedCatalogue:
+    return RecordedCatalogue.load([real_records / "real_sounds_300.jsonl", real_records / "edge_cases.jsonl"])
 
 
 def test_all_real_records_are_reached_by_lists_of_25(real: RecordedCatalogue) -> None:
@@ -69,10 +69,10 @@ def test_lists_agree_with_vectors(real: RecordedCatalogue) -> None:
 
 
 def test_real_records_arrive_value_for_value(
-    real: RecordedCatalogue, shared: Path, new_asker: Callable[..., Any]
+    real: RecordedCatalogue, real_records: Path, new_asker: Callable[..., Any]
 ) -> None:
     asker = new_asker(real)
-    for line in (shared / "data" / "edge_cases.jsonl").read_text(encoding="utf-8").splitlines():
+    for line in (real_records / "edge_cases.jsonl").read_text(encoding="utf-8").splitlines():
         sound = json.loads(line)["sound"]
         if real.record(sound["id"]) != sound:
             continue  # another file had this id first

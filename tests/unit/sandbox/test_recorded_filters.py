@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,22 +11,15 @@ import pytest
 
 from harvester.sandbox.recorded import RecordedCatalogue
 from harvester.sandbox.rewriting import rewrite
+from tests.support.recorded import FILTER_CATALOGUE, recorded_filters
 
-RECORDED = Path(__file__).resolve().parents[4] / "shared" / "recorded"
 MANY = "the 150 smallest ids, joined with OR"
-
-
-def _rows() -> list[dict[str, Any]]:
-    path = RECORDED / "filters.jsonl"
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-
-
-ROWS = _rows()
+ROWS = recorded_filters()
 
 
 @pytest.fixture(scope="module")
-def catalogue(shared: Path) -> RecordedCatalogue:
-    return RecordedCatalogue.load([shared / "recorded" / "filter_catalogue.jsonl"])
+def catalogue() -> RecordedCatalogue:
+    return RecordedCatalogue.load([FILTER_CATALOGUE])
 
 
 @pytest.fixture(scope="module")
@@ -63,5 +55,5 @@ def test_a_recorded_filter_reaches_the_index_and_finds_as_recorded(
     assert sorted(found) == row["ids_in_catalogue"]
 
 
-def test_all_52_are_there(shared: Path) -> None:
+def test_all_52_are_there() -> None:
     assert len(ROWS) == 52

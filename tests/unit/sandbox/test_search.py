@@ -41,7 +41,7 @@ def test_the_last_page_is_the_last(asker: Any) -> None:
 
 
 def test_any_page_of_nothing_is_an_empty_page(asker: Any) -> None:
-    empty = {"count": 0, "previous": None, "next": None, "results": []}
+    empty: dict[str, Any] = {"count": 0, "previous": None, "next": None, "results": []}
     assert asker.get("/apiv2/search/?query=zzzznothing&page=7") == empty
     assert asker.get("/apiv2/sounds/999999999/similar/?page=7") == empty
 

@@ -53,7 +53,7 @@ def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nearest, "TARGETS", 11)
     monkeypatch.setattr(nearest, "_WARM_UP", 9)
     monkeypatch.setattr(nearest, "SPARE", 2)
-    monkeypatch.setattr(nearest, "_CROWDED_AT_ONCE", 3)
+    monkeypatch.setattr(nearest, "_RESCANNED_AT_ONCE", 3)
 
 
 @laws

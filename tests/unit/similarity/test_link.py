@@ -42,8 +42,9 @@ def place(seed: int) -> np.ndarray:
     """Return one of a few vectors, some of which are very near each other."""
     dice = np.random.default_rng(seed % 5)
     near = np.random.default_rng(seed).standard_normal(DIMENSION) * (0.4 if seed % 3 else 0.0)
-    vector: np.ndarray = dice.standard_normal(DIMENSION) + near
-    return vector / np.linalg.norm(vector)
+    vector = dice.standard_normal(DIMENSION) + near
+    unit: np.ndarray = vector / np.linalg.norm(vector)
+    return unit
 
 
 def add(folder: Path, sounds: dict[int, int], events: Iterable[Event] = (), at: int = NOW_US - 5000) -> None:
@@ -60,7 +61,8 @@ def add(folder: Path, sounds: dict[int, int], events: Iterable[Event] = (), at: 
 
 
 def link(folder: Path, **options: Any) -> LinkReport:
-    return link_library(folder, **{"clock": FixedClock(), "neighbours": 3, "min_score": 0.6} | options)
+    chosen: dict[str, Any] = {"clock": FixedClock(), "neighbours": 3, "min_score": 0.6} | options
+    return link_library(folder, **chosen)
 
 
 def lists_of(folder: Path, origin: str = COMPUTED) -> Lists:
@@ -84,9 +86,9 @@ def expected(folder: Path, count: int = 3, least: float = 0.6) -> Lists:
             continue
         scored = []
         for other_id, other in with_vector.items():
-            score = round((1 + one @ other / (np.linalg.norm(one) * np.linalg.norm(other))) / 2, 6)
+            score = round(float(1 + one @ other / (np.linalg.norm(one) * np.linalg.norm(other))) / 2, 6)
             if other_id != sound_id and score >= least:
-                scored.append((other_id, min(1.0, float(score))))
+                scored.append((other_id, min(1.0, score)))
         lists[sound_id] = tuple(sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:count])
     return lists
 
@@ -135,13 +137,13 @@ def test_linking_bit_by_bit_gives_what_linking_at_once_gives(
         elif kind == "link":
             link(folder)
         elif known:
-            event = {
+            kinds: dict[str, Event] = {
                 "gone": Gone(what, at),
                 "back": Seen(what, make_record(what), at),
                 "withdrawn": Withdrawn(what, at),
                 "server": server_list(what, 1, 2) if what > 2 else Known(what, at),
-            }[kind]
-            add(folder, {}, [event])
+            }
+            add(folder, {}, [kinds[kind]])
     wanted = expected(folder)
     found = lists_of(folder)
     # A sound that went away keeps the list it had; nobody else may name it in a list made here.
@@ -262,7 +264,7 @@ def test_a_link_that_is_cut_off_anywhere_has_not_happened_or_is_whole(tmp_path: 
     pytest.fail("no link went through")
 
 
-def test_a_full_disk_leaves_the_old_lists_and_no_trail(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_lists_and_no_note_of_the_link(tmp_path: Path) -> None:
     add(tmp_path, {number: number for number in range(1, 9)})
     with pytest.raises(DiskFull):
         link(tmp_path, files=FaultyFiles(3))

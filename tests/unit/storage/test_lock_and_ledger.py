@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_the_ledger_is_what_pacing_asks_for(tmp_path: Path) -> None:
 
 def test_file_and_memory_ledger_agree(tmp_path: Path) -> None:
     windows = [(4, MINUTE_US), (7, DAY_US)]
-    story: list[tuple[str, tuple]] = [
+    story: list[tuple[str, tuple[Any, ...]]] = [
         ("lease", (NOW_US, 3, NOW_US + 10_000_000, windows)), ("answered", (1, NOW_US + 5)), ("give_back", ([2],)),
         ("spent", (0,)), ("lease", (NOW_US + 10, 5, NOW_US + 10_000_010, windows)), ("spent", (NOW_US,)),
         ("lease", (NOW_US + 2 * MINUTE_US, 9, NOW_US + 3 * MINUTE_US, windows)), ("spent", (NOW_US,)),

@@ -1,4 +1,4 @@
-"""What is asked of the API: one request, and how its answer is read."""
+"""One request to the API, and the function that reads its answer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Question(Generic[T]):
-    """One request: where it goes, how its answer is read, and what may be done with it.
+class Request(Generic[T]):
+    """One request; `read` makes its answer into data.
 
-    `anonymous`: without the key. `divisible`: a smaller one may be answered where this one is late.
+    `anonymous`: sent without the key. `divisible`: when the answer is late, smaller requests may succeed.
     """
 
     kind: Kind
@@ -29,14 +29,15 @@ class Question(Generic[T]):
 
     @property
     def key(self) -> str:
-        """What tells this request from others of its kind."""
+        """Path and query: the identity of this request."""
         return f"{self.path}?{encode_query(self.params)}"
 
     @property
     def is_first_page(self) -> bool:
+        """Whether the request is for page 1."""
         return "page" not in self.params
 
     @property
     def is_plain_search(self) -> bool:
-        """Whether nothing that a person wrote is in it: no refusal can be about that."""
+        """Whether it is a search without the user's query and filter."""
         return self.kind is Kind.SEARCH and not self.params.get("query") and "filter" not in self.params

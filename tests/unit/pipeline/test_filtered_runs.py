@@ -1,33 +1,45 @@
-"""Walks under different filters over one library: what one leaves behind never traps or misleads another."""
+"""Runs under different filters over one library: the notes of one never trap or mislead another."""
 
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
 from harvester.clock import Stop
 from harvester.graph import SoundGraph
-from harvester.model import Deferral, Linked, Note, RecordsPage, Seen, SimilarList, SimilarPage, Withdrawn
+from harvester.model import (
+    Deferral,
+    Event,
+    Linked,
+    Note,
+    Record,
+    RecordsPage,
+    Seen,
+    SimilarList,
+    SimilarPage,
+    Withdrawn,
+)
 from harvester.pipeline.plan import Plan
 from tests.support.virtual_time import START_US
-from tests.support.world import MemoryCheckpoint, MemoryStore, World, make_record
+from tests.support.world import MemoryStore, Step, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 from tests.unit.pipeline.test_judging import CLOCK_US, NoSearch, library
 
 HOUR_US = 3_600_000_000
 
 
-def rain(**options: object) -> Plan:
-    return Plan(target=None, filter="tag:rain", concurrency=1, **options)  # type: ignore[arg-type]
+def rain(**options: Any) -> Plan:
+    return Plan(target=None, filter="tag:rain", concurrency=1, **options)
 
 
-def listed(world: World) -> list[object]:
-    return sorted(world_asked for kind, world_asked in world.asked.elements() if kind == "similar")  # type: ignore[type-var]
+def listed(world: World) -> list[int]:
+    return sorted(world_asked for kind, world_asked in world.asked.elements() if kind == "similar")
 
 
 def windy(sounds: range, limit: int = 25) -> MemoryStore:
-    """A library of samples of a walk under another filter."""
+    """A library of samples of a run under another filter."""
     store = library(sounds)
     for sound_id in sounds:
         others = tuple((other, 0.9) for other in sounds if other != sound_id)
@@ -46,7 +58,9 @@ def test_an_empty_list_beside_one_of_another_filter_is_asked_for_once_and_never_
     world = NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3}, empty={1})
     assert harvest(plan, world, store, a_minute)[0] != "it never ends"
     assert listed(world) == [1, 2, 3]
-    assert len(store.state.similar(1).neighbours) == 2  # type: ignore[union-attr]
+    similar = store.state.similar(1)
+    assert similar is not None
+    assert len(similar.neighbours) == 2
     harvest(plan, world, store)
     assert listed(world) == [1, 2, 3]
 
@@ -58,7 +72,7 @@ def test_an_unfiltered_list_that_is_empty_now_is_a_reason_to_ask_whether_the_sou
     assert store.state.gone_count == 1
 
 
-def test_a_shorter_list_under_this_walks_filter_takes_the_place_of_a_longer_one_of_another() -> None:
+def test_a_shorter_list_under_this_runs_filter_takes_the_place_of_a_longer_one_of_another() -> None:
     store, world = windy(range(1, 4), limit=150), NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3})
     reason, ring = harvest(rain(), world, store, a_minute)
     assert reason == "the search found nothing"
@@ -67,8 +81,8 @@ def test_a_shorter_list_under_this_walks_filter_takes_the_place_of_a_longer_one_
     assert list(store.state.pending("tag:rain")) == []
 
 
-def test_two_walks_that_take_turns_do_not_ask_for_each_others_lists_again() -> None:
-    """A sound keeps one filtered list, that of the later walk: the other one need not be asked for a second time."""
+def test_two_runs_that_take_turns_do_not_ask_for_each_others_lists_again() -> None:
+    """A sound keeps one filtered list, that of the later run: the other one is not fetched a second time."""
     store, world = MemoryStore(), World(CLOCK, size=30, reach=3, match=set(range(1, 31)))
     plans = [Plan(target=5, filter=name, new_seeds=True) for name in ("tag:rain", "tag:wind")]
     for _ in range(3):
@@ -97,7 +111,7 @@ def test_what_the_join_refused_is_no_sample_and_not_asked_for_again_in_this_run(
 
 def test_a_withdrawn_sounds_texts_never_enter_the_journal_again() -> None:
     class Described(World):
-        def record(self, sound_id: int):  # type: ignore[no-untyped-def]
+        def record(self, sound_id: int) -> Record:
             return make_record(sound_id, bpm=120.0)
 
     store = library(range(3, 5))
@@ -110,11 +124,13 @@ def test_a_withdrawn_sounds_texts_never_enter_the_journal_again() -> None:
 
 def test_a_sound_withdrawn_while_its_record_is_read_leaves_no_text() -> None:
     class Withdrawing(World):
-        async def fetch_records(self, sound_ids, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_records(
+            self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+        ) -> RecordsPage:
             store.state.apply(Withdrawn(1, START_US))
             return await super().fetch_records(sound_ids, filter=filter)
 
-        async def fetch_sound(self, sound_id):  # type: ignore[no-untyped-def]
+        async def fetch_sound(self, sound_id: int) -> Record:
             store.state.apply(Withdrawn(9, START_US))
             return make_record(9)
 
@@ -126,7 +142,7 @@ def test_a_sound_withdrawn_while_its_record_is_read_leaves_no_text() -> None:
 @pytest.mark.parametrize("oddity", ["null result", "no score"])
 def test_a_list_without_one_usable_neighbour_is_deferred(oddity: str) -> None:
     class Useless(World):
-        async def fetch_similar(self, sound_id, limit, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_similar(self, sound_id: int, limit: int, *, filter: str = "") -> SimilarPage:
             page = await super().fetch_similar(sound_id, limit, filter=filter)
             if sound_id != 2:
                 return page
@@ -138,9 +154,11 @@ def test_a_list_without_one_usable_neighbour_is_deferred(oddity: str) -> None:
     assert store.deferrals[2].reason == "no usable neighbour in its similar list"
 
 
-def test_a_null_in_a_judging_batch_excludes_nobody() -> None:
+def test_a_null_in_a_judging_batch_excludes_no_sound() -> None:
     class Holed(NoSearch):
-        async def fetch_records(self, sound_ids, *, filter=""):  # type: ignore[no-untyped-def]
+        async def fetch_records(
+            self, sound_ids: tuple[int, ...], *, filter: str = "", vectors: bool = False
+        ) -> RecordsPage:
             page = await super().fetch_records(sound_ids, filter=filter)
             return RecordsPage(page.records[1:], page.count, False, page.fetched_at, {"null result": 1})
 
@@ -155,7 +173,7 @@ def test_a_null_in_a_judging_batch_excludes_nobody() -> None:
 
 
 @pytest.mark.parametrize("judged", [False, True])
-def test_a_deferred_sound_that_is_due_is_still_judged_by_the_walks_filter(judged: bool) -> None:
+def test_a_deferred_sound_that_is_due_is_still_judged_by_the_runs_filter(judged: bool) -> None:
     async def two_hours(stop: Stop) -> None:
         await CLOCK.sleep(2 * 3600)
         stop.close("two hours are over")
@@ -171,30 +189,16 @@ def test_a_deferred_sound_that_is_due_is_still_judged_by_the_walks_filter(judged
     assert world.asked["matches", (3,) if judged else (3, 4)] == 1
 
 
-class Pulled(MemoryStore):
-    """A store under which a checkpoint is pulled in once: a new sound, and the list of a waiting one."""
-
-    pulled = False
-
-    def checkpoint_due(self) -> bool:
-        return not self.pulled
-
-    def checkpoint(self, *, backup: bool) -> MemoryCheckpoint:
-        if self.pulled:
-            return super().checkpoint(backup=backup)
-        self.pulled = True
-        for sound_id in (21, 22):
-            self.state.apply(Seen(sound_id, make_record(sound_id), CLOCK_US))
-        self.state.apply(Linked(5, SimilarList(((6, 0.9),), CLOCK_US, 25, filter="tag:rain")))
-        return MemoryCheckpoint(len(self.state), joined=2)
-
-
 def test_what_a_pulled_checkpoint_brings_is_judged_like_what_was_there() -> None:
-    store = Pulled(library(range(1, 21)).state)
+    pulled: tuple[Event, ...] = (
+        *(Seen(sound_id, make_record(sound_id), CLOCK_US) for sound_id in (21, 22)),
+        Linked(5, SimilarList(((6, 0.9),), CLOCK_US, 25, filter="tag:rain")),
+    )
+    store = MemoryStore(library(range(1, 21)).state, checkpoint_every=1, script=[Step(pulled)])
     world = NoSearch(CLOCK, size=22, reach=0, match={1, 2, 3, 5, 21})
     harvest(rain(), world, store, a_minute)
     assert listed(world) == [1, 2, 3, 6, 21]
-    asked = [sound_id for kind, batch in world.asked if kind == "matches" for sound_id in batch]  # type: ignore[attr-defined]
+    asked = [sound_id for kind, batch in world.asked if kind == "matches" for sound_id in batch]
     assert sorted(asked) == sorted({*asked})
 
 

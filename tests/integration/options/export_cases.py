@@ -1,0 +1,157 @@
+"""What the options of `export` and `map` are for: which part of a library, in which form, into which file."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from typing import Any
+
+import pyarrow.parquet as pq
+from lxml import html
+
+from tests.integration.options.place import Place
+from tests.integration.options.table import proves
+
+SELECTED: dict[str, tuple[Any, list[int]]] = {
+    "--license": (["cc0", "BY-NC"], [2, 4, 6, 8]),
+    "--licence": (["cc0", "BY-NC"], [2, 4, 6, 8]),
+    "--category": (["music"], [2, 4, 6, 8]),
+    "--tag": (["rain", "tag1"], [1, 4, 7]),
+    "--user": (["user2", "user0"], [2, 3, 5, 6, 8, 9]),
+    "--min-duration": ("1s", [7, 8, 9]),
+    "--max-duration": ("0.5s", [1, 2, 3]),
+    "--processed-only": (True, [1, 2, 3, 4, 5, 6, 7, 8]),
+    "--largest-component": (True, [1, 2, 3, 4, 5, 6]),
+}
+
+
+def _rows(place: Place, *arguments: object, given: Any = None) -> list[dict[str, Any]]:
+    told = place.run("jsonl", "--library", "shelf", *arguments, given=given).out
+    return [json.loads(line) for line in told.splitlines()]
+
+
+def _names(place: Place, *arguments: object, given: Any = None) -> list[str]:
+    place.run("--library", "shelf", "-o", "map.html", *arguments, given=given)
+    page = html.fromstring((place.folder / "map.html").read_text(encoding="utf-8"))
+    names: list[str] = json.loads(page.xpath("string(//script[@id='sounds'])"))["names"]
+    return names
+
+
+@proves("export", *SELECTED)
+def _only_these_sounds_are_exported(place: Place) -> None:
+    value, expected = SELECTED[place.option]
+    assert [row["id"] for row in _rows(place)] == list(range(1, 11))
+    assert [row["id"] for row in _rows(place, given=value)] == expected
+
+
+@proves("map", *SELECTED)
+def _only_these_sounds_are_drawn(place: Place) -> None:
+    value, expected = SELECTED[place.option]
+    assert sorted(_names(place, given=value)) == [f"sound {sound_id}" for sound_id in expected]
+
+
+@proves("export", "--min-score")
+def _only_these_edges_are_exported(place: Place) -> None:
+    counts = [sum(len(row["neighbours"]) for row in _rows(place, given=score)) for score in (0.5, 0.6, 0.95)]
+    assert counts == [13, 7, 0]
+
+
+@proves("map", "--min-score")
+def _only_these_edges_are_drawn(place: Place) -> None:
+    assert "10 sounds and 7 edges" in place.run("--library", "shelf", given=0.6).err
+
+
+@proves("export", "--library")
+def _this_library_is_exported(place: Place) -> None:
+    assert len(place.run("jsonl", given="shelf").out.splitlines()) == 10
+
+
+@proves("map", "--library")
+def _this_library_is_drawn(place: Place) -> None:
+    assert "10 sounds and 13 edges" in place.run(given="shelf").err
+
+
+@proves("export", "format")
+def _the_form_is_as_named(place: Place) -> None:
+    begins = {
+        "graphml": '<?xml version="1.0" encoding="UTF-8"?>\n<graphml ',
+        "gexf": '<?xml version="1.0" encoding="UTF-8"?>\n<gexf ',
+        "jsonl": '{"id":1,',
+        "node-link": '{"directed":true,',
+        "credits": "# Credits",
+    }
+    for format, begin in begins.items():
+        told = place.run(format, "--library", "shelf").out
+        assert told.startswith(begin), (format, told[:80])
+    assert "name the first with -o" in place.run("csv", "--library", "shelf", code=2).err
+
+
+@proves("export", "--output", "-o")
+def _the_export_is_written_there(place: Place) -> None:
+    ended = place.run("csv", "--library", "shelf", given="out.csv")
+    assert ended.out == ""
+    assert len((place.folder / "out.csv").read_text().splitlines()) == 11
+    assert len((place.folder / "out.edges.csv").read_text().splitlines()) == 14
+
+
+@proves("map", "--output", "-o")
+def _the_map_is_written_there(place: Place) -> None:
+    place.run("--library", "shelf", given="picture.html")
+    assert (place.folder / "picture.html").read_text().startswith("<!doctype html>")
+    assert not (place.folder / "map.html").exists()
+
+
+@proves("export", "--partition-rows")
+def _a_part_has_so_many_rows(place: Place) -> None:
+    place.run("parquet", "--library", "shelf", "-o", "parts", given=4)
+    parts = sorted((place.folder / "parts" / "sounds").iterdir())
+    assert [pq.read_metadata(part).num_rows for part in parts] == [4, 4, 2]
+
+
+@proves("export", "--format")
+def _the_credits_have_this_format(place: Place) -> None:
+    begins = {"md": "# Credits", "txt": "CREDITS", "csv": "id,title,author,", "html": "<!doctype html>"}
+    for format, begin in begins.items():
+        told = place.run("credits", "--library", "shelf", given=format).out
+        assert told.startswith(begin), told[:80]
+
+
+@proves("export", "--faithful")
+def _a_formula_stays_as_it_is(place: Place) -> None:
+    _library_with_a_formula(place)
+    names = []
+    for name, given in (("safe.csv", None), ("faithful.csv", True)):
+        place.run("csv", "--library", "formula", "-o", name, given=given)
+        with (place.folder / name).open(encoding="utf-8", newline="") as file:
+            names += [row["name"] for row in csv.DictReader(file)]
+    assert names == ["'=1+1", "=1+1"]
+
+
+def _library_with_a_formula(place: Place) -> None:
+    from harvester.model import Seen
+    from tests.support.samples import NOW_US, SOURCE, grow, make_record, open_store
+
+    with open_store(place.folder / "formula") as store:
+        store.set_source(SOURCE)
+        grow(store, [Seen(5, make_record(5, name="=1+1"), NOW_US)])
+
+
+@proves("map", "--ego")
+def _only_the_neighbourhood_of_a_sound_is_drawn(place: Place) -> None:
+    assert sorted(_names(place, given=7)) == ["sound 7", "sound 8"]
+
+
+@proves("map", "--depth")
+def _the_neighbourhood_is_so_deep(place: Place) -> None:
+    # From 1, the circle of six is reached in two steps along its edges.
+    assert sorted(_names(place, "--ego", 1, "--min-score", 0.6, given=1)) == ["sound 1", "sound 2", "sound 6"]
+    assert len(_names(place, "--ego", 1, "--min-score", 0.6, given=3)) == 6
+
+
+@proves("map", "--title")
+def _the_heading_is_this(place: Place) -> None:
+    place.run("--library", "shelf", given="Rain & tents")
+    page = html.fromstring((place.folder / "map.html").read_text(encoding="utf-8"))
+    assert page.xpath("string(//title)") == "Rain & tents"
+    assert re.search(r"Rain &amp; tents", (place.folder / "map.html").read_text())

@@ -1,0 +1,46 @@
+"""A harvest in a Git work tree from a server that is no sandbox, whose library is therefore committed."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from harvester.gitsync.setup import set_up_git
+from tests.integration.options.place import Place
+from tests.support.clones import environment
+from tests.support.hostile_server import Answer, Asked, HostileServer
+
+
+def commits_of(place: Place, *, set_up: bool, given: Any = None, name: str = "tree") -> int:
+    """Harvest one sample into a new work tree, and return how many commits it has then."""
+    root = place.folder / name
+    root.mkdir()
+    for variable, value in environment(root).items():
+        place.patch.setenv(variable, value)
+    _git(root, "init", "--quiet")
+    _git(root, "commit", "--quiet", "--allow-empty", "-m", "first")
+    library = root / "library"
+    library.mkdir()
+    if set_up:
+        set_up_git(library, lfs=False)
+    with HostileServer({"**": _as_freesound, "search": _as_freesound, "similar": _as_freesound}) as server:
+        place.run("--api-url", server.url, "--level", 99, "--samples", 1, "--library", library, given=given)
+    return int(_git(root, "rev-list", "--count", "HEAD"))
+
+
+def files_of(place: Place, name: str = "tree") -> list[str]:
+    """Return the names of the files that the last commit holds."""
+    return _git(place.folder / name, "ls-tree", "-r", "--name-only", "HEAD").split()
+
+
+def _as_freesound(_asked: Asked, honest: Answer) -> Answer:
+    """Answer without the header by which a sandbox says what it is."""
+    return replace(honest, headers={name: text for name, text in honest.headers.items() if "andbox" not in name})
+
+
+def _git(root: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=root, env=environment(root), capture_output=True, text=True, check=True
+    ).stdout

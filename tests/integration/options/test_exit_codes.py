@@ -1,0 +1,281 @@
+"""Every command ends with the exit codes of the guide: a real process for each, and each code of the table by some."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harvester.clock import SystemClock
+from harvester.errors import exit_code_table
+from harvester.journal.format import encode_head
+from harvester.journal.reader import load_head
+from harvester.storage.lock import WriterLock
+from harvester.storage.paths import CHECKPOINT, JOURNAL
+from tests.integration.options.place import Place
+from tests.integration.options.table import declared
+from tests.support.hostile_server import HostileServer, always, html
+from tests.support.processes import KEY, Ended, environment, run, sandbox_process, start, wait_until
+
+Prepare = Callable[[Place, ExitStack], dict[str, str]]
+"""Prepare the folder of a command; return what its line names in braces."""
+
+
+def _as_it_is(_place: Place, _stack: ExitStack) -> dict[str, str]:
+    return {}
+
+
+def _from_a_wrong_key(_place: Place, _stack: ExitStack) -> dict[str, str]:
+    return {}
+
+
+def _before_a_firewall(_place: Place, stack: ExitStack) -> dict[str, str]:
+    return {"server": stack.enter_context(HostileServer({"**": html(403)})).url}
+
+
+def _of_changed_answers(_place: Place, stack: ExitStack) -> dict[str, str]:
+    return {"server": stack.enter_context(HostileServer({"similar": always(200, '{"ok":true}')}, sounds=300)).url}
+
+
+def _beside_a_writer(place: Place, stack: ExitStack) -> dict[str, str]:
+    for name in ("shelf", "grown", "swept"):
+        if name == "swept":
+            place.swept()
+        lock = WriterLock(place.folder / name)
+        lock.acquire(SystemClock().time_us())
+        stack.callback(lock.release)
+    (place.folder / "shelf" / "odd.txt").write_text("what a repair would have to do with")
+    return {}
+
+
+def _at_a_file(place: Place, _stack: ExitStack) -> dict[str, str]:
+    shutil.rmtree(place.folder / "shelf")
+    (place.folder / "shelf").write_text("a file where the folder should be")
+    return {}
+
+
+def _of_rubbish(place: Place, _stack: ExitStack) -> dict[str, str]:
+    for path in (place.folder / "shelf").iterdir():
+        path.unlink()
+    (place.folder / "shelf" / CHECKPOINT).write_bytes(b"rubbish")
+    return {}
+
+
+def _of_another_source(place: Place, _stack: ExitStack) -> dict[str, str]:
+    place.swept()
+    return {"old": str(place.stock.old_file())}
+
+
+def _of_a_newer_version(place: Place, _stack: ExitStack) -> dict[str, str]:
+    path = place.folder / "shelf" / JOURNAL
+    head = load_head(path)
+    assert head is not None
+    with closing(sqlite3.connect(path)) as journal, journal:
+        journal.execute("UPDATE head SET body = ?", (encode_head(replace(head, format=99)),))
+    return {}
+
+
+def _of_a_pointer(place: Place, _stack: ExitStack) -> dict[str, str]:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{'4d' * 32}\nsize 12345678\n"
+    (place.folder / "shelf" / CHECKPOINT).write_text(pointer)
+    return {}
+
+
+def _two_sides_that_conflict(place: Place, _stack: ExitStack) -> dict[str, str]:
+    (place.folder / "shelf" / CHECKPOINT).write_bytes(b"rubbish")
+    return {}
+
+
+SERVER = "--api-url {server} --level 99"
+LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
+    0: {
+        "as it is": (_as_it_is, (
+            f"harvest {SERVER} --samples 1 --library grown", f"plan {SERVER} --query drum",
+            f"refresh {SERVER} --library grown", "link --library {swept}", "status --library shelf",
+            "show 1 --library shelf", "find rain --library shelf", "export jsonl --library shelf",
+            "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
+            "import {old} --library new", "forget 1 --library shelf", "git-setup --library shelf",
+            "git-merge shelf/{checkpoint} shelf/{checkpoint} x", "git-textconv shelf/{checkpoint}",
+            "service --print cron", "guide status", "backups list --library shelf", "backups prune --library shelf",
+        )),
+    },
+    1: {
+        "of rubbish": (_of_rubbish, ("check --library shelf", "check --json --library shelf")),
+        "of sides that conflict": (_two_sides_that_conflict, (
+            "git-merge grown/{checkpoint} shelf/{checkpoint} x", "git-merge shelf/{checkpoint} grown/{checkpoint} x",
+        )),
+    },
+    2: {
+        "as it is": (_as_it_is, (
+            "harvest --order best", "plan --filter tag:(rain", "refresh --older-than soon", "link --library shelf",
+            "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
+            "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
+            "import harvester.toml.old", "forget", "git-setup --lfs --undo", "git-merge a", "git-textconv",
+            "service --print launchd", "sandbox --fault teapot", "guide nothing", "backups list --no-option",
+            "backups prune --keep-backups 0", "--no-option",
+        )),
+    },
+    10: {"from a wrong key": (_from_a_wrong_key, (
+        f"harvest {SERVER}", f"plan {SERVER} --query a", f"refresh {SERVER} --library grown --older-than 0s",
+    ))},
+    11: {"before a firewall": (_before_a_firewall, (
+        f"harvest {SERVER}", f"plan {SERVER} --query a", f"refresh {SERVER} --library grown --older-than 0s",
+        f"link {SERVER} --verify 1 --library {{swept}}",
+    ))},
+    12: {"of changed answers": (_of_changed_answers, (
+        f"harvest {SERVER}", f"refresh {SERVER} --library grown --older-than 0s --links --neighbours 8",
+    ))},
+    20: {"beside a writer": (_beside_a_writer, (
+        f"harvest {SERVER} --library grown", f"refresh {SERVER} --library grown", "link --library swept",
+        "restore --library shelf", "merge swept --library grown", "import {old} --library shelf",
+        "forget 1 --library shelf", "backups prune --library shelf",
+    ))},
+    21: {"at a file": (_at_a_file, (
+        f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf",
+        "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
+        "map --library shelf", "check --library shelf", "import {old} --library shelf",
+    ))},
+    22: {"of rubbish": (_of_rubbish, (
+        f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
+        "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
+        "map --library shelf", "restore --library shelf",
+        "merge shelf --library new", "forget 1 --library shelf",
+    ))},
+    23: {"of another source": (_of_another_source, (
+        f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf",
+        "link --sandbox --verify 1 --library swept", "merge shelf grown --library new", "import {old} --library grown",
+    ))},
+    24: {"of a newer version": (_of_a_newer_version, (
+        f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
+        "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
+        "map --library shelf", "restore --library shelf", "merge shelf --library new", "forget 1 --library shelf",
+    ))},
+    27: {"of a pointer": (_of_a_pointer, (
+        f"harvest {SERVER} --library shelf", "status --library shelf", "export jsonl --library shelf",
+        "restore --library shelf", "merge shelf --library new",
+    ))},
+}  # fmt: skip
+"""By exit code: how the folder is prepared, and the lines that then end with that code."""
+
+CASES = [
+    pytest.param(code, prepare, line, id=f"{code}: {line.split(' --api-url')[0]} {how}")
+    for code, by_state in LINES.items()
+    for how, (prepare, lines) in by_state.items()
+    for line in lines
+]
+
+
+def _words(place: Place, line: str, named: dict[str, str]) -> list[str]:
+    swept = place.swept() if "{swept}" in line else ""
+    old = str(place.stock.old_file()) if "{old}" in line else ""
+    known = {"server": place.sandbox.url, "checkpoint": CHECKPOINT, "swept": swept, "old": old} | named
+    return line.format(**known).split()
+
+
+@pytest.mark.parametrize(("code", "prepare", "line"), CASES)
+def test_a_command_ends_with_its_exit_code(code: int, prepare: Prepare, line: str, place: Place) -> None:
+    if line.startswith("git-setup --library"):
+        subprocess.run(["git", "init", "--quiet"], cwd=place.folder, check=True)
+    with ExitStack() as stack:
+        words = _words(place, line, prepare(place, stack))
+        key = "notAKeyAtAll123" if code == 10 else KEY
+        ended = run(*words, cwd=place.folder, key=key)
+    assert ended.code == code, ended.err
+    assert "Traceback" not in ended.err
+    if code:
+        assert ended.err.splitlines()[-1].startswith("harvester: ")
+    if "--json" in words:
+        assert json.loads(ended.out)["clean"] is False
+
+
+FAILING = """
+import errno, os, sys
+real, name, kind = os.open, sys.argv.pop(1), sys.argv.pop(1)
+def failing(path, flags, *more, **named):
+    made = flags & os.O_CREAT or kind == "bug"
+    if made and name in os.fspath(path) and ("_backup_" in os.fspath(path)) == ("_backup_" in name):
+        raise OSError(errno.ENOSPC, "No space left on device") if kind == "full" else ZeroDivisionError("a bug")
+    return real(path, flags, *more, **named)
+os.open = failing
+from harvester.cli import main
+main()
+"""
+"""A process in which the system has no space for a file, or in which our own code fails."""
+
+
+def _in_a_failing_process(place: Place, name: str, kind: str, *words: str) -> Ended:
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING, name, kind, *words],
+        cwd=place.folder, env=environment(place.folder / "state") | {"PYTHONPATH": str(Path(__file__).parents[3])},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+FULL: dict[int, tuple[tuple[str, str], ...]] = {
+    25: (
+        (f"harvest {SERVER} --samples 1 --library new", ".tmp"),
+        ("export jsonl --library shelf -o out.jsonl", ".tmp"),
+    ),
+    26: (
+        (f"harvest {SERVER} --samples 1 --library new --backup-every 1", "_backup_"),
+        ("restore --library shelf", "_backup_"),
+    ),
+}
+"""By exit code: the lines that end with it where there is no space for a file of this name."""
+
+
+@pytest.mark.parametrize(("code", "line", "name"), [(code, *case) for code, cases in FULL.items() for case in cases])
+def test_a_full_disk_has_its_exit_code_and_loses_nothing(code: int, line: str, name: str, place: Place) -> None:
+    ended = _in_a_failing_process(place, name, "full", *_words(place, line, {}))
+    assert ended.code == code, ended.err
+    assert "No space left on device" in ended.err
+    last = ended.err.splitlines()[-1]
+    assert last.startswith("harvester: ")
+    if line.startswith("harvest"):
+        # What the run fetched is in the journal, or beside it in the checkpoint: the 150 hits of the first search.
+        assert len(place.state("new").graph) >= 150
+    assert not list(place.folder.rglob("*.tmp"))
+
+
+def test_a_bug_has_its_exit_code_and_says_where_it_is(place: Place) -> None:
+    ended = _in_a_failing_process(place, CHECKPOINT, "bug", "status", "--library", "shelf")
+    assert ended.code == 70
+    assert "ZeroDivisionError: a bug" in ended.err
+    assert ended.err.splitlines()[-1].startswith("harvester: this is a bug in harvester; ")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_second_signal_ends_a_harvest_at_once(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    fault = ("--fault", "no-answer@path=/similar/")
+    with (
+        sandbox_process(tmp_path, "--no-throttle", "--sounds", 300, *fault) as sandbox,
+        start("harvest", "--api-url", sandbox.url, "--level", 99, cwd=tmp_path) as process,
+    ):
+        wait_until(lambda: len(sandbox.requests()) > 2, what="requests without an answer")
+        process.send_signal(number)
+        assert process.stderr is not None
+        while "stopping cleanly" not in process.stderr.readline():
+            pass
+        process.send_signal(number)
+        assert process.wait(10) == code
+
+
+def test_every_code_and_every_command_is_in_the_tables() -> None:
+    tested = {*LINES, *FULL, 70, 130, 143}
+    assert tested == {code for code, _ in exit_code_table()}
+    commands = {command for command, _ in declared() if command}
+    for code in (0, 2):
+        begun = [line for _, lines in LINES[code].values() for line in lines]
+        # The sandbox ends with 0 in its own tests, when it is asked to.
+        missing = {one for one in commands if not any(f"{line} ".startswith(f"{one} ") for line in begun)}
+        assert missing == ({"sandbox"} if code == 0 else set())

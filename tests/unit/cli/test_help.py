@@ -1,0 +1,26 @@
+"""The help: every page fits 80 columns, and the list of commands shows whole sentences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from harvester.cli import app
+from tests.support.command import call
+
+_COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
+PAGES = [(), *((name,) for name in _COMMANDS), *(("backups", name) for name in _COMMANDS["backups"].commands)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=" ".join)
+def test_a_page_of_the_help_fits_80_columns_and_cuts_nothing(
+    page: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = call(*page, "--help", cwd=tmp_path)
+    assert shown.code == 0, shown.err
+    lines = [line for line in shown.out.splitlines() if not line.startswith("Usage: ")]
+    assert max(map(len, lines)) <= 80
+    assert not [line for line in lines if line.endswith("...")]

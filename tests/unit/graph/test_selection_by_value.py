@@ -1,0 +1,170 @@
+"""Selections by value: each condition alone at its edges, edges with and without score, components, surroundings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harvester.graph import SoundGraph
+from harvester.graph.selection import Edge, Selected, Selection, around, components, select
+from harvester.model import Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
+
+CC = "https://creativecommons.org/"
+SOUND: dict[str, Any] = {
+    "id": 1,
+    "license": f"{CC}licenses/by/4.0/",
+    "category": "Music",
+    "subcategory": "Solo instrument",
+    "username": "Anna",
+    "tags": ["Rain", "Straße"],
+    "duration": 2.5,
+}
+BARE: dict[str, Any] = {"added_at": 1}
+
+
+@pytest.mark.parametrize(
+    ("typed", "deed", "matches"),
+    [
+        ("CC0", "publicdomain/zero/1.0/", True), ("cc-0", "publicdomain/zero/1.0/", True),
+        (" CC 0 ", "publicdomain/zero/1.0/", True), ("BY", "publicdomain/zero/1.0/", False),
+        ("by", "licenses/by/4.0/", True), ("CC-BY", "licenses/by/3.0/", True), ("cc by", "licenses/by/3.0/", True),
+        ("CC-BY 4.0", "licenses/by/4.0/", True), ("BY 4.0", "licenses/by/3.0/", False),
+        ("BY", "licenses/by-nc/4.0/", False), ("BY-NC", "licenses/by-nc/4.0/", True),
+        ("by-nc 4.0", "licenses/by-nc/4.0/", True), ("Sampling+", "licenses/sampling+/1.0/", True),
+        ("SAMPLING+", "licenses/sampling+/1.0/", True), ("CC0", "licenses/by/4.0/", False),
+    ],
+)  # fmt: skip
+def test_a_licence_is_its_family_or_one_version_however_a_person_writes_it(
+    typed: str, deed: str, matches: bool
+) -> None:
+    assert Selection(licences=(typed,)).matches(SOUND | {"license": CC + deed}) is matches
+    assert Selection(licences=("nothing else", typed)).matches(SOUND | {"license": CC + deed}) is matches
+
+
+@pytest.mark.parametrize(
+    ("selection", "matches"),
+    [
+        (Selection(), True),
+        (Selection(categories=("music",)), True), (Selection(categories=("SOLO INSTRUMENT",)), True),
+        (Selection(categories=("speech", "music")), True), (Selection(categories=("speech",)), False),
+        (Selection(users=("ANNA",)), True), (Selection(users=("berta", "anna")), True),
+        (Selection(users=("berta",)), False),
+        (Selection(tags=("rain",)), True), (Selection(tags=("STRASSE", "RAIN")), True),
+        (Selection(tags=("rain", "wind")), False),
+        (Selection(min_duration_s=2.5), True), (Selection(min_duration_s=2.51), False),
+        (Selection(max_duration_s=2.5), True), (Selection(max_duration_s=2.49), False),
+        (Selection(min_duration_s=1, max_duration_s=3), True), (Selection(min_duration_s=3, max_duration_s=9), False),
+        (Selection(max_duration_s=0), False), (Selection(min_duration_s=0), True),
+        (Selection(users=("anna",), tags=("wind",)), False), (Selection(licences=("BY",), users=("x",)), False),
+    ],
+)  # fmt: skip
+def test_a_sound_meets_every_condition(selection: Selection, matches: bool) -> None:
+    assert selection.matches(SOUND) is matches
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(licences=("BY",)), Selection(categories=("music",)), Selection(users=("anna",)),
+        Selection(tags=("rain",)), Selection(min_duration_s=0), Selection(max_duration_s=9),
+    ],
+)  # fmt: skip
+def test_a_sound_without_a_record_meets_no_condition_on_it(selection: Selection) -> None:
+    assert not selection.matches(BARE)
+    assert Selection().matches(BARE)
+    assert Selection(licences=("none",)).matches(BARE), "its licence is none"
+
+
+def test_a_sound_without_a_category_is_in_none() -> None:
+    assert not Selection(categories=("none",)).matches(SOUND | {"category": None, "subcategory": None})
+    assert Selection(categories=("",)).matches(SOUND | {"category": None})
+    assert Selection(users=("",)).matches(SOUND | {"username": None})
+
+
+def graph_of(*links: tuple[int, tuple[tuple[int, float], ...]]) -> SoundGraph:
+    """A state with these similar lists, and a record of each sound in them."""
+    state = SoundGraph()
+    for sound_id in sorted({one for source, pairs in links for one in (source, *(other for other, _ in pairs))}):
+        state.apply(Seen(sound_id, {"id": sound_id}, 5))
+    for source, pairs in links:
+        state.apply(Linked(source, SimilarList(pairs, 5, 25)))
+    return state
+
+
+def test_what_is_gone_or_withdrawn_is_never_selected_and_samples_only_where_asked() -> None:
+    state = graph_of((1, ((2, 0.5), (3, 0.5), (4, 0.5))))
+    state.apply(Gone(3, 9))
+    state.apply(Withdrawn(4, 9))
+    state.apply(Known(7, 1))
+    assert select(state).sound_ids == [1, 2, 7]
+    assert select(state, Selection(processed_only=True)).sound_ids == sorted(state.processed - {3, 4})
+
+
+def test_edges_come_best_first_then_by_id_and_those_without_a_score_last() -> None:
+    state = graph_of((2, ((9, 0.75), (5, 0.5), (7, 0.5), (3, 0.0))), (1, ((2, 1.0),)))
+    state.apply(Related(2, 4, "remix", 5))
+    state.apply(Related(2, 1, "x", 5))
+    # A file of another program may hold a relation that is no list.
+    state.graph.succ[2][1]["relation"] = "plain"
+    state.apply(Related(2, 9, "pack", 5))
+    for sound_id in (4, 1):
+        state.apply(Seen(sound_id, {"id": sound_id}, 5))
+    selected = select(state)
+    assert selected.edges_of(2) == [
+        Edge(2, 9, 0.75, '["pack"]'),
+        Edge(2, 5, 0.5, None),
+        Edge(2, 7, 0.5, None),
+        Edge(2, 3, 0.0, None),
+        Edge(2, 1, None, "plain"),
+        Edge(2, 4, None, '["remix"]'),
+    ]
+    assert [(edge.source, edge.target) for edge in selected.edges()][:2] == [(1, 2), (2, 9)]
+    assert selected.edge_count == 7
+    assert [edge.target for edge in select(state, Selection(min_score=0.5)).edges_of(2)] == [9, 5, 7]
+    assert [edge.target for edge in select(state, Selection(min_score=0.0)).edges_of(2)] == [9, 5, 7, 3]
+    assert [edge.target for edge in Selected(state, [2, 7]).edges_of(2)] == [7]
+
+
+def test_a_selection_is_its_sounds_by_id() -> None:
+    selected = Selected(graph_of((1, ((2, 0.5),))), {2, 1})
+    assert (len(selected), selected.sound_ids) == (2, [1, 2])
+    assert 1 in selected
+    assert 3 not in selected
+
+
+TWO_PARTS = graph_of((4, ((2, 0.9),)), (6, ((4, 0.3),)), (1, ((5, 0.9),)), (5, ((3, 0.9),)), (7, ((7 + 1, 0.9),)))
+
+
+def test_components_are_ordered_by_their_smallest_id_and_the_first_largest_is_kept() -> None:
+    assert components(select(TWO_PARTS)) == [[1, 3, 5], [2, 4, 6], [7, 8]]
+    assert select(TWO_PARTS, Selection(largest_component=True)).sound_ids == [1, 3, 5]
+    loose = Selection(largest_component=True, min_score=0.5)
+    assert components(select(TWO_PARTS, Selection(min_score=0.5))) == [[1, 3, 5], [2, 4], [6], [7, 8]]
+    assert select(TWO_PARTS, loose).min_score == 0.5
+    assert select(TWO_PARTS, Selection(users=("nobody",), largest_component=True)).sound_ids == []
+
+
+def test_a_long_chain_written_backwards_is_one_component() -> None:
+    chain = graph_of(*((number, ((number - 1, 0.5),)) for number in range(30, 1, -1)), (40, ((41, 0.5),)))
+    assert components(select(chain)) == [list(range(1, 31)), [40, 41]]
+
+
+@pytest.mark.parametrize(
+    ("depth", "reached"),
+    [(0, [4]), (1, [3, 4, 5]), (2, [2, 3, 4, 5, 6]), (3, [1, 2, 3, 4, 5, 6, 7]), (99, list(range(1, 8)))],
+)
+def test_surroundings_grow_by_one_edge_in_both_directions(depth: int, reached: list[int]) -> None:
+    chain = select(graph_of(*((number, ((number + 1, 0.5),)) for number in range(1, 7)), (8, ((9, 0.5),))))
+    near = around(chain, 4, depth)
+    assert near.sound_ids == reached
+    assert [edge.source for edge in near.edges()] == reached[:-1]
+
+
+def test_surroundings_follow_selected_edges_only() -> None:
+    state = graph_of((1, ((2, 0.9), (3, 0.4))), (4, ((1, 0.4),)), (5, ((1, 0.9),)), (6, ((1, 0.9),)))
+    state.apply(Gone(6, 9))
+    near = around(select(state, Selection(min_score=0.5)), 1, 1)
+    assert near.sound_ids == [1, 2, 5]
+    assert near.min_score == 0.5
+    assert near.state is state

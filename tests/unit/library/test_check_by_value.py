@@ -1,0 +1,429 @@
+"""Check by value: every finding in full, its severity, and what the repair does about it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester.checkpoint import _record_block as record_block
+from harvester.checkpoint.format import encode_checkpoint
+from harvester.clock import DAY_US
+from harvester.errors import DiskFull, LibraryLocked, LibraryNotFetched, LibraryUnwritable
+from harvester.graph import SoundGraph
+from harvester.graph.attributes import in_order
+from harvester.journal import Journal, load_head
+from harvester.library.check import CheckReport, Finding, check_library, latest_stamp, repair_library
+from harvester.library.reader import load_view
+from harvester.model import DIMENSIONS, Deferral, Gone, Known, Linked, Seen, SimilarList
+from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
+from tests.support.faulty_files import FaultyFiles
+from tests.support.samples import (
+    NOW_US,
+    SOURCE,
+    FixedClock,
+    grow,
+    make_events,
+    make_record,
+    make_state,
+    names_in,
+    open_store,
+)
+
+SECOND_US = 1_000_000
+SMALL = "freesound_library_backup_3nodes_20260921_141320.pkl"
+LARGE = "freesound_library_backup_6nodes_20260921_141330.pkl"
+LATER_US = NOW_US + 60 * SECOND_US
+YEAR_US = LATER_US + 366 * DAY_US
+UNSAVED = ("note", JOURNAL, "1 events are not in the checkpoint yet")
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
+
+Row = tuple[str, str, str]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """Two backups, of three and of six sounds, and one more sound in the journal."""
+    folder, clock = tmp_path / "library", FixedClock()
+    with open_store(folder, clock, source=SOURCE) as store:
+        grow(store, make_events(3))
+        store.checkpoint(backup=True)
+        clock.now_us += 10 * SECOND_US
+        grow(store, make_events(3, first=10))
+        store.checkpoint(backup=True)
+        grow(store, [Known(99, 1)])
+    return folder
+
+
+def check(folder: Path, now_us: int = LATER_US, jobs: int = 1) -> CheckReport:
+    return check_library(folder, clock=FixedClock(now_us), jobs=jobs)
+
+
+def repair(folder: Path, files: FaultyFiles | None = None) -> CheckReport:
+    return repair_library(folder, clock=FixedClock(LATER_US), files=files or FaultyFiles())
+
+
+def rows(folder: Path, report: CheckReport) -> list[Row]:
+    """Each finding as (severity, name of its file, problem); the folder itself is `.`."""
+    return [
+        (one.severity, "." if one.path == folder else one.path.name, one.problem.replace(str(folder), "."))
+        for one in report.findings
+    ]
+
+
+def note_head(folder: Path, **changes: Any) -> None:
+    with closing(Journal(folder / JOURNAL)) as journal:
+        journal.update(**changes)
+
+
+def write(*names: str, content: bytes = b"") -> Callable[[Path], None]:
+    def harm(folder: Path) -> None:
+        for name in names:
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
+
+    return harm
+
+
+def remove(*names: str) -> Callable[[Path], None]:
+    def harm(folder: Path) -> None:
+        for name in names:
+            (folder / name).unlink()
+
+    return harm
+
+
+def in_the_store(events: list[Any], deferrals: list[Deferral] | None = None) -> Callable[[Path], None]:
+    def harm(folder: Path) -> None:
+        with open_store(folder) as store:
+            store.append(events, deferrals or [])
+
+    return harm
+
+
+def other_form(folder: Path) -> None:
+    """Write a valid checkpoint whose bytes are not those that harvester writes: attributes in another order."""
+    state = make_state([*make_events(3), *make_events(3, first=10)])
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(record_block, "in_order", lambda names: tuple(reversed(in_order(names))))
+        (folder / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(state)))
+
+
+def replaced(folder: Path) -> None:
+    (folder / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(make_state(make_events(4)))))
+
+
+HARM: dict[str, tuple[Callable[[Path], None], list[Row]]] = {
+    "nothing": (lambda _: None, [UNSAVED]),
+    "a torn checkpoint": (write(CHECKPOINT), [("error", CHECKPOINT, "its end is missing"), UNSAVED]),
+    "a torn backup": (write(LARGE), [("error", LARGE, "its end is missing"), UNSAVED]),
+    "a checkpoint gone": (remove(CHECKPOINT), [("error", CHECKPOINT, "it is missing"), UNSAVED]),
+    "a checkpoint of another program": (
+        replaced,
+        [UNSAVED, ("note", CHECKPOINT, "a person or Git replaced it: the next harvest merges it with the journal")],
+    ),
+    "another form": (
+        other_form,
+        [
+            ("error", CHECKPOINT, "it is not in canonical form: a program other than harvester wrote it"),
+            UNSAVED,
+            ("note", CHECKPOINT, "a person or Git replaced it: the next harvest merges it with the journal"),
+        ],
+    ),
+    "backups gone": (remove(SMALL, LARGE), [("warning", ".", "there is no valid backup"), UNSAVED]),
+    "all torn": (
+        write(CHECKPOINT, SMALL, LARGE),
+        [
+            ("error", CHECKPOINT, "its end is missing"),
+            ("error", LARGE, "its end is missing"),
+            ("error", SMALL, "its end is missing"),
+            ("error", CHECKPOINT, "no valid backup can replace it"),
+            UNSAVED,
+        ],
+    ),
+    "a temporary file": (
+        write(f".{CHECKPOINT}.1.tmp", content=b"half"),
+        [
+            (
+                "warning",
+                f".{CHECKPOINT}.1.tmp",
+                "a killed process left it: the next command that writes removes it",
+            ),
+            UNSAVED,
+        ],
+    ),
+    "files of others": (
+        write("a.txt", ".hidden", "x.tmp", "README.md"),
+        [UNSAVED, *(("note", name, "it does not belong to the library") for name in ("a.txt", "x.tmp"))],
+    ),
+    "a restore that is not finished": (
+        lambda folder: note_head(folder, restore=SMALL, restore_digest="x"),
+        [
+            (
+                "warning",
+                JOURNAL,
+                f"a restore of {SMALL} is not finished: the next command that writes does it",
+            ),
+            UNSAVED,
+        ],
+    ),
+    "deferred for ever": (
+        in_the_store([], [Deferral(1, "x", 1, YEAR_US + 1), Deferral(2, "x", 1, YEAR_US)]),
+        [("warning", JOURNAL, "1 deferred sounds are due only in more than a year"), UNSAVED],
+    ),
+    "a day ahead": (
+        in_the_store([Known(100, LATER_US + DAY_US)]),
+        [("note", JOURNAL, "2 events are not in the checkpoint yet")],
+    ),
+    "more than a day ahead": (
+        in_the_store([Known(100, LATER_US + DAY_US + SECOND_US)]),
+        [
+            (
+                "warning",
+                CHECKPOINT,
+                "it holds stamps from the future (2026-09-22T14:14:21Z): a clock was wrong",
+            ),
+            ("note", JOURNAL, "2 events are not in the checkpoint yet"),
+        ],
+    ),
+    "a quarantine with files": (
+        write("quarantine/x"),
+        [UNSAVED, ("note", "quarantine", "1 files were moved here")],
+    ),
+    "an empty quarantine": (lambda folder: (folder / "quarantine").mkdir(), [UNSAVED]),
+    "a quarantine that is a file": (
+        write("quarantine", content=b"x"),
+        [("error", "quarantine", "it is not a folder, so no file can move there: move it away"), UNSAVED],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_each_harm_is_found_by_its_name_worst_first_and_nothing_else_is(library: Path, harm: str) -> None:
+    damage, expected = HARM[harm]
+    damage(library)
+    report = check(library)
+    assert rows(library, report) == expected
+    assert report.files == sum(path.is_file() for path in library.iterdir())
+    assert report.clean == all(severity == "note" for severity, _, _ in expected)
+    assert (report.left, report.notices, report.aside) == ("", (), False)
+    assert not any(finding.repaired for finding in report.findings)
+    assert [finding.by_hand for finding in report.findings] == [name == "quarantine" and severity == "error"
+                                                               for severity, name, _ in expected]  # fmt: skip
+
+
+@pytest.mark.parametrize(("age_us", "old"), [(30 * DAY_US, False), (30 * DAY_US + SECOND_US, True)])
+def test_a_backup_of_more_than_thirty_days_ago_is_noted(library: Path, age_us: int, old: bool) -> None:
+    report = check(library, NOW_US + 10 * SECOND_US + age_us)
+    assert rows(library, report) == [
+        UNSAVED,
+        *([("note", ".", "the last backup is of 2026-09-21T14:13:30Z")] if old else []),
+    ]
+    assert report.clean
+
+
+def test_a_running_harvest_is_no_finding(library: Path) -> None:
+    write(f".{CHECKPOINT}.1.tmp", content=b"half")(library)
+    replaced(library)
+    before = rows(library, check(library))
+    assert ("warning", f".{CHECKPOINT}.1.tmp", before[0][2]) in before
+    with open_store(library) as store:
+        write(f".{CHECKPOINT}.1.tmp", content=b"half")(library)
+        replaced(library)
+        grow(store, [Known(100, 1)])
+        names = [row[1] for row in rows(library, check(library))]
+    assert f".{CHECKPOINT}.1.tmp" not in names
+    assert CHECKPOINT not in names
+
+
+def test_a_library_of_a_journal_alone_misses_no_backup(tmp_path: Path) -> None:
+    with closing(Journal(tmp_path / JOURNAL)) as journal:
+        journal.append([Known(1, 1)])
+    assert rows(tmp_path, check(tmp_path)) == [UNSAVED]
+
+
+def test_a_file_that_is_not_fetched_is_for_a_person(library: Path) -> None:
+    write(LARGE, content=POINTER)(library)
+    [finding] = [one for one in check(library).findings if one.path.name == LARGE]
+    assert (finding.severity, finding.by_hand, finding.droppable) == ("warning", True, False)
+    write(CHECKPOINT, content=POINTER)(library)
+    severities = {(one.path.name, one.severity) for one in check(library).findings if one.by_hand}
+    assert severities == {(CHECKPOINT, "error"), (LARGE, "warning"), (library.name, "error")}
+    with pytest.raises(LibraryNotFetched):
+        repair(library)
+
+
+def test_no_folder_is_no_library_and_a_file_is_not_one_either(tmp_path: Path) -> None:
+    assert check(tmp_path / "nowhere") == CheckReport((), 0)
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(LibraryUnwritable) as caught:
+        check(tmp_path / "file")
+    assert str(caught.value) == f"{tmp_path / 'file'}: it is not a folder; nothing was changed"
+
+
+def test_a_finding_is_plain_data() -> None:
+    finding = Finding("error", Path("a/b"), "it is missing", repaired=True)
+    assert finding.as_dict() == {"severity": "error", "file": "a/b", "problem": "it is missing", "mended": True}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_the_findings_do_not_depend_on_the_jobs(library: Path, jobs: int) -> None:
+    write(LARGE)(library)
+    assert rows(library, check(library, jobs=jobs)) == HARM["a torn backup"][1]
+
+
+# --- repair ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("harm", "left", "aside"),
+    [
+        ("nothing", "", []), ("a temporary file", "7 sounds (6 processed), 12 edges", []),
+        ("a torn checkpoint", "7 sounds (6 processed), 12 edges", [CHECKPOINT]),
+        ("a torn backup", "7 sounds (6 processed), 12 edges", [LARGE]),
+        ("a checkpoint gone", "7 sounds (6 processed), 12 edges", []),
+        ("another form", "7 sounds (6 processed), 12 edges", []),
+        ("backups gone", "7 sounds (6 processed), 12 edges", []),
+        ("all torn", "1 sounds (0 processed), 0 edges", [SMALL, LARGE, CHECKPOINT]),
+        ("deferred for ever", "7 sounds (6 processed), 12 edges", []),
+        ("more than a day ahead", "8 sounds (6 processed), 12 edges", []),
+    ],
+)  # fmt: skip
+def test_a_repair_keeps_what_is_valid_and_moves_the_rest(library: Path, harm: str, left: str, aside: list[str]) -> None:
+    HARM[harm][0](library)
+    found = check(library)
+    report = repair(library)
+    assert report.left == left
+    assert report.files == found.files
+    assert [one.repaired for one in report.findings] == [one.severity != "note" for one in found.findings]
+    assert report.aside == bool(aside)
+    moved = names_in(library / "quarantine") if aside else set()
+    assert moved == {f"20260921_141420_{name}" for name in aside}
+    after = check(library)
+    assert after.clean
+    if left:
+        assert UNSAVED not in rows(library, after), "everything is in the checkpoint, and in a backup"
+        head = load_head(library / JOURNAL)
+        assert head is not None
+        assert (head.backup_required, head.saved) == (False, head.last)
+
+
+def test_a_repair_tells_what_it_did(library: Path) -> None:
+    write(CHECKPOINT)(library)
+    assert repair(library).notices == (
+        f"the checkpoint is corrupt: {library / CHECKPOINT}: its end is missing",
+        f"loaded {LARGE} (6 sounds) and the journal instead: nothing is lost",
+        f"{CHECKPOINT} was moved to quarantine/20260921_141420_{CHECKPOINT}",
+    )
+
+
+def test_a_repair_sets_stamps_of_the_future_to_now_and_ends_waits_of_more_than_a_year(library: Path) -> None:
+    ahead_us = LATER_US + 2 * DAY_US
+    in_the_store(
+        [Known(100, ahead_us), Known(101, LATER_US + DAY_US), Gone(1, ahead_us)],
+        [Deferral(1, "x", 1, YEAR_US + 1), Deferral(2, "x", 1, YEAR_US)],
+    )(library)
+    assert repair(library).clean
+    with open_store(library) as store:
+        assert set(store.deferrals) == {2}
+        assert store.state.attributes(100)["added_at"] == LATER_US
+        assert store.state.attributes(101)["added_at"] == LATER_US + DAY_US
+        assert store.state.attributes(1)["gone_at"] == LATER_US
+
+
+def test_what_a_person_must_do_is_not_said_to_be_repaired(library: Path) -> None:
+    write("quarantine", content=b"x")(library)
+    report = repair(library)
+    assert not report.clean
+    assert [one.repaired for one in report.findings] == [False, False]
+    assert (library / "quarantine").read_bytes() == b"x"
+
+
+def test_a_journal_that_is_a_link_is_moved_and_what_it_leads_to_is_untouched(library: Path, tmp_path: Path) -> None:
+    target = tmp_path / "elsewhere"
+    (library / JOURNAL).rename(target)
+    content = target.read_bytes()
+    (library / JOURNAL).symlink_to(target)
+    write(LARGE)(library)
+    report = repair(library)
+    assert report.aside
+    assert target.read_bytes() == content
+    assert (library / "quarantine" / f"20260921_141420_{JOURNAL}").is_symlink()
+    assert check(library).clean
+
+
+def test_a_repair_beside_a_harvest_is_refused_and_a_full_disk_deletes_nothing(library: Path) -> None:
+    write(LARGE)(library)
+    with open_store(library), pytest.raises(LibraryLocked):
+        repair(library)
+    before = {path.name: path.read_bytes() for path in library.glob("*.pkl")}
+    with pytest.raises(DiskFull) as caught:
+        repair(library, FaultyFiles(1))
+    assert str(caught.value) == f"{library}: no space left on the disk (No space left on device); nothing was deleted"
+    assert {path.name: path.read_bytes() for path in library.glob("*.pkl")} == before
+    assert repair(library).clean
+
+
+def test_without_any_valid_file_the_journal_stands_on_its_own(library: Path) -> None:
+    HARM["all torn"][0](library)
+    repair(library)
+    assert set(load_view(library).state.graph) == {99}
+    head = load_head(library / JOURNAL)
+    assert head is not None
+    assert (head.has_foreign_state, head.backup_required, head.saved, head.backed) == (
+        True,
+        False,
+        head.last,
+        head.last,
+    )
+
+
+# --- vectors and stamps ----------------------------------------------------------------------------------------------
+
+
+def test_the_latest_stamp_is_that_of_any_attribute() -> None:
+    assert latest_stamp(SoundGraph()) == 0
+    state = make_state([Known(1, 7), Known(2, 3)])
+    assert latest_stamp(state) == 7
+    for event, latest in (
+        (Seen(1, make_record(1), 9), 9),
+        (Linked(2, SimilarList((), 11, 25)), 11),
+        (Gone(1, 13), 13),
+    ):
+        state.apply(event)
+        assert latest_stamp(state) == latest
+
+
+def with_vectors(folder: Path, source: str = SOURCE) -> None:
+    with open_store(folder) as store:
+        store.state.source = source
+        space = store.state.space
+        store.keep_vectors({sound_id: array("f", [0.5] * DIMENSIONS[space]) for sound_id in (1, 2, 3)})
+
+
+AGAIN = "the next sweep with --vectors fetches them again"
+
+
+def test_a_corrupt_or_torn_vector_is_found_and_repaired(library: Path) -> None:
+    with_vectors(library)
+    assert rows(library, check(library)) == [UNSAVED]
+    path = library / VECTORS
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-3])
+    assert ("note", VECTORS, "a killed process left an incomplete row: the next sweep cuts it off") in rows(
+        library, check(library)
+    )
+    middle = len(whole) // 2
+    path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+    assert ("warning", VECTORS, f"1 vectors are corrupt: {AGAIN}") in rows(library, check(library))
+    assert repair(library).clean
+    assert check(library).clean
+    path.write_bytes(b"x" * len(whole))
+    [found] = [row for row in rows(library, check(library)) if row[1] == VECTORS]
+    assert found[0] == "error"
+    assert found[2].startswith("the vectors cannot be used (")
+    assert found[2].endswith(f"): {AGAIN}")
