@@ -331,6 +331,7 @@ def test_a_group_is_its_fields_on_the_command_line() -> None:
     assert (parameters["library"].annotation, parameters["library"].default) == (Path, inspect.Parameter.empty)
     assert (parameters["level"].default, parameters["query"].default, parameters["dry"].default) == (1, "", False)
     assert figures(parameters["level"].annotation)[3] == "1|2|3|99"
+    assert figures(parameters["dry"].annotation)[0] == ("--dry",)
     assert command.__annotations__ == {name: one.annotation for name, one in parameters.items()}
     assert (command.__name__, command.__doc__) == ("command", "Do something.")
 

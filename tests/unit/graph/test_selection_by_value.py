@@ -76,6 +76,11 @@ def test_a_sound_without_a_record_meets_no_condition_on_it(selection: Selection)
     assert Selection(licences=("none",)).matches(BARE), "its licence is none"
 
 
+def test_the_family_of_a_license_ends_at_a_blank_and_at_nothing_else() -> None:
+    assert Selection(licences=("my",)).matches(SOUND | {"license": "my terms"})
+    assert not Selection(licences=("my",)).matches(SOUND | {"license": "my\tterms"})
+
+
 def test_a_sound_without_a_category_is_in_none() -> None:
     assert not Selection(categories=("none",)).matches(SOUND | {"category": None, "subcategory": None})
     assert Selection(categories=("",)).matches(SOUND | {"category": None})
@@ -142,6 +147,7 @@ def test_components_are_ordered_by_their_smallest_id_and_the_first_largest_is_ke
     loose = Selection(largest_component=True, min_score=0.5)
     assert components(select(TWO_PARTS, Selection(min_score=0.5))) == [[1, 3, 5], [2, 4], [6], [7, 8]]
     assert select(TWO_PARTS, loose).min_score == 0.5
+    assert select(TWO_PARTS, loose).state is TWO_PARTS
     assert select(TWO_PARTS, Selection(users=("nobody",), largest_component=True)).sound_ids == []
 
 

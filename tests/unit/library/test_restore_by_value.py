@@ -14,7 +14,7 @@ from harvester.journal import Head, Journal, load_head
 from harvester.library.backups import save_backup
 from harvester.library.restore import RestoreReport, best_backup, restore_library
 from harvester.model import Event, Known, Linked, Seen, SimilarList
-from harvester.storage.lock import WriterLock
+from harvester.storage.lock import WriterLock, read_owner
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.support.faulty_files import FaultyFiles, Killed
 from tests.support.samples import (
@@ -92,6 +92,37 @@ def test_the_journal_knows_afterwards_what_checkpoint_and_backup_hold(library: P
         timeline=2,
         has_foreign_state=True,
     )
+
+
+class Observed(FaultyFiles):
+    """Files that note what is put in place, and since when the library is locked meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.renamed: list[str] = []
+        self.locked_since: set[int | None] = set()
+
+    def rename(self, source: Path, target: Path) -> None:
+        super().rename(source, target)
+        owner = read_owner(target.parents[2] if target.parent.name.endswith("restore") else target.parent)
+        self.locked_since.add(owner.started if owner is not None else None)
+        self.renamed.append(f"{target.parent.name}/{target.name}")
+
+
+def test_all_files_are_written_durably_and_under_the_lock(library: Path) -> None:
+    with closing(Journal(library / JOURNAL)) as journal:
+        journal.update(recovered=True, next_digest="that of one about to be renamed")
+    files = Observed()
+    restore(library, Path(SMALL), files)
+    aside = "20260921_141420_before_restore"
+    assert files.renamed == [
+        f"{aside}/{CHECKPOINT}",
+        f"{aside}/{LARGE}",
+        f"library/{CHECKPOINT}",
+        "library/freesound_library_backup_3nodes_20260921_141420.pkl",
+    ]
+    assert files.locked_since == {NOW_US + 60 * SECOND_US}
+    assert head_of(library).next_digest == ""
 
 
 class StopAtTheCheckpoint(FaultyFiles):

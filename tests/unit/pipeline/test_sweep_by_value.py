@@ -328,6 +328,35 @@ def test_a_window_with_a_page_that_timed_out_keeps_its_size_for_the_next_one() -
     assert sweep.next() == SweepClaim(FROM_T1, 1, 75)
 
 
+def test_a_window_read_in_time_after_one_that_was_not_lets_the_next_one_try_larger_pages() -> None:
+    sweep = resumed(start=T0, count=1_501, left=[[1, 150]], ids=list(range(1, 1_501)), end=T1)
+    claim = sweep.next()
+    assert claim is not None
+    assert sweep.split(claim)
+    for sound_id in (1, 2):
+        read(sweep, sound_id, count=1_501, created=T1)
+    for number in range(1, 21):
+        ids = range(2_000 + number * 75, 2_075 + number * 75)
+        assert read(sweep, *ids, count=1_501, created=T2) == SweepClaim(FROM_T1, number, 75)
+    assert sweep.next() == SweepClaim(f"created:[{T2} TO *]", 1, 150)
+
+
+def test_a_part_that_begins_right_after_the_last_hit_is_not_read() -> None:
+    sweep = resumed(count=225, left=[[2, 150]])
+    claim = sweep.next()
+    assert claim == SweepClaim("", 2, 150)
+    assert claim is not None
+    assert sweep.split(claim)
+    assert place_of(sweep)["window"]["left"] == [[3, 75]]
+
+
+def test_a_window_that_is_stuck_at_its_second_read_is_read_twice_again() -> None:
+    sweep = resumed(start=T1, count=2_000, again=True)
+    read(sweep, 1, count=2_000, created=T0)
+    assert sweep.stuck
+    assert place_of(sweep) == changed(start=T1)
+
+
 def test_a_second_read_uses_the_size_that_was_in_time() -> None:
     sweep = resumed(count=200, left=[[1, 75]], ids=[], total=200)
     read(sweep, 1, count=200)
@@ -339,6 +368,7 @@ def test_a_second_read_uses_the_size_that_was_in_time() -> None:
 
 def test_a_place_says_where_a_sweep_stands_and_pages_in_flight_are_not_read() -> None:
     sweep = Sweep()
+    assert not sweep.restarted
     assert sweep.place() == json.dumps(WHOLE, separators=(",", ":"))
     read(sweep, 5, 3, count=301)
     sweep.next()
