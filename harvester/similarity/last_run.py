@@ -6,9 +6,7 @@ pull, a restore) makes it invalid, and the next link compares all sounds.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
 from hashlib import blake2b
 
 import msgspec
@@ -20,13 +18,12 @@ TOPIC = "link"
 _KEY = 0
 
 
-@dataclass(frozen=True, slots=True)
-class LastRun:
+class LastRun(msgspec.Struct, frozen=True, rename={"corrupt": "rotten"}):
     """The last link: its options and its rows of the vector file.
 
     It used the first `rows` rows of the file made at `made_at`, of which `corrupt` were corrupt, without the sounds
     `left_out` (deleted or unknown). `lists`: digest of all computed lists after it. `done_to`: the last sound that was
-    linked; None: all.
+    linked; None: all. In the journal `corrupt` is called `rotten`.
     """
 
     neighbours: int
@@ -40,7 +37,7 @@ class LastRun:
 
     def note(self) -> Note:
         """Return the note that `read_last_run` reads."""
-        return Note(TOPIC, _KEY, json.dumps(asdict(self), separators=(",", ":")))
+        return Note(TOPIC, _KEY, msgspec.json.encode(self).decode())
 
 
 def read_last_run(notes: Notes) -> LastRun | None:
