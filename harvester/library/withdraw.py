@@ -49,7 +49,8 @@ def forget_sounds(
     """Withdraw sounds, and all sounds by `username`; durable on return, in checkpoint, journal and a new backup.
 
     Removes their texts and links from these files, also from free pages of the journal, and their vectors from the
-    vector file. Raises `SettingsError` when there is no library or no sound by `username`, and what `Store` raises.
+    vector file. Raises `SettingsError` when there is no library, an empty `username` or no sound by that user, and what
+    `Store` raises.
     """
     if not (folder / CHECKPOINT).exists() and not (folder / JOURNAL).exists():
         raise SettingsError(f"{folder}: there is no library here; nothing was changed")
@@ -81,6 +82,9 @@ def forget_sounds(
 def _sounds_of(store: Store, username: str | None) -> set[int]:
     if username is None:
         return set()
+    if not username.strip():
+        # A sound without a record has no user: an empty name must not withdraw them all.
+        raise SettingsError("the name of the user is empty; nothing was changed: name a user, or give ids")
     found = {
         sound_id
         for sound_id, attributes in store.state.graph.nodes.items()

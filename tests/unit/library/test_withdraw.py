@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import SettingsError
+from harvester.graph import is_withdrawn
 from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
 from harvester.library.withdraw import forget_sounds
-from harvester.model import Seen
+from harvester.model import Known, Seen
 from harvester.storage.paths import CHECKPOINT
 from tests.support.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store
 
@@ -66,6 +67,16 @@ def test_a_user_is_found_whatever_the_case_and_an_unknown_one_is_told(tmp_path: 
     assert (folder / CHECKPOINT).read_bytes() == before
     assert forget_sounds(folder, username="mAX", clock=FixedClock()).forgotten == (2,)
     assert forget_sounds(folder, [2, 1], clock=FixedClock()).before == (2,)
+
+
+@pytest.mark.parametrize("empty", ["", " ", "\n"])
+def test_an_empty_user_withdraws_no_sound_without_a_user(tmp_path: Path, empty: str) -> None:
+    folder = library_with_it(tmp_path / "library")
+    with open_store(folder) as store:
+        grow(store, [Known(50, NOW_US), Seen(51, make_record(51, username=""), NOW_US)])
+    with pytest.raises(SettingsError, match="the name of the user is empty; nothing was changed"):
+        forget_sounds(folder, username=empty, clock=FixedClock())
+    assert not any(is_withdrawn(known) for _, known in load_view(folder).state.graph.nodes.items())
 
 
 def test_neither_an_older_copy_nor_a_newer_answer_brings_it_back(tmp_path: Path) -> None:
