@@ -82,14 +82,26 @@ def service(
     path = str((folder / (library or REAL_LIBRARY)).absolute())
     if not f"{path}{sys.argv[0]}".isprintable():
         raise SettingsError("systemd and cron accept no path with line breaks or unusual characters; move the folder")
-    quote = shlex.quote if print_kind == "cron" else _systemd_quoted
+    quote = _cron_quoted if print_kind == "cron" else _systemd_quoted
     text = templates[print_kind].format(
         folder=quote(str(folder)) if print_kind == "cron" else str(folder).replace("%", "%%"),
-        command=quote(str(Path(sys.argv[0]).absolute())),
+        command=" ".join(map(quote, _command())),
         library=quote(path),
         hopeless=" ".join(map(str, HOPELESS)),
     )
     print_lines(*text.rstrip("\n").split("\n"))
+
+
+def _command() -> list[str]:
+    """Return the command that runs harvester as it was run now."""
+    program = Path(sys.argv[0]).absolute()
+    # -P: Python must not import a folder called `harvester` from the working folder.
+    return [sys.executable, "-P", "-m", "harvester"] if program.name == "__main__.py" else [str(program)]
+
+
+def _cron_quoted(path: str) -> str:
+    # cron ends a command at a percent sign, also within quotes, and removes a backslash before it.
+    return shlex.quote(path).replace("%", r"\%")
 
 
 def _systemd_quoted(path: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,19 @@ def test_the_command_in_it_is_one_that_this_version_has(kind: str, tmp_path: Pat
     ended = call(*arguments, "--help", cwd=tmp_path)
     assert ended.code == 0, ended.err
     assert "Usage: harvester harvest " in ended.out
+
+
+def test_a_percent_sign_in_a_path_does_not_end_the_cron_line(tmp_path: Path) -> None:
+    folder = tmp_path / "100% rain"
+    folder.mkdir()
+    told = call("service", "--print", "cron", cwd=folder, argv0="/opt/bin/harvester").out
+    assert f"cd '{tmp_path}/100\\% rain' && " in told
+    assert f"--library '{tmp_path}/100\\% rain/data/freesound_library'\n" in told
+    assert told.count("%") == told.count("\\%") == 2
+
+
+@pytest.mark.parametrize("kind", ["systemd", "cron"])
+def test_run_as_a_module_it_prints_the_module(kind: str, tmp_path: Path) -> None:
+    told = call("service", "--print", kind, cwd=tmp_path, argv0="/opt/lib/harvester/__main__.py").out
+    assert f"{sys.executable} -P -m harvester " in told
+    assert "__main__.py" not in told
