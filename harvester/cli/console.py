@@ -26,7 +26,9 @@ _SHOWN = 100
 
 
 def check_name(path: str | None) -> str | None:
-    """Return the path; raise `SettingsError` if it is too long for a file name."""
+    """Return the path; raise `SettingsError` if it is empty or too long for a file name."""
+    if path is not None and not path.strip():
+        raise SettingsError("a path is empty: name a folder or a file, or leave the option out")
     try:
         if path is not None:
             Path(path).stat()

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, age_text, print_json, print_lines, say, size_text
+from harvester.cli.console import (
+    JsonOption,
+    LibraryOption,
+    age_text,
+    check_name,
+    print_json,
+    print_lines,
+    say,
+    size_text,
+)
 from harvester.cli.options import bounded
 from harvester.settings import COUNT
 from harvester.storage import path_text
@@ -84,7 +93,12 @@ def prune(
 def restore(
     backup: Annotated[
         str | None,
-        typer.Argument(metavar="BACKUP", help="The backup's name.", show_default="the largest verified one"),
+        typer.Argument(
+            metavar="BACKUP",
+            callback=check_name,
+            help="The backup's name.",
+            show_default="the largest verified one",
+        ),
     ] = None,
     library: LibraryOption = None,
 ) -> None:
