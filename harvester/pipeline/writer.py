@@ -115,7 +115,7 @@ class Writer:
         except (BackupFailed, DiskFull) as error:
             if stopping or (isinstance(error, DiskFull) and not self._plan.forever):
                 raise
-            self._progress.tell(f"{error} (the harvest continues: the journal keeps every processed sound)")
+            self._progress.tell(f"{error} (the harvest continues)")
         finally:
             for line in self._store.notices:
                 self._progress.tell(line)

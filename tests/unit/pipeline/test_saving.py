@@ -18,7 +18,7 @@ PULLED: tuple[Event, ...] = (
     Linked(23, SimilarList(((24, 0.9),), CLOCK_US, 25)),
     Seen(23, make_record(23), CLOCK_US),
 )
-CONTINUES = "(the harvest continues: the journal keeps every processed sound)"
+CONTINUES = "(the harvest continues)"
 MERGED = "another program replaced the checkpoint: it was merged, 4 sounds are new"
 
 

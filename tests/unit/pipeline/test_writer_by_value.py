@@ -51,7 +51,7 @@ from harvester.pipeline.writer import Writer
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
 from tests.support.world import MemoryCheckpoint, MemoryStore, make_record
 
-CONTINUES = " (the harvest continues: the journal keeps every processed sound)"
+CONTINUES = " (the harvest continues)"
 LATER_US = START_US + 1
 
 
