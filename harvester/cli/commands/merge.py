@@ -28,10 +28,10 @@ def merge(
 ) -> None:
     """Merge libraries, checkpoints or backups, in any order.
 
-    A second merge changes nothing. The newer record wins. Of similar lists, the server's win over
-    computed ones, unfiltered over filtered ones, then the larger, then the newer. A deleted sound stays deleted until
-    a newer record comes; a withdrawn sound stays withdrawn. Without -o, everything is merged into the library. The
-    inputs are not changed.
+    A second merge changes nothing. The newer record wins. Of similar lists, the server's win over computed ones,
+    unfiltered over filtered ones, then the larger, then the newer. A deleted sound stays deleted until a newer record
+    comes; a withdrawn sound stays withdrawn. Without -o, everything is merged into the library. The inputs are not
+    changed.
     """
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
