@@ -22,16 +22,19 @@ from harvester.cli.options import (
     ServerOptions,
     _check_address,
     _check_jobs,
+    bounded,
     check_duration,
     check_finite,
     check_ids,
     check_some_duration,
+    completing,
     grouped,
     one_of,
 )
 from harvester.errors import SettingsError
 from harvester.freesound import LEVELS, Limits
 from harvester.model import LARGEST_ID
+from harvester.settings import Bounds
 
 MOST = 1_000_000_000
 
@@ -92,6 +95,23 @@ def test_options_of_several_commands() -> None:
     assert figures(JobsOption) == ((), -1, 64, "N")
     assert figures(NeighboursOption) == ((), 1, 150, "N")
     assert figures(SamplesOption) == ((), 0, MOST, "N")
+
+
+def test_an_option_with_bounds_has_its_names_its_help_and_what_else_is_said() -> None:
+    option = bounded(Bounds(2, 9), "Do N things.", "--things", "-t", show_default="all")
+    assert (option.default, option.param_decls) == ("--things", ("-t",))
+    assert (option.min, option.max, option.metavar, option.help, option.show_default) == (
+        2, 9, "N", "Do N things.", "all",
+    )  # fmt: skip
+    assert bounded(Bounds(2, 9), "", metavar="S").metavar == "S"
+
+
+@pytest.mark.parametrize(
+    ("begun", "names"),
+    [("", ["one", "two  2", "three"]), ("t", ["two  2", "three"]), ("x", []), ("two  2", ["two  2"])],
+)
+def test_a_shell_completes_the_values_of_an_option(begun: str, names: list[str]) -> None:
+    assert completing("one|two  2|three")(begun) == names
 
 
 # --- one option ------------------------------------------------------------------------------------------------------

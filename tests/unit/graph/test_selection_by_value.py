@@ -76,6 +76,10 @@ def test_a_sound_without_a_record_meets_no_condition_on_it(selection: Selection)
     assert Selection(licences=("none",)).matches(BARE), "its licence is none"
 
 
+def test_without_a_least_duration_the_shortest_sound_is_selected() -> None:
+    assert Selection(max_duration_s=9).matches(SOUND | {"duration": 0.0})
+
+
 def test_the_family_of_a_license_ends_at_a_blank_and_at_nothing_else() -> None:
     assert Selection(licences=("my",)).matches(SOUND | {"license": "my terms"})
     assert not Selection(licences=("my",)).matches(SOUND | {"license": "my\tterms"})

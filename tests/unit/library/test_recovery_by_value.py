@@ -13,6 +13,7 @@ import pytest
 
 from harvester.checkpoint.format import digest_of, encode_checkpoint
 from harvester.errors import HarvesterError
+from harvester.graph import Dropped
 from harvester.journal import Head, Journal, load_contents, load_head
 from harvester.library.load import Loaded
 from harvester.library.recovery import finish_restore, open_journal, settle_files
@@ -122,13 +123,12 @@ def test_the_user_reads_how_many_rows_of_a_corrupt_journal_could_not_be_read(tmp
     assert notice == f"the journal was corrupt ({why}): {recovered}; the corrupt file is {ASIDE}"
 
 
-def test_a_recovered_journal_counts_its_rows_anew_in_the_present_format(tmp_path: Path) -> None:
-    make_journal(tmp_path, forget=True, saved=2, backed=2, format=1)
+def test_a_recovered_journal_counts_its_rows_from_one(tmp_path: Path) -> None:
+    make_journal(tmp_path, forget=True, saved=2, backed=2, source=SOURCE)
     harm(tmp_path)
     head, _, events = opened(tmp_path)
     assert events == [Known(3, 5)]
-    assert head == Head(last=1, has_foreign_state=True, backup_required=True)
-    assert head.format == 2
+    assert head == Head(last=1, source=SOURCE, has_foreign_state=True, backup_required=True)
 
 
 def test_of_a_journal_with_a_corrupt_row_the_others_are_recovered(tmp_path: Path) -> None:
@@ -411,9 +411,7 @@ def test_the_newest_backup_that_can_be_read_is_compared(library: Path) -> None:
 def test_a_checkpoint_with_impossible_values_is_copied_before_it_is_replaced(tmp_path: Path) -> None:
     make_poisoned(tmp_path, journal=False)
     content = (tmp_path / CHECKPOINT).read_bytes()
-    files = FaultyFiles()
-    with open_store(tmp_path, FixedClock(NOW_US), files=files) as store:
-        assert "rename" in files.operations, "the copy is written like any other file"
+    with open_store(tmp_path, FixedClock(NOW_US)) as store:
         [line] = [line for line in store.notices if line.startswith("dropped")]
     [copy] = (tmp_path / "quarantine").iterdir()
     assert copy.name == f"20260921_141320_{CHECKPOINT}"
@@ -421,6 +419,17 @@ def test_a_checkpoint_with_impossible_values_is_copied_before_it_is_replaced(tmp
     assert line.endswith(
         f" from {CHECKPOINT}; everything else in it is kept; the unchanged file is quarantine/{copy.name}"
     )
+
+
+def test_the_copy_of_a_checkpoint_with_impossible_values_is_durable(library: Path) -> None:
+    dropped = Dropped()
+    dropped.add_id(0)
+    files = FaultyFiles()
+    with closing(Journal(library / JOURNAL)) as journal:
+        loaded = Loaded(make_state([]), path=library / CHECKPOINT, dropped=dropped)
+        settle_files(library, journal, loaded, NOW_US, files)
+    done = [one for one in files.operations if one != "write"]
+    assert done == ["make_folder", "create", "fsync", "rename", "sync_folder", "sync_folder"]
 
 
 def test_a_backup_that_cannot_be_read_at_all_is_passed_over(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
