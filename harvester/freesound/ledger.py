@@ -21,7 +21,7 @@ from harvester.storage import WalIndex, disk_errors
 
 LEDGER = "ledger.sqlite"
 KEPT_US = 2 * DAY_US
-"""The longest window is a day; the second day allows for clocks that were set."""
+"""The longest window is a day; the second day allows for clocks that were set back."""
 
 _FORMAT = 1
 _BUSY_S = 30.0

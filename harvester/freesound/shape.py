@@ -1,7 +1,8 @@
 """Decide whether the API has changed the shape of its answers.
 
 The API has changed when the same evidence comes three times in a row, each for another request, or ten times in the
-last twenty answers. A usable or empty answer ends the row, not the window. Answers of one or two rows are no evidence.
+last twenty answers. A usable or empty answer resets the streak, not the window. Answers of one or two rows are no
+evidence.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ WINDOW = 20
 LEAST_ROWS = 3
 LEAST_NULLS = 25
 PROBES_S = (60, 5 * 60, 30 * 60, 2 * 3600, 6 * 3600)
-"""Wait so long before each probe of answers that have changed; the last value repeats."""
+"""Delays before successive probes after the API changed, in s; the last repeats."""
 KEPT_BODY_BYTES = 64 * 1024
-"""Keep so much of one unusable answer for inspection."""
+"""Maximum bytes kept of an unusable answer."""
 MISSING_ROWS = 50
 MISSING_SHARE = 0.9
 """Report a core field that this share of at least `MISSING_ROWS` records lacks."""
