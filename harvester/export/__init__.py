@@ -1,4 +1,4 @@
-"""Write a library in other programs' formats, and the credits of its sounds."""
+"""Export a library to other formats, and credit its sounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Credits: the authors of the selected sounds, and what each license asks of people who use them.
+"""Credits of the selected sounds, and what their licenses require.
 
 Invariant: every selected sound with a record is credited once, with title, author, address, license and its link, and
 the day its record was fetched. Non-commercial and sampling licenses are marked, and the authors' wishes about
@@ -57,7 +57,10 @@ class Credit:
 
 
 def list_credits(selected: Selected) -> list[Credit]:
-    """Return the credits of the sounds with a record, in order of license, author, title and id."""
+    """Return the credits, sorted by license, author, title and id.
+
+    Sounds without a record are left out.
+    """
     credits = []
     for sound_id in selected.sound_ids:
         attributes = selected.state.attributes(sound_id)
@@ -67,7 +70,10 @@ def list_credits(selected: Selected) -> list[Credit]:
 
 
 def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False) -> Iterator[str]:
-    """Yield the credits as `md`, `txt`, `csv` (`faithful`: formulas in its cells stay as they are) or `html`."""
+    """Yield the credits as `md`, `txt`, `csv` or `html`.
+
+    `faithful`: texts in CSV that a spreadsheet would run as formulas stay unchanged.
+    """
     return _csv(credits, faithful=faithful) if format == "csv" else CREDIT_FORMATS[format](credits)
 
 

@@ -1,4 +1,4 @@
-"""CSV that all readers parse alike, and whose cells no spreadsheet runs as formulas.
+"""CSV that every reader parses alike and no spreadsheet executes.
 
 Owns quoting, because the `csv` module does not quote a carriage return in some versions of Python, and the apostrophe
 before a text that a spreadsheet would run as a formula.
@@ -19,7 +19,7 @@ def csv_line(cells: Iterable[str]) -> str:
 
 
 def disarmed(text: str) -> str:
-    """Return the text, with an apostrophe before it if a spreadsheet might run it as a formula."""
+    """Return the text, with an apostrophe before a possible formula."""
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 

@@ -44,7 +44,7 @@ def save_export(
     faithful: bool = False,
     on_bytes: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
-    """Write the selection to `out` and return the files or the folder written.
+    """Write the selection to `out` and return the paths written.
 
     They are durable on return. `on_bytes` is called with the size of every piece that is written. `faithful`: texts in
     CSV that a spreadsheet would run as formulas stay unchanged.
@@ -74,7 +74,7 @@ def edges_path(out: Path) -> Path:
 
 
 def check_place(out: Path) -> None:
-    """Raise `SettingsError` when a file at `out` would replace a part of a library."""
+    """Raise `SettingsError` if `out` would replace a library's files."""
     library = out.parent / CHECKPOINT
     if out.suffix == ".pkl" or (library.exists() and out.name.startswith(Path(CHECKPOINT).stem)):
         raise SettingsError(f"{out}: libraries use this name; choose another name for the export")
@@ -121,7 +121,7 @@ def _save_parquet(
 
 
 def _replace_folder(out: Path, parts: Iterable[tuple[str, Iterator[bytes]]]) -> None:
-    """Replace `out`, which must be absent or an earlier export, by a folder of parts.
+    """Replace `out`, absent or an earlier export, by a folder of parts.
 
     A folder cannot be replaced in one step: a crash between the two renames leaves the old one as `.NAME.old`.
     """

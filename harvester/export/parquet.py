@@ -1,4 +1,6 @@
-"""Parquet: typed tables of sounds and edges, one file each or a folder of parts, for DuckDB, polars, Dask and Spark.
+"""Write Parquet: typed tables of sounds and edges.
+
+A table is one file or a folder of parts, for DuckDB, polars, Dask and Spark.
 
 Invariant: a column has the same type in every part; stamps and upload times are timestamps in UTC. At most one group
 of rows is in memory. Only this module needs `pyarrow`, which the extra `parquet` installs.
@@ -50,7 +52,7 @@ def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:
 
 
 def encode_parquet(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
-    """Yield the bytes of one Parquet file; a file without rows still has its columns."""
+    """Yield the bytes of one Parquet file, with columns even if empty."""
     pieces = _Pieces()
     remaining = iter(table_rows)
     with pq.ParquetWriter(pa.PythonFile(pieces, mode="w"), schema, compression="zstd") as writer:
@@ -78,7 +80,7 @@ def encode_parts(
 
 
 class _Pieces:
-    """A file object for pyarrow that keeps the written bytes until `take` returns them."""
+    """File object for pyarrow: keeps written bytes until `take`."""
 
     closed = False
 

@@ -1,4 +1,4 @@
-"""Sounds as rows of a table: the columns with their types, and the values of each sound.
+"""Sounds as rows of a table with typed columns.
 
 Invariant: the columns and their order are a function of the selected sounds; nulls are absent from a row. Every value
 is read through the rules of records, so the column of a field with a rule has the rule's type in every library. Nested
@@ -45,7 +45,7 @@ _TAKEN = _OURS.keys() | RULES.keys() | _OWN
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, the record's field it comes from, and the type that all its values have."""
+    """A column: its name, its record field and the type of its values."""
 
     name: str
     field: str
@@ -53,7 +53,7 @@ class Column:
 
 
 def plan_columns(selected: Selected) -> list[Column]:
-    """Return the columns of the selected sounds in canonical order; reads all sounds once."""
+    """Return the selection's columns in order; read all sounds once."""
     fields = {name: name for name in _OURS}
     kinds = dict(_OURS)
     # A field with a rule has the rule's type in every sound: its first value settles the column.
@@ -72,7 +72,10 @@ def plan_columns(selected: Selected) -> list[Column]:
 
 
 def row_of(selected: Selected, sound_id: int, kinds: dict[str, Kind]) -> dict[str, Any]:
-    """Return a sound's values by column name, each of its column's type, without nulls."""
+    """Return a sound's non-null values by column name.
+
+    Each value has its column's type.
+    """
     row: dict[str, Any] = {"id": sound_id, "processed": sound_id in selected.state.processed}
     for name, _, value in _cells(selected.state.attributes(sound_id), _OURS):
         kind = kinds[name]
@@ -92,7 +95,10 @@ def joined(value: Any) -> Any:
 
 
 def _cells(attributes: dict[str, Any], but: Container[str]) -> Iterator[tuple[str, str, Any]]:
-    """Yield (column's name, field, value) for each cell of a sound, except the fields in `but`."""
+    """Yield (column name, field, value) for each cell of a sound.
+
+    Fields in `but` are left out.
+    """
     for field, raw in attributes.items():
         if raw is None or field in but:
             continue

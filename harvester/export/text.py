@@ -16,7 +16,10 @@ from harvester.json_text import json_text, without_lone_surrogates
 
 
 def encode_jsonl(selected: Selected) -> Iterator[str]:
-    """Yield one line for each sound: an object of its record, its stamps and its `neighbours`."""
+    """Yield a JSON line for each sound.
+
+    It is an object of the sound's record, its stamps and its `neighbours`.
+    """
     for sound_id in selected.sound_ids:
         sound = _sound(selected, sound_id)
         sound["neighbours"] = [_ends(edge.target, edge.score, edge.relation) for edge in selected.edges_of(sound_id)]
@@ -24,7 +27,10 @@ def encode_jsonl(selected: Selected) -> Iterator[str]:
 
 
 def encode_node_link(selected: Selected) -> Iterator[str]:
-    """Yield the node-link form, which `networkx.node_link_graph(data, edges="edges")` and D3 read."""
+    """Yield node-link JSON.
+
+    `networkx.node_link_graph(data, edges="edges")` and D3 read it.
+    """
     state = selected.state
     facts = {"source": state.source, "similarity_space": state.space}
     yield f'{{"directed":true,"multigraph":false,"graph":{json_text(facts)},"nodes":['
@@ -38,7 +44,10 @@ def encode_node_link(selected: Selected) -> Iterator[str]:
 
 
 def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
-    """Yield a header and a row for each sound; nulls are empty cells, formulas are disarmed unless `faithful`."""
+    """Yield a header and a CSV row for each sound.
+
+    Nulls are empty cells; formulas are disarmed unless `faithful`.
+    """
     columns = plan_columns(selected)
     names = [column.name for column in columns]
     yield csv_line(_cell(name, faithful) for name in names)
@@ -47,7 +56,10 @@ def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator
 
 
 def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
-    """Yield a header and one row for each edge: source, target, score, relation."""
+    """Yield a header and a row for each edge.
+
+    Columns: source, target, score, relation.
+    """
     yield csv_line(["source", "target", "score", "relation"])
     for edge in selected.edges():
         yield csv_line(_cell(value, faithful) for value in (edge.source, edge.target, edge.score, edge.relation))

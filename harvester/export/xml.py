@@ -1,4 +1,4 @@
-"""Encode a selection as a stream of GraphML or GEXF, for Gephi, networkx and yEd.
+"""Write a selection as GraphML or GEXF, for Gephi, networkx and yEd.
 
 Invariant: the output is well-formed XML 1.0 for any text: characters that XML cannot hold are removed, others are
 escaped where needed (also a carriage return, which a parser would change). Lists are joined, nulls dropped.
@@ -21,7 +21,7 @@ _GRAPHML_TYPES = {"bool": "boolean", "int": "long", "float": "double", "text": "
 
 
 def encode_graphml(selected: Selected) -> Iterator[str]:
-    """Yield the selection as GraphML; an edge has its `score` also as `weight`, the name Gephi reads."""
+    """Yield GraphML; `weight` repeats an edge's `score` for Gephi."""
     planned = plan_columns(selected)
     columns = [column for column in planned if column.name != "id"]
     yield '<?xml version="1.0" encoding="UTF-8"?>\n<graphml xmlns="http://graphml.graphdrawing.org/xmlns">\n'
@@ -40,7 +40,7 @@ def encode_graphml(selected: Selected) -> Iterator[str]:
 
 
 def encode_gexf(selected: Selected) -> Iterator[str]:
-    """Yield the selection as GEXF 1.2: a sound's label is its name, an edge's weight its score."""
+    """Yield GEXF 1.2: labels are names, edge weights are scores."""
     planned = plan_columns(selected)
     columns = [column for column in planned if column.name != "id"]
     yield (

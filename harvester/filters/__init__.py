@@ -1,4 +1,4 @@
-"""Filters: parse them, join them, and write them as the server and its index understand them.
+"""Parse, join and write filters for the server and its index.
 
 The harvester passes a filter on as its canonical text. Every text that is joined here is parsed first, so that no
 operator of one part affects another part. Knows neither network nor library.

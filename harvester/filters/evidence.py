@@ -36,7 +36,7 @@ def contradicts(text: str, record: Record) -> bool:
 
 @lru_cache(maxsize=64)
 def _telling_parts(text: str) -> tuple[Tree, ...]:
-    """Return the required parts of a filter that name at least one comparable field."""
+    """Return the required parts that name a comparable field."""
     tree = read_filter(text).tree
     return tuple(part for part in (tree.parts if isinstance(tree, And) else (tree,)) if _TELLING & _names(part))
 
@@ -90,7 +90,7 @@ def _judge_leaf(name: str, value: Term | Pattern | Range, record: Record) -> Ver
 
 
 def _is_measured(name: str, found: object) -> TypeGuard[int | float]:
-    """Tell whether a number is a known value: 0 means unknown, except for `duration`."""
+    """Decide if a number is known: 0 is not, except for `duration`."""
     return type(found) in (int, float) and 0 <= found < 2**53 and (found > 0 or name == "duration")  # type: ignore[operator]
 
 
@@ -110,7 +110,10 @@ def _judge_number(value: Term | Pattern | Range, found: float) -> Verdict:
 
 
 def _beyond(found: float, end: str | None, *, included: bool, sign: int) -> Verdict:
-    """Decide whether a number is on the inner side of an end; `sign` is 1 for a low end, -1 for a high one."""
+    """Decide whether a number is inside one end of a range.
+
+    `sign` is 1 for the low end, -1 for the high one.
+    """
     if end is None:
         return True
     bound = float(end)
@@ -137,7 +140,7 @@ def _judge_date(value: Term | Pattern | Range, record: Record) -> Verdict:
 
 
 def _within(moment: datetime, end: str | None, *, included: bool, is_low: bool) -> Verdict:
-    """Decide whether a moment is on the inner side of an end, which is the low or the high one of a range."""
+    """Decide whether a moment is inside one end of a range."""
     if end is None:
         return True
     period = read_period(end)

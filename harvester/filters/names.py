@@ -1,4 +1,4 @@
-"""The names that a filter may use, and the kind of value that each one takes.
+"""Names that a filter may use, and the kind of value of each.
 
 Also owns the list of names that the server translates into internal ones; it does so only where a piece between blanks
 starts with them.
@@ -74,7 +74,7 @@ def is_date(text: str) -> bool:
 
 
 def read_period(text: str) -> tuple[datetime, datetime] | None:
-    """Return the period [start, end) that a date stands for; None for date maths."""
+    """Return a date's period [start, end), or None for date maths."""
     found = _DATE.fullmatch(text)
     if found is None:
         return None

@@ -26,7 +26,7 @@ _NO_CONTENT = (")", "AND", "OR", "NOT", "sign", ":")
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """A parsed filter, with notices for the user about parts that have no effect."""
+    """A parsed filter, with notices about parts without effect."""
 
     tree: Tree = EVERYTHING
     notices: tuple[str, ...] = ()
@@ -39,7 +39,10 @@ class Filter:
 
 @lru_cache(maxsize=256)
 def read_filter(text: str) -> Filter:
-    """Return the parsed filter; a blank one matches everything. Raises `SettingsError` for a text that is none."""
+    """Parse a filter; a blank one matches everything.
+
+    Raises `SettingsError` for an invalid filter.
+    """
     if not text.strip():
         return Filter()
     parser = _Parser(read_tokens(text))
@@ -72,12 +75,15 @@ class _Parser:
         self.notices: list[str] = []
 
     def peek(self, ahead: int = 0) -> Token | None:
-        """Return the next token, or the one `ahead` places after it; None at the end."""
+        """Return the token `ahead` places on; None at the end."""
         at = self._next + ahead
         return self._tokens[at] if at < len(self._tokens) else None
 
     def clauses(self, name: str | None) -> Tree:
-        """Parse clauses up to the end or the closing bracket; `name` applies to values without a name."""
+        """Parse clauses up to the end or the closing bracket.
+
+        `name` applies to values without a name.
+        """
         found: list[_Clause] = []
         while (token := self.peek()) is not None and token.kind != ")":
             joint = token.text if token.kind in ("AND", "OR") else None

@@ -1,6 +1,7 @@
-"""Join conditions into one filter: presets, the user's own filter, windows of a sweep, lists of ids.
+"""Join conditions into one filter.
 
-They are joined as trees, so every condition keeps its meaning beside the others.
+Conditions are presets, the user's own filter, windows of a sweep and lists of ids. They are joined as trees, so every
+condition keeps its meaning beside the others.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def build_filter(
     tags: Sequence[str] = (),
     types: Sequence[str] = (),
 ) -> Filter:
-    """Return the filter of a run: the user's filter and the presets, all of which must match.
+    """Join the user's filter and the presets; all must match.
 
     `cc0` and `by` together mean either licence. Raises `SettingsError` for a filter that cannot be sent safely.
     """
@@ -55,18 +56,18 @@ def build_filter(
 
 @lru_cache(maxsize=64)
 def canonical(text: str) -> str:
-    """Return the canonical text of a filter, which is the same for all its spellings."""
+    """Return a filter's canonical text, equal for all its spellings."""
     return read_filter(text).text
 
 
 @lru_cache(maxsize=64)
 def join_filters(*texts: str) -> str:
-    """Return the filter that matches what all of `texts` match; a blank one matches everything."""
+    """Join filters that must all match; a blank one matches everything."""
     return write(all_of(read_filter(text).tree for text in texts))
 
 
 def filter_ids(sound_ids: Iterable[int], text: str = "") -> str:
-    """Return the filter of those of the sounds (at least one) that match `text`."""
+    """Return the filter of those sounds (at least one) that match `text`."""
     # All clauses of a canonical text are required, so one more may precede them: 150 ids need not become a tree.
     listed = " OR ".join(map(str, dict.fromkeys(sound_ids)))
     rest = canonical(text)
@@ -75,7 +76,10 @@ def filter_ids(sound_ids: Iterable[int], text: str = "") -> str:
 
 @lru_cache(maxsize=64)
 def filter_similar(text: str) -> str:
-    """Return the filter for a similarity search, in which the index has other documents than sounds."""
+    """Restrict a filter to sounds, for a similarity search.
+
+    The index has other documents too.
+    """
     return write(all_of((read_filter(text).tree, EVERY_SOUND)))
 
 

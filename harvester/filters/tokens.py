@@ -1,7 +1,7 @@
-"""Split a filter into tokens as the index's grammar does: the longest match wins, blanks only separate.
+"""Split a filter into tokens as the index's grammar does.
 
-Refuses what no filter needs or no server accepts: regular expressions, boosts, fuzzy words, local parameters, texts
-that a request cannot carry.
+The longest match wins; blanks only separate. Refuses what no filter needs or no server accepts: regular expressions,
+boosts, fuzzy words, local parameters, texts that a request cannot carry.
 """
 
 from __future__ import annotations
@@ -59,12 +59,15 @@ class Token:
 
 
 def refuse(reason: str) -> NoReturn:
-    """Raise `SettingsError`: why the filter cannot be used, and what to write instead."""
+    """Raise `SettingsError` with the reason and what to write instead."""
     raise SettingsError(f"the filter cannot be used: {reason}")
 
 
 def read_tokens(text: str) -> list[Token]:
-    """Return the tokens of a filter, without blanks; raises `SettingsError` where no token begins."""
+    """Return a filter's tokens; raise `SettingsError` where none begins.
+
+    Blanks are left out.
+    """
     check_characters(text)
     if text.lstrip().startswith("{!"):
         refuse('{!…} is not supported; write id:(1 OR 2) for ids, geotag:"Intersects(…)" for a place')
@@ -80,7 +83,7 @@ def check_characters(text: str) -> None:
 
 
 def unescape(text: str) -> str:
-    r"""Return the text with backslashes and `\uXXXX` resolved as the index does."""
+    r"""Resolve backslashes and `\uXXXX` as the index does."""
     if re.search(r"(?<!\\)(?:\\\\)*\\u(?![0-9A-Fa-f]{4})", text):
         refuse("\\u needs four hexadecimal digits; write \\\\u for a backslash before a u")
     plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2], text)

@@ -1,4 +1,7 @@
-"""A filter as a tree of and, or, not and leaves: frozen data. `all_of`, `any_of` and `negate` simplify it."""
+"""A filter as a frozen tree of and, or, not and leaves.
+
+`all_of`, `any_of` and `negate` simplify it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One value; if `quoted`, the index matches it as a phrase in fields that it splits into words."""
+    """One value.
+
+    If `quoted`, the index matches it as a phrase in fields that it splits into words.
+    """
 
     text: str
     quoted: bool = True
@@ -17,7 +23,10 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A word with the wildcards `*` or `?`, as written: a backslash escapes a literal special character."""
+    """A word with the wildcards `*` or `?`, as written.
+
+    A backslash escapes a literal special character.
+    """
 
     text: str
 
@@ -69,7 +78,7 @@ EVERY_SOUND = Leaf("type", Pattern("*"))
 
 
 def all_of(parts: Iterable[Tree]) -> Tree:
-    """Return the tree that matches what all parts match; it has each part once, in order."""
+    """Join parts that must all match, each part once, in order."""
     flat: dict[Tree, None] = {}
     for part in parts:
         flat.update(dict.fromkeys(part.parts if isinstance(part, And) else (part,)))
@@ -77,7 +86,7 @@ def all_of(parts: Iterable[Tree]) -> Tree:
 
 
 def any_of(parts: Iterable[Tree]) -> Tree:
-    """Return the tree that matches what any of at least one part matches; it has each part once, in order."""
+    """Join one or more parts, any of which may match, each once, in order."""
     flat: dict[Tree, None] = {}
     for part in parts:
         flat.update(dict.fromkeys(part.parts if isinstance(part, Or) else (part,)))

@@ -1,6 +1,7 @@
-"""Parse the value of a name: a number, a date, a flag or a text, alone, with wildcards or as a range.
+"""Parse the value of a name.
 
-Refuses values that the index would refuse or read in another way than a person expects.
+It is a number, a date, a flag or a text: alone, with wildcards or as a range. Refuses values that the index would
+refuse or read in another way than a person expects.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _READABLE: dict[str, Callable[[str], bool]] = {
 
 
 def read_value(name: str, token: Token) -> Term | Pattern | Range:
-    """Return the value that a token gives to a name; raise `SettingsError` if the name cannot have it."""
+    """Parse a name's value; raise `SettingsError` if it is invalid."""
     kind = KINDS[name]
     value = _read(token)
     if isinstance(value, Range):

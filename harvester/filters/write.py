@@ -1,4 +1,4 @@
-"""Write a tree as a text that keeps its meaning in the server's rewriting and in its index.
+"""Write a tree as text that server and index read as meant.
 
 The server puts `+` before everything that looks like a name, also in quotes. It joins runs of `+`, drops one at the
 end, and translates some names only at the start of a piece between blanks. The index reads clauses from left to right
@@ -29,7 +29,7 @@ def write(tree: Tree) -> str:
 
 
 def escape_word(text: str) -> str:
-    """Return `text` as a word outside quotes, with special characters escaped."""
+    """Return `text` as an unquoted word, special characters escaped."""
     return _SPECIAL_IN_WORD.sub(r"\\\g<0>", text)
 
 

@@ -1,4 +1,4 @@
-"""A library in Git: set up a clone, merge two versions of a library, commit after a harvest."""
+"""Keep a library in Git: set up, merge, commit after a harvest."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _UNFINISHED = {
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """Result of a commit: its short hash in `name`, or a `problem` for a person to see.
+    """Result of a commit: its short hash in `name`, or a `problem`.
 
     Without either there was nothing to commit.
     """
@@ -51,7 +51,10 @@ class Commit:
 def run_git(
     folder: Path, *arguments: str, given: bytes | None = None, environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run git in `folder` and return the finished process; raises `SettingsError` when git is not installed."""
+    """Run git in `folder` and return the finished process.
+
+    Raises `SettingsError` when git is not installed.
+    """
     program = shutil.which("git")
     if program is None:
         raise SettingsError("git is not installed")
@@ -67,7 +70,7 @@ def run_git(
 
 
 def said(ended: subprocess.CompletedProcess[bytes]) -> str:
-    """Return git's output as one line: its first error, or else its last line."""
+    """Return the first error in git's output, or else its last line."""
     lines = (ended.stderr.strip() or ended.stdout.strip()).decode(errors="replace").splitlines()
     complaints = [line for line in lines if line.startswith(("fatal:", "error:"))]
     return next(iter(complaints or lines[-1:]), f"exit code {ended.returncode}").strip()
@@ -86,7 +89,7 @@ def attribute_of(folder: Path, name: str, file: str = CHECKPOINT) -> str:
 
 
 def is_set_up(folder: Path) -> bool:
-    """Tell whether the owner of this clone ran `git-setup` for the library in `folder`."""
+    """Tell whether `git-setup` ran in this clone for `folder`."""
     if shutil.which("git") is None or not in_work_tree(folder):
         return False
     driver = run_git(folder, "config", "--local", f"merge.{DRIVER}.driver")
@@ -94,7 +97,7 @@ def is_set_up(folder: Path) -> bool:
 
 
 def size_notice(size_bytes: int) -> str:
-    """Return a warning about a checkpoint that becomes too large for Git, or an empty text."""
+    """Return a warning if a checkpoint grows too large for Git, or no text."""
     if size_bytes < LARGE_BYTES:
         return ""
     limit = "GitHub and others refuse files from 100 MB on"
@@ -107,11 +110,12 @@ def grown_message(samples: int, processed: int, edges: int, requests: int) -> st
 
 
 def commit_library(folder: Path, message: str, *, source: str, with_backups: bool = False) -> Commit:
-    """Commit the library's files as they are on disk, and no other file; the user's staged changes stay staged.
+    """Commit the library's files as they are on disk.
 
-    The files are the checkpoint, the attributes and ignore file of `git-setup`, and `with_backups` also the backups.
-    Commits nothing for a sandbox library, outside a work tree, during a merge, a rebase or the like, at 100 MB or more
-    without Git LFS, for a placeholder, or when nothing changed. Raises nothing.
+    The user's staged changes stay staged, and no other file is committed. The files are the checkpoint, the attributes
+    and ignore file of `git-setup`, and `with_backups` also the backups. Commits nothing for a sandbox library, outside
+    a work tree, during a merge, a rebase or the like, at 100 MB or more without Git LFS, for a placeholder, or when
+    nothing changed. Raises nothing.
     """
     if source.startswith("sandbox:"):
         return Commit(problem="a sandbox library is never committed: its sounds are made up")

@@ -1,4 +1,4 @@
-"""The merge driver that Git calls, and the text of a checkpoint that `git diff` shows.
+"""The merge driver for Git, and the text form for `git diff`.
 
 Owns reading and writing Git's temporary files, which may be Git LFS pointers. Both sides are untrusted until
 `checkpoint.format` has decoded them. On any error our side is unchanged, and Git reports an ordinary conflict.
@@ -21,7 +21,7 @@ from harvester.storage import disk_errors, is_lfs_pointer, read_bounded, refuse_
 
 
 def merge_in_git(ours: Path, theirs: Path, path: str, notices: list[str]) -> Contribution:
-    """Merge two checkpoints as Git's merge driver: replace `ours` by the result, and return what `theirs` added.
+    """Merge `theirs` into `ours` for Git, and return what it added.
 
     Runs at the top of the work tree; `path` is the checkpoint's path in it. `notices` gets a line for each side that
     held impossible values. Raises `LibraryCorrupt`, `NewerFormat`, `LibraryNotFetched` or `WrongSource` when the sides
@@ -70,9 +70,10 @@ def _stands_for(pointer: bytes, content: bytes) -> bool:
 
 
 def describe_for_git(path: Path) -> Iterator[str]:
-    """Yield the lines that `git diff` shows for a checkpoint: its counts, then a line for each sound, by id.
+    """Yield the lines that `git diff` shows for a checkpoint.
 
-    For a file that cannot be read, yields one line with the reason, so that a diff does not fail.
+    Its counts come first, then a line for each sound, by id. For a file that cannot be read, yields one line with the
+    reason, so that a diff does not fail.
     """
     dropped = Dropped()
     try:

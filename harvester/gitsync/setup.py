@@ -1,7 +1,8 @@
-"""Set up a clone: write attributes, ignore file and drivers, so that `git pull` merges two versions of a library.
+"""Set up a clone so that `git pull` merges versions of a library.
 
-Owns the block between two marks in those files (the rest of a file belongs to the user), and two sections of the
-clone's own configuration, which Git never shares. Running it again changes nothing; `undo_git` removes all of it.
+Writes attributes, ignore file and drivers. Owns the block between two marks in those files (the rest of a file belongs
+to the user), and two sections of the clone's own configuration, which Git never shares. Running it again changes
+nothing; `undo_git` removes all of it.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _IGNORED_LINES = (
 
 
 def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
-    """Set up the clone around `folder` for this library, and return what was done, one line each.
+    """Set up the clone around `folder`; return what was done, as lines.
 
     Creates the folder if it is missing. With `lfs`, Git LFS stores the checkpoint and the backups from the next commit
     on. Raises `SettingsError` outside a work tree or when git or git-lfs is missing, or `LibraryUnwritable`.
@@ -71,7 +72,7 @@ def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
 
 
 def undo_git(folder: Path) -> list[str]:
-    """Undo `set_up_git` in the folder and in the clone, and return what was done; LFS objects stay."""
+    """Undo `set_up_git` and return what was done; LFS objects stay."""
     _must_be_in_work_tree(folder, folder)
     done = []
     if attribute_of(folder, "filter") == "lfs":
@@ -111,7 +112,10 @@ def _settings() -> dict[str, str]:
 
 
 def _choose_merging(folder: Path) -> list[str]:
-    """Set `git pull` to merge unless the user chose a way: without a choice Git refuses to pull diverged branches."""
+    """Set `git pull` to merge unless the user chose a way.
+
+    Without a choice Git refuses to pull diverged branches.
+    """
     if any(run_git(folder, "config", key).returncode == 0 for key in ("pull.rebase", "pull.ff")):
         return []
     _configure(folder, "pull.rebase", "false")
@@ -139,7 +143,10 @@ def _set_up_lfs(folder: Path) -> list[str]:
 
 
 def _write_block(path: Path, lines: tuple[str, ...]) -> bool:
-    """Replace harvester's block of a file by `lines` (none: remove it), and tell whether the file changed."""
+    """Replace harvester's block of a file; tell if the file changed.
+
+    Without `lines` the block is removed.
+    """
     with disk_errors(path, "nothing was changed"):
         refuse_link(path)  # Git does not follow one either
         before = read_bounded(path, _LARGEST_BYTES).decode(errors="surrogateescape") if path.exists() else ""

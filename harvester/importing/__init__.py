@@ -1,4 +1,4 @@
-"""Import files of older tools: recognise the form, unpickle without running their code, convert the records."""
+"""Import files of older tools without running their code."""
 
 from __future__ import annotations
 

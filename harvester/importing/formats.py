@@ -1,4 +1,4 @@
-"""Read the file formats of older tools: a joblib dict, a pickled graph, an SQLite cache.
+"""Read files of older tools: joblib dict, pickled graph, SQLite.
 
 Owns the names of the parts in each format, and converts all of them to an `OldLibrary`. Decides nothing about sounds,
 and counts every part that it does not know.
@@ -32,9 +32,10 @@ _COUNTED = {"timestamp", "nodes", "edges", "processed_ids"}
 
 @dataclass(slots=True)
 class OldLibrary:
-    """Content of an old file, not yet converted: nodes and out-edges, records by id, ids called processed.
+    """Unconverted content of an old file.
 
-    `timestamp` is in microseconds UTC, or None when the file has none. `everything` is searched for API keys.
+    It has nodes and out-edges, records by id, and ids called processed. `timestamp` is in microseconds UTC, or None
+    when the file has none. `everything` is searched for API keys.
     """
 
     form: str
@@ -149,21 +150,24 @@ def _joined(parallel: Any, tally: Tally) -> dict[Any, Any]:
 
 
 def _pairs(value: Any) -> list[tuple[Any, Any]]:
-    """Return the pairs of a mapping, which may be of a foreign class (`OrderedDict`)."""
+    """Return a mapping's pairs, also of a foreign one (`OrderedDict`)."""
     if isinstance(value, Inert):
         return value.pairs
     return list(value.items()) if isinstance(value, dict) else []
 
 
 def _members(value: Any) -> list[Any]:
-    """Return the members of a set or list, also of a set written with the oldest pickle protocols."""
+    """Return the members of a set or list, of any pickle protocol."""
     if isinstance(value, Inert):
         value = next(iter(value.arguments), None) or value.elements
     return list(value) if isinstance(value, set | frozenset | list | tuple) else []
 
 
 def read_stamp(value: Any) -> int | None:
-    """Return a time of an older tool (ISO text, seconds, or pickled datetime) in microseconds UTC, or None."""
+    """Return an older tool's time in microseconds UTC, or None.
+
+    It reads ISO text, seconds and pickled datetimes.
+    """
     if isinstance(value, Inert) and value.class_path == "datetime.datetime" and value.arguments:
         raw = value.arguments[0]
         if isinstance(raw, Inert) and raw.class_path == "_codecs.encode" and isinstance(raw.arguments[0], str):

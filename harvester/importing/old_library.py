@@ -37,7 +37,10 @@ PLAIN_RELATION = "related"
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """Result of an import. `keys` is the number of API keys and tokens found in the file; none was kept."""
+    """Result of an import.
+
+    `keys` is the number of API keys and tokens found in the file; none was kept.
+    """
 
     path: Path
     target: Path
@@ -52,10 +55,10 @@ class ImportReport:
 
 
 def import_old(path: Path, folder: Path, *, source: str, clock: Clock, files: Files = REAL_FILES) -> ImportReport:
-    """Import the old file `path` into the library in `folder`; durable on return, and `path` is not changed.
+    """Import `path` into the library in `folder`; durable on return.
 
-    Raises `SettingsError` for another kind of file and `LibraryCorrupt` for a corrupt one, both before anything is
-    written, and what `Store.open` and `Store.rewrite` raise.
+    `path` is not changed. Raises `SettingsError` for another kind of file and `LibraryCorrupt` for a corrupt one, both
+    before anything is written, and what `Store.open` and `Store.rewrite` raise.
     """
     tally = Tally()
     try:
@@ -79,7 +82,10 @@ def import_old(path: Path, folder: Path, *, source: str, clock: Clock, files: Fi
 
 
 def read_events(old: OldLibrary, stamp: int, secrets: set[str], tally: Tally) -> Iterator[Event]:
-    """Yield the events of an old library, all with the time `stamp`; `tally` counts what is kept and dropped."""
+    """Yield an old library's events, all with the time `stamp`.
+
+    `tally` counts what is kept and dropped.
+    """
     records = _records(old, secrets, tally)
     known = {sound_id for key in old.nodes if (sound_id := _counted_id(key, "nodes", tally)) is not None}
     processed = {

@@ -1,4 +1,4 @@
-"""Convert the records of older tools to the API's field names, and find API keys so that none is imported.
+"""Convert older tools' records to the API's names, without API keys.
 
 Owns the names that older clients changed, and which fields are dropped. Counts every change, so that nothing unknown is
 dropped silently. A key that is found is left out of the library and never shown.
@@ -43,7 +43,7 @@ _MOST_BITS = 63
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of what an import kept, converted (`mapped`) and dropped, by kind."""
+    """Counts of values kept, converted (`mapped`) and dropped, by kind."""
 
     kept: Counter[str] = field(default_factory=Counter)
     mapped: Counter[str] = field(default_factory=Counter)
@@ -59,12 +59,12 @@ class Tally:
         self.most_sounds += packed_bytes // _BYTES_A_SOUND
 
     def check_sounds(self, count: int) -> None:
-        """Raise `LibraryCorrupt` when the file has more sounds than its size allows."""
+        """Raise `LibraryCorrupt` on more sounds than the file's size allows."""
         if count > self.most_sounds:
             raise LibraryCorrupt("it names far more sounds than a library of its size; nothing was changed")
 
     def spend(self, values: int, letters: int = 0) -> None:
-        """Count values and letters that are read; raises `LibraryCorrupt` when they exceed the limits."""
+        """Count values and letters; raise `LibraryCorrupt` past the limits."""
         self.values_left -= values
         self.letters_left -= letters
         if self.values_left < 0 or self.letters_left < 0:
@@ -76,9 +76,9 @@ class Tally:
 
 
 def find_secrets(content: object) -> set[str]:
-    """Return every key, token or password in foreign content, found by attribute names and in URLs.
+    """Return every key, token or password in foreign content.
 
-    Raises `LibraryCorrupt` when there are more than `_MOST_SECRETS`.
+    They are found by attribute names and in URLs. Raises `LibraryCorrupt` when there are more than `_MOST_SECRETS`.
     """
     found: set[str] = set()
     seen: set[int] = set()
@@ -110,12 +110,18 @@ def find_secrets(content: object) -> set[str]:
 
 
 def label(name: object) -> str:
-    """Return the name of a part of the file for the report: shortened, or its type when it is not a text."""
+    """Return a part's name for the report, shortened.
+
+    A name that is not a text is given as its type.
+    """
     return name[:_LONGEST_NAME] if isinstance(name, str) else f"({type(name).__name__})"
 
 
 def read_record(raw: Mapping[Any, Any], sound_id: int, secrets: set[str], tally: Tally) -> Record:
-    """Return a record with the API's field names and its id, each value converted by its field's rule."""
+    """Return a record with the API's field names and its id.
+
+    Each value is converted by its field's rule.
+    """
     record: Record = {"id": sound_id}
     unknown = 0
     tally.spend(len(raw))

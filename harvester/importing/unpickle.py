@@ -1,8 +1,9 @@
-"""Read foreign pickles as plain data: every class in them becomes an inert stand-in, so none of their code runs.
+"""Read foreign pickles as plain data, without running their code.
 
-Unlike checkpoints of harvester, these files hold objects of any class; no class is imported. Owns the limits on memory
-and time: opcodes, containers and keys that could collide are counted during reading, and limited by the file's packed
-size. It uses the standard library's unpickler in Python, because the one in C cannot count.
+Every class in them becomes an inert stand-in. Unlike checkpoints of harvester, these files hold objects of any class;
+no class is imported. Owns the limits on memory and time: opcodes, containers and keys that could collide are counted
+during reading, and limited by the file's packed size. It uses the standard library's unpickler in Python, because the
+one in C cannot count.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ _REFUSED = b"PQ\x82\x83\x84\x97\x98"
 
 
 class Inert:
-    """Stand-in for an object of a foreign class: it stores what the pickle gives, and has no behaviour."""
+    """Inert stand-in for an object of a foreign class.
+
+    It stores what the pickle gives.
+    """
 
     __slots__ = ("arguments", "elements", "pairs", "state")
     path = ""
@@ -75,7 +79,7 @@ class Inert:
 
     @property
     def class_path(self) -> str:
-        """Return `module.Class` of the object, also when an old protocol created it through `copyreg`."""
+        """Return the object's `module.Class`, also through `copyreg`."""
         made_by = type(self).path
         if made_by.startswith(("copyreg.", "copy_reg.")) and self.arguments and isinstance(self.arguments[0], type):
             return str(getattr(self.arguments[0], "path", made_by))
@@ -92,15 +96,19 @@ class Inert:
 
 
 def load_foreign(packed: bytes) -> Any:
-    """Return the content of a foreign pickle, compressed or not, with `Inert` objects for all foreign classes.
+    """Return a foreign pickle's content, compressed or not.
 
-    Raises `LibraryCorrupt` with one line. The file's packed size limits memory and time.
+    Objects of foreign classes become `Inert`. Raises `LibraryCorrupt` with one line. The file's packed size limits
+    memory and time.
     """
     return decode_pickle(_CountingUnpickler(_unpack(packed), len(packed)))
 
 
 class _CountingUnpickler(pickle._Unpickler):
-    """Unpickler that counts; even from a malformed stream it builds only plain containers and `Inert` objects."""
+    """Unpickler with limits on what it builds.
+
+    Even from a malformed stream it builds only plain containers and `Inert` objects.
+    """
 
     dispatch: ClassVar[Any] = dict(pickle._Unpickler.dispatch)
 
@@ -131,7 +139,7 @@ class _CountingUnpickler(pickle._Unpickler):
         raise LibraryCorrupt("it has far more opcodes than a library of its size")
 
     def find_class(self, module_name: str, global_name: str) -> type:
-        """Return an inert class with this name; raises `LibraryCorrupt` after `_MOST_CLASSES`."""
+        """Return an inert class; raise `LibraryCorrupt` past `_MOST_CLASSES`."""
         path = f"{module_name}.{global_name}"
         if path not in self._classes:
             if len(self._classes) >= _MOST_CLASSES:
@@ -140,13 +148,16 @@ class _CountingUnpickler(pickle._Unpickler):
         return self._classes[path]
 
     def spend(self, containers: int) -> None:
-        """Count containers that one opcode creates or copies; raises `LibraryCorrupt` beyond the limit."""
+        """Count an opcode's containers; raise `LibraryCorrupt` past the limit."""
         self._containers -= containers
         if self._containers < 0:
             raise LibraryCorrupt("it builds far more containers than a library of its size")
 
     def check_keys(self, keys: Iterable[Any]) -> None:
-        """Check future keys of a dict or members of a set before Python hashes them; raises `LibraryCorrupt`."""
+        """Check keys or set members before Python hashes them.
+
+        Raises `LibraryCorrupt`.
+        """
         for key in keys:
             kind = type(key)
             if kind is int:
@@ -162,14 +173,20 @@ class _CountingUnpickler(pickle._Unpickler):
             raise LibraryCorrupt("it has too many keys that are tuples or giant integers")
 
     def load_put(self) -> None:
-        """Store an object in a memo slot; raises `LibraryCorrupt` for slot numbers that could collide."""
+        """Store an object in a memo slot.
+
+        Raises `LibraryCorrupt` for slot numbers that could collide.
+        """
         place = int(self.readline())
         if not 0 <= place < 1 << 32:
             raise LibraryCorrupt("it uses a memo slot that no pickler uses")
         self.memo[place] = self.stack[-1]
 
     def load_bytearray8(self) -> None:
-        """Read a bytearray; raises `LibraryCorrupt` before Python allocates more than the stream's size."""
+        """Read a bytearray no larger than the stream.
+
+        Raises `LibraryCorrupt` before Python allocates more.
+        """
         size = int.from_bytes(self.read(8), "little")
         if size > self._size_bytes:
             raise LibraryCorrupt("it asks for far more memory than it has content")
@@ -206,7 +223,10 @@ def _arguments(place: int) -> Callable[[list[Any]], int]:
 
 
 def _prepare_dispatch() -> None:
-    """Count opcodes that create containers or hash keys, and refuse those that refer outside the file."""
+    """Count costly opcodes; refuse references outside the file.
+
+    Costly opcodes create containers or hash keys.
+    """
     dispatch = _CountingUnpickler.dispatch
     dispatch[ord("p")], dispatch[0x96] = _CountingUnpickler.load_put, _CountingUnpickler.load_bytearray8
     for code in b"(tl]}doi\x85\x86\x87\x8f\x91\x96":

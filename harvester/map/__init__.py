@@ -1,4 +1,4 @@
-"""The map: an HTML page that shows every selected sound as a dot, near the sounds it resembles."""
+"""The map: an HTML page of sounds as dots, similar ones close."""
 
 from __future__ import annotations
 

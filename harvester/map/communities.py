@@ -1,4 +1,4 @@
-"""Communities of the similarity graph: groups of sounds with more edges among them than chance would give.
+"""Find communities: groups with more edges inside than by chance.
 
 Louvain's method (Blondel and others, 2008, arXiv:0803.0476) with all sounds of a sweep judged at once, a random half of
 them free to move so that two neighbours do not change places for ever. Deterministic: seeded, sums in a fixed order.
@@ -30,7 +30,7 @@ _FEW = 500
 
 
 def find_communities(count: int, source: Indices, target: Indices) -> Indices:
-    """Return a community for each of `count` sounds, numbered from 0 by size, largest first."""
+    """Return each sound's community, numbered from 0, largest first."""
     labels: Indices = np.arange(count)
     heads, tails = np.concatenate([source, target]), np.concatenate([target, source])
     weights: Weights = np.ones(len(heads))
@@ -49,7 +49,7 @@ def find_communities(count: int, source: Indices, target: Indices) -> Indices:
 
 
 def name_communities(communities: Indices, tags: Sequence[Set[str]]) -> list[str]:
-    """Return a name for each community, no two alike: the tags that set it apart from the whole.
+    """Return a distinct name for each community: its telling tags.
 
     `tags` are each sound's. A community without a tag that tells is called by its number.
     """
@@ -69,9 +69,10 @@ def name_communities(communities: Indices, tags: Sequence[Set[str]]) -> list[str
 
 
 def _telling(within: Counter[str], size: int, overall: Counter[str], total: int) -> list[str]:
-    """Return the tags that are commoner in a community of `size` than among all `total` sounds, most telling first.
+    """Return a community's distinctive tags, most telling first.
 
-    A tag tells by the share of sounds that have it, times how surprising that is (Kullback and Leibler's summand).
+    They are commoner in it than among all sounds. A tag tells by the share of sounds that have it, times how surprising
+    that is (Kullback and Leibler's summand).
     """
     enough = min(size, max(3, size / _LEAST_SHARE))
     surprise = {
@@ -83,7 +84,10 @@ def _telling(within: Counter[str], size: int, overall: Counter[str], total: int)
 
 
 def _move(size: int, heads: Indices, tails: Indices, weights: Weights, chance: np.random.Generator) -> Indices:
-    """Return where each of `size` nodes wants to be after some sweeps that raise the modularity."""
+    """Return each node's preferred community.
+
+    It is reached by a few sweeps that raise the modularity.
+    """
     community: Indices = np.arange(size)
     degree = np.bincount(heads, weights=weights, minlength=size)
     total = float(degree.sum())

@@ -1,4 +1,4 @@
-"""The data of the map's page about the selected sounds: arrays for the picture, texts for the cards.
+"""Data of the map's page: arrays for the picture, texts for cards.
 
 Invariant: the same selection gives the same data. The picture needs no texts: places, edges, sizes and colour groups
 are small integers in base64. Addresses are stored as patterns with placeholders for id and user, so that all previews
@@ -33,7 +33,7 @@ _UNRESERVED = "-_.!~*'()"
 
 
 class MapData:
-    """The data of a map: `head` and `arrays` for the picture, `sounds` for the words."""
+    """A map's data: `head` and `arrays` to draw, `sounds` for the texts."""
 
     def __init__(self, selected: Selected, title: str, ego: int | None = None) -> None:
         self._selected = selected
@@ -108,7 +108,10 @@ class MapData:
         }
 
     def _islands(self, names: list[str]) -> list[dict[str, Any]]:
-        """Return the largest communities' names with their places: the sound nearest to the median."""
+        """Return the largest communities' names and places.
+
+        A place is that of the sound nearest to the median.
+        """
         islands = []
         for one, name in enumerate(names[:_ISLANDS]):
             members = np.flatnonzero(self._communities == one)
@@ -170,7 +173,10 @@ class MapData:
 
 
 class _Grouping:
-    """Sounds grouped by a label: the largest groups are numbered from 0, the others share one number."""
+    """Sounds grouped by a label.
+
+    The largest groups are numbered from 0; the others share one number.
+    """
 
     def __init__(
         self, key: str, name: str, labels: list[str], same: Iterable[int] | None = None, most: int = GROUPS
@@ -202,7 +208,10 @@ class _Texts:
 
 
 class _Addresses:
-    """Addresses as patterns with {id}, {dir} (the id's thousands), {user} and {uid} (the uploader's number)."""
+    """Addresses as patterns with placeholders.
+
+    They are {id}, {dir} (the id's thousands), {user} and {uid} (the uploader's number).
+    """
 
     def __init__(self) -> None:
         self.patterns = _Texts()
@@ -212,7 +221,7 @@ class _Addresses:
         return int(match[1]) if match else 0
 
     def pattern(self, address: object, sound_id: int, user: str, uid: int) -> int:
-        """Return the number of an address's pattern, or -1 if the address cannot be opened."""
+        """Return an address's pattern number, or -1 if it cannot be opened."""
         text = str(address or "")
         if not _leads_somewhere(text):
             return -1
@@ -228,7 +237,10 @@ class _Addresses:
 
 
 def _leads_somewhere(address: str) -> bool:
-    """Tell whether an address is http(s), and not under `.invalid`, where no host exists (RFC 2606)."""
+    """Tell whether an address is http(s) and its host can exist.
+
+    No host exists under `.invalid` (RFC 2606).
+    """
     try:
         parts = urlsplit(address)
         host = parts.hostname or ""

@@ -1,4 +1,4 @@
-"""The place of each sound on the map: a force-directed layout in numpy and scipy.
+"""Place sounds on the map: force-directed layout in numpy and scipy.
 
 Every sound repels every other one (a particle mesh: masses on a grid, one convolution by FFT for all pairs). Edges
 attract by the logarithm of their length, so that communities become islands. A last step pushes overlapping dots
@@ -36,7 +36,7 @@ _MESHES = ((64, 300), (128, 1_500), (256, 20_000), (512, 1 << 62))
 
 
 def lay_out(count: int, source: Indices, target: Indices) -> npt.NDArray[np.uint16]:
-    """Return the places of `count` sounds, shape (count, 2), from the edges between their indices."""
+    """Return places, shape (count, 2), from edges between indices."""
     low, high = np.minimum(source, target), np.maximum(source, target)
     edges = np.unique(low[low != high] * count + high[low != high])
     low, high = edges // max(count, 1), edges % max(count, 1)
@@ -71,7 +71,7 @@ def _lay_out_linked(count: int, low: Indices, high: Indices) -> Places:
 
 
 def _diffused(count: int, low: Indices, high: Indices, degrees: npt.NDArray[np.float64]) -> Places:
-    """Return the places to start from: noise, averaged over neighbours until it is smooth."""
+    """Return start places: noise smoothed by averaging neighbours."""
     noise = np.random.Generator(np.random.PCG64(_SEED)).random((count, 2)) - 0.5
     ones = np.ones(len(low))
     matrix: Any = sparse.csr_matrix((ones, (low, high)), shape=(count, count))
@@ -94,7 +94,7 @@ def _diffused(count: int, low: Indices, high: Indices, degrees: npt.NDArray[np.f
 
 
 class _Mesh:
-    """Repulsion of all pairs by 1/distance, computed on a square grid of `size` cells a side."""
+    """Repulsion of pairs by 1/distance on a grid of `size` cells a side."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -148,7 +148,7 @@ def _attraction(places: Places, low: Indices, high: Indices, count: int) -> Plac
 
 
 def _decluttered(places: Places) -> Places:
-    """Return the places after some steps that push dots apart which are too close."""
+    """Return the places after pushing apart dots that are too close."""
     count = len(places)
     if count < 2:
         return places
@@ -175,7 +175,7 @@ def _decluttered(places: Places) -> Places:
 
 
 def _surround(places: Places, linked: Indices, alone: Indices) -> None:
-    """Put the sounds without an edge on a spiral around the others, in place.
+    """Put sounds without an edge on a spiral around the rest, in place.
 
     If no sound has an edge, the spiral starts at the centre.
     """

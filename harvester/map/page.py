@@ -1,4 +1,4 @@
-"""The map: one self-contained HTML file that sends no request until its reader clicks.
+"""One HTML file that sends no request until its reader clicks.
 
 Owns how the page is assembled: template, style and script from `page_parts/`, and the data as JSON that cannot close
 its own element. A content security policy with the hashes of our script and style blocks every other script. `layout`
@@ -23,7 +23,7 @@ _MISSING = "the map needs numpy and scipy; install them with: make extras"
 
 
 def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:
-    """Yield the page in chunks; it opens with the neighbourhood of the sound `ego`.
+    """Yield the page in chunks; it opens at the sound `ego`.
 
     The layout is computed before the first chunk; it takes about 5 s for 5,000 sounds. Raises `SettingsError` without
     numpy and scipy.
@@ -53,7 +53,10 @@ def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Ite
 
 
 def script_json(value: Any) -> str:
-    """Return JSON for a script element; it can neither close the element nor begin a comment."""
+    """Return JSON that is safe inside a script element.
+
+    It can neither close the element nor begin a comment.
+    """
     return json_text(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 

@@ -1,4 +1,4 @@
-"""Rules for the fields of a sound's record, and the conversion of values that break them.
+"""Rules for record fields, and conversion of values to them.
 
 Answers and imports are validated when they arrive; every later reader gets a value through `value_of`. Knows no file,
 no network and no graph.

@@ -1,4 +1,4 @@
-"""Convert values to what the rule of their field allows, and read fields of any record.
+"""Convert values to their field's rule, and read record fields.
 
 A value of another type is converted if nothing is lost (`"12"` to 12, 12 to `"12"`). A number outside its bounds
 becomes null, a text that is too long is cut. Laws: the result obeys its rule, a value that obeys its rule is returned
@@ -49,7 +49,7 @@ _NUMBERS_AND_BOOLS = frozenset({type(None), bool, int, float})
 
 
 def convert(name: str, value: Any) -> Converted:
-    """Return the value of a field as its rule allows it, or None, and the kind of oddity."""
+    """Return a field's value by its rule or None, and its oddity's kind."""
     if value is None:
         return None, ""
     rule, converter = _FIELDS.get(name, _UNKNOWN_FIELD)
@@ -57,7 +57,7 @@ def convert(name: str, value: Any) -> Converted:
 
 
 def value_of(record: Mapping[str, Any], name: str) -> Any:
-    """Return the value of a field, converted to its rule if needed, or None.
+    """Return a field's value, converted to its rule if needed, or None.
 
     Use it to read records that other people or older versions stored. The value has the type in `RULES`; a float field
     may give an int.
@@ -187,7 +187,7 @@ def _convert_texts_by_name(rule: Rule, value: Any) -> Converted:
 
 
 def _are_good_texts(values: Collection[Any], longest: int) -> bool:
-    """Tell whether all values are texts without lone surrogates and not longer than `longest`."""
+    """Tell whether all are texts up to `longest`, no lone surrogates."""
     if not _TEXT.issuperset(map(type, values)):
         return False
     joined = "".join(values)
@@ -221,7 +221,10 @@ def _convert_objects(rule: Rule, value: Any) -> Converted:
 
 
 def _convert_json(rule: Rule, value: Any) -> Converted:
-    """Return a JSON value within the bounds of depth, size and numbers, lone surrogates replaced, or None."""
+    """Return a JSON value within the limits, or None.
+
+    Limits: depth, size and numbers. Lone surrogates are replaced.
+    """
     odd = find_odd(value, rule.deepest)
     if odd == REPAIRED_TEXT:
         value = _repaired(value)
@@ -251,7 +254,10 @@ _UNKNOWN_FIELD = (UNKNOWN, _CONVERTERS[UNKNOWN.kind])
 
 
 def find_odd(value: Any, levels: int) -> str:
-    """Return the kind of oddity of a JSON value of at most `levels` nested containers, or an empty text."""
+    """Return a JSON value's kind of oddity, or an empty text.
+
+    The value has at most `levels` nested containers.
+    """
     kind = type(value)
     if kind is list or kind is dict:
         if levels == 0:
@@ -283,7 +289,10 @@ def _repaired(value: Any) -> Any:
 
 
 def _bounded(text: str, longest: int) -> tuple[str, str]:
-    """Return a text without lone surrogates and not longer than `longest`, and the kind of oddity."""
+    """Return a text cut to `longest`, and the kind of oddity.
+
+    Lone surrogates are replaced.
+    """
     odd = ""
     if not text.isascii() and _SURROGATE.search(text):
         text, odd = _SURROGATE.sub(_REPLACEMENT, text), REPAIRED_TEXT
@@ -291,7 +300,7 @@ def _bounded(text: str, longest: int) -> tuple[str, str]:
 
 
 def _read_number(value: Any) -> int | float | None:
-    """Return a number, or the number that a text holds; None for every other value."""
+    """Return a number, also from a text that holds one, or None."""
     if type(value) is int or type(value) is float:
         return value
     if type(value) is not str:

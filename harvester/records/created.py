@@ -1,4 +1,4 @@
-"""Read the upload time of a sound from any form of its record's `created`."""
+"""Read a sound's upload time from any form of `created`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from harvester.records.conversion import value_of
 
 
 def created_us(record: Mapping[str, Any]) -> int | None:
-    """Return the upload time in microseconds UTC, or None; a time without an offset is UTC, as in the API."""
+    """Return the upload time in microseconds UTC, or None.
+
+    A time without an offset is UTC, as in the API.
+    """
     text = value_of(record, "created")
     if text is None:
         return None

@@ -64,7 +64,7 @@ class Judge:
         return row is not None and not self.odd_rows([row])
 
     def odd_rows(self, rows: list[Any]) -> set[int]:
-        """Return the indices of the rows that break a rule; a null row is not odd."""
+        """Return the indices of rows that break a rule; null rows do not."""
         odd: set[int] = set()
         start = 0
         while True:
@@ -88,7 +88,10 @@ class Judge:
 
 @lru_cache(maxsize=64)
 def judge_of(fields: tuple[str, ...], required: tuple[str, ...] = (), unjudged: tuple[str, ...] = ()) -> Judge:
-    """Return the judge of rows with these fields, from a cache: a run needs only a few."""
+    """Return the cached judge of rows with these fields.
+
+    A run needs only a few.
+    """
     return Judge(fields, required=required, unjudged=unjudged)
 
 

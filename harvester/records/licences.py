@@ -1,4 +1,4 @@
-"""The licences of Freesound's sounds: addresses of their deeds, names in the index, and short names."""
+"""Freesound's licences: deed addresses, index names, short names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Licence(NamedTuple):
-    """A licence: a part of its deeds' addresses, its name in the index, and its short name.
+    """A licence: part of its deed address, index name, short name.
 
     `versioned`: a version follows the short name (`BY 4.0`).
     """
@@ -30,7 +30,10 @@ def find_licence(deed: str) -> Licence | None:
 
 
 def licence_name(deed: str | None) -> str:
-    """Return the short name for a deed's address: `CC0`, `BY 4.0`, `BY-NC 3.0`, `Sampling+`."""
+    """Return a deed address's short name.
+
+    Examples: `CC0`, `BY 4.0`, `BY-NC 3.0`, `Sampling+`.
+    """
     text = deed or ""
     licence = find_licence(text)
     if licence is None:

@@ -188,5 +188,5 @@ UNKNOWN = Rule(FieldKind.JSON, deepest=DEEPEST_JSON)
 
 
 def rule_of(name: str) -> Rule:
-    """Return the rule of a field, `UNKNOWN` for a field that the table does not have."""
+    """Return a field's rule, or `UNKNOWN` if the table has none."""
     return RULES.get(name, UNKNOWN)

@@ -1,4 +1,4 @@
-"""Reports on a library for people and programs: counts, plans, searches, one sound, plots."""
+"""Report on a library: counts, plans, searches, one sound, plots."""
 
 from __future__ import annotations
 

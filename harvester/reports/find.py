@@ -1,4 +1,4 @@
-"""Find sounds by words in their names, tags and users. Takes the state, reads no file."""
+"""Find sounds by words in names, tags and users; read no file."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from harvester.records import licence_name, value_of
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """The result of a search: the number of sounds found, and the best of them."""
+    """A search result: how many sounds were found, and the best."""
 
     total: int
     best: tuple[dict[str, Any], ...]
 
 
 def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits:
-    """Return the sounds that have every word of `text` in the name, a tag, the user or the id.
+    """Find sounds with every word of `text` in name, tag, user or id.
 
     Case is ignored. Whole tags and words of the name rank highest, then beginnings, then any other occurrence; equally
     good sounds are ordered by downloads. Sounds that are gone are left out.
@@ -36,7 +36,7 @@ def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits
 
 
 def _rank(sound_id: int, attributes: dict[str, Any], words: list[str]) -> int:
-    """Return the rank of a sound, higher for a better match; 0 if a word is missing."""
+    """Return a sound's rank, higher if better; 0 if a word is missing."""
     name = (value_of(attributes, "name") or "").casefold()
     user = (value_of(attributes, "username") or "").casefold()
     tags = [tag.casefold() for tag in value_of(attributes, "tags") or ()]

@@ -1,4 +1,4 @@
-"""Estimate the cost of a harvest or a sweep before it runs: requests, minutes, days of quota. Sends nothing."""
+"""Estimate a run's requests, minutes and quota days; send nothing."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The requests that the key may send: in a minute, in a day, and the rest of today; None without a limit."""
+    """Requests the key may send: per minute, per day, left today.
+
+    None means no limit.
+    """
 
     burst: int | None
     daily: int | None
@@ -41,7 +44,7 @@ class Allowance:
 
 
 def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
-    """Return the most requests that each part of the run takes, in the order in which they are sent."""
+    """Return the most requests of each part of a run, in sending order."""
     waiting = list(state.pending(wish.filter))
     bare = [sound_id for sound_id in waiting if not state.has_record(sound_id)]
     unknown = [sound_id for sound_id in dict.fromkeys(wish.seed_ids) if not state.has_record(sound_id)]
@@ -92,7 +95,7 @@ def describe_plan(state: SoundGraph, wish: Wish, allowance: Allowance) -> dict[s
 
 
 def _growth(state: SoundGraph, wish: Wish, samples: int) -> int:
-    """Return roughly how many new sounds come with `samples` processed sounds.
+    """Estimate how many new sounds come with `samples` processed sounds.
 
     It assumes as many for each as so far, and at most all of its neighbours.
     """

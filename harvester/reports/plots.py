@@ -41,9 +41,10 @@ _STYLE: dict[Any, Any] = {
 
 
 def save_plots(state: SoundGraph, folder: Path) -> list[Path]:
-    """Write every picture to `folder` as PNG and SVG and return the files; durable on return.
+    """Write all plots to `folder` as PNG and SVG; durable on return.
 
-    A missing folder is created. Raises `SettingsError` without matplotlib, and `OSError` when writing fails.
+    Returns the files. A missing folder is created. Raises `SettingsError` without matplotlib, and `OSError` when
+    writing fails.
     """
     try:
         from matplotlib import rc_context
@@ -202,6 +203,9 @@ def _nothing(axes: Any, title: str) -> None:
 
 
 def _plain(text: str) -> str:
-    """Return a text that matplotlib draws literally: dollars escaped, no control characters, shortened."""
+    """Return a text that matplotlib draws literally.
+
+    Dollars are escaped, control characters removed, long texts shortened.
+    """
     shown = "".join(char if ord(char) < 0x2E80 else "?" for char in escape_line(text)).replace("$", r"\$")
     return shown if len(shown) <= 30 else f"{shown[:29]}…"

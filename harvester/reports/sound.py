@@ -1,4 +1,4 @@
-"""Describe one sound and its neighbours. Takes the state, reads no file."""
+"""Describe one sound and its neighbours; read no file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from harvester.records import value_of
 
 
 def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
-    """Return a sound's record, its neighbours and the sounds that list it, best first; None for an unknown sound."""
+    """Return a sound's record and neighbours; None if it is unknown.
+
+    Includes the sounds that list it, best first.
+    """
     if sound_id not in state:
         return None
     attributes = state.attributes(sound_id)

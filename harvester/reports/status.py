@@ -15,7 +15,7 @@ TOP = 10
 
 
 def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> dict[str, Any]:
-    """Return the library's counts under the keys of `status --json`, all zero for an empty library."""
+    """Return the counts of `status --json`, all zero if empty."""
     waiting = list(state.pending())
     deferred = [i for i in waiting if i in deferrals and deferrals[i].next_try_at > now_us]
     return {
@@ -34,7 +34,10 @@ def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
 
 
 def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> list[dict[str, Any]]:
-    """Return the deferred sounds with reason, number of failures and next retry, the soonest retry first."""
+    """Return the deferred sounds, the soonest retry first.
+
+    Each has its reason, number of failures and next retry.
+    """
     rows = sorted(deferrals.values(), key=lambda one: (one.next_try_at, one.sound_id))
     return [
         {
@@ -52,7 +55,7 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
 
 
 def describe_content(state: SoundGraph) -> dict[str, Any]:
-    """Return statistics of the sounds and of the growth, under the keys of `status --json`.
+    """Return content and growth statistics for `status --json`.
 
     Licences, categories, tags and users are {name: count}, the most frequent first. `growth` has a row for each day
     (UTC) that added something. `oldest_record` is the record that was fetched longest ago. Only `growth` counts sounds
