@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import sqlite3
 from array import array
 from collections.abc import Callable
 from contextlib import closing
@@ -20,8 +22,12 @@ from harvester.journal import Journal, load_head
 from harvester.library.check import CheckReport, Finding, check_library, latest_stamp, repair_library
 from harvester.library.reader import load_view
 from harvester.model import DIMENSIONS, Deferral, Gone, Known, Linked, Seen, SimilarList
+from harvester.storage.lock import read_owner
 from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
+from harvester.vectors import Vectors
+from harvester.vectors.format import VERSION
 from tests.support.faulty_files import FaultyFiles
+from tests.support.poisoned import POISON, poisoned_checkpoint, write_poisoned_rows
 from tests.support.samples import (
     NOW_US,
     SOURCE,
@@ -39,6 +45,7 @@ SMALL = "freesound_library_backup_3nodes_20260921_141320.pkl"
 LARGE = "freesound_library_backup_6nodes_20260921_141330.pkl"
 LATER_US = NOW_US + 60 * SECOND_US
 YEAR_US = LATER_US + 366 * DAY_US
+NEWER = "it has format 2, this harvester reads 1: please update harvester"
 UNSAVED = ("note", JOURNAL, "1 events are not in the checkpoint yet")
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
 
@@ -113,6 +120,19 @@ def other_form(folder: Path) -> None:
         (folder / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(state)))
 
 
+def odd_journal(folder: Path) -> None:
+    """Make the journal corrupt in a way that costs no row."""
+    with closing(sqlite3.connect(folder / JOURNAL)) as connection:
+        connection.execute("CREATE VIEW v AS SELECT 1")
+
+
+def newer_backups(folder: Path) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("harvester.checkpoint.format.FORMAT_VERSION", 2)
+        newer = b"".join(encode_checkpoint(make_state(make_events(1))))
+    write(SMALL, LARGE, content=newer)(folder)
+
+
 def replaced(folder: Path) -> None:
     (folder / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(make_state(make_events(4)))))
 
@@ -159,6 +179,51 @@ HARM: dict[str, tuple[Callable[[Path], None], list[Row]]] = {
     "files of others": (
         write("a.txt", ".hidden", "x.tmp", "README.md"),
         [UNSAVED, *(("note", name, "it does not belong to the library") for name in ("a.txt", "x.tmp"))],
+    ),
+    "backups torn": (
+        write(SMALL, LARGE),
+        [
+            ("error", LARGE, "its end is missing"),
+            ("error", SMALL, "its end is missing"),
+            ("warning", ".", "there is no valid backup"),
+            UNSAVED,
+        ],
+    ),
+    "a corrupt journal": (
+        odd_journal,
+        [("error", JOURNAL, "the journal is corrupt (its schema has more than a journal's tables)"), UNSAVED],
+    ),
+    "impossible ids in the checkpoint": (
+        write(CHECKPOINT, content=poisoned_checkpoint()),
+        [
+            ("error", CHECKPOINT, "it holds 2 impossible sound ids (-5, 0); everything else in it is kept"),
+            UNSAVED,
+            ("note", CHECKPOINT, "a person or Git replaced it: the next harvest merges it with the journal"),
+        ],
+    ),
+    "impossible ids in the backups": (
+        write(SMALL, LARGE, content=poisoned_checkpoint()),
+        [
+            ("error", LARGE, "it holds 2 impossible sound ids (-5, 0); everything else in it is kept"),
+            ("error", SMALL, "it holds 2 impossible sound ids (-5, 0); everything else in it is kept"),
+            ("warning", ".", "there is no valid backup"),
+            UNSAVED,
+        ],
+    ),
+    "impossible ids in the journal": (
+        lambda folder: write_poisoned_rows(folder, POISON),
+        [
+            ("error", JOURNAL, "it holds 2 impossible sound ids (0, -5); everything else in it is kept"),
+            ("note", JOURNAL, "3 events are not in the checkpoint yet"),
+        ],
+    ),
+    "backups of a newer harvester": (
+        newer_backups,
+        [
+            ("warning", ".", "there is no valid backup"),
+            UNSAVED,
+            *(("note", name, NEWER) for name in (LARGE, SMALL)),
+        ],
     ),
     "a restore that is not finished": (
         lambda folder: note_head(folder, restore=SMALL, restore_digest="x"),
@@ -212,6 +277,9 @@ def test_each_harm_is_found_by_its_name_worst_first_and_nothing_else_is(library:
     assert report.clean == all(severity == "note" for severity, _, _ in expected)
     assert (report.left, report.notices, report.aside) == ("", (), False)
     assert not any(finding.repaired for finding in report.findings)
+    assert [finding.droppable for finding in report.findings] == [
+        problem.startswith("it holds 2 impossible") for _, _, problem in expected
+    ]
     assert [finding.by_hand for finding in report.findings] == [name == "quarantine" and severity == "error"
                                                                for severity, name, _ in expected]  # fmt: skip
 
@@ -247,12 +315,21 @@ def test_a_library_of_a_journal_alone_misses_no_backup(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_fetched_is_for_a_person(library: Path) -> None:
-    write(LARGE, content=POINTER)(library)
+    write(LARGE, SMALL, content=POINTER)(library)
+    assert ("warning", ".", "there is no valid backup") in rows(library, check(library))
     [finding] = [one for one in check(library).findings if one.path.name == LARGE]
+    assert str(library / LARGE) in finding.problem
     assert (finding.severity, finding.by_hand, finding.droppable) == ("warning", True, False)
     write(CHECKPOINT, content=POINTER)(library)
+    [folder_finding] = [one for one in check(library).findings if one.path == library]
+    assert str(library / CHECKPOINT) in folder_finding.problem
     severities = {(one.path.name, one.severity) for one in check(library).findings if one.by_hand}
-    assert severities == {(CHECKPOINT, "error"), (LARGE, "warning"), (library.name, "error")}
+    assert severities == {
+        (CHECKPOINT, "error"),
+        (LARGE, "warning"),
+        (SMALL, "warning"),
+        (library.name, "error"),
+    }
     with pytest.raises(LibraryNotFetched):
         repair(library)
 
@@ -287,6 +364,12 @@ def test_the_findings_do_not_depend_on_the_jobs(library: Path, jobs: int) -> Non
         ("a torn backup", "7 sounds (6 processed), 12 edges", [LARGE]),
         ("a checkpoint gone", "7 sounds (6 processed), 12 edges", []),
         ("another form", "7 sounds (6 processed), 12 edges", []),
+        ("backups torn", "7 sounds (6 processed), 12 edges", [SMALL, LARGE]),
+        ("a corrupt journal", "7 sounds (6 processed), 12 edges", [JOURNAL]),
+        ("impossible ids in the checkpoint", "13 sounds (12 processed), 23 edges", [CHECKPOINT]),
+        ("impossible ids in the backups", "7 sounds (6 processed), 12 edges", [SMALL, LARGE]),
+        ("impossible ids in the journal", "8 sounds (6 processed), 11 edges", [JOURNAL]),
+        ("backups of a newer harvester", "7 sounds (6 processed), 12 edges", []),
         ("backups gone", "7 sounds (6 processed), 12 edges", []),
         ("all torn", "1 sounds (0 processed), 0 edges", [SMALL, LARGE, CHECKPOINT]),
         ("deferred for ever", "7 sounds (6 processed), 12 edges", []),
@@ -310,6 +393,68 @@ def test_a_repair_keeps_what_is_valid_and_moves_the_rest(library: Path, harm: st
         head = load_head(library / JOURNAL)
         assert head is not None
         assert (head.backup_required, head.saved) == (False, head.last)
+
+
+def test_what_only_a_backup_with_impossible_ids_holds_is_kept(library: Path) -> None:
+    write(CHECKPOINT)(library)
+    remove(SMALL)(library)
+    write(LARGE, content=poisoned_checkpoint())(library)
+    assert repair(library).left == "13 sounds (12 processed), 23 edges"
+    assert names_in(library / "quarantine") == {f"20260921_141420_{name}" for name in (CHECKPOINT, LARGE)}
+
+
+def test_a_checkpoint_in_another_form_is_kept_where_no_backup_can_replace_it(library: Path) -> None:
+    other_form(library)
+    remove(SMALL, LARGE)(library)
+    assert repair(library).left == "7 sounds (6 processed), 12 edges"
+
+
+def test_where_all_is_torn_the_rows_of_a_corrupt_journal_are_kept(library: Path) -> None:
+    HARM["all torn"][0](library)
+    odd_journal(library)
+    assert repair(library).left == "1 sounds (0 processed), 0 edges"
+    assert names_in(library / "quarantine") == {
+        f"20260921_141420_{name}" for name in (CHECKPOINT, SMALL, LARGE, JOURNAL)
+    }
+
+
+class Observed(FaultyFiles):
+    """Files that note since when the library is locked, and that have no room for a checkpoint."""
+
+    def __init__(self, *, full: bool) -> None:
+        super().__init__()
+        self.full = full
+        self.locked_since: list[int | None] = []
+
+    def rename(self, source: Path, target: Path) -> None:
+        owner = read_owner(target.parent.parent if target.parent.name == "quarantine" else target.parent)
+        self.locked_since.append(owner.started if owner is not None else None)
+        super().rename(source, target)
+
+    def create(self, path: Path) -> int:
+        if self.full and CHECKPOINT in path.name:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().create(path)
+
+
+def test_all_files_are_moved_under_the_lock(library: Path) -> None:
+    write(CHECKPOINT, LARGE)(library)
+    files = Observed(full=False)
+    assert repair(library, files).clean
+    assert set(files.locked_since) == {LATER_US}
+    assert len(files.locked_since) == 4, "two files aside, a checkpoint and its backup"
+
+
+def test_a_journal_that_stands_on_its_own_relies_on_no_file(library: Path) -> None:
+    HARM["all torn"][0](library)
+    note_head(library, saved=3, backed=3, next_digest="that of one about to be renamed")
+    with pytest.raises(DiskFull):
+        repair(library, Observed(full=True))
+    head = load_head(library / JOURNAL)
+    assert head is not None
+    assert (head.digest, head.next_digest, head.has_foreign_state) == ("", "", True)
+    assert (head.last, head.saved, head.backed, head.safe) == (3, 2, 2, 2)
+    assert repair(library).left == "1 sounds (0 processed), 0 edges"
 
 
 def test_a_repair_tells_what_it_did(library: Path) -> None:
@@ -427,3 +572,55 @@ def test_a_corrupt_or_torn_vector_is_found_and_repaired(library: Path) -> None:
     assert found[0] == "error"
     assert found[2].startswith("the vectors cannot be used (")
     assert found[2].endswith(f"): {AGAIN}")
+
+
+def test_vectors_that_are_the_only_finding_are_repaired_too(library: Path) -> None:
+    with open_store(library, FixedClock(LATER_US)) as store:
+        store.checkpoint(backup=True)
+    with_vectors(library)
+    path = library / VECTORS
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(whole)
+    assert rows(library, check(library)) == [("warning", VECTORS, f"1 vectors are corrupt: {AGAIN}")]
+    assert repair(library).clean
+    assert rows(library, check(library)) == [("note", "quarantine", "1 files were moved here")]
+
+
+def test_vectors_of_a_newer_harvester_are_a_warning_and_stay(library: Path) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("harvester.vectors.format.VERSION", VERSION + 1)
+        with_vectors(library)
+    content = (library / VECTORS).read_bytes()
+    warning = f"its vectors have format {VERSION + 1}, this harvester reads {VERSION}: please update harvester"
+    assert rows(library, check(library))[0] == ("warning", VECTORS, warning)
+    assert (library / VECTORS).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("source", "space", "noted"),
+    [
+        (SOURCE, "laion_clap", False), ("https://other.example/apiv2/", "laion_clap", True),
+        (SOURCE, "freesound_classic", True),
+    ],
+)  # fmt: skip
+def test_vectors_of_another_source_or_space_are_noted(library: Path, source: str, space: str, noted: bool) -> None:
+    vectors = {1: array("f", [0.5] * DIMENSIONS[space])}
+    Vectors(library, FixedClock(LATER_US)).keep(vectors, source=source, space=space)
+    note = f"its vectors are of {space} from {source}, so `link` cannot use them here: move it away"
+    assert rows(library, check(library)) == [UNSAVED, *([("note", VECTORS, note)] if noted else [])]
+
+
+def test_a_checkpoint_of_a_newer_harvester_is_an_error(library: Path) -> None:
+    newer_backups(library)
+    (library / SMALL).replace(library / CHECKPOINT)
+    found = rows(library, check(library))
+    assert found[0] == ("error", CHECKPOINT, NEWER)
+    assert found[1] == ("error", CHECKPOINT, f"./{CHECKPOINT}: {NEWER}")
+
+
+def test_a_clone_without_a_journal_has_no_finding(library: Path) -> None:
+    (library / JOURNAL).unlink()
+    assert rows(library, check(library)) == []
+    write("quarantine", f".{CHECKPOINT}.1.tmp")(library)
+    assert [row[0] for row in rows(library, check(library))] == ["error", "warning"], "the worst first"
