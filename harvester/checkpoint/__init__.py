@@ -1,4 +1,7 @@
-"""The checkpoint file: encode a library's state as bytes, and decode untrusted bytes. `FORMAT.md` is the format."""
+"""Encode a library's state as a checkpoint, and decode untrusted bytes.
+
+`FORMAT.md` is the format.
+"""
 
 from __future__ import annotations
 

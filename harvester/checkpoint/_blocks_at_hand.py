@@ -1,4 +1,4 @@
-"""Find the compressed blocks of existing checkpoints, so that a new file can reuse the bytes of unchanged blocks.
+"""Find compressed blocks of existing checkpoints, for reuse.
 
 Implementations of zlib compress the same content to different bytes at the same level. A writer that compressed every
 block again would change the whole file for Git, even if it added only one sound. Owns how the blocks of a compressed
@@ -27,7 +27,7 @@ def digest_of_block(block: bytes) -> bytes:
 
 
 def blocks_at_hand(files: Iterable[bytes], pack: Callable[[bytes], bytes], highest_ratio: int) -> dict[bytes, bytes]:
-    """Return the compressed blocks of checkpoints by the digest of their content, if another zlib made them.
+    """Return compressed blocks of other zlibs by their content's digest.
 
     `files` are the bytes of whole checkpoints or of their beginnings; a file whose blocks `pack` would compress to the
     same bytes is skipped. Of two versions of a block the smaller bytes (in sort order) win, so the order of the files
@@ -50,7 +50,7 @@ def blocks_at_hand(files: Iterable[bytes], pack: Callable[[bytes], bytes], highe
 
 
 def _segments(packed: bytes, highest_ratio: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield each block with its compressed bytes, up to the first one without the form that harvester writes."""
+    """Yield blocks with their bytes, up to the first of unknown form."""
     begin, block, unpacker = _HEAD_BYTES, bytearray(), zlib.decompressobj(-zlib.MAX_WBITS)
     read = begin
     size: int | None = len(PROTOCOL)

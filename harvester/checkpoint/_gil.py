@@ -1,4 +1,4 @@
-"""The interpreter's switch interval, shortened while a checkpoint is written or read.
+"""Shorten the interpreter's switch interval around a checkpoint.
 
 Owns `sys.setswitchinterval` for that time and restores it afterwards. Python lets a thread run for 5 ms before another
 thread gets the GIL. That is too long for the event loop, which runs beside the checkpoint, and for the thread that
@@ -18,7 +18,7 @@ SHORT_INTERVAL_S = 0.0002
 
 
 class _SwitchInterval:
-    """Counts the blocks that need the short interval, because the interval belongs to the whole process."""
+    """Count of blocks that need the short interval, for the whole process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

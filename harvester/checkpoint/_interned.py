@@ -1,4 +1,4 @@
-"""String interning inside one block of the stream, and the encoding of JSON values that use the interned texts.
+"""String interning inside one block of the stream.
 
 Owns a block's first memo slots: the block starts with its recurring texts, each stored in a slot. So the bytes of a
 block depend on its own content only. Knows neither sounds nor similar lists.
@@ -35,14 +35,17 @@ RECURRING = SHARED_TEXTS | {"tags"}
 
 
 class Texts:
-    """The recurring texts of a block, each with its memo slot and its interned copy."""
+    """The recurring texts of a block: their memo slots and interned copies."""
 
     def __init__(self) -> None:
         self.copies: dict[str, str] = {}
         self._slots: dict[str, int] = {}
 
     def take(self, texts: Iterable[str]) -> None:
-        """Assign a slot to each text, unless it is shorter than two characters or no slot is free."""
+        """Assign a slot to each text of two or more characters.
+
+        Stops when no slot is free.
+        """
         for text in texts:
             if len(text) > 1 and text not in self._slots and len(self._slots) < TEXT_SLOTS:
                 self._slots[text] = len(self._slots)
@@ -57,7 +60,10 @@ class Texts:
         return {id(copy): (self._slots[text], copy) for text, copy in self.copies.items()}
 
     def text(self, text: str) -> bytes:
-        """Return the opcodes of a recurring text; raises `ValueError` when it is not a `str`."""
+        """Return the opcodes of a recurring text.
+
+        Raises `ValueError` when it is not a `str`.
+        """
         if type(text) is not str:
             raise ValueError(f"a {type(text).__name__} is not a field's name")
         self.take((text,))
@@ -92,7 +98,7 @@ class Texts:
         raise ValueError(f"a {kind.__name__} is not a JSON value")
 
     def mapping(self, pairs: Iterable[tuple[str, Any]], *, shared: bool = False, depth: int = 0) -> bytes:
-        """Return the opcodes of a dict with these keys and values, in this order."""
+        """Return the opcodes of a dict, in the order of its keys."""
         parts = [
             self.text(name) + self.value(value, shared=shared or name in RECURRING, depth=depth)
             for name, value in pairs

@@ -1,4 +1,4 @@
-"""One block of similar lists: the opcodes that add them to records and adjacencies of earlier blocks.
+"""One block of similar lists, added to sounds of earlier blocks.
 
 Owns how a list's attributes and its edges are written: all edges of a sound in one call, best score first.
 """
@@ -21,7 +21,10 @@ _score_of = itemgetter("score")
 
 
 class ListBlock:
-    """The similar lists of some sounds. All blocks of a stream share one `EdgeStarts` cache."""
+    """The similar lists of some sounds.
+
+    All blocks of a stream share one `EdgeStarts` cache.
+    """
 
     def __init__(self, starts: EdgeStarts) -> None:
         self._starts = starts
@@ -54,7 +57,10 @@ class ListBlock:
         return get(1) + encode_int(attributes[linked_at]) + self._queries[values]
 
     def _edges(self, neighbours: dict[int, dict[str, Any]]) -> bytes:
-        """Return the opcodes of out-edges: by score, best first, then by id; edges without a score come last."""
+        """Return the opcodes of out-edges, best score first, then by id.
+
+        Edges without a score come last.
+        """
         edges = neighbours.values()
         try:
             if set(map(len, edges)) == _ONE:
@@ -64,7 +70,7 @@ class ListBlock:
         return b"".join(self._mixed(neighbours))
 
     def _scored(self, neighbours: Iterable[int], scores: list[float]) -> bytes:
-        """Return the opcodes of edges that carry only a score, packed in one call."""
+        """Return the opcodes of edges with only a score, packed in one call."""
         if not all(map(gt, scores, scores[1:])):
             ranked = sorted(zip(map(neg, scores), neighbours, strict=True))
             scores, neighbours = [-score for score, _ in ranked], [target for _, target in ranked]
@@ -72,7 +78,7 @@ class ListBlock:
         return _edges_of(len(scores)).pack(*chain.from_iterable(zip(starts, scores, strict=True)), b"s")[1:]
 
     def _mixed(self, neighbours: dict[int, dict[str, Any]]) -> Iterator[bytes]:
-        """Yield the opcodes of edges of which some carry a relation, with or without a score."""
+        """Yield the opcodes of edges of which some carry a relation."""
         for _, target in sorted((-edge.get("score", -1.0), target) for target, edge in neighbours.items()):
             edge = neighbours[target]
             yield encode_int(target) + self._texts.mapping(sorted(edge.items()), shared=True)
@@ -91,5 +97,8 @@ class EdgeStarts(dict[int, bytes]):
 
 @lru_cache(maxsize=256)
 def _edges_of(count: int) -> Struct:
-    """Return the byte layout of `count` edges: start and score of each, then the end of the last one."""
+    """Return the byte layout of `count` edges.
+
+    That is the start and score of each, then the end of the last one.
+    """
     return Struct(">" + "10sd" * count + "s")

@@ -1,4 +1,4 @@
-"""The opcode scan: check a pickle stream against an allow-list of opcodes before unpickling it.
+"""Check a pickle stream against an allow-list of opcodes.
 
 Owns the allow-list. A stream that passes builds plain containers, numbers and texts, names one class once, calls it
 once and sets its state once. Its memo, its number of containers and its texts are bounded by its size in bytes. An
@@ -36,7 +36,7 @@ _MOST_BYTES = 1785
 
 
 def scan_opcodes(stream: bytes | bytearray) -> None:
-    """Raise `LibraryCorrupt` unless all opcodes are allowed and STOP is last.
+    """Raise `LibraryCorrupt` unless all opcodes are allowed, STOP last.
 
     The scan sees neither types nor cycles: the caller must still check every value that the stream builds.
     """
@@ -73,7 +73,10 @@ def scan_opcodes(stream: bytes | bytearray) -> None:
 
 
 def _steps(stream: bytes | bytearray, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
-    """Yield each match up to STOP, whose match has no last group; skip the arguments of counted opcodes."""
+    """Yield each match up to STOP, skipping arguments of counted opcodes.
+
+    The match of STOP has no last group.
+    """
     place = 2
     kind: int | None = _CALL
     while kind is not None:
@@ -87,9 +90,10 @@ def _steps(stream: bytes | bytearray, pattern: re.Pattern[bytes]) -> Iterator[re
 
 
 def _counts(stream: bytes | bytearray) -> Iterator[int]:
-    """Yield how often each container opcode, or a byte that looks like one, occurs in each slice of the stream.
+    """Yield the counts of container opcodes in each slice of the stream.
 
-    Slices, because `count` holds the GIL: 80 MB in one call block other threads for 100 ms.
+    Bytes of texts that look like one count too. Slices, because `count` holds the GIL: 80 MB in one call block other
+    threads for 100 ms.
     """
     for start in range(0, len(stream), _SLICE_BYTES):
         for code in CONTAINERS:
@@ -97,7 +101,10 @@ def _counts(stream: bytes | bytearray) -> Iterator[int]:
 
 
 def _count_containers(stream: bytes | bytearray) -> int:
-    """Count the container opcodes of a stream that passed the scan, without bytes of texts that look like them."""
+    """Count the container opcodes of a stream that passed the scan.
+
+    Bytes of texts that look like them do not count.
+    """
     return sum(
         stream.count(code, step.start(), step.end())
         for step in _steps(stream, _pattern(len(stream), _FIXED))
@@ -106,7 +113,10 @@ def _count_containers(stream: bytes | bytearray) -> int:
 
 
 def _pattern(size: int, run: bytes) -> re.Pattern[bytes]:
-    """Return the pattern of one step: a run of opcodes, then one whose argument the scan must read."""
+    """Return the pattern of one step of the scan.
+
+    A step is a run of opcodes, then one whose argument the scan must read.
+    """
     # A sound takes two memo slots and more than 16 bytes, so the third byte of a slot's number bounds the memo.
     highest = min(0xFF, ((1 << 16) + size // 8) >> 16)
     put = rb"r..[\x00-" + re.escape(bytes([highest])) + rb"]\x00"

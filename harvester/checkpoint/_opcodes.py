@@ -1,4 +1,4 @@
-"""The opcodes of a pickle (protocol 5) and the encoding of values with them, the same in every process.
+"""Encode values as pickle opcodes (protocol 5), alike in every process.
 
 Owns the encoding of numbers, texts, memo slots and frames; knows nothing of libraries. Python's own unpickler reads
 the result, also through `joblib.load`.

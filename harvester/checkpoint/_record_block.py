@@ -46,7 +46,10 @@ class RecordBlock:
         self._keys: dict[tuple[Any, ...], _Keys] = {}
 
     def opcodes(self, slot: int, attributes: Sequence[dict[str, Any]]) -> bytes:
-        """Return the opcodes that store each sound's record and an empty adjacency in two memo slots from `slot`."""
+        """Return the opcodes of each sound's record and an empty adjacency.
+
+        They are stored in two memo slots from `slot`.
+        """
         # Canonical order, without the fields of the similar list: the order in memory is not content.
         orders: dict[tuple[Any, ...], tuple[str, ...]] = {}
         alike: dict[tuple[str, ...], list[int]] = {}
@@ -73,7 +76,10 @@ class RecordBlock:
         return self._texts.head() + b"".join(parts)
 
     def _prepared(self, table: _Table) -> list[dict[str, Any] | bytes]:
-        """Return the records with interned texts, ready for the pickler; an unusual record as opcodes."""
+        """Return the records with interned texts, ready for the pickler.
+
+        An unusual record is returned as opcodes.
+        """
         copy = self._texts.copies.get
         odd: set[int] = set()
         columns: list[Sequence[Any]] = []
@@ -92,10 +98,11 @@ class RecordBlock:
         return records
 
     def _containers(self, recurring: bool, values: Sequence[Any]) -> list[Any]:
-        """Return the values of a field, ready for the pickler, with `_ODD` for each that it must not write.
+        """Return the values of a field, ready for the pickler.
 
-        That is a value whose bytes would depend on more than its content, or whose opcodes the scan does not allow (the
-        pickler writes a list of one element with another opcode).
+        `_ODD` stands for each value that it must not write. That is a value whose bytes would depend on more than its
+        content, or whose opcodes the scan does not allow (the pickler writes a list of one element with another
+        opcode).
         """
         copy, is_flat = self._texts.copies.get, FLAT.issuperset
         kept: list[Any] = []
@@ -114,7 +121,7 @@ class RecordBlock:
         return kept
 
     def _canonical(self, names: tuple[Any, ...]) -> _Keys:
-        """Return the canonical keys of dicts that have these names, and cache them."""
+        """Return the canonical keys of dicts with these names, cached."""
         keys = self._keys[names] = _Keys((), [], are_in_order=True, are_usual=False)
         if _TEXT.issuperset(map(type, names)) and RECURRING.isdisjoint(names):
             ordered = tuple(sorted(names))
@@ -142,7 +149,7 @@ class _FastPickler:
         self._pickler.fast, self._pickler.memo = True, texts.memo()
 
     def opcodes(self, record: dict[str, Any]) -> bytes | None:
-        """Return the opcodes of a prepared record; None when they may take more than one frame."""
+        """Return a prepared record's opcodes, or None if they may pass a frame."""
         self._chunks.clear()
         self._pickler.dump(record)
         written = self._chunks[0]
@@ -150,14 +157,17 @@ class _FastPickler:
 
 
 class _PlainPickler:
-    """Writes the same bytes as `_FastPickler` without the fast mode of Python's pickler, in twice the time."""
+    """Pickler for Pythons without the fast mode.
+
+    Writes the same bytes as `_FastPickler` in twice the time.
+    """
 
     def __init__(self, texts: Texts) -> None:
         self._texts = texts
         self._memo = texts.memo()
 
     def opcodes(self, record: dict[str, Any]) -> bytes | None:
-        """Return the opcodes of a prepared record; None when they may take more than one frame."""
+        """Return a prepared record's opcodes, or None if they may pass a frame."""
         written = self._value(record)
         return written if len(written) < _FRAME_BYTES else None
 
@@ -193,7 +203,10 @@ class _Keys(NamedTuple):
 
 
 def _order_of(names: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return a record's fields in canonical order, without those of the similar list."""
+    """Return a record's fields in canonical order.
+
+    The similar list is left out.
+    """
     if not _TEXT.issuperset(map(type, names)):
         raise ValueError("a field's name is not a text")
     return tuple(name for name in in_order(names) if name not in LINK_FIELDS)
@@ -213,7 +226,7 @@ class _Table:
         return zip(self.order, self._columns, self._kinds, strict=True)
 
     def count(self, counts: Counter[str]) -> None:
-        """Count the texts of those fields whose texts recur from sound to sound."""
+        """Count the texts of fields whose texts recur."""
         for name, values, kinds in self.columns():
             if name in RECURRING:
                 if list in kinds:

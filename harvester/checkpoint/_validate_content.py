@@ -1,4 +1,4 @@
-"""Validation of single values: the rules for a record, a similar list and an edge that came out of a file.
+"""Validate single values from a file: record, similar list, edge.
 
 Owns the rules and their messages: integer ids, records of JSON values, stamps, scores in [0, 1], edges between known
 sounds. Raises `LibraryCorrupt` with one line.
@@ -23,7 +23,10 @@ Plan: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, type], ...]]
 
 
 class ContentReader:
-    """Checks values within one budget, so that a container shared a thousand times cannot cost more than the file."""
+    """Validator with one budget.
+
+    Because of the budget, a container shared a thousand times cannot cost more than the file.
+    """
 
     def __init__(self, budget: int) -> None:
         self.left = budget
@@ -31,7 +34,10 @@ class ContentReader:
         self._owned: set[int] = set()
 
     def spend(self, values: int) -> None:
-        """Take `values` from the budget; raises `LibraryCorrupt` when it is exhausted."""
+        """Take `values` from the budget.
+
+        Raises `LibraryCorrupt` when it is exhausted.
+        """
         self.left -= values
         if self.left < 0:
             raise LibraryCorrupt("its containers are shared more often than a library ever does")
@@ -76,7 +82,10 @@ class ContentReader:
         self._owned.add(id(container))
 
     def plan(self, names: tuple[Any, ...]) -> Plan:
-        """Return the `Plan` for the names of a node's attributes; raises `LibraryCorrupt` for invalid names."""
+        """Return the `Plan` for a sound's attribute names.
+
+        Raises `LibraryCorrupt` for invalid names.
+        """
         known = self._orders.get(names)
         if known is None:
             known = self._orders[names] = self._read_names(names)
@@ -139,7 +148,7 @@ class ContentReader:
         return edges
 
     def _kinds(self, sound_id: int, kinds: object) -> list[str]:
-        """Check the relation of an edge and return it: a list of distinct texts, sorted."""
+        """Return the relation of an edge: distinct texts, checked and sorted."""
         if type(kinds) is not list or not kinds or not all(type(kind) is str for kind in kinds):
             raise LibraryCorrupt(f"sound {sound_id}: the relation of an edge is not a list of texts")
         self.spend(len(kinds))

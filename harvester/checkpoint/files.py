@@ -1,4 +1,4 @@
-"""The checkpoint file: read it, with its path in every error, and recognise it before it is replaced.
+"""Read and identify the checkpoint file, with its path in every error.
 
 Owns how a file of the library is identified (device, inode, size, mtime) and read. `checkpoint.format` decodes it.
 """
@@ -21,7 +21,10 @@ _BEGINNING_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """Identity of a file: it changes when another program replaces or rewrites the file."""
+    """Identity of a file.
+
+    It changes when another program replaces or rewrites the file.
+    """
 
     device: int
     inode: int
@@ -47,7 +50,10 @@ class CheckpointInfo:
 
 
 def read_signature(path: Path) -> Signature | None:
-    """Return the signature of a file, or None without one; raises `LibraryUnwritable` if access is refused."""
+    """Return the signature of a file, or None without one.
+
+    Raises `LibraryUnwritable` if access is refused.
+    """
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -58,10 +64,10 @@ def read_signature(path: Path) -> Signature | None:
 
 
 def packed_elsewhere(path: Path) -> list[bytes]:
-    """Return the bytes of the checkpoint at `path` for `encode_checkpoint`, if another zlib compressed it.
+    """Return the checkpoint's bytes if another zlib compressed it.
 
-    If this process's zlib compresses the same way, it reads only the beginning and returns an empty list. It also does
-    for a file that is missing or cannot be read.
+    `encode_checkpoint` takes them as `at_hand`. If this process's zlib compresses the same way, it reads only the
+    beginning and returns an empty list. It also does for a file that is missing or cannot be read.
     """
     try:
         if is_packed_elsewhere(read_start(path, _BEGINNING_BYTES)):
@@ -72,10 +78,11 @@ def packed_elsewhere(path: Path) -> list[bytes]:
 
 
 def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
-    """Read and decode a checkpoint or a backup; `dropped` as in `decode_checkpoint`.
+    """Read and decode a checkpoint or a backup.
 
-    Raises `LibraryCorrupt` or `NewerFormat` with the file's path, `LibraryNotFetched` for a placeholder,
-    `LibraryUnwritable` when the system refuses to read it, `FileNotFoundError` when it does not exist.
+    `dropped` is as in `decode_checkpoint`. Raises `LibraryCorrupt` or `NewerFormat` with the file's path,
+    `LibraryNotFetched` for a placeholder, `LibraryUnwritable` when the system refuses to read it, `FileNotFoundError`
+    when it does not exist.
     """
     packed = _read_bytes(path)
     try:
@@ -85,7 +92,10 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
 
 
 def check_readable(new: Path) -> None:
-    """Raise `BackupFailed` unless a new checkpoint can be read back, before it replaces the old one."""
+    """Raise `BackupFailed` unless the new checkpoint can be read back.
+
+    Called before it replaces the old one.
+    """
     try:
         load_checkpoint(new)
     except LibraryCorrupt as error:
@@ -97,7 +107,7 @@ def check_readable(new: Path) -> None:
 
 
 def load_digest(path: Path) -> str:
-    """Return the digest of a checkpoint or a backup after comparing it with the content.
+    """Return the digest of a checkpoint or backup after verifying it.
 
     Takes a tenth of the time of `load_checkpoint`: enough to detect corruption of a file that was once verified.
     Raises as `load_checkpoint` does.

@@ -1,4 +1,4 @@
-"""The checkpoint format: encode a state as the bytes of a file that `joblib.load` reads, and decode it.
+"""The checkpoint format: bytes that `joblib.load` reads.
 
 Owns container, metadata and digest; `checkpoint.writer` owns the stream inside. Reading treats the file as hostile: it
 bounds the unpacked size, scans the opcodes, unpickles with one class allowed (replaced by an inert stand-in), checks
@@ -53,7 +53,7 @@ _MANY_CONTAINERS = 100_000
 
 @dataclass(slots=True)
 class Encoded:
-    """Result of encoding a checkpoint, complete once its last chunk was yielded."""
+    """Result of encoding a checkpoint, complete after its last chunk."""
 
     digest: str = ""
     nodes: int = 0
@@ -71,7 +71,10 @@ class Decoded:
 
 
 def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
-    """Return the metadata of a checkpoint, with an empty digest: a function of the content alone."""
+    """Return the metadata of a checkpoint, with an empty digest.
+
+    It is a function of the content alone.
+    """
     latest = 0
     for attributes in state.graph._node.values():
         for name in STAMPS:
@@ -98,7 +101,7 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
 def encode_checkpoint(
     state: SoundGraph, encoded: Encoded | None = None, at_hand: Sequence[bytes] = ()
 ) -> Iterator[bytes]:
-    """Yield the bytes of a checkpoint in chunks, and fill `encoded` after the last one.
+    """Yield a checkpoint in chunks, and fill `encoded` after the last one.
 
     Equal content gives equal bytes, except that unchanged blocks are copied from the checkpoints `at_hand` (their
     bytes) which another zlib packed. The caller must not change the state until the last chunk. The whole stream is
@@ -129,7 +132,7 @@ def encode_checkpoint(
 
 
 def is_packed_elsewhere(beginning: bytes) -> bool:
-    """Tell from the first bytes of a checkpoint whether another zlib than this process's compressed it."""
+    """Tell from its first bytes if another zlib compressed a checkpoint."""
     return bool(_packed_elsewhere([beginning]))
 
 
@@ -138,10 +141,16 @@ def _packed_elsewhere(files: Sequence[bytes]) -> dict[bytes, bytes]:
 
 
 class _Container:
-    """The zlib container around the stream, block by block; its compression ratio stays within what `unpack` allows."""
+    """The zlib container around the stream, written block by block.
+
+    Its compression ratio stays within what `unpack` allows.
+    """
 
     def __init__(self, packed: Mapping[bytes, bytes] | None = None) -> None:
-        """Start a container; blocks in `packed`, by the digest of their content, are copied instead of compressed."""
+        """Start a container.
+
+        Blocks in `packed`, by the digest of their content, are copied instead of compressed.
+        """
         self._packed = packed or {}
         self.head = zlib.compressobj(LEVEL).flush()[:_HEAD_BYTES]
         self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -163,7 +172,10 @@ class _Container:
 
 
 def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
-    """Yield the canonical uncompressed stream, frame by frame, with its digest at the end."""
+    """Yield the canonical uncompressed stream, frame by frame.
+
+    The digest is at its end.
+    """
     digest = hashlib.sha256()
     order = canonical_order(state)
     metadata = metadata_of(state, order)
@@ -189,10 +201,11 @@ def digest_of(state: SoundGraph) -> str:
 
 
 def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
-    """Return the state in the bytes of a checkpoint; raises `LibraryCorrupt` or `NewerFormat`, one line each.
+    """Return the state in the bytes of a checkpoint.
 
-    With `dropped`, impossible sound ids are left out and recorded there; without it, they are an error. Memory is
-    bounded by the file's size, and no code of the file runs. The state is new and shares no container with another.
+    Raises `LibraryCorrupt` or `NewerFormat`, one line each. With `dropped`, impossible sound ids are left out and
+    recorded there; without it, they are an error. Memory is bounded by the file's size, and no code of the file runs.
+    The state is new and shares no container with another.
     """
     # Hashing releases the GIL: the digest is compared in a thread beside the rest.
     with short_switch_interval(), _garbage_collection_off(), ThreadPoolExecutor(1, "digest") as hasher:
@@ -209,7 +222,10 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
 
 
 def digest_in(packed: bytes) -> str:
-    """Return the digest in the bytes of a checkpoint after comparing it with the content, without unpickling."""
+    """Return the digest of a checkpoint after verifying it.
+
+    Does not unpickle.
+    """
     return _verified_digest(unpack(packed))
 
 
@@ -224,10 +240,10 @@ def _verified_digest(stream: bytes | bytearray) -> str:
 
 
 def unpack(packed: bytes) -> bytearray:
-    """Return the content of a zlib container after verifying its checksum, its end and its unpacked size.
+    """Return the content of a zlib container, verified.
 
-    `joblib.load` checks neither the checksum nor the end: it reads files that lack up to five bytes. Raises
-    `LibraryCorrupt`.
+    Verifies its checksum, its end and its unpacked size. `joblib.load` checks neither the checksum nor the end: it
+    reads files that lack up to five bytes. Raises `LibraryCorrupt`.
     """
     limit = _SMALL_BYTES + _HIGHEST_RATIO * len(packed)
     unpacker = zlib.decompressobj()
@@ -251,7 +267,10 @@ def unpack(packed: bytes) -> bytearray:
 
 
 class GraphStandIn:
-    """Inert stand-in for the graph class in a file: it stores its arguments and runs no code."""
+    """Inert stand-in for the graph class in a file.
+
+    It stores its arguments and runs no code.
+    """
 
     __slots__ = ("adjacency", "state")
 
@@ -264,7 +283,7 @@ class GraphStandIn:
 
 
 class _FrameReader:
-    """A stream that is read frame by frame in Python, so that other threads can run between two reads.
+    """A stream read frame by frame, so that other threads run in between.
 
     Given the whole stream, the C unpickler would hold the GIL to its end and block the event loop: 0.5 s at 50,000
     sounds (measured).
@@ -279,7 +298,10 @@ class _FrameReader:
         return bytes(self._stream[start : self._place])
 
     def readline(self) -> bytes:
-        """Return nothing: unpicklers require this method, but no opcode that the scan allows reads a line."""
+        """Return nothing.
+
+        Unpicklers require this method, but no opcode that the scan allows reads a line.
+        """
         return b""
 
 
@@ -292,7 +314,10 @@ class _CheckpointUnpickler(pickle.Unpickler):
 
 
 def decode_pickle(unpickler: Any) -> Any:
-    """Return the object that a restricted unpickler loads; raises `LibraryCorrupt` with one line."""
+    """Return the object that a restricted unpickler loads.
+
+    Raises `LibraryCorrupt` with one line.
+    """
     try:
         return unpickler.load()
     except LibraryCorrupt:
@@ -303,13 +328,16 @@ def decode_pickle(unpickler: Any) -> Any:
 
 
 def _shown(text: str) -> str:
-    """Return a text of the file for use in a message: shortened, with control characters escaped."""
+    """Return a text of the file for a message, shortened and escaped."""
     return escape(text[:120])[:120]
 
 
 @contextmanager
 def _garbage_collection_off() -> Iterator[None]:
-    """Disable the cyclic garbage collector while millions of new containers are made: it could free none of them."""
+    """Disable the garbage collector while millions of containers are made.
+
+    It could free none of them.
+    """
     was_on = gc.isenabled()
     gc.disable()
     try:

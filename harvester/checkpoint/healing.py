@@ -1,4 +1,4 @@
-"""Healing: remove impossible sound ids from a checkpoint that is valid otherwise.
+"""Drop invalid sound ids from an otherwise valid checkpoint.
 
 Version 0.1.0 could write a sound id that its own reader refused. Owns what is dropped with such an id: its record, its
 similar list, every edge to it, and the seed. Works on plain, unpickled, still untrusted data; `checkpoint.validate`
@@ -16,7 +16,7 @@ from harvester.model import is_sound_id
 
 
 def drop_impossible_ids(plain: object, stand_in: type) -> Dropped:
-    """Remove impossible sound ids from an unpickled checkpoint, and return them.
+    """Remove invalid sound ids from an unpickled checkpoint; return them.
 
     Data of an unexpected form is left unchanged. The counts in the metadata are lowered by what is removed, so counts
     that were wrong before stay wrong.
@@ -55,7 +55,7 @@ def _note(sound_ids: Iterable[object], dropped: Dropped) -> None:
 
 
 def _drop_edges(adjacency: dict[Any, Any], wrong: set[Any]) -> int:
-    """Remove the edges from and to the `wrong` ids, and return their number."""
+    """Remove edges from and to the `wrong` ids, and return their number."""
     count = 0
     for sound_id in wrong:
         gone = adjacency.pop(sound_id)

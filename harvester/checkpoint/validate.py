@@ -1,4 +1,4 @@
-"""Validation: check every value that came out of a file, and build a new state of them.
+"""Check every value from a file, and build a new state of them.
 
 Owns the rules for a library as a whole: its parts, its metadata, a graph whose nodes and edges match, correct counts.
 `_validate_content` owns the rules for a record and for an edge. Takes plain, unpickled, still untrusted data; raises
@@ -32,10 +32,11 @@ METADATA = {
 
 
 def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, dict[str, Any]]:
-    """Return the state and the metadata in an unpickled checkpoint whose graph is a `stand_in`.
+    """Return the state and metadata of an unpickled checkpoint.
 
-    `budget` is the maximum number of values to check. Each value takes at least one byte of its file, unless containers
-    are shared; an empty container takes one byte and counts twice, as a value and as a container.
+    Its graph is a `stand_in`. `budget` is the maximum number of values to check. Each value takes at least one byte of
+    its file, unless containers are shared; an empty container takes one byte and counts twice, as a value and as a
+    container.
     """
     if type(plain) is not dict or tuple(plain) != PARTS:
         raise LibraryCorrupt("it is not a dict of graph, processed_ids, sound_cache and metadata")
@@ -97,7 +98,10 @@ def _read_graph(graph: object, stand_in: type) -> tuple[dict[int, Any], dict[int
 
 
 def graph_parts(graph: object, stand_in: type) -> tuple[dict[Any, Any], dict[Any, Any]] | None:
-    """Return the nodes and adjacencies of a graph's `stand_in`, or None unless both have the same keys."""
+    """Return the sounds and adjacencies of a `stand_in`.
+
+    None unless both have the same keys.
+    """
     if type(graph) is not stand_in:
         return None
     adjacency, state = graph.adjacency, graph.state  # type: ignore[attr-defined]

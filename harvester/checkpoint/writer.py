@@ -1,4 +1,4 @@
-"""The canonical pickle stream: encode a state as opcodes, as a function of its content alone.
+"""Encode a state as a canonical pickle stream.
 
 Owns the layout of the checkpoint's pickle (protocol 5). This module writes the opcodes itself: the output of one
 `Pickler` would depend on which equal strings happen to be one object. So equal content gives equal bytes in any
@@ -84,12 +84,15 @@ def encode_blocks(state: SoundGraph, order: list[int]) -> Iterator[bytes]:
 
 
 def _slots(order: list[int], which: int) -> range:
-    """Return one memo slot per sound: that of its record or that of its adjacency."""
+    """Return one memo slot per sound: of its record or its adjacency."""
     return range(TEXT_SLOTS + which, TEXT_SLOTS + which + SLOTS * len(order), SLOTS)
 
 
 def _linked_order(state: SoundGraph) -> list[int]:
-    """Return the ids of all sounds with a similar list or edges, by `linked_at`, then by id."""
+    """Return ids of sounds with a similar list or edges.
+
+    In order of `linked_at`, then id.
+    """
     nodes, successors = state.graph._node, state.graph._adj
     return [
         sound_id
@@ -111,7 +114,10 @@ def _blocks(order: list[int]) -> Iterator[list[int]]:
 
 
 def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]) -> Iterator[bytes]:
-    """Yield the rest of the stream before the digest, which is the last value of `metadata`."""
+    """Yield the rest of the stream before the digest.
+
+    The digest is the last value of `metadata`.
+    """
     nodes, processed = state.graph._node, state.processed
     module, name = GRAPH_CLASS
     codes = list(map(encode_int, order))
@@ -134,7 +140,7 @@ def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]
 
 
 def encode_fillers(containers: int, size_bytes: int) -> Iterator[bytes]:
-    """Yield the filler bytes that a stream of this size and number of containers needs to pass the opcode scan.
+    """Yield the filler bytes that the stream needs to pass the opcode scan.
 
     A real library needs none: only records with thousands of empty lists do.
     """
@@ -144,12 +150,12 @@ def encode_fillers(containers: int, size_bytes: int) -> Iterator[bytes]:
 
 
 def encode_end(digest: str) -> bytes:
-    """Return the last bytes of the stream: the digest of all bytes before them, and the end of both dicts."""
+    """Return the stream's last bytes: the digest and the end of both dicts."""
     return frame(encode_text(digest) + b"uu" + STOP)
 
 
 def digest_place(stream: bytes | bytearray) -> int | None:
-    """Return how many bytes of a stream its digest covers, or None when no digest is at its end."""
+    """Return how many bytes the digest covers, or None without a digest."""
     size = len(encode_end("0" * DIGEST_LENGTH))
     place = len(stream) - size
     end = bytes(stream[place:]) if place >= 0 else b""

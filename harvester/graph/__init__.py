@@ -1,4 +1,4 @@
-"""The state of a library in memory: what events do to it, how two states merge, and which part of it a view shows."""
+"""The state of a library in memory: events, merges and views."""
 
 from __future__ import annotations
 

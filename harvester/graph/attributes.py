@@ -1,4 +1,4 @@
-"""The attributes of a sound's node: its record under the API's field names, plus OWN_FIELDS.
+"""The attributes of a sound: the API's fields plus OWN_FIELDS.
 
 Owns the names, their canonical order, and which texts recur. A withdrawn sound keeps its numbers and its place in the
 graph, but no text and no link. Knows neither the graph nor events: a node's attributes are a plain dict here.
@@ -57,17 +57,23 @@ def in_order(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def canonical_bytes(value: object) -> bytes:
-    """Return a JSON value as bytes that are equal for equal content: the last tie-breaker of a merge."""
+    """Return a JSON value as bytes, equal for equal content.
+
+    They are the last tie-breaker of a merge.
+    """
     return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
 
 
 def extra_names(attributes: Record) -> set[str]:
-    """Return the names of a node's extra fields: those that only a user's `--fields` requests."""
+    """Return the names of the extra fields, which only `--fields` requests."""
     return attributes.keys() - _NAMED
 
 
 def core_of(attributes: Record) -> Record:
-    """Return the fields that every request asks for, without extra fields and without OWN_FIELDS."""
+    """Return the fields that every request asks for.
+
+    Extra fields and OWN_FIELDS are left out.
+    """
     return {name: value for name, value in attributes.items() if name in _CORE}
 
 
@@ -77,7 +83,10 @@ def record_of(attributes: dict[str, Any]) -> Record:
 
 
 def blanked(record: Record) -> Record:
-    """Return a record as kept for a withdrawn sound: numbers and KEPT_WHEN_WITHDRAWN stay, the rest is null."""
+    """Return a withdrawn sound's record.
+
+    Numbers and KEPT_WHEN_WITHDRAWN stay, the rest is null.
+    """
     return {
         name: value if name in KEPT_WHEN_WITHDRAWN or not isinstance(value, str | list | dict) else None
         for name, value in record.items()
@@ -90,7 +99,10 @@ def is_withdrawn(attributes: dict[str, Any]) -> bool:
 
 
 def is_gone(attributes: dict[str, Any]) -> bool:
-    """Tell whether views must hide the sound: it was withdrawn, or its tombstone is newer than its record."""
+    """Tell whether views must hide the sound.
+
+    It was withdrawn, or its tombstone is newer than its record.
+    """
     if "withdrawn_at" in attributes:
         return True
     gone_at = attributes.get("gone_at")

@@ -1,4 +1,4 @@
-"""The canonical form of a node's attributes: equal content has equal form, and recurring texts are interned.
+"""The canonical form of a sound's attributes, with interned texts.
 
 Owns the table of interned texts and the orders of field names seen so far. Attributes that this module returns have
 their keys in order and share no container with the caller's dict.
@@ -20,7 +20,7 @@ class CanonicalForm:
         self._orders: dict[tuple[str, ...], tuple[tuple[str, ...], tuple[str, ...]]] = {}
 
     def attributes(self, attributes: dict[str, Any]) -> dict[str, Any]:
-        """Return attributes in canonical form: keys in order, recurring texts interned, containers copied."""
+        """Return attributes in canonical form: ordered, interned, copied."""
         names = tuple(attributes)
         found = self._orders.get(names)
         if found is None:
@@ -39,7 +39,7 @@ class CanonicalForm:
         return kept
 
     def share(self, many: Iterable[dict[str, Any]]) -> None:
-        """Intern recurring texts in place, in attributes that are in canonical form otherwise."""
+        """Intern recurring texts in place, in otherwise canonical attributes."""
         texts: dict[str, str] = self._texts
         for attributes in many:
             for name in SHARED_TEXTS:

@@ -1,4 +1,4 @@
-"""The rules for the values of an event, checked before the journal writes it and again when it is read.
+"""Rules for an event's values, checked before writing and at reading.
 
 Owns the rules for events, deferrals and notes, and what is kept of an event that breaks one. They match the rules of
 `checkpoint.validate`: a state made of events that pass here gives a checkpoint that can be read back.
@@ -39,7 +39,7 @@ _MOST_SHOWN, _LONGEST_SHOWN = 5, 60
 
 @dataclass(slots=True)
 class Dropped:
-    """Impossible values that were left out: sound ids, and descriptions of other values."""
+    """Invalid values left out: sound ids, and descriptions of others."""
 
     ids: dict[str, None] = field(default_factory=dict)
     values: dict[str, None] = field(default_factory=dict)
@@ -57,7 +57,10 @@ class Dropped:
         self.values |= other.values
 
     def __str__(self) -> str:
-        """Return `2 impossible sound ids (0, -5) and 1 impossible value (sound 7: a score is not between 0 and 1)`."""
+        """Return the count and examples of the dropped values.
+
+        Example: `2 impossible sound ids (0, -5) and 1 impossible value (sound 7: a score is not between 0 and 1)`
+        """
         parts = [
             f"{len(found)} impossible {what}{'' if len(found) == 1 else 's'} "
             f"({', '.join(list(found)[:_MOST_SHOWN])}{', …' if len(found) > _MOST_SHOWN else ''})"
@@ -83,7 +86,7 @@ def check_events(events: Iterable[Event]) -> None:
 
 
 def check_local(deferrals: Sequence[Deferral], undeferred: Sequence[int], notes: Sequence[Note]) -> None:
-    """Raise `EventRefused` for a deferral or a note that the journal could not return unchanged."""
+    """Raise `EventRefused` for a deferral or note that cannot be stored."""
     for sound_id in undeferred:
         if not is_sound_id(sound_id):
             raise EventRefused(f"{_shown(sound_id)} is not a sound id; nothing of this commit was saved")
@@ -108,7 +111,7 @@ def is_possible_note(note: Note) -> bool:
 
 
 def find_problem(event: Event) -> str:
-    """Return which value of an event is impossible, as one line, or an empty text."""
+    """Return which value of an event is invalid, or an empty text."""
     match event:
         case Seen():
             return _problem_of_id(event.sound_id) or _problem_of_stamp(event.fetched_at) or _problem_of_record(event)
@@ -131,7 +134,10 @@ def find_problem(event: Event) -> str:
 
 
 def keep_possible(event: Event, dropped: Dropped) -> Event | None:
-    """Return an event without its impossible values, which are added to `dropped`; None when nothing is left."""
+    """Return an event without its invalid values, or None if all are.
+
+    The invalid values are added to `dropped`.
+    """
     problem = find_problem(event)
     if not problem:
         return event

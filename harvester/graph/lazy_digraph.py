@@ -1,4 +1,4 @@
-"""The NetworkX graph of a library: a DiGraph that builds its predecessors at their first use.
+"""A NetworkX DiGraph that builds its predecessors at their first use.
 
 Owns the storage of nodes and edges. A harvest, a checkpoint and a merge only follow edges forward. The predecessors of
 a million edges cost a second and 60 MB, so the graph builds them when a caller first reads `pred`; from then on each
@@ -18,7 +18,7 @@ _VIEWS = ("pred", "in_edges", "degree", "out_degree", "in_degree")
 
 
 class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
-    """A directed graph of sounds; every method of DiGraph works, and builds the predecessors if it needs them."""
+    """A directed graph of sounds with every method of DiGraph."""
 
     def __init__(self, incoming_graph_data: Any = None, **attributes: Any) -> None:
         super().__init__(incoming_graph_data, **attributes)
@@ -81,7 +81,10 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         return self._pred
 
     def adopt(self, nodes: dict[int, dict[str, Any]], edges: dict[int, dict[int, Edge]]) -> None:
-        """Replace the whole content by these dicts; each end of an edge must be in `nodes`, each node in `edges`."""
+        """Replace the content by these dicts.
+
+        Each end of an edge must be in `nodes`, each node in `edges`.
+        """
         # NetworkX documents these attributes for subclasses; its public methods would copy a million edge dicts.
         self._node, self._adj = nodes, edges
         self._forget_mirror()
@@ -109,7 +112,7 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         known.update(neighbours)
 
     def freeze(self) -> None:
-        """Make the graph read-only: adding or removing nodes or edges raises from now on."""
+        """Make the graph read-only: adding or removing raises from now on."""
         nx.freeze(self)
 
     def _writable(self) -> None:

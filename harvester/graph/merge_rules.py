@@ -1,4 +1,4 @@
-"""Merge rules: which of two values wins, for a sound's record, an extra field and a similar list.
+"""Decide which value wins: records, extra fields, similar lists.
 
 Owns the orders: records by completeness, stamp and bytes; each extra field separately by stamp and bytes; similar lists
 by origin, filter, length, stamp and bytes. Each order is total except for equal content, so the same value wins in
@@ -18,7 +18,10 @@ _ANY_KEY = orjson.OPT_NON_STR_KEYS
 
 
 def is_same(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
-    """Tell quickly whether two values are certainly the same, types included; False may also mean "unknown"."""
+    """Tell whether two values are certainly the same, types included.
+
+    False may also mean "unknown".
+    """
     try:
         # Equality is not enough, since 1 == 1.0 == True; bytes are not enough, since NaN is encoded as null.
         return one == other and orjson.dumps(one, option=_ANY_KEY) == orjson.dumps(other, option=_ANY_KEY)
@@ -27,7 +30,10 @@ def is_same(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
 
 
 def record_wins(event: Seen, attributes: dict[str, Any]) -> bool:
-    """Tell whether an event's record replaces the one in a node's attributes, extra fields apart."""
+    """Tell whether an event's record replaces the known one.
+
+    Extra fields are compared separately.
+    """
     rank = (is_complete(event.record), event.fetched_at)
     known_rank = (is_complete(attributes), attributes["fetched_at"])
     if rank != known_rank:
@@ -46,7 +52,7 @@ def _bytes_win(record: Record, known: Record, *, withdrawn: bool) -> bool:
 
 
 class Extra(NamedTuple):
-    """An extra field's value, and the stamp of the record that it came with."""
+    """An extra field's value, and the stamp of its record."""
 
     stamp: int
     value: Any
@@ -62,7 +68,7 @@ def extras_of(attributes: dict[str, Any]) -> dict[str, Extra]:
 
 
 def newer_extras(event: Seen, attributes: dict[str, Any]) -> dict[str, Extra]:
-    """Return the extra fields of an event's record that are new to a node or replace its values.
+    """Return the event's extra fields that are new or replace known values.
 
     A record that was fetched without a field says nothing about it. So each field has the stamp of the newest record
     that had the field, whichever record won.
@@ -80,7 +86,7 @@ def _extra_wins(name: str, new: Extra, known: Extra | None, attributes: dict[str
 
 
 def similar_of(attributes: dict[str, Any], neighbours: dict[int, dict[str, Any]]) -> SimilarList | None:
-    """Return the similar list in a node's attributes and out-edges, or None when it has none."""
+    """Return a sound's similar list, or None when it has none."""
     linked_at = attributes.get("linked_at")
     if linked_at is None:
         return None
@@ -96,7 +102,7 @@ def similar_of(attributes: dict[str, Any], neighbours: dict[int, dict[str, Any]]
 
 
 def best_first(neighbour: tuple[int, float]) -> tuple[float, int]:
-    """Return the key that sorts neighbours by score, best first, then by id."""
+    """Return the sort key of similar sounds: best score first, then id."""
     return (-neighbour[1], neighbour[0])
 
 

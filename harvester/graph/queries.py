@@ -1,4 +1,4 @@
-"""Queries on a state: what is known of a sound, which sounds are pending, what is new; and the state as events.
+"""Queries on a state: known, pending and new sounds, and its events.
 
 Owns the graph, the counts and the sets beside it, and only reads them: `graph.state` makes every change. A node's
 attributes are the record's fields plus OWN_FIELDS. An edge A→B with `score` means that B was in A's similar list; an
@@ -59,12 +59,12 @@ class KnownSounds:
         return len(self.graph)
 
     def attributes(self, sound_id: int) -> dict[str, Any]:
-        """Return the node's attributes: the live dict, which callers must not change."""
+        """Return a sound's live attributes, which callers must not change."""
         attributes: dict[str, Any] = self.graph._node[sound_id]
         return attributes
 
     def record(self, sound_id: int) -> Record | None:
-        """Return the sound's record as the API sent it, or None when there is none yet."""
+        """Return the sound's record as the API sent it, or None without one."""
         if sound_id not in self.graph._node:
             return None
         attributes = self.attributes(sound_id)
@@ -81,13 +81,17 @@ class KnownSounds:
         return similar_of(self.attributes(sound_id), self.graph._adj[sound_id])
 
     def pending(self, filter: str = "") -> Iterator[int]:
-        """Yield the frontier of a harvest with `filter`: every pending sound. It is derived, never stored."""
+        """Yield every pending sound of a harvest with `filter`.
+
+        This frontier is derived, never stored.
+        """
         return (sound_id for sound_id in self.graph if self.is_pending(sound_id, filter))
 
     def is_pending(self, sound_id: int, filter: str = "") -> bool:
-        """Tell whether a known sound is not gone and still needs its record or a similar list for `filter`.
+        """Tell whether a sound still needs its record or list for `filter`.
 
-        A similar list counts when it was fetched with the same filter or without one.
+        A sound that is gone needs neither. A similar list counts when it was fetched with the same filter or without
+        one.
         """
         attributes = self.attributes(sound_id)
         if is_gone(attributes):
@@ -95,7 +99,10 @@ class KnownSounds:
         return sound_id not in self.processed or attributes["link_filter"] not in ("", filter)
 
     def matching(self, filter: str) -> set[int]:
-        """Return the sounds known to match `filter`: those with a list fetched with it, and those in such lists."""
+        """Return the sounds known to match `filter`.
+
+        Those are the sounds with a list fetched with it, and those in such lists.
+        """
         found: set[int] = set()
         for sound_id, attributes in self.graph._node.items():
             if attributes.get("link_filter") == filter:
@@ -119,10 +126,10 @@ class KnownSounds:
         return not record.keys() <= known.keys() or now_us - known["fetched_at"] >= FRESH_US
 
     def stamp(self, sound_id: int, field: str, now_us: int) -> int:
-        """Return a stamp in microseconds UTC for a new value of the sound's `field`, later than the one it replaces.
+        """Return a stamp for a new value of `field`, later than the old one.
 
-        Of a record and a tombstone the later stamp wins, so a new stamp is later than both. The maximum is LATEST_US: a
-        later stamp could not be read back, and a merged file may hold LATEST_US itself.
+        In microseconds UTC. Of a record and a tombstone the later stamp wins, so a new stamp is later than both. The
+        maximum is LATEST_US: a later stamp could not be read back, and a merged file may hold LATEST_US itself.
         """
         if sound_id not in self.graph._node:
             return now_us
@@ -131,7 +138,10 @@ class KnownSounds:
         return min(LATEST_US, max(now_us, *(int(attributes.get(name, -1)) + 1 for name in rivals)))
 
     def events(self, among: Collection[int] | None = None) -> Iterator[Event]:
-        """Yield the state as events, or only the sounds in `among`; applied to an empty graph they rebuild it."""
+        """Yield the state as events, or only the sounds in `among`.
+
+        Applied to an empty graph, they rebuild it.
+        """
         among = self.graph._node if among is None else among
         yield Seeded(tuple(sorted(self.seeds)))
         for sound_id in among:

@@ -1,4 +1,4 @@
-"""Select the sounds and edges that a view shows: the filters of `export` and `map`.
+"""Select the sounds and edges that `export` and `map` show.
 
 Invariant: sounds that are gone are never selected, and an edge is selected only if both its ends are. The order is
 stable: sounds by id, edges by source, then best score first. Reads the state, no file.
@@ -18,10 +18,11 @@ from harvester.records import licence_name, value_of
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Conditions for a sound: one of `licences`, `categories` and `users` each (where any are given), all `tags`.
+    """Conditions for a sound.
 
-    A licence is `CC0`, `BY`, `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Durations are in
-    seconds, scores in [0, 1]. A sound without a record matches only a selection without conditions on the record.
+    One of `licences`, `categories` and `users` each (where any are given), all `tags`. A licence is `CC0`, `BY`,
+    `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Durations are in seconds, scores in [0, 1].
+    A sound without a record matches only a selection without conditions on the record.
     """
 
     licences: tuple[str, ...] = ()
@@ -61,7 +62,10 @@ class Selection:
 
 @dataclass(frozen=True)
 class Edge:
-    """One edge: it has a `score` when the target is in the source's similar list, a `relation` when imported."""
+    """One edge.
+
+    It has a `score` when the target is in the source's similar list, a `relation` when imported.
+    """
 
     source: int
     target: int
@@ -85,7 +89,10 @@ class Selected:
         return sound_id in self._members
 
     def edges_of(self, sound_id: int) -> list[Edge]:
-        """Return a sound's selected out-edges, best score first, then those without a score."""
+        """Return a sound's selected out-edges, best score first.
+
+        Those without a score come last.
+        """
         edges = []
         for target, attributes in self.state.graph.succ[sound_id].items():
             score = attributes.get("score")
@@ -109,7 +116,7 @@ class Selected:
 
 
 def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
-    """Return the part of a state that `selection` selects; without one, every sound that is not gone."""
+    """Return the selected part of a state, or every sound not gone."""
     selection = selection or Selection()
     kept = []
     for sound_id, attributes in state.graph.nodes.items():
@@ -126,7 +133,10 @@ def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
 
 
 def components(selected: Selected) -> list[list[int]]:
-    """Return the weakly connected components, each as ascending ids, ordered by their smallest id."""
+    """Return the weakly connected components.
+
+    Each has ascending ids; they are ordered by their smallest id.
+    """
     parent = {sound_id: sound_id for sound_id in selected.sound_ids}
 
     def root(sound_id: int) -> int:
@@ -144,7 +154,10 @@ def components(selected: Selected) -> list[list[int]]:
 
 
 def around(selected: Selected, sound_id: int, depth: int) -> Selected:
-    """Return the sounds within `depth` edges of one, in either direction, with the edges among them."""
+    """Return the sounds within `depth` edges of one, in either direction.
+
+    The edges among them are included.
+    """
     graph, reached, ring = selected.state.graph, {sound_id}, {sound_id}
     for _ in range(depth):
         near = {edge.target for one in ring for edge in selected.edges_of(one)}
@@ -158,7 +171,10 @@ def around(selected: Selected, sound_id: int, depth: int) -> Selected:
 
 
 def _licence(name: str) -> str:
-    """Return a licence as typed by a person in the folded form of `licence_name`: `CC-BY-NC 4.0` is `by-nc 4.0`."""
+    """Return a typed license in the folded form of `licence_name`.
+
+    `CC-BY-NC 4.0` becomes `by-nc 4.0`.
+    """
     text = name.strip().casefold()
     return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
 

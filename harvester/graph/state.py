@@ -1,6 +1,6 @@
-"""SoundGraph: the whole state of a library in memory, and every change of it.
+"""The whole state of a library in memory, and every change of it.
 
-The state is a join-semilattice: `apply` joins one event, `join` joins another state, and the order does not matter.
+The state is a join-semilattice: `apply` merges one event, `join` merges another state, and the order does not matter.
 Journal replay, resume and merge all use this operation. Knows nothing of files, sockets or clocks. Not thread-safe: one
 writer owns it.
 """
@@ -30,7 +30,7 @@ from harvester.model import (
 
 
 class Compared(NamedTuple):
-    """The sounds of another state that are new to this one, and those that differ between the two."""
+    """New sounds of another state, and those that differ."""
 
     new: list[int]
     differing: list[int]
@@ -53,10 +53,11 @@ class SoundGraph(KnownSounds):
         source: str = "",
         space: str = SPACES[0],
     ) -> SoundGraph:
-        """Build a state from valid attributes by id and out-edges by source and target; it keeps these dicts.
+        """Build a state from valid attributes and out-edges; it keeps them.
 
-        Every end of an edge must be in `nodes`, and `edges` must have an entry for each node. The result equals
-        applying the same content as events, but is much faster: checkpoints are loaded with it.
+        `nodes` has attributes by id, `edges` has out-edges by source and target. Every end of an edge must be in
+        `nodes`, and `edges` must have an entry for each node. The result equals applying the same content as events,
+        but is much faster: checkpoints are loaded with it.
         """
         state = cls(source, space)
         state.graph.adopt(nodes, edges)
@@ -67,7 +68,7 @@ class SoundGraph(KnownSounds):
         return state
 
     def apply(self, event: Event) -> None:
-        """Join one event into the state. Applying it again, or in another order, gives the same state."""
+        """Merge one event into the state; repeats and order do not matter."""
         match event:
             case Seen():
                 self._apply_seen(event)
@@ -107,9 +108,10 @@ class SoundGraph(KnownSounds):
         )
 
     def join(self, other: SoundGraph, compared: Compared | None = None) -> None:
-        """Join another state into this one; `compared` may pass the result of `compare` to save the time.
+        """Merge another state into this one.
 
-        Raises `WrongSource` like `compare`; then nothing is changed.
+        `compared` may pass the result of `compare` to save the time. Raises `WrongSource` like `compare`; then nothing
+        is changed.
         """
         new, differing = compared or self.compare(other)
         self.source = self.source or other.source
@@ -141,7 +143,10 @@ class SoundGraph(KnownSounds):
                 self._settle(sound_id, attributes)
 
     def _know(self, sound_id: int, added_at: int) -> dict[str, Any]:
-        """Return the attributes of a node, created if it is new, with the earliest `added_at`."""
+        """Return a sound's attributes, created if new.
+
+        The earliest `added_at` is kept.
+        """
         attributes: dict[str, Any] | None = self.graph._node.get(sound_id)
         if attributes is None:
             attributes = {"added_at": added_at}

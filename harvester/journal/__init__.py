@@ -1,4 +1,7 @@
-"""The journal: every event since the last checkpoint, durable commit by commit. `FORMAT.md` is the file's format."""
+"""The journal: every event since the last checkpoint.
+
+Each commit is durable. `FORMAT.md` is the file's format.
+"""
 
 from __future__ import annotations
 

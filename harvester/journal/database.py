@@ -1,4 +1,4 @@
-"""The journal's database file: open it as untrusted input, and check its schema before reading anything else.
+"""Open the journal's database as untrusted input, and check its schema.
 
 Owns the connection (a regular file, no symbolic link followed for writing, no foreign schema trusted), the tables that
 a journal may have, and the limit on what may be read: no more bytes than the files have.
@@ -33,10 +33,11 @@ _SMALL_BYTES = 1 << 16
 
 
 def connect(path: Path, mode: str = "mode=rwc") -> sqlite3.Connection:
-    """Return a connection to a journal; `mode` is a part of SQLite's URI (`mode=ro`, `immutable=1`).
+    """Return a connection to a journal.
 
-    The file's own schema cannot call functions with side effects, and SQLite checks pages as it reads them. Raises
-    `NotRegular` when `mode` allows writing and the file, its WAL or its index is a symbolic link or not a regular file.
+    `mode` is a part of SQLite's URI (`mode=ro`, `immutable=1`). The file's own schema cannot call functions with side
+    effects, and SQLite checks pages as it reads them. Raises `NotRegular` when `mode` allows writing and the file, its
+    WAL or its index is a symbolic link or not a regular file.
     """
     if "ro" not in mode:
         for ending in ("", "-wal", "-shm"):
@@ -53,10 +54,10 @@ def connect(path: Path, mode: str = "mode=rwc") -> sqlite3.Connection:
 
 
 def read_tables(connection: sqlite3.Connection) -> tuple[set[str], str]:
-    """Return the names of the valid journal tables, and the problem with the rest of the schema (empty: none).
+    """Return the valid journal tables, and the schema's problem if any.
 
-    Call this before any other read, and read no other table: views, triggers, indexes and generated columns could run
-    code that the file brings.
+    The problem is an empty text if there is none. Call this before any other read, and read no other table: views,
+    triggers, indexes and generated columns could run code that the file brings.
     """
     found: set[str] = set()
     problem = ""
@@ -71,7 +72,10 @@ def read_tables(connection: sqlite3.Connection) -> tuple[set[str], str]:
 
 
 class Bound:
-    """Limit on the bytes that may be read, from the size of the files: a page that is listed twice repeats rows."""
+    """Limit on the bytes read, taken from the size of the files.
+
+    A corrupt file may list a page twice, which repeats rows.
+    """
 
     def __init__(self, path: Path) -> None:
         wal = path.with_name(f"{path.name}-wal")
@@ -79,11 +83,14 @@ class Bound:
         self._left_bytes = self.size_bytes + _SMALL_BYTES
 
     def hold(self, connection: sqlite3.Connection) -> int:
-        """Limit the length of a value to the size of the files, and return the previous limit."""
+        """Limit values to the size of the files; return the previous limit."""
         return connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, self.size_bytes + _SMALL_BYTES)
 
     def spend(self, *values: object) -> None:
-        """Count the bytes of a row; raises `LibraryCorrupt` when all rows have more bytes than the files."""
+        """Count the bytes of a row.
+
+        Raises `LibraryCorrupt` when all rows have more bytes than the files.
+        """
         self._left_bytes -= _LEAST_ROW_BYTES + sum(len(one) for one in values if isinstance(one, (str, bytes)))
         if self._left_bytes < 0:
             raise LibraryCorrupt("its rows have more bytes than its files")

@@ -1,4 +1,4 @@
-"""Encode events as bytes for the journal and decode them without changing a value.
+"""Encode events as bytes and decode them without changing a value.
 
 Owns the body of a journal row: a letter for the JSON encoder (orjson, or the standard library for values that orjson
 refuses or changes: integers beyond 64 bits, lone surrogates, NaN), then zlib.
@@ -25,7 +25,10 @@ _HIGHEST_RATIO, _SMALL_BYTES = 50, 1024
 
 
 def encode_events(events: Sequence[Event]) -> bytes:
-    """Return events as bytes; raises `ValueError` for a record that JSON cannot represent exactly."""
+    """Return events as bytes.
+
+    Raises `ValueError` for a record that JSON cannot represent exactly.
+    """
     plain = [_plain(event) for event in events]
     try:
         text = orjson.dumps(plain)
@@ -96,7 +99,10 @@ def _plain(event: Event) -> list[Any]:
 
 
 def _event(row: list[Any]) -> Event:
-    """Return the event that has the form of a row, or raise `ValueError`; its values are not checked."""
+    """Return the event in a row, its values unchecked.
+
+    Raises `ValueError` for any other form.
+    """
     match row:
         case ["seen", sound_id, fetched_at, record]:
             return Seen(sound_id, record, fetched_at)

@@ -1,4 +1,4 @@
-"""The journal's format: rows and head with checksums, and the meaning of SQLite's errors.
+"""The journal's format: rows and head with checksums, SQLite's errors.
 
 Owns the checks that SQLite does not do: each row carries a checksum over its number and body, the numbers have no gap,
 and the header of the file stores the last number. So corruption is always detected. Opens no file.
@@ -79,15 +79,15 @@ _NO_FIELD = object()
 
 
 def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
-    """Return row `seq` of the events table: its number, the number of events, and checksum with body."""
+    """Return row `seq`: its number, its event count, checksum and body."""
     body = encode_events(events)
     return seq, len(events), _sum(seq, len(events), body) + body
 
 
 def decode_row(seq: object, count: object, body: object, dropped: Dropped | None = None) -> list[Event]:
-    """Return the events of a row; raises `LibraryCorrupt` when its checksum does not match.
+    """Return the events of a row.
 
-    Impossible values are left out and recorded in `dropped`.
+    Raises `LibraryCorrupt` when its checksum does not match. Impossible values are left out and recorded in `dropped`.
     """
     if type(seq) is not int or type(count) is not int or type(body) is not bytes:
         raise LibraryCorrupt("a row has columns of other types")
@@ -97,13 +97,13 @@ def decode_row(seq: object, count: object, body: object, dropped: Dropped | None
 
 
 def encode_head(head: Head) -> bytes:
-    """Return the bytes of the head as stored in its table, with a checksum and without `last`."""
+    """Return the head as bytes with a checksum, without `last`."""
     body = json.dumps(_stored_fields(head)).encode()
     return _sum(0, 0, body) + body
 
 
 def decode_head(body: object, last: int) -> Head:
-    """Return the head from the bytes that `encode_head` wrote and the number of the last row.
+    """Return the head from its bytes and the number of the last row.
 
     Raises `LibraryCorrupt` or `NewerFormat`.
     """
@@ -143,7 +143,7 @@ def _is_count(value: object) -> bool:
 
 
 def is_damage(error: Exception) -> bool:
-    """Tell whether an error means that the file is corrupt, rather than that SQLite has no access to it."""
+    """Tell whether an error means corruption, not a lack of access."""
     if not isinstance(error, sqlite3.Error):
         return True
     code = getattr(error, "sqlite_errorcode", None)
@@ -159,7 +159,10 @@ def is_damage(error: Exception) -> bool:
 
 
 def translated(error: Exception, path: Path) -> HarvesterError:
-    """Return the `HarvesterError` for an error of SQLite, one line: what failed, why, what was kept."""
+    """Return the `HarvesterError` for an error of SQLite.
+
+    One line: what failed, why, what was kept.
+    """
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(f"{path}: no space left on the disk; everything accepted so far is kept")

@@ -1,7 +1,8 @@
-"""Read the journal: beside a running writer, on a read-only folder, after a kill, and when it is corrupt.
+"""Read the journal without writing, even when it is corrupt.
 
-Owns how the journal's content comes into memory. It returns every row whose checksum matches, and reports corruption
-instead of raising it. Writes no file beside the journal.
+Works beside a running writer, on a read-only folder and after a kill. Owns how the journal's content comes into memory.
+It returns every row whose checksum matches, and reports corruption instead of raising it. Writes no file beside the
+journal.
 """
 
 from __future__ import annotations
@@ -53,12 +54,15 @@ class JournalContents:
 
     @property
     def lost_rows(self) -> int:
-        """Return the number of rows that the head counts and that could not be read; 0 when the head is corrupt."""
+        """Return how many rows that the head counts are unreadable.
+
+        0 when the head is corrupt.
+        """
         return max(0, self.head.last - self.head.safe - len(self.rows))
 
 
 def load_contents(path: Path, *, rows: bool = True) -> JournalContents | None:
-    """Return the content of a journal without writing anything, or None when there is no journal.
+    """Return a journal's content without writing, or None if missing.
 
     Works beside a running writer, on a read-only folder, and on the files that a killed writer left. Corruption does
     not raise: the result has every row whose checksum matches, and `damage` says what is wrong. Without `rows`, only
@@ -110,7 +114,10 @@ def _read_copy(path: Path, wal: Path, rows: bool) -> JournalContents:
 
 
 def _problem_of(path: Path, wal: Path) -> str:
-    """Return why SQLite must not open a journal (empty: it may): it would wait for a FIFO without end."""
+    """Return why SQLite must not open a journal, or an empty text.
+
+    SQLite would wait for a FIFO without end.
+    """
     for part in (path, wal):
         try:
             if part.exists():
@@ -124,13 +131,13 @@ def _problem_of(path: Path, wal: Path) -> str:
 
 
 def load_head(path: Path) -> Head | None:
-    """Return a journal's head without reading its rows, or None when there is no journal."""
+    """Return a journal's head alone, or None without a journal."""
     contents = load_contents(path, rows=False)
     return None if contents is None else contents.head
 
 
 def read_contents(connection: sqlite3.Connection, bound: Bound, *, rows: bool = True) -> JournalContents:
-    """Return the content of the database, or only its head when `rows` is false.
+    """Return the database's content, or only its head without `rows`.
 
     Corruption is reported in `damage`; any other error of SQLite is raised.
     """
@@ -176,7 +183,10 @@ def _read_contents(connection: sqlite3.Connection, bound: Bound, rows: bool) -> 
 
 @contextmanager
 def _record_damage(contents: JournalContents) -> Iterator[None]:
-    """Record the first corruption that the block meets in `contents.damage`; raise any other error."""
+    """Record the first corruption in `contents.damage`.
+
+    Any other error is raised.
+    """
     try:
         yield
     except LibraryCorrupt as error:
@@ -188,7 +198,10 @@ def _record_damage(contents: JournalContents) -> Iterator[None]:
 
 
 def _check_pages(connection: sqlite3.Connection, contents: JournalContents) -> None:
-    """Detect corruption that only a later write would meet, such as a page's list of free space."""
+    """Detect corruption that only a later write would meet.
+
+    An example is a page's list of free space.
+    """
     with _record_damage(contents):
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
@@ -196,7 +209,10 @@ def _check_pages(connection: sqlite3.Connection, contents: JournalContents) -> N
 
 
 def _read_rows(connection: sqlite3.Connection, contents: JournalContents, bound: Bound, direction: str) -> bool:
-    """Add the rows in one direction up to the first known one; tell whether all of them could be read."""
+    """Add rows in one direction up to the first known one.
+
+    Tells whether all of them could be read.
+    """
     known = {seq for seq, _ in contents.rows}
     before: int | None = None
     with _record_damage(contents):

@@ -1,8 +1,9 @@
-"""The journal's writer: every event that the checkpoint or a verified backup lacks, durable when `append` returns.
+"""Write every event to the journal, durable when `append` returns.
 
-Owns `freesound_library.journal`, an SQLite database (WAL, `synchronous=FULL`); SQLite handles torn writes and
-concurrent readers. `journal.format` owns the form of its rows, `journal.reader` how they are read. Knows nothing of
-graphs. Deferrals and notes are stored here because they are local to this machine.
+The journal has what the checkpoint or a verified backup lacks. Owns `freesound_library.journal`, an SQLite database
+(WAL, `synchronous=FULL`); SQLite handles torn writes and concurrent readers. `journal.format` owns the form of its
+rows, `journal.reader` how they are read. Knows nothing of graphs. Deferrals and notes are stored here because they are
+local to this machine.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from harvester.model import Deferral, Event, Note
 from harvester.storage import NotRegular, WalIndex, disk_errors
 
 _PAGE_BYTES = 512
-"""A commit writes three whole pages: page 1, the row's and that of the row's place. The usual row fits one page."""
+"""A commit writes three whole pages: page 1 (the file's header), the leaf page with the new row, and the page of the
+table's tree that points to it. The usual row fits one page."""
 
 _WAL_PAGES = 4000
 """At this size SQLite copies the WAL into the file and overwrites it from its start. Syncing such a WAL takes 0.11 ms,
@@ -38,12 +40,16 @@ _SET_HEAD = "UPDATE head SET body = ?"
 
 
 class Journal:
-    """The journal as opened by the library's one writer. One call at a time, from any thread."""
+    """The journal as the library's one writer opens it.
+
+    One call at a time, from any thread.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open the journal, or create it durably, and read it into `contents` (see its `damage`).
+        """Open or durably create the journal, and read it into `contents`.
 
-        Raises `LibraryCorrupt` when its schema or its head cannot be used, `DiskFull` or `LibraryUnwritable`.
+        `contents.damage` says what is corrupt. Raises `LibraryCorrupt` when its schema or its head cannot be used,
+        `DiskFull` or `LibraryUnwritable`.
         """
         self.path = path
         self.head = Head()
@@ -99,7 +105,7 @@ class Journal:
         execute("COMMIT")
 
     def _check_writable(self) -> None:
-        """Raise at opening, not at the first commit, when the journal is not writable. Writes nothing."""
+        """Raise at opening if the journal is not writable; write nothing."""
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         try:
@@ -119,10 +125,10 @@ class Journal:
         undeferred: Sequence[int] = (),
         notes: Sequence[Note] = (),
     ) -> int:
-        """Add events and notes, set or clear deferrals in one transaction; durable on return.
+        """Add events and notes, set or clear deferrals, in one transaction.
 
-        Returns the size of the new row in bytes. Raises `EventRefused` for an impossible value, `DiskFull` or
-        `LibraryUnwritable`; then nothing of the call is kept. A crash keeps all of the call or nothing.
+        Durable on return. Returns the size of the new row in bytes. Raises `EventRefused` for an impossible value,
+        `DiskFull` or `LibraryUnwritable`; then nothing of the call is kept. A crash keeps all of the call or nothing.
         """
         check_events(events)
         check_local(deferrals, undeferred, notes)
@@ -151,7 +157,7 @@ class Journal:
         return size_bytes
 
     def drop_impossible(self) -> None:
-        """Rewrite rows without impossible values and remove impossible deferrals; durable on return."""
+        """Remove invalid values and deferrals from rows; durable on return."""
         kept = dict(self.contents.rows)
         statements: list[tuple[str, tuple[Any, ...]]] = []
         for seq in self.contents.dropped_from:
@@ -216,9 +222,9 @@ class Journal:
             self._index.hold(new_bytes)
 
     def _check_not_replaced(self) -> None:
-        """Raise `LibraryUnwritable` if the journal was deleted or replaced: SQLite would go on writing to the old file.
+        """Raise `LibraryUnwritable` if the journal was deleted or replaced.
 
-        The commit before this call may be lost with that file.
+        SQLite would go on writing to the old file. The commit before this call may be lost with that file.
         """
         try:
             status = self.path.stat()
@@ -232,12 +238,18 @@ class Journal:
             )
 
     def fold(self) -> None:
-        """Copy the WAL back into the journal's file, so that a copy of that file alone is complete."""
+        """Copy the WAL back into the journal's file.
+
+        A copy of that file alone is then complete.
+        """
         with suppress(sqlite3.Error):  # while a reader blocks it, the WAL stays beside the file, still valid
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def copy_to(self, path: Path) -> None:
-        """Copy the journal to a new file, synced; raises `DiskFull` or `LibraryUnwritable`."""
+        """Copy the journal to a new file, synced.
+
+        Raises `DiskFull` or `LibraryUnwritable`.
+        """
         try:
             with closing(sqlite3.connect(path, isolation_level=None)) as target:
                 target.execute("PRAGMA fullfsync = 1")
@@ -246,7 +258,7 @@ class Journal:
             raise translated(error, path) from error
 
     def close(self) -> None:
-        """Close the database; safe to call again. Every commit is durable already."""
+        """Close the database; safe to call again."""
         with suppress(sqlite3.Error):
             self._connection.close()
 

@@ -1,4 +1,4 @@
-"""A library folder as a whole: load, save, recover, back up, restore, check and merge it, and withdraw sounds."""
+"""A library folder as a whole: load, save, check, repair and merge it."""
 
 from __future__ import annotations
 

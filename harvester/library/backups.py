@@ -1,4 +1,4 @@
-"""Backups: complete states in files of the checkpoint's format, each verified by loading it after writing.
+"""Backups: complete states as checkpoint files, verified after writing.
 
 Owns their writing, listing and retention. The largest valid backup is never removed, no backup is ever overwritten, and
 a corrupt one does not count among those that are kept.
@@ -33,7 +33,10 @@ KEEP_BACKUPS = 5
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """A backup in the folder, from its name and size alone. `taken_at` is in microseconds UTC."""
+    """A backup in the folder, from its name and size alone.
+
+    `taken_at` is in microseconds UTC.
+    """
 
     path: Path
     nodes: int
@@ -43,7 +46,7 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class BackupReport:
-    """Result of loading a backup: its counts and digest, or why it cannot be used (`problem`)."""
+    """Result of loading a backup: its counts and digest, or its `problem`."""
 
     backup: Backup
     nodes: int = 0
@@ -59,7 +62,7 @@ class BackupReport:
 
 
 def list_backups(folder: Path) -> list[Backup]:
-    """Return the backups in a library folder, newest first; a missing folder has none."""
+    """Return a library's backups, newest first; none without the folder."""
     found = []
     for path in folder.glob("freesound_library_backup_*.pkl"):
         named, signature = read_backup_name(path.name), read_signature(path)
@@ -73,7 +76,7 @@ def _newest_first(backup: Backup) -> tuple[int, int, str]:
 
 
 def verify_backup(backup: Backup) -> BackupReport:
-    """Load a backup and report its content, or why it cannot be used. Raises nothing."""
+    """Load a backup and report its content or its problem. Raises nothing."""
     try:
         decoded = load_checkpoint(backup.path)
     except (HarvesterError, OSError) as error:
@@ -85,7 +88,7 @@ def verify_backup(backup: Backup) -> BackupReport:
 def save_backup(
     folder: Path, chunks: Iterable[bytes], *, digest: str | Encoded, nodes: int, now_us: int, files: Files = REAL_FILES
 ) -> Path:
-    """Write a backup under an unused name and load it; durable and verified on return.
+    """Write a backup under an unused name; durable and verified on return.
 
     `digest` is the expected digest, or an `Encoded` that has it once `chunks` is exhausted. Raises `BackupFailed`; then
     a file that did not verify is in `quarantine/`, and everything else is unchanged.
@@ -117,10 +120,11 @@ def save_backup(
 
 
 def to_remove(backups: Sequence[Backup], keep: int, is_good: Callable[[Backup], bool]) -> list[Backup]:
-    """Return the backups that retention removes: all valid ones except the newest `keep` and the largest.
+    """Return the backups that retention removes.
 
-    `is_good` tells whether a backup is valid; it is called only if needed, newest first. Corrupt backups are neither
-    counted nor removed: `check --repair` moves them to `quarantine/`. A last valid backup is never removed.
+    Those are all valid ones except the newest `keep` and the largest. `is_good` tells whether a backup is valid; it is
+    called only if needed, newest first. Corrupt backups are neither counted nor removed: `check --repair` moves them to
+    `quarantine/`. A last valid backup is never removed.
     """
     ordered = sorted(backups, key=_newest_first)
     if len(ordered) <= max(keep, 1):
@@ -131,7 +135,7 @@ def to_remove(backups: Sequence[Backup], keep: int, is_good: Callable[[Backup], 
 
 
 class Retention:
-    """Removes the backups that `to_remove` returns, and caches which files it has verified."""
+    """Remover of old backups, which caches what it has verified."""
 
     def __init__(self, folder: Path, keep: int = KEEP_BACKUPS, files: Files = REAL_FILES) -> None:
         self._folder, self._keep, self._files = folder, keep, files
@@ -144,7 +148,7 @@ class Retention:
             self._digests[signature] = digest
 
     def is_good(self, backup: Backup) -> bool:
-        """Tell whether a backup's content matches its digest; each file is read once."""
+        """Tell whether a backup matches its digest; each file is read once."""
         return bool(self._digest_of(backup))
 
     def holds(self, digest: str, *, verified: Path | None = None) -> bool:
@@ -172,10 +176,10 @@ class Retention:
         return self._digests[signature]
 
     def plan(self) -> list[Backup]:
-        """Return what `prune` would remove now: never a backup that an unfinished restore or the journal relies on.
+        """Return what `prune` would remove now.
 
-        The journal drops events because one particular backup holds them. That backup may not be the newest by its
-        name, because clocks can be set back.
+        A backup that an unfinished restore or the journal relies on is never removed. The journal drops events because
+        one particular backup holds them. That backup may not be the newest by its name, because clocks can be set back.
         """
         backups = list_backups(self._folder)
         found = to_remove(backups, self._keep, self.is_good)
@@ -189,7 +193,10 @@ class Retention:
         return [backup for backup in found if backup.path.name != head.restore]
 
     def prune(self) -> list[Backup]:
-        """Remove old backups and return them; durable on return. Raises `DiskFull` or `LibraryUnwritable`."""
+        """Remove old backups and return them; durable on return.
+
+        Raises `DiskFull` or `LibraryUnwritable`.
+        """
         removed = []
         for backup in self.plan():
             with disk_errors(backup.path, "the other backups are unchanged"):

@@ -1,4 +1,4 @@
-"""Check every file of a library folder, report findings with a severity, and repair what can be repaired.
+"""Check every file of a library folder, and repair what is corrupt.
 
 Owns what counts as a finding (a person must see it) and what is only a note. A check reads each file once; a repair
 checks first, then moves corrupt files to `quarantine/` and writes a complete library from the rest. Deletes nothing.
@@ -51,10 +51,10 @@ _KNOWN = {CHECKPOINT, *JOURNAL_PARTS, LOCK, QUARANTINE, VECTORS, "status.json", 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One observation of a check: `error` and `warning` are findings, a `note` is not.
+    """One observation of a check.
 
-    `repaired`: the repair fixed it; in JSON the key is `mended`. `by_hand`: only a person can fix it, and the repair
-    leaves the file unchanged.
+    `error` and `warning` are findings, a `note` is not. `repaired`: the repair fixed it; in JSON the key is `mended`.
+    `by_hand`: only a person can fix it, and the repair leaves the file unchanged.
     """
 
     severity: str
@@ -91,10 +91,10 @@ class CheckReport:
 
 
 def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
-    """Verify every file of the library, `jobs` of them at once, and report; writes nothing, needs no lock.
+    """Verify every file of the library and report.
 
-    Files are read in an order that gives no false alarm beside a running writer. Raises only when the folder cannot be
-    read.
+    Checks `jobs` files at once, writes nothing and needs no lock. Files are read in an order that gives no false alarm
+    beside a running writer. Raises only when the folder cannot be read.
     """
     if not folder.exists():
         return CheckReport((), 0)
@@ -107,11 +107,12 @@ def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
 
 
 def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = REAL_FILES) -> CheckReport:
-    """Check, repair what can be repaired, move the rest to `quarantine/`, and return the findings.
+    """Check, repair what can be repaired, and return the findings.
 
-    Ends with a checkpoint and a verified backup of all valid data, so that the next check is clean. Raises
-    `LibraryLocked` beside a running writer, `LibraryCorrupt` when no valid file is left to replace the checkpoint,
-    `LibraryNotFetched` beside a placeholder, `BackupFailed`, `DiskFull`, `LibraryUnwritable`; nothing is ever deleted.
+    The rest moves to `quarantine/`. Ends with a checkpoint and a verified backup of all valid data, so that the next
+    check is clean. Raises `LibraryLocked` beside a running writer, `LibraryCorrupt` when no valid file is left to
+    replace the checkpoint, `LibraryNotFetched` beside a placeholder, `BackupFailed`, `DiskFull`, `LibraryUnwritable`;
+    nothing is ever deleted.
     """
     refuse_placeholders(folder)
     report = check_library(folder, clock=clock, jobs=jobs)
@@ -188,7 +189,10 @@ def _check_files(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
 
 
 def _check_state(path: Path) -> tuple[bool, list[Finding]]:
-    """Load a checkpoint or a backup; return whether it is a valid backup, and the findings."""
+    """Load a checkpoint or backup; return its validity and the findings.
+
+    The first value tells whether it is a valid backup.
+    """
     is_backup = path.name != CHECKPOINT
     dropped = Dropped()
     try:
@@ -302,7 +306,10 @@ def latest_stamp(state: SoundGraph) -> int:
 
 
 def _limit_future_stamps(state: SoundGraph, now_us: int) -> None:
-    """Set stamps from the future to now: until that time they would win over every newer response."""
+    """Set stamps from the future to now.
+
+    Until that time they would win over every newer response.
+    """
     for attributes in state.graph.nodes.values():
         for name in STAMPS:
             if attributes.get(name, 0) > now_us + DAY_US:

@@ -1,4 +1,4 @@
-"""Save the state as the checkpoint, after merging a checkpoint that another program put there.
+"""Save the state as the checkpoint, after merging a foreign one.
 
 Owns the comparison before each rename (device, inode, size, mtime). A file that differs from the one last written,
 loaded or merged is foreign: another program replaced it. It is never overwritten, but merged first. The journal records
@@ -31,16 +31,19 @@ a program that loops does it more often."""
 
 
 class _Foreign(Exception):
-    """Another program replaced the checkpoint while the new one was being written."""
+    """Another program replaced the checkpoint during the write."""
 
 
 class CheckpointFile:
-    """The checkpoint of an opened library. It adds its warnings to `notices`, the store's list."""
+    """The checkpoint of an opened library.
+
+    It adds its warnings to `notices`, the store's list.
+    """
 
     def __init__(
         self, folder: Path, state: SoundGraph, journal: Journal, notices: list[str], loaded: Signature | None
     ) -> None:
-        """Remember the signature of the file that was loaded: any other file at its path is foreign."""
+        """Remember the loaded file's signature: any other file is foreign."""
         self.path = folder / CHECKPOINT
         self._folder, self._state, self._journal, self._notices = folder, state, journal, notices
         self._signature = loaded
@@ -57,22 +60,26 @@ class CheckpointFile:
 
     @property
     def is_ours(self) -> bool:
-        """Tell whether the file at the path is the one last written, loaded or joined; not so when there is none."""
+        """Tell whether the file is the one last written, loaded or merged.
+
+        Not so when there is no file.
+        """
         return self._signature is not None and read_signature(self.path) == self._signature
 
     def holds(self, digest: str) -> bool:
-        """Tell whether the file is the one last written or loaded, and its content matches `digest`."""
+        """Tell whether the known file is there and matches `digest`."""
         try:
             return self.is_ours and load_digest(self.path) == digest
         except (HarvesterError, OSError):
             return False
 
     def save(self, now_us: int, files: Files, *, read_back: bool = False) -> CheckpointInfo:
-        """Write the state, after merging a foreign file if there is one; durable on return, and so in the journal.
+        """Write the state, after merging a foreign file; durable on return.
 
-        With `read_back`, the new file is loaded before it replaces the old one; raises `BackupFailed` if that fails.
-        Raises `DiskFull`, or `LibraryUnwritable`, also when another program replaces the file faster than it can be
-        merged. On an error the old file stays. A crash leaves the old or the new file; the journal knows both digests.
+        The journal records it durably too. With `read_back`, the new file is loaded before it replaces the old one;
+        raises `BackupFailed` if that fails. Raises `DiskFull`, or `LibraryUnwritable`, also when another program
+        replaces the file faster than it can be merged. On an error the old file stays. A crash leaves the old or the
+        new file; the journal knows both digests.
         """
         joined = 0
         for _ in range(MOST_TRIES):
@@ -125,7 +132,7 @@ class CheckpointFile:
             raise _Foreign
 
     def _join_foreign(self, now_us: int, files: Files) -> int:
-        """Merge a foreign checkpoint into the state, and return the number of new sounds."""
+        """Merge a foreign checkpoint, and return the number of new sounds."""
         present = read_signature(self.path)
         if present == self._signature:
             return 0

@@ -1,4 +1,7 @@
-"""Keep responses of the API that could not be read, for a bug report: in `quarantine/`, `MOST_KEPT` at most."""
+"""Keep unreadable API responses for a bug report.
+
+They go to `quarantine/`, `MOST_KEPT` at most.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,10 @@ MOST_KEPT = 10
 
 
 def keep_answer(folder: Path, body: bytes, now_us: int) -> Path | None:
-    """Write `body` to the library's `quarantine/` and return its path, or None when `MOST_KEPT` are there.
+    """Write `body` to `quarantine/` and return its path.
 
-    A body that is already there is not written again. Durable on return. Raises `OSError`.
+    Returns None when `MOST_KEPT` are there. A body that is already there is not written again. Durable on return.
+    Raises `OSError`.
     """
     kept = sorted((folder / QUARANTINE).glob(f"*_{NAME}*"))
     for path in kept:

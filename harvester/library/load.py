@@ -1,4 +1,4 @@
-"""Load a library: the checkpoint, or else the newest valid backup, then the journal's events.
+"""Load a library: checkpoint or newest valid backup, then the journal.
 
 Owns which file is used and the notices about it. Changes nothing on disk: the writer moves the files in `corrupt` to
 `quarantine/`, a reader leaves them. The state is always complete: an unfinished rollback is read as finished.
@@ -42,11 +42,11 @@ class Loaded:
 
 
 def load_state(folder: Path, contents: JournalContents | None) -> Loaded:
-    """Return the library's state: the best file of the folder, joined with the journal's `contents`.
+    """Return the library's state: its best file merged with `contents`.
 
-    A folder without a library gives an empty state. Raises `LibraryCorrupt` when the checkpoint is corrupt and no valid
-    backup can replace it, `NewerFormat`, `WrongSource` when journal and checkpoint come from different catalogues,
-    `LibraryNotFetched` when a file that must be read is a placeholder.
+    `contents` are those of the journal. A folder without a library gives an empty state. Raises `LibraryCorrupt` when
+    the checkpoint is corrupt and no valid backup can replace it, `NewerFormat`, `WrongSource` when journal and
+    checkpoint come from different catalogues, `LibraryNotFetched` when a file that must be read is a placeholder.
     """
     refuse_placeholders(folder)
     head = contents.head if contents is not None else Head()
@@ -105,7 +105,10 @@ def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Lo
 def _load_backup(
     folder: Path, contents: JournalContents | None, head: Head, corrupt: list[Path], notices: list[str]
 ) -> Loaded | None:
-    """Return the best valid backup, or None; corrupt ones are added to `corrupt`. Raises `LibraryNotFetched`."""
+    """Return the best valid backup, or None.
+
+    Corrupt ones are added to `corrupt`. Raises `LibraryNotFetched`.
+    """
     missing: LibraryNotFetched | None = None
     for backup in _best_first(folder, head):
         signature, dropped = read_signature(backup.path), Dropped()
@@ -133,9 +136,9 @@ def _load_backup(
 
 
 def _join_backup(folder: Path, contents: JournalContents | None, head: Head, loaded: Loaded) -> None:
-    """Join the newest backup if it alone may hold some of the library's data; this removes nothing.
+    """Merge the newest backup if it alone may hold some data.
 
-    It may when the journal lost rows that the checkpoint lacks, or when the journal itself is missing.
+    It may when the journal lost rows that the checkpoint lacks, or when the journal is missing. Removes nothing.
     """
     lost = not (head.digest or head.next_digest or head.restore)
     damaged = head.recovered or (contents is not None and contents.damage and head.backed > head.saved)
@@ -166,9 +169,9 @@ def _join_backup(folder: Path, contents: JournalContents | None, head: Head, loa
 
 
 def _best_first(folder: Path, head: Head) -> list[Backup]:
-    """Return the backups, newest first, but first of all the one that the journal's events continue.
+    """Return the backups, newest first after the journal's own.
 
-    That one may have an older name, if the clock was set back.
+    The first is the one that the journal's events continue. That one may have an older name, if the clock was set back.
     """
     backups = list_backups(folder)
 

@@ -1,4 +1,4 @@
-"""Merge libraries, checkpoints and backups into one library or one file.
+"""Merge libraries, checkpoints and backups into one library or file.
 
 Owns what is read, the order in which files are written, and the report. The rules of `graph.merge_rules` decide which
 value wins, so the order of the inputs changes only the report. The inputs are never changed.
@@ -66,7 +66,10 @@ class MergeReport:
 
 
 def join_counted(state: SoundGraph, other: SoundGraph, name: str) -> Contribution:
-    """Join `other` into `state` and return what it added. Raises `WrongSource`; then nothing is changed."""
+    """Merge `other` into `state` and return what it added.
+
+    Raises `WrongSource`; then nothing is changed.
+    """
     compared = state.compare(other)
     before = {sound_id: _registers(state, sound_id) for sound_id in compared.differing}
     nodes, edges, records, gone = len(state), state.edge_count, state.record_count, state.gone_count
@@ -111,7 +114,7 @@ def _content(record: tuple[int, dict[str, Any]] | None) -> dict[str, Any] | None
 
 
 def merge_bytes(ours: bytes, theirs: bytes, notices: list[str] | None = None) -> tuple[bytes, Contribution]:
-    """Merge the bytes of two checkpoints; return those of the result, and what `theirs` added to `ours`.
+    """Merge two checkpoints; return the result and what `theirs` added.
 
     Impossible values are left out; `notices` gets a line about them. A side that already equals the result is returned
     unchanged, so that two builds of zlib do not make two files of equal content. Raises `LibraryCorrupt` (with the name
@@ -134,12 +137,13 @@ def merge_bytes(ours: bytes, theirs: bytes, notices: list[str] | None = None) ->
 
 
 def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files: Files = REAL_FILES) -> MergeReport:
-    """Merge `inputs` (library folders, checkpoints, backups) into `target`; durable on return.
+    """Merge `inputs` into `target`; durable on return.
 
-    A `target` that ends in `.pkl` is a file, any other a library folder, which gets a checkpoint and a verified backup.
-    An existing target is merged too, never overwritten. All inputs are read and compared before anything is written, so
-    an error in one changes nothing. Raises `SettingsError` for a missing input, `WrongSource`, `LibraryCorrupt`,
-    `NewerFormat`, `LibraryLocked`, `BackupFailed`, `DiskFull`, `LibraryUnwritable`.
+    The inputs are library folders, checkpoints and backups. A `target` that ends in `.pkl` is a file, any other a
+    library folder, which gets a checkpoint and a verified backup. An existing target is merged too, never overwritten.
+    All inputs are read and compared before anything is written, so an error in one changes nothing. Raises
+    `SettingsError` for a missing input, `WrongSource`, `LibraryCorrupt`, `NewerFormat`, `LibraryLocked`,
+    `BackupFailed`, `DiskFull`, `LibraryUnwritable`.
     """
     for path in inputs:
         if not (path / CHECKPOINT).exists() and not (path / JOURNAL).exists() and not path.is_file():
@@ -176,9 +180,9 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
 
 
 def _settle_space(inputs: Sequence[Path], store: Store) -> None:
-    """Take the similarity space from the vectors if there is no similar list.
+    """Take the similarity space from the vectors if there is no list.
 
-    Without lists, joining two states only picks one of their space names.
+    Without lists, merging two states only picks one of their space names.
     """
     mine = load_header(store.folder)
     headers = [mine] if mine is not None else [found for path in inputs if (found := load_header(path)) is not None]
@@ -187,7 +191,10 @@ def _settle_space(inputs: Sequence[Path], store: Store) -> None:
 
 
 def _take_vectors(folder: Path, store: Store, clock: Clock) -> int:
-    """Copy the vectors that this library lacks from another one, unless their space or source differs."""
+    """Copy missing vectors from another library.
+
+    Skips them if their space or source differs.
+    """
     theirs, state = Vectors(folder, clock), store.state
     header = theirs.contents.header
     mine = store.vectors.contents.header
@@ -222,7 +229,10 @@ def _merge_into_file(
 
 
 def _load(path: Path, notices: list[str]) -> SoundGraph:
-    """Return the state of a library or a file; `notices` gets a line about impossible values left out."""
+    """Return the state of a library or a file.
+
+    `notices` gets a line about invalid values left out.
+    """
     dropped = Dropped()
     if path.is_dir():
         view = load_view(path)

@@ -1,8 +1,9 @@
-"""Read a library while another process writes it: a consistent view for `status`, exports and other programs.
+"""Read a consistent view of a library while a process writes it.
 
-Owns the order of reading that makes a view consistent without a lock: first the journal, then the checkpoint, and both
-again if a rollback happened meanwhile. The writer removes rows from the journal only once the checkpoint holds them, so
-a view misses no event. Writes nothing: a read-only folder or a missing journal is no problem.
+For `status`, exports and other programs. Owns the order of reading that makes a view consistent without a lock: first
+the journal, then the checkpoint, and both again if a rollback happened meanwhile. The writer removes rows from the
+journal only once the checkpoint holds them, so a view misses no event. Writes nothing: a read-only folder or a missing
+journal is no problem.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _HOW_TO_DROP = "the next harvest drops it for good, or `harvester check --repair
 
 @dataclass(slots=True)
 class LibraryView:
-    """A library at one moment: its state, its deferrals, and warnings about its files (`notices`)."""
+    """A library at one moment: state, deferrals and warnings (`notices`)."""
 
     folder: Path
     exists: bool = False
@@ -42,7 +43,7 @@ class LibraryView:
 
 
 def load_view(folder: Path) -> LibraryView:
-    """Return a view of the library as it is now; without a library, an empty one.
+    """Return a view of the library as it is now, empty without a library.
 
     Needs no lock and no write permission, also beside a running writer. Raises `LibraryCorrupt` when the checkpoint is
     corrupt and no valid backup can replace it, `NewerFormat`, or `LibraryUnwritable` when files cannot be read.
@@ -96,11 +97,10 @@ def _timeline(head: Head | None) -> tuple[int, str]:
 
 
 class Library:
-    """A library for other programs: read-only, complete when opened, usable from any thread or process.
+    """A read-only library for other programs.
 
-        library = Library.open("data/freesound_library")
-        for neighbour_id, score in library.neighbours(1234):
-            print(library.records[neighbour_id]["name"], score)
+    It is complete when opened, and usable from any thread or process. library = Library.open("data/freesound_library")
+    for neighbour_id, score in library.neighbours(1234): print(library.records[neighbour_id]["name"], score)
 
     It never changes: open the library again to see what a running harvest has added.
     """
@@ -117,10 +117,11 @@ class Library:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> Library:
-        """Open the library in the folder `path`, with the events of its journal; takes no lock, writes nothing.
+        """Open the library in the folder `path`, with its journal's events.
 
-        A folder without a library gives an empty one. Raises `harvester.errors.LibraryCorrupt` when the checkpoint is
-        corrupt and no valid backup can replace it, `NewerFormat`, or `LibraryUnwritable` (it cannot be read).
+        Takes no lock, writes nothing. A folder without a library gives an empty one. Raises
+        `harvester.errors.LibraryCorrupt` when the checkpoint is corrupt and no valid backup can replace it,
+        `NewerFormat`, or `LibraryUnwritable` (it cannot be read).
         """
         return cls(load_view(Path(path)))
 
@@ -135,15 +136,19 @@ class Library:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """Return the metadata of this view as a checkpoint has it: counts, source, seeds, time of the latest event."""
+        """Return the view's metadata, as a checkpoint has it.
+
+        Counts, source, seeds, time of the latest event.
+        """
         metadata = metadata_of(self._state, list(self._state.graph))
         del metadata["digest"]
         return metadata
 
     def neighbours(self, sound_id: int) -> tuple[tuple[int, float], ...]:
-        """Return a sound's similar list as (id, score), best first; empty when it has none yet.
+        """Return a sound's similar list as (id, score), best first.
 
-        Raises `KeyError` for a sound that is not in the library, `ValueError` for an invalid sound id.
+        Empty when it has none yet. Raises `KeyError` for a sound that is not in the library, `ValueError` for an
+        invalid sound id.
         """
         sound_id = check_sound_id(sound_id)
         if sound_id not in self._state:
@@ -159,7 +164,10 @@ class Library:
 
 
 class _Records(Mapping[int, Record]):
-    """The records by id, as the API sent them; each access returns a new dict."""
+    """The records by id, as the API sent them.
+
+    Each access returns a new dict.
+    """
 
     def __init__(self, state: SoundGraph) -> None:
         self._state = state

@@ -1,4 +1,4 @@
-"""Recovery at opening: recover a corrupt journal, finish an unfinished rollback, move corrupt files away.
+"""Recover at opening: corrupt files and unfinished rollbacks.
 
 Owns what the writer repairs before and after loading. Nothing is deleted: corrupt files move to `quarantine/`.
 """
@@ -31,7 +31,10 @@ from harvester.storage import (
 
 
 def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) -> Journal:
-    """Open the library's journal; a corrupt one moves to `quarantine/`, and its valid rows to a new journal."""
+    """Open the library's journal, after recovering a corrupt one.
+
+    The corrupt one moves to `quarantine/`, its valid rows to a new journal.
+    """
     path = folder / JOURNAL
     if (folder / RECOVERED).exists():
         moved = _replace_by_recovered(folder, now_us, files)
@@ -54,7 +57,10 @@ def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) ->
 
 
 def _drop_impossible(folder: Path, journal: Journal, now_us: int, files: Files, notices: list[str]) -> None:
-    """Drop impossible values from a journal that is valid otherwise, after copying it to `quarantine/`."""
+    """Drop invalid values from a journal, after copying it.
+
+    The copy is in `quarantine/`.
+    """
     dropped = journal.contents.dropped
     if not dropped:
         return
@@ -103,7 +109,10 @@ def _recover(folder: Path, contents: JournalContents, now_us: int, files: Files,
 
 
 def _replace_by_recovered(folder: Path, now_us: int, files: Files) -> list[Path]:
-    """Replace the journal by the recovered one, durably, and return the new paths of the corrupt parts."""
+    """Replace the journal by the recovered one, durably.
+
+    Returns the new paths of the corrupt parts.
+    """
     moved = [
         set_aside(folder / part, folder, now_us, files) for part in reversed(JOURNAL_PARTS) if (folder / part).exists()
     ]
@@ -117,10 +126,10 @@ def _where(folder: Path, moved: list[Path]) -> str:
 
 
 def finish_restore(folder: Path, journal: Journal, files: Files, notices: list[str]) -> None:
-    """Finish a rollback that a crash interrupted: its target becomes the checkpoint, durably.
+    """Finish a rollback that a crash interrupted.
 
-    If the target is missing, corrupt or another file, the rollback is cancelled and a notice says where the state
-    before it is.
+    Its target becomes the checkpoint, durably. If the target is missing, corrupt or another file, the rollback is
+    cancelled and a notice says where the state before it is.
     """
     head = journal.head
     if not head.restore:
@@ -149,7 +158,10 @@ def _problem_of(target: Path, digest: str) -> str:
 
 
 def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, files: Files) -> None:
-    """Move corrupt files to `quarantine/`, and record in the journal which checkpoint was loaded."""
+    """Move corrupt files to `quarantine/`.
+
+    Records in the journal which checkpoint was loaded.
+    """
     for path in loaded.corrupt:
         moved = set_aside(path, folder, now_us, files)
         loaded.notices.append(f"{path.name} was moved to {moved.relative_to(folder)}")
@@ -172,7 +184,10 @@ def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, fi
 
 
 def _keep_undropped(folder: Path, loaded: Loaded, now_us: int, files: Files) -> None:
-    """Copy a file with impossible values to `quarantine/` before it is replaced by one without them."""
+    """Copy a file with invalid values to `quarantine/`.
+
+    The file is then replaced by one without them.
+    """
     if not loaded.dropped or loaded.path is None:
         return
     copy = quarantine_path(folder, loaded.path.name, now_us)
@@ -186,10 +201,10 @@ def _keep_undropped(folder: Path, loaded: Loaded, now_us: int, files: Files) -> 
 
 
 def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[str]:
-    """Return notices about what a foreign checkpoint lacks, and how to get that back.
+    """Return notices about data that a foreign checkpoint lacks.
 
-    If the journal was new (not `known`: it was lost, or this is a clone), there is a notice only if something is
-    missing.
+    They say how to get it back. If the journal was new (not `known`: it was lost, or this is a clone), there is a
+    notice only if something is missing.
     """
     begin = f"another program replaced {CHECKPOINT} ({len(state)} sounds with the journal)"
     if not known:

@@ -1,4 +1,4 @@
-"""Restore: roll the library back to a backup, so that a crash cannot leave it half done.
+"""Roll the library back to a backup; a crash cannot leave it half done.
 
 Owns the order: copy the present state to `quarantine/` as a library of its own; in one journal transaction drop the
 events since the backup and name the target; replace the checkpoint; write a new backup of the restored state. A crash
@@ -33,7 +33,7 @@ from harvester.storage import (
 
 @dataclass(frozen=True, slots=True)
 class RestoreReport:
-    """Result of a restore: the backup it used, its counts, and what was written.
+    """Result of a restore: the backup, its counts, and what was written.
 
     `set_aside` is the folder with the state before it (None: there was none), `backup` the new, verified backup of the
     restored state. `notices` has one line each.
@@ -51,7 +51,7 @@ class RestoreReport:
 def restore_library(
     folder: Path, backup: Path | None = None, *, clock: Clock, files: Files = REAL_FILES
 ) -> RestoreReport:
-    """Roll the library back to `backup`, or to the best valid one; durable on return.
+    """Roll the library back to `backup` or the best one; durable on return.
 
     The best has the most processed sounds, then sounds, then edges; it need not be the newest. The present checkpoint
     and journal are copied to a folder under `quarantine/`, which is a library that can be merged again. Deferrals stay.
@@ -87,7 +87,10 @@ def restore_library(
 
 
 def best_backup(folder: Path) -> BackupReport:
-    """Return the valid backup with the most data; raises `LibraryCorrupt` when none is valid."""
+    """Return the valid backup with the most data.
+
+    Raises `LibraryCorrupt` when none is valid.
+    """
     reports = [verify_backup(backup) for backup in list_backups(folder)]
     good = [report for report in reports if report.verified]
     if not good:
@@ -108,9 +111,9 @@ def _named(folder: Path, path: Path) -> BackupReport:
 
 
 def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files) -> Path | None:
-    """Copy checkpoint and journal unchanged to a new library folder in `quarantine/`; durable on return.
+    """Copy checkpoint and journal to a new folder in `quarantine/`.
 
-    The backup comes too if the copy is not complete without it.
+    The copy is an unchanged library; durable on return. The backup comes too if the copy is not complete without it.
     """
     checkpoint = folder / CHECKPOINT
     if not checkpoint.exists() and not journal.head.last:

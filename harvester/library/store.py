@@ -49,11 +49,14 @@ WRITING_SHARE = 0.05
 the run ends, or when the journal exceeds `MOST_PUT_OFF` times its limit."""
 
 MOST_PUT_OFF = 4
-"""A checkpoint is deferred until the journal has this many times the size at which it is due, and no longer."""
+"""A checkpoint is postponed until the journal has this many times the size at which it is due, and no longer."""
 
 
 class Store:
-    """A library opened for writing with `Store.open`; end it with `close`, or use it as a context manager."""
+    """A library opened for writing with `Store.open`.
+
+    End it with `close`, or use it as a context manager.
+    """
 
     def __init__(
         self, folder: Path, clock: Clock, files: Files, lock: WriterLock, journal: Journal, loaded: Loaded,
@@ -95,12 +98,12 @@ class Store:
         backup_every: int = BACKUP_EVERY,
         keep_backups: int = KEEP_BACKUPS,
     ) -> Store:
-        """Open a library for writing, creating the folder if it is missing, and load its state.
+        """Open a library for writing and load its state.
 
-        Loads the checkpoint (or else the newest valid backup, after moving the corrupt file to `quarantine/`), then the
-        journal; `notices` says what was repaired. Raises `ValueError` for a number out of bounds, `LibraryLocked`,
-        `LibraryUnwritable`, `LibraryCorrupt`, `WrongSource`, `LibraryNotFetched`, `NewerFormat` or `DiskFull`; then the
-        lock is released, and only corrupt files were moved.
+        Creates the folder if it is missing. Loads the checkpoint (or else the newest valid backup, after moving the
+        corrupt file to `quarantine/`), then the journal; `notices` says what was repaired. Raises `ValueError` for a
+        number out of bounds, `LibraryLocked`, `LibraryUnwritable`, `LibraryCorrupt`, `WrongSource`,
+        `LibraryNotFetched`, `NewerFormat` or `DiskFull`; then the lock is released, and only corrupt files were moved.
         """
         COUNT.check("backup_every", backup_every)
         COUNT.check("keep_backups", keep_backups)
@@ -145,7 +148,10 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the journal and release the lock, without writing a checkpoint; safe after any failure."""
+        """Close the journal and release the lock; safe after any failure.
+
+        Writes no checkpoint.
+        """
         with self._one_at_a_time:  # wait for a commit that a cancelled task left running in its thread
             self._journal.close()
             self._lock.release()
@@ -159,11 +165,11 @@ class Store:
         undeferred: Sequence[int] = (),
         notes: Sequence[Note] = (),
     ) -> None:
-        """Write events, deferrals and notes to the journal in one transaction; durable on return.
+        """Write events, deferrals and notes to the journal; durable on return.
 
-        May be called from a worker thread. Does not change `state`, `deferrals` or `notes`: the caller changes them
-        once this returned. Raises `EventRefused` for an impossible value, `DiskFull` or `LibraryUnwritable`; then
-        nothing of the call is kept.
+        All are in one transaction. May be called from a worker thread. Does not change `state`, `deferrals` or `notes`:
+        the caller changes them once this returned. Raises `EventRefused` for an impossible value, `DiskFull` or
+        `LibraryUnwritable`; then nothing of the call is kept.
         """
         with self._one_at_a_time:
             self._unsaved_bytes += self._journal.append(events, deferrals, undeferred, notes)
@@ -174,16 +180,19 @@ class Store:
         return sound_id in self.vectors
 
     def keep_vectors(self, vectors: Mapping[int, Vector]) -> None:
-        """Write vectors of the library's similarity space to its vector file; durable on return.
+        """Write vectors to the library's vector file; durable on return.
 
-        May be called from a worker thread. Raises `DiskFull`, `LibraryUnwritable` or `SettingsError`; then nothing of
-        the call is kept.
+        They are of the library's similarity space. May be called from a worker thread. Raises `DiskFull`,
+        `LibraryUnwritable` or `SettingsError`; then nothing of the call is kept.
         """
         with self._one_at_a_time:
             self.vectors.keep(vectors, space=self.state.space, source=self.state.source)
 
     def set_source(self, source: str) -> None:
-        """Set the catalogue that this library comes from, durably; raises `WrongSource` if it has another one."""
+        """Set the catalogue that this library comes from, durably.
+
+        Raises `WrongSource` if it has another one.
+        """
         if self.state.source and self.state.source != source:
             raise WrongSource(
                 f"{self.folder} was harvested from {self.state.source}, not from {source}; "
@@ -207,13 +216,19 @@ class Store:
 
     @property
     def last_backup_at(self) -> int | None:
-        """Return when the last verified backup was written, in microseconds UTC, or None."""
+        """Return when the last verified backup was written, or None.
+
+        In microseconds UTC.
+        """
         return self._journal.head.backup_at
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
 
     def checkpoint_due(self) -> bool:
-        """Tell whether the journal has grown enough, or the checkpoint is old enough, to write a new one."""
+        """Tell whether a new checkpoint is due.
+
+        It is when the journal has grown enough, or the checkpoint is old enough.
+        """
         now_s = self._clock.monotonic_s()
         if now_s < self._retry_at_s:
             return False
@@ -226,7 +241,7 @@ class Store:
     def backup_due(self, *, stopping: bool = False) -> bool:
         """Tell whether there are enough new sounds for a backup.
 
-        Unless the run is `stopping`, a backup is deferred while writing would take more than `WRITING_SHARE` of the
+        Unless the run is `stopping`, a backup is postponed while writing would take more than `WRITING_SHARE` of the
         run's time.
         """
         if len(self.state) - self._backup_nodes < self._backup_every:
@@ -240,21 +255,21 @@ class Store:
         return self._writing_s + next_s <= WRITING_SHARE * (now_s - self._opened_s)
 
     def checkpoint(self, *, backup: bool = False) -> CheckpointInfo:
-        """Write the state to the checkpoint, and with `backup` also to a verified backup; durable on return.
+        """Write the checkpoint, with `backup` also a backup; durable on return.
 
-        The caller must not change the state meanwhile. A foreign checkpoint is joined into `state` first (`joined` is
-        the number of sounds it added), and then a backup is always written. An unchanged state rewrites nothing. Raises
-        `DiskFull`, `LibraryUnwritable`, or `BackupFailed` when only the backup is missing; then the old files and the
-        journal are kept.
+        The backup is verified. The caller must not change the state meanwhile. A foreign checkpoint is merged into
+        `state` first (`joined` is the number of sounds it added), and then a backup is always written. An unchanged
+        state rewrites nothing. Raises `DiskFull`, `LibraryUnwritable`, or `BackupFailed` when only the backup is
+        missing; then the old files and the journal are kept.
         """
         with self._one_at_a_time:
             return self._timed(lambda: self._save(backup=backup))
 
     def back_up(self) -> CheckpointInfo:
-        """Write a verified backup of the state without rewriting the checkpoint; durable on return.
+        """Write a verified backup of the state; durable on return.
 
-        What the checkpoint lacks is then in the backup and in the journal. If the checkpoint is missing, foreign, or in
-        no backup yet, it is written too. Raises as `checkpoint` does.
+        The checkpoint is not rewritten. What the checkpoint lacks is then in the backup and in the journal. If the
+        checkpoint is missing, foreign, or in no backup yet, it is written too. Raises as `checkpoint` does.
         """
         with self._one_at_a_time:
             head = self._journal.head
@@ -293,17 +308,18 @@ class Store:
         return CheckpointInfo(self._file.path, size_bytes, nodes, edges, path, unchanged=True)
 
     def rewrite(self) -> CheckpointInfo:
-        """Write checkpoint and backup in any case, for repair, merge and import; durable on return.
+        """Write checkpoint and backup in any case; durable on return.
 
-        Such a state did not pass through the journal's checks, so the new checkpoint is read back before it replaces
-        the old one. Raises `BackupFailed` if that fails, and then the files are unchanged; else as `checkpoint` does.
+        For repair, merge and import. Such a state did not pass through the journal's checks, so the new checkpoint is
+        read back before it replaces the old one. Raises `BackupFailed` if that fails, and then the files are unchanged;
+        else as `checkpoint` does.
         """
         with self._one_at_a_time:
             self._journal.update(has_foreign_state=True, backup_required=True)
             return self._timed(lambda: self._save(backup=True, read_back=True))
 
     def _back_up(self, chunks: Iterable[bytes], encoded: Encoded, backed: int) -> Path:
-        """Write a verified backup of the state, which includes the journal's rows up to `backed`."""
+        """Write a verified backup with the journal's rows up to `backed`."""
         now_us, nodes = self._clock.time_us(), len(self.state)
         path = save_backup(self.folder, chunks, digest=encoded, nodes=nodes, now_us=now_us, files=self._files)
         self._retention.trust(path, encoded.digest)
@@ -318,7 +334,10 @@ class Store:
         return path
 
     def _drop_saved_rows(self, verified: Path | None = None) -> None:
-        """Drop the journal's rows that checkpoint and backup hold, after verifying both: either may be old."""
+        """Drop journal rows that checkpoint and backup hold.
+
+        Verifies both first: either may be old.
+        """
         head = self._journal.head
         done = head.safe == min(head.saved, head.backed)
         if not done and self._file.holds(head.digest) and self._retention.holds(head.backup_digest, verified=verified):

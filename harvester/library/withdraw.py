@@ -1,4 +1,4 @@
-"""Withdraw sounds: remove their texts and links from the library, and mark them as withdrawn.
+"""Withdraw sounds: remove their texts and links, and mark them.
 
 Owns how a withdrawal becomes durable, and the list of files on this machine that may still hold the texts. The mark is
 an event, so it wins in every merge and over every later response. Copies in Git's history and on other machines cannot
@@ -46,11 +46,11 @@ def forget_sounds(
     clock: Clock,
     files: Files = REAL_FILES,
 ) -> ForgetReport:
-    """Withdraw sounds, and all sounds by `username`; durable on return, in checkpoint, journal and a new backup.
+    """Withdraw sounds, and all sounds by `username`.
 
-    Removes their texts and links from these files, also from free pages of the journal, and their vectors from the
-    vector file. Raises `SettingsError` when there is no library, an empty `username` or no sound by that user, and what
-    `Store` raises.
+    Durable on return in checkpoint, journal and a new backup. Removes their texts and links from these files, also from
+    free pages of the journal, and their vectors from the vector file. Raises `SettingsError` when there is no library,
+    an empty `username` or no sound by that user, and what `Store` raises.
     """
     if not (folder / CHECKPOINT).exists() and not (folder / JOURNAL).exists():
         raise SettingsError(f"{folder}: there is no library here; nothing was changed")
@@ -96,7 +96,10 @@ def _sounds_of(store: Store, username: str | None) -> set[int]:
 
 
 def _wipe(journal: Path) -> None:
-    """Rewrite the journal's file without its free pages, where SQLite leaves the bytes of dropped rows."""
+    """Rewrite the journal's file without its free pages.
+
+    SQLite leaves the bytes of dropped rows there.
+    """
     with closing(connect(journal)) as connection:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

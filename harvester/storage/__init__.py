@@ -1,4 +1,7 @@
-"""Files, folders, locks and SQLite files: write them atomically, open them safely. Knows nothing of sounds."""
+"""Files, folders, locks and SQLite files: atomic writes, safe opening.
+
+Knows nothing of sounds.
+"""
 
 from __future__ import annotations
 

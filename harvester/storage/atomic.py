@@ -1,4 +1,4 @@
-"""Atomic writes: this module writes every byte of the library that SQLite does not write.
+"""Write atomically every byte of the library that SQLite does not.
 
 Owns the order write, fsync, rename, fsync the folder (without the file's fsync XFS leaves an empty file after a power
 cut) and the translation of `OSError` into errors of harvester. A failure keeps the old file and leaves no temporary
@@ -27,10 +27,16 @@ _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EBADF}
 
 
 class Files:
-    """The file operations that the library uses; tests pass a subclass that fails on purpose."""
+    """The file operations that the library uses.
+
+    Tests pass a subclass that fails on purpose.
+    """
 
     def create(self, path: Path) -> int:
-        """Create a new file for writing and return its descriptor; raises `FileExistsError` if it exists."""
+        """Create a new file for writing and return its descriptor.
+
+        Raises `FileExistsError` if it exists.
+        """
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
     def write(self, descriptor: int, chunk: bytes) -> int:
@@ -50,7 +56,7 @@ class Files:
         source.replace(target)
 
     def sync_folder(self, folder: Path) -> None:
-        """Return when the folder's entries are on the disk, where its file system supports that."""
+        """Sync the folder's entries, where its file system supports that."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
@@ -75,7 +81,10 @@ REAL_FILES = Files()
 
 
 def full_sync(descriptor: int) -> None:
-    """Sync a file to the disk itself: on macOS `fsync` stops at the drive's cache, F_FULLFSYNC does not."""
+    """Sync a file to the disk itself.
+
+    On macOS `fsync` stops at the drive's cache, F_FULLFSYNC does not.
+    """
     command = getattr(fcntl, "F_FULLFSYNC", None)
     if command is not None:
         with suppress(OSError):  # not every file system supports it; then use fsync
@@ -85,7 +94,10 @@ def full_sync(descriptor: int) -> None:
 
 
 class NewFile:
-    """A new file, written and synced beside its target; `replace` puts it in the target's place."""
+    """A new file, written and synced beside its target.
+
+    `replace` puts it in the target's place.
+    """
 
     def __init__(self, path: Path, target: Path, files: Files) -> None:
         self.path = path
@@ -94,7 +106,10 @@ class NewFile:
         self._files = files
 
     def replace(self) -> None:
-        """Replace the target by this file, durable on return. Raises the `OSError` of the failed operation."""
+        """Replace the target by this file, durable on return.
+
+        Raises the `OSError` of the failed operation.
+        """
         self._files.rename(self.path, self._target)
         self.replaced = True
         self._files.sync_folder(self._target.parent)
@@ -102,9 +117,9 @@ class NewFile:
 
 @contextmanager
 def written_beside(path: Path, chunks: Iterable[bytes], files: Files = REAL_FILES) -> Iterator[NewFile]:
-    """Write `chunks` to a new file beside `path` and sync it; the block may call `replace` to put it in place.
+    """Write `chunks` to a new file beside `path` and sync it.
 
-    A block that ends without `replace` leaves `path` unchanged.
+    The block may call `replace` to put it in place. A block that ends without `replace` leaves `path` unchanged.
 
     A crash leaves either the old or the new file, and perhaps a temporary file, which the next start removes. On an
     error before `replace` the old file stays and the temporary file is removed. Raises the `OSError` of the failed
@@ -161,7 +176,10 @@ def _remove(path: Path, files: Files) -> None:
 
 
 def sweep_temporaries(folder: Path) -> list[Path]:
-    """Remove the temporary files that killed processes left, and return them. Requires the writer's lock."""
+    """Remove and return temporary files that killed processes left.
+
+    Requires the writer's lock.
+    """
     swept = []
     for path in sorted(folder.glob(f".*{TEMPORARY_SUFFIX}")):
         with suppress(OSError):
@@ -172,7 +190,10 @@ def sweep_temporaries(folder: Path) -> list[Path]:
 
 @contextmanager
 def disk_errors(what: Path, kept: str) -> Iterator[None]:
-    """Turn an `OSError` of the block into `DiskFull` or `LibraryUnwritable`; `kept` says what is safe."""
+    """Translate an `OSError` of the block into an error of harvester.
+
+    Raises `DiskFull` or `LibraryUnwritable`; `kept` says what is safe.
+    """
     try:
         yield
     except OSError as error:
@@ -180,7 +201,10 @@ def disk_errors(what: Path, kept: str) -> Iterator[None]:
 
 
 def disk_error(error: OSError, what: Path, kept: str) -> DiskFull | LibraryUnwritable:
-    """Return the `HarvesterError` for an `OSError`, one line: what failed, why, what was kept."""
+    """Return the `HarvesterError` for an `OSError`.
+
+    One line: what failed, why, what was kept.
+    """
     if error.errno in _FULL:
         return DiskFull(f"{what}: no space left on the disk ({error.strerror}); {kept}")
     if isinstance(error, NotRegular) and error.filename:

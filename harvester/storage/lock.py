@@ -1,4 +1,4 @@
-"""The writer's lock: only one process writes a library, and any process can read which one.
+"""The writer's lock: one process writes, any process can read which.
 
 Owns `freesound_library.lock`: an OS lock held for the whole run (the system releases it with the process, even after
 `kill -9`), and the holder's name in the file. The file stays; only the lock on it counts.
@@ -27,7 +27,10 @@ _LARGEST_PID = 1 << 32
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The process that writes a library: its host, its process id, and its start (microseconds UTC)."""
+    """The process that writes a library.
+
+    Its host, its process id, and its start (microseconds UTC).
+    """
 
     host: str
     pid: int
@@ -42,7 +45,10 @@ class WriterLock:
         self._descriptor: int | None = None
 
     def acquire(self, started: int) -> None:
-        """Take the lock; raises `LibraryLocked` with the holder's name, or `LibraryUnwritable`."""
+        """Take the lock.
+
+        Raises `LibraryLocked` with the holder's name, or `LibraryUnwritable`.
+        """
         try:
             descriptor = open_for_writing(self._path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
@@ -80,7 +86,10 @@ class WriterLock:
                 return
 
     def release(self) -> None:
-        """Release the lock; safe to call again, also when the folder no longer exists."""
+        """Release the lock; safe to call again.
+
+        Also safe when the folder no longer exists.
+        """
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -90,7 +99,10 @@ class WriterLock:
 
 
 def read_owner(folder: Path) -> Owner | None:
-    """Return the process that writes the library now, or None. Changes nothing, needs no write permission."""
+    """Return the process that writes the library now, or None.
+
+    Changes nothing, needs no write permission.
+    """
     try:
         descriptor = open_regular(folder / LOCK)
     except OSError:

@@ -1,7 +1,8 @@
-"""Open regular files only: read them up to a limit, and follow no symbolic link for writing.
+"""Open regular files only, and write through no symbolic link.
 
-Opening a FIFO blocks, reading a device never ends, and a symbolic link leads out of the folder. Files of a library and
-settings come from Git, archives and colleagues, so this module checks each file before it reads or writes a byte.
+Reads stop at a limit. Opening a FIFO blocks, reading a device never ends, and a symbolic link leads out of the folder.
+Files of a library and settings come from Git, archives and colleagues, so this module checks each file before it reads
+or writes a byte.
 """
 
 from __future__ import annotations
@@ -25,27 +26,31 @@ _PIECE_BYTES = 1 << 20
 
 
 def path_text(path: Path | str) -> str:
-    """Return a path as valid text: bytes that are not UTF-8 become a backslash, `x` and two hex digits."""
+    """Return a path as valid text.
+
+    Bytes that are not UTF-8 become a backslash, `x` and two hex digits.
+    """
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
 class NotRegular(OSError):
-    """The file at the path is not a regular file; `strerror` says what it is."""
+    """The path is not a regular file; `strerror` says what it is."""
 
 
 def open_regular(path: Path) -> int:
-    """Return a descriptor for reading the regular file at `path`, following symbolic links.
+    """Return a descriptor for reading the regular file at `path`.
 
-    Raises `NotRegular`, `IsADirectoryError`, or what `os.open` raises. Never blocks.
+    Follows symbolic links. Raises `NotRegular`, `IsADirectoryError`, or what `os.open` raises. Never blocks.
     """
     _refuse_odd(path, path.stat())  # before opening: opening a device can have side effects
     return _checked(path, os.open(path, os.O_RDONLY | _FLAGS))
 
 
 def open_for_writing(path: Path, flags: int = os.O_WRONLY) -> int:
-    """Return a descriptor for the regular file at `path`; with `O_CREAT` in `flags` it is created.
+    """Return a descriptor for writing the regular file at `path`.
 
-    Raises `NotRegular` or `IsADirectoryError` for a symbolic link and for anything else that is not a regular file.
+    With `O_CREAT` in `flags` the file is created. Raises `NotRegular` or `IsADirectoryError` for a symbolic link and
+    for anything else that is not a regular file.
     """
     refuse_link(path)
     try:
@@ -57,7 +62,10 @@ def open_for_writing(path: Path, flags: int = os.O_WRONLY) -> int:
 
 
 def refuse_link(path: Path) -> None:
-    """Raise `NotRegular` or `IsADirectoryError` for a link or anything else but a regular or a missing file."""
+    """Raise `NotRegular` or `IsADirectoryError` for any other file.
+
+    A regular or a missing file passes, a link does not.
+    """
     try:
         status = path.lstat()
     except FileNotFoundError:
@@ -66,7 +74,10 @@ def refuse_link(path: Path) -> None:
 
 
 def read_bounded(path: Path, most_bytes: int) -> bytes:
-    """Return the bytes of a regular file; raises `OSError` (EFBIG) if it is larger than `most_bytes`."""
+    """Return the bytes of a regular file.
+
+    Raises `OSError` (EFBIG) if it is larger than `most_bytes`.
+    """
     with opened(path) as descriptor:
         size_bytes = os.fstat(descriptor).st_size
         if size_bytes > most_bytes:
@@ -81,20 +92,23 @@ def read_start(path: Path, most_bytes: int) -> bytes:
 
 
 def read_pieces(path: Path, piece_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:
-    """Yield the bytes of a regular file in pieces, up to its size at opening."""
+    """Yield the bytes of a regular file, up to its size at opening."""
     with opened(path) as descriptor:
         yield from _pieces(descriptor, os.fstat(descriptor).st_size, piece_bytes)
 
 
 def copy_regular(source: Path, target: Path) -> None:
-    """Copy a regular file to a new one, without a sync. Raises `FileExistsError` if `target` exists."""
+    """Copy a regular file to a new one, without a sync.
+
+    Raises `FileExistsError` if `target` exists.
+    """
     with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600), "wb") as file:
         file.writelines(read_pieces(source))
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[int]:
-    """Open a regular file as `open_regular` does, and close it at the end of the block."""
+    """Open a regular file for the block, as `open_regular` does."""
     descriptor = open_regular(path)
     try:
         yield descriptor

@@ -1,4 +1,4 @@
-"""The names of the files in a library folder, and how a file is moved to `quarantine/`.
+"""Names of the files in a library folder, and moves to `quarantine/`.
 
 Nothing is ever deleted here: a file that cannot be used moves to `quarantine/`.
 """
@@ -28,17 +28,23 @@ _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
 
 
 def second_name(stamp_us: int) -> str:
-    """Return a stamp (microseconds UTC) as used in file names: `20261122_152912`."""
+    """Return a stamp (microseconds UTC) for file names: `20261122_152912`."""
     return datetime.fromtimestamp(stamp_us // SECOND_US, UTC).strftime("%Y%m%d_%H%M%S")
 
 
 def backup_name(nodes: int, stamp_us: int) -> str:
-    """Return the file name of a backup of `nodes` sounds taken at `stamp_us` (microseconds UTC)."""
+    """Return the file name of a backup.
+
+    It holds `nodes` sounds and was taken at `stamp_us` (microseconds UTC).
+    """
     return f"freesound_library_backup_{nodes}nodes_{second_name(stamp_us)}.pkl"
 
 
 def read_backup_name(name: str) -> tuple[int, int] | None:
-    """Return (nodes, stamp in microseconds UTC) from a backup's file name, or None for any other name."""
+    """Return (nodes, stamp) from a backup's file name, or None.
+
+    The stamp is in microseconds UTC.
+    """
     match = _BACKUP.fullmatch(name)
     if match is None:
         return None
@@ -50,7 +56,10 @@ def read_backup_name(name: str) -> tuple[int, int] | None:
 
 
 def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:
-    """Return an unused path in `quarantine/` for a file called `name`; raises `NotRegular` if that is no folder."""
+    """Return an unused path in `quarantine/` for a file called `name`.
+
+    Raises `NotRegular` if `quarantine/` is no folder.
+    """
     place = folder / QUARANTINE
     if place.is_symlink():
         raise NotRegular(errno.ENOTDIR, "it is a symbolic link, which may lead out of the library", str(place))
@@ -65,7 +74,7 @@ def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:
 
 
 def set_aside(path: Path, folder: Path, stamp_us: int, files: Files) -> Path:
-    """Move a file of the library to `quarantine/` and return its new path; durable on return."""
+    """Move a file to `quarantine/`; return its new path, durable on return."""
     target = quarantine_path(folder, path.name, stamp_us)
     files.make_folder(target.parent)
     files.rename(path, target)

@@ -1,7 +1,7 @@
-"""Placeholders: small files that Git LFS, git-annex or git-crypt keeps in place of content not fetched yet.
+"""Placeholders: small files in place of content not fetched yet.
 
-Owns how they are recognised and named. A placeholder is not corruption: harvester repairs, moves, replaces or commits
-nothing while a file of the library is a placeholder.
+Git LFS, git-annex and git-crypt write them. Owns how they are recognised and named. A placeholder is not corruption:
+harvester repairs, moves, replaces or commits nothing while a file of the library is a placeholder.
 """
 
 from __future__ import annotations
@@ -30,14 +30,17 @@ def is_lfs_pointer(content: bytes) -> bool:
 
 
 def refuse_content(head: bytes, name: object) -> None:
-    """Raise `LibraryNotFetched` if the file called `name`, which begins with `head`, is a placeholder."""
+    """Raise `LibraryNotFetched` if the file `name` is a placeholder.
+
+    `head` is how the file begins.
+    """
     for start, what, command in _KINDS:
         if head.startswith(start):
             raise LibraryNotFetched(f"{name} is {what}, not the library: run `{command}`; nothing was changed")
 
 
 def refuse_placeholder(path: Path) -> None:
-    """Raise `LibraryNotFetched` if the file at `path` is a placeholder or a broken symbolic link."""
+    """Raise `LibraryNotFetched` for a placeholder or a broken link."""
     if path.is_symlink() and not path.exists():
         raise LibraryNotFetched(
             f"{path} is a symbolic link to a file that does not exist ({path.readlink()}): "
@@ -48,6 +51,9 @@ def refuse_placeholder(path: Path) -> None:
 
 
 def refuse_placeholders(folder: Path) -> None:
-    """Raise `LibraryNotFetched` if a library's checkpoint, journal or vector file is a placeholder."""
+    """Raise `LibraryNotFetched` if a library's file is a placeholder.
+
+    Looks at checkpoint, journal and vector file.
+    """
     for name in (CHECKPOINT, JOURNAL, VECTORS):
         refuse_placeholder(folder / name)

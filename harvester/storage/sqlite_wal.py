@@ -1,9 +1,10 @@
-"""The index of an SQLite WAL: allocate its disk space before SQLite writes to it through mapped memory.
+"""Allocate disk space for the index of an SQLite WAL in advance.
 
-SQLite maps the `-shm` file into memory and extends it by one byte in each 4,096. On a file system with smaller blocks
-that leaves holes, and on a full disk a write into a hole raises a bus error, which ends the process without a message.
-So this module fills the holes (`posix_fallocate`, which reports a full disk in time), and refuses to open a database
-when the disk has no room for a first commit. Knows nothing of the databases' content.
+SQLite writes to it through mapped memory. SQLite maps the `-shm` file into memory and extends it by one byte in each
+4,096. On a file system with smaller blocks that leaves holes, and on a full disk a write into a hole raises a bus
+error, which ends the process without a message. So this module fills the holes (`posix_fallocate`, which reports a full
+disk in time), and refuses to open a database when the disk has no room for a first commit. Knows nothing of the
+databases' content.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ def index_size(frames: int) -> int:
 
 
 class WalIndex:
-    """The index of one database: call `begin` before opening it and `hold` before each transaction."""
+    """The index of one database's WAL.
+
+    Call `begin` before opening it and `hold` before each transaction.
+    """
 
     def __init__(self, path: Path, page_bytes: int) -> None:
         self._path, self._index = path, path.with_name(f"{path.name}-shm")
@@ -43,7 +47,7 @@ class WalIndex:
         self._held_bytes = 0
 
     def begin(self) -> None:
-        """Raise `DiskFull` if the disk has no room for the index that opening creates, and for one commit."""
+        """Raise `DiskFull` without room for a new index and one commit."""
         folder = self._path.parent
         usage = shutil.disk_usage(folder)
         needed_bytes = LEAST_FREE_BYTES + index_size(_size(self._wal) // self._frame_bytes) - REGION_BYTES
@@ -52,9 +56,10 @@ class WalIndex:
         self._held_bytes = 0
 
     def hold(self, new_bytes: int) -> None:
-        """Allocate the index for a transaction of `new_bytes`; raises the `OSError` of a full disk.
+        """Allocate the index for a transaction of `new_bytes`.
 
-        A transaction may also change any existing page, so the size of the whole database counts too.
+        Raises the `OSError` of a full disk. A transaction may also change any existing page, so the size of the whole
+        database counts too.
         """
         frames = (sum(map(_size, self._sized)) + 2 * new_bytes) // self._frame_bytes
         wanted_bytes = index_size(frames)
@@ -78,7 +83,7 @@ def _size(path: Path | str) -> int:
 
 
 def _descriptor_of(path: Path) -> int | None:
-    """Return SQLite's own descriptor of a file, or None when it has none open.
+    """Return SQLite's own descriptor of a file, or None if not open.
 
     Closing a second descriptor would release every lock of this process on the file (POSIX), and SQLite would continue
     without its locks.

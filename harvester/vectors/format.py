@@ -1,8 +1,9 @@
-"""The bytes of a vector file: one header, then rows of equal size, each with its own checksum.
+"""The bytes of a vector file: a header, then rows with checksums.
 
-Owns the layout: a row's number gives its place, so the file can be mapped into memory. A checksum detects a torn or
-corrupt row, which costs that one sound only. Components are float16: the scores of a rounded unit vector are within
-1e-5 of the original's (measured; the server's own scores agree to 1e-4). Opens no file, and knows no use of vectors.
+All rows have the same size. Owns the layout: a row's number gives its place, so the file can be mapped into memory. A
+checksum detects a torn or corrupt row, which costs that one sound only. Components are float16: the scores of a rounded
+unit vector are within 1e-5 of the original's (measured; the server's own scores agree to 1e-4). Opens no file, and
+knows no use of vectors.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ _ID = struct.Struct("<Q")
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The similarity space of a vector file, its dimension, and the catalogue that its sounds come from.
+    """The similarity space, dimension and catalogue of a vector file.
 
     `made_at` (microseconds UTC) is when the file was created or rewritten: until it changes, a row keeps its number.
     """
@@ -53,7 +54,10 @@ class Header:
 
 
 def encode_header(header: Header) -> bytes:
-    """Return the first `HEADER_BYTES` of a vector file. Raises `ValueError` for names that do not fit."""
+    """Return a vector file's first `HEADER_BYTES`.
+
+    Raises `ValueError` for names that do not fit.
+    """
     space, source = header.space.encode(), header.source.encode()
     if len(space) > 32 or len(source) > 400:
         raise ValueError("the name of a space must not exceed 32 bytes, that of a source 400")
@@ -63,7 +67,10 @@ def encode_header(header: Header) -> bytes:
 
 
 def decode_header(head: bytes) -> Header:
-    """Return the header of a vector file from its first bytes. Raises `LibraryCorrupt` or `NewerFormat`."""
+    """Return a vector file's header from its first bytes.
+
+    Raises `LibraryCorrupt` or `NewerFormat`.
+    """
     if len(head) < HEADER_BYTES or not head.startswith(MAGIC):
         raise LibraryCorrupt("it is not a vector file")
     padded, (checksum,) = head[: HEADER_BYTES - _CRC.size], _CRC.unpack(head[HEADER_BYTES - _CRC.size : HEADER_BYTES])

@@ -1,9 +1,9 @@
-"""The similarity vectors of a library, in a file beside its checkpoint and never part of it.
+"""A library's similarity vectors, in a file beside its checkpoint.
 
-Owns when a vector is durable: its row is synced before the call returns, and before the journal records that its page
-was read. A corrupt file costs only the vectors that the next sweep must fetch again. Rows are appended, so a torn end
-is cut off after the last whole row; a rewrite is atomic. The holder of the writer's lock writes the file, any process
-reads it. Computes no similarity.
+They are never part of the checkpoint. Owns when a vector is durable: its row is synced before the call returns, and
+before the journal records that its page was read. A corrupt file costs only the vectors that the next sweep must fetch
+again. Rows are appended, so a torn end is cut off after the last whole row; a rewrite is atomic. The holder of the
+writer's lock writes the file, any process reads it. Computes no similarity.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _LEAST_WASTE_ROWS = 1000
 
 @dataclass(slots=True)
 class VectorContents:
-    """The content of a vector file: `places` has (row, checksum) of each sound.
+    """Content of a vector file: `places` has each sound's (row, checksum).
 
     `rows` counts all rows up to the last valid one, `corrupt` and `replaced` the unused ones among them; `torn_bytes`
     follow it. `damage` says why the whole file cannot be used (empty: it can).
@@ -76,7 +76,7 @@ class VectorContents:
 
 
 def load_vectors(folder: Path) -> VectorContents:
-    """Read a library's vector file and compare each row with its checksum; nothing is changed.
+    """Read a vector file and verify each row's checksum; change nothing.
 
     Of two rows of one sound the later counts. The result is empty when there is no file, or when its header is corrupt
     (see `damage`). Raises `NewerFormat`, or `LibraryUnwritable` when the system refuses to read the file.
@@ -106,7 +106,10 @@ def load_vectors(folder: Path) -> VectorContents:
 
 
 def load_header(folder: Path) -> tuple[Header, int] | None:
-    """Return the vector file's header and how many rows its size has room for, or None without a usable file."""
+    """Return the vector file's header and its number of rows.
+
+    The file's size gives that number. None without a usable file.
+    """
     try:
         with os.fdopen(open_regular(folder / VECTORS), "rb") as file:
             header = decode_header(file.read(HEADER_BYTES))
@@ -116,16 +119,22 @@ def load_header(folder: Path) -> tuple[Header, int] | None:
 
 
 def count_vectors(folder: Path) -> int:
-    """Return about how many vectors a library has, from the size of its file alone."""
+    """Return about how many vectors a library has, by the file's size."""
     found = load_header(folder)
     return found[1] if found is not None else 0
 
 
 class Vectors:
-    """The vectors of a library that is open for writing; the file is read at the first use."""
+    """The vectors of a library that is open for writing.
+
+    The file is read at the first use.
+    """
 
     def __init__(self, folder: Path, clock: Clock, files: Files = REAL_FILES, notices: list[str] | None = None) -> None:
-        """Prepare without reading the file; later calls add warnings about it to `notices`."""
+        """Prepare without reading the file.
+
+        Later calls add warnings about it to `notices`.
+        """
         self.path = folder / VECTORS
         self._folder, self._clock, self._files = folder, clock, files
         self._notices = notices if notices is not None else []
@@ -145,7 +154,7 @@ class Vectors:
         return len(self.contents.places)
 
     def check_space(self, space: str, source: str) -> None:
-        """Raise `SettingsError` when the file holds vectors of another space or of another catalogue."""
+        """Raise `SettingsError` for vectors of another space or catalogue."""
         header = self.contents.header
         if header is not None and (header.space, header.source) != (space, source):
             raise SettingsError(
@@ -154,7 +163,7 @@ class Vectors:
             )
 
     def keep(self, vectors: Mapping[int, Vector], *, space: str, source: str) -> int:
-        """Append vectors that are new or changed, durable on return, and return how many there were.
+        """Append new or changed vectors durably, and return their number.
 
         Raises `DiskFull`, `LibraryUnwritable` or `SettingsError`; then the earlier vectors stay, and none is added. A
         crash may leave a torn row at the end, which the next call cuts off.
@@ -212,9 +221,9 @@ class Vectors:
             self._files.close(descriptor)
 
     def rewrite(self) -> None:
-        """Rewrite the file with its valid rows only, atomically; does nothing without a file.
+        """Rewrite the file with its valid rows only, atomically.
 
-        Raises `DiskFull` or `LibraryUnwritable`; then the old file stays.
+        Does nothing without a file. Raises `DiskFull` or `LibraryUnwritable`; then the old file stays.
         """
         header = self.contents.header
         if header is None:
@@ -225,16 +234,19 @@ class Vectors:
         self._contents = None
 
     def drop(self, sound_ids: Iterable[int]) -> None:
-        """Remove the vectors of sounds from the file, durable on return: no byte of them stays in it."""
+        """Remove the vectors of sounds from the file, durable on return.
+
+        No byte of them stays in it.
+        """
         places = self.contents.places
         dropped = [places.pop(sound_id) for sound_id in sound_ids if sound_id in places]
         if dropped:
             self.rewrite()
 
     def mend(self) -> None:
-        """Move a corrupt file (or a copy of it) to `quarantine/` and keep the valid rows.
+        """Move a corrupt file to `quarantine/` and keep the valid rows.
 
-        The next sweep with vectors fetches the lost ones.
+        A copy of the file may move there instead. The next sweep with vectors fetches the lost ones.
         """
         contents = self.contents
         with disk_errors(self.path, "nothing was deleted"):
@@ -257,7 +269,10 @@ class Vectors:
                 yield file.read(size)
 
     def items(self) -> Iterator[tuple[int, Vector]]:
-        """Yield (sound id, vector) of every sound, rounded to float16, in the order in which they were added."""
+        """Yield (sound id, vector) of every sound, in the order added.
+
+        Components are rounded to float16.
+        """
         header = self.contents.header
         if header is None:
             return
