@@ -9,7 +9,7 @@ JOBS ?= 3
 # Tests of the rooms that import packages of others: typer, rich, aiohttp, tenacity, msgspec, orjson, networkx, numpy, joblib.
 LOWEST_TESTS := tests/unit/cli tests/unit/freesound tests/unit/records \
 	tests/unit/checkpoint/test_format.py tests/unit/library/test_store.py tests/unit/graph/test_lazy_digraph.py \
-	tests/unit/similarity tests/unit/export/test_export.py tests/unit/map tests/unit/test_jobs.py \
+	tests/unit/similarity tests/unit/exports/test_export.py tests/unit/map tests/unit/test_jobs.py \
 	tests/integration/test_client_on_sockets.py
 
 .DEFAULT_GOAL := help

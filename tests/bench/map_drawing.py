@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from harvester.export.export import save_export
+from harvester.exports.export import save_export
 from harvester.graph import SoundGraph
 from harvester.graph.selection import Selected, select
 from harvester.map.layout import lay_out

@@ -16,7 +16,7 @@ import pytest
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.clock import DAY_US, SystemClock
 from harvester.errors import LibraryCorrupt
-from harvester.export.export import FORMATS
+from harvester.exports.export import FORMATS
 from harvester.graph import SoundGraph
 from harvester.library.reader import load_view
 from harvester.model import Deferral, Linked, Seeded, Seen, SimilarList

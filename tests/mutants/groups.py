@@ -57,6 +57,6 @@ GROUPS = (
     Group("restore", ("library/restore.py",), ("library/test_restore_by_value.py",)),
     Group("check", ("library/check.py",), ("library/test_check_by_value.py",)),
     Group("selection", ("graph/selection.py",), ("graph/test_selection_by_value.py",)),
-    Group("credits", ("export/credits.py",), ("export/test_credits_by_value.py", "export/test_credits.py")),
+    Group("credits", ("exports/credits.py",), ("exports/test_credits_by_value.py", "exports/test_credits.py")),
     Group("options", ("cli/options.py",), ("cli/test_options_by_value.py",)),
 )

@@ -14,7 +14,7 @@ LARGEST_SHARE = 0.15
 
 PLANTS = {
     "storage/atomic.py": "from harvester.graph import SoundGraph",
-    "map/layout.py": "from harvester.export import save_export",
+    "map/layout.py": "from harvester.exports import save_export",
     "graph/attributes.py": "from harvester.graph.state import SoundGraph",
     "cli/log.py": "from harvester.library.store import Store",
     "library/store.py": "import networkx",

@@ -137,7 +137,7 @@ def export(
     csv and parquet write the sounds to OUT and the edges to a file beside it, with .edges before the ending. Deleted
     and withdrawn sounds are left out. Without -o, control characters in the output are escaped as the format allows.
     """
-    from harvester.export import CREDIT_FORMATS, FORMATS, STREAMS, XML_FORMATS, check_place
+    from harvester.exports import CREDIT_FORMATS, FORMATS, STREAMS, XML_FORMATS, check_place
     from harvester.terminal_text import escape_json, escape_xml
 
     if format not in (*FORMATS, "credits"):
@@ -160,7 +160,7 @@ def export(
 
 
 def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool) -> None:
-    from harvester.export import encode_credits, list_credits, text_chunks
+    from harvester.exports import encode_credits, list_credits, text_chunks
     from harvester.storage import disk_errors, write_atomically
     from harvester.terminal_text import escape_paragraph, escape_xml
 
@@ -177,7 +177,7 @@ def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool
 
 
 def _save(selected: Selected, format: str, out: Path, partition_rows: int | None, *, faithful: bool) -> None:
-    from harvester.export import save_export
+    from harvester.exports import save_export
     from harvester.storage import disk_errors
 
     with disk_errors(out, "the earlier file is unchanged"), counting_bytes(str(out)) as on_bytes:

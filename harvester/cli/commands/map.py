@@ -35,7 +35,7 @@ def map(
     The same library gives the same picture.
     """
     from harvester.cli.default_library import find_library
-    from harvester.export import check_place
+    from harvester.exports import check_place
     from harvester.graph import around
     from harvester.map import encode_map
     from harvester.storage import disk_errors, write_atomically

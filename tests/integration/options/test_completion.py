@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harvester.cli.commands.guide import load_topics
-from harvester.export import CREDIT_FORMATS, FORMATS
+from harvester.exports import CREDIT_FORMATS, FORMATS
 from harvester.freesound import LEVELS
 from harvester.model import SPACES
 from harvester.pipeline import ORDERS

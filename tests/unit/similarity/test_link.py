@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harvester.checkpoint.files import load_checkpoint
 from harvester.errors import DiskFull, SettingsError
-from harvester.export.text import encode_csv_sounds, encode_jsonl
+from harvester.exports.text import encode_csv_sounds, encode_jsonl
 from harvester.graph import SoundGraph, is_gone
 from harvester.graph.selection import select
 from harvester.library.merge import merge_libraries

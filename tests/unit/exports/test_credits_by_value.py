@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harvester.export.credits import Credit, encode_credits, list_credits
+from harvester.exports.credits import Credit, encode_credits, list_credits
 from harvester.graph.selection import select
 from harvester.model import Seen
 from tests.support.view_samples import BY, BY_NC, CC0, NOW_US, SAMPLING, make_record, make_state

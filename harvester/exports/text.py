@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from harvester.export.csv_text import csv_line, disarmed
-from harvester.export.table import joined, plan_columns, rows
+from harvester.exports.csv_text import csv_line, disarmed
+from harvester.exports.table import joined, plan_columns, rows
 from harvester.graph import Selected
 from harvester.json_text import json_text, without_lone_surrogates
 

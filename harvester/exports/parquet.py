@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from harvester.export.table import Column, plan_columns, rows
+from harvester.exports.table import Column, plan_columns, rows
 from harvester.graph import STAMPS, Selected
 from harvester.json_text import without_lone_surrogates
 

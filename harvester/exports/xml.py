@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from harvester.export.table import joined, plan_columns, rows
+from harvester.exports.table import joined, plan_columns, rows
 from harvester.graph import Edge, Selected
 
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

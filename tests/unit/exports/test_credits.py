@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from lxml import html
 
-from harvester.export.credits import CREDIT_FORMATS, encode_credits, list_credits
+from harvester.exports.credits import CREDIT_FORMATS, encode_credits, list_credits
 from harvester.graph.selection import Selected, select
 from tests.support.view_samples import BY_NC, HOSTILE, load_edge_cases, make_library, make_record, make_state
 

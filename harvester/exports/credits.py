@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.clock import iso
-from harvester.export.csv_text import csv_line, disarmed
+from harvester.exports.csv_text import csv_line, disarmed
 from harvester.graph import Selected
 from harvester.records import licence_name, value_of
 from harvester.terminal_text import drop_controls, escape

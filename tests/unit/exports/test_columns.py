@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from lxml import etree
 
-from harvester.export.export import save_export
+from harvester.exports.export import save_export
 from harvester.graph.selection import Selected, select
 from tests.support.view_samples import make_record, make_state
 
@@ -128,7 +128,7 @@ def test_json_has_these_keys(selected: Selected, tmp_path: Path) -> None:
 
 
 def test_the_table_of_credits_has_these_columns(selected: Selected) -> None:
-    from harvester.export.credits import encode_credits, list_credits
+    from harvester.exports.credits import encode_credits, list_credits
 
     told = "".join(encode_credits(list_credits(selected), "csv", faithful=False))
     assert next(csv.reader(told.splitlines())) == CREDITS

@@ -14,8 +14,8 @@ from itertools import chain
 from pathlib import Path
 
 from harvester.errors import SettingsError
-from harvester.export.text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
-from harvester.export.xml import encode_gexf, encode_graphml
+from harvester.exports.text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
+from harvester.exports.xml import encode_gexf, encode_graphml
 from harvester.graph import Selected
 from harvester.storage import CHECKPOINT, write_atomically
 
@@ -103,7 +103,7 @@ def _save_parquet(
     selected: Selected, out: Path, partition_rows: int | None, on_bytes: Callable[[int], None]
 ) -> list[Path]:
     try:
-        from harvester.export.parquet import EDGE_SCHEMA, SoundTable, edge_rows, encode_parquet, encode_parts
+        from harvester.exports.parquet import EDGE_SCHEMA, SoundTable, edge_rows, encode_parquet, encode_parts
     except ImportError as error:
         raise SettingsError(_MISSING_PARQUET) from error
     sounds = SoundTable(selected)

@@ -18,7 +18,7 @@ import pytest
 from lxml import etree
 
 from harvester.errors import SettingsError
-from harvester.export.export import FORMATS, save_export
+from harvester.exports.export import FORMATS, save_export
 from harvester.graph import SoundGraph
 from harvester.graph.selection import Selected, select
 from tests.support.view_samples import load_edge_cases, make_library, make_record, make_state

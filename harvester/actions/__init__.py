@@ -1,0 +1,1 @@
+"""What a program can do with a library: one function for each command."""
