@@ -118,7 +118,7 @@ def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[
 def _bars(facts: dict[str, Any], width: int, *, unicode: bool) -> list[str]:
     """Return licenses and categories side by side."""
     half = (width - 4) // 2
-    titles = {"licenses": facts["licences"], "categories": facts["categories"]}
+    titles = {"licenses": facts["licenses"], "categories": facts["categories"]}
     columns = [_bar_column(title, counts, half, unicode=unicode) for title, counts in titles.items()]
     rows = max(map(len, columns))
     left, right = (column + [""] * (rows - len(column)) for column in columns)

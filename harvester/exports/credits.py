@@ -18,7 +18,7 @@ from typing import Any
 from harvester.clock import iso
 from harvester.exports.csv_text import csv_line, disarmed
 from harvester.graph import Selected
-from harvester.records import licence_name, value_of
+from harvester.records import license_name, value_of
 from harvester.terminal_text import drop_controls, escape
 
 _ASKS = {
@@ -40,15 +40,15 @@ class Credit:
     title: str
     author: str
     url: str
-    licence: str
-    licence_url: str
+    license: str
+    license_url: str
     fetched: str
     gen_ai: str
 
     @property
     def family(self) -> str:
         """The license without its version."""
-        return self.licence.split(" ")[0]
+        return self.license.split(" ")[0]
 
     @property
     def mark(self) -> str:
@@ -66,7 +66,7 @@ def list_credits(selected: Selected) -> list[Credit]:
         attributes = selected.state.attributes(sound_id)
         if "fetched_at" in attributes:
             credits.append(_credit(sound_id, attributes))
-    return sorted(credits, key=lambda one: (one.licence, one.author.casefold(), one.title.casefold(), one.sound_id))
+    return sorted(credits, key=lambda one: (one.license, one.author.casefold(), one.title.casefold(), one.sound_id))
 
 
 def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False) -> Iterator[str]:
@@ -78,14 +78,14 @@ def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False
 
 
 def _credit(sound_id: int, attributes: dict[str, Any]) -> Credit:
-    licence_url = value_of(attributes, "license")
+    license_url = value_of(attributes, "license")
     return Credit(
         sound_id=sound_id,
         title=_one_line(value_of(attributes, "name")) or f"sound {sound_id}",
         author=_one_line(value_of(attributes, "username")) or "unknown author",
         url=_web_address(value_of(attributes, "url")) or f"https://freesound.org/s/{sound_id}/",
-        licence=_one_line(licence_name(licence_url)),
-        licence_url=_web_address(licence_url),
+        license=_one_line(license_name(license_url)),
+        license_url=_web_address(license_url),
         fetched=iso(attributes["fetched_at"])[:10],
         gen_ai=_one_line(value_of(attributes, "gen_ai_preference")) or _NO_WISH,
     )
@@ -103,7 +103,7 @@ def _web_address(value: str | None) -> str:
 def _groups(credits: list[Credit]) -> list[tuple[str, list[Credit]]]:
     groups: dict[str, list[Credit]] = {}
     for credit in credits:
-        groups.setdefault(credit.licence, []).append(credit)
+        groups.setdefault(credit.license, []).append(credit)
     return list(groups.items())
 
 
@@ -122,10 +122,10 @@ def _wishes(credits: list[Credit]) -> list[tuple[str, int]]:
 
 def _markdown(credits: list[Credit]) -> Iterator[str]:
     yield f"# Credits\n\n{_summary(credits)}\n"
-    for licence, group in _groups(credits):
-        yield f"\n## {_md(licence)}{_marked(group[0])}\n\n{_asks(group[0])}\n\n"
+    for license, group in _groups(credits):
+        yield f"\n## {_md(license)}{_marked(group[0])}\n\n{_asks(group[0])}\n\n"
         for one in group:
-            deed = f"[{_md(licence)}]({one.licence_url})" if one.licence_url else _md(licence)
+            deed = f"[{_md(license)}]({one.license_url})" if one.license_url else _md(license)
             yield (
                 f"- [{_md(one.title)}]({one.url}) by {_md(one.author)}, {deed}, fetched {one.fetched}; "
                 f"gen-AI: {_md(one.gen_ai)}{_marked(one)}\n"
@@ -137,32 +137,32 @@ def _markdown(credits: list[Credit]) -> Iterator[str]:
 
 def _text(credits: list[Credit]) -> Iterator[str]:
     yield f"CREDITS\n\n{_summary(credits)}\n"
-    for licence, group in _groups(credits):
-        yield f"\n{licence}{_marked(group[0])}\n{group[0].licence_url}\n{_asks(group[0])}\n\n"
+    for license, group in _groups(credits):
+        yield f"\n{license}{_marked(group[0])}\n{group[0].license_url}\n{_asks(group[0])}\n\n"
         for one in group:
             yield f'"{one.title}" by {one.author}{_marked(one)}\n    {one.url}\n'
-            yield f"    license {licence} {one.licence_url}, fetched {one.fetched}, gen-AI: {one.gen_ai}\n"
+            yield f"    license {license} {one.license_url}, fetched {one.fetched}, gen-AI: {one.gen_ai}\n"
     yield "\nWishes about generative AI\n"
     for wish, count in _wishes(credits):
         yield f"    {wish}: {count}\n"
 
 
 def _csv(credits: list[Credit], *, faithful: bool = False) -> Iterator[str]:
-    yield csv_line(["id", "title", "author", "url", "licence", "licence_url", "mark", "fetched", "gen_ai_preference"])
+    yield csv_line(["id", "title", "author", "url", "license", "license_url", "mark", "fetched", "gen_ai_preference"])
     for one in credits:
-        texts = (one.title, one.author, one.url, one.licence, one.licence_url, one.mark, one.fetched, one.gen_ai)
+        texts = (one.title, one.author, one.url, one.license, one.license_url, one.mark, one.fetched, one.gen_ai)
         yield csv_line([str(one.sound_id), *(texts if faithful else map(disarmed, texts))])
 
 
 def _html(credits: list[Credit]) -> Iterator[str]:
     yield _HTML_HEAD.format(summary=html.escape(_summary(credits)))
-    for licence, group in _groups(credits):
-        deed = _link(group[0].licence_url, licence)
+    for license, group in _groups(credits):
+        deed = _link(group[0].license_url, license)
         yield f"<h2>{deed}{_html_mark(group[0])}</h2>\n<p>{html.escape(_asks(group[0]))}</p>\n<ul>\n"
         for one in group:
             yield (
                 f"<li>{_link(one.url, one.title)} by <bdi>{html.escape(one.author)}</bdi>, "
-                f"{_link(one.licence_url, one.licence)}, fetched {one.fetched}; "
+                f"{_link(one.license_url, one.license)}, fetched {one.fetched}; "
                 f"gen-AI: {html.escape(one.gen_ai)}{_html_mark(one)}</li>\n"
             )
         yield "</ul>\n"

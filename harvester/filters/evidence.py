@@ -17,11 +17,11 @@ from harvester.filters.names import FLAGS, read_period
 from harvester.filters.parse import read_filter
 from harvester.filters.tree import And, Leaf, Not, Or, Pattern, Range, Term, Tree
 from harvester.model import Record
-from harvester.records import LICENCES, created_us, find_licence
+from harvester.records import LICENSES, created_us, find_license
 
 Verdict: TypeAlias = bool | None
 
-_LICENCE_NAMES = frozenset(one.index_name for one in LICENCES)
+_LICENSE_NAMES = frozenset(one.index_name for one in LICENSES)
 _NUMBERS = frozenset({"duration", "channels", "bitdepth", "bitrate", "samplerate", "filesize"})
 _FLAGS = frozenset({"is_explicit", "is_geotagged"})
 _TELLING = _NUMBERS | _FLAGS | {"license", "type", "id", "created"}
@@ -81,7 +81,7 @@ def _judge_leaf(name: str, value: Term | Pattern | Range, record: Record) -> Ver
         return FLAGS[value.text.lower()] is found
     match name:
         case "license" if isinstance(found, str):
-            return _judge_licence(value.text, found)
+            return _judge_license(value.text, found)
         case "type" if isinstance(found, str):
             return True if value.text == found else None if value.text.lower() == found.lower() else False
         case "id" if value.text.isascii() and value.text.isdigit():
@@ -94,9 +94,9 @@ def _is_measured(name: str, found: object) -> TypeGuard[int | float]:
     return type(found) in (int, float) and 0 <= found < 2**53 and (found > 0 or name == "duration")  # type: ignore[operator]
 
 
-def _judge_licence(wanted: str, deed: str) -> Verdict:
-    found = find_licence(deed)
-    return wanted == found.index_name if found and wanted in _LICENCE_NAMES else None
+def _judge_license(wanted: str, deed: str) -> Verdict:
+    found = find_license(deed)
+    return wanted == found.index_name if found and wanted in _LICENSE_NAMES else None
 
 
 def _judge_number(value: Term | Pattern | Range, found: float) -> Verdict:

@@ -36,13 +36,13 @@ def build_filter(
 ) -> Filter:
     """Join the user's filter and the presets; all must match.
 
-    `cc0` and `by` together mean either licence. Raises `SettingsError` for a filter that cannot be sent safely.
+    `cc0` and `by` together mean either license. Raises `SettingsError` for a filter that cannot be sent safely.
     """
     written = read_filter(text)
     parts = [written.tree]
-    licences = [name for name, wanted in ((CC0.index_name, cc0), (BY.index_name, by)) if wanted]
-    if licences:
-        parts.append(_either("license", licences))
+    licenses = [name for name, wanted in ((CC0.index_name, cc0), (BY.index_name, by)) if wanted]
+    if licenses:
+        parts.append(_either("license", licenses))
     if max_duration_s is not None:
         parts.append(Leaf("duration", Range("0", _number(max_duration_s))))
     parts += [_either("tag", [_text("--tag", tag)]) for tag in tags]

@@ -13,19 +13,19 @@ from typing import Any
 
 from harvester.graph.attributes import canonical_bytes, is_gone
 from harvester.graph.state import SoundGraph
-from harvester.records import licence_name, value_of
+from harvester.records import license_name, value_of
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Conditions for a sound.
 
-    One of `licences`, `categories` and `users` each (where any are given), all `tags`. A licence is `CC0`, `BY`,
+    One of `licenses`, `categories` and `users` each (where any are given), all `tags`. A license is `CC0`, `BY`,
     `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Durations are in seconds, scores in [0, 1].
     A sound without a record matches only a selection without conditions on the record.
     """
 
-    licences: tuple[str, ...] = ()
+    licenses: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     users: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class Selection:
 
     def matches(self, attributes: dict[str, Any]) -> bool:
         """Tell whether a sound's attributes meet all conditions on its record."""
-        if self.licences and not _licence_names(value_of(attributes, "license")) & set(map(_licence, self.licences)):
+        if self.licenses and not _license_names(value_of(attributes, "license")) & set(map(_license, self.licenses)):
             return False
         places = {(value_of(attributes, name) or "").casefold() for name in ("category", "subcategory")}
         if self.categories and not places & _folded(self.categories):
@@ -170,8 +170,8 @@ def around(selected: Selected, sound_id: int, depth: int) -> Selected:
     return Selected(selected.state, reached, selected.min_score)
 
 
-def _licence(name: str) -> str:
-    """Return a typed license in the folded form of `licence_name`.
+def _license(name: str) -> str:
+    """Return a typed license in the folded form of `license_name`.
 
     `CC-BY-NC 4.0` becomes `by-nc 4.0`.
     """
@@ -179,8 +179,8 @@ def _licence(name: str) -> str:
     return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
 
 
-def _licence_names(url: str | None) -> set[str]:
-    name = licence_name(url).casefold()
+def _license_names(url: str | None) -> set[str]:
+    name = license_name(url).casefold()
     return {name, name.split(" ")[0]}
 
 

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from harvester.graph import Selected
 from harvester.map.communities import find_communities, name_communities
 from harvester.map.layout import lay_out
-from harvester.records import licence_name, value_of
+from harvester.records import license_name, value_of
 
 GROUPS = 12
 """The number of groups of a mode with their own colour; the other groups share one."""
@@ -94,16 +94,16 @@ class MapData:
         names = name_communities(self._communities, tags)
         community = _Grouping("community", "Community", [names[one] for one in self._communities], self._communities)
         user = _Grouping("user", "User", [_text(known, "username") or "unknown" for known in self._known])
-        licences = [licence_name(value_of(known, "license")) for known in self._known]
-        licence = _Grouping("licence", "License", licences)
-        exact = _Grouping("licences", "", licences, most=_REST)
-        for grouping in (category, community, licence, user, exact):
+        licenses = [license_name(value_of(known, "license")) for known in self._known]
+        license = _Grouping("license", "License", licenses)
+        exact = _Grouping("licenses", "", licenses, most=_REST)
+        for grouping in (category, community, license, user, exact):
             self.arrays[grouping.key] = _packed(grouping.groups, "<u1")
         return {
             "modes": [
-                {"key": one.key, "name": one.name, "labels": one.labels} for one in (category, community, licence, user)
+                {"key": one.key, "name": one.name, "labels": one.labels} for one in (category, community, license, user)
             ],
-            "licences": exact.labels,
+            "licenses": exact.labels,
             "islands": self._islands(names),
         }
 
@@ -125,7 +125,7 @@ class MapData:
         return islands
 
     def _words(self) -> dict[str, Any]:
-        tags, users, categories, wishes, licences = _Texts(), _Texts(), _Texts(), _Texts(), _Texts()
+        tags, users, categories, wishes, licenses = _Texts(), _Texts(), _Texts(), _Texts(), _Texts()
         addresses = _Addresses()
         columns: dict[str, list[Any]] = {}
 
@@ -133,7 +133,7 @@ class MapData:
             for name, value in values.items():
                 columns.setdefault(name, []).append(value)
 
-        for name in ("names", "user", "uid", "tag", "licence", "category", "wish", "page", "image", "preview"):
+        for name in ("names", "user", "uid", "tag", "license", "category", "wish", "page", "image", "preview"):
             columns[name] = []
         for sound_id, known in zip(self._ids, self._known, strict=True):
             user = _text(known, "username")
@@ -148,7 +148,7 @@ class MapData:
                 user=users.place(user),
                 uid=uid,
                 tag=[tags.place(tag) for tag in value_of(known, "tags") or ()],
-                licence=licences.place(_text(known, "license")),
+                license=licenses.place(_text(known, "license")),
                 category=categories.place(places),
                 wish=wishes.place(_text(known, "gen_ai_preference")),
                 page=addresses.pattern(value_of(known, "url"), sound_id, user, uid),
@@ -167,7 +167,7 @@ class MapData:
             "users": users.texts,
             "categories": categories.texts,
             "wishes": wishes.texts,
-            "licences": [[licence_name(url) if url else "", url] for url in licences.texts],
+            "licenses": [[license_name(url) if url else "", url] for url in licenses.texts],
             "patterns": addresses.patterns.texts,
         }
 

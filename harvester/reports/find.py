@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.graph import SoundGraph, is_gone
-from harvester.records import licence_name, value_of
+from harvester.records import license_name, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,6 @@ def _describe(state: SoundGraph, sound_id: int) -> dict[str, Any]:
         "id": sound_id,
         **{name: value_of(attributes, name) for name in kept},
         "license": value_of(attributes, "license"),
-        "licence": licence_name(value_of(attributes, "license")),
+        "license_name": license_name(value_of(attributes, "license")),
         "processed": sound_id in state.processed,
     }

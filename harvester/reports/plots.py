@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harvester.clock import DAY_US, iso
 from harvester.errors import SettingsError
 from harvester.graph import Selected, SoundGraph, select
-from harvester.records import licence_name, value_of
+from harvester.records import license_name, value_of
 from harvester.storage import write_atomically
 from harvester.terminal_text import escape_line
 
@@ -111,17 +111,17 @@ def _growth(axes: Axes, selected: Selected) -> None:
     axes.legend(frameon=False)
 
 
-def _licences(axes: Axes, selected: Selected) -> None:
+def _licenses(axes: Axes, selected: Selected) -> None:
     records = [known for known in map(selected.state.attributes, selected.sound_ids) if "fetched_at" in known]
     if not records:
         _nothing(axes, "License by category")
         return
-    pairs = Counter((licence_name(value_of(one, "license")), value_of(one, "category") or "none") for one in records)
-    licences, categories = _largest(pairs, 0), _largest(pairs, 1)[:_TOP_CATEGORIES]
-    table = [[pairs[licence, category] for category in categories] for licence in licences]
+    pairs = Counter((license_name(value_of(one, "license")), value_of(one, "category") or "none") for one in records)
+    licenses, categories = _largest(pairs, 0), _largest(pairs, 1)[:_TOP_CATEGORIES]
+    table = [[pairs[license, category] for category in categories] for license in licenses]
     axes.imshow(table, cmap="Blues", aspect="auto")
     axes.set_xticks(range(len(categories)), [_plain(one) for one in categories], rotation=30, ha="right")
-    axes.set_yticks(range(len(licences)), [_plain(one) for one in licences])
+    axes.set_yticks(range(len(licenses)), [_plain(one) for one in licenses])
     most = max(map(max, table))
     for row, counts in enumerate(table):
         for column, number in enumerate(counts):
@@ -179,7 +179,7 @@ def _tags(axes: Axes, selected: Selected) -> None:
 
 
 _PICTURES: dict[str, Callable[[Axes, Selected], None]] = {
-    "growth": _growth, "licences": _licences, "durations": _durations, "degrees": _degrees, "tags": _tags,
+    "growth": _growth, "licenses": _licenses, "durations": _durations, "degrees": _degrees, "tags": _tags,
 }  # fmt: skip
 
 

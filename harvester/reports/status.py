@@ -9,7 +9,7 @@ from typing import Any
 from harvester.clock import DAY_US, iso
 from harvester.graph import SoundGraph, is_gone
 from harvester.model import COMPUTED, Deferral
-from harvester.records import licence_name, value_of
+from harvester.records import license_name, value_of
 
 TOP = 10
 
@@ -57,11 +57,11 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
 def describe_content(state: SoundGraph) -> dict[str, Any]:
     """Return content and growth statistics for `status --json`.
 
-    Licences, categories, tags and users are {name: count}, the most frequent first. `growth` has a row for each day
+    Licenses, categories, tags and users are {name: count}, the most frequent first. `growth` has a row for each day
     (UTC) that added something. `oldest_record` is the record that was fetched longest ago. Only `growth` counts sounds
     that are gone.
     """
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("licences", "categories", "tags", "users")}
+    counts: dict[str, Counter[str]] = {name: Counter() for name in ("licenses", "categories", "tags", "users")}
     addresses: Counter[str] = Counter()
     sounds: Counter[int] = Counter()
     samples: Counter[int] = Counter()
@@ -79,7 +79,7 @@ def describe_content(state: SoundGraph) -> dict[str, Any]:
         counts["users"][value_of(attributes, "username") or "unknown"] += 1
         counts["tags"].update({tag.lower() for tag in value_of(attributes, "tags") or ()})
     for address, number in addresses.items():
-        counts["licences"][licence_name(address)] += number
+        counts["licenses"][license_name(address)] += number
     return {
         **{name: _top(counter) for name, counter in counts.items()},
         "growth": [

@@ -79,7 +79,7 @@ def invent_record(seed: str, number: int, facts: Facts) -> Record:
         "geotag": f"{d[14] / _RANGE * 140 - 60:.6g} {d[15] / _RANGE * 360 - 180:.6g}" if is_geotagged else None,
         "is_geotagged": is_geotagged,
         "created": iso(facts.created_s * SECOND_US),
-        "license": _weighted(vocabulary.LICENCES, d[16]),
+        "license": _weighted(vocabulary.LICENSES, d[16]),
         "gen_ai_preference": _weighted(vocabulary.GEN_AI, d[17]),
         "type": kind,
         "channels": channels,

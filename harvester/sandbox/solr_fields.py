@@ -1,6 +1,6 @@
 """The fields of the search index that a filter may name: their types, and their values for a record.
 
-Invariant: a field has the values that it has in the index: tags in lower case, licences by name, ratings on a scale of
+Invariant: a field has the values that it has in the index: tags in lower case, licenses by name, ratings on a scale of
 0 to 10, 0 for an unknown bit depth. Knows records, not the syntax of filters.
 """
 
@@ -59,8 +59,8 @@ def words_of(text: object) -> list[str]:
     return _WORD.findall(str(text).lower()) if text else []
 
 
-def licence_name(address: object) -> str:
-    """Return the index's name for the licence with this deed address."""
+def license_name(address: object) -> str:
+    """Return the index's name for the license with this deed address."""
     address = str(address)
     for part, name in (("zero", "Creative Commons 0"), ("by-nc", "Attribution NonCommercial"), ("/by/", "Attribution")):
         if part in address:
@@ -147,7 +147,7 @@ _int, _long, _double = match_numbers(32), match_numbers(64), match_numbers(None)
 _BY_SUFFIX = {"_d": _double, "_i": _int, "_b": match_flag, "_ls": _keyword, "_s": match_string}
 _FIELDS: dict[str, Field] = {
     "id": Field(match_string, _own("id")),
-    "license": Field(match_string, lambda record: [licence_name(one) for one in _license(record)]),
+    "license": Field(match_string, lambda record: [license_name(one) for one in _license(record)]),
     "gen_ai_preference": Field(match_string, _own("gen_ai_preference")),
     "md5": Field(match_string, _own("md5")),
     "pack_grouping": Field(match_string, _pack_groupings, in_vectors=True),

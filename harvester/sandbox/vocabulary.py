@@ -112,7 +112,7 @@ HOSTILE_TEXTS: tuple[str, ...] = (
     "{curly} %20 %s ${HOME} \\u0041",
 )
 
-LICENCES: tuple[tuple[str, int], ...] = (
+LICENSES: tuple[tuple[str, int], ...] = (
     ("http://creativecommons.org/publicdomain/zero/1.0/", 50),
     ("http://creativecommons.org/licenses/by/4.0/", 22),
     ("http://creativecommons.org/licenses/by/3.0/", 8),

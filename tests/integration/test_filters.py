@@ -24,14 +24,14 @@ TAGS = [["c++"], ["c"], ["a:b"], ["b"], ["rain"], ["tent"], ["rain", "tent"], ["
 
 
 def catalogue(folder: Path) -> Path:
-    """Write 16 sounds: each row of `TAGS` once under either licence."""
+    """Write 16 sounds: each row of `TAGS` once under either license."""
     path = folder / "catalogue.jsonl"
     rows = [
         make_record(
-            number + 1, tags=tags, license=licence, type="wav", username="maker", description="", avg_rating=0.0,
+            number + 1, tags=tags, license=license, type="wav", username="maker", description="", avg_rating=0.0,
             num_ratings=0, duration=1.0, channels=1, previews={}, images={},
         )
-        for number, (licence, tags) in enumerate((licence, tags) for licence in (CC0, BY) for tags in TAGS)
+        for number, (license, tags) in enumerate((license, tags) for license in (CC0, BY) for tags in TAGS)
     ]  # fmt: skip
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path

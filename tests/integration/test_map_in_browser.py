@@ -187,7 +187,7 @@ def test_search_filters_and_colours_by_hand_and_by_key(page_file: Path) -> None:
         )
         await page.ask(
             "(s => { s.value = [...s.options].find(one => one.text.startsWith('CC0')).value;"
-            " s.dispatchEvent(new Event('input')) })(document.querySelector('#licence'))"
+            " s.dispatchEvent(new Event('input')) })(document.querySelector('#license'))"
         )
         assert await text_of(page, "#counts") == f"15 of {SOUNDS} sounds shown"
         shown = {"Category": "Speech", "Community": "rain", "License": "BY 4.0", "User": "user2"}

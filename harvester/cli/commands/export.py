@@ -59,7 +59,7 @@ class SelectOptions:
         from harvester.graph import Selection
 
         return Selection(
-            licences=tuple(self.license or ()),
+            licenses=tuple(self.license or ()),
             categories=tuple(self.category or ()),
             tags=tuple(self.tag or ()),
             users=tuple(self.user or ()),

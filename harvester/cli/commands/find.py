@@ -36,6 +36,5 @@ def _line(sound: dict[str, Any]) -> str:
     lasting = "" if sound["duration"] is None else f"{sound['duration']:.2f} s"
     name = sound["name"] or "(no record yet)"
     tags = " ".join((sound["tags"] or ())[:6])
-    return (
-        f"{sound['id']:>8}  {name}  [{sound['username'] or 'unknown'}, {sound['licence']}, {lasting}]  {tags}".rstrip()
-    )
+    whose = f"{sound['username'] or 'unknown'}, {sound['license_name']}, {lasting}"
+    return f"{sound['id']:>8}  {name}  [{whose}]  {tags}".rstrip()

@@ -86,12 +86,12 @@ function stop() {
 }
 
 function details(sound) {
-  const all = wordsOf(), list = make("dl"), licence = all.licences[all.licence[sound]] || ["", ""];
+  const all = wordsOf(), list = make("dl"), license = all.licenses[all.license[sound]] || ["", ""];
   const line = (name, value) => { if (value) list.append(make("dt", name), typeof value === "string" ? make("dd", value, { dir: "auto" }) : value); };
   const deed = make("dd");
-  deed.append(/^https?:\/\//.test(licence[1]) ? make("a", licence[0], { href: licence[1], target: "_blank", rel: "noopener noreferrer" }) : licence[0]);
+  deed.append(/^https?:\/\//.test(license[1]) ? make("a", license[0], { href: license[1], target: "_blank", rel: "noopener noreferrer" }) : license[0]);
   line("by", userOf(sound));
-  line("license", licence[0] ? deed : "");
+  line("license", license[0] ? deed : "");
   line("category", all.categories[all.category[sound]]);
   line("length", lasting(seconds[sound]));
   line("uploaded", all.created[sound]);

@@ -161,12 +161,12 @@ function search() {
 }
 
 function filter() {
-  const group = groups[mode], licence = element("licence").value;
+  const group = groups[mode], license = element("license").value;
   const shortest = parseFloat(element("shortest").value), longest = parseFloat(element("longest").value);
   let left = 0;
   for (let i = 0; i < count; i++) {
     const timed = (Number.isNaN(shortest) || seconds[i] >= shortest) && (Number.isNaN(longest) || seconds[i] <= longest);
-    shown[i] = timed && !hidden.has(group[i]) && (licence === "" || licenceOf[i] === Number(licence)) ? 1 : 0;
+    shown[i] = timed && !hidden.has(group[i]) && (license === "" || licenseOf[i] === Number(license)) ? 1 : 0;
     left += shown[i];
   }
   say(`${left.toLocaleString("en")} sounds shown`);

@@ -18,7 +18,7 @@ const seconds = unpack("seconds", Float32Array);
 const targets = unpack("targets", head.wide ? Uint32Array : Uint16Array);
 const scores = unpack("scores", Uint16Array);
 const groups = head.modes.map((mode) => unpack(mode.key, Uint8Array));
-const licenceOf = unpack("licences", Uint8Array);
+const licenseOf = unpack("licenses", Uint8Array);
 const starts = new Uint32Array(count + 1);
 {
   const degrees = unpack("degrees", Uint16Array);

@@ -1,8 +1,8 @@
 // Start: fill the controls, fit the view, draw once; after that the page reacts to input.
 for (const [place_, known] of head.modes.entries()) element("colour").append(make("option", known.name, { value: place_ }));
-element("licence").append(make("option", "All", { value: "" }));
-for (const [group, label, sounds] of head.licences) {
-  element("licence").append(make("option", `${label} (${sounds.toLocaleString("en")})`, { value: group }));
+element("license").append(make("option", "All", { value: "" }));
+for (const [group, label, sounds] of head.licenses) {
+  element("license").append(make("option", `${label} (${sounds.toLocaleString("en")})`, { value: group }));
 }
 element("colour").addEventListener("change", (event) => {
   mode = Number(event.target.value);
@@ -10,7 +10,7 @@ element("colour").addEventListener("change", (event) => {
   legend();
   filter();
 });
-for (const id of ["licence", "shortest", "longest"]) element(id).addEventListener("input", filter);
+for (const id of ["license", "shortest", "longest"]) element(id).addEventListener("input", filter);
 panel.addEventListener("submit", (event) => event.preventDefault());
 element("query").addEventListener("input", search);
 element("query").addEventListener("keydown", (event) => {

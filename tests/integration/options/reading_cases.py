@@ -48,7 +48,7 @@ def _the_deferred_sounds_are_told(place: Place) -> None:
 def _pictures_are_drawn_there(place: Place) -> None:
     place.run("--library", "shelf", given="pictures")
     names = {path.name for path in (place.folder / "pictures").iterdir()}
-    pictures = ("degrees", "durations", "growth", "licences", "tags")
+    pictures = ("degrees", "durations", "growth", "licenses", "tags")
     assert names == {f"{picture}.{kind}" for picture in pictures for kind in ("png", "svg")}
 
 

@@ -94,7 +94,7 @@ def test_a_day_and_a_sample_count_where_they_belong() -> None:
         {"day": "2026-09-21", "sounds": 1, "samples": 1},
     ]
     assert facts["oldest_record"] == {"id": 1, "fetched_at": NOW_US - DAY_US, "fetched": "2026-09-20T14:13:20Z"}
-    assert facts["licences"] == {"BY 4.0": 1}
+    assert facts["licenses"] == {"BY 4.0": 1}
 
 
 def test_hostile_words_and_a_terminal_without_unicode_leave_plain_lines() -> None:

@@ -63,7 +63,7 @@ JSON_KEYS = [
     "is_explicit", "added_at", "fetched_at", "linked_at", "link_origin", "link_space", "link_limit", "link_filter",
     "processed",
 ]  # fmt: skip
-CREDITS = ["id", "title", "author", "url", "licence", "licence_url", "mark", "fetched", "gen_ai_preference"]
+CREDITS = ["id", "title", "author", "url", "license", "license_url", "mark", "fetched", "gen_ai_preference"]
 
 
 @pytest.fixture

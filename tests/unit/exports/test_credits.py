@@ -1,4 +1,4 @@
-"""Credits as each licence asks, whatever a title holds."""
+"""Credits as each license asks, whatever a title holds."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def text_of(selected: Selected, format: str) -> str:
 
 
 @pytest.mark.parametrize("format", CREDIT_FORMATS)
-def test_every_sound_with_a_record_is_credited_once_with_all_a_licence_asks_for(
+def test_every_sound_with_a_record_is_credited_once_with_all_a_license_asks_for(
     format: str, real_records: Path
 ) -> None:
     selected = select(load_edge_cases(real_records))

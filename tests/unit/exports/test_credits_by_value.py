@@ -43,7 +43,7 @@ def text_of(format: str, records: list[dict[str, Any]] = RECORDS, days: int = 0,
     return "".join(encode_credits(credits_of(records, days), format, faithful=faithful))
 
 
-def test_credits_come_by_licence_author_title_and_id_whatever_the_letter_case() -> None:
+def test_credits_come_by_license_author_title_and_id_whatever_the_letter_case() -> None:
     records = [
         record(1, BY, "b", "anna"), record(2, BY, "A", "Anna"), record(3, BY, "a", "anna"), record(4, CC0, "z", "Zoe"),
         record(5, CC0, "z", "anna"), record(6, BY_NC, "z", "anna"),
@@ -63,12 +63,12 @@ def test_credits_come_by_licence_author_title_and_id_whatever_the_letter_case() 
         ({"url": "https://a.b/ c"}, {"url": "https://freesound.org/s/1/"}),
         ({"url": "https://a.b/\u202e"}, {"url": "https://freesound.org/s/1/"}),
         ({"url": "HTTPS://a.b/"}, {"url": "https://freesound.org/s/1/"}),
-        ({"license": None}, {"licence": "none", "licence_url": ""}),
-        ({"license": "javascript:x"}, {"licence": "javascript:x", "licence_url": ""}),
+        ({"license": None}, {"license": "none", "license_url": ""}),
+        ({"license": "javascript:x"}, {"license": "javascript:x", "license_url": ""}),
         ({"gen_ai_preference": None}, {"gen_ai": "no wish stated"}),
     ],
 )  # fmt: skip
-def test_a_credit_has_title_author_address_licence_day_and_wish(
+def test_a_credit_has_title_author_address_license_day_and_wish(
     changes: dict[str, Any], expected: Credit | dict[str, str]
 ) -> None:
     given = record(1, BY, "rain", "anna", url="https://a.b/c", gen_ai_preference="no-gen-ai") | changes
@@ -80,12 +80,12 @@ def test_a_credit_has_title_author_address_licence_day_and_wish(
 
 
 @pytest.mark.parametrize(
-    ("licence", "family", "mark"),
+    ("license", "family", "mark"),
     [("BY 4.0", "BY", ""), ("BY-NC 3.0", "BY-NC", "NON-COMMERCIAL"), ("Sampling+", "Sampling+", "SAMPLING+"),
      ("CC0", "CC0", "")],
 )  # fmt: skip
-def test_a_licences_family_decides_its_mark(licence: str, family: str, mark: str) -> None:
-    credit = Credit(1, "t", "a", "u", licence, "", "", "")
+def test_a_licenses_family_decides_its_mark(license: str, family: str, mark: str) -> None:
+    credit = Credit(1, "t", "a", "u", license, "", "", "")
     assert (credit.family, credit.mark) == (family, mark)
 
 
@@ -199,7 +199,7 @@ Wishes about generative AI
 @pytest.mark.parametrize(("faithful", "title"), [(False, "'=d"), (True, "=d")])
 def test_credits_as_csv(faithful: bool, title: str) -> None:
     assert text_of("csv", [RECORDS[2], RECORDS[0]], faithful=faithful).splitlines() == [
-        "id,title,author,url,licence,licence_url,mark,fetched,gen_ai_preference",
+        "id,title,author,url,license,license_url,mark,fetched,gen_ai_preference",
         "1,a*b,Zoe,https://freesound.org/s/1/,BY 4.0,https://creativecommons.org/licenses/by/4.0/,,2026-09-21,no-gen-ai",
         f"3,{title},anna,https://freesound.org/s/3/,BY-NC 3.0,http://creativecommons.org/licenses/by-nc/3.0/,"
         "NON-COMMERCIAL,2026-09-21,no wish stated",

@@ -17,11 +17,11 @@ def test_a_gone_sound_is_never_selected_and_neither_are_edges_to_it() -> None:
 @pytest.mark.parametrize(
     ("selection", "expected"),
     [
-        (Selection(licences=("CC0",)), {4, 8}),
-        (Selection(licences=("cc-by",)), {1, 5, 9}),
-        (Selection(licences=("BY 4.0", "by-nc")), {1, 5, 9, 2, 6, 10}),
-        (Selection(licences=("BY 3.0",)), set()),
-        (Selection(licences=("sampling+",)), {3, 7}),
+        (Selection(licenses=("CC0",)), {4, 8}),
+        (Selection(licenses=("cc-by",)), {1, 5, 9}),
+        (Selection(licenses=("BY 4.0", "by-nc")), {1, 5, 9, 2, 6, 10}),
+        (Selection(licenses=("BY 3.0",)), set()),
+        (Selection(licenses=("sampling+",)), {3, 7}),
         (Selection(categories=("music",), tags=("RAIN",)), {2, 6, 8, 10}),
         (Selection(tags=("rain", "tag1")), {1, 7, 10}),
         (Selection(users=("User2",)), {2, 5, 8}),

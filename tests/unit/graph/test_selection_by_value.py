@@ -35,11 +35,11 @@ BARE: dict[str, Any] = {"added_at": 1}
         ("SAMPLING+", "licenses/sampling+/1.0/", True), ("CC0", "licenses/by/4.0/", False),
     ],
 )  # fmt: skip
-def test_a_licence_is_its_family_or_one_version_however_a_person_writes_it(
+def test_a_license_is_its_family_or_one_version_however_a_person_writes_it(
     typed: str, deed: str, matches: bool
 ) -> None:
-    assert Selection(licences=(typed,)).matches(SOUND | {"license": CC + deed}) is matches
-    assert Selection(licences=("nothing else", typed)).matches(SOUND | {"license": CC + deed}) is matches
+    assert Selection(licenses=(typed,)).matches(SOUND | {"license": CC + deed}) is matches
+    assert Selection(licenses=("nothing else", typed)).matches(SOUND | {"license": CC + deed}) is matches
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_licence_is_its_family_or_one_version_however_a_person_writes_it(
         (Selection(max_duration_s=2.5), True), (Selection(max_duration_s=2.49), False),
         (Selection(min_duration_s=1, max_duration_s=3), True), (Selection(min_duration_s=3, max_duration_s=9), False),
         (Selection(max_duration_s=0), False), (Selection(min_duration_s=0), True),
-        (Selection(users=("anna",), tags=("wind",)), False), (Selection(licences=("BY",), users=("x",)), False),
+        (Selection(users=("anna",), tags=("wind",)), False), (Selection(licenses=("BY",), users=("x",)), False),
     ],
 )  # fmt: skip
 def test_a_sound_meets_every_condition(selection: Selection, matches: bool) -> None:
@@ -66,14 +66,14 @@ def test_a_sound_meets_every_condition(selection: Selection, matches: bool) -> N
 @pytest.mark.parametrize(
     "selection",
     [
-        Selection(licences=("BY",)), Selection(categories=("music",)), Selection(users=("anna",)),
+        Selection(licenses=("BY",)), Selection(categories=("music",)), Selection(users=("anna",)),
         Selection(tags=("rain",)), Selection(min_duration_s=0), Selection(max_duration_s=9),
     ],
 )  # fmt: skip
 def test_a_sound_without_a_record_meets_no_condition_on_it(selection: Selection) -> None:
     assert not selection.matches(BARE)
     assert Selection().matches(BARE)
-    assert Selection(licences=("none",)).matches(BARE), "its licence is none"
+    assert Selection(licenses=("none",)).matches(BARE), "its license is none"
 
 
 def test_without_a_least_duration_the_shortest_sound_is_selected() -> None:
@@ -81,8 +81,8 @@ def test_without_a_least_duration_the_shortest_sound_is_selected() -> None:
 
 
 def test_the_family_of_a_license_ends_at_a_blank_and_at_nothing_else() -> None:
-    assert Selection(licences=("my",)).matches(SOUND | {"license": "my terms"})
-    assert not Selection(licences=("my",)).matches(SOUND | {"license": "my\tterms"})
+    assert Selection(licenses=("my",)).matches(SOUND | {"license": "my terms"})
+    assert not Selection(licenses=("my",)).matches(SOUND | {"license": "my\tterms"})
 
 
 def test_a_sound_without_a_category_is_in_none() -> None:

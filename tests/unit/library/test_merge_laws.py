@@ -53,7 +53,7 @@ def test_no_later_answer_brings_a_withdrawn_text_back(history: list[Event]) -> N
     assert state.gone_count == 12
 
 
-def test_a_withdrawn_record_keeps_its_numbers_and_licence_and_nothing_that_names_anybody() -> None:
+def test_a_withdrawn_record_keeps_its_numbers_and_license_and_nothing_that_names_anybody() -> None:
     state = make_state([*make_events(1), Withdrawn(1, NOW_US)])
     record = state.record(1)
     assert record is not None

@@ -22,7 +22,7 @@ COUNTED = "does not match the filter"
 
 @dataclass
 class Careless(World):
-    """A server that lists sounds which do not match: `FOREIGN` are under another licence than CC0."""
+    """A server that lists sounds which do not match: `FOREIGN` are under another license than CC0."""
 
     asked_filters: list[str] = field(default_factory=list)
 

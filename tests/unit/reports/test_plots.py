@@ -11,7 +11,7 @@ from harvester.graph import SoundGraph
 from harvester.reports.plots import save_plots
 from tests.support.view_samples import make_library, make_record, make_state
 
-NAMES = {"growth", "licences", "durations", "degrees", "tags"}
+NAMES = {"growth", "licenses", "durations", "degrees", "tags"}
 
 
 def texts(path: Path) -> str:
@@ -50,8 +50,8 @@ def test_the_pictures_show_what_the_library_holds(drawn: tuple[str, Path]) -> No
         assert ("nothing yet" in texts(folder / "growth.svg")) == (name == "nothing")
         return
     assert "rain" in texts(folder / "tags.svg")
-    licences = texts(folder / "licences.svg")
-    assert all(word in licences for word in ("BY-NC 3.0", "Sampling+", "CC0", "Music", "Speech"))
+    licenses = texts(folder / "licenses.svg")
+    assert all(word in licenses for word in ("BY-NC 3.0", "Sampling+", "CC0", "Music", "Speech"))
     assert "sounds processed" in texts(folder / "growth.svg")
     assert "limit of 2,000 requests a day" not in texts(folder / "degrees.svg")
 
