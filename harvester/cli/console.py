@@ -59,12 +59,13 @@ class Console:
     quiet: ClassVar[bool] = False
 
 
-def note(line: str) -> None:
-    """Write one line to stderr, apart from data; drop it if stderr is closed."""
-    # A closed terminal or pipe must not end a harvest; the log has the line too.
+def note(*lines: str) -> None:
+    """Write lines to stderr, apart from data; drop them if stderr is closed."""
+    # A closed terminal or pipe must not end a harvest; the log has the lines too.
     with suppress(OSError):
-        sys.stderr.write(escape_line(line) + "\n")
-        sys.stderr.flush()
+        for line in lines:
+            sys.stderr.write(escape_line(line) + "\n")
+            sys.stderr.flush()
 
 
 def say(line: str) -> None:
