@@ -20,7 +20,6 @@ from itertools import chain
 from typing import Any
 
 from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
-from harvester.checkpoint._gil import short_switch_interval
 from harvester.checkpoint._opcode_scan import scan_opcodes
 from harvester.checkpoint._opcodes import CONTAINERS
 from harvester.checkpoint.healing import drop_impossible_ids
@@ -113,7 +112,7 @@ def encode_checkpoint(
     size_bytes = len(container.head)
 
     # Compression releases the GIL: one block is compressed while the next is encoded.
-    with short_switch_interval(), ThreadPoolExecutor(1, "checkpoint") as compressor:
+    with ThreadPoolExecutor(1, "checkpoint") as compressor:
         waiting: deque[Future[bytes]] = deque()
         yield container.head
         for frame in encode_stream(state, encoded):
@@ -208,7 +207,7 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
     The state is new and shares no container with another.
     """
     # Hashing releases the GIL: the digest is compared in a thread beside the rest.
-    with short_switch_interval(), _garbage_collection_off(), ThreadPoolExecutor(1, "digest") as hasher:
+    with _garbage_collection_off(), ThreadPoolExecutor(1, "digest") as hasher:
         stream = unpack(packed)
         digest = hasher.submit(_verified_digest, stream)
         scan_opcodes(stream)
