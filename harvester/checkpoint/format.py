@@ -23,7 +23,7 @@ from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
 from harvester.checkpoint._gil import short_switch_interval
 from harvester.checkpoint._opcode_scan import scan_opcodes
 from harvester.checkpoint._opcodes import CONTAINERS
-from harvester.checkpoint.healing import drop_impossible_ids
+from harvester.checkpoint.healing import drop_invalid_ids
 from harvester.checkpoint.validate import FORMAT_VERSION, read_state
 from harvester.checkpoint.writer import (
     GRAPH_CLASS,
@@ -203,7 +203,7 @@ def digest_of(state: SoundGraph) -> str:
 def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
     """Return the state in the bytes of a checkpoint.
 
-    Raises `LibraryCorrupt` or `NewerFormat`, one line each. With `dropped`, impossible sound ids are left out and
+    Raises `LibraryCorrupt` or `NewerFormat`, one line each. With `dropped`, invalid sound ids are left out and
     recorded there; without it, they are an error. Memory is bounded by the file's size, and no code of the file runs.
     The state is new and shares no container with another.
     """
@@ -214,7 +214,7 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
         scan_opcodes(stream)
         plain = decode_pickle(_CheckpointUnpickler(_FrameReader(stream)))
         if dropped is not None:
-            dropped.add(drop_impossible_ids(plain, GraphStandIn))
+            dropped.add(drop_invalid_ids(plain, GraphStandIn))
         state, metadata = read_state(plain, GraphStandIn, 2 * len(stream))
     if digest.result() != metadata["digest"]:
         raise LibraryCorrupt("the digest in its metadata is not the one at its end")

@@ -129,7 +129,7 @@ class Limits:
     def corrected(self, refusal: Refusal) -> Limits:
         """Return the limits, corrected by the number in a 429's text."""
         if refusal.limit is None or not COUNT.least <= refusal.limit <= COUNT.most:
-            return self  # impossible: no limit of a server
+            return self  # invalid: no limit of a server
         if refusal.kind == "burst":
             level_one = refusal.limit == LEVELS[1].burst
             return Limits(refusal.limit, _lower(self.daily, LEVELS[1].daily) if level_one else self.daily)

@@ -85,7 +85,7 @@ def read_detail(raw: RawResponse) -> str:
 def read_refusal(raw: RawResponse) -> Refusal:
     """Read a 429: only its text says which limit it is.
 
-    An impossible number is ignored: the limit is None then.
+    An invalid number is ignored: the limit is None then.
     """
     detail = read_detail(raw)
     found = _RATE.search(detail)

@@ -87,7 +87,7 @@ def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
 def decode_row(seq: object, count: object, body: object, dropped: Dropped | None = None) -> list[Event]:
     """Return the events of a row.
 
-    Raises `LibraryCorrupt` when its checksum does not match. Impossible values are left out and recorded in `dropped`.
+    Raises `LibraryCorrupt` when its checksum does not match. Invalid values are left out and recorded in `dropped`.
     """
     if type(seq) is not int or type(count) is not int or type(body) is not bytes:
         raise LibraryCorrupt("a row has columns of other types")

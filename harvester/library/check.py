@@ -62,7 +62,7 @@ class Finding:
     problem: str
     repaired: bool = False
     droppable: bool = False
-    """The repair can drop the impossible values and keep the rest of the file."""
+    """The repair can drop the invalid values and keep the rest of the file."""
     by_hand: bool = False
 
     def as_dict(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ class LibraryView:
     last_backup_at: int | None = None
     notices: list[str] = field(default_factory=list)
     dropped: Dropped = field(default_factory=Dropped)
-    """Impossible values of its files, which are left out."""
+    """Invalid values of its files, which are left out."""
 
 
 def load_view(folder: Path) -> LibraryView:

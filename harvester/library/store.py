@@ -168,7 +168,7 @@ class Store:
         """Write events, deferrals and notes to the journal; durable on return.
 
         All are in one transaction. May be called from a worker thread. Does not change `state`, `deferrals` or `notes`:
-        the caller changes them once this returned. Raises `EventRefused` for an impossible value, `DiskFull` or
+        the caller changes them once this returned. Raises `EventRefused` for an invalid value, `DiskFull` or
         `LibraryUnwritable`; then nothing of the call is kept.
         """
         with self._one_at_a_time:

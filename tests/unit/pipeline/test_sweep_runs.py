@@ -175,7 +175,7 @@ def test_a_run_ends_whatever_the_notes_of_earlier_runs_hold(plan: Plan) -> None:
         assert reason in ("exhausted", "the search found nothing"), text
 
 
-def test_an_impossible_sound_in_a_note_lets_no_sweep_begin_again() -> None:
+def test_an_invalid_sound_in_a_note_lets_no_sweep_begin_again() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(20))
     harvest(Plan(target=0, sweep=True, query="rain"), world, store)
