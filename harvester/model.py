@@ -30,6 +30,9 @@ LATER_FIELDS: tuple[str, ...] = ("pack_name", "gen_ai_preference", "md5", "is_ex
 RECORD_FIELDS: tuple[str, ...] = (*CORE_FIELDS, *LATER_FIELDS)
 """The fields a request names, besides `score` on similar lists."""
 
+API_PAGE = 150
+"""Rows of the API's largest page; the server cuts longer pages to this (API.md §2.1)."""
+
 SPACES = ("laion_clap", "freesound_classic")
 DIMENSIONS = {"laion_clap": 512, "freesound_classic": 100}
 """The length of a sound's vector in each similarity space."""

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from harvester.errors import SettingsError
 from harvester.key_file import KEY_VARIABLE, find_key
+from harvester.model import API_PAGE
 
 REAL_LIBRARY = Path("data/freesound_library")
 SANDBOX_LIBRARY = Path("data/sandbox_library")
@@ -33,7 +34,7 @@ class Bounds(NamedTuple):
 
 COUNT = Bounds(1, 1_000_000_000)
 COUNT_FROM_ZERO = Bounds(0, 1_000_000_000)
-NEIGHBOURS = Bounds(1, 150)
+NEIGHBOURS = Bounds(1, API_PAGE)
 CONCURRENCY = Bounds(1, 64)
 DEPTH = Bounds(1, 10)
 JOBS = Bounds(-1, 64)

@@ -22,11 +22,9 @@ from harvester.freesound.shape import Kind
 from harvester.freesound.status import foreign, raise_for_status, read_detail
 from harvester.freesound.transport import TOTAL_S, AiohttpTransport
 from harvester.freesound.wire import RawResponse, Transport
-from harvester.model import SPACES, Record, RecordsPage, SimilarPage, check_sound_id
+from harvester.model import API_PAGE, SPACES, Record, RecordsPage, SimilarPage, check_sound_id
 from harvester.settings import COUNT, NEIGHBOURS
 
-LONGEST_PAGE = NEIGHBOURS.most
-"""The server cuts longer pages to this (API.md §2.1)."""
 SMALLEST_PAGE = 5
 """A page with vectors that is late is requested in smaller pages, down to this size."""
 
@@ -136,7 +134,7 @@ class FreesoundClient:
         filter: str = "",
         sort: str = "score",
         page: int = 1,
-        page_size: int = LONGEST_PAGE,
+        page_size: int = API_PAGE,
         vectors: bool = False,
     ) -> RecordsPage:
         """Fetch one page of a search; a page past the last is empty.
