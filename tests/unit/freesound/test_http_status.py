@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harvester.errors import AccessDenied
-from harvester.freesound.status import raise_for_status, read_refusal, read_retry_after, with_date
+from harvester.freesound.http_status import raise_for_status, read_refusal, read_retry_after, with_date
 from harvester.freesound.wire import Transient
 from tests.support.fake_transport import reply
 
