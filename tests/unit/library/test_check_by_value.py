@@ -19,8 +19,9 @@ from harvester.errors import DiskFull, LibraryLocked, LibraryNotFetched, Library
 from harvester.graph import SoundGraph
 from harvester.graph.attributes import in_order
 from harvester.journal import Journal, load_head
-from harvester.library.check import CheckReport, Finding, check_library, latest_stamp, repair_library
+from harvester.library.check import CheckReport, Finding, check_library, latest_stamp
 from harvester.library.reader import load_view
+from harvester.library.repair import repair_library
 from harvester.model import DIMENSIONS, Deferral, Gone, Known, Linked, Seen, SimilarList
 from harvester.storage.lock import read_owner
 from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
