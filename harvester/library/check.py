@@ -21,13 +21,11 @@ from harvester.library.load import load_state
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
-    JOURNAL_PARTS,
-    LOCK,
     QUARANTINE,
     TEMPORARY_SUFFIX,
     VECTORS,
+    belongs_to_library,
     path_text,
-    read_backup_name,
     read_owner,
 )
 from harvester.vectors import load_header, load_vectors
@@ -35,7 +33,6 @@ from harvester.vectors import load_header, load_vectors
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
 LONGEST_WAIT_US = 366 * DAY_US
-_KNOWN = {CHECKPOINT, *JOURNAL_PARTS, LOCK, QUARANTINE, VECTORS, "status.json", "harvest.log", "README.md"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +213,7 @@ def _check_other_files(folder: Path) -> Iterator[Finding]:
         elif name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
             if not running:
                 yield Finding(WARNING, path, "a killed process left it: the next command that writes removes it")
-        elif name not in _KNOWN and read_backup_name(name) is None and not name.startswith("."):
+        elif not belongs_to_library(name):
             yield Finding(NOTE, path, "it does not belong to the library")
 
 

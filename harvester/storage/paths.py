@@ -23,7 +23,11 @@ QUARANTINE = "quarantine"
 JOURNAL_PARTS = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
 RECOVERED = f"{JOURNAL}.salvaged"
 """The recovered part of a corrupt journal, complete and durable, until it replaces the journal."""
+STATUS = "status.json"
+LOG = "harvest.log"
+"""Also the beginning of the names of rotated logs."""
 
+_NAMES = frozenset({CHECKPOINT, *JOURNAL_PARTS, LOCK, VECTORS, QUARANTINE, STATUS, LOG, "README.md"})
 _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
 
 
@@ -53,6 +57,11 @@ def read_backup_name(name: str) -> tuple[int, int] | None:
     except ValueError:
         return None
     return int(match[1]), int(taken.timestamp()) * SECOND_US
+
+
+def belongs_to_library(name: str) -> bool:
+    """Tell whether a library folder has files of this name."""
+    return name in _NAMES or name.startswith((".", f"{LOG}.")) or read_backup_name(name) is not None
 
 
 def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:

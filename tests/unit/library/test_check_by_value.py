@@ -178,7 +178,7 @@ HARM: dict[str, tuple[Callable[[Path], None], list[Row]]] = {
         ],
     ),
     "files of others": (
-        write("a.txt", ".hidden", "x.tmp", "README.md"),
+        write("a.txt", ".hidden", "x.tmp", "README.md", "status.json", "harvest.log", "harvest.log.1"),
         [UNSAVED, *(("note", name, "it does not belong to the library") for name in ("a.txt", "x.tmp"))],
     ),
     "backups torn": (
