@@ -22,6 +22,7 @@ from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
     QUARANTINE,
+    RECOVERED,
     TEMPORARY_SUFFIX,
     VECTORS,
     belongs_to_library,
@@ -213,6 +214,11 @@ def _check_other_files(folder: Path) -> Iterator[Finding]:
         elif name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
             if not running:
                 yield Finding(WARNING, path, "a killed process left it: the next command that writes removes it")
+        elif name == RECOVERED:
+            if not running:
+                yield Finding(
+                    WARNING, path, "a recovery of the journal is not finished: the next command that writes does it"
+                )
         elif not belongs_to_library(name):
             yield Finding(NOTE, path, "it does not belong to the library")
 

@@ -27,7 +27,7 @@ STATUS = "status.json"
 LOG = "harvest.log"
 """Also the beginning of the names of rotated logs."""
 
-_NAMES = frozenset({CHECKPOINT, *JOURNAL_PARTS, LOCK, VECTORS, QUARANTINE, STATUS, LOG, "README.md"})
+_NAMES = frozenset({CHECKPOINT, *JOURNAL_PARTS, RECOVERED, LOCK, VECTORS, QUARANTINE, STATUS, LOG, "README.md"})
 _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
 
 

@@ -24,7 +24,7 @@ from harvester.library.reader import load_view
 from harvester.library.repair import repair_library
 from harvester.model import DIMENSIONS, Deferral, Gone, Known, Linked, Seen, SimilarList
 from harvester.storage.lock import read_owner
-from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
+from harvester.storage.paths import CHECKPOINT, JOURNAL, RECOVERED, VECTORS
 from harvester.vectors import Vectors
 from harvester.vectors.format import VERSION
 from tests.support.faulty_files import FaultyFiles
@@ -176,6 +176,10 @@ HARM: dict[str, tuple[Callable[[Path], None], list[Row]]] = {
             ),
             UNSAVED,
         ],
+    ),
+    "a recovery that is not finished": (
+        lambda folder: (folder / JOURNAL).rename(folder / RECOVERED),
+        [("warning", RECOVERED, "a recovery of the journal is not finished: the next command that writes does it")],
     ),
     "files of others": (
         write("a.txt", ".hidden", "x.tmp", "README.md", "status.json", "harvest.log", "harvest.log.1"),
@@ -367,6 +371,7 @@ def test_the_findings_do_not_depend_on_the_jobs(library: Path, jobs: int) -> Non
         ("another form", "7 sounds (6 processed), 12 edges", []),
         ("backups torn", "7 sounds (6 processed), 12 edges", [SMALL, LARGE]),
         ("a corrupt journal", "7 sounds (6 processed), 12 edges", [JOURNAL]),
+        ("a recovery that is not finished", "7 sounds (6 processed), 12 edges", []),
         ("invalid ids in the checkpoint", "13 sounds (12 processed), 23 edges", [CHECKPOINT]),
         ("invalid ids in the backups", "7 sounds (6 processed), 12 edges", [SMALL, LARGE]),
         ("invalid ids in the journal", "8 sounds (6 processed), 11 edges", [JOURNAL]),
