@@ -1,4 +1,4 @@
-"""The zlib container of a checkpoint, packed and unpacked block by block.
+"""Pack and unpack the zlib container of a checkpoint, block by block.
 
 Owns level, blocks and bounds of the compression. Unpacking treats the file as hostile: its size is bounded.
 """
@@ -56,7 +56,7 @@ def is_packed_elsewhere(beginning: bytes) -> bool:
 
 
 def blocks_packed_elsewhere(files: Sequence[bytes]) -> dict[bytes, bytes]:
-    """Return the blocks that another zlib packed, by their content's digest."""
+    """Return the blocks that another zlib packed, by content digest."""
     return blocks_at_hand(files, Container().pack, _HIGHEST_RATIO_WRITTEN) if files else {}
 
 
