@@ -91,9 +91,7 @@ class _Group:
             return joined
         wanted, others = joined.matches, _none_of(must_not)
         return _SolrClause(
-            lambda record: wanted(record) and others(record),
-            joined.sound_ids,
-            finds_vectors=joined.finds_vectors,
+            lambda record: wanted(record) and others(record), joined.sound_ids, finds_vectors=joined.finds_vectors
         )
 
 
