@@ -125,10 +125,7 @@ def encode_checkpoint(
 
 
 def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
-    """Yield the canonical uncompressed stream, frame by frame.
-
-    The digest is at its end.
-    """
+    """Yield the canonical uncompressed stream by frames, its digest last."""
     digest = hashlib.sha256()
     order = canonical_order(state)
     metadata = metadata_of(state, order)
@@ -175,10 +172,7 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
 
 
 def digest_in(packed: bytes) -> str:
-    """Return the digest of a checkpoint after verifying it.
-
-    Does not unpickle.
-    """
+    """Return a checkpoint's digest, verified, without unpickling."""
     return _verified_digest(unpack(packed))
 
 
@@ -193,10 +187,7 @@ def _verified_digest(stream: bytes | bytearray) -> str:
 
 
 class GraphStandIn:
-    """Inert stand-in for the graph class in a file.
-
-    It stores its arguments and runs no code.
-    """
+    """Inert stand-in for the graph class in a file: stores, runs no code."""
 
     __slots__ = ("adjacency", "state")
 
@@ -240,10 +231,7 @@ class _CheckpointUnpickler(pickle.Unpickler):
 
 
 def decode_pickle(unpickler: Any) -> Any:
-    """Return the object that a restricted unpickler loads.
-
-    Raises `LibraryCorrupt` with one line.
-    """
+    """Return what a restricted unpickler loads; raise `LibraryCorrupt`."""
     try:
         return unpickler.load()
     except LibraryCorrupt:

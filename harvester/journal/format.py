@@ -159,10 +159,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def translated(error: Exception, path: Path) -> HarvesterError:
-    """Return the `HarvesterError` for an error of SQLite.
-
-    One line: what failed, why, what was kept.
-    """
+    """Return the one-line `HarvesterError` for an error of SQLite."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(f"{path}: no space left on the disk; everything accepted so far is kept")

@@ -164,10 +164,7 @@ class Library:
 
 
 class _Records(Mapping[int, Record]):
-    """The records by id, as the API sent them.
-
-    Each access returns a new dict.
-    """
+    """The API's records by id; each access returns a new dict."""
 
     def __init__(self, state: SoundGraph) -> None:
         self._state = state

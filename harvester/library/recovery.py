@@ -57,10 +57,7 @@ def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) ->
 
 
 def _drop_invalid(folder: Path, journal: Journal, now_us: int, files: Files, notices: list[str]) -> None:
-    """Drop invalid values from a journal, after copying it.
-
-    The copy is in `quarantine/`.
-    """
+    """Drop invalid values from a journal, after a copy to `quarantine/`."""
     dropped = journal.contents.dropped
     if not dropped:
         return
@@ -109,10 +106,7 @@ def _recover(folder: Path, contents: JournalContents, now_us: int, files: Files,
 
 
 def _replace_by_recovered(folder: Path, now_us: int, files: Files) -> list[Path]:
-    """Replace the journal by the recovered one, durably.
-
-    Returns the new paths of the corrupt parts.
-    """
+    """Replace the journal durably; return new paths of the corrupt parts."""
     moved = [
         set_aside(folder / part, folder, now_us, files) for part in reversed(JOURNAL_PARTS) if (folder / part).exists()
     ]

@@ -37,18 +37,12 @@ def second_name(stamp_us: int) -> str:
 
 
 def backup_name(nodes: int, stamp_us: int) -> str:
-    """Return the file name of a backup.
-
-    It holds `nodes` sounds and was taken at `stamp_us` (microseconds UTC).
-    """
+    """Return a backup's name; it has `nodes` sounds as of `stamp_us` (UTC)."""
     return f"freesound_library_backup_{nodes}nodes_{second_name(stamp_us)}.pkl"
 
 
 def read_backup_name(name: str) -> tuple[int, int] | None:
-    """Return (nodes, stamp) from a backup's file name, or None.
-
-    The stamp is in microseconds UTC.
-    """
+    """Return (nodes, stamp in µs UTC) from a backup's file name, or None."""
     match = _BACKUP.fullmatch(name)
     if match is None:
         return None
