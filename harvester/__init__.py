@@ -1,4 +1,4 @@
-"""harvester: grow, keep and share a library of Freesound sounds."""
+"""harvester: grow, keep and share a library of Freesound sounds and their similarity graph."""
 
 from __future__ import annotations
 

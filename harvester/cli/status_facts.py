@@ -1,4 +1,4 @@
-"""Find the facts of `harvester status`: library, harvest, requests."""
+"""The facts of `harvester status`: about the library, about the running harvest, and as lines for stdout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harvester.vectors import count_vectors
 
 
 def lines_for_stdout(facts: dict[str, Any], now_us: int) -> list[str]:
-    """Return the screen as lines that fit the terminal and its encoding."""
+    """Return the screen as lines that fit the terminal's width and stdout's encoding."""
     unicode = "utf" in (sys.stdout.encoding or "").lower()
     lines = screen(facts, now_us, width=shutil.get_terminal_size().columns, unicode=unicode)
     return lines if unicode else [line.encode("ascii", "backslashreplace").decode() for line in lines]
@@ -44,7 +44,7 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
 
 
 def run_facts(folder: Path, now_us: int) -> dict[str, Any]:
-    """Return the facts about a running harvest as in `status --json`."""
+    """Return the facts about a running harvest and the requests sent, under the keys of `status --json`."""
     last_run, owner = load_status(folder) or {}, read_owner(folder)
     requests_24h, quota_left = 0, last_run.get("quota_left")
     if last_run.get("durable_ledger"):
