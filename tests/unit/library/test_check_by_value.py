@@ -127,6 +127,10 @@ def odd_journal(folder: Path) -> None:
         connection.execute("CREATE VIEW v AS SELECT 1")
 
 
+def unfinished_recovery(folder: Path) -> None:
+    (folder / JOURNAL).rename(folder / RECOVERED)
+
+
 def newer_backups(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("harvester.checkpoint.format.FORMAT_VERSION", 2)
@@ -178,7 +182,7 @@ HARM: dict[str, tuple[Callable[[Path], None], list[Row]]] = {
         ],
     ),
     "a recovery that is not finished": (
-        lambda folder: (folder / JOURNAL).rename(folder / RECOVERED),
+        unfinished_recovery,
         [("warning", RECOVERED, "a recovery of the journal is not finished: the next command that writes does it")],
     ),
     "files of others": (
