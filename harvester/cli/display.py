@@ -13,12 +13,11 @@ from typing import Any
 
 from rich.live import Live
 
+from harvester.actions import RunLog, save_status
 from harvester.cli.console import clock_text, duration_text, note, say, size_text, waiting_text
-from harvester.cli.log import RunLog
 from harvester.cli.panel import draw
 from harvester.cli.rich_text import stderr_console
 from harvester.cli.run import Run, describe
-from harvester.cli.status_file import save_status
 from harvester.cli.systemd import Notifier
 from harvester.clock import iso
 from harvester.errors import HarvesterError

@@ -22,7 +22,7 @@ PLANTS = {
     "storage/atomic.py": "from harvester.graph import SoundGraph",
     "map/layout.py": "from harvester.exports import save_export",
     "graph/attributes.py": "from harvester.graph.state import SoundGraph",
-    "cli/log.py": "from harvester.library.store import Store",
+    "cli/console.py": "from harvester.library.store import Store",
     "library/store.py": "import networkx",
     "pipeline/order.py": "import aiohttp",
 }
