@@ -1,4 +1,4 @@
-"""`harvester status --watch`: refresh the screen, in place on a terminal, one below the other elsewhere.
+"""Refresh the screen of `harvester status --watch`.
 
 The figures of a running harvest are read every two seconds; `actions.StatusWatch` decides when to load the library.
 Ctrl-C or a closed stdout ends it cleanly.
