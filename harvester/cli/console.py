@@ -1,4 +1,4 @@
-"""Output of the command line: data to stdout, messages to stderr.
+"""Write data to stdout and messages to stderr.
 
 Every command writes with these functions only: they escape control characters, so that no text from a library, a
 server or a file name can forge a line of ours.
@@ -32,7 +32,7 @@ _SHOWN = 100
 
 
 def check_name(path: str | None) -> str | None:
-    """Return the path; raise `SettingsError` if it is empty or too long for a file name."""
+    """Return the path; raise `SettingsError` if it is empty or too long."""
     if path is not None and not path.strip():
         raise SettingsError("a path is empty: name a folder or a file, or leave the option out")
     try:
@@ -66,7 +66,7 @@ class Console:
 
 
 def note(line: str) -> None:
-    """Write one line to stderr, apart from data; drop it if stderr is closed."""
+    """Write one line to stderr, apart from data; drop it if that is closed."""
     # A closed terminal or pipe must not end a harvest; the log has the line too.
     with suppress(OSError):
         sys.stderr.write(escape_line(line) + "\n")
@@ -86,7 +86,7 @@ def say_more(line: str) -> None:
 
 
 def print_event(event: RunEvent) -> None:
-    """Write the line of an event to stderr, if it has one and the verbosity asks for it."""
+    """Write the line of an event to stderr if the verbosity asks for it."""
     from harvester.actions import Level, Told
 
     if isinstance(event, Told):
@@ -106,7 +106,7 @@ def print_json(value: Any, *, indented: bool = True) -> None:
 
 
 def print_document(pieces: Iterable[str], escape: Callable[[str], str]) -> None:
-    """Write a document to stdout in UTF-8; `escape` escapes control characters in its format."""
+    """Write a document to stdout in UTF-8, escaped by `escape`."""
     stream = raw(sys.stdout)
     stream.flush()
     for piece in pieces:
@@ -115,7 +115,7 @@ def print_document(pieces: Iterable[str], escape: Callable[[str], str]) -> None:
 
 
 def print_markdown(text: str) -> None:
-    """Write Markdown to stdout: laid out on a terminal, and elsewhere as it is."""
+    """Write Markdown to stdout, laid out if stdout is a terminal."""
     if sys.stdout.isatty():
         from harvester.cli.rich_text import draw_markdown
 
