@@ -1,7 +1,8 @@
-"""Grow, keep and share a library of Freesound sounds and their similarity graph.
+"""Grow, keep and share a library of Freesound sounds.
 
-Everything that the command line does is a function here. A name is imported when it is first used, so that
-`import harvester` and `harvester --help` do not wait for NetworkX or aiohttp.
+The library has their records and the graph of their similarity. Everything that the command line does is a function
+here. A name is imported when it is first used, so that `import harvester` and `harvester --help` do not wait for
+NetworkX or aiohttp.
 """
 
 from __future__ import annotations

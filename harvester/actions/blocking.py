@@ -1,6 +1,6 @@
-"""Blocking forms of the coroutines, for scripts, for other threads and for a notebook's cell.
+"""Turn coroutines into functions that block, for scripts and threads.
 
-Owns what Ctrl-C does to them: once, the run ends in order; twice, at once.
+They work in a notebook's cell too. Owns what Ctrl-C does to them: once, the run ends in order; twice, at once.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ _HOW = """\
 
 
 class _Work:
-    """A coroutine and its stop: the first cancellation ends it in order, the second at once.
+    """A coroutine and its stop.
 
-    Without a stop, the first one ends it at once.
+    The first cancellation ends it in order, the second at once; without a stop, the first does that.
     """
 
     def __init__(self, start: Callable[[], Coroutine[Any, Any, Any]], stop: Stop | None) -> None:
@@ -83,7 +83,10 @@ class _Work:
             raise
 
     def cancel(self) -> None:
-        """Cancel it from another thread; without effect before its start and after its end."""
+        """Cancel it from another thread.
+
+        Has no effect before its start and after its end.
+        """
         if self._loop is not None and self._task is not None:
             with suppress(RuntimeError):  # the loop is closed
                 self._loop.call_soon_threadsafe(self._task.cancel)

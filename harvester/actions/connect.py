@@ -1,7 +1,7 @@
-"""Connect to the server, Freesound or a sandbox, with its key, limits and ledger.
+"""Connect to the server with its key, limits and ledger.
 
-Without a key, this is the embedded sandbox. The ledger of a real key is a file in the user's state folder; the ledger
-of the embedded sandbox is in memory and ends with the process.
+It is Freesound or a sandbox; without a key, the embedded sandbox. The ledger of a real key is a file in the user's
+state folder; the ledger of the embedded sandbox is in memory and ends with the process.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ SANDBOX_SOUNDS, SANDBOX_SEED = 5_000, 7
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The server and its limits as the caller gives them; `api_url` None: the embedded sandbox."""
+    """The server and its limits as the caller gives them.
+
+    `api_url` None: the embedded sandbox.
+    """
 
     key: str | None
     api_url: str | None
@@ -62,7 +65,10 @@ class Server:
 
     @property
     def folder(self) -> Path:
-        """The default folder of its library; sounds from a loopback server never go into Freesound's."""
+        """The default folder of its library.
+
+        Sounds from a loopback server never go into Freesound's.
+        """
         return SANDBOX_LIBRARY if is_loopback(urlsplit(self.url).hostname or "") else REAL_LIBRARY
 
 
@@ -99,7 +105,10 @@ async def open_server(request: Connection, clock: Clock, reporter: Reporter) -> 
 
 
 def _tell_host(url: str, reporter: Reporter) -> None:
-    """Tell where the key is sent, unless that is Freesound; warn if it is another machine."""
+    """Tell where the key is sent, unless that is Freesound.
+
+    It is a warning if that is another machine.
+    """
     parts = urlsplit(url)
     if parts.hostname == "freesound.org":
         return
@@ -108,7 +117,10 @@ def _tell_host(url: str, reporter: Reporter) -> None:
 
 
 class _ToldTransport(AiohttpTransport):
-    """A transport that tells each request, by its path, which never holds the key, and its status."""
+    """A transport that tells each request with its status.
+
+    The path never holds the key.
+    """
 
     def __init__(self, server: Server, reporter: Reporter, *, contact: str) -> None:
         super().__init__(server.url, server.key, contact=contact)
@@ -138,7 +150,10 @@ async def open_client(
     verbose: bool = False,
     keep_body: Callable[[bytes], str] = lambda _: "",
 ) -> AsyncIterator[FreesoundClient]:
-    """Yield a client for the server; at the end close it and its ledger. `verbose`: tell each request."""
+    """Yield a client for the server; at the end close it and its ledger.
+
+    `verbose`: tell each request.
+    """
     contact = read_contact(os.environ)
     ledger: Ledger = MemoryLedger()
     async with AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""What a run tells its caller while it goes on: typed events, in order, each passed to one function.
+"""What a run tells its caller: typed events, passed in order.
 
 Owns the rule for a function that raises: it gets no further event, the run ends in order, and its exception is raised
 once everything is saved.
@@ -35,7 +35,10 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One line for a person, in English, without the key. It may hold texts of the server: escape it where needed."""
+    """One line for a person, in English, without the key.
+
+    It may hold texts of the server: escape control characters before you print it.
+    """
 
     line: str
     level: Level
@@ -43,7 +46,10 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The library is open, the server has identified itself, and the run begins."""
+    """The run begins.
+
+    The library is open, and the server has identified itself.
+    """
 
     folder: Path
     snapshot: Snapshot
@@ -73,7 +79,10 @@ OnProgress = Callable[[RunEvent], None]
 
 
 class Reporter:
-    """Passes the events of one call to its caller's function, and the lines to the log of the run too."""
+    """Passes the events of one call to the function of its caller.
+
+    Lines also go to the log of the run.
+    """
 
     def __init__(self, on_progress: OnProgress | None, stop: Stop | None = None) -> None:
         self._on_progress = on_progress
@@ -89,7 +98,7 @@ class Reporter:
         return self._on_progress is not None
 
     def emit(self, event: RunEvent) -> None:
-        """Pass an event to the caller's function; if that raises, close the run."""
+        """Pass on an event; close the run if the caller's function raises."""
         if self._on_progress is None or self.error is not None:
             return
         try:

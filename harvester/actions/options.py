@@ -1,4 +1,4 @@
-"""Check what a caller gives, and turn it into the scope, the server and the limits of a run.
+"""Check what a caller gives, and turn it into scope, server and limits.
 
 Owns the rules about several options. A message names options as the command line does; `keywords_named` turns them
 into the keywords that a Python program typed.
@@ -32,9 +32,10 @@ SAMPLES = 50
 
 @contextmanager
 def keywords_named(action: Callable[..., Any]) -> Iterator[None]:
-    """Name options in the text of an error as the keywords of `action`: `--max-duration` becomes `max_duration`.
+    """Name options in the text of an error as the keywords of `action`.
 
-    The error keeps its text for the command line in `command_line`. Commands in backticks stay as they are.
+    `--max-duration` becomes `max_duration`. The error keeps its text for the command line in `command_line`. Commands
+    in backticks stay as they are.
     """
     try:
         yield
@@ -58,7 +59,7 @@ def _keyword(found: re.Match[str], known: Iterable[str]) -> str:
 
 
 def check_whole(option: str, value: Any, bounds: Bounds) -> int:
-    """Return a whole number; raise `SettingsError` if it is none or out of bounds."""
+    """Return a whole number; raise `SettingsError` unless it is in bounds."""
     try:
         number = index(value) if not isinstance(value, bool) else None
     except TypeError:
@@ -93,7 +94,7 @@ def check_texts(option: str, value: Any) -> tuple[str, ...]:
 
 
 def check_choice(option: str, value: Any, allowed: Iterable[Any]) -> Any:
-    """Return the value; raise `SettingsError` unless it is one of the allowed ones."""
+    """Return the value; raise `SettingsError` unless it is allowed."""
     names = list(allowed)
     if value not in names or isinstance(value, bool):
         # `level 2` must not be refused by naming 2: the text '2' is shown with its quotes.
@@ -103,9 +104,10 @@ def check_choice(option: str, value: Any, allowed: Iterable[Any]) -> Any:
 
 
 def check_seconds(option: str, value: Any, *, zero: bool = False) -> float:
-    """Return a duration in seconds, given as a number of seconds or as a text such as `2h`.
+    """Return a duration in seconds.
 
-    Raises `SettingsError` for anything else, for more than a hundred years, and for zero unless `zero` is allowed.
+    It is given as a number of seconds or as a text such as `2h`. Raises `SettingsError` for anything else, for more
+    than a hundred years, and for zero unless `zero` is allowed.
     """
     if isinstance(value, str):
         seconds = parse_duration_s(value)
@@ -121,7 +123,10 @@ def check_seconds(option: str, value: Any, *, zero: bool = False) -> float:
 
 
 def check_sounds(option: str, value: Any) -> tuple[int, ...]:
-    """Return ids of sounds without repeats, given as one, as several or as None for none."""
+    """Return ids of sounds without repeats.
+
+    They are given as one, as several or as None for none.
+    """
     given = () if value is None else value if isinstance(value, Iterable) else (value,)
     found = []
     for one in given:
@@ -137,7 +142,10 @@ def check_sounds(option: str, value: Any) -> tuple[int, ...]:
 
 
 def check_folder(option: str, value: Any) -> Path | None:
-    """Return a folder; None for None. Raise `SettingsError` for an empty path and for what is no path."""
+    """Return a folder; None for None.
+
+    Raises `SettingsError` for an empty path and for what is no path.
+    """
     if value is None:
         return None
     if not isinstance(value, str | os.PathLike) or not str(value).strip():
@@ -154,7 +162,10 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The sounds from which a harvest starts and those that it may take, checked; `filter` joins all conditions."""
+    """Where a harvest starts and which sounds it may take, checked.
+
+    `filter` joins all conditions.
+    """
 
     seed_ids: tuple[int, ...]
     query: str
@@ -164,7 +175,7 @@ class Wanted:
     permitted: bool
 
     def target(self, samples: int | None, *, forever: bool = False) -> int | None:
-        """Return how many sounds to process, `samples` or the default; None: all that are found."""
+        """Return how many sounds to process; None: all that are found."""
         if samples is not None:
             return samples
         return 0 if self.vectors else None if forever or self.sweep else SAMPLES
@@ -185,10 +196,10 @@ def read_scope(
     vectors: Any,
     i_have_permission: Any,
 ) -> Wanted:
-    """Return the scope of a harvest, and tell which part of the filter has no effect.
+    """Return the scope of a harvest.
 
-    Raises `SettingsError` for a filter that cannot be used, a sweep of everything, which the API's terms forbid, and a
-    sweep with seeds.
+    Tells which part of the filter has no effect. Raises `SettingsError` for a filter that cannot be used, a sweep of
+    everything, which the API's terms forbid, and a sweep with seeds.
     """
     query, sweep = check_text("--query", query), check_flag("--sweep", sweep)
     built = build_filter(
@@ -228,9 +239,10 @@ def read_connection(
     extra_fields: Any = (),
     forever: bool = False,
 ) -> Connection:
-    """Return the server to connect to; `key` None: the key from the environment or from `.env` in the working folder.
+    """Return the server to connect to, with key and limits.
 
-    Without any key and without an address, this is the embedded sandbox.
+    `key` None: the key from the environment or from `.env` in the working folder. Without any key and without an
+    address, this is the embedded sandbox.
     """
     check_choice("--level", level, LEVELS)
     sandbox = check_flag("--sandbox", sandbox)

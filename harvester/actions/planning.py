@@ -32,7 +32,10 @@ class PlannedRequests:
 
 @dataclass(frozen=True, slots=True)
 class WithinToday:
-    """How far the rest of today's quota reaches; `all`: to the end of the harvest."""
+    """How far the rest of today's quota reaches.
+
+    `all`: to the end of the harvest.
+    """
 
     requests: int
     samples: int
@@ -41,7 +44,10 @@ class WithinToday:
 
 @dataclass(frozen=True, slots=True)
 class PlannedLibrary:
-    """What the library holds before the harvest; `frontier`: sounds that wait for their similar list."""
+    """What the library holds before the harvest.
+
+    `frontier`: sounds that wait for their similar list.
+    """
 
     nodes: int
     processed: int

@@ -26,7 +26,7 @@ def age_text(stamp_us: int | None, now_us: int) -> str:
 
 
 def clock_text(stamp_us: int, now_us: int) -> str:
-    """Return a moment in local time: `21:13`, on another day `Mon 21:13`, or with its date."""
+    """Return a local time: `21:13`, on another day `Mon 21:13` or its date."""
     then, now = (datetime.fromtimestamp(stamp // SECOND_US).astimezone() for stamp in (stamp_us, now_us))
     days = abs((then.date() - now.date()).days)
     return then.strftime("%H:%M" if days == 0 else "%a %H:%M" if days < 7 else "%Y-%m-%d %H:%M")

@@ -1,6 +1,7 @@
-"""Report a run while it goes on: `status.json`, a line in the log each minute, and events for the caller.
+"""Report a run while it goes on.
 
-Nothing here changes the run, and a failure to report it never ends it.
+Owns when `status.json` is written, when the log gets a line, and when the caller gets the figures. Nothing here changes
+the run, and a failure to report it never ends it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ LINE_EVERY_S = 60.0
 
 @asynccontextmanager
 async def reporting(run: Run, reporter: Reporter) -> AsyncIterator[None]:
-    """Report the run while the block lasts; at its end `status.json` and a last `Advanced` have the final figures."""
+    """Report the run in the block.
+
+    At its end `status.json` and a last `Advanced` have the final figures.
+    """
 
     def advance() -> None:
         if reporter.listens:
@@ -46,7 +50,7 @@ async def reporting(run: Run, reporter: Reporter) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _status_file(run: Run, reporter: Reporter) -> AsyncIterator[None]:
-    """Keep `status.json` up to date while the block lasts; report the first failure to write it, and go on."""
+    """Keep `status.json` up to date in the block; report one failure."""
     told = False
 
     def save() -> None:
@@ -69,7 +73,10 @@ async def _status_file(run: Run, reporter: Reporter) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def every(pause_s: float, act: Callable[[], None], on_failure: Callable[[str], None]) -> AsyncIterator[None]:
-    """Call `act` again and again while the block lasts; `on_failure` gets one line about its first failure."""
+    """Call `act` again and again in the block.
+
+    `on_failure` gets one line about its first failure.
+    """
 
     async def again() -> None:
         told = False

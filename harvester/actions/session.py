@@ -1,4 +1,4 @@
-"""Run one harvest or refresh: join client, store and pipeline, and report the run.
+"""Run one harvest or refresh: join client, store and pipeline.
 
 Only this module joins the network with the disk. A clean stop leaves a checkpoint; after any other end, the next run
 resumes from the journal.
@@ -129,7 +129,10 @@ async def _run(
 
 @asynccontextmanager
 async def _opened(folder: Path, clock: Clock, backup_every: int, keep_backups: int) -> AsyncIterator[Store]:
-    """Yield the library, opened and closed in a thread: a large one takes seconds, and other tasks run meanwhile."""
+    """Yield the library, opened and closed in a thread.
+
+    A large one takes seconds, and other tasks run meanwhile.
+    """
     store = await _to_its_end(
         lambda: Store.open(folder, clock=clock, backup_every=backup_every, keep_backups=keep_backups), Store.close
     )
@@ -141,8 +144,9 @@ async def _opened(folder: Path, clock: Clock, backup_every: int, keep_backups: i
 
 
 async def _to_its_end(work: Callable[[], T], undo: Callable[[T], None] = lambda _: None) -> T:
-    """Run `work` in a thread to its end; a cancellation is raised after that, and after `undo` of its result.
+    """Run `work` in a thread to its end, also when cancelled.
 
+    A cancellation is raised after that, and after `undo` of the result.
     A thread cannot be cancelled: the lock of the library must not stay with one that nobody waits for.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
@@ -204,7 +208,7 @@ def _result(
 
 
 def _keep(folder: Path, body: bytes, clock: Clock, reporter: Reporter) -> str:
-    """Save an answer that cannot be parsed and return its path; empty if it was not saved."""
+    """Save an answer that cannot be parsed; return its path or no text."""
     try:
         path = keep_answer(folder, body, clock.time_us())
     except OSError as error:
@@ -214,7 +218,10 @@ def _keep(folder: Path, body: bytes, clock: Clock, reporter: Reporter) -> str:
 
 
 def _unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> Iterator[str]:
-    """Yield a line for each extra field that no record has: the API ignores a name that it does not know."""
+    """Yield a line for each extra field that no record has.
+
+    The API ignores a name that it does not know.
+    """
     records = [attributes for _, attributes in state.graph.nodes.items() if extra_fields and "fetched_at" in attributes]
     for name in extra_fields:
         if records and not any(name in attributes for attributes in records):
@@ -222,7 +229,10 @@ def _unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> Iterato
 
 
 def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:
-    """Set the library's similarity space; raises `SettingsError` if its lists or vectors have another one."""
+    """Set the library's similarity space.
+
+    Raises `SettingsError` if its lists or vectors have another one.
+    """
     known = next(
         (attributes["link_space"] for _, attributes in state.graph.nodes.items() if "linked_at" in attributes), None
     )

@@ -1,4 +1,7 @@
-"""The figures of a run at one moment: what `Advanced` brings, and what `status.json` and the log say."""
+"""The figures of a run at one moment.
+
+`Advanced` brings them, and `status.json` and the log say them.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,9 @@ from harvester.actions.quantities import waiting_text
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The figures of a run, named as in `status.json`. Moments are microseconds since 1970, UTC.
+    """The figures of a run, named as in `status.json`.
 
+    Moments are microseconds since 1970, UTC.
     `samples`, `new_nodes`, `new_edges` and `requests` count what this run did; `target` is the number of samples to
     reach, None without one. `processed`, `nodes`, `edges`, `frontier` (waiting sounds), `deferred` and `gone` count
     what the library holds. `quota_left` and `daily_limit` are None without a limit; the quota may be a second old.

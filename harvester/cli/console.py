@@ -1,4 +1,4 @@
-"""Output of the command line: data to stdout, messages to stderr.
+"""Write data to stdout and messages to stderr.
 
 Every command writes with these functions only: they escape control characters, so that no text from a library, a
 server or a file name can forge a line of ours.
@@ -87,7 +87,7 @@ def say_more(line: str) -> None:
 
 
 def print_event(event: RunEvent) -> None:
-    """Write the line of an event to stderr, if it has one and the verbosity asks for it."""
+    """Write the line of an event to stderr if the verbosity asks for it."""
     from harvester.actions import Level, Told
 
     if isinstance(event, Told):

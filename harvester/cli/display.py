@@ -1,6 +1,6 @@
-"""Show a run from its events: live panel or plain lines, and a summary.
+"""Show a run from its events: panel or plain lines, and a summary.
 
-All figures come from the events; nothing here changes the run.
+Tells systemd about it too. All figures come from the events; nothing here changes the run.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ class Events:
 
 
 class Display:
-    """Shows one run from its events, and tells systemd about it; a context manager.
+    """Shows one run from its events; a context manager.
 
-    With `panel`, the panel's last picture stays on the terminal.
+    Tells systemd about it. With `panel`, the panel's last picture stays on the terminal.
     """
 
     def __init__(self, *, panel: bool, notifier: Notifier | None = None) -> None:
@@ -91,7 +91,7 @@ class Display:
             print_event(told)
 
     def _keep_alive(self, snapshot: Snapshot) -> None:
-        """Tell systemd regularly that the event loop is alive: the events come from it."""
+        """Tell systemd regularly that the event loop is alive."""
         pause_s, now_s = self._notifier.watchdog_s, time.monotonic()
         if pause_s is not None and now_s - self._alive_at_s >= pause_s:
             self._alive_at_s = now_s
@@ -107,7 +107,10 @@ class Display:
 
 
 class _LivePanel:
-    """The panel of a run, redrawn in place; the terminal may close at any time, and the harvest goes on without it."""
+    """The panel of a run, redrawn in place.
+
+    The terminal may close at any time; the harvest goes on without it.
+    """
 
     def __init__(self, title: str, snapshot: Snapshot) -> None:
         self.events = Events()

@@ -146,7 +146,7 @@ class ScopeOptions:
     ] = False
 
     def keywords(self) -> dict[str, Any]:
-        """Return the options as keywords of `actions.harvest` and `actions.plan`."""
+        """Return the options as keywords of `harvest` and `plan`."""
         return _keywords(self)
 
 
@@ -174,7 +174,7 @@ class ServerOptions:
         return _keywords(self)
 
     def connection(self) -> Connection:
-        """Return the server to connect to, with the key from the environment or `.env`."""
+        """Return the server, with the key from the environment or `.env`."""
         from harvester.actions import Reporter, read_connection
 
         return read_connection(Reporter(print_event), key=None, **self.keywords())
@@ -200,7 +200,7 @@ class RunOptions(ServerOptions):
     ] = None
 
     def keywords(self) -> dict[str, Any]:
-        """Return the options as keywords of `actions.harvest` and `actions.refresh`."""
+        """Return the options as keywords of `harvest` and `refresh`."""
         return {name: value for name, value in _keywords(self).items() if name != "progress"}
 
     @property

@@ -1,4 +1,7 @@
-"""Run a harvest or refresh for the command line: signals, the garbage collector, the display and the summary."""
+"""Run a harvest or refresh for the command line.
+
+Owns its signals, the garbage collector, and who shows the run.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def run_with_display(
     summary: Callable[[RunResult], None],
     **keywords: Any,
 ) -> RunResult:
-    """Run `action` with these keywords and options, show it, print its summary, and return its result."""
+    """Run `action`, show it, print its summary, and return its result."""
     return asyncio.run(_run(action, options, summary, keywords))
 
 
@@ -53,10 +56,10 @@ async def _run(
 
 @contextmanager
 def _signals(stop: Stop) -> Iterator[None]:
-    """Stop the run cleanly at the first SIGINT or SIGTERM, and the process at once at the second.
+    """Stop the run at the first signal, and the process at the second.
 
-    With a terminal, SIGHUP (the terminal closes) also stops the run cleanly. In the background it does nothing: the log
-    notices by itself that logrotate has moved its file.
+    SIGINT and SIGTERM do that.     With a terminal, SIGHUP (the terminal closes) also stops the run cleanly. In the
+    background it does nothing: the log notices by itself that logrotate has moved its file.
     """
     loop = asyncio.get_running_loop()
 
