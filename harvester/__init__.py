@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         StatusWatch,
         Told,
         Totals,
+        VerifyResult,
         check,
         commit_library,
         draw_map,
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
         git_merge,
         git_setup,
         git_textconv,
+        grown_message,
         guide_topics,
         harvest,
         import_library,
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
         service_text,
         show,
         status,
+        verify_links,
     )
     from harvester.clock import (
         Stop,
@@ -147,6 +150,7 @@ __all__ = [
     "Stop",
     "Told",
     "Totals",
+    "VerifyResult",
     "WrongSource",
     "__version__",
     "check",
@@ -160,6 +164,7 @@ __all__ = [
     "git_merge",
     "git_setup",
     "git_textconv",
+    "grown_message",
     "guide_topics",
     "harvest",
     "import_library",
@@ -178,6 +183,7 @@ __all__ = [
     "service_text",
     "show",
     "status",
+    "verify_links",
 ]
 
 _HOMES = {
@@ -227,6 +233,7 @@ _HOMES = {
     "Stop": "clock",
     "Told": "actions",
     "Totals": "actions",
+    "VerifyResult": "actions",
     "WrongSource": "errors",
     "check": "actions",
     "commit_library": "actions",
@@ -239,6 +246,7 @@ _HOMES = {
     "git_merge": "actions",
     "git_setup": "actions",
     "git_textconv": "actions",
+    "grown_message": "actions",
     "guide_topics": "actions",
     "harvest": "actions",
     "import_library": "actions",
@@ -257,6 +265,7 @@ _HOMES = {
     "service_text": "actions",
     "show": "actions",
     "status": "actions",
+    "verify_links": "actions",
 }
 """The room or module below `harvester` that each name comes from."""
 
