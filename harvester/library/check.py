@@ -15,12 +15,13 @@ from typing import Any
 
 from harvester.checkpoint import digest_of, load_checkpoint
 from harvester.clock import DAY_US, Clock, iso
-from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat
 from harvester.graph import STAMPS, Dropped, SoundGraph
 from harvester.jobs import each_in_processes
 from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.load import load_state
+from harvester.library.presence import require_library
 from harvester.library.recovery import open_journal
 from harvester.library.store import Store
 from harvester.storage import (
@@ -94,12 +95,10 @@ def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
     """Verify every file of the library and report.
 
     Checks `jobs` files at once, writes nothing and needs no lock. Files are read in an order that gives no false alarm
-    beside a running writer. Raises only when the folder cannot be read.
+    beside a running writer. Raises `SettingsError` when there is no library, `LibraryUnwritable` when the folder cannot
+    be read.
     """
-    if not folder.exists():
-        return CheckReport((), 0)
-    if not folder.is_dir():
-        raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
+    require_library(folder)
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
     findings = sorted(_check_files(folder, now_us, jobs), key=lambda finding: order[finding.severity])

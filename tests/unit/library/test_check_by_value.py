@@ -334,8 +334,7 @@ def test_a_file_that_is_not_fetched_is_for_a_person(library: Path) -> None:
         repair(library)
 
 
-def test_no_folder_is_no_library_and_a_file_is_not_one_either(tmp_path: Path) -> None:
-    assert check(tmp_path / "nowhere") == CheckReport((), 0)
+def test_a_file_is_no_library_either(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(LibraryUnwritable) as caught:
         check(tmp_path / "file")
