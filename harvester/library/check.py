@@ -1,46 +1,35 @@
-"""Check every file of a library folder, and repair what is corrupt.
+"""Check every file of a library folder; write nothing.
 
-Owns what counts as a finding (a person must see it) and what is only a note. A check reads each file once; a repair
-checks first, then moves corrupt files to `quarantine/` and writes a complete library from the rest. Deletes nothing.
+Owns what counts as a finding (a person must see it) and what is only a note. A check reads each file once.
 """
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harvester.checkpoint import digest_of, load_checkpoint
 from harvester.clock import DAY_US, Clock, iso
-from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat, problem_of
 from harvester.graph import STAMPS, Dropped, SoundGraph
 from harvester.jobs import each_in_processes
 from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.load import load_state
-from harvester.library.presence import require_library
-from harvester.library.recovery import open_journal
-from harvester.library.store import Store
+from harvester.library.presence import find_irregular, find_placeholders, require_library
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
     JOURNAL_PARTS,
     LOCK,
     QUARANTINE,
-    REAL_FILES,
     TEMPORARY_SUFFIX,
     VECTORS,
-    Files,
-    WriterLock,
-    disk_errors,
     path_text,
     read_backup_name,
     read_owner,
-    refuse_placeholders,
-    set_aside,
 )
 from harvester.vectors import load_header, load_vectors
 
@@ -101,89 +90,29 @@ def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
     require_library(folder)
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
-    findings = sorted(_check_files(folder, now_us, jobs), key=lambda finding: order[finding.severity])
+    # A checkpoint of a newer version is found alone, and again when the files are read together.
+    findings = sorted(dict.fromkeys(_check_files(folder, now_us, jobs)), key=lambda finding: order[finding.severity])
     return CheckReport(tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
 
 
-def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = REAL_FILES) -> CheckReport:
-    """Check, repair what can be repaired, and return the findings.
-
-    The rest moves to `quarantine/`. Ends with a checkpoint and a verified backup of all valid data, so that the next
-    check is clean. Raises `LibraryLocked` beside a running writer, `LibraryCorrupt` when no valid file is left to
-    replace the checkpoint, `LibraryNotFetched` beside a placeholder, `BackupFailed`, `DiskFull`, `LibraryUnwritable`;
-    nothing is ever deleted.
-    """
-    refuse_placeholders(folder)
-    report = check_library(folder, clock=clock, jobs=jobs)
-    if report.clean:
-        return report
-    now_us, before = clock.time_us(), _names_aside(folder)
-    lock = WriterLock(folder)
-    droppable = {finding.path for finding in report.findings if finding.droppable}
-    with disk_errors(folder, "nothing was deleted"):
-        lock.acquire(now_us)
-        try:
-            _quarantine_corrupt_files(folder, report, now_us, files)
-        finally:
-            lock.release()
-    with Store.open(folder, clock=clock, files=files) as store:
-        late = [one.sound_id for one in store.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
-        store.append((), undeferred=late)
-        _limit_future_stamps(store.state, now_us)
-        if any(finding.path == store.vectors.path for finding in report.findings):
-            store.vectors.mend()
-        info = store.rewrite()
-        for backup in list_backups(folder):
-            if backup.path in droppable:
-                set_aside(backup.path, folder, now_us, files)
-        left = f"{info.nodes} sounds ({len(store.state.processed)} processed), {info.edges} edges"
-        notices = tuple(store.notices)
-    repaired = (replace(one, repaired=one.severity != NOTE and not one.by_hand) for one in report.findings)
-    aside = _names_aside(folder) != before
-    return CheckReport(tuple(repaired), report.files, left, notices, aside)
-
-
-def _names_aside(folder: Path) -> set[str]:
-    place = folder / QUARANTINE
-    return {path.name for path in place.iterdir()} if place.is_dir() else set()
-
-
-def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
-    corrupt = {
-        finding.path
-        for finding in report.findings
-        if finding.severity == ERROR and not (finding.droppable or finding.by_hand)
-    }
-    for name in JOURNAL_PARTS:
-        path = folder / name
-        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-            set_aside(path, folder, now_us, files)  # renaming a link, a pipe or a folder changes nothing behind it
-    backups = list_backups(folder)
-    for backup in backups:
-        if backup.path in corrupt:
-            set_aside(backup.path, folder, now_us, files)
-    checkpoint = folder / CHECKPOINT
-    if checkpoint in corrupt and all(backup.path in corrupt for backup in backups) and not _loads(checkpoint):
-        # No valid backup is left. Keep what the journal holds: from now on it does not rely on another file.
-        if checkpoint.exists():
-            set_aside(checkpoint, folder, now_us, files)
-        journal = open_journal(folder, now_us, files, [])
-        journal.update(
-            digest="", next_digest="", saved=journal.head.safe, backed=journal.head.safe, has_foreign_state=True
-        )
-        journal.close()
-
-
 def _check_files(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
-    contents = load_contents(folder / JOURNAL)
+    journal, absent = folder / JOURNAL, find_placeholders(folder)
+    yield from (Finding(ERROR, path, problem, by_hand=True) for path, problem in absent.items())
+    contents = None if journal in absent else load_contents(journal)
     if contents is not None:
-        yield from _check_journal(folder / JOURNAL, contents, now_us)
+        yield from _check_journal(journal, contents, now_us)
+    for path, problem in find_irregular(folder).items():
+        # What else is no file is in `contents.damage` already.
+        if path.name == LOCK or (path.is_symlink() and path not in absent):
+            yield Finding(ERROR, path, problem, by_hand=path.name == LOCK)
     paths = [folder / CHECKPOINT, *(backup.path for backup in list_backups(folder))]
-    checked = each_in_processes(_check_state, [path for path in paths if path.exists()], jobs)
+    checked = each_in_processes(_check_state, [path for path in paths if path.exists() and path not in absent], jobs)
     yield from (finding for _, findings in checked for finding in findings)
     good = sum(is_good for is_good, _ in checked)
-    yield from _check_together(folder, contents, now_us, good)
-    yield from _check_vectors(folder)
+    if not absent:
+        yield from _check_together(folder, contents, now_us, good)
+    if folder / VECTORS not in absent:
+        yield from _check_vectors(folder)
     yield from _check_other_files(folder)
 
 
@@ -199,10 +128,10 @@ def _check_state(path: Path) -> tuple[bool, list[Finding]]:
     except FileNotFoundError:
         return False, []  # a running writer removed the backup meanwhile
     except LibraryNotFetched as error:
-        return False, [Finding(WARNING if is_backup else ERROR, path, str(error), by_hand=True)]
+        return False, [Finding(WARNING if is_backup else ERROR, path, problem_of(error, path), by_hand=True)]
     except HarvesterError as error:
         severity = NOTE if isinstance(error, NewerFormat) and is_backup else ERROR
-        return False, [Finding(severity, path, str(error).removeprefix(f"{path}: "))]
+        return False, [Finding(severity, path, problem_of(error, path))]
     if dropped:
         return False, [Finding(ERROR, path, _describe(dropped), droppable=True)]
     if digest_of(decoded.state) != decoded.digest:
@@ -236,7 +165,7 @@ def _check_vectors(folder: Path) -> Iterator[Finding]:
     try:
         vectors = load_vectors(folder)
     except HarvesterError as error:
-        yield Finding(WARNING, path, str(error).removeprefix(f"{path}: "))
+        yield Finding(WARNING, path, problem_of(error, path))
         return
     if vectors.damage:
         yield Finding(ERROR, path, f"the vectors cannot be used ({vectors.damage}): {again}")
@@ -255,11 +184,12 @@ def _check_together(
     except LibraryCorrupt:
         yield Finding(ERROR, checkpoint, "no valid backup can replace it")
         return
-    except LibraryNotFetched as error:
-        yield Finding(ERROR, folder, str(error), by_hand=True)
+    except LibraryNotFetched:
+        problem = "it cannot be read, and the content of the backup that can replace it is not here yet"
+        yield Finding(ERROR, checkpoint, problem, by_hand=True)
         return
     except HarvesterError as error:
-        yield Finding(ERROR, checkpoint, str(error))
+        yield Finding(ERROR, checkpoint, problem_of(error, checkpoint))
         return
     state, vectors = loaded.state, load_header(folder)
     if vectors is not None and (
@@ -302,22 +232,3 @@ def _check_other_files(folder: Path) -> Iterator[Finding]:
 def latest_stamp(state: SoundGraph) -> int:
     """Return the latest stamp in a state, in microseconds UTC."""
     return max((attributes.get(name, 0) for attributes in state.graph.nodes.values() for name in STAMPS), default=0)
-
-
-def _limit_future_stamps(state: SoundGraph, now_us: int) -> None:
-    """Set stamps from the future to now.
-
-    Until that time they would win over every newer response.
-    """
-    for attributes in state.graph.nodes.values():
-        for name in STAMPS:
-            if attributes.get(name, 0) > now_us + DAY_US:
-                attributes[name] = now_us
-
-
-def _loads(path: Path) -> bool:
-    try:
-        load_checkpoint(path)
-    except (LibraryCorrupt, FileNotFoundError):
-        return False
-    return True

@@ -11,9 +11,10 @@ from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import BackupFailed, LibraryCorrupt
 from harvester.gitsync.merge_driver import describe_for_git, merge_in_git
 from harvester.journal.reader import load_contents
-from harvester.library.check import check_library, repair_library
+from harvester.library.check import check_library
 from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
+from harvester.library.repair import repair_library
 from harvester.model import Event, Known, Seeded
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.support.poisoned import GOOD, WHAT_IS_LEFT, make_poisoned, poisoned_checkpoint
