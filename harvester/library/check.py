@@ -22,13 +22,13 @@ from harvester.library.presence import find_irregular, find_placeholders, requir
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
-    JOURNAL_PARTS,
     LOCK,
     QUARANTINE,
+    RECOVERED,
     TEMPORARY_SUFFIX,
     VECTORS,
+    belongs_to_library,
     path_text,
-    read_backup_name,
     read_owner,
 )
 from harvester.vectors import load_header, load_vectors
@@ -36,7 +36,6 @@ from harvester.vectors import load_header, load_vectors
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
 LONGEST_WAIT_US = 366 * DAY_US
-_KNOWN = {CHECKPOINT, *JOURNAL_PARTS, LOCK, QUARANTINE, VECTORS, "status.json", "harvest.log", "README.md"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class Finding:
     problem: str
     repaired: bool = False
     droppable: bool = False
-    """The repair can drop the impossible values and keep the rest of the file."""
+    """The repair can drop the invalid values and keep the rest of the file."""
     by_hand: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -225,7 +224,12 @@ def _check_other_files(folder: Path) -> Iterator[Finding]:
         elif name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
             if not running:
                 yield Finding(WARNING, path, "a killed process left it: the next command that writes removes it")
-        elif name not in _KNOWN and read_backup_name(name) is None and not name.startswith("."):
+        elif name == RECOVERED:
+            if not running:
+                yield Finding(
+                    WARNING, path, "a recovery of the journal is not finished: the next command that writes does it"
+                )
+        elif not belongs_to_library(name):
             yield Finding(NOTE, path, "it does not belong to the library")
 
 
