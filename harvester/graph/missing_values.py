@@ -1,4 +1,7 @@
-"""Explain why a selection is empty: which of its values no sound has, and which values there are."""
+"""Explain why a selection is empty.
+
+Names the values that no sound has, and those that there are.
+"""
 
 from __future__ import annotations
 

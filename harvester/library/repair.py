@@ -75,7 +75,10 @@ def _names_aside(folder: Path) -> set[str]:
 
 
 def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, files: Files) -> list[str]:
-    """Move corrupt files to `quarantine/`; return notices about those that the findings do not explain."""
+    """Move corrupt files to `quarantine/`; return notices.
+
+    They are about files that the findings do not explain.
+    """
     notices = []
     corrupt = {
         finding.path
