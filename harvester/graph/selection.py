@@ -179,7 +179,10 @@ def typed_license(name: str) -> str:
 
 
 def license_names(name: str) -> set[str]:
-    """Return what may be typed for a license, folded: its short name with its version, and without."""
+    """Return what may be typed for a license, in folded case.
+
+    Those are its short name with its version, and without.
+    """
     folded = name.casefold()
     return {folded, folded.split(" ")[0]}
 

@@ -1,6 +1,6 @@
-"""Tell whether a folder holds a library, and which of its files are not fetched or cannot be written.
+"""Tell whether a folder holds a library, and which files are unusable.
 
-Reads names and the beginnings of files; changes nothing.
+Those are not fetched, or cannot be written. Reads names and the beginnings of files; changes nothing.
 """
 
 from __future__ import annotations
@@ -67,9 +67,10 @@ def find_placeholders(folder: Path) -> dict[Path, str]:
 
 
 def find_irregular(folder: Path) -> dict[Path, str]:
-    """Return the files that no command can open for writing, each with its problem.
+    """Return the files that no command can open for writing.
 
-    Those are the journal's parts and the lock, when they are symbolic links or no files: the writer follows no link.
+    Each with its problem. Those are the journal's parts and the lock, when they are symbolic links or no files: the
+    writer follows no link.
     """
     found = {}
     for path in (folder / name for name in (*JOURNAL_PARTS, LOCK)):
