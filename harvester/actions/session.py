@@ -22,7 +22,7 @@ from harvester.actions.run import Run, take_snapshot
 from harvester.clock import SECOND_US, Clock, Stop, SystemClock, closing_in_time
 from harvester.errors import HarvesterError, SettingsError, Stopped
 from harvester.graph import SoundGraph
-from harvester.library import Store, keep_answer
+from harvester.library import Store, keep_answer, require_library
 from harvester.pipeline import Harvest, Plan, Progress
 from harvester.vectors import load_header
 
@@ -57,6 +57,8 @@ async def run_session(
         await stack.enter_async_context(closing_in_time(stop, clock, time_limit_s))
         server = await stack.enter_async_context(open_server(connection, clock, reporter))
         folder = library if library is not None else server.folder
+        if plan.refresh is not None:
+            require_library(folder)  # before `Store.open` creates one
         store = await stack.enter_async_context(_opened(folder, clock, backup_every, keep_backups))
         reporter.log = stack.enter_context(closing(RunLog(folder, clock, reporter.warn)))
         for line in store.notices:
