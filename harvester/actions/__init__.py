@@ -47,6 +47,7 @@ if TYPE_CHECKING:
         ForgetReport,
         MergeReport,
         RestoreReport,
+        holds_library,
     )
     from harvester.pipeline import EXHAUSTED, MOST_WITHOUT_PERMISSION
 
@@ -111,6 +112,7 @@ __all__ = [
     "grown_message",
     "guide_topics",
     "harvest",
+    "holds_library",
     "import_library",
     "keywords_named",
     "link",
@@ -204,6 +206,7 @@ _HOMES = {
     "grown_message": "gitsync",
     "guide_topics": "actions.topics",
     "harvest": "actions.harvesting",
+    "holds_library": "library",
     "import_library": "actions.old_libraries",
     "keywords_named": "actions.options",
     "link": "actions.linking",

@@ -8,7 +8,15 @@ from harvester.actions.default_library import find_library
 from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.options import check_whole
 from harvester.clock import SystemClock
-from harvester.library import Backup, BackupReport, RestoreReport, Retention, restore_library, verify_backup
+from harvester.library import (
+    Backup,
+    BackupReport,
+    RestoreReport,
+    Retention,
+    holds_library,
+    restore_library,
+    verify_backup,
+)
 from harvester.library import list_backups as find_backups
 from harvester.settings import COUNT
 from harvester.storage import WriterLock
@@ -28,11 +36,11 @@ def prune_backups(library: StrPath | None = None, *, keep_backups: int = 5) -> t
     """Remove old backups, and return those that were removed.
 
     The newest `keep_backups` verified backups are kept, and always the largest one. A cancelled call leaves whole
-    files. Without the folder nothing happens. Raises `LibraryLocked` while another process writes the library.
+    files. Without a library nothing happens. Raises `LibraryLocked` while another process writes the library.
     """
     kept = check_whole("--keep-backups", keep_backups, COUNT)
     folder = find_library(library)
-    if not folder.is_dir():
+    if not holds_library(folder):
         return ()
     lock = WriterLock(folder)
     lock.acquire(SystemClock().time_us())

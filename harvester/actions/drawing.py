@@ -83,7 +83,7 @@ def draw_map(
         largest_component=largest_component,
     )
     with open_view(library) as view:
-        selected = select_from(view, selection)
+        selected, notices = select_from(view, selection)
         if middle is not None:
             if middle not in selected:
                 raise SettingsError(
@@ -95,7 +95,7 @@ def draw_map(
             on_layout(len(selected), selected.edge_count)
         with disk_errors(out, "the earlier file is unchanged"):
             write_atomically(out, encode_map(selected, heading, ego=middle))
-        return MapReport(out, len(selected), selected.edge_count, out.stat().st_size, tuple(view.notices))
+        return MapReport(out, len(selected), selected.edge_count, out.stat().st_size, notices)
 
 
 def draw_plots(path: StrPath, *, library: LibraryLike = None) -> PlotsReport:

@@ -133,7 +133,7 @@ def export(
         largest_component=largest_component,
     )
     with open_view(library) as view:
-        selected, notices = select_from(view, selection), tuple(view.notices)
+        selected, notices = select_from(view, selection)
         if out is None:
             text = encode_selection(selected, format, credits_format=credits_format, faithful=faithful)
             return replace(text, notices=notices)

@@ -7,7 +7,7 @@ from typing import TypedDict
 from harvester.actions.keywords import Duration, Texts, check_number, naming_keywords
 from harvester.actions.options import check_seconds, check_texts
 from harvester.errors import SettingsError
-from harvester.graph import Selected, Selection, select
+from harvester.graph import Selected, Selection, explain_empty, select
 from harvester.library import LibraryView
 from harvester.settings import SCORE
 
@@ -58,11 +58,14 @@ def read_selection(
     )
 
 
-def select_from(view: LibraryView, selection: Selection) -> Selected:
-    """Return the sounds that `selection` picks.
+def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tuple[str, ...]]:
+    """Return the sounds that `selection` picks, and the notices.
 
-    Raises `SettingsError` if the folder holds no library.
+    Those are the view's, and why no sound meets the selection. Raises `SettingsError` if the folder holds no library.
     """
     if not view.exists:
         raise SettingsError(f"{view.folder}: no library here; `harvester harvest` starts one")
-    return select(view.state, selection)
+    selected = select(view.state, selection)
+    if not len(selected) and selection != Selection():
+        return selected, (*view.notices, explain_empty(view.state, selection))
+    return selected, tuple(view.notices)

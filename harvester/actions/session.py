@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,7 +22,7 @@ from harvester.actions.run import Run, take_snapshot
 from harvester.clock import SECOND_US, Clock, Stop, SystemClock, closing_in_time
 from harvester.errors import HarvesterError, SettingsError, Stopped
 from harvester.graph import SoundGraph
-from harvester.library import Store, keep_answer
+from harvester.library import Store, keep_answer, require_library
 from harvester.pipeline import Harvest, Plan, Progress
 from harvester.vectors import load_header
 
@@ -51,39 +51,14 @@ async def run_session(
     the run at once: the journal holds everything counted, and the lock is released when this raises. `library` None:
     the server's default folder; `space` None: the library's similarity space.
     """
-    try:
-        result = await _run(
-            plan, connection, library, reporter, stop,
-            space=space, time_limit_s=time_limit_s, backup_every=backup_every, keep_backups=keep_backups,
-            verbose=verbose,
-        )  # fmt: skip
-    except HarvesterError as error:
-        if reporter.error is not None:
-            error.add_note(f"on_progress had raised {reporter.error!r}")
-        raise
-    if reporter.error is not None:
-        raise reporter.error
-    return result
-
-
-async def _run(
-    plan: Plan,
-    connection: Connection,
-    library: Path | None,
-    reporter: Reporter,
-    stop: Stop,
-    *,
-    space: str | None,
-    time_limit_s: float | None,
-    backup_every: int,
-    keep_backups: int,
-    verbose: bool,
-) -> RunResult:
     clock = SystemClock()
     async with AsyncExitStack() as stack:
+        stack.enter_context(_raising_for_caller(reporter))
         await stack.enter_async_context(closing_in_time(stop, clock, time_limit_s))
         server = await stack.enter_async_context(open_server(connection, clock, reporter))
         folder = library if library is not None else server.folder
+        if plan.refresh is not None:
+            require_library(folder)  # before `Store.open` creates one
         store = await stack.enter_async_context(_opened(folder, clock, backup_every, keep_backups))
         reporter.log = stack.enter_context(closing(RunLog(folder, clock, reporter.warn)))
         for line in store.notices:
@@ -127,27 +102,40 @@ async def _run(
         return result
 
 
+@contextmanager
+def _raising_for_caller(reporter: Reporter) -> Iterator[None]:
+    """Raise what the caller's function raised once the block has ended."""
+    try:
+        yield
+    except HarvesterError as error:
+        if reporter.error is not None:
+            error.add_note(f"on_progress had raised {reporter.error!r}")
+        raise
+    if reporter.error is not None:
+        raise reporter.error
+
+
 @asynccontextmanager
 async def _opened(folder: Path, clock: Clock, backup_every: int, keep_backups: int) -> AsyncIterator[Store]:
     """Yield the library, opened and closed in a thread.
 
     A large one takes seconds, and other tasks run meanwhile.
     """
-    store = await _to_its_end(
+    store = await _finish_in_thread(
         lambda: Store.open(folder, clock=clock, backup_every=backup_every, keep_backups=keep_backups), Store.close
     )
     try:
         yield store
     finally:
         # It waits for a commit or a checkpoint that a cancelled task left running in its thread.
-        await _to_its_end(store.close)
+        await _finish_in_thread(store.close)
 
 
-async def _to_its_end(work: Callable[[], T], undo: Callable[[T], None] = lambda _: None) -> T:
-    """Run `work` in a thread to its end, also when cancelled.
+async def _finish_in_thread(work: Callable[[], T], undo: Callable[[T], None] = lambda _: None) -> T:
+    """Run `work` in a thread to its end, even if this is cancelled.
 
-    A cancellation is raised after that, and after `undo` of the result.
-    A thread cannot be cancelled: the lock of the library must not stay with one that nobody waits for.
+    A cancellation is raised after that, and after `undo` of the result: Python cannot stop a thread, and the caller may
+    open the library again at once.
     """
     task = asyncio.ensure_future(asyncio.to_thread(work))
     cancelled: asyncio.CancelledError | None = None

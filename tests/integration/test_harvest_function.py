@@ -17,6 +17,7 @@ import pytest
 
 import harvester
 from harvester import Advanced, Ended, Level, RunEvent, Started, Told
+from harvester.actions import reporting
 from harvester.library import load_view
 from harvester.storage import CHECKPOINT, read_owner
 from tests.support.processes import KEY, SandboxProcess, environment, run, sandbox_process, wait_until
@@ -100,6 +101,19 @@ def test_events_are_typed_and_come_in_order(sandbox: SandboxProcess, tmp_path: P
     assert (moments[-1].samples, moments[-1].nodes, moments[-1].edges) == (120, result.sounds, result.edges)
     assert events[-1] == Ended(result)
     assert Told(f"sending requests to {sandbox.url.split('/')[2]}", Level.INFO) in events
+
+
+def test_the_final_figures_come_however_short_the_run_is(
+    sandbox: SandboxProcess, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reporting, "ADVANCED_EVERY_S", 3600)
+    moments: list[RunEvent] = []
+    result = asyncio.run(
+        harvester.harvest(tmp_path / "library", samples=3, on_progress=moments.append, **server(sandbox))
+    )
+    (last,) = (event.snapshot for event in moments if isinstance(event, Advanced))
+    assert (last.samples, last.nodes, last.requests) == (3, result.sounds, result.requests)
+    assert last.last_checkpoint_at is not None
 
 
 def test_each_request_is_told_to_who_asks_for_it_and_never_with_the_key(
@@ -287,6 +301,8 @@ def test_a_listener_that_raises_ends_the_run_in_order_and_gets_its_exception_bac
     assert isinstance(heard[-1], kind)
     assert read_owner(folder) is None
     assert processed(folder) == set(sandbox.lists_asked())
+    if kind in (Told, Started):
+        assert len(processed(folder)) < 50
     result = asyncio.run(harvester.harvest(folder, samples=10, **server(sandbox)))
     assert result.samples == 10
     assert max(sandbox.lists_asked().values()) == 1
@@ -423,6 +439,7 @@ def test_a_plan_has_the_facts_of_the_command(sandbox: SandboxProcess, tmp_path: 
     )  # fmt: skip
     facts = json.loads(told.out)
     assert estimate.as_dict() == facts
+    assert (estimate.asked, (estimate.hits or 0) > 0) == (1, True)
     assert (estimate.requests, estimate.by_part.lists, estimate.library.processed) == (
         facts["requests"], 200, 10,
     )  # fmt: skip

@@ -71,7 +71,7 @@ def prune(
     from harvester import actions
 
     folder = actions.find_library(library)
-    if not folder.is_dir():
+    if not actions.holds_library(folder):
         say(f"{folder}: no library here; nothing was removed")
         return
     removed = actions.prune_backups(folder, keep_backups=keep_backups)

@@ -37,8 +37,10 @@ def test_an_export_without_a_path_is_text_in_pieces_and_with_one_the_same_file(f
 
 
 def test_an_export_of_two_files_names_both(folder: Path, tmp_path: Path) -> None:
-    report = harvester.export("csv", str(tmp_path / "out.csv"), library=str(folder))
+    written: list[int] = []
+    report = harvester.export("csv", str(tmp_path / "out.csv"), library=str(folder), on_progress=written.append)
     assert report.paths == (tmp_path / "out.csv", tmp_path / "out.edges.csv")
+    assert written[-1] == sum(path.stat().st_size for path in report.paths)
     with (tmp_path / "out.csv").open(encoding="utf-8", newline="") as file:
         assert len(list(csv.reader(file))) == 13
 
