@@ -118,6 +118,13 @@ class LibraryNotFetched(HarvesterError):
     meaning = "the library's content is not here yet: run `git lfs pull`"
 
 
+class LibraryNotFound(HarvesterError):
+    """A folder holds no library."""
+
+    exit_code = 28
+    meaning = "there is no library in this folder"
+
+
 class Doubt:
     """The question whether failures of a kind concern one sound or all.
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harvester.actions.exporting import ExportReport, ExportText, encode_selection, export, save_selection
     from harvester.actions.git import GitMergeReport, commit_library, git_merge, git_setup, git_textconv
     from harvester.actions.harvesting import harvest, refresh, run_harvest, run_refresh
+    from harvester.actions.library import Library, SoundSelection
     from harvester.actions.linking import LinkResult, link
     from harvester.actions.lookups import FindReport, SoundReport, find, show
     from harvester.actions.merging import merge
@@ -35,7 +36,9 @@ if TYPE_CHECKING:
     from harvester.actions.status_file import load_status
     from harvester.actions.topics import guide_topics
     from harvester.actions.withdrawal import forget
+    from harvester.exports import ArrowTable
     from harvester.gitsync import Commit, grown_message, size_notice
+    from harvester.graph import Sound
     from harvester.importing import ImportReport
     from harvester.library import (
         Backup,
@@ -52,6 +55,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Advanced",
     "Agreement",
+    "ArrowTable",
     "Backup",
     "BackupReport",
     "CheckReport",
@@ -69,6 +73,7 @@ __all__ = [
     "HarvestEstimate",
     "ImportReport",
     "Level",
+    "Library",
     "LibraryLike",
     "LinkResult",
     "MapReport",
@@ -83,7 +88,9 @@ __all__ = [
     "RunEvent",
     "RunResult",
     "Snapshot",
+    "Sound",
     "SoundReport",
+    "SoundSelection",
     "Started",
     "StatusReport",
     "StatusWatch",
@@ -142,6 +149,7 @@ __all__ = [
 _HOMES = {
     "Advanced": "actions.events",
     "Agreement": "similarity",
+    "ArrowTable": "exports",
     "Backup": "library",
     "BackupReport": "library",
     "CheckReport": "library",
@@ -159,6 +167,7 @@ _HOMES = {
     "HarvestEstimate": "actions.planning",
     "ImportReport": "importing",
     "Level": "actions.events",
+    "Library": "actions.library",
     "LibraryLike": "actions.default_library",
     "LinkResult": "actions.linking",
     "MapReport": "actions.drawing",
@@ -173,7 +182,9 @@ _HOMES = {
     "RunEvent": "actions.events",
     "RunResult": "actions.result",
     "Snapshot": "actions.snapshot",
+    "Sound": "graph",
     "SoundReport": "actions.lookups",
+    "SoundSelection": "actions.library",
     "Started": "actions.events",
     "StatusReport": "actions.status_facts",
     "StatusWatch": "actions.status_facts",

@@ -7,7 +7,7 @@ stable: sounds by id, edges by source, then best score first. Reads the state, n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -114,9 +114,22 @@ class Selected:
 
 def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
     """Return the selected part of a state, or every sound not gone."""
-    selection = selection or Selection()
+    return _select(state, state.graph, selection or Selection())
+
+
+def narrow(selected: Selected, selection: Selection) -> Selected:
+    """Return the part of `selected` that `selection` selects too.
+
+    The higher of the two `min_score` holds.
+    """
+    scores = [score for score in (selected.min_score, selection.min_score) if score is not None]
+    return _select(selected.state, selected.sound_ids, replace(selection, min_score=max(scores, default=None)))
+
+
+def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Selected:
     kept = []
-    for sound_id, attributes in state.graph.nodes.items():
+    for sound_id in among:
+        attributes = state.attributes(sound_id)
         if is_gone(attributes) or (selection.processed_only and sound_id not in state.processed):
             continue
         if selection.matches(attributes):
