@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from harvester.graph.attributes import canonical_bytes, is_gone
+from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.records import license_name, value_of
 
@@ -87,6 +88,10 @@ class Selected:
 
     def __contains__(self, sound_id: object) -> bool:
         return sound_id in self._members
+
+    def sounds(self) -> Iterator[Sound]:
+        """Yield the selected sounds, in order of id."""
+        return map(self.state.sound, self.sound_ids)
 
     def edges_of(self, sound_id: int) -> list[Edge]:
         """Return selected out-edges, best score first, without a score last."""
