@@ -30,7 +30,7 @@ def library_html(state: SoundGraph, folder: str, notices: Sequence[str]) -> str:
         ("gone", state.gone_count),
     )
     facts = [(name, f"{count:,}") for name, count in counts if count or name != "gone"]
-    facts += [("licenses", ", ".join(f"{_text(name)} {count:,}" for name, count in content["licenses"].items()))]
+    facts += [("licenses", ", ".join(f"{_text(name)}: {count:,}" for name, count in content["licenses"].items()))]
     rows = "".join(
         f'<tr><th scope="row" style="text-align:left">{name}</th><td style="text-align:left">{value}</td></tr>'
         for name, value in facts

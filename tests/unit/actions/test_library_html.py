@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -13,6 +14,7 @@ from harvester.clock import DAY_US
 from harvester.graph import SoundGraph
 from harvester.library import LibraryView
 from harvester.model import Known, Seen
+from tests.support.browser import BROWSER, open_page
 from tests.support.samples import NOW_US
 from tests.support.view_samples import HOSTILE, make_record, make_state
 from tests.support.view_samples import make_library as make_view_state
@@ -34,7 +36,7 @@ def test_it_tells_counts_and_licenses() -> None:
         "processed": "8",
         "edges": "15",
         "gone": "1",
-        "licenses": "BY 4.0 3, BY-NC 3.0 3, CC0 2, Sampling+ 2",
+        "licenses": "BY 4.0: 3, BY-NC 3.0: 3, CC0: 2, Sampling+: 2",
     }
 
 
@@ -79,3 +81,29 @@ def test_it_stays_small() -> None:
     for one in range(100, 900):
         state.apply(Seen(one, make_record(one), NOW_US + one * DAY_US))
     assert len(html_of(state, "f" * 5_000, ["n" * 5_000])) < 30_000
+
+
+@pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
+@pytest.mark.parametrize(("dark", "ink"), [(False, "rgb(0, 0, 0)"), (True, "rgb(255, 255, 255)")])
+def test_a_browser_shows_it_in_the_colours_of_the_page(dark: bool, ink: str, tmp_path: Path) -> None:
+    state = make_view_state()
+    state.apply(Seen(500, make_record(500, license=HOSTILE), NOW_US + 3 * DAY_US))
+    path = tmp_path / "notebook.html"
+    head = '<!doctype html><meta charset="utf-8"><style>:root { color-scheme: light dark }</style>'
+    path.write_text(f"{head}{html_of(state, notices=[HOSTILE])}", encoding="utf-8")
+
+    async def look() -> object:
+        async with open_page() as page:
+            await page.window(420, 380, dark=dark)
+            await page.visit(path.as_uri())
+            await page.settled()
+            seen = await page.ask(
+                "[getComputedStyle(document.querySelector('polyline')).stroke,"
+                "document.querySelector('polyline').getBoundingClientRect().width > 300, window.hacked ?? null,"
+                "document.documentElement.scrollWidth <= innerWidth]"
+            )
+            assert page.errors == []
+            assert [address for address in page.requests if not address.startswith("file:")] == []
+            return seen
+
+    assert asyncio.run(look()) == [ink, True, None, True]
