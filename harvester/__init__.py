@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         StatusWatch,
         Told,
         Totals,
+        VerifyResult,
         check,
         commit_library,
         draw_map,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         git_merge,
         git_setup,
         git_textconv,
+        grown_message,
         guide_topics,
         harvest,
         import_library,
@@ -78,6 +80,7 @@ if TYPE_CHECKING:
         service_text,
         show,
         status,
+        verify_links,
     )
     from harvester.clock import (
         Stop,
@@ -153,6 +156,7 @@ __all__ = [
     "Stop",
     "Told",
     "Totals",
+    "VerifyResult",
     "WrongSource",
     "__version__",
     "check",
@@ -166,6 +170,7 @@ __all__ = [
     "git_merge",
     "git_setup",
     "git_textconv",
+    "grown_message",
     "guide_topics",
     "harvest",
     "import_library",
@@ -184,6 +189,7 @@ __all__ = [
     "service_text",
     "show",
     "status",
+    "verify_links",
 ]
 
 _HOMES = {
@@ -237,6 +243,7 @@ _HOMES = {
     "Stop": "clock",
     "Told": "actions",
     "Totals": "actions",
+    "VerifyResult": "actions",
     "WrongSource": "errors",
     "check": "actions",
     "commit_library": "actions",
@@ -249,6 +256,7 @@ _HOMES = {
     "git_merge": "actions",
     "git_setup": "actions",
     "git_textconv": "actions",
+    "grown_message": "actions",
     "guide_topics": "actions",
     "harvest": "actions",
     "import_library": "actions",
@@ -267,6 +275,7 @@ _HOMES = {
     "service_text": "actions",
     "show": "actions",
     "status": "actions",
+    "verify_links": "actions",
 }
 """The room or module below `harvester` that each name comes from."""
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from harvester.actions.status_facts import DeferredReport, StatusReport, StatusWatch, list_deferred, status
     from harvester.actions.status_file import load_status
     from harvester.actions.topics import guide_topics
+    from harvester.actions.verifying import VerifyResult, verify_links
     from harvester.actions.withdrawal import forget
     from harvester.exports import ArrowTable
     from harvester.gitsync import Commit, grown_message, size_notice
@@ -50,11 +51,10 @@ if TYPE_CHECKING:
         MergeReport,
         RestoreReport,
     )
-    from harvester.similarity import Agreement
+    from harvester.pipeline import EXHAUSTED, MOST_WITHOUT_PERMISSION
 
 __all__ = [
     "Advanced",
-    "Agreement",
     "ArrowTable",
     "Backup",
     "BackupReport",
@@ -63,6 +63,7 @@ __all__ = [
     "Connection",
     "Contribution",
     "DeferredReport",
+    "EXHAUSTED",
     "Ended",
     "ExportReport",
     "ExportText",
@@ -76,6 +77,7 @@ __all__ = [
     "Library",
     "LibraryLike",
     "LinkResult",
+    "MOST_WITHOUT_PERMISSION",
     "MapReport",
     "MergeReport",
     "OnProgress",
@@ -96,6 +98,7 @@ __all__ = [
     "StatusWatch",
     "Told",
     "Totals",
+    "VerifyResult",
     "WithinToday",
     "age_text",
     "check",
@@ -143,12 +146,12 @@ __all__ = [
     "size_notice",
     "size_text",
     "status",
+    "verify_links",
     "waiting_text",
 ]
 
 _HOMES = {
     "Advanced": "actions.events",
-    "Agreement": "similarity",
     "ArrowTable": "exports",
     "Backup": "library",
     "BackupReport": "library",
@@ -157,6 +160,7 @@ _HOMES = {
     "Connection": "actions.connect",
     "Contribution": "library",
     "DeferredReport": "actions.status_facts",
+    "EXHAUSTED": "pipeline",
     "Ended": "actions.events",
     "ExportReport": "actions.exporting",
     "ExportText": "actions.exporting",
@@ -170,6 +174,7 @@ _HOMES = {
     "Library": "actions.library",
     "LibraryLike": "actions.default_library",
     "LinkResult": "actions.linking",
+    "MOST_WITHOUT_PERMISSION": "pipeline",
     "MapReport": "actions.drawing",
     "MergeReport": "library",
     "OnProgress": "actions.events",
@@ -190,6 +195,7 @@ _HOMES = {
     "StatusWatch": "actions.status_facts",
     "Told": "actions.events",
     "Totals": "actions.result",
+    "VerifyResult": "actions.verifying",
     "WithinToday": "actions.planning",
     "age_text": "actions.quantities",
     "check": "actions.checking",
@@ -237,6 +243,7 @@ _HOMES = {
     "size_notice": "gitsync",
     "size_text": "actions.quantities",
     "status": "actions.status_facts",
+    "verify_links": "actions.verifying",
     "waiting_text": "actions.quantities",
 }
 """The room or module below `harvester` of each name. It is imported on first use: `harvester --help` must not wait."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from harvester.actions.default_library import find_library
-from harvester.actions.keywords import StrPath, read_whole
+from harvester.actions.keywords import StrPath, naming_keywords
+from harvester.actions.options import check_whole
 from harvester.clock import SystemClock
 from harvester.library import Backup, BackupReport, RestoreReport, Retention, restore_library, verify_backup
 from harvester.library import list_backups as find_backups
@@ -22,13 +23,14 @@ def list_backups(library: StrPath | None = None) -> tuple[BackupReport, ...]:
     return tuple(verify_backup(backup) for backup in find_backups(find_library(library)))
 
 
+@naming_keywords
 def prune_backups(library: StrPath | None = None, *, keep_backups: int = 5) -> tuple[Backup, ...]:
     """Remove old backups, and return those that were removed.
 
     The newest `keep_backups` verified backups are kept, and always the largest one. A cancelled call leaves whole
     files. Without the folder nothing happens. Raises `LibraryLocked` while another process writes the library.
     """
-    kept = read_whole("keep_backups", keep_backups, COUNT)
+    kept = check_whole("--keep-backups", keep_backups, COUNT)
     folder = find_library(library)
     if not folder.is_dir():
         return ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from harvester.actions.default_library import find_library
-from harvester.actions.keywords import StrPath, read_jobs
+from harvester.actions.keywords import StrPath, check_jobs, naming_keywords
 from harvester.clock import SystemClock
 from harvester.library import CheckReport, check_library, repair_library
 
 
+@naming_keywords
 def check(library: StrPath | None = None, *, repair: bool = False, jobs: int = 1) -> CheckReport:
     """Verify every file of the library, and return what was found.
 
@@ -19,5 +20,5 @@ def check(library: StrPath | None = None, *, repair: bool = False, jobs: int = 1
     writes the library, `LibraryCorrupt` when no valid file is left to replace the checkpoint, `LibraryNotFetched`,
     `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
     """
-    count, folder = read_jobs("jobs", jobs), find_library(library)
+    count, folder = check_jobs("--jobs", jobs), find_library(library)
     return (repair_library if repair else check_library)(folder, clock=SystemClock(), jobs=count)

@@ -1,4 +1,4 @@
-"""Find the library when the caller does not name one, and load its view."""
+"""Find the library that the caller does not name; load its view."""
 
 from __future__ import annotations
 
@@ -29,7 +29,10 @@ LibraryLike = StrPath | OpenedLibrary | None
 
 
 def find_library(given: StrPath | None) -> Path:
-    """Return the given folder, else the sandbox's library if only that exists, else the real one."""
+    """Return the given folder, or the default one.
+
+    That is the sandbox's library if only that exists, else Freesound's.
+    """
     if given:
         return Path(given)
     return SANDBOX_LIBRARY if _holds_library(SANDBOX_LIBRARY) and not _holds_library(REAL_LIBRARY) else REAL_LIBRARY
@@ -37,9 +40,10 @@ def find_library(given: StrPath | None) -> Path:
 
 @contextmanager
 def open_view(library: LibraryLike) -> Iterator[LibraryView]:
-    """Yield a view of the library: of an opened one what it holds, else what is on disk now.
+    """Yield a view of the library.
 
-    An error that the block raises gets the view's notices as its notes.
+    It is what an opened library holds, else what is on disk now. An error that the block raises gets the view's notices
+    as its notes.
     """
     if library is None or isinstance(library, str | os.PathLike):
         view = load_view(find_library(library))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import SupportsIndex
 
 from harvester.actions.default_library import LibraryLike, open_view
-from harvester.actions.keywords import Duration, StrPath, Texts, read_ids, read_whole
+from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
+from harvester.actions.options import check_sounds, check_whole
 from harvester.actions.selecting import read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import check_place
@@ -21,7 +22,7 @@ from harvester.storage import disk_errors, path_text, write_atomically
 
 @dataclass(frozen=True, slots=True)
 class MapReport:
-    """Result of drawing a map: its file, and how many `sounds` and `edges` it shows."""
+    """Result of drawing a map: its file, and what it shows."""
 
     path: Path
     sounds: int
@@ -38,6 +39,7 @@ class PlotsReport:
     notices: tuple[str, ...] = ()
 
 
+@naming_keywords
 def draw_map(
     path: StrPath = "map.html",
     *,
@@ -56,17 +58,18 @@ def draw_map(
     largest_component: bool = False,
     on_layout: Callable[[int, int], None] | None = None,
 ) -> MapReport:
-    """Draw the library, or a selection, as one HTML file; durable on return.
+    """Draw the library, or a selection, as one HTML file.
 
-    `ego` draws only the sounds within `depth` edges of this sound. `title` is the heading, by default the folder's
-    name. The other keywords are those of `export`. `on_layout` gets the numbers of sounds and edges before their places
-    are computed, which takes about 5 s for 5,000 sounds. A failure or a crash leaves the earlier file as it was.
+    It is durable on return. `ego` draws only the sounds within `depth` edges of this sound. `title` is the heading, by
+    default the folder's name. The other keywords are those of `export`. `on_layout` gets the numbers of sounds and
+    edges before their places are computed, which takes about 5 s for 5,000 sounds. A failure or a crash leaves the
+    earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
     numpy and scipy when they are missing; `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
-    out, steps = Path(path), read_whole("depth", depth, DEPTH)
-    middle = next(iter(read_ids("ego", ego)), None)
+    out, steps = Path(path), check_whole("--depth", depth, DEPTH)
+    middle = next(iter(check_sounds("--ego", ego)), None)
     check_place(out)
     selection = read_selection(
         license=license,
@@ -96,10 +99,11 @@ def draw_map(
 
 
 def draw_plots(path: StrPath, *, library: LibraryLike = None) -> PlotsReport:
-    """Draw growth, licenses, durations, degrees and tags as PNG and SVG files in the folder `path`.
+    """Draw plots of a library as PNG and SVG in the folder `path`.
 
-    A missing folder is created; the files are durable on return, and after a crash each file is whole. Raises
-    `SettingsError` without matplotlib; `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
+    They show growth, licenses, durations, degrees and tags. A missing folder is created; the files are durable on
+    return, and after a crash each file is whole. Raises `SettingsError` without matplotlib; `LibraryCorrupt`,
+    `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
     folder = Path(path)
     with open_view(library) as view, disk_errors(folder, "earlier pictures are whole"):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Unpack, overload
 
 from harvester.actions.default_library import LibraryLike, open_view
-from harvester.actions.keywords import Duration, StrPath, Texts, read_whole
+from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
+from harvester.actions.options import check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import (
@@ -31,7 +32,7 @@ _UNCHANGED = "the earlier file is unchanged"
 
 
 class ExportKeywords(SelectKeywords, total=False):
-    """The types of the keywords of `export`, for functions that pass them on."""
+    """The types of the keywords of `export`, to pass them on."""
 
     partition_rows: int | None
     credits_format: str
@@ -41,7 +42,7 @@ class ExportKeywords(SelectKeywords, total=False):
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """Result of an export to files: the `paths` written, and how many `sounds` and `edges` they hold.
+    """Result of an export to files: the `paths`, and what they hold.
 
     `without_record`: selected sounds that are not in the credits, because they have no record yet.
     """
@@ -57,7 +58,7 @@ class ExportReport:
 class ExportText(Iterator[str]):
     """An export as text, in `pieces`: iterate over it once, or join it.
 
-    `syntax` is `json`, `xml` or `text`; the other fields are those of `ExportReport`.
+    `syntax` is `json`, `xml` or `plain`; the other fields are those of `ExportReport`.
     """
 
     pieces: Iterator[str]
@@ -82,6 +83,7 @@ def export(
 ) -> ExportReport: ...
 
 
+@naming_keywords
 def export(
     format: str,
     path: StrPath | None = None,
@@ -156,7 +158,7 @@ def encode_selection(
         return ExportText(STREAMS[format](selected), "xml" if format in XML_FORMATS else "json", len(selected))
     credits = list_credits(selected)
     pieces = encode_credits(credits, credits_format, faithful=faithful)
-    syntax = "xml" if credits_format == "html" else "text"
+    syntax = "xml" if credits_format == "html" else "plain"
     return ExportText(pieces, syntax, len(credits), len(selected) - len(credits))
 
 
@@ -170,7 +172,10 @@ def save_selection(
     faithful: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> ExportReport:
-    """Write a selection to `path`, durable on return; the keywords and errors are those of `export`."""
+    """Write a selection to `path`; durable on return.
+
+    The keywords and errors are those of `export`.
+    """
     out = Path(path)
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
     written = 0
@@ -203,6 +208,6 @@ def _check_options(
     if faithful and "csv" not in (format, credits_format):
         raise SettingsError("--faithful works only with csv, and with credits --format csv")
     if partition_rows is not None:
-        read_whole("partition_rows", partition_rows, COUNT)
+        check_whole("--partition-rows", partition_rows, COUNT)
     if out is not None:
         check_place(out)

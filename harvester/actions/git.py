@@ -1,4 +1,4 @@
-"""Set up Git for a library, and do what Git calls in a clone that is set up."""
+"""Set up Git for a library, commit it, and merge and show it for Git."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ class GitMergeReport:
 
 
 def git_setup(library: StrPath | None = None, *, lfs: bool = False, undo: bool = False) -> tuple[str, ...]:
-    """Set up Git to merge libraries, or undo it; return what was done, as lines.
+    """Set up Git to merge libraries, or undo it.
 
-    Writes `.gitattributes` and `.gitignore` in the library's folder and two sections of this clone's configuration; a
-    second call changes nothing. `lfs` keeps the library in Git LFS. `undo` removes what the setup wrote.
+    Returns what was done, as lines. Writes `.gitattributes` and `.gitignore` in the library's folder and two sections
+    of this clone's configuration; a second call changes nothing. `lfs` keeps the library in Git LFS. `undo` removes
+    what the setup wrote.
 
     Raises `SettingsError` for `lfs` with `undo`, outside a work tree, and when git or git-lfs is missing; `DiskFull` or
     `LibraryUnwritable`.
@@ -45,11 +46,12 @@ def commit_library(
     commit: bool | None = None,
     commit_backups: bool = False,
 ) -> Commit:
-    """Commit the library to Git, as after a harvest; return the short hash of the commit, or the problem.
+    """Commit the library to Git, as after a harvest.
 
-    `source` is the library's, such as `result.source` of a harvest: a sandbox's library is never committed. `commit`
-    None commits only if `git_setup` ran in this clone, and says nothing otherwise. `commit_backups` adds the backups.
-    Only files of the library are committed, and nothing is pushed. Raises nothing.
+    Returns the short hash of the commit, or the problem. `source` is the library's, such as `result.source` of a
+    harvest: a sandbox's library is never committed. `commit` None commits only if `git_setup` ran in this clone, and
+    says nothing otherwise. `commit_backups` adds the backups. Only files of the library are committed, and nothing is
+    pushed. Raises nothing.
     """
     folder = find_library(library)
     if commit is None:
@@ -75,8 +77,8 @@ def git_merge(ours: StrPath, theirs: StrPath, path: str) -> GitMergeReport:
 
 
 def git_textconv(file: StrPath) -> Iterator[str]:
-    """Yield the lines that `git diff` compares for a checkpoint: counts, then a line for each sound.
+    """Yield the lines that `git diff` compares for a checkpoint.
 
-    A file that cannot be read gives one line with the reason.
+    Its counts come first, then a line for each sound. A file that cannot be read gives one line with the reason.
     """
     return describe_for_git(Path(file))

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harvester.actions.default_library import find_library
-from harvester.actions.keywords import StrPath, read_jobs, read_number, read_whole
+from harvester.actions.keywords import StrPath, check_jobs, check_number, naming_keywords
+from harvester.actions.options import check_whole
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.settings import NEIGHBOURS, SCORE
@@ -43,6 +44,7 @@ class LinkResult:
         return {**asdict(self), "library": str(self.library)}
 
 
+@naming_keywords
 def link(
     library: StrPath | None = None,
     *,
@@ -52,12 +54,13 @@ def link(
     on_progress: Callable[[int, int], None] | None = None,
     asked_to_stop: Callable[[], bool] | None = None,
 ) -> LinkResult:
-    """Compute the similar lists of all sounds with a vector; durable on return.
+    """Compute the similar lists of all sounds with a vector.
 
-    A list holds up to `neighbours` sounds (1 to 150) with a score from `min_score` (0 to 1) on. Lists from the server
-    are never changed, and a second call computes only what is new. `jobs` threads compute at the same time; -1 uses all
-    cores. `on_progress` gets the numbers of sounds done and of all. When `asked_to_stop` returns True, the lists so far
-    are kept, and `result.done` is False. A crash keeps the lists of the last commit, at most ten minutes old.
+    They are durable on return. A list holds up to `neighbours` sounds (1 to 150) with a score from `min_score` (0 to 1)
+    on. Lists from the server are never changed, and a second call computes only what is new. `jobs` threads compute at
+    the same time; -1 uses all cores. `on_progress` gets the numbers of sounds done and of all. When `asked_to_stop`
+    returns True, the lists so far are kept, and `result.done` is False. A crash keeps the lists of the last commit, at
+    most ten minutes old.
 
     Raises `SettingsError` that names a wrong keyword, a library without vectors, or numpy when it is missing;
     `LibraryLocked`, `LibraryCorrupt`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
@@ -66,14 +69,14 @@ def link(
         from harvester.similarity import link_library
     except ImportError as error:
         raise SettingsError("linking needs numpy; install it with: make extras (or pip install '.[link]')") from error
-    count, least = read_whole("neighbours", neighbours, NEIGHBOURS), read_number("min_score", min_score, SCORE)
+    count, least = check_whole("--neighbours", neighbours, NEIGHBOURS), check_number("--min-score", min_score, SCORE)
     folder = find_library(library)
     report = link_library(
         folder,
         clock=SystemClock(),
         neighbours=count,
         min_score=least,
-        jobs=read_jobs("jobs", jobs),
+        jobs=check_jobs("--jobs", jobs),
         on_progress=on_progress or (lambda _done, _total: None),
         asked_to_stop=asked_to_stop or (lambda: False),
     )

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, SupportsIndex
 
 from harvester.actions.default_library import LibraryLike, open_view
-from harvester.actions.keywords import read_ids, read_whole
+from harvester.actions.keywords import naming_keywords
+from harvester.actions.options import check_sounds, check_whole
 from harvester.errors import SettingsError
 from harvester.reports import describe_sound, find_sounds
 from harvester.settings import COUNT_FROM_ZERO
@@ -16,9 +17,10 @@ from harvester.settings import COUNT_FROM_ZERO
 
 @dataclass(frozen=True, slots=True)
 class FindReport:
-    """Result of a search: the best sounds found, the `total` found, and the number searched.
+    """Result of a search: the best sounds, and how many were found.
 
-    A sound has the keys id, name, username, tags, duration, num_downloads, url, license, license_name and processed.
+    `searched`: the number of sounds in the library. A sound has the keys id, name, username, tags, duration,
+    num_downloads, url, license, license_name and processed.
     """
 
     query: str
@@ -51,26 +53,28 @@ class SoundReport:
         return {"list" if name == "similar_list" else name: value for name, value in asdict(self).items()}
 
 
+@naming_keywords
 def find(text: str | Iterable[str], *, limit: int = 20, library: LibraryLike = None) -> FindReport:
     """Find sounds with every word of `text` in name, tag, user or id.
 
     `limit`: return at most so many, 0 for all. Whole words rank before beginnings, then by downloads. Raises
     `SettingsError` for a wrong `limit`; `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
     """
-    most = read_whole("limit", limit, COUNT_FROM_ZERO)
+    most = check_whole("--limit", limit, COUNT_FROM_ZERO)
     query = text if isinstance(text, str) else " ".join(text)
     with open_view(library) as view:
         hits = find_sounds(view.state, query, limit=most or None)
         return FindReport(query, hits.total, hits.best, len(view.state), view.folder, tuple(view.notices))
 
 
+@naming_keywords
 def show(sound_id: SupportsIndex, *, library: LibraryLike = None) -> SoundReport:
     """Return one sound with its record and its neighbours.
 
     Raises `SettingsError` for a number that is no sound's id and a sound that is not in the library; `LibraryCorrupt`,
     `NewerFormat` or `LibraryUnwritable`.
     """
-    (wanted,) = read_ids("sound_id", sound_id)
+    (wanted,) = check_sounds("sound_id", sound_id)
     with open_view(library) as view:
         facts = describe_sound(view.state, wanted)
         if facts is None:

@@ -110,7 +110,10 @@ def check_seconds(option: str, value: Any, *, zero: bool = False) -> float:
     than a hundred years, and for zero unless `zero` is allowed.
     """
     if isinstance(value, str):
-        seconds = parse_duration_s(value)
+        try:
+            seconds = parse_duration_s(value)
+        except SettingsError as error:
+            raise SettingsError(f"{option}: {error}") from None
     elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         seconds = float(value)
     else:

@@ -1,10 +1,11 @@
-"""Read the keywords that select a part of a library: those of `export`, `draw_map` and `Library.select`."""
+"""Read the keywords that select a part of a library."""
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-from harvester.actions.keywords import Duration, Texts, read_number, read_seconds, read_texts
+from harvester.actions.keywords import Duration, Texts, check_number, naming_keywords
+from harvester.actions.options import check_seconds, check_texts
 from harvester.errors import SettingsError
 from harvester.graph import Selected, Selection, select
 from harvester.library import LibraryView
@@ -25,6 +26,7 @@ class SelectKeywords(TypedDict, total=False):
     largest_component: bool
 
 
+@naming_keywords
 def read_selection(
     *,
     license: Texts | None = None,
@@ -43,24 +45,24 @@ def read_selection(
     of which any must match; `tag`: all must. Durations are seconds or texts such as `10s`. `min_score` is from 0 to 1,
     and keeps edges with at least this score. Raises `SettingsError` that names the keyword of a wrong value.
     """
-    longest_s = None if max_duration is None else read_seconds("max_duration", max_duration)
-    if longest_s == 0:
-        raise SettingsError("max_duration must be longer than zero")
     return Selection(
-        licenses=read_texts("license", license),
-        categories=read_texts("category", category),
-        tags=read_texts("tag", tag),
-        users=read_texts("user", user),
-        min_duration_s=None if min_duration is None else read_seconds("min_duration", min_duration),
-        max_duration_s=longest_s,
+        licenses=check_texts("--license", license),
+        categories=check_texts("--category", category),
+        tags=check_texts("--tag", tag),
+        users=check_texts("--user", user),
+        min_duration_s=None if min_duration is None else check_seconds("--min-duration", min_duration, zero=True),
+        max_duration_s=None if max_duration is None else check_seconds("--max-duration", max_duration),
         processed_only=processed_only,
-        min_score=None if min_score is None else read_number("min_score", min_score, SCORE),
+        min_score=None if min_score is None else check_number("--min-score", min_score, SCORE),
         largest_component=largest_component,
     )
 
 
 def select_from(view: LibraryView, selection: Selection) -> Selected:
-    """Return the sounds that `selection` picks; raise `SettingsError` if the folder holds no library."""
+    """Return the sounds that `selection` picks.
+
+    Raises `SettingsError` if the folder holds no library.
+    """
     if not view.exists:
         raise SettingsError(f"{view.folder}: no library here; `harvester harvest` starts one")
     return select(view.state, selection)

@@ -1,4 +1,4 @@
-"""Write the systemd unit or the cron line that keeps a harvest of a folder running."""
+"""Make the systemd unit or cron line that keeps a harvest running."""
 
 from __future__ import annotations
 
@@ -64,10 +64,11 @@ def service_text(
     library: StrPath | None = None,
     command: Sequence[str] = (sys.executable, "-P", "-m", "harvester"),
 ) -> str:
-    """Return a systemd unit or a cron line that runs a harvest in the present folder.
+    """Return a systemd unit or a cron line that runs a harvest.
 
-    `print_kind` is systemd or cron; `command` the program and the arguments that start harvester. Nothing is written.
-    Raises `SettingsError` for another kind, and for a path that systemd and cron cannot hold.
+    It runs in the present folder. `print_kind` is systemd or cron; `command` the program and the arguments that start
+    harvester. Nothing is written. Raises `SettingsError` for another kind, and for a path that systemd and cron cannot
+    hold.
     """
     templates = {"systemd": _UNIT, "cron": _CRON}
     if print_kind not in templates:

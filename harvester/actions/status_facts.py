@@ -1,4 +1,4 @@
-"""The facts of `harvester status`: about the library, and about the harvest that runs now."""
+"""The status of a library, and of the harvest that runs now."""
 
 from __future__ import annotations
 
@@ -26,9 +26,10 @@ _SHARE_OF_TIME = 10
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """What a library holds and what a running harvest does, at the time `at_us` (microseconds UTC).
+    """What a library holds and what a running harvest does.
 
-    `facts` has the keys of `harvester status --json`, which `harvester guide status` explains.
+    `at_us` is the time, in microseconds UTC. `facts` has the keys of `harvester status --json`, which `harvester guide
+    status` explains.
     """
 
     at_us: int
@@ -60,14 +61,17 @@ def status(library: LibraryLike = None) -> StatusReport:
 
 
 def list_deferred(library: LibraryLike = None) -> DeferredReport:
-    """Return the sounds whose fetch failed and that wait for a retry; errors are those of `status`."""
+    """Return the sounds whose fetch failed and that wait for a retry.
+
+    The errors are those of `status`.
+    """
     with open_view(library) as view:
         rows = list_rows(view.state, view.deferrals, SystemClock().time_us())
         return DeferredReport(tuple(rows), tuple(view.notices))
 
 
 class StatusWatch:
-    """The status of a library, again and again, as `harvester status --watch` shows it.
+    """The status of a library, again and again, for `status --watch`.
 
     The library is loaded only after its files have changed, and so rarely that loading takes about a tenth of the time;
     the figures of a running harvest are always those of now.
@@ -81,7 +85,10 @@ class StatusWatch:
         self._notices: tuple[str, ...] = ()
 
     def look(self) -> StatusReport:
-        """Return the status now, with the newer counts of a running harvest; errors are those of `status`."""
+        """Return the status now, with the newer counts of a running harvest.
+
+        The errors are those of `status`.
+        """
         now_us, began_s = SystemClock().time_us(), time.monotonic()
         files = [read_signature(self.folder / name) for name in (CHECKPOINT, *JOURNAL_PARTS)]
         if not self._facts or (files != self._files and began_s >= self._next_s):
@@ -117,7 +124,7 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
 
 
 def run_facts(folder: Path, now_us: int) -> dict[str, Any]:
-    """Return the facts about a running harvest and the requests sent, under the keys of `status --json`."""
+    """Return the facts about a running harvest and the requests sent."""
     last_run, owner = load_status(folder) or {}, read_owner(folder)
     requests_24h, quota_left = 0, last_run.get("quota_left")
     if last_run.get("durable_ledger"):

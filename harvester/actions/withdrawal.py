@@ -6,13 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from harvester.actions.default_library import find_library
-from harvester.actions.keywords import Ids, StrPath, read_ids
+from harvester.actions.keywords import Ids, StrPath, naming_keywords
+from harvester.actions.options import check_sounds
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.gitsync import in_work_tree
 from harvester.library import ForgetReport, forget_sounds
 
 
+@naming_keywords
 def forget(sound_ids: Ids = (), *, user: str | None = None, library: StrPath | None = None) -> ForgetReport:
     """Withdraw sounds permanently; durable on return.
 
@@ -23,7 +25,7 @@ def forget(sound_ids: Ids = (), *, user: str | None = None, library: StrPath | N
     Raises `SettingsError` when no sound is named, an id is none, or there is no library or no sound by `user`;
     `LibraryLocked`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
     """
-    ids = read_ids("sound_ids", sound_ids)
+    ids = check_sounds("sound_ids", sound_ids)
     if not ids and user is None:
         raise SettingsError("no sound given; name them: harvester forget ID…, or --user NAME")
     folder = find_library(library)

@@ -66,7 +66,7 @@ class Console:
 
 
 def note(*lines: str) -> None:
-    """Write lines to stderr, apart from data; drop them if stderr is closed."""
+    """Write lines to stderr, apart from data; drop them if it is closed."""
     # A closed terminal or pipe must not end a harvest; the log has the lines too.
     with suppress(OSError):
         for line in lines:
@@ -91,7 +91,8 @@ def print_event(event: RunEvent) -> None:
     from harvester.actions import Level, Told
 
     if isinstance(event, Told):
-        {Level.WARNING: note, Level.REQUEST: say_more}.get(event.level, say)(event.line)
+        writers: dict[Level, Callable[[str], None]] = {Level.WARNING: note, Level.REQUEST: say_more}
+        writers.get(event.level, say)(event.line)
 
 
 def print_lines(*lines: str) -> None:

@@ -13,13 +13,23 @@ from typing import Self
 
 from rich.live import Live
 
-from harvester.actions import Advanced, Ended, Level, RunEvent, RunResult, Snapshot, Started, Told, progress_line
+from harvester.actions import (
+    Advanced,
+    Ended,
+    Level,
+    RunEvent,
+    RunResult,
+    Snapshot,
+    Started,
+    Told,
+    progress_line,
+    size_notice,
+)
 from harvester.cli.console import clock_text, duration_text, note, print_event, say, size_text
 from harvester.cli.panel import draw
 from harvester.cli.rich_text import stderr_console
 from harvester.cli.systemd import Notifier
 from harvester.clock import SECOND_US, SystemClock, iso
-from harvester.gitsync import size_notice
 
 EVENTS_SHOWN = 4
 

@@ -12,17 +12,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from harvester.cli.console import print_event
 from harvester.errors import SettingsError
 from harvester.model import LARGEST_ID, is_sound_id
 from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, JOBS, NEIGHBOURS, Bounds, parse_duration_s
-
-if TYPE_CHECKING:
-    from harvester.actions import Connection
 
 REAL_API = "https://freesound.org/apiv2/"
 
@@ -172,12 +168,6 @@ class ServerOptions:
     def keywords(self) -> dict[str, Any]:
         """Return the options as keywords of the functions in `actions`."""
         return _keywords(self)
-
-    def connection(self) -> Connection:
-        """Return the server, with the key from the environment or `.env`."""
-        from harvester.actions import Reporter, read_connection
-
-        return read_connection(Reporter(print_event), key=None, **self.keywords())
 
 
 @dataclass(frozen=True, slots=True)

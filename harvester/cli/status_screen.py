@@ -26,7 +26,7 @@ _INDENT = " " * 14
 
 
 def lines_for_stdout(facts: Mapping[str, Any], now_us: int) -> list[str]:
-    """Return the screen as lines that fit the terminal's width and stdout's encoding."""
+    """Return the screen as lines that fit the terminal and its encoding."""
     unicode = "utf" in (sys.stdout.encoding or "").lower()
     lines = screen(facts, now_us, width=shutil.get_terminal_size().columns, unicode=unicode)
     return lines if unicode else [line.encode("ascii", "backslashreplace").decode() for line in lines]

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST_SHARE = 0.15
 LONGEST_FIRST_LINE = 69
-NOT_YET_SHORT = ("cli/commands/", "cli/default_library.py", "cli/status_facts.py")
+NOT_YET_SHORT = ("cli/commands/",)
 """Where first lines of docstrings may still be longer."""
 
 PLANTS = {
@@ -22,6 +22,7 @@ PLANTS = {
     "cli/console.py": "from harvester.library.store import Store",
     "library/store.py": "import networkx",
     "pipeline/order.py": "import aiohttp",
+    "cli/commands/find.py": "from harvester.reports import find_sounds",
 }
 """Lines that break a contract, by the file they are planted in."""
 
@@ -43,6 +44,7 @@ def test_the_contracts_notice_what_they_are_for(tmp_path: Path) -> None:
         "Imports go downward, and rooms side by side do not know each other",
         "No imports in a circle, not even inside a room",
         "library is entered by its face",
+        "The command line does with a library only what actions offers",
         "networkx is imported where it works",
         "aiohttp is imported where it works",
     }

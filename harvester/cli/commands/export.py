@@ -17,7 +17,7 @@ from harvester.cli.terminal import replace_line
 from harvester.settings import COUNT, SCORE
 from harvester.terminal_text import escape_json, escape_paragraph, escape_xml
 
-_ESCAPES = {"json": escape_json, "xml": escape_xml, "text": escape_paragraph}
+_ESCAPES = {"json": escape_json, "xml": escape_xml, "plain": escape_paragraph}
 _FORMATS, _CREDIT_FORMATS = "graphml|gexf|jsonl|csv|parquet|node-link|credits", "md|txt|csv|html"
 
 

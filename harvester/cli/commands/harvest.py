@@ -63,7 +63,6 @@ def harvest(
     from harvester import actions
     from harvester.cli.display import summarise
     from harvester.cli.running import run_with_display
-    from harvester.gitsync import grown_message
 
     done = run_with_display(
         actions.harvest,
@@ -80,6 +79,6 @@ def harvest(
     )
     if not done.began:
         return
-    message = grown_message(done.samples, done.total.processed, done.edges, done.requests)
+    message = actions.grown_message(done.samples, done.total.processed, done.edges, done.requests)
     # Commit after the lock is released: a hook of the user may read the library.
     commit_after(done.folder, done.source, message, commit, with_backups=commit_backups)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import sys
@@ -13,12 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_event, print_json, say
 from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
-from harvester.errors import ApiUnreachable
-from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SCORE
+from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
-    from harvester.actions import Connection, LinkResult
-    from harvester.similarity import Agreement
+    from harvester.actions import LinkResult, VerifyResult
 
 
 @grouped
@@ -62,7 +59,14 @@ def link(
     agreement = None
     if verify and report.done:
         say(f"verifying takes {verify} requests, for the server's lists of {verify} random sounds; they are not saved")
-        agreement = asyncio.run(_verify(server.connection(), folder, verify, random_seed))
+        agreement = actions.verify_links(
+            verify,
+            library=folder,
+            random_seed=random_seed,
+            **server.keywords(),
+            verbose=Console.verbose,
+            on_progress=print_event,
+        )
         say(_verdict(agreement))
     if as_json:
         facts = {**report.as_dict(), "agreement": agreement and agreement.as_dict()}
@@ -82,41 +86,7 @@ def _lines(folder: Path, report: LinkResult, asked: int) -> Iterator[str]:
     yield f"library: {folder}, {report.vectors} vectors, {report.edges} edges"
 
 
-async def _verify(connection: Connection, folder: Path, count: int, random_seed: int) -> Agreement:
-    from dataclasses import replace
-
-    from harvester.actions import Reporter, open_client, open_server
-    from harvester.clock import Stop, SystemClock
-    from harvester.errors import FetchFailed, Stopped, WrongSource
-    from harvester.library import load_view
-    from harvester.similarity import choose_sounds, compare
-    from harvester.vectors import load_vectors
-
-    clock, state, reporter = SystemClock(), load_view(folder).state, Reporter(print_event)
-    chosen, pages = choose_sounds(state, count, random_seed), []
-    # Spend no more than the announced requests: each retry means one list less.
-    connection = replace(connection, max_requests=count)
-    async with (
-        open_server(connection, clock, reporter) as server,
-        open_client(connection, server, clock, Stop(), reporter, space=state.space, verbose=Console.verbose) as client,
-    ):
-        source = await client.identify()
-        if state.source != source:
-            raise WrongSource(f"{folder} was harvested from {state.source}, not from {source}; no list was requested")
-        for sound_id in chosen:
-            try:
-                pages.append(await client.fetch_similar(sound_id, NEIGHBOURS.most))
-            except FetchFailed as failure:
-                note(f"sound {sound_id}: {failure.reason}")
-            except Stopped as stopped:
-                if not pages:
-                    raise ApiUnreachable(f"the lists cannot be compared now: {stopped}") from None
-                note(f"{len(chosen) - len(pages)} of the {len(chosen)} lists were not compared: {stopped}")
-                break
-    return compare(state, pages, load_vectors(folder).places)
-
-
-def _verdict(agreement: Agreement) -> str:
+def _verdict(agreement: VerifyResult) -> str:
     if not agreement.sounds:
         return "no list was compared"
     return (

@@ -60,7 +60,7 @@ _PARTS = {
 
 
 def _lines(facts: dict[str, Any], *, permitted: bool) -> list[str]:
-    from harvester.pipeline import MOST_WITHOUT_PERMISSION
+    from harvester.actions import MOST_WITHOUT_PERMISSION
 
     lines = [
         f"{facts['requests']} requests for {facts['samples']} processed sounds, "

@@ -47,7 +47,7 @@ def refresh(
 
 
 def _summarise(done: RunResult) -> None:
-    from harvester.pipeline import EXHAUSTED
+    from harvester.actions import EXHAUSTED
 
     what = "nothing was stale" if not done.requests and done.reason == EXHAUSTED else "everything stale is refreshed"
     ended = what if done.reason == EXHAUSTED else done.reason

@@ -262,6 +262,11 @@ def test_how_many_sounds_a_run_processes(
 REAL = "https://freesound.org/apiv2/"
 
 
+def connection_of(**options: Any) -> Connection:
+    """Read the options of the server as a command does."""
+    return read_connection(Reporter(print_event), key=None, **ServerOptions(**options).keywords())
+
+
 @pytest.mark.parametrize(
     ("key", "options", "api_url"),
     [
@@ -275,7 +280,7 @@ def test_the_server_is_freesound_with_a_key_and_the_sandbox_without(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FREESOUND_API_KEY", key)
-    assert ServerOptions(**options).connection() == Connection(key or None, api_url, LEVELS[1])
+    assert connection_of(**options) == Connection(key or None, api_url, LEVELS[1])
 
 
 @pytest.mark.parametrize(
@@ -290,9 +295,9 @@ def test_limits_go_before_the_level(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FREESOUND_API_KEY", raising=False)
-    assert ServerOptions(**options).connection().limits == limits
+    assert connection_of(**options).limits == limits
     with pytest.raises(SettingsError, match="--level 4 is not known"):
-        ServerOptions(level=4).connection()
+        connection_of(level=4)
 
 
 @pytest.mark.parametrize(("key", "sandbox", "told"), [("", False, True), ("", True, False), ("k", False, False)])
@@ -307,7 +312,7 @@ def test_a_line_that_is_almost_a_key_is_told_where_a_key_is_missing(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FREESOUND_API_KEY", key)
     (tmp_path / ".env").write_text("FREESOUND_KEY=abcdefghijklmnopqrstuvwxyz0123456789abcd\n")
-    ServerOptions(sandbox=sandbox).connection()
+    connection_of(sandbox=sandbox)
     assert ("not read as FREESOUND_API_KEY" in capsys.readouterr().err) is told
 
 
