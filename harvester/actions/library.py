@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NoReturn, SupportsIndex
 
 from harvester.actions.exporting import ExportReport, save_selection
-from harvester.actions.keywords import Duration, StrPath, Texts, read_whole
+from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
 from harvester.actions.library_html import library_html
+from harvester.actions.options import check_whole
 from harvester.actions.selecting import read_selection
 from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
@@ -84,6 +85,7 @@ class _Sounds(Mapping[int, Sound]):
         )
         return SoundSelection(self._folder, narrow(self._selected, selection))
 
+    @naming_keywords
     def export(
         self,
         format: str,
@@ -247,6 +249,7 @@ class Library(_Sounds):
         del metadata["digest"]
         return metadata
 
+    @naming_keywords
     def find(self, text: str | Iterable[str], *, limit: int = 20) -> list[Sound]:
         """Return the sounds with every word of `text`, best first.
 
@@ -254,7 +257,7 @@ class Library(_Sounds):
         Whole words rank before beginnings, then by downloads. `limit`: at most so many sounds, 0 for all. Raises
         `SettingsError` for a wrong `limit`.
         """
-        most = read_whole("limit", limit, COUNT_FROM_ZERO)
+        most = check_whole("--limit", limit, COUNT_FROM_ZERO)
         words = text if isinstance(text, str) else " ".join(text)
         return [self._state.sound(hit["id"]) for hit in find_sounds(self._state, words, limit=most or None).best]
 

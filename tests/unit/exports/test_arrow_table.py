@@ -132,7 +132,9 @@ def test_duckdb_reads_a_table_twice_in_one_query() -> None:
         SELECT a.id, b.id, score FROM edges JOIN sounds AS a ON source = a.id JOIN sounds AS b ON target = b.id
         WHERE score > 0.7 ORDER BY ALL
     """
-    assert duckdb.sql(query).fetchall() == [
+    found = duckdb.sql(query)
+    assert found is not None
+    assert found.fetchall() == [
         (edge["source"], edge["target"], edge["score"]) for edge in edges if edge["score"] > 0.7
     ]
 

@@ -18,7 +18,12 @@ from harvester.records import RULES, FieldKind, created_us, license_name, value_
 from tests.support.samples import NOW_US, make_events, make_state, quick, values
 from tests.support.view_samples import BY, make_record
 
-TYPES = {FieldKind.TEXT: str, FieldKind.INT: int, FieldKind.FLOAT: (int, float), FieldKind.BOOL: bool}
+TYPES: dict[FieldKind, type | tuple[type, ...]] = {
+    FieldKind.TEXT: str,
+    FieldKind.INT: int,
+    FieldKind.FLOAT: (int, float),
+    FieldKind.BOOL: bool,
+}
 CONTAINERS = ("tags", "previews", "images")
 
 
