@@ -205,6 +205,12 @@ def test_narrowing_keeps_what_both_select(one: dict[str, Any], other: dict[str, 
     assert edges <= {(edge["source"], edge["target"]) for edge in first.edges()}
 
 
+@pytest.mark.parametrize(("one", "other"), [(0.7, 0.5), (0.5, 0.7), (0.7, None), (None, 0.7)])
+def test_narrowing_keeps_the_higher_score(one: float | None, other: float | None) -> None:
+    narrowed = library_of(make_view_state()).select(min_score=one).select(min_score=other)
+    assert {edge["score"] for edge in narrowed.edges()} == {0.9, 0.75}
+
+
 def test_a_selection_is_a_mapping_without_what_is_gone() -> None:
     library = library_of(make_view_state())
     assert set(library) - set(library.select()) == {99}

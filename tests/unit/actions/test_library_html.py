@@ -80,7 +80,9 @@ def test_it_stays_small() -> None:
     state = make_state([make_record(one, license=f"license {one} " + "x" * 2_000) for one in range(1, 50)])
     for one in range(100, 900):
         state.apply(Seen(one, make_record(one), NOW_US + one * DAY_US))
-    assert len(html_of(state, "f" * 5_000, ["n" * 5_000])) < 30_000
+    html = html_of(state, "f" * 5_000, ["n" * 5_000])
+    assert len(html) < 30_000
+    assert max(len(one.text or "") for one in parsed(html).iter("bdi")) == 121
 
 
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")

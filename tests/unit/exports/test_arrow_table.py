@@ -94,6 +94,7 @@ def test_every_reader_has_the_values_of_the_parquet_files(
     expected = pq.read_table(sounds if make is sounds_table else edges).to_pylist()
     assert len(make(selected)) == len(expected) > 1
     assert read(make(selected)) == expected
+    assert list(make(selected)) == expected
 
 
 def test_tables_have_the_types_of_the_parquet_files(selected: Selected, tmp_path: Path) -> None:
