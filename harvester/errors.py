@@ -12,7 +12,10 @@ from typing import ClassVar
 
 
 class HarvesterError(Exception):
-    """An error with a message for a person and an exit code for a script."""
+    """An error with a message for a person and an exit code for a script.
+
+    Exit code 70.
+    """
 
     exit_code: ClassVar[int] = 70
     meaning: ClassVar[str] = "a bug in harvester: please report it"
@@ -21,84 +24,120 @@ class HarvesterError(Exception):
 
 
 class Findings(HarvesterError):
-    """`check` found problems, or two libraries cannot be merged."""
+    """`check` found problems, or two libraries cannot be merged.
+
+    Exit code 1.
+    """
 
     exit_code = 1
     meaning = "check found problems, or a merge left a conflict"
 
 
 class SettingsError(HarvesterError):
-    """An option, settings file or environment variable is unusable."""
+    """An option, settings file or environment variable is unusable.
+
+    Exit code 2.
+    """
 
     exit_code = 2
     meaning = "an invalid option or setting"
 
 
 class AccessDenied(HarvesterError):
-    """The API refuses the key: unknown, pending, suspended, owner inactive."""
+    """The API refuses the key: unknown, pending, suspended, owner inactive.
+
+    Exit code 10.
+    """
 
     exit_code = 10
     meaning = "the API refuses the key"
 
 
 class ApiUnreachable(HarvesterError):
-    """The API gave no useful answer for longer than the run may wait."""
+    """The API gave no useful answer for longer than the run may wait.
+
+    Exit code 11.
+    """
 
     exit_code = 11
     meaning = "the API cannot be reached"
 
 
 class AnswerChanged(HarvesterError):
-    """Answers of one kind have a shape that this version cannot read."""
+    """Answers of one kind have a shape that this version cannot read.
+
+    Exit code 12.
+    """
 
     exit_code = 12
     meaning = "the API's answers have changed their shape"
 
 
 class LibraryLocked(HarvesterError):
-    """Another process holds the writer's lock of this library."""
+    """Another process holds the writer's lock of this library.
+
+    Exit code 20.
+    """
 
     exit_code = 20
     meaning = "another process is writing this library"
 
 
 class LibraryUnwritable(HarvesterError):
-    """The library folder, or a file in it, cannot be written."""
+    """The library folder, or a file in it, cannot be written.
+
+    Exit code 21.
+    """
 
     exit_code = 21
     meaning = "the library folder cannot be written"
 
 
 class LibraryCorrupt(HarvesterError):
-    """A file is corrupt or hostile, and no valid backup replaces it."""
+    """A file is corrupt or hostile, and no valid backup replaces it.
+
+    Exit code 22.
+    """
 
     exit_code = 22
     meaning = "the library is corrupt and there is no valid backup"
 
 
 class WrongSource(HarvesterError):
-    """The library was harvested from another catalogue than the server's."""
+    """The library was harvested from another catalogue than the server's.
+
+    Exit code 23.
+    """
 
     exit_code = 23
     meaning = "the library comes from another source"
 
 
 class NewerFormat(HarvesterError):
-    """The library was written by a newer version of harvester."""
+    """The library was written by a newer version of harvester.
+
+    Exit code 24.
+    """
 
     exit_code = 24
     meaning = "the library was written by a newer version"
 
 
 class DiskFull(HarvesterError):
-    """The file system has no space left, or a quota on it is reached."""
+    """The file system has no space left, or a quota on it is reached.
+
+    Exit code 25.
+    """
 
     exit_code = 25
     meaning = "the disk is full"
 
 
 class BackupFailed(HarvesterError):
-    """A backup could not be written, or did not verify when read back."""
+    """A backup could not be written, or did not verify when read back.
+
+    Exit code 26.
+    """
 
     exit_code = 26
     meaning = "a backup failed"
@@ -112,10 +151,22 @@ class LibraryNotFetched(HarvesterError):
     """A file is a placeholder, for example of Git LFS, without content.
 
     This is not `LibraryCorrupt`, whose handlers move files to quarantine: a placeholder must stay in place.
+
+    Exit code 27.
     """
 
     exit_code = 27
     meaning = "the library's content is not here yet: run `git lfs pull`"
+
+
+class LibraryNotFound(HarvesterError):
+    """A folder holds no library.
+
+    Exit code 28.
+    """
+
+    exit_code = 28
+    meaning = "there is no library in this folder"
 
 
 class Doubt:

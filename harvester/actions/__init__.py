@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harvester.actions.exporting import ExportReport, ExportText, encode_selection, export, save_selection
     from harvester.actions.git import GitMergeReport, commit_library, git_merge, git_setup, git_textconv
     from harvester.actions.harvesting import harvest, refresh, run_harvest, run_refresh
+    from harvester.actions.library import Library, SoundSelection
     from harvester.actions.linking import LinkResult, link
     from harvester.actions.lookups import FindReport, SoundReport, find, show
     from harvester.actions.merging import merge
@@ -36,7 +37,9 @@ if TYPE_CHECKING:
     from harvester.actions.topics import guide_topics
     from harvester.actions.verifying import VerifyResult, verify_links
     from harvester.actions.withdrawal import forget
+    from harvester.exports import ArrowTable
     from harvester.gitsync import Commit, grown_message, size_notice
+    from harvester.graph import Sound
     from harvester.importing import ImportReport
     from harvester.library import (
         Backup,
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Advanced",
+    "ArrowTable",
     "Backup",
     "BackupReport",
     "CheckReport",
@@ -71,6 +75,7 @@ __all__ = [
     "HarvestEstimate",
     "ImportReport",
     "Level",
+    "Library",
     "LibraryLike",
     "LinkResult",
     "MOST_WITHOUT_PERMISSION",
@@ -86,7 +91,9 @@ __all__ = [
     "RunEvent",
     "RunResult",
     "Snapshot",
+    "Sound",
     "SoundReport",
+    "SoundSelection",
     "Started",
     "StatusReport",
     "StatusWatch",
@@ -147,6 +154,7 @@ __all__ = [
 
 _HOMES = {
     "Advanced": "actions.events",
+    "ArrowTable": "exports",
     "Backup": "library",
     "BackupReport": "library",
     "CheckReport": "library",
@@ -165,6 +173,7 @@ _HOMES = {
     "HarvestEstimate": "actions.planning",
     "ImportReport": "importing",
     "Level": "actions.events",
+    "Library": "actions.library",
     "LibraryLike": "actions.default_library",
     "LinkResult": "actions.linking",
     "MOST_WITHOUT_PERMISSION": "pipeline",
@@ -180,7 +189,9 @@ _HOMES = {
     "RunEvent": "actions.events",
     "RunResult": "actions.result",
     "Snapshot": "actions.snapshot",
+    "Sound": "graph",
     "SoundReport": "actions.lookups",
+    "SoundSelection": "actions.library",
     "Started": "actions.events",
     "StatusReport": "actions.status_facts",
     "StatusWatch": "actions.status_facts",

@@ -15,9 +15,8 @@ from dataclasses import dataclass
 from inspect import signature
 from operator import index
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harvester.actions.connect import Connection
 from harvester.actions.events import Reporter
 from harvester.errors import HarvesterError, SettingsError
 from harvester.filters import build_filter
@@ -25,6 +24,9 @@ from harvester.freesound import API_URL, LEVELS, read_extra_fields, read_limits
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
 from harvester.settings import COUNT, DURATION_S, Bounds, parse_duration_s, read_key
+
+if TYPE_CHECKING:
+    from harvester.actions.connect import Connection
 
 SAMPLES = 50
 """How many sounds a harvest processes unless the caller says otherwise."""
@@ -247,6 +249,9 @@ def read_connection(
     `key` None: the key from the environment or from `.env` in the working folder. Without any key and without an
     address, this is the embedded sandbox.
     """
+    # A library for programs uses the other checks, and does without aiohttp.
+    from harvester.actions.connect import Connection
+
     check_choice("--level", level, LEVELS)
     sandbox = check_flag("--sandbox", sandbox)
     key = read_key(os.environ, Path()) if key is None else check_text("--key", key)

@@ -13,12 +13,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from harvester.clock import iso
 from harvester.exports.csv_text import csv_line, disarmed
-from harvester.graph import Selected
-from harvester.records import license_name, value_of
+from harvester.graph import Selected, Sound
 from harvester.terminal_text import drop_controls, escape
 
 _ASKS = {
@@ -61,11 +58,7 @@ def list_credits(selected: Selected) -> list[Credit]:
 
     Sounds without a record are left out.
     """
-    credits = []
-    for sound_id in selected.sound_ids:
-        attributes = selected.state.attributes(sound_id)
-        if "fetched_at" in attributes:
-            credits.append(_credit(sound_id, attributes))
+    credits = [_credit(sound) for sound in selected.sounds() if sound.has_record]
     return sorted(credits, key=lambda one: (one.license, one.author.casefold(), one.title.casefold(), one.sound_id))
 
 
@@ -77,17 +70,16 @@ def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False
     return _csv(credits, faithful=faithful) if format == "csv" else CREDIT_FORMATS[format](credits)
 
 
-def _credit(sound_id: int, attributes: dict[str, Any]) -> Credit:
-    license_url = value_of(attributes, "license")
+def _credit(sound: Sound) -> Credit:
     return Credit(
-        sound_id=sound_id,
-        title=_one_line(value_of(attributes, "name")) or f"sound {sound_id}",
-        author=_one_line(value_of(attributes, "username")) or "unknown author",
-        url=_web_address(value_of(attributes, "url")) or f"https://freesound.org/s/{sound_id}/",
-        license=_one_line(license_name(license_url)),
-        license_url=_web_address(license_url),
-        fetched=iso(attributes["fetched_at"])[:10],
-        gen_ai=_one_line(value_of(attributes, "gen_ai_preference")) or _NO_WISH,
+        sound_id=sound.id,
+        title=_one_line(sound.name) or f"sound {sound.id}",
+        author=_one_line(sound.username) or "unknown author",
+        url=_web_address(sound.url) or f"https://freesound.org/s/{sound.id}/",
+        license=_one_line(sound.license_name),
+        license_url=_web_address(sound.license),
+        fetched=str(sound.fetched_at)[:10],
+        gen_ai=_one_line(sound.gen_ai_preference) or _NO_WISH,
     )
 
 

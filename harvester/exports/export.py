@@ -103,10 +103,11 @@ def _save_parquet(
     selected: Selected, out: Path, partition_rows: int | None, on_bytes: Callable[[int], None]
 ) -> list[Path]:
     try:
-        from harvester.exports.parquet import EDGE_SCHEMA, SoundTable, edge_rows, encode_parquet, encode_parts
+        from harvester.exports.arrow import EDGE_SCHEMA, SoundRows, edge_rows
+        from harvester.exports.parquet import encode_parquet, encode_parts
     except ImportError as error:
         raise SettingsError(_MISSING_PARQUET) from error
-    sounds = SoundTable(selected)
+    sounds = SoundRows(selected)
     if partition_rows is None:
         edges = edges_path(out)
         write_atomically(edges, _told(encode_parquet(EDGE_SCHEMA, edge_rows(selected)), on_bytes))

@@ -16,7 +16,6 @@ from harvester.errors import HarvesterError, LibraryNotFetched, SettingsError
 from harvester.gitsync.commit import attribute_of, run_git, said
 from harvester.graph import Dropped, SoundGraph, is_gone, is_withdrawn
 from harvester.library import Contribution, merge_bytes
-from harvester.records import value_of
 from harvester.storage import disk_errors, is_lfs_pointer, read_bounded, refuse_content, write_atomically
 
 
@@ -101,8 +100,8 @@ def _sound_line(state: SoundGraph, sound_id: int) -> str:
     if is_withdrawn(attributes):
         parts.append(f"withdrawn {iso(attributes['withdrawn_at'])}")
     elif "fetched_at" in attributes:
-        name, user = value_of(attributes, "name") or "", value_of(attributes, "username") or ""
-        parts.append(f'"{name}" by {user}, record of {iso(attributes["fetched_at"])}')
+        sound = state.sound(sound_id)
+        parts.append(f'"{sound.name or ""}" by {sound.username or ""}, record of {iso(attributes["fetched_at"])}')
     else:
         parts.append("waiting for its record")
     if is_gone(attributes) and not is_withdrawn(attributes):

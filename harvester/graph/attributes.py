@@ -7,7 +7,7 @@ graph, but no text and no link. Knows neither the graph nor events: a node's att
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harvester.model import RECORD_FIELDS, Record
@@ -98,7 +98,7 @@ def is_withdrawn(attributes: dict[str, Any]) -> bool:
     return "withdrawn_at" in attributes
 
 
-def is_gone(attributes: dict[str, Any]) -> bool:
+def is_gone(attributes: Mapping[str, Any]) -> bool:
     """Tell whether views must hide the sound.
 
     It was withdrawn, or its tombstone is newer than its record.

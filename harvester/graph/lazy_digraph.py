@@ -8,9 +8,15 @@ change updates them. A pickled copy is a plain DiGraph, which can be loaded with
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
+
+if TYPE_CHECKING:
+    # The class takes no parameters when it runs; the stubs `types-networkx` declare one.
+    DiGraph: TypeAlias = nx.DiGraph[int]
+else:
+    DiGraph = nx.DiGraph
 
 Edge = dict[str, Any]
 _VIEWS = ("pred", "in_edges", "degree", "out_degree", "in_degree")

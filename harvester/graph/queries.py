@@ -14,6 +14,7 @@ from harvester.clock import DAY_US, LATEST_US
 from harvester.graph.attributes import is_gone, is_withdrawn, record_of
 from harvester.graph.lazy_digraph import LibraryGraph
 from harvester.graph.merge_rules import similar_of
+from harvester.graph.sound import Sound
 from harvester.model import (
     SPACES,
     Event,
@@ -62,6 +63,10 @@ class KnownSounds:
         """Return a sound's live attributes, which callers must not change."""
         attributes: dict[str, Any] = self.graph._node[sound_id]
         return attributes
+
+    def sound(self, sound_id: int) -> Sound:
+        """Return a sound with typed attributes; it shows the live attributes."""
+        return Sound(sound_id, self.graph._node[sound_id], sound_id in self.processed)
 
     def record(self, sound_id: int) -> Record | None:
         """Return the sound's record as the API sent it, or None without one."""

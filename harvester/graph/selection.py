@@ -7,11 +7,12 @@ stable: sounds by id, edges by source, then best score first. Reads the state, n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from harvester.graph.attributes import canonical_bytes, is_gone
+from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.records import license_name, value_of
 
@@ -90,6 +91,10 @@ class Selected:
     def __contains__(self, sound_id: object) -> bool:
         return sound_id in self._members
 
+    def sounds(self) -> Iterator[Sound]:
+        """Yield the selected sounds, in order of id."""
+        return map(self.state.sound, self.sound_ids)
+
     def edges_of(self, sound_id: int) -> list[Edge]:
         """Return selected out-edges, best score first, without a score last."""
         edges = []
@@ -116,9 +121,22 @@ class Selected:
 
 def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
     """Return the selected part of a state, or every sound not gone."""
-    selection = selection or Selection()
+    return _select(state, state.graph, selection or Selection())
+
+
+def narrow(selected: Selected, selection: Selection) -> Selected:
+    """Return the part of `selected` that `selection` selects too.
+
+    The higher of the two `min_score` holds.
+    """
+    scores = [score for score in (selected.min_score, selection.min_score) if score is not None]
+    return _select(selected.state, selected.sound_ids, replace(selection, min_score=max(scores, default=None)))
+
+
+def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Selected:
     kept = []
-    for sound_id, attributes in state.graph.nodes.items():
+    for sound_id in among:
+        attributes = state.attributes(sound_id)
         if is_gone(attributes) or (selection.processed_only and sound_id not in state.processed):
             continue
         if selection.matches(attributes):

@@ -8,18 +8,14 @@ journal is no problem.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from harvester.checkpoint import metadata_of
 from harvester.errors import LibraryCorrupt, LibraryUnwritable
 from harvester.graph import Dropped, SoundGraph
 from harvester.journal import Head, JournalContents, load_contents, load_head
 from harvester.library.load import Loaded, load_state
-from harvester.model import Deferral, Record, check_sound_id
+from harvester.model import Deferral
 from harvester.storage import JOURNAL
 
 _ATTEMPTS = 5
@@ -94,90 +90,3 @@ def _load(folder: Path) -> tuple[JournalContents | None, Loaded]:
 
 def _timeline(head: Head | None) -> tuple[int, str]:
     return (0, "") if head is None else (head.timeline, head.restore)
-
-
-class Library:
-    """A read-only library for other programs.
-
-    It is complete when opened, and usable from any thread or process. library = Library.open("data/freesound_library")
-    for neighbour_id, score in library.neighbours(1234): print(library.records[neighbour_id]["name"], score)
-
-    It never changes: open the library again to see what a running harvest has added.
-    """
-
-    def __init__(self, view: LibraryView) -> None:
-        """Use `Library.open`."""
-        state = view.state
-        state.graph.freeze()
-        self._state = state
-        self.view = view
-        self.folder: Path = view.folder
-        self.notices: tuple[str, ...] = tuple(view.notices)
-        self.processed_ids: frozenset[int] = frozenset(state.processed)
-        self.records: Mapping[int, Record] = _Records(state)
-
-    @classmethod
-    def open(cls, path: str | os.PathLike[str]) -> Library:
-        """Open the library in the folder `path`, with its journal's events.
-
-        Takes no lock, writes nothing. A folder without a library gives an empty one. Raises
-        `harvester.errors.LibraryCorrupt` when the checkpoint is corrupt and no valid backup can replace it,
-        `NewerFormat`, or `LibraryUnwritable` (it cannot be read).
-        """
-        return cls(load_view(Path(path)))
-
-    @property
-    def graph(self) -> Any:
-        """Return the frozen `networkx.DiGraph` of the library.
-
-        Nodes are ids with the record's fields; an edge A→B has a `score` when B is in A's similar list. Copy the graph
-        before changing attributes.
-        """
-        return self._state.graph
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """Return the view's metadata, as a checkpoint has it.
-
-        Counts, source, seeds, time of the latest event.
-        """
-        metadata = metadata_of(self._state, list(self._state.graph))
-        del metadata["digest"]
-        return metadata
-
-    def neighbours(self, sound_id: int) -> tuple[tuple[int, float], ...]:
-        """Return a sound's similar list as (id, score), best first.
-
-        Empty when it has none yet. Raises `KeyError` for a sound that is not in the library, `ValueError` for an
-        invalid sound id.
-        """
-        sound_id = check_sound_id(sound_id)
-        if sound_id not in self._state:
-            raise KeyError(sound_id)
-        similar = self._state.similar(sound_id)
-        return similar.neighbours if similar is not None else ()
-
-    def __len__(self) -> int:
-        return len(self._state)
-
-    def __contains__(self, sound_id: object) -> bool:
-        return sound_id in self._state.graph
-
-
-class _Records(Mapping[int, Record]):
-    """The API's records by id; each access returns a new dict."""
-
-    def __init__(self, state: SoundGraph) -> None:
-        self._state = state
-
-    def __getitem__(self, sound_id: int) -> Record:
-        record = self._state.record(sound_id)
-        if record is None:
-            raise KeyError(sound_id)
-        return record
-
-    def __iter__(self) -> Iterator[int]:
-        return (sound_id for sound_id, attributes in self._state.graph.nodes.items() if "fetched_at" in attributes)
-
-    def __len__(self) -> int:
-        return self._state.record_count

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from harvester.graph import Selected
 from harvester.map.communities import find_communities, name_communities
 from harvester.map.layout import lay_out
-from harvester.records import license_name, value_of
+from harvester.records import license_name
 
 GROUPS = 12
 """The number of groups of a mode with their own colour; the other groups share one."""
@@ -38,7 +38,7 @@ class MapData:
     def __init__(self, selected: Selected, title: str, ego: int | None = None) -> None:
         self._selected = selected
         self._ids = selected.sound_ids
-        self._known = [selected.state.attributes(sound_id) for sound_id in self._ids]
+        self._known = list(selected.sounds())
         source, target, score = self._edges()
         self._communities = find_communities(len(self._ids), source, target)
         self._places = lay_out(len(self._ids), source, target)
@@ -74,11 +74,11 @@ class MapData:
         low: float,
         high: float,
     ) -> dict[str, str]:
-        downloads = [math.log1p(value_of(known, "num_downloads") or 0) for known in self._known]
+        downloads = [math.log1p(known.num_downloads or 0) for known in self._known]
         least = min(downloads, default=0.0)
         most = (max(downloads, default=0.0) - least) or 1.0
         span = (high - low) or 1.0
-        lasting = [value_of(known, "duration") for known in self._known]
+        lasting = [known.duration for known in self._known]
         return {
             "places": _packed(self._places, "<u2"),
             "degrees": _packed(np.bincount(source, minlength=len(self._ids)), "<u2"),
@@ -89,12 +89,12 @@ class MapData:
         }
 
     def _groups(self) -> dict[str, Any]:
-        category = _Grouping("category", "Category", [_text(known, "category") or "none" for known in self._known])
-        tags = [set(value_of(known, "tags") or ()) - {""} for known in self._known]
+        category = _Grouping("category", "Category", [known.category or "none" for known in self._known])
+        tags = [set(known.tags) - {""} for known in self._known]
         names = name_communities(self._communities, tags)
         community = _Grouping("community", "Community", [names[one] for one in self._communities], self._communities)
-        user = _Grouping("user", "User", [_text(known, "username") or "unknown" for known in self._known])
-        licenses = [license_name(value_of(known, "license")) for known in self._known]
+        user = _Grouping("user", "User", [known.username or "unknown" for known in self._known])
+        licenses = [known.license_name for known in self._known]
         license = _Grouping("license", "License", licenses)
         exact = _Grouping("licenses", "", licenses, most=_REST)
         for grouping in (category, community, license, user, exact):
@@ -136,29 +136,29 @@ class MapData:
         for name in ("names", "user", "uid", "tag", "license", "category", "wish", "page", "image", "preview"):
             columns[name] = []
         for sound_id, known in zip(self._ids, self._known, strict=True):
-            user = _text(known, "username")
-            previews, images = value_of(known, "previews") or {}, value_of(known, "images") or {}
+            user = known.username or ""
+            previews, images = known.previews, known.images
             preview = previews.get("preview-lq-mp3") or previews.get("preview-hq-mp3") or previews.get("preview-lq-ogg")
             uid = addresses.uid_of(preview)
-            places = " / ".join(filter(None, (_text(known, "category"), _text(known, "subcategory"))))
-            downloads = value_of(known, "num_downloads")
-            rating = value_of(known, "avg_rating") or 0.0
+            places = " / ".join(filter(None, (known.category, known.subcategory)))
+            downloads = known.num_downloads
+            rating = known.avg_rating or 0.0
             put(
-                names=_text(known, "name"),
+                names=known.name or "",
                 user=users.place(user),
                 uid=uid,
-                tag=[tags.place(tag) for tag in value_of(known, "tags") or ()],
-                license=licenses.place(_text(known, "license")),
+                tag=[tags.place(tag) for tag in known.tags],
+                license=licenses.place(known.license or ""),
                 category=categories.place(places),
-                wish=wishes.place(_text(known, "gen_ai_preference")),
-                page=addresses.pattern(value_of(known, "url"), sound_id, user, uid),
+                wish=wishes.place(known.gen_ai_preference or ""),
+                page=addresses.pattern(known.url, sound_id, user, uid),
                 image=addresses.pattern(images.get("waveform_m") or images.get("waveform_l"), sound_id, user, uid),
                 preview=addresses.pattern(preview, sound_id, user, uid),
-                created=_text(known, "created")[:10],
+                created=(known.value("created") or "")[:10],
                 downloads=-1 if downloads is None else downloads,
-                ratings=value_of(known, "num_ratings") or 0,
+                ratings=known.num_ratings or 0,
                 rating=round(rating * 100),
-                comments=value_of(known, "num_comments") or 0,
+                comments=known.num_comments or 0,
             )
         return {
             "ids": self._ids,
@@ -255,7 +255,3 @@ def _counted(number: int, what: str) -> str:
 
 def _packed(values: Any, form: str) -> str:
     return base64.b64encode(np.asarray(values).astype(form).tobytes()).decode("ascii")
-
-
-def _text(record: dict[str, Any], field: str) -> str:
-    return value_of(record, field) or ""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harvester.graph import SoundGraph, is_gone
-from harvester.records import license_name, value_of
+from harvester.graph import Sound, SoundGraph
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,34 +25,36 @@ def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits
     words = text.casefold().split()
     found: list[tuple[int, int, int]] = []
     if words:
-        for sound_id, attributes in state.graph.nodes.items():
-            rank = _rank(sound_id, attributes, words)
+        for sound in map(state.sound, state.graph):
+            rank = _rank(sound, words)
             if rank:
-                found.append((-rank, -(value_of(attributes, "num_downloads") or 0), sound_id))
+                found.append((-rank, -(sound.num_downloads or 0), sound.id))
     found.sort()
     best = found if limit is None else found[:limit]
-    return Hits(len(found), tuple(_describe(state, sound_id) for _, _, sound_id in best))
+    return Hits(len(found), tuple(_describe(state.sound(sound_id)) for _, _, sound_id in best))
 
 
-def _rank(sound_id: int, attributes: dict[str, Any], words: list[str]) -> int:
+def _rank(sound: Sound, words: list[str]) -> int:
     """Return a sound's rank, higher if better; 0 if a word is missing."""
-    name = (value_of(attributes, "name") or "").casefold()
-    user = (value_of(attributes, "username") or "").casefold()
-    tags = [tag.casefold() for tag in value_of(attributes, "tags") or ()]
-    everything = "\n".join((name, user, str(sound_id), *tags))
-    if not all(word in everything for word in words) or is_gone(attributes):
+    name, user, own_id = (sound.name or "").casefold(), (sound.username or "").casefold(), str(sound.id)
+    tags = [tag.casefold() for tag in sound.tags]
+    everything = "\n".join((name, user, own_id, *tags))
+    if not all(word in everything for word in words) or sound.is_gone:
         return 0
-    tokens = {*tags, *name.replace("_", " ").replace("-", " ").replace(".", " ").split(), user, str(sound_id)}
+    tokens = {*tags, *name.replace("_", " ").replace("-", " ").replace(".", " ").split(), user, own_id}
     return sum(3 if word in tokens else 2 if any(token.startswith(word) for token in tokens) else 1 for word in words)
 
 
-def _describe(state: SoundGraph, sound_id: int) -> dict[str, Any]:
-    attributes = state.attributes(sound_id)
-    kept = ("name", "username", "tags", "duration", "num_downloads", "url")
+def _describe(sound: Sound) -> dict[str, Any]:
     return {
-        "id": sound_id,
-        **{name: value_of(attributes, name) for name in kept},
-        "license": value_of(attributes, "license"),
-        "license_name": license_name(value_of(attributes, "license")),
-        "processed": sound_id in state.processed,
+        "id": sound.id,
+        "name": sound.name,
+        "username": sound.username,
+        "tags": sound.value("tags"),
+        "duration": sound.duration,
+        "num_downloads": sound.num_downloads,
+        "url": sound.url,
+        "license": sound.license,
+        "license_name": sound.license_name,
+        "processed": sound.processed,
     }

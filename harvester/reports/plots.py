@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from harvester.clock import DAY_US, iso
 from harvester.errors import SettingsError
 from harvester.graph import Selected, SoundGraph, select
-from harvester.records import license_name, value_of
 from harvester.storage import write_atomically
 from harvester.terminal_text import escape_line
 
@@ -112,11 +111,11 @@ def _growth(axes: Axes, selected: Selected) -> None:
 
 
 def _licenses(axes: Axes, selected: Selected) -> None:
-    records = [known for known in map(selected.state.attributes, selected.sound_ids) if "fetched_at" in known]
+    records = [sound for sound in selected.sounds() if sound.has_record]
     if not records:
         _nothing(axes, "License by category")
         return
-    pairs = Counter((license_name(value_of(one, "license")), value_of(one, "category") or "none") for one in records)
+    pairs = Counter((one.license_name, one.category or "none") for one in records)
     licenses, categories = _largest(pairs, 0), _largest(pairs, 1)[:_TOP_CATEGORIES]
     table = [[pairs[license, category] for category in categories] for license in licenses]
     axes.imshow(table, cmap="Blues", aspect="auto")
@@ -133,8 +132,7 @@ def _licenses(axes: Axes, selected: Selected) -> None:
 
 
 def _durations(axes: Axes, selected: Selected) -> None:
-    known = (value_of(selected.state.attributes(sound_id), "duration") for sound_id in selected.sound_ids)
-    lasting = [float(one) for one in known if one]
+    lasting = [float(sound.duration) for sound in selected.sounds() if sound.duration]
     if not lasting:
         _nothing(axes, "Durations")
         return
@@ -166,8 +164,8 @@ def _degrees(axes: Axes, selected: Selected) -> None:
 
 def _tags(axes: Axes, selected: Selected) -> None:
     counts: Counter[str] = Counter()
-    for sound_id in selected.sound_ids:
-        counts.update({tag.lower() for tag in value_of(selected.state.attributes(sound_id), "tags") or ()})
+    for sound in selected.sounds():
+        counts.update({tag.lower() for tag in sound.tags})
     top = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_TOP_TAGS]
     if not top:
         _nothing(axes, "Tags")

@@ -6,7 +6,6 @@ from typing import Any
 
 from harvester.clock import iso
 from harvester.graph import OWN_FIELDS, SoundGraph, is_gone
-from harvester.records import value_of
 
 
 def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
@@ -34,7 +33,7 @@ def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
         },
         "stamps": {name: iso(attributes[name]) for name in OWN_FIELDS if name.endswith("_at") and name in attributes},
         "neighbours": [
-            {"id": other, "score": score, "name": value_of(state.attributes(other), "name")}
+            {"id": other, "score": score, "name": state.sound(other).name}
             for other, score in (similar.neighbours if similar else ())
         ],
         "listed_by": [

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from harvester.clock import DAY_US, iso
-from harvester.graph import SoundGraph, is_gone
+from harvester.graph import SoundGraph
 from harvester.model import COMPUTED, Deferral
-from harvester.records import license_name, value_of
+from harvester.records import license_name
 
 TOP = 10
 
@@ -42,7 +42,7 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
     return [
         {
             "id": one.sound_id,
-            "name": value_of(state.attributes(one.sound_id), "name"),
+            "name": state.sound(one.sound_id).name,
             "reason": one.reason,
             "count": one.count,
             "next_try_at": one.next_try_at,
@@ -50,7 +50,7 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
             "due": one.next_try_at <= now_us,
         }
         for one in rows
-        if one.sound_id in state and not is_gone(state.attributes(one.sound_id))
+        if one.sound_id in state and not state.sound(one.sound_id).is_gone
     ]
 
 
@@ -70,14 +70,15 @@ def describe_content(state: SoundGraph) -> dict[str, Any]:
         sounds[attributes["added_at"] // DAY_US] += 1
         if sound_id in state.processed:
             samples[attributes["linked_at"] // DAY_US] += 1
-        if "fetched_at" not in attributes or is_gone(attributes):
+        sound = state.sound(sound_id)
+        if not sound.has_record or sound.is_gone:
             continue
         fetched = (attributes["fetched_at"], sound_id)
         oldest = fetched if oldest is None or fetched < oldest else oldest
-        addresses[value_of(attributes, "license") or ""] += 1
-        counts["categories"][value_of(attributes, "category") or "none"] += 1
-        counts["users"][value_of(attributes, "username") or "unknown"] += 1
-        counts["tags"].update({tag.lower() for tag in value_of(attributes, "tags") or ()})
+        addresses[sound.license or ""] += 1
+        counts["categories"][sound.category or "none"] += 1
+        counts["users"][sound.username or "unknown"] += 1
+        counts["tags"].update({tag.lower() for tag in sound.tags})
     for address, number in addresses.items():
         counts["licenses"][license_name(address)] += number
     return {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 
 import pytest
 
+import harvester
 from harvester import errors
 from harvester.errors import HarvesterError, exit_code_table
 from tests.support.command import call
@@ -27,6 +29,7 @@ TABLE = {
     25: ("DiskFull", "the disk is full"),
     26: ("BackupFailed", "a backup failed"),
     27: ("LibraryNotFetched", "the library's content is not here yet: run `git lfs pull`"),
+    28: ("LibraryNotFound", "there is no library in this folder"),
     70: ("HarvesterError", "a bug in harvester: please report it"),
     130: (None, "aborted by a second Ctrl-C"),
     143: (None, "aborted by a second SIGTERM"),
@@ -41,6 +44,11 @@ def test_the_table_is_this_one() -> None:
 @pytest.mark.parametrize(("code", "name"), [(code, name) for code, (name, _) in TABLE.items() if name])
 def test_each_error_has_its_number(code: int, name: str) -> None:
     assert getattr(errors, name).exit_code == code
+
+
+@pytest.mark.parametrize(("code", "name"), [(code, name) for code, (name, _) in TABLE.items() if name])
+def test_each_error_tells_its_number_in_its_help(code: int, name: str) -> None:
+    assert f"Exit code {code}." in (inspect.getdoc(getattr(harvester, name)) or "").splitlines()
 
 
 def test_an_error_is_in_the_table_or_is_a_bug() -> None:

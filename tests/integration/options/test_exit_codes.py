@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from harvester.clock import SystemClock
-from harvester.errors import exit_code_table
+from harvester.errors import LibraryNotFound, exit_code_table
 from harvester.journal.format import encode_head
 from harvester.journal.reader import load_head
 from harvester.storage.lock import WriterLock
@@ -295,7 +295,8 @@ def test_a_second_signal_ends_a_harvest_at_once(number: signal.Signals, code: in
 
 
 def test_every_code_and_every_command_is_in_the_tables() -> None:
-    tested = {*LINES, *FULL, 70, 130, 143}
+    of_python_only = {LibraryNotFound.exit_code}
+    tested = {*LINES, *FULL, *of_python_only, 70, 130, 143}
     assert tested == {code for code, _ in exit_code_table()}
     commands = {command for command, _ in declared() if command}
     for code in (0, 2):

@@ -6,10 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-import networkx
-import pytest
-
-from harvester.library.reader import Library, load_view
+from harvester.library.reader import load_view
 from harvester.model import Known
 from harvester.storage.paths import CHECKPOINT
 from tests.support.samples import NOW_US, SOURCE, content_of, grow, make_events, make_state, names_in, open_store
@@ -54,31 +51,6 @@ def test_a_damaged_checkpoint_is_left_where_it_is_by_a_reader(tmp_path: Path) ->
     assert len(view.state) == 3
     assert any("corrupt" in line for line in view.notices)
     assert names_in(tmp_path) == before
-
-
-def test_the_library_for_other_programs(tmp_path: Path) -> None:
-    with open_store(tmp_path, source=SOURCE) as store:
-        grow(store, [*make_events(3), Known(9, 1)])
-    library = Library.open(str(tmp_path))
-    assert len(library) == 4
-    assert 9 in library
-    assert library.processed_ids == {1, 2, 3}
-    assert set(library.records) == {1, 2, 3}
-    assert len(library.records) == 3
-    assert library.records[1]["name"] == "sound 1"
-    assert "added_at" not in library.records[1]
-    assert library.neighbours(1) == ((2, 0.9), (3, 0.8))
-    assert library.neighbours(9) == ()
-    assert library.metadata["nodes"] == 4
-    assert library.metadata["source"] == SOURCE
-    assert library.graph.edges[1, 2]["score"] == 0.9
-    for lookup in (library.neighbours, library.records.__getitem__):
-        with pytest.raises(KeyError):
-            lookup(12345)
-    with pytest.raises(networkx.NetworkXError):
-        library.graph.add_node(5)
-    library.records[1]["name"] = "changed"
-    assert library.records[1]["name"] == "sound 1"
 
 
 def test_views_beside_a_running_writer_are_consistent_and_never_shrink(tmp_path: Path) -> None:

@@ -1,0 +1,312 @@
+"""The library for programs: a mapping of ids to sounds.
+
+Owns how a program looks up, searches and selects sounds, and takes them as tables. `library.reader` loads the files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn, SupportsIndex
+
+from harvester.actions.exporting import ExportReport, save_selection
+from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
+from harvester.actions.library_html import library_html
+from harvester.actions.options import check_whole
+from harvester.actions.selecting import read_selection
+from harvester.checkpoint import metadata_of
+from harvester.clock import SystemClock
+from harvester.errors import LibraryNotFound
+from harvester.exports import ArrowTable, edges_table, sounds_table
+from harvester.graph import DiGraph, Selected, Sound, SoundGraph, narrow, select
+from harvester.library import LibraryView, Store, load_view
+from harvester.model import Record, check_sound_id
+from harvester.reports import find_sounds
+from harvester.settings import COUNT_FROM_ZERO
+
+
+class _Sounds(Mapping[int, Sound]):
+    """Sounds by id, with the tables and exports of those that are not gone."""
+
+    _folder: Path
+    _selected: Selected
+
+    def sounds(self) -> ArrowTable:
+        """Return the sounds as a table, a row for each sound.
+
+        Its columns and their types are those of `export parquet`.
+        `pandas.DataFrame.from_arrow`, `polars.DataFrame` and DuckDB take it as it is; `to_pandas()` gives a data frame.
+        Deleted and withdrawn sounds are left out. Raises `SettingsError` without pyarrow.
+        """
+        return sounds_table(self._selected)
+
+    def edges(self) -> ArrowTable:
+        """Return the edges as a table: source, target, score, relation.
+
+        An edge with a score says: the target is in the source's similar list. Both ends are among the sounds of
+        `sounds()`. Raises `SettingsError` without pyarrow.
+        """
+        return edges_table(self._selected)
+
+    def select(
+        self,
+        *,
+        license: Texts | None = None,
+        category: Texts | None = None,
+        tag: Texts | None = None,
+        user: Texts | None = None,
+        min_duration: Duration | None = None,
+        max_duration: Duration | None = None,
+        processed_only: bool = False,
+        min_score: float | None = None,
+        largest_component: bool = False,
+    ) -> SoundSelection:
+        """Return the sounds that match, as `harvester export` selects them.
+
+        Select from the result to narrow it.
+        `license` (CC0, BY, BY-NC, Sampling+, or a version such as `BY 4.0`), `category` and `user`: one text or
+        several, of which any must match; `tag`: all must. Durations are seconds or texts such as `10s`.
+        `processed_only`: with a record and a similar list. `min_score`, from 0 to 1, keeps edges with at least this
+        score. `largest_component` keeps the largest connected part. Deleted and withdrawn sounds are left out. Raises
+        `SettingsError` that names a wrong keyword.
+        """
+        selection = read_selection(
+            license=license,
+            category=category,
+            tag=tag,
+            user=user,
+            min_duration=min_duration,
+            max_duration=max_duration,
+            processed_only=processed_only,
+            min_score=min_score,
+            largest_component=largest_component,
+        )
+        return SoundSelection(self._folder, narrow(self._selected, selection))
+
+    @naming_keywords
+    def export(
+        self,
+        format: str,
+        path: StrPath,
+        *,
+        partition_rows: int | None = None,
+        credits_format: str = "md",
+        faithful: bool = False,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> ExportReport:
+        """Export these sounds to `path`, durable on return.
+
+        `format` is graphml, gexf, jsonl, csv, parquet, node-link or credits; csv and parquet write the edges to a file
+        beside it. `partition_rows`: parquet in parts of so many rows. `credits_format` is md, txt, csv or html.
+        `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets the number of bytes
+        written so far. A failure or a crash leaves the earlier files as they were. Raises `SettingsError`, `DiskFull`
+        or `LibraryUnwritable`.
+        """
+        return save_selection(
+            self._selected,
+            format,
+            path,
+            partition_rows=partition_rows,
+            credits_format=credits_format,
+            faithful=faithful,
+            on_progress=on_progress,
+        )
+
+    def __getitem__(self, sound_id: SupportsIndex) -> Sound:
+        try:
+            known = check_sound_id(sound_id)
+        except ValueError:
+            raise KeyError(sound_id) from None
+        if not self._holds(known):
+            raise KeyError(sound_id)
+        return self._selected.state.sound(known)
+
+    def _holds(self, sound_id: int) -> bool:
+        return sound_id in self._selected
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._selected.sound_ids)
+
+    def __len__(self) -> int:
+        return len(self._selected)
+
+    # Two of them are equal if they are the same: comparing all records would take seconds.
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Return the table of `sounds()` as a PyCapsule of an Arrow stream."""
+        return self.sounds().__arrow_c_stream__(requested_schema)
+
+    def __arrow_c_schema__(self) -> object:
+        """Return the schema of `sounds()` as a PyCapsule."""
+        return self.sounds().__arrow_c_schema__()
+
+    def __array__(self, *_given: object, **_named: object) -> NoReturn:
+        # pandas.DataFrame asks for it, and would else take the ids as its only column.
+        raise TypeError(_NO_ARRAY)
+
+
+_NO_ARRAY = "a mapping of sounds is no array; library.sounds().to_pandas() gives a data frame, list(library) the ids"
+
+
+class SoundSelection(_Sounds):
+    """Some sounds of a library, and the edges among them.
+
+    A mapping of ids to sounds, in order of id. Select from it again to narrow it. Make one with `Library.select`.
+    """
+
+    def __init__(self, folder: Path, selected: Selected) -> None:
+        """Use `Library.select`."""
+        self._folder = folder
+        self._selected = selected
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids of the sounds, ascending."""
+        return tuple(self._selected.sound_ids)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self):,} sounds, {self._selected.edge_count:,} edges"
+        return f"<SoundSelection of {str(self._folder)!a}: {counts}>"
+
+
+class Library(_Sounds):
+    """A library for programs: a read-only mapping of ids to sounds.
+
+        library = Library.open("data/freesound_library")
+        for neighbour_id, score in library.neighbours(1234):
+            print(library[neighbour_id].name, score)
+
+    It is complete when opened, and usable from any thread or process. It never changes: open the library again to see
+    what a running harvest has added. The mapping holds every sound, also those without a record yet and those that are
+    gone; `select`, `find`, tables and exports leave out those that are gone.
+    """
+
+    def __init__(self, view: LibraryView) -> None:
+        """Use `Library.open`."""
+        view.state.graph.freeze()
+        self._state: SoundGraph = view.state
+        self._folder = view.folder
+        self.view = view
+        self.folder: Path = view.folder
+        self.notices: tuple[str, ...] = tuple(view.notices)
+        """What a person should know about the library's files, a line each."""
+        self.processed_ids: frozenset[int] = frozenset(view.state.processed)
+        """The ids of the sounds with a complete record and a similar list."""
+        self.records: Mapping[int, Record] = _Records(view.state)
+        """The records by id, as the API sent them; each access returns a new dict."""
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, create: bool = False) -> Library:
+        """Open the library in the folder `path`, with its journal's events.
+
+        Takes no lock and writes nothing, unless `create` is true and there is no library: then it makes the folder and
+        an empty library, which a harvest can grow. Raises `LibraryNotFound` for a folder without a library,
+        `LibraryCorrupt` when the checkpoint is corrupt and no valid backup can replace it, `NewerFormat`,
+        `LibraryNotFetched`, or `LibraryUnwritable` when it cannot be read; with `create` also `LibraryLocked` or
+        `DiskFull`.
+        """
+        folder = Path(path)
+        if folder.is_file():
+            raise LibraryNotFound(f"{folder} is a file; open the folder of the library that it belongs to")
+        view = load_view(folder)
+        if not view.exists and create:
+            Store.open(folder, clock=SystemClock()).close()
+            view = load_view(folder)
+        if not view.exists:
+            raise LibraryNotFound(
+                f"{folder}: {'no library here' if folder.is_dir() else 'there is no such folder'}; check the path, or "
+                f"start a library with harvest() or Library.open(path, create=True)"
+            )
+        return cls(view)
+
+    @cached_property
+    def _selected(self) -> Selected:  # type: ignore[override]  # only read
+        return select(self._state)
+
+    @property
+    def graph(self) -> DiGraph:
+        """The frozen `networkx.DiGraph` of the library.
+
+        Nodes are ids with the record's fields; an edge A→B has a `score` when B is in A's similar list. Copy the graph
+        before you change attributes. A type checker knows its type if `types-networkx` is installed.
+        """
+        return self._state.graph
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The library's metadata, as a checkpoint has it.
+
+        Counts, source, seeds, time of the latest event.
+        """
+        metadata = metadata_of(self._state, list(self._state.graph))
+        del metadata["digest"]
+        return metadata
+
+    @naming_keywords
+    def find(self, text: str | Iterable[str], *, limit: int = 20) -> list[Sound]:
+        """Return the sounds with every word of `text`, best first.
+
+        As `harvester find`: a word is in the name, a tag, the user or the id.
+        Whole words rank before beginnings, then by downloads. `limit`: at most so many sounds, 0 for all. Raises
+        `SettingsError` for a wrong `limit`.
+        """
+        most = check_whole("--limit", limit, COUNT_FROM_ZERO)
+        words = text if isinstance(text, str) else " ".join(text)
+        return [self._state.sound(hit["id"]) for hit in find_sounds(self._state, words, limit=most or None).best]
+
+    def neighbours(self, sound_id: SupportsIndex) -> tuple[tuple[int, float], ...]:
+        """Return a sound's similar list as (id, score), best first.
+
+        Empty when it has none yet. Raises `KeyError` for a sound that is not in the library, `ValueError` for an
+        invalid sound id.
+        """
+        known = check_sound_id(sound_id)
+        if known not in self._state:
+            raise KeyError(sound_id)
+        similar = self._state.similar(known)
+        return similar.neighbours if similar is not None else ()
+
+    def _holds(self, sound_id: int) -> bool:
+        return sound_id in self._state
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._state.graph)
+
+    def __len__(self) -> int:
+        return len(self._state)
+
+    def __repr__(self) -> str:
+        counts = f"{len(self):,} sounds, {len(self.processed_ids):,} processed, {self._state.edge_count:,} edges"
+        return f"<Library {str(self.folder)!a}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        return library_html(self._state, str(self.folder), self.notices)
+
+
+class _Records(Mapping[int, Record]):
+    """The records by id, as the API sent them."""
+
+    def __init__(self, state: SoundGraph) -> None:
+        self._state = state
+
+    def __getitem__(self, sound_id: int) -> Record:
+        record = self._state.record(sound_id)
+        if record is None:
+            raise KeyError(sound_id)
+        return record
+
+    def __iter__(self) -> Iterator[int]:
+        return (sound_id for sound_id, attributes in self._state.graph.nodes.items() if "fetched_at" in attributes)
+
+    def __len__(self) -> int:
+        return self._state.record_count
+
+    def __array__(self, *_given: object, **_named: object) -> NoReturn:
+        raise TypeError(_NO_ARRAY)

@@ -1,0 +1,77 @@
+"""A type checker outside the package, in strict mode, knows the types of the library and reports what is misspelt."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+PROGRAM = """
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, assert_type
+
+import harvester
+from harvester import ArrowTable, ExportReport, Library, LibraryNotFound, Sound, SoundSelection
+
+try:
+    library = Library.open("shelf")
+except LibraryNotFound as error:
+    assert_type(error.exit_code, int)
+    library = Library.open("shelf", create=True)
+
+sound = library[1234]
+assert_type(sound, Sound)
+assert_type(sound.id, int)
+assert_type(sound.name, str | None)
+assert_type(sound.tags, tuple[str, ...])
+assert_type(sound.duration, float | None)
+assert_type(sound.num_downloads, int | None)
+assert_type(sound.created, datetime | None)
+assert_type(sound.previews, Mapping[str, str])
+assert_type(sound.license_name, str)
+assert_type(sound.raw, dict[str, Any])
+assert_type(library.get(5), Sound | None)
+assert_type([sound_id for sound_id in library], list[int])
+assert_type(library.find("rain tent", limit=5), list[Sound])
+assert_type(library.neighbours(1234), tuple[tuple[int, float], ...])
+assert_type(library.records[1234], dict[str, Any])
+assert_type(library.processed_ids, frozenset[int])
+found = library.select(license=["CC0", "BY"], tag="rain", max_duration="10s").select(min_score=0.8)
+assert_type(found, SoundSelection)
+assert_type(found.ids, tuple[int, ...])
+assert_type(found.sounds(), ArrowTable)
+assert_type(found.edges(), ArrowTable)
+assert_type(found.export("csv", "cc0.csv"), ExportReport)
+frame = library.sounds().to_pandas()
+degrees = dict(library.graph.degree())
+harvester.Library.open("shelf").select()
+"""
+
+WRONG = """
+from harvester import Library
+library = Library.open("shelf")
+library[1234].nmae
+library[1234].name = "new"
+library.select(tags="rain")
+library.select(max_duration=[1])
+library["1234"]
+library[1] = library[2]
+"""
+
+
+def check(program: str, folder: Path) -> list[str]:
+    """Return what mypy in strict mode says of a program that is not in the repository."""
+    (folder / "program.py").write_text(program, encoding="utf-8")
+    options = ("--strict", "--config-file=", "--cache-dir", str(folder / "cache"), "--no-error-summary")
+    ended = subprocess.run(
+        [sys.executable, "-m", "mypy", *options, "program.py"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert ended.stderr == ""
+    return ended.stdout.splitlines()
+
+
+def test_the_library_is_typed_for_programs_outside_the_package(tmp_path: Path) -> None:
+    assert check(PROGRAM, tmp_path) == []
+    found = check(WRONG, tmp_path)
+    assert [line.split(":")[1] for line in found if "error:" in line] == ["4", "5", "6", "7", "8", "9"]
