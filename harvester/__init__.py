@@ -25,9 +25,12 @@ if TYPE_CHECKING:
         LibraryNotFetched,
         LibraryUnwritable,
         NewerFormat,
+        PluginFailed,
         SettingsError,
         WrongSource,
     )
+    from harvester.exports import FilesFormat, TextFormat
+    from harvester.graph import Edge, ExportView, GraphView, SoundView
     from harvester.library import Library
 
 # Three places name each export: the imports above for type checkers, this list for `from harvester import *`, and
@@ -38,7 +41,11 @@ __all__ = [
     "ApiUnreachable",
     "BackupFailed",
     "DiskFull",
+    "Edge",
+    "ExportView",
+    "FilesFormat",
     "Findings",
+    "GraphView",
     "HarvesterError",
     "Library",
     "LibraryCorrupt",
@@ -46,7 +53,10 @@ __all__ = [
     "LibraryNotFetched",
     "LibraryUnwritable",
     "NewerFormat",
+    "PluginFailed",
     "SettingsError",
+    "SoundView",
+    "TextFormat",
     "WrongSource",
     "__version__",
 ]
@@ -57,7 +67,11 @@ _HOMES = {
     "ApiUnreachable": "errors",
     "BackupFailed": "errors",
     "DiskFull": "errors",
+    "Edge": "graph",
+    "ExportView": "graph",
+    "FilesFormat": "exports",
     "Findings": "errors",
+    "GraphView": "graph",
     "HarvesterError": "errors",
     "Library": "library",
     "LibraryCorrupt": "errors",
@@ -65,7 +79,10 @@ _HOMES = {
     "LibraryNotFetched": "errors",
     "LibraryUnwritable": "errors",
     "NewerFormat": "errors",
+    "PluginFailed": "errors",
     "SettingsError": "errors",
+    "SoundView": "graph",
+    "TextFormat": "exports",
     "WrongSource": "errors",
 }
 """The room or module below `harvester` that each name comes from."""

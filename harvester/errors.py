@@ -116,6 +116,13 @@ class LibraryNotFetched(HarvesterError):
     meaning = "the library's content is not here yet: run `git lfs pull`"
 
 
+class PluginFailed(HarvesterError):
+    """An export format or an order of another package cannot be loaded or used."""
+
+    exit_code = 28
+    meaning = "a plugin failed: an export format or an order of another package"
+
+
 class Doubt:
     """The question whether failures of one kind concern single sounds or all answers.
 

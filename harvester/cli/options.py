@@ -10,7 +10,7 @@ import inspect
 import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from pathlib import Path
@@ -33,9 +33,15 @@ REAL_API = "https://freesound.org/apiv2/"
 SPACE_NAMES, _LEVELS = "laion_clap|freesound_classic", "1|2|3|99"
 
 
-def completing(names: str) -> Callable[[str], list[str]]:
+def completing(names: str | Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
     """Return the shell completion of an option with these values, spelled as its metavar: `a|b|c`."""
-    return lambda incomplete: [name for name in names.split("|") if name.startswith(incomplete)]
+
+    def complete(incomplete: str) -> list[str]:
+        return [
+            name for name in (names.split("|") if isinstance(names, str) else names()) if name.startswith(incomplete)
+        ]
+
+    return complete
 
 
 def check_ids(given: int | Sequence[int] | None) -> Any:

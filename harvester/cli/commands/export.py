@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
+from harvester.cli.extensions import formats_help
 from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration, completing, grouped
 from harvester.cli.terminal import replace_line
 from harvester.errors import SettingsError
+from harvester.extension_points import FORMATS
 from harvester.settings import COUNT, SCORE, parse_duration_s
 
 if TYPE_CHECKING:
     from harvester.graph import Selected, Selection
 
-_FORMATS, _CREDIT_FORMATS = "graphml|gexf|jsonl|csv|parquet|node-link|credits", "md|txt|csv|html"
+_CREDIT_FORMATS = "md|txt|csv|html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +110,8 @@ def export(
         str,
         typer.Argument(
             metavar="FORMAT",
-            autocompletion=completing(_FORMATS),
-            help="graphml, gexf, jsonl, csv, parquet, node-link or credits.",
+            autocompletion=completing(lambda: [*FORMATS, "credits"]),
+            help=formats_help(FORMATS.own.values()),
         ),
     ],
     out: Annotated[
@@ -137,30 +139,33 @@ def export(
     csv and parquet write the sounds to OUT and the edges to a file beside it, with .edges before the ending. Deleted
     and withdrawn sounds are left out. Without -o, control characters in the output are escaped as the format allows.
     """
-    from harvester.exports import CREDIT_FORMATS, FORMATS, STREAMS, XML_FORMATS, check_place
-    from harvester.terminal_text import escape_json, escape_xml
+    from harvester.exports import CREDIT_FORMATS, FilesFormat, check_place, load_format, text_pieces
+    from harvester.graph import SelectedView
+    from harvester.terminal_text import escape_json, escape_paragraph, escape_xml
 
-    if format not in (*FORMATS, "credits"):
-        raise SettingsError(f"'{format}' is not a format; use {', '.join(FORMATS)} or credits")
+    for line in FORMATS.find().problems:
+        note(line)
+    chosen = None if format == "credits" else load_format(format)
     if credits_format not in CREDIT_FORMATS:
         raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")
-    if out is None and format in ("csv", "parquet"):
-        raise SettingsError(f"{format} makes two files; name the first with -o OUT")
+    if out is None and isinstance(chosen, FilesFormat):
+        raise SettingsError(f"{format} writes files; name the first with -o OUT")
     if faithful and "csv" not in (format, credits_format):
         raise SettingsError("--faithful works only with csv, and with credits --format csv")
     if out is not None:
         check_place(out)
     selected = load_selected(library, select.selection())
-    if format == "credits":
+    if chosen is None:
         _credit(selected, credits_format, out, faithful=faithful)
-    elif out is None:
-        print_document(STREAMS[format](selected), escape_xml if format in XML_FORMATS else escape_json)
-    else:
+    elif out is not None:
         _save(selected, format, out, partition_rows, faithful=faithful)
+    elif not isinstance(chosen, FilesFormat):
+        escapes = {"json": escape_json, "xml": escape_xml, "plain": escape_paragraph}
+        print_document(text_pieces(format, SelectedView(selected)), escapes[chosen.escaping])
 
 
 def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool) -> None:
-    from harvester.exports import encode_credits, list_credits, text_chunks
+    from harvester.exports import encode_credits, encode_pieces, list_credits
     from harvester.storage import disk_errors, write_atomically
     from harvester.terminal_text import escape_paragraph, escape_xml
 
@@ -170,7 +175,7 @@ def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool
         print_document(pieces, escape_xml if format == "html" else escape_paragraph)
     else:
         with disk_errors(out, "the earlier file is unchanged"):
-            write_atomically(out, text_chunks(pieces))
+            write_atomically(out, encode_pieces(pieces))
         say(f"{out}: {len(credits)} sounds credited")
     if len(credits) < len(selected):
         note(f"{len(selected) - len(credits)} sounds have no record yet and are not in the credits")

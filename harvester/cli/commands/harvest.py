@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.commands.git import CommitBackupsOption, CommitOption, commit_after
-from harvester.cli.console import LibraryOption
+from harvester.cli.console import LibraryOption, note
 from harvester.cli.options import (
     SPACE_NAMES,
     NeighboursOption,
@@ -21,9 +21,8 @@ from harvester.cli.options import (
     one_of,
 )
 from harvester.errors import SettingsError
+from harvester.extension_points import ORDERS
 from harvester.settings import COUNT, RANDOM_SEED, SAMPLES_PER_COMMIT
-
-_ORDERS = "popular|breadth|random"
 
 
 @grouped
@@ -36,7 +35,9 @@ def harvest(
     order: Annotated[
         str,
         typer.Option(
-            metavar=_ORDERS, autocompletion=completing(_ORDERS), help="Choose which waiting sound comes next."
+            metavar="|".join(ORDERS.own),
+            autocompletion=completing(lambda: ORDERS),
+            help="Choose which waiting sound comes next.",
         ),
     ] = "popular",
     random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed the order of --order random.")] = 0,
@@ -66,8 +67,10 @@ def harvest(
     from harvester.cli.session import run_session
     from harvester.gitsync import grown_message
     from harvester.model import SPACES
-    from harvester.pipeline import ORDERS, Plan
+    from harvester.pipeline import Plan
 
+    for line in ORDERS.find().problems:
+        note(line)
     one_of("--order", order, ORDERS)
     if space is not None:
         one_of("--space", space, SPACES)
