@@ -39,7 +39,7 @@ class Plan:
     grace_s: float = 30.0
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for an impossible id, number or combination.
+        """Raise `ValueError` for an invalid id, number or combination.
 
         Raises `SettingsError` for an unknown order, and `PluginFailed` for one that cannot be loaded.
         """

@@ -12,10 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+from harvester.model import API_PAGE
 from harvester.pipeline.order import Rank
-
-BATCH = 150
-"""Records per search request: the API's largest page."""
 
 
 class AwaitingList:
@@ -85,7 +83,7 @@ class AwaitingRecord:
     @property
     def has_batch(self) -> bool:
         """Whether to fetch records first: the batch is full or has a seed."""
-        return len(self._unread) >= BATCH or any(seed in self._unread for seed in self.unread_seeds)
+        return len(self._unread) >= API_PAGE or any(seed in self._unread for seed in self.unread_seeds)
 
     @property
     def has_unread(self) -> bool:
@@ -106,7 +104,7 @@ class AwaitingRecord:
 
     def take_batch(self) -> tuple[int, ...]:
         """Remove and return the first sounds, as many as a request holds."""
-        sound_ids = tuple(islice(self._unread, BATCH))
+        sound_ids = tuple(islice(self._unread, API_PAGE))
         for sound_id in sound_ids:
             del self._unread[sound_id]
         return sound_ids
