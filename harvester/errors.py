@@ -117,7 +117,7 @@ class LibraryNotFetched(HarvesterError):
 
 
 class PluginFailed(HarvesterError):
-    """An export format or an order of another package cannot be loaded or used."""
+    """A format or an order of another package cannot be loaded or used."""
 
     exit_code = 28
     meaning = "a plugin failed: an export format or an order of another package"

@@ -1,8 +1,8 @@
-"""What other packages add to harvester, by entry points: export formats and orders of a harvest.
+"""Find the export formats and orders that other packages add.
 
-Our own are listed here in the same way, as `module:name`. Owns the rules of names: ours cannot be replaced, and a name
-that two packages use is left out. Names are read from the metadata of the installed packages; the code of a package is
-imported only when its extension is used.
+They are declared as entry points. Our own are listed here in the same way, as `module:name`. Owns the rules of names:
+ours cannot be replaced, and a name that two packages use is left out. Names are read from the metadata of the installed
+packages; the code of a package is imported only when its extension is used.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """A named extension: where its object is (`module:name`), and its package; ours has none.
+    """A named extension, and the place of its object (`module:name`).
 
-    `package` is a name with a version, such as `harvester-tags 1.0`.
+    `package` is a name with a version, such as `harvester-example 1.0`; empty for ours.
     """
 
     name: str
@@ -45,17 +45,17 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The extensions by name, ours first, and a line for each that was left out."""
+    """The extensions by name, ours first, and why others were left out."""
 
     extensions: dict[str, Extension]
     problems: list[str]
 
 
 class ExtensionPoint(Collection[str]):
-    """The names that one kind of extension has now: ours, then those of other packages in alphabetical order.
+    """The names of one kind of extension: ours, then those of plugins.
 
-    `group` is the group of entry points, `noun` what an extension is called in messages, `also` names that are taken
-    although they have no object here.
+    Those of plugins are in alphabetical order. `group` is the group of entry points, `noun` what an extension is called
+    in messages, `also` names that are taken although they have no object here.
     """
 
     def __init__(self, group: str, noun: str, own: Mapping[str, str], *, also: Collection[str] = ()) -> None:
@@ -101,7 +101,7 @@ class ExtensionPoint(Collection[str]):
         return ", ".join([*self, *self._also])
 
     def get(self, name: str) -> Extension:
-        """Return the extension of this name; raise `SettingsError` for an unknown one."""
+        """Return the extension; raise `SettingsError` for an unknown name."""
         extension = self.own.get(name) or self.find().extensions.get(name)
         if extension is None:
             *names, last = [*self, *self._also]
@@ -126,7 +126,7 @@ class ExtensionPoint(Collection[str]):
         return loaded
 
     def failure(self, extension: Extension, what: str, kept: str) -> PluginFailed:
-        """Return the error of a plugin: what it did, what was kept, and what else to use."""
+        """Return the error for a plugin: what it did, and what was kept."""
         others = ", ".join([*self.own, *self._also])
         return PluginFailed(
             f"the {self.noun} '{extension.name}' of {extension.package} {what}; {kept}; "
@@ -138,7 +138,7 @@ class ExtensionPoint(Collection[str]):
 
 
 def error_text(error: BaseException) -> str:
-    """Return an error of a plugin as one short text: its type and its message."""
+    """Return a plugin's error as a short text: its type and message."""
     try:
         text = str(error)
     except PLUGIN_ERRORS:
@@ -147,7 +147,7 @@ def error_text(error: BaseException) -> str:
 
 
 def _entry_points(group: str) -> tuple[list[EntryPoint], list[str]]:
-    """Return the entry points of a group, and a line for each package whose entry points cannot be read."""
+    """Return the entry points of a group, and a line for each problem."""
     # Not at the top: it takes longer to import than the rest of the command line.
     from importlib.metadata import distributions, entry_points
 

@@ -1,4 +1,4 @@
-"""Show in the help of a command the formats and orders that other packages add.
+"""Show the formats and orders of plugins in the help of a command.
 
 Their names are read when the help is shown: `harvester --help` must not wait for the metadata of all packages.
 """
@@ -15,7 +15,7 @@ from harvester.extension_points import FORMATS, ORDERS, Extension
 
 
 class ExtensibleCommand(TyperCommand):
-    """A command with the parameter `format` or `order`, whose values other packages add."""
+    """A command with a `format` or `order`, whose values plugins add."""
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         """Write the help; name on stderr what is left out, and why."""
@@ -34,7 +34,10 @@ class ExtensibleCommand(TyperCommand):
 
 
 def formats_help(formats: Iterable[Extension]) -> str:
-    """Return the help of FORMAT: all names, those of other packages with their package."""
+    """Return the help of FORMAT: our names, then those of plugins.
+
+    A plugin's name is followed by its package.
+    """
     *names, last = [*(one.name for one in formats if not one.package), "credits"]
     added = "; ".join(one.shown for one in formats if one.package)
     return f"{', '.join(names)} or {last}{f'; added: {added}' if added else ''}."

@@ -29,7 +29,7 @@ def save_export(
     faithful: bool = False,
     on_bytes: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
-    """Write the selection to `out` and return the paths written, `out` first.
+    """Write the selection to `out`; return the paths, `out` first.
 
     They are durable on return. `on_bytes` is called with the size of every piece that is written. `faithful`: texts in
     CSV that a spreadsheet would run as formulas stay unchanged.
@@ -59,7 +59,7 @@ def save_export(
 
 
 def _path_of(out: Path, part: str) -> Path:
-    """Return the path of a file of an export: `sounds.edges.csv` beside `sounds.csv`."""
+    """Return the path of a file: `sounds.edges.csv` beside `sounds.csv`."""
     return out.with_name(f"{out.stem}.{part}{out.suffix}") if part else out
 
 

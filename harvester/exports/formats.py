@@ -86,9 +86,10 @@ def text_pieces(name: str, view: ExportView) -> Iterator[str]:
 
 
 def file_pieces(name: str, view: ExportView) -> dict[str, Iterator[Any]]:
-    """Return the pieces of each file of the format `name` by the file's key; OUT, with an empty key, is the last.
+    """Return the pieces of each file of the format `name` by its key.
 
-    A piece is text or bytes. Raises `PluginFailed` when the code of another package fails.
+    OUT has an empty key and is the last. A piece is text or bytes. Raises `PluginFailed` when the code of another
+    package fails.
     """
     extension, format = FORMATS.get(name), load_format(name)
     if isinstance(format, TextFormat):
@@ -106,7 +107,7 @@ def file_pieces(name: str, view: ExportView) -> dict[str, Iterator[Any]]:
 
 
 def encode_pieces(pieces: Iterable[str | bytes]) -> Iterator[bytes]:
-    """Yield texts as UTF-8 bytes, several hundred texts in each chunk; bytes stay as they are."""
+    """Yield texts as UTF-8, hundreds in a chunk, and bytes unchanged."""
     kept: list[str] = []
     for piece in pieces:
         if isinstance(piece, str):

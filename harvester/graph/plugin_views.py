@@ -1,4 +1,4 @@
-"""What plugins may see of a library: sounds, edges and the graph, all read-only.
+"""Show plugins the sounds, edges and graph of a library, read-only.
 
 Plugin authors rely on these types: they change only with a new major version. Values are checked by the rules of
 records, and containers are frozen, so that no plugin can change a library by mistake.
@@ -28,10 +28,13 @@ class SoundView(Protocol):
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """The record as the API sent it, with the harvester's stamps; values may have any type."""
+        """The record as the API sent it, and our stamps, of any type."""
 
     def value(self, field: str) -> Any:
-        """Return a field's value, with the type that the API documents; None if it is missing or wrong."""
+        """Return a field's value, of the type that the API documents.
+
+        None if the field is missing, or its value has another type.
+        """
 
 
 class ExportView(Protocol):
@@ -46,7 +49,7 @@ class ExportView(Protocol):
 
     @property
     def similarity_space(self) -> str:
-        """The similarity space of the scores: `laion_clap` or `freesound_classic`."""
+        """The space of the scores: `laion_clap` or `freesound_classic`."""
 
     def __len__(self) -> int:
         """Return the number of sounds."""
@@ -55,14 +58,14 @@ class ExportView(Protocol):
         """Tell whether the sound with this id is selected."""
 
     def sounds(self) -> Iterable[SoundView]:
-        """Return the sounds by ascending id; the result can be iterated once."""
+        """Return the sounds by ascending id, to iterate once."""
 
     def edges(self) -> Iterable[Edge]:
-        """Return the edges by source, best score first; the result can be iterated once."""
+        """Return the edges by source, best score first, to iterate once."""
 
 
 class SelectedView:
-    """A selection as plugins see it; `selected` is for the formats of harvester itself."""
+    """A selection as plugins see it; `selected` is for our own formats."""
 
     def __init__(self, selected: Selected) -> None:
         self.selected = selected
@@ -115,14 +118,14 @@ class GraphView:
         return _frozen(value_of(self._state.attributes(sound_id), field))
 
     def neighbours(self, sound_id: int) -> tuple[tuple[int, float], ...]:
-        """Return the similar list as (id, score), best first; empty if the sound has none yet."""
+        """Return the similar list as (id, score), best first; empty without."""
         if sound_id not in self._state:
             raise KeyError(sound_id)
         similar = self._state.similar(sound_id)
         return () if similar is None else similar.neighbours
 
     def targets(self, sound_id: int) -> Iterator[int]:
-        """Yield the ids at the other end of the sound's edges: similar sounds and imported relations."""
+        """Yield the ends of the sound's edges: similar and related sounds."""
         return iter(self._state.graph.succ[sound_id])
 
 
@@ -147,7 +150,7 @@ class _StateSound:
 
 
 def _frozen(value: Any) -> Any:
-    """Return a value of JSON types with tuples for lists, and read-only mappings for dicts."""
+    """Return a JSON value with its lists and dicts made read-only."""
     if isinstance(value, dict):
         return MappingProxyType({name: _frozen(inner) for name, inner in value.items()})
     if isinstance(value, list):

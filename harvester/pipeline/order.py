@@ -73,7 +73,7 @@ def by_distance(graph: GraphView, _random_seed: int) -> Distances:
 
 
 def by_hash(_graph: GraphView, random_seed: int) -> Callable[[int], float]:
-    """Rank sounds by a hash of the random seed and the id, so that it repeats."""
+    """Rank sounds by a hash of the random seed and the id: it repeats."""
     return lambda sound_id: _hash(random_seed, sound_id)
 
 
@@ -109,7 +109,7 @@ class Ranking:
         self.distances = self._number if isinstance(self._number, Distances) else None
 
     def __call__(self, sound_id: int) -> Rank:
-        """Return the rank of a sound of the library: smallest first, then the id."""
+        """Return a sound's rank: smallest first, then the id."""
         if not self._extension.package:
             assert self._number is not None
             return 1, self._number(sound_id)
@@ -141,7 +141,7 @@ class Ranking:
 
 
 def _checked(number: object) -> float:
-    """Return a plugin's rank as a float; raise `ValueError` for what cannot be compared."""
+    """Return a plugin's rank as a float; raise if it cannot be compared."""
     if not isinstance(number, Real):
         raise TypeError(f"its rank is of type {type(number).__name__}, not a number")
     if math.isnan(number):

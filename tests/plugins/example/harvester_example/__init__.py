@@ -10,11 +10,13 @@ from harvester import ExportView, FilesFormat, GraphView, TextFormat
 
 
 def _tags(view: ExportView) -> Iterator[str]:
-    counted = Counter(tag for sound in view.sounds() for tag in sound.value("tags") or ())
-    yield json.dumps(dict(sorted(counted.items())), ensure_ascii=False) + "\n"
+    counts: Counter[str] = Counter()
+    for sound in view.sounds():
+        counts.update(sound.value("tags") or ())
+    yield json.dumps(counts, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-TAGS = TextFormat(help="How many sounds have each tag, as JSON", encode=_tags, escaping="json")
+TAGS = TextFormat(help="Tags with counts", encode=_tags, escaping="json")
 
 
 def _names(view: ExportView) -> Iterator[str]:
