@@ -19,9 +19,9 @@ from harvester.extension_points import FORMATS, PLUGIN_ERRORS, Extension, error_
 from harvester.graph import ExportView, Selected, SelectedView
 from harvester.json_text import without_lone_surrogates
 
-Escaping: TypeAlias = Literal["json", "xml", "plain"]
+Syntax: TypeAlias = Literal["json", "xml", "plain"]
 
-_ESCAPINGS = ("json", "xml", "plain")
+_SYNTAXES = ("json", "xml", "plain")
 _CHUNK = 512
 _PART = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}|")
 MISSING_PARQUET = "Parquet needs pyarrow; install it with: make extras"
@@ -32,18 +32,18 @@ class TextFormat:
     """An export format that is one text.
 
     `help`: one line for people. `encode` returns the text in pieces, which are written as UTF-8. Without `-o`, the text
-    goes to stdout, where control characters are escaped: `escaping` says how, as in JSON, as in XML, or `plain`.
+    goes to stdout, where control characters are escaped as the `syntax` allows: `json`, `xml` or `plain`.
     """
 
     help: str
     encode: Callable[[ExportView], Iterable[str]]
-    escaping: Escaping = "plain"
+    syntax: Syntax = "plain"
 
     def __post_init__(self) -> None:
         """Raise `TypeError` or `ValueError` for an impossible value."""
         _check(self.help, self.encode)
-        if self.escaping not in _ESCAPINGS:
-            raise ValueError(f"escaping must be one of {', '.join(_ESCAPINGS)}, got {self.escaping!r:.40}")
+        if self.syntax not in _SYNTAXES:
+            raise ValueError(f"syntax must be one of {', '.join(_SYNTAXES)}, got {self.syntax!r:.40}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,11 +185,11 @@ def _parquet_files(view: ExportView) -> Mapping[str, Iterable[bytes]]:
     }
 
 
-GRAPHML = TextFormat(help="The graph for Gephi, networkx and yEd", encode=_of_selected(encode_graphml), escaping="xml")
-GEXF = TextFormat(help="The graph for Gephi", encode=_of_selected(encode_gexf), escaping="xml")
-JSONL = TextFormat(help="A JSON object for each sound", encode=_of_selected(encode_jsonl), escaping="json")
+GRAPHML = TextFormat(help="The graph for Gephi, networkx and yEd", encode=_of_selected(encode_graphml), syntax="xml")
+GEXF = TextFormat(help="The graph for Gephi", encode=_of_selected(encode_gexf), syntax="xml")
+JSONL = TextFormat(help="A JSON object for each sound", encode=_of_selected(encode_jsonl), syntax="json")
 NODE_LINK = TextFormat(
-    help="The graph in JSON for networkx and D3", encode=_of_selected(encode_node_link), escaping="json"
+    help="The graph in JSON for networkx and D3", encode=_of_selected(encode_node_link), syntax="json"
 )
 CSV = FilesFormat(help="Two tables, of sounds and edges, as CSV", encode=_csv_files)
 FAITHFUL_CSV = FilesFormat(help=CSV.help, encode=partial(_csv_files, faithful=True))

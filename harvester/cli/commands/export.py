@@ -161,7 +161,7 @@ def export(
         _save(selected, format, out, partition_rows, faithful=faithful)
     elif not isinstance(chosen, FilesFormat):
         escapes = {"json": escape_json, "xml": escape_xml, "plain": escape_paragraph}
-        print_document(text_pieces(format, SelectedView(selected)), escapes[chosen.escaping])
+        print_document(text_pieces(format, SelectedView(selected)), escapes[chosen.syntax])
 
 
 def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool) -> None:

@@ -16,7 +16,7 @@ def _tags(view: ExportView) -> Iterator[str]:
     yield json.dumps(counts, ensure_ascii=False, sort_keys=True) + "\n"
 
 
-TAGS = TextFormat(help="Tags with counts", encode=_tags, escaping="json")
+TAGS = TextFormat(help="Tags with counts", encode=_tags, syntax="json")
 
 
 def _names(view: ExportView) -> Iterator[str]:
