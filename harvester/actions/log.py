@@ -14,10 +14,9 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from harvester.clock import Clock, iso
-from harvester.storage import open_for_writing
+from harvester.storage import LOG, open_for_writing
 from harvester.terminal_text import escape_line
 
-NAME = "harvest.log"
 LARGEST_BYTES = 2_000_000
 KEPT_FILES = 3
 
@@ -38,7 +37,7 @@ class RunLog:
 
     def __init__(self, folder: Path, clock: Clock, on_error: Callable[[str], None]) -> None:
         self._clock = clock
-        self._path = folder / NAME
+        self._path = folder / LOG
         self._on_error: Callable[[str], None] | None = on_error
         self._handler = _Handler(
             self._path, maxBytes=LARGEST_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True
