@@ -16,6 +16,8 @@ class HarvesterError(Exception):
 
     exit_code: ClassVar[int] = 70
     meaning: ClassVar[str] = "a bug in harvester: please report it"
+    command_line: str = ""
+    """The message with options named as on the command line, where `str` names them as keywords of Python."""
 
 
 class Findings(HarvesterError):

@@ -125,7 +125,7 @@ def _main() -> None:
         note("harvester: interrupted")
         sys.exit(1)
     except HarvesterError as error:
-        note(f"harvester: {error}")
+        note(*getattr(error, "__notes__", ()), f"harvester: {error.command_line or error}")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The program that reads our output has ended (`harvester show 1 | head`): this is no error.

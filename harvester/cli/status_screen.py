@@ -1,12 +1,15 @@
 """Lay out the screen of `harvester status`, 80×24 or wider.
 
-Owns the chart of growth and the bars. Reads no files. Plain text without colours; only ASCII if the terminal cannot
+Owns the chart of growth and the bars. Plain text without colours; only ASCII if the terminal cannot
 show more.
 """
 
 from __future__ import annotations
 
+import shutil
+import sys
 import textwrap
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -22,7 +25,14 @@ _COARSE = "  ...:::#"
 _INDENT = " " * 14
 
 
-def screen(facts: dict[str, Any], now_us: int, *, width: int = 80, unicode: bool = True) -> list[str]:
+def lines_for_stdout(facts: Mapping[str, Any], now_us: int) -> list[str]:
+    """Return the screen as lines that fit the terminal's width and stdout's encoding."""
+    unicode = "utf" in (sys.stdout.encoding or "").lower()
+    lines = screen(facts, now_us, width=shutil.get_terminal_size().columns, unicode=unicode)
+    return lines if unicode else [line.encode("ascii", "backslashreplace").decode() for line in lines]
+
+
+def screen(facts: Mapping[str, Any], now_us: int, *, width: int = 80, unicode: bool = True) -> list[str]:
     """Return the lines for the facts of `status --json`."""
     width = max(WIDTHS[0], min(width, WIDTHS[1]))
     if not facts["nodes"]:
@@ -42,8 +52,8 @@ def screen(facts: dict[str, Any], now_us: int, *, width: int = 80, unicode: bool
     return [line if len(line) <= width else line[: width - 1] + ("…" if unicode else "~") for line in lines]
 
 
-def _state(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
-    from harvester.gitsync import size_notice
+def _state(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:
+    from harvester.actions import size_notice
 
     quota = "" if facts["quota_left"] is None else f", {facts['quota_left']:,} left of today's quota"
     checkpoint = f"{age_text(facts['last_checkpoint_at'], now_us)}, {size_text(facts['size_bytes'])}"
@@ -72,7 +82,7 @@ def _state(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
     return lines
 
 
-def _running(facts: dict[str, Any], now_us: int, width: int) -> list[str]:
+def _running(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:
     run = facts["run"]
     if not facts["running"]:
         return []
@@ -115,7 +125,7 @@ def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[
     ]
 
 
-def _bars(facts: dict[str, Any], width: int, *, unicode: bool) -> list[str]:
+def _bars(facts: Mapping[str, Any], width: int, *, unicode: bool) -> list[str]:
     """Return licenses and categories side by side."""
     half = (width - 4) // 2
     titles = {"licenses": facts["licenses"], "categories": facts["categories"]}

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from harvester.gitsync.commit import commit_library, grown_message, in_work_tree, is_set_up, size_notice
+from harvester.gitsync.commit import Commit, commit_library, grown_message, in_work_tree, is_set_up, size_notice
 from harvester.gitsync.merge_driver import describe_for_git, merge_in_git
 from harvester.gitsync.setup import set_up_git, undo_git

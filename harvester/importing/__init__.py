@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from harvester.importing.old_library import import_old
+from harvester.importing.old_library import ImportReport, import_old

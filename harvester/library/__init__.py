@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from harvester.library.backups import Retention, list_backups, verify_backup
-from harvester.library.check import check_library
+from harvester.library.backups import Backup, BackupReport, Retention, list_backups, verify_backup
+from harvester.library.check import CheckReport, Finding, check_library
 from harvester.library.kept_answer import keep_answer
-from harvester.library.merge import Contribution, merge_bytes, merge_libraries
-from harvester.library.reader import Library, LibraryView, load_view
+from harvester.library.merge import Contribution, MergeReport, merge_bytes, merge_libraries
+from harvester.library.reader import Library as Library
+from harvester.library.reader import LibraryView, load_view
 from harvester.library.repair import repair_library
-from harvester.library.restore import restore_library
+from harvester.library.restore import RestoreReport, restore_library
 from harvester.library.store import Store
-from harvester.library.withdraw import forget_sounds
+from harvester.library.withdraw import ForgetReport, forget_sounds

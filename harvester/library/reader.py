@@ -110,6 +110,7 @@ class Library:
         state = view.state
         state.graph.freeze()
         self._state = state
+        self.view = view
         self.folder: Path = view.folder
         self.notices: tuple[str, ...] = tuple(view.notices)
         self.processed_ids: frozenset[int] = frozenset(state.processed)

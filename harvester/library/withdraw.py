@@ -28,7 +28,8 @@ class ForgetReport:
     """Result of a withdrawal.
 
     `forgotten` sounds were withdrawn now, those in `before` already earlier, and `unknown` ids were not in the library
-    but are marked too. `still_in` has the files beside the library that may still hold the texts.
+    but are marked too. `still_in` has the files beside the library that may still hold the texts. `in_git`: older
+    commits may hold them too; only the caller can know it.
     """
 
     forgotten: tuple[int, ...]
@@ -36,6 +37,7 @@ class ForgetReport:
     unknown: tuple[int, ...]
     still_in: tuple[Path, ...]
     notices: tuple[str, ...] = ()
+    in_git: bool = False
 
 
 def forget_sounds(

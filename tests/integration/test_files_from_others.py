@@ -239,7 +239,8 @@ STATUS = {
 def test_a_status_of_any_types_never_ends_a_command(tmp_path: Path) -> None:
     import orjson
 
-    from harvester.cli.status_facts import library_facts, lines_for_stdout, run_facts
+    from harvester.actions.status_facts import library_facts, run_facts
+    from harvester.cli.status_screen import lines_for_stdout
     from harvester.library.reader import load_view
     from harvester.storage.lock import WriterLock
 

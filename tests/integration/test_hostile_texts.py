@@ -179,7 +179,7 @@ def test_a_bug_of_ours_shows_a_traceback_that_is_not_obeyed(tmp_path: Path, monk
     def explode(_given: str | None) -> Path:
         raise RuntimeError(ALL)
 
-    monkeypatch.setattr("harvester.cli.default_library.find_library", explode)
+    monkeypatch.setattr("harvester.actions.status_facts.open_view", explode)
     ended = call("status", cwd=tmp_path)
     assert ended.code == 70
     assert "Traceback" in ended.err

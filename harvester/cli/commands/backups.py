@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,13 +26,12 @@ backups_app = typer.Typer(help="List the library's backups, or remove old ones."
 @backups_app.command("list")
 def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None:
     """Load every backup to verify it, and list them."""
-    from harvester.cli.default_library import find_library
+    from harvester import actions
     from harvester.clock import SystemClock
-    from harvester.library import list_backups, verify_backup
 
-    folder = find_library(library)
+    folder = actions.find_library(library)
     now_us = SystemClock().time_us()
-    reports = [verify_backup(backup) for backup in list_backups(folder)]
+    reports = actions.list_backups(folder)
     if as_json:
         rows = [
             {
@@ -70,21 +68,13 @@ def prune(
 
     The newest N verified backups are kept, and always the largest one.
     """
-    from harvester.cli.default_library import find_library
-    from harvester.clock import SystemClock
-    from harvester.library import Retention
-    from harvester.storage import WriterLock
+    from harvester import actions
 
-    folder = find_library(library)
+    folder = actions.find_library(library)
     if not folder.is_dir():
         say(f"{folder}: no library here; nothing was removed")
         return
-    lock = WriterLock(folder)
-    lock.acquire(SystemClock().time_us())
-    try:
-        removed = Retention(folder, keep_backups).prune()
-    finally:
-        lock.release()
+    removed = actions.prune_backups(folder, keep_backups=keep_backups)
     for backup in removed:
         print_lines(f"removed {backup.path}")
     say(f"{folder}: {len(removed)} backups removed")
@@ -106,12 +96,9 @@ def restore(
 
     The present state is kept in quarantine/.
     """
-    from harvester.cli.default_library import find_library
-    from harvester.clock import SystemClock
-    from harvester.library import restore_library
+    from harvester import actions
 
-    folder = find_library(library)
-    report = restore_library(folder, Path(backup) if backup else None, clock=SystemClock())
+    report = actions.restore(backup, library=library)
     for line in report.notices:
         say(line)
     say(f"restored {report.target.name}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges")

@@ -24,14 +24,11 @@ def check(
     The exit code is 0 if there are no problems. --repair deletes nothing: corrupt files move to quarantine/ in the
     library's folder.
     """
-    from harvester.cli.default_library import find_library
-    from harvester.clock import SystemClock
+    from harvester import actions
     from harvester.errors import Findings
-    from harvester.jobs import count_jobs
-    from harvester.library import check_library, repair_library
 
-    folder = find_library(library)
-    report = (repair_library if repair else check_library)(folder, clock=SystemClock(), jobs=count_jobs(jobs))
+    folder = actions.find_library(library)
+    report = actions.check(folder, repair=repair, jobs=jobs)
     if as_json:
         facts = {
             "library": path_text(folder),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,13 +15,11 @@ from harvester.cli.console import Console, LibraryOption, note, print_document, 
 from harvester.cli.extensions import formats_help
 from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration, completing, grouped
 from harvester.cli.terminal import replace_line
-from harvester.errors import SettingsError
 from harvester.extension_points import FORMATS
-from harvester.settings import COUNT, SCORE, parse_duration_s
+from harvester.settings import COUNT, SCORE
+from harvester.terminal_text import escape_json, escape_paragraph, escape_xml
 
-if TYPE_CHECKING:
-    from harvester.graph import Selected, Selection
-
+_ESCAPES = {"json": escape_json, "xml": escape_xml, "text": escape_paragraph}
 _CREDIT_FORMATS = "md|txt|csv|html"
 
 
@@ -56,43 +54,19 @@ class SelectOptions:
         bool, typer.Option("--largest-component", help="Keep to the largest connected part.")
     ] = False
 
-    def selection(self) -> Selection:
-        """Return the selection for these options."""
-        from harvester.graph import Selection
-
-        return Selection(
-            licenses=tuple(self.license or ()),
-            categories=tuple(self.category or ()),
-            tags=tuple(self.tag or ()),
-            users=tuple(self.user or ()),
-            min_duration_s=None if self.min_duration is None else parse_duration_s(self.min_duration),
-            max_duration_s=None if self.max_duration is None else parse_duration_s(self.max_duration),
-            processed_only=self.processed_only,
-            min_score=self.min_score,
-            largest_component=self.largest_component,
-        )
-
-
-def load_selected(library: str | None, selection: Selection) -> Selected:
-    """Return the sounds of the library that `selection` picks; print notices to stderr."""
-    from harvester.cli.default_library import open_view
-    from harvester.graph import select
-
-    view = open_view(library)
-    if not view.exists:
-        raise SettingsError(f"{view.folder}: no library here; `harvester harvest` starts one")
-    return select(view.state, selection)
+    def keywords(self) -> dict[str, Any]:
+        """Return the options as keywords of `actions.export`."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @contextmanager
 def counting_bytes(what: str) -> Iterator[Callable[[int], None]]:
     """Show on a terminal how many bytes are written while the block lasts."""
-    written = shown = 0
+    shown = 0
     live = sys.stderr.isatty() and not Console.quiet
 
-    def count(size_bytes: int) -> None:
-        nonlocal written, shown
-        written += size_bytes
+    def count(written: int) -> None:
+        nonlocal shown
         if live and written - shown > 1_000_000:
             shown = written
             replace_line(f"{what}: {size_text(written)} ")
@@ -139,55 +113,32 @@ def export(
     csv and parquet write the sounds to OUT and the edges to a file beside it, with .edges before the ending. Deleted
     and withdrawn sounds are left out. Without -o, control characters in the output are escaped as the format allows.
     """
-    from harvester.exports import CREDIT_FORMATS, FilesFormat, check_place, load_format, text_pieces
-    from harvester.graph import SelectedView
-    from harvester.terminal_text import escape_json, escape_paragraph, escape_xml
+    from harvester import actions
 
-    for line in FORMATS.find().problems:
-        note(line)
-    chosen = None if format == "credits" else load_format(format)
-    if credits_format not in CREDIT_FORMATS:
-        raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")
-    if out is None and isinstance(chosen, FilesFormat):
-        raise SettingsError(f"{format} writes files; name the first with -o OUT")
-    if faithful and "csv" not in (format, credits_format):
-        raise SettingsError("--faithful works only with csv, and with credits --format csv")
-    if out is not None:
-        check_place(out)
-    selected = load_selected(library, select.selection())
-    if chosen is None:
-        _credit(selected, credits_format, out, faithful=faithful)
-    elif out is not None:
-        _save(selected, format, out, partition_rows, faithful=faithful)
-    elif not isinstance(chosen, FilesFormat):
-        escapes = {"json": escape_json, "xml": escape_xml, "plain": escape_paragraph}
-        print_document(text_pieces(format, SelectedView(selected)), escapes[chosen.syntax])
-
-
-def _credit(selected: Selected, format: str, out: Path | None, *, faithful: bool) -> None:
-    from harvester.exports import encode_credits, encode_pieces, list_credits
-    from harvester.storage import disk_errors, write_atomically
-    from harvester.terminal_text import escape_paragraph, escape_xml
-
-    credits = list_credits(selected)
-    pieces = encode_credits(credits, format, faithful=faithful)
+    note(*FORMATS.find().problems)
+    options: dict[str, Any] = {
+        "library": library,
+        "partition_rows": partition_rows,
+        "credits_format": credits_format,
+        "faithful": faithful,
+        **select.keywords(),
+    }
     if out is None:
-        print_document(pieces, escape_xml if format == "html" else escape_paragraph)
+        text = actions.export(format, **options)
+        note(*text.notices)
+        print_document(text, _ESCAPES[text.syntax])
+        _note_without_record(text.without_record)
+        return
+    with counting_bytes(str(out)) as on_progress:
+        report = actions.export(format, out, **options, on_progress=on_progress)
+    note(*report.notices)
+    if format == "credits":
+        say(f"{out}: {report.sounds} sounds credited")
     else:
-        with disk_errors(out, "the earlier file is unchanged"):
-            write_atomically(out, encode_pieces(pieces))
-        say(f"{out}: {len(credits)} sounds credited")
-    if len(credits) < len(selected):
-        note(f"{len(selected) - len(credits)} sounds have no record yet and are not in the credits")
+        say(f"{' and '.join(map(str, report.paths))}: {report.sounds} sounds, {report.edges} edges")
+    _note_without_record(report.without_record)
 
 
-def _save(selected: Selected, format: str, out: Path, partition_rows: int | None, *, faithful: bool) -> None:
-    from harvester.exports import save_export
-    from harvester.storage import disk_errors
-
-    with disk_errors(out, "the earlier file is unchanged"), counting_bytes(str(out)) as on_bytes:
-        written = save_export(
-            selected, format, out, partition_rows=partition_rows, faithful=faithful, on_bytes=on_bytes
-        )
-    names = " and ".join(str(path) for path in written)
-    say(f"{names}: {len(selected)} sounds, {selected.edge_count} edges")
+def _note_without_record(count: int) -> None:
+    if count:
+        note(f"{count} sounds have no record yet and are not in the credits")

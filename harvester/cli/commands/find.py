@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
+from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
 from harvester.cli.options import bounded
 from harvester.settings import COUNT_FROM_ZERO
 
@@ -18,18 +18,16 @@ def find(
     as_json: JsonOption = False,
 ) -> None:
     """Find sounds by name, tag or user."""
-    from harvester.cli.default_library import open_view
-    from harvester.reports import find_sounds
+    from harvester import actions
 
-    view = open_view(library)
-    wanted = " ".join(text)
-    hits = find_sounds(view.state, wanted, limit=limit or None)
+    report = actions.find(text, limit=limit, library=library)
+    note(*report.notices)
     if as_json:
-        print_json({"query": wanted, "total": hits.total, "sounds": list(hits.best)}, indented=False)
+        print_json({"query": report.query, "total": report.total, "sounds": list(report.sounds)}, indented=False)
         return
-    print_lines(*map(_line, hits.best))
-    more = f", the best {len(hits.best)} shown" if len(hits.best) < hits.total else ""
-    say(f"{hits.total} of {len(view.state)} sounds in {view.folder}{more}")
+    print_lines(*map(_line, report.sounds))
+    more = f", the best {len(report.sounds)} shown" if len(report.sounds) < report.total else ""
+    say(f"{report.total} of {report.searched} sounds in {report.library}{more}")
 
 
 def _line(sound: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ import typer
 
 from harvester.cli.console import LibraryOption, note, say
 from harvester.cli.options import check_ids
-from harvester.errors import SettingsError
 
 
 def forget(
@@ -26,15 +25,10 @@ def forget(
     Their texts and links are deleted, and no merge or harvest restores them. The id stays as withdrawn, with its
     numbers and its place in the graph; exports leave the sound out.
     """
-    from harvester.cli.default_library import find_library
-    from harvester.clock import SystemClock
-    from harvester.gitsync import in_work_tree
-    from harvester.library import forget_sounds
+    from harvester import actions
 
-    if not sound_ids and user is None:
-        raise SettingsError("no sound given; name them: harvester forget ID…, or --user NAME")
-    folder = find_library(library)
-    report = forget_sounds(folder, sound_ids or (), username=user, clock=SystemClock())
+    folder = actions.find_library(library)
+    report = actions.forget(sound_ids or (), user=user, library=folder)
     for line in report.notices:
         say(line)
     forgotten = len(report.forgotten)
@@ -47,11 +41,7 @@ def forget(
             note(f"  {path}")
     if user is not None:
         note(f"only the sounds that are in the library now were withdrawn: a later harvest may add others by {user}")
-    try:
-        shared = in_work_tree(folder)
-    except SettingsError:
-        shared = False
-    if shared:
+    if report.in_git:
         note(
             "Git: commit and push this, and everyone's next pull applies it. Earlier commits still hold the texts: to "
             "remove them, run `git filter-repo --path-glob '*.pkl' --invert-paths` and commit the library again; "

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import LibraryOption, note, print_lines, say
-from harvester.errors import Findings, HarvesterError, SettingsError
 
 CommitOption = Annotated[
     bool | None,
@@ -29,38 +28,28 @@ def git_setup(
     `git diff` then shows what changed. The setup writes .gitattributes and .gitignore in the library's folder and two
     sections of this clone's configuration. Run it once in each clone; a second run changes nothing.
     """
-    from harvester.cli.default_library import find_library
-    from harvester.gitsync import set_up_git, undo_git
+    from harvester import actions
 
-    if lfs and undo:
-        raise SettingsError("--lfs and --undo exclude each other; choose one")
-    folder = find_library(library)
-    for line in undo_git(folder) if undo else set_up_git(folder, lfs=lfs):
+    for line in actions.git_setup(library, lfs=lfs, undo=undo):
         say(line)
 
 
 def git_merge(ours: str, theirs: str, path: str) -> None:
     """Merge two checkpoints for Git (its merge driver; `git-setup` registers it)."""
+    from harvester import actions
     from harvester.cli.commands.merge import describe
-    from harvester.gitsync import merge_in_git
 
-    notices: list[str] = []
-    try:
-        contribution = merge_in_git(Path(ours), Path(theirs), path, notices)
-    except (HarvesterError, OSError) as error:
-        raise Findings(
-            f"{path}: left as a conflict: {error}. `git checkout --ours -- {path}` keeps one side, --theirs the other"
-        ) from error
-    for line in notices:
+    report = actions.git_merge(ours, theirs, path)
+    for line in report.notices:
         note(f"{path}: {line}")
-    say(f"{path}: merged, {describe(contribution)}")
+    say(f"{path}: merged, {describe(report.contribution)}")
 
 
 def git_textconv(file: str) -> None:
     """Print a checkpoint as text for `git diff` (`git-setup` registers it)."""
-    from harvester.gitsync import describe_for_git
+    from harvester import actions
 
-    for line in describe_for_git(Path(file)):
+    for line in actions.git_textconv(file):
         print_lines(line)
 
 
@@ -69,14 +58,9 @@ def commit_after(folder: Path, source: str, message: str, wanted: bool | None, *
 
     `wanted` None: only if the user ran `git-setup` and the library is not a sandbox's.
     """
-    from harvester.gitsync import commit_library, is_set_up
+    from harvester import actions
 
-    if wanted is None:
-        # Without the option, a sandbox's library and a clone without git-setup are skipped silently.
-        wanted = not source.startswith("sandbox:") and is_set_up(folder)
-    if not wanted:
-        return
-    made = commit_library(folder, message, source=source, with_backups=with_backups)
+    made = actions.commit_library(folder, message=message, source=source, commit=wanted, commit_backups=with_backups)
     if made.problem:
         note(made.problem)
     elif made.name:

@@ -25,14 +25,16 @@ def guide(
         str | None,
         typer.Argument(
             metavar="TOPIC",
-            autocompletion=lambda incomplete: [name for name in load_topics() if name.startswith(incomplete)],
+            autocompletion=lambda incomplete: [name for name in _names() if name.startswith(incomplete)],
             help="The topic to show.",
             show_default="the list",
         ),
     ] = None,
 ) -> None:
     """Show a topic of the guide, or list the topics."""
-    topics = load_topics()
+    from harvester import actions
+
+    topics = actions.guide_topics()
     if topic is None:
         width = max(map(len, topics))
         print_lines(*(f"{name:<{width}}  {_summary(text)}" for name, text in topics.items()))
@@ -42,14 +44,6 @@ def guide(
     if text is None:
         raise SettingsError(_unknown(topic, list(topics)))
     print_markdown(for_terminal(text))
-
-
-def load_topics() -> dict[str, str]:
-    """Return the Markdown of every topic by its name, in alphabetical order."""
-    from importlib.resources import files
-
-    found = (files("harvester") / "guide").iterdir()
-    return dict(sorted((one.name.removesuffix(".md"), one.read_text("utf-8")) for one in found))
 
 
 def for_terminal(text: str) -> str:
@@ -66,6 +60,12 @@ def for_terminal(text: str) -> str:
 
     shown = _ADDRESS.sub(r"\1", _LINK.sub(told, _PICTURE.sub("", text)))
     return f"{shown}\nSee also `harvester guide TOPIC` for: {', '.join(linked)}.\n" if linked else shown
+
+
+def _names() -> list[str]:
+    from harvester import actions
+
+    return list(actions.guide_topics())
 
 
 def _summary(text: str) -> str:

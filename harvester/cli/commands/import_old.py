@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from harvester.cli.console import LibraryOption, note, say
-
-SANDBOX = "sandbox:"
 
 
 def import_old(
@@ -24,17 +21,9 @@ def import_old(
     The next harvest continues from there. No code of the file runs, and the old tool's packages are not needed. Keys in
     it are dropped; edges without a score are kept apart from similarity. OLD is not changed.
     """
-    from harvester.clock import SystemClock
-    from harvester.freesound import read_api_url
-    from harvester.importing import import_old as take_over
-    from harvester.settings import REAL_LIBRARY
+    from harvester import actions
 
-    report = take_over(
-        Path(old),
-        Path(library) if library else REAL_LIBRARY,
-        source=source if source.startswith(SANDBOX) else read_api_url(source),
-        clock=SystemClock(),
-    )
+    report = actions.import_library(old, library=library, source=source)
     for line in report.notices:
         say(line)
     say(f"{report.path}: {report.form}")

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
+from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_event, print_json, say
 from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
-from harvester.errors import ApiUnreachable, SettingsError
+from harvester.errors import ApiUnreachable
 from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
-    from harvester.cli.connect import Connection
-    from harvester.similarity import Agreement, LinkReport
+    from harvester.actions import Connection, LinkResult
+    from harvester.similarity import Agreement
 
 
 @grouped
@@ -43,22 +43,15 @@ def link(
     `harvester harvest --sweep --query TEXT --vectors laion_clap` fetches the vectors. A second run computes only what
     is new. Lists from the server are never changed. Only --verify sends requests.
     """
-    from harvester.cli.default_library import find_library
-    from harvester.clock import SystemClock
-    from harvester.jobs import count_jobs
+    from harvester import actions
 
-    try:
-        from harvester.similarity import link_library
-    except ImportError as error:
-        raise SettingsError("linking needs numpy; install it with: make extras (or pip install '.[link]')") from error
-    folder = find_library(library)
+    folder = actions.find_library(library)
     with _stopping() as asked_to_stop, _showing(folder) as on_progress:
-        report = link_library(
+        report = actions.link(
             folder,
-            clock=SystemClock(),
             neighbours=neighbours,
             min_score=min_score,
-            jobs=count_jobs(jobs),
+            jobs=jobs,
             on_progress=on_progress,
             asked_to_stop=asked_to_stop,
         )
@@ -72,11 +65,11 @@ def link(
         agreement = asyncio.run(_verify(server.connection(), folder, verify, random_seed))
         say(_verdict(agreement))
     if as_json:
-        facts = {"library": str(folder), **report.as_dict(), "agreement": agreement and agreement.as_dict()}
+        facts = {**report.as_dict(), "agreement": agreement and agreement.as_dict()}
         print_json(facts)
 
 
-def _lines(folder: Path, report: LinkReport, asked: int) -> Iterator[str]:
+def _lines(folder: Path, report: LinkResult, asked: int) -> Iterator[str]:
     how = "" if report.done else "asked to stop; run it again for the rest: "
     yield (
         f"{how}{report.new} sounds linked, {report.changed} lists changed, {report.unchanged} unchanged, "
@@ -92,20 +85,20 @@ def _lines(folder: Path, report: LinkReport, asked: int) -> Iterator[str]:
 async def _verify(connection: Connection, folder: Path, count: int, random_seed: int) -> Agreement:
     from dataclasses import replace
 
-    from harvester.cli.connect import open_client, open_server
+    from harvester.actions import Reporter, open_client, open_server
     from harvester.clock import Stop, SystemClock
     from harvester.errors import FetchFailed, Stopped, WrongSource
     from harvester.library import load_view
     from harvester.similarity import choose_sounds, compare
     from harvester.vectors import load_vectors
 
-    clock, state = SystemClock(), load_view(folder).state
+    clock, state, reporter = SystemClock(), load_view(folder).state, Reporter(print_event)
     chosen, pages = choose_sounds(state, count, random_seed), []
     # Spend no more than the announced requests: each retry means one list less.
     connection = replace(connection, max_requests=count)
     async with (
-        open_server(connection, clock) as server,
-        open_client(connection, server, clock, Stop(), space=state.space, on_event=say) as client,
+        open_server(connection, clock, reporter) as server,
+        open_client(connection, server, clock, Stop(), reporter, space=state.space, verbose=Console.verbose) as client,
     ):
         source = await client.identify()
         if state.source != source:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from harvester.cli.console import LibraryOption, check_name, say
 
 if TYPE_CHECKING:
-    from harvester.library import Contribution
+    from harvester.actions import Contribution
 
 
 def merge(
@@ -33,15 +32,11 @@ def merge(
     comes; a withdrawn sound stays withdrawn. Without -o, everything is merged into the library. The inputs are not
     changed.
     """
-    from harvester.cli.default_library import find_library
-    from harvester.clock import SystemClock
-    from harvester.library import merge_libraries
+    from harvester import actions
 
     for given in (*inputs, output):
         check_name(given)
-    folder = find_library(library)
-    paths = [path if path.exists() or not (folder / path).exists() else folder / path for path in map(Path, inputs)]
-    report = merge_libraries(paths, Path(output) if output else folder, clock=SystemClock())
+    report = actions.merge(inputs, output=output, library=library)
     for line in report.notices:
         say(line)
     for contribution in report.contributions:

@@ -62,27 +62,26 @@ def sandbox(
     import asyncio
     import signal
 
-    from harvester.clock import SystemClock
-    from harvester.sandbox import Catalogue, Fault, GeneratedCatalogue, RecordedCatalogue, Sandbox, serving
-
-    faults = [Fault.parse(rule) for rule in fault or ()]
-    served: Catalogue = RecordedCatalogue.load(catalogue) if catalogue else GeneratedCatalogue(sounds, random_seed)
+    from harvester import actions
 
     async def serve() -> None:
         ended = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
-        box = Sandbox(
-            served,
-            clock=SystemClock(),
-            tokens=token or ("sandbox",),
-            burst=None if no_throttle else burst,
-            daily=None if no_throttle else daily,
-            faults=faults,
+        async with actions.serve_sandbox(
+            port=port,
+            token=token,
+            sounds=sounds,
             random_seed=random_seed,
+            catalogue=catalogue,
+            burst=burst,
+            daily=daily,
+            no_throttle=no_throttle,
             deleted_share=deleted_share,
-        )
-        async with serving(box, port=port, latency_s=latency_ms / 1000, access_log=access_log) as address:
+            latency_ms=latency_ms,
+            fault=fault,
+            access_log=access_log,
+        ) as address:
             print_lines(f"listening on {address}")
             sys.stdout.flush()
             await ended.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,55 +10,6 @@ import typer
 
 from harvester.cli.console import LibraryOption, print_lines
 from harvester.cli.options import completing
-from harvester.errors import SettingsError
-from harvester.settings import REAL_LIBRARY
-
-# A restart does not help after these: settings, a refused key, changed answers, another writer, a library of another
-# source or a newer version, a corrupt library or a placeholder. After an outage (11), systemd restarts the harvest.
-HOPELESS = (2, 10, 12, 20, 21, 22, 23, 24, 27)
-
-UNIT = """\
-# Put this into ~/.config/systemd/user/harvester.service, then:
-#   systemctl --user daemon-reload && systemctl --user enable --now harvester
-#   loginctl enable-linger    (so that it runs while you are logged out)
-[Unit]
-Description=harvester: grow {library}
-Wants=network-online.target
-After=network-online.target
-
-[Service]
-Type=notify
-WorkingDirectory={folder}
-ExecStart={command} harvest --forever --no-progress --library {library}
-ExecReload=/bin/kill -HUP $MAINPID
-# SIGTERM stops cleanly: open requests finish, the checkpoint is written.
-KillSignal=SIGTERM
-TimeoutStopSec=120
-WatchdogSec=300
-Restart=on-failure
-RestartSec=60
-RestartPreventExitStatus={hopeless}
-Nice=10
-IOSchedulingClass=idle
-NoNewPrivileges=yes
-PrivateTmp=yes
-ProtectSystem=full
-ProtectKernelTunables=yes
-ProtectControlGroups=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
-RestrictSUIDSGID=yes
-LockPersonality=yes
-UMask=0077
-
-[Install]
-WantedBy=default.target
-"""
-
-CRON = """\
-# Put this into `crontab -e`: an hourly run that spends the available quota and ends.
-17 * * * * cd {folder} && {command} --quiet harvest --samples 2000 --time-limit 50m --no-progress --library {library}
-"""
-
 
 _KINDS = "systemd|cron"
 
@@ -75,20 +25,9 @@ def service(
 
     The harvest runs in the present folder.
     """
-    templates = {"systemd": UNIT, "cron": CRON}
-    if print_kind not in templates:
-        raise SettingsError(f"--print {print_kind} is not known; choose from {', '.join(templates)}")
-    folder = Path.cwd()
-    path = str((folder / (library or REAL_LIBRARY)).absolute())
-    if not f"{path}{sys.argv[0]}".isprintable():
-        raise SettingsError("systemd and cron accept no path with line breaks or unusual characters; move the folder")
-    quote = _cron_quoted if print_kind == "cron" else _systemd_quoted
-    text = templates[print_kind].format(
-        folder=quote(str(folder)) if print_kind == "cron" else str(folder).replace("%", "%%"),
-        command=" ".join(map(quote, _command())),
-        library=quote(path),
-        hopeless=" ".join(map(str, HOPELESS)),
-    )
+    from harvester import actions
+
+    text = actions.service_text(print_kind, library=library, command=_command())
     print_lines(*text.rstrip("\n").split("\n"))
 
 
@@ -97,13 +36,3 @@ def _command() -> list[str]:
     program = Path(sys.argv[0]).absolute()
     # -P: Python must not import a folder called `harvester` from the working folder.
     return [sys.executable, "-P", "-m", "harvester"] if program.name == "__main__.py" else [str(program)]
-
-
-def _cron_quoted(path: str) -> str:
-    # cron ends a command at a percent sign, also within quotes, and removes a backslash before it.
-    return shlex.quote(path).replace("%", r"\%")
-
-
-def _systemd_quoted(path: str) -> str:
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
-    return f'"{escaped}"' if any(char in path for char in " \t'\"\\;") else escaped

@@ -8,7 +8,6 @@ import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, duration_text, print_json, print_lines, size_text
 from harvester.cli.options import check_ids
-from harvester.errors import SettingsError
 from harvester.model import COMPUTED
 from harvester.terminal_text import escape_line
 
@@ -19,14 +18,9 @@ def show(
     as_json: JsonOption = False,
 ) -> None:
     """Show one sound and its neighbours."""
-    from harvester.cli.default_library import find_library
-    from harvester.library import load_view
-    from harvester.reports import describe_sound
+    from harvester import actions
 
-    folder = find_library(library)
-    sound = describe_sound(load_view(folder).state, sound_id)
-    if sound is None:
-        raise SettingsError(f"sound {sound_id} is not in {folder}; `harvester harvest --seed {sound_id}` fetches it")
+    sound = actions.show(sound_id, library=library).as_dict()
     if as_json:
         print_json(sound)
     else:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
-
-if TYPE_CHECKING:
-    from harvester.library import LibraryView
+from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
 
 
 def status(
@@ -30,7 +28,7 @@ def status(
 
     `harvester guide status` lists the keys of --json.
     """
-    from harvester.cli.default_library import find_library, open_view
+    from harvester import actions
     from harvester.errors import SettingsError
 
     if watch and (deferred or plot is not None):
@@ -38,45 +36,30 @@ def status(
     if watch:
         from harvester.cli.watch import watch_status
 
-        watch_status(find_library(library), as_json=as_json)
-        return
-    from harvester.clock import SystemClock
-
-    view, now_us = open_view(library), SystemClock().time_us()
-    if plot is not None:
-        _draw_plots(view, plot)
+        watch_status(actions.StatusWatch(library), as_json=as_json)
+    elif plot is not None:
+        plots = actions.draw_plots(plot, library=library)
+        note(*plots.notices)
+        say(f"{plot}: {len(plots.paths)} pictures")
     elif deferred:
-        _show_deferred(view, now_us, as_json=as_json)
-    else:
-        from harvester.cli.status_facts import library_facts, lines_for_stdout, run_facts
-
-        facts = library_facts(view, now_us) | run_facts(view.folder, now_us)
+        waiting = actions.list_deferred(library)
+        note(*waiting.notices)
         if as_json:
-            print_json(facts)
+            print_json(list(waiting.sounds))
         else:
-            print_lines(*lines_for_stdout(facts, now_us))
-
-
-def _draw_plots(view: LibraryView, plot: Path) -> None:
-    from harvester.reports import save_plots
-    from harvester.storage import disk_errors
-
-    with disk_errors(plot, "earlier pictures are whole"):
-        written = save_plots(view.state, plot)
-    say(f"{plot}: {len(written)} pictures")
-
-
-def _show_deferred(view: LibraryView, now_us: int, *, as_json: bool) -> None:
-    from harvester.reports import list_deferred
-
-    rows = list_deferred(view.state, view.deferrals, now_us)
-    if as_json:
-        print_json(rows)
+            print_lines(*_deferred_lines(waiting.sounds))
     else:
-        print_lines(*_deferred_lines(rows))
+        from harvester.cli.status_screen import lines_for_stdout
+
+        now = actions.status(library)
+        note(*now.notices)
+        if as_json:
+            print_json(now.facts)
+        else:
+            print_lines(*lines_for_stdout(now.facts, now.at_us))
 
 
-def _deferred_lines(rows: list[dict[str, Any]]) -> list[str]:
+def _deferred_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not rows:
         return ["no sound is deferred"]
     lines = [f"{'sound':>10}  {'tries':>5}  {'next try':<20}  reason"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.cli.commands.guide import load_topics
+from harvester.actions import guide_topics
 from harvester.exports import CREDIT_FORMATS, FORMATS
 from harvester.freesound import LEVELS
 from harvester.model import SPACES
@@ -37,7 +37,7 @@ OFFERED: dict[str, list[str]] = {
     "export ": [*FORMATS, "credits"],
     "export credits --format ": list(CREDIT_FORMATS),
     "service --print ": ["systemd", "cron"],
-    "guide s": [topic for topic in load_topics() if topic.startswith("s")],
+    "guide s": [topic for topic in guide_topics() if topic.startswith("s")],
 }
 """What follows `harvester`, with the words that complete it."""
 

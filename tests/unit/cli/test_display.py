@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
+from harvester.actions.reporting import every
 from harvester.cli.console import note
-from harvester.cli.display import _every
 from harvester.errors import DiskFull, HarvesterError
 from tests.support.virtual_time import run_virtual
 
@@ -26,7 +26,7 @@ def test_a_display_that_fails_is_told_once_and_tried_again(
             raise error
 
     async def run() -> None:
-        async with _every(1, act):
+        async with every(1, act, note):
             await asyncio.sleep(10.5)
 
     run_virtual(run())
@@ -39,7 +39,7 @@ def test_a_fault_of_our_own_in_a_display_is_not_hidden() -> None:
         raise KeyError("a fault")
 
     async def run() -> None:
-        async with _every(1, act):
+        async with every(1, act, note):
             await asyncio.sleep(5)
 
     with pytest.raises(KeyError):

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from harvester.cli.commands.guide import for_terminal, load_topics
+from harvester.actions import guide_topics
+from harvester.cli.commands.guide import for_terminal
 from tests.support.command import call
 from tests.support.processes import environment
 
@@ -65,7 +66,7 @@ def test_links_become_names_and_the_topics_among_them_are_listed() -> None:
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_no_link_that_only_a_forge_follows_is_shown(topic: str) -> None:
-    assert not re.search(r"\]\((?!https?:)", for_terminal(load_topics()[topic]))
+    assert not re.search(r"\]\((?!https?:)", for_terminal(guide_topics()[topic]))
 
 
 def test_on_a_terminal_it_is_laid_out_in_its_width(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harvester.cli.status_facts import library_facts
+from harvester.actions.status_facts import library_facts
 from harvester.cli.status_screen import screen
 from harvester.clock import DAY_US
 from harvester.graph import SoundGraph

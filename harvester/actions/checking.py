@@ -1,0 +1,23 @@
+"""Check a library's files, and repair them."""
+
+from __future__ import annotations
+
+from harvester.actions.default_library import find_library
+from harvester.actions.keywords import StrPath, read_jobs
+from harvester.clock import SystemClock
+from harvester.library import CheckReport, check_library, repair_library
+
+
+def check(library: StrPath | None = None, *, repair: bool = False, jobs: int = 1) -> CheckReport:
+    """Verify every file of the library, and return what was found.
+
+    `report.clean` tells whether there are no problems; a problem raises nothing. `jobs` processes read files at the
+    same time; -1 uses all cores. Without `repair`, nothing is written and no lock is needed.
+
+    With `repair`, corrupt files move to `quarantine/`, and a complete library is written from the rest, durable on
+    return; nothing is deleted. A crash leaves a library that loads. Raises `LibraryLocked` while another process
+    writes the library, `LibraryCorrupt` when no valid file is left to replace the checkpoint, `LibraryNotFetched`,
+    `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
+    """
+    count, folder = read_jobs("jobs", jobs), find_library(library)
+    return (repair_library if repair else check_library)(folder, clock=SystemClock(), jobs=count)

@@ -1,0 +1,61 @@
+"""Find the library when the caller does not name one, and load its view."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from harvester.actions.keywords import StrPath
+from harvester.errors import HarvesterError
+from harvester.journal import load_contents
+from harvester.library import LibraryView, load_view
+from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY
+from harvester.storage import CHECKPOINT, JOURNAL
+
+
+class OpenedLibrary(Protocol):
+    """A library that is loaded already, such as a `harvester.Library`."""
+
+    @property
+    def view(self) -> LibraryView:
+        """Return what was loaded."""
+
+
+LibraryLike = StrPath | OpenedLibrary | None
+"""A library's folder, an opened library, or None for the default folder."""
+
+
+def find_library(given: StrPath | None) -> Path:
+    """Return the given folder, else the sandbox's library if only that exists, else the real one."""
+    if given:
+        return Path(given)
+    return SANDBOX_LIBRARY if _holds_library(SANDBOX_LIBRARY) and not _holds_library(REAL_LIBRARY) else REAL_LIBRARY
+
+
+@contextmanager
+def open_view(library: LibraryLike) -> Iterator[LibraryView]:
+    """Yield a view of the library: of an opened one what it holds, else what is on disk now.
+
+    An error that the block raises gets the view's notices as its notes.
+    """
+    if library is None or isinstance(library, str | os.PathLike):
+        view = load_view(find_library(library))
+    else:
+        view = library.view
+    try:
+        yield view
+    except HarvesterError as error:
+        for line in view.notices:
+            error.add_note(line)
+        raise
+
+
+def _holds_library(folder: Path) -> bool:
+    if (folder / CHECKPOINT).exists():
+        return True
+    # A run that never reached the API leaves a journal without events.
+    contents = load_contents(folder / JOURNAL)
+    return contents is not None and bool(contents.rows)

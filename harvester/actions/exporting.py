@@ -1,0 +1,210 @@
+"""Export a library, or the part that matches, to files or as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Unpack, overload
+
+from harvester.actions.default_library import LibraryLike, open_view
+from harvester.actions.keywords import Duration, StrPath, Texts, read_whole
+from harvester.actions.selecting import SelectKeywords, read_selection, select_from
+from harvester.errors import SettingsError
+from harvester.exports import (
+    CREDIT_FORMATS,
+    FilesFormat,
+    TextFormat,
+    check_place,
+    encode_credits,
+    encode_pieces,
+    list_credits,
+    load_format,
+    save_export,
+    text_pieces,
+)
+from harvester.graph import Selected, SelectedView
+from harvester.settings import COUNT
+from harvester.storage import disk_errors, write_atomically
+
+_CREDITS = "credits"
+_UNCHANGED = "the earlier file is unchanged"
+
+
+class ExportKeywords(SelectKeywords, total=False):
+    """The types of the keywords of `export`, for functions that pass them on."""
+
+    partition_rows: int | None
+    credits_format: str
+    faithful: bool
+    on_progress: Callable[[int], None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """Result of an export to files: the `paths` written, and how many `sounds` and `edges` they hold.
+
+    `without_record`: selected sounds that are not in the credits, because they have no record yet.
+    """
+
+    paths: tuple[Path, ...]
+    sounds: int
+    edges: int
+    without_record: int = 0
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExportText(Iterator[str]):
+    """An export as text, in `pieces`: iterate over it once, or join it.
+
+    `syntax` is `json`, `xml` or `text`; the other fields are those of `ExportReport`.
+    """
+
+    pieces: Iterator[str]
+    syntax: str
+    sounds: int
+    without_record: int = 0
+    notices: tuple[str, ...] = ()
+
+    def __next__(self) -> str:
+        return next(self.pieces)
+
+
+@overload
+def export(
+    format: str, path: None = None, *, library: LibraryLike = None, **options: Unpack[ExportKeywords]
+) -> ExportText: ...
+
+
+@overload
+def export(
+    format: str, path: StrPath, *, library: LibraryLike = None, **options: Unpack[ExportKeywords]
+) -> ExportReport: ...
+
+
+def export(
+    format: str,
+    path: StrPath | None = None,
+    *,
+    library: LibraryLike = None,
+    license: Texts | None = None,
+    category: Texts | None = None,
+    tag: Texts | None = None,
+    user: Texts | None = None,
+    min_duration: Duration | None = None,
+    max_duration: Duration | None = None,
+    processed_only: bool = False,
+    min_score: float | None = None,
+    largest_component: bool = False,
+    partition_rows: int | None = None,
+    credits_format: str = "md",
+    faithful: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> ExportReport | ExportText:
+    """Export the library, or a selection, to `path` or as text.
+
+    `format` is graphml, gexf, jsonl, csv, parquet, node-link, credits, or that of a plugin. With `path`, the files are
+    durable on return, and a failure leaves the earlier files as they were; csv and parquet write the edges to a file
+    beside it, with `.edges` before the ending. Without, the result yields the text in pieces. Deleted and withdrawn sounds are
+    left out.
+
+    `library` is a folder or an opened `Library`. `license`, `category` and `user` (any of the texts must match), `tag`
+    (all must), `min_duration` and `max_duration` (seconds or texts such as `10s`), `processed_only`, `min_score` (0 to
+    1, of an edge) and `largest_component` select sounds. `partition_rows`: parquet in parts of so many rows.
+    `credits_format` is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas.
+    `on_progress` gets the number of bytes written so far.
+
+    Raises `SettingsError` that names a wrong keyword, a place that cannot be used, a missing package or a folder
+    without a library; `PluginFailed`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
+    """
+    out = None if path is None else Path(path)
+    _check_options(format, out, partition_rows, credits_format, faithful=faithful)
+    selection = read_selection(
+        license=license,
+        category=category,
+        tag=tag,
+        user=user,
+        min_duration=min_duration,
+        max_duration=max_duration,
+        processed_only=processed_only,
+        min_score=min_score,
+        largest_component=largest_component,
+    )
+    with open_view(library) as view:
+        selected, notices = select_from(view, selection), tuple(view.notices)
+        if out is None:
+            text = encode_selection(selected, format, credits_format=credits_format, faithful=faithful)
+            return replace(text, notices=notices)
+        report = save_selection(
+            selected,
+            format,
+            out,
+            partition_rows=partition_rows,
+            credits_format=credits_format,
+            faithful=faithful,
+            on_progress=on_progress,
+        )
+        return replace(report, notices=notices)
+
+
+def encode_selection(
+    selected: Selected, format: str, *, credits_format: str = "md", faithful: bool = False
+) -> ExportText:
+    """Return a selection as text; the keywords are those of `export`."""
+    _check_options(format, None, None, credits_format, faithful=faithful)
+    if format != _CREDITS:
+        chosen = load_format(format)
+        assert isinstance(chosen, TextFormat)
+        return ExportText(text_pieces(format, SelectedView(selected)), chosen.syntax, len(selected))
+    credits = list_credits(selected)
+    pieces = encode_credits(credits, credits_format, faithful=faithful)
+    syntax = "xml" if credits_format == "html" else "text"
+    return ExportText(pieces, syntax, len(credits), len(selected) - len(credits))
+
+
+def save_selection(
+    selected: Selected,
+    format: str,
+    path: StrPath,
+    *,
+    partition_rows: int | None = None,
+    credits_format: str = "md",
+    faithful: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> ExportReport:
+    """Write a selection to `path`, durable on return; the keywords and errors are those of `export`."""
+    out = Path(path)
+    _check_options(format, out, partition_rows, credits_format, faithful=faithful)
+    written = 0
+
+    def count(size_bytes: int) -> None:
+        nonlocal written
+        written += size_bytes
+        if on_progress is not None:
+            on_progress(written)
+
+    if format == _CREDITS:
+        credits = list_credits(selected)
+        with disk_errors(out, _UNCHANGED):
+            write_atomically(out, encode_pieces(encode_credits(credits, credits_format, faithful=faithful)))
+        return ExportReport((out,), len(credits), 0, len(selected) - len(credits))
+    with disk_errors(out, _UNCHANGED):
+        paths = save_export(selected, format, out, partition_rows=partition_rows, faithful=faithful, on_bytes=count)
+    return ExportReport(tuple(paths), len(selected), selected.edge_count)
+
+
+def _check_options(
+    format: str, out: Path | None, partition_rows: int | None, credits_format: str, *, faithful: bool
+) -> None:
+    chosen = None if format == _CREDITS else load_format(format)
+    if credits_format not in CREDIT_FORMATS:
+        raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")
+    if out is None and isinstance(chosen, FilesFormat):
+        raise SettingsError(f"{format} writes files; name the first with -o OUT")
+    if faithful and "csv" not in (format, credits_format):
+        raise SettingsError("--faithful works only with csv, and with credits --format csv")
+    if partition_rows is not None:
+        read_whole("partition_rows", partition_rows, COUNT)
+    if out is not None:
+        check_place(out)

@@ -1,0 +1,89 @@
+"""Look up sounds in a library, offline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, SupportsIndex
+
+from harvester.actions.default_library import LibraryLike, open_view
+from harvester.actions.keywords import read_ids, read_whole
+from harvester.errors import SettingsError
+from harvester.reports import describe_sound, find_sounds
+from harvester.settings import COUNT_FROM_ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class FindReport:
+    """Result of a search: the best sounds found, the `total` found, and the number searched.
+
+    A sound has the keys id, name, username, tags, duration, num_downloads, url, license, license_name and processed.
+    """
+
+    query: str
+    total: int
+    sounds: tuple[dict[str, Any], ...]
+    searched: int
+    library: Path
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SoundReport:
+    """A sound with its record and its neighbours, best first.
+
+    `similar_list` has the origin, time, limit, space and filter of its similar list; None: it has none yet. `stamps`
+    are texts in ISO 8601, UTC. A neighbour has the keys id, score and name; a sound in `listed_by` id and score.
+    """
+
+    id: int
+    processed: bool
+    gone: bool
+    record: dict[str, Any] | None
+    similar_list: dict[str, Any] | None
+    stamps: dict[str, str]
+    neighbours: tuple[dict[str, Any], ...]
+    listed_by: tuple[dict[str, Any], ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the sound as plain data, for `--json`."""
+        return {"list" if name == "similar_list" else name: value for name, value in asdict(self).items()}
+
+
+def find(text: str | Iterable[str], *, limit: int = 20, library: LibraryLike = None) -> FindReport:
+    """Find sounds with every word of `text` in name, tag, user or id.
+
+    `limit`: return at most so many, 0 for all. Whole words rank before beginnings, then by downloads. Raises
+    `SettingsError` for a wrong `limit`; `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
+    """
+    most = read_whole("limit", limit, COUNT_FROM_ZERO)
+    query = text if isinstance(text, str) else " ".join(text)
+    with open_view(library) as view:
+        hits = find_sounds(view.state, query, limit=most or None)
+        return FindReport(query, hits.total, hits.best, len(view.state), view.folder, tuple(view.notices))
+
+
+def show(sound_id: SupportsIndex, *, library: LibraryLike = None) -> SoundReport:
+    """Return one sound with its record and its neighbours.
+
+    Raises `SettingsError` for a number that is no sound's id and a sound that is not in the library; `LibraryCorrupt`,
+    `NewerFormat` or `LibraryUnwritable`.
+    """
+    (wanted,) = read_ids("sound_id", sound_id)
+    with open_view(library) as view:
+        facts = describe_sound(view.state, wanted)
+        if facts is None:
+            raise SettingsError(
+                f"sound {wanted} is not in {view.folder}; `harvester harvest --seed {wanted}` fetches it"
+            )
+        return SoundReport(
+            id=wanted,
+            processed=facts["processed"],
+            gone=facts["gone"],
+            record=facts["record"],
+            similar_list=facts["list"],
+            stamps=facts["stamps"],
+            neighbours=tuple(facts["neighbours"]),
+            listed_by=tuple(facts["listed_by"]),
+        )

@@ -1,0 +1,34 @@
+"""Import the files of older tools into a library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harvester.actions.keywords import StrPath
+from harvester.clock import SystemClock
+from harvester.freesound import read_api_url
+from harvester.importing import ImportReport, import_old
+from harvester.settings import REAL_LIBRARY
+
+_SANDBOX = "sandbox:"
+
+
+def import_library(
+    old: StrPath, *, library: StrPath | None = None, source: str = "https://freesound.org/apiv2/"
+) -> ImportReport:
+    """Import a file of an older tool into the library; durable on return.
+
+    `old` is a `.pkl`, a `.gpickle` or an SQLite cache; it is not changed, and no code of it runs. `source` is the
+    address of the API that the old tool used. `report.keys` counts the API keys in the file, which are not imported.
+    Until the end nothing is saved, so a crash leaves the library as it was.
+
+    Raises `SettingsError` for another kind of file or an address that is none, `LibraryCorrupt` for a corrupt file,
+    `WrongSource` when the library holds another catalogue, `LibraryLocked`, `BackupFailed`, `DiskFull`, or
+    `LibraryUnwritable`.
+    """
+    return import_old(
+        Path(old),
+        Path(library) if library else REAL_LIBRARY,
+        source=source if source.startswith(_SANDBOX) else read_api_url(source),
+        clock=SystemClock(),
+    )

@@ -1,0 +1,65 @@
+"""Serve a sandbox: a local server that answers as Freesound does."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from harvester.actions.keywords import StrPath, Texts, read_number, read_texts, read_whole
+from harvester.clock import SystemClock
+from harvester.sandbox import Catalogue, Fault, GeneratedCatalogue, RecordedCatalogue, Sandbox, serving
+from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, SCORE
+
+
+@asynccontextmanager
+async def serve_sandbox(
+    *,
+    port: int = 0,
+    token: Texts | None = None,
+    sounds: int = 5_000,
+    random_seed: int = 7,
+    catalogue: StrPath | Iterable[StrPath] | None = None,
+    burst: int = 60,
+    daily: int = 2_000,
+    no_throttle: bool = False,
+    deleted_share: float = 0,
+    latency_ms: float = 0,
+    fault: Texts | None = None,
+    access_log: StrPath | None = None,
+) -> AsyncIterator[str]:
+    """Serve a sandbox on 127.0.0.1 while the block lasts, and yield its address.
+
+    `port` 0 takes a free one. `token`: the keys it accepts, by default `sandbox`. It generates so many `sounds`, or
+    serves those of `catalogue`, one file of JSON lines or several. With a key it accepts `burst` requests a minute and
+    `daily` in 24 hours, or any number with `no_throttle`. `deleted_share` of the sounds are deleted; every answer waits
+    `latency_ms`. `fault`: rules such as `500-html@rate=0.01`. `access_log`: append a JSON line for each request.
+
+    Raises `SettingsError` that names a wrong keyword, and for a port or a log that cannot be opened.
+    """
+    keys, rules = read_texts("token", token), read_texts("fault", fault)
+    share = read_number("deleted_share", deleted_share, SCORE)
+    seed = read_whole("random_seed", random_seed, RANDOM_SEED)
+    limits = read_whole("burst", burst, COUNT_FROM_ZERO), read_whole("daily", daily, COUNT_FROM_ZERO)
+    given = [catalogue] if isinstance(catalogue, str | os.PathLike) else catalogue or ()
+    files = [Path(one) for one in given]
+    faults = [Fault.parse(rule) for rule in rules]
+    served: Catalogue = RecordedCatalogue.load(files) if files else GeneratedCatalogue(sounds, seed)
+    sandbox = Sandbox(
+        served,
+        clock=SystemClock(),
+        tokens=keys or ("sandbox",),
+        burst=None if no_throttle else limits[0],
+        daily=None if no_throttle else limits[1],
+        faults=faults,
+        random_seed=seed,
+        deleted_share=share,
+    )
+    async with serving(
+        sandbox,
+        port=read_whole("port", port, PORT),
+        latency_s=read_number("latency_ms", latency_ms, LATENCY_MS) / 1000,
+        access_log=None if access_log is None else Path(access_log),
+    ) as address:
+        yield address

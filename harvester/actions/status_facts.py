@@ -1,0 +1,133 @@
+"""The facts of `harvester status`: about the library, and about the harvest that runs now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harvester.actions.default_library import LibraryLike, find_library, open_view
+from harvester.actions.keywords import StrPath
+from harvester.actions.status_file import load_status
+from harvester.checkpoint import Signature, read_signature
+from harvester.clock import SystemClock
+from harvester.freesound import count_requests
+from harvester.library import LibraryView, list_backups, load_view
+from harvester.reports import count_library, describe_content
+from harvester.reports import list_deferred as list_rows
+from harvester.storage import CHECKPOINT, JOURNAL_PARTS, path_text, read_owner
+from harvester.vectors import count_vectors
+
+_SHARE_OF_TIME = 10
+"""A watch loads the library so rarely that this takes at most about a tenth of the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """What a library holds and what a running harvest does, at the time `at_us` (microseconds UTC).
+
+    `facts` has the keys of `harvester status --json`, which `harvester guide status` explains.
+    """
+
+    at_us: int
+    facts: Mapping[str, Any]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeferredReport:
+    """The deferred sounds, the soonest retry first.
+
+    A row has the keys id, name, reason, count, next_try_at (microseconds UTC), next_try (ISO 8601) and due.
+    """
+
+    sounds: tuple[dict[str, Any], ...]
+    notices: tuple[str, ...] = ()
+
+
+def status(library: LibraryLike = None) -> StatusReport:
+    """Return what the library holds and what a running harvest does.
+
+    Needs no lock and writes nothing. A folder without a library gives counts of zero. Raises `LibraryCorrupt`,
+    `NewerFormat` or `LibraryUnwritable`.
+    """
+    now_us = SystemClock().time_us()
+    with open_view(library) as view:
+        facts = library_facts(view, now_us) | run_facts(view.folder, now_us)
+        return StatusReport(now_us, facts, tuple(view.notices))
+
+
+def list_deferred(library: LibraryLike = None) -> DeferredReport:
+    """Return the sounds whose fetch failed and that wait for a retry; errors are those of `status`."""
+    with open_view(library) as view:
+        rows = list_rows(view.state, view.deferrals, SystemClock().time_us())
+        return DeferredReport(tuple(rows), tuple(view.notices))
+
+
+class StatusWatch:
+    """The status of a library, again and again, as `harvester status --watch` shows it.
+
+    The library is loaded only after its files have changed, and so rarely that loading takes about a tenth of the time;
+    the figures of a running harvest are always those of now.
+    """
+
+    def __init__(self, library: StrPath | None = None) -> None:
+        self.folder: Path = find_library(library)
+        self._facts: dict[str, Any] = {}
+        self._files: list[Signature | None] = []
+        self._next_s = 0.0
+        self._notices: tuple[str, ...] = ()
+
+    def look(self) -> StatusReport:
+        """Return the status now, with the newer counts of a running harvest; errors are those of `status`."""
+        now_us, began_s = SystemClock().time_us(), time.monotonic()
+        files = [read_signature(self.folder / name) for name in (CHECKPOINT, *JOURNAL_PARTS)]
+        if not self._facts or (files != self._files and began_s >= self._next_s):
+            view = load_view(self.folder)
+            self._facts, self._files, self._notices = library_facts(view, now_us), files, tuple(view.notices)
+            now_s = time.monotonic()
+            self._next_s = now_s + _SHARE_OF_TIME * (now_s - began_s)
+        facts = self._facts | run_facts(self.folder, now_us)
+        run = facts["run"] or {}
+        newer = ("nodes", "edges", "processed", "frontier", "deferred", "gone", "last_checkpoint_at")
+        facts |= {name: run[name] for name in newer if run.get(name) is not None}
+        return StatusReport(now_us, facts, self._notices)
+
+
+def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
+    """Return the facts about a library, under the keys of `status --json`."""
+    checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
+    return {
+        "library": path_text(view.folder),
+        **count_library(view.state, view.deferrals, now_us),
+        "last_checkpoint_at": view.last_checkpoint_at,
+        "size_bytes": checkpoint.stat().st_size if checkpoint.exists() else 0,
+        "unsaved": view.unsaved,
+        "vectors": count_vectors(view.folder),
+        "backups": {
+            "count": len(backups),
+            "newest_at": backups[0].taken_at if backups else None,
+            "newest_nodes": backups[0].nodes if backups else None,
+            "size_bytes": sum(one.size_bytes for one in backups),
+        },
+        **describe_content(view.state),
+    }
+
+
+def run_facts(folder: Path, now_us: int) -> dict[str, Any]:
+    """Return the facts about a running harvest and the requests sent, under the keys of `status --json`."""
+    last_run, owner = load_status(folder) or {}, read_owner(folder)
+    requests_24h, quota_left = 0, last_run.get("quota_left")
+    if last_run.get("durable_ledger"):
+        requests_24h = count_requests(last_run["server"], last_run["key"], now_us)
+        daily = last_run.get("daily_limit")
+        quota_left = None if daily is None else max(0, daily - requests_24h)
+    return {
+        "requests_24h": requests_24h,
+        "quota_left": quota_left,
+        "running": owner.pid if owner else None,
+        "running_host": owner.host if owner else None,
+        "run": last_run if owner else None,
+    }

@@ -1,0 +1,39 @@
+"""Withdraw sounds from a library."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from harvester.actions.default_library import find_library
+from harvester.actions.keywords import Ids, StrPath, read_ids
+from harvester.clock import SystemClock
+from harvester.errors import SettingsError
+from harvester.gitsync import in_work_tree
+from harvester.library import ForgetReport, forget_sounds
+
+
+def forget(sound_ids: Ids = (), *, user: str | None = None, library: StrPath | None = None) -> ForgetReport:
+    """Withdraw sounds permanently; durable on return.
+
+    `sound_ids` is one id or several; `user` withdraws all sounds by that user too. Their texts and links are deleted,
+    and no merge or harvest restores them. `report.still_in` names the files on this machine that may still hold the
+    texts, and `report.in_git` tells that older commits do. A crash leaves the sounds withdrawn or not; call again.
+
+    Raises `SettingsError` when no sound is named, an id is none, or there is no library or no sound by `user`;
+    `LibraryLocked`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
+    """
+    ids = read_ids("sound_ids", sound_ids)
+    if not ids and user is None:
+        raise SettingsError("no sound given; name them: harvester forget ID…, or --user NAME")
+    folder = find_library(library)
+    report = forget_sounds(folder, ids, username=user, clock=SystemClock())
+    return replace(report, in_git=_is_in_git(folder))
+
+
+def _is_in_git(folder: Path) -> bool:
+    try:
+        return in_work_tree(folder)
+    except SettingsError:
+        # Git is not installed here, so nothing on this machine is committed.
+        return False
