@@ -169,6 +169,16 @@ class LibraryNotFound(HarvesterError):
     meaning = "there is no library in this folder"
 
 
+class PluginFailed(HarvesterError):
+    """A format or an order of another package cannot be loaded or used.
+
+    Exit code 29.
+    """
+
+    exit_code = 29
+    meaning = "a plugin failed: an export format or an order of another package"
+
+
 class Doubt:
     """The question whether failures of a kind concern one sound or all.
 

@@ -14,16 +14,17 @@ from harvester.actions.selecting import SelectKeywords, read_selection, select_f
 from harvester.errors import SettingsError
 from harvester.exports import (
     CREDIT_FORMATS,
-    FORMATS,
-    STREAMS,
-    XML_FORMATS,
+    FilesFormat,
+    TextFormat,
     check_place,
     encode_credits,
+    encode_pieces,
     list_credits,
+    load_format,
     save_export,
-    text_chunks,
+    text_pieces,
 )
-from harvester.graph import Selected
+from harvester.graph import Selected, SelectedView
 from harvester.settings import COUNT
 from harvester.storage import disk_errors, write_atomically
 
@@ -105,10 +106,10 @@ def export(
 ) -> ExportReport | ExportText:
     """Export the library, or a selection, to `path` or as text.
 
-    `format` is graphml, gexf, jsonl, csv, parquet, node-link or credits. With `path`, the files are durable on return,
-    and a failure or a crash leaves the earlier files as they were; csv and parquet write the edges to a file beside it,
-    with `.edges` before the ending. Without, the result yields the text in pieces. Deleted and withdrawn sounds are
-    left out.
+    `format` is graphml, gexf, jsonl, csv, parquet, node-link, credits, or that of a plugin. With `path`, the files are
+    durable on return, and a failure leaves the earlier files as they were; csv and parquet write the edges to a file
+    beside it, with `.edges` before the ending. Without, the result yields the text in pieces. Deleted and
+    withdrawn sounds are left out.
 
     `library` is a folder or an opened `Library`. `license`, `category` and `user` (any of the texts must match), `tag`
     (all must), `min_duration` and `max_duration` (seconds or texts such as `10s`), `processed_only`, `min_score` (0 to
@@ -117,7 +118,7 @@ def export(
     `on_progress` gets the number of bytes written so far.
 
     Raises `SettingsError` that names a wrong keyword, a place that cannot be used, a missing package or a folder
-    without a library; `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
+    without a library; `PluginFailed`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
     out = None if path is None else Path(path)
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
@@ -155,7 +156,9 @@ def encode_selection(
     """Return a selection as text; the keywords are those of `export`."""
     _check_options(format, None, None, credits_format, faithful=faithful)
     if format != _CREDITS:
-        return ExportText(STREAMS[format](selected), "xml" if format in XML_FORMATS else "json", len(selected))
+        chosen = load_format(format)
+        assert isinstance(chosen, TextFormat)
+        return ExportText(text_pieces(format, SelectedView(selected)), chosen.syntax, len(selected))
     credits = list_credits(selected)
     pieces = encode_credits(credits, credits_format, faithful=faithful)
     syntax = "xml" if credits_format == "html" else "plain"
@@ -189,7 +192,7 @@ def save_selection(
     if format == _CREDITS:
         credits = list_credits(selected)
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, text_chunks(encode_credits(credits, credits_format, faithful=faithful)))
+            write_atomically(out, encode_pieces(encode_credits(credits, credits_format, faithful=faithful)))
         return ExportReport((out,), len(credits), 0, len(selected) - len(credits))
     with disk_errors(out, _UNCHANGED):
         paths = save_export(selected, format, out, partition_rows=partition_rows, faithful=faithful, on_bytes=count)
@@ -199,12 +202,11 @@ def save_selection(
 def _check_options(
     format: str, out: Path | None, partition_rows: int | None, credits_format: str, *, faithful: bool
 ) -> None:
-    if format not in (*FORMATS, _CREDITS):
-        raise SettingsError(f"'{format}' is not a format; use {', '.join(FORMATS)} or credits")
+    chosen = None if format == _CREDITS else load_format(format)
     if credits_format not in CREDIT_FORMATS:
         raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")
-    if out is None and format in ("csv", "parquet"):
-        raise SettingsError(f"{format} makes two files; name the first with -o OUT")
+    if out is None and isinstance(chosen, FilesFormat):
+        raise SettingsError(f"{format} writes files; name the first with -o OUT")
     if faithful and "csv" not in (format, credits_format):
         raise SettingsError("--faithful works only with csv, and with credits --format csv")
     if partition_rows is not None:

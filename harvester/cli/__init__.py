@@ -34,6 +34,7 @@ from harvester.cli.commands import show as show_command
 from harvester.cli.commands import status as status_command
 from harvester.cli.console import Console, note, print_lines
 from harvester.cli.defaults import read_defaults
+from harvester.cli.extensions import ExtensibleCommand
 from harvester.cli.terminal import guarded_streams
 from harvester.errors import HarvesterError, exit_code_table
 from harvester.version import __version__
@@ -73,14 +74,14 @@ def _everything(
     Console.verbose, Console.quiet = verbose and not quiet, quiet
 
 
-app.command("harvest")(harvest_command.harvest)
+app.command("harvest", cls=ExtensibleCommand)(harvest_command.harvest)
 app.command("plan")(plan_command.plan)
 app.command("refresh")(refresh_command.refresh)
 app.command("link")(link_command.link)
 app.command("status")(status_command.status)
 app.command("show")(show_command.show)
 app.command("find")(find_command.find)
-app.command("export")(export_command.export)
+app.command("export", cls=ExtensibleCommand)(export_command.export)
 app.command("map")(map_command.map)
 app.command("check")(check_command.check)
 app.add_typer(backup_commands.backups_app, name="backups")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from typing import Annotated, Any, get_type_hints
@@ -26,9 +26,14 @@ REAL_API = "https://freesound.org/apiv2/"
 SPACE_NAMES, _LEVELS = "laion_clap|freesound_classic", "1|2|3|99"
 
 
-def completing(names: str) -> Callable[[str], list[str]]:
+def completing(names: str | Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
     """Return the completion of an option whose metavar is `a|b|c`."""
-    return lambda incomplete: [name for name in names.split("|") if name.startswith(incomplete)]
+
+    def complete(incomplete: str) -> list[str]:
+        offered = names.split("|") if isinstance(names, str) else names()
+        return [name for name in offered if name.startswith(incomplete)]
+
+    return complete
 
 
 def check_ids(given: int | Sequence[int] | None) -> Any:

@@ -4,4 +4,18 @@ from __future__ import annotations
 
 from harvester.exports.arrow_table import ArrowTable, edges_table, sounds_table
 from harvester.exports.credits import CREDIT_FORMATS, encode_credits, list_credits
-from harvester.exports.export import FORMATS, STREAMS, XML_FORMATS, check_place, save_export, text_chunks
+from harvester.exports.export import check_place, save_export
+from harvester.exports.formats import (
+    CSV,
+    GEXF,
+    GRAPHML,
+    JSONL,
+    NODE_LINK,
+    PARQUET,
+    FilesFormat,
+    TextFormat,
+    encode_pieces,
+    load_format,
+    text_pieces,
+)
+from harvester.extension_points import FORMATS

@@ -1,38 +1,23 @@
 """Export a selection to files for other programs, atomically.
 
-Owns the list of formats and how files are replaced. Every file is written under a temporary name and renamed. If an
-export is two files, the edges are renamed first, so that a new OUT never stands beside old edges. The library is only
-read.
+Owns how files are replaced. Every file is written under a temporary name and renamed once all files of the export are
+written; the edges are renamed first, so that a new OUT never stands beside old edges. The library is only read.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from harvester.errors import SettingsError
-from harvester.exports.text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
-from harvester.exports.xml import encode_gexf, encode_graphml
-from harvester.graph import Selected
-from harvester.storage import CHECKPOINT, write_atomically
-
-STREAMS: dict[str, Callable[[Selected], Iterator[str]]] = {
-    "graphml": encode_graphml,
-    "gexf": encode_gexf,
-    "jsonl": encode_jsonl,
-    "node-link": encode_node_link,
-}
-"""Formats that are one text."""
-
-XML_FORMATS = ("graphml", "gexf")
-
-FORMATS = (*STREAMS, "csv", "parquet")
-
-_CHUNK = 512
-_MISSING_PARQUET = "Parquet needs pyarrow; install it with: make extras"
+from harvester.exports.formats import FAITHFUL_CSV, MISSING_PARQUET, encode_pieces, file_pieces
+from harvester.graph import Selected, SelectedView
+from harvester.storage import CHECKPOINT, write_atomically, written_beside
 
 
 def save_export(
@@ -44,33 +29,38 @@ def save_export(
     faithful: bool = False,
     on_bytes: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
-    """Write the selection to `out` and return the paths written.
+    """Write the selection to `out`; return the paths, `out` first.
 
     They are durable on return. `on_bytes` is called with the size of every piece that is written. `faithful`: texts in
     CSV that a spreadsheet would run as formulas stay unchanged.
 
-    A failure or a crash leaves the earlier files as they were. Raises `SettingsError` for an unknown format, a place
-    that cannot be used and a missing package, and `OSError` when writing fails.
+    A failure leaves the earlier files as they were; so does a crash, unless it falls between the renames of an export
+    of several files. Raises `SettingsError` for an unknown format, a place that cannot be used and a missing package,
+    `PluginFailed` when the code of another package fails, and `OSError` when writing fails.
     """
     check_place(out)
-    if partition_rows is not None and format != "parquet":
-        raise SettingsError(f"--partition-rows works with parquet only, not with {format}")
-    if format in STREAMS:
-        write_atomically(out, _told(text_chunks(STREAMS[format](selected)), on_bytes))
-        return [out]
-    if format == "csv":
-        edges = edges_path(out)
-        write_atomically(edges, _told(text_chunks(encode_csv_edges(selected, faithful=faithful)), on_bytes))
-        write_atomically(out, _told(text_chunks(encode_csv_sounds(selected, faithful=faithful)), on_bytes))
-        return [out, edges]
-    if format == "parquet":
-        return _save_parquet(selected, out, partition_rows, on_bytes)
-    raise SettingsError(f"'{format}' is not a format; use {', '.join(FORMATS)} or credits")
+    if partition_rows is not None:
+        if format != "parquet":
+            raise SettingsError(f"--partition-rows works with parquet only, not with {format}")
+        return _save_in_parts(selected, out, partition_rows, on_bytes)
+    view = SelectedView(selected)
+    files: Mapping[str, Iterable[Any]] = (
+        FAITHFUL_CSV.encode(view) if faithful and format == "csv" else file_pieces(format, view)
+    )
+    paths = {part: _path_of(out, part) for part in files}
+    with ExitStack() as stack:
+        written = [
+            stack.enter_context(written_beside(paths[part], _told(encode_pieces(pieces), on_bytes)))
+            for part, pieces in files.items()
+        ]
+        for new in written:
+            new.replace()
+    return list(reversed(paths.values()))
 
 
-def edges_path(out: Path) -> Path:
-    """Return the path of the edges: `sounds.edges.csv` beside `sounds.csv`."""
-    return out.with_name(f"{out.stem}.edges{out.suffix}")
+def _path_of(out: Path, part: str) -> Path:
+    """Return the path of a file: `sounds.edges.csv` beside `sounds.csv`."""
+    return out.with_name(f"{out.stem}.{part}{out.suffix}") if part else out
 
 
 def check_place(out: Path) -> None:
@@ -82,37 +72,19 @@ def check_place(out: Path) -> None:
         raise SettingsError(f"{out.parent} is not a folder; create it first")
 
 
-def text_chunks(pieces: Iterable[str]) -> Iterator[bytes]:
-    """Yield texts as UTF-8 bytes, several hundred texts in each chunk."""
-    kept: list[str] = []
-    for piece in pieces:
-        kept.append(piece)
-        if len(kept) == _CHUNK:
-            yield "".join(kept).encode()
-            kept = []
-    yield "".join(kept).encode()
-
-
 def _told(chunks: Iterable[bytes], on_bytes: Callable[[int], None]) -> Iterator[bytes]:
     for chunk in chunks:
         on_bytes(len(chunk))
         yield chunk
 
 
-def _save_parquet(
-    selected: Selected, out: Path, partition_rows: int | None, on_bytes: Callable[[int], None]
-) -> list[Path]:
+def _save_in_parts(selected: Selected, out: Path, partition_rows: int, on_bytes: Callable[[int], None]) -> list[Path]:
     try:
         from harvester.exports.arrow import EDGE_SCHEMA, SoundRows, edge_rows
-        from harvester.exports.parquet import encode_parquet, encode_parts
+        from harvester.exports.parquet import encode_parts
     except ImportError as error:
-        raise SettingsError(_MISSING_PARQUET) from error
+        raise SettingsError(MISSING_PARQUET) from error
     sounds = SoundRows(selected)
-    if partition_rows is None:
-        edges = edges_path(out)
-        write_atomically(edges, _told(encode_parquet(EDGE_SCHEMA, edge_rows(selected)), on_bytes))
-        write_atomically(out, _told(encode_parquet(sounds.schema, sounds.rows()), on_bytes))
-        return [out, edges]
     parts = chain(
         ((f"sounds/{name}", chunks) for name, chunks in encode_parts(sounds.schema, sounds.rows(), partition_rows)),
         ((f"edges/{name}", chunks) for name, chunks in encode_parts(EDGE_SCHEMA, edge_rows(selected), partition_rows)),

@@ -25,6 +25,7 @@ from harvester.pipeline.messages import (
     SimilarClaim,
     SweepClaim,
 )
+from harvester.pipeline.order import Rank
 from harvester.pipeline.queues import AwaitingJudgement, AwaitingList, AwaitingRecord, Deferred, DeferredSound
 from harvester.pipeline.scope import Scope
 
@@ -42,7 +43,7 @@ class Frontier:
     order they were added.
     """
 
-    def __init__(self, scope: Scope, order: Callable[[int], float], *, clock: Clock, stop: Stop) -> None:
+    def __init__(self, scope: Scope, order: Callable[[int], Rank], *, clock: Clock, stop: Stop) -> None:
         self._scope = scope
         self._sweep = scope.sweep
         self._target = scope.plan.target

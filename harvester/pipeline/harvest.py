@@ -16,7 +16,7 @@ from harvester.pipeline.changes import Changes
 from harvester.pipeline.fetcher import run_fetcher
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.messages import Outcome
-from harvester.pipeline.order import Distances, order_by
+from harvester.pipeline.order import Ranking
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.ports import SoundApi, SoundStore
 from harvester.pipeline.progress import Progress
@@ -36,14 +36,13 @@ class Harvest:
         self._stop = stop
         self.progress = progress
         self._error: HarvesterError | None = None
-        distances = Distances(store.state) if plan.order == "breadth" else None
         self._scope = scope_of(plan, store, clock)
-        order = order_by(plan.order, store.state, distances, plan.random_seed)
-        self.frontier = Frontier(self._scope, order, clock=clock, stop=stop)
+        ranking = Ranking(plan.order, store.state, plan.random_seed, progress.tell)
+        self.frontier = Frontier(self._scope, ranking, clock=clock, stop=stop)
         self._writer = Writer(
             store,
             self._scope,
-            Changes(self.frontier, self._scope, store.state, stop=stop, progress=progress, distances=distances),
+            Changes(self.frontier, self._scope, store.state, stop=stop, progress=progress, distances=ranking.distances),
             clock=clock,
             stop=stop,
             progress=progress,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harvester.model import check_sound_id
+from harvester.pipeline.order import load_order
 from harvester.pipeline.stale import Refresh
 from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, SAMPLES_PER_COMMIT
 
@@ -38,13 +39,17 @@ class Plan:
     grace_s: float = 30.0
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for an invalid id, number or combination."""
+        """Raise `ValueError` for an invalid id, number or combination.
+
+        Raises `SettingsError` for an unknown order, and `PluginFailed` for one that cannot be loaded.
+        """
         for sound_id in self.seed_ids:
             check_sound_id(sound_id)
         if self.target is not None:
             COUNT_FROM_ZERO.check("target", self.target)
         CONCURRENCY.check("concurrency", self.concurrency)
         COUNT.check("samples_per_commit", self.samples_per_commit)
+        load_order(self.order)
         if self.vectors and not self.sweep:
             raise ValueError(f"vectors={self.vectors!r} needs sweep=True: only a sweep brings vectors")
 

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from itertools import islice
 
 from harvester.model import API_PAGE
-
-Rank = tuple[int, float]
-"""(0, position) for this run's seeds, (1, number of the order) for others; smaller comes first, then the id."""
+from harvester.pipeline.order import Rank
 
 
 class AwaitingList:
     """Sounds that wait for a similar list: seeds first, then by `order`."""
 
-    def __init__(self, order: Callable[[int], float]) -> None:
+    def __init__(self, order: Callable[[int], Rank]) -> None:
         self._order = order
         self._heap: list[tuple[Rank, int]] = []
         self._ranks: dict[int, Rank] = {}
@@ -45,7 +43,7 @@ class AwaitingList:
     def put(self, sound_id: int) -> None:
         """Queue a sound; one that waits already may get a better rank."""
         place = self._seed_places.get(sound_id)
-        rank = (1, self._order(sound_id)) if place is None else (0, float(place))
+        rank = self._order(sound_id) if place is None else (0, float(place))
         standing = self._ranks.get(sound_id)
         if standing is None or rank < standing:
             self._ranks[sound_id] = rank
@@ -128,9 +126,9 @@ class AwaitingRecord:
 class AwaitingJudgement:
     """Sounds that may match the filter, by `order`, each once a run."""
 
-    def __init__(self, order: Callable[[int], float]) -> None:
+    def __init__(self, order: Callable[[int], Rank]) -> None:
         self._order = order
-        self._heap: list[tuple[float, int]] = []
+        self._heap: list[tuple[Rank, int]] = []
         self._known: set[int] = set()
 
     def __len__(self) -> int:

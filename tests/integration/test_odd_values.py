@@ -16,11 +16,11 @@ import pytest
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.clock import DAY_US, SystemClock
 from harvester.errors import LibraryCorrupt
-from harvester.exports.export import FORMATS
+from harvester.extension_points import FORMATS
 from harvester.graph import SoundGraph
 from harvester.library.reader import load_view
 from harvester.model import Deferral, Linked, Seeded, Seen, SimilarList
-from harvester.pipeline.order import order_by
+from harvester.pipeline.order import Ranking
 from harvester.records import RULES, FieldKind, value_of
 from harvester.storage.paths import CHECKPOINT
 from tests.support.command import call
@@ -128,8 +128,8 @@ def test_every_reading_command_ends_well(library: Path, tmp_path: Path, command:
 
 def test_every_sound_can_be_shown_and_has_its_place_in_every_order(library: Path, tmp_path: Path) -> None:
     state = load_view(library).state
-    popular = order_by("popular", state, None, 0)
-    assert all(popular(sound_id) <= 0 for sound_id in state.graph)
+    popular = Ranking("popular", state, 0, print)
+    assert all(popular(sound_id)[1] <= 0 for sound_id in state.graph)
     for sound_id in range(1, len(state) + 1, 17):
         for arguments in ((sound_id,), (sound_id, "--json")):
             ended = call("show", *arguments, "--library", library, cwd=tmp_path)

@@ -12,13 +12,15 @@ from typing import Annotated, Any
 import typer
 
 from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
+from harvester.cli.extensions import formats_help
 from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration, completing, grouped
 from harvester.cli.terminal import replace_line
+from harvester.extension_points import FORMATS
 from harvester.settings import COUNT, SCORE
 from harvester.terminal_text import escape_json, escape_paragraph, escape_xml
 
-_ESCAPES = {"json": escape_json, "xml": escape_xml, "plain": escape_paragraph}
-_FORMATS, _CREDIT_FORMATS = "graphml|gexf|jsonl|csv|parquet|node-link|credits", "md|txt|csv|html"
+_ESCAPES = {"json": escape_json, "xml": escape_xml, "text": escape_paragraph}
+_CREDIT_FORMATS = "md|txt|csv|html"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,8 @@ def export(
         str,
         typer.Argument(
             metavar="FORMAT",
-            autocompletion=completing(_FORMATS),
-            help="graphml, gexf, jsonl, csv, parquet, node-link or credits.",
+            autocompletion=completing(lambda: [*FORMATS, "credits"]),
+            help=formats_help(FORMATS.own.values()),
         ),
     ],
     out: Annotated[
@@ -113,6 +115,7 @@ def export(
     """
     from harvester import actions
 
+    note(*FORMATS.find().problems)
     options: dict[str, Any] = {
         "library": library,
         "partition_rows": partition_rows,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.commands.git import CommitBackupsOption, CommitOption, commit_after
-from harvester.cli.console import LibraryOption
+from harvester.cli.console import LibraryOption, note
 from harvester.cli.options import (
     SPACE_NAMES,
     NeighboursOption,
@@ -18,9 +18,8 @@ from harvester.cli.options import (
     completing,
     grouped,
 )
+from harvester.extension_points import ORDERS
 from harvester.settings import COUNT, RANDOM_SEED, SAMPLES_PER_COMMIT
-
-_ORDERS = "popular|breadth|random"
 
 
 @grouped
@@ -33,7 +32,9 @@ def harvest(
     order: Annotated[
         str,
         typer.Option(
-            metavar=_ORDERS, autocompletion=completing(_ORDERS), help="Choose which waiting sound comes next."
+            metavar="|".join(ORDERS.own),
+            autocompletion=completing(lambda: ORDERS),
+            help="Choose which waiting sound comes next.",
         ),
     ] = "popular",
     random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed the order of --order random.")] = 0,
@@ -64,6 +65,7 @@ def harvest(
     from harvester.cli.display import summarise
     from harvester.cli.running import run_with_display
 
+    note(*ORDERS.find().problems)
     done = run_with_display(
         actions.harvest,
         run,

@@ -18,7 +18,8 @@ import pytest
 from lxml import etree
 
 from harvester.errors import SettingsError
-from harvester.exports.export import FORMATS, save_export
+from harvester.exports.export import save_export
+from harvester.extension_points import FORMATS
 from harvester.graph import SoundGraph
 from harvester.graph.selection import Selected, select
 from tests.support.view_samples import load_edge_cases, make_library, make_record, make_state

@@ -51,7 +51,7 @@ from harvester.pipeline.messages import (
     SweepClaim,
     Swept,
 )
-from harvester.pipeline.order import Distances
+from harvester.pipeline.order import Ranking
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.scope import Scope
@@ -78,8 +78,10 @@ class Ring:
         self.store = MemoryStore(state)
         self.clock, self.stop = VirtualClock(), Stop()
         self.scope = Scope(self.plan, self.store, self.clock)
-        self.distances = Distances(state)
-        self.frontier = Frontier(self.scope, self.distances.of, clock=self.clock, stop=self.stop)
+        ranking = Ranking("breadth", state, 0, self.told.append)
+        assert ranking.distances is not None
+        self.distances = ranking.distances
+        self.frontier = Frontier(self.scope, ranking, clock=self.clock, stop=self.stop)
         self.progress = Progress(self.clock, on_event=self.told.append)
         self.changes = Changes(
             self.frontier, self.scope, state, stop=self.stop, progress=self.progress, distances=self.distances
@@ -163,7 +165,7 @@ async def awaits_the_servers_judgement() -> None:
 async def starts_at_distance_0_and_puts_seeds_first() -> None:
     ring = Ring()
     ring.apply(Start((4, 2), first=False))
-    assert [ring.distances.of(sound_id) for sound_id in (4, 2, 1)] == [0, 0, float("inf")]
+    assert [ring.distances(sound_id) for sound_id in (4, 2, 1)] == [0, 0, float("inf")]
     ring.apply(Start((5,), first=True))
     assert [await ring.frontier.claim() for _ in range(3)] == [SimilarClaim(5), SimilarClaim(2), SimilarClaim(4)]
 
@@ -231,7 +233,7 @@ async def settles_a_list_as_a_sample_if_the_graph_took_it_in() -> None:
     assert first == SimilarClaim(1)
     assert ring.progress.relisted == 1
     assert (ring.frontier.harvested, ring.progress.samples, ring.frontier.in_flight) == (1, 1, 0)
-    assert ring.distances.of(2) == 1
+    assert ring.distances(2) == 1
     refused = await ring.frontier.claim()
     assert refused == SimilarClaim(2)  # nearer to the seed now, so it was discovered
     ring.apply(SettleList(SimilarClaim(2), relisted=False))

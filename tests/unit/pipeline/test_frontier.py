@@ -45,7 +45,7 @@ def make(
 ) -> Frontier:
     options: dict[str, Any] = {"concurrency": CONCURRENCY.most} | plan
     scope = Anything(Plan(target=target, **options), set() if done is None else done, searches_seeds=searches_seeds)
-    return Frontier(scope, float, clock=CLOCK, stop=stop or Stop())
+    return Frontier(scope, lambda sound_id: (1, float(sound_id)), clock=CLOCK, stop=stop or Stop())
 
 
 def worlds() -> st.SearchStrategy[dict[int, list[int]]]:

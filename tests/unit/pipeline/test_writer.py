@@ -24,7 +24,7 @@ from harvester.pipeline.messages import (
     SimilarClaim,
     SimilarFetched,
 )
-from harvester.pipeline.order import order_by
+from harvester.pipeline.order import Ranking
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.scope import Scope
@@ -49,7 +49,7 @@ def write(
     async def main() -> tuple[Progress, Frontier]:
         clock, stop = VirtualClock(), Stop()
         scope = Scope(Plan(target=None, forever=True, samples_per_commit=samples_per_commit), store, clock)
-        frontier = Frontier(scope, order_by("popular", store.state, None, 0), clock=clock, stop=stop)
+        frontier = Frontier(scope, Ranking("popular", store.state, 0, print), clock=clock, stop=stop)
         for outcome in outcomes:
             frontier._mark_in_flight(outcome.claim)
         for sound_id in waiting_ids:

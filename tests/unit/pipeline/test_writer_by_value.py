@@ -41,7 +41,7 @@ from harvester.pipeline.messages import (
     SweepClaim,
     Swept,
 )
-from harvester.pipeline.order import order_by
+from harvester.pipeline.order import Ranking
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.scope import PLACE, scope_of
@@ -118,7 +118,7 @@ class Desk:
     def __init__(self, store: MemoryStore, plan: Plan) -> None:
         self.store, self.clock, self.stop, self.told = store, VirtualClock(), Stop(), list[str]()
         self.scope = scope_of(plan, store, self.clock)
-        order = order_by("popular", store.state, None, 0)
+        order = Ranking("popular", store.state, 0, print)
         self.frontier = Frontier(self.scope, order, clock=self.clock, stop=self.stop)
         self.progress = Progress(self.clock, on_event=self.told.append)
         changes = Changes(

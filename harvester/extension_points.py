@@ -1,0 +1,214 @@
+"""Find the export formats and orders that other packages add.
+
+They are declared as entry points. Our own are listed here in the same way, as `module:name`. Owns the rules of names:
+ours cannot be replaced, and a name that two packages use is left out. Names are read from the metadata of the installed
+packages; the code of a package is imported only when its extension is used.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from harvester.errors import PluginFailed, SettingsError
+from harvester.terminal_text import escape
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+PLUGIN_ERRORS = (Exception, SystemExit)
+"""What the code of a plugin may raise without ending harvester: `sys.exit` in a module must not."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """A named extension, and the place of its object (`module:name`).
+
+    `package` is a name with a version, such as `harvester-example 1.0`; empty for ours.
+    """
+
+    name: str
+    place: str
+    package: str = ""
+
+    @property
+    def shown(self) -> str:
+        """The name, and the package that adds it, for messages and help."""
+        return f"{self.name} ({self.package})" if self.package else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The extensions by name, ours first, and why others were left out."""
+
+    extensions: dict[str, Extension]
+    problems: list[str]
+
+
+class ExtensionPoint(Collection[str]):
+    """The names of one kind of extension: ours, then those of plugins.
+
+    Those of plugins are in alphabetical order. `group` is the group of entry points, `noun` what an extension is called
+    in messages, `also` names that are taken although they have no object here.
+    """
+
+    def __init__(self, group: str, noun: str, own: Mapping[str, str], *, also: Collection[str] = ()) -> None:
+        self.group = group
+        self.noun = noun
+        self.own = {name: Extension(name, place) for name, place in own.items()}
+        self._also = also
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.find().extensions)
+
+    def __len__(self) -> int:
+        return len(self.find().extensions)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.own or name in self.find().extensions
+
+    def find(self) -> Found:
+        """Read the metadata of the installed packages; import none of them."""
+        points, problems = _entry_points(self.group)
+        offered: dict[str, list[Extension]] = {}
+        for point in sorted(points, key=lambda point: point.name):
+            one = Extension(point.name, point.value, _package(point))
+            if not _NAME.fullmatch(one.name):
+                problems.append(self._left_out(one, "a name has small letters, digits, - and _ only"))
+            elif one.name in self.own or one.name in self._also:
+                problems.append(self._left_out(one, "harvester has one of this name"))
+            else:
+                offered.setdefault(one.name, []).append(one)
+        added: dict[str, Extension] = {}
+        for name, several in offered.items():
+            if len(several) == 1:
+                added[name] = several[0]
+                continue
+            packages = " and ".join(sorted({one.package for one in several}))
+            problems.append(
+                f"the {self.noun} '{name}' is left out: it is in {packages}, and only one may have this name"
+            )
+        return Found(self.own | added, problems)
+
+    def names_text(self) -> str:
+        """Return all names for a message, with commas."""
+        return ", ".join([*self, *self._also])
+
+    def get(self, name: str) -> Extension:
+        """Return the extension; raise `SettingsError` for an unknown name."""
+        extension = self.own.get(name) or self.find().extensions.get(name)
+        if extension is None:
+            *names, last = [*self, *self._also]
+            raise SettingsError(f"'{name}' is not {_a(self.noun)}; use {', '.join(names)} or {last}")
+        return extension
+
+    def load(self, name: str, problem_of: Callable[[Any], str]) -> Any:
+        """Import and return the object of this name.
+
+        `problem_of` returns what is wrong with an object, or an empty text. Raises `SettingsError` for an unknown name,
+        and `PluginFailed` if another package's object cannot be imported or is not of the right kind.
+        """
+        extension = self.get(name)
+        if not extension.package:
+            return _import(extension.place)
+        try:
+            loaded = _import(extension.place)
+        except PLUGIN_ERRORS as error:
+            raise self.failure(extension, f"cannot be imported: {error_text(error)}", "nothing was changed") from error
+        if problem := problem_of(loaded):
+            raise self.failure(extension, f"cannot be used: {problem}", "nothing was changed")
+        return loaded
+
+    def failure(self, extension: Extension, what: str, kept: str) -> PluginFailed:
+        """Return the error for a plugin: what it did, and what was kept."""
+        others = ", ".join([*self.own, *self._also])
+        return PluginFailed(
+            f"the {self.noun} '{extension.name}' of {extension.package} {what}; {kept}; "
+            f"update or uninstall the package, or use {others}"
+        )
+
+    def _left_out(self, one: Extension, why: str) -> str:
+        return f"the {self.noun} '{one.name[:_SHOWN]}' of {one.package} is left out: {why}"
+
+
+def error_text(error: BaseException) -> str:
+    """Return a plugin's error as a short text: its type and message."""
+    try:
+        text = str(error)
+    except PLUGIN_ERRORS:
+        text = "its message cannot be read"
+    return f"{type(error).__name__}: {text[:_SHOWN]}" if text else type(error).__name__
+
+
+def _entry_points(group: str) -> tuple[list[EntryPoint], list[str]]:
+    """Return the entry points of a group, and a line for each problem."""
+    # Not at the top: it takes longer to import than the rest of the command line.
+    from importlib.metadata import distributions, entry_points
+
+    try:
+        return list(entry_points(group=group)), []
+    except PLUGIN_ERRORS:
+        # One malformed file hides the entry points of all packages: read them package by package.
+        points: dict[str, list[EntryPoint]] = {}
+        problems = []
+        for distribution in distributions():
+            name = "an installed package"
+            try:
+                name = distribution.metadata["Name"]
+                points.setdefault(name, [point for point in distribution.entry_points if point.group == group])
+            except PLUGIN_ERRORS as error:
+                problems.append(f"{name}: its entry points cannot be read ({error_text(error)}); it adds nothing")
+        return [point for several in points.values() for point in several], problems
+
+
+def _package(point: EntryPoint) -> str:
+    """Return the package of an entry point, with its version."""
+    try:
+        return escape(f"{point.dist.name} {point.dist.version}"[:_SHOWN]) if point.dist else "an unknown package"
+    except PLUGIN_ERRORS:  # its METADATA is missing or malformed
+        return "an unknown package"
+
+
+def _import(place: str) -> Any:
+    module, _, path = place.partition(":")
+    found: Any = import_module(module.strip())
+    for name in filter(None, path.strip().split(".")):
+        found = getattr(found, name)
+    return found
+
+
+def _a(noun: str) -> str:
+    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
+
+
+FORMATS = ExtensionPoint(
+    "harvester.exports",
+    "format",
+    {
+        "graphml": "harvester.exports:GRAPHML",
+        "gexf": "harvester.exports:GEXF",
+        "jsonl": "harvester.exports:JSONL",
+        "node-link": "harvester.exports:NODE_LINK",
+        "csv": "harvester.exports:CSV",
+        "parquet": "harvester.exports:PARQUET",
+    },
+    also=("credits",),
+)
+"""The formats of `harvester export`. `credits` has formats of its own."""
+
+ORDERS = ExtensionPoint(
+    "harvester.orders",
+    "order",
+    {
+        "popular": "harvester.pipeline:by_downloads",
+        "breadth": "harvester.pipeline:by_distance",
+        "random": "harvester.pipeline:by_hash",
+    },
+)
+"""The orders of `harvester harvest --order`."""
