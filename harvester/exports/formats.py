@@ -19,9 +19,9 @@ from harvester.extension_points import FORMATS, PLUGIN_ERRORS, Extension, error_
 from harvester.graph import ExportView, Selected, SelectedView
 from harvester.json_text import without_lone_surrogates
 
-Syntax: TypeAlias = Literal["json", "xml", "plain"]
+Syntax: TypeAlias = Literal["json", "xml", "text"]
 
-_SYNTAXES = ("json", "xml", "plain")
+_SYNTAXES = ("json", "xml", "text")
 _CHUNK = 512
 _PART = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}|")
 MISSING_PARQUET = "Parquet needs pyarrow; install it with: make extras"
@@ -32,12 +32,12 @@ class TextFormat:
     """An export format that is one text.
 
     `help`: one line for people. `encode` returns the text in pieces, which are written as UTF-8. Without `-o`, the text
-    goes to stdout, where control characters are escaped as the `syntax` allows: `json`, `xml` or `plain`.
+    goes to stdout, where control characters are escaped as the `syntax` allows: `json`, `xml` or `text`.
     """
 
     help: str
     encode: Callable[[ExportView], Iterable[str]]
-    syntax: Syntax = "plain"
+    syntax: Syntax = "text"
 
     def __post_init__(self) -> None:
         """Raise `TypeError` or `ValueError` for an impossible value."""

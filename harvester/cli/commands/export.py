@@ -160,7 +160,7 @@ def export(
     elif out is not None:
         _save(selected, format, out, partition_rows, faithful=faithful)
     elif not isinstance(chosen, FilesFormat):
-        escapes = {"json": escape_json, "xml": escape_xml, "plain": escape_paragraph}
+        escapes = {"json": escape_json, "xml": escape_xml, "text": escape_paragraph}
         print_document(text_pieces(format, SelectedView(selected)), escapes[chosen.syntax])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -34,7 +35,7 @@ def test_a_format_of_impossible_parts_is_refused(kind: Any, given: dict[str, Any
 
 def test_the_syntax_of_a_text_is_one_of_three() -> None:
     impossible: Any = "html"
-    with pytest.raises(ValueError, match="syntax must be one of json, xml, plain, got 'html'"):
+    with pytest.raises(ValueError, match="syntax must be one of json, xml, text, got 'html'"):
         TextFormat(help="Something", encode=lambda view: [], syntax=impossible)
 
 
@@ -63,11 +64,12 @@ def test_a_sound_has_checked_values_and_a_raw_record(selected: Selected) -> None
 
 def test_a_sound_cannot_be_changed(selected: Selected) -> None:
     raw: Any = next(iter(SelectedView(selected).sounds())).raw
-    for change in (
+    changes: list[Callable[[], object]] = [
         lambda: raw.update(name="changed"),
         lambda: raw.__setitem__("name", "changed"),
         lambda: raw["tags"].append("changed"),
         lambda: raw["previews"].clear(),
-    ):
+    ]
+    for change in changes:
         with pytest.raises((AttributeError, TypeError)):
             change()
