@@ -166,6 +166,17 @@ class Stopped(Exception):
     """The run was closed while a task waited that has nothing to save."""
 
 
+def problem_of(error: Exception, path: object) -> str:
+    """Return an error's text for a message that names the file itself.
+
+    The text is without `path` at its beginning and without "nothing was changed" at its end. Of an `OSError` it is the
+    system's reason.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).removeprefix(f"{path}: ").removesuffix("; nothing was changed")
+
+
 def exit_code_table() -> list[tuple[int, str]]:
     """Return every exit code with its meaning, for `--help` and the guide."""
     rows = {0: "done: target reached, exhausted, quota used up, or asked to stop"}

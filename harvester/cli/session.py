@@ -25,7 +25,7 @@ from harvester.cli.systemd import Notifier
 from harvester.clock import Clock, Stop, SystemClock, closing_in_time
 from harvester.errors import SettingsError, Stopped
 from harvester.graph import SoundGraph
-from harvester.library import Store, keep_answer
+from harvester.library import Store, keep_answer, require_library
 from harvester.pipeline import Harvest, Plan, Progress
 from harvester.vectors import load_header
 
@@ -50,6 +50,8 @@ async def run_session(
         await stack.enter_async_context(closing_in_time(stop, clock, options.time_limit_s))
         server = await stack.enter_async_context(open_server(connection, clock))
         folder = Path(library) if library else server.folder
+        if plan.refresh is not None:
+            require_library(folder)  # before `Store.open` creates one
         store = stack.enter_context(
             Store.open(folder, clock=clock, backup_every=options.backup_every, keep_backups=options.keep_backups)
         )
