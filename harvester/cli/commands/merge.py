@@ -13,15 +13,32 @@ if TYPE_CHECKING:
     from harvester.library import Contribution
 
 
+def _check_names(paths: list[str]) -> list[str]:
+    """Return the paths; raise `SettingsError` for an empty one."""
+    for path in paths:
+        check_name(path)
+    return paths
+
+
 def merge(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="A [B…]", help="Library folders, checkpoints, or backups.", show_default=False),
+        typer.Argument(
+            metavar="A [B…]",
+            callback=_check_names,
+            help="Library folders, checkpoints, or backups.",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="Write to this folder or .pkl file.", show_default="the library"
+            "--output",
+            "-o",
+            metavar="OUT",
+            callback=check_name,
+            help="Write to this folder or .pkl file.",
+            show_default="the library",
         ),
     ] = None,
     library: LibraryOption = None,
@@ -37,8 +54,6 @@ def merge(
     from harvester.clock import SystemClock
     from harvester.library import merge_libraries
 
-    for given in (*inputs, output):
-        check_name(given)
     folder = find_library(library)
     paths = [path if path.exists() or not (folder / path).exists() else folder / path for path in map(Path, inputs)]
     report = merge_libraries(paths, Path(output) if output else folder, clock=SystemClock())
