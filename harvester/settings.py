@@ -41,6 +41,7 @@ JOBS = Bounds(-1, 64)
 SCORE = Bounds(0, 1)
 RANDOM_SEED = Bounds(0, 2**32 - 1)
 PORT = Bounds(0, 65_535)
+GENERATED_SOUNDS = Bounds(1, 1_000_000)
 LATENCY_MS = Bounds(0, 3_600_000)
 DURATION_S = Bounds(0, 100 * 365 * 86_400)
 """At most a hundred years: no sound or run is longer, and no record is older."""
@@ -56,6 +57,12 @@ def read_key(environment: Mapping[str, str], folder: Path) -> str | None:
 
     Raises `SettingsError` for a text that cannot be a key; the message never shows it.
     """
+    found = locate_key(environment, folder)
+    return found and found[0]
+
+
+def locate_key(environment: Mapping[str, str], folder: Path) -> tuple[str, str] | None:
+    """Return the key of `read_key` and its place, such as `.env:3`."""
     key = environment.get(KEY_VARIABLE, "").strip()
     where = "the environment"
     if not key:
@@ -64,7 +71,7 @@ def read_key(environment: Mapping[str, str], folder: Path) -> str | None:
         return None
     if not re.fullmatch(r"[!-~]+", key) or set(key) & set("\"'`;,<>"):
         raise SettingsError(f"{KEY_VARIABLE} in {where} holds characters that no key has; copy the key again")
-    return key
+    return key, where
 
 
 def read_contact(environment: Mapping[str, str]) -> str:

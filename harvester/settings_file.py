@@ -1,7 +1,8 @@
-"""Read `harvester.toml` as untrusted input, with each value's line.
+"""Read settings files as untrusted input, with each value's line.
 
-Owns the paths of the two files and whether each is trusted: the one in the working folder may come with a clone or an
-archive, so it must not decide where the key goes or what is written outside that folder; the user's own is trusted.
+Owns the paths of the files and whether each is trusted: `harvester.toml` in the working folder may come with a clone or
+an archive, so it must not decide where the key goes or what is written outside that folder. The user's own file is
+trusted, and so is a file that the user names.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from harvester.errors import SettingsError
 from harvester.storage import read_bounded
 
 NAME = "harvester.toml"
+OWN_NAME = "config.toml"
+_OLD_OWN_NAME = "harvester.toml"
+"""The name of the user's own file until it became `config.toml`; it is still read."""
+
 _LARGEST_BYTES = 64 << 10
 _LONGEST_LINE = 300
 _MOST_DOTS = 8
@@ -27,9 +32,13 @@ _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*\"""")
 _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text", list: "a list", dict: "a table"}
 
 
+class SettingsFileError(SettingsError):
+    """A settings file cannot be used; the message begins with `FILE:LINE`."""
+
+
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """The tables of one file; `trusted`: it is the user's own."""
+    """The tables of one file; `trusted`: it is the user's own or named."""
 
     path: Path
     trusted: bool
@@ -46,11 +55,14 @@ class SettingsFile:
         return f"{self.path}:{number}" if number else str(self.path)
 
 
-def load_settings_files(folder: Path, environment: Mapping[str, str]) -> list[SettingsFile]:
+def load_settings_files(folder: Path, environment: Mapping[str, str], named: Path | None = None) -> list[SettingsFile]:
     """Return the existing files: the user's, then the folder's, which wins.
 
-    Raises `SettingsError` for a file that cannot be read or is not TOML.
+    With `named`, return only that file. Raises `SettingsFileError` for a file that cannot be read or is not TOML, and
+    if `named` does not exist.
     """
+    if named is not None:
+        return [_load(named, trusted=True, required=True)]
     mine = user_file(environment)
     files = [_load(mine, trusted=True)] if mine is not None else []
     here = folder / NAME
@@ -62,15 +74,34 @@ def load_settings_files(folder: Path, environment: Mapping[str, str]) -> list[Se
 def user_file(environment: Mapping[str, str]) -> Path | None:
     """Return the path of the user's file, or None without a home folder.
 
-    It is below `XDG_CONFIG_HOME` if that is an absolute path, else below `~/.config`.
+    It is `config.toml` in `harvester` below `XDG_CONFIG_HOME` if that is an absolute path, else below the folder that
+    the system has for configuration. Where only the earlier `harvester.toml` exists, it is that file. Raises
+    `SettingsFileError` if both exist.
     """
+    folder, earlier = _user_folders(environment)
+    own, old = folder and folder / OWN_NAME, earlier and earlier / _OLD_OWN_NAME
+    if old is None or not os.path.exists(old):  # noqa: PTH110 - `Path.exists` raises where a folder cannot be entered
+        return own
+    if own is not None and os.path.exists(own):  # noqa: PTH110
+        raise SettingsFileError(f"{old}: it is not read beside {own}; move its settings there and delete it")
+    return old
+
+
+def _user_folders(environment: Mapping[str, str]) -> tuple[Path | None, Path | None]:
+    """Return the folder of the user's file, and that of earlier versions."""
     named = Path(environment.get("XDG_CONFIG_HOME", ""))
     if named.is_absolute():
-        return named / "harvester" / NAME
+        return named / "harvester", named / "harvester"
+    # Imported here: a process that knows XDG_CONFIG_HOME does not need it.
+    from platformdirs import user_config_path
+
     try:
-        return Path.home() / ".config" / "harvester" / NAME
+        earlier: Path | None = Path.home() / ".config" / "harvester"
     except RuntimeError:  # the user has no home folder
-        return None
+        earlier = None
+    folder = user_config_path("harvester", appauthor=False)
+    # Earlier versions of platformdirs return a relative XDG_CONFIG_HOME, which its specification says to ignore.
+    return (folder if folder.is_absolute() else earlier), earlier
 
 
 def kind_of(value: object) -> str:
@@ -85,36 +116,38 @@ def is_inside(folder: Path, path: str) -> bool:
     return as_written and Path(os.path.realpath(root / path)).is_relative_to(os.path.realpath(root))
 
 
-def _load(path: Path, *, trusted: bool) -> SettingsFile:
+def _load(path: Path, *, trusted: bool, required: bool = False) -> SettingsFile:
     try:
         text = read_bounded(path, _LARGEST_BYTES).decode("utf-8-sig")
         _refuse_long_names(path, text)
         return SettingsFile(path, trusted, tomllib.loads(text), text)
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if required:
+            raise SettingsFileError(f"{path}: there is no such file") from error
         return SettingsFile(path, trusted)
     except OSError as error:
-        raise SettingsError(f"{path}: it cannot be read ({error.strerror})") from error
+        raise SettingsFileError(f"{path}: it cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
-        raise SettingsError(f"{path}:{line}: it is not UTF-8 text") from error
+        raise SettingsFileError(f"{path}:{line}: it is not UTF-8 text") from error
     except RecursionError as error:
-        raise SettingsError(f"{path}: it is nested too deep") from error
+        raise SettingsFileError(f"{path}: it is nested too deep") from error
     except ValueError as error:  # also for an integer of thousands of digits
         said = _WHERE.fullmatch(str(error))
         if said is None:
-            raise SettingsError(f"{path}: {error}") from error
+            raise SettingsFileError(f"{path}: {error}") from error
         line = int(said[2]) if said[2] else text.rstrip().count("\n") + 1
-        raise SettingsError(f"{path}:{line}: {said[1]}") from error
+        raise SettingsFileError(f"{path}:{line}: {said[1]}") from error
 
 
 def _refuse_long_names(path: Path, text: str) -> None:
-    """Raise `SettingsError` for a key or table name of too many parts."""
+    """Raise `SettingsFileError` for a key or table name of too many parts."""
     for number, whole in enumerate(text.splitlines(), 1):
         line = _QUOTED.sub("''", whole).split("#")[0]
         before = [*line.split("=")[:-1], line if line.lstrip().startswith("[") else ""]
         # In an inline table, names follow a brace or a comma.
         if any(re.split("[{,]", one)[-1].count(".") > _MOST_DOTS for one in before):
-            raise SettingsError(f"{path}:{number}: a name has more than {_MOST_DOTS + 1} parts")
+            raise SettingsFileError(f"{path}:{number}: a name has more than {_MOST_DOTS + 1} parts")
 
 
 def _find_line(text: str, table: str, key: str) -> int | None:

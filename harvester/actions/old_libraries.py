@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from harvester.actions.keywords import StrPath
+from harvester.actions.value_checks import read_source
 from harvester.clock import SystemClock
-from harvester.freesound import read_api_url
 from harvester.importing import ImportReport, import_old
 from harvester.settings import REAL_LIBRARY
-
-_SANDBOX = "sandbox:"
 
 
 def import_library(
@@ -29,6 +27,6 @@ def import_library(
     return import_old(
         Path(old),
         Path(library) if library else REAL_LIBRARY,
-        source=source if source.startswith(_SANDBOX) else read_api_url(source),
+        source=read_source(source),
         clock=SystemClock(),
     )

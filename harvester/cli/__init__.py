@@ -16,6 +16,7 @@ import typer
 
 from harvester.cli.commands import backups as backup_commands
 from harvester.cli.commands import check as check_command
+from harvester.cli.commands import config as config_command
 from harvester.cli.commands import export as export_command
 from harvester.cli.commands import find as find_command
 from harvester.cli.commands import forget as forget_command
@@ -32,18 +33,18 @@ from harvester.cli.commands import sandbox as sandbox_command
 from harvester.cli.commands import service as service_command
 from harvester.cli.commands import show as show_command
 from harvester.cli.commands import status as status_command
-from harvester.cli.console import Console, note, print_lines
+from harvester.cli.console import Console, check_name, note, print_lines
 from harvester.cli.defaults import read_defaults
 from harvester.cli.extensions import ExtensibleCommand
+from harvester.cli.parameters import adapt
+from harvester.cli.refusals import UsageError, describe
 from harvester.cli.terminal import guarded_streams
+from harvester.cli.variables import find_misspelt
 from harvester.errors import HarvesterError, exit_code_table
 from harvester.version import __version__
 
 # \\b makes click keep the line breaks of the paragraph.
 _EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())
-
-UsageError: Any = typer.BadParameter.__base__
-"""The parser's error for a command line that it cannot read."""
 
 app = typer.Typer(
     name="harvester",
@@ -63,8 +64,29 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _read_settings(context: typer.Context, config: str | None) -> str | None:
+    """Read the settings files as the defaults of all commands."""
+    check_name(config)
+    tables = {one.name: one.callback for one in app.registered_commands if one.name and not one.hidden}
+    tables |= {one.name: None for one in app.registered_groups if isinstance(one.name, str)}  # a group has no settings
+    defaults = read_defaults(Path(), os.environ, tables, Path(config) if config else None)
+    context.default_map, context.obj = dict(defaults.by_command), defaults
+    return config
+
+
 @app.callback()
 def _everything(
+    context: typer.Context,
+    _config: Annotated[
+        str | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            callback=_read_settings,
+            help="Read settings from this file only.",
+            show_default="your own and harvester.toml",
+        ),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print each request too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only, also with -v.")] = False,
     _version: Annotated[
@@ -72,6 +94,9 @@ def _everything(
     ] = False,
 ) -> None:
     Console.verbose, Console.quiet = verbose and not quiet, quiet
+    # A warning, not an error: the environment may be of another version or program, and a cron job must not fail.
+    for line in find_misspelt(os.environ, context.command):
+        note(line)
 
 
 app.command("harvest", cls=ExtensibleCommand)(harvest_command.harvest)
@@ -94,6 +119,7 @@ app.command("git-merge", hidden=True)(git_commands.git_merge)
 app.command("git-textconv", hidden=True)(git_commands.git_textconv)
 app.command("service")(service_command.service)
 app.command("sandbox")(sandbox_command.sandbox)
+app.command("config")(config_command.config)
 app.command("guide")(guide_command.guide)
 
 
@@ -108,17 +134,9 @@ def _main() -> None:
         sys.exit("harvester: Windows is not supported; use WSL, Linux or macOS")
     try:
         command = typer.main.get_command(app)
-        _name_variables(command)
-        defaults = read_defaults(Path(), os.environ, _commands())
+        adapt(command, _functions())
         # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
-        code = command(
-            prog_name="harvester",
-            default_map=defaults.by_command,
-            auto_envvar_prefix="HARVESTER",
-            obj=defaults,
-            standalone_mode=False,
-        )
-        sys.exit(code or 0)
+        sys.exit(command(prog_name="harvester", standalone_mode=False) or 0)
     except UsageError as error:
         sys.exit(_refuse(error))
     except typer.Abort:
@@ -144,28 +162,16 @@ def _refuse(error: UsageError) -> int:
     if len(sys.argv) < 2 or not error.format_message():  # without arguments, the error prints the help
         error.show()
     else:
-        where = error.ctx.command_path if error.ctx is not None else "harvester"
-        note(f"harvester: {error.format_message()} (see `{where} --help`)")
+        note(f"harvester: {describe(error)}")
     return int(error.exit_code)
 
 
-def _commands() -> dict[str, Callable[..., Any] | None]:
-    """Return the commands by name; a group is None: it has no settings."""
-    functions: dict[str, Callable[..., Any] | None] = {
-        one.name: one.callback for one in app.registered_commands if one.name and not one.hidden
-    }
-    return functions | {one.name: None for one in app.registered_groups if isinstance(one.name, str)}
-
-
-def _name_variables(command: Any, prefix: str = "") -> None:
-    """Name an environment variable for each long name of each option.
-
-    The help leaves them out; the guide's topic `settings` explains them.
-    """
-    for parameter in command.params:
-        parameter.show_envvar = False
-        names = [name[2:] for name in parameter.opts if name.startswith("--")]
-        if prefix and names:
-            parameter.envvar = [f"{prefix}_{name}".upper().replace("-", "_") for name in names]
-    for name, child in getattr(command, "commands", {}).items():
-        _name_variables(child, f"{prefix or 'HARVESTER'}_{name}")
+def _functions() -> dict[str, Callable[..., Any]]:
+    """Return the commands' functions by path; "" has the global options."""
+    functions: dict[str, Callable[..., Any]] = {"": _everything}
+    groups = [("", app), *((f"{one.name} ", one.typer_instance) for one in app.registered_groups)]
+    for path, group in groups:
+        for one in group.registered_commands if group is not None else ():
+            if one.callback is not None:
+                functions[f"{path}{one.name}"] = one.callback
+    return functions

@@ -75,16 +75,52 @@ def bounded(bounds: Bounds, help: str, *names: str, metavar: str | None = "N", *
 def _check_jobs(jobs: int) -> int:
     """Return a number of jobs; raise `SettingsError` for zero."""
     if jobs == 0:
-        raise SettingsError("--jobs must not be 0; use 1 or more, or -1 for all cores")
+        raise SettingsError("expected 1 or more, or -1 for all cores, got 0")
     return jobs
 
 
 def _check_address(context: typer.Context, address: str | None) -> str | None:
-    """Raise `SettingsError` if a file's address must not get the key."""
+    """Raise `SettingsError` for an address that must not get the key."""
     source = context.get_parameter_source("api_url")
-    if source is not None and source.name == "DEFAULT_MAP" and not context.params.get("sandbox"):
+    if context.params.get("sandbox"):
+        return address  # no request is sent there
+    if source is not None and source.name == "DEFAULT_MAP":
         context.obj.check_address(context.info_name)
+    elif address is not None:
+        from harvester.actions import check_api_url
+
+        check_api_url(address)
     return address
+
+
+# The next three take the context, so that a settings file is judged by them only when its command runs.
+
+
+def _check_limits(_context: typer.Context, text: str | None) -> str | None:
+    """Return limits; raise `SettingsError` for a text that is none."""
+    if text is not None:
+        from harvester.actions import check_limits
+
+        check_limits(text)
+    return text
+
+
+def _check_fields(_context: typer.Context, text: str) -> str:
+    """Return names of fields; raise `SettingsError` for an invalid one."""
+    if text:
+        from harvester.actions import check_extra_fields
+
+        check_extra_fields(text)
+    return text
+
+
+def _check_filter(_context: typer.Context, text: str) -> str:
+    """Return a filter; raise `SettingsError` for one that cannot be used."""
+    if text:
+        from harvester.filters import build_filter
+
+        build_filter(text)
+    return text
 
 
 JobsOption = Annotated[
@@ -117,7 +153,12 @@ class ScopeOptions:
     ] = None
     query: Annotated[str, typer.Option(metavar="TEXT", help="Start from the best hits of this search.")] = ""
     filter: Annotated[
-        str, typer.Option(metavar="SOLR", help='Keep to sounds that match, such as tag:"c++"; % and + are literal.')
+        str,
+        typer.Option(
+            metavar="SOLR",
+            callback=_check_filter,
+            help='Keep to sounds that match, such as tag:"c++"; % and + are literal.',
+        ),
     ] = ""
     cc0: Annotated[bool, typer.Option("--cc0", help="Keep to Creative Commons 0; with --by: to either.")] = False
     by: Annotated[bool, typer.Option("--by", help="Keep to Attribution; with --cc0: to either.")] = False
@@ -160,7 +201,10 @@ class ServerOptions:
         typer.Option(metavar=_LEVELS, autocompletion=completing(_LEVELS), help="Set the key's throttling level."),
     ] = 1
     limits: Annotated[
-        str | None, typer.Option(metavar="BURST/DAY", help="Set requests a minute and a day, instead of --level.")
+        str | None,
+        typer.Option(
+            metavar="BURST/DAY", callback=_check_limits, help="Set requests a minute and a day, instead of --level."
+        ),
     ] = None
     api_url: Annotated[
         str | None,
@@ -186,7 +230,10 @@ class RunOptions(ServerOptions):
     ] = None
     forever: Annotated[bool, typer.Option("--forever", help="Wait for quota and through outages.")] = False
     extra_fields: Annotated[
-        str, typer.Option(metavar="bpm,loudness", help="Keep further fields of the API with every record.")
+        str,
+        typer.Option(
+            metavar="bpm,loudness", callback=_check_fields, help="Keep further fields of the API with every record."
+        ),
     ] = ""
     backup_every: Annotated[int, bounded(COUNT, "Write a backup every N new sounds.")] = 100
     keep_backups: Annotated[int, bounded(COUNT, "Keep the newest N backups, and always the largest.")] = 5

@@ -20,9 +20,9 @@ from harvester.model import Record
 from harvester.sandbox.catalogue import DIMENSIONS, Neighbour
 from harvester.sandbox.clusters import Clusters, coprime
 from harvester.sandbox.fake_records import Facts, draws, invent_descriptors, invent_record
+from harvester.settings import GENERATED_SOUNDS
 
 VERSION = 1
-MAX_SOUNDS = 1_000_000
 OLDEST_S = 1_112_313_600  # 2005-04-01
 NEWEST_S = 1_789_905_600  # 2026-09-20T12:00:00Z
 _YOUNG_S = 29 * 86_400
@@ -35,8 +35,9 @@ class GeneratedCatalogue:
     """Made-up sounds; a share of them, the newest, is `without_vector`."""
 
     def __init__(self, sounds: int = 5_000, random_seed: int = 7, *, without_vector: float = 0.01) -> None:
-        if not 1 <= sounds <= MAX_SOUNDS:
-            raise SettingsError(f"a generated catalogue must have 1 to {MAX_SOUNDS:,} sounds, not {sounds:,}")
+        least, most = GENERATED_SOUNDS
+        if not least <= sounds <= most:
+            raise SettingsError(f"a generated catalogue must have {least} to {most:,} sounds, not {sounds:,}")
         self._sounds = sounds
         self._random_seed = random_seed
         self._with_vector = max(1, sounds - int(sounds * without_vector))

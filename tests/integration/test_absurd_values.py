@@ -11,7 +11,8 @@ import typer
 
 from harvester.cli import app
 from harvester.cli.commands.plan import plan
-from harvester.cli.defaults import parts_of, read_defaults
+from harvester.cli.defaults import read_defaults
+from harvester.cli.option_rules import parts_of
 from harvester.cli.options import check_duration, check_some_duration
 from tests.support.command import call
 

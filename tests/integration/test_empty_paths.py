@@ -16,19 +16,24 @@ def _contents(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "place"),
     [
-        ("forget", 1, "--library", ""), ("forget", 1, "--library", " "), ("check", "--repair", "--library", ""),
-        ("status", "--library", ""), ("backups", "prune", "--library="), ("restore", ""), ("restore", "--library="),
-        ("merge", ""), ("merge", REAL_LIBRARY, "-o", ""), ("harvest", "--sandbox", "--library", ""),
+        (("forget", 1, "--library", ""), "--library"), (("forget", 1, "--library", " "), "--library"),
+        (("check", "--repair", "--library", ""), "--library"), (("status", "--library", ""), "--library"),
+        (("backups", "prune", "--library="), "--library"), (("restore", ""), "BACKUP"),
+        (("restore", "--library="), "--library"), (("merge", ""), "A [B…]"),
+        (("merge", REAL_LIBRARY, "-o", ""), "--output"), (("harvest", "--sandbox", "--library", ""), "--library"),
+        (("--config", "", "status"), "--config"),
     ],
 )  # fmt: skip
-def test_an_empty_path_is_refused_and_changes_nothing(tmp_path: Path, arguments: tuple[object, ...]) -> None:
+def test_an_empty_path_is_refused_and_changes_nothing(
+    tmp_path: Path, arguments: tuple[object, ...], place: str
+) -> None:
     with open_store(tmp_path / REAL_LIBRARY) as store:
         grow(store, make_events(3))
         store.checkpoint(backup=True)
     before = _contents(tmp_path)
     ended = call(*arguments, cwd=tmp_path)
     assert (ended.code, ended.out) == (2, "")
-    assert ended.err == "harvester: a path is empty: name a folder or a file, or leave the option out\n"
+    assert ended.err == f"harvester: {place}: a path is empty: name a folder or a file, or leave the option out\n"
     assert _contents(tmp_path) == before

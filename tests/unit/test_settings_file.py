@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
 
 from harvester.cli.commands.harvest import harvest
 from harvester.cli.commands.map import map as draw_map
@@ -23,7 +25,7 @@ def defaults_of(folder: Path, text: str, own: str = "", **environment: str) -> D
     (folder / "harvester.toml").write_text(text)
     home = folder / "config" / "harvester"
     home.mkdir(parents=True, exist_ok=True)
-    (home / "harvester.toml").write_text(own)
+    (home / "config.toml").write_text(own)
     return read_defaults(folder, {"XDG_CONFIG_HOME": str(folder / "config")} | environment, COMMANDS)
 
 
@@ -44,6 +46,7 @@ def defaults_of(folder: Path, text: str, own: str = "", **environment: str) -> D
         ("[harvest]\nquery = 2020-01-01\n", 2, "[harvest] query: expected text, got a date or a time"),
         ("[harvest]\ntag = ['a',\n 'b']\nbogus = 1\n", 4, "[harvest] has no setting 'bogus'"),
         ("[map]\nhelp = true\n", 2, "[map] has no setting 'help'"),
+        ("[harvest]\nmax-request = 1\n", 2, "[harvest] has no setting 'max-request'; did you mean max-requests?"),
         ("a = 1\n[other]\n", 1, "'a' is not a table of settings"),
         ("\n[other]\n", 2, "'other' is not a table of settings"),
         ("[backups]\nlist = 1\n", 2, "[backups] has no setting 'list'"),
@@ -118,11 +121,65 @@ def test_the_working_folder_does_not_decide_where_the_key_goes(
     assert str(refused.value).startswith(f"{tmp_path / 'harvester.toml'}:2: [harvest] api_url: ")
 
 
-def test_the_users_own_file_lies_where_xdg_says(tmp_path: Path) -> None:
-    assert user_file({"XDG_CONFIG_HOME": "/c"}) == Path("/c/harvester/harvester.toml")
+def test_the_users_own_file_lies_where_xdg_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("platformdirs.PlatformDirs", Unix)
+    assert user_file({"XDG_CONFIG_HOME": "/c"}) == Path("/c/harvester/config.toml")
     for named in ("", "relative/path"):
-        assert user_file({"XDG_CONFIG_HOME": named}) == Path.home() / ".config/harvester/harvester.toml"
-    # Working in that folder makes its file no stranger's.
+        monkeypatch.setenv("XDG_CONFIG_HOME", named)
+        assert user_file({"XDG_CONFIG_HOME": named}) == tmp_path / ".config/harvester/config.toml"
+
+
+def test_on_macos_the_users_own_file_lies_in_its_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr("platformdirs.PlatformDirs", MacOS)
+    assert user_file({}) == tmp_path / "Library/Application Support/harvester/config.toml"
+    earlier = tmp_path / ".config/harvester/harvester.toml"
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
+    assert user_file({}) == earlier
+
+
+def test_the_earlier_name_of_the_users_own_file_is_read_while_it_is_alone(tmp_path: Path) -> None:
+    (tmp_path / "harvester").mkdir()
+    earlier, own = tmp_path / "harvester" / "harvester.toml", tmp_path / "harvester" / "config.toml"
+    earlier.write_text("[harvest]\nlibrary = '/elsewhere'\n")
+    environment = {"XDG_CONFIG_HOME": str(tmp_path)}
+    assert [(file.path, file.trusted) for file in load_settings_files(tmp_path, environment)] == [(earlier, True)]
+    own.touch()
+    with pytest.raises(SettingsError) as refused:
+        load_settings_files(tmp_path, environment)
+    assert str(refused.value) == f"{earlier}: it is not read beside {own}; move its settings there and delete it"
+
+
+def test_a_file_that_the_user_names_is_read_alone_and_may_say_everything(tmp_path: Path) -> None:
+    named = tmp_path / "mine.toml"
+    named.write_text("[harvest]\nlibrary = '/elsewhere'\napi-url = 'https://team.invalid/apiv2/'\n")
+    (tmp_path / "harvester.toml").write_text("[harvest]\nsamples = 2\nlibrary = 'here'\n")
+    (tmp_path / "harvester").mkdir()
+    (tmp_path / "harvester" / "config.toml").write_text("[harvest]\nconcurrency = 2\n")
+    environment = {"XDG_CONFIG_HOME": str(tmp_path)}
+    assert read_defaults(tmp_path, environment, COMMANDS).by_command["harvest"] == {
+        "concurrency": 2, "samples": 2, "library": "here",
+    }  # fmt: skip
+    found = read_defaults(tmp_path, environment, COMMANDS, named)
+    assert found.by_command == {"harvest": {"library": "/elsewhere", "api_url": "https://team.invalid/apiv2/"}}
+    found.check_address("harvest")
+    # The file of the working folder too, once the user has named it.
+    named = tmp_path / "harvester.toml"
+    named.write_text("[harvest]\nlibrary = '/elsewhere'\n")
+    assert read_defaults(tmp_path, environment, COMMANDS, named).by_command == {"harvest": {"library": "/elsewhere"}}
+
+
+def test_a_file_that_the_user_names_must_exist(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        read_defaults(tmp_path, {}, COMMANDS, tmp_path / "none.toml")
+    assert str(refused.value) == f"{tmp_path / 'none.toml'}: there is no such file"
+
+
+def test_the_working_folder_may_hold_the_users_own_file(tmp_path: Path) -> None:
+    # Its earlier name is also that of the file of a working folder, which is not trusted.
     home = tmp_path / "harvester"
     home.mkdir()
     (home / "harvester.toml").write_text("[harvest]\nlibrary = '/elsewhere'\n")

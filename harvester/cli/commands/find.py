@@ -12,7 +12,7 @@ from harvester.settings import COUNT_FROM_ZERO
 
 
 def find(
-    text: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Words that must all occur.")],
+    text: Annotated[list[str], typer.Argument(metavar="TEXT…", help="Words that must all occur.")],
     limit: Annotated[int, bounded(COUNT_FROM_ZERO, "Show at most N sounds; 0 shows all.")] = 20,
     library: LibraryOption = None,
     as_json: JsonOption = False,

@@ -9,11 +9,19 @@ import typer
 from harvester.cli.console import LibraryOption, note, say
 
 
+def _check_source(address: str) -> str:
+    """Return a source; raise `SettingsError` for what is no address."""
+    from harvester.actions import read_source
+
+    read_source(address)
+    return address
+
+
 def import_old(
     old: Annotated[str, typer.Argument(metavar="OLD", help="A .pkl, a .gpickle, or an SQLite cache.")],
     library: LibraryOption = None,
     source: Annotated[
-        str, typer.Option(metavar="URL", help="Name the API that the old tool used.")
+        str, typer.Option(metavar="URL", callback=_check_source, help="Name the API that the old tool used.")
     ] = "https://freesound.org/apiv2/",
 ) -> None:
     """Import a file of an older tool into the library.

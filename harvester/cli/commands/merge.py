@@ -12,15 +12,32 @@ if TYPE_CHECKING:
     from harvester.actions import Contribution
 
 
+def _check_names(paths: list[str]) -> list[str]:
+    """Return the paths; raise `SettingsError` for an empty one."""
+    for path in paths:
+        check_name(path)
+    return paths
+
+
 def merge(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="A [B…]", help="Library folders, checkpoints, or backups.", show_default=False),
+        typer.Argument(
+            metavar="A [B…]",
+            callback=_check_names,
+            help="Library folders, checkpoints, or backups.",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="OUT", help="Write to this folder or .pkl file.", show_default="the library"
+            "--output",
+            "-o",
+            metavar="OUT",
+            callback=check_name,
+            help="Write to this folder or .pkl file.",
+            show_default="the library",
         ),
     ] = None,
     library: LibraryOption = None,
@@ -34,8 +51,6 @@ def merge(
     """
     from harvester import actions
 
-    for given in (*inputs, output):
-        check_name(given)
     report = actions.merge(inputs, output=output, library=library)
     for line in report.notices:
         say(line)

@@ -10,7 +10,16 @@ import typer
 
 from harvester.cli.console import print_lines
 from harvester.cli.options import bounded, check_finite
-from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, SCORE
+from harvester.settings import COUNT_FROM_ZERO, GENERATED_SOUNDS, LATENCY_MS, PORT, RANDOM_SEED, SCORE
+
+
+def _check_faults(rules: list[str] | str | None) -> list[str] | str | None:
+    """Return rules; raise `SettingsError` for a text that is none."""
+    if rules:
+        from harvester.actions import check_faults
+
+        check_faults([rules] if isinstance(rules, str) else rules)
+    return rules
 
 
 def sandbox(
@@ -19,7 +28,7 @@ def sandbox(
         list[str] | None,
         typer.Option(metavar="KEY", help="Accept this key (repeatable).", show_default="sandbox"),
     ] = None,
-    sounds: Annotated[int, typer.Option(metavar="N", help="Generate N sounds, from 1 to 1,000,000.")] = 5_000,
+    sounds: Annotated[int, bounded(GENERATED_SOUNDS, "Generate N sounds.")] = 5_000,
     random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed the generated sounds and the faults.")] = 7,
     catalogue: Annotated[
         list[Path] | None,
@@ -44,6 +53,7 @@ def sandbox(
         list[str] | None,
         typer.Option(
             metavar="RULE",
+            callback=_check_faults,
             help="Inject a fault (repeatable): KIND@name=value…, with any of rate=R "
             "(a share), path=TEXT (contained), from=N, to=M, every=K (of those requests), after=S, until=S (seconds). "
             "Kinds: 500 500-html 502 503 504 400-solr-down 400-solr-drops 400-solr-500 400-solr-503 401 429-burst "

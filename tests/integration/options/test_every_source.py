@@ -1,7 +1,8 @@
 """Each setting comes from each of its sources, through the real command line, in the documented order.
 
-The first of these that has the option decides: command line, environment, `harvester.toml` in the working folder, the
-user's own file, the default. What the option then does is shown by the table of the cases.
+The first of these that has the option decides: command line, environment, the file that the user names, else
+`harvester.toml` in the working folder and then the user's own file, the default. What the option then does is shown by
+the table of the cases.
 """
 
 from __future__ import annotations
@@ -55,7 +56,14 @@ REQUIRED = {"--print"}
 
 DURATIONS = {"--older-than", "--time-limit", "--min-duration", "--max-duration"}
 NUMBERS = {"--min-score", "--deleted-share"}
-ADDRESSES = {"--api-url"}
+SPECIAL = {
+    "--api-url": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
+    "--source": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
+    "--filter": ("tag:a", "tag:b"),
+    "--limits": ("1/2", "3/4"),
+    "--fault": (["500"], ["503"]),
+}
+"""Values of options that take only some texts."""
 
 OPTIONS = [
     (command, option)
@@ -72,8 +80,8 @@ def _pair(command: str, option: str) -> tuple[Any, Any]:
         return True, False
     if option in DURATIONS:
         return "5m", "6m"
-    if option in ADDRESSES:
-        return "http://127.0.0.1:1/", "http://127.0.0.1:2/"
+    if option in SPECIAL:
+        return SPECIAL[option]
     if option in NUMBERS:
         return 0.25, 0.75
     kind = type(parameter.type).__name__ if hasattr(parameter, "type") else ""
@@ -144,12 +152,16 @@ def test_each_setting_comes_from_the_first_source_that_has_it(
     known = {option: value or None for option, value in values(*needed).items() if option not in REQUIRED}
     assert known == {option: _plain(defaults.get(option)) or None for option in known}
     if not command.startswith("backups"):  # its table has no settings
-        _write(Path(os.environ["XDG_CONFIG_HOME"]) / "harvester" / "harvester.toml", command, ones)
+        _write(Path(os.environ["XDG_CONFIG_HOME"]) / "harvester" / "config.toml", command, ones)
         assert values() == ones, "the user's own file"
         # What came with a clone must not give a permission in the user's name.
         here = {option: value for option, value in others.items() if option != "--i-have-permission"}
         _write(tmp_path / "harvester.toml", command, here)
         assert values() == ones | here, "harvester.toml in the working folder"
+        _write(tmp_path / "named.toml", command, ones)
+        monkeypatch.setenv("HARVESTER_CONFIG", "named.toml")
+        assert values() == ones, "the file that the user names"
+        _write(tmp_path / "named.toml", command, others)
     for option, one in ones.items():
         monkeypatch.setenv(variable_of(command, option), str(one[0] if isinstance(one, list) else one))
     assert values() == ones, "the environment"
@@ -210,7 +222,8 @@ EFFECTS = {
     "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
     "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
-    "service": "--library", "sandbox": "--sounds", "backups prune": "--keep-backups", "backups list": "--json",
+    "service": "--library", "sandbox": "--sounds", "config": "--all",
+    "backups prune": "--keep-backups", "backups list": "--json",
 }  # fmt: skip
 """One option of each command, whose case is run with the option in a file and in the environment."""
 

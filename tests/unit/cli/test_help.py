@@ -1,7 +1,8 @@
-"""The help: every page fits 80 columns, and the list of commands shows whole sentences."""
+"""The help: every page fits 80 columns, shows whole sentences and has no types of Python."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,3 +25,5 @@ def test_a_page_of_the_help_fits_80_columns_and_cuts_nothing(
     lines = [line for line in shown.out.splitlines() if not line.startswith("Usage: ")]
     assert max(map(len, lines)) <= 80
     assert not [line for line in lines if line.endswith("...")]
+    # The metavar says what a value looks like.
+    assert not re.search(r"<[a-z]+(\[\w+\])?( range)?>|[{}]|\.{4}", shown.out), shown.out

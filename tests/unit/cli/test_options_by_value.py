@@ -152,7 +152,7 @@ def test_a_number_is_finite_and_jobs_are_not_none() -> None:
     assert [_check_jobs(jobs) for jobs in (-1, 1, 8)] == [-1, 1, 8]
     with pytest.raises(SettingsError) as caught:
         _check_jobs(0)
-    assert str(caught.value) == "--jobs must not be 0; use 1 or more, or -1 for all cores"
+    assert str(caught.value) == "expected 1 or more, or -1 for all cores, got 0"
 
 
 def test_one_of_names_what_there_is() -> None:

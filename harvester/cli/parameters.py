@@ -1,0 +1,137 @@
+"""Adapt Typer's commands: variables, plain help, refusals in our words.
+
+The functions of this module replace methods of single parameters and commands, because Typer makes their classes. They
+call the method of the class, so that adapting a tree twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+import typer
+
+from harvester.cli import refusals
+from harvester.cli.option_rules import read_parameters
+from harvester.errors import SettingsError
+from harvester.settings_file import SettingsFileError
+
+PREFIX = "HARVESTER"
+_NOT_FROM_VARIABLES = {"--version", "--install-completion", "--show-completion", "--help"}
+"""Options that end the process: a variable such as HARVESTER_VERSION, set for another purpose, must not."""
+
+Functions = Mapping[str, Callable[..., Any]]
+"""The functions of the commands by their path, such as `backups list`; that of an empty path has the global options."""
+
+
+def adapt(command: Any, functions: Functions, path: str = "") -> None:
+    """Adapt a command and all commands below it."""
+    function = functions.get(path)
+    for parameter in command.params:
+        parameter.show_envvar = False  # the help leaves them out; the guide's topic `settings` explains them
+        parameter.envvar = _variables(path, parameter)
+        parameter.process_value = partial(_process_value, parameter, function)
+        if parameter.param_type_name == "argument":
+            parameter.display_type_rich = partial(_no_type, parameter)
+            parameter.get_usage_pieces = partial(_usage_pieces, parameter)
+    command.parse_args = partial(_parse_args, command)
+    if hasattr(command, "commands"):
+        command.resolve_command = partial(_resolve_command, command)
+    else:
+        command.allow_extra_args = True  # `_parse_args` refuses them
+        command.invoke = partial(_invoke, command)
+    for name, child in getattr(command, "commands", {}).items():
+        adapt(child, functions, f"{path} {name}".strip())
+
+
+def walk(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield each command with its path, the given one first."""
+    yield path, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from walk(child, f"{path} {name}".strip())
+
+
+def set_variable(parameter: Any) -> str | None:
+    """Return the variable that gives an option its value, or None."""
+    return next((name for name in parameter.envvar or () if os.environ.get(name)), None)
+
+
+def _variables(path: str, parameter: Any) -> list[str] | None:
+    """Return an option's variables: each long name, and its name in code."""
+    long_names = [name[2:] for name in parameter.opts if name.startswith("--")]
+    if not long_names or _NOT_FROM_VARIABLES & set(parameter.opts):
+        return None
+    names = ["_".join([PREFIX, *path.split(), name.lstrip("_")]) for name in (*long_names, parameter.name)]
+    return list(dict.fromkeys(name.upper().replace("-", "_") for name in names))
+
+
+def _process_value(parameter: Any, function: Callable[..., Any] | None, context: typer.Context, value: Any) -> Any:
+    """Convert a value; raise `SettingsError` that names its place."""
+    try:
+        return type(parameter).process_value(parameter, context, value)
+    except SettingsFileError:
+        raise  # its message has the place
+    except SettingsError as error:
+        raise SettingsError(f"{_place(context, parameter)}: {error}") from error
+    except typer.BadParameter as error:
+        if refusals.is_missing(error):
+            raise refusals.missing(parameter, context) from None
+        option = read_parameters(function).get(parameter.name) if function is not None else None
+        problem = option.problem_of_text(value) if option is not None else "it cannot have this value"
+        raise SettingsError(f"{_place(context, parameter)}: {problem}") from None
+
+
+def _place(context: typer.Context, parameter: Any) -> str:
+    """Return where a value comes from: a variable, a file, or the option."""
+    source = getattr(context.get_parameter_source(parameter.name), "name", "")
+    if source == "ENVIRONMENT":
+        return set_variable(parameter) or refusals.spelled(parameter)
+    if source == "DEFAULT_MAP":
+        place: str = context.obj.place(context.info_name, parameter.name)
+        return place
+    return refusals.spelled(parameter)
+
+
+def _parse_args(command: Any, context: typer.Context, words: list[str]) -> list[str]:
+    try:
+        rest: list[str] = type(command).parse_args(command, context, words)
+    except refusals.UsageError as error:
+        error.ctx = error.ctx or context  # the parser does not always say which command it was
+        raise
+    if rest and not hasattr(command, "commands") and not context.resilient_parsing:
+        raise refusals.too_many(rest, context)
+    return rest
+
+
+def _resolve_command(group: Any, context: typer.Context, words: list[str]) -> Any:
+    if words[0] not in group.commands and not context.resilient_parsing:
+        raise refusals.no_command(words[0], context)
+    return type(group).resolve_command(group, context, words)
+
+
+def _invoke(command: Any, context: typer.Context) -> Any:
+    """Run a command, and put the place before a message about an option.
+
+    Only where a file or a variable sets the option: the message begins with its name, not with its place.
+    """
+    try:
+        return type(command).invoke(command, context)
+    except SettingsError as error:
+        named = str(error).split(" ", 1)[0].rstrip(":")
+        parameter = next((one for one in command.params if named in one.opts), None)
+        place = named if parameter is None else _place(context, parameter)
+        if parameter is None or place == refusals.spelled(parameter):
+            raise
+        raise SettingsError(f"{place}: {error}") from error
+
+
+def _no_type(_argument: Any, **_context: Any) -> str:
+    """Return no type for the help: the metavar says what an argument is."""
+    return ""
+
+
+def _usage_pieces(argument: Any, _context: typer.Context) -> list[str]:
+    name = refusals.spelled(argument)
+    return [name if argument.required else f"[{name}]"]
