@@ -14,9 +14,6 @@ from typing import NamedTuple
 from harvester.errors import SettingsError
 from harvester.key_file import KEY_VARIABLE, find_key
 
-REAL_LIBRARY = Path("data/freesound_library")
-SANDBOX_LIBRARY = Path("data/sandbox_library")
-
 
 class Bounds(NamedTuple):
     """The least and the largest value of a number, on the command line and in the code."""

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvester.cli.console import note
+from harvester.default_folders import real_library, sandbox_library
 from harvester.journal import load_contents
-from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY
 from harvester.storage import CHECKPOINT, JOURNAL
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ def find_library(given: str | None) -> Path:
     """Return the given folder, else the sandbox's library if only that exists, else the real one."""
     if given:
         return Path(given)
-    return SANDBOX_LIBRARY if _holds_library(SANDBOX_LIBRARY) and not _holds_library(REAL_LIBRARY) else REAL_LIBRARY
+    real, sandbox = real_library(), sandbox_library()
+    return sandbox if _holds_library(sandbox) and not _holds_library(real) else real
 
 
 def open_view(given: str | None) -> LibraryView:

@@ -99,7 +99,7 @@ def _timeline(head: Head | None) -> tuple[int, str]:
 class Library:
     """A read-only library for other programs.
 
-    It is complete when opened, and usable from any thread or process. library = Library.open("data/freesound_library")
+    It is complete when opened, and usable from any thread or process. library = Library.open("freesound_library")
     for neighbour_id, score in library.neighbours(1234): print(library.records[neighbour_id]["name"], score)
 
     It never changes: open the library again to see what a running harvest has added.

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harvester.settings import REAL_LIBRARY
 from tests.support.command import call
 from tests.support.samples import grow, make_events, open_store
+
+FOLDER = "freesound_library"
 
 
 def _contents(folder: Path) -> dict[Path, bytes]:
@@ -20,11 +21,11 @@ def _contents(folder: Path) -> dict[Path, bytes]:
     [
         ("forget", 1, "--library", ""), ("forget", 1, "--library", " "), ("check", "--repair", "--library", ""),
         ("status", "--library", ""), ("backups", "prune", "--library="), ("restore", ""), ("restore", "--library="),
-        ("merge", ""), ("merge", REAL_LIBRARY, "-o", ""), ("harvest", "--sandbox", "--library", ""),
+        ("merge", ""), ("merge", FOLDER, "-o", ""), ("harvest", "--sandbox", "--library", ""),
     ],
 )  # fmt: skip
 def test_an_empty_path_is_refused_and_changes_nothing(tmp_path: Path, arguments: tuple[object, ...]) -> None:
-    with open_store(tmp_path / REAL_LIBRARY) as store:
+    with open_store(tmp_path / FOLDER) as store:
         grow(store, make_events(3))
         store.checkpoint(backup=True)
     before = _contents(tmp_path)

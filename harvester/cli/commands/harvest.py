@@ -61,7 +61,7 @@ def harvest(
     Each sound is saved at once, and the next run continues from there. Press Ctrl-C once to stop cleanly, twice to
     abort; no saved sound is lost. --sweep first collects every hit of the search and then fetches the similar lists;
     add --samples 0 to collect only. --vectors collects vectors for `harvester link`, and fetches similar lists only
-    with --samples N. Without an API key, the harvest uses the embedded sandbox and data/sandbox_library.
+    with --samples N. Without an API key, the harvest uses the embedded sandbox and sandbox_library.
     """
     from harvester.cli.session import run_session
     from harvester.gitsync import grown_message

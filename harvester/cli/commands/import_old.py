@@ -25,13 +25,13 @@ def import_old(
     it are dropped; edges without a score are kept apart from similarity. OLD is not changed.
     """
     from harvester.clock import SystemClock
+    from harvester.default_folders import real_library
     from harvester.freesound import read_api_url
     from harvester.importing import import_old as take_over
-    from harvester.settings import REAL_LIBRARY
 
     report = take_over(
         Path(old),
-        Path(library) if library else REAL_LIBRARY,
+        Path(library) if library else real_library(),
         source=source if source.startswith(SANDBOX) else read_api_url(source),
         clock=SystemClock(),
     )

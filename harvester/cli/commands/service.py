@@ -11,8 +11,8 @@ import typer
 
 from harvester.cli.console import LibraryOption, print_lines
 from harvester.cli.options import completing
+from harvester.default_folders import real_library
 from harvester.errors import SettingsError
-from harvester.settings import REAL_LIBRARY
 
 # A restart does not help after these: settings, a refused key, changed answers, another writer, a library of another
 # source or a newer version, a corrupt library or a placeholder. After an outage (11), systemd restarts the harvest.
@@ -79,7 +79,7 @@ def service(
     if print_kind not in templates:
         raise SettingsError(f"--print {print_kind} is not known; choose from {', '.join(templates)}")
     folder = Path.cwd()
-    path = str((folder / (library or REAL_LIBRARY)).absolute())
+    path = str((folder / (library or real_library())).absolute())
     if not f"{path}{sys.argv[0]}".isprintable():
         raise SettingsError("systemd and cron accept no path with line breaks or unusual characters; move the folder")
     quote = _cron_quoted if print_kind == "cron" else _systemd_quoted
