@@ -16,6 +16,7 @@ from pathlib import Path
 from harvester.errors import SettingsError
 from harvester.exports.text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
 from harvester.exports.xml import encode_gexf, encode_graphml
+from harvester.extras import missing
 from harvester.graph import Selected
 from harvester.storage import CHECKPOINT, write_atomically
 
@@ -32,7 +33,6 @@ XML_FORMATS = ("graphml", "gexf")
 FORMATS = (*STREAMS, "csv", "parquet")
 
 _CHUNK = 512
-_MISSING_PARQUET = "Parquet needs pyarrow; install it with: make extras"
 
 
 def save_export(
@@ -105,7 +105,7 @@ def _save_parquet(
     try:
         from harvester.exports.parquet import EDGE_SCHEMA, SoundTable, edge_rows, encode_parquet, encode_parts
     except ImportError as error:
-        raise SettingsError(_MISSING_PARQUET) from error
+        raise SettingsError(missing("parquet", "pyarrow", "parquet")) from error
     sounds = SoundTable(selected)
     if partition_rows is None:
         edges = edges_path(out)

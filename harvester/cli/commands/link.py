@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
 from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
+from harvester.extras import missing
 from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def link(
     try:
         from harvester.similarity import link_library
     except ImportError as error:
-        raise SettingsError("linking needs numpy; install it with: make extras (or pip install '.[link]')") from error
+        raise SettingsError(missing("link", "numpy", "link")) from error
     folder = find_library(library)
     with _stopping() as asked_to_stop, _showing(folder) as on_progress:
         report = link_library(
