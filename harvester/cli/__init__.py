@@ -32,8 +32,9 @@ from harvester.cli.commands import sandbox as sandbox_command
 from harvester.cli.commands import service as service_command
 from harvester.cli.commands import show as show_command
 from harvester.cli.commands import status as status_command
+from harvester.cli.completion import answer_shell, asking_shell
 from harvester.cli.console import Console, note, print_lines
-from harvester.cli.defaults import read_defaults
+from harvester.cli.defaults import Defaults, read_defaults
 from harvester.cli.terminal import guarded_streams
 from harvester.errors import HarvesterError, exit_code_table
 from harvester.version import __version__
@@ -56,8 +57,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(context: typer.Context, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
         print_lines(f"harvester {__version__}")
         raise typer.Exit
 
@@ -105,19 +106,10 @@ def main() -> None:
 def _main() -> None:
     if sys.platform == "win32":
         sys.exit("harvester: Windows is not supported; use WSL, Linux or macOS")
+    if shell := asking_shell():
+        sys.exit(answer_shell(shell, lambda: _run(_usable_defaults())))
     try:
-        command = typer.main.get_command(app)
-        _name_variables(command)
-        defaults = read_defaults(Path(), os.environ, _commands())
-        # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
-        code = command(
-            prog_name="harvester",
-            default_map=defaults.by_command,
-            auto_envvar_prefix="HARVESTER",
-            obj=defaults,
-            standalone_mode=False,
-        )
-        sys.exit(code or 0)
+        sys.exit(_run(read_defaults(Path(), os.environ, _commands())) or 0)
     except UsageError as error:
         sys.exit(_refuse(error))
     except typer.Abort:
@@ -136,6 +128,28 @@ def _main() -> None:
             "harvester: this is a bug in harvester; all saved sounds are safe in the journal. Please report the above."
         )
         sys.exit(HarvesterError.exit_code)
+
+
+def _run(defaults: Defaults) -> Any:
+    """Run the command of the command line, or the completion of one, and return its exit code."""
+    command = typer.main.get_command(app)
+    _name_variables(command)
+    # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
+    return command(
+        prog_name="harvester",
+        default_map=defaults.by_command,
+        auto_envvar_prefix="HARVESTER",
+        obj=defaults,
+        standalone_mode=False,
+    )
+
+
+def _usable_defaults() -> Defaults:
+    """Return the defaults of the settings files, or none where a file has a mistake: a command reports it."""
+    try:
+        return read_defaults(Path(), os.environ, _commands())
+    except HarvesterError:
+        return Defaults()
 
 
 def _refuse(error: UsageError) -> int:

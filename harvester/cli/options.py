@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from harvester.cli.completion import complete_tag, completing
 from harvester.cli.console import note
 from harvester.errors import SettingsError
 from harvester.key_file import find_almost_keys
@@ -31,11 +32,7 @@ REAL_API = "https://freesound.org/apiv2/"
 
 
 SPACE_NAMES, _LEVELS = "laion_clap|freesound_classic", "1|2|3|99"
-
-
-def completing(names: str) -> Callable[[str], list[str]]:
-    """Return the shell completion of an option with these values, spelled as its metavar: `a|b|c`."""
-    return lambda incomplete: [name for name in names.split("|") if name.startswith(incomplete)]
+_TYPES = "wav|aiff|flac|mp3|ogg|m4a"
 
 
 def check_ids(given: int | Sequence[int] | None) -> Any:
@@ -126,10 +123,16 @@ class ScopeOptions:
     max_duration: Annotated[
         str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Keep to sounds up to this long.")
     ] = None
-    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Keep to this tag (repeatable: all).")] = None
-    type: Annotated[list[str] | None, typer.Option(metavar="wav", help="Keep to this file type (repeatable: any).")] = (
-        None
-    )
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", autocompletion=complete_tag, help="Keep to this tag (repeatable: all)."),
+    ] = None
+    type: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="wav", autocompletion=completing(_TYPES), help="Keep to this file type (repeatable: any)."
+        ),
+    ] = None
     sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
         False
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.commands.git import CommitBackupsOption, CommitOption, commit_after
+from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption
 from harvester.cli.options import (
     SPACE_NAMES,
@@ -16,7 +17,6 @@ from harvester.cli.options import (
     SamplesOption,
     ScopeOptions,
     bounded,
-    completing,
     grouped,
     one_of,
 )

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, print_lines
-from harvester.cli.options import completing
 from harvester.default_folders import real_library
 from harvester.errors import SettingsError
 

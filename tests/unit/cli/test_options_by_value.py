@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import pytest
 import typer
 
+from harvester.cli.completion import completing
 from harvester.cli.connect import Connection
 from harvester.cli.options import (
     JobsOption,
@@ -27,7 +28,6 @@ from harvester.cli.options import (
     check_finite,
     check_ids,
     check_some_duration,
-    completing,
     grouped,
     one_of,
 )
