@@ -1,4 +1,4 @@
-"""Run the command line: `python -m harvester` is the command `harvester`."""
+"""Run the command line, as the command `harvester` does."""
 
 from harvester.cli import main
 

@@ -26,14 +26,14 @@ T = TypeVar("T")
 
 
 class Clock(Protocol):
-    """Wall time, monotonic time and sleep in one object, so that a test can replace all three."""
+    """Wall time, monotonic time and sleep, which a test can replace."""
 
     def time_us(self) -> int:
-        """Return the wall clock in integer microseconds since 1970, UTC; it may jump."""
+        """Return the wall clock in microseconds since 1970, UTC; it may jump."""
         ...
 
     def monotonic_s(self) -> float:
-        """Return seconds from an arbitrary start, on a clock that never goes back."""
+        """Return seconds since some start, on a clock that never goes back."""
         ...
 
     async def sleep(self, delay_s: float) -> None:
@@ -49,7 +49,7 @@ class SystemClock:
         return time.time_ns() // 1_000
 
     def monotonic_s(self) -> float:
-        """Return seconds since the machine started, where possible with the time it was suspended."""
+        """Return seconds since boot, if possible with suspended time."""
         # Quotas go on while a laptop is suspended, which CLOCK_MONOTONIC does not count.
         return time.clock_gettime(_BOOT_CLOCK) if _BOOT_CLOCK is not None else time.monotonic()
 
@@ -59,7 +59,7 @@ class SystemClock:
 
 
 class Stop:
-    """The end of a run: after `close(reason)`, every wait in progress raises `Stopped`.
+    """A run's end: after `close(reason)`, every wait raises `Stopped`.
 
     The first reason is kept; later calls change nothing. Not thread-safe: it belongs to one event loop.
     """
@@ -91,7 +91,7 @@ class Stop:
         return self.reason
 
     async def unless_closed(self, awaitable: Awaitable[T]) -> T:
-        """Return the result of `awaitable`; if the run closes first, cancel it and raise `Stopped`."""
+        """Await the result; if the run closes, cancel it and raise `Stopped`."""
         if isinstance(awaitable, asyncio.Future) and not isinstance(awaitable, asyncio.Task):
             future: asyncio.Future[T] = awaitable
             return await self._future_unless_closed(future)
@@ -109,7 +109,7 @@ class Stop:
             await asyncio.gather(task, closing, return_exceptions=True)
 
     async def _future_unless_closed(self, future: asyncio.Future[T]) -> T:
-        """Do the same for a future without two tasks a wait: fetchers wait many times a processed sound."""
+        """Do the same for a future without two tasks: waits are frequent."""
         if self.closed and not future.done():
             future.cancel()
             raise Stopped(self.reason)
@@ -124,7 +124,7 @@ class Stop:
 
 @asynccontextmanager
 async def closing_in_time(stop: Stop, clock: Clock, limit_s: float | None) -> AsyncIterator[None]:
-    """Close `stop` when the block has lasted `limit_s` seconds, or never if it is None."""
+    """Close `stop` once the block has lasted `limit_s`; None: never."""
 
     async def close() -> None:
         if limit_s is not None:
@@ -140,10 +140,10 @@ async def closing_in_time(stop: Stop, clock: Clock, limit_s: float | None) -> As
 
 
 def is_stamp(value: object) -> bool:
-    """Tell whether `value` can be a stamp: whole microseconds from 1970 to `LATEST_US`, and not a bool."""
+    """Tell whether `value` is an integer from 0 to `LATEST_US`, no bool."""
     return type(value) is int and 0 <= value <= LATEST_US
 
 
 def iso(stamp_us: int) -> str:
-    """Return a stamp in microseconds as ISO 8601 in UTC with whole seconds: `2026-11-22T15:29:12Z`."""
+    """Return a stamp as ISO 8601 in UTC: `2026-11-22T15:29:12Z`."""
     return datetime.fromtimestamp(stamp_us / SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""The errors that a person may see, with their exit codes. `exit_code_table` lists them.
+"""Define the errors that a person may see, with their exit codes.
 
 `EventRefused` has exit code 70 too: input from a person is checked before it becomes an event.
 
@@ -26,14 +26,14 @@ class Findings(HarvesterError):
 
 
 class SettingsError(HarvesterError):
-    """An option, a settings file or an environment variable cannot be used as given."""
+    """An option, settings file or environment variable is unusable."""
 
     exit_code = 2
     meaning = "an invalid option or setting"
 
 
 class AccessDenied(HarvesterError):
-    """The API refuses the key: unknown, pending, suspended, or its owner inactive."""
+    """The API refuses the key: unknown, pending, suspended, owner inactive."""
 
     exit_code = 10
     meaning = "the API refuses the key"
@@ -47,7 +47,7 @@ class ApiUnreachable(HarvesterError):
 
 
 class AnswerChanged(HarvesterError):
-    """The API's answers of one kind have a shape that this version cannot read."""
+    """Answers of one kind have a shape that this version cannot read."""
 
     exit_code = 12
     meaning = "the API's answers have changed their shape"
@@ -68,7 +68,7 @@ class LibraryUnwritable(HarvesterError):
 
 
 class LibraryCorrupt(HarvesterError):
-    """A file of the library is corrupt or hostile, and no valid backup replaces it."""
+    """A file is corrupt or hostile, and no valid backup replaces it."""
 
     exit_code = 22
     meaning = "the library is corrupt and there is no valid backup"
@@ -103,11 +103,11 @@ class BackupFailed(HarvesterError):
 
 
 class EventRefused(HarvesterError, ValueError):
-    """A library cannot hold an event, a deferral or a note; the journal is unchanged."""
+    """A library cannot hold an event or a note; the journal is unchanged."""
 
 
 class LibraryNotFetched(HarvesterError):
-    """A file of the library is a placeholder, for example of Git LFS, without its content.
+    """A file is a placeholder, for example of Git LFS, without content.
 
     This is not `LibraryCorrupt`, whose handlers move files to quarantine: a placeholder must stay in place.
     """
@@ -117,7 +117,7 @@ class LibraryNotFetched(HarvesterError):
 
 
 class Doubt:
-    """The question whether failures of one kind concern single sounds or all answers.
+    """The question whether failures of a kind concern one sound or all.
 
     It is open until further answers decide it. Until then, the pipeline waits before it records a failure, so that no
     sound is deferred for an error of the server.
@@ -148,7 +148,7 @@ class FetchFailed(Exception):
 
 
 class RequestRefused(FetchFailed):
-    """The API refuses the request itself (400): a retry is useless, another request may work."""
+    """The API refuses the request itself (400): a retry is useless."""
 
 
 class PageTooLarge(FetchFailed):
@@ -156,11 +156,11 @@ class PageTooLarge(FetchFailed):
 
 
 class Stopped(Exception):
-    """The run was closed while this task was waiting; the task holds nothing that must be saved."""
+    """The run was closed while a task waited that has nothing to save."""
 
 
 def exit_code_table() -> list[tuple[int, str]]:
-    """Return every exit code with its meaning, in order: the table in `--help` and the guide."""
+    """Return every exit code with its meaning, for `--help` and the guide."""
     rows = {0: "done: target reached, exhausted, quota used up, or asked to stop"}
     kinds: list[type[HarvesterError]] = [HarvesterError, *HarvesterError.__subclasses__()]
     for kind in kinds:

@@ -1,8 +1,8 @@
-"""Run a function for many arguments in parallel with joblib; results do not depend on the number of jobs.
+"""Run a function for many arguments in parallel, with joblib.
 
 Owns all use of joblib, whose import takes 0.3 s: a single job does not import it. Threads are for arithmetic that numpy
 does outside the interpreter's lock, processes for other work. No data is mapped into temporary files, and no process is
-left behind.
+left behind. The results do not depend on the number of jobs.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ R = TypeVar("R")
 
 
 def count_jobs(jobs: int) -> int:
-    """Return the number of jobs; for `ALL_CORES`, the number of cores that this process may use."""
+    """Return the number of jobs; `ALL_CORES`: this process's cores."""
     if jobs != ALL_CORES:
         return jobs
     from joblib import cpu_count
@@ -35,7 +35,7 @@ def count_jobs(jobs: int) -> int:
 
 
 def each_in_threads(function: Callable[[A], R], arguments: Sequence[A], jobs: int) -> Iterator[R]:
-    """Yield the result of `function` for each argument, in order, computed by `jobs` threads."""
+    """Yield `function` of each argument, in order, by `jobs` threads."""
     if jobs == 1 or len(arguments) < 2:
         yield from map(function, arguments)
         return
@@ -46,7 +46,7 @@ def each_in_threads(function: Callable[[A], R], arguments: Sequence[A], jobs: in
 
 
 def each_in_processes(function: Callable[[A], R], arguments: Sequence[A], jobs: int) -> list[R]:
-    """Return the result of `function` for each argument, in order, computed by up to `jobs` processes.
+    """Return `function` of each argument, in order, by `jobs` processes.
 
     An error of `function` is raised here. Raises `SettingsError` if the system kills one of the processes. All
     processes have ended on return, also after an error or an interrupt.
@@ -73,7 +73,7 @@ def each_in_processes(function: Callable[[A], R], arguments: Sequence[A], jobs: 
 
 
 def _terminated_in_order() -> AbstractContextManager[None]:
-    """Turn SIGTERM into an exception, so that this process ends its children before itself."""
+    """Turn SIGTERM into an exception: this process ends its children first."""
 
     def end(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
@@ -82,13 +82,13 @@ def _terminated_in_order() -> AbstractContextManager[None]:
 
 
 def _interrupts_are_ours() -> AbstractContextManager[None]:
-    """Let child processes ignore Ctrl-C: the terminal sends it to all, and this process ends its children."""
+    """Let children ignore Ctrl-C, sent to all: this process ends them."""
     return _handling(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager
 def _handling(number: signal.Signals, handler: Callable[[int, object], None] | signal.Handlers) -> Iterator[None]:
-    """Replace the handler of a signal while the block lasts; outside the main thread, do nothing."""
+    """Replace a signal's handler in the block, in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -100,7 +100,7 @@ def _handling(number: signal.Signals, handler: Callable[[int, object], None] | s
 
 
 def _end_with(parent: int) -> None:
-    """End this process when `parent` has ended: joblib would keep it waiting for five minutes."""
+    """End with `parent`: joblib would keep this process for five minutes."""
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -19,7 +19,7 @@ _DOUBLE_BITS = 1023
 
 
 def json_text(value: Any, *, indented: bool = False) -> str:
-    """Return a value of JSON types as strict JSON, on one line or indented by two spaces."""
+    """Return strict JSON on one line, or indented by two spaces."""
     option = orjson.OPT_INDENT_2 if indented else 0
     try:
         return orjson.dumps(value, option=option).decode()
@@ -34,7 +34,7 @@ def json_text(value: Any, *, indented: bool = False) -> str:
 
 
 def without_lone_surrogates(text: str) -> str:
-    """Return a text with U+FFFD for each lone surrogate, which UTF-8 cannot hold."""
+    """Return a text with U+FFFD for lone surrogates: UTF-8 has none."""
     return text if text.isascii() else _LONE.sub("\ufffd", text)
 
 

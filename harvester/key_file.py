@@ -1,4 +1,4 @@
-"""Read the API key from `.env` in the working folder, and find misspelled keys in it.
+"""Read the API key from `.env`, and find misspelled keys in it.
 
 Reads only one name, so that the file cannot set anything except the key. Never shows a value.
 """
@@ -21,7 +21,7 @@ _BARE_KEY = re.compile(r"\s*[A-Za-z0-9]{40}\s*")
 
 
 def find_key(folder: Path) -> tuple[str, str]:
-    """Return the key in `.env` of `folder` and its place (`.env:3`); two empty texts without one.
+    """Return the key in `.env` and its place (`.env:3`), or empty texts.
 
     Raises `SettingsError` for a file that cannot be read.
     """
@@ -37,7 +37,7 @@ def find_key(folder: Path) -> tuple[str, str]:
 
 
 def find_almost_keys(folder: Path) -> list[str]:
-    """Return a notice for each line of `.env` that looks like a key, unless the file has a key that is read."""
+    """Return a notice for each line like a key, unless a key is read."""
     if find_key(folder)[0]:
         return []
     return [

@@ -1,4 +1,4 @@
-"""The data types of the harvester: records, similar lists, events, and the results of a fetch.
+"""Define the data types: records, similar lists, events, fetch results.
 
 All types are plain immutable data; nothing here reads a clock, a socket or a file.
 Stamps are integer microseconds UTC. Field names of a record are the API's own.
@@ -30,6 +30,9 @@ LATER_FIELDS: tuple[str, ...] = ("pack_name", "gen_ai_preference", "md5", "is_ex
 RECORD_FIELDS: tuple[str, ...] = (*CORE_FIELDS, *LATER_FIELDS)
 """The fields a request names, besides `score` on similar lists."""
 
+API_PAGE = 150
+"""Rows of the API's largest page; the server cuts longer pages to this (API.md §2.1)."""
+
 SPACES = ("laion_clap", "freesound_classic")
 DIMENSIONS = {"laion_clap": 512, "freesound_classic": 100}
 """The length of a sound's vector in each similarity space."""
@@ -46,12 +49,12 @@ _MOST_DIGITS = len(str(LARGEST_ID))
 
 
 def is_sound_id(value: object) -> bool:
-    """Tell whether `value` can be a sound's id: a positive integer below 2**53, and not a bool."""
+    """Tell whether `value` can be a sound's id: 1 to 2**53 - 1, no bool."""
     return type(value) is int and 0 < value <= LARGEST_ID
 
 
 def read_sound_id(value: object) -> int | None:
-    """Return the sound's id that a number or a text of digits holds, or None."""
+    """Return the id that a number or a text of digits holds, or None."""
     found = value
     if isinstance(value, str):
         found = int(value) if value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS else None
@@ -61,7 +64,7 @@ def read_sound_id(value: object) -> int | None:
 
 
 def check_sound_id(value: object) -> int:
-    """Return `value`, which may be an integer of NumPy, as a sound's id; raise `ValueError` if it is not one."""
+    """Return a value, also of NumPy, as an id, or raise `ValueError`."""
     found = index(value) if isinstance(value, SupportsIndex) and type(value) is not bool else value
     if not is_sound_id(found):
         raise ValueError(f"{ascii(value)[:60]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}")
@@ -76,7 +79,7 @@ def is_complete(record: Record) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class SimilarList:
-    """The similar list of one sound: its neighbours with their scores, and the request for it.
+    """A sound's similar list: its neighbours with scores, and its request.
 
     `neighbours` is ordered by score, best first, then id; `limit` is the requested length; `filter` is the Solr filter
     of the request, empty for none; `origin` is `server` or `computed`.
@@ -101,7 +104,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Event: the library knows the sound's id since `added_at`; its record may still be missing."""
+    """Event: the id is known since `added_at`; the record may be missing."""
 
     sound_id: int
     added_at: int
@@ -117,7 +120,7 @@ class Linked:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """Event: the sound was deleted on Freesound, as found at `gone_at` (a tombstone)."""
+    """Event: the sound was found deleted at `gone_at` (a tombstone)."""
 
     sound_id: int
     gone_at: int
@@ -125,7 +128,7 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """Event: a person withdrew the sound at `withdrawn_at`; its texts and links stay blank for ever."""
+    """Event: a person withdrew the sound: texts and links stay blank."""
 
     sound_id: int
     withdrawn_at: int
@@ -133,7 +136,7 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Event: an edge of an older tool, of the kind `relation`; it has no score and is in no similar list.
+    """Event: an edge of an older tool, without score, in no similar list.
 
     `known_at` is a time at which both ends were known.
     """
@@ -156,7 +159,7 @@ Event: TypeAlias = Seen | Known | Linked | Gone | Withdrawn | Related | Seeded
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """A sound whose fetch failed: the reason, the number of failures, and the time of the next retry."""
+    """A failed fetch: the reason, the number of failures, the next retry."""
 
     sound_id: int
     reason: str
@@ -166,7 +169,7 @@ class Deferral:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A fact for later runs on this machine; the journal holds it, the checkpoint does not.
+    """A fact for later runs on this machine, in the journal only.
 
     A note replaces the one with the same topic and key. The topic defines the meaning of key and text.
     """
@@ -182,7 +185,7 @@ Notes: TypeAlias = dict[str, dict[int, str]]
 
 @dataclass(frozen=True, slots=True)
 class SimilarPage:
-    """The answer to a request for one sound's similar list: scores and the neighbours' records.
+    """A fetched similar list: scores and the neighbours' records.
 
     `records` holds only usable records (with a valid id); `oddities` counts tolerated errors of the answer by kind
     (`null result`, `duplicate`, `no id`, `no score`).
@@ -198,7 +201,7 @@ class SimilarPage:
 
 @dataclass(frozen=True, slots=True)
 class RecordsPage:
-    """The answer to a search request: usable records in the server's order, and whether more pages follow."""
+    """A fetched search: usable records in order, and if more pages follow."""
 
     records: tuple[Record, ...]
     count: int

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from harvester.errors import SettingsError
 from harvester.key_file import KEY_VARIABLE, find_key
+from harvester.model import API_PAGE
 
 
 class Bounds(NamedTuple):
-    """The least and the largest value of a number, on the command line and in the code."""
+    """The least and largest value of a number, in options and in code."""
 
     least: int
     most: int
@@ -30,7 +31,7 @@ class Bounds(NamedTuple):
 
 COUNT = Bounds(1, 1_000_000_000)
 COUNT_FROM_ZERO = Bounds(0, 1_000_000_000)
-NEIGHBOURS = Bounds(1, 150)
+NEIGHBOURS = Bounds(1, API_PAGE)
 CONCURRENCY = Bounds(1, 64)
 DEPTH = Bounds(1, 10)
 JOBS = Bounds(-1, 64)
@@ -48,7 +49,7 @@ _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
 def read_key(environment: Mapping[str, str], folder: Path) -> str | None:
-    """Return the API key from the environment, else from `.env` in `folder`, else None.
+    """Return the key from the environment, else from `.env`, else None.
 
     Raises `SettingsError` for a text that cannot be a key; the message never shows it.
     """
@@ -64,7 +65,7 @@ def read_key(environment: Mapping[str, str], folder: Path) -> str | None:
 
 
 def read_contact(environment: Mapping[str, str]) -> str:
-    """Return the contact in `HARVESTER_CONTACT` for the User-Agent, or an empty text.
+    """Return `HARVESTER_CONTACT` for the User-Agent, or an empty text.
 
     Raises `SettingsError` for characters that a header must not have.
     """

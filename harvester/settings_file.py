@@ -1,4 +1,4 @@
-"""Read `harvester.toml` as untrusted input, with the line of every value.
+"""Read `harvester.toml` as untrusted input, with each value's line.
 
 Owns the paths of the two files and whether each is trusted: the one in the working folder may come with a clone or an
 archive, so it must not decide where the key goes or what is written outside that folder; the user's own is trusted.
@@ -29,7 +29,7 @@ _KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 @dataclass(frozen=True, slots=True)
 class SettingsFile:
-    """The contents of one file, table by table; `trusted`: it is the user's own."""
+    """The tables of one file; `trusted`: it is the user's own."""
 
     path: Path
     trusted: bool
@@ -37,17 +37,17 @@ class SettingsFile:
     text: str = ""
 
     def place(self, table: str, key: str) -> str:
-        """Return `FILE:LINE: [TABLE] KEY` of a value, with which a message begins."""
+        """Return `FILE:LINE: [TABLE] KEY`, with which a message begins."""
         return f"{self.line(table, key)}: [{table}] {key}"
 
     def line(self, table: str, key: str = "") -> str:
-        """Return `FILE:LINE` of a value, or of its table; `FILE` alone if the line is not known."""
+        """Return `FILE:LINE` of a value, else of its table, else `FILE`."""
         number = _find_line(self.text, table, key)
         return f"{self.path}:{number}" if number else str(self.path)
 
 
 def load_settings_files(folder: Path, environment: Mapping[str, str]) -> list[SettingsFile]:
-    """Return the existing files, the user's own first: the one in the working folder takes precedence.
+    """Return the existing files: the user's, then the folder's, which wins.
 
     Raises `SettingsError` for a file that cannot be read or is not TOML.
     """
@@ -60,7 +60,7 @@ def load_settings_files(folder: Path, environment: Mapping[str, str]) -> list[Se
 
 
 def user_file(environment: Mapping[str, str]) -> Path | None:
-    """Return the path of the user's own file, or None without a home folder.
+    """Return the path of the user's file, or None without a home folder.
 
     It is below `XDG_CONFIG_HOME` if that is an absolute path, else below `~/.config`.
     """
@@ -79,7 +79,7 @@ def kind_of(value: object) -> str:
 
 
 def is_inside(folder: Path, path: str) -> bool:
-    """Tell whether a path stays within `folder`, both as written and through symbolic links."""
+    """Tell whether a path stays in `folder`, also through symbolic links."""
     root = folder.absolute()
     as_written = Path(os.path.normpath(root / path)).is_relative_to(os.path.normpath(root))
     return as_written and Path(os.path.realpath(root / path)).is_relative_to(os.path.realpath(root))
@@ -108,7 +108,7 @@ def _load(path: Path, *, trusted: bool) -> SettingsFile:
 
 
 def _refuse_long_names(path: Path, text: str) -> None:
-    """Raise `SettingsError` for a name with too many parts, before a `=` or in the header of a table."""
+    """Raise `SettingsError` for a key or table name of too many parts."""
     for number, whole in enumerate(text.splitlines(), 1):
         line = _QUOTED.sub("''", whole).split("#")[0]
         before = [*line.split("=")[:-1], line if line.lstrip().startswith("[") else ""]
@@ -118,7 +118,7 @@ def _refuse_long_names(path: Path, text: str) -> None:
 
 
 def _find_line(text: str, table: str, key: str) -> int | None:
-    """Return the number of the line that sets `key` in `table`, else of the line that begins the table."""
+    """Return the line that sets `key` in `table`, else the table's first."""
     quoted = [rf"[\"']?{re.escape(name)}[\"']?" for name in (table, key)]
     header = re.compile(rf"\s*\[\s*{quoted[0]}\s*[\].]")
     inside, begin = False, None

@@ -1,4 +1,4 @@
-"""Escape control, bidi and invisible characters in texts for a terminal.
+"""Escape control, bidi and invisible characters for a terminal.
 
 Owns the list of these characters: explicit ranges, the same in every Python, because `str.isprintable` depends on the
 Unicode version and accepts some fillers. Letters of every script, combining marks, emoji and their joiners stay.
@@ -53,25 +53,25 @@ _BREAK = re.compile(r"\r\n|[\n\t]")
 
 
 def escape(text: object) -> str:
-    r"""Return a text with such characters, tabs and newlines as `\x1b`, `\u202e` or `\U000e0041`.
+    r"""Return a text with such characters as `\x1b`, `\u202e`, `\U000e0041`.
 
-    Backslashes stay unchanged.
+    Also tabs and newlines; backslashes stay unchanged.
     """
     return _ANY.sub(_spelled, str(text))
 
 
 def escape_line(text: object) -> str:
-    """Return a text as one line: a line break or a tab becomes a space, the rest is escaped as in `escape`."""
+    """Escape a text as one line: line breaks and tabs become spaces."""
     return _replaced(_as_line(str(text)), _spelled)
 
 
 def escape_paragraph(text: object) -> str:
-    """Return a text of several lines: newlines and tabs stay, the rest is escaped as in `escape`."""
+    """Escape a text of several lines: newlines and tabs stay."""
     return _replaced(str(text), _spelled)
 
 
 def escape_json(text: str) -> str:
-    r"""Return equal JSON with `\uXXXX` for such characters; above U+FFFF as a surrogate pair."""
+    r"""Return equal JSON with such characters as `\uXXXX` or as a pair."""
     return _replaced(text, _spelled_in_json)
 
 
@@ -81,7 +81,7 @@ def escape_xml(text: str) -> str:
 
 
 def drop_controls(text: object) -> str:
-    """Return a text as one line with such characters removed, for documents that people publish."""
+    """Return a text as one line without such characters, to publish it."""
     return _replaced(_as_line(str(text)), lambda _: "")
 
 

@@ -1,3 +1,3 @@
-"""The version of the package, which `--version` and the User-Agent show."""
+"""Hold the version, which `--version` and the User-Agent show."""
 
 __version__ = "0.1.0"

@@ -42,10 +42,7 @@ class Texts:
         self._slots: dict[str, int] = {}
 
     def take(self, texts: Iterable[str]) -> None:
-        """Assign a slot to each text of two or more characters.
-
-        Stops when no slot is free.
-        """
+        """Assign slots to texts of two or more characters, while any is free."""
         for text in texts:
             if len(text) > 1 and text not in self._slots and len(self._slots) < TEXT_SLOTS:
                 self._slots[text] = len(self._slots)
@@ -60,10 +57,7 @@ class Texts:
         return {id(copy): (self._slots[text], copy) for text, copy in self.copies.items()}
 
     def text(self, text: str) -> bytes:
-        """Return the opcodes of a recurring text.
-
-        Raises `ValueError` when it is not a `str`.
-        """
+        """Return a recurring text's opcodes; raise `ValueError` if not `str`."""
         if type(text) is not str:
             raise ValueError(f"a {type(text).__name__} is not a field's name")
         self.take((text,))

@@ -57,10 +57,7 @@ class ListBlock:
         return get(1) + encode_int(attributes[linked_at]) + self._queries[values]
 
     def _edges(self, neighbours: dict[int, dict[str, Any]]) -> bytes:
-        """Return the opcodes of out-edges, best score first, then by id.
-
-        Edges without a score come last.
-        """
+        """Return opcodes of out-edges: best score first, none last, then id."""
         edges = neighbours.values()
         try:
             if set(map(len, edges)) == _ONE:

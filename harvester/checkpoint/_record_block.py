@@ -203,10 +203,7 @@ class _Keys(NamedTuple):
 
 
 def _order_of(names: tuple[Any, ...]) -> tuple[str, ...]:
-    """Return a record's fields in canonical order.
-
-    The similar list is left out.
-    """
+    """Return a record's fields in canonical order, without similar list."""
     if not _TEXT.issuperset(map(type, names)):
         raise ValueError("a field's name is not a text")
     return tuple(name for name in in_order(names) if name not in LINK_FIELDS)

@@ -34,10 +34,7 @@ class ContentReader:
         self._owned: set[int] = set()
 
     def spend(self, values: int) -> None:
-        """Take `values` from the budget.
-
-        Raises `LibraryCorrupt` when it is exhausted.
-        """
+        """Take `values` from the budget, or raise `LibraryCorrupt` at its end."""
         self.left -= values
         if self.left < 0:
             raise LibraryCorrupt("its containers are shared more often than a library ever does")
@@ -82,10 +79,7 @@ class ContentReader:
         self._owned.add(id(container))
 
     def plan(self, names: tuple[Any, ...]) -> Plan:
-        """Return the `Plan` for a sound's attribute names.
-
-        Raises `LibraryCorrupt` for invalid names.
-        """
+        """Return the `Plan` for attribute names, or raise `LibraryCorrupt`."""
         known = self._orders.get(names)
         if known is None:
             known = self._orders[names] = self._read_names(names)

@@ -9,7 +9,8 @@ import errno
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.checkpoint.format import Decoded, decode_checkpoint, digest_in, is_packed_elsewhere
+from harvester.checkpoint.container import is_packed_elsewhere
+from harvester.checkpoint.format import Decoded, decode_checkpoint, digest_in
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat
 from harvester.graph import Dropped
 from harvester.storage import HEAD_BYTES, NotRegular, read_bounded, read_start, refuse_content

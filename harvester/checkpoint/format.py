@@ -1,8 +1,9 @@
 """The checkpoint format: bytes that `joblib.load` reads.
 
-Owns container, metadata and digest; `checkpoint.writer` owns the stream inside. Reading treats the file as hostile: it
-bounds the unpacked size, scans the opcodes, unpickles with one class allowed (replaced by an inert stand-in), checks
-every value, and then builds a new graph. No code of the file runs. Knows nothing of folders, or of which file to trust.
+Owns metadata and digest; `checkpoint.container` owns the compression, `checkpoint.writer` the stream inside. Reading
+treats the file as hostile: it bounds the unpacked size, scans the opcodes, unpickles with one class allowed (replaced
+by an inert stand-in), checks every value, and then builds a new graph. No code of the file runs. Knows nothing of
+folders, or of which file to trust.
 """
 
 from __future__ import annotations
@@ -10,20 +11,18 @@ from __future__ import annotations
 import gc
 import hashlib
 import pickle
-import zlib
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
-from harvester.checkpoint._gil import short_switch_interval
 from harvester.checkpoint._opcode_scan import scan_opcodes
 from harvester.checkpoint._opcodes import CONTAINERS
-from harvester.checkpoint.healing import drop_impossible_ids
+from harvester.checkpoint.container import Container, blocks_packed_elsewhere, unpack
+from harvester.checkpoint.healing import drop_invalid_ids
 from harvester.checkpoint.validate import FORMAT_VERSION, read_state
 from harvester.checkpoint.writer import (
     GRAPH_CLASS,
@@ -39,14 +38,7 @@ from harvester.errors import LibraryCorrupt
 from harvester.graph import STAMPS, Dropped, SoundGraph
 from harvester.terminal_text import escape
 
-LEVEL = 3
 _BLOCKS_AHEAD = 4
-_PIECE_BYTES = 1 << 18
-_SMALL_BYTES = 16 << 20
-_HIGHEST_RATIO = 50
-"""A library unpacks to 4 to 12 times its size (measured); a small file may compress better than that."""
-_HIGHEST_RATIO_WRITTEN = 40
-_HEAD_BYTES = 2
 _MANY_CONTAINERS = 100_000
 """More new containers than these are moved to the oldest generation; fewer are visited within milliseconds."""
 
@@ -109,11 +101,11 @@ def encode_checkpoint(
     stay small.
     """
     encoded = encoded if encoded is not None else Encoded()
-    container = _Container(_packed_elsewhere(at_hand))
+    container = Container(blocks_packed_elsewhere(at_hand))
     size_bytes = len(container.head)
 
     # Compression releases the GIL: one block is compressed while the next is encoded.
-    with short_switch_interval(), ThreadPoolExecutor(1, "checkpoint") as compressor:
+    with ThreadPoolExecutor(1, "checkpoint") as compressor:
         waiting: deque[Future[bytes]] = deque()
         yield container.head
         for frame in encode_stream(state, encoded):
@@ -131,51 +123,8 @@ def encode_checkpoint(
     yield chunk
 
 
-def is_packed_elsewhere(beginning: bytes) -> bool:
-    """Tell from its first bytes if another zlib compressed a checkpoint."""
-    return bool(_packed_elsewhere([beginning]))
-
-
-def _packed_elsewhere(files: Sequence[bytes]) -> dict[bytes, bytes]:
-    return blocks_at_hand(files, _Container().pack, _HIGHEST_RATIO_WRITTEN) if files else {}
-
-
-class _Container:
-    """The zlib container around the stream, written block by block.
-
-    Its compression ratio stays within what `unpack` allows.
-    """
-
-    def __init__(self, packed: Mapping[bytes, bytes] | None = None) -> None:
-        """Start a container.
-
-        Blocks in `packed`, by the digest of their content, are copied instead of compressed.
-        """
-        self._packed = packed or {}
-        self.head = zlib.compressobj(LEVEL).flush()[:_HEAD_BYTES]
-        self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-        self._checksum = zlib.adler32(b"")
-
-    def pack(self, block: bytes) -> bytes:
-        self._checksum = zlib.adler32(block, self._checksum)
-        if self._packed and (kept := self._packed.get(digest_of_block(block))) is not None:
-            return kept
-        packed = self._packer.compress(block) + self._packer.flush(zlib.Z_FULL_FLUSH)
-        if len(block) > _HIGHEST_RATIO_WRITTEN * len(packed):
-            # For example one text repeated a million times: stored uncompressed, or `unpack` would refuse the file.
-            storing = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
-            packed = storing.compress(block) + storing.flush(zlib.Z_FULL_FLUSH)
-        return packed
-
-    def end(self) -> bytes:
-        return self._packer.flush() + self._checksum.to_bytes(4, "big")
-
-
 def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
-    """Yield the canonical uncompressed stream, frame by frame.
-
-    The digest is at its end.
-    """
+    """Yield the canonical uncompressed stream by frames, its digest last."""
     digest = hashlib.sha256()
     order = canonical_order(state)
     metadata = metadata_of(state, order)
@@ -203,18 +152,18 @@ def digest_of(state: SoundGraph) -> str:
 def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
     """Return the state in the bytes of a checkpoint.
 
-    Raises `LibraryCorrupt` or `NewerFormat`, one line each. With `dropped`, impossible sound ids are left out and
+    Raises `LibraryCorrupt` or `NewerFormat`, one line each. With `dropped`, invalid sound ids are left out and
     recorded there; without it, they are an error. Memory is bounded by the file's size, and no code of the file runs.
     The state is new and shares no container with another.
     """
     # Hashing releases the GIL: the digest is compared in a thread beside the rest.
-    with short_switch_interval(), _garbage_collection_off(), ThreadPoolExecutor(1, "digest") as hasher:
+    with _garbage_collection_off(), ThreadPoolExecutor(1, "digest") as hasher:
         stream = unpack(packed)
         digest = hasher.submit(_verified_digest, stream)
         scan_opcodes(stream)
         plain = decode_pickle(_CheckpointUnpickler(_FrameReader(stream)))
         if dropped is not None:
-            dropped.add(drop_impossible_ids(plain, GraphStandIn))
+            dropped.add(drop_invalid_ids(plain, GraphStandIn))
         state, metadata = read_state(plain, GraphStandIn, 2 * len(stream))
     if digest.result() != metadata["digest"]:
         raise LibraryCorrupt("the digest in its metadata is not the one at its end")
@@ -222,10 +171,7 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
 
 
 def digest_in(packed: bytes) -> str:
-    """Return the digest of a checkpoint after verifying it.
-
-    Does not unpickle.
-    """
+    """Return a checkpoint's digest, verified, without unpickling."""
     return _verified_digest(unpack(packed))
 
 
@@ -239,38 +185,8 @@ def _verified_digest(stream: bytes | bytearray) -> str:
     return found
 
 
-def unpack(packed: bytes) -> bytearray:
-    """Return the content of a zlib container, verified.
-
-    Verifies its checksum, its end and its unpacked size. `joblib.load` checks neither the checksum nor the end: it
-    reads files that lack up to five bytes. Raises `LibraryCorrupt`.
-    """
-    limit = _SMALL_BYTES + _HIGHEST_RATIO * len(packed)
-    unpacker = zlib.decompressobj()
-    stream, rest = bytearray(), memoryview(packed)
-    while rest and not unpacker.eof:
-        piece: bytes | memoryview = rest[:_PIECE_BYTES]
-        rest = rest[_PIECE_BYTES:]
-        while piece:
-            try:
-                stream += unpacker.decompress(piece, limit + 1 - len(stream))
-            except (zlib.error, MemoryError) as error:
-                raise LibraryCorrupt(f"its compression is broken ({error})") from error
-            if len(stream) > limit:
-                raise LibraryCorrupt(f"it unpacks to more than {limit} bytes")
-            piece = unpacker.unconsumed_tail
-    if not unpacker.eof:
-        raise LibraryCorrupt("its end is missing")
-    if unpacker.unused_data or rest:
-        raise LibraryCorrupt("bytes follow the end of its compressed content")
-    return stream
-
-
 class GraphStandIn:
-    """Inert stand-in for the graph class in a file.
-
-    It stores its arguments and runs no code.
-    """
+    """Inert stand-in for the graph class in a file: stores, runs no code."""
 
     __slots__ = ("adjacency", "state")
 
@@ -314,10 +230,7 @@ class _CheckpointUnpickler(pickle.Unpickler):
 
 
 def decode_pickle(unpickler: Any) -> Any:
-    """Return the object that a restricted unpickler loads.
-
-    Raises `LibraryCorrupt` with one line.
-    """
+    """Return what a restricted unpickler loads; raise `LibraryCorrupt`."""
     try:
         return unpickler.load()
     except LibraryCorrupt:

@@ -15,7 +15,7 @@ from harvester.graph import Dropped
 from harvester.model import is_sound_id
 
 
-def drop_impossible_ids(plain: object, stand_in: type) -> Dropped:
+def drop_invalid_ids(plain: object, stand_in: type) -> Dropped:
     """Remove invalid sound ids from an unpickled checkpoint; return them.
 
     Data of an unexpected form is left unchanged. The counts in the metadata are lowered by what is removed, so counts

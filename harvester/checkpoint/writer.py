@@ -89,10 +89,7 @@ def _slots(order: list[int], which: int) -> range:
 
 
 def _linked_order(state: SoundGraph) -> list[int]:
-    """Return ids of sounds with a similar list or edges.
-
-    In order of `linked_at`, then id.
-    """
+    """Return ids of sounds with a list or edges, by `linked_at`, then id."""
     nodes, successors = state.graph._node, state.graph._adj
     return [
         sound_id

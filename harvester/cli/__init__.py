@@ -1,4 +1,4 @@
-"""The command line. Only this module ends the process with an exit code.
+"""Run the commands; only this module ends the process with a code.
 
 Every command is a module in `commands` and imports what it needs when it runs, so that `--help` and completion stay
 fast. An error that a person can cause is one line on stderr; a traceback means a bug in harvester.
@@ -153,7 +153,7 @@ def _usable_defaults() -> Defaults:
 
 
 def _refuse(error: UsageError) -> int:
-    """Print in one line what is wrong with the command line, and return the exit code."""
+    """Print what is wrong with the command line; return the exit code."""
     if len(sys.argv) < 2 or not error.format_message():  # without arguments, the error prints the help
         error.show()
     else:
@@ -163,7 +163,7 @@ def _refuse(error: UsageError) -> int:
 
 
 def _commands() -> dict[str, Callable[..., Any] | None]:
-    """Return the commands by name; a group of commands is None, because it has no settings."""
+    """Return the commands by name; a group is None: it has no settings."""
     functions: dict[str, Callable[..., Any] | None] = {
         one.name: one.callback for one in app.registered_commands if one.name and not one.hidden
     }
@@ -171,7 +171,7 @@ def _commands() -> dict[str, Callable[..., Any] | None]:
 
 
 def _name_variables(command: Any, prefix: str = "") -> None:
-    """Give each option of a command an environment variable for each of its long names.
+    """Name an environment variable for each long name of each option.
 
     The help leaves them out; the guide's topic `settings` explains them.
     """

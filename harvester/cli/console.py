@@ -1,4 +1,4 @@
-"""Output of the command line: data to stdout, messages to stderr, quantities as people read them.
+"""Write data to stdout and messages to stderr; format quantities.
 
 Every command writes with these functions only: they escape control characters, so that no text from a library, a
 server or a file name can forge a line of ours.
@@ -26,7 +26,7 @@ _SHOWN = 100
 
 
 def check_name(path: str | None) -> str | None:
-    """Return the path; raise `SettingsError` if it is empty or too long for a file name."""
+    """Return the path; raise `SettingsError` if it is empty or too long."""
     if path is not None and not path.strip():
         raise SettingsError("a path is empty: name a folder or a file, or leave the option out")
     try:
@@ -60,7 +60,7 @@ class Console:
 
 
 def note(line: str) -> None:
-    """Write one line to stderr, apart from data; drop it if stderr is closed."""
+    """Write one line to stderr, apart from data; drop it if that is closed."""
     # A closed terminal or pipe must not end a harvest; the log has the line too.
     with suppress(OSError):
         sys.stderr.write(escape_line(line) + "\n")
@@ -92,7 +92,7 @@ def print_json(value: Any, *, indented: bool = True) -> None:
 
 
 def print_document(pieces: Iterable[str], escape: Callable[[str], str]) -> None:
-    """Write a document to stdout in UTF-8; `escape` escapes control characters in its format."""
+    """Write a document to stdout in UTF-8, escaped by `escape`."""
     stream = raw(sys.stdout)
     stream.flush()
     for piece in pieces:
@@ -101,7 +101,7 @@ def print_document(pieces: Iterable[str], escape: Callable[[str], str]) -> None:
 
 
 def print_markdown(text: str) -> None:
-    """Write Markdown to stdout: laid out on a terminal, and elsewhere as it is."""
+    """Write Markdown to stdout, laid out if stdout is a terminal."""
     if sys.stdout.isatty():
         from harvester.cli.rich_text import draw_markdown
 
@@ -127,7 +127,7 @@ def age_text(stamp_us: int | None, now_us: int) -> str:
 
 
 def clock_text(stamp_us: int, now_us: int) -> str:
-    """Return a moment in local time: `21:13`, on another day `Mon 21:13`, or with its date."""
+    """Return a local time: `21:13`, on another day `Mon 21:13` or its date."""
     then, now = (datetime.fromtimestamp(stamp // SECOND_US).astimezone() for stamp in (stamp_us, now_us))
     days = abs((then.date() - now.date()).days)
     return then.strftime("%H:%M" if days == 0 else "%a %H:%M" if days < 7 else "%Y-%m-%d %H:%M")

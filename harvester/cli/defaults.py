@@ -1,4 +1,4 @@
-"""Defaults of the options from the two `harvester.toml`, checked like options of the command line.
+"""Read defaults of options from `harvester.toml`, and check them.
 
 Owns what the file in the working folder must not decide, because it may come with a clone or an archive: it cannot send
 the key to a server that the user has not named, write outside its folder, or grant a permission in the user's name.
@@ -36,7 +36,7 @@ _EXPECTED: dict[type, tuple[str, tuple[type, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """The type and the bounds of an option; `check`, its callback, raises `SettingsError` for a value."""
+    """The type and bounds of an option; `check` is its callback."""
 
     name: str
     kind: type
@@ -47,7 +47,7 @@ class Option:
 
 
 def read_options(command: Callable[..., Any]) -> dict[str, Option]:
-    """Return the options of a command, without its arguments, by each of their names, from its signature."""
+    """Return a command's options, without arguments, by each name."""
     found: dict[str, Option] = {}
     for name, annotation in get_type_hints(command, include_extras=True).items():
         kind, info = parts_of(annotation)
@@ -61,7 +61,7 @@ def read_options(command: Callable[..., Any]) -> dict[str, Option]:
 
 
 def parts_of(annotation: Any) -> tuple[Any, Any]:
-    """Return the type of a parameter without None, and its Typer annotation or None."""
+    """Return a parameter's type without None, and its Typer annotation."""
     info = next(iter(getattr(annotation, "__metadata__", ())), None)
     kind = get_args(annotation)[0] if info is not None else annotation
     if NoneType in get_args(kind):
@@ -70,13 +70,13 @@ def parts_of(annotation: Any) -> tuple[Any, Any]:
 
 
 def _long_names(info: OptionInfo) -> list[str]:
-    """Return the long names of an option (`--output`) as names of a setting (`output`)."""
+    """Return the long names (`--output`) as names of settings (`output`)."""
     declared = [info.default, *(info.param_decls or ())]  # in Annotated, Typer stores the first name as the default
     return [one[2:].replace("-", "_") for one in declared if isinstance(one, str) and re.fullmatch(r"--[\w-]+", one)]
 
 
 def _check_of(info: OptionInfo) -> Callable[[Any], Any] | None:
-    """Return the callback of an option that takes only the value; Typer calls one that needs the context."""
+    """Return the option's callback if it takes only the value, else None."""
     if info.callback is None or len(inspect.signature(info.callback).parameters) != 1:
         return None
     return info.callback
@@ -84,7 +84,7 @@ def _check_of(info: OptionInfo) -> Callable[[Any], Any] | None:
 
 @dataclass(slots=True)
 class Defaults:
-    """The defaults by command and option, and the addresses of the API that files and the user name.
+    """The defaults by command and option, and addresses of the API.
 
     `addresses`: the file and key that set the address, by command. `named`: the addresses that the user has named,
     normalised. `own`: the path of the user's own file.
@@ -96,7 +96,7 @@ class Defaults:
     own: Path | None = None
 
     def check_address(self, command: str) -> None:
-        """Raise `SettingsError` if the key must not go to the address that a file gives `command`."""
+        """Raise `SettingsError` if a file's address must not get the key."""
         from harvester.freesound import API_URL, is_loopback, read_api_url
 
         file, key = self.addresses[command]
@@ -117,7 +117,7 @@ class Defaults:
 def read_defaults(
     folder: Path, environment: Mapping[str, str], commands: Mapping[str, Callable[..., Any] | None]
 ) -> Defaults:
-    """Return the defaults from the settings files; a command that is None has no settings.
+    """Return the files' defaults; a command that is None has none.
 
     Raises `SettingsError` with file, line, table and key.
     """
@@ -145,7 +145,7 @@ def read_defaults(
 
 
 def _as_given(option: Option, value: Any) -> Any:
-    """Return a value as the command line gives it: a list for a repeatable option, a duration as text."""
+    """Return a value as the command line gives it: a list, or a text."""
     if option.several:
         return [
             _as_given(replace(option, several=False), one) for one in (value if isinstance(value, list) else [value])
@@ -171,7 +171,7 @@ def _trust_address(defaults: Defaults, address: object) -> None:
 
 
 def _problem_of(option: Option, value: Any) -> str:
-    """Return what is wrong with a value for an option; empty for a valid one."""
+    """Return what is wrong with a value for an option, or an empty text."""
     expected, accepted = _EXPECTED[option.kind]
     if option.several:
         values = value if isinstance(value, list) else [value]
@@ -194,7 +194,7 @@ def _problem_of(option: Option, value: Any) -> str:
 
 
 def _not_allowed(option: Option, value: Any, folder: Path) -> str:
-    """Return why the file in the working folder must not set this; empty if it may."""
+    """Return why the working folder's file must not set this, or empty."""
     if option.name in _OF_THE_USER and value:
         return "only you can set this: on the command line, or in your own settings file"
     if option.kind is Path or option.name in _PATHS:

@@ -1,4 +1,4 @@
-"""Show a run: the live panel on a terminal, plain lines elsewhere, `status.json` for programs, a summary.
+"""Show a run: panel or plain lines, `status.json`, and a summary.
 
 All figures come from `run.describe`; nothing here changes the run.
 """
@@ -13,12 +13,11 @@ from typing import Any
 
 from rich.live import Live
 
+from harvester.actions import RunLog, save_status
 from harvester.cli.console import clock_text, duration_text, note, say, size_text, waiting_text
-from harvester.cli.log import RunLog
 from harvester.cli.panel import draw
 from harvester.cli.rich_text import stderr_console
 from harvester.cli.run import Run, describe
-from harvester.cli.status_file import save_status
 from harvester.cli.systemd import Notifier
 from harvester.clock import iso
 from harvester.errors import HarvesterError
@@ -50,7 +49,7 @@ class Events:
 
 @asynccontextmanager
 async def showing(run: Run, log: RunLog, *, panel: bool) -> AsyncIterator[None]:
-    """Show and log the run while the block lasts; the panel's last picture stays on the terminal."""
+    """Show and log the run in the block; the panel's last picture stays."""
     events = Events()
     show: Callable[[str], None] = events.add if panel else say
 
@@ -71,7 +70,7 @@ async def showing(run: Run, log: RunLog, *, panel: bool) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def supervised(run: Run, notifier: Notifier) -> AsyncIterator[None]:
-    """Tell systemd that the run is ready, and regularly that its event loop is alive."""
+    """Tell systemd that the run is ready, and then that it is alive."""
     notifier.ready()
     if notifier.watchdog_s is None:
         yield
@@ -108,7 +107,7 @@ async def _panel(run: Run, events: Events) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def status_file(run: Run) -> AsyncIterator[None]:
-    """Keep `status.json` up to date while the block lasts; report the first failure to write it, and go on."""
+    """Keep `status.json` up to date in the block; report one failure."""
     told = False
 
     def save() -> None:

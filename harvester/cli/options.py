@@ -1,4 +1,4 @@
-"""Options that several commands share, in groups: which sounds, which server and limits, how a run proceeds.
+"""Define options that commands share: sounds, server, limits, run.
 
 A group is a dataclass; `grouped` lets a command take it as one parameter and gives the command line its fields. A rule
 about several options of a group is a method of the group.
@@ -36,7 +36,7 @@ _TYPES = "wav|aiff|flac|mp3|ogg|m4a"
 
 
 def check_ids(given: int | Sequence[int] | None) -> Any:
-    """Return ids from the command line; raise `SettingsError` for a number that is no sound's id."""
+    """Return ids; raise `SettingsError` for a number that is no id."""
     for sound_id in given if isinstance(given, list | tuple) else [given] if given is not None else ():
         if not is_sound_id(sound_id):
             raise SettingsError(
@@ -46,21 +46,21 @@ def check_ids(given: int | Sequence[int] | None) -> Any:
 
 
 def check_duration(text: str | None) -> str | None:
-    """Return a duration from the command line; raise `SettingsError` for a text that is none."""
+    """Return a duration; raise `SettingsError` for a text that is none."""
     if text is not None:
         parse_duration_s(text)
     return text
 
 
 def check_some_duration(text: str | None) -> str | None:
-    """Return a duration from the command line; raise `SettingsError` unless it is above zero."""
+    """Return a duration; raise `SettingsError` unless it is above zero."""
     if text is not None and parse_duration_s(text) <= 0:
         raise SettingsError(f"'{text}' must be longer than zero; write 90, 10s, 5m, 2h or 30d")
     return text
 
 
 def check_finite(number: float | None) -> float | None:
-    """Return a number from the command line; raise `SettingsError` for NaN, which passes Typer's bounds."""
+    """Return a number; raise `SettingsError` for NaN, which Typer accepts."""
     if number is not None and not math.isfinite(number):
         raise SettingsError(f"{number} is not a number")
     return number
@@ -72,14 +72,14 @@ def bounded(bounds: Bounds, help: str, *names: str, metavar: str | None = "N", *
 
 
 def _check_jobs(jobs: int) -> int:
-    """Return a number of jobs from the command line; raise `SettingsError` for zero."""
+    """Return a number of jobs; raise `SettingsError` for zero."""
     if jobs == 0:
         raise SettingsError("--jobs must not be 0; use 1 or more, or -1 for all cores")
     return jobs
 
 
 def _check_address(context: typer.Context, address: str | None) -> str | None:
-    """Raise `SettingsError` for an address from a settings file to which the key must not go."""
+    """Raise `SettingsError` if a file's address must not get the key."""
     source = context.get_parameter_source("api_url")
     if source is not None and source.name == "DEFAULT_MAP" and not context.params.get("sandbox"):
         context.obj.check_address(context.info_name)
@@ -109,7 +109,7 @@ SamplesOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ScopeOptions:
-    """The sounds from which a harvest starts, and the sounds that it may take."""
+    """The sounds from which a harvest starts, and those it may take."""
 
     seed: Annotated[
         list[int] | None, typer.Option(callback=check_ids, metavar="ID", help="Start from this sound (repeatable).")
@@ -182,7 +182,7 @@ class ScopeOptions:
         return built.text
 
     def samples_to_add(self, given: int | None, *, forever: bool = False) -> int | None:
-        """Return how many sounds to process, `given` by `--samples` or the default; None: all that are found."""
+        """Return how many sounds to process: `given` or a default; None: all."""
         if given is not None:
             return given
         return 0 if self.vectors else None if forever or self.sweep else 50
@@ -208,7 +208,7 @@ class ServerOptions:
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Use the embedded sandbox, even with a key.")] = False
 
     def connection(self) -> Connection:
-        """Return the server to connect to, with the key from the environment or `.env`."""
+        """Return the server, with the key from the environment or `.env`."""
         from harvester.cli.connect import Connection
         from harvester.freesound import LEVELS, read_limits
 
@@ -226,7 +226,7 @@ class ServerOptions:
 
 @dataclass(frozen=True, slots=True)
 class RunOptions(ServerOptions):
-    """How a run that changes the library proceeds, what it keeps, and its server."""
+    """How a run that writes proceeds, what it keeps, and its server."""
 
     concurrency: Annotated[int, bounded(CONCURRENCY, "Send at most N requests at the same time.")] = 4
     max_requests: Annotated[int | None, bounded(COUNT, "Send at most N requests, then stop.")] = None
@@ -244,7 +244,7 @@ class RunOptions(ServerOptions):
     ] = None
 
     def connection(self) -> Connection:
-        """Return the server to connect to and the fields to request, with the key."""
+        """Return the server and the fields to request, with the key."""
         from dataclasses import replace
 
         from harvester.freesound import read_extra_fields
@@ -268,7 +268,7 @@ class RunOptions(ServerOptions):
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
-    """Return `command` with each parameter whose type is a group replaced by the group's fields."""
+    """Return `command` with the fields of its groups as parameters."""
     groups: dict[str, Any] = {}
     flat: list[inspect.Parameter] = []
     hints = get_type_hints(command, include_extras=True)
@@ -300,7 +300,7 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def one_of(option: str, value: object, allowed: object) -> None:
-    """Raise `SettingsError` unless `value` is one of the names of `allowed`."""
+    """Raise `SettingsError` unless `value` is one of `allowed`."""
     names = [str(name) for name in allowed]  # type: ignore[attr-defined]
     if str(value) not in names:
         raise SettingsError(f"{option} {value} is not known; choose from {', '.join(names)}")

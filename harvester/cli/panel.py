@@ -1,4 +1,4 @@
-"""The live panel of `harvest` on a terminal: draws the figures of `run.describe`."""
+"""Draw the live panel of `harvest` from the figures of `run.describe`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harvester.terminal_text import escape_line
 
 
 def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> Panel:
-    """Return the panel for one moment; it fits 80×24 and uses up to 100 columns."""
+    """Return the panel of a moment; it fits 80×24 or up to 100 columns."""
     now_us = run["updated_at"]
     target = run["target"]
     head = Table.grid(expand=True, padding=(0, 1))

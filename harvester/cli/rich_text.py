@@ -1,4 +1,4 @@
-"""Rich's console, with texts escaped: rich itself lets ESC, C1 and bidi characters pass.
+"""Guard rich's console: rich lets ESC, C1 and bidi characters pass.
 
 Owns the consoles: for panels and bars on stderr, for documents on stdout; no other module creates one.
 """
@@ -20,7 +20,7 @@ _WIDEST = 100
 
 
 class GuardedConsole(Console):
-    """A console that escapes control characters in texts, but not rich's own controls."""
+    """A console that escapes controls in texts, but not rich's own."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Yield the segments of a renderable with their texts escaped."""
@@ -29,12 +29,12 @@ class GuardedConsole(Console):
 
 
 def stderr_console() -> GuardedConsole:
-    """Return a console on stderr that prints texts literally: no markup, no emoji codes."""
+    """Return a console on stderr without markup and emoji codes."""
     return GuardedConsole(file=raw(sys.stderr), markup=False, emoji=False, highlight=False)
 
 
 def draw_markdown(text: str) -> None:
-    """Print Markdown on stdout, with the addresses of links: not every terminal follows links."""
+    """Print Markdown on stdout, with the addresses of its links."""
     # Imported here, because a panel does not need the Markdown parser.
     from rich.markdown import Markdown
 
@@ -43,5 +43,5 @@ def draw_markdown(text: str) -> None:
 
 
 def one_line(text: object, style: str = "") -> Text:
-    """Return an escaped text as one line that is cut to the available width."""
+    """Return an escaped text as one line, cut to the available width."""
     return Text(escape_line(text), style=style, no_wrap=True, overflow="ellipsis")

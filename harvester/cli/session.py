@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, closing, contextmanager
 from pathlib import Path
 
+from harvester.actions import RunLog
 from harvester.cli.connect import open_client, open_server
 from harvester.cli.console import Console, note, say
 from harvester.cli.display import showing, status_file, summarise, supervised
-from harvester.cli.log import RunLog
 from harvester.cli.options import RunOptions
 from harvester.cli.run import Run
 from harvester.cli.systemd import Notifier
@@ -46,15 +46,14 @@ async def run_session(
     clock, stop, connection = SystemClock(), Stop(), options.connection()
     panel = options.shows_panel and not Console.quiet
     async with AsyncExitStack() as stack:
-        hang_up = stack.enter_context(_signals(stop))
+        stack.enter_context(_signals(stop))
         await stack.enter_async_context(closing_in_time(stop, clock, options.time_limit_s))
         server = await stack.enter_async_context(open_server(connection, clock))
         folder = Path(library) if library else server.folder
         store = stack.enter_context(
             Store.open(folder, clock=clock, backup_every=options.backup_every, keep_backups=options.keep_backups)
         )
-        log = stack.enter_context(closing(RunLog(folder, clock)))
-        hang_up(log.close)  # the next line opens the path again
+        log = stack.enter_context(closing(RunLog(folder, clock, note)))
         for line in store.notices:
             note(line)
             log.write(line)
@@ -129,11 +128,11 @@ def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:
 
 
 @contextmanager
-def _signals(stop: Stop) -> Iterator[Callable[[Callable[[], None]], None]]:
+def _signals(stop: Stop) -> Iterator[None]:
     """Stop the run cleanly at the first SIGINT or SIGTERM, and the process at once at the second.
 
-    With a terminal, SIGHUP (the terminal closes) also stops the run cleanly. In the background it calls the function
-    that is passed to the yielded one, which reopens the log.
+    With a terminal, SIGHUP (the terminal closes) also stops the run cleanly. In the background it does nothing: the log
+    notices by itself that logrotate has moved its file.
     """
     loop = asyncio.get_running_loop()
 
@@ -146,15 +145,9 @@ def _signals(stop: Stop) -> Iterator[Callable[[Callable[[], None]], None]]:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, asked, number)
-    on_terminal = sys.stderr.isatty()
-    loop.add_signal_handler(signal.SIGHUP, *((asked, signal.SIGHUP) if on_terminal else (int,)))
-
-    def hang_up(act: Callable[[], None]) -> None:
-        if not on_terminal:
-            loop.add_signal_handler(signal.SIGHUP, act)
-
+    loop.add_signal_handler(signal.SIGHUP, *((asked, signal.SIGHUP) if sys.stderr.isatty() else (int,)))
     try:
-        yield hang_up
+        yield
     finally:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harvester.cli.status_file import load_status
+from harvester.actions import load_status
 from harvester.cli.status_screen import screen
 from harvester.freesound import count_requests
 from harvester.library import LibraryView, list_backups

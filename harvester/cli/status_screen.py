@@ -1,4 +1,4 @@
-"""The screen of `harvester status`: its facts as lines that fit 80×24, wider on a wider terminal.
+"""Lay out the screen of `harvester status`, 80×24 or wider.
 
 Owns the chart of growth and the bars. Reads no files. Plain text without colours; only ASCII if the terminal cannot
 show more.
@@ -91,7 +91,7 @@ def _wrapped(name: str, text: str, width: int) -> list[str]:
 
 
 def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[str]:
-    """Return two rows of bars over time; a bar stands for as many days as needed to fit the width."""
+    """Return two rows of bars, each for as many days as the width needs."""
     found = {date.fromisoformat(row["day"]).toordinal(): row["sounds"] for row in growth}
     last, room = max(found), width - len(_INDENT)
     days = max(last - min(found) + 1, LEAST_DAYS)

@@ -1,4 +1,4 @@
-"""Notify systemd that the harvest is ready, alive or stopping. Without `NOTIFY_SOCKET` it does nothing."""
+"""Notify systemd of the harvest's state, if `NOTIFY_SOCKET` is set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harvester.terminal_text import escape_line
 
 
 class Notifier:
-    """Sends states to the socket that `NOTIFY_SOCKET` names (man sd_notify).
+    """Sends states to the socket in `NOTIFY_SOCKET` (man sd_notify).
 
     `watchdog_s` is the pause between two calls of `alive`, half the configured timeout, or None without a watchdog.
     """
@@ -26,7 +26,7 @@ class Notifier:
         self._send("READY=1")
 
     def alive(self, status: str) -> None:
-        """Tell systemd that the event loop is alive, with one line for `systemctl status`."""
+        """Tell systemd that the run is alive, with a line for its status."""
         self._send(f"WATCHDOG=1\nSTATUS={escape_line(status)}")
 
     def stopping(self) -> None:

@@ -1,4 +1,4 @@
-"""The process's streams, guarded: control characters in a text are escaped before they reach the terminal.
+"""Guard the process's streams: escape control characters in texts.
 
 Owns this last guard, which also covers text from other packages (usage errors, tracebacks, warnings), and the few
 functions that move the cursor. Only `raw` bypasses the guard.
@@ -18,7 +18,7 @@ _HOME, _REST_OF_LINE, _REST_OF_SCREEN, _ALL = "\x1b[H", "\x1b[K", "\x1b[J", "\x1
 
 
 class _Guarded:
-    """A text stream that escapes control characters, except newlines and tabs."""
+    """A text stream that escapes controls, except newlines and tabs."""
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
@@ -39,7 +39,7 @@ class _Guarded:
 
 @contextmanager
 def guarded_streams() -> Iterator[None]:
-    """Guard stdout and stderr while the block lasts; letters outside their encoding are escaped too."""
+    """Guard stdout and stderr in the block; escape what cannot be encoded."""
     before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
     guards = {name: _Guarded(stream) for name, stream in before.items()}
     for name, guard in guards.items():
@@ -72,6 +72,6 @@ def redraw(lines: list[str]) -> None:
 
 
 def replace_line(text: str) -> None:
-    """Replace the current line of the terminal on stderr; an empty text clears it."""
+    """Replace the current line on stderr's terminal; empty: clear it."""
     raw(sys.stderr).write(f"\r{escape_line(text)}{_REST_OF_LINE}")
     raw(sys.stderr).flush()

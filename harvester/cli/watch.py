@@ -1,4 +1,4 @@
-"""`harvester status --watch`: refresh the screen, in place on a terminal, one below the other elsewhere.
+"""Refresh the screen of `harvester status --watch`.
 
 Owns the schedule: `status.json` is read every two seconds, the library only after its files have changed and so rarely
 that loading takes at most about a tenth of the time. Ctrl-C or a closed stdout ends it cleanly.

@@ -39,10 +39,7 @@ class Filter:
 
 @lru_cache(maxsize=256)
 def read_filter(text: str) -> Filter:
-    """Parse a filter; a blank one matches everything.
-
-    Raises `SettingsError` for an invalid filter.
-    """
+    """Parse a filter (blank: all matches), or raise `SettingsError`."""
     if not text.strip():
         return Filter()
     parser = _Parser(read_tokens(text))

@@ -64,10 +64,7 @@ def refuse(reason: str) -> NoReturn:
 
 
 def read_tokens(text: str) -> list[Token]:
-    """Return a filter's tokens; raise `SettingsError` where none begins.
-
-    Blanks are left out.
-    """
+    """Return a filter's tokens without blanks, or raise `SettingsError`."""
     check_characters(text)
     if text.lstrip().startswith("{!"):
         refuse('{!…} is not supported; write id:(1 OR 2) for ids, geotag:"Intersects(…)" for a place')

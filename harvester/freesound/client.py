@@ -14,19 +14,17 @@ from harvester.freesound.activity import Activity
 from harvester.freesound.address import API_URL
 from harvester.freesound.fields import encode_fields, record_fields
 from harvester.freesound.gate import Wait
+from harvester.freesound.http_status import foreign, raise_for_status, read_detail
 from harvester.freesound.quota import Ledger, Limits
 from harvester.freesound.request import Request
 from harvester.freesound.responses import begins_as_object, read_records, read_similar, read_sound
 from harvester.freesound.sender import Sender
 from harvester.freesound.shape import Kind
-from harvester.freesound.status import foreign, raise_for_status, read_detail
 from harvester.freesound.transport import TOTAL_S, AiohttpTransport
 from harvester.freesound.wire import RawResponse, Transport
-from harvester.model import SPACES, Record, RecordsPage, SimilarPage, check_sound_id
+from harvester.model import API_PAGE, SPACES, Record, RecordsPage, SimilarPage, check_sound_id
 from harvester.settings import COUNT, NEIGHBOURS
 
-LONGEST_PAGE = NEIGHBOURS.most
-"""The server cuts longer pages to this (API.md §2.1)."""
 SMALLEST_PAGE = 5
 """A page with vectors that is late is requested in smaller pages, down to this size."""
 
@@ -136,7 +134,7 @@ class FreesoundClient:
         filter: str = "",
         sort: str = "score",
         page: int = 1,
-        page_size: int = LONGEST_PAGE,
+        page_size: int = API_PAGE,
         vectors: bool = False,
     ) -> RecordsPage:
         """Fetch one page of a search; a page past the last is empty.

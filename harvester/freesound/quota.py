@@ -129,7 +129,7 @@ class Limits:
     def corrected(self, refusal: Refusal) -> Limits:
         """Return the limits, corrected by the number in a 429's text."""
         if refusal.limit is None or not COUNT.least <= refusal.limit <= COUNT.most:
-            return self  # impossible: no limit of a server
+            return self  # invalid: no limit of a server
         if refusal.kind == "burst":
             level_one = refusal.limit == LEVELS[1].burst
             return Limits(refusal.limit, _lower(self.daily, LEVELS[1].daily) if level_one else self.daily)
@@ -208,11 +208,9 @@ class Quota:
             return None
         expires_us = now_us + self._timeout_us
         rows = self._ledger.lease(now_us, 1, expires_us, self._windows(self._day_limit()))
-        probing = False
-        if not rows and self.share is not None and now_us >= self._probe_at_us:
-            rows = self._ledger.lease(now_us, 1, expires_us, self._windows(self.limits.daily))
-            if rows:
-                probing, self._probe_at_us = True, now_us + PROBE_EVERY_US
+        probing = not rows and self.share is not None and now_us >= self._probe_at_us
+        if probing and (rows := self._ledger.lease(now_us, 1, expires_us, self._windows(self.limits.daily))):
+            self._probe_at_us = now_us + PROBE_EVERY_US
         return Lease(rows[0], probing) if rows else None
 
     def answered(self, lease: Lease) -> None:
@@ -248,10 +246,8 @@ class Quota:
         if refusal.kind == "burst" and self.limits.burst is not None:
             own = len(self._ledger.spent(now_us - MINUTE_US))
             if own < self.limits.burst:
-                self._burst_share, self._burst_share_until_us = (
-                    max(own, self.limits.burst // 4, 1),
-                    now_us + BURST_SHARE_US,
-                )
+                self._burst_share = max(own, self.limits.burst // 4, 1)
+                self._burst_share_until_us = now_us + BURST_SHARE_US
         if refusal.kind != "day":
             return
         own = len(self._ledger.spent(now_us - DAY_US))
@@ -267,10 +263,7 @@ class Quota:
         return len(self._ledger.spent(self._now_us() - length_us))
 
     def spending(self, *, fresh: bool = False) -> tuple[int, int | None]:
-        """Return `spent_in` a day and `left`, at most a second old.
-
-        `fresh`: read the ledger now.
-        """
+        """Return `spent_in` a day and `left`; a second old, unless `fresh`."""
         now_us = self._now_us()
         if fresh or now_us - self._read_at_us >= SECOND_US:
             stamps = self._ledger.spent(now_us - DAY_US - CLOCKS_APART_US)

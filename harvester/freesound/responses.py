@@ -20,9 +20,9 @@ from typing import Any
 import orjson
 
 from harvester.errors import FetchFailed
+from harvester.freesound.http_status import foreign, raise_for_status, read_detail
 from harvester.freesound.rows import SCORE, Rows, convert_row, read_rows
 from harvester.freesound.shape import Evidence, Unusable
-from harvester.freesound.status import foreign, raise_for_status, read_detail
 from harvester.freesound.tolerant_json import BYTE_ORDER_MARK, InvalidJson, read_tolerantly
 from harvester.freesound.vectors import read_vectors, vector_field
 from harvester.freesound.wire import KEPT_BODY_BYTES, RawResponse, Unreadable

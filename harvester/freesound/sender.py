@@ -21,13 +21,13 @@ from harvester.errors import (
 )
 from harvester.freesound.activity import Activity
 from harvester.freesound.gate import Gate, GateClosed, Ticket
+from harvester.freesound.http_status import with_date
 from harvester.freesound.judgement import Judgement
 from harvester.freesound.outage import LONGEST_OUTAGE_S, Outage
 from harvester.freesound.pacing import Pacing
 from harvester.freesound.quota import Lease, Ledger, Limits, Quota, Refusal, SteadyTime
 from harvester.freesound.request import Request
 from harvester.freesound.retry import Retry
-from harvester.freesound.status import with_date
 from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, Transport, TransportFailure
 
 T = TypeVar("T")

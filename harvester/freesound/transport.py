@@ -13,7 +13,7 @@ from yarl import URL
 
 from harvester.freesound.address import encode_query, proxy_for, read_api_url
 from harvester.freesound.key import ApiKey
-from harvester.freesound.wire import RawResponse, TransportFailure
+from harvester.freesound.wire import FEW_ATTEMPTS, RawResponse, TransportFailure
 from harvester.version import __version__
 
 CONTACT = "contact: the holder of this API key"
@@ -66,8 +66,7 @@ class AiohttpTransport:
                     return RawResponse(response.status, named, body)
                 reason = f"the answer is larger than {self._largest_body_bytes:,} bytes"
                 failure = TransportFailure(reason, sent=True, late=True)
-                # A retry rarely has a much smaller answer.
-                failure.attempts = 2
+                failure.attempts = FEW_ATTEMPTS
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _translate(error)
         # Raised outside `except`: the context would be aiohttp's error, which holds the headers sent.

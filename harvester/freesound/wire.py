@@ -19,6 +19,10 @@ from harvester.freesound.quota import Refusal
 KEPT_BODY_BYTES = 2_000
 """Keep so much of an unexpected answer for inspection."""
 
+MOST_ATTEMPTS = 4
+FEW_ATTEMPTS = 2
+"""The attempts of a request after a failure that a retry rarely cures."""
+
 
 class RawResponse(NamedTuple):
     """An answer as it was received; header names are in lower case."""
@@ -51,7 +55,7 @@ class Transient(Exception):
         *,
         systemic: bool = False,
         foreign: bool = False,
-        attempts: int = 4,
+        attempts: int = MOST_ATTEMPTS,
         delay_s: float | None = None,
         late: bool = False,
     ) -> None:

@@ -24,7 +24,7 @@ def merge_in_git(ours: Path, theirs: Path, path: str, notices: list[str]) -> Con
     """Merge `theirs` into `ours` for Git, and return what it added.
 
     Runs at the top of the work tree; `path` is the checkpoint's path in it. `notices` gets a line for each side that
-    held impossible values. Raises `LibraryCorrupt`, `NewerFormat`, `LibraryNotFetched` or `WrongSource` when the sides
+    held invalid values. Raises `LibraryCorrupt`, `NewerFormat`, `LibraryNotFetched` or `WrongSource` when the sides
     cannot be merged, `DiskFull` or `LibraryUnwritable`; then `ours` is unchanged.
     """
     sides = [read_bounded(side, LARGEST_BYTES) for side in (ours, theirs)]

@@ -18,8 +18,10 @@ from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
     LOCK,
+    LOG,
     QUARANTINE,
     REAL_FILES,
+    STATUS,
     VECTORS,
     disk_errors,
     read_bounded,
@@ -36,7 +38,7 @@ _WE_CHOSE = f"merge.{DRIVER}.chosePullRebase"
 """Records in the clone's configuration that harvester set `pull.rebase`, so that `undo_git` removes it."""
 
 _IGNORED_LINES = (
-    f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", "/status.json", "/harvest.log*", f"/{QUARANTINE}/", f"/{_BACKUPS}",
+    f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", f"/{STATUS}", f"/{LOG}*", f"/{QUARANTINE}/", f"/{_BACKUPS}",
     "/.*.tmp",
 )  # fmt: skip
 

@@ -48,7 +48,7 @@ class Dropped:
         return bool(self.ids or self.values)
 
     def add_id(self, sound_id: object) -> None:
-        """Record an impossible sound id."""
+        """Record an invalid sound id."""
         self.ids[_shown(sound_id)] = None
 
     def add(self, other: Dropped) -> None:
@@ -59,10 +59,10 @@ class Dropped:
     def __str__(self) -> str:
         """Return the count and examples of the dropped values.
 
-        Example: `2 impossible sound ids (0, -5) and 1 impossible value (sound 7: a score is not between 0 and 1)`
+        Example: `2 invalid sound ids (0, -5) and 1 invalid value (sound 7: a score is not between 0 and 1)`
         """
         parts = [
-            f"{len(found)} impossible {what}{'' if len(found) == 1 else 's'} "
+            f"{len(found)} invalid {what}{'' if len(found) == 1 else 's'} "
             f"({', '.join(list(found)[:_MOST_SHOWN])}{', …' if len(found) > _MOST_SHOWN else ''})"
             for what, found in (("sound id", self.ids), ("value", self.values))
             if found
@@ -78,7 +78,7 @@ def _shown(value: object) -> str:
 
 
 def check_events(events: Iterable[Event]) -> None:
-    """Raise `EventRefused` for the first event with an impossible value."""
+    """Raise `EventRefused` for the first event with an invalid value."""
     for event in events:
         problem = find_problem(event)
         if problem:
@@ -254,7 +254,7 @@ def _problem_of_value(value: Any, depth: int) -> str:
 
 
 def _possible_record(event: Seen) -> dict[str, Any]:
-    """Return a record with null for each field whose value is impossible."""
+    """Return a record with null for each field whose value is invalid."""
     return {
         name: None if _problem_of_record(Seen(event.sound_id, {name: value}, event.fetched_at)) else value
         for name, value in event.record.items()

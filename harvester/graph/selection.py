@@ -89,10 +89,7 @@ class Selected:
         return sound_id in self._members
 
     def edges_of(self, sound_id: int) -> list[Edge]:
-        """Return a sound's selected out-edges, best score first.
-
-        Those without a score come last.
-        """
+        """Return selected out-edges, best score first, without a score last."""
         edges = []
         for target, attributes in self.state.graph.succ[sound_id].items():
             score = attributes.get("score")

@@ -39,10 +39,7 @@ _REFUSED = b"PQ\x82\x83\x84\x97\x98"
 
 
 class Inert:
-    """Inert stand-in for an object of a foreign class.
-
-    It stores what the pickle gives.
-    """
+    """Inert stand-in for a foreign object; it stores what the pickle gives."""
 
     __slots__ = ("arguments", "elements", "pairs", "state")
     path = ""
@@ -154,10 +151,7 @@ class _CountingUnpickler(pickle._Unpickler):
             raise LibraryCorrupt("it builds far more containers than a library of its size")
 
     def check_keys(self, keys: Iterable[Any]) -> None:
-        """Check keys or set members before Python hashes them.
-
-        Raises `LibraryCorrupt`.
-        """
+        """Check keys before Python hashes them, or raise `LibraryCorrupt`."""
         for key in keys:
             kind = type(key)
             if kind is int:

@@ -65,7 +65,7 @@ def _unpacked(packed: bytes) -> bytes:
 def decode_events(body: bytes, dropped: Dropped | None = None) -> list[Event]:
     """Return the events in the bytes of a row; raises `LibraryCorrupt`.
 
-    Impossible values are left out, event by event and id by id, and recorded in `dropped`.
+    Invalid values are left out, event by event and id by id, and recorded in `dropped`.
     """
     dropped = dropped if dropped is not None else Dropped()
     try:

@@ -87,7 +87,7 @@ def encode_row(seq: int, events: Sequence[Event]) -> tuple[int, int, bytes]:
 def decode_row(seq: object, count: object, body: object, dropped: Dropped | None = None) -> list[Event]:
     """Return the events of a row.
 
-    Raises `LibraryCorrupt` when its checksum does not match. Impossible values are left out and recorded in `dropped`.
+    Raises `LibraryCorrupt` when its checksum does not match. Invalid values are left out and recorded in `dropped`.
     """
     if type(seq) is not int or type(count) is not int or type(body) is not bytes:
         raise LibraryCorrupt("a row has columns of other types")
@@ -159,10 +159,7 @@ def is_damage(error: Exception) -> bool:
 
 
 def translated(error: Exception, path: Path) -> HarvesterError:
-    """Return the `HarvesterError` for an error of SQLite.
-
-    One line: what failed, why, what was kept.
-    """
+    """Return the one-line `HarvesterError` for an error of SQLite."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(f"{path}: no space left on the disk; everything accepted so far is kept")

@@ -38,9 +38,9 @@ class JournalContents:
     damage: str = ""
     unsaved_bytes: int = 0
     dropped: Dropped = field(default_factory=Dropped)
-    """Impossible values that were left out; everything else was read."""
+    """Invalid values that were left out; everything else was read."""
     dropped_from: list[int] = field(default_factory=list)
-    """The numbers of the rows that held impossible values."""
+    """The numbers of the rows that held invalid values."""
 
     @property
     def events(self) -> Iterable[Event]:

@@ -127,7 +127,7 @@ class Journal:
     ) -> int:
         """Add events and notes, set or clear deferrals, in one transaction.
 
-        Durable on return. Returns the size of the new row in bytes. Raises `EventRefused` for an impossible value,
+        Durable on return. Returns the size of the new row in bytes. Raises `EventRefused` for an invalid value,
         `DiskFull` or `LibraryUnwritable`; then nothing of the call is kept. A crash keeps all of the call or nothing.
         """
         check_events(events)
@@ -156,7 +156,7 @@ class Journal:
         self._has_notes = self._has_notes or bool(notes)
         return size_bytes
 
-    def drop_impossible(self) -> None:
+    def drop_invalid(self) -> None:
         """Remove invalid values and deferrals from rows; durable on return."""
         kept = dict(self.contents.rows)
         statements: list[tuple[str, tuple[Any, ...]]] = []

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from harvester.library.backups import Retention, list_backups, verify_backup
-from harvester.library.check import check_library, repair_library
+from harvester.library.check import check_library
 from harvester.library.kept_answer import keep_answer
 from harvester.library.merge import Contribution, merge_bytes, merge_libraries
 from harvester.library.reader import Library, LibraryView, load_view
+from harvester.library.repair import repair_library
 from harvester.library.restore import restore_library
 from harvester.library.store import Store
 from harvester.library.withdraw import forget_sounds

@@ -1,15 +1,12 @@
-"""Check every file of a library folder, and repair what is corrupt.
+"""Check every file of a library folder; write nothing.
 
-Owns what counts as a finding (a person must see it) and what is only a note. A check reads each file once; a repair
-checks first, then moves corrupt files to `quarantine/` and writes a complete library from the rest. Deletes nothing.
+Owns what counts as a finding (a person must see it) and what is only a note. A check reads each file once.
 """
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,32 +18,22 @@ from harvester.jobs import each_in_processes
 from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.load import load_state
-from harvester.library.recovery import open_journal
-from harvester.library.store import Store
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
-    JOURNAL_PARTS,
-    LOCK,
     QUARANTINE,
-    REAL_FILES,
+    RECOVERED,
     TEMPORARY_SUFFIX,
     VECTORS,
-    Files,
-    WriterLock,
-    disk_errors,
+    belongs_to_library,
     path_text,
-    read_backup_name,
     read_owner,
-    refuse_placeholders,
-    set_aside,
 )
 from harvester.vectors import load_header, load_vectors
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
 LONGEST_WAIT_US = 366 * DAY_US
-_KNOWN = {CHECKPOINT, *JOURNAL_PARTS, LOCK, QUARANTINE, VECTORS, "status.json", "harvest.log", "README.md"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +49,7 @@ class Finding:
     problem: str
     repaired: bool = False
     droppable: bool = False
-    """The repair can drop the impossible values and keep the rest of the file."""
+    """The repair can drop the invalid values and keep the rest of the file."""
     by_hand: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -104,75 +91,6 @@ def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
     findings = sorted(_check_files(folder, now_us, jobs), key=lambda finding: order[finding.severity])
     return CheckReport(tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
-
-
-def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = REAL_FILES) -> CheckReport:
-    """Check, repair what can be repaired, and return the findings.
-
-    The rest moves to `quarantine/`. Ends with a checkpoint and a verified backup of all valid data, so that the next
-    check is clean. Raises `LibraryLocked` beside a running writer, `LibraryCorrupt` when no valid file is left to
-    replace the checkpoint, `LibraryNotFetched` beside a placeholder, `BackupFailed`, `DiskFull`, `LibraryUnwritable`;
-    nothing is ever deleted.
-    """
-    refuse_placeholders(folder)
-    report = check_library(folder, clock=clock, jobs=jobs)
-    if report.clean:
-        return report
-    now_us, before = clock.time_us(), _names_aside(folder)
-    lock = WriterLock(folder)
-    droppable = {finding.path for finding in report.findings if finding.droppable}
-    with disk_errors(folder, "nothing was deleted"):
-        lock.acquire(now_us)
-        try:
-            _quarantine_corrupt_files(folder, report, now_us, files)
-        finally:
-            lock.release()
-    with Store.open(folder, clock=clock, files=files) as store:
-        late = [one.sound_id for one in store.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
-        store.append((), undeferred=late)
-        _limit_future_stamps(store.state, now_us)
-        if any(finding.path == store.vectors.path for finding in report.findings):
-            store.vectors.mend()
-        info = store.rewrite()
-        for backup in list_backups(folder):
-            if backup.path in droppable:
-                set_aside(backup.path, folder, now_us, files)
-        left = f"{info.nodes} sounds ({len(store.state.processed)} processed), {info.edges} edges"
-        notices = tuple(store.notices)
-    repaired = (replace(one, repaired=one.severity != NOTE and not one.by_hand) for one in report.findings)
-    aside = _names_aside(folder) != before
-    return CheckReport(tuple(repaired), report.files, left, notices, aside)
-
-
-def _names_aside(folder: Path) -> set[str]:
-    place = folder / QUARANTINE
-    return {path.name for path in place.iterdir()} if place.is_dir() else set()
-
-
-def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
-    corrupt = {
-        finding.path
-        for finding in report.findings
-        if finding.severity == ERROR and not (finding.droppable or finding.by_hand)
-    }
-    for name in JOURNAL_PARTS:
-        path = folder / name
-        if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-            set_aside(path, folder, now_us, files)  # renaming a link, a pipe or a folder changes nothing behind it
-    backups = list_backups(folder)
-    for backup in backups:
-        if backup.path in corrupt:
-            set_aside(backup.path, folder, now_us, files)
-    checkpoint = folder / CHECKPOINT
-    if checkpoint in corrupt and all(backup.path in corrupt for backup in backups) and not _loads(checkpoint):
-        # No valid backup is left. Keep what the journal holds: from now on it does not rely on another file.
-        if checkpoint.exists():
-            set_aside(checkpoint, folder, now_us, files)
-        journal = open_journal(folder, now_us, files, [])
-        journal.update(
-            digest="", next_digest="", saved=journal.head.safe, backed=journal.head.safe, has_foreign_state=True
-        )
-        journal.close()
 
 
 def _check_files(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
@@ -296,29 +214,15 @@ def _check_other_files(folder: Path) -> Iterator[Finding]:
         elif name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
             if not running:
                 yield Finding(WARNING, path, "a killed process left it: the next command that writes removes it")
-        elif name not in _KNOWN and read_backup_name(name) is None and not name.startswith("."):
+        elif name == RECOVERED:
+            if not running:
+                yield Finding(
+                    WARNING, path, "a recovery of the journal is not finished: the next command that writes does it"
+                )
+        elif not belongs_to_library(name):
             yield Finding(NOTE, path, "it does not belong to the library")
 
 
 def latest_stamp(state: SoundGraph) -> int:
     """Return the latest stamp in a state, in microseconds UTC."""
     return max((attributes.get(name, 0) for attributes in state.graph.nodes.values() for name in STAMPS), default=0)
-
-
-def _limit_future_stamps(state: SoundGraph, now_us: int) -> None:
-    """Set stamps from the future to now.
-
-    Until that time they would win over every newer response.
-    """
-    for attributes in state.graph.nodes.values():
-        for name in STAMPS:
-            if attributes.get(name, 0) > now_us + DAY_US:
-                attributes[name] = now_us
-
-
-def _loads(path: Path) -> bool:
-    try:
-        load_checkpoint(path)
-    except (LibraryCorrupt, FileNotFoundError):
-        return False
-    return True

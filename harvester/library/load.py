@@ -33,7 +33,7 @@ class Loaded:
     corrupt: list[Path] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     dropped: Dropped = field(default_factory=Dropped)
-    """Impossible values of the file, which are not in the state."""
+    """Invalid values of the file, which are not in the state."""
 
     @property
     def stand_in(self) -> bool:

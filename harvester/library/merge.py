@@ -116,7 +116,7 @@ def _content(record: tuple[int, dict[str, Any]] | None) -> dict[str, Any] | None
 def merge_bytes(ours: bytes, theirs: bytes, notices: list[str] | None = None) -> tuple[bytes, Contribution]:
     """Merge two checkpoints; return the result and what `theirs` added.
 
-    Impossible values are left out; `notices` gets a line about them. A side that already equals the result is returned
+    Invalid values are left out; `notices` gets a line about them. A side that already equals the result is returned
     unchanged, so that two builds of zlib do not make two files of equal content. Raises `LibraryCorrupt` (with the name
     of the side), `NewerFormat` or `WrongSource`.
     """

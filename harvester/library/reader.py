@@ -39,7 +39,7 @@ class LibraryView:
     last_backup_at: int | None = None
     notices: list[str] = field(default_factory=list)
     dropped: Dropped = field(default_factory=Dropped)
-    """Impossible values of its files, which are left out."""
+    """Invalid values of its files, which are left out."""
 
 
 def load_view(folder: Path) -> LibraryView:
@@ -164,10 +164,7 @@ class Library:
 
 
 class _Records(Mapping[int, Record]):
-    """The records by id, as the API sent them.
-
-    Each access returns a new dict.
-    """
+    """The API's records by id; each access returns a new dict."""
 
     def __init__(self, state: SoundGraph) -> None:
         self._state = state

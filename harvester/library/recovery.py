@@ -49,18 +49,15 @@ def open_journal(folder: Path, now_us: int, files: Files, notices: list[str]) ->
         if is_new:
             files.sync_folder(folder)
         if not journal.contents.damage:
-            _drop_impossible(folder, journal, now_us, files, notices)
+            _drop_invalid(folder, journal, now_us, files, notices)
             return journal
         contents = journal.contents
         journal.close()
     return _recover(folder, contents, now_us, files, notices)
 
 
-def _drop_impossible(folder: Path, journal: Journal, now_us: int, files: Files, notices: list[str]) -> None:
-    """Drop invalid values from a journal, after copying it.
-
-    The copy is in `quarantine/`.
-    """
+def _drop_invalid(folder: Path, journal: Journal, now_us: int, files: Files, notices: list[str]) -> None:
+    """Drop invalid values from a journal, after a copy to `quarantine/`."""
     dropped = journal.contents.dropped
     if not dropped:
         return
@@ -69,7 +66,7 @@ def _drop_impossible(folder: Path, journal: Journal, now_us: int, files: Files, 
     journal.copy_to(copy)
     files.sync_folder(copy.parent)
     files.sync_folder(folder)
-    journal.drop_impossible()
+    journal.drop_invalid()
     notices.append(
         f"dropped {dropped} from the journal; everything else in it is kept; the unchanged file is "
         f"{copy.relative_to(folder)}"
@@ -109,10 +106,7 @@ def _recover(folder: Path, contents: JournalContents, now_us: int, files: Files,
 
 
 def _replace_by_recovered(folder: Path, now_us: int, files: Files) -> list[Path]:
-    """Replace the journal by the recovered one, durably.
-
-    Returns the new paths of the corrupt parts.
-    """
+    """Replace the journal durably; return new paths of the corrupt parts."""
     moved = [
         set_aside(folder / part, folder, now_us, files) for part in reversed(JOURNAL_PARTS) if (folder / part).exists()
     ]

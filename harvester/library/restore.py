@@ -87,10 +87,7 @@ def restore_library(
 
 
 def best_backup(folder: Path) -> BackupReport:
-    """Return the valid backup with the most data.
-
-    Raises `LibraryCorrupt` when none is valid.
-    """
+    """Return the valid backup with most data, or raise `LibraryCorrupt`."""
     reports = [verify_backup(backup) for backup in list_backups(folder)]
     good = [report for report in reports if report.verified]
     if not good:

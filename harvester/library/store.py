@@ -22,6 +22,7 @@ from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, lis
 from harvester.library.checkpoint_file import CheckpointFile
 from harvester.library.load import Loaded, load_state
 from harvester.library.recovery import finish_restore, open_journal, settle_files
+from harvester.library.schedule import WritingSchedule
 from harvester.model import Deferral, Event, Note, Notes, Vector
 from harvester.settings import COUNT
 from harvester.storage import (
@@ -35,28 +36,9 @@ from harvester.storage import (
 )
 from harvester.vectors import Vectors
 
-JOURNAL_BOUND_BYTES = 2 << 20
-"""A checkpoint is due when the rows it lacks exceed both this and the size of the last one: total work stays linear."""
-
-LONGEST_UNSAVED_S = 86_400.0
-"""A checkpoint is due after this time without one, so that in a run of weeks the file is at most a day old."""
-
-RETRY_DELAY_S = 60.0
-"""Wait this long after a failed checkpoint or backup before retrying; the journal keeps everything meanwhile."""
-
-WRITING_SHARE = 0.05
-"""Maximum share of a run's time for checkpoints and backups, because the harvest waits for them. It does not hold when
-the run ends, or when the journal exceeds `MOST_PUT_OFF` times its limit."""
-
-MOST_PUT_OFF = 4
-"""A checkpoint is postponed until the journal has this many times the size at which it is due, and no longer."""
-
 
 class Store:
-    """A library opened for writing with `Store.open`.
-
-    End it with `close`, or use it as a context manager.
-    """
+    """A library opened for writing by `Store.open`; a context manager."""
 
     def __init__(
         self, folder: Path, clock: Clock, files: Files, lock: WriterLock, journal: Journal, loaded: Loaded,
@@ -69,8 +51,8 @@ class Store:
         self.notes: Notes = {topic: dict(texts) for topic, texts in journal.contents.notes.items()}
         self.notices: list[str] = list(loaded.notices)
         self._clock, self._files, self._lock, self._journal = clock, files, lock, journal
-        own = None if loaded.stand_in else loaded.signature
         self.vectors = Vectors(folder, clock, files, self.notices)
+        own = None if loaded.stand_in else loaded.signature
         self._file = CheckpointFile(folder, self.state, journal, self.notices, own)
         self._retention = Retention(folder, keep_backups, files)
         self._backup_every = backup_every
@@ -78,12 +60,8 @@ class Store:
         """The number of events that are in the journal but not yet in the checkpoint."""
         self._unsaved_bytes = journal.contents.unsaved_bytes
         self._one_at_a_time = threading.RLock()
-        self._opened_s = clock.monotonic_s()
-        self._writing_s = self._last_written_s = 0.0
-        self._written_nodes = 0
-        self._retry_at_s = self._saved_s = self._opened_s
-        newest = next(iter(list_backups(folder)), None)
-        known = journal.head.backup_nodes or (newest.nodes if newest else 0)
+        self._schedule = WritingSchedule(clock)
+        known = journal.head.backup_nodes or next((backup.nodes for backup in list_backups(folder)), 0)
         self._backup_nodes = min(known, len(self.state))
         journal.contents.rows.clear()  # they are in the state
 
@@ -168,7 +146,7 @@ class Store:
         """Write events, deferrals and notes to the journal; durable on return.
 
         All are in one transaction. May be called from a worker thread. Does not change `state`, `deferrals` or `notes`:
-        the caller changes them once this returned. Raises `EventRefused` for an impossible value, `DiskFull` or
+        the caller changes them once this returned. Raises `EventRefused` for an invalid value, `DiskFull` or
         `LibraryUnwritable`; then nothing of the call is kept.
         """
         with self._one_at_a_time:
@@ -216,27 +194,16 @@ class Store:
 
     @property
     def last_backup_at(self) -> int | None:
-        """Return when the last verified backup was written, or None.
-
-        In microseconds UTC.
-        """
+        """Return when the last verified backup was written (µs UTC), or None."""
         return self._journal.head.backup_at
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
 
     def checkpoint_due(self) -> bool:
-        """Tell whether a new checkpoint is due.
-
-        It is when the journal has grown enough, or the checkpoint is old enough.
-        """
-        now_s = self._clock.monotonic_s()
-        if now_s < self._retry_at_s:
-            return False
-        if self._journal.head.backup_required or (self.unsaved and now_s - self._saved_s > LONGEST_UNSAVED_S):
-            return True
-        bound_bytes = max(JOURNAL_BOUND_BYTES, self.checkpoint_size_bytes)
-        most_bytes = bound_bytes if self._can_afford(now_s) else MOST_PUT_OFF * bound_bytes
-        return self._unsaved_bytes > most_bytes
+        """Tell whether the journal has grown, or the checkpoint aged, enough."""
+        sizes = self.unsaved, self._unsaved_bytes, self.checkpoint_size_bytes
+        due = self._journal.head.backup_required or self._schedule.checkpoint_due(len(self.state), *sizes)
+        return due and not self._schedule.failed_lately()
 
     def backup_due(self, *, stopping: bool = False) -> bool:
         """Tell whether there are enough new sounds for a backup.
@@ -246,13 +213,7 @@ class Store:
         """
         if len(self.state) - self._backup_nodes < self._backup_every:
             return False
-        now_s = self._clock.monotonic_s()
-        return stopping or (now_s >= self._retry_at_s and self._can_afford(now_s))
-
-    def _can_afford(self, now_s: float) -> bool:
-        # Scaled, because a fast run may have ten times as many sounds now as at the last checkpoint.
-        next_s = self._last_written_s * len(self.state) / max(1, self._written_nodes)
-        return self._writing_s + next_s <= WRITING_SHARE * (now_s - self._opened_s)
+        return stopping or (not self._schedule.failed_lately() and self._schedule.can_afford(len(self.state)))
 
     def checkpoint(self, *, backup: bool = False) -> CheckpointInfo:
         """Write the checkpoint, with `backup` also a backup; durable on return.
@@ -282,18 +243,16 @@ class Store:
             with disk_errors(self.folder, "the old files and the journal hold everything"):
                 info = write()
         except HarvesterError:
-            self._retry_at_s = self._clock.monotonic_s() + RETRY_DELAY_S
+            self._schedule.note_failure()
             raise
-        seconds = self._clock.monotonic_s() - started_s
         if info.backup is not None or not info.unchanged:
-            self._writing_s += seconds
-            self._last_written_s, self._written_nodes = seconds, info.nodes
+            self._schedule.note_written(started_s, info.nodes)
         return info
 
     def _save(self, *, backup: bool, read_back: bool = False) -> CheckpointInfo:
         info = self._file.save(self._clock.time_us(), self._files, read_back=read_back)
         self.unsaved = self._unsaved_bytes = 0
-        self._saved_s = self._clock.monotonic_s()
+        self._schedule.note_checkpoint()
         head = self._journal.head
         if len(self.state) and (backup or head.backup_required):
             written = self._back_up(read_pieces(self._file.path), Encoded(digest=head.digest), head.saved)
@@ -304,8 +263,7 @@ class Store:
     def _back_up_alone(self) -> CheckpointInfo:
         encoded = Encoded()
         path = self._back_up(encode_checkpoint(self.state, encoded), encoded, self._journal.head.last)
-        size_bytes, nodes, edges = encoded.size_bytes, encoded.nodes, encoded.edges
-        return CheckpointInfo(self._file.path, size_bytes, nodes, edges, path, unchanged=True)
+        return CheckpointInfo(self._file.path, encoded.size_bytes, encoded.nodes, encoded.edges, path, unchanged=True)
 
     def rewrite(self) -> CheckpointInfo:
         """Write checkpoint and backup in any case; durable on return.
@@ -334,10 +292,7 @@ class Store:
         return path
 
     def _drop_saved_rows(self, verified: Path | None = None) -> None:
-        """Drop journal rows that checkpoint and backup hold.
-
-        Verifies both first: either may be old.
-        """
+        """Drop journal rows that checkpoint and backup hold; verify both."""
         head = self._journal.head
         done = head.safe == min(head.saved, head.backed)
         if not done and self._file.holds(head.digest) and self._retention.holds(head.backup_digest, verified=verified):

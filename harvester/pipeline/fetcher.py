@@ -12,7 +12,7 @@ from collections import Counter
 from harvester.clock import Clock
 from harvester.errors import ApiUnreachable, FetchFailed, PageTooLarge, RequestRefused, SettingsError, Stopped
 from harvester.filters import join_filters
-from harvester.model import RecordsPage
+from harvester.model import API_PAGE, RecordsPage
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.messages import (
     Claim,
@@ -35,7 +35,6 @@ from harvester.pipeline.messages import (
 )
 from harvester.pipeline.ports import SoundApi
 from harvester.pipeline.progress import Progress
-from harvester.pipeline.queues import BATCH
 from harvester.pipeline.scope import Scope
 
 
@@ -100,7 +99,7 @@ async def _fetch(claim: Claim, api: SoundApi, scope: Scope, clock: Clock) -> Out
 
 
 async def _search(
-    api: SoundApi, query: str, filter: str, sort: str, page: int, size: int = BATCH, vectors: bool = False
+    api: SoundApi, query: str, filter: str, sort: str, page: int, size: int = API_PAGE, vectors: bool = False
 ) -> RecordsPage:
     """Fetch a page of a search; a failure ends the run with its reason."""
     try:

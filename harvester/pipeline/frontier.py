@@ -12,6 +12,7 @@ from itertools import islice
 
 from harvester.clock import Clock, Stop
 from harvester.errors import Stopped
+from harvester.model import API_PAGE
 from harvester.pipeline.condition import Condition
 from harvester.pipeline.in_flight import InFlight
 from harvester.pipeline.messages import (
@@ -24,7 +25,7 @@ from harvester.pipeline.messages import (
     SimilarClaim,
     SweepClaim,
 )
-from harvester.pipeline.queues import BATCH, AwaitingJudgement, AwaitingList, AwaitingRecord, Deferred, DeferredSound
+from harvester.pipeline.queues import AwaitingJudgement, AwaitingList, AwaitingRecord, Deferred, DeferredSound
 from harvester.pipeline.scope import Scope
 
 EXHAUSTED, TARGET = "exhausted", "target reached"
@@ -226,7 +227,7 @@ class Frontier:
             return DetailsClaim(awaiting_record.take_batch())
         if self._may_list() and self.in_flight == 0:
             # Ask about unjudged sounds only when no sound that is known to match is left.
-            unjudged = tuple(islice(iter(lambda: self._next_wanted(self._awaiting_judgement), None), BATCH))
+            unjudged = tuple(islice(iter(lambda: self._next_wanted(self._awaiting_judgement), None), API_PAGE))
             if unjudged:
                 return JudgeClaim(unjudged)
             if (seeds := self._seed_claim()) is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from harvester.errors import Doubt
-from harvester.model import Deferral, Event, Note, Record, RecordsPage, SimilarPage, Vector
+from harvester.model import API_PAGE, Deferral, Event, Note, Record, RecordsPage, SimilarPage, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class SweepClaim:
 
     window: str
     page: int
-    size: int = 150
+    size: int = API_PAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Plan:
     grace_s: float = 30.0
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for an impossible id, number or combination."""
+        """Raise `ValueError` for an invalid id, number or combination."""
         for sound_id in self.seed_ids:
             check_sound_id(sound_id)
         if self.target is not None:

@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-BATCH = 150
-"""Records per search request: the API's largest page."""
+from harvester.model import API_PAGE
 
 Rank = tuple[int, float]
 """(0, position) for this run's seeds, (1, number of the order) for others; smaller comes first, then the id."""
@@ -86,7 +85,7 @@ class AwaitingRecord:
     @property
     def has_batch(self) -> bool:
         """Whether to fetch records first: the batch is full or has a seed."""
-        return len(self._unread) >= BATCH or any(seed in self._unread for seed in self.unread_seeds)
+        return len(self._unread) >= API_PAGE or any(seed in self._unread for seed in self.unread_seeds)
 
     @property
     def has_unread(self) -> bool:
@@ -107,7 +106,7 @@ class AwaitingRecord:
 
     def take_batch(self) -> tuple[int, ...]:
         """Remove and return the first sounds, as many as a request holds."""
-        sound_ids = tuple(islice(self._unread, BATCH))
+        sound_ids = tuple(islice(self._unread, API_PAGE))
         for sound_id in sound_ids:
             del self._unread[sound_id]
         return sound_ids

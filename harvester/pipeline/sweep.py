@@ -18,16 +18,15 @@ from msgspec import Meta
 
 from harvester.clock import SECOND_US, iso
 from harvester.errors import AnswerChanged, SettingsError
-from harvester.model import LARGEST_ID, RecordsPage
+from harvester.model import API_PAGE, LARGEST_ID, RecordsPage
 from harvester.pipeline.messages import SweepClaim
 from harvester.records import created_us
 from harvester.settings import COUNT_FROM_ZERO
 
-PAGE = 150
 DEEPEST = 10
 """Pages of a window: the server's search backend may time out (1 s) at deeper offsets."""
 
-SMALLER = {150: 75, 75: 25, 25: 5}
+SMALLER = {API_PAGE: 75, 75: 25, 25: 5}
 """The size to try after a page of a size timed out; each divides the one before."""
 _LARGER = {small: large for large, small in SMALLER.items()}
 
@@ -81,7 +80,7 @@ class _Window:
     second: bool = False
     again: bool = False
     count: _Count | None = None
-    left: tuple[Slice, ...] = ((1, PAGE),)
+    left: tuple[Slice, ...] = ((1, API_PAGE),)
     ids: _Ids = ()
     end: str = ""
 
@@ -95,11 +94,11 @@ class _Window:
     def expected(self) -> int:
         """How many hits it covers; 0 before its first page is read."""
         count = self.count or 0
-        return min(count, MOST_IN_A_SECOND if self.second else DEEPEST * PAGE)
+        return min(count, MOST_IN_A_SECOND if self.second else DEEPEST * API_PAGE)
 
     @property
     def is_last(self) -> bool:
-        return not self.second and (self.count or 0) <= DEEPEST * PAGE
+        return not self.second and (self.count or 0) <= DEEPEST * API_PAGE
 
     def slices(self, size: int) -> tuple[Slice, ...]:
         """Return all its pages of one size."""
@@ -132,7 +131,7 @@ class Sweep:
         self.requests = 0
         self.stuck = ""
         self.restarted = False
-        self._size = PAGE
+        self._size = API_PAGE
         self._window = _Window()
         self._before: frozenset[int] = frozenset()
         self._in_flight: set[Slice] = set()
@@ -153,7 +152,7 @@ class Sweep:
             return
         self.done, self.total, self.found = kept.done, kept.total, kept.found
         self._before, self._window = frozenset(kept.before), kept.window
-        self._size = min((size for _, size in kept.window.left), default=PAGE)
+        self._size = min((size for _, size in kept.window.left), default=API_PAGE)
 
     @property
     def hits(self) -> int:
@@ -235,7 +234,7 @@ class Sweep:
             self._window = replace(window, again=True, left=window.slices(self._size))
             return
         if self._in_time:
-            self._size = _LARGER.get(self._size, PAGE)
+            self._size = _LARGER.get(self._size, API_PAGE)
         self._in_time = True
         first = ((1, self._size),)
         if not window.second and not window.is_last and not window.start <= window.end != "":
@@ -275,7 +274,7 @@ def _read_place(text: str) -> _Place:
     """Parse a place; raise one of `_UNREADABLE` for an invalid one."""
     kept = json.loads(text)
     # Older versions wrote pages of 150 as a number without a size.
-    kept["window"]["left"] = [(one, PAGE) if type(one) is int else one for one in kept["window"]["left"]]
+    kept["window"]["left"] = [(one, API_PAGE) if type(one) is int else one for one in kept["window"]["left"]]
     place = msgspec.convert(kept, _Place)
     window = place.window
     window = replace(window, start=_read_moment(window.start), end=_read_moment(window.end))
@@ -284,7 +283,7 @@ def _read_place(text: str) -> _Place:
     if not window.left and not place.done:
         raise ValueError("no page is left but the sweep is not done")
     within = max(1, window.expected)
-    if not all(size in (PAGE, *_LARGER) and 0 <= (page - 1) * size < within for page, size in window.left):
+    if not all(size in (API_PAGE, *_LARGER) and 0 <= (page - 1) * size < within for page, size in window.left):
         raise ValueError("a page is outside its window")
     return replace(place, window=window)
 

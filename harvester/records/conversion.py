@@ -221,10 +221,7 @@ def _convert_objects(rule: Rule, value: Any) -> Converted:
 
 
 def _convert_json(rule: Rule, value: Any) -> Converted:
-    """Return a JSON value within the limits, or None.
-
-    Limits: depth, size and numbers. Lone surrogates are replaced.
-    """
+    """Return JSON within limits of depth, size and numbers, or None."""
     odd = find_odd(value, rule.deepest)
     if odd == REPAIRED_TEXT:
         value = _repaired(value)
@@ -247,17 +244,12 @@ _CONVERTERS: dict[FieldKind, Callable[[Rule, Any], Converted]] = {
     FieldKind.OBJECTS: _convert_objects,
     FieldKind.JSON: _convert_json,
 }
-
-
 _FIELDS = {name: (rule, _CONVERTERS[rule.kind]) for name, rule in RULES.items()}
 _UNKNOWN_FIELD = (UNKNOWN, _CONVERTERS[UNKNOWN.kind])
 
 
 def find_odd(value: Any, levels: int) -> str:
-    """Return a JSON value's kind of oddity, or an empty text.
-
-    The value has at most `levels` nested containers.
-    """
+    """Return the oddity of JSON that may nest `levels` deep, or ''."""
     kind = type(value)
     if kind is list or kind is dict:
         if levels == 0:
@@ -289,10 +281,7 @@ def _repaired(value: Any) -> Any:
 
 
 def _bounded(text: str, longest: int) -> tuple[str, str]:
-    """Return a text cut to `longest`, and the kind of oddity.
-
-    Lone surrogates are replaced.
-    """
+    """Return a text cut to `longest` without lone surrogates; its oddity."""
     odd = ""
     if not text.isascii() and _SURROGATE.search(text):
         text, odd = _SURROGATE.sub(_REPLACEMENT, text), REPAIRED_TEXT

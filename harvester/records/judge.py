@@ -88,10 +88,7 @@ class Judge:
 
 @lru_cache(maxsize=64)
 def judge_of(fields: tuple[str, ...], required: tuple[str, ...] = (), unjudged: tuple[str, ...] = ()) -> Judge:
-    """Return the cached judge of rows with these fields.
-
-    A run needs only a few.
-    """
+    """Return the cached judge of rows with these fields; a run needs few."""
     return Judge(fields, required=required, unjudged=unjudged)
 
 

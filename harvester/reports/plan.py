@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.graph import SoundGraph
+from harvester.model import API_PAGE
 
-BATCH = 150
 WINDOW_PAGES = 10
 """The pages of one window of a deep sweep; consecutive windows overlap by at least one hit."""
 
@@ -51,15 +51,15 @@ def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
     parts = {"search": 0, "sweep": 0, "records": 0, "lists": 0}
     if wish.sweep:
         hits = wish.hits or 0
-        windows = hits // (BATCH * WINDOW_PAGES)
-        parts["sweep"] = max(1, math.ceil((hits + windows) / BATCH))
+        windows = hits // (API_PAGE * WINDOW_PAGES)
+        parts["sweep"] = max(1, math.ceil((hits + windows) / API_PAGE))
         parts["lists"] = hits if wish.samples is None else min(wish.samples, hits)
     else:
         parts["search"] = int((wish.searched or not waiting) and not wish.seed_ids)
         parts["lists"] = len(waiting) if wish.samples is None else wish.samples
         if wish.hits is not None and wish.filter:
             parts["lists"] = min(parts["lists"], wish.hits)
-    parts["records"] = math.ceil(len({*bare, *unknown}) / BATCH)
+    parts["records"] = math.ceil(len({*bare, *unknown}) / API_PAGE)
     return parts
 
 

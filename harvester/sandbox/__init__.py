@@ -1,4 +1,4 @@
-"""A server that answers as Freesound's API does, from a catalogue of its own, without the network.
+"""Serve Freesound's API from a catalogue, without the network.
 
 A filter passes the same steps as on the real server: the application's rewriting (`rewriting`), then the index's
 grammar and clause rules (`tokens`, `solr_filter`), then the types of its fields (`solr_fields`, `matching`, `dates`).

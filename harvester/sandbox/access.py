@@ -1,4 +1,4 @@
-"""Authentication: the keys a sandbox accepts, and its answers to missing or refused keys (API.md §1).
+"""Check keys; answer missing or refused ones as API.md §1 says.
 
 Invariant: the `token` parameter is read only when there is no Authorization header. A key itself never
 leaves this module; logs get its fingerprint.
@@ -15,7 +15,7 @@ STANDINGS = ("suspended", "revoked", "pending", "inactive")
 
 
 class Access:
-    """The accepted `tokens`, and `standings`: further known keys, each with one of `STANDINGS`."""
+    """The accepted `tokens`, and further keys with one of `STANDINGS`."""
 
     def __init__(self, tokens: Collection[str], standings: Mapping[str, str]) -> None:
         unknown = set(standings.values()) - set(STANDINGS)

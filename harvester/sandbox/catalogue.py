@@ -1,4 +1,4 @@
-"""The `Catalogue` protocol: the sounds a sandbox serves. Generated and recorded catalogues implement it.
+"""Define the `Catalogue` protocol: the sounds that a sandbox serves.
 
 Invariant: a catalogue is immutable, and every value it returns is a function of its content alone, so equal
 catalogues have equal digests and equal answers in every process. Knows nothing of HTTP, keys or faults.
@@ -27,7 +27,7 @@ Neighbour = tuple[int, float]
 
 
 class Catalogue(Protocol):
-    """The sounds of a sandbox, with their records, vectors and similar lists."""
+    """The sounds of a sandbox: records, vectors and similar lists."""
 
     digest: str
     """The identity of the content: equal catalogues have equal digests."""
@@ -35,11 +35,11 @@ class Catalogue(Protocol):
     def __len__(self) -> int: ...
 
     def record(self, sound_id: int) -> Record | None:
-        """Return the record without descriptors and vectors, or None for an unknown sound."""
+        """Return a record without descriptors and vectors; None if unknown."""
         ...
 
     def descriptors(self, sound_id: int) -> dict[str, Any]:
-        """Return the descriptors of a known sound; a descriptor without a value is null."""
+        """Return a known sound's descriptors; one without a value is null."""
         ...
 
     def vector(self, sound_id: int, space: str) -> list[float] | None:
@@ -47,16 +47,16 @@ class Catalogue(Protocol):
         ...
 
     def neighbours(self, sound_id: int, space: str) -> list[Neighbour]:
-        """Return every other sound that scores at least `MIN_SCORE`, best first, then by id.
+        """Return the other sounds from `MIN_SCORE` up, best first, then by id.
 
         The list is empty for an unknown sound, a sound without a vector, and an unknown space.
         """
         ...
 
     def nearest(self, vector: Sequence[float], space: str) -> list[Neighbour]:
-        """Return every sound that scores at least `MIN_SCORE` against `vector`, of any length, best first."""
+        """Return the sounds from `MIN_SCORE` up against `vector`, best first."""
         ...
 
     def ordered(self, sort: str) -> Sequence[int]:
-        """Return all sound ids in one of the orders of `SORTS`; `score` is newest first."""
+        """Return all ids in an order of `SORTS`; `score` is newest first."""
         ...

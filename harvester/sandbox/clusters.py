@@ -1,4 +1,4 @@
-"""The geometry of a generated catalogue: the position of every sound in a similarity space, in closed form.
+"""Place every generated sound in a similarity space, in closed form.
 
 A sound is one of eight members of a cluster; a cluster has three coordinates. Each coordinate that two sounds
 share adds `SHARED` to their cosine. Each sound also has its own angle, which changes the cosine by at most `OWN`.
@@ -30,7 +30,7 @@ Place = tuple[int, int, int]
 
 
 class Clusters:
-    """The positions of `size` sounds, numbered 0 to size - 1, in a space of at least 99 `dimensions`."""
+    """Sounds 0 to `size` - 1 in a space of at least 99 `dimensions`."""
 
     def __init__(self, size: int, seed: str, dimensions: int) -> None:
         self._size = size
@@ -54,7 +54,7 @@ class Clusters:
         return self._coordinates(self._position(number) // MEMBERS)
 
     def neighbours(self, number: int) -> list[tuple[float, int]]:
-        """Return (score, number) of the other sounds with a cosine of at least 0.4, best first."""
+        """Return (score, number) of other sounds from 0.4 up, best first."""
         position = self._position(number)
         home = position // MEMBERS
         cos, sin = self._cos, self._sin
@@ -71,7 +71,7 @@ class Clusters:
         return self._best_first(found)
 
     def nearest(self, vector: Sequence[float]) -> list[tuple[float, int]]:
-        """Return (score, number) of the sounds with a cosine of at least 0.4 to `vector`, best first."""
+        """Return (score, number) from 0.4 up against `vector`, best first."""
         length = math.sqrt(sum(map(mul, vector, vector)))
         if not length:
             return []
@@ -96,7 +96,7 @@ class Clusters:
         return self._best_first(found)
 
     def vector(self, number: int) -> list[float]:
-        """Return the unit vector of a sound, rounded to six decimals as the API prints it."""
+        """Return a sound's unit vector with six decimals, as the API has it."""
         position = self._position(number)
         side, own = math.sqrt(SHARED), math.sqrt(OWN)
         parts = [
@@ -136,7 +136,7 @@ class Clusters:
 
 
 def coprime(size: int, draw: random.Random) -> int:
-    """Draw a factor that is coprime to `size`: multiplying by it permutes 0 to size - 1."""
+    """Draw a factor coprime to `size`: it permutes 0 to size - 1."""
     if size < 3:
         return 1
     factor = draw.randrange(size // 3, size)

@@ -1,4 +1,4 @@
-"""Dates in filters, as the index reads them: whole instants, prefixes such as `2016-02`, and `NOW` with date maths.
+"""Read dates in filters: instants, prefixes like `2016-02`, `NOW+1DAY`.
 
 A date stands for a period of seconds. A text that is no date raises `ValueError` with the index's message.
 """
@@ -21,7 +21,7 @@ _UNITS = ("YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND")
 
 
 def read_date(text: str, now_s: int) -> Period:
-    """Return the period that a date in a filter stands for; with date maths it is one second."""
+    """Return the period of a date in a filter; one second with date maths."""
     if text.startswith("NOW"):
         return _calculated(now_s, text[3:], text)
     if "Z" in text:

@@ -41,12 +41,12 @@ class Facts:
 
 
 def draws(seed: str, number: int) -> tuple[int, ...]:
-    """Return the 32 draws, each from 0 to 65,535, of this sound for this seed."""
+    """Return this sound's 32 draws, 0 to 65,535 each, for this seed."""
     return _DRAWS.unpack(blake2b(f"{seed}:{number}".encode()).digest())
 
 
 def invent_record(seed: str, number: int, facts: Facts) -> Record:
-    """Make up a sound's record: every field of the API's sound resource except descriptors and vectors."""
+    """Make up a sound's record, without descriptors and vectors."""
     d = draws(seed, number)
     sound_id = facts.sound_id
     theme, word, tags = _subject(d, facts.place)
@@ -117,7 +117,7 @@ def invent_record(seed: str, number: int, facts: Facts) -> Record:
 
 
 def invent_descriptors(seed: str, number: int) -> dict[str, Any]:
-    """Make up the audio descriptors of a sound, with the API's names and types."""
+    """Make up a sound's descriptors, with the API's names and types."""
     d = draws(f"{seed}:descriptors", number)
     made: dict[str, Any] = {}
     for at, (name, kind) in enumerate(DESCRIPTORS.items()):

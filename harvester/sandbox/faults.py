@@ -1,4 +1,4 @@
-"""Fault injection: rules that make a sandbox answer wrongly, repeatably.
+"""Inject faults: rules make a sandbox answer wrongly, repeatably.
 
 A rule is KIND[@word=value…], for example `500-html@rate=0.01` or `400-solr-down@path=/search/@from=10@to=20`.
 
@@ -68,7 +68,7 @@ class Fault:
 
     @classmethod
     def parse(cls, rule: str) -> Fault:
-        """Return the rule that a text describes; raise `SettingsError` for a text that is no rule."""
+        """Return the rule that a text describes, or raise `SettingsError`."""
         kind, *words = rule.split("@")
         if kind not in KINDS:
             raise SettingsError(f"fault rule {rule!r}: unknown kind {kind!r}; choose from {', '.join(KINDS)}")
@@ -102,7 +102,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 
 class FaultPlan:
-    """The rules of one sandbox with their counts of requests. Call `due` once for every request."""
+    """A sandbox's rules and their counts; call `due` once a request."""
 
     def __init__(self, rules: tuple[Fault, ...], random_seed: int) -> None:
         self._rules = rules
@@ -110,7 +110,7 @@ class FaultPlan:
         self._counts = [0] * len(rules)
 
     def due(self, target: str, age_s: float) -> list[tuple[str, random.Random]]:
-        """Return the kinds that apply to this request, each with its own seeded generator."""
+        """Return the faults of this request, each with a seeded generator."""
         kinds = []
         for at, rule in enumerate(self._rules):
             if rule.path not in target:
@@ -129,13 +129,13 @@ class FaultPlan:
 
 
 def answer_in_front(kind: str) -> Reply | None:
-    """Return the reply of a fault in front of the application; None for the other kinds."""
+    """Return the reply of a fault in front of the application, or None."""
     make = _FRONT.get(kind)
     return make() if make else None
 
 
 def spoil(reply: Reply, kind: str, draw: random.Random, *, is_search: bool, query: str) -> Reply:
-    """Return the reply as the fault `kind` changes it; `query` is the query of a search, else empty."""
+    """Return a reply as the fault `kind` changes it; `query`: a search's."""
     if kind in _INSTEAD:
         return _INSTEAD[kind](is_search, query)
     if kind in _DELIVERIES:

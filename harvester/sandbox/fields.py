@@ -1,4 +1,4 @@
-"""The fields of an answer: the serializer's names in the serializer's order, and what `fields=` selects.
+"""Select an answer's fields (`fields=`), in the serializer's order.
 
 Invariant: keys come in the serializer's order, whatever the order in the request; unknown names are
 dropped silently (API.md §3). Encodes records to compact UTF-8 JSON; knows nothing of HTTP.
@@ -61,7 +61,7 @@ _CACHE_BYTES = 64 * 2**20
 
 
 class UnknownSpace(Exception):
-    """A request names a field such as `sim_bogus`, on which the real serializer crashes (API.md §7)."""
+    """A field such as `sim_bogus` crashes the real serializer (API.md §7)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ class Encoder:
         self._known_bytes = 0
 
     def encode_sound(self, sound_id: int, selection: FieldSelection, score: float | None) -> bytes | None:
-        """Return the JSON object of a sound, with `score` if `selection` has it; None for an unknown sound."""
+        """Return a known sound's JSON, with `score` if selected; else None."""
         key = (selection, sound_id)
         halves = self._known.get(key)
         if halves is None:
@@ -150,7 +150,7 @@ class Encoder:
 
 
 def encode_json(value: Any) -> bytes:
-    """Return compact UTF-8 JSON; lone surrogates, which UTF-8 cannot hold, are escaped."""
+    """Return compact UTF-8 JSON, with lone surrogates escaped."""
     try:
         return orjson.dumps(value)
     except TypeError:

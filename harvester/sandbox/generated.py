@@ -1,4 +1,4 @@
-"""A catalogue generated from a random seed: 1 to 1,000,000 sounds, stored in 16 bytes each.
+"""Generate 1 to 1,000,000 sounds from a seed, in 16 bytes each.
 
 Invariant: everything is a function of (VERSION, sounds, random seed). A record is made when it is read, an order
 is closed-form arithmetic where possible, and a similar list comes from the geometry in `clusters`.
@@ -32,7 +32,7 @@ _GAP = 5
 
 
 class GeneratedCatalogue:
-    """A catalogue of `sounds` sounds; the newest ones, a share `without_vector`, have no vector yet."""
+    """Made-up sounds; a share of them, the newest, is `without_vector`."""
 
     def __init__(self, sounds: int = 5_000, random_seed: int = 7, *, without_vector: float = 0.01) -> None:
         if not 1 <= sounds <= MAX_SOUNDS:
@@ -79,7 +79,7 @@ class GeneratedCatalogue:
         return self._as_ids(self._space(space).neighbours(number))
 
     def nearest(self, vector: Sequence[float], space: str) -> list[Neighbour]:
-        """Return the sounds that reach `MIN_SCORE` against `vector`, best first."""
+        """Return the sounds from `MIN_SCORE` up against `vector`, best first."""
         if len(vector) != DIMENSIONS.get(space):
             return []
         return self._as_ids(self._space(space).nearest(vector))
@@ -90,7 +90,7 @@ class GeneratedCatalogue:
         return _Ids(self._sounds, self._order(kind), self._id, direction != "asc")
 
     def _ordered_by(self, kind: str) -> Callable[[int], int]:
-        """Return the function from a place to the sound's number, in ascending order of one property."""
+        """Return the function from place to number, ascending by a property."""
         if kind == "downloads":
             return lambda at: self._number_of_rank(self._sounds - 1 - at)
         if kind in {"duration", "rating"}:
@@ -146,7 +146,7 @@ class GeneratedCatalogue:
 
 
 class _Ids(Sequence[int]):
-    """The ids of `length` sounds in an order, forwards or backwards, computed on access."""
+    """`length` ids in an order, forwards or backwards, made on access."""
 
     def __init__(
         self, length: int, number_at: Callable[[int], int], as_id: Callable[[int], int], reverse: bool

@@ -1,4 +1,4 @@
-"""Compare a filter's value with the values of a field: one function for each type of the index.
+"""Compare a filter's value with a field's: a function for each type.
 
 Each takes (a field's values, the filter's value, now in seconds) and returns a matcher, or None for a text without
 words. A value that is not of the type raises `ValueError` with the index's message. Knows no field by name.
@@ -33,7 +33,7 @@ class SolrRange:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """An unescaped text: one word, adjacent words without quotes, or the inside of quotes."""
+    """Unescaped text: a word, adjacent words, or the inside of quotes."""
 
     words: tuple[str, ...]
     quoted: bool = False
@@ -41,7 +41,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class SolrPattern:
-    """A text with the wildcards `*` and `?`; a backslash escapes other special characters."""
+    """A text with the wildcards `*` and `?`, and escapes by backslash."""
 
     text: str
 
@@ -72,7 +72,7 @@ def match_string(values: Values, value: Value, _now_s: int) -> Matcher | None:
 
 
 def match_analysed(analyse: Callable[[str], Sequence[str]]) -> Match:
-    """Return the function for texts split by `analyse`: words in quotes are a phrase, others come in any order."""
+    """Return a `Match` by words: a phrase in quotes, else in any order."""
 
     def match(values: Values, value: Value, _now_s: int) -> Matcher | None:
         def words(record: Record) -> Sequence[str]:
@@ -103,7 +103,7 @@ def match_analysed(analyse: Callable[[str], Sequence[str]]) -> Match:
 
 
 def _among(values: Callable[[Record], Sequence[object]], value: Value, *, lower: bool) -> Matcher:
-    """Return a matcher for a range, a pattern or the presence of values, compared as texts."""
+    """Return a matcher for a range, pattern or presence, compared as text."""
     if isinstance(value, SolrPattern):
         pattern = value.compiled(lower)
         return lambda record: any(pattern.fullmatch(str(one)) for one in values(record))
@@ -120,7 +120,7 @@ def _among(values: Callable[[Record], Sequence[object]], value: Value, *, lower:
 
 
 def match_numbers(bits: int | None) -> Match:
-    """Return the function for integers of `bits` bits, or for any number when None."""
+    """Return a `Match` for integers of `bits` bits; None: any number."""
 
     def number(text: str) -> float:
         if bits is None and _DECIMAL.fullmatch(text):
@@ -158,7 +158,7 @@ def match_numbers(bits: int | None) -> Match:
 
 
 def match_flag(values: Values, value: Value, _now_s: int) -> Matcher | None:
-    """Match a flag; a word that begins with 1 or t means true, every other word false."""
+    """Match a flag: words that begin with 1 or t are true, others false."""
     if isinstance(value, Words):
         wanted = {text[:1] in {"1", "t", "T"} for text in value.words}
         return lambda record: any(bool(one) in wanted for one in values(record))
@@ -166,7 +166,7 @@ def match_flag(values: Values, value: Value, _now_s: int) -> Matcher | None:
 
 
 def match_date(values: Values, value: Value, now_s: int) -> Matcher | None:
-    """Match a time, in seconds since 1970, that lies within the period of a date."""
+    """Match a time, in seconds since 1970, within the period of a date."""
     if isinstance(value, SolrPattern):
         return lambda _record: False
     if isinstance(value, Words):

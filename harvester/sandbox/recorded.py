@@ -1,4 +1,4 @@
-"""A catalogue read from files: one sound a line, under the API's own field names.
+"""Read a catalogue from files: a sound a line, the API's field names.
 
 Invariant: a record is served exactly as it is in its file; a field that is absent there is absent in answers.
 The digest covers the content alone, not the files' names or the order of their lines.
@@ -22,7 +22,7 @@ from harvester.sandbox.text_similarity import TextSimilarity
 
 
 class RecordedCatalogue:
-    """The sounds of `records`; of two with the same id, the first one is served."""
+    """The sounds of `records`; the first of two with the same id counts."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         self._records: dict[int, Record] = {}
@@ -75,7 +75,7 @@ class RecordedCatalogue:
         return self._similarity(space).neighbours(sound_id)
 
     def nearest(self, vector: Sequence[float], space: str) -> list[Neighbour]:
-        """Return the sounds that reach `MIN_SCORE` against `vector`, best first."""
+        """Return the sounds from `MIN_SCORE` up against `vector`, best first."""
         return self._similarity(space).nearest(vector) if len(vector) == DIMENSIONS.get(space) else []
 
     def ordered(self, sort: str) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""The sandbox's replies, with the bodies of the real server word for word.
+"""Make the sandbox's replies, with the real server's bodies verbatim.
 
 Invariant: every error body equals the one recorded from the server's own code; no reply has a Retry-After header.
 """
@@ -57,7 +57,7 @@ def unauthorised(text: str, challenge: str = 'Bearer realm="api"') -> Reply:
 
 
 def html(status: int, body: bytes = b"<!doctype html><title>page</title>", **headers: str) -> Reply:
-    """Return a web page, as for unmatched addresses and crashes outside the API framework."""
+    """Return a web page, as for unmatched addresses and crashes."""
     return Reply(status, {"Content-Type": "text/html; charset=utf-8", "Vary": "Cookie, origin", **headers}, body)
 
 
@@ -86,7 +86,7 @@ def sorting_target_refused(sort: str, *, is_search: bool) -> Reply:
 
 
 def line_too_long(length: int) -> Reply:
-    """Return the 400 of the web server in front of the application for a request line that is too long."""
+    """Return the front server's 400 for a request line that is too long."""
     page = (
         "<html>\n  <head>\n    <title>Bad Request</title>\n  </head>\n  <body>\n    <h1><p>Bad Request</p></h1>\n"
         f"    Request Line is too large ({length} &gt; {MAX_REQUEST_LINE})\n  </body>\n</html>\n"
@@ -95,7 +95,7 @@ def line_too_long(length: int) -> Reply:
 
 
 def solr_down(*, is_search: bool, query: str = "", drops: bool = False) -> Reply:
-    """Return the 400 for a Solr that refuses connections, or accepts and `drops` them without an answer."""
+    """Return the 400 for a Solr that refuses or `drops` connections."""
     path = "/solr/freesound/select_similarity/"
     if is_search:
         path = f"/solr/freesound/select/?q={quote_plus(query)}{_SOLR_QUERY}"

@@ -18,7 +18,7 @@ _NAME = re.compile(r"\b[A-Za-z_]+:")
 
 @lru_cache(maxsize=256)
 def rewrite(text: str) -> str:
-    """Return the query that the index receives for a filter, which is stripped and not blank."""
+    """Return the index's query for a filter, stripped and not blank."""
     text = unquote(text)
     text = " ".join(map(_translate, text.split(" ")))
     text = text.replace("created:", "created_range:")
@@ -29,7 +29,7 @@ def rewrite(text: str) -> str:
 
 
 def _translate(piece: str) -> str:
-    """Translate the name at the start of a piece, wherever it occurs in the piece."""
+    """Translate the name that starts a piece, wherever the piece has it."""
     name = piece.partition(":")[0]
     known = TRANSLATED.get(name) if len(name) < len(piece) else None
     return piece.replace(f"{name}:", f"{known}:") if known else piece

@@ -1,4 +1,4 @@
-"""Search: the parameters of a list request, its hits, and pages of them with their links.
+"""Answer list requests: their parameters, hits, pages and links.
 
 Invariant: the order of hits is a function of the request alone, so pages neither overlap nor leave gaps.
 Raises `Refused` with the server's own answer; knows nothing of keys, limits or faults.
@@ -72,7 +72,7 @@ class Form:
         return rewrite(self.filter) if self.filter else ""
 
     def link(self, path: str, page: int) -> str:
-        """Return the address of a page of these hits, as the server writes it, without the token."""
+        """Return a page's address as the server writes it, without the token."""
         parts = [("query", self.query)] if self.is_search else []
         parts += [("filter", self.filter)] if self.filter and self.is_search else []
         parts += [("weights", self.weights)] if self.is_search else []
@@ -87,7 +87,7 @@ class Form:
 
 
 def read_form(params: Mapping[str, str], *, similar_to: int | None = None) -> Form:
-    """Return the form of a search, or of the similar list of sound `similar_to`; raises `Refused`."""
+    """Return the form of a search or of `similar_to`; raise `Refused`."""
     is_search = similar_to is None
     # The server's form strips every text; it reads `fields` again, unstripped, when it makes rows.
     texts = {name: text.strip() for name, text in params.items() if name in _FORM}
@@ -126,7 +126,7 @@ class Search:
         self._known: OrderedDict[tuple[object, ...], Hits] = OrderedDict()
 
     def hits(self, form: Form, now_s: int) -> Hits:
-        """Return all hits of a form in order: ids, or (id, score) where there is a score."""
+        """Return a form's hits in order: ids, or (id, score) with scores."""
         key = (form.query, form.filter, form.sort, form.similar_to, form.space, form.is_search)
         found = self._known.get(key)
         if found is None:
@@ -138,7 +138,7 @@ class Search:
         return found
 
     def grouped(self, hits: Hits) -> tuple[list[int], dict[int, tuple[str, int]]]:
-        """Return the hits grouped by pack: the first hit of every pack and all hits without one.
+        """Return hits by pack: each pack's first, and all without a pack.
 
         The second value has (pack, number of hits) for each kept hit whose pack has more than one.
         """
@@ -238,7 +238,7 @@ class Search:
 
 
 def page_of(form: Form, hits: Hits) -> Hits:
-    """Return the hits of the form's page; raise `Refused` for a page that does not exist."""
+    """Return the hits of the form's page; raise `Refused` if none exists."""
     if not form.is_search and form.page_size <= 0:
         raise Refused(html(500))
     if form.page < 1 or form.page_size < 1 or (len(hits) and (form.page - 1) * form.page_size >= len(hits)):

@@ -1,4 +1,4 @@
-"""The sandbox on a loopback socket: a thin layer of aiohttp that also carries out faults of delivery.
+"""Serve the sandbox on a loopback socket, with faults of delivery.
 
 Invariant: every request has one line in the access log, flushed before the answer is sent, without the key.
 Listens on loopback only. `service` makes the answers.
@@ -39,7 +39,7 @@ async def serving(
     access_log: Path | None = None,
     drip_pause_s: float = 0.2,
 ) -> AsyncIterator[str]:
-    """Serve a sandbox and yield its base address, `http://127.0.0.1:PORT/apiv2/`.
+    """Serve a sandbox and yield its address `http://127.0.0.1:PORT/apiv2/`.
 
     Port 0 takes a free one. Lines are appended to `access_log`. `drip_pause_s` is the pause between two bytes of a
     dripping answer. On exit, open connections are closed at once. Raises `SettingsError` for a host that is not

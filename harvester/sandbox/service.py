@@ -1,4 +1,4 @@
-"""The sandbox without its sockets: takes a request line and returns the answer.
+"""Turn a request line into the sandbox's answer, without sockets.
 
 It checks in the server's order: length of the line → address → format → key → throttle → view.
 Invariant: synchronous and repeatable. An answer depends only on the catalogue, the earlier requests and the clock,
@@ -42,7 +42,7 @@ _PATHS = (_SEARCH, _SOUND, _SIMILAR, _OAUTH_ONLY)
 
 
 class Sandbox:
-    """A server like Freesound: one catalogue, its keys with their limits, and injected faults.
+    """A server like Freesound: a catalogue, keys with limits, and faults.
 
     `burst` and `daily` are the requests a key may send in a minute and in 24 hours, None for no limit. `standings`
     maps keys to `suspended`, `revoked`, `pending` or `inactive`. `random_seed` decides to which requests a fault with
@@ -77,7 +77,7 @@ class Sandbox:
 
     @property
     def digest(self) -> str:
-        """The catalogue's digest, which every answer has in its `X-Freesound-Sandbox` header."""
+        """The catalogue's digest, in each answer as `X-Freesound-Sandbox`."""
         return self.catalogue.digest
 
     def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Reply:
@@ -96,7 +96,7 @@ class Sandbox:
         return reply
 
     def token_of(self, target: str, headers: Mapping[str, str]) -> str | None:
-        """Return the key of a request, valid or not, for the log's fingerprint; None without one."""
+        """Return a request's key, valid or not, for the log's fingerprint."""
         return self._access.token_in(
             _header(headers, "authorization"), _params(target.partition("?")[2]).get("token", "")
         )

@@ -1,4 +1,4 @@
-"""The fields of the search index that a filter may name: their types, and their values for a record.
+"""Define the index's fields that a filter may name, and their values.
 
 Invariant: a field has the values that it has in the index: tags in lower case, licenses by name, ratings on a scale of
 0 to 10, 0 for an unknown bit depth. Knows records, not the syntax of filters.
@@ -35,7 +35,7 @@ _TRIMMED = "\t\n\v\f\r\x1c\x1d\x1e\x1f \u1680\u2028\u2029\u205f\u3000" + "".join
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of the index; `in_vectors`: documents of vectors have it too, not only sounds."""
+    """An index field; `in_vectors`: documents of vectors have it too."""
 
     match: Match
     values: Values
@@ -43,7 +43,7 @@ class Field:
 
 
 def find_field(name: str) -> Field:
-    """Return the field with this name in the index; raise `KeyError` without one."""
+    """Return the index's field of this name, or raise `KeyError`."""
     field = _FIELDS.get(name)
     if field is not None:
         return field
@@ -55,7 +55,7 @@ def find_field(name: str) -> Field:
 
 
 def words_of(text: object) -> list[str]:
-    """Return the words of a text in order, in lower case, as the index holds them."""
+    """Return a text's words in order, in lower case, as in the index."""
     return _WORD.findall(str(text).lower()) if text else []
 
 
@@ -82,12 +82,12 @@ def created_s(record: Record) -> int:
 
 
 def index_rating(record: Record) -> float:
-    """Return the index's rating: 0 to 10, and 0 for fewer than three ratings."""
+    """Return the index's rating, 0 to 10; 0 for fewer than 3 ratings."""
     return 2 * float(record.get("avg_rating") or 0) if int(record.get("num_ratings") or 0) >= 3 else 0.0
 
 
 def in_sort_order(sound_ids: Iterable[int], sort: str, record_of: Callable[[int], Record]) -> list[int]:
-    """Return ids in one of the orders of `SORTS`; equally good sounds, and those by `score`, newest first."""
+    """Return ids in an order of `SORTS`; ties and `score`: newest first."""
     kind, _, direction = sort.partition("_")
     newest_first = sorted(sound_ids, reverse=True)
     if kind == "score":

@@ -1,4 +1,4 @@
-"""Parse a query of the index into clauses, and decide with them which sounds match.
+"""Parse the index's queries, and decide with them which sounds match.
 
 Clauses are read left to right, without precedence; AND is the operator where none is written:
 
@@ -52,7 +52,7 @@ class SolrFilter:
 
 @dataclass(frozen=True, slots=True)
 class _SolrClause:
-    """One clause of a query; if `sound_ids` is not None, only these sounds can match.
+    """One clause; if `sound_ids` is not None, only these can match.
 
     `exact`: all of `sound_ids` match. `finds_vectors`: it may also match documents of vectors.
     """
@@ -68,19 +68,19 @@ _NOTHING = _SolrClause(lambda _record: False, frozenset())
 
 @dataclass(slots=True)
 class _Group:
-    """The clauses of one group, each as (`must`, `may` or `must not`, clause)."""
+    """A group's clauses, each as (`must`, `may` or `must not`, clause)."""
 
     clauses: list[tuple[str, _SolrClause]] = field(default_factory=list)
 
     def add(self, conjunction: str, negated: bool, clause: _SolrClause | None) -> None:
-        """Add the next clause; None is a clause without words, whose conjunction still counts."""
+        """Add a clause; None: it has no words, but its conjunction counts."""
         if conjunction and self.clauses and self.clauses[-1][0] != "must not":
             self.clauses[-1] = ("must" if conjunction == "AND" else "may", self.clauses[-1][1])
         if clause is not None:
             self.clauses.append(("must not" if negated else "may" if conjunction == "OR" else "must", clause))
 
     def joined(self, *, whole: bool) -> _SolrClause | None:
-        """Return the group as one clause; `whole`: the group is the whole query."""
+        """Return the group as one clause; `whole`: it is the whole query."""
         must, may, must_not = ([clause for how, clause in self.clauses if how == kind] for kind in _HOW)
         if must_not and not must and not may:
             return _SolrClause(_none_of(must_not), finds_vectors=True) if whole else _NOTHING
@@ -91,9 +91,7 @@ class _Group:
             return joined
         wanted, others = joined.matches, _none_of(must_not)
         return _SolrClause(
-            lambda record: wanted(record) and others(record),
-            joined.sound_ids,
-            finds_vectors=joined.finds_vectors,
+            lambda record: wanted(record) and others(record), joined.sound_ids, finds_vectors=joined.finds_vectors
         )
 
 
@@ -101,7 +99,7 @@ _HOW = ("must", "may", "must not")
 
 
 def read_filter(query: str, now_s: int, *, of_parents: bool = False) -> SolrFilter:
-    """Parse a query as the index receives it; `now_s` is the value of `NOW` in dates.
+    """Parse a query as the index receives it; `now_s`: `NOW` in dates.
 
     `of_parents`: the query restricts the sounds of a similarity search, in which it must not match any document of a
     vector. Raises `FilterError`.
@@ -119,7 +117,7 @@ def _read(query: str, now_s: int, of_parents: bool) -> SolrFilter:
 
 
 class _SolrParser:
-    """The parser of one query; after `parse`, `described` tells whether it names a descriptor."""
+    """The parser of one query; `described`: the query names a descriptor."""
 
     def __init__(self, query: str, now_s: int) -> None:
         self._query = query
@@ -163,7 +161,7 @@ class _SolrParser:
         return group.joined(whole=whole)
 
     def _neighbouring_words(self) -> tuple[str, ...]:
-        """Take two or more adjacent words, none of them before an operator, which are one text; else none."""
+        """Take two or more adjacent words, none before an operator; else none."""
         if self._tokens.peek().kind != "<TERM>" or not self._is_neighbour(1):
             return ()
         words = [_unescaped(self._tokens.take("<TERM>").text)]

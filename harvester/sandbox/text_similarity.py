@@ -1,4 +1,4 @@
-"""Similarity of recorded sounds by their words: vectors, and the similar lists that follow from them.
+"""Compare recorded sounds by their words: vectors and similar lists.
 
 A vector has three parts, each in its own dimensions and with its own share of the squared length: a constant
 (`COMMON`), a link to the next and to the previous sound in an order by tags (`CHAIN`), and hashed tf-idf of tags, name
@@ -24,7 +24,7 @@ _WEIGHTS = (("tags", 3.0), ("name", 2.0), ("description", 1.0), ("username", 1.0
 
 
 class TextSimilarity:
-    """One similarity space of `dimensions` over `records`; similar lists are computed on demand and cached."""
+    """Similarity of `records` in `dimensions`; caches the lists it makes."""
 
     def __init__(self, records: Mapping[int, Record], dimensions: int) -> None:
         self._chain_bits = dimensions // 2
@@ -46,7 +46,7 @@ class TextSimilarity:
         return [round(value, 6) for value in (math.sqrt(COMMON), *chain, *words)]
 
     def neighbours(self, sound_id: int) -> list[Neighbour]:
-        """Return (id, score) of the other sounds that reach `MIN_SCORE`, best first."""
+        """Return (id, score) of other sounds from `MIN_SCORE` up, best first."""
         found = self._lists.get(sound_id)
         if found is None:
             scored = ((other, self._score(sound_id, other)) for other in self._chains if other != sound_id)
@@ -54,7 +54,7 @@ class TextSimilarity:
         return found
 
     def nearest(self, vector: Sequence[float]) -> list[Neighbour]:
-        """Return (id, score) of the sounds that reach `MIN_SCORE` against `vector`, best first."""
+        """Return (id, score) from `MIN_SCORE` up against `vector`, best first."""
         length = math.sqrt(sum(value * value for value in vector))
         if not length:
             return []
@@ -107,7 +107,7 @@ def _word_counts(record: Record) -> Counter[str]:
 
 
 def _in_order(records: Mapping[int, Record], common: Counter[str]) -> list[int]:
-    """Return the ids sorted by each sound's most common tag, then by user, then by id."""
+    """Return the ids by each sound's commonest tag, then user, then id."""
 
     def key(sound_id: int) -> tuple[str, str, int]:
         tags = [word for tag in records[sound_id].get("tags") or () for word in words_of(tag)]

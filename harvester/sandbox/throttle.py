@@ -1,4 +1,4 @@
-"""The two limits of a key: rolling windows of 60 s and 24 h over the requests it was granted (API.md §4).
+"""Limit each key in rolling windows of 60 s and 24 h (API.md §4).
 
 Invariant: an entry leaves a window when its age reaches 60 s or 86,400 s; there is no reset at midnight. A request
 that the minute's limit refuses is not recorded; one that the day's limit refuses takes a slot of the minute.
@@ -21,7 +21,7 @@ class _History:
 
 
 class Throttle:
-    """The granted requests of all keys; a limit of None grants every request."""
+    """The granted requests of all keys; a limit of None grants all."""
 
     def __init__(self, burst: int | None, daily: int | None) -> None:
         self.burst = burst
@@ -29,7 +29,7 @@ class Throttle:
         self._histories: dict[str, _History] = {}
 
     def refuses(self, key: str, now_us: int) -> tuple[int, str] | None:
-        """Record a request at `now_us`, or return the limit that refuses it as (number, window)."""
+        """Record a request, or return the limit that refuses it and its window."""
         history = self._histories.setdefault(key, _History())
         if self.burst is not None:
             _drop_old(history.minute, now_us - MINUTE_US)

@@ -1,4 +1,4 @@
-"""Split a query of the index into tokens: the longest match wins, and ranges have their own tokens.
+"""Split a query of the index into tokens: the longest match wins.
 
 Columns count from 0, as in the index's messages. A character that begins no token raises `FilterError`.
 """
@@ -38,7 +38,7 @@ _LITERAL = re.compile(r"(?:\\.|[^*?\\])*", re.DOTALL)
 
 
 class FilterError(Exception):
-    """The index refuses a query: `code` is its HTTP status, the message is its reason."""
+    """The index refuses a query; `code` is the HTTP status of its answer."""
 
     def __init__(self, reason: str, code: int = 400) -> None:
         super().__init__(reason)
@@ -47,14 +47,14 @@ class FilterError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SolrToken:
-    """One token; `kind` is the sign or operator itself, or the kind's name in the index's messages."""
+    """One token; `kind` is its sign, or the kind's name in the index."""
 
     kind: str
     text: str
     at: int
 
     def __str__(self) -> str:
-        """Return the token as the index's message about an unexpected token shows it."""
+        """Return the token as the index shows one that it did not expect."""
         if self.kind == "<EOF>":
             return '"<EOF>"'
         kind = self.kind if self.kind.startswith("<") else f'"{self.kind}"'
@@ -62,7 +62,7 @@ class SolrToken:
 
 
 class Tokens:
-    """The tokens of one query, read one at a time: tokens before an error are still parsed, as in the index."""
+    """One query's tokens, read lazily: those before an error still count."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -72,13 +72,13 @@ class Tokens:
         self._cut = self._cut_plain
 
     def peek(self, ahead: int = 0) -> SolrToken:
-        """Return the next token, or the one `ahead` places after it, without taking it."""
+        """Return the token `ahead` places after the next, without taking it."""
         while len(self._known) <= self._next + ahead:
             self._known.append(self._cut())
         return self._known[self._next + ahead]
 
     def take(self, *kinds: str) -> SolrToken:
-        """Take the next token; raise `FilterError` unless it is of one of `kinds`."""
+        """Take the next token; raise `FilterError` if it is none of `kinds`."""
         token = self.peek()
         if token.kind not in kinds:
             raise self.syntax_error(f"Encountered {token} at line 1, column {token.at}.")

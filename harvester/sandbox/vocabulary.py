@@ -1,4 +1,4 @@
-"""The vocabulary of generated sounds: themes with their tags and place in the Broad Sound Taxonomy.
+"""List the themes of generated sounds, with their tags and taxonomy.
 
 Every word here is made up for the sandbox; none comes from an uploader. This module is only data; `fake_records`
 draws from it. Changing an entry changes the catalogues: raise `generated.VERSION`.
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Theme(NamedTuple):
-    """A subject of sounds: its words (each a tag and a name), category, subcategory and taxonomy code."""
+    """A subject: words (tag, name), category, subcategory, taxonomy code."""
 
     words: tuple[str, ...]
     category: str

@@ -33,10 +33,7 @@ class Files:
     """
 
     def create(self, path: Path) -> int:
-        """Create a new file for writing and return its descriptor.
-
-        Raises `FileExistsError` if it exists.
-        """
+        """Create a file for writing; raise `FileExistsError` if it exists."""
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
 
     def write(self, descriptor: int, chunk: bytes) -> int:
@@ -201,10 +198,7 @@ def disk_errors(what: Path, kept: str) -> Iterator[None]:
 
 
 def disk_error(error: OSError, what: Path, kept: str) -> DiskFull | LibraryUnwritable:
-    """Return the `HarvesterError` for an `OSError`.
-
-    One line: what failed, why, what was kept.
-    """
+    """Return the one-line `HarvesterError` for an `OSError`."""
     if error.errno in _FULL:
         return DiskFull(f"{what}: no space left on the disk ({error.strerror}); {kept}")
     if isinstance(error, NotRegular) and error.filename:

@@ -23,7 +23,11 @@ QUARANTINE = "quarantine"
 JOURNAL_PARTS = (JOURNAL, f"{JOURNAL}-wal", f"{JOURNAL}-shm")
 RECOVERED = f"{JOURNAL}.salvaged"
 """The recovered part of a corrupt journal, complete and durable, until it replaces the journal."""
+STATUS = "status.json"
+LOG = "harvest.log"
+"""Also the beginning of the names of rotated logs."""
 
+_NAMES = frozenset({CHECKPOINT, *JOURNAL_PARTS, RECOVERED, LOCK, VECTORS, QUARANTINE, STATUS, LOG, "README.md"})
 _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
 
 
@@ -33,18 +37,12 @@ def second_name(stamp_us: int) -> str:
 
 
 def backup_name(nodes: int, stamp_us: int) -> str:
-    """Return the file name of a backup.
-
-    It holds `nodes` sounds and was taken at `stamp_us` (microseconds UTC).
-    """
+    """Return a backup's name; it has `nodes` sounds as of `stamp_us` (UTC)."""
     return f"freesound_library_backup_{nodes}nodes_{second_name(stamp_us)}.pkl"
 
 
 def read_backup_name(name: str) -> tuple[int, int] | None:
-    """Return (nodes, stamp) from a backup's file name, or None.
-
-    The stamp is in microseconds UTC.
-    """
+    """Return (nodes, stamp in µs UTC) from a backup's file name, or None."""
     match = _BACKUP.fullmatch(name)
     if match is None:
         return None
@@ -53,6 +51,11 @@ def read_backup_name(name: str) -> tuple[int, int] | None:
     except ValueError:
         return None
     return int(match[1]), int(taken.timestamp()) * SECOND_US
+
+
+def belongs_to_library(name: str) -> bool:
+    """Tell whether a library folder has files of this name."""
+    return name in _NAMES or name.startswith((".", f"{LOG}.")) or read_backup_name(name) is not None
 
 
 def quarantine_path(folder: Path, name: str, stamp_us: int) -> Path:

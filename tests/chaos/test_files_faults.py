@@ -12,8 +12,9 @@ import pytest
 from harvester.checkpoint.files import load_checkpoint
 from harvester.errors import BackupFailed, DiskFull, HarvesterError, LibraryUnwritable
 from harvester.library.backups import Retention
-from harvester.library.check import check_library, repair_library
+from harvester.library.check import check_library
 from harvester.library.reader import load_view
+from harvester.library.repair import repair_library
 from harvester.library.restore import restore_library
 from harvester.model import Known
 from harvester.storage.atomic import write_atomically

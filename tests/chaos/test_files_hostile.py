@@ -21,8 +21,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.checkpoint.container import unpack
 from harvester.checkpoint.files import load_checkpoint
-from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, unpack
+from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import HarvesterError, LibraryCorrupt
 from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 

@@ -9,7 +9,8 @@ import zlib
 
 import pytest
 
-from harvester.checkpoint.format import decode_checkpoint, unpack
+from harvester.checkpoint.container import unpack
+from harvester.checkpoint.format import decode_checkpoint
 from harvester.errors import LibraryCorrupt
 from tests.support.fuzz_loader import judge, right_digest, seed_files, unframed
 from tests.support.processes import ROOT

@@ -27,9 +27,10 @@ from hypothesis.stateful import (
 
 from harvester.clock import SECOND_US
 from harvester.library.backups import Backup, Retention, list_backups
-from harvester.library.check import check_library, repair_library
+from harvester.library.check import check_library
 from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
+from harvester.library.repair import repair_library
 from harvester.library.restore import restore_library
 from harvester.library.store import Store
 from harvester.model import Event, Gone

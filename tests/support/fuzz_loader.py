@@ -19,7 +19,8 @@ import zlib
 from collections import Counter
 from itertools import pairwise
 
-from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, unpack
+from harvester.checkpoint.container import unpack
+from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.checkpoint.writer import digest_place
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.model import Gone

@@ -43,7 +43,7 @@ def poisoned_checkpoint(events: Sequence[Event] = (*GOOD, *POISON)) -> bytes:
 
 
 def make_poisoned(folder: Path, *, journal: bool = True, checkpoint: bool = True) -> None:
-    """Make a library whose journal or checkpoint, or both, hold impossible ids among good sounds."""
+    """Make a library whose journal or checkpoint, or both, hold invalid ids among good sounds."""
     if journal:
         with open_store(folder, source=SOURCE) as store:
             grow(store, GOOD)

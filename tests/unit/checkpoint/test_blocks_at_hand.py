@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.checkpoint import format as checkpoint_format
+from harvester.checkpoint import container
 from harvester.checkpoint._blocks_at_hand import blocks_at_hand
 from harvester.checkpoint.files import packed_elsewhere
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
@@ -39,7 +39,7 @@ CHANGED = Seen(700, make_record(700, name="another name"), NOW_US + 1)
 def packed_by_another(state: SoundGraph) -> bytes:
     """Return the checkpoint as a zlib writes it that packs otherwise: here the same one at its highest level."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(checkpoint_format, "LEVEL", 9)
+        patched.setattr(container, "LEVEL", 9)
         return b"".join(encode_checkpoint(state))
 
 
@@ -65,7 +65,7 @@ def test_a_file_of_the_same_zlib_is_packed_as_ever() -> None:
     before = b"".join(encode_checkpoint(state))
     state.apply(CHANGED)
     assert b"".join(encode_checkpoint(state, at_hand=[before])) == b"".join(encode_checkpoint(state))
-    assert blocks_at_hand([before], checkpoint_format._Container().pack, 40) == {}
+    assert blocks_at_hand([before], container.Container().pack, 40) == {}
 
 
 def test_a_library_that_was_pulled_keeps_them_when_it_grows(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_nothing_in_a_file_at_hand_changes_what_is_written(history: list[Event],
 def test_a_block_that_is_padded_or_refers_to_another_is_not_taken() -> None:
     state = make_state(make_events(1_500))
     stream = zlib.decompress(b"".join(encode_checkpoint(state)))
-    pack = checkpoint_format._Container().pack
+    pack = container.Container().pack
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     sizes, place = [], 2
     while place < len(stream):
@@ -129,7 +129,7 @@ def test_a_block_that_is_padded_or_refers_to_another_is_not_taken() -> None:
 
 
 def test_a_file_at_hand_costs_no_more_than_its_size_lets_it() -> None:
-    pack = checkpoint_format._Container().pack
+    pack = container.Container().pack
     head = b"\x95" + (1 << 40).to_bytes(8, "little")
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     bomb = b"\x78\xda" + pack(b"\x80\x05") + packer.compress(head + bytes(200 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)

@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from harvester.checkpoint._interned import Texts
 from harvester.checkpoint._record_block import _FastPickler, _PlainPickler
-from harvester.checkpoint.format import Encoded, decode_checkpoint, digest_in, digest_of, encode_checkpoint, unpack
+from harvester.checkpoint.container import unpack
+from harvester.checkpoint.format import Encoded, decode_checkpoint, digest_in, digest_of, encode_checkpoint
 from harvester.checkpoint.writer import canonical_order, digest_place, encode_blocks
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph

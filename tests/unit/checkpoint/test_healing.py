@@ -1,4 +1,4 @@
-"""Libraries that version 0.1.0 poisoned for good: what is impossible in them is dropped, all else is kept."""
+"""Libraries that version 0.1.0 poisoned for good: what is invalid in them is dropped, all else is kept."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import BackupFailed, LibraryCorrupt
 from harvester.gitsync.merge_driver import describe_for_git, merge_in_git
 from harvester.journal.reader import load_contents
-from harvester.library.check import check_library, repair_library
+from harvester.library.check import check_library
 from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
+from harvester.library.repair import repair_library
 from harvester.model import Event, Known, Seeded
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.support.poisoned import GOOD, WHAT_IS_LEFT, make_poisoned, poisoned_checkpoint
@@ -35,13 +36,13 @@ KINDS = pytest.mark.parametrize(
 
 
 @KINDS
-def test_an_ordinary_opening_drops_what_is_impossible_and_keeps_all_else(
+def test_an_ordinary_opening_drops_what_is_invalid_and_keeps_all_else(
     tmp_path: Path, journal: bool, checkpoint: bool
 ) -> None:
     make_poisoned(tmp_path, journal=journal, checkpoint=checkpoint)
     with open_store(tmp_path) as store:
         assert content_of(store.state) == WHAT_IS_LEFT
-        told = [line for line in store.notices if line.startswith("dropped 2 impossible sound ids")]
+        told = [line for line in store.notices if line.startswith("dropped 2 invalid sound ids")]
         assert len(told) == journal + checkpoint
         assert all("everything else in it is kept" in line for line in told)
         store.checkpoint(backup=True)
@@ -65,15 +66,15 @@ def test_what_an_opening_drops_is_no_longer_in_the_journal(tmp_path: Path) -> No
 
 
 @KINDS
-def test_check_names_what_is_impossible_and_repair_drops_it(tmp_path: Path, journal: bool, checkpoint: bool) -> None:
+def test_check_names_what_is_invalid_and_repair_drops_it(tmp_path: Path, journal: bool, checkpoint: bool) -> None:
     make_poisoned(tmp_path, journal=journal, checkpoint=checkpoint)
     report = check_library(tmp_path, clock=FixedClock())
     errors = [finding.problem for finding in report.findings if finding.severity == "error"]
     assert len(errors) == journal + checkpoint
-    assert all(problem.startswith("it holds 2 impossible sound ids (") for problem in errors)
+    assert all(problem.startswith("it holds 2 invalid sound ids (") for problem in errors)
     repaired = repair_library(tmp_path, clock=FixedClock())
     assert repaired.clean
-    assert sum(line.startswith("dropped 2 impossible sound ids") for line in repaired.notices) == journal + checkpoint
+    assert sum(line.startswith("dropped 2 invalid sound ids") for line in repaired.notices) == journal + checkpoint
     assert check_library(tmp_path, clock=FixedClock()).clean
     assert reload_content(tmp_path) == WHAT_IS_LEFT
 
@@ -89,11 +90,11 @@ def test_readers_see_all_that_is_possible_and_change_nothing(tmp_path: Path, jou
 
 
 @pytest.mark.parametrize("poison", [Seeded((0,)), Known(0, 1)], ids=["a seed", "a sound"])
-def test_one_impossible_id_is_dropped_with_nothing_else(tmp_path: Path, poison: Event) -> None:
+def test_one_invalid_id_is_dropped_with_nothing_else(tmp_path: Path, poison: Event) -> None:
     (tmp_path / CHECKPOINT).write_bytes(poisoned_checkpoint([*GOOD, poison]))
     view = load_view(tmp_path)
     assert content_of(view.state) == content_of(make_state(GOOD))
-    assert sum("1 impossible sound id (0)" in line for line in view.notices) == 1
+    assert sum("1 invalid sound id (0)" in line for line in view.notices) == 1
 
 
 def test_a_poisoned_backup_stands_in_where_nothing_else_does(tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_merging_a_poisoned_library_brings_all_that_is_possible(tmp_path: Path) 
         store.checkpoint(backup=True)
     make_poisoned(theirs)
     report = merge_libraries([theirs, theirs / CHECKPOINT], ours, clock=FixedClock())
-    assert sum("impossible sound ids" in line for line in report.notices) == 2
+    assert sum("invalid sound ids" in line for line in report.notices) == 2
     assert report.nodes == 12 + 3
     assert check_library(ours, clock=FixedClock()).clean
     target = tmp_path / "out.pkl"
@@ -126,24 +127,24 @@ def test_git_joins_a_poisoned_side_without_a_conflict(tmp_path: Path, poisoned: 
     for side in ("ours", "theirs"):
         content = poisoned_checkpoint() if side == poisoned else b"".join(encode_checkpoint(other))
         (tmp_path / side).write_bytes(content)
-    assert any(line.startswith("left out 2 impossible") for line in describe_for_git(tmp_path / poisoned))
+    assert any(line.startswith("left out 2 invalid") for line in describe_for_git(tmp_path / poisoned))
     notices: list[str] = []
     merge_in_git(tmp_path / "ours", tmp_path / "theirs", CHECKPOINT, notices)
     assert len(notices) == 1
-    assert notices[0].startswith(f"{'our' if poisoned == 'ours' else 'their'} side held 2 impossible sound ids")
+    assert notices[0].startswith(f"{'our' if poisoned == 'ours' else 'their'} side held 2 invalid sound ids")
     joined = make_state([*GOOD])
     joined.join(other)
     assert decode_checkpoint((tmp_path / "ours").read_bytes()).state.graph.nodes.keys() == joined.graph.nodes.keys()
 
 
-def test_a_pull_under_a_running_harvest_leaves_the_impossible_out(tmp_path: Path) -> None:
+def test_a_pull_under_a_running_harvest_leaves_the_invalid_out(tmp_path: Path) -> None:
     with open_store(tmp_path, source=SOURCE) as store:
         grow(store, make_events(3, first=100))
         store.checkpoint(backup=True)
         (tmp_path / CHECKPOINT).unlink()
         (tmp_path / CHECKPOINT).write_bytes(poisoned_checkpoint())
         assert store.checkpoint(backup=True).joined == 12
-        assert any("2 impossible sound ids" in line for line in store.notices)
+        assert any("2 invalid sound ids" in line for line in store.notices)
     assert check_library(tmp_path, clock=FixedClock()).clean
 
 

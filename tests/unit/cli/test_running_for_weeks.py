@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from harvester.actions.log import KEPT_FILES, LARGEST_BYTES, RunLog
 from harvester.cli import app
-from harvester.cli.log import KEPT_FILES, LARGEST_BYTES, RunLog
+from harvester.cli.console import note
 from harvester.cli.systemd import Notifier
 
 
@@ -27,7 +28,7 @@ class StandingClock:
 
 
 def test_a_line_of_the_log_has_the_time_and_cannot_be_forged(tmp_path: Path) -> None:
-    log = RunLog(tmp_path, StandingClock())
+    log = RunLog(tmp_path, StandingClock(), note)
     log.write("sound 7: 100 %s\n2026-01-01T00:00:00Z all lost\u202e")
     text = (tmp_path / "harvest.log").read_text(encoding="utf-8")
     assert text == "2026-09-21T14:13:20Z sound 7: 100 %s 2026-01-01T00:00:00Z all lost\\u202e\n"
@@ -35,7 +36,7 @@ def test_a_line_of_the_log_has_the_time_and_cannot_be_forged(tmp_path: Path) -> 
 
 
 def test_the_log_is_rotated_and_old_parts_go(tmp_path: Path) -> None:
-    log = RunLog(tmp_path, StandingClock())
+    log = RunLog(tmp_path, StandingClock(), note)
     line = "x" * 100_000
     for _ in range((KEPT_FILES + 2) * LARGEST_BYTES // 100_000):
         log.write(line)
@@ -45,11 +46,10 @@ def test_the_log_is_rotated_and_old_parts_go(tmp_path: Path) -> None:
     assert all(path.stat().st_size <= LARGEST_BYTES for path in tmp_path.iterdir())
 
 
-def test_a_reopened_log_follows_a_file_that_was_moved_away(tmp_path: Path) -> None:
-    log = RunLog(tmp_path, StandingClock())
+def test_a_log_leaves_a_file_that_was_moved_away_and_begins_a_new_one(tmp_path: Path) -> None:
+    log = RunLog(tmp_path, StandingClock(), note)
     log.write("before")
     (tmp_path / "harvest.log").rename(tmp_path / "moved")
-    log.close()
     log.write("after")
     log.close()
     assert "after" in (tmp_path / "harvest.log").read_text()
@@ -60,7 +60,7 @@ def test_a_log_that_cannot_be_written_is_told_once_and_ends_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "harvest.log").mkdir()
-    log = RunLog(tmp_path, StandingClock())
+    log = RunLog(tmp_path, StandingClock(), note)
     log.write("one")
     log.write("two")
     assert capsys.readouterr().err.count("cannot be written") == 1
@@ -71,7 +71,7 @@ def test_a_log_whose_disk_has_gone_is_closed_without_a_word_more(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "harvest.log").symlink_to("/dev/full")
-    log = RunLog(tmp_path, StandingClock())
+    log = RunLog(tmp_path, StandingClock(), note)
     log.write("one")
     log.close()
     log.write("two")

@@ -211,7 +211,7 @@ def decode_again(body: bytes) -> list[Event]:
     return list(map(_event, json.loads(zlib.decompress(body[1:]))))
 
 
-def test_of_an_event_only_what_is_impossible_is_dropped() -> None:
+def test_of_an_event_only_what_is_invalid_is_dropped() -> None:
     similar = SimilarList(((4, 0.9), (0, 0.8), (5, 2.0)), NOW_US, 25)
     dropped, record = Dropped(), {"id": 7, "x": 2**64}
     kept = decode_events(
@@ -230,7 +230,7 @@ def test_of_an_event_only_what_is_impossible_is_dropped() -> None:
         Seeded((1,)), Known(2, NOW_US), Linked(3, replace(similar, neighbours=((4, 0.9),))),
         Seen(7, {"id": 7, "x": None}, NOW_US),
     ]  # fmt: skip
-    assert str(dropped).startswith("2 impossible sound ids (0, -5) and 2 impossible values (")
+    assert str(dropped).startswith("2 invalid sound ids (0, -5) and 2 invalid values (")
 
 
 @pytest.mark.parametrize(

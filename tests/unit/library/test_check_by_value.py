@@ -19,11 +19,12 @@ from harvester.errors import DiskFull, LibraryLocked, LibraryNotFetched, Library
 from harvester.graph import SoundGraph
 from harvester.graph.attributes import in_order
 from harvester.journal import Journal, load_head
-from harvester.library.check import CheckReport, Finding, check_library, latest_stamp, repair_library
+from harvester.library.check import CheckReport, Finding, check_library, latest_stamp
 from harvester.library.reader import load_view
+from harvester.library.repair import repair_library
 from harvester.model import DIMENSIONS, Deferral, Gone, Known, Linked, Seen, SimilarList
 from harvester.storage.lock import read_owner
-from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
+from harvester.storage.paths import CHECKPOINT, JOURNAL, RECOVERED, VECTORS
 from harvester.vectors import Vectors
 from harvester.vectors.format import VERSION
 from tests.support.faulty_files import FaultyFiles
@@ -126,6 +127,10 @@ def odd_journal(folder: Path) -> None:
         connection.execute("CREATE VIEW v AS SELECT 1")
 
 
+def unfinished_recovery(folder: Path) -> None:
+    (folder / JOURNAL).rename(folder / RECOVERED)
+
+
 def newer_backups(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("harvester.checkpoint.format.FORMAT_VERSION", 2)
@@ -176,8 +181,12 @@ HARM: dict[str, tuple[Callable[[Path], None], list[Row]]] = {
             UNSAVED,
         ],
     ),
+    "a recovery that is not finished": (
+        unfinished_recovery,
+        [("warning", RECOVERED, "a recovery of the journal is not finished: the next command that writes does it")],
+    ),
     "files of others": (
-        write("a.txt", ".hidden", "x.tmp", "README.md"),
+        write("a.txt", ".hidden", "x.tmp", "README.md", "status.json", "harvest.log", "harvest.log.1"),
         [UNSAVED, *(("note", name, "it does not belong to the library") for name in ("a.txt", "x.tmp"))],
     ),
     "backups torn": (
@@ -193,27 +202,27 @@ HARM: dict[str, tuple[Callable[[Path], None], list[Row]]] = {
         odd_journal,
         [("error", JOURNAL, "the journal is corrupt (its schema has more than a journal's tables)"), UNSAVED],
     ),
-    "impossible ids in the checkpoint": (
+    "invalid ids in the checkpoint": (
         write(CHECKPOINT, content=poisoned_checkpoint()),
         [
-            ("error", CHECKPOINT, "it holds 2 impossible sound ids (-5, 0); everything else in it is kept"),
+            ("error", CHECKPOINT, "it holds 2 invalid sound ids (-5, 0); everything else in it is kept"),
             UNSAVED,
             ("note", CHECKPOINT, "a person or Git replaced it: the next harvest merges it with the journal"),
         ],
     ),
-    "impossible ids in the backups": (
+    "invalid ids in the backups": (
         write(SMALL, LARGE, content=poisoned_checkpoint()),
         [
-            ("error", LARGE, "it holds 2 impossible sound ids (-5, 0); everything else in it is kept"),
-            ("error", SMALL, "it holds 2 impossible sound ids (-5, 0); everything else in it is kept"),
+            ("error", LARGE, "it holds 2 invalid sound ids (-5, 0); everything else in it is kept"),
+            ("error", SMALL, "it holds 2 invalid sound ids (-5, 0); everything else in it is kept"),
             ("warning", ".", "there is no valid backup"),
             UNSAVED,
         ],
     ),
-    "impossible ids in the journal": (
+    "invalid ids in the journal": (
         lambda folder: write_poisoned_rows(folder, POISON),
         [
-            ("error", JOURNAL, "it holds 2 impossible sound ids (0, -5); everything else in it is kept"),
+            ("error", JOURNAL, "it holds 2 invalid sound ids (0, -5); everything else in it is kept"),
             ("note", JOURNAL, "3 events are not in the checkpoint yet"),
         ],
     ),
@@ -278,7 +287,7 @@ def test_each_harm_is_found_by_its_name_worst_first_and_nothing_else_is(library:
     assert (report.left, report.notices, report.aside) == ("", (), False)
     assert not any(finding.repaired for finding in report.findings)
     assert [finding.droppable for finding in report.findings] == [
-        problem.startswith("it holds 2 impossible") for _, _, problem in expected
+        problem.startswith("it holds 2 invalid") for _, _, problem in expected
     ]
     assert [finding.by_hand for finding in report.findings] == [name == "quarantine" and severity == "error"
                                                                for severity, name, _ in expected]  # fmt: skip
@@ -366,9 +375,10 @@ def test_the_findings_do_not_depend_on_the_jobs(library: Path, jobs: int) -> Non
         ("another form", "7 sounds (6 processed), 12 edges", []),
         ("backups torn", "7 sounds (6 processed), 12 edges", [SMALL, LARGE]),
         ("a corrupt journal", "7 sounds (6 processed), 12 edges", [JOURNAL]),
-        ("impossible ids in the checkpoint", "13 sounds (12 processed), 23 edges", [CHECKPOINT]),
-        ("impossible ids in the backups", "7 sounds (6 processed), 12 edges", [SMALL, LARGE]),
-        ("impossible ids in the journal", "8 sounds (6 processed), 11 edges", [JOURNAL]),
+        ("a recovery that is not finished", "7 sounds (6 processed), 12 edges", []),
+        ("invalid ids in the checkpoint", "13 sounds (12 processed), 23 edges", [CHECKPOINT]),
+        ("invalid ids in the backups", "7 sounds (6 processed), 12 edges", [SMALL, LARGE]),
+        ("invalid ids in the journal", "8 sounds (6 processed), 11 edges", [JOURNAL]),
         ("backups of a newer harvester", "7 sounds (6 processed), 12 edges", []),
         ("backups gone", "7 sounds (6 processed), 12 edges", []),
         ("all torn", "1 sounds (0 processed), 0 edges", [SMALL, LARGE, CHECKPOINT]),
@@ -395,7 +405,7 @@ def test_a_repair_keeps_what_is_valid_and_moves_the_rest(library: Path, harm: st
         assert (head.backup_required, head.saved) == (False, head.last)
 
 
-def test_what_only_a_backup_with_impossible_ids_holds_is_kept(library: Path) -> None:
+def test_what_only_a_backup_with_invalid_ids_holds_is_kept(library: Path) -> None:
     write(CHECKPOINT)(library)
     remove(SMALL)(library)
     write(LARGE, content=poisoned_checkpoint())(library)

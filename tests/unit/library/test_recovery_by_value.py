@@ -151,25 +151,24 @@ def test_a_file_that_is_no_journal_gives_an_empty_one(tmp_path: Path) -> None:
     assert (tmp_path / ASIDE).read_bytes() == b"x" * 1000
 
 
-def test_what_is_impossible_in_a_corrupt_journal_is_named(tmp_path: Path) -> None:
+def test_what_is_invalid_in_a_corrupt_journal_is_named(tmp_path: Path) -> None:
     make_journal(tmp_path)
     write_poisoned_rows(tmp_path, [Known(0, 5), Known(4, 5)])
     harm(tmp_path)
     _, notices, events = opened(tmp_path)
     assert events == [Known(sound_id, 5) for sound_id in (1, 2, 3, 4)]
     [line] = notices
-    assert line.endswith(f": 4 events were recovered; the corrupt file is {ASIDE}; dropped 1 impossible sound id (0)")
+    assert line.endswith(f": 4 events were recovered; the corrupt file is {ASIDE}; dropped 1 invalid sound id (0)")
 
 
-def test_what_is_impossible_in_a_valid_journal_is_dropped_after_a_copy(tmp_path: Path) -> None:
+def test_what_is_invalid_in_a_valid_journal_is_dropped_after_a_copy(tmp_path: Path) -> None:
     make_journal(tmp_path)
     write_poisoned_rows(tmp_path, [Known(0, 5), Known(4, 5)])
     files = FaultyFiles()
     _, notices, events = opened(tmp_path, files)
     assert events == [Known(sound_id, 5) for sound_id in (1, 2, 3, 4)]
     assert notices == [
-        "dropped 1 impossible sound id (0) from the journal; everything else in it is kept; the unchanged file is "
-        f"{ASIDE}"
+        f"dropped 1 invalid sound id (0) from the journal; everything else in it is kept; the unchanged file is {ASIDE}"
     ]
     copied = load_contents(tmp_path / ASIDE)
     assert copied is not None
@@ -408,7 +407,7 @@ def test_the_newest_backup_that_can_be_read_is_compared(library: Path) -> None:
     ]
 
 
-def test_a_checkpoint_with_impossible_values_is_copied_before_it_is_replaced(tmp_path: Path) -> None:
+def test_a_checkpoint_with_invalid_values_is_copied_before_it_is_replaced(tmp_path: Path) -> None:
     make_poisoned(tmp_path, journal=False)
     content = (tmp_path / CHECKPOINT).read_bytes()
     with open_store(tmp_path, FixedClock(NOW_US)) as store:
@@ -421,7 +420,7 @@ def test_a_checkpoint_with_impossible_values_is_copied_before_it_is_replaced(tmp
     )
 
 
-def test_the_copy_of_a_checkpoint_with_impossible_values_is_durable(library: Path) -> None:
+def test_the_copy_of_a_checkpoint_with_invalid_values_is_durable(library: Path) -> None:
     dropped = Dropped()
     dropped.add_id(0)
     files = FaultyFiles()

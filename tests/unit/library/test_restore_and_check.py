@@ -14,8 +14,9 @@ from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryCorrupt, LibraryLocked, SettingsError
 from harvester.graph import in_order
 from harvester.library import restore as restoring
-from harvester.library.check import CheckReport, check_library, repair_library
+from harvester.library.check import CheckReport, check_library
 from harvester.library.reader import load_view
+from harvester.library.repair import repair_library
 from harvester.library.restore import RestoreReport, restore_library
 from harvester.model import Deferral, Known
 from harvester.storage import write_atomically

@@ -142,7 +142,7 @@ def test_the_next_backup_of_a_library_that_has_grown_tenfold_is_not_taken_for_as
 def test_a_checkpoint_is_put_off_where_it_takes_too_much_of_the_time_but_not_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harvester.library.store.JOURNAL_BOUND_BYTES", 4000)
+    monkeypatch.setattr("harvester.library.schedule.JOURNAL_BOUND_BYTES", 4000)
     clock = _SlowClock()
     with open_store(tmp_path, clock) as store:
         for first in range(1, 10_000, 100):
@@ -173,7 +173,7 @@ def test_an_empty_library_is_never_backed_up(tmp_path: Path) -> None:
 def test_a_checkpoint_is_due_when_the_journal_has_grown_past_its_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("harvester.library.store.JOURNAL_BOUND_BYTES", 2000)
+    monkeypatch.setattr("harvester.library.schedule.JOURNAL_BOUND_BYTES", 2000)
     with open_store(tmp_path) as store:
         grow(store, make_events(2))
         assert not store.checkpoint_due()

@@ -14,9 +14,9 @@ import pytest
 
 from harvester.clock import SECOND_US, iso
 from harvester.errors import AnswerChanged, SettingsError
-from harvester.model import RecordsPage
+from harvester.model import API_PAGE, RecordsPage
 from harvester.pipeline.messages import SweepClaim
-from harvester.pipeline.sweep import DEEPEST, PAGE, Sweep, check_sweep
+from harvester.pipeline.sweep import DEEPEST, Sweep, check_sweep
 from tests.support.world import make_record
 
 START_S = 1_500_000_000
@@ -39,9 +39,9 @@ class Hits:
         low, high = bounds[1] or "", bounds[2] or "*"
         found = [i for i, at in self.created.items() if low <= at and (high == "*" or at <= high)]
         found.sort(key=lambda i: (self.created[i], self._chance.random() if self.lost else i))
-        page = [i for i in found[(claim.page - 1) * PAGE : claim.page * PAGE] if i not in self.lost]
+        page = [i for i in found[(claim.page - 1) * API_PAGE : claim.page * API_PAGE] if i not in self.lost]
         records = tuple(make_record(i, created=self.spelled(self.created[i])) for i in page)
-        return RecordsPage(records, len(found), claim.page * PAGE < len(found), 0)
+        return RecordsPage(records, len(found), claim.page * API_PAGE < len(found), 0)
 
 
 def run(sweep: Sweep, hits: Hits, found: set[int], *, pages: int = 10_000, out: int = 1) -> Sweep:
@@ -69,8 +69,8 @@ def test_every_hit_is_found_for_one_request_per_150(count: int) -> None:
     sweep = run(Sweep(), hits, found, out=4)
     assert found == set(hits.created)
     assert (sweep.found, sweep.missing) == (count, 0)
-    windows = count / (DEEPEST * PAGE)
-    assert sweep.requests <= max(1, (count + 2 * windows) / PAGE + 1)
+    windows = count / (DEEPEST * API_PAGE)
+    assert sweep.requests <= max(1, (count + 2 * windows) / API_PAGE + 1)
     assert max(claim.page for claim in hits.asked) <= DEEPEST
 
 
@@ -88,7 +88,7 @@ def test_a_second_with_too_many_hits_is_read_twice_and_united() -> None:
     assert sweep.missing == 0
     second = [claim.page for claim in hits.asked if len(set(re.findall(r"\dT\S+Z", claim.window))) == 1
               and "*" not in claim.window]  # fmt: skip
-    pages = -(-sum(at == START_S + 3_000 for at in created.values()) // PAGE)
+    pages = -(-sum(at == START_S + 3_000 for at in created.values()) // API_PAGE)
     assert sorted(second) == sorted([*range(1, pages + 1)] * 2)
 
 
@@ -151,12 +151,12 @@ def test_windows_are_asked_in_seconds_utc_however_a_record_says_when_it_was_crea
     assert found == set(hits.created)
     windows = [claim.window for claim in hits.asked if claim.window]
     assert all(re.fullmatch(r"created:\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ TO \*\]", window) for window in windows)
-    assert len(hits.asked) < 4_000 / PAGE + 5
+    assert len(hits.asked) < 4_000 / API_PAGE + 5
 
 
 def deaf(page: int, created: str | None, count: int = 2_000) -> RecordsPage:
     """Return a page of new sounds, all created at the same time, whatever was asked for."""
-    records = tuple(make_record(page * PAGE + i, created=created) for i in range(1, PAGE + 1))
+    records = tuple(make_record(page * API_PAGE + i, created=created) for i in range(1, API_PAGE + 1))
     return RecordsPage(records, count, True, 0)
 
 
@@ -183,7 +183,7 @@ def test_a_window_that_cannot_be_followed_by_a_later_one_ends_the_sweep(spelling
         check_sweep(sweep, permitted=True)
     # The next run reads the window again, with nothing of what could not be used.
     assert Sweep(sweep.place()).next() == SweepClaim(windows[-1], 1)
-    assert Sweep(sweep.place()).found == (len(windows) - 1) * DEEPEST * PAGE
+    assert Sweep(sweep.place()).found == (len(windows) - 1) * DEEPEST * API_PAGE
 
 
 def test_more_sounds_than_allowed_end_a_sweep_whatever_the_search_counts() -> None:

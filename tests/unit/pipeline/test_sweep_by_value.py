@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 
 from harvester.errors import AnswerChanged, SettingsError
-from harvester.model import RecordsPage
+from harvester.model import API_PAGE, RecordsPage
 from harvester.pipeline.messages import SweepClaim
 from harvester.pipeline.sweep import (
     DEEPEST,
     MOST_IN_A_SECOND,
     MOST_WITHOUT_PERMISSION,
-    PAGE,
     SMALLER,
     Sweep,
     check_sweep,
@@ -70,7 +69,7 @@ def resumed(**changes: Any) -> Sweep:
 
 
 def test_the_constants_are_what_the_server_bears() -> None:
-    assert (PAGE, DEEPEST, MOST_IN_A_SECOND, MOST_WITHOUT_PERMISSION) == (150, 10, 1_000_000, 50_000)
+    assert (API_PAGE, DEEPEST, MOST_IN_A_SECOND, MOST_WITHOUT_PERMISSION) == (150, 10, 1_000_000, 50_000)
     assert SMALLER == {150: 75, 75: 25, 25: 5}
 
 

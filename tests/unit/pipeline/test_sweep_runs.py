@@ -10,11 +10,11 @@ import pytest
 
 from harvester.clock import SECOND_US, SystemClock, iso
 from harvester.errors import AnswerChanged, SettingsError
-from harvester.model import RecordsPage, Seen, SimilarPage
+from harvester.model import API_PAGE, RecordsPage, Seen, SimilarPage
 from harvester.pipeline.messages import SweepClaim
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.scope import Scope
-from harvester.pipeline.sweep import PAGE, sweep_topic
+from harvester.pipeline.sweep import sweep_topic
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 from tests.unit.pipeline.test_sweep import ODD, START_S, Hits, deaf, spread
@@ -34,7 +34,7 @@ class Searched(World):
     async def search(
         self, *, query: str, filter: str, sort: str, page: int, page_size: int, vectors: bool = False
     ) -> RecordsPage:
-        assert (query, sort, page_size) == ("rain", "created_asc", PAGE)
+        assert (query, sort, page_size) == ("rain", "created_asc", API_PAGE)
         await self._answer("search", (filter, page))
         return self.hits.answer(SweepClaim(filter, page))
 
@@ -175,7 +175,7 @@ def test_a_run_ends_whatever_the_notes_of_earlier_runs_hold(plan: Plan) -> None:
         assert reason in ("exhausted", "the search found nothing"), text
 
 
-def test_an_impossible_sound_in_a_note_lets_no_sweep_begin_again() -> None:
+def test_an_invalid_sound_in_a_note_lets_no_sweep_begin_again() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(20))
     harvest(Plan(target=0, sweep=True, query="rain"), world, store)

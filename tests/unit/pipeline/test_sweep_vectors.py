@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from harvester.errors import PageTooLarge, SettingsError
-from harvester.model import COMPUTED, Linked, Note, RecordsPage, SimilarList, Vector
+from harvester.model import API_PAGE, COMPUTED, Linked, Note, RecordsPage, SimilarList, Vector
 from harvester.pipeline import sweep as sweep_module
 from harvester.pipeline.messages import SweepClaim
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.scope import MATCHES, NO_VECTOR_YET, PLACE
-from harvester.pipeline.sweep import DEEPEST, PAGE, SMALLER, Sweep, sweep_topic
+from harvester.pipeline.sweep import DEEPEST, SMALLER, Sweep, sweep_topic
 from tests.support.world import MemoryStore, World, make_record
 from tests.unit.pipeline.test_harvest import CLOCK, harvest
 
@@ -128,7 +128,7 @@ def test_a_page_that_is_late_is_asked_for_in_parts_and_no_position_twice() -> No
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_sweep_with_late_pages_and_crashes_covers_every_position_once(seed: int) -> None:
-    dice, count = Random(seed), 9 * PAGE + 40
+    dice, count = Random(seed), 9 * API_PAGE + 40
     sweep, read = Sweep(), list[int]()
     while not sweep.done:
         if dice.random() < 0.1:
@@ -156,7 +156,7 @@ def test_the_smallest_page_is_never_split_and_the_next_window_dares_more() -> No
         assert claim == SweepClaim("", 1, size)
     assert claim is not None
     assert not sweep.split(claim)
-    deep = DEEPEST * PAGE + 1
+    deep = DEEPEST * API_PAGE + 1
     page, windows = claim, list[tuple[str, int]]()
     while len(windows) < 3:
         windows += [(page.window, page.size)] if (page.window, page.size) not in windows else []

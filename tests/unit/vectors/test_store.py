@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from harvester.errors import DiskFull, LibraryUnwritable, NewerFormat, SettingsError
 from harvester.gitsync.setup import _IGNORED_LINES
-from harvester.library.check import check_library, repair_library
+from harvester.library.check import check_library
 from harvester.library.merge import merge_libraries
+from harvester.library.repair import repair_library
 from harvester.library.withdraw import forget_sounds
 from harvester.model import Seen, Vector
 from harvester.storage.paths import CHECKPOINT, QUARANTINE, VECTORS

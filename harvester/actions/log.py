@@ -1,7 +1,7 @@
 """`harvest.log`: the messages of harvests with their times, rotated to stay small over weeks.
 
 The log is no state of the library: if a line cannot be written, it is dropped, the user gets one notice, and the
-harvest goes on.
+harvest goes on. A file that logrotate has moved away is left to it, and the next line begins a new one.
 """
 
 from __future__ import annotations
@@ -13,12 +13,10 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from harvester.cli.console import note
 from harvester.clock import Clock, iso
-from harvester.storage import open_for_writing
+from harvester.storage import LOG, open_for_writing
 from harvester.terminal_text import escape_line
 
-NAME = "harvest.log"
 LARGEST_BYTES = 2_000_000
 KEPT_FILES = 3
 
@@ -35,12 +33,12 @@ class _Handler(RotatingFileHandler):
 
 
 class RunLog:
-    """The log of one run in the library folder; call `close` after logrotate has moved the file."""
+    """The log of one run in the library folder; `on_error` gets one line when it cannot be written."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, on_error: Callable[[str], None]) -> None:
         self._clock = clock
-        self._path = folder / NAME
-        self._told = False
+        self._path = folder / LOG
+        self._on_error: Callable[[str], None] | None = on_error
         self._handler = _Handler(
             self._path, maxBytes=LARGEST_BYTES, backupCount=KEPT_FILES, encoding="utf-8", delay=True
         )
@@ -48,6 +46,8 @@ class RunLog:
 
     def write(self, line: str) -> None:
         """Append one line with the time; line breaks in it are escaped."""
+        if self._was_moved():
+            self.close()
         text = f"{iso(self._clock.time_us())} {escape_line(line)}"
         self._handler.handle(logging.makeLogRecord({"msg": text}))
 
@@ -58,7 +58,16 @@ class RunLog:
         except OSError:
             self._tell_once()
 
+    def _was_moved(self) -> bool:
+        stream = self._handler.stream
+        if stream is None:
+            return False
+        try:
+            return not os.path.samestat(os.fstat(stream.fileno()), Path(self._handler.baseFilename).stat())
+        except OSError:
+            return True
+
     def _tell_once(self) -> None:
-        if not self._told:
-            self._told = True
-            note(f"{self._path} cannot be written; the harvest goes on without a log")
+        tell, self._on_error = self._on_error, None
+        if tell is not None:
+            tell(f"{self._path} cannot be written; the harvest goes on without a log")

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from harvester.errors import AccessDenied
-from harvester.freesound.status import raise_for_status, read_refusal, read_retry_after, with_date
+from harvester.freesound.http_status import raise_for_status, read_refusal, read_retry_after, with_date
 from harvester.freesound.wire import Transient
 from tests.support.fake_transport import reply
 
@@ -72,7 +72,7 @@ def test_an_error_without_a_date_gets_the_time_of_its_arrival() -> None:
         ("5/fortnight", "unknown", None),
     ],
 )
-def test_an_impossible_limit_in_a_429_is_ignored(rate: str, kind: str, limit: int | None) -> None:
+def test_an_invalid_limit_in_a_429_is_ignored(rate: str, kind: str, limit: int | None) -> None:
     text = f"Request was throttled because of exceeding a request limit rate ({rate})"
     refusal = read_refusal(reply(429, json.dumps({"detail": text})))
     assert (refusal.kind, refusal.limit) == (kind, limit)

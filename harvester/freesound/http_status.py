@@ -16,7 +16,7 @@ from harvester.clock import SECOND_US
 from harvester.errors import AccessDenied, FetchFailed, RequestRefused
 from harvester.freesound.quota import Refusal, RefusalKind
 from harvester.freesound.tolerant_json import BYTE_ORDER_MARK
-from harvester.freesound.wire import KEPT_BODY_BYTES, QuotaRefused, RawResponse, Transient
+from harvester.freesound.wire import FEW_ATTEMPTS, KEPT_BODY_BYTES, MOST_ATTEMPTS, QuotaRefused, RawResponse, Transient
 
 LONGEST_RETRY_AFTER_S = 3_600.0
 LEAST_LIMIT = {"minute": 6, "hour": 6, "day": 200}
@@ -45,7 +45,7 @@ def raise_for_status(raw: RawResponse) -> None:
             f"HTTP {status}{' with a web page' if page else said}",
             raw.body,
             systemic=status in {502, 503, 504} or "overloaded" in detail,
-            attempts=2 if page else 4,
+            attempts=FEW_ATTEMPTS if page else MOST_ATTEMPTS,
             delay_s=read_retry_after(raw),
             late=status == 504,
         )
@@ -85,7 +85,7 @@ def read_detail(raw: RawResponse) -> str:
 def read_refusal(raw: RawResponse) -> Refusal:
     """Read a 429: only its text says which limit it is.
 
-    An impossible number is ignored: the limit is None then.
+    An invalid number is ignored: the limit is None then.
     """
     detail = read_detail(raw)
     found = _RATE.search(detail)

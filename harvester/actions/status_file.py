@@ -15,9 +15,8 @@ from typing import Any
 import orjson
 
 from harvester.clock import is_stamp
-from harvester.storage import TEMPORARY_SUFFIX, read_bounded
+from harvester.storage import STATUS, TEMPORARY_SUFFIX, read_bounded
 
-NAME = "status.json"
 _LARGEST_BYTES = 1 << 20
 _TEXTS = ("source", "server", "key")
 _COUNTS = ("samples", "requests")
@@ -30,13 +29,13 @@ _COUNTS_OR_NULL = (
 def save_status(folder: Path, status: Mapping[str, Any]) -> None:
     """Replace `status.json`; raise `OSError`, or `TypeError` for a value that is not JSON."""
     content = orjson.dumps(status, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
-    temporary = folder / f".{NAME}.{os.getpid()}{TEMPORARY_SUFFIX}"
+    temporary = folder / f".{STATUS}.{os.getpid()}{TEMPORARY_SUFFIX}"
     with suppress(FileNotFoundError):  # left by a killed process with the same pid
         temporary.unlink()
     try:
         with temporary.open("xb") as file:
             file.write(content)
-        temporary.replace(folder / NAME)
+        temporary.replace(folder / STATUS)
     finally:
         with suppress(OSError):
             temporary.unlink()
@@ -48,7 +47,7 @@ def load_status(folder: Path) -> dict[str, Any] | None:
     The counts, stamps and texts that this package reads are present and have their types; other keys are not checked.
     """
     try:
-        status = orjson.loads(read_bounded(folder / NAME, _LARGEST_BYTES))
+        status = orjson.loads(read_bounded(folder / STATUS, _LARGEST_BYTES))
     except (OSError, orjson.JSONDecodeError):
         return None
     return status if isinstance(status, dict) and _is_typed(status) else None

@@ -1,0 +1,87 @@
+"""Pack and unpack the zlib container of a checkpoint, block by block.
+
+Owns level, blocks and bounds of the compression. Unpacking treats the file as hostile: its size is bounded.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+
+from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
+from harvester.errors import LibraryCorrupt
+
+LEVEL = 3
+_PIECE_BYTES = 1 << 18
+_SMALL_BYTES = 16 << 20
+_HIGHEST_RATIO = 50
+"""A library unpacks to 4 to 12 times its size (measured); a small file may compress better than that."""
+_HIGHEST_RATIO_WRITTEN = 40
+_HEAD_BYTES = 2
+
+
+class Container:
+    """The zlib container around the stream, written block by block.
+
+    Its compression ratio stays within what `unpack` allows.
+    """
+
+    def __init__(self, packed: Mapping[bytes, bytes] | None = None) -> None:
+        """Copy blocks in `packed`, by their content's digest, as they are."""
+        self._packed = packed or {}
+        self.head = zlib.compressobj(LEVEL).flush()[:_HEAD_BYTES]
+        self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        self._checksum = zlib.adler32(b"")
+
+    def pack(self, block: bytes) -> bytes:
+        """Return a block compressed, with a full flush at its end."""
+        self._checksum = zlib.adler32(block, self._checksum)
+        if self._packed and (kept := self._packed.get(digest_of_block(block))) is not None:
+            return kept
+        packed = self._packer.compress(block) + self._packer.flush(zlib.Z_FULL_FLUSH)
+        if len(block) > _HIGHEST_RATIO_WRITTEN * len(packed):
+            # For example one text repeated a million times: stored uncompressed, or `unpack` would refuse the file.
+            storing = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
+            packed = storing.compress(block) + storing.flush(zlib.Z_FULL_FLUSH)
+        return packed
+
+    def end(self) -> bytes:
+        """Return the last bytes: the end of the stream and its checksum."""
+        return self._packer.flush() + self._checksum.to_bytes(4, "big")
+
+
+def is_packed_elsewhere(beginning: bytes) -> bool:
+    """Tell from its first bytes if another zlib compressed a checkpoint."""
+    return bool(blocks_packed_elsewhere([beginning]))
+
+
+def blocks_packed_elsewhere(files: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Return the blocks that another zlib packed, by content digest."""
+    return blocks_at_hand(files, Container().pack, _HIGHEST_RATIO_WRITTEN) if files else {}
+
+
+def unpack(packed: bytes) -> bytearray:
+    """Return the content of a zlib container, verified.
+
+    Verifies its checksum, its end and its unpacked size. `joblib.load` checks neither the checksum nor the end: it
+    reads files that lack up to five bytes. Raises `LibraryCorrupt`.
+    """
+    limit = _SMALL_BYTES + _HIGHEST_RATIO * len(packed)
+    unpacker = zlib.decompressobj()
+    stream, rest = bytearray(), memoryview(packed)
+    while rest and not unpacker.eof:
+        piece: bytes | memoryview = rest[:_PIECE_BYTES]
+        rest = rest[_PIECE_BYTES:]
+        while piece:
+            try:
+                stream += unpacker.decompress(piece, limit + 1 - len(stream))
+            except (zlib.error, MemoryError) as error:
+                raise LibraryCorrupt(f"its compression is broken ({error})") from error
+            if len(stream) > limit:
+                raise LibraryCorrupt(f"it unpacks to more than {limit} bytes")
+            piece = unpacker.unconsumed_tail
+    if not unpacker.eof:
+        raise LibraryCorrupt("its end is missing")
+    if unpacker.unused_data or rest:
+        raise LibraryCorrupt("bytes follow the end of its compressed content")
+    return stream
