@@ -38,12 +38,12 @@ def test_in_the_environment_that_make_set_up_make_installs_it(monkeypatch: pytes
     assert missing("link", "numpy", "link") == "link needs numpy: make extras"
 
 
-def test_an_environment_beside_a_package_of_another_place_is_not_that_of_make(
+def test_an_environment_that_make_did_not_set_up_gets_the_extra_from_pip(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    # A wheel in a folder called .venv: the packages lie in it, not beside it.
-    monkeypatch.setattr(extras, "_SOURCE", tmp_path / ".venv/lib/python3.11/site-packages")
-    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
+    # The source tree on the path of another environment, which `make extras` would not change.
+    monkeypatch.setattr(extras, "_SOURCE", tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "other"))
     (tmp_path / "Makefile").write_text("")
     assert "pip install" in missing("link", "numpy", "link")
 

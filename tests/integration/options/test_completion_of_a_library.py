@@ -150,6 +150,14 @@ def test_what_a_command_would_report_gives_no_message(
     assert sorted(ask(shell, "harvest --order ", tmp_path, monkeypatch)) == ["breadth", "popular", "random"]
 
 
+def test_a_corrupt_library_leaves_the_licenses_that_freesound_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "freesound_library").mkdir()
+    (tmp_path / "freesound_library" / CHECKPOINT).write_bytes(b"rubbish")
+    assert ask("fish", "map --license ", tmp_path, monkeypatch) == ["CC0", "BY", "BY-NC", "Sampling+"]
+
+
 @pytest.mark.parametrize("shell", SHELLS)
 def test_a_bug_gives_no_words_and_no_traceback(shell: str, held: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def explode(*_: object) -> None:
