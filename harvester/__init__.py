@@ -1,7 +1,8 @@
-"""Grow, keep and share a library of Freesound sounds and their similarity graph.
+"""Grow, keep and share a library of Freesound sounds.
 
-Everything that the command line does is a function here. A name is imported when it is first used, so that
-`import harvester` and `harvester --help` do not wait for NetworkX or aiohttp.
+The library has their records and the graph of their similarity. Everything that the command line does is a function
+here. A name is imported when it is first used, so that `import harvester` and `harvester --help` do not wait for
+NetworkX or aiohttp.
 """
 
 from __future__ import annotations
@@ -12,6 +13,25 @@ from typing import TYPE_CHECKING
 from harvester.version import __version__
 
 if TYPE_CHECKING:
+    from harvester.actions import (
+        Advanced,
+        Ended,
+        HarvestEstimate,
+        Level,
+        RunEvent,
+        RunResult,
+        Snapshot,
+        Started,
+        Told,
+        Totals,
+        harvest,
+        plan,
+        refresh,
+        run_harvest,
+        run_plan,
+        run_refresh,
+    )
+    from harvester.clock import Stop
     from harvester.errors import (
         AccessDenied,
         AnswerChanged,
@@ -34,39 +54,73 @@ if TYPE_CHECKING:
 # `_HOMES` for the first use. tests/unit/test_exports.py compares them.
 __all__ = [
     "AccessDenied",
+    "Advanced",
     "AnswerChanged",
     "ApiUnreachable",
     "BackupFailed",
     "DiskFull",
+    "Ended",
     "Findings",
+    "HarvestEstimate",
     "HarvesterError",
+    "Level",
     "Library",
     "LibraryCorrupt",
     "LibraryLocked",
     "LibraryNotFetched",
     "LibraryUnwritable",
     "NewerFormat",
+    "RunEvent",
+    "RunResult",
     "SettingsError",
+    "Snapshot",
+    "Started",
+    "Stop",
+    "Told",
+    "Totals",
     "WrongSource",
     "__version__",
+    "harvest",
+    "plan",
+    "refresh",
+    "run_harvest",
+    "run_plan",
+    "run_refresh",
 ]
 
 _HOMES = {
     "AccessDenied": "errors",
+    "Advanced": "actions",
     "AnswerChanged": "errors",
     "ApiUnreachable": "errors",
     "BackupFailed": "errors",
     "DiskFull": "errors",
+    "Ended": "actions",
     "Findings": "errors",
+    "HarvestEstimate": "actions",
     "HarvesterError": "errors",
+    "Level": "actions",
     "Library": "library",
     "LibraryCorrupt": "errors",
     "LibraryLocked": "errors",
     "LibraryNotFetched": "errors",
     "LibraryUnwritable": "errors",
     "NewerFormat": "errors",
+    "RunEvent": "actions",
+    "RunResult": "actions",
     "SettingsError": "errors",
+    "Snapshot": "actions",
+    "Started": "actions",
+    "Stop": "clock",
+    "Told": "actions",
+    "Totals": "actions",
     "WrongSource": "errors",
+    "harvest": "actions",
+    "plan": "actions",
+    "refresh": "actions",
+    "run_harvest": "actions",
+    "run_plan": "actions",
+    "run_refresh": "actions",
 }
 """The room or module below `harvester` that each name comes from."""
 

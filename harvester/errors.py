@@ -16,6 +16,8 @@ class HarvesterError(Exception):
 
     exit_code: ClassVar[int] = 70
     meaning: ClassVar[str] = "a bug in harvester: please report it"
+    command_line: str = ""
+    """The message with options named as on the command line, where `str` names them as keywords of Python."""
 
 
 class Findings(HarvesterError):
@@ -157,6 +159,17 @@ class PageTooLarge(FetchFailed):
 
 class Stopped(Exception):
     """The run was closed while a task waited that has nothing to save."""
+
+
+def problem_of(error: Exception, path: object) -> str:
+    """Return an error's text for a message that names the file itself.
+
+    The text is without `path` at its beginning and without "nothing was changed" at its end. Of an `OSError` it is the
+    system's reason.
+    """
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).removeprefix(f"{path}: ").removesuffix("; nothing was changed")
 
 
 def exit_code_table() -> list[tuple[int, str]]:

@@ -1,7 +1,8 @@
-"""`harvest.log`: the messages of harvests with their times, rotated to stay small over weeks.
+"""`harvest.log`: the messages of harvests with their times.
 
-The log is no state of the library: if a line cannot be written, it is dropped, the user gets one notice, and the
-harvest goes on. A file that logrotate has moved away is left to it, and the next line begins a new one.
+It is rotated, to stay small over weeks. The log is no state of the library: if a line cannot be written, it is dropped,
+the user gets one notice, and the harvest goes on. A file that logrotate has moved away is left to it, and the next line
+begins a new one.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ class _Handler(RotatingFileHandler):
 
 
 class RunLog:
-    """The log of one run in the library folder; `on_error` gets one line when it cannot be written."""
+    """The log of one run in the library folder.
+
+    `on_error` gets one line when it cannot be written.
+    """
 
     def __init__(self, folder: Path, clock: Clock, on_error: Callable[[str], None]) -> None:
         self._clock = clock
@@ -52,7 +56,10 @@ class RunLog:
         self._handler.handle(logging.makeLogRecord({"msg": text}))
 
     def close(self) -> None:
-        """Close the file until the next line; an error of a disk that is gone loses only the last lines."""
+        """Close the file until the next line.
+
+        An error of a disk that is gone loses only the last lines.
+        """
         try:
             self._handler.close()
         except OSError:

@@ -1,7 +1,8 @@
-"""`status.json`: the figures of a running harvest, for `harvester status` and for other programs.
+"""`status.json`: the figures of a running harvest, for other programs.
 
-It is no state of the library: it is written to a temporary file and renamed, so that a reader never sees half of it,
-but not synced. A crash may leave an old one; the writer's lock, not this file, tells whether a harvest is running.
+`harvester status` reads it too. It is no state of the library: it is written to a temporary file and renamed, so that a
+reader never sees half of it, but not synced. A crash may leave an old one; the writer's lock, not this file, tells
+whether a harvest is running.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ _COUNTS_OR_NULL = (
 
 
 def save_status(folder: Path, status: Mapping[str, Any]) -> None:
-    """Replace `status.json`; raise `OSError`, or `TypeError` for a value that is not JSON."""
+    """Replace `status.json`.
+
+    Raises `OSError`, or `TypeError` for a value that is not JSON.
+    """
     content = orjson.dumps(status, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
     temporary = folder / f".{STATUS}.{os.getpid()}{TEMPORARY_SUFFIX}"
     with suppress(FileNotFoundError):  # left by a killed process with the same pid

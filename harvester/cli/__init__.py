@@ -66,12 +66,12 @@ def _show_version(context: typer.Context, wanted: bool) -> None:
 @app.callback()
 def _everything(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print each request too.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only, also with -v.")] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    Console.verbose, Console.quiet = verbose, quiet
+    Console.verbose, Console.quiet = verbose and not quiet, quiet
 
 
 app.command("harvest")(harvest_command.harvest)
@@ -116,7 +116,7 @@ def _main() -> None:
         note("harvester: interrupted")
         sys.exit(1)
     except HarvesterError as error:
-        note(f"harvester: {error}")
+        note(f"harvester: {error.command_line or error}")
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The program that reads our output has ended (`harvester show 1 | head`): this is no error.

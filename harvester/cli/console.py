@@ -1,4 +1,4 @@
-"""Write data to stdout and messages to stderr; format quantities.
+"""Write data to stdout and messages to stderr.
 
 Every command writes with these functions only: they escape control characters, so that no text from a library, a
 server or a file name can forge a line of ours.
@@ -10,17 +10,23 @@ import errno
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
+from harvester.actions import age_text as age_text
+from harvester.actions import clock_text as clock_text
+from harvester.actions import duration_text as duration_text
+from harvester.actions import size_text as size_text
+from harvester.actions import waiting_text as waiting_text
 from harvester.cli.terminal import raw
-from harvester.clock import SECOND_US
 from harvester.errors import SettingsError
 from harvester.storage import path_text
 from harvester.terminal_text import escape_json, escape_line, escape_paragraph
+
+if TYPE_CHECKING:
+    from harvester.actions import RunEvent
 
 _SHOWN = 100
 
@@ -79,6 +85,14 @@ def say_more(line: str) -> None:
         note(line)
 
 
+def print_event(event: RunEvent) -> None:
+    """Write the line of an event to stderr if the verbosity asks for it."""
+    from harvester.actions import Level, Told
+
+    if isinstance(event, Told):
+        {Level.WARNING: note, Level.REQUEST: say_more}.get(event.level, say)(event.line)
+
+
 def print_lines(*lines: str) -> None:
     """Write each text to stdout as one line."""
     sys.stdout.write("".join(f"{escape_line(line)}\n" for line in lines))
@@ -108,50 +122,3 @@ def print_markdown(text: str) -> None:
         draw_markdown(text)
     else:
         print_document([text], escape_paragraph)
-
-
-def duration_text(seconds: float) -> str:
-    """Return seconds as `45 s`, `12 min`, `3 h 20 min` or `2 d 4 h`."""
-    seconds = max(0, round(seconds))
-    if seconds < 60:
-        return f"{seconds} s"
-    minutes, hours, days = seconds // 60 % 60, seconds // 3_600 % 24, seconds // 86_400
-    if days:
-        return f"{days} d {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
-
-
-def age_text(stamp_us: int | None, now_us: int) -> str:
-    """Return the time since a stamp, such as `3 h 20 min ago`, or `never`."""
-    return "never" if stamp_us is None else f"{duration_text((now_us - stamp_us) / SECOND_US)} ago"
-
-
-def clock_text(stamp_us: int, now_us: int) -> str:
-    """Return a local time: `21:13`, on another day `Mon 21:13` or its date."""
-    then, now = (datetime.fromtimestamp(stamp // SECOND_US).astimezone() for stamp in (stamp_us, now_us))
-    days = abs((then.date() - now.date()).days)
-    return then.strftime("%H:%M" if days == 0 else "%a %H:%M" if days < 7 else "%Y-%m-%d %H:%M")
-
-
-def size_text(size_bytes: float) -> str:
-    """Return a size in decimal units: `940 B`, `12.3 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size_bytes < 1000 or unit == "GB":
-            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
-        size_bytes /= 1000
-    raise AssertionError
-
-
-def waiting_text(run: dict[str, Any], now_us: int) -> str:
-    """Return why the harvest waits, and until when."""
-    until_us = run.get("waiting_until")
-    if until_us is None:
-        return f"waiting: {run['waiting_for']}"
-    left = duration_text((until_us - now_us) / SECOND_US)
-    # For less than a minute, the clock time is of no use.
-    until = (
-        f" until {clock_text(until_us, now_us)}, {left} more"
-        if until_us - now_us > 60 * SECOND_US
-        else f", {left} more"
-    )
-    return f"waiting: {run['waiting_for']}{until}"

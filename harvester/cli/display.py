@@ -1,31 +1,26 @@
-"""Show a run: panel or plain lines, `status.json`, and a summary.
+"""Show a run from its events: panel or plain lines, and a summary.
 
-All figures come from `run.describe`; nothing here changes the run.
+Tells systemd about it too. All figures come from the events; nothing here changes the run.
 """
 
 from __future__ import annotations
 
-import asyncio
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
-from typing import Any
+from contextlib import suppress
+from types import TracebackType
+from typing import Self
 
 from rich.live import Live
 
-from harvester.actions import RunLog, save_status
-from harvester.cli.console import clock_text, duration_text, note, say, size_text, waiting_text
+from harvester.actions import Advanced, Ended, Level, RunEvent, RunResult, Snapshot, Started, Told, progress_line
+from harvester.cli.console import clock_text, duration_text, note, print_event, say, size_text
 from harvester.cli.panel import draw
 from harvester.cli.rich_text import stderr_console
-from harvester.cli.run import Run, describe
 from harvester.cli.systemd import Notifier
-from harvester.clock import iso
-from harvester.errors import HarvesterError
+from harvester.clock import SECOND_US, SystemClock, iso
 from harvester.gitsync import size_notice
 
-FRAMES_A_SECOND = 4
-STATUS_EVERY_S = 2.0
-LINE_EVERY_S = 60.0
 EVENTS_SHOWN = 4
 
 
@@ -47,147 +42,124 @@ class Events:
         return [line if times == 1 else f"{line} ({times} times)" for line, times in self._lines]
 
 
-@asynccontextmanager
-async def showing(run: Run, log: RunLog, *, panel: bool) -> AsyncIterator[None]:
-    """Show and log the run in the block; the panel's last picture stays."""
-    events = Events()
-    show: Callable[[str], None] = events.add if panel else say
+class Display:
+    """Shows one run from its events; a context manager.
 
-    def tell(line: str) -> None:
-        log.write(line)
-        show(line)
+    Tells systemd about it.     With `panel`, the panel's last picture stays on the terminal.
+    """
 
-    def tell_progress() -> None:
-        line = _line(run)
-        log.write(line)
-        if not panel:
-            say(f"{iso(run.clock.time_us())} {line}")
+    def __init__(self, *, panel: bool, notifier: Notifier | None = None) -> None:
+        self._wants_panel = panel
+        self._panel: _LivePanel | None = None
+        self._notifier = notifier or Notifier()
+        self._alive_at_s = 0.0
+        self._started = False
 
-    run.harvest.progress.on_event = tell
-    async with _every(LINE_EVERY_S, tell_progress), _panel(run, events) if panel else nullcontext():
-        yield
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def show(self, event: RunEvent) -> None:
+        """Show one event."""
+        match event:
+            case Told():
+                self._tell(event)
+            case Started(folder=folder, snapshot=snapshot):
+                self._started = True
+                self._notifier.ready()
+                self._alive_at_s = time.monotonic()
+                if self._wants_panel:
+                    self._panel = _LivePanel(f"harvester · {folder}", snapshot)
+            case Advanced(snapshot=snapshot):
+                if self._panel is not None:
+                    self._panel.draw(snapshot)
+                self._keep_alive(snapshot)
+            case Ended():
+                self._close()
+
+    def _tell(self, told: Told) -> None:
+        if told.level is Level.PROGRESS:
+            if self._panel is None:
+                say(f"{iso(SystemClock().time_us())} {told.line}")
+        elif told.level is Level.INFO and self._panel is not None:
+            self._panel.events.add(told.line)
+        else:
+            print_event(told)
+
+    def _keep_alive(self, snapshot: Snapshot) -> None:
+        """Tell systemd regularly that the event loop is alive."""
+        pause_s, now_s = self._notifier.watchdog_s, time.monotonic()
+        if pause_s is not None and now_s - self._alive_at_s >= pause_s:
+            self._alive_at_s = now_s
+            self._notifier.alive(progress_line(snapshot))
+
+    def _close(self) -> None:
+        if self._panel is not None:
+            self._panel.close()
+            self._panel = None
+        if self._started:
+            self._started = False
+            self._notifier.stopping()
 
 
-@asynccontextmanager
-async def supervised(run: Run, notifier: Notifier) -> AsyncIterator[None]:
-    """Tell systemd that the run is ready, and then that it is alive."""
-    notifier.ready()
-    if notifier.watchdog_s is None:
-        yield
-        return
-    async with _every(notifier.watchdog_s, lambda: notifier.alive(_line(run))):
-        yield
+class _LivePanel:
+    """The panel of a run, redrawn in place.
 
+    The terminal may close at any time; the harvest goes on without it.
+    """
 
-@asynccontextmanager
-async def _panel(run: Run, events: Events) -> AsyncIterator[None]:
-    console = stderr_console()
-
-    def picture() -> object:
-        return draw(describe(run), title=f"harvester · {run.folder}", events=events.lines(), width=console.width)
-
-    # Refresh it here, four times a second: rich's own thread would read the state while the writer changes it.
-    live = Live(picture(), console=console, auto_refresh=False)  # type: ignore[arg-type]
-
-    # The terminal may close at any time; the harvest goes on without it.
-    def refresh() -> None:
+    def __init__(self, title: str, snapshot: Snapshot) -> None:
+        self.events = Events()
+        self._title = title
+        self._console = stderr_console()
+        # `draw` refreshes it: rich's own thread would draw while the writer changes what it reads.
+        self._live = Live(self._picture(snapshot), console=self._console, auto_refresh=False)  # type: ignore[arg-type]
         with suppress(OSError):
-            live.update(picture(), refresh=True)  # type: ignore[arg-type]
+            self._live.start()
 
-    with suppress(OSError):
-        live.start()
-    try:
-        async with _every(1 / FRAMES_A_SECOND, refresh):
-            yield
-    finally:
-        refresh()
+    def draw(self, snapshot: Snapshot) -> None:
         with suppress(OSError):
-            live.stop()
+            self._live.update(self._picture(snapshot), refresh=True)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._live.stop()
+
+    def _picture(self, snapshot: Snapshot) -> object:
+        return draw(snapshot.as_dict(), title=self._title, events=self.events.lines(), width=self._console.width)
 
 
-@asynccontextmanager
-async def status_file(run: Run) -> AsyncIterator[None]:
-    """Keep `status.json` up to date in the block; report one failure."""
-    told = False
-
-    def save() -> None:
-        nonlocal told
-        try:
-            save_status(run.folder, describe(run))
-        except (OSError, TypeError, HarvesterError) as error:
-            if not told:
-                reason = getattr(error, "strerror", None) or error
-                run.harvest.progress.tell(f"status.json cannot be written ({reason}); the harvest goes on")
-            told = True
-
-    save()
-    try:
-        async with _every(STATUS_EVERY_S, save):
-            yield
-    finally:
-        save()
-
-
-@asynccontextmanager
-async def _every(pause_s: float, act: Callable[[], None]) -> AsyncIterator[None]:
-    async def again() -> None:
-        told = False
-        while True:
-            await asyncio.sleep(pause_s)
-            try:
-                act()
-            except (HarvesterError, OSError) as error:
-                # A failure to show the run must not end it; the next turn tries again.
-                if not told:
-                    note(f"the progress cannot be shown ({error}); the run goes on")
-                told = True
-
-    task = asyncio.create_task(again())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-def _line(run: Run) -> str:
-    now = describe(run)
-    goal = f"/{now['target']}" if now["target"] is not None else ""
-    quota = "" if now["quota_left"] is None else f", {now['quota_left']} left today"
-    text = (
-        f"{now['samples']}{goal} processed this run ({now['processed']} in all), "
-        f"{now['nodes']} sounds, {now['edges']} edges, {now['frontier']} waiting, {now['requests']} requests{quota}"
-    )
-    return f"{text}; {waiting_text(now, now['updated_at'])}" if now["waiting_for"] else text
-
-
-def summarise(run: Run, reason: str) -> None:
+def summarise(result: RunResult) -> None:
     """Print what the run added, what it cost and what to do next."""
-    now = describe(run, fresh=True)
-    progress = run.harvest.progress
-    size_bytes = run.store.checkpoint_size_bytes
-    left = "" if now["quota_left"] is None else f", {now['quota_left']:,} left of today's quota"
-    relisted = progress.relisted
+    total = result.total
+    left = "" if result.quota_left is None else f", {result.quota_left:,} left of today's quota"
+    relisted = result.relisted
     again = f", {relisted:,} list{'' if relisted == 1 else 's'} read again" if relisted else ""
-    processed = f"+{now['samples'] - relisted:,} processed ({now['processed']:,})"
-    grown = f"{processed}, +{now['new_nodes']:,} sounds ({now['nodes']:,})"
-    say(f"{reason}: {grown}, +{now['new_edges']:,} edges ({now['edges']:,}){again}")
-    say(f"cost: {now['requests']:,} requests in {duration_text(progress.elapsed_s)}{left}")
-    following = _next(now, run.client.quota_free_at())
-    if progress.vectors:
+    processed = f"+{result.samples - relisted:,} processed ({total.processed:,})"
+    grown = f"{processed}, +{result.sounds:,} sounds ({total.sounds:,})"
+    say(f"{result.reason}: {grown}, +{result.edges:,} edges ({total.edges:,}){again}")
+    say(f"cost: {result.requests:,} requests in {duration_text(result.seconds)}{left}")
+    following = _next(result)
+    if result.vectors:
         following = "`harvester link` makes the similar lists, without a request"
-        say(f"vectors: +{progress.vectors:,} ({len(run.store.vectors):,})")
-    say(f"library: {run.folder} ({size_text(size_bytes)}); {following}")
-    if size_notice(size_bytes):
-        note(size_notice(size_bytes))
-    if now["oddities"]:
-        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(now["oddities"].items()))
+        say(f"vectors: +{result.vectors:,} ({total.vectors:,})")
+    say(f"library: {result.folder} ({size_text(total.size_bytes)}); {following}")
+    if size_notice(total.size_bytes):
+        note(size_notice(total.size_bytes))
+    if result.oddities:
+        kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(result.oddities.items()))
         note(f"tolerated in the answers: {kinds}")
 
 
-def _next(now: dict[str, Any], free_at: int) -> str:
-    from_then = f" from {clock_text(free_at, now['updated_at'])}" if now["quota_left"] == 0 else ""
-    if not now["frontier"] and not from_then:
+def _next(result: RunResult) -> str:
+    from_then = ""
+    if result.next_possible_at is not None:
+        free_at = round(result.next_possible_at.timestamp() * SECOND_US)
+        from_then = f" from {clock_text(free_at, SystemClock().time_us())}"
+    if not result.total.frontier and not from_then:
         return "no sound waits; another --query or --seed finds more"
-    return f"{now['frontier']:,} sounds wait; run it again{from_then} to continue"
+    return f"{result.total.frontier:,} sounds wait; run it again{from_then} to continue"

@@ -8,25 +8,22 @@ from __future__ import annotations
 
 import inspect
 import math
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from harvester.cli.completion import complete_tag, completing
-from harvester.cli.console import note
+from harvester.cli.console import print_event
 from harvester.errors import SettingsError
-from harvester.key_file import find_almost_keys
-from harvester.model import LARGEST_ID, SPACES, is_sound_id
-from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, JOBS, NEIGHBOURS, Bounds, parse_duration_s, read_key
+from harvester.model import LARGEST_ID, is_sound_id
+from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, JOBS, NEIGHBOURS, Bounds, parse_duration_s
 
 if TYPE_CHECKING:
-    from harvester.cli.connect import Connection
+    from harvester.actions import Connection
 
 REAL_API = "https://freesound.org/apiv2/"
 
@@ -151,41 +148,9 @@ class ScopeOptions:
         ),
     ] = False
 
-    def read_filter(self) -> str:
-        """Return one filter from `--filter` and the presets.
-
-        Prints which part of `--filter` has no effect. Raises `SettingsError` for a filter that cannot be used, a sweep
-        of everything, which the API's terms forbid, and a sweep with seeds.
-        """
-        from harvester.filters import build_filter
-
-        built = build_filter(
-            self.filter,
-            cc0=self.cc0,
-            by=self.by,
-            max_duration_s=parse_duration_s(self.max_duration) if self.max_duration else None,
-            tags=tuple(self.tag or ()),
-            types=tuple(self.type or ()),
-        )
-        for line in built.notices:
-            note(line)
-        if self.sweep and not (self.query or built.text):
-            raise SettingsError(
-                "--sweep needs --query or --filter: the API's terms do not allow a copy of all of Freesound"
-            )
-        if self.sweep and self.seed:
-            raise SettingsError("--sweep takes every hit of a search; leave out --seed")
-        if self.vectors is not None:
-            one_of("--vectors", self.vectors, SPACES)
-            if not self.sweep:
-                raise SettingsError("--vectors needs --sweep and --query or --filter")
-        return built.text
-
-    def samples_to_add(self, given: int | None, *, forever: bool = False) -> int | None:
-        """Return how many sounds to process: `given` or a default; None: all."""
-        if given is not None:
-            return given
-        return 0 if self.vectors else None if forever or self.sweep else 50
+    def keywords(self) -> dict[str, Any]:
+        """Return the options as keywords of `harvest` and `plan`."""
+        return _keywords(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,21 +172,15 @@ class ServerOptions:
     ] = None
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Use the embedded sandbox, even with a key.")] = False
 
+    def keywords(self) -> dict[str, Any]:
+        """Return the options as keywords of the functions in `actions`."""
+        return _keywords(self)
+
     def connection(self) -> Connection:
         """Return the server, with the key from the environment or `.env`."""
-        from harvester.cli.connect import Connection
-        from harvester.freesound import LEVELS, read_limits
+        from harvester.actions import Reporter, read_connection
 
-        one_of("--level", self.level, LEVELS)
-        key = read_key(os.environ, Path())
-        if key is None and not self.sandbox:
-            for line in find_almost_keys(Path()):
-                note(line)
-        return Connection(
-            key=key,
-            api_url=None if self.sandbox or (key is None and self.api_url is None) else self.api_url or REAL_API,
-            limits=LEVELS[self.level] if self.limits is None else read_limits(self.limits),
-        )
+        return read_connection(Reporter(print_event), key=None, **self.keywords())
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,28 +202,18 @@ class RunOptions(ServerOptions):
         bool | None, typer.Option("--progress/--no-progress", help="Show the live panel.", show_default="on a terminal")
     ] = None
 
-    def connection(self) -> Connection:
-        """Return the server and the fields to request, with the key."""
-        from dataclasses import replace
-
-        from harvester.freesound import read_extra_fields
-
-        return replace(
-            ServerOptions.connection(self),
-            max_requests=self.max_requests,
-            extra_fields=read_extra_fields((self.extra_fields,)),
-            forever=self.forever,
-        )
-
-    @property
-    def time_limit_s(self) -> float | None:
-        """The seconds after which the run stops cleanly; None: never."""
-        return parse_duration_s(self.time_limit) if self.time_limit else None
+    def keywords(self) -> dict[str, Any]:
+        """Return the options as keywords of `harvest` and `refresh`."""
+        return {name: value for name, value in _keywords(self).items() if name != "progress"}
 
     @property
     def shows_panel(self) -> bool:
         """Whether to show the live panel."""
         return sys.stderr.isatty() if self.progress is None else self.progress
+
+
+def _keywords(group: Any) -> dict[str, Any]:
+    return {field.name: getattr(group, field.name) for field in fields(group)}
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

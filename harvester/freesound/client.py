@@ -210,12 +210,12 @@ class FreesoundClient:
         """The key's limits as known now: a 429 corrects them."""
         return self._sender.quota.limits
 
-    def spending(self, *, fresh: bool = False) -> tuple[int, int | None]:
+    def spending(self) -> tuple[int, int | None]:
         """Return the requests of the last 24 hours, and how many are left.
 
-        The ledger counts those of all our runs; without a limit None are left. Cached for a second unless `fresh`.
+        The ledger counts those of all our runs; without a limit None are left. Cached for a second.
         """
-        return self._sender.quota.spending(fresh=fresh)
+        return self._sender.quota.spending()
 
     def slot_frees_at(self) -> int | None:
         """Return when the oldest request leaves the day's window."""

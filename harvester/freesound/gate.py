@@ -33,11 +33,10 @@ class Wait:
     until_us: int
 
 
-@dataclass(slots=True, eq=False)
 class Ticket:
     """Permission to send one request, from `Gate.enter` to `Gate.leave`."""
 
-    probe: bool = False
+    __slots__ = ()
 
 
 class Gate:
@@ -79,7 +78,7 @@ class Gate:
             if wait is None:
                 return Ticket()
             if wait.until_us <= self._now_us() and self._probe is None:
-                self._probe = Ticket(probe=True)
+                self._probe = Ticket()
                 return self._probe
             await self._wait_for_change(wait.until_us)
 

@@ -23,12 +23,11 @@ _WORDS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 class InvalidJson(ValueError):
     """A body that is not JSON.
 
-    `position`: in bytes, None when it is nested too deep. `at_end`: the rest of the body seems to be missing.
+    `at_end`: the rest of the body seems to be missing. The text names the position in bytes.
     """
 
     def __init__(self, position: int | None, *, at_end: bool = False) -> None:
         super().__init__("JSON is nested too deep" if position is None else f"invalid JSON at byte {position}")
-        self.position = position
         self.at_end = at_end
 
 

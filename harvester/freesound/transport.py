@@ -40,7 +40,6 @@ class AiohttpTransport:
     ) -> None:
         """Open the session; raise `SettingsError` for an unsafe address."""
         self.address = read_api_url(api_url)
-        self.timeout_s = total_s
         self._key = key
         self._largest_body_bytes = largest_body_bytes
         self._proxy = proxy_for(self.address)

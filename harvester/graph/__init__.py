@@ -18,5 +18,6 @@ from harvester.graph.attributes import (
 )
 from harvester.graph.event_rules import Dropped, check_events, check_local, is_possible_deferral, keep_possible
 from harvester.graph.merge_rules import similar_of
+from harvester.graph.missing_values import explain_empty
 from harvester.graph.selection import Edge, Selected, Selection, around, select
 from harvester.graph.state import SoundGraph

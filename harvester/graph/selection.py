@@ -37,8 +37,10 @@ class Selection:
 
     def matches(self, attributes: dict[str, Any]) -> bool:
         """Tell whether a sound's attributes meet all conditions on its record."""
-        if self.licenses and not _license_names(value_of(attributes, "license")) & set(map(_license, self.licenses)):
-            return False
+        if self.licenses:
+            names = license_names(license_name(value_of(attributes, "license")))
+            if not names & set(map(typed_license, self.licenses)):
+                return False
         places = {(value_of(attributes, name) or "").casefold() for name in ("category", "subcategory")}
         if self.categories and not places & _folded(self.categories):
             return False
@@ -167,8 +169,8 @@ def around(selected: Selected, sound_id: int, depth: int) -> Selected:
     return Selected(selected.state, reached, selected.min_score)
 
 
-def _license(name: str) -> str:
-    """Return a typed license in the folded form of `license_name`.
+def typed_license(name: str) -> str:
+    """Return a typed license in the form of `license_names`.
 
     `CC-BY-NC 4.0` becomes `by-nc 4.0`.
     """
@@ -176,9 +178,13 @@ def _license(name: str) -> str:
     return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
 
 
-def _license_names(url: str | None) -> set[str]:
-    name = license_name(url).casefold()
-    return {name, name.split(" ")[0]}
+def license_names(name: str) -> set[str]:
+    """Return what may be typed for a license, in folded case.
+
+    Those are its short name with its version, and without.
+    """
+    folded = name.casefold()
+    return {folded, folded.split(" ")[0]}
 
 
 def _folded(texts: Iterable[str]) -> set[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from harvester.checkpoint import Encoded, Signature, load_checkpoint, load_digest, read_signature
 from harvester.clock import SECOND_US
-from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable
+from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable, problem_of
 from harvester.journal import load_head
 from harvester.storage import (
     JOURNAL,
@@ -80,7 +80,7 @@ def verify_backup(backup: Backup) -> BackupReport:
     try:
         decoded = load_checkpoint(backup.path)
     except (HarvesterError, OSError) as error:
-        return BackupReport(backup, problem=str(error))
+        return BackupReport(backup, problem=f"{backup.path}: {problem_of(error, backup.path)}")
     state = decoded.state
     return BackupReport(backup, len(state), state.edge_count, len(state.processed), decoded.digest)
 
@@ -106,7 +106,7 @@ def save_backup(
         wanted = digest.digest if isinstance(digest, Encoded) else digest
         problem = "" if load_checkpoint(path).digest == wanted else "its digest is not that of what was written"
     except (LibraryCorrupt, LibraryUnwritable, OSError) as error:
-        problem = str(error)
+        problem = problem_of(error, path)
     if problem:
         try:
             moved = f"moved to quarantine/{set_aside(path, folder, now_us, files).name}"

@@ -12,15 +12,17 @@ from typing import Any
 
 from harvester.checkpoint import digest_of, load_checkpoint
 from harvester.clock import DAY_US, Clock, iso
-from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, LibraryUnwritable, NewerFormat
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat, problem_of
 from harvester.graph import STAMPS, Dropped, SoundGraph
 from harvester.jobs import each_in_processes
 from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.load import load_state
+from harvester.library.presence import find_irregular, find_placeholders, require_library
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
+    LOCK,
     QUARANTINE,
     RECOVERED,
     TEMPORARY_SUFFIX,
@@ -81,28 +83,35 @@ def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
     """Verify every file of the library and report.
 
     Checks `jobs` files at once, writes nothing and needs no lock. Files are read in an order that gives no false alarm
-    beside a running writer. Raises only when the folder cannot be read.
+    beside a running writer. Raises `SettingsError` when there is no library, `LibraryUnwritable` when the folder cannot
+    be read.
     """
-    if not folder.exists():
-        return CheckReport((), 0)
-    if not folder.is_dir():
-        raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
+    require_library(folder)
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
-    findings = sorted(_check_files(folder, now_us, jobs), key=lambda finding: order[finding.severity])
+    # A checkpoint of a newer version is found alone, and again when the files are read together.
+    findings = sorted(dict.fromkeys(_check_files(folder, now_us, jobs)), key=lambda finding: order[finding.severity])
     return CheckReport(tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
 
 
 def _check_files(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
-    contents = load_contents(folder / JOURNAL)
+    journal, absent = folder / JOURNAL, find_placeholders(folder)
+    yield from (Finding(ERROR, path, problem, by_hand=True) for path, problem in absent.items())
+    contents = None if journal in absent else load_contents(journal)
     if contents is not None:
-        yield from _check_journal(folder / JOURNAL, contents, now_us)
+        yield from _check_journal(journal, contents, now_us)
+    for path, problem in find_irregular(folder).items():
+        # What else is no file is in `contents.damage` already.
+        if path.name == LOCK or (path.is_symlink() and path not in absent):
+            yield Finding(ERROR, path, problem, by_hand=path.name == LOCK)
     paths = [folder / CHECKPOINT, *(backup.path for backup in list_backups(folder))]
-    checked = each_in_processes(_check_state, [path for path in paths if path.exists()], jobs)
+    checked = each_in_processes(_check_state, [path for path in paths if path.exists() and path not in absent], jobs)
     yield from (finding for _, findings in checked for finding in findings)
     good = sum(is_good for is_good, _ in checked)
-    yield from _check_together(folder, contents, now_us, good)
-    yield from _check_vectors(folder)
+    if not absent:
+        yield from _check_together(folder, contents, now_us, good)
+    if folder / VECTORS not in absent:
+        yield from _check_vectors(folder)
     yield from _check_other_files(folder)
 
 
@@ -118,10 +127,10 @@ def _check_state(path: Path) -> tuple[bool, list[Finding]]:
     except FileNotFoundError:
         return False, []  # a running writer removed the backup meanwhile
     except LibraryNotFetched as error:
-        return False, [Finding(WARNING if is_backup else ERROR, path, str(error), by_hand=True)]
+        return False, [Finding(WARNING if is_backup else ERROR, path, problem_of(error, path), by_hand=True)]
     except HarvesterError as error:
         severity = NOTE if isinstance(error, NewerFormat) and is_backup else ERROR
-        return False, [Finding(severity, path, str(error).removeprefix(f"{path}: "))]
+        return False, [Finding(severity, path, problem_of(error, path))]
     if dropped:
         return False, [Finding(ERROR, path, _describe(dropped), droppable=True)]
     if digest_of(decoded.state) != decoded.digest:
@@ -155,7 +164,7 @@ def _check_vectors(folder: Path) -> Iterator[Finding]:
     try:
         vectors = load_vectors(folder)
     except HarvesterError as error:
-        yield Finding(WARNING, path, str(error).removeprefix(f"{path}: "))
+        yield Finding(WARNING, path, problem_of(error, path))
         return
     if vectors.damage:
         yield Finding(ERROR, path, f"the vectors cannot be used ({vectors.damage}): {again}")
@@ -174,11 +183,12 @@ def _check_together(
     except LibraryCorrupt:
         yield Finding(ERROR, checkpoint, "no valid backup can replace it")
         return
-    except LibraryNotFetched as error:
-        yield Finding(ERROR, folder, str(error), by_hand=True)
+    except LibraryNotFetched:
+        problem = "it cannot be read, and the content of the backup that can replace it is not here yet"
+        yield Finding(ERROR, checkpoint, problem, by_hand=True)
         return
     except HarvesterError as error:
-        yield Finding(ERROR, checkpoint, str(error))
+        yield Finding(ERROR, checkpoint, problem_of(error, checkpoint))
         return
     state, vectors = loaded.state, load_header(folder)
     if vectors is not None and (

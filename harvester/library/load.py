@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harvester.checkpoint import Signature, load_checkpoint, load_digest, read_signature
-from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource, problem_of
 from harvester.graph import Dropped, SoundGraph
 from harvester.journal import Head, JournalContents
 from harvester.library.backups import Backup, list_backups
@@ -154,7 +154,10 @@ def _join_backup(folder: Path, contents: JournalContents | None, head: Head, loa
     except FileNotFoundError:
         return
     except HarvesterError as error:
-        loaded.notices.append(f"{backup.path.name} may hold more than the checkpoint but cannot be merged: {error}")
+        loaded.notices.append(
+            f"{backup.path.name} may hold more than the checkpoint but cannot be merged: "
+            f"{problem_of(error, backup.path)}"
+        )
         return
     more = f"{len(loaded.state) - sounds} sounds and {len(loaded.state.processed) - lists} similar lists"
     if damaged:

@@ -1,7 +1,6 @@
-"""Repair a library folder: move corrupt files away, and write it again.
+"""Repair a library: check it first, then replace what is corrupt.
 
-A repair checks first, then moves corrupt files to `quarantine/` and writes a complete library from the rest. Deletes
-nothing.
+Corrupt files move to `quarantine/`, and a complete library is written from the rest. Deletes nothing.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
     """Check, repair what can be repaired, and return the findings.
 
     The rest moves to `quarantine/`. Ends with a checkpoint and a verified backup of all valid data, so that the next
-    check is clean. Raises `LibraryLocked` beside a running writer, `LibraryCorrupt` when no valid file is left to
-    replace the checkpoint, `LibraryNotFetched` beside a placeholder, `BackupFailed`, `DiskFull`, `LibraryUnwritable`;
-    nothing is ever deleted.
+    check is clean. Raises `SettingsError` when there is no library, `LibraryLocked` beside a running writer,
+    `LibraryCorrupt` when no valid file is left to replace the checkpoint, `LibraryNotFetched` beside a placeholder,
+    `BackupFailed`, `DiskFull`, `LibraryUnwritable`; nothing is ever deleted.
     """
     refuse_placeholders(folder)
     report = check_library(folder, clock=clock, jobs=jobs)
@@ -50,7 +49,7 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
     with disk_errors(folder, "nothing was deleted"):
         lock.acquire(now_us)
         try:
-            _quarantine_corrupt_files(folder, report, now_us, files)
+            moved = _quarantine_corrupt_files(folder, report, now_us, files)
         finally:
             lock.release()
     with Store.open(folder, clock=clock, files=files) as store:
@@ -64,7 +63,7 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
             if backup.path in droppable:
                 set_aside(backup.path, folder, now_us, files)
         left = f"{info.nodes} sounds ({len(store.state.processed)} processed), {info.edges} edges"
-        notices = tuple(store.notices)
+        notices = (*moved, *store.notices)
     repaired = (replace(one, repaired=one.severity != NOTE and not one.by_hand) for one in report.findings)
     aside = _names_aside(folder) != before
     return CheckReport(tuple(repaired), report.files, left, notices, aside)
@@ -75,7 +74,12 @@ def _names_aside(folder: Path) -> set[str]:
     return {path.name for path in place.iterdir()} if place.is_dir() else set()
 
 
-def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, files: Files) -> None:
+def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, files: Files) -> list[str]:
+    """Move corrupt files to `quarantine/`; return notices.
+
+    They are about files that the findings do not explain.
+    """
+    notices = []
     corrupt = {
         finding.path
         for finding in report.findings
@@ -84,7 +88,13 @@ def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, fi
     for name in JOURNAL_PARTS:
         path = folder / name
         if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-            set_aside(path, folder, now_us, files)  # renaming a link, a pipe or a folder changes nothing behind it
+            link = path.is_symlink()
+            moved = set_aside(path, folder, now_us, files)  # renaming a link changes nothing behind it
+            kept = "; the file behind it is unchanged, but what only that file holds is no longer in the library"
+            notices.append(
+                f"{name} was {'a symbolic link' if link else 'not a regular file'} and was moved to "
+                f"{moved.relative_to(folder)}{kept if link else ''}"
+            )
     backups = list_backups(folder)
     for backup in backups:
         if backup.path in corrupt:
@@ -99,6 +109,7 @@ def _quarantine_corrupt_files(folder: Path, report: CheckReport, now_us: int, fi
             digest="", next_digest="", saved=journal.head.safe, backed=journal.head.safe, has_foreign_state=True
         )
         journal.close()
+    return notices
 
 
 def _limit_future_stamps(state: SoundGraph, now_us: int) -> None:

@@ -14,6 +14,7 @@ from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.journal import Journal
 from harvester.library.backups import BackupReport, list_backups, save_backup, verify_backup
+from harvester.library.presence import require_library
 from harvester.library.recovery import finish_restore, open_journal
 from harvester.storage import (
     CHECKPOINT,
@@ -56,10 +57,10 @@ def restore_library(
     The best has the most processed sounds, then sounds, then edges; it need not be the newest. The present checkpoint
     and journal are copied to a folder under `quarantine/`, which is a library that can be merged again. Deferrals stay.
     Raises `LibraryLocked`, `LibraryCorrupt` when no backup is valid or the named one is not (then nothing is changed),
-    `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, or `BackupFailed` when only the new backup is missing.
+    `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, `BackupFailed` when only the new backup is missing, or
+    `SettingsError` when there is no library or no such backup.
     """
-    if not folder.is_dir():
-        raise SettingsError(f"{folder}: there is no library here; nothing was changed")
+    require_library(folder)
     refuse_placeholders(folder)
     now_us = clock.time_us()
     lock = WriterLock(folder)

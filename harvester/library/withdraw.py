@@ -17,10 +17,11 @@ from harvester.errors import SettingsError
 from harvester.graph import is_withdrawn
 from harvester.journal import connect
 from harvester.library.backups import list_backups
+from harvester.library.presence import require_library
 from harvester.library.store import Store
 from harvester.model import Withdrawn
 from harvester.records import value_of
-from harvester.storage import CHECKPOINT, JOURNAL, QUARANTINE, REAL_FILES, Files
+from harvester.storage import JOURNAL, QUARANTINE, REAL_FILES, Files
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +53,7 @@ def forget_sounds(
     free pages of the journal, and their vectors from the vector file. Raises `SettingsError` when there is no library,
     an empty `username` or no sound by that user, and what `Store` raises.
     """
-    if not (folder / CHECKPOINT).exists() and not (folder / JOURNAL).exists():
-        raise SettingsError(f"{folder}: there is no library here; nothing was changed")
+    require_library(folder)
     with Store.open(folder, clock=clock, files=files) as store:
         state, now_us = store.state, clock.time_us()
         wanted = {*sound_ids, *_sounds_of(store, username)}

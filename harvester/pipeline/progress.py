@@ -30,7 +30,6 @@ class Progress:
     gone: int = 0
     deferred: int = 0
     checkpoints: int = 0
-    backups: int = 0
     oddities: Counter[str] = field(default_factory=Counter)
     activity: dict[int, str] = field(default_factory=dict)
     started_s: float = 0.0

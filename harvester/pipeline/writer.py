@@ -130,7 +130,6 @@ class Writer:
         if not kinds:
             return
         self._progress.checkpoints += not written.unchanged
-        self._progress.backups += written.backup is not None
         self._progress.tell(f"{' and '.join(kinds)}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB")
 
     async def _append(self, entry: Entry) -> None:

@@ -36,14 +36,14 @@ def refuse_content(head: bytes, name: object) -> None:
     """
     for start, what, command in _KINDS:
         if head.startswith(start):
-            raise LibraryNotFetched(f"{name} is {what}, not the library: run `{command}`; nothing was changed")
+            raise LibraryNotFetched(f"{name}: it is {what}, not the library: run `{command}`; nothing was changed")
 
 
 def refuse_placeholder(path: Path) -> None:
     """Raise `LibraryNotFetched` for a placeholder or a broken link."""
     if path.is_symlink() and not path.exists():
         raise LibraryNotFetched(
-            f"{path} is a symbolic link to a file that does not exist ({path.readlink()}): "
+            f"{path}: it is a symbolic link to a file that does not exist ({path.readlink()}): "
             f"bring that file back (`git annex get` for a file of git-annex); nothing was changed"
         )
     with suppress(OSError):  # the code that reads the file later reports the error

@@ -62,6 +62,18 @@ def test_text_goes_to_stdout_and_everything_else_to_stderr(folder: Path) -> None
     assert all("zero" in sound["license"] and sound["duration"] <= 30 for sound in sounds)
 
 
+@pytest.mark.parametrize("command", [("export", "jsonl"), ("export", "credits"), ("map", "-o", "none.html")])
+def test_a_selection_that_no_sound_meets_is_explained(folder: Path, command: tuple[str, ...]) -> None:
+    ended = run("--quiet", *command, "--license", "GPL", "--library", "library", cwd=folder)
+    assert ended.code == 0
+    [line] = ended.err.splitlines()
+    assert line.startswith("no sound matches: no sound has the license 'GPL'; there are '")
+    assert "'CC0'" in line
+    assert (
+        "no sound matches" not in run("--quiet", *command, "--license", "CC0", "--library", "library", cwd=folder).err
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [

@@ -52,7 +52,7 @@ def test_a_pointer_of_git_lfs_is_named_by_every_command_and_stays(
     (folder / CHECKPOINT).write_bytes(POINTER)
     before = contents(folder)
     ended = run(*command, "--library", "lib", cwd=tmp_path)
-    assert f"lib/{CHECKPOINT} is a Git LFS pointer, not the library: run `git lfs pull`" in ended.err + ended.out
+    assert f"lib/{CHECKPOINT}: it is a Git LFS pointer, not the library: run `git lfs pull`" in ended.err + ended.out
     assert ended.code == (1 if command == ("check",) else 27)
     one_line(ended)
     assert contents(folder) == before
@@ -69,7 +69,7 @@ def test_a_pointer_in_place_of_another_file_of_the_library_is_named_too(name: st
     for command in (("status",), ("harvest", "--sandbox", "--samples", 1)):
         ended = run(*command, "--library", "lib", cwd=tmp_path)
         assert ended.code == 27
-        assert f"lib/{name} is a Git LFS pointer" in one_line(ended)
+        assert f"lib/{name}: it is a Git LFS pointer" in one_line(ended)
     assert contents(folder) == before
 
 

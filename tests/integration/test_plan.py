@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.cli.options import ScopeOptions
+from harvester.actions.options import Wanted
 from harvester.clock import DAY_US, SystemClock
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
@@ -17,6 +17,10 @@ from tests.support.processes import run, sandbox_process
 from tests.support.world import make_record
 
 LEVEL_1 = Allowance(60, 2000, 2000)
+
+
+def wanted(*, sweep: bool = False, vectors: str = "") -> Wanted:
+    return Wanted(seed_ids=(), query="", filter="type:wav", sweep=sweep, vectors=vectors, permitted=False)
 
 
 def test_a_first_harvest_of_fifty_costs_fifty_one_requests_and_planning_it_none(tmp_path: Path) -> None:
@@ -45,19 +49,19 @@ def test_a_sweep_is_planned_with_one_request_and_costs_what_was_planned(tmp_path
 
 
 def test_a_sweep_with_vectors_is_priced_at_its_pages() -> None:
-    samples = ScopeOptions(sweep=True, vectors="laion_clap").samples_to_add(None)
+    samples = wanted(sweep=True, vectors="laion_clap").target(None)
     wish = Wish(samples=samples, searched=True, filter="type:wav", sweep=True, hits=10_000)
     facts = describe_plan(SoundGraph(), wish, LEVEL_1)
     assert (facts["requests"], facts["by_part"]["lists"], facts["today"]["all"]) == (67, 0, True)
 
 
 def test_a_run_without_a_number_of_samples_processes_what_its_options_imply() -> None:
-    sweep, vectors = ScopeOptions(sweep=True), ScopeOptions(sweep=True, vectors="laion_clap")
-    assert ScopeOptions().samples_to_add(None) == 50
-    assert ScopeOptions().samples_to_add(None, forever=True) is None
-    assert sweep.samples_to_add(None) is None
-    assert vectors.samples_to_add(None, forever=True) == 0
-    assert vectors.samples_to_add(7) == sweep.samples_to_add(7) == ScopeOptions().samples_to_add(7, forever=True) == 7
+    sweep, vectors = wanted(sweep=True), wanted(sweep=True, vectors="laion_clap")
+    assert wanted().target(None) == 50
+    assert wanted().target(None, forever=True) is None
+    assert sweep.target(None) is None
+    assert vectors.target(None, forever=True) == 0
+    assert vectors.target(7) == sweep.target(7) == wanted().target(7, forever=True) == 7
 
 
 def test_what_today_does_not_hold_takes_more_days() -> None:

@@ -55,7 +55,9 @@ GROUPS = (
     Group("sweep", ("pipeline/sweep.py",), ("pipeline/test_sweep_by_value.py",)),
     Group("recovery", ("library/recovery.py",), ("library/test_recovery_by_value.py",)),
     Group("restore", ("library/restore.py",), ("library/test_restore_by_value.py",)),
-    Group("check", ("library/check.py", "library/repair.py"), ("library/test_check_by_value.py",)),
+    Group(
+        "check", ("library/check.py", "library/repair.py", "library/presence.py"), ("library/test_check_by_value.py",)
+    ),
     Group("selection", ("graph/selection.py",), ("graph/test_selection_by_value.py",)),
     Group("credits", ("exports/credits.py",), ("exports/test_credits_by_value.py", "exports/test_credits.py")),
     Group("options", ("cli/options.py",), ("cli/test_options_by_value.py",)),

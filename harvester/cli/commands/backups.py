@@ -73,11 +73,11 @@ def prune(
     """
     from harvester.cli.default_library import find_library
     from harvester.clock import SystemClock
-    from harvester.library import Retention
+    from harvester.library import Retention, holds_library
     from harvester.storage import WriterLock
 
     folder = find_library(library)
-    if not folder.is_dir():
+    if not holds_library(folder):
         say(f"{folder}: no library here; nothing was removed")
         return
     lock = WriterLock(folder)

@@ -86,14 +86,20 @@ class SelectOptions:
 
 
 def load_selected(library: str | None, selection: Selection) -> Selected:
-    """Return the sounds of the library that `selection` picks; print notices to stderr."""
+    """Return the sounds of the library that `selection` picks.
+
+    Print notices to stderr, also about a selection that no sound meets.
+    """
     from harvester.cli.default_library import open_view
-    from harvester.graph import select
+    from harvester.graph import Selection, explain_empty, select
 
     view = open_view(library)
     if not view.exists:
         raise SettingsError(f"{view.folder}: no library here; `harvester harvest` starts one")
-    return select(view.state, selection)
+    selected = select(view.state, selection)
+    if not len(selected) and selection != Selection():
+        note(explain_empty(view.state, selection))
+    return selected
 
 
 @contextmanager

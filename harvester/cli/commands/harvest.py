@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 import typer
@@ -18,9 +17,7 @@ from harvester.cli.options import (
     ScopeOptions,
     bounded,
     grouped,
-    one_of,
 )
-from harvester.errors import SettingsError
 from harvester.settings import COUNT, RANDOM_SEED, SAMPLES_PER_COMMIT
 
 _ORDERS = "popular|breadth|random"
@@ -63,39 +60,26 @@ def harvest(
     add --samples 0 to collect only. --vectors collects vectors for `harvester link`, and fetches similar lists only
     with --samples N. Without an API key, the harvest uses the embedded sandbox and sandbox_library.
     """
-    from harvester.cli.session import run_session
+    from harvester import actions
+    from harvester.cli.display import summarise
+    from harvester.cli.running import run_with_display
     from harvester.gitsync import grown_message
-    from harvester.model import SPACES
-    from harvester.pipeline import ORDERS, Plan
 
-    one_of("--order", order, ORDERS)
-    if space is not None:
-        one_of("--space", space, SPACES)
-    scope_filter = scope.read_filter()
-    if samples == 0 and not scope.sweep:
-        raise SettingsError("--samples 0 needs --sweep; to see what a harvest costs, use `harvester plan`")
-    if scope.vectors and space not in (None, scope.vectors):
-        raise SettingsError(f"--space {space} and --vectors {scope.vectors} differ: a library has one similarity space")
-    plan = Plan(
-        target=scope.samples_to_add(samples, forever=run.forever),
-        seed_ids=tuple(dict.fromkeys(scope.seed or ())),
-        new_seeds=bool(scope.query or scope_filter) and not scope.seed,
-        query=scope.query,
-        filter=scope_filter,
+    done = run_with_display(
+        actions.harvest,
+        run,
+        summarise,
+        library=library,
+        **scope.keywords(),
+        samples=samples,
         neighbours=neighbours,
-        sweep=scope.sweep,
-        vectors=scope.vectors or "",
-        permitted=scope.i_have_permission,
         order=order,
         random_seed=random_seed,
-        concurrency=run.concurrency,
-        samples_per_commit=checkpoint_interval,
-        forever=run.forever,
+        space=space,
+        checkpoint_interval=checkpoint_interval,
     )
-    done = asyncio.run(run_session(plan, run, library, space=scope.vectors or space))
-    if done is None:
+    if not done.began:
         return
-    counted, state = done.harvest.progress, done.store.state
-    message = grown_message(counted.samples, len(state.processed), counted.new_edges, done.client.activity.counted)
+    message = grown_message(done.samples, done.total.processed, done.edges, done.requests)
     # Commit after the lock is released: a hook of the user may read the library.
-    commit_after(done.folder, state.source, message, commit, with_backups=commit_backups)
+    commit_after(done.folder, done.source, message, commit, with_backups=commit_backups)

@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_json, say
+from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_event, print_json, say
 from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
 from harvester.errors import ApiUnreachable, SettingsError
 from harvester.extras import missing
 from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
-    from harvester.cli.connect import Connection
+    from harvester.actions import Connection
     from harvester.similarity import Agreement, LinkReport
 
 
@@ -93,20 +93,20 @@ def _lines(folder: Path, report: LinkReport, asked: int) -> Iterator[str]:
 async def _verify(connection: Connection, folder: Path, count: int, random_seed: int) -> Agreement:
     from dataclasses import replace
 
-    from harvester.cli.connect import open_client, open_server
+    from harvester.actions import Reporter, open_client, open_server
     from harvester.clock import Stop, SystemClock
     from harvester.errors import FetchFailed, Stopped, WrongSource
     from harvester.library import load_view
     from harvester.similarity import choose_sounds, compare
     from harvester.vectors import load_vectors
 
-    clock, state = SystemClock(), load_view(folder).state
+    clock, state, reporter = SystemClock(), load_view(folder).state, Reporter(print_event)
     chosen, pages = choose_sounds(state, count, random_seed), []
     # Spend no more than the announced requests: each retry means one list less.
     connection = replace(connection, max_requests=count)
     async with (
-        open_server(connection, clock) as server,
-        open_client(connection, server, clock, Stop(), space=state.space, on_event=say) as client,
+        open_server(connection, clock, reporter) as server,
+        open_client(connection, server, clock, Stop(), reporter, space=state.space, verbose=Console.verbose) as client,
     ):
         source = await client.identify()
         if state.source != source:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harvester.cli.console import JsonOption, LibraryOption, duration_text, print_json, print_lines
+from harvester.cli.console import (
+    Console,
+    JsonOption,
+    LibraryOption,
+    duration_text,
+    print_event,
+    print_json,
+    print_lines,
+)
 from harvester.cli.options import NeighboursOption, SamplesOption, ScopeOptions, ServerOptions, grouped
-
-if TYPE_CHECKING:
-    from harvester.cli.connect import Connection
-    from harvester.freesound import FreesoundClient
 
 
 @grouped
@@ -29,60 +32,23 @@ def plan(
     It also says how far today's quota reaches. The options are those of `harvester harvest`. With --query or a filter
     it sends one request, which counts the sounds that the search finds; otherwise it sends none.
     """
-    from harvester.reports import Wish
+    from harvester import actions
 
-    scope_filter = scope.read_filter()
-    wish = Wish(
-        samples=scope.samples_to_add(samples),
-        seed_ids=tuple(scope.seed or ()),
-        searched=bool(scope.query or scope_filter),
-        filter=scope_filter,
-        sweep=scope.sweep,
-        neighbours=neighbours,
+    estimate = asyncio.run(
+        actions.plan(
+            library,
+            **scope.keywords(),
+            samples=samples,
+            neighbours=neighbours,
+            **server.keywords(),
+            verbose=Console.verbose,
+            on_progress=print_event,
+        )
     )
-    facts = asyncio.run(_plan(server.connection(), Path(library) if library else None, scope.query, wish))
     if as_json:
-        print_json(facts)
+        print_json(estimate.as_dict())
     else:
-        print_lines(*_lines(facts, permitted=scope.i_have_permission))
-
-
-async def _plan(connection: Connection, given: Path | None, query: str, wish: Any) -> dict[str, Any]:
-    from dataclasses import replace
-
-    from harvester.cli.connect import open_client, open_server
-    from harvester.clock import Stop, SystemClock
-    from harvester.library import load_view
-    from harvester.reports import Allowance, describe_plan
-
-    clock = SystemClock()
-    async with open_server(connection, clock) as server:
-        state = load_view(given or server.folder).state
-        async with open_client(connection, server, clock, Stop(), space=state.space) as client:
-            if wish.searched:
-                wish = replace(wish, hits=await _count(client, query, wish.filter))
-            # The embedded sandbox has no limits, so the plan assumes the limits of a key that the user may get.
-            limits = connection.limits if server.embedded else client.limits
-            left = limits.daily if server.embedded else client.quota_left()
-            facts = describe_plan(state, wish, Allowance(limits.burst, limits.daily, left))
-            return {
-                **facts,
-                "asked": client.activity.counted,
-                "server": server.url if connection.api_url else "sandbox",
-            }
-
-
-async def _count(client: FreesoundClient, query: str, filter: str) -> int:
-    from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
-
-    try:
-        return (await client.search(query=query, filter=filter, page_size=1)).count
-    except RequestRefused as refused:
-        raise SettingsError(f"the server refuses the search: {refused.reason}") from None
-    except FetchFailed as failure:
-        raise ApiUnreachable(f"the search failed: {failure.reason}; try again later") from None
-    except Stopped as stopped:
-        raise ApiUnreachable(f"the search cannot be counted now: {stopped}") from None
+        print_lines(*_lines(estimate.as_dict(), permitted=scope.i_have_permission))
 
 
 _PARTS = {

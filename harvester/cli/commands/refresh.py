@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harvester.cli.console import LibraryOption, duration_text, say
 from harvester.cli.options import NeighboursOption, RunOptions, bounded, check_duration, grouped
-from harvester.settings import COUNT, parse_duration_s
+from harvester.settings import COUNT
 
 if TYPE_CHECKING:
-    from harvester.cli.run import Run
+    from harvester.actions import RunResult
 
 
 @grouped
@@ -32,30 +31,29 @@ def refresh(
     One request fetches 150 records. Fresh records stay as they are. --links also fetches similar lists that are stale,
     or shorter than --neighbours.
     """
-    from harvester.cli.session import run_session
-    from harvester.clock import SECOND_US
-    from harvester.pipeline import Plan, Refresh
+    from harvester import actions
+    from harvester.cli.running import run_with_display
 
-    older_than_us = round(parse_duration_s(older_than) * SECOND_US)
-    plan = Plan(
-        target=None,
-        refresh=Refresh(older_than_us, limit, links, neighbours),
-        concurrency=run.concurrency,
-        forever=run.forever,
+    run_with_display(
+        actions.refresh,
+        run,
+        _summarise,
+        library=library,
+        older_than=older_than,
+        limit=limit,
+        links=links,
+        neighbours=neighbours,
     )
-    asyncio.run(run_session(plan, run, library, summary=_summarise))
 
 
-def _summarise(run: Run, reason: str) -> None:
-    from harvester.cli.run import describe
+def _summarise(done: RunResult) -> None:
     from harvester.pipeline import EXHAUSTED
 
-    now, progress = describe(run), run.harvest.progress
-    what = "nothing was stale" if not now["requests"] and reason == EXHAUSTED else "everything stale is refreshed"
-    ended = what if reason == EXHAUSTED else reason
+    what = "nothing was stale" if not done.requests and done.reason == EXHAUSTED else "everything stale is refreshed"
+    ended = what if done.reason == EXHAUSTED else done.reason
     say(
-        f"{ended}: {progress.renewed} records and {progress.samples} lists refreshed, "
-        f"{progress.gone} sounds found deleted, {progress.deferred} deferred, {now['requests']} requests "
-        f"in {duration_text(progress.elapsed_s)}"
+        f"{ended}: {done.renewed} records and {done.samples} lists refreshed, "
+        f"{done.gone} sounds found deleted, {done.deferred} deferred, {done.requests} requests "
+        f"in {duration_text(done.seconds)}"
     )
-    say(f"library: {run.folder}, {now['nodes']} sounds (+{now['new_nodes']}), {now['edges']} edges")
+    say(f"library: {done.folder}, {done.total.sounds} sounds (+{done.sounds}), {done.total.edges} edges")

@@ -23,7 +23,7 @@ UNIT = """\
 #   systemctl --user daemon-reload && systemctl --user enable --now harvester
 #   loginctl enable-linger    (so that it runs while you are logged out)
 [Unit]
-Description=harvester: grow {library}
+Description=harvester: grow {named}
 Wants=network-online.target
 After=network-online.target
 
@@ -82,11 +82,19 @@ def service(
     path = str((folder / (library or real_library())).absolute())
     if not f"{path}{sys.argv[0]}".isprintable():
         raise SettingsError("systemd and cron accept no path with line breaks or unusual characters; move the folder")
+    if print_kind == "systemd" and set(_command()[0]) & set("\"'\\"):
+        raise SettingsError(
+            "systemd runs no program whose path has a quote or a backslash; install harvester elsewhere"
+        )
     quote = _cron_quoted if print_kind == "cron" else _systemd_quoted
+    command = list(map(quote, _command()))
+    if print_kind == "systemd" and "$" in f"{path}{''.join(command)}":
+        command[0] = _without_variables(command[0])
     text = templates[print_kind].format(
-        folder=quote(str(folder)) if print_kind == "cron" else str(folder).replace("%", "%%"),
-        command=" ".join(map(quote, _command())),
+        folder=quote(str(folder)) if print_kind == "cron" else _systemd_setting(str(folder)),
+        command=" ".join(command),
         library=quote(path),
+        named=_systemd_setting(path),
         hopeless=" ".join(map(str, HOPELESS)),
     )
     print_lines(*text.rstrip("\n").split("\n"))
@@ -102,6 +110,18 @@ def _command() -> list[str]:
 def _cron_quoted(path: str) -> str:
     # cron ends a command at a percent sign, also within quotes, and removes a backslash before it.
     return shlex.quote(path).replace("%", r"\%")
+
+
+def _systemd_setting(path: str) -> str:
+    # systemd unquotes command lines only. It strips blanks at the end of a line, and a backslash there joins the next
+    # line; it removes a slash after a folder's name.
+    return path.replace("%", "%%") + ("/" if path.endswith((" ", "\\")) else "")
+
+
+def _without_variables(program: str) -> str:
+    # With a colon before the program, systemd takes every $ of the command line as it is. Doubling would do so in the
+    # arguments only: systemd finds the program without replacing variables, and replaces them in its first argument.
+    return f'":{program[1:]}' if program.startswith('"') else f":{program}"
 
 
 def _systemd_quoted(path: str) -> str:

@@ -109,6 +109,8 @@ def _only_errors_and_warnings_are_told(place: Place) -> None:
     work = ("harvest", "--api-url", place.sandbox.url, "--level", 99, "--samples", 1, "--library", "new")
     assert place.run(*work).err
     assert place.run(*work, given=True).err == ""
+    assert place.run("--verbose", *work).err
+    assert place.run("--verbose", *work, given=True).err == ""
 
 
 @proves("", "--version")

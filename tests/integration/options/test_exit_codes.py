@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -110,13 +112,15 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     },
     1: {
         "of rubbish": (_of_rubbish, ("check --library shelf", "check --json --library shelf")),
+        "of a pointer": (_of_a_pointer, ("check --library shelf",)),
         "of sides that conflict": (_two_sides_that_conflict, (
             "git-merge grown/{checkpoint} shelf/{checkpoint} x", "git-merge shelf/{checkpoint} grown/{checkpoint} x",
         )),
     },
     2: {
         "as it is": (_as_it_is, (
-            "harvest --order best", "plan --filter tag:(rain", "refresh --older-than soon", "link --library shelf",
+            "harvest --order best", "plan --filter tag:(rain", "refresh --older-than soon",
+            f"refresh {SERVER} --library mistyped", "check --library mistyped", "link --library shelf",
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
             "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
             "import harvester.toml.old", "forget", "git-setup --lfs --undo", "git-merge a", "git-textconv",
@@ -181,6 +185,24 @@ def _words(place: Place, line: str, named: dict[str, str]) -> list[str]:
     return line.format(**known).split()
 
 
+def _told_twice(line: str) -> list[str]:
+    """Return the paths and the parts of a message that are in it more than once."""
+    parts = [part for part in re.split(r"; |: |, | \(|\)", line) if part.count(" ") > 1]
+    paths = [word.strip(".,;:()'`") for word in line.split() if "/" in word or ".pkl" in word]
+    return [one for one, count in Counter([*parts, *paths]).items() if count > 1]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "error    lib/x.pkl: lib/x.pkl is a Git LFS pointer",
+        "harvester: lib/x.pkl: it cannot be read (Permission denied); nothing was changed; nothing was changed",
+    ],
+)
+def test_what_a_message_says_twice_is_noticed(line: str) -> None:
+    assert _told_twice(line)
+
+
 @pytest.mark.parametrize(("code", "prepare", "line"), CASES)
 def test_a_command_ends_with_its_exit_code(code: int, prepare: Prepare, line: str, place: Place) -> None:
     if line.startswith("git-setup --library"):
@@ -193,6 +215,8 @@ def test_a_command_ends_with_its_exit_code(code: int, prepare: Prepare, line: st
     assert "Traceback" not in ended.err
     if code:
         assert ended.err.splitlines()[-1].startswith("harvester: ")
+    told = ended.err + ended.out if line.startswith("check") and "--json" not in words else ended.err
+    assert not [one for one in told.splitlines() if _told_twice(one)]
     if "--json" in words:
         assert json.loads(ended.out)["clean"] is False
 

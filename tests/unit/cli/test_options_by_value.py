@@ -12,8 +12,10 @@ from typing import Annotated, Any, get_args, get_type_hints
 import pytest
 import typer
 
+from harvester.actions import Connection, Reporter, read_connection
+from harvester.actions.options import Wanted, check_seconds, read_scope
 from harvester.cli.completion import completing
-from harvester.cli.connect import Connection
+from harvester.cli.console import print_event
 from harvester.cli.options import (
     JobsOption,
     NeighboursOption,
@@ -186,6 +188,11 @@ def test_only_an_address_from_a_settings_file_is_checked(source: str | None, san
 # --- several options -------------------------------------------------------------------------------------------------
 
 
+def scope_of(**options: Any) -> Wanted:
+    """Read the options of the scope as `harvest` and `plan` do."""
+    return read_scope(Reporter(print_event), **ScopeOptions(**options).keywords())
+
+
 @pytest.mark.parametrize(
     ("options", "filter"),
     [
@@ -198,7 +205,7 @@ def test_only_an_address_from_a_settings_file_is_checked(source: str | None, san
 def test_the_options_of_the_scope_make_one_filter(options: dict[str, Any], filter: str) -> None:
     from harvester.filters import build_filter
 
-    read = ScopeOptions(**options).read_filter()
+    read = scope_of(**options).filter
     alone = build_filter(
         options.get("filter", ""),
         cc0=options.get("cc0", False),
@@ -226,29 +233,30 @@ def test_the_options_of_the_scope_make_one_filter(options: dict[str, Any], filte
 )  # fmt: skip
 def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        ScopeOptions(**options).read_filter()
+        scope_of(**options)
     assert str(caught.value) == message
 
 
 def test_a_part_of_a_filter_without_effect_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    ScopeOptions(filter="tag:a OR type:b AND tag:c").read_filter()
+    scope_of(filter="tag:a OR type:b AND tag:c")
     assert "in the filter, `tag:a` has no effect beside `type:b tag:c`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("options", "given", "forever", "samples"),
     [
-        ({}, None, False, 50), ({}, None, True, None), ({"sweep": True}, None, False, None), ({}, 7, True, 7),
-        ({"sweep": True, "vectors": "laion_clap"}, None, True, 0), ({"sweep": True, "vectors": "x"}, 3, False, 3),
+        ({}, None, False, 50), ({}, None, True, None), ({"sweep": True, "query": "x"}, None, False, None),
+        ({}, 7, True, 7), ({"sweep": True, "query": "x", "vectors": "laion_clap"}, None, True, 0),
+        ({"sweep": True, "query": "x", "vectors": "laion_clap"}, 3, False, 3),
         ({}, 0, False, 0),
     ],
 )  # fmt: skip
 def test_how_many_sounds_a_run_processes(
     options: dict[str, Any], given: int | None, forever: bool, samples: int | None
 ) -> None:
-    assert ScopeOptions(**options).samples_to_add(given, forever=forever) == samples
+    assert scope_of(**options).target(given, forever=forever) == samples
     if not forever:
-        assert ScopeOptions(**options).samples_to_add(given) == samples
+        assert scope_of(**options).target(given) == samples
 
 
 REAL = "https://freesound.org/apiv2/"
@@ -306,14 +314,20 @@ def test_a_line_that_is_almost_a_key_is_told_where_a_key_is_missing(
 def test_a_run_adds_its_own_options_to_the_connection(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FREESOUND_API_KEY", "k")
-    options = RunOptions(max_requests=7, forever=True, extra_fields="bpm,loudness", level=2)
-    assert options.connection() == Connection("k", REAL, LEVELS[2], 7, ("bpm", "loudness"), True)
-    assert RunOptions().connection() == Connection("k", REAL, LEVELS[1])
+
+    def connection(**options: Any) -> Connection:
+        given = RunOptions(**options).keywords()
+        names = ("level", "limits", "api_url", "sandbox", "max_requests", "extra_fields", "forever")
+        return read_connection(Reporter(print_event), key=None, **{name: given[name] for name in names})
+
+    given = {"max_requests": 7, "forever": True, "extra_fields": "bpm,loudness", "level": 2}
+    assert connection(**given) == Connection("k", REAL, LEVELS[2], 7, ("bpm", "loudness"), True)
+    assert connection() == Connection("k", REAL, LEVELS[1])
 
 
-@pytest.mark.parametrize(("text", "seconds"), [(None, None), ("", None), ("2h", 7_200), ("90", 90)])
-def test_a_time_limit_is_read_in_seconds(text: str | None, seconds: float | None) -> None:
-    assert RunOptions(time_limit=text).time_limit_s == seconds
+@pytest.mark.parametrize(("text", "seconds"), [("2h", 7_200), ("90", 90)])
+def test_a_time_limit_is_read_in_seconds(text: str, seconds: float) -> None:
+    assert check_seconds("--time-limit", text) == seconds
 
 
 @pytest.mark.parametrize(("progress", "terminal", "shown"), [(None, True, True), (None, False, False),

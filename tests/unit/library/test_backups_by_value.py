@@ -120,7 +120,8 @@ def test_a_backup_that_does_not_verify_says_why_and_where_it_is(tmp_path: Path) 
     )
     with pytest.raises(BackupFailed) as caught:
         save_backup(tmp_path, [b"rot"], digest="x", nodes=2, now_us=NOW_US)
-    assert f"could not be verified ({tmp_path / name}: " in str(caught.value)
+    assert str(caught.value).startswith(f"{name}: the new backup could not be verified (it")
+    assert str(tmp_path) not in str(caught.value)
 
 
 def test_a_backup_that_does_not_verify_stays_where_it_cannot_be_moved(tmp_path: Path) -> None:

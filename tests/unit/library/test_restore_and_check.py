@@ -147,11 +147,6 @@ def test_a_sound_library_has_notes_only(library: Path) -> None:
     assert "1 events are not in the checkpoint" in report.findings[0].problem
 
 
-def test_no_library_is_clean(tmp_path: Path) -> None:
-    assert _check(tmp_path / "nowhere").clean
-    assert _check(tmp_path).clean
-
-
 def test_check_is_plain_data_for_json(library: Path) -> None:
     (library / CHECKPOINT).write_bytes(b"rot")
     rows = json.loads(json.dumps([finding.as_dict() for finding in _check(library).findings]))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -305,6 +307,29 @@ def test_a_corrupt_backup_is_refused_with_its_fault(library: Path) -> None:
     with pytest.raises(LibraryCorrupt) as caught:
         restore(library, Path(SMALL))
     assert str(caught.value) == f"{library / SMALL}: its end is missing; nothing was changed"
+
+
+def test_a_backup_that_the_system_does_not_let_us_read_is_refused_once(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def refuse(path: Any, flags: int, *more: Any, **named: Any) -> int:
+        if Path(path).name in (SMALL, LARGE):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, flags, *more, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    problem = "it cannot be read (Permission denied)"
+    with pytest.raises(LibraryCorrupt) as caught:
+        restore(library, Path(SMALL))
+    assert str(caught.value) == f"{library / SMALL}: {problem}; nothing was changed"
+    with pytest.raises(LibraryCorrupt) as caught:
+        restore(library)
+    assert str(caught.value) == (
+        f"{library}: there is no valid backup to restore; {library / LARGE}: {problem}; {library / SMALL}: {problem}; "
+        f"nothing was changed"
+    )
 
 
 def test_a_library_that_is_not_there_or_not_fetched_is_refused(library: Path, tmp_path: Path) -> None:

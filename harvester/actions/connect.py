@@ -1,7 +1,7 @@
-"""Connect to the server, Freesound or a sandbox, with its key, limits and ledger.
+"""Connect to the server with its key, limits and ledger.
 
-Without a key, this is the embedded sandbox. The ledger of a real key is a file in the user's state folder; the ledger
-of the embedded sandbox is in memory and ends with the process.
+It is Freesound or a sandbox; without a key, the embedded sandbox. The ledger of a real key is a file in the user's
+state folder; the ledger of the embedded sandbox is in memory and ends with the process.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harvester.cli.console import note, say, say_more
+from harvester.actions.events import Level, Reporter
 from harvester.clock import Clock, Stop
 from harvester.default_folders import real_library, sandbox_library
 from harvester.errors import SettingsError
@@ -42,7 +42,10 @@ SANDBOX_SOUNDS, SANDBOX_SEED = 5_000, 7
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """The server and its limits as the command line gives them; `api_url` None: the embedded sandbox."""
+    """The server and its limits as the caller gives them.
+
+    `api_url` None: the embedded sandbox.
+    """
 
     key: str | None
     api_url: str | None
@@ -63,12 +66,15 @@ class Server:
 
     @property
     def folder(self) -> Path:
-        """The default folder of its library; sounds from a loopback server never go into Freesound's."""
+        """The default folder of its library.
+
+        Sounds from a loopback server never go into Freesound's.
+        """
         return sandbox_library() if is_loopback(urlsplit(self.url).hostname or "") else real_library()
 
 
 @asynccontextmanager
-async def open_server(request: Connection, clock: Clock) -> AsyncIterator[Server]:
+async def open_server(request: Connection, clock: Clock, reporter: Reporter) -> AsyncIterator[Server]:
     """Yield the server of the run.
 
     Without an address, start the sandbox in this process for as long as the run lasts. Raises `SettingsError` for a
@@ -81,16 +87,16 @@ async def open_server(request: Connection, clock: Clock) -> AsyncIterator[Server
             key = SANDBOX_KEY
         if key is None:
             raise SettingsError(f"{url} needs an API key: set {KEY_VARIABLE} in the environment or in .env")
-        _tell_host(url)
+        _tell_host(url, reporter)
         yield Server(url, ApiKey(key), request.limits, embedded=False)
         return
     if request.key is None:
-        say(
+        reporter.tell(
             f"no {KEY_VARIABLE} set: using the embedded sandbox (made-up sounds, offline). "
             "A free key: https://freesound.org/apiv2/apply/"
         )
     else:
-        say("using the embedded sandbox (made-up sounds, offline)")
+        reporter.tell("using the embedded sandbox (made-up sounds, offline)")
     # The sandbox shares the run's event loop; it has no throttle, because no request leaves the machine.
     sandbox = Sandbox(
         GeneratedCatalogue(SANDBOX_SOUNDS, SANDBOX_SEED), clock=clock, tokens=(SANDBOX_KEY,), burst=None, daily=None
@@ -99,27 +105,37 @@ async def open_server(request: Connection, clock: Clock) -> AsyncIterator[Server
         yield Server(url, ApiKey(SANDBOX_KEY), LEVELS[99], embedded=True)
 
 
-def _tell_host(url: str) -> None:
-    """Print where the key is sent, unless that is Freesound; for another machine also with `--quiet`."""
+def _tell_host(url: str, reporter: Reporter) -> None:
+    """Tell where the key is sent, unless that is Freesound.
+
+    It is a warning if that is another machine.
+    """
     parts = urlsplit(url)
     if parts.hostname == "freesound.org":
         return
-    tell = say if is_loopback(parts.hostname or "") else note
-    tell(f"sending requests to {parts.netloc}")
+    level = Level.INFO if is_loopback(parts.hostname or "") else Level.WARNING
+    reporter.tell(f"sending requests to {parts.netloc}", level)
 
 
 class _ToldTransport(AiohttpTransport):
-    """A transport that prints each request with `--verbose`: its path, which never holds the key, and its status."""
+    """A transport that tells each request with its status.
+
+    The path never holds the key.
+    """
+
+    def __init__(self, server: Server, reporter: Reporter, *, contact: str) -> None:
+        super().__init__(server.url, server.key, contact=contact)
+        self._reporter = reporter
 
     async def get(self, path: str, params: Mapping[str, str], *, anonymous: bool = False) -> RawResponse:
-        """Fetch `path` and print what came."""
+        """Fetch `path` and tell what came."""
         asked = f"GET {path}" + "".join(f" {name}={value}" for name, value in params.items() if name != "fields")
         try:
             response = await super().get(path, params, anonymous=anonymous)
         except TransportFailure as failure:
-            say_more(f"{asked}: {failure.reason}")
+            self._reporter.tell(f"{asked}: {failure.reason}", Level.REQUEST)
             raise
-        say_more(f"{asked}: HTTP {response.status}, {len(response.body)} bytes")
+        self._reporter.tell(f"{asked}: HTTP {response.status}, {len(response.body)} bytes", Level.REQUEST)
         return response
 
 
@@ -129,28 +145,42 @@ async def open_client(
     server: Server,
     clock: Clock,
     stop: Stop,
+    reporter: Reporter,
     *,
     space: str,
-    on_event: Callable[[str], None] = lambda _: None,
+    verbose: bool = False,
     keep_body: Callable[[bytes], str] = lambda _: "",
 ) -> AsyncIterator[FreesoundClient]:
-    """Yield a client for the server and close it at the end."""
+    """Yield a client for the server; at the end close it and its ledger.
+
+    `verbose`: tell each request.
+    """
+    contact = read_contact(os.environ)
     ledger: Ledger = MemoryLedger()
-    if not server.embedded:
-        ledger = FileLedger(server.url, server.key.fingerprint, on_notice=on_event)
-    async with FreesoundClient(
-        _ToldTransport(server.url, server.key, contact=read_contact(os.environ)),
-        clock=clock,
-        stop=stop,
-        ledger=ledger,
-        limits=server.limits,
-        rng=random.Random(),
-        address=server.url,
-        space=space,
-        extra_fields=request.extra_fields,
-        forever=request.forever,
-        max_requests=request.max_requests,
-        on_event=on_event,
-        keep_body=keep_body,
-    ) as client:
-        yield client
+    async with AsyncExitStack() as stack:
+        if not server.embedded:
+            ledger = stack.enter_context(
+                closing(FileLedger(server.url, server.key.fingerprint, on_notice=reporter.tell))
+            )
+        transport = (
+            _ToldTransport(server, reporter, contact=contact)
+            if verbose
+            else AiohttpTransport(server.url, server.key, contact=contact)
+        )
+        yield await stack.enter_async_context(
+            FreesoundClient(
+                transport,
+                clock=clock,
+                stop=stop,
+                ledger=ledger,
+                limits=server.limits,
+                rng=random.Random(),
+                address=server.url,
+                space=space,
+                extra_fields=request.extra_fields,
+                forever=request.forever,
+                max_requests=request.max_requests,
+                on_event=reporter.tell,
+                keep_body=keep_body,
+            )
+        )

@@ -1,0 +1,122 @@
+"""What a run tells its caller: typed events, passed in order.
+
+Owns the rule for a function that raises: it gets no further event, the run ends in order, and its exception is raised
+once everything is saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harvester.clock import Stop
+
+if TYPE_CHECKING:
+    from harvester.actions.log import RunLog
+    from harvester.actions.result import RunResult
+    from harvester.actions.snapshot import Snapshot
+
+
+class Level(StrEnum):
+    """How important a line is.
+
+    `WARNING`: something needs attention; the result's `notices` have the line too. `INFO`: something happened.
+    `PROGRESS`: the figures of the run, once a minute. `REQUEST`: a request and its answer, only with `verbose=True`.
+    """
+
+    WARNING = "warning"
+    INFO = "info"
+    PROGRESS = "progress"
+    REQUEST = "request"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One line for a person, in English, without the key.
+
+    It may hold texts of the server: escape control characters before you print it.
+    """
+
+    line: str
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run begins.
+
+    The library is open, and the server has identified itself.
+    """
+
+    folder: Path
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Advanced:
+    """The figures of the run: four times a second, and once at its end."""
+
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The run ended in order and everything is saved.
+
+    It comes before the call returns, and also before it raises because no request brought anything.
+    """
+
+    result: RunResult
+
+
+RunEvent = Told | Started | Advanced | Ended
+"""What `on_progress` gets: `Told` at any time; else one `Started`, then `Advanced` again and again, then `Ended`."""
+
+OnProgress = Callable[[RunEvent], None]
+
+
+class Reporter:
+    """Passes the events of one call to the function of its caller.
+
+    Lines also go to the log of the run.
+    """
+
+    def __init__(self, on_progress: OnProgress | None, stop: Stop | None = None) -> None:
+        self._on_progress = on_progress
+        self._stop = stop
+        self.log: RunLog | None = None
+        self.notices: list[str] = []
+        self.error: Exception | None = None
+        """What the caller's function raised."""
+
+    @property
+    def listens(self) -> bool:
+        """Whether the caller wants events."""
+        return self._on_progress is not None
+
+    def emit(self, event: RunEvent) -> None:
+        """Pass on an event; close the run if the caller's function raises."""
+        if self._on_progress is None or self.error is not None:
+            return
+        try:
+            self._on_progress(event)
+        except Exception as error:
+            self.error = error
+            if self._stop is None:
+                raise
+            self._stop.close(f"on_progress raised {type(error).__name__}")
+
+    def tell(self, line: str, level: Level = Level.INFO) -> None:
+        """Tell one line, and write it to the log."""
+        if level is Level.WARNING:
+            self.notices.append(line)
+        if self.log is not None and level is not Level.REQUEST:
+            self.log.write(line)
+        self.emit(Told(line, level))
+
+    def warn(self, line: str) -> None:
+        """Tell one line that needs attention."""
+        self.tell(line, Level.WARNING)

@@ -1,0 +1,198 @@
+"""`harvest` and `refresh`: read the options into a plan and run it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from harvester.actions.blocking import blocking
+from harvester.actions.events import OnProgress, Reporter
+from harvester.actions.options import (
+    check_choice,
+    check_flag,
+    check_folder,
+    check_seconds,
+    check_whole,
+    keywords_named,
+    read_connection,
+    read_scope,
+)
+from harvester.actions.result import RunResult
+from harvester.actions.session import run_session
+from harvester.clock import SECOND_US, Stop
+from harvester.errors import SettingsError
+from harvester.model import SPACES
+from harvester.pipeline import ORDERS, Plan, Refresh
+from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SAMPLES_PER_COMMIT
+
+
+async def harvest(
+    library: Path | str | None = None,
+    *,
+    seed: int | Iterable[int] | None = None,
+    query: str = "",
+    filter: str = "",
+    cc0: bool = False,
+    by: bool = False,
+    max_duration: float | str | None = None,
+    tag: str | Iterable[str] | None = None,
+    type: str | Iterable[str] | None = None,
+    sweep: bool = False,
+    vectors: str | None = None,
+    i_have_permission: bool = False,
+    samples: int | None = None,
+    neighbours: int = 25,
+    order: str = "popular",
+    random_seed: int = 0,
+    space: str | None = None,
+    checkpoint_interval: int = SAMPLES_PER_COMMIT,
+    key: str | None = None,
+    level: int = 1,
+    limits: str | None = None,
+    api_url: str | None = None,
+    sandbox: bool = False,
+    concurrency: int = 4,
+    max_requests: int | None = None,
+    time_limit: float | str | None = None,
+    forever: bool = False,
+    extra_fields: str | Iterable[str] = "",
+    backup_every: int = 100,
+    keep_backups: int = 5,
+    verbose: bool = False,
+    on_progress: OnProgress | None = None,
+    stop: Stop | None = None,
+) -> RunResult:
+    """Grow a library: fetch sounds and their similar lists.
+
+    The keywords are the options of `harvester harvest`, with the same defaults. `library` None: the default folder of
+    the server. `key` None: the key from the environment or from `.env` in the working folder, as the command reads it;
+    without any key the harvest uses the embedded sandbox. Durations are seconds, or texts such as `2h`.
+
+    `on_progress` is called in the event loop with each `RunEvent`; keep it short. If it raises, it gets no further
+    event, the run ends in order, and its exception is raised here. `stop.close("enough")` in the event loop ends the
+    run in order too: open requests finish, a checkpoint is written, and the result says why. `verbose`: a `Told` for
+    each request.
+
+    Every processed sound is on disk before it is counted. A cancellation (also `asyncio.timeout`) ends the run at once:
+    what was counted is in the journal, answers on the way are lost, no checkpoint is written, and the lock is released
+    before the `CancelledError` leaves; the next call continues from there. A crash leaves the same.
+
+    It installs no signal handlers, prints nothing, and writes only in the library's folder and the user's state folder.
+    Several harvests of different libraries may run in one event loop.
+
+    Raises a `HarvesterError` after an orderly end: `SettingsError` for keywords that cannot be used, before anything
+    changes; `LibraryLocked`, `AccessDenied`, `ApiUnreachable`, `WrongSource`, `DiskFull`, …
+    """
+    with keywords_named(harvest):
+        stop = stop or Stop()
+        reporter = Reporter(on_progress, stop)
+        check_choice("--order", order, ORDERS)
+        if space is not None:
+            check_choice("--space", space, SPACES)
+        wanted = read_scope(
+            reporter, seed=seed, query=query, filter=filter, cc0=cc0, by=by, max_duration=max_duration, tag=tag,
+            type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission,
+        )  # fmt: skip
+        if samples is not None:
+            samples = check_whole("--samples", samples, COUNT_FROM_ZERO)
+        if samples == 0 and not sweep:
+            raise SettingsError("--samples 0 needs --sweep; to see what a harvest costs, use `harvester plan`")
+        if vectors and space not in (None, vectors):
+            raise SettingsError(f"--space {space} and --vectors {vectors} differ: a library has one similarity space")
+        forever = check_flag("--forever", forever)
+        plan = Plan(
+            target=wanted.target(samples, forever=forever),
+            seed_ids=wanted.seed_ids,
+            new_seeds=bool(wanted.query or wanted.filter) and not wanted.seed_ids,
+            query=wanted.query,
+            filter=wanted.filter,
+            neighbours=check_whole("--neighbours", neighbours, NEIGHBOURS),
+            sweep=wanted.sweep,
+            vectors=wanted.vectors,
+            permitted=wanted.permitted,
+            order=order,
+            random_seed=check_whole("--random-seed", random_seed, RANDOM_SEED),
+            concurrency=check_whole("--concurrency", concurrency, CONCURRENCY),
+            samples_per_commit=check_whole("--checkpoint-interval", checkpoint_interval, COUNT),
+            forever=forever,
+        )
+        return await run_session(
+            plan,
+            read_connection(
+                reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox,
+                max_requests=max_requests, extra_fields=extra_fields, forever=forever,
+            ),
+            check_folder("--library", library),
+            reporter,
+            stop,
+            space=vectors or space,
+            time_limit_s=None if time_limit is None else check_seconds("--time-limit", time_limit),
+            backup_every=check_whole("--backup-every", backup_every, COUNT),
+            keep_backups=check_whole("--keep-backups", keep_backups, COUNT),
+            verbose=verbose,
+        )  # fmt: skip
+
+
+async def refresh(
+    library: Path | str | None = None,
+    *,
+    older_than: float | str = "30d",
+    limit: int | None = None,
+    links: bool = False,
+    neighbours: int = 25,
+    key: str | None = None,
+    level: int = 1,
+    limits: str | None = None,
+    api_url: str | None = None,
+    sandbox: bool = False,
+    concurrency: int = 4,
+    max_requests: int | None = None,
+    time_limit: float | str | None = None,
+    forever: bool = False,
+    extra_fields: str | Iterable[str] = "",
+    backup_every: int = 100,
+    keep_backups: int = 5,
+    verbose: bool = False,
+    on_progress: OnProgress | None = None,
+    stop: Stop | None = None,
+) -> RunResult:
+    """Fetch stale records of a library again, and find deleted sounds.
+
+    The keywords are the options of `harvester refresh`, with the same defaults. The result counts the records in
+    `renewed`, with `links=True` the similar lists in `samples`, and the deleted sounds in `gone`. All else, such as the
+    key, events, cancellation and errors, is as in `harvest`.
+    """
+    with keywords_named(refresh):
+        stop = stop or Stop()
+        reporter = Reporter(on_progress, stop)
+        forever = check_flag("--forever", forever)
+        stale = Refresh(
+            older_than_us=round(check_seconds("--older-than", older_than, zero=True) * SECOND_US),
+            limit=None if limit is None else check_whole("--limit", limit, COUNT),
+            lists=check_flag("--links", links),
+            neighbours=check_whole("--neighbours", neighbours, NEIGHBOURS),
+        )
+        plan = Plan(
+            target=None,
+            refresh=stale,
+            concurrency=check_whole("--concurrency", concurrency, CONCURRENCY),
+            forever=forever,
+        )
+        return await run_session(
+            plan,
+            read_connection(
+                reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox,
+                max_requests=max_requests, extra_fields=extra_fields, forever=forever,
+            ),
+            check_folder("--library", library),
+            reporter,
+            stop,
+            time_limit_s=None if time_limit is None else check_seconds("--time-limit", time_limit),
+            backup_every=check_whole("--backup-every", backup_every, COUNT),
+            keep_backups=check_whole("--keep-backups", keep_backups, COUNT),
+            verbose=verbose,
+        )  # fmt: skip
+
+
+run_harvest = blocking(harvest)
+run_refresh = blocking(refresh)

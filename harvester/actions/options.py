@@ -1,0 +1,262 @@
+"""Check what a caller gives, and turn it into scope, server and limits.
+
+Owns the rules about several options. A message names options as the command line does; `keywords_named` turns them
+into the keywords that a Python program typed.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from inspect import signature
+from operator import index
+from pathlib import Path
+from typing import Any
+
+from harvester.actions.connect import Connection
+from harvester.actions.events import Reporter
+from harvester.errors import HarvesterError, SettingsError
+from harvester.filters import build_filter
+from harvester.freesound import API_URL, LEVELS, read_extra_fields, read_limits
+from harvester.key_file import find_almost_keys
+from harvester.model import LARGEST_ID, SPACES, is_sound_id
+from harvester.settings import COUNT, DURATION_S, Bounds, parse_duration_s, read_key
+
+SAMPLES = 50
+"""How many sounds a harvest processes unless the caller says otherwise."""
+
+
+@contextmanager
+def keywords_named(action: Callable[..., Any]) -> Iterator[None]:
+    """Name options in the text of an error as the keywords of `action`.
+
+    `--max-duration` becomes `max_duration`. The error keeps its text for the command line in `command_line`. Commands
+    in backticks stay as they are.
+    """
+    try:
+        yield
+    except HarvesterError as error:
+        if not error.command_line:
+            known = signature(action).parameters
+            error.command_line = str(error)
+            error.args = (_OPTION.sub(lambda found: _keyword(found, known), error.command_line),)
+        raise
+
+
+_OPTION = re.compile(r"`[^`]*`|--([a-z][a-z0-9-]*[a-z0-9])")
+
+
+def _keyword(found: re.Match[str], known: Iterable[str]) -> str:
+    keyword = (found[1] or "").replace("-", "_")
+    return keyword if keyword in known else found[0]
+
+
+# --- one option ------------------------------------------------------------------------------------------------------
+
+
+def check_whole(option: str, value: Any, bounds: Bounds) -> int:
+    """Return a whole number; raise `SettingsError` unless it is in bounds."""
+    try:
+        number = index(value) if not isinstance(value, bool) else None
+    except TypeError:
+        number = None
+    if number is None or not bounds.least <= number <= bounds.most:
+        raise SettingsError(
+            f"{option} must be a whole number from {bounds.least} to {bounds.most}, not {_shown(value)}"
+        )
+    return number
+
+
+def check_flag(option: str, value: Any) -> bool:
+    """Return True or False; raise `SettingsError` for anything else."""
+    if not isinstance(value, bool):
+        raise SettingsError(f"{option} must be True or False, not {_shown(value)}")
+    return value
+
+
+def check_text(option: str, value: Any) -> str:
+    """Return a text; raise `SettingsError` for anything else."""
+    if not isinstance(value, str):
+        raise SettingsError(f"{option} must be a text, not {_shown(value)}")
+    return value
+
+
+def check_texts(option: str, value: Any) -> tuple[str, ...]:
+    """Return texts, given as one, as several or as None for none."""
+    given = () if value is None else (value,) if isinstance(value, str) else value
+    if not isinstance(given, Iterable):
+        raise SettingsError(f"{option} must be a text or several, not {_shown(value)}")
+    return tuple(check_text(option, one) for one in given)
+
+
+def check_choice(option: str, value: Any, allowed: Iterable[Any]) -> Any:
+    """Return the value; raise `SettingsError` unless it is allowed."""
+    names = list(allowed)
+    if value not in names or isinstance(value, bool):
+        # `level 2` must not be refused by naming 2: the text '2' is shown with its quotes.
+        shown = str(value)[:40] if isinstance(value, type(names[0])) else _shown(value)
+        raise SettingsError(f"{option} {shown} is not known; choose from {', '.join(map(str, names))}")
+    return value
+
+
+def check_seconds(option: str, value: Any, *, zero: bool = False) -> float:
+    """Return a duration in seconds.
+
+    It is given as a number of seconds or as a text such as `2h`. Raises `SettingsError` for anything else, for more
+    than a hundred years, and for zero unless `zero` is allowed.
+    """
+    if isinstance(value, str):
+        seconds = parse_duration_s(value)
+    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        seconds = float(value)
+    else:
+        raise SettingsError(f"{option} must be seconds or a text such as 10s, 5m, 2h or 30d, not {_shown(value)}")
+    if not 0 <= seconds <= DURATION_S.most:
+        raise SettingsError(f"{option} must be from 0 to {DURATION_S.most} seconds, not {_shown(value)}")
+    if not seconds and not zero:
+        raise SettingsError(f"{option} must be longer than zero; write 90, 10s, 5m, 2h or 30d")
+    return seconds
+
+
+def check_sounds(option: str, value: Any) -> tuple[int, ...]:
+    """Return ids of sounds without repeats.
+
+    They are given as one, as several or as None for none.
+    """
+    given = () if value is None else value if isinstance(value, Iterable) else (value,)
+    found = []
+    for one in given:
+        sound_id = one
+        with suppress(TypeError):
+            sound_id = index(one)
+        if isinstance(one, bool) or not is_sound_id(sound_id):
+            raise SettingsError(
+                f"{option}: {_shown(one)} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}"
+            )
+        found.append(sound_id)
+    return tuple(dict.fromkeys(found))
+
+
+def check_folder(option: str, value: Any) -> Path | None:
+    """Return a folder; None for None.
+
+    Raises `SettingsError` for an empty path and for what is no path.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, str | os.PathLike) or not str(value).strip():
+        raise SettingsError(f"{option} must be a folder, not {_shown(value)}")
+    return Path(value)
+
+
+def _shown(value: Any) -> str:
+    return ascii(value)[:40]
+
+
+# --- several options -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Where a harvest starts and which sounds it may take, checked.
+
+    `filter` joins all conditions.
+    """
+
+    seed_ids: tuple[int, ...]
+    query: str
+    filter: str
+    sweep: bool
+    vectors: str
+    permitted: bool
+
+    def target(self, samples: int | None, *, forever: bool = False) -> int | None:
+        """Return how many sounds to process; None: all that are found."""
+        if samples is not None:
+            return samples
+        return 0 if self.vectors else None if forever or self.sweep else SAMPLES
+
+
+def read_scope(
+    reporter: Reporter,
+    *,
+    seed: Any,
+    query: Any,
+    filter: Any,
+    cc0: Any,
+    by: Any,
+    max_duration: Any,
+    tag: Any,
+    type: Any,
+    sweep: Any,
+    vectors: Any,
+    i_have_permission: Any,
+) -> Wanted:
+    """Return the scope of a harvest.
+
+    Tells which part of the filter has no effect. Raises `SettingsError` for a filter that cannot be used, a sweep of
+    everything, which the API's terms forbid, and a sweep with seeds.
+    """
+    query, sweep = check_text("--query", query), check_flag("--sweep", sweep)
+    built = build_filter(
+        check_text("--filter", filter),
+        cc0=check_flag("--cc0", cc0),
+        by=check_flag("--by", by),
+        max_duration_s=None if max_duration is None else check_seconds("--max-duration", max_duration),
+        tags=check_texts("--tag", tag),
+        types=check_texts("--type", type),
+    )
+    for line in built.notices:
+        reporter.warn(line)
+    seed_ids = check_sounds("--seed", seed)
+    if sweep and not (query or built.text):
+        raise SettingsError(
+            "--sweep needs --query or --filter: the API's terms do not allow a copy of all of Freesound"
+        )
+    if sweep and seed_ids:
+        raise SettingsError("--sweep takes every hit of a search; leave out --seed")
+    if vectors is not None:
+        check_choice("--vectors", vectors, SPACES)
+        if not sweep:
+            raise SettingsError("--vectors needs --sweep and --query or --filter")
+    permitted = check_flag("--i-have-permission", i_have_permission)
+    return Wanted(seed_ids, query, built.text, sweep, vectors or "", permitted)
+
+
+def read_connection(
+    reporter: Reporter,
+    *,
+    key: Any,
+    level: Any,
+    limits: Any,
+    api_url: Any,
+    sandbox: Any,
+    max_requests: Any = None,
+    extra_fields: Any = (),
+    forever: bool = False,
+) -> Connection:
+    """Return the server to connect to, with key and limits.
+
+    `key` None: the key from the environment or from `.env` in the working folder. Without any key and without an
+    address, this is the embedded sandbox.
+    """
+    check_choice("--level", level, LEVELS)
+    sandbox = check_flag("--sandbox", sandbox)
+    key = read_key(os.environ, Path()) if key is None else check_text("--key", key)
+    if key is None and not sandbox:
+        for line in find_almost_keys(Path()):
+            reporter.warn(line)
+    if api_url is not None:
+        check_text("--api-url", api_url)
+    return Connection(
+        key=key,
+        api_url=None if sandbox or (key is None and api_url is None) else api_url or API_URL,
+        limits=LEVELS[level] if limits is None else read_limits(check_text("--limits", limits)),
+        max_requests=None if max_requests is None else check_whole("--max-requests", max_requests, COUNT),
+        extra_fields=read_extra_fields(check_texts("--extra-fields", extra_fields)),
+        forever=forever,
+    )

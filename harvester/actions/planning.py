@@ -1,0 +1,174 @@
+"""`plan`: estimate what a harvest costs, before it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harvester.actions.blocking import blocking
+from harvester.actions.connect import open_client, open_server
+from harvester.actions.events import OnProgress, Reporter
+from harvester.actions.options import check_folder, check_whole, keywords_named, read_connection, read_scope
+from harvester.clock import Stop, SystemClock
+from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
+from harvester.freesound import FreesoundClient
+from harvester.library import load_view
+from harvester.reports import Allowance, Wish, describe_plan
+from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequests:
+    """The most requests of each part of a harvest."""
+
+    search: int
+    sweep: int
+    records: int
+    lists: int
+
+
+@dataclass(frozen=True, slots=True)
+class WithinToday:
+    """How far the rest of today's quota reaches.
+
+    `all`: to the end of the harvest.
+    """
+
+    requests: int
+    samples: int
+    all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLibrary:
+    """What the library holds before the harvest.
+
+    `frontier`: sounds that wait for their similar list.
+    """
+
+    nodes: int
+    processed: int
+    frontier: int
+
+
+@dataclass(frozen=True, slots=True)
+class HarvestEstimate:
+    """What a harvest costs at most, named as in `harvester plan --json`.
+
+    `samples`: the sounds it processes. `hits`: what the search finds, None without a search. `minutes`: the time to
+    send all requests at the key's pace. `days`: further days of quota after today. The limits are None where there are
+    none. `asked`: the requests that this estimate took. `server`: its address, or `sandbox` for the embedded one.
+    """
+
+    requests: int
+    by_part: PlannedRequests
+    hits: int | None
+    samples: int
+    new_sounds_about: int
+    minutes: float
+    days: int
+    burst_limit: int | None
+    daily_limit: int | None
+    quota_left: int | None
+    today: WithinToday
+    library: PlannedLibrary
+    asked: int
+    server: str
+    notices: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the estimate as plain data, under the keys of `plan --json`."""
+        return {name: value for name, value in asdict(self).items() if name != "notices"}
+
+
+async def plan(
+    library: Path | str | None = None,
+    *,
+    seed: int | Iterable[int] | None = None,
+    query: str = "",
+    filter: str = "",
+    cc0: bool = False,
+    by: bool = False,
+    max_duration: float | str | None = None,
+    tag: str | Iterable[str] | None = None,
+    type: str | Iterable[str] | None = None,
+    sweep: bool = False,
+    vectors: str | None = None,
+    i_have_permission: bool = False,
+    samples: int | None = None,
+    neighbours: int = 25,
+    key: str | None = None,
+    level: int = 1,
+    limits: str | None = None,
+    api_url: str | None = None,
+    sandbox: bool = False,
+    verbose: bool = False,
+    on_progress: OnProgress | None = None,
+) -> HarvestEstimate:
+    """Estimate the requests, minutes and days that a harvest takes.
+
+    The keywords are those of `harvest`. With a query or a filter it sends one request, which counts the sounds that the
+    search finds; otherwise it sends none. It changes no library. `on_progress` gets `Told` events only; what it raises
+    is raised here at once.
+
+    Raises a `HarvesterError`: `SettingsError` for keywords that cannot be used and for a search that the server
+    refuses, `ApiUnreachable` when the search cannot be counted.
+    """
+    with keywords_named(plan):
+        reporter = Reporter(on_progress)
+        wanted = read_scope(
+            reporter, seed=seed, query=query, filter=filter, cc0=cc0, by=by, max_duration=max_duration, tag=tag,
+            type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission,
+        )  # fmt: skip
+        if samples is not None:
+            samples = check_whole("--samples", samples, COUNT_FROM_ZERO)
+        neighbours = check_whole("--neighbours", neighbours, NEIGHBOURS)
+        connection = read_connection(reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox)
+        folder, clock = check_folder("--library", library), SystemClock()
+        async with open_server(connection, clock, reporter) as server:
+            state = (await asyncio.to_thread(load_view, folder or server.folder)).state
+            async with open_client(
+                connection, server, clock, Stop(), reporter, space=state.space, verbose=verbose
+            ) as client:
+                searched = bool(wanted.query or wanted.filter)
+                wish = Wish(
+                    samples=wanted.target(samples),
+                    seed_ids=wanted.seed_ids,
+                    searched=searched,
+                    filter=wanted.filter,
+                    sweep=wanted.sweep,
+                    neighbours=neighbours,
+                    hits=await _count(client, wanted.query, wanted.filter) if searched else None,
+                )
+                # The embedded sandbox has no limits, so the plan assumes the limits of a key that the user may get.
+                limited = connection.limits if server.embedded else client.limits
+                left = limited.daily if server.embedded else client.quota_left()
+                facts = describe_plan(state, wish, Allowance(limited.burst, limited.daily, left))
+                return HarvestEstimate(
+                    **{
+                        **facts,
+                        "by_part": PlannedRequests(**facts["by_part"]),
+                        "today": WithinToday(**facts["today"]),
+                        "library": PlannedLibrary(**facts["library"]),
+                    },
+                    asked=client.activity.counted,
+                    server=server.url if connection.api_url else "sandbox",
+                    notices=tuple(reporter.notices),
+                )
+
+
+async def _count(client: FreesoundClient, query: str, filter: str) -> int:
+    try:
+        return (await client.search(query=query, filter=filter, page_size=1)).count
+    except RequestRefused as refused:
+        raise SettingsError(f"the server refuses the search: {refused.reason}") from None
+    except FetchFailed as failure:
+        raise ApiUnreachable(f"the search failed: {failure.reason}; try again later") from None
+    except Stopped as stopped:
+        raise ApiUnreachable(f"the search cannot be counted now: {stopped}") from None
+
+
+run_plan = blocking(plan)

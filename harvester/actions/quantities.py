@@ -1,0 +1,56 @@
+"""Quantities as people read them: durations, moments, sizes, waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from harvester.clock import SECOND_US
+
+
+def duration_text(seconds: float) -> str:
+    """Return seconds as `45 s`, `12 min`, `3 h 20 min` or `2 d 4 h`."""
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60 % 60, seconds // 3_600 % 24, seconds // 86_400
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def age_text(stamp_us: int | None, now_us: int) -> str:
+    """Return the time since a stamp, such as `3 h 20 min ago`, or `never`."""
+    return "never" if stamp_us is None else f"{duration_text((now_us - stamp_us) / SECOND_US)} ago"
+
+
+def clock_text(stamp_us: int, now_us: int) -> str:
+    """Return a local time: `21:13`, on another day `Mon 21:13` or its date."""
+    then, now = (datetime.fromtimestamp(stamp // SECOND_US).astimezone() for stamp in (stamp_us, now_us))
+    days = abs((then.date() - now.date()).days)
+    return then.strftime("%H:%M" if days == 0 else "%a %H:%M" if days < 7 else "%Y-%m-%d %H:%M")
+
+
+def size_text(size_bytes: float) -> str:
+    """Return a size in decimal units: `940 B`, `12.3 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size_bytes < 1000 or unit == "GB":
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1000
+    raise AssertionError
+
+
+def waiting_text(run: Mapping[str, Any], now_us: int) -> str:
+    """Return why the harvest waits, and until when."""
+    until_us = run.get("waiting_until")
+    if until_us is None:
+        return f"waiting: {run['waiting_for']}"
+    left = duration_text((until_us - now_us) / SECOND_US)
+    # For less than a minute, the clock time is of no use.
+    until = (
+        f" until {clock_text(until_us, now_us)}, {left} more"
+        if until_us - now_us > 60 * SECOND_US
+        else f", {left} more"
+    )
+    return f"waiting: {run['waiting_for']}{until}"

@@ -1,0 +1,68 @@
+"""What a run did: the result of `harvest` and `refresh`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What the library holds after a run.
+
+    `processed`: sounds with a similar list. `frontier`: sounds that wait for theirs. `size_bytes`: of the checkpoint,
+    0 without one.
+    """
+
+    processed: int
+    sounds: int
+    edges: int
+    vectors: int
+    frontier: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a run added and what it cost. Everything it counts is on disk."""
+
+    folder: Path
+    """The library."""
+    server: str
+    """The address that requests went to."""
+    source: str
+    """The catalogue that the library comes from; empty if no server has ever identified itself."""
+    reason: str
+    """Why the run ended: `target reached`, `exhausted`, `quota used up`, `time limit reached`, …"""
+    began: bool
+    """False if the run was stopped before the server had identified itself; the library is then unchanged."""
+    samples: int
+    """Similar lists fetched: sounds newly processed, and `relisted` ones."""
+    relisted: int
+    """Lists of sounds that had one before."""
+    sounds: int
+    """New sounds."""
+    edges: int
+    """New edges."""
+    vectors: int
+    """New vectors."""
+    renewed: int
+    """Known records fetched again."""
+    gone: int
+    """Sounds found deleted."""
+    deferred: int
+    """Sounds whose fetch failed; a later run retries them."""
+    requests: int
+    """Requests that count against the key's quota."""
+    seconds: float
+    quota_left: int | None
+    """Requests left in the rolling day; None without a limit."""
+    next_possible_at: datetime | None
+    """When the used up quota allows the next request, in UTC; None if one may be sent now."""
+    total: Totals
+    oddities: Mapping[str, int]
+    """How often answers had something unusual that was tolerated, by kind."""
+    notices: tuple[str, ...]
+    """Lines that need attention, such as repairs of the library's files."""

@@ -1,0 +1,231 @@
+"""Run one harvest or refresh: join client, store and pipeline.
+
+Only this module joins the network with the disk. A clean stop leaves a checkpoint; after any other end, the next run
+resumes from the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from harvester.actions.connect import Connection, Server, open_client, open_server
+from harvester.actions.events import Ended, Reporter, Started
+from harvester.actions.log import RunLog
+from harvester.actions.reporting import reporting
+from harvester.actions.result import RunResult, Totals
+from harvester.actions.run import Run, take_snapshot
+from harvester.clock import SECOND_US, Clock, Stop, SystemClock, closing_in_time
+from harvester.errors import HarvesterError, SettingsError, Stopped
+from harvester.graph import SoundGraph
+from harvester.library import Store, keep_answer, require_library
+from harvester.pipeline import Harvest, Plan, Progress
+from harvester.vectors import load_header
+
+if TYPE_CHECKING:
+    from harvester.freesound import FreesoundClient
+
+T = TypeVar("T")
+
+
+async def run_session(
+    plan: Plan,
+    connection: Connection,
+    library: Path | None,
+    reporter: Reporter,
+    stop: Stop,
+    *,
+    space: str | None = None,
+    time_limit_s: float | None = None,
+    backup_every: int,
+    keep_backups: int,
+    verbose: bool = False,
+) -> RunResult:
+    """Run `plan` until it ends or `stop` is closed.
+
+    A `HarvesterError`, or what the caller's function raised, is raised after the same clean stop. A cancellation ends
+    the run at once: the journal holds everything counted, and the lock is released when this raises. `library` None:
+    the server's default folder; `space` None: the library's similarity space.
+    """
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_raising_for_caller(reporter))
+        await stack.enter_async_context(closing_in_time(stop, clock, time_limit_s))
+        server = await stack.enter_async_context(open_server(connection, clock, reporter))
+        folder = library if library is not None else server.folder
+        if plan.refresh is not None:
+            require_library(folder)  # before `Store.open` creates one
+        store = await stack.enter_async_context(_opened(folder, clock, backup_every, keep_backups))
+        reporter.log = stack.enter_context(closing(RunLog(folder, clock, reporter.warn)))
+        for line in store.notices:
+            reporter.warn(line)
+        store.notices.clear()
+        _settle_space(store.state, space, folder)
+        progress = Progress(clock, plan.target, on_event=reporter.tell)
+        client = await stack.enter_async_context(
+            open_client(
+                connection,
+                server,
+                clock,
+                stop,
+                reporter,
+                space=store.state.space,
+                verbose=verbose,
+                keep_body=lambda body: _keep(folder, body, clock, reporter),
+            )
+        )
+        try:
+            store.set_source(await client.identify())
+        except Stopped:
+            reporter.tell(f"{stop.reason}: the server had not identified itself; the library is unchanged")
+            waiting = sum(1 for _ in store.state.pending())
+            result = _result(store, client, progress, server, stop.reason, reporter, waiting=waiting, began=False)
+        else:
+            ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
+            run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
+            reporter.log.write(f"start: {len(store.state.processed)} processed sounds so far, server {server.url}")
+            reporter.emit(Started(folder, take_snapshot(run)))
+            async with reporting(run, reporter):
+                reason = await ring.run()
+            reporter.log.write(f"end: {reason}")
+            for line in _unknown_fields(connection.extra_fields, store.state):
+                reporter.warn(line)
+            waiting = ring.frontier.waiting + ring.frontier.in_flight
+            result = _result(store, client, progress, server, reason, reporter, waiting=waiting, began=True)
+            reporter.emit(Ended(result))
+        if not stop.by_person:
+            client.raise_if_all_failed()
+        return result
+
+
+@contextmanager
+def _raising_for_caller(reporter: Reporter) -> Iterator[None]:
+    """Raise what the caller's function raised once the block has ended."""
+    try:
+        yield
+    except HarvesterError as error:
+        if reporter.error is not None:
+            error.add_note(f"on_progress had raised {reporter.error!r}")
+        raise
+    if reporter.error is not None:
+        raise reporter.error
+
+
+@asynccontextmanager
+async def _opened(folder: Path, clock: Clock, backup_every: int, keep_backups: int) -> AsyncIterator[Store]:
+    """Yield the library, opened and closed in a thread.
+
+    A large one takes seconds, and other tasks run meanwhile.
+    """
+    store = await _finish_in_thread(
+        lambda: Store.open(folder, clock=clock, backup_every=backup_every, keep_backups=keep_backups), Store.close
+    )
+    try:
+        yield store
+    finally:
+        # It waits for a commit or a checkpoint that a cancelled task left running in its thread.
+        await _finish_in_thread(store.close)
+
+
+async def _finish_in_thread(work: Callable[[], T], undo: Callable[[T], None] = lambda _: None) -> T:
+    """Run `work` in a thread to its end, even if this is cancelled.
+
+    A cancellation is raised after that, and after `undo` of the result: Python cannot stop a thread, and the caller may
+    open the library again at once.
+    """
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        if task.exception() is None:
+            undo(task.result())
+        raise cancelled
+    return task.result()
+
+
+def _result(
+    store: Store,
+    client: FreesoundClient,
+    progress: Progress,
+    server: Server,
+    reason: str,
+    reporter: Reporter,
+    *,
+    waiting: int,
+    began: bool,
+) -> RunResult:
+    state, left = store.state, client.quota_left()
+    free_at = datetime.fromtimestamp(client.quota_free_at() / SECOND_US, UTC) if left == 0 else None
+    return RunResult(
+        folder=store.folder,
+        server=server.url,
+        source=state.source,
+        reason=reason,
+        began=began,
+        samples=progress.samples,
+        relisted=progress.relisted,
+        sounds=progress.new_nodes,
+        edges=progress.new_edges,
+        vectors=progress.vectors,
+        renewed=progress.renewed,
+        gone=progress.gone,
+        deferred=progress.deferred,
+        requests=client.activity.counted,
+        seconds=progress.elapsed_s,
+        quota_left=left,
+        next_possible_at=free_at,
+        total=Totals(
+            processed=len(state.processed),
+            sounds=len(state),
+            edges=state.edge_count,
+            vectors=len(store.vectors),
+            frontier=waiting,
+            size_bytes=store.checkpoint_size_bytes,
+        ),
+        oddities=dict(progress.oddities),
+        notices=tuple(reporter.notices),
+    )
+
+
+def _keep(folder: Path, body: bytes, clock: Clock, reporter: Reporter) -> str:
+    """Save an answer that cannot be parsed; return its path or no text."""
+    try:
+        path = keep_answer(folder, body, clock.time_us())
+    except OSError as error:
+        reporter.warn(f"{folder}: the answer could not be saved for inspection ({error.strerror}); the run goes on")
+        return ""
+    return "" if path is None else str(path)
+
+
+def _unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> Iterator[str]:
+    """Yield a line for each extra field that no record has.
+
+    The API ignores a name that it does not know.
+    """
+    records = [attributes for _, attributes in state.graph.nodes.items() if extra_fields and "fetched_at" in attributes]
+    for name in extra_fields:
+        if records and not any(name in attributes for attributes in records):
+            yield f"no record has the extra field '{name}': check that the API has a field of this name"
+
+
+def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:
+    """Set the library's similarity space.
+
+    Raises `SettingsError` if its lists or vectors have another one.
+    """
+    known = next(
+        (attributes["link_space"] for _, attributes in state.graph.nodes.items() if "linked_at" in attributes), None
+    )
+    if known is None and (vectors := load_header(folder)) is not None:
+        known = vectors[0].space
+    if wanted is not None and known is not None and wanted != known:
+        raise SettingsError(f"{folder} holds similar lists of the space {known}; for {wanted} use another --library")
+    state.space = known or wanted or state.space

@@ -1,0 +1,77 @@
+"""The figures of a run at one moment.
+
+`Advanced` brings them, and `status.json` and the log say them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from harvester.actions.quantities import waiting_text
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The figures of a run, named as in `status.json`.
+
+    Moments are microseconds since 1970, UTC.
+    `samples`, `new_nodes`, `new_edges` and `requests` count what this run did; `target` is the number of samples to
+    reach, None without one. `processed`, `nodes`, `edges`, `frontier` (waiting sounds), `deferred` and `gone` count
+    what the library holds. `quota_left` and `daily_limit` are None without a limit; the quota may be a second old.
+    `eta_s`: the seconds to the target at the rate of the last minute, None if unknown. `waiting_for` says why no
+    request is sent, until `waiting_until`; both are None while requests are sent. `activity`: what each fetcher does.
+    `oddities`: how often answers had something unusual that was tolerated, by kind.
+    """
+
+    pid: int
+    host: str
+    source: str
+    server: str
+    key: str
+    """The first 12 hexadecimal digits of the key's SHA-256."""
+    started_at: int
+    updated_at: int
+    samples: int
+    target: int | None
+    processed: int
+    nodes: int
+    edges: int
+    new_nodes: int
+    new_edges: int
+    frontier: int
+    deferred: int
+    gone: int
+    requests: int
+    requests_24h: int
+    quota_left: int | None
+    quota_next_at: int | None
+    daily_limit: int | None
+    durable_ledger: bool
+    samples_per_minute: float
+    eta_s: float | None
+    waiting_for: str | None
+    waiting_until: int | None
+    activity: Mapping[int, str]
+    last_checkpoint_at: int | None
+    last_backup_at: int | None
+    oddities: Mapping[str, int]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the figures under the keys of `status.json`."""
+        return {name: getattr(self, name) for name in _FIELDS}
+
+
+_FIELDS = tuple(field.name for field in fields(Snapshot))
+
+
+def progress_line(now: Snapshot) -> str:
+    """Return the figures as one line, for a log."""
+    goal = f"/{now.target}" if now.target is not None else ""
+    quota = "" if now.quota_left is None else f", {now.quota_left} left today"
+    text = (
+        f"{now.samples}{goal} processed this run ({now.processed} in all), "
+        f"{now.nodes} sounds, {now.edges} edges, {now.frontier} waiting, {now.requests} requests{quota}"
+    )
+    return f"{text}; {waiting_text(now.as_dict(), now.updated_at)}" if now.waiting_for else text

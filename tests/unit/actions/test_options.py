@@ -1,0 +1,79 @@
+"""The functions take what the commands take, and errors name what the caller typed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from harvester import actions
+from harvester.actions.options import check_seconds, check_sounds, check_texts, keywords_named
+from harvester.cli.commands import harvest as harvest_command
+from harvester.cli.commands import plan as plan_command
+from harvester.cli.commands import refresh as refresh_command
+from harvester.errors import LibraryCorrupt, SettingsError
+
+ONLY_TERMINAL = {"progress", "as_json", "commit", "commit_backups"}
+"""How a run is shown, and the commit after it."""
+ONLY_PYTHON = {"key", "verbose", "on_progress", "stop"}
+"""The environment, `-v`, the display and signals are these for the command line."""
+
+
+@pytest.mark.parametrize(
+    ("function", "command"),
+    [
+        (actions.harvest, harvest_command.harvest),
+        (actions.refresh, refresh_command.refresh),
+        (actions.plan, plan_command.plan),
+    ],
+)
+def test_a_function_has_the_options_of_its_command_with_the_same_defaults(
+    function: Callable[..., Any], command: Callable[..., Any]
+) -> None:
+    keywords = {name: one.default for name, one in inspect.signature(function).parameters.items()}
+    options = {name: one.default for name, one in inspect.signature(command).parameters.items()}
+    assert {name: value for name, value in keywords.items() if name not in ONLY_PYTHON} == {
+        name: value for name, value in options.items() if name not in ONLY_TERMINAL
+    }
+
+
+@pytest.mark.parametrize(
+    ("blocking", "function"),
+    [(actions.run_harvest, actions.harvest), (actions.run_refresh, actions.refresh), (actions.run_plan, actions.plan)],
+)
+def test_a_blocking_function_has_the_signature_of_its_coroutine_and_a_help_of_its_own(
+    blocking: Callable[..., Any], function: Callable[..., Any]
+) -> None:
+    assert inspect.signature(blocking) == inspect.signature(function)
+    assert not inspect.iscoroutinefunction(blocking)
+    assert blocking.__name__ == f"run_{function.__name__}"
+    assert (inspect.getdoc(blocking) or "").startswith(f"Block until `{function.__name__}` has ended")
+    assert (inspect.getdoc(blocking) or "").endswith((inspect.getdoc(function) or "")[-80:])
+
+
+def action(max_duration: int, library: str) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("--max-duration is too long; choose another --library", "max_duration is too long; choose another library"),
+        ("see `harvester x --max-duration 3`, or --library", "see `harvester x --max-duration 3`, or library"),
+        ("--unknown and a -- b --max-durations", "--unknown and a -- b --max-durations"),
+    ],
+)
+@pytest.mark.parametrize("kind", [SettingsError, LibraryCorrupt])
+def test_an_error_names_the_keywords_of_the_function_and_keeps_its_text_for_the_command_line(
+    kind: type[SettingsError | LibraryCorrupt], said: str, shown: str
+) -> None:
+    with pytest.raises(kind) as caught, keywords_named(print), keywords_named(action):
+        raise kind(said)
+    assert (str(caught.value), caught.value.command_line) == (shown, said)
+
+
+def test_one_or_several_are_given_as_they_come() -> None:
+    assert [check_texts("--tag", value) for value in (None, "rain", ["a", "b"], ())] == [(), ("rain",), ("a", "b"), ()]
+    assert [check_sounds("--seed", value) for value in (None, 5, [5, 7, 5], {3})] == [(), (5,), (5, 7), (3,)]
+    assert [check_seconds("--time-limit", value) for value in ("2h", 90, 0.5)] == [7_200, 90, 0.5]
