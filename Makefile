@@ -13,7 +13,7 @@ LOWEST_TESTS := tests/unit/cli tests/unit/freesound tests/unit/records \
 	tests/integration/test_client_on_sockets.py
 
 .DEFAULT_GOAL := help
-.PHONY: help harvest status extras test check lowest bench chaos mutants pictures clean
+.PHONY: help harvest status extras test check lowest bench chaos mutants pictures manual clean
 
 help: ## Show this list
 	@echo "harvester: grow, keep and share a library of Freesound sounds"
@@ -86,6 +86,9 @@ bench: $(VENV)/.dev ## Measure this project beside the alternatives
 
 pictures: $(VENV)/.dev ## Make the pictures of README and guide again
 	@$(BIN)/python -m tests.pictures
+
+manual: $(VENV)/.dev ## Write the manual page again from the commands
+	@$(BIN)/python -m tests.manual
 
 clean: ## Remove the environment and caches (never a library)
 	@rm -rf $(VENV) $(LOWEST) .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info build dist mutants

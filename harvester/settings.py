@@ -15,9 +15,6 @@ from harvester.errors import SettingsError
 from harvester.key_file import KEY_VARIABLE, find_key
 from harvester.model import API_PAGE
 
-REAL_LIBRARY = Path("data/freesound_library")
-SANDBOX_LIBRARY = Path("data/sandbox_library")
-
 
 class Bounds(NamedTuple):
     """The least and largest value of a number, in options and in code."""

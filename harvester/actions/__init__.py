@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harvester.actions.git import GitMergeReport, commit_library, git_merge, git_setup, git_textconv
     from harvester.actions.harvesting import harvest, refresh, run_harvest, run_refresh
     from harvester.actions.library import Library, SoundSelection
+    from harvester.actions.library_words import backup_names, values_in
     from harvester.actions.linking import LinkResult, link
     from harvester.actions.lookups import FindReport, SoundReport, find, show
     from harvester.actions.merging import merge
@@ -110,6 +111,7 @@ _HOMES = {
     "VerifyResult": "actions.verifying",
     "WithinToday": "actions.planning",
     "age_text": "actions.quantities",
+    "backup_names": "actions.library_words",
     "check": "actions.checking",
     "check_api_url": "actions.value_checks",
     "check_extra_fields": "actions.value_checks",
@@ -162,6 +164,7 @@ _HOMES = {
     "size_notice": "gitsync",
     "size_text": "actions.quantities",
     "status": "actions.status_facts",
+    "values_in": "actions.library_words",
     "verify_links": "actions.verifying",
     "waiting_text": "actions.quantities",
 }

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from harvester.actions.events import Level, Reporter
 from harvester.clock import Clock, Stop
+from harvester.default_folders import real_library, sandbox_library
 from harvester.errors import SettingsError
 from harvester.freesound import (
     LEVELS,
@@ -33,7 +34,7 @@ from harvester.freesound import (
 )
 from harvester.key_file import KEY_VARIABLE
 from harvester.sandbox import GeneratedCatalogue, Sandbox, serving
-from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY, read_contact
+from harvester.settings import read_contact
 
 SANDBOX_KEY = "sandbox"
 SANDBOX_SOUNDS, SANDBOX_SEED = 5_000, 7
@@ -69,7 +70,7 @@ class Server:
 
         Sounds from a loopback server never go into Freesound's.
         """
-        return SANDBOX_LIBRARY if is_loopback(urlsplit(self.url).hostname or "") else REAL_LIBRARY
+        return sandbox_library() if is_loopback(urlsplit(self.url).hostname or "") else real_library()
 
 
 @asynccontextmanager

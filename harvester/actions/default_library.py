@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from harvester.actions.keywords import StrPath
+from harvester.default_folders import real_library, sandbox_library
 from harvester.errors import HarvesterError
 from harvester.journal import load_contents
 from harvester.library import LibraryView, load_view
-from harvester.settings import REAL_LIBRARY, SANDBOX_LIBRARY
 from harvester.storage import CHECKPOINT, JOURNAL
 
 
@@ -35,7 +35,8 @@ def find_library(given: StrPath | None) -> Path:
     """
     if given:
         return Path(given)
-    return SANDBOX_LIBRARY if _holds_library(SANDBOX_LIBRARY) and not _holds_library(REAL_LIBRARY) else REAL_LIBRARY
+    real, sandbox = real_library(), sandbox_library()
+    return sandbox if _holds_library(sandbox) and not _holds_library(real) else real
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from harvester.actions.keywords import StrPath, check_jobs, check_number, naming
 from harvester.actions.options import check_whole
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
+from harvester.extras import missing
 from harvester.settings import NEIGHBOURS, SCORE
 
 
@@ -68,7 +69,7 @@ def link(
     try:
         from harvester.similarity import link_library
     except ImportError as error:
-        raise SettingsError("linking needs numpy; install it with: make extras (or pip install '.[link]')") from error
+        raise SettingsError(missing("link", "numpy", "link")) from error
     count, least = check_whole("--neighbours", neighbours, NEIGHBOURS), check_number("--min-score", min_score, SCORE)
     folder = find_library(library)
     report = link_library(

@@ -7,8 +7,8 @@ from pathlib import Path
 from harvester.actions.keywords import StrPath
 from harvester.actions.value_checks import read_source
 from harvester.clock import SystemClock
+from harvester.default_folders import real_library
 from harvester.importing import ImportReport, import_old
-from harvester.settings import REAL_LIBRARY
 
 
 def import_library(
@@ -26,7 +26,7 @@ def import_library(
     """
     return import_old(
         Path(old),
-        Path(library) if library else REAL_LIBRARY,
+        Path(library) if library else real_library(),
         source=read_source(source),
         clock=SystemClock(),
     )

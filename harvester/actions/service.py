@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harvester.actions.keywords import StrPath
+from harvester.default_folders import real_library
 from harvester.errors import SettingsError
-from harvester.settings import REAL_LIBRARY
 
 # A restart does not help after these: settings, a refused key, changed answers, another writer, a library of another
 # source or a newer version, a corrupt library or a placeholder. After an outage (11), systemd restarts the harvest.
@@ -74,7 +74,7 @@ def service_text(
     if print_kind not in templates:
         raise SettingsError(f"--print {print_kind} is not known; choose from {', '.join(templates)}")
     folder = Path.cwd()
-    path = str((folder / (library or REAL_LIBRARY)).absolute())
+    path = str((folder / (library or real_library())).absolute())
     if not f"{path}{''.join(command)}".isprintable():
         raise SettingsError("systemd and cron accept no path with line breaks or unusual characters; move the folder")
     if print_kind == "systemd" and set(command[0]) & set("\"'\\"):

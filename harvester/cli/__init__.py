@@ -33,6 +33,7 @@ from harvester.cli.commands import sandbox as sandbox_command
 from harvester.cli.commands import service as service_command
 from harvester.cli.commands import show as show_command
 from harvester.cli.commands import status as status_command
+from harvester.cli.completion import answer_shell, asking_shell
 from harvester.cli.console import Console, check_name, note, print_lines
 from harvester.cli.defaults import read_defaults
 from harvester.cli.extensions import ExtensibleCommand
@@ -58,8 +59,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(context: typer.Context, wanted: bool) -> None:
+    if wanted and not context.resilient_parsing:
         print_lines(f"harvester {__version__}")
         raise typer.Exit
 
@@ -132,11 +133,10 @@ def main() -> None:
 def _main() -> None:
     if sys.platform == "win32":
         sys.exit("harvester: Windows is not supported; use WSL, Linux or macOS")
+    if shell := asking_shell():
+        sys.exit(answer_shell(shell, _run))
     try:
-        command = typer.main.get_command(app)
-        adapt(command, _functions())
-        # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
-        sys.exit(command(prog_name="harvester", standalone_mode=False) or 0)
+        sys.exit(_run() or 0)
     except UsageError as error:
         sys.exit(_refuse(error))
     except typer.Abort:
@@ -155,6 +155,14 @@ def _main() -> None:
             "harvester: this is a bug in harvester; all saved sounds are safe in the journal. Please report the above."
         )
         sys.exit(HarvesterError.exit_code)
+
+
+def _run() -> Any:
+    """Run the command of the command line, or the completion of one, and return its exit code."""
+    command = typer.main.get_command(app)
+    adapt(command, _functions())
+    # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
+    return command(prog_name="harvester", standalone_mode=False)
 
 
 def _refuse(error: UsageError) -> int:

@@ -51,7 +51,7 @@ LibraryOption = Annotated[
         "--library",
         metavar="DIR",
         help="Use the library in this folder.",
-        show_default="data/freesound_library",
+        show_default="freesound_library, here or in data/",
         callback=check_name,
     ),
 ]

@@ -9,13 +9,14 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
+from harvester.cli.completion import complete_tag, completing
 from harvester.errors import SettingsError
 from harvester.model import LARGEST_ID, is_sound_id
 from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, JOBS, NEIGHBOURS, Bounds, parse_duration_s
@@ -26,14 +27,7 @@ REAL_API = "https://freesound.org/apiv2/"
 SPACE_NAMES, _LEVELS = "laion_clap|freesound_classic", "1|2|3|99"
 
 
-def completing(names: str | Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Return the completion of an option whose metavar is `a|b|c`."""
-
-    def complete(incomplete: str) -> list[str]:
-        offered = names.split("|") if isinstance(names, str) else names()
-        return [name for name in offered if name.startswith(incomplete)]
-
-    return complete
+_TYPES = "wav|aiff|flac|mp3|ogg|m4a"
 
 
 def check_ids(given: int | Sequence[int] | None) -> Any:
@@ -165,10 +159,16 @@ class ScopeOptions:
     max_duration: Annotated[
         str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Keep to sounds up to this long.")
     ] = None
-    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Keep to this tag (repeatable: all).")] = None
-    type: Annotated[list[str] | None, typer.Option(metavar="wav", help="Keep to this file type (repeatable: any).")] = (
-        None
-    )
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", autocompletion=complete_tag, help="Keep to this tag (repeatable: all)."),
+    ] = None
+    type: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="wav", autocompletion=completing(_TYPES), help="Keep to this file type (repeatable: any)."
+        ),
+    ] = None
     sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
         False
     )

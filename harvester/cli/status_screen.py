@@ -36,7 +36,7 @@ def screen(facts: Mapping[str, Any], now_us: int, *, width: int = 80, unicode: b
     """Return the lines for the facts of `status --json`."""
     width = max(WIDTHS[0], min(width, WIDTHS[1]))
     if not facts["nodes"]:
-        return [f"{escape_line(facts['library'])}: no library yet; `make harvest` starts one"]
+        return [f"{escape_line(facts['library'])}: no library yet; `harvester harvest` starts one"]
     lines = [
         f"{escape_line(facts['library'])}   ({escape_line(facts['source'] or 'source not known yet')})",
         *_state(facts, now_us, width),

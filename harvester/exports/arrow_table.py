@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from harvester.errors import SettingsError
+from harvester.extras import missing
 from harvester.graph import Selected
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-_MISSING_PYARROW = "a table needs pyarrow; install it with: pip install 'freesound-harvester[parquet]'"
 _MISSING_PANDAS = "to_pandas() needs pandas; install it with: pip install pandas"
 
 
@@ -90,7 +90,7 @@ def sounds_table(selected: Selected) -> ArrowTable:
     try:
         from harvester.exports.arrow import SoundRows
     except ImportError as error:
-        raise SettingsError(_MISSING_PYARROW) from error
+        raise SettingsError(missing("a table", "pyarrow", "parquet")) from error
     sounds = SoundRows(selected)
     return ArrowTable(sounds.schema, sounds.rows, len(selected))
 
@@ -100,5 +100,5 @@ def edges_table(selected: Selected) -> ArrowTable:
     try:
         from harvester.exports.arrow import EDGE_SCHEMA, edge_rows
     except ImportError as error:
-        raise SettingsError(_MISSING_PYARROW) from error
+        raise SettingsError(missing("a table", "pyarrow", "parquet")) from error
     return ArrowTable(EDGE_SCHEMA, lambda: edge_rows(selected), selected.edge_count)

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from harvester.errors import SettingsError
-from harvester.exports.formats import FAITHFUL_CSV, MISSING_PARQUET, encode_pieces, file_pieces
+from harvester.exports.formats import FAITHFUL_CSV, encode_pieces, file_pieces
+from harvester.extras import missing
 from harvester.graph import Selected, SelectedView
 from harvester.storage import CHECKPOINT, write_atomically, written_beside
 
@@ -83,7 +84,7 @@ def _save_in_parts(selected: Selected, out: Path, partition_rows: int, on_bytes:
         from harvester.exports.arrow import EDGE_SCHEMA, SoundRows, edge_rows
         from harvester.exports.parquet import encode_parts
     except ImportError as error:
-        raise SettingsError(MISSING_PARQUET) from error
+        raise SettingsError(missing("parquet", "pyarrow", "parquet")) from error
     sounds = SoundRows(selected)
     parts = chain(
         ((f"sounds/{name}", chunks) for name, chunks in encode_parts(sounds.schema, sounds.rows(), partition_rows)),

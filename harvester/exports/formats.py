@@ -16,6 +16,7 @@ from harvester.errors import SettingsError
 from harvester.exports.text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
 from harvester.exports.xml import encode_gexf, encode_graphml
 from harvester.extension_points import FORMATS, PLUGIN_ERRORS, Extension, error_text
+from harvester.extras import missing
 from harvester.graph import ExportView, Selected, SelectedView
 from harvester.json_text import without_lone_surrogates
 
@@ -24,7 +25,6 @@ Syntax: TypeAlias = Literal["json", "xml", "text"]
 _SYNTAXES = ("json", "xml", "text")
 _CHUNK = 512
 _PART = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}|")
-MISSING_PARQUET = "Parquet needs pyarrow; install it with: make extras"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,7 +177,7 @@ def _parquet_files(view: ExportView) -> Mapping[str, Iterable[bytes]]:
         from harvester.exports.arrow import EDGE_SCHEMA, SoundRows, edge_rows
         from harvester.exports.parquet import encode_parquet
     except ImportError as error:
-        raise SettingsError(MISSING_PARQUET) from error
+        raise SettingsError(missing("parquet", "pyarrow", "parquet")) from error
     selected = _selected(view)
     sounds = SoundRows(selected)
     return {

@@ -40,12 +40,24 @@ T = TypeVar("T")
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """Return this user's folder for files that belong to no library.
 
-    It is `HARVESTER_STATE`, or `harvester` in `XDG_STATE_HOME`.
+    It is `HARVESTER_STATE`, else `harvester` in `XDG_STATE_HOME`, else the place that the system has for such files.
+    On macOS, earlier versions used `~/.local/state/harvester`: a ledger that is there stays in use, so that no request
+    is forgotten. Raises `LibraryUnwritable` for a user without a home folder.
     """
     if environment.get("HARVESTER_STATE"):
         return Path(environment["HARVESTER_STATE"])
     home = environment.get("XDG_STATE_HOME")
-    return (Path(home) if home else Path.home() / ".local" / "state") / "harvester"
+    if home:
+        return Path(home) / "harvester"
+    try:
+        earlier = Path.home() / ".local" / "state" / "harvester"
+    except RuntimeError as error:
+        raise LibraryUnwritable("you have no home folder for the ledger of requests; set HARVESTER_STATE") from error
+    if (earlier / LEDGER).exists():
+        return earlier
+    from platformdirs import user_state_path  # only a command that sends or counts requests needs it
+
+    return user_state_path("harvester")
 
 
 class FileLedger:
@@ -253,7 +265,10 @@ class FileLedger:
 
 def count_requests(server: str, fingerprint: str, now_us: int, folder: Path | None = None) -> int:
     """Return the requests of the last 24 hours; 0 without a ledger."""
-    path = (folder if folder is not None else state_folder()) / LEDGER
+    try:
+        path = (folder if folder is not None else state_folder()) / LEDGER
+    except LibraryUnwritable:
+        return 0
     if not path.exists():
         return 0
     query = "SELECT count(*) FROM sends WHERE server = ? AND fingerprint = ? AND stamp > ?"

@@ -15,11 +15,11 @@ from importlib.resources import files
 from typing import Any
 
 from harvester.errors import SettingsError
+from harvester.extras import missing
 from harvester.graph import Selected
 from harvester.json_text import json_text
 
 _SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "card.js", "control.js", "main.js")
-_MISSING = "the map needs numpy and scipy; install them with: make extras"
 
 
 def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:
@@ -31,7 +31,7 @@ def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Ite
     try:
         from harvester.map.data import MapData
     except ImportError as error:
-        raise SettingsError(_MISSING) from error
+        raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
     data = MapData(selected, title, ego)
     style = _asset("style.css")
     script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, _SCRIPTS)) + "})();\n"

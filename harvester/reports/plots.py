@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from harvester.clock import DAY_US, iso
 from harvester.errors import SettingsError
+from harvester.extras import missing
 from harvester.graph import Selected, SoundGraph, select
 from harvester.storage import write_atomically
 from harvester.terminal_text import escape_line
@@ -28,7 +29,6 @@ DAILY_QUOTA = 2_000
 """The requests that a free key may send in a day, and so the most sounds that a day can process."""
 
 _INK, _SECOND, _SOFT = "#3b62c9", "#e08a00", "#8b929c"
-_MISSING = "pictures need matplotlib; install it with: make extras"
 _TOP_TAGS = 30
 _TOP_CATEGORIES = 8
 _STYLE: dict[Any, Any] = {
@@ -49,7 +49,7 @@ def save_plots(state: SoundGraph, folder: Path) -> list[Path]:
         from matplotlib import rc_context
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise SettingsError(_MISSING) from error
+        raise SettingsError(missing("status --plot", "matplotlib", "plot")) from error
     folder.mkdir(parents=True, exist_ok=True)
     selected = select(state)
     written = []

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harvester.settings import REAL_LIBRARY
 from tests.support.command import call
 from tests.support.samples import grow, make_events, open_store
+
+FOLDER = "freesound_library"
 
 
 def _contents(folder: Path) -> dict[Path, bytes]:
@@ -22,14 +23,14 @@ def _contents(folder: Path) -> dict[Path, bytes]:
         (("check", "--repair", "--library", ""), "--library"), (("status", "--library", ""), "--library"),
         (("backups", "prune", "--library="), "--library"), (("restore", ""), "BACKUP"),
         (("restore", "--library="), "--library"), (("merge", ""), "A [B…]"),
-        (("merge", REAL_LIBRARY, "-o", ""), "--output"), (("harvest", "--sandbox", "--library", ""), "--library"),
+        (("merge", FOLDER, "-o", ""), "--output"), (("harvest", "--sandbox", "--library", ""), "--library"),
         (("--config", "", "status"), "--config"),
     ],
 )  # fmt: skip
 def test_an_empty_path_is_refused_and_changes_nothing(
     tmp_path: Path, arguments: tuple[object, ...], place: str
 ) -> None:
-    with open_store(tmp_path / REAL_LIBRARY) as store:
+    with open_store(tmp_path / FOLDER) as store:
         grow(store, make_events(3))
         store.checkpoint(backup=True)
     before = _contents(tmp_path)

@@ -16,7 +16,7 @@ import pytest
 from harvester.model import RECORD_FIELDS
 from tests.support.processes import run, sandbox_process, start, wait_until
 
-LIBRARY = Path("data/sandbox_library")
+LIBRARY = Path("sandbox_library")
 
 
 def load(folder: Path) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from tests.support.hostile_server import (
 from tests.support.processes import run
 from tests.support.world import make_record
 
-LIBRARY = Path("data/sandbox_library")
+LIBRARY = Path("sandbox_library")
 
 
 @dataclass(frozen=True)

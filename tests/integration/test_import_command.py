@@ -66,4 +66,4 @@ def test_a_file_of_another_kind_is_one_line_and_exit_2(tmp_path: Path) -> None:
     ended = run("import", "notes.txt", cwd=tmp_path)
     assert ended.code in (2, 22)
     assert ended.err.count("\n") == 1
-    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "freesound_library").exists()

@@ -155,6 +155,6 @@ def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path) -> None:
     # Where numpy is not installed, one line says what installs it.
     bare = "import sys; sys.modules['numpy'] = None; sys.argv[1:] = ['link']; from harvester.cli import main; main()"
     ended = subprocess.run([sys.executable, "-c", bare], cwd=tmp_path, capture_output=True, text=True)
-    one_line(Ended(ended.returncode, ended.stdout, ended.stderr), 2, "make extras")
+    one_line(Ended(ended.returncode, ended.stdout, ended.stderr), 2, "link needs numpy: ")
     one_line(run("harvest", "--vectors", SPACE, cwd=tmp_path, key=None), 2, "--sweep")
     one_line(run("harvest", "--sweep", "--query", "a", "--vectors", "x", cwd=tmp_path, key=None), 2, "laion_clap")

@@ -29,7 +29,7 @@ def picture_of_the_panel(target: Path) -> None:
             "harvest", "--api-url", sandbox.url, "--limits", "600/2000", "--samples", 120, "--no-progress",
             cwd=Path(scratch),
         )  # fmt: skip
-        status = Path(scratch) / "data/sandbox_library/status.json"
+        status = Path(scratch) / "sandbox_library/status.json"
 
         def now() -> dict[str, Any]:
             shown: dict[str, Any] = json.loads(status.read_bytes()) if status.exists() else {"samples": 0}

@@ -25,7 +25,7 @@ from harvester.journal.reader import load_contents
 from harvester.model import Event, Gone, Known, Linked, Related, Seeded, Seen, Withdrawn
 from tests.support.processes import run, start, wait_until
 
-LIBRARY = Path("data/sandbox_library")
+LIBRARY = Path("sandbox_library")
 CHECKPOINT, JOURNAL = "freesound_library.pkl", "freesound_library.journal"
 
 # --- the reader, from checkpoint/FORMAT.md and journal/FORMAT.md alone; nothing of the harvester is in it

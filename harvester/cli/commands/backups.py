@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harvester.cli.completion import complete_backup
 from harvester.cli.console import (
     JsonOption,
     LibraryOption,
@@ -86,6 +87,7 @@ def restore(
         typer.Argument(
             metavar="BACKUP",
             callback=check_name,
+            autocompletion=complete_backup,
             help="The backup's name.",
             show_default="the largest verified one",
         ),

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
+from harvester.cli.completion import complete_category, complete_license, complete_tag, complete_user, completing
 from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
 from harvester.cli.extensions import formats_help
-from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration, completing, grouped
+from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration, grouped
 from harvester.cli.terminal import replace_line
 from harvester.extension_points import FORMATS
 from harvester.settings import COUNT, SCORE
@@ -30,14 +31,27 @@ class SelectOptions:
     license: Annotated[
         list[str] | None,
         typer.Option(
-            "--license", "--licence", metavar="CC0", help="Keep to CC0, BY, BY-NC or Sampling+ (repeatable: any)."
+            "--license",
+            "--licence",
+            metavar="CC0",
+            autocompletion=complete_license,
+            help="Keep to CC0, BY, BY-NC or Sampling+ (repeatable: any).",
         ),
     ] = None
     category: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Keep to this (sub)category (repeatable: any).")
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", autocompletion=complete_category, help="Keep to this (sub)category (repeatable: any)."
+        ),
     ] = None
-    tag: Annotated[list[str] | None, typer.Option(metavar="TAG", help="Keep to this tag (repeatable: all).")] = None
-    user: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Keep to this user (repeatable: any).")] = None
+    tag: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TAG", autocompletion=complete_tag, help="Keep to this tag (repeatable: all)."),
+    ] = None
+    user: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", autocompletion=complete_user, help="Keep to this user (repeatable: any)."),
+    ] = None
     min_duration: Annotated[
         str | None, typer.Option(callback=check_duration, metavar="1s", help="Keep to sounds at least this long.")
     ] = None

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harvester.cli.completion import complete_user
 from harvester.cli.console import LibraryOption, note, say
 from harvester.cli.options import check_ids
 
@@ -16,7 +17,8 @@ def forget(
         typer.Argument(callback=check_ids, metavar="ID…", help="The sounds to withdraw.", show_default=False),
     ] = None,
     user: Annotated[
-        str | None, typer.Option("--user", metavar="NAME", help="Withdraw all sounds by this user.")
+        str | None,
+        typer.Option("--user", metavar="NAME", autocompletion=complete_user, help="Withdraw all sounds by this user."),
     ] = None,
     library: LibraryOption = None,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.commands.git import CommitBackupsOption, CommitOption, commit_after
+from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, note
 from harvester.cli.options import (
     SPACE_NAMES,
@@ -15,7 +16,6 @@ from harvester.cli.options import (
     SamplesOption,
     ScopeOptions,
     bounded,
-    completing,
     grouped,
 )
 from harvester.extension_points import ORDERS
@@ -59,7 +59,7 @@ def harvest(
     Each sound is saved at once, and the next run continues from there. Press Ctrl-C once to stop cleanly, twice to
     abort; no saved sound is lost. --sweep first collects every hit of the search and then fetches the similar lists;
     add --samples 0 to collect only. --vectors collects vectors for `harvester link`, and fetches similar lists only
-    with --samples N. Without an API key, the harvest uses the embedded sandbox and data/sandbox_library.
+    with --samples N. Without an API key, the harvest uses the embedded sandbox and sandbox_library.
     """
     from harvester import actions
     from harvester.cli.display import summarise

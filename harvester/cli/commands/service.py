@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, print_lines
-from harvester.cli.options import completing
 
 _KINDS = "systemd|cron"
 

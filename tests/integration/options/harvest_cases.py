@@ -21,7 +21,7 @@ SEED = 1001
 def _the_library_is_written_there(place: Place) -> None:
     place.ask("--samples", 1, given="a/folder")
     assert len(place.processed("a/folder")) == 1
-    assert not (place.folder / "data").exists()
+    assert not (place.folder / "sandbox_library").exists()
 
 
 @proves("harvest", "--seed")

@@ -52,7 +52,7 @@ def _the_requests_go_there(place: Place) -> None:
 def _the_embedded_sandbox_answers_even_with_a_key(place: Place) -> None:
     ended = place.run("--samples", 1, given=True)
     assert "using the embedded sandbox" in ended.err
-    assert place.load("data/sandbox_library")["metadata"]["source"].startswith("sandbox:")
+    assert place.load("sandbox_library")["metadata"]["source"].startswith("sandbox:")
     assert place.requests() == []
 
 

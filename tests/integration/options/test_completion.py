@@ -34,6 +34,11 @@ OFFERED: dict[str, list[str]] = {
     "harvest --space ": list(SPACES),
     "harvest --vectors ": list(SPACES),
     "plan --level ": [str(level) for level in LEVELS],
+    "harvest --type ": ["wav", "aiff", "flac", "mp3", "ogg", "m4a"],
+    "export csv --license ": ["CC0", "BY", "BY-NC", "Sampling+"],
+    "export csv --category ": [],
+    "restore ": [],
+    "--version ": COMMANDS,
     "export ": [*FORMATS, "credits"],
     "export credits --format ": list(CREDIT_FORMATS),
     "service --print ": ["systemd", "cron"],
@@ -56,7 +61,7 @@ def _words(shell: str, told: str) -> list[str]:
     if shell == "zsh":
         # _arguments '*: :(("one":"its help"
         return [line.split('"')[1] for line in lines if '"' in line]
-    return [line.split("\t")[0] for line in lines]
+    return [line.split("\t")[0] for line in lines if line]
 
 
 @pytest.mark.parametrize("line", OFFERED)

@@ -14,6 +14,7 @@ import typer
 
 from harvester.actions import Connection, Reporter, read_connection
 from harvester.actions.options import Wanted, check_seconds, read_scope
+from harvester.cli.completion import completing
 from harvester.cli.console import print_event
 from harvester.cli.options import (
     JobsOption,
@@ -29,7 +30,6 @@ from harvester.cli.options import (
     check_finite,
     check_ids,
     check_some_duration,
-    completing,
     grouped,
     one_of,
 )

@@ -18,14 +18,14 @@ UNIT = """\
 #   systemctl --user daemon-reload && systemctl --user enable --now harvester
 #   loginctl enable-linger    (so that it runs while you are logged out)
 [Unit]
-Description=harvester: grow {folder}/data/freesound_library
+Description=harvester: grow {folder}/freesound_library
 Wants=network-online.target
 After=network-online.target
 
 [Service]
 Type=notify
 WorkingDirectory={folder}
-ExecStart=/opt/bin/harvester harvest --forever --no-progress --library {folder}/data/freesound_library
+ExecStart=/opt/bin/harvester harvest --forever --no-progress --library {folder}/freesound_library
 ExecReload=/bin/kill -HUP $MAINPID
 # SIGTERM stops cleanly: open requests finish, the checkpoint is written.
 KillSignal=SIGTERM
@@ -52,7 +52,7 @@ WantedBy=default.target
 CRON = """\
 # Put this into `crontab -e`: an hourly run that spends the available quota and ends.
 17 * * * * cd {folder} && /opt/bin/harvester --quiet harvest --samples 2000 --time-limit 50m --no-progress \
---library {folder}/data/freesound_library
+--library {folder}/freesound_library
 """
 
 
@@ -79,7 +79,7 @@ def test_a_percent_sign_in_a_path_does_not_end_the_cron_line(tmp_path: Path) -> 
     folder.mkdir()
     told = call("service", "--print", "cron", cwd=folder, argv0="/opt/bin/harvester").out
     assert f"cd '{tmp_path}/100\\% rain' && " in told
-    assert f"--library '{tmp_path}/100\\% rain/data/freesound_library'\n" in told
+    assert f"--library '{tmp_path}/100\\% rain/freesound_library'\n" in told
     assert told.count("%") == told.count("\\%") == 2
 
 

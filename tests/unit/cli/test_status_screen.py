@@ -106,4 +106,4 @@ def test_hostile_words_and_a_terminal_without_unicode_leave_plain_lines() -> Non
 
 
 def test_an_empty_library_says_how_to_begin() -> None:
-    assert screen(facts_of(SoundGraph()), NOW_US) == ["library: no library yet; `make harvest` starts one"]
+    assert screen(facts_of(SoundGraph()), NOW_US) == ["library: no library yet; `harvester harvest` starts one"]

@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from platformdirs import user_state_path
+from platformdirs.macos import MacOS
+from platformdirs.unix import Unix
 
 from harvester.errors import LibraryLocked, LibraryUnwritable
 from harvester.freesound.ledger import LEDGER, FileLedger, count_requests, state_folder
@@ -161,7 +164,40 @@ def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 def test_the_state_folder_follows_the_environment() -> None:
     assert state_folder({"HARVESTER_STATE": "here"}) == Path("here")
     assert state_folder({"XDG_STATE_HOME": "there"}) == Path("there/harvester")
-    assert state_folder({}) == Path.home() / ".local" / "state" / "harvester"
+
+
+def test_without_a_variable_the_state_folder_is_the_one_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    assert state_folder({}) == Path(user_state_path("harvester"))
+    monkeypatch.setattr("platformdirs.user_state_path", lambda name: Unix(name).user_state_path)
+    assert state_folder({}) == tmp_path / ".local/state/harvester"
+    monkeypatch.setattr("platformdirs.user_state_path", lambda name: MacOS(name).user_state_path)
+    assert state_folder({}) == tmp_path / "Library/Application Support/harvester"
+
+
+def test_a_ledger_of_an_earlier_version_stays_in_use_on_macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("platformdirs.user_state_path", lambda name: MacOS(name).user_state_path)
+    earlier = tmp_path / ".local/state/harvester"
+    FileLedger("s", "k", earlier).lease(NOW_US, 3, NOW_US + 1, [])
+    monkeypatch.setattr("harvester.freesound.ledger.state_folder", lambda: state_folder({}))
+    assert count_requests("s", "k", NOW_US) == 3
+    assert len(FileLedger("s", "k").lease(NOW_US, 5, NOW_US + 1, [(4, DAY_US)])) == 1
+    assert not (tmp_path / "Library").exists()
+
+
+def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.setattr("harvester.freesound.ledger.state_folder", lambda: state_folder({}))
+    with pytest.raises(LibraryUnwritable, match="no home folder for the ledger of requests; set HARVESTER_STATE"):
+        FileLedger("s", "k")
+    assert count_requests("s", "k", NOW_US) == 0
 
 
 def test_the_ledger_forgets_what_no_longer_counts(tmp_path: Path) -> None:
