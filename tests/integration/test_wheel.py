@@ -155,7 +155,7 @@ def test_completion_offers_what_its_library_holds(plain: Installed) -> None:
 
 def test_the_manual_page_is_where_man_looks(plain: Installed) -> None:
     page = plain.environment / "share" / "man" / "man1" / "harvester.1"
-    assert page.read_bytes() == (ROOT / "man" / "harvester.1").read_bytes()
+    assert page.read_bytes() == (ROOT / "harvester" / "man" / "harvester.1").read_bytes()
     if shutil.which("man") is not None:
         path, _ = plain.run("man", "--where", "harvester")
         assert Path(path.strip()) == page

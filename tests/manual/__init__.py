@@ -1,1 +1,1 @@
-"""`make manual`: write man/harvester.1 from the commands and the guide."""
+"""`make manual`: write harvester/man/harvester.1 from the commands and the guide."""

@@ -19,7 +19,7 @@ from harvester.errors import exit_code_table
 from harvester.version import __version__
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "man" / "harvester.1"
+PAGE = ROOT / "harvester" / "man" / "harvester.1"
 
 _RELEASE = re.compile(r"^## \[[^\]]+\] - (\d{4}-\d\d-\d\d)$", re.MULTILINE)
 _ROW = re.compile(r"^\| (.+?) \| (.+?) \|$", re.MULTILINE)

@@ -86,3 +86,9 @@ def test_first_lines_of_docstrings_are_short() -> None:
     assert sum(bool(first) for first in lines.values()) > 1000
     long = [place for place, first in lines.items() if len(first) > LONGEST_FIRST_LINE]
     assert not [place for place in long if not place.startswith(NOT_YET_SHORT)]
+
+
+def test_the_top_level_holds_what_its_readme_promises_and_nothing_else() -> None:
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    tops = {name.split("/")[0] for name in listed if not name.startswith(".")}
+    assert tops == {"LICENSE", "Makefile", "README.md", "data", "harvester", "pyproject.toml", "tests"}
