@@ -105,7 +105,7 @@ if TYPE_CHECKING:
         WrongSource,
     )
     from harvester.exports import FilesFormat, TextFormat
-    from harvester.graph import Edge, ExportView, GraphView, SoundView
+    from harvester.graph import Edge, ExportView, GraphView
 
 # Three places name each export: the imports above for type checkers, this list for `from harvester import *`, and
 # `_HOMES` for the first use. tests/unit/test_exports.py compares them.
@@ -159,7 +159,6 @@ __all__ = [
     "Sound",
     "SoundReport",
     "SoundSelection",
-    "SoundView",
     "Started",
     "StatusReport",
     "StatusWatch",
@@ -254,7 +253,6 @@ _HOMES = {
     "Sound": "actions",
     "SoundReport": "actions",
     "SoundSelection": "actions",
-    "SoundView": "graph",
     "Started": "actions",
     "StatusReport": "actions",
     "StatusWatch": "actions",
