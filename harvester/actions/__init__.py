@@ -59,7 +59,6 @@ if TYPE_CHECKING:
         ForgetReport,
         MergeReport,
         RestoreReport,
-        holds_library,
     )
     from harvester.pipeline import EXHAUSTED, MOST_WITHOUT_PERMISSION
 
@@ -133,7 +132,6 @@ _HOMES = {
     "grown_message": "gitsync",
     "guide_topics": "actions.topics",
     "harvest": "actions.harvesting",
-    "holds_library": "library",
     "import_library": "actions.old_libraries",
     "key_fingerprint": "actions.value_checks",
     "keywords_named": "actions.options",

@@ -27,7 +27,7 @@ CALLS: dict[str, set[str]] = {
     "map": {"draw_map"},
     "check": {"check", "find_library"},
     "backups list": {"find_library", "list_backups"},
-    "backups prune": {"find_library", "holds_library", "prune_backups"},
+    "backups prune": {"find_library", "prune_backups"},
     "restore": {"restore"},
     "merge": {"merge"},
     "import": {"import_library"},
