@@ -28,6 +28,7 @@ from harvester.cli.commands import link as link_command
 from harvester.cli.commands import map as map_command
 from harvester.cli.commands import merge as merge_command
 from harvester.cli.commands import plan as plan_command
+from harvester.cli.commands import plugins as plugins_command
 from harvester.cli.commands import refresh as refresh_command
 from harvester.cli.commands import sandbox as sandbox_command
 from harvester.cli.commands import service as service_command
@@ -121,6 +122,7 @@ app.command("git-textconv", hidden=True)(git_commands.git_textconv)
 app.command("service")(service_command.service)
 app.command("sandbox")(sandbox_command.sandbox)
 app.command("config")(config_command.config)
+app.command("plugins")(plugins_command.plugins)
 app.command("guide")(guide_command.guide)
 
 

@@ -108,7 +108,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf", "git-setup --library shelf",
             "git-merge shelf/{checkpoint} shelf/{checkpoint} x", "git-textconv shelf/{checkpoint}",
-            "service --print cron", "guide status", "config",
+            "service --print cron", "guide status", "config", "plugins",
             "backups list --library shelf", "backups prune --library shelf",
         )),
     },
@@ -126,7 +126,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
             "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
             "import harvester.toml.old", "forget", "git-setup --lfs --undo", "git-merge a", "git-textconv",
-            "service --print launchd", "sandbox --fault teapot", "guide nothing", "config nothing",
+            "service --print launchd", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
             "backups list --no-option",
             "backups prune --keep-backups 0", "--no-option",
         )),
@@ -281,6 +281,7 @@ def test_a_full_disk_has_its_exit_code_and_loses_nothing(code: int, line: str, n
 
 OF_A_PLUGIN: dict[int, tuple[str, ...]] = {
     29: (f"harvest {SERVER} --order odd --library shelf", "export odd --library shelf"),
+    0: ("plugins",),
 }
 """By exit code: the lines that end with it where a plugin cannot be imported."""
 
