@@ -1,4 +1,4 @@
-"""List what other packages add: export formats and orders of the harvest."""
+"""List the export formats and orders that other packages add."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def _main() -> None:
 
 
 def _run() -> Any:
-    """Run the command of the command line, or the completion of one, and return its exit code."""
+    """Run the command line, or complete it; return the exit code."""
     command = typer.main.get_command(app)
     adapt(command, _functions())
     # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.

@@ -38,7 +38,7 @@ def _holds_library(folder: Path) -> bool:
 
 
 def require_library(folder: Path) -> None:
-    """Raise `LibraryNotFound` unless a file in `folder` belongs to a library.
+    """Raise `LibraryNotFound` unless `folder` has a file of a library.
 
     Raises `LibraryUnwritable` when `folder` is not a folder or cannot be read.
     """

@@ -1,4 +1,4 @@
-"""`harvester backups` and `harvester restore`: list, remove and restore backups."""
+"""`harvester backups`, `restore`: list, remove and restore backups."""
 
 from __future__ import annotations
 
