@@ -156,7 +156,7 @@ def test_a_format_that_fails_is_one_line_with_its_package_and_keeps_the_earlier_
     (tmp_path / "out.edges.txt").write_text("earlier edges")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     ended = harvester("export", format, "-o", "out.txt", "--library", folder / "lib", cwd=tmp_path, sites=(broken,))
-    assert ended.code == 28, ended.err
+    assert ended.code == 29, ended.err
     assert ended.out == ""
     *_, last = ended.err.splitlines()
     assert last.startswith(f"harvester: the format '{format}' of harvester-broken 2.0 {problem}; ")
@@ -218,7 +218,7 @@ def test_a_failing_order_does_not_stop_a_harvest(broken: Path, tmp_path: Path, o
 @pytest.mark.parametrize("order", ["unimportable", "not-an-order"])
 def test_a_harvest_does_not_start_with_an_order_that_cannot_be_loaded(broken: Path, tmp_path: Path, order: str) -> None:
     ended = harvester("harvest", "--order", order, "--library", "lib", cwd=tmp_path, sites=(broken,))
-    assert ended.code == 28
+    assert ended.code == 29
     assert f"the order '{order}' of harvester-broken 2.0 cannot be " in ended.err.splitlines()[-1]
     assert not (tmp_path / "lib").exists()
 

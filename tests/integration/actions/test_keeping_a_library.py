@@ -180,10 +180,10 @@ def test_the_default_folder_is_the_sandbox_s_library_only_where_no_other_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert harvester.find_library(None) == Path("data/freesound_library")
-    with open_store(Path("data/sandbox_library")) as store:
+    assert harvester.find_library(None) == Path("freesound_library")
+    with open_store(Path("sandbox_library")) as store:
         grow(store, make_events(1))
         store.checkpoint()
-    assert harvester.find_library(None) == Path("data/sandbox_library")
-    assert harvester.find("sound").library == Path("data/sandbox_library")
+    assert harvester.find_library(None) == Path("sandbox_library")
+    assert harvester.find("sound").library == Path("sandbox_library")
     assert harvester.find_library("mine") == Path("mine")

@@ -17,6 +17,7 @@ import pytest
 
 from harvester.exports import ArrowTable, edges_table, save_export, sounds_table
 from harvester.exports import arrow as arrow_module
+from harvester.extras import missing
 from harvester.graph import Selected, select
 from harvester.model import Related
 from tests.support.view_samples import NOW_US, load_edge_cases, make_library, make_record, make_state
@@ -156,7 +157,7 @@ def test_an_empty_table_has_its_columns() -> None:
     assert repr(edges_table(selected)) == "<ArrowTable 0 rows × 4 columns>"
 
 
-_NO_PYARROW = "a table needs pyarrow; install it with: pip install 'freesound-harvester[parquet]'"
+_NO_PYARROW = missing("a table", "pyarrow", "parquet")
 
 
 @pytest.mark.parametrize(
