@@ -117,8 +117,8 @@ def export(
     `credits_format` is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas.
     `on_progress` gets the number of bytes written so far.
 
-    Raises `SettingsError` that names a wrong keyword, a place that cannot be used, a missing package or a folder
-    without a library; `PluginFailed`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
+    Raises `SettingsError` that names a wrong keyword, a place that cannot be used, or a missing package;
+    `LibraryNotFound`, `PluginFailed`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
     out = None if path is None else Path(path)
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)

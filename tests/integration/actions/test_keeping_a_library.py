@@ -51,7 +51,8 @@ def test_backups_are_verified_pruned_and_restored(folder: Path) -> None:
     assert {one.path for one in removed} == {one.backup.path for one in before} - {one.backup.path for one in left}
     assert removed
     assert max(one.nodes for one in left) == 17
-    assert harvester.prune_backups(folder.parent / "nowhere") == ()
+    with pytest.raises(harvester.LibraryNotFound, match="there is no library here"):
+        harvester.prune_backups(folder.parent / "nowhere")
 
 
 def test_a_merge_takes_one_path_or_several_and_the_name_of_a_backup(folder: Path, tmp_path: Path) -> None:
