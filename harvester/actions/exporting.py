@@ -59,7 +59,7 @@ class ExportReport:
 class ExportText(Iterator[str]):
     """An export as text, in `pieces`: iterate over it once, or join it.
 
-    `syntax` is `json`, `xml` or `plain`; the other fields are those of `ExportReport`.
+    `syntax` is `json`, `xml` or `text`; the other fields are those of `ExportReport`.
     """
 
     pieces: Iterator[str]
@@ -161,7 +161,7 @@ def encode_selection(
         return ExportText(text_pieces(format, SelectedView(selected)), chosen.syntax, len(selected))
     credits = list_credits(selected)
     pieces = encode_credits(credits, credits_format, faithful=faithful)
-    syntax = "xml" if credits_format == "html" else "plain"
+    syntax = "xml" if credits_format == "html" else "text"
     return ExportText(pieces, syntax, len(credits), len(selected) - len(credits))
 
 
