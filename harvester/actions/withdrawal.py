@@ -23,7 +23,7 @@ def forget(sound_ids: Ids = (), *, user: str | None = None, library: StrPath | N
     the files on this machine that may still hold the texts, and `report.in_git` tells that older commits do. A crash
     leaves the sounds withdrawn or not; call again.
 
-    Raises `SettingsError` when no sound is named, an id is none, or there is no library or no sound by `user`;
+    Raises `SettingsError` when no sound is named, an id is none, or no sound is by `user`; `LibraryNotFound`,
     `LibraryLocked`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
     """
     ids = check_sounds("sound_ids", sound_ids)
