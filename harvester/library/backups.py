@@ -46,7 +46,7 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class BackupReport:
-    """Result of loading a `backup`: its counts and digest, or its `problem`.
+    """A loaded `backup`: its counts and digest, or its `problem`.
 
     `nodes`, `edges` and `processed` count its sounds, their edges and the processed sounds. `digest` is that of its
     content, in hexadecimal.

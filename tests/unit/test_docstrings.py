@@ -92,4 +92,4 @@ def test_a_result_or_event_explains_each_field_with_its_unit(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(ERRORS))
 def test_an_error_tells_its_exit_code(name: str) -> None:
-    assert f"Exit code {ERRORS[name].exit_code}." in ERRORS[name].__doc__
+    assert f"Exit code {ERRORS[name].exit_code}." in (ERRORS[name].__doc__ or "")
