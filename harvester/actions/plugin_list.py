@@ -17,7 +17,8 @@ class Plugin:
     """A format or an order that another package adds.
 
     `kind` is `format` or `order`, or `package` for a package whose entry points cannot be read; that one has no `name`.
-    `package` and `version` are those of the distribution. `help` is one line for people. `problem` says why it cannot be used, or why its name is left out; empty without one.
+    `package` and `version` are those of the distribution. `help` is one line for people. `problem` says why it cannot
+    be used, or why its name is left out; empty without one.
     """
 
     kind: str
