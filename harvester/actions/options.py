@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from harvester.actions.events import Reporter
 from harvester.errors import HarvesterError, SettingsError
 from harvester.filters import build_filter
-from harvester.freesound import API_URL, LEVELS, read_extra_fields, read_limits
+from harvester.freesound import API_URL, LEVELS, ApiKey, read_extra_fields, read_limits
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
 from harvester.settings import COUNT, DURATION_S, Bounds, parse_duration_s, read_key
@@ -88,6 +88,17 @@ def check_text(option: str, value: Any) -> str:
 
 
 def check_texts(option: str, value: Any) -> tuple[str, ...]:
+def check_key(option: str, value: Any) -> str:
+    """Return an API key; raise `SettingsError` that never shows it."""
+    if not isinstance(value, str):
+        raise SettingsError(f"{option} must be a text, not {type(value).__name__}")
+    try:
+        ApiKey(value)
+    except SettingsError:
+        raise SettingsError(f"{option} is empty or holds characters that no API key has") from None
+    return value
+
+
     """Return texts, given as one, as several or as None for none."""
     given = () if value is None else (value,) if isinstance(value, str) else value
     if not isinstance(given, Iterable):
@@ -254,7 +265,7 @@ def read_connection(
 
     check_choice("--level", level, LEVELS)
     sandbox = check_flag("--sandbox", sandbox)
-    key = read_key(os.environ, Path()) if key is None else check_text("--key", key)
+    key = read_key(os.environ, Path()) if key is None else check_key("--key", key)
     if key is None and not sandbox:
         for line in find_almost_keys(Path()):
             reporter.warn(line)
