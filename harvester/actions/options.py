@@ -23,7 +23,7 @@ from harvester.filters import build_filter
 from harvester.freesound import API_URL, LEVELS, ApiKey, read_extra_fields, read_limits
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
-from harvester.settings import COUNT, DURATION_S, Bounds, parse_duration_s, read_key
+from harvester.settings import COUNT, DURATION_S, Bounds, is_number, parse_duration_s, read_key
 
 if TYPE_CHECKING:
     from harvester.actions.connect import Connection
@@ -127,15 +127,15 @@ def check_seconds(option: str, value: Any, *, zero: bool = False) -> float:
             seconds = parse_duration_s(value)
         except SettingsError as error:
             raise SettingsError(f"{option}: {error}") from None
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        seconds = float(value)
+    elif is_number(value) and -math.inf < value < math.inf:
+        seconds = value
     else:
         raise SettingsError(f"{option} must be seconds or a text such as 10s, 5m, 2h or 30d, not {_shown(value)}")
     if not 0 <= seconds <= DURATION_S.most:
         raise SettingsError(f"{option} must be from 0 to {DURATION_S.most} seconds, not {_shown(value)}")
     if not seconds and not zero:
         raise SettingsError(f"{option} must be longer than zero; write 90, 10s, 5m, 2h or 30d")
-    return seconds
+    return float(seconds)
 
 
 def check_sounds(option: str, value: Any) -> tuple[int, ...]:
