@@ -12,12 +12,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from inspect import signature
+from inspect import iscoroutinefunction, signature
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harvester.actions.events import Reporter
+from harvester.actions.events import OnProgress, Reporter
+from harvester.clock import Stop
 from harvester.errors import HarvesterError, SettingsError
 from harvester.filters import build_filter
 from harvester.freesound import API_URL, LEVELS, ApiKey, read_extra_fields, read_limits
@@ -87,7 +88,6 @@ def check_text(option: str, value: Any) -> str:
     return value
 
 
-def check_texts(option: str, value: Any) -> tuple[str, ...]:
 def check_key(option: str, value: Any) -> str:
     """Return an API key; raise `SettingsError` that never shows it."""
     if not isinstance(value, str):
@@ -99,6 +99,7 @@ def check_key(option: str, value: Any) -> str:
     return value
 
 
+def check_texts(option: str, value: Any) -> tuple[str, ...]:
     """Return texts, given as one, as several or as None for none."""
     given = () if value is None else (value,) if isinstance(value, str) else value
     if not isinstance(given, Iterable):
@@ -143,7 +144,8 @@ def check_sounds(option: str, value: Any) -> tuple[int, ...]:
 
     They are given as one, as several or as None for none.
     """
-    given = () if value is None else value if isinstance(value, Iterable) else (value,)
+    single = isinstance(value, str | bytes) or not isinstance(value, Iterable)
+    given = () if value is None else (value,) if single else value
     found = []
     for one in given:
         sound_id = one
@@ -164,9 +166,29 @@ def check_folder(option: str, value: Any) -> Path | None:
     """
     if value is None:
         return None
-    if not isinstance(value, str | os.PathLike) or not str(value).strip():
+    if not isinstance(value, str | os.PathLike) or not str(value).strip() or "\0" in str(value):
         raise SettingsError(f"{option} must be a folder, not {_shown(value)}")
     return Path(value)
+
+
+def check_stop(option: str, value: Any) -> Stop:
+    """Return the `Stop`, a new one for None; raise `SettingsError` else."""
+    if value is not None and not isinstance(value, Stop):
+        raise SettingsError(f"{option} must be a Stop, not {_shown(value)}")
+    return value or Stop()
+
+
+def check_listener(option: str, value: Any) -> OnProgress | None:
+    """Return the function, or None; raise `SettingsError` for anything else.
+
+    Also for a coroutine function, which a call would not run.
+    """
+    if value is not None and not callable(value):
+        raise SettingsError(f"{option} must be a function of an event, not {_shown(value)}")
+    if iscoroutinefunction(value) or iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004
+        raise SettingsError(f"{option} must be an ordinary function, not a coroutine function")
+    listener: OnProgress | None = value
+    return listener
 
 
 def _shown(value: Any) -> str:

@@ -350,7 +350,13 @@ def test_a_listener_that_raises_ends_the_run_in_order_and_gets_its_exception_bac
         ({"key": "a key with blanks"}, "key is empty or holds characters that no API key has"),
         ({"key": b"secret"}, "key must be a text, not bytes"),
         ({"key": 1234567890}, "key must be a text, not int"),
+        ({"seed": "12"}, "seed: '12' is not a sound's id"),
+        ({"verbose": "loud"}, "verbose must be True or False, not 'loud'"),
+        ({"on_progress": 5}, "on_progress must be a function of an event, not 5"),
+        ({"on_progress": asyncio.sleep}, "on_progress must be an ordinary function, not a coroutine function"),
+        ({"stop": 5}, "stop must be a Stop, not 5"),
         ({"library": " "}, "library must be a folder, not ' '"),
+        ({"library": "a\0b"}, "library must be a folder, not 'a\\x00b'"),
         ({"extra_fields": "sim_x"}, "'sim_x' is not a field of a record: use sweep vectors SPACE"),
     ],
 )  # fmt: skip
