@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         MapReport,
         MergeReport,
         PlotsReport,
+        Plugin,
         RestoreReport,
         RunEvent,
         RunResult,
@@ -64,13 +65,13 @@ if TYPE_CHECKING:
         grown_message,
         guide_topics,
         harvest,
-        holds_library,
         import_library,
         link,
         list_backups,
         list_deferred,
         merge,
         plan,
+        plugins,
         prune_backups,
         refresh,
         restore,
@@ -83,9 +84,7 @@ if TYPE_CHECKING:
         status,
         verify_links,
     )
-    from harvester.clock import (
-        Stop,
-    )
+    from harvester.clock import Stop
     from harvester.errors import (
         AccessDenied,
         AnswerChanged,
@@ -105,10 +104,9 @@ if TYPE_CHECKING:
         WrongSource,
     )
     from harvester.exports import FilesFormat, TextFormat
-    from harvester.graph import Edge, ExportView, GraphView, SoundView
+    from harvester.graph import Edge, ExportView, GraphView
 
-# Three places name each export: the imports above for type checkers, this list for `from harvester import *`, and
-# `_HOMES` for the first use. tests/unit/test_exports.py compares them.
+# Type checkers read the imports above, `from harvester import *` this list: tests/unit/test_exports.py compares them.
 __all__ = [
     "AccessDenied",
     "Advanced",
@@ -150,6 +148,7 @@ __all__ = [
     "MergeReport",
     "NewerFormat",
     "PlotsReport",
+    "Plugin",
     "PluginFailed",
     "RestoreReport",
     "RunEvent",
@@ -159,7 +158,6 @@ __all__ = [
     "Sound",
     "SoundReport",
     "SoundSelection",
-    "SoundView",
     "Started",
     "StatusReport",
     "StatusWatch",
@@ -184,13 +182,13 @@ __all__ = [
     "grown_message",
     "guide_topics",
     "harvest",
-    "holds_library",
     "import_library",
     "link",
     "list_backups",
     "list_deferred",
     "merge",
     "plan",
+    "plugins",
     "prune_backups",
     "refresh",
     "restore",
@@ -204,100 +202,19 @@ __all__ = [
     "verify_links",
 ]
 
-_HOMES = {
-    "AccessDenied": "errors",
-    "Advanced": "actions",
-    "AnswerChanged": "errors",
-    "ApiUnreachable": "errors",
-    "ArrowTable": "actions",
-    "Backup": "actions",
-    "BackupFailed": "errors",
-    "BackupReport": "actions",
-    "CheckReport": "actions",
-    "Commit": "actions",
-    "Contribution": "actions",
-    "DeferredReport": "actions",
-    "DiskFull": "errors",
-    "Edge": "graph",
-    "Ended": "actions",
-    "ExportReport": "actions",
-    "ExportText": "actions",
-    "ExportView": "graph",
-    "FilesFormat": "exports",
-    "FindReport": "actions",
-    "Finding": "actions",
-    "Findings": "errors",
-    "ForgetReport": "actions",
-    "GitMergeReport": "actions",
-    "GraphView": "graph",
-    "HarvestEstimate": "actions",
-    "HarvesterError": "errors",
-    "ImportReport": "actions",
-    "Level": "actions",
-    "Library": "actions",
-    "LibraryCorrupt": "errors",
-    "LibraryLocked": "errors",
-    "LibraryNotFetched": "errors",
-    "LibraryNotFound": "errors",
-    "LibraryUnwritable": "errors",
-    "LinkResult": "actions",
-    "MapReport": "actions",
-    "MergeReport": "actions",
-    "NewerFormat": "errors",
-    "PlotsReport": "actions",
-    "PluginFailed": "errors",
-    "RestoreReport": "actions",
-    "RunEvent": "actions",
-    "RunResult": "actions",
-    "SettingsError": "errors",
-    "Snapshot": "actions",
-    "Sound": "actions",
-    "SoundReport": "actions",
-    "SoundSelection": "actions",
-    "SoundView": "graph",
-    "Started": "actions",
-    "StatusReport": "actions",
-    "StatusWatch": "actions",
-    "Stop": "clock",
-    "TextFormat": "exports",
-    "Told": "actions",
-    "Totals": "actions",
-    "VerifyResult": "actions",
-    "WrongSource": "errors",
-    "check": "actions",
-    "commit_library": "actions",
-    "draw_map": "actions",
-    "draw_plots": "actions",
-    "export": "actions",
-    "find": "actions",
-    "find_library": "actions",
-    "forget": "actions",
-    "git_merge": "actions",
-    "git_setup": "actions",
-    "git_textconv": "actions",
-    "grown_message": "actions",
-    "guide_topics": "actions",
-    "harvest": "actions",
-    "holds_library": "actions",
-    "import_library": "actions",
-    "link": "actions",
-    "list_backups": "actions",
-    "list_deferred": "actions",
-    "merge": "actions",
-    "plan": "actions",
-    "prune_backups": "actions",
-    "refresh": "actions",
-    "restore": "actions",
-    "run_harvest": "actions",
-    "run_plan": "actions",
-    "run_refresh": "actions",
-    "serve_sandbox": "actions",
-    "service_text": "actions",
-    "show": "actions",
-    "status": "actions",
-    "verify_links": "actions",
+_ROOMS = {
+    "clock": "Stop",
+    "errors": (
+        "AccessDenied AnswerChanged ApiUnreachable BackupFailed DiskFull Findings HarvesterError LibraryCorrupt "
+        "LibraryLocked LibraryNotFetched LibraryNotFound LibraryUnwritable NewerFormat PluginFailed "
+        "SettingsError WrongSource"
+    ),
+    "exports": "FilesFormat TextFormat",
+    "graph": "Edge ExportView GraphView",
 }
-"""The room or module below `harvester` that each name comes from."""
+"""The names that come from another room or module than `actions`."""
+
+_HOMES = dict.fromkeys(__all__, "actions") | {name: room for room, names in _ROOMS.items() for name in names.split()}
 
 
 if not TYPE_CHECKING:  # a type checker must report a misspelt name

@@ -177,6 +177,8 @@ class PluginFailed(HarvesterError):
 
     exit_code = 29
     meaning = "a plugin failed: an export format or an order of another package"
+    problem: str = ""
+    """What failed, without the names of the plugin and its package."""
 
 
 class Doubt:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,24 +30,36 @@ _SHOWN = 200
 class Extension:
     """A named extension, and the place of its object (`module:name`).
 
-    `package` is a name with a version, such as `harvester-example 1.0`; empty for ours.
+    `package` is empty for ours. `problem` says why it is left out. Without a name, it stands for a package whose entry
+    points cannot be read.
     """
 
     name: str
     place: str
     package: str = ""
+    version: str = ""
+    problem: str = ""
+
+    @property
+    def origin(self) -> str:
+        """The package with its version, such as `harvester-example 1.0`."""
+        return f"{self.package} {self.version}".rstrip()
 
     @property
     def shown(self) -> str:
         """The name, and the package that adds it, for messages and help."""
-        return f"{self.name} ({self.package})" if self.package else self.name
+        return f"{self.name} ({self.origin})" if self.package else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The extensions by name, ours first, and why others were left out."""
+    """The extensions by name, ours first, and those that are left out.
+
+    `problems` has a line for each name that is left out, and for each package that cannot be read.
+    """
 
     extensions: dict[str, Extension]
+    left_out: list[Extension]
     problems: list[str]
 
 
@@ -75,14 +87,14 @@ class ExtensionPoint(Collection[str]):
 
     def find(self) -> Found:
         """Read the metadata of the installed packages; import none of them."""
-        points, problems = _entry_points(self.group)
+        points, left_out = _entry_points(self.group)
         offered: dict[str, list[Extension]] = {}
         for point in sorted(points, key=lambda point: point.name):
-            one = Extension(point.name, point.value, _package(point))
+            one = Extension(point.name, point.value, *_package(point))
             if not _NAME.fullmatch(one.name):
-                problems.append(self._left_out(one, "a name has small letters, digits, - and _ only"))
+                left_out.append(replace(one, problem="a name has small letters, digits, - and _ only"))
             elif one.name in self.own or one.name in self._also:
-                problems.append(self._left_out(one, "harvester has one of this name"))
+                left_out.append(replace(one, problem="harvester has one of this name"))
             else:
                 offered.setdefault(one.name, []).append(one)
         added: dict[str, Extension] = {}
@@ -90,11 +102,14 @@ class ExtensionPoint(Collection[str]):
             if len(several) == 1:
                 added[name] = several[0]
                 continue
-            packages = " and ".join(sorted({one.package for one in several}))
-            problems.append(
-                f"the {self.noun} '{name}' is left out: it is in {packages}, and only one may have this name"
-            )
-        return Found(self.own | added, problems)
+            packages = " and ".join(sorted({one.origin for one in several}))
+            problem = f"it is in {packages}, and only one may have this name"
+            left_out += [replace(one, problem=problem) for one in several]
+        return Found(self.own | added, left_out, list(dict.fromkeys(map(self._left_out, left_out))))
+
+    def explain(self, name: str) -> str:
+        """Return the line that says why a name is left out, or empty."""
+        return next((self._left_out(one) for one in self.find().left_out if one.name == name), "")
 
     def names_text(self) -> str:
         """Return all names for a message, with commas."""
@@ -105,7 +120,8 @@ class ExtensionPoint(Collection[str]):
         extension = self.own.get(name) or self.find().extensions.get(name)
         if extension is None:
             *names, last = [*self, *self._also]
-            raise SettingsError(f"'{name}' is not {_a(self.noun)}; use {', '.join(names)} or {last}")
+            why = self.explain(name) or f"'{name}' is not {_a(self.noun)}"
+            raise SettingsError(f"{why}; use {', '.join(names)} or {last}")
         return extension
 
     def load(self, name: str, problem_of: Callable[[Any], str]) -> Any:
@@ -128,13 +144,19 @@ class ExtensionPoint(Collection[str]):
     def failure(self, extension: Extension, what: str, kept: str) -> PluginFailed:
         """Return the error for a plugin: what it did, and what was kept."""
         others = ", ".join([*self.own, *self._also])
-        return PluginFailed(
-            f"the {self.noun} '{extension.name}' of {extension.package} {what}; {kept}; "
+        failed = PluginFailed(
+            f"the {self.noun} '{extension.name}' of {extension.origin} {what}; {kept}; "
             f"update or uninstall the package, or use {others}"
         )
+        failed.problem = what
+        return failed
 
-    def _left_out(self, one: Extension, why: str) -> str:
-        return f"the {self.noun} '{one.name[:_SHOWN]}' of {one.package} is left out: {why}"
+    def _left_out(self, one: Extension) -> str:
+        if not one.name:
+            return f"{one.package}: {one.problem}"
+        # A name of two packages is one line: its problem names them.
+        package = "" if one.origin in one.problem else f" of {one.origin}"
+        return f"the {self.noun} '{one.name[:_SHOWN]}'{package} is left out: {one.problem}"
 
 
 def error_text(error: BaseException) -> str:
@@ -146,8 +168,8 @@ def error_text(error: BaseException) -> str:
     return f"{type(error).__name__}: {text[:_SHOWN]}" if text else type(error).__name__
 
 
-def _entry_points(group: str) -> tuple[list[EntryPoint], list[str]]:
-    """Return the entry points of a group, and a line for each problem."""
+def _entry_points(group: str) -> tuple[list[EntryPoint], list[Extension]]:
+    """Return the entry points of a group, and packages that are malformed."""
     # Not at the top: it takes longer to import than the rest of the command line.
     from importlib.metadata import distributions, entry_points
 
@@ -156,23 +178,25 @@ def _entry_points(group: str) -> tuple[list[EntryPoint], list[str]]:
     except PLUGIN_ERRORS:
         # One malformed file hides the entry points of all packages: read them package by package.
         points: dict[str, list[EntryPoint]] = {}
-        problems = []
+        malformed = []
         for distribution in distributions():
             name = "an installed package"
             try:
                 name = distribution.metadata["Name"]
                 points.setdefault(name, [point for point in distribution.entry_points if point.group == group])
             except PLUGIN_ERRORS as error:
-                problems.append(f"{name}: its entry points cannot be read ({error_text(error)}); it adds nothing")
-        return [point for several in points.values() for point in several], problems
+                problem = f"its entry points cannot be read ({error_text(error)}); it adds nothing"
+                malformed.append(Extension("", "", name, problem=problem))
+        return [point for several in points.values() for point in several], malformed
 
 
-def _package(point: EntryPoint) -> str:
-    """Return the package of an entry point, with its version."""
+def _package(point: EntryPoint) -> tuple[str, str]:
+    """Return the package of an entry point, and its version."""
+    unknown = "an unknown package", ""
     try:
-        return escape(f"{point.dist.name} {point.dist.version}"[:_SHOWN]) if point.dist else "an unknown package"
+        return (escape(point.dist.name[:_SHOWN]), escape(point.dist.version[:_SHOWN])) if point.dist else unknown
     except PLUGIN_ERRORS:  # its METADATA is missing or malformed
-        return "an unknown package"
+        return unknown
 
 
 def _import(place: str) -> Any:

@@ -10,7 +10,7 @@ _SOURCE = Path(__file__).parents[1]
 
 
 def missing(what: str, packages: str, extra: str) -> str:
-    """Return the message that `what` needs `packages`, and how to install the extra that has them."""
+    """Return that `what` needs `packages`, and how to install the extra."""
     return f"{what} needs {packages}: {_command(extra)}"
 
 

@@ -13,7 +13,7 @@ from harvester.library import (
     BackupReport,
     RestoreReport,
     Retention,
-    holds_library,
+    require_library,
     restore_library,
     verify_backup,
 )
@@ -36,12 +36,11 @@ def prune_backups(library: StrPath | None = None, *, keep_backups: int = 5) -> t
     """Remove old backups, and return those that were removed.
 
     The newest `keep_backups` verified backups are kept, and always the largest one. A cancelled call leaves whole
-    files. Without a library nothing happens. Raises `LibraryLocked` while another process writes the library.
+    files. Raises `LibraryNotFound`, or `LibraryLocked` while another process writes the library.
     """
     kept = check_whole("--keep-backups", keep_backups, COUNT)
     folder = find_library(library)
-    if not holds_library(folder):
-        return ()
+    require_library(folder)
     lock = WriterLock(folder)
     lock.acquire(SystemClock().time_us())
     try:
@@ -57,8 +56,8 @@ def restore(backup: StrPath | None = None, *, library: StrPath | None = None) ->
     state is copied to a folder under `quarantine/` first, which is a library of its own. A crash leaves the state
     before, or a rollback that the next writing command finishes.
 
-    Raises `SettingsError` for a folder without a library and an unknown backup, `LibraryCorrupt` without a valid
-    backup (both change nothing), `LibraryLocked`, `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, or
+    Raises `LibraryNotFound`, `SettingsError` for an unknown backup, `LibraryCorrupt` without a valid backup (all three
+    change nothing), `LibraryLocked`, `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, or
     `BackupFailed` when only the backup of the restored state is missing.
     """
     return restore_library(find_library(library), Path(backup) if backup else None, clock=SystemClock())

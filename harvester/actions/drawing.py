@@ -66,7 +66,8 @@ def draw_map(
     earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
-    numpy and scipy when they are missing; `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
+    numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
+    `LibraryUnwritable`.
     """
     out, steps = Path(path), check_whole("--depth", depth, DEPTH)
     middle = next(iter(check_sounds("--ego", ego)), None)

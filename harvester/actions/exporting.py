@@ -59,7 +59,7 @@ class ExportReport:
 class ExportText(Iterator[str]):
     """An export as text, in `pieces`: iterate over it once, or join it.
 
-    `syntax` is `json`, `xml` or `plain`; the other fields are those of `ExportReport`.
+    `syntax` is `json`, `xml` or `text`; the other fields are those of `ExportReport`.
     """
 
     pieces: Iterator[str]
@@ -117,8 +117,8 @@ def export(
     `credits_format` is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas.
     `on_progress` gets the number of bytes written so far.
 
-    Raises `SettingsError` that names a wrong keyword, a place that cannot be used, a missing package or a folder
-    without a library; `PluginFailed`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
+    Raises `SettingsError` that names a wrong keyword, a place that cannot be used, or a missing package;
+    `LibraryNotFound`, `PluginFailed`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
     out = None if path is None else Path(path)
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
@@ -161,7 +161,7 @@ def encode_selection(
         return ExportText(text_pieces(format, SelectedView(selected)), chosen.syntax, len(selected))
     credits = list_credits(selected)
     pieces = encode_credits(credits, credits_format, faithful=faithful)
-    syntax = "xml" if credits_format == "html" else "plain"
+    syntax = "xml" if credits_format == "html" else "text"
     return ExportText(pieces, syntax, len(credits), len(selected) - len(credits))
 
 

@@ -1,4 +1,4 @@
-"""Give the values that the sounds of a small library have, for shell completion.
+"""Read the values that a small library's sounds have, for completion.
 
 A person waits for the answer while typing, so a library is read only if its files are small.
 """

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from harvester.actions.events import OnProgress, Reporter
 from harvester.clock import Stop
 from harvester.errors import HarvesterError, SettingsError
+from harvester.extension_points import ExtensionPoint
 from harvester.filters import build_filter
 from harvester.freesound import API_URL, LEVELS, ApiKey, read_extra_fields, read_limits
 from harvester.key_file import find_almost_keys
@@ -113,7 +114,8 @@ def check_choice(option: str, value: Any, allowed: Iterable[Any]) -> Any:
     if value not in names or isinstance(value, bool):
         # `level 2` must not be refused by naming 2: the text '2' is shown with its quotes.
         shown = str(value)[:40] if isinstance(value, type(names[0])) else _shown(value)
-        raise SettingsError(f"{option} {shown} is not known; choose from {', '.join(map(str, names))}")
+        why = allowed.explain(value) if isinstance(allowed, ExtensionPoint) else ""
+        raise SettingsError(f"{why or f'{option} {shown} is not known'}; choose from {', '.join(map(str, names))}")
     return value
 
 

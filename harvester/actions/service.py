@@ -12,8 +12,8 @@ from harvester.default_folders import real_library
 from harvester.errors import SettingsError
 
 # A restart does not help after these: settings, a refused key, changed answers, another writer, a library of another
-# source or a newer version, a corrupt library or a placeholder. After an outage (11), systemd restarts the harvest.
-_HOPELESS = (2, 10, 12, 20, 21, 22, 23, 24, 27)
+# source or a newer version, a corrupt library, a placeholder, a plugin that fails. After an outage (11), it does.
+_HOPELESS = (2, 10, 12, 20, 21, 22, 23, 24, 27, 29)
 
 _UNIT = """\
 # Put this into ~/.config/systemd/user/harvester.service, then:

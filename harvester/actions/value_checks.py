@@ -1,4 +1,4 @@
-"""Check the texts of options before anything runs; each function raises `SettingsError`."""
+"""Check the texts of options; each function raises `SettingsError`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def check_api_url(address: str) -> None:
 
 
 def read_source(source: str) -> str:
-    """Return the source of a library: the normalised address of an API, or a sandbox's source as it is."""
+    """Return a library's source: an API's normalised address or a sandbox."""
     return source if source.startswith(SANDBOX_SOURCE) else read_api_url(source)
 
 

@@ -22,7 +22,7 @@ def forget(sound_ids: Ids = (), *, user: str | None = None, library: StrPath | N
     and no merge or harvest restores them. `report.still_in` names the files on this machine that may still hold the
     texts, and `report.in_git` tells that older commits do. A crash leaves the sounds withdrawn or not; call again.
 
-    Raises `SettingsError` when no sound is named, an id is none, or there is no library or no sound by `user`;
+    Raises `SettingsError` when no sound is named, an id is none, or no sound is by `user`; `LibraryNotFound`,
     `LibraryLocked`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
     """
     ids = check_sounds("sound_ids", sound_ids)

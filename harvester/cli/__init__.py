@@ -28,6 +28,7 @@ from harvester.cli.commands import link as link_command
 from harvester.cli.commands import map as map_command
 from harvester.cli.commands import merge as merge_command
 from harvester.cli.commands import plan as plan_command
+from harvester.cli.commands import plugins as plugins_command
 from harvester.cli.commands import refresh as refresh_command
 from harvester.cli.commands import sandbox as sandbox_command
 from harvester.cli.commands import service as service_command
@@ -121,6 +122,7 @@ app.command("git-textconv", hidden=True)(git_commands.git_textconv)
 app.command("service")(service_command.service)
 app.command("sandbox")(sandbox_command.sandbox)
 app.command("config")(config_command.config)
+app.command("plugins")(plugins_command.plugins)
 app.command("guide")(guide_command.guide)
 
 
@@ -158,7 +160,7 @@ def _main() -> None:
 
 
 def _run() -> Any:
-    """Run the command of the command line, or the completion of one, and return its exit code."""
+    """Run the command line, or complete it; return the exit code."""
     command = typer.main.get_command(app)
     adapt(command, _functions())
     # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.

@@ -1,4 +1,4 @@
-"""Shell completion: the values that options offer, and the answer to a shell.
+"""Complete a command line: values of options, the answer to a shell.
 
 A person waits for the answer while typing. So a library at hand is read only if its files are small, and a failure
 gives no words instead of a message. The words of a library may come from anyone, and zsh evaluates what it is given:
@@ -44,7 +44,7 @@ def complete_backup(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_license(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the licenses in the library; all that Freesound has if the library is not read."""
+    """Return the library's licenses; all of Freesound's if it is not read."""
     from harvester.records import LICENSES, license_name
 
     names = list(map(license_name, _values(context, "license")))
@@ -55,7 +55,7 @@ def complete_license(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def complete_category(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the categories and subcategories in the library, the most frequent first."""
+    """Return the library's categories and subcategories by frequency."""
     return _commonest([*_values(context, "category"), *_values(context, "subcategory")], incomplete)
 
 
@@ -94,7 +94,7 @@ def answer_shell(shell: str, run: Callable[[], object]) -> int:
 
 
 def _quoted_for_bash(words: str) -> str:
-    """Return words as bash must insert them: the other shells quote by themselves."""
+    """Return words as bash inserts them; the other shells quote alone."""
     given = os.environ.get("COMP_WORDS", "").split("\n")
     place = os.environ.get("COMP_CWORD", "")
     within_quotes = place.isdecimal() and int(place) < len(given) and given[int(place)].startswith(('"', "'"))

@@ -119,12 +119,13 @@ def _invoke(command: Any, context: typer.Context) -> Any:
     try:
         return type(command).invoke(command, context)
     except SettingsError as error:
-        named = str(error).split(" ", 1)[0].rstrip(":")
+        told = error.command_line or str(error)
+        named = told.split(" ", 1)[0].rstrip(":")
         parameter = next((one for one in command.params if named in one.opts), None)
         place = named if parameter is None else _place(context, parameter)
         if parameter is None or place == refusals.spelled(parameter):
             raise
-        raise SettingsError(f"{place}: {error}") from error
+        raise SettingsError(f"{place}: {told}") from error
 
 
 def _no_type(_argument: Any, **_context: Any) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-_MISSING_PANDAS = "to_pandas() needs pandas; install it with: pip install pandas"
+_MISSING_PANDAS = "to_pandas() needs pandas: pip install pandas"
 
 
 class ArrowTable:

@@ -6,35 +6,13 @@ records, and containers are frozen, so that no plugin can change a library by mi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Protocol
 
 from harvester.graph.queries import KnownSounds
 from harvester.graph.selection import Edge, Selected
+from harvester.graph.sound import Sound, frozen
 from harvester.records import value_of
-
-
-class SoundView(Protocol):
-    """One sound, read-only."""
-
-    @property
-    def id(self) -> int:
-        """The sound's id on Freesound."""
-
-    @property
-    def processed(self) -> bool:
-        """Whether the library has the sound's record and its similar list."""
-
-    @property
-    def raw(self) -> Mapping[str, Any]:
-        """The record as the API sent it, and our stamps, of any type."""
-
-    def value(self, field: str) -> Any:
-        """Return a field's value, of the type that the API documents.
-
-        None if the field is missing, or its value has another type.
-        """
 
 
 class ExportView(Protocol):
@@ -57,7 +35,7 @@ class ExportView(Protocol):
     def __contains__(self, sound_id: object) -> bool:
         """Tell whether the sound with this id is selected."""
 
-    def sounds(self) -> Iterable[SoundView]:
+    def sounds(self) -> Iterable[Sound]:
         """Return the sounds by ascending id, to iterate once."""
 
     def edges(self) -> Iterable[Edge]:
@@ -78,10 +56,9 @@ class SelectedView:
     def __contains__(self, sound_id: object) -> bool:
         return sound_id in self.selected
 
-    def sounds(self) -> Iterator[SoundView]:
+    def sounds(self) -> Iterator[Sound]:
         """Yield the sounds by ascending id."""
-        state = self.selected.state
-        return (_StateSound(state, sound_id) for sound_id in self.selected.sound_ids)
+        return map(self.selected.state.sound, self.selected.sound_ids)
 
     def edges(self) -> Iterator[Edge]:
         """Yield the edges by source, best score first."""
@@ -114,8 +91,8 @@ class GraphView:
         return sound_id in self._state.processed
 
     def value(self, sound_id: int, field: str) -> Any:
-        """Return a field's value as `SoundView.value` does."""
-        return _frozen(value_of(self._state.attributes(sound_id), field))
+        """Return a field's value as `Sound.value` does."""
+        return frozen(value_of(self._state.attributes(sound_id), field))
 
     def neighbours(self, sound_id: int) -> tuple[tuple[int, float], ...]:
         """Return the similar list as (id, score), best first; empty without."""
@@ -127,32 +104,3 @@ class GraphView:
     def targets(self, sound_id: int) -> Iterator[int]:
         """Yield the ends of the sound's edges: similar and related sounds."""
         return iter(self._state.graph.succ[sound_id])
-
-
-class _StateSound:
-    """A sound of a state; it reads the state when it is asked."""
-
-    def __init__(self, state: KnownSounds, sound_id: int) -> None:
-        self._state = state
-        self.id = sound_id
-
-    @property
-    def processed(self) -> bool:
-        return self.id in self._state.processed
-
-    @property
-    def raw(self) -> Mapping[str, Any]:
-        raw: Mapping[str, Any] = _frozen(self._state.attributes(self.id))
-        return raw
-
-    def value(self, field: str) -> Any:
-        return _frozen(value_of(self._state.attributes(self.id), field))
-
-
-def _frozen(value: Any) -> Any:
-    """Return a JSON value with its lists and dicts made read-only."""
-    if isinstance(value, dict):
-        return MappingProxyType({name: _frozen(inner) for name, inner in value.items()})
-    if isinstance(value, list):
-        return tuple(map(_frozen, value))
-    return value

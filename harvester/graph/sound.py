@@ -148,22 +148,31 @@ class Sound:
         return is_gone(self._attributes)
 
     @property
-    def raw(self) -> dict[str, Any]:
-        """All that the library holds of the sound.
+    def raw(self) -> Mapping[str, Any]:
+        """All that the library holds of the sound, read-only.
 
-        The record as the API sent it, and the library's stamps. Each access returns a new dict. Stamps are in
-        microseconds UTC.
+        The record as the API sent it, of any type, and the library's stamps, in microseconds UTC. Lists are tuples.
         """
-        return dict(self._attributes)
+        raw: Mapping[str, Any] = frozen(self._attributes)
+        return raw
 
     def value(self, name: str) -> Any:
         """Return any field by its rule, or None where it is absent.
 
-        For fields of `--extra-fields`, such as `bpm`.
+        For fields of `--extra-fields`, such as `bpm`. Lists are tuples, and mappings cannot be changed.
         """
-        return value_of(self._attributes, name)
+        return frozen(value_of(self._attributes, name))
 
     def __repr__(self) -> str:
         if not self.has_record:
             return f"<Sound {self.id}, no record>"
         return f"<Sound {self.id} {self.name or ''!r} by {self.username or 'unknown'!r}, {self.license_name!a}>"
+
+
+def frozen(value: Any) -> Any:
+    """Return a JSON value with its lists and dicts made read-only."""
+    if isinstance(value, dict):
+        return MappingProxyType({name: frozen(inner) for name, inner in value.items()})
+    if isinstance(value, list):
+        return tuple(map(frozen, value))
+    return value

@@ -83,8 +83,7 @@ def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
     """Verify every file of the library and report.
 
     Checks `jobs` files at once, writes nothing and needs no lock. Files are read in an order that gives no false alarm
-    beside a running writer. Raises `SettingsError` when there is no library, `LibraryUnwritable` when the folder cannot
-    be read.
+    beside a running writer. Raises `LibraryNotFound`, or `LibraryUnwritable` when the folder cannot be read.
     """
     require_library(folder)
     now_us = clock.time_us()

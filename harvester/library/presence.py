@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harvester.errors import LibraryNotFetched, LibraryUnwritable, SettingsError, problem_of
+from harvester.errors import LibraryNotFetched, LibraryNotFound, LibraryUnwritable, problem_of
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
@@ -24,7 +24,7 @@ from harvester.storage import (
 _FILES = {CHECKPOINT, *JOURNAL_PARTS, RECOVERED, VECTORS}
 
 
-def holds_library(folder: Path) -> bool:
+def _holds_library(folder: Path) -> bool:
     """Tell whether a file in `folder` belongs to a library.
 
     The file may be corrupt. A lock, a log or a status alone is no library. Raises `OSError` when `folder` cannot be
@@ -38,18 +38,18 @@ def holds_library(folder: Path) -> bool:
 
 
 def require_library(folder: Path) -> None:
-    """Raise `SettingsError` unless a file in `folder` belongs to a library.
+    """Raise `LibraryNotFound` unless `folder` has a file of a library.
 
     Raises `LibraryUnwritable` when `folder` is not a folder or cannot be read.
     """
     if folder.exists() and not folder.is_dir():
         raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
     try:
-        found = holds_library(folder)
+        found = _holds_library(folder)
     except OSError as error:
         raise LibraryUnwritable(f"{folder}: it cannot be read ({error.strerror}); nothing was changed") from error
     if not found:
-        raise SettingsError(f"{folder}: there is no library here; nothing was changed")
+        raise LibraryNotFound(f"{folder}: there is no library here; nothing was changed")
 
 
 def find_placeholders(folder: Path) -> dict[Path, str]:

@@ -35,7 +35,7 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
     """Check, repair what can be repaired, and return the findings.
 
     The rest moves to `quarantine/`. Ends with a checkpoint and a verified backup of all valid data, so that the next
-    check is clean. Raises `SettingsError` when there is no library, `LibraryLocked` beside a running writer,
+    check is clean. Raises `LibraryNotFound` when there is no library, `LibraryLocked` beside a running writer,
     `LibraryCorrupt` when no valid file is left to replace the checkpoint, `LibraryNotFetched` beside a placeholder,
     `BackupFailed`, `DiskFull`, `LibraryUnwritable`; nothing is ever deleted.
     """

@@ -58,7 +58,7 @@ def restore_library(
     and journal are copied to a folder under `quarantine/`, which is a library that can be merged again. Deferrals stay.
     Raises `LibraryLocked`, `LibraryCorrupt` when no backup is valid or the named one is not (then nothing is changed),
     `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, `BackupFailed` when only the new backup is missing, or
-    `SettingsError` when there is no library or no such backup.
+    `LibraryNotFound`, or `SettingsError` for an unknown backup.
     """
     require_library(folder)
     refuse_placeholders(folder)

@@ -52,7 +52,7 @@ def forget_sounds(
     """Withdraw sounds, and all sounds by `username`.
 
     Durable on return in checkpoint, journal and a new backup. Removes their texts and links from these files, also from
-    free pages of the journal, and their vectors from the vector file. Raises `SettingsError` when there is no library,
+    free pages of the journal, and their vectors from the vector file. Raises `LibraryNotFound`, `SettingsError` for
     an empty `username` or no sound by that user, and what `Store` raises.
     """
     require_library(folder)

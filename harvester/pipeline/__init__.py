@@ -5,7 +5,7 @@ from __future__ import annotations
 from harvester.extension_points import ORDERS
 from harvester.pipeline.frontier import EXHAUSTED
 from harvester.pipeline.harvest import Harvest
-from harvester.pipeline.order import Order, by_distance, by_downloads, by_hash
+from harvester.pipeline.order import Order, by_distance, by_downloads, by_hash, load_order
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.stale import Refresh

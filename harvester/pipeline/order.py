@@ -137,7 +137,7 @@ class Ranking:
     def _tell_once(self, what: str) -> None:
         if not self._told:
             self._told = True
-            self._on_event(f"the order '{self._extension.name}' of {self._extension.package} {what}")
+            self._on_event(f"the order '{self._extension.name}' of {self._extension.origin} {what}")
 
 
 def _checked(number: object) -> float:

@@ -91,7 +91,7 @@ def test_nothing_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     lines = call("config", "--all", cwd=tmp_path).out.splitlines()
     assert [line for line in lines if line.startswith("harvest concurrency = 4 ") and line.endswith(" default")]
     assert [line for line in lines if line.startswith("harvest seed is not set ")]
-    assert [line for line in lines if line.startswith('status library = "data/freesound_library" ')]
+    assert [line for line in lines if line.startswith('status library = "freesound_library, here or in data/" ')]
 
 
 @pytest.mark.parametrize("place", ["environment", ".env"])

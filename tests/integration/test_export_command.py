@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from harvester.cli.commands.export import export
-from harvester.errors import SettingsError
+from harvester.errors import LibraryNotFound, SettingsError
 from harvester.graph.selection import components, select
 from harvester.library.reader import load_view
 from tests.support.processes import ROOT, run
@@ -82,7 +82,6 @@ def test_a_selection_that_no_sound_meets_is_explained(folder: Path, command: tup
         ({"format": "gexf", "out": Path("nowhere/out.gexf")}, "is not a folder"),
         ({"format": "gexf", "out": Path("library/freesound_library.pkl")}, "choose another"),
         ({"format": "jsonl", "max_duration": "ten"}, "is not a duration"),
-        ({"format": "jsonl", "library": "elsewhere"}, "elsewhere: no library here"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -92,3 +91,8 @@ def test_a_mistake_is_one_line(
     with pytest.raises(SettingsError, match=re.escape(says)) as raised:
         export(**options)
     assert "\n" not in str(raised.value)
+
+
+def test_a_folder_without_a_library_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LibraryNotFound, match="elsewhere: no library here; `harvester harvest` starts one"):
+        export("jsonl", library=str(tmp_path / "elsewhere"))

@@ -156,7 +156,7 @@ def test_a_format_that_fails_is_one_line_with_its_package_and_keeps_the_earlier_
     (tmp_path / "out.edges.txt").write_text("earlier edges")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     ended = harvester("export", format, "-o", "out.txt", "--library", folder / "lib", cwd=tmp_path, sites=(broken,))
-    assert ended.code == 28, ended.err
+    assert ended.code == 29, ended.err
     assert ended.out == ""
     *_, last = ended.err.splitlines()
     assert last.startswith(f"harvester: the format '{format}' of harvester-broken 2.0 {problem}; ")
@@ -195,6 +195,44 @@ def test_names_that_are_left_out_are_told_where_they_are_missed(
     assert harvester("status", "--library", folder / "lib", cwd=tmp_path, sites=sites).err == ""
 
 
+def test_plugins_are_listed_with_their_help_or_their_problem(example: Path, broken: Path, tmp_path: Path) -> None:
+    ended = harvester("plugins", cwd=tmp_path, sites=(example,))
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.splitlines() == [
+        "format  pairs     harvester-example 1.0  Names as text, and edges as pairs of 64-bit numbers",
+        "format  tags      harvester-example 1.0  Tags with counts",
+        "order   shortest  harvester-example 1.0  Rank the shortest sounds first.",
+    ]
+    ended = harvester("plugins", "--json", cwd=tmp_path, sites=(example, broken))
+    assert (ended.code, ended.err) == (0, "")
+    rows = json.loads(ended.out)
+    assert Counter((row["kind"], row["package"], row["version"]) for row in rows) == {
+        ("format", "harvester-example", "1.0"): 2, ("order", "harvester-example", "1.0"): 1,
+        ("format", "harvester-broken", "2.0"): 14, ("order", "harvester-broken", "2.0"): 10,
+    }  # fmt: skip
+    problems = {(row["kind"], row["name"]): row["problem"] for row in rows if row["package"] == "harvester-broken"}
+    assert {name: problem for name, problem in problems.items() if problem} == {
+        ("format", "unimportable"): "cannot be imported: ModuleNotFoundError: No module named "
+        "'a_package_that_is_not_installed'",
+        ("format", "leaving"): "cannot be imported: SystemExit: harvester_broken ends the process",
+        ("format", "absent"): "cannot be imported: AttributeError: module 'harvester_broken' has no attribute 'ABSENT'",
+        ("format", "wrong"): "cannot be used: it is of type dict, not harvester.TextFormat or harvester.FilesFormat",
+        ("format", "csv"): "left out: harvester has one of this name",
+        ("format", "credits"): "left out: harvester has one of this name",
+        ("format", "CAPITALS"): "left out: a name has small letters, digits, - and _ only",
+        ("format", "tags"): "left out: it is in harvester-broken 2.0 and harvester-example 1.0, and only one may have "
+        "this name",
+        ("order", "unimportable"): "cannot be imported: ModuleNotFoundError: No module named "
+        "'a_package_that_is_not_installed'",
+        ("order", "not-an-order"): "cannot be used: it is of type dict, not a function",
+        ("order", "popular"): "left out: harvester has one of this name",
+    }
+    assert all((row["help"] is None) == (row["problem"] is not None) for row in rows if row["kind"] == "format")
+    ended = harvester("plugins", cwd=tmp_path)
+    assert (ended.code, ended.out) == (0, "")
+    assert ended.err.startswith("no installed package adds a format or an order; ")
+
+
 def test_a_text_is_written_as_utf_8_and_escaped_on_stdout(broken: Path, folder: Path, tmp_path: Path) -> None:
     told = harvester("export", "halves", "--library", folder / "lib", cwd=tmp_path, sites=(broken,))
     assert told.code == 0, told.err
@@ -218,7 +256,7 @@ def test_a_failing_order_does_not_stop_a_harvest(broken: Path, tmp_path: Path, o
 @pytest.mark.parametrize("order", ["unimportable", "not-an-order"])
 def test_a_harvest_does_not_start_with_an_order_that_cannot_be_loaded(broken: Path, tmp_path: Path, order: str) -> None:
     ended = harvester("harvest", "--order", order, "--library", "lib", cwd=tmp_path, sites=(broken,))
-    assert ended.code == 28
+    assert ended.code == 29
     assert f"the order '{order}' of harvester-broken 2.0 cannot be " in ended.err.splitlines()[-1]
     assert not (tmp_path / "lib").exists()
 

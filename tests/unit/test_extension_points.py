@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import harvester
 from harvester.errors import PluginFailed, SettingsError
 from harvester.exports import FilesFormat, TextFormat, load_format
 from harvester.extension_points import FORMATS, ORDERS
@@ -82,6 +83,36 @@ def test_a_name_of_two_packages_is_left_out_with_a_line_that_names_both(site: Pa
     assert found.problems == [
         "the format 'ant' is left out: it is in one_ant 1.0 and two_ants 1.0, and only one may have this name"
     ]
+
+
+def test_an_error_for_a_name_that_is_left_out_says_why(site: Path) -> None:
+    write_package(site, "one_ant", "[harvester.exports]\nant = one_ant:A\n[harvester.orders]\nAnt = one_ant:A\n")
+    write_package(site, "two_ants", "[harvester.exports]\nant = two_ants:A\n")
+    both = "the format 'ant' is left out: it is in one_ant 1.0 and two_ants 1.0, and only one may have this name"
+    with pytest.raises(SettingsError) as refused:
+        harvester.export("ant")
+    assert str(refused.value) == f"{both}; use {', '.join(OURS)} or credits"
+    with pytest.raises(SettingsError) as refused:
+        harvester.run_harvest(order="Ant")
+    assert str(refused.value) == (
+        "the order 'Ant' of one_ant 1.0 is left out: a name has small letters, digits, - and _ only; "
+        "choose from popular, breadth, random"
+    )
+
+
+def test_a_package_that_cannot_be_read_is_listed_once(site: Path) -> None:
+    write_package(site, "malformed", "[harvester.exports]\nno equals sign\n")
+    (row,) = harvester.plugins()
+    assert (row.kind, row.name, row.package) == ("package", "", "malformed")
+    assert row.problem.startswith("its entry points cannot be read (")
+
+
+def test_a_plugin_whose_help_cannot_be_read_is_listed_with_that_problem(site: Path) -> None:
+    code = "class Odd:\n    __doc__ = 5\n    def __call__(self, graph, random_seed):\n        ...\nA = Odd()\n"
+    write_package(site, "odd_help", "[harvester.orders]\nant = odd_help:A\n", code=code)
+    (row,) = harvester.plugins()
+    assert (row.kind, row.name, row.help) == ("order", "ant", "")
+    assert row.problem == "its help cannot be read: AttributeError: 'int' object has no attribute 'strip'"
 
 
 def test_a_malformed_package_is_named_and_hides_no_other(site: Path) -> None:

@@ -1,4 +1,4 @@
-"""`harvester backups` and `harvester restore`: list, remove and restore backups."""
+"""`harvester backups`, `restore`: list, remove and restore backups."""
 
 from __future__ import annotations
 
@@ -72,9 +72,6 @@ def prune(
     from harvester import actions
 
     folder = actions.find_library(library)
-    if not actions.holds_library(folder):
-        say(f"{folder}: no library here; nothing was removed")
-        return
     removed = actions.prune_backups(folder, keep_backups=keep_backups)
     for backup in removed:
         print_lines(f"removed {backup.path}")

@@ -1,4 +1,4 @@
-"""`harvester check`: verify every file of the library, and repair what can be repaired."""
+"""`harvester check`: verify every file of the library, and repair it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harvester export`: write the library, or the part that matches, as files for other programs."""
+"""`harvester export`: write the library for other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harvester find`: find sounds in the library by words in their names, tags and users, offline."""
+"""`harvester find`: find sounds by words in names, tags and users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harvester forget`: withdraw sounds, and name the copies that it cannot reach."""
+"""`harvester forget`: withdraw sounds, and name the copies that stay."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harvester git-setup`, and the two commands that Git calls in a clone that is set up."""
+"""`harvester git-setup`, and the two commands that Git then calls."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def git_setup(
 
 
 def git_merge(ours: str, theirs: str, path: str) -> None:
-    """Merge two checkpoints for Git (its merge driver; `git-setup` registers it)."""
+    """Merge two checkpoints for Git, as the driver of `git-setup`."""
     from harvester import actions
     from harvester.cli.commands.merge import describe
 

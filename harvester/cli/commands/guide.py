@@ -1,4 +1,4 @@
-"""`harvester guide`: show the topics of the guide in the terminal, offline.
+"""`harvester guide`: show the topics of the guide in the terminal.
 
 Owns the changes to a topic for the terminal: its links and pictures are written for a forge.
 """
@@ -47,7 +47,7 @@ def guide(
 
 
 def for_terminal(text: str) -> str:
-    """Return a topic without pictures, with names of files in place of links, and the linked topics at its end."""
+    """Return a topic without pictures, with its linked topics at the end."""
     linked: dict[str, None] = {}
 
     def told(link: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""`harvester link`: compute similar lists from vectors, and compare them with the server's."""
+"""`harvester link`: compute similar lists from vectors, and compare."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _verdict(agreement: VerifyResult) -> str:
 
 @contextmanager
 def _stopping() -> Iterator[Callable[[], bool]]:
-    """Stop after the present step at the first SIGINT or SIGTERM, and the process at once at the second."""
+    """Stop after the present step at a signal, and at once at the second."""
     asked: list[int] = []
 
     def on_signal(number: int, _frame: object) -> None:

@@ -1,4 +1,4 @@
-"""`harvester map`: draw the library as an interactive picture in one HTML file."""
+"""`harvester map`: draw the library as an interactive HTML file."""
 
 from __future__ import annotations
 

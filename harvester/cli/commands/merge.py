@@ -64,7 +64,7 @@ def merge(
 
 
 def describe(contribution: Contribution) -> str:
-    """Return the contribution of one input as a line, without counts of zero."""
+    """Return an input's contribution as a line, without counts of zero."""
     brought = [
         (contribution.new_nodes, "new sounds"),
         (contribution.new_edges, "new edges"),

@@ -1,4 +1,4 @@
-"""`harvester plan`: estimate what a harvest or a sweep costs, before it runs."""
+"""`harvester plan`: estimate what a harvest or a sweep costs."""
 
 from __future__ import annotations
 

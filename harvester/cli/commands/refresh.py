@@ -1,4 +1,4 @@
-"""`harvester refresh`: fetch stale records and lists again, and find deleted sounds."""
+"""`harvester refresh`: fetch stale records and lists again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harvester service --print`: print a systemd unit or a cron line that keeps a harvest of this folder running."""
+"""`harvester service`: print a systemd unit or a cron line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harvester show`: print one sound and its neighbours from the library, offline."""
+"""`harvester show`: print one sound and its neighbours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harvester status`: show the library and the running harvest on one screen, once or repeatedly."""
+"""`harvester status`: show the library and the running harvest."""
 
 from __future__ import annotations
 

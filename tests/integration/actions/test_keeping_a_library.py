@@ -51,7 +51,8 @@ def test_backups_are_verified_pruned_and_restored(folder: Path) -> None:
     assert {one.path for one in removed} == {one.backup.path for one in before} - {one.backup.path for one in left}
     assert removed
     assert max(one.nodes for one in left) == 17
-    assert harvester.prune_backups(folder.parent / "nowhere") == ()
+    with pytest.raises(harvester.LibraryNotFound, match="there is no library here"):
+        harvester.prune_backups(folder.parent / "nowhere")
 
 
 def test_a_merge_takes_one_path_or_several_and_the_name_of_a_backup(folder: Path, tmp_path: Path) -> None:
@@ -180,10 +181,10 @@ def test_the_default_folder_is_the_sandbox_s_library_only_where_no_other_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert harvester.find_library(None) == Path("data/freesound_library")
-    with open_store(Path("data/sandbox_library")) as store:
+    assert harvester.find_library(None) == Path("freesound_library")
+    with open_store(Path("sandbox_library")) as store:
         grow(store, make_events(1))
         store.checkpoint()
-    assert harvester.find_library(None) == Path("data/sandbox_library")
-    assert harvester.find("sound").library == Path("data/sandbox_library")
+    assert harvester.find_library(None) == Path("sandbox_library")
+    assert harvester.find("sound").library == Path("sandbox_library")
     assert harvester.find_library("mine") == Path("mine")

@@ -10,6 +10,7 @@ import sys
 from harvester.version import __version__
 from tests.integration.options.place import Place
 from tests.integration.options.table import proves
+from tests.support.plugins import write_package
 from tests.support.processes import ROOT, environment
 
 ARGUMENTS: dict[str, tuple[object, ...]] = {"find": ("rain",), "show": (10,)}
@@ -92,6 +93,18 @@ def _no_more_are_shown(place: Place) -> None:
 @proves("guide", "topic")
 def _this_topic_is_shown(place: Place) -> None:
     assert place.run("exit-codes").out.startswith("# Exit codes\n")
+
+
+@proves("plugins", "--json")
+def _the_plugins_are_json(place: Place) -> None:
+    write_package(place.folder, "mine", "[harvester.exports]\ncsv = mine:A\n")
+    place.patch.syspath_prepend(place.folder)
+    says = "left out: harvester has one of this name"
+    assert place.run().out == f"format  csv  mine 1.0  {says}\n"
+    [row] = json.loads(place.run(given=True).out)
+    assert row == {
+        "kind": "format", "name": "csv", "package": "mine", "version": "1.0", "help": None, "problem": says,
+    }  # fmt: skip
 
 
 @proves("", "--verbose", "-v")

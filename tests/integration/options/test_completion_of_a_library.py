@@ -163,7 +163,7 @@ def test_a_bug_gives_no_words_and_no_traceback(shell: str, held: Path, monkeypat
     def explode(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("harvester.cli.default_library.find_library", explode)
+    monkeypatch.setattr("harvester.actions.library_words.find_library", explode)
     for name, value in _asked_by(shell, "harvester map --category ").items():
         monkeypatch.setenv(name, value)
     ended = call(cwd=held)

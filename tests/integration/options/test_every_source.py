@@ -223,6 +223,7 @@ EFFECTS = {
     "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
     "service": "--library", "sandbox": "--sounds", "config": "--all",
+    "plugins": "--json",
     "backups prune": "--keep-backups", "backups list": "--json",
 }  # fmt: skip
 """One option of each command, whose case is run with the option in a file and in the environment."""

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from harvester.clock import SystemClock
-from harvester.errors import LibraryNotFound, exit_code_table
+from harvester.errors import exit_code_table
 from harvester.journal.format import encode_head
 from harvester.journal.reader import load_head
 from harvester.storage.lock import WriterLock
@@ -26,6 +26,7 @@ from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.integration.options.place import Place
 from tests.integration.options.table import declared
 from tests.support.hostile_server import HostileServer, always, html
+from tests.support.plugins import write_package
 from tests.support.processes import KEY, Ended, environment, run, sandbox_process, start, wait_until
 
 Prepare = Callable[[Place, ExitStack], dict[str, str]]
@@ -107,7 +108,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf", "git-setup --library shelf",
             "git-merge shelf/{checkpoint} shelf/{checkpoint} x", "git-textconv shelf/{checkpoint}",
-            "service --print cron", "guide status", "config",
+            "service --print cron", "guide status", "config", "plugins",
             "backups list --library shelf", "backups prune --library shelf",
         )),
     },
@@ -121,11 +122,11 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     2: {
         "as it is": (_as_it_is, (
             "harvest --order best", "plan --filter tag:(rain", "refresh --older-than soon",
-            f"refresh {SERVER} --library mistyped", "check --library mistyped", "link --library shelf",
+            "link --library shelf",
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
             "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
             "import harvester.toml.old", "forget", "git-setup --lfs --undo", "git-merge a", "git-textconv",
-            "service --print launchd", "sandbox --fault teapot", "guide nothing", "config nothing",
+            "service --print launchd", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
             "backups list --no-option",
             "backups prune --keep-backups 0", "--no-option",
         )),
@@ -168,6 +169,11 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     27: {"of a pointer": (_of_a_pointer, (
         f"harvest {SERVER} --library shelf", "status --library shelf", "export jsonl --library shelf",
         "restore --library shelf", "merge shelf --library new",
+    ))},
+    28: {"as it is": (_as_it_is, (
+        f"refresh {SERVER} --library mistyped", "check --library mistyped", "check --repair --library mistyped",
+        "restore --library mistyped", "forget 1 --library mistyped", "backups prune --library mistyped",
+        "export jsonl --library mistyped", "map --library mistyped",
     ))},
 }  # fmt: skip
 """By exit code: how the folder is prepared, and the lines that then end with that code."""
@@ -273,6 +279,24 @@ def test_a_full_disk_has_its_exit_code_and_loses_nothing(code: int, line: str, n
     assert not list(place.folder.rglob("*.tmp"))
 
 
+OF_A_PLUGIN: dict[int, tuple[str, ...]] = {
+    29: (f"harvest {SERVER} --order odd --library shelf", "export odd --library shelf"),
+    0: ("plugins",),
+}
+"""By exit code: the lines that end with it where a plugin cannot be imported."""
+
+
+@pytest.mark.parametrize(("code", "line"), [(code, line) for code, lines in OF_A_PLUGIN.items() for line in lines])
+def test_a_plugin_that_fails_has_its_exit_code(code: int, line: str, place: Place) -> None:
+    points = "[harvester.exports]\nodd = failing:ODD\n[harvester.orders]\nodd = failing:ODD\n"
+    write_package(place.folder, "failing", points, code="raise LookupError('it fails')")
+    with start(*_words(place, line, {}), cwd=place.folder) as process:  # `-m` finds packages in the working folder
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert "failing 1.0" in out + err
+    assert "cannot be imported: LookupError: it fails" in out + err
+
+
 def test_a_bug_has_its_exit_code_and_says_where_it_is(place: Place) -> None:
     ended = _in_a_failing_process(place, CHECKPOINT, "bug", "status", "--library", "shelf")
     assert ended.code == 70
@@ -297,8 +321,7 @@ def test_a_second_signal_ends_a_harvest_at_once(number: signal.Signals, code: in
 
 
 def test_every_code_and_every_command_is_in_the_tables() -> None:
-    of_python_only = {LibraryNotFound.exit_code}
-    tested = {*LINES, *FULL, *of_python_only, 70, 130, 143}
+    tested = {*LINES, *FULL, *OF_A_PLUGIN, 70, 130, 143}
     assert tested == {code for code, _ in exit_code_table()}
     commands = {command for command, _ in declared() if command}
     for code in (0, 2):

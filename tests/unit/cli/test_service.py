@@ -33,7 +33,7 @@ TimeoutStopSec=120
 WatchdogSec=300
 Restart=on-failure
 RestartSec=60
-RestartPreventExitStatus=2 10 12 20 21 22 23 24 27
+RestartPreventExitStatus=2 10 12 20 21 22 23 24 27 29
 Nice=10
 IOSchedulingClass=idle
 NoNewPrivileges=yes
@@ -86,29 +86,29 @@ def test_a_percent_sign_in_a_path_does_not_end_the_cron_line(tmp_path: Path) -> 
 ODD_NAMES = {
     # The folder's name: what each of the three settings says of it. {0} is the folder above.
     "100% rain": (
-        '/opt/bin/harvester … --library "{0}/100%% rain/data/freesound_library"',
+        '/opt/bin/harvester … --library "{0}/100%% rain/freesound_library"',
         "{0}/100%% rain",
-        "{0}/100%% rain/data/freesound_library",
+        "{0}/100%% rain/freesound_library",
     ),
     "$HOME": (
-        ":/opt/bin/harvester … --library {0}/$HOME/data/freesound_library",
+        ":/opt/bin/harvester … --library {0}/$HOME/freesound_library",
         "{0}/$HOME",
-        "{0}/$HOME/data/freesound_library",
+        "{0}/$HOME/freesound_library",
     ),
     "${USER} $$ %h": (
-        ':/opt/bin/harvester … --library "{0}/${{USER}} $$ %%h/data/freesound_library"',
+        ':/opt/bin/harvester … --library "{0}/${{USER}} $$ %%h/freesound_library"',
         "{0}/${{USER}} $$ %%h",
-        "{0}/${{USER}} $$ %%h/data/freesound_library",
+        "{0}/${{USER}} $$ %%h/freesound_library",
     ),
     'it\'s "so"\\': (
-        '/opt/bin/harvester … --library "{0}/it\'s \\"so\\"\\\\/data/freesound_library"',
+        '/opt/bin/harvester … --library "{0}/it\'s \\"so\\"\\\\/freesound_library"',
         '{0}/it\'s "so"\\/',
-        '{0}/it\'s "so"\\/data/freesound_library',
+        '{0}/it\'s "so"\\/freesound_library',
     ),
     "blank at the end ": (
-        '/opt/bin/harvester … --library "{0}/blank at the end /data/freesound_library"',
+        '/opt/bin/harvester … --library "{0}/blank at the end /freesound_library"',
         "{0}/blank at the end /",
-        "{0}/blank at the end /data/freesound_library",
+        "{0}/blank at the end /freesound_library",
     ),
 }
 
@@ -166,13 +166,13 @@ def test_systemd_reads_the_paths_that_were_meant(name: str, tmp_path: Path) -> N
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert f"WorkingDirectory: {folder}\n" in done.stdout
-    assert f"Description: harvester: grow {folder}/data/freesound_library\n" in done.stdout
+    assert f"Description: harvester: grow {folder}/freesound_library\n" in done.stdout
     [line] = [one for one in done.stdout.splitlines() if "harvest --forever" in one]
     words = shlex.split(line.split("Command Line: ")[1].replace("\\$", "$"))
     assert words == [
         str(program),
         *["harvest", "--forever", "--no-progress", "--library"],
-        f"{folder}/data/freesound_library",
+        f"{folder}/freesound_library",
     ]
 
 

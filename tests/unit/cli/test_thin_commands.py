@@ -27,7 +27,7 @@ CALLS: dict[str, set[str]] = {
     "map": {"draw_map"},
     "check": {"check", "find_library"},
     "backups list": {"find_library", "list_backups"},
-    "backups prune": {"find_library", "holds_library", "prune_backups"},
+    "backups prune": {"find_library", "prune_backups"},
     "restore": {"restore"},
     "merge": {"merge"},
     "import": {"import_library"},
@@ -37,11 +37,16 @@ CALLS: dict[str, set[str]] = {
     "git-textconv": {"git_textconv"},
     "service": {"service_text"},
     "sandbox": {"serve_sandbox"},
+    "config": set(),
+    "plugins": {"plugins"},
     "guide": {"guide_topics"},
 }
 """The functions of `harvester` that each command calls."""
 
-RENAMED = {"out": "path", "plot": "path", "deferred": "", "watch": "", "as_json": "", "progress": "", "topic": ""}
+RENAMED = {
+    "out": "path", "plot": "path", "deferred": "", "watch": "", "as_json": "", "progress": "", "topic": "",
+    "command": "", "with_defaults": "",
+}  # fmt: skip
 """The keywords of parameters that have another name in the command; empty: it chooses a function or what is printed."""
 
 

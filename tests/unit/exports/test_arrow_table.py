@@ -156,7 +156,7 @@ def test_an_empty_table_has_its_columns() -> None:
     assert repr(edges_table(selected)) == "<ArrowTable 0 rows × 4 columns>"
 
 
-_NO_PYARROW = "a table needs pyarrow; install it with: pip install 'freesound-harvester[parquet]'"
+_NO_PYARROW = "a table needs pyarrow: pip install 'freesound-harvester[parquet]'"
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ _NO_PYARROW = "a table needs pyarrow; install it with: pip install 'freesound-ha
     [
         ("pyarrow", "library.sounds()", _NO_PYARROW),
         ("pyarrow", "library.edges()", _NO_PYARROW),
-        ("pandas", "library.sounds().to_pandas()", "to_pandas() needs pandas; install it with: pip install pandas"),
+        ("pandas", "library.sounds().to_pandas()", "to_pandas() needs pandas: pip install pandas"),
     ],
 )
 def test_a_missing_package_is_one_line_that_says_how_to_install_it(
@@ -173,6 +173,7 @@ def test_a_missing_package_is_one_line_that_says_how_to_install_it(
     program = f"""
 import sys
 sys.modules[{absent!r}] = None
+sys.prefix = {str(tmp_path)!r}  # an environment that `make` did not set up
 import harvester
 library = harvester.Library.open({str(tmp_path / "shelf")!r}, create=True)
 try:

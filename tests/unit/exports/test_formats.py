@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harvester.exports.formats import FilesFormat, TextFormat
-from harvester.graph import Edge, ExportView, SelectedView, SoundView
+from harvester.graph import Edge, ExportView, SelectedView, Sound
 from harvester.graph.selection import Selected, select
 from tests.support.view_samples import make_library
 
@@ -41,7 +41,7 @@ def test_the_syntax_of_a_text_is_one_of_three() -> None:
 
 def test_a_view_shows_what_is_selected(selected: Selected) -> None:
     view: ExportView = SelectedView(selected)
-    sounds: list[SoundView] = list(view.sounds())
+    sounds: list[Sound] = list(view.sounds())
     assert [sound.id for sound in sounds] == selected.sound_ids
     assert len(view) == len(sounds) > 8
     assert all(sound.id in view for sound in sounds)
@@ -59,7 +59,7 @@ def test_a_sound_has_checked_values_and_a_raw_record(selected: Selected) -> None
     assert sounds[1].raw["num_downloads"] == "many"
     assert sounds[1].value("num_downloads") is None
     assert sounds[2].value("num_downloads") == 20
-    assert sounds[2].value("tags") == ("rain", "tag2")
+    assert sounds[2].tags == sounds[2].value("tags") == ("rain", "tag2")
 
 
 def test_a_sound_cannot_be_changed(selected: Selected) -> None:

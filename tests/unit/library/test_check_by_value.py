@@ -15,7 +15,7 @@ import pytest
 from harvester.checkpoint import _record_block as record_block
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.clock import DAY_US
-from harvester.errors import DiskFull, LibraryLocked, LibraryNotFetched, LibraryUnwritable, SettingsError
+from harvester.errors import DiskFull, LibraryLocked, LibraryNotFetched, LibraryNotFound, LibraryUnwritable
 from harvester.graph import SoundGraph
 from harvester.graph.attributes import in_order
 from harvester.journal import Journal, load_head
@@ -411,7 +411,7 @@ def test_a_folder_without_a_library_is_refused_and_left(work: Callable[[Path], C
     (junk / "odd.txt").write_text("mine")
     (junk / "harvest.log").write_text("a log alone is no library")
     for folder in (junk, tmp_path / "nowhere"):
-        with pytest.raises(SettingsError) as caught:
+        with pytest.raises(LibraryNotFound) as caught:
             work(folder)
         assert str(caught.value) == f"{folder}: there is no library here; nothing was changed"
     assert names_in(junk) == {"odd.txt", "harvest.log"}

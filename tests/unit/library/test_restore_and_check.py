@@ -11,7 +11,7 @@ import pytest
 
 from harvester.checkpoint import _record_block as record_block
 from harvester.checkpoint.format import encode_checkpoint
-from harvester.errors import LibraryCorrupt, LibraryLocked, SettingsError
+from harvester.errors import LibraryCorrupt, LibraryLocked, LibraryNotFound, SettingsError
 from harvester.graph import in_order
 from harvester.library import restore as restoring
 from harvester.library.check import CheckReport, check_library
@@ -107,7 +107,7 @@ def test_without_a_good_backup_nothing_changes(library: Path) -> None:
 
 
 def test_a_library_that_is_not_there_cannot_be_restored_and_is_not_made(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="there is no library here"):
+    with pytest.raises(LibraryNotFound, match="there is no library here"):
         _restore(tmp_path / "typo")
     assert not (tmp_path / "typo").exists()
 

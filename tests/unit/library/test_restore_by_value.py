@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harvester.checkpoint.format import digest_of, encode_checkpoint
-from harvester.errors import BackupFailed, DiskFull, LibraryCorrupt, LibraryNotFetched, SettingsError
+from harvester.errors import BackupFailed, DiskFull, LibraryCorrupt, LibraryNotFetched, LibraryNotFound, SettingsError
 from harvester.journal import Head, Journal, load_head
 from harvester.library.backups import save_backup
 from harvester.library.restore import RestoreReport, best_backup, restore_library
@@ -333,7 +333,7 @@ def test_a_backup_that_the_system_does_not_let_us_read_is_refused_once(
 
 
 def test_a_library_that_is_not_there_or_not_fetched_is_refused(library: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError) as caught:
+    with pytest.raises(LibraryNotFound) as caught:
         restore(tmp_path / "typo")
     assert str(caught.value) == f"{tmp_path / 'typo'}: there is no library here; nothing was changed"
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"

@@ -12,7 +12,7 @@ from harvester import ExportView, FilesFormat, GraphView, TextFormat
 def _tags(view: ExportView) -> Iterator[str]:
     counts: Counter[str] = Counter()
     for sound in view.sounds():
-        counts.update(sound.value("tags") or ())
+        counts.update(sound.tags)
     yield json.dumps(counts, ensure_ascii=False, sort_keys=True) + "\n"
 
 
@@ -21,7 +21,7 @@ TAGS = TextFormat(help="Tags with counts", encode=_tags, syntax="json")
 
 def _names(view: ExportView) -> Iterator[str]:
     for sound in view.sounds():
-        yield f"{sound.id} {sound.value('name')}\n"
+        yield f"{sound.id} {sound.name}\n"
 
 
 def _pairs(view: ExportView) -> Iterator[bytes]:
