@@ -13,7 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester import Library, LibraryNotFound, SettingsError, SoundSelection
+from harvester import (
+    Library,
+    LibraryNotFound,
+    LibraryUnwritable,
+    SettingsError,
+    SoundSelection,
+)
 from harvester.actions.library import _Records
 from harvester.graph import Selection, SoundGraph, narrow, select
 from harvester.library import LibraryView
@@ -78,6 +84,17 @@ def test_a_folder_without_a_library_is_an_error_that_says_what_to_do(tmp_path: P
     with pytest.raises(LibraryNotFound, match=r"library\.pkl is a file; open the folder"):
         Library.open(tmp_path / "library.pkl")
     assert names_in(tmp_path) == {"library.pkl"}
+
+
+@pytest.mark.parametrize("path", [None, 5, b"shelf", "", " ", "a\0b"])
+def test_what_is_no_folder_is_named(path: Any) -> None:
+    with pytest.raises(SettingsError, match="path must be a folder, not"):
+        Library.open(path)
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_of_harvester() -> None:
+    with pytest.raises(LibraryUnwritable, match="cannot be read"):
+        Library.open("x" * 5_000)
 
 
 def test_create_makes_an_empty_library_that_grows(tmp_path: Path) -> None:
