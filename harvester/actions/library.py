@@ -210,7 +210,7 @@ class Library(_Sounds):
         an empty library, which a harvest can grow. Raises `LibraryNotFound` for a folder without a library,
         `LibraryCorrupt` when the checkpoint is corrupt and no valid backup can replace it, `NewerFormat`,
         `LibraryNotFetched`, or `LibraryUnwritable` when it cannot be read; with `create` also `LibraryLocked` or
-        `DiskFull`.
+        `DiskFull`; `SettingsError` for what is no path. `~` is the home folder.
         """
         folder = check_folder("path", path)
         if folder is None:

@@ -26,6 +26,7 @@ from harvester.freesound import API_URL, LEVELS, ApiKey, read_extra_fields, read
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
 from harvester.settings import COUNT, DURATION_S, Bounds, is_number, parse_duration_s, read_key
+from harvester.storage import read_path
 
 if TYPE_CHECKING:
     from harvester.actions.connect import Connection
@@ -170,7 +171,7 @@ def check_folder(option: str, value: Any) -> Path | None:
         return None
     if not isinstance(value, str | os.PathLike) or not str(value).strip() or "\0" in str(value):
         raise SettingsError(f"{option} must be a folder, not {_shown(value)}")
-    return Path(value)
+    return read_path(value)
 
 
 def check_stop(option: str, value: Any) -> Stop:
@@ -181,9 +182,9 @@ def check_stop(option: str, value: Any) -> Stop:
 
 
 def check_listener(option: str, value: Any) -> OnProgress | None:
-    """Return the function, or None; raise `SettingsError` for anything else.
+    """Return the function, or None; raise `SettingsError` else.
 
-    Also for a coroutine function, which a call would not run.
+    A coroutine function is refused too: a call would not run it.
     """
     if value is not None and not callable(value):
         raise SettingsError(f"{option} must be a function of an event, not {_shown(value)}")

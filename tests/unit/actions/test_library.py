@@ -19,8 +19,12 @@ from harvester import (
     LibraryUnwritable,
     SettingsError,
     SoundSelection,
+    export,
+    find_library,
+    service_text,
 )
 from harvester.actions.library import _Records
+from harvester.actions.options import check_folder
 from harvester.graph import Selection, SoundGraph, narrow, select
 from harvester.library import LibraryView
 from harvester.library.check import check_library
@@ -95,6 +99,23 @@ def test_what_is_no_folder_is_named(path: Any) -> None:
 def test_a_folder_that_cannot_be_read_is_an_error_of_harvester() -> None:
     with pytest.raises(LibraryUnwritable, match="cannot be read"):
         Library.open("x" * 5_000)
+
+
+@pytest.mark.parametrize("text", ["~", "~/", "~/shelf"])
+def test_a_tilde_is_the_home_folder(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / text.replace("~", "home")
+    Library.open(folder, create=True)
+    assert Library.open(text).folder == folder
+    assert export("jsonl", f"{text}/x.jsonl", library=text).paths == (folder / "x.jsonl",)
+    assert find_library(text) == check_folder("--library", text) == folder
+    assert str(folder) in service_text("cron", library=text)
+    assert Path("~").exists() is False
+
+
+def test_any_other_tilde_is_a_name() -> None:
+    assert [str(find_library(text)) for text in ("~root/x", "a/~", "./~/x")] == ["~root/x", "a/~", "~/x"]
 
 
 def test_create_makes_an_empty_library_that_grows(tmp_path: Path) -> None:
