@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from harvester import actions
+from harvester.actions.events import Reporter
 from harvester.actions.keywords import check_number
-from harvester.actions.options import check_seconds, check_sounds, check_texts, keywords_named
+from harvester.actions.options import check_seconds, check_sounds, check_texts, keywords_named, read_connection
 from harvester.cli.commands import harvest as harvest_command
 from harvester.cli.commands import plan as plan_command
 from harvester.cli.commands import refresh as refresh_command
@@ -95,3 +96,11 @@ def test_what_is_no_number_is_refused(odd: Any) -> None:
         check_seconds("--time-limit", odd)
     with pytest.raises(SettingsError, match="--min-score"):
         check_number("--min-score", odd, SCORE)
+
+
+def test_what_a_traceback_with_local_variables_shows_of_a_connection_has_no_key() -> None:
+    connection = read_connection(
+        Reporter(None), key="SecretSecretSecret", level=1, limits=None, api_url=None, sandbox=False
+    )
+    assert connection.key == "SecretSecretSecret"
+    assert "Secret" not in repr(connection)
