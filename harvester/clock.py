@@ -77,7 +77,10 @@ class Stop:
         return self._closed.is_set()
 
     def close(self, reason: str, *, by_person: bool = False) -> None:
-        """Close the run: end every wait in progress with `Stopped(reason)`."""
+        """Close the run: end every wait in progress with `Stopped(reason)`.
+
+        `by_person`: a person, or a signal of the system, asked for it.
+        """
         if not self.closed:
             self.reason, self.by_person = reason, by_person
             self._closed.set()

@@ -25,8 +25,8 @@ from harvester.storage import WriterLock
 def list_backups(library: StrPath | None = None) -> tuple[BackupReport, ...]:
     """Load every backup to verify it, and return the results.
 
-    The newest comes first. A backup that cannot be loaded has its reason in `problem`. Without backups, or without the
-    folder, the tuple is empty. Needs no lock, and writes nothing.
+    `library` is its folder; None: the default folder. The newest comes first. A backup that cannot be loaded has its
+    reason in `problem`. Without backups, or without the folder, the tuple is empty. Needs no lock, and writes nothing.
     """
     return tuple(verify_backup(backup) for backup in find_backups(find_library(library)))
 
@@ -35,8 +35,9 @@ def list_backups(library: StrPath | None = None) -> tuple[BackupReport, ...]:
 def prune_backups(library: StrPath | None = None, *, keep_backups: int = 5) -> tuple[Backup, ...]:
     """Remove old backups, and return those that were removed.
 
-    The newest `keep_backups` verified backups are kept, and always the largest one. A cancelled call leaves whole
-    files. Raises `LibraryNotFound`, or `LibraryLocked` while another process writes the library.
+    `library` is its folder; None: the default folder. The newest `keep_backups` verified backups are kept, and always
+    the largest one. A cancelled call leaves whole files. Raises `LibraryNotFound`, or `LibraryLocked` while another
+    process writes the library.
     """
     kept = check_whole("--keep-backups", keep_backups, COUNT)
     folder = find_library(library)
@@ -52,9 +53,9 @@ def prune_backups(library: StrPath | None = None, *, keep_backups: int = 5) -> t
 def restore(backup: StrPath | None = None, *, library: StrPath | None = None) -> RestoreReport:
     """Restore the library from a backup; durable on return.
 
-    `backup` is a name or a path of a backup in the library's folder; None takes the largest verified one. The present
-    state is copied to a folder under `quarantine/` first, which is a library of its own. A crash leaves the state
-    before, or a rollback that the next writing command finishes.
+    `backup` is a name or a path of a backup in the library's folder; None takes the largest verified one. `library` is
+    its folder; None: the default folder. The present state is copied to a folder under `quarantine/` first, which is a
+    library of its own. A crash leaves the state before, or a rollback that the next writing command finishes.
 
     Raises `LibraryNotFound`, `SettingsError` for an unknown backup, `LibraryCorrupt` without a valid backup (all three
     change nothing), `LibraryLocked`, `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, or

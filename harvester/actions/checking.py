@@ -12,8 +12,9 @@ from harvester.library import CheckReport, check_library, repair_library
 def check(library: StrPath | None = None, *, repair: bool = False, jobs: int = 1) -> CheckReport:
     """Verify every file of the library, and return what was found.
 
-    `report.clean` tells whether there are no problems; a problem raises nothing. `jobs` processes read files at the
-    same time; -1 uses all cores. Without `repair`, nothing is written and no lock is needed.
+    `library` is its folder; None: the default folder. `report.clean` tells whether there are no problems; a problem
+    raises nothing. `jobs` processes read files at the same time; -1 uses all cores. Without `repair`, nothing is
+    written and no lock is needed.
 
     With `repair`, corrupt files move to `quarantine/`, and a complete library is written from the rest, durable on
     return; nothing is deleted. A crash leaves a library that loads. Raises `LibraryLocked` while another process

@@ -29,7 +29,7 @@ LibraryLike = StrPath | OpenedLibrary | None
 
 
 def find_library(given: StrPath | None) -> Path:
-    """Return the given folder, or the default one.
+    """Return the folder `given`, or the default one for None.
 
     That is the sandbox's library if only that exists, else Freesound's.
     """

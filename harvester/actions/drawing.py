@@ -22,7 +22,10 @@ from harvester.storage import disk_errors, path_text, read_path, write_atomicall
 
 @dataclass(frozen=True, slots=True)
 class MapReport:
-    """Result of drawing a map: its file, and what it shows."""
+    """Result of drawing a map: its file `path`, and what it shows.
+
+    It shows so many `sounds` and `edges` in `size_bytes` bytes. `notices`: lines that need attention.
+    """
 
     path: Path
     sounds: int
@@ -33,7 +36,10 @@ class MapReport:
 
 @dataclass(frozen=True, slots=True)
 class PlotsReport:
-    """Result of drawing plots: the files in `paths`."""
+    """Result of drawing plots: the files in `paths`.
+
+    `notices`: lines that need attention.
+    """
 
     paths: tuple[Path, ...]
     notices: tuple[str, ...] = ()
@@ -58,12 +64,12 @@ def draw_map(
     largest_component: bool = False,
     on_layout: Callable[[int, int], None] | None = None,
 ) -> MapReport:
-    """Draw the library, or a selection, as one HTML file.
+    """Draw the library, or a selection, as the HTML file `path`.
 
-    It is durable on return. `ego` draws only the sounds within `depth` edges of this sound. `title` is the heading, by
-    default the folder's name. The other keywords are those of `export`. `on_layout` gets the numbers of sounds and
-    edges before their places are computed, which takes about 5 s for 5,000 sounds. A failure or a crash leaves the
-    earlier file as it was.
+    It is durable on return. `library` is a folder or an opened `Library`; None: the default folder. `ego` draws only
+    the sounds within `depth` edges of this sound. `title` is the heading, by default the folder's name. The other
+    keywords select sounds, and are those of `export`. `on_layout` gets the numbers of sounds and edges before their
+    places are computed, which takes about 5 s for 5,000 sounds. A failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
     numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
@@ -102,9 +108,10 @@ def draw_map(
 def draw_plots(path: StrPath, *, library: LibraryLike = None) -> PlotsReport:
     """Draw plots of a library as PNG and SVG in the folder `path`.
 
-    They show growth, licenses, durations, degrees and tags. A missing folder is created; the files are durable on
-    return, and after a crash each file is whole. Raises `SettingsError` without matplotlib; `LibraryCorrupt`,
-    `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
+    `library` is a folder or an opened `Library`; None: the default folder. They show growth, licenses, durations,
+    degrees and tags. A missing folder is created; the files are durable on return, and after a crash each file is
+    whole. Raises `SettingsError` without matplotlib; `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
+    `LibraryUnwritable`.
     """
     folder = read_path(path)
     with open_view(library) as view, disk_errors(folder, "earlier pictures are whole"):

@@ -35,9 +35,10 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One line for a person, in English, without the key.
+    """One `line` for a person, in English, without the key.
 
-    It may hold texts of the server: escape control characters before you print it.
+    `level` says how important it is. The line may hold texts of the server: escape control characters before you print
+    it.
     """
 
     line: str
@@ -48,7 +49,7 @@ class Told:
 class Started:
     """The run begins.
 
-    The library is open, and the server has identified itself.
+    The library in `folder` is open, and the server has identified itself. `snapshot`: the figures at this moment.
     """
 
     folder: Path
@@ -57,7 +58,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """The figures of the run: four times a second, and once at its end."""
+    """The figures of the run in `snapshot`, four times a second.
+
+    It comes once more at the end of the run.
+    """
 
     snapshot: Snapshot
 
@@ -66,7 +70,8 @@ class Advanced:
 class Ended:
     """The run ended in order and everything is saved.
 
-    It comes before the call returns, and also before it raises because no request brought anything.
+    `result` is what the call returns. It comes before the call returns, and also before it raises because no request
+    brought anything.
     """
 
     result: RunResult

@@ -45,7 +45,8 @@ class ExportKeywords(SelectKeywords, total=False):
 class ExportReport:
     """Result of an export to files: the `paths`, and what they hold.
 
-    `without_record`: selected sounds that are not in the credits, because they have no record yet.
+    They hold so many `sounds` and `edges`. `notices`: lines that need attention. `without_record`: selected sounds that
+    are not in the credits, because they have no record yet.
     """
 
     paths: tuple[Path, ...]
@@ -59,7 +60,7 @@ class ExportReport:
 class ExportText(Iterator[str]):
     """An export as text, in `pieces`: iterate over it once, or join it.
 
-    `syntax` is `json`, `xml` or `text`; the other fields are those of `ExportReport`.
+    `syntax` is `json`, `xml` or `text`; `sounds`, `without_record` and `notices` are those of `ExportReport`.
     """
 
     pieces: Iterator[str]

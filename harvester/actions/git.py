@@ -16,7 +16,10 @@ from harvester.library import Contribution
 
 @dataclass(frozen=True, slots=True)
 class GitMergeReport:
-    """Result of a merge for Git: what the other side added."""
+    """Result of a merge for Git: what the other side added.
+
+    `contribution` counts it. `notices`: lines that need attention.
+    """
 
     contribution: Contribution
     notices: tuple[str, ...] = ()
@@ -25,9 +28,9 @@ class GitMergeReport:
 def git_setup(library: StrPath | None = None, *, lfs: bool = False, undo: bool = False) -> tuple[str, ...]:
     """Set up Git to merge libraries, or undo it.
 
-    Returns what was done, as lines. Writes `.gitattributes` and `.gitignore` in the library's folder and two sections
-    of this clone's configuration; a second call changes nothing. `lfs` keeps the library in Git LFS. `undo` removes
-    what the setup wrote.
+    Returns what was done, as lines. `library` is its folder; None: the default folder. Writes `.gitattributes` and
+    `.gitignore` in the library's folder and two sections of this clone's configuration; a second call changes nothing.
+    `lfs` keeps the library in Git LFS. `undo` removes what the setup wrote.
 
     Raises `SettingsError` for `lfs` with `undo`, outside a work tree, and when git or git-lfs is missing; `DiskFull` or
     `LibraryUnwritable`.
@@ -48,10 +51,10 @@ def commit_library(
 ) -> Commit:
     """Commit the library to Git, as after a harvest.
 
-    Returns the short hash of the commit, or the problem. `source` is the library's, such as `result.source` of a
-    harvest: a sandbox's library is never committed. `commit` None commits only if `git_setup` ran in this clone, and
-    says nothing otherwise. `commit_backups` adds the backups. Only files of the library are committed, and nothing is
-    pushed. Raises nothing.
+    `library` is its folder; None: the default folder. Returns the short hash of the commit with `message`, or the
+    problem. `source` is the library's, such as `result.source` of a harvest: a sandbox's library is never committed.
+    `commit` None commits only if `git_setup` ran in this clone, and says nothing otherwise. `commit_backups` adds the
+    backups. Only files of the library are committed, and nothing is pushed. Raises nothing.
     """
     folder = find_library(library)
     if commit is None:
@@ -77,7 +80,7 @@ def git_merge(ours: StrPath, theirs: StrPath, path: str) -> GitMergeReport:
 
 
 def git_textconv(file: StrPath) -> Iterator[str]:
-    """Yield the lines that `git diff` compares for a checkpoint.
+    """Yield the lines that `git diff` compares for the checkpoint `file`.
 
     Its counts come first, then a line for each sound. A file that cannot be read gives one line with the reason.
     """

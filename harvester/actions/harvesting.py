@@ -67,8 +67,24 @@ async def harvest(
     """Grow a library: fetch sounds and their similar lists.
 
     The keywords are the options of `harvester harvest`, with the same defaults. `library` None: the default folder of
-    the server. `key` None: the key from the environment or from `.env` in the working folder, as the command reads it;
-    without any key the harvest uses the embedded sandbox. Durations are seconds, or texts such as `2h`.
+    the server. Durations are seconds, or texts such as `2h`.
+
+    It starts from `seed` (an id or several), from the best hits of `query` and `filter`, or else from the most
+    downloaded sounds. `filter`, `cc0`, `by` (with `cc0`: either), `max_duration`, `tag` (all of them) and `type` (any
+    of them) restrict the sounds that it takes. `sweep` collects every hit of the search, 150 a request; with `vectors`,
+    a similarity space, their vectors too, for `link`. `i_have_permission` confirms that Freesound allows a sweep of
+    more than 50,000 sounds. `samples`: how many sounds to process; None: 50, all hits with `sweep`, none with
+    `vectors`, no end with `forever`. `neighbours`: the length of a similar list, from 1 to 150. `order`: which waiting
+    sound comes next: popular, breadth, random with the number `random_seed`, or a plugin's. `space`: the similarity
+    space of a new library.
+
+    `key` None: the key from the environment or from `.env` in the working folder, as the command reads it; without any
+    key, or with `sandbox`, the harvest uses the embedded sandbox. `api_url` is the address of another server. The key's
+    `level` is 1, 2, 3 or 99; `limits`, such as `60/2000`, are its requests a minute and a day instead. At most
+    `concurrency` requests are sent at the same time. The run ends in order after `max_requests` requests or after
+    `time_limit`; with `forever` it waits for quota and through outages. `extra_fields`: further fields of the API, one
+    text with commas or several. At most `checkpoint_interval` processed sounds share a commit. A backup is written
+    every `backup_every` new sounds, and the newest `keep_backups` are kept.
 
     `on_progress` is called in the event loop with each `RunEvent`; keep it short. If it raises, it gets no further
     event, the run ends in order, and its exception is raised here. `stop.close("enough")` in the event loop ends the
@@ -160,9 +176,11 @@ async def refresh(
 ) -> RunResult:
     """Fetch stale records of a library again, and find deleted sounds.
 
-    The keywords are the options of `harvester refresh`, with the same defaults. The result counts the records in
-    `renewed`, with `links=True` the similar lists in `samples`, and the deleted sounds in `gone`. All else, such as the
-    key, events, cancellation and errors, is as in `harvest`.
+    The keywords are the options of `harvester refresh`, with the same defaults. Records that were fetched more than
+    `older_than` ago (seconds or a text such as `30d`) are stale; `limit`: fetch at most so many. `links` fetches the
+    similar lists of these sounds too. The other keywords are those of `harvest`. The result counts the records in
+    `renewed`, with `links=True` the similar lists in `samples`, and the deleted sounds in `gone`. Events, cancellation
+    and errors are as in `harvest`.
     """
     with keywords_named(refresh):
         stop = check_stop("--stop", stop)

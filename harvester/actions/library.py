@@ -65,12 +65,11 @@ class _Sounds(Mapping[int, Sound]):
     ) -> SoundSelection:
         """Return the sounds that match, as `harvester export` selects them.
 
-        Select from the result to narrow it.
-        `license` (CC0, BY, BY-NC, Sampling+, or a version such as `BY 4.0`), `category` and `user`: one text or
-        several, of which any must match; `tag`: all must. Durations are seconds or texts such as `10s`.
-        `processed_only`: with a record and a similar list. `min_score`, from 0 to 1, keeps edges with at least this
-        score. `largest_component` keeps the largest connected part. Deleted and withdrawn sounds are left out. Raises
-        `SettingsError` that names a wrong keyword.
+        Select from the result to narrow it. `license` (CC0, BY, BY-NC, Sampling+, or a version such as `BY 4.0`),
+        `category` and `user`: one text or several, of which any must match; `tag`: all must. `min_duration` and
+        `max_duration` are seconds or texts such as `10s`. `processed_only`: with a record and a similar list.
+        `min_score`, from 0 to 1, keeps edges with at least this score. `largest_component` keeps the largest connected
+        part. Deleted and withdrawn sounds are left out. Raises `SettingsError` that names a wrong keyword.
         """
         selection = read_selection(
             license=license,
@@ -270,7 +269,7 @@ class Library(_Sounds):
     def neighbours(self, sound_id: SupportsIndex) -> tuple[tuple[int, float], ...]:
         """Return a sound's similar list as (id, score), best first.
 
-        Empty when it has none yet. Raises `KeyError` for a sound that is not in the library, `ValueError` for an
+        Empty when it has none yet. Raises `KeyError` for a `sound_id` that is not in the library, `ValueError` for an
         invalid sound id.
         """
         known = check_sound_id(sound_id)

@@ -43,10 +43,12 @@ def library_html(state: SoundGraph, folder: str, notices: Sequence[str]) -> str:
 def _growth(days: list[dict[str, Any]]) -> str:
     """Return a line of the number of sounds by day; empty without sounds.
 
-    It starts with zero on the day before the first.
+    It starts with zero on the day before the first. A single day is told in words.
     """
     if not days:
         return ""
+    if len(days) == 1:
+        return f"<p>{days[0]['sounds']:,} sounds, all of {days[0]['day']}</p>"
     ordinals = [date.fromisoformat(day["day"]).toordinal() for day in days]
     totals = list(accumulate(day["sounds"] for day in days))
     first, last = ordinals[0] - 1, ordinals[-1]

@@ -20,9 +20,11 @@ from harvester.settings import NEIGHBOURS, SCORE
 class LinkResult:
     """Result of a link in numbers of lists, and of compared `vectors`.
 
-    `kept`: lists from the server; `left_out`: vectors of deleted sounds and the like. `neighbours`: how many a list may
-    have, which is more than asked if earlier lists are longer. `compared_with_all`: sounds that were compared with all
-    others. `done` is False if the link was stopped before its end.
+    `library` is its folder. `new`, `changed` and `unchanged`: computed lists; `edges`: all their edges. `commits`: to
+    the journal. `seconds`: how long it took. `notices`: lines that need attention. `kept`: lists from the server;
+    `left_out`: vectors of deleted sounds and the like. `neighbours`: how many a list may have, which is more than asked
+    if earlier lists are longer. `compared_with_all`: sounds that were compared with all others. `done` is False if the
+    link was stopped before its end.
     """
 
     library: Path
@@ -57,11 +59,11 @@ def link(
 ) -> LinkResult:
     """Compute the similar lists of all sounds with a vector.
 
-    They are durable on return. A list holds up to `neighbours` sounds (1 to 150) with a score from `min_score` (0 to 1)
-    on. Lists from the server are never changed, and a second call computes only what is new. `jobs` threads compute at
-    the same time; -1 uses all cores. `on_progress` gets the numbers of sounds done and of all. When `asked_to_stop`
-    returns True, the lists so far are kept, and `result.done` is False. A crash keeps the lists of the last commit, at
-    most ten minutes old.
+    They are durable on return. `library` is its folder; None: the default folder. A list holds up to `neighbours`
+    sounds (1 to 150) with a score from `min_score` (0 to 1) on. Lists from the server are never changed, and a second
+    call computes only what is new. `jobs` threads compute at the same time; -1 uses all cores. `on_progress` gets the
+    numbers of sounds done and of all. When `asked_to_stop` returns True, the lists so far are kept, and `result.done`
+    is False. A crash keeps the lists of the last commit, at most ten minutes old.
 
     Raises `SettingsError` that names a wrong keyword, a library without vectors, or numpy when it is missing;
     `LibraryLocked`, `LibraryCorrupt`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.

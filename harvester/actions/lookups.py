@@ -19,8 +19,9 @@ from harvester.settings import COUNT_FROM_ZERO
 class FindReport:
     """Result of a search: the best sounds, and how many were found.
 
-    `searched`: the number of sounds in the library. A sound has the keys id, name, username, tags, duration,
-    num_downloads, url, license, license_name and processed.
+    `total` sounds were found for `query` among the `searched` sounds of the library in the folder `library`. `notices`:
+    lines that need attention. Each of `sounds` has the keys id, name, username, tags, duration, num_downloads, url,
+    license, license_name and processed.
     """
 
     query: str
@@ -35,8 +36,10 @@ class FindReport:
 class SoundReport:
     """A sound with its record and its neighbours, best first.
 
-    `similar_list` has the origin, time, limit, space and filter of its similar list; None: it has none yet. `stamps`
-    are texts in ISO 8601, UTC. A neighbour has the keys id, score and name; a sound in `listed_by` id and score.
+    `id`: the sound's number. `processed`: it has a record and a similar list; `gone`: it was deleted or withdrawn.
+    `record` is None before it was fetched. `similar_list` has the origin, time, limit, space and filter of its similar
+    list; None: it has none yet. `stamps` are texts in ISO 8601, UTC. Each of `neighbours` has the keys id, score and
+    name; a sound in `listed_by` id and score.
     """
 
     id: int
@@ -57,8 +60,9 @@ class SoundReport:
 def find(text: str | Iterable[str], *, limit: int = 20, library: LibraryLike = None) -> FindReport:
     """Find sounds with every word of `text` in name, tag, user or id.
 
-    `limit`: return at most so many, 0 for all. Whole words rank before beginnings, then by downloads. Raises
-    `SettingsError` for a wrong `limit`; `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
+    `library` is a folder or an opened `Library`; None: the default folder. `limit`: return at most so many, 0 for all.
+    Whole words rank before beginnings, then by downloads. Raises `SettingsError` for a wrong `limit`; `LibraryCorrupt`,
+    `NewerFormat` or `LibraryUnwritable`.
     """
     most = check_whole("--limit", limit, COUNT_FROM_ZERO)
     query = text if isinstance(text, str) else " ".join(text)
@@ -71,8 +75,8 @@ def find(text: str | Iterable[str], *, limit: int = 20, library: LibraryLike = N
 def show(sound_id: SupportsIndex, *, library: LibraryLike = None) -> SoundReport:
     """Return one sound with its record and its neighbours.
 
-    Raises `SettingsError` for a number that is no sound's id and a sound that is not in the library; `LibraryCorrupt`,
-    `NewerFormat` or `LibraryUnwritable`.
+    `library` is a folder or an opened `Library`; None: the default folder. Raises `SettingsError` for a `sound_id` that
+    is no sound's id and a sound that is not in the library; `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
     """
     (wanted,) = check_sounds("sound_id", sound_id)
     with open_view(library) as view:

@@ -18,9 +18,9 @@ def merge(
     """Merge libraries, checkpoints or backups; durable on return.
 
     `inputs` is one path or several, in any order: folders of libraries, checkpoints, or names of backups in the
-    library's folder. They are not changed. `output` is a folder or a `.pkl` file; None merges into the library. The
-    result is the same in every order, and a second merge changes nothing. A crash leaves the target as it was, or with
-    all of it.
+    library's folder. They are not changed. `output` is a folder or a `.pkl` file; None merges into the library.
+    `library` is its folder; None: the default folder. The result is the same in every order, and a second merge changes
+    nothing. A crash leaves the target as it was, or with all of it.
 
     Raises `SettingsError` for an input that is no library, `LibraryCorrupt`, `NewerFormat`, `WrongSource` for
     libraries of different catalogues, `LibraryLocked`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.

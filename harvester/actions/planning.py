@@ -66,9 +66,12 @@ class PlannedLibrary:
 class HarvestEstimate:
     """What a harvest costs at most, named as in `harvester plan --json`.
 
-    `samples`: the sounds it processes. `hits`: what the search finds, None without a search. `minutes`: the time to
-    send all requests at the key's pace. `days`: further days of quota after today. The limits are None where there are
-    none. `asked`: the requests that this estimate took. `server`: its address, or `sandbox` for the embedded one.
+    `requests`: all that it may send, and `by_part` those of each part; `today` tells how many of them today's quota
+    allows. `samples`: the sounds it processes. `hits`: what the search finds, None without a search.
+    `new_sounds_about`: roughly how many new sounds it brings. `minutes`: the time to send all requests at the key's
+    pace. `days`: further days of quota after today. `burst_limit` (requests a minute), `daily_limit` and `quota_left`
+    (requests) are None where there is no limit. `library`: what it holds before. `asked`: the requests that this
+    estimate took. `server`: its address, or `sandbox` for the embedded one. `notices`: lines that need attention.
     """
 
     requests: int
@@ -118,9 +121,9 @@ async def plan(
 ) -> HarvestEstimate:
     """Estimate the requests, minutes and days that a harvest takes.
 
-    The keywords are those of `harvest`. With a query or a filter it sends one request, which counts the sounds that the
-    search finds; otherwise it sends none. It changes no library. `on_progress` gets `Told` events only; what it raises
-    is raised here at once.
+    The other keywords are those of `harvest`. With a query or a filter it sends one request, which counts the sounds
+    that the search finds; otherwise it sends none. It changes no library. `on_progress` gets `Told` events only; what
+    it raises is raised here at once.
 
     Raises a `HarvesterError`: `SettingsError` for keywords that cannot be used and for a search that the server
     refuses, `ApiUnreachable` when the search cannot be counted.

@@ -12,8 +12,8 @@ from pathlib import Path
 class Totals:
     """What the library holds after a run.
 
-    `processed`: sounds with a similar list. `frontier`: sounds that wait for theirs. `size_bytes`: of the checkpoint,
-    0 without one.
+    `processed`: sounds with a similar list. `frontier`: sounds that wait for theirs. `sounds`, `edges` and `vectors`:
+    all of them. `size_bytes`: of the checkpoint, 0 without one.
     """
 
     processed: int
@@ -57,11 +57,13 @@ class RunResult:
     requests: int
     """Requests that count against the key's quota."""
     seconds: float
+    """How long the run took."""
     quota_left: int | None
     """Requests left in the rolling day; None without a limit."""
     next_possible_at: datetime | None
     """When the used up quota allows the next request, in UTC; None if one may be sent now."""
     total: Totals
+    """What the library holds now."""
     oddities: Mapping[str, int]
     """How often answers had something unusual that was tolerated, by kind."""
     notices: tuple[str, ...]

@@ -67,9 +67,9 @@ def service_text(
 ) -> str:
     """Return a systemd unit or a cron line that runs a harvest.
 
-    It runs in the present folder. `print_kind` is systemd or cron; `command` the program and the arguments that start
-    harvester. Nothing is written. Raises `SettingsError` for another kind, and for a path that systemd and cron cannot
-    hold.
+    It runs in the present folder, and harvests `library` or the default folder. `print_kind` is systemd or cron;
+    `command` the program and the arguments that start harvester. Nothing is written. Raises `SettingsError` for another
+    kind, and for a path that systemd and cron cannot hold.
     """
     templates = {"systemd": _UNIT, "cron": _CRON}
     if print_kind not in templates:

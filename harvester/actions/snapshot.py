@@ -16,13 +16,17 @@ from harvester.actions.quantities import waiting_text
 class Snapshot:
     """The figures of a run, named as in `status.json`.
 
-    Moments are microseconds since 1970, UTC.
-    `samples`, `new_nodes`, `new_edges` and `requests` count what this run did; `target` is the number of samples to
-    reach, None without one. `processed`, `nodes`, `edges`, `frontier` (waiting sounds), `deferred` and `gone` count
-    what the library holds. `quota_left` and `daily_limit` are None without a limit; the quota may be a second old.
-    `eta_s`: the seconds to the target at the rate of the last minute, None if unknown. `waiting_for` says why no
-    request is sent, until `waiting_until`; both are None while requests are sent. `activity`: what each fetcher does.
-    `oddities`: how often answers had something unusual that was tolerated, by kind.
+    Moments (`started_at`, `updated_at`, `quota_next_at`, `last_checkpoint_at`, `last_backup_at`) are microseconds since
+    1970, UTC. `pid` and `host`: the process and its machine. `server`: the address that requests go to; `source`: the
+    catalogue that the library comes from. `samples`, `new_nodes`, `new_edges` and `requests` count what this run did;
+    `target` is the number of samples to reach, None without one. `processed`, `nodes`, `edges`, `frontier` (waiting
+    sounds), `deferred` and `gone` count what the library holds. `requests_24h`: requests of the last 24 hours.
+    `quota_left` and `daily_limit` are None without a limit; the quota may be a second old. `quota_next_at`: when the
+    oldest request of the day stops counting, None without one. `durable_ledger`: whether requests are counted on disk,
+    which those to the embedded sandbox are not. `samples_per_minute`: the rate of the last minute. `eta_s`: the seconds
+    to the target at the rate of the last minute, None if unknown. `waiting_for` says why no request is sent, until
+    `waiting_until`; both are None while requests are sent. `activity`: what each fetcher does. `oddities`: how often
+    answers had something unusual that was tolerated, by kind.
     """
 
     pid: int

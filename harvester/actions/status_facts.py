@@ -29,7 +29,7 @@ class StatusReport:
     """What a library holds and what a running harvest does.
 
     `at_us` is the time, in microseconds UTC. `facts` has the keys of `harvester status --json`, which `harvester guide
-    status` explains.
+    status` explains. `notices`: lines that need attention.
     """
 
     at_us: int
@@ -41,7 +41,8 @@ class StatusReport:
 class DeferredReport:
     """The deferred sounds, the soonest retry first.
 
-    A row has the keys id, name, reason, count, next_try_at (microseconds UTC), next_try (ISO 8601) and due.
+    Each of `sounds` has the keys id, name, reason, count, next_try_at (microseconds UTC), next_try (ISO 8601) and due.
+    `notices`: lines that need attention.
     """
 
     sounds: tuple[dict[str, Any], ...]
@@ -51,8 +52,8 @@ class DeferredReport:
 def status(library: LibraryLike = None) -> StatusReport:
     """Return what the library holds and what a running harvest does.
 
-    Needs no lock and writes nothing. A folder without a library gives counts of zero. Raises `LibraryCorrupt`,
-    `NewerFormat` or `LibraryUnwritable`.
+    `library` is a folder or an opened `Library`; None: the default folder. Needs no lock and writes nothing. A folder
+    without a library gives counts of zero. Raises `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
     """
     now_us = SystemClock().time_us()
     with open_view(library) as view:
@@ -63,7 +64,7 @@ def status(library: LibraryLike = None) -> StatusReport:
 def list_deferred(library: LibraryLike = None) -> DeferredReport:
     """Return the sounds whose fetch failed and that wait for a retry.
 
-    The errors are those of `status`.
+    `library` and the errors are those of `status`.
     """
     with open_view(library) as view:
         rows = list_rows(view.state, view.deferrals, SystemClock().time_us())

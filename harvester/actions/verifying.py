@@ -27,7 +27,7 @@ class VerifyResult:
     """Result of a comparison of `sounds` lists.
 
     `found` of the server's `expected` neighbours are in the computed lists, a share of `recall`. `largest_difference`:
-    between two scores of a pair. `empty`: sounds without a list on the server.
+    between two scores of a pair. `empty`: sounds without a list on the server. `notices`: lines that need attention.
     """
 
     sounds: int
@@ -59,8 +59,8 @@ def verify_links(
     """Compare computed lists with the server's, for random sounds.
 
     It takes at most `verify` requests, one for each of so many sounds, also with retries, and saves nothing.
-    `random_seed` chooses the sounds; the server's keywords, `verbose` and `on_progress` are those of `harvest`. Works
-    where an event loop is running, too.
+    `random_seed` chooses the sounds. The other keywords are those of `harvest`. Works where an event loop is running,
+    too.
 
     Raises `SettingsError` that names a wrong keyword, `WrongSource` when the library comes from another server,
     `ApiUnreachable` when no list can be fetched now, `AccessDenied`, and the errors of reading a library.

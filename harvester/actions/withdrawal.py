@@ -18,9 +18,10 @@ from harvester.library import ForgetReport, forget_sounds
 def forget(sound_ids: Ids = (), *, user: str | None = None, library: StrPath | None = None) -> ForgetReport:
     """Withdraw sounds permanently; durable on return.
 
-    `sound_ids` is one id or several; `user` withdraws all sounds by that user too. Their texts and links are deleted,
-    and no merge or harvest restores them. `report.still_in` names the files on this machine that may still hold the
-    texts, and `report.in_git` tells that older commits do. A crash leaves the sounds withdrawn or not; call again.
+    `sound_ids` is one id or several; `user` withdraws all sounds by that user too. `library` is its folder; None: the
+    default folder. Their texts and links are deleted, and no merge or harvest restores them. `report.still_in` names
+    the files on this machine that may still hold the texts, and `report.in_git` tells that older commits do. A crash
+    leaves the sounds withdrawn or not; call again.
 
     Raises `SettingsError` when no sound is named, an id is none, or no sound is by `user`; `LibraryNotFound`,
     `LibraryLocked`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.

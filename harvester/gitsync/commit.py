@@ -40,7 +40,7 @@ _UNFINISHED = {
 class Commit:
     """Result of a commit: its short hash in `name`, or a `problem`.
 
-    Without either there was nothing to commit.
+    Without either there was nothing to commit. `message` is the message of the commit.
     """
 
     name: str = ""
@@ -105,7 +105,10 @@ def size_notice(size_bytes: int) -> str:
 
 
 def grown_message(samples: int, processed: int, edges: int, requests: int) -> str:
-    """Return the message of the commit after a harvest."""
+    """Return the message of the commit after a harvest.
+
+    `samples`, `edges` and `requests` are those of its result; `processed` is the number of all processed sounds.
+    """
     return f"library: +{samples} processed ({processed}), +{edges} edges, {requests} requests"
 
 

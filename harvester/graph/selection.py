@@ -67,7 +67,8 @@ class Selection:
 class Edge:
     """One edge.
 
-    It has a `score` when the target is in the source's similar list, a `relation` when imported.
+    `source` and `target` are ids of sounds. It has a `score`, from 0 to 1, when the target is in the source's similar
+    list, and a `relation` when it was imported.
     """
 
     source: int

@@ -87,7 +87,8 @@ class Sound:
 
     Its attributes have the names of the API's fields. An attribute is None where the library has no value: the sound
     has no record yet, the field is null, or its value breaks the field's rule. `tags`, `previews` and `images` are then
-    empty. Times are in UTC. A sound never changes, and copies nothing until it is asked.
+    empty. Times are in UTC. `id` is the sound's number on Freesound. A sound never changes, and copies nothing until it
+    is asked.
     """
 
     id: int

@@ -39,7 +39,10 @@ PLAIN_RELATION = "related"
 class ImportReport:
     """Result of an import.
 
-    `keys` is the number of API keys and tokens found in the file; none was kept.
+    `path` is the file of the older tool, `form` its kind, and `tally` how many values were kept, converted or dropped.
+    `keys` is the number of API keys and tokens found in the file; none was kept. `target` is the folder of the library;
+    `nodes`, `edges` and `processed` count its sounds, their edges and the processed sounds. `backup` is the backup
+    written, None without one. `notices`: lines that need attention.
     """
 
     path: Path

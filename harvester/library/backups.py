@@ -35,7 +35,7 @@ KEEP_BACKUPS = 5
 class Backup:
     """A backup in the folder, from its name and size alone.
 
-    `taken_at` is in microseconds UTC.
+    `path` is its file of `size_bytes` bytes, `nodes` the number of its sounds; `taken_at` is in microseconds UTC.
     """
 
     path: Path
@@ -46,7 +46,11 @@ class Backup:
 
 @dataclass(frozen=True, slots=True)
 class BackupReport:
-    """Result of loading a backup: its counts and digest, or its `problem`."""
+    """Result of loading a `backup`: its counts and digest, or its `problem`.
+
+    `nodes`, `edges` and `processed` count its sounds, their edges and the processed sounds. `digest` is that of its
+    content, in hexadecimal.
+    """
 
     backup: Backup
     nodes: int = 0

@@ -42,8 +42,9 @@ LONGEST_WAIT_US = 366 * DAY_US
 class Finding:
     """One observation of a check.
 
-    `error` and `warning` are findings, a `note` is not. `repaired`: the repair fixed it; in JSON the key is `mended`.
-    `by_hand`: only a person can fix it, and the repair leaves the file unchanged.
+    `problem` says what is wrong with the file `path`. `severity`: `error` and `warning` are findings, a `note` is not.
+    `repaired`: the repair fixed it; in JSON the key is `mended`. `by_hand`: only a person can fix it, and the repair
+    leaves the file unchanged.
     """
 
     severity: str
@@ -62,7 +63,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """Result of a check, worst findings first."""
+    """Result of a check: its `findings`, worst first, in so many `files`."""
 
     findings: tuple[Finding, ...]
     files: int

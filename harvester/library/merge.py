@@ -28,9 +28,10 @@ _VECTORS_AT_ONCE = 1000
 class Contribution:
     """What one input added to the inputs before it, in counts.
 
-    `newer_records` and `newer_lists` replaced known ones. `conflicts` counts sounds whose record or list differed
-    between the two; a merge rule decided each. `gone` and `withdrawn` count sounds that views hide because of this
-    input.
+    `name` is the input's path; `nodes` and `edges` count all that it holds. `new_nodes`, `new_edges`, `new_records` and
+    `new_lists` were not known before, `newer_records` and `newer_lists` replaced known ones. `conflicts` counts sounds
+    whose record or list differed between the two; a merge rule decided each. `gone` and `withdrawn` count sounds that
+    views hide because of this input.
     """
 
     name: str
@@ -51,7 +52,10 @@ class Contribution:
 class MergeReport:
     """Result of a merge: its target, its counts, and what each input added.
 
-    `vectors` were copied from the inputs' folders; `computed` lists were computed from the vectors of one library.
+    `target` is a library's folder or a checkpoint; `nodes`, `edges` and `processed` count its sounds, their edges and
+    the processed sounds. `contributions` has one entry for each input. `backup` is the backup written, None without
+    one. `notices`: lines that need attention. `vectors` were copied from the inputs' folders; `computed` lists were
+    computed from the vectors of one library.
     """
 
     target: Path

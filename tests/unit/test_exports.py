@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
-from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import harvester
-from harvester import errors
-
-SOURCE = Path(harvester.__file__).read_text(encoding="utf-8")
+from harvester import actions, errors
 
 
-def typed_imports() -> dict[str, str]:
+def typed_imports(module: ModuleType) -> dict[str, str]:
     """The names that a type checker sees, with the module that each is imported from."""
     (block,) = (
         node
-        for node in ast.parse(SOURCE).body
+        for node in ast.parse(inspect.getsource(module)).body
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     )
     return {
@@ -29,8 +28,9 @@ def typed_imports() -> dict[str, str]:
 
 def test_list_imports_for_types_and_first_use_name_the_same_exports() -> None:
     homes = {name: f"harvester.{home}" for name, home in harvester._HOMES.items()}
-    assert typed_imports() | {"__version__": "harvester.actions"} == homes
+    assert typed_imports(harvester) | {"__version__": "harvester.actions"} == homes
     assert sorted(homes) == harvester.__all__
+    assert typed_imports(actions) == {name: f"harvester.{home}" for name, home in actions._HOMES.items()}
 
 
 @pytest.mark.parametrize("name", harvester.__all__)

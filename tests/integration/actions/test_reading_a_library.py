@@ -180,7 +180,7 @@ def test_a_folder_without_a_library_is_named_by_what_needs_one(tmp_path: Path) -
         lambda: harvester.restore(library=tmp_path / "nowhere"),
         lambda: harvester.forget(1, library=tmp_path),
     ):
-        with pytest.raises(harvester.SettingsError, match="library here"):
+        with pytest.raises(harvester.LibraryNotFound, match="library here"):
             act()
     assert harvester.list_backups(tmp_path) == ()
     assert list(tmp_path.iterdir()) == []

@@ -70,6 +70,12 @@ def test_growth_is_a_line_from_zero_to_all_sounds() -> None:
     assert svg.attrib["aria-label"] == svg[0].text == "4 sounds, first 2026-09-21, latest 2026-09-30"
 
 
+def test_a_library_of_one_day_has_no_line() -> None:
+    html = html_of(make_state([make_record(1), make_record(2)]))
+    assert parsed(html)[-1].text == "2 sounds, all of 2026-09-21"
+    assert "svg" not in html
+
+
 def test_an_empty_library_has_no_line() -> None:
     html = html_of(SoundGraph())
     assert "svg" not in html

@@ -1,10 +1,13 @@
-"""A type checker outside the package, in strict mode, knows the types of the library and reports what is misspelt."""
+"""A type checker outside the package, in strict mode, knows the types of the API and reports what is misspelt."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.support.guide_cells import as_script, read_cells
+from tests.support.processes import ROOT
 
 PROGRAM = """
 from collections.abc import Mapping
@@ -49,7 +52,7 @@ harvester.Library.open("shelf").select()
 """
 
 WRONG = """
-from harvester import Library
+import harvester; from harvester import Library
 library = Library.open("shelf")
 library[1234].nmae
 library[1234].name = "new"
@@ -57,21 +60,41 @@ library.select(tags="rain")
 library.select(max_duration=[1])
 library["1234"]
 library[1] = library[2]
+harvester.run_harvest("shelf", sample=5)
 """
 
 
-def check(program: str, folder: Path) -> list[str]:
-    """Return what mypy in strict mode says of a program that is not in the repository."""
-    (folder / "program.py").write_text(program, encoding="utf-8")
-    options = ("--strict", "--config-file=", "--cache-dir", str(folder / "cache"), "--no-error-summary")
+UNTYPED = """
+[mypy]
+[mypy-networkx.*]
+ignore_missing_imports = True
+"""
+"""The settings of mypy: the page uses networkx, whose types are a package of their own."""
+
+
+def check(folder: Path, **programs: str) -> dict[str, list[str]]:
+    """Return what mypy in strict mode says of each of these programs, which are not in the repository, in one run."""
+    for name, program in programs.items():
+        (folder / f"{name}.py").write_text(program, encoding="utf-8")
+    (folder / "mypy.ini").write_text(UNTYPED, encoding="utf-8")
+    options = ("--strict", "--cache-dir", str(folder / "cache"), "--no-error-summary")
     ended = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, "program.py"], cwd=folder, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "mypy", *options, *(f"{name}.py" for name in programs)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert ended.stderr == ""
-    return ended.stdout.splitlines()
+    found: dict[str, list[str]] = {name: [] for name in programs}
+    for line in ended.stdout.splitlines():
+        found[line.split(".py:")[0]].append(line)
+    return found
 
 
-def test_the_library_is_typed_for_programs_outside_the_package(tmp_path: Path) -> None:
-    assert check(PROGRAM, tmp_path) == []
-    found = check(WRONG, tmp_path)
-    assert [line.split(":")[1] for line in found if "error:" in line] == ["4", "5", "6", "7", "8", "9"]
+def test_the_api_is_typed_for_programs_outside_the_package(tmp_path: Path) -> None:
+    guide = as_script(read_cells(ROOT / "harvester" / "guide" / "python.md"))
+    found = check(tmp_path, program=PROGRAM, guide=guide, wrong=WRONG)
+    assert found["program"] == []
+    assert found["guide"] == []
+    assert [line.split(":")[1] for line in found["wrong"] if "error:" in line] == ["4", "5", "6", "7", "8", "9", "10"]

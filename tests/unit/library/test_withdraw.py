@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.errors import SettingsError
+from harvester.errors import LibraryNotFound, SettingsError
 from harvester.graph import is_withdrawn
 from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
@@ -94,6 +94,6 @@ def test_neither_an_older_copy_nor_a_newer_answer_brings_it_back(tmp_path: Path)
 
 
 def test_without_a_library_nothing_is_made(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no library"):
+    with pytest.raises(LibraryNotFound, match="no library"):
         forget_sounds(tmp_path / "nowhere", [1], clock=FixedClock())
     assert names_in(tmp_path) == set()
