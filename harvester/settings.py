@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,8 +26,13 @@ class Bounds(NamedTuple):
     def check(self, what: str, value: float) -> None:
         """Raise `ValueError` unless `value` is a number within these bounds."""
         # NaN is within no bounds: every comparison with it is false.
-        if isinstance(value, bool) or not isinstance(value, int | float) or not self.least <= value <= self.most:
+        if not is_number(value) or not self.least <= value <= self.most:
             raise ValueError(f"{what} must be from {self.least} to {self.most}, not {ascii(value)[:40]}")
+
+
+def is_number(value: object) -> bool:
+    """Tell whether a value is a number, of Python or of NumPy, and no bool."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 COUNT = Bounds(1, 1_000_000_000)

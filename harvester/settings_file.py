@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.errors import SettingsError
-from harvester.storage import read_bounded
+from harvester.storage import read_bounded, read_path
 
 NAME = "harvester.toml"
 OWN_NAME = "config.toml"
@@ -111,9 +111,9 @@ def kind_of(value: object) -> str:
 
 def is_inside(folder: Path, path: str) -> bool:
     """Tell whether a path stays in `folder`, also through symbolic links."""
-    root = folder.absolute()
-    as_written = Path(os.path.normpath(root / path)).is_relative_to(os.path.normpath(root))
-    return as_written and Path(os.path.realpath(root / path)).is_relative_to(os.path.realpath(root))
+    root, named = folder.absolute(), read_path(path)
+    as_written = Path(os.path.normpath(root / named)).is_relative_to(os.path.normpath(root))
+    return as_written and Path(os.path.realpath(root / named)).is_relative_to(os.path.realpath(root))
 
 
 def _load(path: Path, *, trusted: bool, required: bool = False) -> SettingsFile:

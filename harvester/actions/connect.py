@@ -10,7 +10,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -47,7 +47,7 @@ class Connection:
     `api_url` None: the embedded sandbox.
     """
 
-    key: str | None
+    key: str | None = field(repr=False)
     api_url: str | None
     limits: Limits
     max_requests: int | None = None

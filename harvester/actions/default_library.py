@@ -13,7 +13,7 @@ from harvester.default_folders import real_library, sandbox_library
 from harvester.errors import HarvesterError
 from harvester.journal import load_contents
 from harvester.library import LibraryView, load_view
-from harvester.storage import CHECKPOINT, JOURNAL
+from harvester.storage import CHECKPOINT, JOURNAL, read_path
 
 
 class OpenedLibrary(Protocol):
@@ -34,7 +34,7 @@ def find_library(given: StrPath | None) -> Path:
     That is the sandbox's library if only that exists, else Freesound's.
     """
     if given:
-        return Path(given)
+        return read_path(given)
     real, sandbox = real_library(), sandbox_library()
     return sandbox if _holds_library(sandbox) and not _holds_library(real) else real
 

@@ -17,7 +17,7 @@ from harvester.graph import around
 from harvester.map import encode_map
 from harvester.reports import save_plots
 from harvester.settings import DEPTH
-from harvester.storage import disk_errors, path_text, write_atomically
+from harvester.storage import disk_errors, path_text, read_path, write_atomically
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def draw_map(
     numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
     `LibraryUnwritable`.
     """
-    out, steps = Path(path), check_whole("--depth", depth, DEPTH)
+    out, steps = read_path(path), check_whole("--depth", depth, DEPTH)
     middle = next(iter(check_sounds("--ego", ego)), None)
     check_place(out)
     selection = read_selection(
@@ -113,6 +113,6 @@ def draw_plots(path: StrPath, *, library: LibraryLike = None) -> PlotsReport:
     whole. Raises `SettingsError` without matplotlib; `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
     `LibraryUnwritable`.
     """
-    folder = Path(path)
+    folder = read_path(path)
     with open_view(library) as view, disk_errors(folder, "earlier pictures are whole"):
         return PlotsReport(tuple(save_plots(view.state, folder)), tuple(view.notices))

@@ -26,7 +26,7 @@ from harvester.exports import (
 )
 from harvester.graph import Selected, SelectedView
 from harvester.settings import COUNT
-from harvester.storage import disk_errors, write_atomically
+from harvester.storage import disk_errors, read_path, write_atomically
 
 _CREDITS = "credits"
 _UNCHANGED = "the earlier file is unchanged"
@@ -121,7 +121,7 @@ def export(
     Raises `SettingsError` that names a wrong keyword, a place that cannot be used, or a missing package;
     `LibraryNotFound`, `PluginFailed`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
-    out = None if path is None else Path(path)
+    out = None if path is None else read_path(path)
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
     selection = read_selection(
         license=license,
@@ -180,7 +180,7 @@ def save_selection(
 
     The keywords and errors are those of `export`.
     """
-    out = Path(path)
+    out = read_path(path)
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
     written = 0
 

@@ -11,7 +11,9 @@ from harvester.actions.options import (
     check_choice,
     check_flag,
     check_folder,
+    check_listener,
     check_seconds,
+    check_stop,
     check_whole,
     keywords_named,
     read_connection,
@@ -100,8 +102,8 @@ async def harvest(
     changes; `LibraryLocked`, `AccessDenied`, `ApiUnreachable`, `WrongSource`, `DiskFull`, …
     """
     with keywords_named(harvest):
-        stop = stop or Stop()
-        reporter = Reporter(on_progress, stop)
+        stop = check_stop("--stop", stop)
+        reporter = Reporter(check_listener("--on-progress", on_progress), stop)
         check_choice("--order", order, ORDERS)
         if space is not None:
             check_choice("--space", space, SPACES)
@@ -145,7 +147,7 @@ async def harvest(
             time_limit_s=None if time_limit is None else check_seconds("--time-limit", time_limit),
             backup_every=check_whole("--backup-every", backup_every, COUNT),
             keep_backups=check_whole("--keep-backups", keep_backups, COUNT),
-            verbose=verbose,
+            verbose=check_flag("--verbose", verbose),
         )  # fmt: skip
 
 
@@ -181,8 +183,8 @@ async def refresh(
     and errors are as in `harvest`.
     """
     with keywords_named(refresh):
-        stop = stop or Stop()
-        reporter = Reporter(on_progress, stop)
+        stop = check_stop("--stop", stop)
+        reporter = Reporter(check_listener("--on-progress", on_progress), stop)
         forever = check_flag("--forever", forever)
         stale = Refresh(
             older_than_us=round(check_seconds("--older-than", older_than, zero=True) * SECOND_US),
@@ -208,7 +210,7 @@ async def refresh(
             time_limit_s=None if time_limit is None else check_seconds("--time-limit", time_limit),
             backup_every=check_whole("--backup-every", backup_every, COUNT),
             keep_backups=check_whole("--keep-backups", keep_backups, COUNT),
-            verbose=verbose,
+            verbose=check_flag("--verbose", verbose),
         )  # fmt: skip
 
 

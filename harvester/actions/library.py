@@ -14,11 +14,11 @@ from typing import Any, NoReturn, SupportsIndex
 from harvester.actions.exporting import ExportReport, save_selection
 from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
 from harvester.actions.library_html import library_html
-from harvester.actions.options import check_whole
+from harvester.actions.options import check_folder, check_whole
 from harvester.actions.selecting import read_selection
 from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
-from harvester.errors import LibraryNotFound
+from harvester.errors import LibraryNotFound, LibraryUnwritable, SettingsError
 from harvester.exports import ArrowTable, edges_table, sounds_table
 from harvester.graph import DiGraph, Selected, Sound, SoundGraph, narrow, select
 from harvester.library import LibraryView, Store, load_view
@@ -209,10 +209,16 @@ class Library(_Sounds):
         an empty library, which a harvest can grow. Raises `LibraryNotFound` for a folder without a library,
         `LibraryCorrupt` when the checkpoint is corrupt and no valid backup can replace it, `NewerFormat`,
         `LibraryNotFetched`, or `LibraryUnwritable` when it cannot be read; with `create` also `LibraryLocked` or
-        `DiskFull`.
+        `DiskFull`; `SettingsError` for what is no path. `~` is the home folder.
         """
-        folder = Path(path)
-        if folder.is_file():
+        folder = check_folder("path", path)
+        if folder is None:
+            raise SettingsError("path must be a folder, not None")
+        try:
+            is_file = folder.is_file()
+        except OSError as error:
+            raise LibraryUnwritable(f"{folder}: it cannot be read ({error.strerror}); nothing was changed") from error
+        if is_file:
             raise LibraryNotFound(f"{folder} is a file; open the folder of the library that it belongs to")
         view = load_view(folder)
         if not view.exists and create:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from pathlib import Path
 
 from harvester.actions.default_library import find_library
 from harvester.actions.keywords import StrPath
 from harvester.clock import SystemClock
 from harvester.library import MergeReport, merge_libraries
+from harvester.storage import read_path
 
 
 def merge(
@@ -27,5 +27,5 @@ def merge(
     """
     folder = find_library(library)
     given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
-    paths = [path if path.exists() or not (folder / path).exists() else folder / path for path in map(Path, given)]
-    return merge_libraries(paths, Path(output) if output else folder, clock=SystemClock())
+    paths = [path if path.exists() or not (folder / path).exists() else folder / path for path in map(read_path, given)]
+    return merge_libraries(paths, read_path(output) if output else folder, clock=SystemClock())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harvester.actions.keywords import StrPath
 from harvester.actions.value_checks import read_source
 from harvester.clock import SystemClock
 from harvester.default_folders import real_library
 from harvester.importing import ImportReport, import_old
+from harvester.storage import read_path
 
 
 def import_library(
@@ -26,8 +25,8 @@ def import_library(
     `LibraryUnwritable`.
     """
     return import_old(
-        Path(old),
-        Path(library) if library else real_library(),
+        read_path(old),
+        read_path(library) if library else real_library(),
         source=read_source(source),
         clock=SystemClock(),
     )

@@ -12,19 +12,21 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from inspect import signature
+from inspect import iscoroutinefunction, signature
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harvester.actions.events import Reporter
+from harvester.actions.events import OnProgress, Reporter
+from harvester.clock import Stop
 from harvester.errors import HarvesterError, SettingsError
 from harvester.extension_points import ExtensionPoint
 from harvester.filters import build_filter
-from harvester.freesound import API_URL, LEVELS, read_extra_fields, read_limits
+from harvester.freesound import API_URL, LEVELS, ApiKey, read_extra_fields, read_limits
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
-from harvester.settings import COUNT, DURATION_S, Bounds, parse_duration_s, read_key
+from harvester.settings import COUNT, DURATION_S, Bounds, is_number, parse_duration_s, read_key
+from harvester.storage import read_path
 
 if TYPE_CHECKING:
     from harvester.actions.connect import Connection
@@ -88,6 +90,17 @@ def check_text(option: str, value: Any) -> str:
     return value
 
 
+def check_key(option: str, value: Any) -> str:
+    """Return an API key; raise `SettingsError` that never shows it."""
+    if not isinstance(value, str):
+        raise SettingsError(f"{option} must be a text, not {type(value).__name__}")
+    try:
+        ApiKey(value)
+    except SettingsError:
+        raise SettingsError(f"{option} is empty or holds characters that no API key has") from None
+    return value
+
+
 def check_texts(option: str, value: Any) -> tuple[str, ...]:
     """Return texts, given as one, as several or as None for none."""
     given = () if value is None else (value,) if isinstance(value, str) else value
@@ -118,15 +131,15 @@ def check_seconds(option: str, value: Any, *, zero: bool = False) -> float:
             seconds = parse_duration_s(value)
         except SettingsError as error:
             raise SettingsError(f"{option}: {error}") from None
-    elif isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        seconds = float(value)
+    elif is_number(value) and -math.inf < value < math.inf:
+        seconds = value
     else:
         raise SettingsError(f"{option} must be seconds or a text such as 10s, 5m, 2h or 30d, not {_shown(value)}")
     if not 0 <= seconds <= DURATION_S.most:
         raise SettingsError(f"{option} must be from 0 to {DURATION_S.most} seconds, not {_shown(value)}")
     if not seconds and not zero:
         raise SettingsError(f"{option} must be longer than zero; write 90, 10s, 5m, 2h or 30d")
-    return seconds
+    return float(seconds)
 
 
 def check_sounds(option: str, value: Any) -> tuple[int, ...]:
@@ -134,7 +147,8 @@ def check_sounds(option: str, value: Any) -> tuple[int, ...]:
 
     They are given as one, as several or as None for none.
     """
-    given = () if value is None else value if isinstance(value, Iterable) else (value,)
+    single = isinstance(value, str | bytes) or not isinstance(value, Iterable)
+    given = () if value is None else (value,) if single else value
     found = []
     for one in given:
         sound_id = one
@@ -155,9 +169,29 @@ def check_folder(option: str, value: Any) -> Path | None:
     """
     if value is None:
         return None
-    if not isinstance(value, str | os.PathLike) or not str(value).strip():
+    if not isinstance(value, str | os.PathLike) or not str(value).strip() or "\0" in str(value):
         raise SettingsError(f"{option} must be a folder, not {_shown(value)}")
-    return Path(value)
+    return read_path(value)
+
+
+def check_stop(option: str, value: Any) -> Stop:
+    """Return the `Stop`, a new one for None; raise `SettingsError` else."""
+    if value is not None and not isinstance(value, Stop):
+        raise SettingsError(f"{option} must be a Stop, not {_shown(value)}")
+    return value or Stop()
+
+
+def check_listener(option: str, value: Any) -> OnProgress | None:
+    """Return the function, or None; raise `SettingsError` else.
+
+    A coroutine function is refused too: a call would not run it.
+    """
+    if value is not None and not callable(value):
+        raise SettingsError(f"{option} must be a function of an event, not {_shown(value)}")
+    if iscoroutinefunction(value) or iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004
+        raise SettingsError(f"{option} must be an ordinary function, not a coroutine function")
+    listener: OnProgress | None = value
+    return listener
 
 
 def _shown(value: Any) -> str:
@@ -256,7 +290,7 @@ def read_connection(
 
     check_choice("--level", level, LEVELS)
     sandbox = check_flag("--sandbox", sandbox)
-    key = read_key(os.environ, Path()) if key is None else check_text("--key", key)
+    key = read_key(os.environ, Path()) if key is None else check_key("--key", key)
     if key is None and not sandbox:
         for line in find_almost_keys(Path()):
             reporter.warn(line)

@@ -11,7 +11,15 @@ from typing import Any
 from harvester.actions.blocking import blocking
 from harvester.actions.connect import open_client, open_server
 from harvester.actions.events import OnProgress, Reporter
-from harvester.actions.options import check_folder, check_whole, keywords_named, read_connection, read_scope
+from harvester.actions.options import (
+    check_flag,
+    check_folder,
+    check_listener,
+    check_whole,
+    keywords_named,
+    read_connection,
+    read_scope,
+)
 from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
 from harvester.freesound import FreesoundClient
@@ -121,7 +129,8 @@ async def plan(
     refuses, `ApiUnreachable` when the search cannot be counted.
     """
     with keywords_named(plan):
-        reporter = Reporter(on_progress)
+        reporter = Reporter(check_listener("--on-progress", on_progress))
+        verbose = check_flag("--verbose", verbose)
         wanted = read_scope(
             reporter, seed=seed, query=query, filter=filter, cc0=cc0, by=by, max_duration=max_duration, tag=tag,
             type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission,

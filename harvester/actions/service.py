@@ -10,6 +10,7 @@ from pathlib import Path
 from harvester.actions.keywords import StrPath
 from harvester.default_folders import real_library
 from harvester.errors import SettingsError
+from harvester.storage import read_path
 
 # A restart does not help after these: settings, a refused key, changed answers, another writer, a library of another
 # source or a newer version, a corrupt library, a placeholder, a plugin that fails. After an outage (11), it does.
@@ -74,7 +75,7 @@ def service_text(
     if print_kind not in templates:
         raise SettingsError(f"--print {print_kind} is not known; choose from {', '.join(templates)}")
     folder = Path.cwd()
-    path = str((folder / (library or real_library())).absolute())
+    path = str((folder / (read_path(library) if library else real_library())).absolute())
     if not f"{path}{''.join(command)}".isprintable():
         raise SettingsError("systemd and cron accept no path with line breaks or unusual characters; move the folder")
     if print_kind == "systemd" and set(command[0]) & set("\"'\\"):

@@ -12,7 +12,7 @@ from harvester.actions.connect import Connection, open_client, open_server
 from harvester.actions.default_library import find_library
 from harvester.actions.events import OnProgress, Reporter
 from harvester.actions.keywords import StrPath
-from harvester.actions.options import check_whole, keywords_named, read_connection
+from harvester.actions.options import check_flag, check_listener, check_whole, keywords_named, read_connection
 from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, Stopped, WrongSource
 from harvester.freesound import FreesoundClient
@@ -68,7 +68,8 @@ def verify_links(
     with keywords_named(verify_links):
         count = check_whole("--verify", verify, COUNT)
         seed = check_whole("--random-seed", random_seed, RANDOM_SEED)
-        reporter = Reporter(on_progress)
+        reporter = Reporter(check_listener("--on-progress", on_progress))
+        verbose = check_flag("--verbose", verbose)
         # Spend no more than the announced requests: each retry means one list less.
         connection = read_connection(
             reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox, max_requests=count

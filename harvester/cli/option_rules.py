@@ -50,6 +50,8 @@ class Option:
             accepted = (str, int, float)  # a duration may be written as a number of seconds
         if type(value) not in accepted:
             return f"expected {expected}, got {kind_of(value)}"
+        if isinstance(value, str) and "\0" in value:
+            return "a text here must not hold the character NUL"  # no argument and no path can
         problem = self._outside(value)
         if not problem and self.check is not None:
             try:

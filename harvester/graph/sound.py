@@ -65,6 +65,22 @@ def _moment(stamp_us: int) -> datetime:
     return _EPOCH + timedelta(microseconds=stamp_us)
 
 
+def _read_only(kind: type[T]) -> type[T]:
+    """Refuse every change of an instance, by name.
+
+    What `dataclass(frozen=True, slots=True)` generates refuses fields only: for any other name it calls `super()` with
+    the class before the slots, and raises a `TypeError` about that.
+    """
+
+    def refuse(_sound: T, name: str, _value: object = None) -> NoReturn:
+        raise AttributeError(f"a sound never changes: {name} cannot be set or deleted")
+
+    for change in ("__setattr__", "__delattr__"):
+        setattr(kind, change, refuse)
+    return kind
+
+
+@_read_only
 @dataclass(frozen=True, slots=True, repr=False)
 class Sound:
     """A sound of a library.

@@ -24,6 +24,7 @@ from harvester.storage.opening import (
     opened,
     path_text,
     read_bounded,
+    read_path,
     read_pieces,
     read_start,
     refuse_link,

@@ -60,6 +60,9 @@ def defaults_of(folder: Path, text: str, own: str = "", **environment: str) -> D
         ("[map]\nlibrary = 'a'\n[harvest]\nlibrary = '/b'\n", 4, "[harvest] library: a path in this file must lie"),
         ("[harvest]\nlibrary = '/elsewhere'\n", 2, "[harvest] library: a path in this file must lie within"),
         ("[map]\nout = 'a/../../x'\n", 2, "[map] out: a path in this file must lie within"),
+        ("[harvest]\nlibrary = '~/x'\n", 2, "[harvest] library: a path in this file must lie within"),
+        ('[harvest]\nlibrary = "a\\u0000b"\n', 2, "[harvest] library: a text here must not hold the character NUL"),
+        ('[map]\nout = "a\\u0000b"\n', 2, "[map] out: a text here must not hold the character NUL"),
         ("[harvest]\ni_have_permission = true\n", 2, "only you can set this"),
     ],
 )

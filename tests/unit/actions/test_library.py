@@ -13,8 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester import Library, LibraryNotFound, SettingsError, SoundSelection
+from harvester import (
+    Library,
+    LibraryNotFound,
+    LibraryUnwritable,
+    SettingsError,
+    SoundSelection,
+    export,
+    find_library,
+    service_text,
+)
 from harvester.actions.library import _Records
+from harvester.actions.options import check_folder
 from harvester.graph import Selection, SoundGraph, narrow, select
 from harvester.library import LibraryView
 from harvester.library.check import check_library
@@ -78,6 +88,34 @@ def test_a_folder_without_a_library_is_an_error_that_says_what_to_do(tmp_path: P
     with pytest.raises(LibraryNotFound, match=r"library\.pkl is a file; open the folder"):
         Library.open(tmp_path / "library.pkl")
     assert names_in(tmp_path) == {"library.pkl"}
+
+
+@pytest.mark.parametrize("path", [None, 5, b"shelf", "", " ", "a\0b"])
+def test_what_is_no_folder_is_named(path: Any) -> None:
+    with pytest.raises(SettingsError, match="path must be a folder, not"):
+        Library.open(path)
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_of_harvester() -> None:
+    with pytest.raises(LibraryUnwritable, match="cannot be read"):
+        Library.open("x" * 5_000)
+
+
+@pytest.mark.parametrize("text", ["~", "~/", "~/shelf"])
+def test_a_tilde_is_the_home_folder(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / text.replace("~", "home")
+    Library.open(folder, create=True)
+    assert Library.open(text).folder == folder
+    assert export("jsonl", f"{text}/x.jsonl", library=text).paths == (folder / "x.jsonl",)
+    assert find_library(text) == check_folder("--library", text) == folder
+    assert str(folder) in service_text("cron", library=text)
+    assert Path("~").exists() is False
+
+
+def test_any_other_tilde_is_a_name() -> None:
+    assert [str(find_library(text)) for text in ("~root/x", "a/~", "./~/x")] == ["~root/x", "a/~", "~/x"]
 
 
 def test_create_makes_an_empty_library_that_grows(tmp_path: Path) -> None:

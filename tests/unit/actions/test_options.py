@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harvester import actions
-from harvester.actions.options import check_seconds, check_sounds, check_texts, keywords_named
+from harvester.actions.events import Reporter
+from harvester.actions.keywords import check_number
+from harvester.actions.options import check_seconds, check_sounds, check_texts, keywords_named, read_connection
 from harvester.cli.commands import harvest as harvest_command
 from harvester.cli.commands import plan as plan_command
 from harvester.cli.commands import refresh as refresh_command
 from harvester.errors import LibraryCorrupt, SettingsError
+from harvester.settings import SCORE
 
 ONLY_TERMINAL = {"progress", "as_json", "commit", "commit_backups"}
 """How a run is shown, and the commit after it."""
@@ -77,3 +82,25 @@ def test_one_or_several_are_given_as_they_come() -> None:
     assert [check_texts("--tag", value) for value in (None, "rain", ["a", "b"], ())] == [(), ("rain",), ("a", "b"), ()]
     assert [check_sounds("--seed", value) for value in (None, 5, [5, 7, 5], {3})] == [(), (5,), (5, 7), (3,)]
     assert [check_seconds("--time-limit", value) for value in ("2h", 90, 0.5)] == [7_200, 90, 0.5]
+
+
+@pytest.mark.parametrize("number", [np.int64(1), np.float32(1), np.float64(1), 1, 1.0])
+def test_numbers_of_numpy_are_numbers(number: Any) -> None:
+    assert repr(check_seconds("--time-limit", number)) == "1.0"
+    assert repr(check_number("--min-score", number, SCORE)) == "1.0"
+
+
+@pytest.mark.parametrize("odd", [True, np.True_, None, 10**400, np.float32("nan"), Decimal(1), 1j, [1]])
+def test_what_is_no_number_is_refused(odd: Any) -> None:
+    with pytest.raises(SettingsError, match="--time-limit"):
+        check_seconds("--time-limit", odd)
+    with pytest.raises(SettingsError, match="--min-score"):
+        check_number("--min-score", odd, SCORE)
+
+
+def test_what_a_traceback_with_local_variables_shows_of_a_connection_has_no_key() -> None:
+    connection = read_connection(
+        Reporter(None), key="SecretSecretSecret", level=1, limits=None, api_url=None, sandbox=False
+    )
+    assert connection.key == "SecretSecretSecret"
+    assert "Secret" not in repr(connection)
