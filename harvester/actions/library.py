@@ -14,13 +14,13 @@ from typing import Any, NoReturn, SupportsIndex
 from harvester.actions.exporting import ExportReport, save_selection
 from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
 from harvester.actions.library_html import library_html
-from harvester.actions.options import check_folder, check_whole
+from harvester.actions.options import check_folder, check_texts, check_whole
 from harvester.actions.selecting import read_selection
 from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
 from harvester.errors import LibraryNotFound, LibraryUnwritable, SettingsError
 from harvester.exports import ArrowTable, edges_table, sounds_table
-from harvester.graph import DiGraph, Selected, Sound, SoundGraph, narrow, select
+from harvester.graph import DiGraph, Selected, Sound, SoundGraph, explain_empty, narrow, select
 from harvester.library import LibraryView, Store, load_view
 from harvester.model import Record, check_sound_id
 from harvester.reports import find_sounds
@@ -82,7 +82,9 @@ class _Sounds(Mapping[int, Sound]):
             min_score=min_score,
             largest_component=largest_component,
         )
-        return SoundSelection(self._folder, narrow(self._selected, selection))
+        selected = narrow(self._selected, selection)
+        notices = () if selected.sound_ids else (explain_empty(selected.state, selection),)
+        return SoundSelection(self._folder, selected, notices)
 
     @naming_keywords
     def export(
@@ -160,10 +162,12 @@ class SoundSelection(_Sounds):
     A mapping of ids to sounds, in order of id. Select from it again to narrow it. Make one with `Library.select`.
     """
 
-    def __init__(self, folder: Path, selected: Selected) -> None:
+    def __init__(self, folder: Path, selected: Selected, notices: tuple[str, ...] = ()) -> None:
         """Use `Library.select`."""
         self._folder = folder
         self._selected = selected
+        self.notices = notices
+        """Why no sound matches, in one line; empty if any does."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -263,7 +267,7 @@ class Library(_Sounds):
         `SettingsError` for a wrong `limit`.
         """
         most = check_whole("--limit", limit, COUNT_FROM_ZERO)
-        words = text if isinstance(text, str) else " ".join(text)
+        words = " ".join(check_texts("text", text))
         return [self._state.sound(hit["id"]) for hit in find_sounds(self._state, words, limit=most or None).best]
 
     def neighbours(self, sound_id: SupportsIndex) -> tuple[tuple[int, float], ...]:

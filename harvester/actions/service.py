@@ -29,7 +29,6 @@ After=network-online.target
 Type=notify
 WorkingDirectory={folder}
 ExecStart={command} harvest --forever --no-progress --library {library}
-ExecReload=/bin/kill -HUP $MAINPID
 # SIGTERM stops cleanly: open requests finish, the checkpoint is written.
 KillSignal=SIGTERM
 TimeoutStopSec=120

@@ -58,7 +58,7 @@ async def _run(
 def _signals(stop: Stop) -> Iterator[None]:
     """Stop the run at the first signal, and the process at the second.
 
-    SIGINT and SIGTERM do that.     With a terminal, SIGHUP (the terminal closes) also stops the run cleanly. In the
+    SIGINT and SIGTERM do that. With a terminal, SIGHUP (the terminal closes) also stops the run cleanly. In the
     background it does nothing: the log notices by itself that logrotate has moved its file.
     """
     loop = asyncio.get_running_loop()

@@ -62,6 +62,11 @@ def _context_of(root: Any, path: str) -> Any:
     return context
 
 
+def _has_password(source: Source) -> bool:
+    """Tell whether a value is an address with a user or a password in it."""
+    return isinstance(source.value, str) and "@" in source.value.partition("://")[2].split("/")[0]
+
+
 def _read(context: Any, path: str, parameter: Any, *, with_defaults: bool) -> Setting:
     sources: list[Source] = []
     problem, hides = "", spelled(parameter) in _KEYS
@@ -75,7 +80,7 @@ def _read(context: Any, path: str, parameter: Any, *, with_defaults: bool) -> Se
         Source("file", file.line(path, key), value)
         for file, key, value in context.obj.origins.get((path, parameter.name), ())
     ]
-    sources = [Source(one.kind, one.place, "(hidden)") if hides else one for one in sources]
+    sources = [Source(one.kind, one.place, "(hidden)") if hides or _has_password(one) else one for one in sources]
     if with_defaults and parameter.envvar is not None:
         shown = getattr(parameter, "show_default", None)
         sources.append(Source("default", "default", shown if isinstance(shown, str) else parameter.default))

@@ -117,6 +117,15 @@ def test_the_key_is_never_shown(place: str, tmp_path: Path, monkeypatch: pytest.
     assert len(facts["key"]["fingerprint"]) == 12
 
 
+def test_an_address_with_a_password_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARVESTER_HARVEST_API_URL", "https://me:hush@api.example/apiv2/")
+    for arguments in ((), ("--json",)):
+        ended = call("config", *arguments, cwd=tmp_path)
+        assert ended.code == 2
+        assert "hush" not in ended.out + ended.err
+        assert "(hidden)" in ended.out
+
+
 def test_a_wrong_value_of_a_variable_is_shown_and_ends_with_2(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARVESTER_MAP_DEPTH", "deep")
     monkeypatch.setenv("HARVESTER_HARVEST_CC0", "perhaps")

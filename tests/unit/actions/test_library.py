@@ -189,6 +189,16 @@ def test_find_gives_the_sounds_of_the_command_in_its_order() -> None:
     assert library.find("rain") == library.find("rain", limit=20) != []
     with pytest.raises(SettingsError, match=r"^limit must be a whole number"):
         library.find("rain", limit=-1)
+    with pytest.raises(SettingsError, match=r"^text must be a text, not 5$"):
+        library.find([5])  # type: ignore[list-item]
+
+
+def test_a_selection_without_sounds_says_why() -> None:
+    library = library_of(make_view_state())
+    assert library.select(license="CC0").notices == ()
+    (line,) = library.select(license="CCX").notices
+    assert line.startswith("no sound matches: no sound has the license 'CCX'; ")
+    assert library.select(license="CC0").select(tag="nothing").notices[0].startswith("no sound matches: ")
 
 
 conditions = st.fixed_dictionaries(
