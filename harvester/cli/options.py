@@ -285,10 +285,3 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     on_the_command_line.__signature__ = signature  # type: ignore[attr-defined]
     on_the_command_line.__annotations__ = {parameter.name: parameter.annotation for parameter in flat}
     return on_the_command_line
-
-
-def one_of(option: str, value: object, allowed: object) -> None:
-    """Raise `SettingsError` unless `value` is one of `allowed`."""
-    names = [str(name) for name in allowed]  # type: ignore[attr-defined]
-    if str(value) not in names:
-        raise SettingsError(f"{option} {value} is not known; choose from {', '.join(names)}")

@@ -13,7 +13,14 @@ import pytest
 from harvester import actions
 from harvester.actions.events import Reporter
 from harvester.actions.keywords import check_number
-from harvester.actions.options import check_seconds, check_sounds, check_texts, keywords_named, read_connection
+from harvester.actions.options import (
+    check_choice,
+    check_seconds,
+    check_sounds,
+    check_texts,
+    keywords_named,
+    read_connection,
+)
 from harvester.cli.commands import harvest as harvest_command
 from harvester.cli.commands import plan as plan_command
 from harvester.cli.commands import refresh as refresh_command
@@ -104,3 +111,11 @@ def test_what_a_traceback_with_local_variables_shows_of_a_connection_has_no_key(
     )
     assert connection.key == "SecretSecretSecret"
     assert "Secret" not in repr(connection)
+
+
+def test_a_choice_names_what_there_is() -> None:
+    assert check_choice("--level", 1, {1: "", 99: ""}) == 1
+    assert check_choice("--order", "b", ["a", "b"]) == "b"
+    with pytest.raises(SettingsError) as caught:
+        check_choice("--level", 4, {1: "", 99: ""})
+    assert str(caught.value) == "--level 4 is not known; choose from 1, 99"

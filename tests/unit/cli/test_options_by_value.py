@@ -31,7 +31,6 @@ from harvester.cli.options import (
     check_ids,
     check_some_duration,
     grouped,
-    one_of,
 )
 from harvester.errors import SettingsError
 from harvester.freesound import LEVELS, Limits
@@ -153,14 +152,6 @@ def test_a_number_is_finite_and_jobs_are_not_none() -> None:
     with pytest.raises(SettingsError) as caught:
         _check_jobs(0)
     assert str(caught.value) == "expected 1 or more, or -1 for all cores, got 0"
-
-
-def test_one_of_names_what_there_is() -> None:
-    one_of("--level", 1, {1: "", 99: ""})
-    one_of("--order", "b", ["a", "b"])
-    with pytest.raises(SettingsError) as caught:
-        one_of("--level", 4, {1: "", 99: ""})
-    assert str(caught.value) == "--level 4 is not known; choose from 1, 99"
 
 
 @pytest.mark.parametrize(
