@@ -24,7 +24,7 @@ from harvester.storage import disk_errors, path_text, read_path, write_atomicall
 class MapReport:
     """Result of drawing a map: its file `path`, and what it shows.
 
-    It shows so many `sounds` and `edges` in `size_bytes` bytes. `notices`: lines that need attention.
+    `sounds` and `edges` count what it shows; it has `size_bytes` bytes. `notices`: lines that need attention.
     """
 
     path: Path

@@ -45,7 +45,7 @@ class ExportKeywords(SelectKeywords, total=False):
 class ExportReport:
     """Result of an export to files: the `paths`, and what they hold.
 
-    They hold so many `sounds` and `edges`. `notices`: lines that need attention. `without_record`: selected sounds that
+    `sounds` and `edges`: their numbers. `notices`: lines that need attention. `without_record`: selected sounds that
     are not in the credits, because they have no record yet.
     """
 
@@ -114,7 +114,7 @@ def export(
 
     `library` is a folder or an opened `Library`. `license`, `category` and `user` (any of the texts must match), `tag`
     (all must), `min_duration` and `max_duration` (seconds or texts such as `10s`), `processed_only`, `min_score` (0 to
-    1, of an edge) and `largest_component` select sounds. `partition_rows`: parquet in parts of so many rows.
+    1, of an edge) and `largest_component` select sounds. `partition_rows`: the most rows of a part of parquet.
     `credits_format` is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas.
     `on_progress` gets the number of bytes written so far.
 

@@ -15,12 +15,12 @@ from harvester.actions.exporting import ExportReport, save_selection
 from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
 from harvester.actions.library_html import library_html
 from harvester.actions.options import check_folder, check_texts, check_whole
-from harvester.actions.selecting import read_selection
+from harvester.actions.selecting import read_selection, why_empty
 from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
 from harvester.errors import LibraryNotFound, LibraryUnwritable, SettingsError
 from harvester.exports import ArrowTable, edges_table, sounds_table
-from harvester.graph import DiGraph, Selected, Sound, SoundGraph, explain_empty, narrow, select
+from harvester.graph import DiGraph, Selected, Sound, SoundGraph, narrow, select
 from harvester.library import LibraryView, Store, load_view
 from harvester.model import Record, check_sound_id
 from harvester.reports import find_sounds
@@ -83,8 +83,7 @@ class _Sounds(Mapping[int, Sound]):
             largest_component=largest_component,
         )
         selected = narrow(self._selected, selection)
-        notices = () if selected.sound_ids else (explain_empty(selected.state, selection),)
-        return SoundSelection(self._folder, selected, notices)
+        return SoundSelection(self._folder, selected, why_empty(selected, selection))
 
     @naming_keywords
     def export(
@@ -100,7 +99,7 @@ class _Sounds(Mapping[int, Sound]):
         """Export these sounds to `path`, durable on return.
 
         `format` is graphml, gexf, jsonl, csv, parquet, node-link or credits; csv and parquet write the edges to a file
-        beside it. `partition_rows`: parquet in parts of so many rows. `credits_format` is md, txt, csv or html.
+        beside it. `partition_rows`: the most rows of a part of parquet. `credits_format` is md, txt, csv or html.
         `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets the number of bytes
         written so far. A failure or a crash leaves the earlier files as they were. Raises `SettingsError`, `DiskFull`
         or `LibraryUnwritable`.
@@ -263,7 +262,7 @@ class Library(_Sounds):
         """Return the sounds with every word of `text`, best first.
 
         As `harvester find`: a word is in the name, a tag, the user or the id.
-        Whole words rank before beginnings, then by downloads. `limit`: at most so many sounds, 0 for all. Raises
+        Whole words rank before beginnings, then by downloads. `limit`: the most sounds, 0 for all. Raises
         `SettingsError` for a wrong `limit`.
         """
         most = check_whole("--limit", limit, COUNT_FROM_ZERO)

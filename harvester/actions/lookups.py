@@ -60,7 +60,7 @@ class SoundReport:
 def find(text: str | Iterable[str], *, limit: int = 20, library: LibraryLike = None) -> FindReport:
     """Find sounds with every word of `text` in name, tag, user or id.
 
-    `library` is a folder or an opened `Library`; None: the default folder. `limit`: return at most so many, 0 for all.
+    `library` is a folder or an opened `Library`; None: the default folder. `limit`: the most sounds, 0 for all.
     Whole words rank before beginnings, then by downloads. Raises `SettingsError` for a wrong `limit`; `LibraryCorrupt`,
     `NewerFormat` or `LibraryUnwritable`.
     """

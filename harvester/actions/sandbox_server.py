@@ -33,7 +33,7 @@ async def serve_sandbox(
     """Serve a sandbox while the block lasts, and yield its address.
 
     It listens on 127.0.0.1. `port` 0 takes a free one. `token`: the keys it accepts, by default `sandbox`. It generates
-    so many `sounds` from `random_seed`, or serves those of `catalogue`, one file of JSON lines or several. With a key
+    `sounds` of them from `random_seed`, or serves those of `catalogue`, one file of JSON lines or several. With a key
     it accepts `burst` requests a minute and `daily` in 24 hours, or any number with `no_throttle`. `deleted_share` of
     the sounds are deleted; every answer waits `latency_ms`. `fault`: rules such as `500-html@rate=0.01`. `access_log`:
     append a JSON line for each request.

@@ -66,6 +66,14 @@ def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tupl
     if not view.exists:
         raise LibraryNotFound(f"{view.folder}: no library here; `harvester harvest` starts one")
     selected = select(view.state, selection)
-    if not len(selected) and selection != Selection():
-        return selected, (*view.notices, explain_empty(view.state, selection))
-    return selected, tuple(view.notices)
+    return selected, (*view.notices, *why_empty(selected, selection))
+
+
+def why_empty(selected: Selected, selection: Selection) -> tuple[str, ...]:
+    """Return one line that says why no sound meets `selection`.
+
+    There is none where sounds do, or where the selection has no condition.
+    """
+    if len(selected) or selection == Selection():
+        return ()
+    return (explain_empty(selected.state, selection),)

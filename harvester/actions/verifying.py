@@ -58,7 +58,7 @@ def verify_links(
 ) -> VerifyResult:
     """Compare computed lists with the server's, for random sounds.
 
-    It takes at most `verify` requests, one for each of so many sounds, also with retries, and saves nothing.
+    It takes at most `verify` requests, one for each sound, also with retries, and saves nothing.
     `random_seed` chooses the sounds. The other keywords are those of `harvest`. Works where an event loop is running,
     too.
 

@@ -63,7 +63,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
-    """Result of a check: its `findings`, worst first, in so many `files`."""
+    """Result of a check: its `findings`, worst first; `files` were read."""
 
     findings: tuple[Finding, ...]
     files: int
