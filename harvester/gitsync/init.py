@@ -87,7 +87,7 @@ def begin_repository(
     if is_new:
         _make_repository(folder)
         done.append(f"{folder}: a new Git repository")
-    # The last line says what to do in other clones, which the README does.
+    # The last line says what to do in other clones, which the README does. What is written is committed below.
     done += [line.removesuffix("; commit it") for line in set_up_git(library, lfs=lfs)[:-1]]
     done.append(_mark(library, source, clock))
     written = [name for name, text in texts.items() if _write_missing(folder / name, text)]

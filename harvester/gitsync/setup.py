@@ -12,7 +12,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from harvester.errors import SettingsError
+from harvester.errors import LibraryNotFetched, SettingsError
 from harvester.gitsync.commit import ATTRIBUTES, HISTORY, IGNORED
 from harvester.gitsync.repository import DRIVER, NO_LFS, attribute_of, outside, run_git, said
 from harvester.storage import (
@@ -27,6 +27,7 @@ from harvester.storage import (
     disk_errors,
     read_bounded,
     refuse_link,
+    refuse_placeholder,
     write_atomically,
 )
 
@@ -69,6 +70,7 @@ def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
         if _value(folder, key) != value:
             _configure(folder, key, value)
     done += _choose_merging(folder)
+    done += _not_fetched(folder)
     done.append(f"this clone's configuration: Git merges and shows {CHECKPOINT} with {_program()}")
     done.append("run `harvester git-setup` once in every clone; from then on `git pull` merges two grown libraries")
     return done
@@ -143,6 +145,15 @@ def _set_up_lfs(folder: Path) -> list[str]:
     if ended.returncode:
         raise SettingsError(f"git lfs install says: {said(ended)}")
     return ["Git LFS: its filters and hooks are in this clone"]
+
+
+def _not_fetched(folder: Path) -> list[str]:
+    """Return what to do if Git LFS has not put the library here yet."""
+    try:
+        refuse_placeholder(folder / CHECKPOINT)
+    except LibraryNotFetched as error:
+        return [str(error).removesuffix("; nothing was changed")]
+    return []
 
 
 def _write_block(path: Path, lines: tuple[str, ...]) -> bool:

@@ -23,7 +23,7 @@ from harvester.library.reader import load_view
 from harvester.storage import CHECKPOINT
 from tests.support.clones import environment, needs_git, needs_lfs
 from tests.support.fork_server import Forked
-from tests.support.processes import KEY, Ended, SandboxProcess, run, sandbox_process, wait_until
+from tests.support.processes import Ended, SandboxProcess, run, sandbox_process, wait_until
 
 pytestmark = [needs_git, needs_lfs]
 DAY_S = 86_400
@@ -41,7 +41,7 @@ class Member:
     home: Path
     environ: dict[str, str]
     told: list[str] = field(default_factory=list)
-    key: str = KEY
+    key: str = ""
 
     @property
     def clone(self) -> Path:
@@ -96,7 +96,7 @@ def make_team(folder: Path) -> dict[str, Member]:
         home = folder / name
         home.mkdir()
         own = environment(home) | {"HARVESTER_STATE": str(home / "state"), "NO_COLOR": "1"}
-        team[name] = Member(name, home, own)
+        team[name] = Member(name, home, own, key=name)
     ann, bob, cy = team.values()
     remote = str(folder / "remote.git")
     ann.harvester("init", "--sandbox", "--lfs", "sounds", cwd=ann.home)
@@ -114,7 +114,15 @@ def make_team(folder: Path) -> dict[str, Member]:
 @contextmanager
 def night_of(folder: Path, night: int, *options: object) -> Iterator[SandboxProcess]:
     """Serve the catalogue for a night: a new process grants each key its requests of the day."""
-    limits = ("--burst", 100_000, "--daily", DAILY, "--sounds", 600)
+    limits = (
+        "--burst",
+        100_000,
+        "--daily",
+        DAILY,
+        "--sounds",
+        600,
+        *(word for name in QUERIES for word in ("--token", name)),
+    )
     with sandbox_process(folder, *limits, *options, later_s=night * DAY_S) as sandbox:
         yield sandbox
 
@@ -160,9 +168,9 @@ def test_a_team_loses_nothing_in_nights_with_a_death_a_refused_key_and_a_clone_w
                     continue
                 if member is cy and night == 2:
                     cy.environ |= {"PATH": os.environ["PATH"]}
-                    cy.harvester("git-setup")
+                    assert "run `git lfs pull`" in cy.harvester("git-setup").err
                     cy.git("lfs", "pull")
-                ann.key = "refused" if night == 2 else KEY
+                ann.key = "refused" if night == 2 else "ann"
                 ended = harvest(member, sandbox, night, code=10 if member is ann and night == 2 else 0)
                 assert ("\ncommitted " in ended.err) == (ended.code == 0), ended.err
                 reached |= member.processed()
@@ -176,7 +184,7 @@ def test_a_team_loses_nothing_in_nights_with_a_death_a_refused_key_and_a_clone_w
         assert member.git("status", "--porcelain") == ""
         assert "no problems found" in member.harvester("check", night=nights).err
         print(*member.told, "", sep="\n")
-    assert len(reached) > 3 * nights
+    assert len(reached) > 20
     pointer = ann.git("cat-file", "blob", f"HEAD:sandbox_library/{CHECKPOINT}")
     assert pointer.startswith("version https://git-lfs.github.com/spec/v1")
     for line in (line for member in team.values() for line in member.told):

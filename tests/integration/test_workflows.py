@@ -161,6 +161,7 @@ def test_a_night_that_fails_shares_what_it_got_and_stays_a_failure(
     assert f"{LIBRARY}   (sandbox:" in done.summary
 
 
+@pytest.mark.chaos  # each line of a workflow starts Python: what is special here is the secret
 def test_a_night_on_another_machine_goes_on_and_a_missing_secret_takes_no_real_sounds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
