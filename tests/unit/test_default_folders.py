@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,16 @@ def test_within_a_repository_the_folders_above_count_too(
         (tmp_path / name).mkdir(parents=True)
     monkeypatch.chdir(tmp_path / here)
     assert real_library() == Path(found)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+def test_beyond_a_folder_of_another_user_nothing_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("repository/.git", "repository/freesound_library", "repository/mine"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "repository" / "mine")
+    assert real_library() == Path("../freesound_library")
+    os.chown(tmp_path / "repository", 1234, -1)
+    assert real_library() == Path("freesound_library")
 
 
 def test_outside_a_repository_no_folder_above_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
