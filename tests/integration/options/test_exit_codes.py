@@ -290,7 +290,8 @@ OF_A_PLUGIN: dict[int, tuple[str, ...]] = {
 def test_a_plugin_that_fails_has_its_exit_code(code: int, line: str, place: Place) -> None:
     points = "[harvester.exports]\nodd = failing:ODD\n[harvester.orders]\nodd = failing:ODD\n"
     write_package(place.folder, "failing", points, code="raise LookupError('it fails')")
-    with start_interpreter(*_words(place, line, {}), cwd=place.folder) as process:  # `-m` finds packages in the working folder
+    # `-m` finds packages in the working folder.
+    with start_interpreter(*_words(place, line, {}), cwd=place.folder) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "failing 1.0" in out + err
