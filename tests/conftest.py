@@ -22,6 +22,10 @@ settings.register_profile("chaos", database=None, deadline=None)
 STAND_IN = Path(__file__).resolve().parent / "support" / "git_lfs.py"
 REAL_RECORDS = Path(__file__).resolve().parents[2] / "shared" / "data"
 
+MEMORY, MEMORY_BYTES = Path("/dev/shm"), 4 << 30
+"""Where temporary folders are in an ordinary run, if there is room: a sync of a real disk costs time and proves nothing
+here, as no test cuts this machine's power. Tests of disks mount their own, and `make chaos` writes to the real one."""
+
 # Hundreds of processes start; each would compile the house again where the environment forbids to keep the outcome.
 # The outcome is where Python keeps it: another place would lack the packages that pip has compiled.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -33,7 +37,10 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    settings.load_profile("chaos" if config.getoption("markexpr") == "chaos" else "ordinary")
+    chaos = config.getoption("markexpr") == "chaos"
+    settings.load_profile("chaos" if chaos else "ordinary")
+    if not chaos and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -73,11 +80,10 @@ def _isolated_state(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def memory_path(tmp_path: Path) -> Iterator[Path]:
     """A folder in memory where there is such a place, for tests that write much and in which nobody cuts the power."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
+    if not os.access(MEMORY, os.W_OK):
         yield tmp_path
         return
-    with TemporaryDirectory(dir=memory) as name:
+    with TemporaryDirectory(dir=MEMORY) as name:
         yield Path(name)
 
 
