@@ -28,6 +28,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
+import typer.main
+
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_ORDER = 1 << 20
 
@@ -95,31 +97,48 @@ class Forked:
             os.kill(self.pid, signal.SIGTERM)
 
 
-def _reap(*_: object) -> None:
-    """Wait for the processes that have ended: only then does the CPU time of this one include theirs."""
+def _tell_ends(running: dict[int, int]) -> None:
+    """Write to the pipe of each process that has ended how it ended."""
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            tell = running.pop(pid)
+            with contextlib.suppress(BrokenPipeError):
+                os.write(tell, b"%d\n" % status)
+            os.close(tell)
 
 
 def _serve(orders: socket.socket) -> None:
     """Fork for every order until the other side is closed; in the forked process, return."""
-    signal.signal(signal.SIGCHLD, _reap)
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[int, int] = {}
     while True:
+        ready = select.select([orders, wake], [], [])[0]
+        if wake in ready:
+            os.read(wake, 1024)
+            _tell_ends(running)
+        if orders not in ready:
+            continue
         text, given, _, _ = socket.recv_fds(orders, LONGEST_ORDER, 3)
         if not text:
             sys.exit()
-        if os.fork() == 0:
+        out, err, tell = given
+        if not (pid := os.fork()):
             break
-        for descriptor in given:
-            os.close(descriptor)
-    orders.close()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    out, err, tell = given
-    if pid := os.fork():
+        running[pid] = tell
         os.write(tell, b"%d\n" % pid)
-        os.write(tell, b"%d\n" % os.waitpid(pid, 0)[1])
-        os._exit(0)
+        os.close(out)
+        os.close(err)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    orders.close()
+    for descriptor in (wake, waker, *running.values()):
+        os.close(descriptor)
     os.dup2(out, 1)
     os.dup2(err, 2)
     for descriptor in given:
@@ -150,6 +169,8 @@ def _warm_up() -> None:
         if module.name != "harvester.__main__":
             importlib.import_module(module.name)
     main = importlib.import_module("harvester.cli").main
+    # The tree of commands is built once: a tenth of a second, and most of a short command.
+    typer.main.get_command = cache(typer.main.get_command)
     said = io.StringIO()
     with TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(said):
         os.environ |= {"HARVESTER_STATE": folder, "XDG_CONFIG_HOME": folder}
