@@ -27,7 +27,7 @@ from tests.integration.options.place import Place
 from tests.integration.options.table import declared
 from tests.support.hostile_server import HostileServer, always, html
 from tests.support.plugins import write_package
-from tests.support.processes import KEY, Ended, environment, run, sandbox_process, start, wait_until
+from tests.support.processes import KEY, Ended, environment, run, sandbox_process, start, start_interpreter, wait_until
 
 Prepare = Callable[[Place, ExitStack], dict[str, str]]
 """Prepare the folder of a command; return what its line names in braces."""
@@ -291,7 +291,8 @@ OF_A_PLUGIN: dict[int, tuple[str, ...]] = {
 def test_a_plugin_that_fails_has_its_exit_code(code: int, line: str, place: Place) -> None:
     points = "[harvester.exports]\nodd = failing:ODD\n[harvester.orders]\nodd = failing:ODD\n"
     write_package(place.folder, "failing", points, code="raise LookupError('it fails')")
-    with start(*_words(place, line, {}), cwd=place.folder) as process:  # `-m` finds packages in the working folder
+    # `-m` finds packages in the working folder.
+    with start_interpreter(*_words(place, line, {}), cwd=place.folder) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "failing 1.0" in out + err

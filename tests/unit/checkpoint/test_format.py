@@ -28,16 +28,8 @@ from harvester.checkpoint.writer import canonical_order, digest_place, encode_bl
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.model import Event, Gone, Known, Linked, Seen, SimilarList, Withdrawn
-from tests.support.samples import (
-    NOW_US,
-    SOURCE,
-    content_of,
-    histories,
-    make_events,
-    make_record,
-    make_state,
-    quick,
-)
+from tests.support.histories import histories, quick
+from tests.support.samples import NOW_US, SOURCE, content_of, make_events, make_record, make_state
 
 
 def encode(state: SoundGraph) -> bytes:

@@ -15,15 +15,8 @@ from harvester.errors import LibraryCorrupt, WrongSource
 from harvester.graph import SoundGraph, blanked, is_gone
 from harvester.journal.events import decode_events, encode_events
 from harvester.model import Event, Linked, Related, Seen, SimilarList, Withdrawn
-from tests.support.samples import (
-    NOW_US,
-    content_of,
-    histories,
-    make_events,
-    make_record,
-    make_state,
-    quick,
-)
+from tests.support.histories import histories, quick
+from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
 
 @quick
