@@ -118,7 +118,7 @@ def _serve(orders: socket.socket) -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running: dict[int, int] = {}
     while True:
-        ready: list[object] = select.select([orders, wake], [], [])[0]
+        ready: list[Any] = select.select([orders, wake], [], [])[0]
         if wake in ready:
             os.read(wake, 1024)
             _tell_ends(running)
