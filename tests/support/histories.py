@@ -82,9 +82,11 @@ def events(draw: st.DrawFn, space: str = SPACES[0]) -> Event:
         case 5:
             # Of three edges only, so that two events of a short history often concern the same one.
             source_id = draw(st.integers(1, 3))
-            return Related(
-                source_id, source_id + 1, draw(st.sampled_from(["similar", "same user", "", "ü"])), draw(stamps)
+            relation, weight = (
+                st.sampled_from(["similar", "same user", "", "ü"]),
+                st.sampled_from([None, 0.5, -0.0, 0.0, 3.0]),
             )
+            return Related(source_id, source_id + 1, draw(relation), draw(stamps), draw(weight))
     return Seeded(tuple(draw(st.lists(ids, max_size=2))))
 
 

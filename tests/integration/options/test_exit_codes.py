@@ -108,11 +108,12 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf", "git-setup --library shelf",
             "git-merge shelf/{checkpoint} shelf/{checkpoint} x", "git-textconv shelf/{checkpoint}",
-            "service --print cron", "guide status", "config", "plugins",
+            "service --print cron", "service --print launchd", "guide status", "config", "plugins",
             "backups list --library shelf", "backups prune --library shelf",
         )),
     },
     1: {
+        "as it is": (_as_it_is, ("status --exit-code --library shelf",)),
         "of rubbish": (_of_rubbish, ("check --library shelf", "check --json --library shelf")),
         "of a pointer": (_of_a_pointer, ("check --library shelf",)),
         "of sides that conflict": (_two_sides_that_conflict, (
@@ -126,7 +127,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
             "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
             "import harvester.toml.old", "forget", "git-setup --lfs --undo", "git-merge a", "git-textconv",
-            "service --print launchd", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
+            "service --print upstart", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
             "backups list --no-option",
             "backups prune --keep-backups 0", "--no-option",
         )),
@@ -323,7 +324,7 @@ def test_a_second_signal_ends_a_harvest_at_once(number: signal.Signals, code: in
 
 def test_every_code_and_every_command_is_in_the_tables() -> None:
     tested = {*LINES, *FULL, *OF_A_PLUGIN, 70, 130, 143}
-    assert tested == {code for code, _ in exit_code_table()}
+    assert tested == {one.code for one in exit_code_table()}
     commands = {command for command, _ in declared() if command}
     for code in (0, 2):
         begun = [line for _, lines in LINES[code].values() for line in lines]

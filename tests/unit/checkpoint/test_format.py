@@ -345,8 +345,8 @@ def test_what_is_new_changes_no_block_that_was_there() -> None:
 
 
 def test_a_newer_format_is_named_as_such() -> None:
-    plain = _plain(format_version=2)
-    with pytest.raises(NewerFormat, match="format 2"):
+    plain = _plain(format_version=3)
+    with pytest.raises(NewerFormat, match="format 3"):
         decode_checkpoint(plain)
 
 
