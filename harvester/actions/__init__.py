@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from harvester.actions.connect import Connection, open_client, open_server
     from harvester.actions.default_library import LibraryLike, OpenedLibrary, find_library, open_view
     from harvester.actions.drawing import MapReport, PlotsReport, draw_map, draw_plots
-    from harvester.actions.events import Advanced, Ended, Level, OnProgress, Reporter, RunEvent, Started, Told
+    from harvester.actions.events import Advanced, Ended, OnProgress, Reporter, RunEvent, Started
     from harvester.actions.exporting import ExportReport, ExportText, encode_selection, export, save_selection
     from harvester.actions.git import GitMergeReport, commit_library, git_merge, git_setup, git_textconv
     from harvester.actions.harvesting import harvest, refresh, run_harvest, run_refresh
     from harvester.actions.library import Library, SoundSelection
     from harvester.actions.library_words import backup_names, values_in
     from harvester.actions.linking import LinkResult, link
+    from harvester.actions.log import json_line
     from harvester.actions.lookups import FindReport, SoundReport, find, show
     from harvester.actions.merging import merge
     from harvester.actions.old_libraries import import_library
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
         RestoreReport,
     )
     from harvester.pipeline import EXHAUSTED, MOST_WITHOUT_PERMISSION
+    from harvester.told import Level, Told
 
 _HOMES = {
     name: home
@@ -71,7 +73,7 @@ _HOMES = {
         "actions.connect": "Connection open_client open_server",
         "actions.default_library": "LibraryLike OpenedLibrary find_library open_view",
         "actions.drawing": "MapReport PlotsReport draw_map draw_plots",
-        "actions.events": "Advanced Ended Level OnProgress Reporter RunEvent Started Told",
+        "actions.events": "Advanced Ended OnProgress Reporter RunEvent Started",
         "actions.exporting": "ExportReport ExportText encode_selection export save_selection",
         "actions.git": "GitMergeReport commit_library git_merge git_setup git_textconv",
         "actions.harvesting": "harvest refresh run_harvest run_refresh",
@@ -79,6 +81,7 @@ _HOMES = {
         "actions.library_words": "backup_names values_in",
         "actions.linking": "LinkResult link",
         "actions.lookups": "FindReport SoundReport find show",
+        "actions.log": "json_line",
         "actions.merging": "merge",
         "actions.old_libraries": "import_library",
         "actions.options": "keywords_named read_connection",
@@ -104,6 +107,7 @@ _HOMES = {
         "importing": "ImportReport",
         "library": "Backup BackupReport CheckReport Contribution Finding ForgetReport MergeReport RestoreReport",
         "pipeline": "EXHAUSTED MOST_WITHOUT_PERMISSION",
+        "told": "Level Told",
     }.items()
     for name in names.split()
 }

@@ -24,6 +24,7 @@ from harvester.errors import HarvesterError, SettingsError, Stopped
 from harvester.graph import SoundGraph
 from harvester.library import Store, keep_answer, require_library
 from harvester.pipeline import Harvest, Plan, Progress
+from harvester.told import Told
 from harvester.vectors import load_header
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ async def run_session(
     time_limit_s: float | None = None,
     backup_every: int,
     keep_backups: int,
-    verbose: bool = False,
+    log_json: bool = False,
 ) -> RunResult:
     """Run `plan` until it ends or `stop` is closed.
 
@@ -60,12 +61,12 @@ async def run_session(
         if plan.refresh is not None:
             require_library(folder)  # before `Store.open` creates one
         store = await stack.enter_async_context(_opened(folder, clock, backup_every, keep_backups))
-        reporter.log = stack.enter_context(closing(RunLog(folder, clock, reporter.warn)))
+        reporter.log = stack.enter_context(closing(RunLog(folder, clock, reporter.warn, as_json=log_json)))
         for line in store.notices:
             reporter.warn(line)
         store.notices.clear()
         _settle_space(store.state, space, folder)
-        progress = Progress(clock, plan.target, on_event=reporter.tell)
+        progress = Progress(clock, plan.target, on_event=reporter.pass_on)
         client = await stack.enter_async_context(
             open_client(
                 connection,
@@ -74,7 +75,6 @@ async def run_session(
                 stop,
                 reporter,
                 space=store.state.space,
-                verbose=verbose,
                 keep_body=lambda body: _keep(folder, body, clock, reporter),
             )
         )
@@ -87,11 +87,13 @@ async def run_session(
         else:
             ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
             run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
-            reporter.log.write(f"start: {len(store.state.processed)} processed sounds so far, server {server.url}")
+            reporter.log.write(
+                Told(f"start: {len(store.state.processed)} processed sounds so far, server {server.url}", kind="start")
+            )
             reporter.emit(Started(folder, take_snapshot(run)))
             async with reporting(run, reporter):
                 reason = await ring.run()
-            reporter.log.write(f"end: {reason}")
+            reporter.log.write(Told(f"end: {reason}", kind="end"))
             for line in _unknown_fields(connection.extra_fields, store.state):
                 reporter.warn(line)
             waiting = ring.frontier.waiting + ring.frontier.in_flight

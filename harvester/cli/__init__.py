@@ -43,6 +43,7 @@ from harvester.cli.refusals import UsageError, describe
 from harvester.cli.terminal import guarded_streams
 from harvester.cli.variables import find_misspelt
 from harvester.errors import HarvesterError, exit_code_table
+from harvester.told import Level
 from harvester.version import __version__
 
 # \\b makes click keep the line breaks of the paragraph.
@@ -89,13 +90,18 @@ def _everything(
             show_default="your own and harvester.toml",
         ),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print each request too.")] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Print requests, retries, decisions; -vv: details too.")
+    ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only, also with -v.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Write messages and the log as JSON, one object a line.")
+    ] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    Console.verbose, Console.quiet = verbose and not quiet, quiet
+    Console.ask(verbose=verbose, quiet=quiet, log_json=log_json)
     # A warning, not an error: the environment may be of another version or program, and a cron job must not fail.
     for line in find_misspelt(os.environ, context.command):
         note(line)
@@ -145,7 +151,7 @@ def _main() -> None:
         note("harvester: interrupted")
         sys.exit(1)
     except HarvesterError as error:
-        note(*getattr(error, "__notes__", ()), f"harvester: {error.command_line or error}")
+        note(*getattr(error, "__notes__", ()), f"harvester: {error.command_line or error}", level=Level.ERROR)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The program that reads our output has ended (`harvester show 1 | head`): this is no error.
@@ -172,7 +178,7 @@ def _refuse(error: UsageError) -> int:
     if len(sys.argv) < 2 or not error.format_message():  # without arguments, the error prints the help
         error.show()
     else:
-        note(f"harvester: {describe(error)}")
+        note(f"harvester: {describe(error)}", level=Level.ERROR)
     return int(error.exit_code)
 
 

@@ -24,6 +24,7 @@ from harvester.freesound.transport import TOTAL_S, AiohttpTransport
 from harvester.freesound.wire import RawResponse, Transport
 from harvester.model import API_PAGE, SPACES, Record, RecordsPage, SimilarPage, check_sound_id
 from harvester.settings import COUNT, NEIGHBOURS
+from harvester.told import OnTold
 
 SMALLEST_PAGE = 5
 """A page with vectors that is late is requested in smaller pages, down to this size."""
@@ -52,14 +53,14 @@ class FreesoundClient:
         forever: bool = False,
         max_requests: int | None = None,
         timeout_s: float = TOTAL_S,
-        on_event: Callable[[str], None] = lambda _: None,
+        on_event: OnTold = lambda _: None,
         keep_body: Callable[[bytes], str] = lambda _: "",
     ) -> None:
         """Make a client for the running event loop.
 
         `address`: the normal form from `read_api_url`. `timeout_s`: the transport's total timeout, after which an
         unanswered request can no longer arrive. `max_requests` with the key close the run.
-        `on_event`: takes lines for the log. `keep_body`: saves an answer for inspection and returns its path.
+        `on_event`: takes what is told. `keep_body`: saves an answer for inspection and returns its path.
         """
         self.address = address
         self._transport = transport

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import TypeAlias, TypeVar, TypeVarTuple, Unpack
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
@@ -20,13 +20,16 @@ T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 FIRST_CEILING_S = 1.0
 HIGHEST_CEILING_S = 60.0
+OnRetry: TypeAlias = Callable[[Transient, int, float], None]
+"""Takes the failure, the number of the next attempt, and the wait before it in seconds."""
+
 _IS_RETRIED = retry_if_exception_type((Transient, QuotaRefused, GateClosed))
 
 
 class Retry:
     """The retry policy of one run."""
 
-    def __init__(self, clock: Clock, stop: Stop, rng: Random, on_retry: Callable[[Transient], None]) -> None:
+    def __init__(self, clock: Clock, stop: Stop, rng: Random, on_retry: OnRetry) -> None:
         self._clock = clock
         self._stop = stop
         self._rng = rng
@@ -57,7 +60,7 @@ class Retry:
 class _Attempts:
     """The failures of one request, and tenacity's strategies after them."""
 
-    def __init__(self, rng: Random, on_retry: Callable[[Transient], None]) -> None:
+    def __init__(self, rng: Random, on_retry: OnRetry) -> None:
         self._rng = rng
         self._on_retry = on_retry
         self._failures = self._used = 0
@@ -91,7 +94,8 @@ class _Attempts:
         """Report that a failed request is retried."""
         failure = _transient(state)
         if failure is not None:
-            self._on_retry(failure)
+            wait_s = state.next_action.sleep if state.next_action is not None else 0.0
+            self._on_retry(failure, state.attempt_number + 1, wait_s)
 
 
 def _transient(state: RetryCallState) -> Transient | None:

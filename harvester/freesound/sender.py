@@ -9,7 +9,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
-from harvester.clock import SECOND_US, Clock, Stop, iso
+from harvester.clock import SECOND_US, Clock, Stop, local
 from harvester.errors import (
     AccessDenied,
     ApiUnreachable,
@@ -29,6 +29,7 @@ from harvester.freesound.quota import Lease, Ledger, Limits, Quota, Refusal, Ste
 from harvester.freesound.request import Request
 from harvester.freesound.retry import Retry
 from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, Transport, TransportFailure
+from harvester.told import Fact, Level, OnTold, Told
 
 T = TypeVar("T")
 SANDBOX_HEADER = "x-freesound-sandbox"
@@ -56,7 +57,7 @@ class Sender:
         max_requests: int | None,
         rng: Random,
         timeout_s: float,
-        on_event: Callable[[str], None],
+        on_event: OnTold,
         keep_body: Callable[[bytes], str],
     ) -> None:
         steady = SteadyTime(clock)
@@ -126,7 +127,12 @@ class Sender:
 
         Raises `GateClosed` when the gate closed meanwhile or a window is full.
         """
+        asked_us = self._now_us()
         await self._pacing.turn(self.quota.burst_limit())
+        waited_s = (self._now_us() - asked_us) / SECOND_US
+        if waited_s >= 0.1:
+            fields: dict[str, Fact] = {"waited_s": round(waited_s, 3)}
+            self._on_event(Told(f"waited {waited_s:.1f} s for its turn to send", Level.DETAIL, "turn", fields))
         if not self.gate.admits(ticket):
             raise GateClosed
         if self._max_requests is not None and self.activity.counted >= self._max_requests:
@@ -214,7 +220,7 @@ class Sender:
             return
         whose = "" if self.quota.share is None else " (another program uses this key too)"
         if not self._forever:
-            self._stop.close(f"quota used up{whose}, next request possible at {iso(until_us)}")
+            self._stop.close(f"quota used up{whose}, next request possible at {local(until_us)}")
             raise Stopped(self._stop.reason)
         self.gate.close(f"quota used up{whose}", until_us)
 
@@ -223,6 +229,10 @@ class Sender:
             raise WrongSource(f"{self._address} changed its catalogue during the run; nothing of the new one was saved")
         self.sandbox = digest
 
-    def _note_retry(self, failure: Transient) -> None:
+    def _note_retry(self, failure: Transient, attempt: int, wait_s: float) -> None:
         self.activity.retried += 1
-        self._on_event(f"retrying after {failure.reason}")
+        fields: dict[str, Fact] = {"reason": failure.reason, "attempt": attempt, "wait_s": round(wait_s, 3)}
+        self._on_event(Told(f"retrying after {failure.reason}", Level.INFO, "retry", fields))
+        self._on_event(
+            Told(f"attempt {attempt} in {wait_s:.1f} s, after {failure.reason}", Level.DETAIL, "attempt", fields)
+        )

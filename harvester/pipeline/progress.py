@@ -6,10 +6,10 @@ Fetchers and writer fill it; it prints nothing.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from harvester.clock import Clock
+from harvester.told import Fact, Level, OnTold, Told
 
 RATE_WINDOW_S = 60.0
 
@@ -20,7 +20,7 @@ class Progress:
 
     clock: Clock
     target: int | None = None
-    on_event: Callable[[str], None] | None = None
+    on_event: OnTold | None = None
     samples: int = 0
     relisted: int = 0
     renewed: int = 0
@@ -38,10 +38,10 @@ class Progress:
     def __post_init__(self) -> None:
         self.started_s = self.clock.monotonic_s()
 
-    def tell(self, line: str) -> None:
+    def tell(self, line: str, level: Level = Level.INFO, kind: str = "message", **fields: Fact) -> None:
         """Pass one line to `on_event`."""
         if self.on_event is not None:
-            self.on_event(line)
+            self.on_event(Told(line, level, kind, fields))
 
     def count_sample(self, *, relisted: bool) -> None:
         """Count a similar list; `relisted`: its sound had one before."""

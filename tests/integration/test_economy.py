@@ -54,9 +54,9 @@ def test_after_a_kill_at_request_1990_the_next_run_sends_at_most_10_and_says_unt
         process.communicate()
         ended = run(*options, cwd=memory_path)
         assert (ended.code, sandbox.counted()) == (0, 2_000), ended.err
-        until = re.search(r"quota used up, next request possible at (\S+Z)", ended.err)
+        until = re.search(r"quota used up, next request possible at (\S+ \S+) UTC", ended.err)
         assert until, ended.err
-        free_in = datetime.fromisoformat(until[1]) - datetime.now(UTC)
+        free_in = datetime.fromisoformat(f"{until[1]}Z") - datetime.now(UTC)
         assert timedelta(hours=23) < free_in <= timedelta(hours=24, seconds=1)
         # Once more: nothing at all is sent.
         assert "quota used up" in run(*options, cwd=memory_path).err
