@@ -1,4 +1,4 @@
-"""What a run tells a person: one line, how important it is, and its facts.
+"""What a run tells: one line, how important it is, and its facts.
 
 Every room tells with these events; `actions.events` passes them to the caller, the log and the terminal.
 """

@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from harvester.actions.merging import merge
     from harvester.actions.old_libraries import import_library
     from harvester.actions.options import keywords_named, read_connection
+    from harvester.actions.past_runs import HistoryReport, history
     from harvester.actions.planning import HarvestEstimate, PlannedLibrary, PlannedRequests, WithinToday, plan, run_plan
     from harvester.actions.plugin_list import Plugin, plugins
-    from harvester.actions.quantities import age_text, clock_text, duration_text, size_text, waiting_text
+    from harvester.actions.quantities import age_text, clock_text, duration_text, size_text, target_text, waiting_text
     from harvester.actions.result import RunResult, Totals
     from harvester.actions.sandbox_server import serve_sandbox
     from harvester.actions.selecting import read_selection, select_from
     from harvester.actions.service import service_text
-    from harvester.actions.snapshot import Snapshot, progress_line
+    from harvester.actions.snapshot import IDLE, Snapshot, progress_line
     from harvester.actions.status_facts import DeferredReport, StatusReport, StatusWatch, list_deferred, status
     from harvester.actions.status_file import load_status
     from harvester.actions.topics import guide_topics
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
         Finding,
         ForgetReport,
         MergeReport,
+        PastRun,
         RestoreReport,
     )
     from harvester.pipeline import EXHAUSTED, MOST_WITHOUT_PERMISSION
@@ -86,13 +88,14 @@ _HOMES = {
         "actions.old_libraries": "import_library",
         "actions.options": "keywords_named read_connection",
         "actions.planning": "HarvestEstimate PlannedLibrary PlannedRequests WithinToday plan run_plan",
+        "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",
-        "actions.quantities": "age_text clock_text duration_text size_text waiting_text",
+        "actions.quantities": "age_text clock_text duration_text size_text target_text waiting_text",
         "actions.result": "RunResult Totals",
         "actions.sandbox_server": "serve_sandbox",
         "actions.selecting": "read_selection select_from",
         "actions.service": "service_text",
-        "actions.snapshot": "Snapshot progress_line",
+        "actions.snapshot": "IDLE Snapshot progress_line",
         "actions.status_facts": "DeferredReport StatusReport StatusWatch list_deferred status",
         "actions.status_file": "load_status",
         "actions.topics": "guide_topics",
@@ -105,7 +108,9 @@ _HOMES = {
         "gitsync": "Commit grown_message size_notice",
         "graph": "Sound",
         "importing": "ImportReport",
-        "library": "Backup BackupReport CheckReport Contribution Finding ForgetReport MergeReport RestoreReport",
+        "library": (
+            "Backup BackupReport CheckReport Contribution Finding ForgetReport MergeReport PastRun RestoreReport"
+        ),
         "pipeline": "EXHAUSTED MOST_WITHOUT_PERMISSION",
         "told": "Level Told",
     }.items()

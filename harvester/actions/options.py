@@ -84,9 +84,9 @@ def check_flag(option: str, value: Any) -> bool:
 
 
 def check_verbosity(option: str, value: Any) -> int:
-    """Return how much to tell; raise `SettingsError` unless it is 0, 1 or 2.
+    """Return how much to tell: 0, 1 or 2; True is 1.
 
-    True is 1, False is 0.
+    Raises `SettingsError` for anything else.
     """
     return check_whole(option, int(value) if isinstance(value, bool) else value, VERBOSITY)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harvester.actions.connect import Connection, Server, open_client, open_server
 from harvester.actions.events import Ended, Reporter, Started
 from harvester.actions.log import RunLog
+from harvester.actions.past_runs import RunRecord, note_killed_run
 from harvester.actions.reporting import reporting
 from harvester.actions.result import RunResult, Totals
 from harvester.actions.run import Run, take_snapshot
@@ -62,6 +63,7 @@ async def run_session(
             require_library(folder)  # before `Store.open` creates one
         store = await stack.enter_async_context(_opened(folder, clock, backup_every, keep_backups))
         reporter.log = stack.enter_context(closing(RunLog(folder, clock, reporter.warn, as_json=log_json)))
+        record = RunRecord("harvest" if plan.refresh is None else "refresh", clock)
         for line in store.notices:
             reporter.warn(line)
         store.notices.clear()
@@ -86,18 +88,29 @@ async def run_session(
             result = _result(store, client, progress, server, stop.reason, reporter, waiting=waiting, began=False)
         else:
             ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
-            run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
+            run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us(), record=record)
             reporter.log.write(
                 Told(f"start: {len(store.state.processed)} processed sounds so far, server {server.url}", kind="start")
             )
             reporter.emit(Started(folder, take_snapshot(run)))
-            async with reporting(run, reporter):
-                reason = await ring.run()
+            note_killed_run(folder, reporter)
+            try:
+                async with reporting(run, reporter):
+                    reason = await ring.run()
+            except HarvesterError as failure:
+                with suppress(HarvesterError):  # the ledger cannot be read: the first error says more
+                    waiting = ring.frontier.waiting + ring.frontier.in_flight
+                    ended = _result(
+                        store, client, progress, server, failure.meaning, reporter, waiting=waiting, began=True
+                    )
+                    record.add(ended, client, reporter, failure)
+                raise
             reporter.log.write(Told(f"end: {reason}", kind="end"))
             for line in _unknown_fields(connection.extra_fields, store.state):
                 reporter.warn(line)
             waiting = ring.frontier.waiting + ring.frontier.in_flight
             result = _result(store, client, progress, server, reason, reporter, waiting=waiting, began=True)
+            record.add(result, client, reporter)
             reporter.emit(Ended(result))
         if not stop.by_person:
             client.raise_if_all_failed()

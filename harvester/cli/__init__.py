@@ -23,6 +23,7 @@ from harvester.cli.commands import forget as forget_command
 from harvester.cli.commands import git as git_commands
 from harvester.cli.commands import guide as guide_command
 from harvester.cli.commands import harvest as harvest_command
+from harvester.cli.commands import history as history_command
 from harvester.cli.commands import import_old as import_command
 from harvester.cli.commands import link as link_command
 from harvester.cli.commands import map as map_command
@@ -101,6 +102,7 @@ def _everything(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
+    Console.verbose, Console.quiet, Console.log_json = 0, False, False
     Console.ask(verbose=verbose, quiet=quiet, log_json=log_json)
     # A warning, not an error: the environment may be of another version or program, and a cron job must not fail.
     for line in find_misspelt(os.environ, context.command):
@@ -112,6 +114,7 @@ app.command("plan")(plan_command.plan)
 app.command("refresh")(refresh_command.refresh)
 app.command("link")(link_command.link)
 app.command("status")(status_command.status)
+app.command("history")(history_command.history)
 app.command("show")(show_command.show)
 app.command("find")(find_command.find)
 app.command("export", cls=ExtensibleCommand)(export_command.export)

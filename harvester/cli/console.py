@@ -19,6 +19,7 @@ from harvester.actions import age_text as age_text
 from harvester.actions import clock_text as clock_text
 from harvester.actions import duration_text as duration_text
 from harvester.actions import size_text as size_text
+from harvester.actions import target_text as target_text
 from harvester.actions import waiting_text as waiting_text
 from harvester.cli.terminal import raw
 from harvester.clock import SystemClock
@@ -61,7 +62,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 
 
 class Console:
-    """What `-v`, `-q` and `--log-json` ask for; the verbosity is from 0 to 2."""
+    """What `-v` (0 to 2), `-q` and `--log-json` ask for."""
 
     verbose: ClassVar[int] = 0
     quiet: ClassVar[bool] = False

@@ -57,9 +57,9 @@ def adapt(command: Any, functions: Functions, path: str = "", anywhere: Sequence
 
 
 def _spoken_anywhere(root: Any) -> list[Any]:
-    """Return the options of `harvester` itself that users also write after the command's name.
+    """Return options of `harvester` that also work after the command.
 
-    They are not in the command's help; variables set only those before the name.
+    They are not in the command's help; variables set only those before its name.
     """
     twins = [copy(parameter) for parameter in root.params if parameter.name in _ANYWHERE]
     for twin in twins:

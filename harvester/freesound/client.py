@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 from harvester.clock import Clock, Stop
 from harvester.errors import ApiUnreachable, FetchFailed
@@ -194,6 +196,23 @@ class FreesoundClient:
     def waiting_for(self) -> Wait | None:
         """Why and until when all fetchers wait; None when requests may be sent."""
         return self._sender.gate.waiting_for
+
+    @property
+    def held_back(self) -> AbstractSet[asyncio.Task[Any] | None]:
+        """The tasks whose request waits until requests may be sent."""
+        return self._sender.gate.held
+
+    @property
+    def in_outage(self) -> bool:
+        """Whether the API does not answer now."""
+        return self._sender.gate.in_outage
+
+    def possible_at(self, count: int) -> int:
+        """Return when the day's limit allows the last of `count` requests.
+
+        In microseconds; an estimate.
+        """
+        return self._sender.quota.possible_at(count)
 
     @property
     def activity(self) -> Activity:

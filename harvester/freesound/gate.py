@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from harvester.clock import SECOND_US, Clock, Stop, local
 from harvester.errors import ApiUnreachable, Stopped
@@ -52,6 +53,8 @@ class Gate:
         self._limit: Wait | None = None
         self._probe: Ticket | None = None
         self._final_error = ""
+        self.held: set[asyncio.Task[Any] | None] = set()
+        """The tasks that wait here now."""
         self._changed = asyncio.Event()
 
     @property
@@ -80,7 +83,12 @@ class Gate:
                 self._probe = Ticket()
                 self._on_event(Told("sending one request to see whether the outage is over", Level.DECISION, "outage"))
                 return self._probe
-            await self._wait_for_change(wait.until_us)
+            task = asyncio.current_task()
+            self.held.add(task)
+            try:
+                await self._wait_for_change(wait.until_us)
+            finally:
+                self.held.discard(task)
 
     def admits(self, ticket: Ticket) -> bool:
         """Tell whether the gate is still open for this ticket."""

@@ -24,8 +24,8 @@ from harvester.freesound.gate import Gate, GateClosed, Ticket
 from harvester.freesound.http_status import with_date
 from harvester.freesound.judgement import Judgement
 from harvester.freesound.outage import LONGEST_OUTAGE_S, Outage
-from harvester.freesound.pacing import Pacing
-from harvester.freesound.quota import Lease, Ledger, Limits, Quota, Refusal, SteadyTime
+from harvester.freesound.pacing import Pacing, SteadyTime
+from harvester.freesound.quota import Lease, Ledger, Limits, Quota, Refusal
 from harvester.freesound.request import Request
 from harvester.freesound.retry import Retry
 from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, Transport, TransportFailure
@@ -163,12 +163,16 @@ class Sender:
         except TransportFailure as failure:
             if lease is not None and not failure.sent:
                 self.quota.give_back(lease)
+            if failure.idle:
+                self._on_event(Told(f"{failure.reason}: sending {request.path} again", Level.DETAIL, "connection"))
+                raise
             raise self._judgement.note_transient(failure, request, ticket) from None
         finally:
             self.activity.on_the_wire -= 1
         self.activity.answered += 1
         if lease is not None:
             # The server does not count 401 and 429 (API.md §4).
+            self.activity.denied += raw.status == 401
             if raw.status in {401, 429}:
                 self.quota.give_back(lease)
             else:

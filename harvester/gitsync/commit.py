@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harvester.errors import LibraryNotFetched, SettingsError
 from harvester.library import list_backups
-from harvester.storage import CHECKPOINT, refuse_placeholder
+from harvester.storage import CHECKPOINT, HISTORY, refuse_placeholder
 
 DRIVER = "freesound-library"
 """The name of harvester's merge and diff driver in Git's attributes and configuration."""
@@ -115,10 +115,10 @@ def grown_message(samples: int, processed: int, edges: int, requests: int) -> st
 def commit_library(folder: Path, message: str, *, source: str, with_backups: bool = False) -> Commit:
     """Commit the library's files as they are on disk.
 
-    The user's staged changes stay staged, and no other file is committed. The files are the checkpoint, the attributes
-    and ignore file of `git-setup`, and `with_backups` also the backups. Commits nothing for a sandbox library, outside
-    a work tree, during a merge, a rebase or the like, at 100 MB or more without Git LFS, for a placeholder, or when
-    nothing changed. Raises nothing.
+    The user's staged changes stay staged, and no other file is committed. The files are the checkpoint, the history,
+    the attributes and ignore file of `git-setup`, and `with_backups` also the backups. Commits nothing for a sandbox
+    library, outside a work tree, during a merge, a rebase or the like, at 100 MB or more without Git LFS, for a
+    placeholder, or when nothing changed. Raises nothing.
     """
     if source.startswith("sandbox:"):
         return Commit(problem="a sandbox library is never committed: its sounds are made up")
@@ -154,7 +154,7 @@ def _obstacle(folder: Path) -> str:
 
 
 def _paths(folder: Path, *, with_backups: bool) -> list[str]:
-    names = [CHECKPOINT, ATTRIBUTES, IGNORED]
+    names = [CHECKPOINT, HISTORY, ATTRIBUTES, IGNORED]
     names += [backup.path.name for backup in list_backups(folder)] if with_backups else []
     return [name for name in names if (folder / name).is_file()]
 

@@ -16,6 +16,7 @@ from harvester.errors import SettingsError
 from harvester.gitsync.commit import ATTRIBUTES, DRIVER, IGNORED, attribute_of, in_work_tree, run_git, said
 from harvester.storage import (
     CHECKPOINT,
+    HISTORY,
     JOURNAL,
     LOCK,
     LOG,
@@ -60,6 +61,7 @@ def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
     attributes = (
         f"{CHECKPOINT} {tracked}merge={DRIVER} diff={DRIVER} -text",
         f"{_BACKUPS} {tracked}diff={DRIVER} -text",
+        f"{HISTORY} merge=union text eol=lf",  # its reader drops repeated lines
     )
     for name, lines in ((ATTRIBUTES, attributes), (IGNORED, _IGNORED_LINES)):
         changed = _write_block(folder / name, lines)

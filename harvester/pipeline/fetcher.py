@@ -55,6 +55,7 @@ async def run_fetcher(
     Returns on `Stopped`. On a `HarvesterError` or a cancellation it releases the claim and raises; the answer to a
     request that was already sent is lost.
     """
+    progress.tasks[number] = asyncio.current_task()
     while True:
         progress.activity[number] = "waiting for work"
         try:

@@ -5,8 +5,10 @@ Fetchers and writer fill it; it prints nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from typing import Any
 
 from harvester.clock import Clock
 from harvester.told import Fact, Level, OnTold, Told
@@ -16,7 +18,10 @@ RATE_WINDOW_S = 60.0
 
 @dataclass(slots=True)
 class Progress:
-    """Counters of this run; `on_event` gets each line for the user."""
+    """Counters of this run; `on_event` gets each line for the user.
+
+    `activity` says what each fetcher does, and `tasks` has the task that it is.
+    """
 
     clock: Clock
     target: int | None = None
@@ -32,6 +37,7 @@ class Progress:
     checkpoints: int = 0
     oddities: Counter[str] = field(default_factory=Counter)
     activity: dict[int, str] = field(default_factory=dict)
+    tasks: dict[int, asyncio.Task[Any] | None] = field(default_factory=dict)
     started_s: float = 0.0
     _recent: deque[float] = field(default_factory=deque)
 
