@@ -86,7 +86,7 @@ class RunRecord:
             command=self.command,
             version=__version__,
             end=drop_controls(result.reason)[:_MOST_TEXT],
-            exit_code=failure.exit_code if isinstance(failure, HarvesterError) else 0 if failure is None else 1,
+            exit_code=0 if failure is None else getattr(failure, "exit_code", HarvesterError.exit_code),
             seconds=round(result.seconds, 1),
             requests=result.requests,
             refused=activity.refused,

@@ -24,6 +24,9 @@ PREFIX = "HARVESTER"
 _NOT_FROM_VARIABLES = {"--version", "--install-completion", "--show-completion", "--help"}
 """Options that end the process: a variable such as HARVESTER_VERSION, set for another purpose, must not."""
 
+_COUNTED = dict.fromkeys(("true", "yes", "on"), 1) | dict.fromkeys(("false", "no", "off"), 0)
+"""What a variable may say of an option that is counted, such as HARVESTER_VERBOSE, which was a flag."""
+
 _ANYWHERE = ("verbose", "quiet", "log_json")
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -97,6 +100,8 @@ def _variables(path: str, parameter: Any) -> list[str] | None:
 
 def _process_value(parameter: Any, function: Callable[..., Any] | None, context: typer.Context, value: Any) -> Any:
     """Convert a value; raise `SettingsError` that names its place."""
+    if getattr(parameter, "count", False) and isinstance(value, str):
+        value = _COUNTED.get(value.strip().lower(), value)
     try:
         return type(parameter).process_value(parameter, context, value)
     except SettingsFileError:

@@ -167,7 +167,8 @@ def _read(folder: Path, notices: list[str]) -> _Lines:
         else:
             _put(lines, run, line)
     if refused:
-        notices.append(f"{path}: {refused} line{'' if refused == 1 else 's'} of it describe no run; left out")
+        what = "1 line that describes" if refused == 1 else f"{refused:,} lines that describe"
+        notices.append(f"{path}: left out {what} no run")
     return lines
 
 

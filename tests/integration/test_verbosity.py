@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from harvester.cli.console import Console
+from tests.support.command import call
 from tests.support.processes import SandboxProcess, run, sandbox_process
 
 FIRST, SECOND = {"request", "next", "due"}, {"claim", "commit", "attempt"}
@@ -51,6 +53,15 @@ def test_each_line_says_its_kind_on_stderr_and_in_the_log(
         assert reasons[:2] == ["the search gives the first sounds", "seed 1 of this run"]
         statuses = [one["fields"]["status"] for one in told if one["kind"] == "request"]
         assert sorted(statuses) == [200] * 4 + [401, 500]
+
+
+@pytest.mark.parametrize(("given", "told"), [("0", 0), ("no", 0), ("true", 1), ("1", 1), ("2", 2), ("7", 2)])
+def test_a_variable_gives_the_verbosity_as_a_number_or_a_flag(
+    given: str, told: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HARVESTER_VERBOSE", given)
+    assert call("status", "--library", "none", cwd=tmp_path).code == 0
+    assert Console.verbose == told
 
 
 def test_beside_a_panel_each_line_is_above_it(sandbox: SandboxProcess, tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_a_line_that_describes_no_run_is_left_out_with_one_notice(kind: str, tmp
     path.write_bytes(b"\r\n".join([first, HOSTILE[kind], HOSTILE[kind], b"", second]))  # nor does it end with a newline
     history = load_history(tmp_path)
     assert history.runs == (past_run(1), past_run(2))
-    assert history.notices == (f"{path}: 2 lines of it describe no run; left out",)
+    assert history.notices == (f"{path}: left out 2 lines that describe no run",)
     add_run(tmp_path, past_run(3))
     assert path.read_bytes() == b"".join(one + b"\n" for one in (first, second, line_of_file(tmp_path, 2)))
 
