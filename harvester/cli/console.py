@@ -88,6 +88,12 @@ def say(line: str) -> None:
         note(line, level=Level.INFO)
 
 
+def say_more(line: str) -> None:
+    """Write one line to stderr with `--verbose`."""
+    if Console.verbose:
+        _write(Told(line, Level.DECISION))
+
+
 def print_event(event: RunEvent) -> None:
     """Write the line of an event to stderr if the verbosity asks for it."""
     if not isinstance(event, Told) or event.level.verbosity > Console.verbose:
