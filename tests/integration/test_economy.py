@@ -77,7 +77,7 @@ def test_after_a_kill_the_next_run_sends_only_what_the_day_still_holds(tmp_path:
         assert "quota used up, next request possible at" in ended.err
         assert sandbox.counted() - sent <= 60 - sent
         assert "0 left of today's quota" in ended.err
-        assert re.search(r"sounds wait; run it again from .*\d\d:\d\d to continue", ended.err)
+        assert re.search(r"sounds wait; run it again from .*\d\d:\d\d UTC to continue", ended.err)
         planned = json.loads(run("plan", *options[1:], "--json", cwd=tmp_path).out)
         assert planned["quota_left"] == 0
         assert not [request for request in sandbox.requests() if request["status"] == 429]
