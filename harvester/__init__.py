@@ -99,6 +99,7 @@ if TYPE_CHECKING:
         LibraryNotFound,
         LibraryUnwritable,
         NewerFormat,
+        NotConfirmed,
         PluginFailed,
         SettingsError,
         WrongSource,
@@ -147,6 +148,7 @@ __all__ = [
     "MapReport",
     "MergeReport",
     "NewerFormat",
+    "NotConfirmed",
     "PlotsReport",
     "Plugin",
     "PluginFailed",
@@ -206,7 +208,7 @@ _ROOMS = {
     "clock": "Stop",
     "errors": (
         "AccessDenied AnswerChanged ApiUnreachable BackupFailed DiskFull Findings HarvesterError LibraryCorrupt "
-        "LibraryLocked LibraryNotFetched LibraryNotFound LibraryUnwritable NewerFormat PluginFailed "
+        "LibraryLocked LibraryNotFetched LibraryNotFound LibraryUnwritable NewerFormat NotConfirmed PluginFailed "
         "SettingsError WrongSource"
     ),
     "exports": "FilesFormat TextFormat",

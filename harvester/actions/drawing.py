@@ -110,7 +110,7 @@ def draw_plots(path: StrPath, *, library: LibraryLike = None) -> PlotsReport:
 
     `library` is a folder or an opened `Library`; None: the default folder. They show growth, licenses, durations,
     degrees and tags. A missing folder is created; the files are durable on return, and after a crash each file is
-    whole. Raises `SettingsError` without matplotlib; `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
+    whole. Raises `SettingsError` without matplotlib; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
     `LibraryUnwritable`.
     """
     folder = read_path(path)

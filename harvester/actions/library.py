@@ -18,10 +18,10 @@ from harvester.actions.options import check_folder, check_texts, check_whole
 from harvester.actions.selecting import read_selection, why_empty
 from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
-from harvester.errors import LibraryNotFound, LibraryUnwritable, SettingsError
+from harvester.errors import SettingsError
 from harvester.exports import ArrowTable, edges_table, sounds_table
 from harvester.graph import DiGraph, Selected, Sound, SoundGraph, narrow, select
-from harvester.library import LibraryView, Store, load_view
+from harvester.library import LibraryView, Store, holds_library, load_view, require_library
 from harvester.model import Record, check_sound_id
 from harvester.reports import find_sounds
 from harvester.settings import COUNT_FROM_ZERO
@@ -209,7 +209,7 @@ class Library(_Sounds):
         """Open the library in the folder `path`, with its journal's events.
 
         Takes no lock and writes nothing, unless `create` is true and there is no library: then it makes the folder and
-        an empty library, which a harvest can grow. Raises `LibraryNotFound` for a folder without a library,
+        an empty library, which a harvest can grow. Raises `LibraryNotFound` for what is no folder with a library,
         `LibraryCorrupt` when the checkpoint is corrupt and no valid backup can replace it, `NewerFormat`,
         `LibraryNotFetched`, or `LibraryUnwritable` when it cannot be read; with `create` also `LibraryLocked` or
         `DiskFull`; `SettingsError` for what is no path. `~` is the home folder.
@@ -217,22 +217,10 @@ class Library(_Sounds):
         folder = check_folder("path", path)
         if folder is None:
             raise SettingsError("path must be a folder, not None")
-        try:
-            is_file = folder.is_file()
-        except OSError as error:
-            raise LibraryUnwritable(f"{folder}: it cannot be read ({error.strerror}); nothing was changed") from error
-        if is_file:
-            raise LibraryNotFound(f"{folder} is a file; open the folder of the library that it belongs to")
-        view = load_view(folder)
-        if not view.exists and create:
+        if create and not holds_library(folder):
             Store.open(folder, clock=SystemClock()).close()
-            view = load_view(folder)
-        if not view.exists:
-            raise LibraryNotFound(
-                f"{folder}: {'no library here' if folder.is_dir() else 'there is no such folder'}; check the path, or "
-                f"start a library with harvest() or Library.open(path, create=True)"
-            )
-        return cls(view)
+        require_library(folder)
+        return cls(load_view(folder))
 
     @cached_property
     def _selected(self) -> Selected:  # type: ignore[override]  # only read

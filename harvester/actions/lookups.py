@@ -61,8 +61,8 @@ def find(text: str | Iterable[str], *, limit: int = 20, library: LibraryLike = N
     """Find sounds with every word of `text` in name, tag, user or id.
 
     `library` is a folder or an opened `Library`; None: the default folder. `limit`: the most sounds, 0 for all.
-    Whole words rank before beginnings, then by downloads. Raises `SettingsError` for a wrong `limit`; `LibraryCorrupt`,
-    `NewerFormat` or `LibraryUnwritable`.
+    Whole words rank before beginnings, then by downloads. Raises `SettingsError` for a wrong `limit`;
+    `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
     """
     most = check_whole("--limit", limit, COUNT_FROM_ZERO)
     query = text if isinstance(text, str) else " ".join(text)
@@ -76,7 +76,8 @@ def show(sound_id: SupportsIndex, *, library: LibraryLike = None) -> SoundReport
     """Return one sound with its record and its neighbours.
 
     `library` is a folder or an opened `Library`; None: the default folder. Raises `SettingsError` for a `sound_id` that
-    is no sound's id and a sound that is not in the library; `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
+    is no sound's id and a sound that is not in the library; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat` or
+    `LibraryUnwritable`.
     """
     (wanted,) = check_sounds("sound_id", sound_id)
     with open_view(library) as view:

@@ -23,7 +23,7 @@ from harvester.actions.options import (
 from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
 from harvester.freesound import FreesoundClient
-from harvester.library import load_view
+from harvester.library import holds_library, load_view
 from harvester.reports import Allowance, Wish, describe_plan
 from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS
 
@@ -122,8 +122,8 @@ async def plan(
     """Estimate the requests, minutes and days that a harvest takes.
 
     The other keywords are those of `harvest`. With a query or a filter it sends one request, which counts the sounds
-    that the search finds; otherwise it sends none. It changes no library. `on_progress` gets `Told` events only; what
-    it raises is raised here at once.
+    that the search finds; otherwise it sends none. It changes no library. Without a library it plans a new one, and a
+    `Told` says so. `on_progress` gets `Told` events only; what it raises is raised here at once.
 
     Raises a `HarvesterError`: `SettingsError` for keywords that cannot be used and for a search that the server
     refuses, `ApiUnreachable` when the search cannot be counted.
@@ -141,7 +141,10 @@ async def plan(
         connection = read_connection(reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox)
         folder, clock = check_folder("--library", library), SystemClock()
         async with open_server(connection, clock, reporter) as server:
-            state = (await asyncio.to_thread(load_view, folder or server.folder)).state
+            folder = folder or server.folder
+            if not holds_library(folder):
+                reporter.tell(f"{folder}: there is no library yet, so this is the plan of a new one")
+            state = (await asyncio.to_thread(load_view, folder)).state
             async with open_client(
                 connection, server, clock, Stop(), reporter, space=state.space, verbose=verbose
             ) as client:

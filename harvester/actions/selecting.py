@@ -6,7 +6,6 @@ from typing import TypedDict
 
 from harvester.actions.keywords import Duration, Texts, check_number, naming_keywords
 from harvester.actions.options import check_seconds, check_texts
-from harvester.errors import LibraryNotFound
 from harvester.graph import Selected, Selection, explain_empty, select
 from harvester.library import LibraryView
 from harvester.settings import SCORE
@@ -61,10 +60,8 @@ def read_selection(
 def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tuple[str, ...]]:
     """Return the sounds that `selection` picks, and the notices.
 
-    Those are the view's, and why no sound meets the selection. Raises `LibraryNotFound` if the folder holds none.
+    Those are the view's, and why no sound meets the selection.
     """
-    if not view.exists:
-        raise LibraryNotFound(f"{view.folder}: no library here; `harvester harvest` starts one")
     selected = select(view.state, selection)
     return selected, (*view.notices, *why_empty(selected, selection))
 

@@ -14,7 +14,7 @@ from harvester.actions.status_file import load_status
 from harvester.checkpoint import Signature, read_signature
 from harvester.clock import SystemClock
 from harvester.freesound import count_requests
-from harvester.library import LibraryView, list_backups, load_view
+from harvester.library import LibraryView, list_backups, load_view, require_library
 from harvester.reports import count_library, describe_content
 from harvester.reports import list_deferred as list_rows
 from harvester.storage import CHECKPOINT, JOURNAL_PARTS, path_text, read_owner
@@ -52,8 +52,9 @@ class DeferredReport:
 def status(library: LibraryLike = None) -> StatusReport:
     """Return what the library holds and what a running harvest does.
 
-    `library` is a folder or an opened `Library`; None: the default folder. Needs no lock and writes nothing. A folder
-    without a library gives counts of zero. Raises `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
+    `library` is a folder or an opened `Library`; None: the default folder. Needs no lock and writes nothing. A first
+    harvest that has nothing yet gives counts of zero. Raises `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat` or
+    `LibraryUnwritable`.
     """
     now_us = SystemClock().time_us()
     with open_view(library) as view:
@@ -90,6 +91,7 @@ class StatusWatch:
 
         The errors are those of `status`.
         """
+        require_library(self.folder)
         now_us, began_s = SystemClock().time_us(), time.monotonic()
         files = [read_signature(self.folder / name) for name in (CHECKPOINT, *JOURNAL_PARTS)]
         if not self._facts or (files != self._files and began_s >= self._next_s):

@@ -16,7 +16,7 @@ from harvester.actions.options import check_flag, check_listener, check_whole, k
 from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, Stopped, WrongSource
 from harvester.freesound import FreesoundClient
-from harvester.library import load_view
+from harvester.library import load_view, require_library
 from harvester.model import SimilarPage
 from harvester.settings import COUNT, NEIGHBOURS, RANDOM_SEED
 from harvester.vectors import load_vectors
@@ -74,7 +74,9 @@ def verify_links(
         connection = read_connection(
             reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox, max_requests=count
         )
-        return blocking(_verify)(connection, find_library(library), count, seed, reporter, verbose)
+        folder = find_library(library)
+        require_library(folder)
+        return blocking(_verify)(connection, folder, count, seed, reporter, verbose)
 
 
 async def _verify(

@@ -71,6 +71,22 @@ def redraw(lines: list[str]) -> None:
     raw(sys.stdout).write(_HOME + shown + _REST_OF_LINE + _REST_OF_SCREEN)
 
 
+def ask_line(question: str) -> str:
+    """Ask on stderr, and return the line that is typed on stdin.
+
+    The end of the input, Ctrl-C and bytes that are no text count as an empty answer.
+    """
+    raw(sys.stderr).write(escape_line(question))
+    raw(sys.stderr).flush()
+    try:
+        answer = sys.stdin.readline()
+    except (KeyboardInterrupt, OSError, UnicodeDecodeError):
+        answer = ""
+    if not answer.endswith("\n"):
+        raw(sys.stderr).write("\n")
+    return answer
+
+
 def replace_line(text: str) -> None:
     """Replace the current line on stderr's terminal; empty: clear it."""
     raw(sys.stderr).write(f"\r{escape_line(text)}{_REST_OF_LINE}")

@@ -16,15 +16,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from harvester.checkpoint import begins_as_checkpoint
 from harvester.clock import SECOND_US
 from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.importing.records import Tally, label
 from harvester.importing.unpickle import Inert, load_foreign
-from harvester.storage import HEAD_BYTES, copy_regular, read_bounded, refuse_content
+from harvester.storage import (
+    HEAD_BYTES,
+    copy_regular,
+    describe_content,
+    read_bounded,
+    refuse_content,
+    unpack_beginning,
+)
 
 _LARGEST_BYTES = 2 << 30
 _LONGEST_STATEMENT = 100_000
 _SQLITE = b"SQLite format 3\x00"
+_NOT_OLD = "not a library of an older tool (a .pkl, a .gpickle or an SQLite cache)"
+_PICKLE = re.compile(rb"\x80[\x02-\x05]|[(}\]cl]")
+"""How a pickle begins; before protocol 2 it begins with its first opcode."""
 _PARTS = {"graph", "processed_ids", "sound_cache", "metadata"}
 _GRAPHS = ("DiGraph", "Graph", "MultiDiGraph", "MultiGraph")
 _COUNTED = {"timestamp", "nodes", "edges", "processed_ids"}
@@ -58,11 +69,13 @@ def load_old(path: Path, tally: Tally) -> OldLibrary:
         raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
     refuse_content(packed[:HEAD_BYTES], path)
     tally.allow(len(packed))
-    if packed.startswith(_SQLITE):
-        return _read_sqlite(path, tally)
     try:
+        if packed.startswith(_SQLITE):
+            return _read_sqlite(path, tally)
         content = load_foreign(packed)
     except LibraryCorrupt as error:
+        if not _is_known(packed):
+            raise SettingsError(f"{path}: it is {describe_content(packed)}, {_NOT_OLD}; nothing was changed") from None
         raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
     if isinstance(content, Inert) and _is_graph(content):
         old = OldLibrary(f"a pickled {content.class_path}", everything=content)
@@ -70,7 +83,20 @@ def load_old(path: Path, tally: Tally) -> OldLibrary:
         return old
     if isinstance(content, dict) and content.keys() & _PARTS:
         return _read_dict(path, content, tally)
-    raise SettingsError(f"{path}: it is not a file of a tool that harvester knows; nothing was changed")
+    raise SettingsError(f"{path}: it is {describe_content(packed)}, {_NOT_OLD}; nothing was changed")
+
+
+def _is_known(packed: bytes) -> bool:
+    """Tell whether a file that cannot be read is of a known tool.
+
+    Only such a file is corrupt; any other is none of these tools'.
+    """
+    if begins_as_checkpoint(packed):
+        return True
+    beginning = unpack_beginning(packed)
+    if packed.startswith(_SQLITE):
+        return b"sample_id" in beginning
+    return _PICKLE.match(beginning) is not None and any(name.encode() in beginning for name in (*_PARTS, "networkx"))
 
 
 def _read_dict(path: Path, content: dict[Any, Any], tally: Tally) -> OldLibrary:
@@ -205,7 +231,7 @@ def _read_sqlite(path: Path, tally: Tally) -> OldLibrary:
                 connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LONGEST_STATEMENT)
                 _read_rows(connection, path, old, tally, size_bytes)
         except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
-            raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
+            raise LibraryCorrupt(str(error)) from error
         except OSError as error:
             raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
     old.everything = old.records
@@ -226,7 +252,7 @@ def _read_rows(connection: sqlite3.Connection, path: Path, old: OldLibrary, tall
     for sample_id, data in connection.execute("SELECT sample_id, data FROM metadata NOT INDEXED ORDER BY rowid"):
         size_bytes -= 2 + (len(data) if isinstance(data, (str, bytes)) else 0)
         if size_bytes < 0:
-            raise LibraryCorrupt(f"{path}: its rows have more bytes than the file; nothing was changed")
+            raise LibraryCorrupt("its rows have more bytes than the file")
         try:
             record = json.loads(data)
         except (ValueError, TypeError, RecursionError):

@@ -31,6 +31,7 @@ TABLE = {
     27: ("LibraryNotFetched", "the library's content is not here yet: run `git lfs pull`"),
     28: ("LibraryNotFound", "there is no library in this folder"),
     29: ("PluginFailed", "a plugin failed: an export format or an order of another package"),
+    30: ("NotConfirmed", "a question was not answered with yes: nothing was changed"),
     70: ("HarvesterError", "a bug in harvester: please report it"),
     130: (None, "aborted by a second Ctrl-C"),
     143: (None, "aborted by a second SIGTERM"),
