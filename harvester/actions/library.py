@@ -15,7 +15,7 @@ from harvester.actions.exporting import ExportReport, save_selection
 from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
 from harvester.actions.library_html import library_html
 from harvester.actions.options import check_folder, check_texts, check_whole
-from harvester.actions.selecting import read_selection, why_empty
+from harvester.actions.selecting import check_values, read_selection, why_missing
 from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
@@ -50,6 +50,7 @@ class _Sounds(Mapping[int, Sound]):
         """
         return edges_table(self._selected)
 
+    @naming_keywords
     def select(
         self,
         *,
@@ -82,8 +83,9 @@ class _Sounds(Mapping[int, Sound]):
             min_score=min_score,
             largest_component=largest_component,
         )
+        missing = check_values(self._selected.state, selection)
         selected = narrow(self._selected, selection)
-        return SoundSelection(self._folder, selected, why_empty(selected, selection))
+        return SoundSelection(self._folder, selected, why_missing(missing, selected, selection))
 
     @naming_keywords
     def export(
@@ -166,7 +168,7 @@ class SoundSelection(_Sounds):
         self._folder = folder
         self._selected = selected
         self.notices = notices
-        """Why no sound matches, in one line; empty if any does."""
+        """Which texts no sound has, and why none matches, in one line; empty if there is nothing to say."""
 
     @property
     def ids(self) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harvester.actions.blocking import blocking
 from harvester.actions.connect import open_client, open_server
+from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import OnProgress, Reporter
 from harvester.actions.options import (
     check_flag,
@@ -122,8 +123,9 @@ async def plan(
     """Estimate the requests, minutes and days that a harvest takes.
 
     The other keywords are those of `harvest`. With a query or a filter it sends one request, which counts the sounds
-    that the search finds; otherwise it sends none. It changes no library. Without a library it plans a new one, and a
-    `Told` says so. `on_progress` gets `Told` events only; what it raises is raised here at once.
+    that the search finds, and if that is none, another one to tell why; otherwise it sends none. It changes no library.
+    Without a library it plans a new one, and a `Told` says so. `on_progress` gets `Told` events only; what it raises is
+    raised here at once.
 
     Raises a `HarvesterError`: `SettingsError` for keywords that cannot be used and for a search that the server
     refuses, `ApiUnreachable` when the search cannot be counted.
@@ -161,6 +163,8 @@ async def plan(
                 # The embedded sandbox has no limits, so the plan assumes the limits of a key that the user may get.
                 limited = connection.limits if server.embedded else client.limits
                 left = limited.daily if server.embedded else client.quota_left()
+                if wish.hits == 0:
+                    reporter.warn(await explain_empty_search(client, wanted.query, wanted.filter, state))
                 facts = describe_plan(state, wish, Allowance(limited.burst, limited.daily, left))
                 return HarvestEstimate(
                     **{

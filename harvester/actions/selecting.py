@@ -6,7 +6,8 @@ from typing import TypedDict
 
 from harvester.actions.keywords import Duration, Texts, check_number, naming_keywords
 from harvester.actions.options import check_seconds, check_texts
-from harvester.graph import Selected, Selection, explain_empty, select
+from harvester.errors import SettingsError
+from harvester.graph import MissingValue, Selected, Selection, SoundGraph, explain_missing, missing_values, select
 from harvester.library import LibraryView
 from harvester.settings import SCORE
 
@@ -60,17 +61,30 @@ def read_selection(
 def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tuple[str, ...]]:
     """Return the sounds that `selection` picks, and the notices.
 
-    Those are the view's, and why no sound meets the selection.
+    Those are the view's, and which values of the selection no sound has. Raises as `check_values` does.
     """
+    missing = check_values(view.state, selection)
     selected = select(view.state, selection)
-    return selected, (*view.notices, *why_empty(selected, selection))
+    return selected, (*view.notices, *why_missing(missing, selected, selection))
 
 
-def why_empty(selected: Selected, selection: Selection) -> tuple[str, ...]:
-    """Return one line that says why no sound meets `selection`.
+def check_values(state: SoundGraph, selection: Selection) -> tuple[MissingValue, ...]:
+    """Return the values of a selection that no sound has.
 
-    There is none where sounds do, or where the selection has no condition.
+    Raises `SettingsError` for a license or a category that Freesound does not have, and no sound of the library.
     """
-    if len(selected) or selection == Selection():
+    missing = missing_values(state, selection)
+    for one in missing:
+        if not one.possible:
+            raise SettingsError(f"--{one.what}: Freesound has no {one.what} '{one.value[:40]}'; {one.others}")
+    return missing
+
+
+def why_missing(missing: tuple[MissingValue, ...], selected: Selected, selection: Selection) -> tuple[str, ...]:
+    """Return one line about values that no sound has, and why none matches.
+
+    There is none where all values were found, or where the selection has no condition.
+    """
+    if not missing and (len(selected) or selection == Selection()):
         return ()
-    return (explain_empty(selected.state, selection),)
+    return (explain_missing(missing, selected.state, found=bool(len(selected))),)

@@ -6,15 +6,13 @@ yes. A question comes after the lines that say what would be done.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from typing import Annotated, TypeVar
 
 import typer
 
 from harvester.cli.console import note
-from harvester.cli.terminal import ask_line
+from harvester.cli.terminal import ask_line, has_terminal, output_on_stderr
 from harvester.errors import NotConfirmed, SettingsError
 
 T = TypeVar("T")
@@ -42,12 +40,12 @@ def with_consent(
     Raises `NotConfirmed` after any answer but yes, and `SettingsError` for a final change without a terminal or `yes`;
     then nothing was changed.
     """
-    if not (dry_run or yes) and (final or _has_terminal()):
+    if not (dry_run or yes) and (final or has_terminal()):
         planned = change(True)
         asked = question(planned)
-        if asked and _has_terminal():
+        if asked and has_terminal():
             # Only what was done belongs to the output.
-            with redirect_stdout(sys.stderr):
+            with output_on_stderr():
                 show(planned)
             if ask_line(f"{asked} [y/N] ").strip().casefold() not in _YES:
                 raise NotConfirmed("not confirmed; nothing was changed")
@@ -61,7 +59,3 @@ def with_consent(
         note("dry run: this is what would be done, and nothing is changed")
     show(report)
     return report
-
-
-def _has_terminal() -> bool:
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))

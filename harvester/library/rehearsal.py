@@ -1,4 +1,4 @@
-"""Rehearse a change in a copy of the library, so that no file is changed.
+"""Rehearse a change in a copy of the library.
 
 Owns what the copy consists of, and how a report about the copy becomes one about the library. The change is the real
 one: a rehearsal finds what the change itself would find, apart from a full disk.
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 def perform(change: Callable[[Path], T], target: Path, *, dry_run: bool) -> T:
-    """Return what `change` reports about `target`, a library or a checkpoint.
+    """Return what `change` reports about a library or a checkpoint.
 
     With `dry_run` it works on a copy, and no file of `target` is changed: the report is the same, apart from the time
     in new names. A dry run raises what the change would raise, also `LibraryLocked` while another process writes the

@@ -127,7 +127,7 @@ def test_a_merge_tells_the_backup_of_the_state_before_and_restore_goes_back(plac
 @pytest.mark.parametrize("terminal", [False, True])
 def test_there_is_no_question_where_nothing_is_lost(line: str, why: str, terminal: bool, place: Path) -> None:
     call("merge", "freesound_library", "-o", "there2.pkl", cwd=place)
-    with mock.patch("harvester.cli.consent._has_terminal", return_value=terminal):
+    with mock.patch("harvester.cli.consent.has_terminal", return_value=terminal):
         assert call(*line.split(), cwd=place).code == 0, why
 
 
@@ -255,7 +255,7 @@ def test_each_careful_command_asks_on_a_terminal(line: str, place: Path, monkeyp
         asked.append(question)
         return "n\n"
 
-    monkeypatch.setattr("harvester.cli.consent._has_terminal", lambda: True)
+    monkeypatch.setattr("harvester.cli.consent.has_terminal", lambda: True)
     monkeypatch.setattr("harvester.cli.consent.ask_line", answer)
     ended = call(*line.split(), cwd=place)
     assert ended.code == 30

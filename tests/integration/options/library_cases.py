@@ -165,7 +165,7 @@ def _without_times(text: str) -> str:
 @proves(", ".join(CAREFUL), "--yes", "-y")
 def _no_question_is_asked(place: Place) -> None:
     shutil.copy(place.folder / "grown" / CHECKPOINT, place.folder / "grown.pkl")
-    with mock.patch("harvester.cli.consent._has_terminal", return_value=True):
+    with mock.patch("harvester.cli.consent.has_terminal", return_value=True):
         place.run(*CAREFUL[place.command], given=True)
 
 

@@ -46,7 +46,7 @@ from tests.support.view_samples import make_library as make_view_state
 
 
 def library_of(state: SoundGraph, folder: Path = Path("shelf")) -> Library:
-    return Library(LibraryView(folder, exists=True, state=state))
+    return Library(LibraryView(folder, state=state))
 
 
 # --- open ------------------------------------------------------------------------------------------------------------
@@ -78,14 +78,14 @@ def test_the_library_for_other_programs(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_library_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(LibraryNotFound, match="no library here; check the path, or start a library with") as caught:
+    with pytest.raises(LibraryNotFound, match="there is no library here; `harvester harvest` makes one") as caught:
         Library.open(tmp_path)
     assert caught.value.exit_code == 28
     assert str(caught.value).startswith(f"{tmp_path}: ")
-    with pytest.raises(LibraryNotFound, match="there is no such folder"):
+    with pytest.raises(LibraryNotFound, match=r"\(no such folder\)"):
         Library.open(tmp_path / "typo")
     (tmp_path / "library.pkl").write_bytes(b"")
-    with pytest.raises(LibraryNotFound, match=r"library\.pkl is a file; open the folder"):
+    with pytest.raises(LibraryNotFound, match=r"library\.pkl: it is not a folder; name the folder of a library"):
         Library.open(tmp_path / "library.pkl")
     assert names_in(tmp_path) == {"library.pkl"}
 

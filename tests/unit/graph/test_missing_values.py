@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harvester.graph import Selection, SoundGraph, explain_empty
+from harvester.graph import Selection, SoundGraph, explain_missing, missing_values
 from harvester.model import Gone, Known
 from tests.support.view_samples import make_record, make_state
 
@@ -18,6 +18,10 @@ STATE = make_state(
 STATE.apply(Known(11, 1))
 STATE.apply(Gone(10, 2_000_000_000_000_000))
 LICENSES = "'BY 4.0', 'BY-NC 3.0', 'Sampling+', 'CC0'"
+
+
+def explain_empty(state: SoundGraph, selection: Selection) -> str:
+    return explain_missing(missing_values(state, selection), state, found=False)
 
 
 @pytest.mark.parametrize(
