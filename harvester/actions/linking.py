@@ -74,14 +74,14 @@ def link(
     except ImportError as error:
         raise SettingsError(missing("link", "numpy", "link")) from error
     count, least = check_whole("--neighbours", neighbours, NEIGHBOURS), check_number("--min-score", min_score, SCORE)
-    folder = find_library(library)
+    threads, folder = check_jobs("--jobs", jobs), find_library(library)
     require_library(folder)
     report = link_library(
         folder,
         clock=SystemClock(),
         neighbours=count,
         min_score=least,
-        jobs=check_jobs("--jobs", jobs),
+        jobs=threads,
         on_progress=on_progress or (lambda _done, _total: None),
         asked_to_stop=asked_to_stop or (lambda: False),
     )

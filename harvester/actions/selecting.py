@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypedDict
 
 from harvester.actions.keywords import Duration, Texts, check_number, naming_keywords
-from harvester.actions.options import check_seconds, check_texts
+from harvester.actions.options import check_order, check_seconds, check_texts
 from harvester.errors import SettingsError
-from harvester.graph import MissingValue, Selected, Selection, SoundGraph, explain_missing, missing_values, select
+from harvester.graph import MissingValue, Selected, Selection, SoundGraph, explain_missing, find_missing, select
 from harvester.library import LibraryView
 from harvester.settings import SCORE
 
@@ -45,13 +45,16 @@ def read_selection(
     of which any must match; `tag`: all must. Durations are seconds or texts such as `10s`. `min_score` is from 0 to 1,
     and keeps edges with at least this score. Raises `SettingsError` that names the keyword of a wrong value.
     """
+    shortest_s = None if min_duration is None else check_seconds("--min-duration", min_duration, zero=True)
+    longest_s = None if max_duration is None else check_seconds("--max-duration", max_duration)
+    check_order("--min-duration", shortest_s, "--max-duration", longest_s)
     return Selection(
         licenses=check_texts("--license", license),
         categories=check_texts("--category", category),
         tags=check_texts("--tag", tag),
         users=check_texts("--user", user),
-        min_duration_s=None if min_duration is None else check_seconds("--min-duration", min_duration, zero=True),
-        max_duration_s=None if max_duration is None else check_seconds("--max-duration", max_duration),
+        min_duration_s=shortest_s,
+        max_duration_s=longest_s,
         processed_only=processed_only,
         min_score=None if min_score is None else check_number("--min-score", min_score, SCORE),
         largest_component=largest_component,
@@ -73,7 +76,7 @@ def check_values(state: SoundGraph, selection: Selection) -> tuple[MissingValue,
 
     Raises `SettingsError` for a license or a category that Freesound does not have, and no sound of the library.
     """
-    missing = missing_values(state, selection)
+    missing = find_missing(state, selection)
     for one in missing:
         if not one.possible:
             raise SettingsError(f"--{one.what}: Freesound has no {one.what} '{one.value[:40]}'; {one.others}")

@@ -223,7 +223,7 @@ def _unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> Iterato
 async def _explain_empty(
     plan: Plan, connection: Connection, server: Server, clock: Clock, reporter: Reporter, state: SoundGraph
 ) -> str:
-    """Return why the search of the run found nothing; takes one request at most."""
+    """Return why the run's search found nothing, by at most one request."""
     if connection.max_requests is not None:
         return await explain_empty_search(None, plan.query, plan.filter, state)
     # The client of the run sends nothing any more: its stop is closed.

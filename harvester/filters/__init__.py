@@ -7,6 +7,7 @@ operator of one part affects another part. Knows neither network nor library.
 from __future__ import annotations
 
 from harvester.filters.evidence import contradicts
+from harvester.filters.impossible import refuse_impossible
 from harvester.filters.parse import Filter, read_filter
 from harvester.filters.presets import (
     build_filter,

@@ -12,10 +12,10 @@ from functools import lru_cache
 from urllib.parse import quote_plus
 
 from harvester.errors import SettingsError
-from harvester.filters.names import VOCABULARIES
+from harvester.filters.impossible import why_impossible
 from harvester.filters.parse import Filter, read_filter
 from harvester.filters.tokens import check_characters, refuse
-from harvester.filters.tree import EVERY_SOUND, And, Leaf, Not, Or, Range, Term, Tree, all_of, any_of
+from harvester.filters.tree import EVERY_SOUND, And, Leaf, Range, Term, Tree, all_of, any_of
 from harvester.filters.write import write
 from harvester.records import BY, CC0
 
@@ -49,8 +49,6 @@ def build_filter(
     parts += [_either("tag", [_text("--tag", tag)]) for tag in tags]
     if types:
         parts.append(_either("type", [_file_type(name) for name in types]))
-    for part in parts:
-        _refuse_impossible(part)
     built = Filter(all_of(parts), written.notices)
     if len(quote_plus(built.text)) > LONGEST_ENCODED:
         refuse(f"it takes {len(quote_plus(built.text))} bytes of a request; at most {LONGEST_ENCODED} are possible")
@@ -92,32 +90,6 @@ def filter_similar(text: str) -> str:
     return write(all_of((read_filter(text).tree, EVERY_SOUND)))
 
 
-def _refuse_impossible(tree: Tree) -> None:
-    """Raise `SettingsError` for a value outside a closed vocabulary."""
-    match tree:
-        case Leaf(name, Term(text)):
-            if problem := _impossible(name, text):
-                refuse(problem)
-        case Not(part):
-            _refuse_impossible(part)
-        case And(parts) | Or(parts):
-            for part in parts:
-                _refuse_impossible(part)
-
-
-def _impossible(name: str, text: str) -> str:
-    """Return why no sound has this value, with what was meant; or empty."""
-    if text in VOCABULARIES.get(name, (text,)):
-        return ""
-    # Imported only when a filter is refused, so that the command line starts faster.
-    from difflib import get_close_matches
-
-    known = {one.casefold(): one for one in VOCABULARIES[name]}
-    near = [known[one] for one in get_close_matches(text.casefold(), known, n=1)]
-    meant = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(map(repr, known.values()))}"
-    return f"no sound has the {name} '{text[:40]}'; {meant}"
-
-
 def _either(name: str, values: Sequence[str]) -> Tree:
     return any_of(Leaf(name, Term(value)) for value in values)
 
@@ -131,7 +103,7 @@ def _number(value: float) -> str:
 
 def _file_type(name: str) -> str:
     kind = _text("--type", name).lower()
-    if problem := _impossible("type", kind):
+    if problem := why_impossible("type", Term(kind)):
         raise SettingsError(f"--type: {problem}")
     return kind
 

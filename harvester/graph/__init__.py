@@ -19,7 +19,7 @@ from harvester.graph.attributes import (
 from harvester.graph.event_rules import Dropped, check_events, check_local, is_possible_deferral, keep_possible
 from harvester.graph.lazy_digraph import DiGraph
 from harvester.graph.merge_rules import similar_of
-from harvester.graph.missing_values import MissingValue, explain_missing, missing_values, suggest
+from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, suggest
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
 from harvester.graph.selection import Edge, Selected, Selection, around, narrow, select
 from harvester.graph.sound import Sound

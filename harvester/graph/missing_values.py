@@ -53,7 +53,7 @@ def explain_missing(missing: Iterable[MissingValue], state: SoundGraph, *, found
     return f"no sound matches: {told or 'no sound meets all conditions together'}"
 
 
-def missing_values(state: SoundGraph, selection: Selection) -> tuple[MissingValue, ...]:
+def find_missing(state: SoundGraph, selection: Selection) -> tuple[MissingValue, ...]:
     """Return the values of a selection that no sound of `state` has.
 
     Sounds that are gone do not count.

@@ -410,10 +410,10 @@ def test_a_folder_without_a_library_is_refused_and_left(work: Callable[[Path], C
     junk.mkdir()
     (junk / "odd.txt").write_text("mine")
     (junk / "harvest.log").write_text("a log alone is no library")
-    for folder in (junk, tmp_path / "nowhere"):
+    for folder, how in ((junk, ""), (tmp_path / "nowhere", " (no such folder)")):
         with pytest.raises(LibraryNotFound) as caught:
             work(folder)
-        assert str(caught.value) == f"{folder}: there is no library here; `harvester harvest` makes one"
+        assert str(caught.value) == f"{folder}: there is no library here{how}; `harvester harvest` makes one"
     assert names_in(junk) == {"odd.txt", "harvest.log"}
     assert not (tmp_path / "nowhere").exists()
 
