@@ -12,6 +12,7 @@ from harvester.actions.blocking import blocking
 from harvester.actions.connect import open_client, open_server
 from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import OnProgress, Reporter
+from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.options import (
     check_flag,
     check_folder,
@@ -142,6 +143,7 @@ async def plan(
         neighbours = check_whole("--neighbours", neighbours, NEIGHBOURS)
         connection = read_connection(reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox)
         folder, clock = check_folder("--library", library), SystemClock()
+        await asyncio.to_thread(refuse_without_key, connection, folder)
         async with open_server(connection, clock, reporter) as server:
             folder = folder or server.folder
             if not holds_library(folder):

@@ -18,6 +18,7 @@ from harvester.actions.connect import Connection, Server, open_client, open_serv
 from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import Ended, Reporter, Started
 from harvester.actions.log import RunLog
+from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.reporting import reporting
 from harvester.actions.result import RunResult, Totals
 from harvester.actions.run import Run, take_snapshot
@@ -57,6 +58,7 @@ async def run_session(
     async with AsyncExitStack() as stack:
         stack.enter_context(_raising_for_caller(reporter))
         await stack.enter_async_context(closing_in_time(stop, clock, time_limit_s))
+        await asyncio.to_thread(refuse_without_key, connection, library)
         server = await stack.enter_async_context(open_server(connection, clock, reporter))
         folder = library if library is not None else server.folder
         if plan.refresh is not None:
