@@ -54,7 +54,8 @@ def test_graph_cache_and_checkpoint_become_one_library(tmp_path: Path) -> None:
     assert named(report.left) == {
         "README.md": "no file of an older tool has this ending",
         "backup_manifest.json": (
-            "it is a JSON text, not a library of an older tool (a .pkl, a .gpickle, an SQLite cache, or the JSON beside them)"
+            "it is a JSON text, not a library of an older tool (a .pkl, a .gpickle, an SQLite cache, "
+            "or the JSON beside them)"
         ),
         "backups": "a folder; to import it too, name it",
         "graph_topology_backup_5nodes.gpickle": "a backup; to import it too, name the file",
