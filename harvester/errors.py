@@ -208,6 +208,7 @@ class NotConfirmed(HarvesterError):
 
     exit_code = 30
     meaning = "a question was not answered with yes: nothing was changed"
+    restart_helps = False
 
 
 class Doubt:

@@ -18,6 +18,7 @@ from harvester.storage import (
     BEGINNING_BYTES,
     CHECKPOINT,
     HEAD_BYTES,
+    PICKLE,
     NotRegular,
     describe_file,
     read_backup_name,
@@ -114,8 +115,10 @@ def load_given(path: Path, dropped: Dropped | None = None) -> Decoded:
     except LibraryCorrupt:
         if is_ours(path):
             raise
+        what = describe_file(path)
+        hint = " (`harvester import` takes files of older tools)" if what == PICKLE else ""
         raise SettingsError(
-            f"{path}: it is {describe_file(path)}, not a library, a checkpoint or a backup; nothing was changed"
+            f"{path}: it is {what}, not a library, a checkpoint or a backup{hint}; nothing was changed"
         ) from None
 
 

@@ -79,7 +79,7 @@ def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
             return _read_json(path, packed, tally, now_us)
         content = load_foreign(packed)
     except LibraryCorrupt as error:
-        if not _is_known(packed):
+        if not _is_known(path, packed):
             raise SettingsError(f"{path}: it is {describe_content(packed)}, {_NOT_OLD}; nothing was changed") from None
         raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
     if isinstance(content, Inert) and _is_graph(content):
@@ -91,10 +91,11 @@ def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
     raise SettingsError(f"{path}: it is {describe_content(packed)}, {_NOT_OLD}; nothing was changed")
 
 
-def _is_known(packed: bytes) -> bool:
+def _is_known(path: Path, packed: bytes) -> bool:
     """Tell whether a file that cannot be read is of a known tool.
 
-    Only such a file is corrupt; any other is none of these tools'.
+    Only such a file is corrupt; any other is none of these tools'. The name tells it of JSON alone, because pickles and
+    caches have any name.
     """
     if begins_as_checkpoint(packed):
         return True
@@ -102,7 +103,7 @@ def _is_known(packed: bytes) -> bool:
     if packed.startswith(_SQLITE):
         return b"sample_id" in beginning
     if beginning.lstrip()[:1] == b"{":
-        return b'"processed_ids"' in beginning
+        return "checkpoint" in path.name or b'"processed_ids"' in beginning
     return _PICKLE.match(beginning) is not None and any(name.encode() in beginning for name in (*_PARTS, "networkx"))
 
 

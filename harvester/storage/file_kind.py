@@ -14,6 +14,7 @@ from pathlib import Path
 from harvester.storage.opening import read_start
 
 BEGINNING_BYTES = 1 << 16
+PICKLE = "a Python pickle"
 _KINDS: tuple[tuple[bytes, str], ...] = (
     (rb"PK(\x03\x04|\x05\x06)", "a ZIP archive"),
     (rb"\x89PNG", "a PNG picture"),
@@ -49,7 +50,7 @@ def describe_content(content: bytes) -> str:
     if named is not None:
         return named
     if _PICKLE.match(unpack_beginning(beginning)):
-        return "a Python pickle"
+        return PICKLE
     return _describe_text(beginning) or "a file of an unknown kind"
 
 

@@ -40,7 +40,7 @@ TABLE = {
 
 RESTART = {
     0: "success", 1: "stop", 2: "stop", 10: "stop", 11: "restart", 12: "stop", 20: "restart", 21: "stop", 22: "stop",
-    23: "stop", 24: "stop", 25: "restart", 26: "restart", 27: "stop", 28: "stop", 29: "stop", 70: "restart",
+    23: "stop", 24: "stop", 25: "restart", 26: "restart", 27: "stop", 28: "stop", 29: "stop", 30: "stop", 70: "restart",
     130: "success", 143: "success",
 }  # fmt: skip
 """What a service does after each code. Installed units hold these numbers: a change reaches no machine by itself."""

@@ -117,7 +117,7 @@ def test_a_corrupt_file_beside_good_ones_is_named(tmp_path: Path) -> None:
         ({}, SettingsError, "no file of a tool"),
         ({"notes.txt": b"hello"}, SettingsError, "no file of a tool"),
         ({"a.json": b'{"a": 1}'}, SettingsError, "no file of a tool"),
-        ({"a.json": b'{"a": 1}', "b.pkl": b"\x80\x04]b."}, LibraryCorrupt, "b.pkl"),
+        ({"a.json": b'{"a": 1}', "b.pkl": b"\x80\x04]\x8c\x05graphb."}, LibraryCorrupt, "b.pkl"),
         ({"a.json": json.dumps({"processed_ids": []}).encode()}, SettingsError, "holds no sound"),
     ],
 )
