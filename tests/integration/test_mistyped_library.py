@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ NEEDS_NONE = {
     "import": "it makes one",
     "merge": "it makes one, from others",
     "plan": "it tells the cost of the first harvest, and says so",
+    "init": "it makes the folder of one",
     "git-setup": "it prepares the folder before the first harvest",
     "git-merge": "it works on two files",
     "git-textconv": "it works on one file",
@@ -106,9 +108,9 @@ def test_the_status_of_a_first_harvest_that_has_nothing_yet_is_zeros(tmp_path: P
 
 def test_the_python_api_raises_what_the_commands_end_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    calls = (
+    calls: tuple[Callable[[str], object], ...] = (
         harvester.status, harvester.list_deferred, harvester.list_backups, harvester.prune_backups, harvester.check,
-        harvester.link, harvester.Library.open, harvester.StatusWatch("typo").look,
+        harvester.link, harvester.Library.open, lambda path: harvester.StatusWatch(path).look(),
         lambda path: harvester.restore(library=path), lambda path: harvester.forget(1, library=path),
         lambda path: harvester.find("a", library=path), lambda path: harvester.show(1, library=path),
         lambda path: harvester.export("jsonl", library=path), lambda path: harvester.draw_map(library=path),
@@ -118,7 +120,7 @@ def test_the_python_api_raises_what_the_commands_end_with(tmp_path: Path, monkey
     told = set()
     for one in calls:
         with pytest.raises(LibraryNotFound) as caught:
-            one("typo") if one is not calls[7] else one()  # type: ignore[operator]
+            one("typo")
         told.add(str(caught.value))
     assert told == {"typo: there is no library here (no such folder); `harvester harvest` makes one"}
     assert not list(tmp_path.iterdir())
