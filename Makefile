@@ -44,7 +44,7 @@ harvest: $(VENV)/.run ## Process 50 sounds (without an API key: offline, on the 
 	@$(BIN)/harvester harvest $(ARGS)
 
 status: $(VENV)/.run ## Show the library and the running harvest
-	@$(BIN)/harvester status $(ARGS)
+	@$(BIN)/harvester status $(ARGS) || [ $$? -eq 28 ]  # without a library, its one line says how to make one
 
 $(VENV)/.extras: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'

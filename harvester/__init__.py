@@ -104,6 +104,7 @@ if TYPE_CHECKING:
         LibraryNotFound,
         LibraryUnwritable,
         NewerFormat,
+        NotConfirmed,
         PluginFailed,
         SettingsError,
         WrongSource,
@@ -155,6 +156,7 @@ __all__ = [
     "MergeReport",
     "NewerFormat",
     "PastRun",
+    "NotConfirmed",
     "PlotsReport",
     "Plugin",
     "PluginFailed",
@@ -216,7 +218,7 @@ _ROOMS = {
     "clock": "Stop",
     "errors": (
         "AccessDenied AnswerChanged ApiUnreachable BackupFailed DiskFull Findings HarvesterError LibraryCorrupt "
-        "LibraryLocked LibraryNotFetched LibraryNotFound LibraryUnwritable NewerFormat PluginFailed "
+        "LibraryLocked LibraryNotFetched LibraryNotFound LibraryUnwritable NewerFormat NotConfirmed PluginFailed "
         "SettingsError WrongSource"
     ),
     "exports": "FilesFormat TextFormat",

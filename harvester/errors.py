@@ -198,6 +198,19 @@ class PluginFailed(HarvesterError):
     """What failed, without the names of the plugin and its package."""
 
 
+class NotConfirmed(HarvesterError):
+    """A command asked on the terminal, and the answer was not yes.
+
+    No function of Python asks.
+
+    Exit code 30.
+    """
+
+    exit_code = 30
+    meaning = "a question was not answered with yes: nothing was changed"
+    restart_helps = False
+
+
 class Doubt:
     """The question whether failures of a kind concern one sound or all.
 

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from harvester.actions.default_library import find_library
 from harvester.actions.keywords import StrPath, naming_keywords
-from harvester.actions.options import check_whole
+from harvester.actions.options import check_flag, check_whole
 from harvester.clock import SystemClock
 from harvester.library import (
     Backup,
     BackupReport,
     RestoreReport,
     Retention,
+    perform,
     require_library,
     restore_library,
     verify_backup,
@@ -26,21 +27,29 @@ def list_backups(library: StrPath | None = None) -> tuple[BackupReport, ...]:
     """Load every backup to verify it, and return the results.
 
     `library` is its folder; None: the default folder. The newest comes first. A backup that cannot be loaded has its
-    reason in `problem`. Without backups, or without the folder, the tuple is empty. Needs no lock, and writes nothing.
+    reason in `problem`. Without backups, the tuple is empty. Needs no lock, and writes nothing. Raises
+    `LibraryNotFound` or `LibraryUnwritable`.
     """
-    return tuple(verify_backup(backup) for backup in find_backups(find_library(library)))
+    folder = find_library(library)
+    require_library(folder)
+    return tuple(verify_backup(backup) for backup in find_backups(folder))
 
 
 @naming_keywords
-def prune_backups(library: StrPath | None = None, *, keep_backups: int = 5) -> tuple[Backup, ...]:
+def prune_backups(
+    library: StrPath | None = None, *, keep_backups: int = 5, dry_run: bool = False
+) -> tuple[Backup, ...]:
     """Remove old backups, and return those that were removed.
 
     `library` is its folder; None: the default folder. The newest `keep_backups` verified backups are kept, and always
-    the largest one. A cancelled call leaves whole files. Raises `LibraryNotFound`, or `LibraryLocked` while another
-    process writes the library.
+    the largest one. With `dry_run` nothing is removed, and those are returned that would be. A cancelled call leaves
+    whole files. Raises `LibraryNotFound`, or `LibraryLocked` while another process writes the library.
     """
     kept = check_whole("--keep-backups", keep_backups, COUNT)
-    folder = find_library(library)
+    return perform(lambda folder: _prune(folder, kept), find_library(library), dry_run=check_flag("--dry-run", dry_run))
+
+
+def _prune(folder: Path, kept: int) -> tuple[Backup, ...]:
     require_library(folder)
     lock = WriterLock(folder)
     lock.acquire(SystemClock().time_us())
@@ -50,15 +59,22 @@ def prune_backups(library: StrPath | None = None, *, keep_backups: int = 5) -> t
         lock.release()
 
 
-def restore(backup: StrPath | None = None, *, library: StrPath | None = None) -> RestoreReport:
+@naming_keywords
+def restore(backup: StrPath | None = None, *, library: StrPath | None = None, dry_run: bool = False) -> RestoreReport:
     """Restore the library from a backup; durable on return.
 
     `backup` is a name or a path of a backup in the library's folder; None takes the largest verified one. `library` is
     its folder; None: the default folder. The present state is copied to a folder under `quarantine/` first, which is a
-    library of its own. A crash leaves the state before, or a rollback that the next writing command finishes.
+    library of its own. A crash leaves the state before, or a rollback that the next writing command finishes. With
+    `dry_run` nothing is changed, and the report says what would be done.
 
     Raises `LibraryNotFound`, `SettingsError` for an unknown backup, `LibraryCorrupt` without a valid backup (all three
     change nothing), `LibraryLocked`, `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, or
     `BackupFailed` when only the backup of the restored state is missing.
     """
-    return restore_library(find_library(library), Path(backup) if backup else None, clock=SystemClock())
+    chosen = Path(backup) if backup else None
+    return perform(
+        lambda folder: restore_library(folder, chosen, clock=SystemClock()),
+        find_library(library),
+        dry_run=check_flag("--dry-run", dry_run),
+    )

@@ -12,7 +12,7 @@ from harvester.actions.keywords import StrPath
 from harvester.default_folders import real_library, sandbox_library
 from harvester.errors import HarvesterError
 from harvester.journal import load_contents
-from harvester.library import LibraryView, load_view
+from harvester.library import LibraryView, load_view, require_library
 from harvester.storage import CHECKPOINT, JOURNAL, read_path
 
 
@@ -43,11 +43,13 @@ def find_library(given: StrPath | None) -> Path:
 def open_view(library: LibraryLike) -> Iterator[LibraryView]:
     """Yield a view of the library.
 
-    It is what an opened library holds, else what is on disk now. An error that the block raises gets the view's notices
-    as its notes.
+    It is what an opened library holds, else what is on disk now; `LibraryNotFound` if that is no library. An error that
+    the block raises gets the view's notices as its notes.
     """
     if library is None or isinstance(library, str | os.PathLike):
-        view = load_view(find_library(library))
+        folder = find_library(library)
+        require_library(folder)
+        view = load_view(folder)
     else:
         view = library.view
     try:

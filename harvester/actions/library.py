@@ -15,13 +15,13 @@ from harvester.actions.exporting import ExportReport, save_selection
 from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
 from harvester.actions.library_html import library_html
 from harvester.actions.options import check_folder, check_texts, check_whole
-from harvester.actions.selecting import read_selection, why_empty
+from harvester.actions.selecting import check_values, read_selection, why_missing
 from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
-from harvester.errors import LibraryNotFound, LibraryUnwritable, SettingsError
+from harvester.errors import SettingsError
 from harvester.exports import ArrowTable, edges_table, sounds_table
 from harvester.graph import DiGraph, Selected, Sound, SoundGraph, narrow, select
-from harvester.library import LibraryView, Store, load_view
+from harvester.library import LibraryView, Store, holds_library, load_view, require_library
 from harvester.model import Record, check_sound_id
 from harvester.reports import find_sounds
 from harvester.settings import COUNT_FROM_ZERO
@@ -52,6 +52,7 @@ class _Sounds(Mapping[int, Sound]):
         """
         return edges_table(self._selected)
 
+    @naming_keywords
     def select(
         self,
         *,
@@ -84,8 +85,9 @@ class _Sounds(Mapping[int, Sound]):
             min_score=min_score,
             largest_component=largest_component,
         )
+        missing = check_values(self._selected.state, selection)
         selected = narrow(self._selected, selection)
-        return SoundSelection(self._folder, selected, why_empty(selected, selection))
+        return SoundSelection(self._folder, selected, why_missing(missing, selected, selection))
 
     @naming_keywords
     def export(
@@ -168,7 +170,7 @@ class SoundSelection(_Sounds):
         self._folder = folder
         self._selected = selected
         self.notices = notices
-        """Why no sound matches, in one line; empty if any does."""
+        """Which texts no sound has, and why none matches, in one line; empty if there is nothing to say."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -211,7 +213,7 @@ class Library(_Sounds):
         """Open the library in the folder `path`, with its journal's events.
 
         Takes no lock and writes nothing, unless `create` is true and there is no library: then it makes the folder and
-        an empty library, which a harvest can grow. Raises `LibraryNotFound` for a folder without a library,
+        an empty library, which a harvest can grow. Raises `LibraryNotFound` for what is no folder with a library,
         `LibraryCorrupt` when the checkpoint is corrupt and no valid backup can replace it, `NewerFormat`,
         `LibraryNotFetched`, or `LibraryUnwritable` when it cannot be read; with `create` also `LibraryLocked` or
         `DiskFull`; `SettingsError` for what is no path. `~` is the home folder.
@@ -219,22 +221,10 @@ class Library(_Sounds):
         folder = check_folder("path", path)
         if folder is None:
             raise SettingsError("path must be a folder, not None")
-        try:
-            is_file = folder.is_file()
-        except OSError as error:
-            raise LibraryUnwritable(f"{folder}: it cannot be read ({error.strerror}); nothing was changed") from error
-        if is_file:
-            raise LibraryNotFound(f"{folder} is a file; open the folder of the library that it belongs to")
-        view = load_view(folder)
-        if not view.exists and create:
+        if create and not holds_library(folder):
             Store.open(folder, clock=SystemClock()).close()
-            view = load_view(folder)
-        if not view.exists:
-            raise LibraryNotFound(
-                f"{folder}: {'no library here' if folder.is_dir() else 'there is no such folder'}; check the path, or "
-                f"start a library with harvest() or Library.open(path, create=True)"
-            )
-        return cls(view)
+        require_library(folder)
+        return cls(load_view(folder))
 
     @cached_property
     def _selected(self) -> Selected:  # type: ignore[override]  # only read

@@ -13,6 +13,7 @@ from harvester.actions.options import check_whole
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.extras import missing
+from harvester.library import require_library
 from harvester.settings import NEIGHBOURS, SCORE
 
 
@@ -66,20 +67,21 @@ def link(
     is False. A crash keeps the lists of the last commit, at most ten minutes old.
 
     Raises `SettingsError` that names a wrong keyword, a library without vectors, or numpy when it is missing;
-    `LibraryLocked`, `LibraryCorrupt`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
+    `LibraryNotFound`, `LibraryLocked`, `LibraryCorrupt`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
     """
     try:
         from harvester.similarity import link_library
     except ImportError as error:
         raise SettingsError(missing("link", "numpy", "link")) from error
     count, least = check_whole("--neighbours", neighbours, NEIGHBOURS), check_number("--min-score", min_score, SCORE)
-    folder = find_library(library)
+    threads, folder = check_jobs("--jobs", jobs), find_library(library)
+    require_library(folder)
     report = link_library(
         folder,
         clock=SystemClock(),
         neighbours=count,
         min_score=least,
-        jobs=check_jobs("--jobs", jobs),
+        jobs=threads,
         on_progress=on_progress or (lambda _done, _total: None),
         asked_to_stop=asked_to_stop or (lambda: False),
     )

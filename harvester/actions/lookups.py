@@ -11,7 +11,7 @@ from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import naming_keywords
 from harvester.actions.options import check_sounds, check_whole
 from harvester.errors import SettingsError
-from harvester.reports import describe_sound, find_sounds
+from harvester.reports import describe_sound, explain_no_hits, find_sounds
 from harvester.settings import COUNT_FROM_ZERO
 
 
@@ -63,14 +63,16 @@ def find(text: str | Iterable[str], *, limit: int = 20, library: LibraryLike = N
     """Find sounds with every word of `text` in name, tag, user or id.
 
     `library` is a folder or an opened `Library`; None: the default folder. `limit`: the most sounds, 0 for all.
-    Whole words rank before beginnings, then by downloads. Raises `SettingsError` for a wrong `limit`; `LibraryCorrupt`,
-    `NewerFormat` or `LibraryUnwritable`.
+    Whole words rank before beginnings, then by downloads. Raises `SettingsError` for a wrong `limit`;
+    `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
     """
     most = check_whole("--limit", limit, COUNT_FROM_ZERO)
     query = text if isinstance(text, str) else " ".join(text)
     with open_view(library) as view:
         hits = find_sounds(view.state, query, limit=most or None)
-        return FindReport(query, hits.total, hits.best, len(view.state), view.folder, tuple(view.notices))
+        why = "" if hits.total else explain_no_hits(view.state, query)
+        notices = (*view.notices, *filter(None, [why]))
+        return FindReport(query, hits.total, hits.best, len(view.state), view.folder, notices)
 
 
 @naming_keywords
@@ -78,7 +80,8 @@ def show(sound_id: SupportsIndex, *, library: LibraryLike = None) -> SoundReport
     """Return one sound with its record and its neighbours.
 
     `library` is a folder or an opened `Library`; None: the default folder. Raises `SettingsError` for a `sound_id` that
-    is no sound's id and a sound that is not in the library; `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
+    is no sound's id and a sound that is not in the library; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat` or
+    `LibraryUnwritable`.
     """
     (wanted,) = check_sounds("sound_id", sound_id)
     with open_view(library) as view:

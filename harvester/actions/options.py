@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harvester.actions.events import OnProgress, Reporter
-from harvester.clock import Stop
+from harvester.clock import Stop, SystemClock
 from harvester.errors import HarvesterError, SettingsError
 from harvester.extension_points import ExtensionPoint
-from harvester.filters import build_filter
+from harvester.filters import build_filter, refuse_impossible
 from harvester.freesound import API_URL, LEVELS, ApiKey, read_extra_fields, read_limits
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
@@ -150,6 +150,12 @@ def check_seconds(option: str, value: Any, *, zero: bool = False) -> float:
     return float(seconds)
 
 
+def check_order(least: str, value: float | None, most: str, other: float | None) -> None:
+    """Raise `SettingsError` if the least value is above the most."""
+    if value is not None and other is not None and value > other:
+        raise SettingsError(f"{least} is {value:g} and {most} is {other:g}: nothing is both; exchange the two")
+
+
 def check_sounds(option: str, value: Any) -> tuple[int, ...]:
     """Return ids of sounds without repeats.
 
@@ -251,8 +257,9 @@ def read_scope(
     everything, which the API's terms forbid, and a sweep with seeds.
     """
     query, sweep = check_text("--query", query), check_flag("--sweep", sweep)
+    refuse_impossible(check_text("--filter", filter), SystemClock().time_us())
     built = build_filter(
-        check_text("--filter", filter),
+        filter,
         cc0=check_flag("--cc0", cc0),
         by=check_flag("--by", by),
         max_duration_s=None if max_duration is None else check_seconds("--max-duration", max_duration),

@@ -10,6 +10,7 @@ from typing import Any
 
 from harvester.actions.blocking import blocking
 from harvester.actions.connect import open_client, open_server
+from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import OnProgress, Reporter
 from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.options import (
@@ -24,7 +25,7 @@ from harvester.actions.options import (
 from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
 from harvester.freesound import FreesoundClient
-from harvester.library import load_view
+from harvester.library import holds_library, load_view
 from harvester.reports import Allowance, Wish, describe_plan
 from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS
 
@@ -123,8 +124,9 @@ async def plan(
     """Estimate the requests, minutes and days that a harvest takes.
 
     The other keywords are those of `harvest`. With a query or a filter it sends one request, which counts the sounds
-    that the search finds; otherwise it sends none. It changes no library. `on_progress` gets `Told` events only; what
-    it raises is raised here at once.
+    that the search finds, and if that is none, another one to tell why; otherwise it sends none. It changes no library.
+    Without a library it plans a new one, and a `Told` says so. `on_progress` gets `Told` events only; what it raises is
+    raised here at once.
 
     Raises a `HarvesterError`: `SettingsError` for keywords that cannot be used and for a search that the server
     refuses, `ApiUnreachable` when the search cannot be counted.
@@ -142,7 +144,10 @@ async def plan(
         folder, clock = check_folder("--library", library), SystemClock()
         await asyncio.to_thread(refuse_without_key, connection, folder)
         async with open_server(connection, clock, reporter) as server:
-            state = (await asyncio.to_thread(load_view, folder or server.folder)).state
+            folder = folder or server.folder
+            if not holds_library(folder):
+                reporter.tell(f"{folder}: there is no library yet, so this is the plan of a new one")
+            state = (await asyncio.to_thread(load_view, folder)).state
             async with open_client(connection, server, clock, Stop(), reporter, space=state.space) as client:
                 searched = bool(wanted.query or wanted.filter)
                 wish = Wish(
@@ -157,6 +162,8 @@ async def plan(
                 # The embedded sandbox has no limits, so the plan assumes the limits of a key that the user may get.
                 limited = connection.limits if server.embedded else client.limits
                 left = limited.daily if server.embedded else client.quota_left()
+                if wish.hits == 0:
+                    reporter.warn(await explain_empty_search(client, wanted.query, wanted.filter, state))
                 facts = describe_plan(state, wish, Allowance(limited.burst, limited.daily, left))
                 return HarvestEstimate(
                     **{

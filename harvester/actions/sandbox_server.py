@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from harvester.actions.keywords import StrPath, Texts, check_number
-from harvester.actions.options import check_texts, check_whole
+from harvester.actions.options import check_texts, check_whole, keywords_named
 from harvester.clock import SystemClock
 from harvester.sandbox import Catalogue, Fault, GeneratedCatalogue, RecordedCatalogue, Sandbox, serving
-from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, SCORE
+from harvester.settings import COUNT_FROM_ZERO, GENERATED_SOUNDS, LATENCY_MS, PORT, RANDOM_SEED, SCORE
 
 
 @asynccontextmanager
@@ -40,14 +40,17 @@ async def serve_sandbox(
 
     Raises `SettingsError` that names a wrong keyword, and for a port or a log that cannot be opened.
     """
-    keys, rules = check_texts("--token", token), check_texts("--fault", fault)
-    share = check_number("--deleted-share", deleted_share, SCORE)
-    seed = check_whole("--random-seed", random_seed, RANDOM_SEED)
-    limits = check_whole("--burst", burst, COUNT_FROM_ZERO), check_whole("--daily", daily, COUNT_FROM_ZERO)
+    with keywords_named(serve_sandbox):
+        keys, rules = check_texts("--token", token), check_texts("--fault", fault)
+        share = check_number("--deleted-share", deleted_share, SCORE)
+        seed = check_whole("--random-seed", random_seed, RANDOM_SEED)
+        limits = check_whole("--burst", burst, COUNT_FROM_ZERO), check_whole("--daily", daily, COUNT_FROM_ZERO)
+        count, number = check_whole("--sounds", sounds, GENERATED_SOUNDS), check_whole("--port", port, PORT)
+        latency_s = check_number("--latency-ms", latency_ms, LATENCY_MS) / 1000
+        faults = [Fault.parse(rule) for rule in rules]
     given = [catalogue] if isinstance(catalogue, str | os.PathLike) else catalogue or ()
     files = [Path(one) for one in given]
-    faults = [Fault.parse(rule) for rule in rules]
-    served: Catalogue = RecordedCatalogue.load(files) if files else GeneratedCatalogue(sounds, seed)
+    served: Catalogue = RecordedCatalogue.load(files) if files else GeneratedCatalogue(count, seed)
     sandbox = Sandbox(
         served,
         clock=SystemClock(),
@@ -60,8 +63,8 @@ async def serve_sandbox(
     )
     async with serving(
         sandbox,
-        port=check_whole("--port", port, PORT),
-        latency_s=check_number("--latency-ms", latency_ms, LATENCY_MS) / 1000,
+        port=number,
+        latency_s=latency_s,
         access_log=None if access_log is None else Path(access_log),
     ) as address:
         yield address

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TypedDict
 
 from harvester.actions.keywords import Duration, Texts, check_number, naming_keywords
-from harvester.actions.options import check_seconds, check_texts
-from harvester.errors import LibraryNotFound
-from harvester.graph import Selected, Selection, explain_empty, select
+from harvester.actions.options import check_order, check_seconds, check_texts
+from harvester.errors import SettingsError
+from harvester.graph import MissingValue, Selected, Selection, SoundGraph, explain_missing, find_missing, select
 from harvester.library import LibraryView
 from harvester.settings import SCORE
 
@@ -45,13 +45,16 @@ def read_selection(
     of which any must match; `tag`: all must. Durations are seconds or texts such as `10s`. `min_score` is from 0 to 1,
     and keeps edges with at least this score. Raises `SettingsError` that names the keyword of a wrong value.
     """
+    shortest_s = None if min_duration is None else check_seconds("--min-duration", min_duration, zero=True)
+    longest_s = None if max_duration is None else check_seconds("--max-duration", max_duration)
+    check_order("--min-duration", shortest_s, "--max-duration", longest_s)
     return Selection(
         licenses=check_texts("--license", license),
         categories=check_texts("--category", category),
         tags=check_texts("--tag", tag),
         users=check_texts("--user", user),
-        min_duration_s=None if min_duration is None else check_seconds("--min-duration", min_duration, zero=True),
-        max_duration_s=None if max_duration is None else check_seconds("--max-duration", max_duration),
+        min_duration_s=shortest_s,
+        max_duration_s=longest_s,
         processed_only=processed_only,
         min_score=None if min_score is None else check_number("--min-score", min_score, SCORE),
         largest_component=largest_component,
@@ -61,19 +64,30 @@ def read_selection(
 def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tuple[str, ...]]:
     """Return the sounds that `selection` picks, and the notices.
 
-    Those are the view's, and why no sound meets the selection. Raises `LibraryNotFound` if the folder holds none.
+    Those are the view's, and which values of the selection no sound has. Raises as `check_values` does.
     """
-    if not view.exists:
-        raise LibraryNotFound(f"{view.folder}: no library here; `harvester harvest` starts one")
+    missing = check_values(view.state, selection)
     selected = select(view.state, selection)
-    return selected, (*view.notices, *why_empty(selected, selection))
+    return selected, (*view.notices, *why_missing(missing, selected, selection))
 
 
-def why_empty(selected: Selected, selection: Selection) -> tuple[str, ...]:
-    """Return one line that says why no sound meets `selection`.
+def check_values(state: SoundGraph, selection: Selection) -> tuple[MissingValue, ...]:
+    """Return the values of a selection that no sound has.
 
-    There is none where sounds do, or where the selection has no condition.
+    Raises `SettingsError` for a license or a category that Freesound does not have, and no sound of the library.
     """
-    if len(selected) or selection == Selection():
+    missing = find_missing(state, selection)
+    for one in missing:
+        if not one.possible:
+            raise SettingsError(f"--{one.what}: Freesound has no {one.what} '{one.value[:40]}'; {one.others}")
+    return missing
+
+
+def why_missing(missing: tuple[MissingValue, ...], selected: Selected, selection: Selection) -> tuple[str, ...]:
+    """Return one line about values that no sound has, and why none matches.
+
+    There is none where all values were found, or where the selection has no condition.
+    """
+    if not missing and (len(selected) or selection == Selection()):
         return ()
-    return (explain_empty(selected.state, selection),)
+    return (explain_missing(missing, selected.state, found=bool(len(selected))),)

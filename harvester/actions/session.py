@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from harvester.actions.connect import Connection, Server, open_client, open_server
+from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import Ended, Reporter, Started
 from harvester.actions.log import RunLog
 from harvester.actions.missing_key import refuse_without_key
@@ -25,7 +27,7 @@ from harvester.clock import SECOND_US, Clock, Stop, SystemClock, closing_in_time
 from harvester.errors import HarvesterError, SettingsError, Stopped
 from harvester.graph import SoundGraph
 from harvester.library import Store, keep_answer, require_library
-from harvester.pipeline import Harvest, Plan, Progress
+from harvester.pipeline import NO_HITS, Harvest, Plan, Progress
 from harvester.told import Told
 from harvester.vectors import load_header
 
@@ -110,6 +112,8 @@ async def run_session(
             reporter.log.write(Told(f"end: {reason}", kind="end"))
             for line in _unknown_fields(connection.extra_fields, store.state):
                 reporter.warn(line)
+            if stop.reason == NO_HITS:
+                reporter.warn(await _explain_empty(plan, connection, server, clock, reporter, store.state))
             waiting = ring.frontier.waiting + ring.frontier.in_flight
             result = _result(store, client, progress, server, reason, reporter, waiting=waiting, began=True)
             record.add(result, client, reporter)
@@ -231,6 +235,18 @@ def _unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> Iterato
     for name in extra_fields:
         if records and not any(name in attributes for attributes in records):
             yield f"no record has the extra field '{name}': check that the API has a field of this name"
+
+
+async def _explain_empty(
+    plan: Plan, connection: Connection, server: Server, clock: Clock, reporter: Reporter, state: SoundGraph
+) -> str:
+    """Return why the run's search found nothing, by at most one request."""
+    if connection.max_requests is not None:
+        return await explain_empty_search(None, plan.query, plan.filter, state)
+    # The client of the run sends nothing any more: its stop is closed.
+    single = replace(connection, max_requests=1, forever=False)
+    async with open_client(single, server, clock, Stop(), reporter, space=state.space) as client:
+        return await explain_empty_search(client, plan.query, plan.filter, state)
 
 
 def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:

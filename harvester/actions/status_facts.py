@@ -16,7 +16,7 @@ from harvester.actions.status_file import load_status
 from harvester.checkpoint import Signature, read_signature
 from harvester.clock import SystemClock
 from harvester.freesound import count_requests
-from harvester.library import LibraryView, list_backups, load_view
+from harvester.library import LibraryView, list_backups, load_view, require_library
 from harvester.reports import count_library, describe_content
 from harvester.reports import list_deferred as list_rows
 from harvester.storage import CHECKPOINT, JOURNAL_PARTS, path_text, read_owner
@@ -56,8 +56,9 @@ def status(library: LibraryLike = None, *, max_age: Duration = MAX_AGE) -> Statu
     """Return what the library holds and what a running harvest does.
 
     `library` is a folder or an opened `Library`; None: the default folder. `max_age`: how old its newest record or
-    similar list may be for `facts["freshness"]["fresh"]` to be true. Needs no lock and writes nothing. A folder without
-    a library gives counts of zero. Raises `SettingsError`, `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
+    similar list may be for `facts["freshness"]["fresh"]` to be true. Needs no lock and writes nothing. A first
+    harvest that has nothing yet gives counts of zero. Raises `SettingsError`, `LibraryNotFound`, `LibraryCorrupt`,
+    `NewerFormat` or `LibraryUnwritable`.
     """
     now_us, max_age_s = SystemClock().time_us(), check_seconds("--max-age", max_age)
     with open_view(library) as view:
@@ -95,6 +96,7 @@ class StatusWatch:
 
         The errors are those of `status`.
         """
+        require_library(self.folder)
         now_us, began_s = SystemClock().time_us(), time.monotonic()
         files = [read_signature(self.folder / name) for name in (CHECKPOINT, *JOURNAL_PARTS)]
         if not self._facts or (files != self._files and began_s >= self._next_s):

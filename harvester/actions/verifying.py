@@ -17,7 +17,7 @@ from harvester.actions.options import check_listener, check_verbosity, check_who
 from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, Stopped, WrongSource
 from harvester.freesound import FreesoundClient
-from harvester.library import load_view
+from harvester.library import load_view, require_library
 from harvester.library_source import join_sources
 from harvester.model import SimilarPage
 from harvester.settings import COUNT, NEIGHBOURS, RANDOM_SEED
@@ -75,7 +75,9 @@ def verify_links(
         connection = read_connection(
             reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox, max_requests=count
         )
-        return blocking(_verify)(connection, find_library(library), count, seed, reporter)
+        folder = find_library(library)
+        require_library(folder)
+        return blocking(_verify)(connection, folder, count, seed, reporter)
 
 
 async def _verify(

@@ -12,12 +12,14 @@ from harvester.checkpoint.files import (
     check_readable,
     load_checkpoint,
     load_digest,
+    load_given,
     packed_elsewhere,
     read_signature,
 )
 from harvester.checkpoint.format import (
     Decoded,
     Encoded,
+    begins_as_checkpoint,
     decode_checkpoint,
     decode_pickle,
     digest_of,

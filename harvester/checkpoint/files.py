@@ -6,14 +6,26 @@ Owns how a file of the library is identified (device, inode, size, mtime) and re
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.checkpoint.container import is_packed_elsewhere
-from harvester.checkpoint.format import Decoded, decode_checkpoint, digest_in
-from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat
+from harvester.checkpoint.format import Decoded, begins_as_checkpoint, decode_checkpoint, digest_in
+from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
 from harvester.graph import Dropped
-from harvester.storage import HEAD_BYTES, NotRegular, read_bounded, read_start, refuse_content
+from harvester.storage import (
+    BEGINNING_BYTES,
+    CHECKPOINT,
+    HEAD_BYTES,
+    PICKLE,
+    NotRegular,
+    describe_file,
+    read_backup_name,
+    read_bounded,
+    read_start,
+    refuse_content,
+)
 
 LARGEST_BYTES = 2 << 30
 """Largest checkpoint that is read: all of Freesound takes about half of it."""
@@ -90,6 +102,36 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
         return decode_checkpoint(packed, dropped)
     except (LibraryCorrupt, NewerFormat) as error:
         raise type(error)(f"{path}: {error}") from error
+
+
+def load_given(path: Path, dropped: Dropped | None = None) -> Decoded:
+    """Read and decode a file that a person named as a checkpoint.
+
+    A file that is none of ours is not corrupt: raises `SettingsError`, which says what the file is; else as
+    `load_checkpoint` does.
+    """
+    try:
+        return load_checkpoint(path, dropped)
+    except LibraryCorrupt:
+        if is_ours(path):
+            raise
+        what = describe_file(path)
+        hint = " (`harvester import` takes files of older tools)" if what == PICKLE else ""
+        raise SettingsError(
+            f"{path}: it is {what}, not a library, a checkpoint or a backup{hint}; nothing was changed"
+        ) from None
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether a file has a name of ours, or begins as a checkpoint.
+
+    Only such a file can be a corrupt one.
+    """
+    if path.name == CHECKPOINT or read_backup_name(path.name) is not None:
+        return True
+    with suppress(OSError):
+        return begins_as_checkpoint(read_start(path, BEGINNING_BYTES))
+    return False
 
 
 def check_readable(new: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import hashlib
 import pickle
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,9 +37,13 @@ from harvester.checkpoint.writer import (
 from harvester.clock import iso
 from harvester.errors import LibraryCorrupt
 from harvester.graph import STAMPS, Dropped, SoundGraph
+from harvester.storage import unpack_beginning
 from harvester.terminal_text import escape
 
 _BLOCKS_AHEAD = 4
+_BEGINNING = re.compile(rb"\x80\x05\x95.{8}(\x8c\x02idq\x000|}\(\x8c\x05graph\x8c)", re.DOTALL)
+"""Protocol, head of the first frame, and the first field's name, put into a memo slot and popped; or, of a library
+without sounds, the closing dict, whose texts are in no memo slot."""
 _MANY_CONTAINERS = 100_000
 """More new containers than these are moved to the oldest generation; fewer are visited within milliseconds."""
 
@@ -168,6 +173,14 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
     if digest.result() != metadata["digest"]:
         raise LibraryCorrupt("the digest in its metadata is not the one at its end")
     return Decoded(state, metadata, metadata["digest"])
+
+
+def begins_as_checkpoint(packed: bytes) -> bool:
+    """Tell from the beginning of a file whether harvester wrote it.
+
+    No other program puts the same texts into memo slots in this way.
+    """
+    return _BEGINNING.match(unpack_beginning(packed)) is not None
 
 
 def digest_in(packed: bytes) -> str:

@@ -21,7 +21,7 @@ from harvester.settings_file import SettingsFile, SettingsFileError, is_inside, 
 _PATHS = {"library", "output"}
 """Options of type str that name a file or a folder."""
 
-_OF_THE_USER = {"i_have_permission"}
+_OF_THE_USER = {"i_have_permission", "yes"}
 
 
 class Origin(NamedTuple):

@@ -27,7 +27,11 @@ REAL_API = "https://freesound.org/apiv2/"
 SPACE_NAMES, _LEVELS = "laion_clap|freesound_classic", "1|2|3|99"
 
 
-_TYPES = "wav|aiff|flac|mp3|ogg|m4a"
+def _complete_type(incomplete: str) -> list[str]:
+    """Return the types of files."""
+    from harvester.records import FILE_TYPES
+
+    return completing(lambda: FILE_TYPES)(incomplete)
 
 
 def check_ids(given: int | Sequence[int] | None) -> Any:
@@ -165,9 +169,7 @@ class ScopeOptions:
     ] = None
     type: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="wav", autocompletion=completing(_TYPES), help="Keep to this file type (repeatable: any)."
-        ),
+        typer.Option(metavar="wav", autocompletion=_complete_type, help="Keep to this file type (repeatable: any)."),
     ] = None
     sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
         False

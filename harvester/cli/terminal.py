@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, TextIO, cast
 
 from harvester.terminal_text import escape_line, escape_paragraph
@@ -69,6 +69,34 @@ def redraw(lines: list[str]) -> None:
     """Replace the last lines on stdout without flicker."""
     shown = f"{_REST_OF_LINE}\n".join(map(escape_line, lines))
     raw(sys.stdout).write(_HOME + shown + _REST_OF_LINE + _REST_OF_SCREEN)
+
+
+def has_terminal() -> bool:
+    """Tell whether a person can be asked: stdin and stderr are terminals."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+
+
+@contextmanager
+def output_on_stderr() -> Iterator[None]:
+    """Write to stderr what the block writes to stdout."""
+    with redirect_stdout(sys.stderr):
+        yield
+
+
+def ask_line(question: str) -> str:
+    """Ask on stderr, and return the line that is typed on stdin.
+
+    The end of the input, Ctrl-C and bytes that are no text count as an empty answer.
+    """
+    raw(sys.stderr).write(escape_line(question))
+    raw(sys.stderr).flush()
+    try:
+        answer = sys.stdin.readline()
+    except (KeyboardInterrupt, OSError, UnicodeDecodeError):
+        answer = ""
+    if not answer.endswith("\n"):
+        raw(sys.stderr).write("\n")
+    return answer
 
 
 def replace_line(text: str) -> None:

@@ -10,7 +10,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from harvester.records import DESCRIPTORS, FieldKind
+from harvester.records import CATEGORIES, DESCRIPTORS, FILE_TYPES, LICENSES, FieldKind
 
 Kind = Literal["text", "number", "flag", "date"]
 
@@ -38,6 +38,13 @@ KINDS: dict[str, Kind] = {
     **dict.fromkeys(_DESCRIPTOR_FLAGS, "flag"),
     "created": "date",
 }
+
+VOCABULARIES: dict[str, tuple[str, ...]] = {
+    "category": tuple(CATEGORIES),
+    "license": tuple(one.index_name for one in LICENSES),
+    "type": FILE_TYPES,
+}
+"""The values of names that have few; the index compares them exactly."""
 
 FLAGS = {"true": True, "1": True, "false": False, "0": False}
 """The words that a flag accepts; the index reads every other word as false."""

@@ -12,9 +12,10 @@ from functools import lru_cache
 from urllib.parse import quote_plus
 
 from harvester.errors import SettingsError
+from harvester.filters.impossible import why_impossible
 from harvester.filters.parse import Filter, read_filter
 from harvester.filters.tokens import check_characters, refuse
-from harvester.filters.tree import EVERY_SOUND, Leaf, Range, Term, Tree, all_of, any_of
+from harvester.filters.tree import EVERY_SOUND, And, Leaf, Range, Term, Tree, all_of, any_of
 from harvester.filters.write import write
 from harvester.records import BY, CC0
 
@@ -47,7 +48,7 @@ def build_filter(
         parts.append(Leaf("duration", Range("0", _number(max_duration_s))))
     parts += [_either("tag", [_text("--tag", tag)]) for tag in tags]
     if types:
-        parts.append(_either("type", [_text("--type", name) for name in types]))
+        parts.append(_either("type", [_file_type(name) for name in types]))
     built = Filter(all_of(parts), written.notices)
     if len(quote_plus(built.text)) > LONGEST_ENCODED:
         refuse(f"it takes {len(quote_plus(built.text))} bytes of a request; at most {LONGEST_ENCODED} are possible")
@@ -64,6 +65,12 @@ def canonical(text: str) -> str:
 def join_filters(*texts: str) -> str:
     """Join filters that must all match; a blank one matches everything."""
     return write(all_of(read_filter(text).tree for text in texts))
+
+
+def list_conditions(filter: Filter) -> list[tuple[Tree, str]]:
+    """Return the parts of a filter that must all match, each with its text."""
+    tree = filter.tree
+    return [(part, write(part)) for part in (tree.parts if isinstance(tree, And) else (tree,))]
 
 
 def filter_ids(sound_ids: Iterable[int], text: str = "") -> str:
@@ -92,6 +99,13 @@ def _number(value: float) -> str:
         raise SettingsError("--max-duration is longer than any number of seconds")
     short = f"{value:g}"
     return short if float(short) == value else repr(value)
+
+
+def _file_type(name: str) -> str:
+    kind = _text("--type", name).lower()
+    if problem := why_impossible("type", Term(kind)):
+        raise SettingsError(f"--type: {problem}")
+    return kind
 
 
 def _text(option: str, value: str) -> str:

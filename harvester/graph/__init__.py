@@ -28,7 +28,7 @@ from harvester.graph.event_rules import (
 )
 from harvester.graph.lazy_digraph import DiGraph
 from harvester.graph.merge_rules import similar_of
-from harvester.graph.missing_values import explain_empty
+from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, suggest
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
 from harvester.graph.selection import Edge, Selected, Selection, around, narrow, select
 from harvester.graph.sound import Sound

@@ -1,69 +1,125 @@
-"""Explain why a selection is empty.
+"""Find the values of a selection that no sound has, and what was meant.
 
-Names the values that no sound has, and those that there are.
+Names the values that there are. Licenses and categories are closed vocabularies: a value outside of them, which no
+sound of the library has either, is impossible rather than absent.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 from typing import Any
 
 from harvester.graph.attributes import is_gone
 from harvester.graph.selection import Selection, license_names, typed_license
 from harvester.graph.state import SoundGraph
-from harvester.records import license_name, value_of
+from harvester.records import CATEGORIES, LICENSES, is_possible_license, license_name, value_of
 
 _MOST_NAMED = 6
 _LONGEST_NAME = 40
+_ALL_CATEGORIES = {name.casefold() for name in chain(CATEGORIES, *CATEGORIES.values())}
 
 
-def explain_empty(state: SoundGraph, selection: Selection) -> str:
-    """Return one line that says why no sound of `state` meets `selection`.
+@dataclass(frozen=True, slots=True)
+class MissingValue:
+    """A value of a selection that no sound has.
 
-    It names each value that no sound has, with similar ones that there are, or else the most frequent ones. Sounds that
-    are gone do not count.
+    `what`: `license`, `category`, `tag` or `user`. `others` says what was probably meant, or what there is. `possible`
+    is False for a value outside a closed vocabulary.
     """
-    sounds = [attributes for attributes in state.graph.nodes.values() if not is_gone(attributes)]
-    if not sounds:
+
+    what: str
+    value: str
+    others: str
+    possible: bool = True
+
+    def __str__(self) -> str:
+        return f"no sound has the {self.what} {_quoted(self.value)}; {self.others}"
+
+
+def explain_missing(missing: Iterable[MissingValue], state: SoundGraph, *, found: bool) -> str:
+    """Return one line about values that no sound of `state` has.
+
+    `found` tells whether some sound meets the selection nevertheless.
+    """
+    told = "; ".join(map(str, missing))
+    if found:
+        return f"a part of the selection matches nothing: {told}"
+    if not any(not is_gone(attributes) for attributes in state.graph.nodes.values()):
         return "no sound matches: the library holds no sounds"
-    missing = [
-        *_missing("license", selection.licenses, sounds, _licenses, typed_license, license_names),
-        *_missing("category", selection.categories, sounds, _categories),
-        *_missing("tag", selection.tags, sounds, lambda attributes: value_of(attributes, "tags") or ()),
-        *_missing("user", selection.users, sounds, lambda attributes: filter(None, [value_of(attributes, "username")])),
-    ]
-    return f"no sound matches: {'; '.join(missing) or 'no sound meets all conditions together'}"
+    return f"no sound matches: {told or 'no sound meets all conditions together'}"
+
+
+def find_missing(state: SoundGraph, selection: Selection) -> tuple[MissingValue, ...]:
+    """Return the values of a selection that no sound of `state` has.
+
+    Sounds that are gone do not count.
+    """
+    return tuple(
+        chain(
+            _missing(state, "license", selection.licenses, is_possible_license, typed_license, license_names),
+            _missing(state, "category", selection.categories, _ALL_CATEGORIES.__contains__),
+            _missing(state, "tag", selection.tags),
+            _missing(state, "user", selection.users),
+        )
+    )
+
+
+def suggest(state: SoundGraph, what: str, value: str) -> str:
+    """Return `did you mean …?` with like values of the library, or empty.
+
+    `what` is as in `MissingValue`.
+    """
+    return _similar(value.casefold(), _count(state, what))
 
 
 def _missing(
+    state: SoundGraph,
     what: str,
     wanted: Iterable[str],
-    sounds: Iterable[dict[str, Any]],
-    names_of: Callable[[dict[str, Any]], Iterable[str]],
+    is_possible: Callable[[str], bool] = lambda _: True,
     folded: Callable[[str], str] = str.casefold,
     spellings: Callable[[str], Iterable[str]] = lambda name: (name.casefold(),),
-) -> Iterator[str]:
+) -> Iterator[MissingValue]:
     if not wanted:
         return
-    there = Counter(name for attributes in sounds for name in names_of(attributes))
+    there = _count(state, what)
     known = {spelling for name in there for spelling in spellings(name)}
     for value in wanted:
-        if folded(value) not in known:
-            yield f"no sound has the {what} {_quoted(value)}; {_others(folded(value), there)}"
+        if folded(value) in known:
+            continue
+        if is_possible(folded(value)):
+            yield MissingValue(what, value, _others(folded(value), there))
+        else:
+            listed = f"there are {', '.join(map(_quoted, _VOCABULARIES[what]))}"
+            similar = _similar(folded(value), [*_VOCABULARIES[what], *_SUBCATEGORIES, *there])
+            yield MissingValue(what, value, similar or listed, possible=False)
+
+
+def _count(state: SoundGraph, what: str) -> Counter[str]:
+    """Return how many sounds have each value."""
+    sounds = (attributes for attributes in state.graph.nodes.values() if not is_gone(attributes))
+    return Counter(name for attributes in sounds for name in _NAMES[what](attributes))
 
 
 def _others(value: str, there: Counter[str]) -> str:
     if not there:
         return "there is none in the library"
-    names = {name.casefold(): name for name in there}
-    similar = [names[one] for one in get_close_matches(value, names)]
+    similar = _similar(value, there)
     if similar:
-        return f"did you mean {' or '.join(map(_quoted, similar))}?"
+        return similar
     frequent = [_quoted(name) for name, _ in there.most_common(_MOST_NAMED)]
     more = f" and {len(there) - len(frequent)} more" if len(there) > len(frequent) else ""
     return f"there are {', '.join(frequent)}{more}"
+
+
+def _similar(value: str, there: Iterable[str]) -> str:
+    names = {name.casefold(): name for name in there}
+    similar = [names[one] for one in get_close_matches(value, names)]
+    return f"did you mean {' or '.join(map(_quoted, similar))}?" if similar else ""
 
 
 def _quoted(text: str) -> str:
@@ -77,3 +133,13 @@ def _licenses(attributes: dict[str, Any]) -> Iterator[str]:
 
 def _categories(attributes: dict[str, Any]) -> Iterable[str]:
     return {value_of(attributes, name) or "" for name in ("category", "subcategory")} - {""}
+
+
+_NAMES: Mapping[str, Callable[[dict[str, Any]], Iterable[str]]] = {
+    "license": _licenses,
+    "category": _categories,
+    "tag": lambda attributes: value_of(attributes, "tags") or (),
+    "user": lambda attributes: filter(None, [value_of(attributes, "username")]),
+}
+_VOCABULARIES = {"license": [one.short_name for one in LICENSES], "category": list(CATEGORIES)}
+_SUBCATEGORIES = list(chain(*CATEGORIES.values()))

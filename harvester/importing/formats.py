@@ -15,15 +15,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harvester.checkpoint import begins_as_checkpoint
 from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.importing.names import STAMPS, is_housekeeping, stamp_in
 from harvester.importing.records import Tally, label
 from harvester.importing.unpickle import Inert, load_foreign
-from harvester.storage import HEAD_BYTES, copy_regular, read_bounded, refuse_content
+from harvester.storage import (
+    HEAD_BYTES,
+    copy_regular,
+    describe_content,
+    read_bounded,
+    refuse_content,
+    unpack_beginning,
+)
 
 _LARGEST_BYTES = 2 << 30
 _LONGEST_STATEMENT = 100_000
 _SQLITE = b"SQLite format 3\x00"
+_NOT_OLD = "not a library of an older tool (a .pkl, a .gpickle, an SQLite cache, or the JSON beside them)"
+_PICKLE = re.compile(rb"\x80[\x02-\x05]|[(}\]cl]")
+"""How a pickle begins; before protocol 2 it begins with its first opcode."""
 _PARTS = {"graph", "processed_ids", "sound_cache", "metadata"}
 _GRAPHS = ("DiGraph", "Graph", "MultiDiGraph", "MultiGraph")
 _COUNTED = {"nodes", "edges", "processed_ids"}
@@ -61,13 +72,15 @@ def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
         raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
     refuse_content(packed[:HEAD_BYTES], path)
     tally.allow(len(packed))
-    if packed.startswith(_SQLITE):
-        return _read_sqlite(path, tally, now_us)
-    if packed[:HEAD_BYTES].lstrip()[:1] == b"{" and len(packed) <= _LARGEST_JSON_BYTES:
-        return _read_json(path, packed, tally, now_us)
     try:
+        if packed.startswith(_SQLITE):
+            return _read_sqlite(path, tally, now_us)
+        if packed[:HEAD_BYTES].lstrip()[:1] == b"{" and len(packed) <= _LARGEST_JSON_BYTES:
+            return _read_json(path, packed, tally, now_us)
         content = load_foreign(packed)
     except LibraryCorrupt as error:
+        if not _is_known(path, packed):
+            raise SettingsError(f"{path}: it is {describe_content(packed)}, {_NOT_OLD}; nothing was changed") from None
         raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
     if isinstance(content, Inert) and _is_graph(content):
         old = OldLibrary(f"a pickled {content.class_path}", everything=content)
@@ -75,7 +88,23 @@ def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
         return old
     if isinstance(content, dict) and content.keys() & _PARTS:
         return _read_dict(path, content, tally, now_us)
-    raise SettingsError(f"{path}: it is not a file of a tool that harvester knows; nothing was changed")
+    raise SettingsError(f"{path}: it is {describe_content(packed)}, {_NOT_OLD}; nothing was changed")
+
+
+def _is_known(path: Path, packed: bytes) -> bool:
+    """Tell whether a file that cannot be read is of a known tool.
+
+    Only such a file is corrupt; any other is none of these tools'. The name tells it of JSON alone, because pickles and
+    caches have any name.
+    """
+    if begins_as_checkpoint(packed):
+        return True
+    beginning = unpack_beginning(packed)
+    if packed.startswith(_SQLITE):
+        return b"sample_id" in beginning
+    if beginning.lstrip()[:1] == b"{":
+        return "checkpoint" in path.name or b'"processed_ids"' in beginning
+    return _PICKLE.match(beginning) is not None and any(name.encode() in beginning for name in (*_PARTS, "networkx"))
 
 
 def _read_json(path: Path, text: bytes, tally: Tally, now_us: int) -> OldLibrary:
@@ -83,9 +112,9 @@ def _read_json(path: Path, text: bytes, tally: Tally, now_us: int) -> OldLibrary
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise LibraryCorrupt(f"{path}: it is not JSON ({error}); nothing was changed") from error
+        raise LibraryCorrupt(f"it is not JSON ({error})") from error
     if not isinstance(content, dict) or not isinstance(content.get("processed_ids"), list):
-        raise SettingsError(f"{path}: it is not a file of a tool that harvester knows; nothing was changed")
+        raise SettingsError(f"{path}: it is {describe_content(text)}, {_NOT_OLD}; nothing was changed")
     old = OldLibrary("the checkpoint's metadata in JSON", processed=content["processed_ids"], everything=content)
     tally.spend(len(old.processed))
     _read_metadata(content, old, tally, now_us)
@@ -195,7 +224,7 @@ def _read_sqlite(path: Path, tally: Tally, now_us: int) -> OldLibrary:
                 connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LONGEST_STATEMENT)
                 _read_rows(connection, path, old, tally, size_bytes, now_us)
         except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
-            raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
+            raise LibraryCorrupt(str(error)) from error
         except OSError as error:
             raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
     old.everything = [record for _, record, _ in old.records]
@@ -224,7 +253,7 @@ def _read_rows(
     for sample_id, data, *stamps in connection.execute(statement):
         size_bytes -= 2 + sum(len(value) for value in (data, *stamps) if isinstance(value, (str, bytes)))
         if size_bytes < 0:
-            raise LibraryCorrupt(f"{path}: its rows have more bytes than the file; nothing was changed")
+            raise LibraryCorrupt("its rows have more bytes than the file")
         try:
             record = json.loads(data)
         except (ValueError, TypeError, RecursionError):

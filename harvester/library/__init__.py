@@ -7,8 +7,9 @@ from harvester.library.check import CheckReport, Finding, check_library
 from harvester.library.history import KILLED, History, PastRun, add_run, load_history, new_run_id
 from harvester.library.kept_answer import keep_answer
 from harvester.library.merge import Contribution, MergeReport, merge_bytes, merge_libraries
-from harvester.library.presence import require_library
+from harvester.library.presence import holds_library, require_library
 from harvester.library.reader import LibraryView, load_view
+from harvester.library.rehearsal import perform
 from harvester.library.repair import repair_library
 from harvester.library.restore import RestoreReport, restore_library
 from harvester.library.store import Store

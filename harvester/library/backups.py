@@ -156,6 +156,11 @@ class Retention:
         """Tell whether a backup matches its digest; each file is read once."""
         return bool(self._digest_of(backup))
 
+    def find(self, digest: str) -> Path | None:
+        """Return a valid backup with this digest, or None."""
+        found = (one.path for one in list_backups(self._folder) if digest and self._digest_of(one) == digest)
+        return next(found, None)
+
     def holds(self, digest: str, *, verified: Path | None = None) -> bool:
         """Tell whether a valid backup with this digest is in the folder now.
 

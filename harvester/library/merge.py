@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvester.checkpoint import Encoded, check_readable, decode_checkpoint, encode_checkpoint, load_checkpoint
+from harvester.checkpoint import Encoded, check_readable, decode_checkpoint, encode_checkpoint, load_given
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
 from harvester.graph import Dropped, SoundGraph, is_withdrawn, record_of, similar_of
 from harvester.library.history import join_histories
+from harvester.library.presence import holds_library
 from harvester.library.reader import load_view
 from harvester.library.store import Store
 from harvester.library_source import check_source, join_sources
 from harvester.model import COMPUTED, SimilarList, Vector
-from harvester.storage import CHECKPOINT, JOURNAL, REAL_FILES, Files, disk_errors, written_beside
+from harvester.storage import REAL_FILES, Files, disk_errors, written_beside
 from harvester.vectors import Vectors, load_header
 
 _VECTORS_AT_ONCE = 1000
@@ -56,8 +57,9 @@ class MergeReport:
 
     `target` is a library's folder or a checkpoint; `nodes`, `edges` and `processed` count its sounds, their edges and
     the processed sounds. `contributions` has one entry for each input. `backup` is the backup written, None without
-    one. `notices`: lines that need attention. `vectors` were copied from the inputs' folders; `computed` lists were
-    computed from the vectors of one library.
+    one. `before` is the backup of the target's state before, None for a new library and for a file. `notices`: lines
+    that need attention. `vectors` were copied from the inputs' folders; `computed` lists were computed from the vectors
+    of one library.
     """
 
     target: Path
@@ -69,6 +71,7 @@ class MergeReport:
     notices: tuple[str, ...] = ()
     vectors: int = 0
     computed: int = 0
+    before: Path | None = None
 
 
 def join_counted(state: SoundGraph, other: SoundGraph, name: str) -> Contribution:
@@ -146,14 +149,17 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
     """Merge `inputs` into `target`; durable on return.
 
     The inputs are library folders, checkpoints and backups. A `target` that ends in `.pkl` is a file, any other a
-    library folder, which gets a checkpoint and a verified backup. An existing target is merged too, never overwritten.
+    library folder, which gets a checkpoint and a verified backup. An existing target is merged too, never overwritten;
+    a backup holds the state of a folder before, so that `restore_library` can go back.
     All inputs are read and compared before anything is written, so an error in one changes nothing. Raises
     `SettingsError` for a missing input, `WrongSource`, `LibraryCorrupt`, `NewerFormat`, `LibraryLocked`,
     `BackupFailed`, `DiskFull`, `LibraryUnwritable`.
     """
     for path in inputs:
-        if not (path / CHECKPOINT).exists() and not (path / JOURNAL).exists() and not path.is_file():
-            raise SettingsError(f"{path}: no library, checkpoint or backup is there; nothing was changed")
+        if path.is_dir() and not holds_library(path):
+            raise SettingsError(f"{path}: it is a folder without a library; nothing was changed")
+        if not path.exists():
+            raise SettingsError(f"{path}: there is no such file or folder; nothing was changed")
     notices: list[str] = []
     loaded = [(path, _load(path, notices)) for path in inputs]
     source = _join_sources([*loaded, *([(target, _load(target, []))] if target.exists() else [])])
@@ -164,6 +170,7 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
     with Store.open(target, clock=clock, files=files) as store:
         if source:
             store.set_source(source)
+        before = store.ensure_backup()
         contributions = tuple(join_counted(store.state, state, str(path)) for path, state in loaded)
         info = store.rewrite()
         # After the join: vectors are only taken for known sounds.
@@ -184,6 +191,7 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
             (*notices, *store.notices, *told),
             vectors,
             sum(attributes.get("link_origin") == COMPUTED for attributes in state.graph.nodes.values()),
+            before,
         )
 
 
@@ -246,7 +254,7 @@ def _load(path: Path, notices: list[str]) -> SoundGraph:
         view = load_view(path)
         dropped, state = view.dropped, view.state
     else:
-        state = load_checkpoint(path, dropped).state
+        state = load_given(path, dropped).state
     if dropped:
         notices.append(f"{path} holds {dropped}: left out, everything else is merged")
     return state

@@ -17,6 +17,7 @@ from harvester.storage import (
     VECTORS,
     NotRegular,
     read_backup_name,
+    read_owner,
     refuse_link,
     refuse_placeholder,
 )
@@ -24,32 +25,31 @@ from harvester.storage import (
 _FILES = {CHECKPOINT, *JOURNAL_PARTS, RECOVERED, VECTORS}
 
 
-def _holds_library(folder: Path) -> bool:
-    """Tell whether a file in `folder` belongs to a library.
+def holds_library(folder: Path) -> bool:
+    """Tell whether `folder` holds a library, which may be corrupt.
 
-    The file may be corrupt. A lock, a log or a status alone is no library. Raises `OSError` when `folder` cannot be
-    read.
+    One file of a library is enough. A lock, a log or a status alone is no library, except while a process holds the
+    lock: it is making one. Raises `LibraryNotFound` for what is no folder, `LibraryUnwritable` when it cannot be read.
     """
     try:
         names = {path.name for path in folder.iterdir()}
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return False
-    return bool(names & _FILES) or any(map(read_backup_name, names))
+    except NotADirectoryError as error:
+        raise LibraryNotFound(f"{folder}: it is not a folder; name the folder of a library") from error
+    except OSError as error:
+        raise LibraryUnwritable(f"{folder}: it cannot be read ({error.strerror}); nothing was changed") from error
+    return bool(names & _FILES) or any(map(read_backup_name, names)) or read_owner(folder) is not None
 
 
 def require_library(folder: Path) -> None:
-    """Raise `LibraryNotFound` unless `folder` has a file of a library.
+    """Raise `LibraryNotFound` unless `folder` holds a library.
 
-    Raises `LibraryUnwritable` when `folder` is not a folder or cannot be read.
+    Every function that does not make a library calls it first. Raises as `holds_library` does.
     """
-    if folder.exists() and not folder.is_dir():
-        raise LibraryUnwritable(f"{folder}: it is not a folder; nothing was changed")
-    try:
-        found = _holds_library(folder)
-    except OSError as error:
-        raise LibraryUnwritable(f"{folder}: it cannot be read ({error.strerror}); nothing was changed") from error
-    if not found:
-        raise LibraryNotFound(f"{folder}: there is no library here; nothing was changed")
+    if not holds_library(folder):
+        where = "" if folder.is_dir() else " (no such folder)"
+        raise LibraryNotFound(f"{folder}: there is no library here{where}; `harvester harvest` makes one")
 
 
 def find_placeholders(folder: Path) -> dict[Path, str]:

@@ -27,7 +27,6 @@ class LibraryView:
     """A library at one moment: state, deferrals and warnings (`notices`)."""
 
     folder: Path
-    exists: bool = False
     state: SoundGraph = field(default_factory=SoundGraph)
     deferrals: dict[int, Deferral] = field(default_factory=dict)
     unsaved: int = 0
@@ -51,7 +50,6 @@ def load_view(folder: Path) -> LibraryView:
             f"{folder}: it cannot be read ({error.strerror or error}); nothing was changed"
         ) from error
     view = LibraryView(folder, state=loaded.state, notices=loaded.notices)
-    view.exists = contents is not None or loaded.path is not None
     if loaded.dropped and loaded.path is not None:
         view.dropped.add(loaded.dropped)
         view.notices.append(f"{loaded.path.name} holds {loaded.dropped}: left out ({_HOW_TO_DROP})")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 
 from harvester.checkpoint import load_checkpoint
 from harvester.clock import Clock
 from harvester.errors import HarvesterError, LibraryCorrupt, SettingsError, WrongSource
 from harvester.journal import Journal
-from harvester.library.backups import BackupReport, list_backups, save_backup, verify_backup
+from harvester.library.backups import Backup, BackupReport, list_backups, save_backup, verify_backup
 from harvester.library.presence import require_library
 from harvester.library.recovery import finish_restore, open_journal
 from harvester.library_source import join_sources
@@ -25,6 +26,7 @@ from harvester.storage import (
     REAL_FILES,
     Files,
     WriterLock,
+    describe_file,
     disk_errors,
     quarantine_path,
     read_backup_name,
@@ -65,6 +67,7 @@ def restore_library(
     `WrongSource` for a backup of another catalogue, `LibraryNotFound`, or `SettingsError` for an unknown backup.
     """
     require_library(folder)
+    named = _named(folder, backup) if backup is not None else None
     refuse_placeholders(folder)
     now_us = clock.time_us()
     lock = WriterLock(folder)
@@ -74,7 +77,7 @@ def restore_library(
         with disk_errors(folder, "the state before the restore is kept"):
             lock.acquire(now_us)
             sweep_temporaries(folder)
-            chosen = _named(folder, backup) if backup is not None else best_backup(folder)
+            chosen = _verified(named) if named is not None else best_backup(folder)
             journal = open_journal(folder, now_us, files, notices)
             finish_restore(folder, journal, files, notices)
             _check_source(folder, journal, chosen)
@@ -102,15 +105,25 @@ def best_backup(folder: Path) -> BackupReport:
     return max(good, key=lambda report: (report.processed, report.nodes, report.edges, report.backup.taken_at))
 
 
-def _named(folder: Path, path: Path) -> BackupReport:
+def _verified(backup: Backup) -> BackupReport:
+    report = verify_backup(backup)
+    if report.verified:
+        return report
+    raise LibraryCorrupt(f"{report.problem}; nothing was changed")
+
+
+def _named(folder: Path, path: Path) -> Backup:
+    """Return the backup with this name or path, or raise `SettingsError`."""
     for backup in list_backups(folder):
         if backup.path.name == path.name and (path.parent == Path() or path.resolve() == backup.path.resolve()):
-            report = verify_backup(backup)
-            if report.verified:
-                return report
-            raise LibraryCorrupt(f"{report.problem}; nothing was changed")
-    hint = "" if read_backup_name(path.name) else " (a backup's name begins with freesound_library_backup_)"
-    raise SettingsError(f"{path}: there is no such backup in {folder}{hint}; nothing was changed")
+            return backup
+    if path.exists() and read_backup_name(path.name) is None:
+        raise SettingsError(
+            f"{path}: it is {describe_file(path)}, not a backup of {folder}; `harvester backups list` shows the backups"
+        )
+    near = get_close_matches(path.name, [backup.path.name for backup in list_backups(folder)], n=1)
+    hint = f"did you mean {near[0]}?" if near else "`harvester backups list` shows the backups"
+    raise SettingsError(f"{path}: there is no such backup in {folder}; {hint}")
 
 
 def _check_source(folder: Path, journal: Journal, chosen: BackupReport) -> None:

@@ -235,6 +235,17 @@ class Store:
             alone = len(self.state) and self._file.is_ours and head.digest and not head.backup_required
             return self._timed(self._back_up_alone) if alone else self.checkpoint(backup=True)
 
+    def ensure_backup(self) -> Path | None:
+        """Return a verified backup of the whole state; durable on return.
+
+        It is written unless there is one. None for an empty library. Raises as `checkpoint` does.
+        """
+        with self._one_at_a_time:
+            head = self._journal.head
+            complete = head.backed == head.last and not head.backup_required
+            held = self._retention.find(head.backup_digest) if complete else None
+            return held or (self.back_up().backup if len(self.state) else None)
+
     def _timed(self, write: Callable[[], CheckpointInfo]) -> CheckpointInfo:
         started_s = self._clock.monotonic_s()
         try:

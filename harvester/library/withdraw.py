@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harvester.clock import Clock
 from harvester.errors import SettingsError
-from harvester.graph import is_withdrawn
+from harvester.graph import is_withdrawn, suggest
 from harvester.journal import connect
 from harvester.library.backups import list_backups
 from harvester.library.presence import require_library
@@ -93,7 +93,10 @@ def _sounds_of(store: Store, username: str | None) -> set[int]:
         if (value_of(attributes, "username") or "").casefold() == username.casefold()
     }
     if not found:
-        raise SettingsError(f"no sound in {store.folder} is by '{username}'; nothing was changed")
+        meant = suggest(store.state, "user", username)
+        raise SettingsError(
+            f"no sound in {store.folder} is by '{username}'{'; ' if meant else ''}{meant}; nothing was changed"
+        )
     return found
 
 

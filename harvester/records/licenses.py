@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 
@@ -22,11 +23,20 @@ BY = License("/licenses/by/", "Attribution", "BY", True)
 BY_NC = License("/licenses/by-nc/", "Attribution NonCommercial", "BY-NC", True)
 SAMPLING = License("/licenses/sampling+/", "Sampling+", "Sampling+", False)
 LICENSES = (CC0, BY, BY_NC, SAMPLING)
+_TYPED = re.compile(r"cc0|by(-nc)?( \d\.\d)?|sampling\+")
 
 
 def find_license(deed: str) -> License | None:
     """Return the license whose deed has this address, or None."""
     return next((one for one in LICENSES if one.address in deed), None)
+
+
+def is_possible_license(typed: str) -> bool:
+    """Tell whether Freesound has a license of this short name.
+
+    It is in folded case, with a version or without: `by 4.0`, `cc0`.
+    """
+    return _TYPED.fullmatch(typed) is not None
 
 
 def license_name(deed: str | None) -> str:

@@ -87,6 +87,10 @@ class Fault:
             raise SettingsError(f"fault rule {rule!r}: rate must be from 0 to 1, every and from at least 1")
         if not (fault.after_s >= 0 and fault.until_s >= 0):  # NaN too
             raise SettingsError(f"fault rule {rule!r}: after and until must be seconds of at least 0")
+        if fault.last is not None and fault.last < fault.first:
+            raise SettingsError(f"fault rule {rule!r}: to={fault.last} is before from={fault.first}")
+        if fault.until_s < fault.after_s:
+            raise SettingsError(f"fault rule {rule!r}: until={fault.until_s:g} is before after={fault.after_s:g}")
         return fault
 
 

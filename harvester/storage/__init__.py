@@ -15,7 +15,8 @@ from harvester.storage.atomic import (
     write_atomically,
     written_beside,
 )
-from harvester.storage.lock import WriterLock, read_owner
+from harvester.storage.file_kind import BEGINNING_BYTES, PICKLE, describe_content, describe_file, unpack_beginning
+from harvester.storage.lock import WriterLock, read_owner, refuse_locked
 from harvester.storage.opening import (
     NotRegular,
     copy_regular,

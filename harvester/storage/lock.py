@@ -73,11 +73,7 @@ class WriterLock:
                 if attempt + 1 < _TRIES:
                     time.sleep(_PAUSE_S)
                     continue
-                owner = read_owner(self._path.parent)
-                who = f"process {owner.pid} on {owner.host}" if owner and owner.pid else "another process"
-                raise LibraryLocked(
-                    f"{self._path.parent}: {who} is writing this library; wait for it, or stop it"
-                ) from error
+                raise _locked(self._path.parent, read_owner(self._path.parent)) from error
             except OSError as error:
                 raise LibraryUnwritable(
                     f"{self._path}: cannot be locked ({error.strerror}); nothing was changed"
@@ -96,6 +92,21 @@ class WriterLock:
 
     def __del__(self) -> None:
         self.release()
+
+
+def refuse_locked(folder: Path) -> None:
+    """Raise `LibraryLocked` if another process writes the library now.
+
+    Changes nothing, needs no write permission.
+    """
+    owner = read_owner(folder)
+    if owner is not None:
+        raise _locked(folder, owner)
+
+
+def _locked(folder: Path, owner: Owner | None) -> LibraryLocked:
+    who = f"process {owner.pid} on {owner.host}" if owner and owner.pid else "another process"
+    return LibraryLocked(f"{folder}: {who} is writing this library; wait for it, or stop it")
 
 
 def read_owner(folder: Path) -> Owner | None:

@@ -16,7 +16,7 @@ def test_a_withdrawn_sound_is_blank_hidden_from_exports_and_never_asked_for(tmp_
     chosen = min(library["processed_ids"])
     waiting = min(set(library["graph"]) - library["processed_ids"])
     name = library["sound_cache"][chosen]["name"]
-    ended = run("forget", chosen, waiting, "--library", "mine", cwd=tmp_path)
+    ended = run("forget", chosen, waiting, "--yes", "--library", "mine", cwd=tmp_path)
     assert ended.code == 0, ended.err
     assert "2 sounds withdrawn" in ended.err
     assert joblib.load(tmp_path / "mine/freesound_library.pkl")["sound_cache"][chosen]["name"] is None

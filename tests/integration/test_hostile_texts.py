@@ -70,7 +70,7 @@ def commands(texts: Texts) -> list[tuple[object, ...]]:
         ("find", "owned", "--json"), *written, *saved, ("map", "-o", "map.html"), ("check",), ("check", "--json"),
         ("backups", "list"), ("backups", "list", "--json"), ("backups", "prune"), ("plan", "--sandbox", "--samples", 1),
         ("link",), ("link", "--json"), ("merge", "lib", "-o", "other"),
-        ("forget", "--user", "\x1b]0;owned\x07"), ("restore",),
+        ("forget", "--user", "\x1b]0;owned\x07", "--yes"), ("restore",),
         ("harvest", "--sandbox", "--samples", 1), ("refresh", "--sandbox"),
     ]  # fmt: skip
 

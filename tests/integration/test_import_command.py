@@ -78,7 +78,8 @@ def test_a_folder_tells_which_file_it_took_for_what_and_keeps_weights_and_times(
         "  taken    graph_topology.gpickle: a pickled networkx.classes.digraph.DiGraph",
         "  taken    metadata_cache.db: an SQLite cache",
         "  left     README.md: no file of an older tool has this ending",
-        "  left     backup_manifest.json: it is not a file of a tool that harvester knows",
+        "  left     backup_manifest.json: it is a JSON text, not a library of an older tool (a .pkl, a .gpickle, an "
+        "SQLite cache, or the JSON beside them)",
         "  left     backups: a folder; to import it too, name it",
         "  left     graph_topology_backup_5nodes.gpickle: a backup; to import it too, name the file",
     ]

@@ -21,6 +21,12 @@ NOW_US = 1_790_000_000_000_000
 SOURCE = "https://freesound.org/apiv2/"
 
 
+def files_of(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Return the bytes and the time of change of every file below a folder."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+
 class FixedClock:
     """A clock that stands where the test puts it."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harvester.cli.completion import complete_backup
+from harvester.cli.consent import DryRunOption, YesOption, with_consent
 from harvester.cli.console import (
     JsonOption,
     LibraryOption,
@@ -20,6 +21,9 @@ from harvester.cli.console import (
 from harvester.cli.options import bounded
 from harvester.settings import COUNT
 from harvester.storage import path_text
+
+if TYPE_CHECKING:
+    from harvester.actions import Backup, RestoreReport
 
 backups_app = typer.Typer(help="List the library's backups, or remove old ones.")
 
@@ -64,18 +68,30 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
 def prune(
     library: LibraryOption = None,
     keep_backups: Annotated[int, bounded(COUNT, "Keep the newest N verified backups.")] = 5,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Remove old backups.
 
-    The newest N verified backups are kept, and always the largest one.
+    The newest N verified backups are kept, and always the largest one. It asks on a terminal; a script needs --yes.
     """
     from harvester import actions
 
     folder = actions.find_library(library)
-    removed = actions.prune_backups(folder, keep_backups=keep_backups)
-    for backup in removed:
-        print_lines(f"removed {backup.path}")
-    say(f"{folder}: {len(removed)} backups removed")
+
+    def show(removed: tuple[Backup, ...]) -> None:
+        for backup in removed:
+            print_lines(f"removed {backup.path}")
+        say(f"{folder}: {len(removed)} backups removed")
+
+    with_consent(
+        lambda dry: actions.prune_backups(folder, keep_backups=keep_backups, dry_run=dry),
+        show,
+        lambda removed: f"Remove {len(removed)} backups of {folder}?" if removed else "",
+        dry_run=dry_run,
+        yes=yes,
+        final=True,
+    )
 
 
 def restore(
@@ -90,14 +106,26 @@ def restore(
         ),
     ] = None,
     library: LibraryOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Restore the library from a backup.
 
-    The present state is kept in quarantine/.
+    The present state is kept in quarantine/, from where `harvester merge` brings it back. It asks on a terminal.
     """
     from harvester import actions
 
-    report = actions.restore(backup, library=library)
+    with_consent(
+        lambda dry: actions.restore(backup, library=library, dry_run=dry),
+        _show_restored,
+        lambda report: f"Replace the present state by {report.target.name}?",
+        dry_run=dry_run,
+        yes=yes,
+        final=False,
+    )
+
+
+def _show_restored(report: RestoreReport) -> None:
     for line in report.notices:
         say(line)
     say(f"restored {report.target.name}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harvester.cli.consent import DryRunOption, YesOption, with_consent
 from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
 from harvester.cli.options import JobsOption
 from harvester.storage import path_text
+
+if TYPE_CHECKING:
+    from harvester.actions import CheckReport
 
 
 def check(
@@ -16,19 +21,44 @@ def check(
     repair: Annotated[
         bool, typer.Option("--repair", help="Repair what can be repaired, move the rest to quarantine/.")
     ] = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     jobs: JobsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Verify every file of the library.
 
     The exit code is 0 if there are no problems. --repair deletes nothing: corrupt files move to quarantine/ in the
-    library's folder.
+    library's folder. On a terminal it asks first; --dry-run shows what it would do.
     """
     from harvester import actions
     from harvester.errors import Findings
 
     folder = actions.find_library(library)
-    report = actions.check(folder, repair=repair, jobs=jobs)
+
+    def show(report: CheckReport) -> None:
+        _show(report, folder, as_json=as_json, dry_run=dry_run)
+
+    if repair:
+        report = with_consent(
+            lambda dry: actions.check(folder, repair=True, dry_run=dry, jobs=jobs),
+            show,
+            # Only a repair counts what is left.
+            lambda planned: f"Repair {folder}?" if planned.left else "",
+            dry_run=dry_run,
+            yes=yes,
+            final=False,
+        )
+    else:
+        report = actions.check(folder, dry_run=dry_run, jobs=jobs)
+        show(report)
+    if not report.clean:
+        repairable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")
+        how = "; `harvester check --repair` repairs what can be repaired" if repairable else ""
+        raise Findings(f"check found problems in {folder}{how}")
+
+
+def _show(report: CheckReport, folder: Path, *, as_json: bool, dry_run: bool) -> None:
     if as_json:
         facts = {
             "library": path_text(folder),
@@ -36,19 +66,16 @@ def check(
             "files": report.files,
             "findings": [finding.as_dict() for finding in report.findings],
             "done": list(report.notices),
+            "dry_run": dry_run,
         }
         print_json(facts)
-    else:
-        for finding in report.findings:
-            repaired = " (repaired)" if finding.repaired else ""
-            print_lines(f"{finding.severity:<8} {finding.path}: {finding.problem}{repaired}")
-        for line in report.notices:
-            say(line)
-        say(f"{folder}: {report.files} files, {'no problems found' if report.clean else 'see the problems above'}")
-        if report.left:
-            aside = "; the files it replaced are in quarantine/" if report.aside else ""
-            say(f"after the repair the library holds {report.left}{aside}")
-    if not report.clean:
-        repairable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")
-        how = "; `harvester check --repair` repairs what can be repaired" if repairable else ""
-        raise Findings(f"check found problems in {folder}{how}")
+        return
+    for finding in report.findings:
+        repaired = " (repaired)" if finding.repaired else ""
+        print_lines(f"{finding.severity:<8} {finding.path}: {finding.problem}{repaired}")
+    for line in report.notices:
+        say(line)
+    say(f"{folder}: {report.files} files, {'no problems found' if report.clean else 'see the problems above'}")
+    if report.left:
+        aside = "; the files it replaced are in quarantine/" if report.aside else ""
+        say(f"after the repair the library holds {report.left}{aside}")

@@ -103,7 +103,8 @@ def export(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="OUT", help="Write to this file, else to stdout.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="Write to this file, or replace it; else to stdout."),
     ] = None,
     library: LibraryOption = None,
     *,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harvester.cli.completion import complete_user
+from harvester.cli.consent import DryRunOption, YesOption, with_consent
 from harvester.cli.console import LibraryOption, note, say
 from harvester.cli.options import check_ids
+
+if TYPE_CHECKING:
+    from harvester.actions import ForgetReport
 
 
 def forget(
@@ -21,16 +26,33 @@ def forget(
         typer.Option("--user", metavar="NAME", autocompletion=complete_user, help="Withdraw all sounds by this user."),
     ] = None,
     library: LibraryOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Withdraw sounds permanently.
 
     Their texts and links are deleted, and no merge or harvest restores them. The id stays as withdrawn, with its
-    numbers and its place in the graph; exports leave the sound out.
+    numbers and its place in the graph; exports leave the sound out. It asks on a terminal; a script needs --yes.
     """
     from harvester import actions
 
     folder = actions.find_library(library)
-    report = actions.forget(sound_ids or (), user=user, library=folder)
+
+    def question(report: ForgetReport) -> str:
+        count = len(report.forgotten) + len(report.unknown)
+        return f"Withdraw {count} sound{'' if count == 1 else 's'} of {folder} permanently?" if count else ""
+
+    with_consent(
+        lambda dry: actions.forget(sound_ids or (), user=user, library=folder, dry_run=dry),
+        lambda report: _show(report, folder, user),
+        question,
+        dry_run=dry_run,
+        yes=yes,
+        final=True,
+    )
+
+
+def _show(report: ForgetReport, folder: Path, user: str | None) -> None:
     for line in report.notices:
         say(line)
     forgotten = len(report.forgotten)

@@ -15,7 +15,9 @@ from harvester.settings import DEPTH
 
 @grouped
 def map(
-    out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Write this file.")] = Path("map.html"),
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Write this file, or replace it.")] = Path(
+        "map.html"
+    ),
     ego: Annotated[
         int | None, typer.Option(callback=check_ids, metavar="ID", help="Draw only the neighbourhood of this sound.")
     ] = None,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from harvester.cli.consent import DryRunOption, YesOption, with_consent
 from harvester.cli.console import LibraryOption, check_name, say
 
 if TYPE_CHECKING:
-    from harvester.actions import Contribution
+    from harvester.actions import Contribution, MergeReport
 
 
 def _check_names(paths: list[str]) -> list[str]:
@@ -41,17 +43,37 @@ def merge(
         ),
     ] = None,
     library: LibraryOption = None,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
 ) -> None:
     """Merge libraries, checkpoints or backups, in any order.
 
     A second merge changes nothing. The newer record wins. Of similar lists, the server's win over computed ones,
     unfiltered over filtered ones, then the larger, then the newer. A deleted sound stays deleted until a newer record
     comes; a withdrawn sound stays withdrawn. Without -o, everything is merged into the library. The inputs are not
-    changed.
+    changed. On a terminal it asks before it changes a library that is there; `harvester restore` goes back.
     """
     from harvester import actions
 
-    report = actions.merge(inputs, output=output, library=library)
+    # A checkpoint alone has no backup to go back to.
+    file = Path(output) if output is not None and output.endswith(".pkl") else None
+
+    def question(report: MergeReport) -> str:
+        changes = any(map(_changes, report.contributions)) or report.vectors
+        there = report.before is not None or (file is not None and file.exists())
+        return f"Merge this into {report.target}?" if changes and there else ""
+
+    with_consent(
+        lambda dry: actions.merge(inputs, output=output, library=library, dry_run=dry),
+        _show,
+        question,
+        dry_run=dry_run,
+        yes=yes,
+        final=file is not None and file.exists(),
+    )
+
+
+def _show(report: MergeReport) -> None:
     for line in report.notices:
         say(line)
     for contribution in report.contributions:
@@ -61,11 +83,26 @@ def merge(
     if report.computed:
         say(f"{report.computed} lists were computed from one input's vectors each; `harvester link` updates them")
     say(f"{report.target}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges")
+    if report.before is not None:
+        say(f"`harvester restore {report.before.name}` goes back to the state before")
 
 
 def describe(contribution: Contribution) -> str:
     """Return an input's contribution as a line, without counts of zero."""
-    brought = [
+    told = ", ".join(
+        f"{count:+d} {what}" if what.startswith("new ") else f"{count} {what}"
+        for count, what in _brought(contribution)
+        if count
+    )
+    return f"{contribution.name} ({contribution.nodes} sounds, {contribution.edges} edges): {told or 'nothing new'}"
+
+
+def _changes(contribution: Contribution) -> bool:
+    return any(count for count, _ in _brought(contribution))
+
+
+def _brought(contribution: Contribution) -> list[tuple[int, str]]:
+    return [
         (contribution.new_nodes, "new sounds"),
         (contribution.new_edges, "new edges"),
         (contribution.new_records, "new records"),
@@ -76,7 +113,3 @@ def describe(contribution: Contribution) -> str:
         (contribution.gone - contribution.withdrawn, "deleted"),
         (contribution.withdrawn, "withdrawn"),
     ]
-    told = ", ".join(
-        f"{count:+d} {what}" if what.startswith("new ") else f"{count} {what}" for count, what in brought if count
-    )
-    return f"{contribution.name} ({contribution.nodes} sounds, {contribution.edges} edges): {told or 'nothing new'}"

@@ -30,7 +30,8 @@ def plan(
     """Estimate the requests, minutes and days that a harvest takes.
 
     It also says how far today's quota reaches. The options are those of `harvester harvest`. With --query or a filter
-    it sends one request, which counts the sounds that the search finds; otherwise it sends none.
+    it sends one request, which counts the sounds that the search finds, and if there are none, another one that tells
+    why; otherwise it sends none.
     """
     from harvester import actions
 

@@ -6,13 +6,14 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from unittest import mock
 
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.integration.options.place import Place, jobs_asked
 from tests.integration.options.table import proves
 from tests.support.clones import environment
+from tests.support.samples import files_of, make_events, open_store
 from tests.support.samples import grow as grow_store
-from tests.support.samples import make_events, open_store
 
 
 @proves("check", "--repair")
@@ -36,11 +37,11 @@ def _older_backups_of_this_library_go(place: Place) -> None:
     other = place.backups("shelf")
     newest = place.backups("grown")[-1]
     if place.option == "--library":
-        place.run("--keep-backups", 1, given="grown")
+        place.run("--keep-backups", 1, "--yes", given="grown")
     else:
-        place.run("--library", "grown")
+        place.run("--library", "grown", "--yes")
         assert len(place.backups("grown")) == 2
-        place.run("--library", "grown", given=1)
+        place.run("--library", "grown", "--yes", given=1)
     assert place.backups("grown") == [newest]
     assert place.backups("shelf") == other
 
@@ -123,14 +124,49 @@ def _the_old_file_is_imported(place: Place) -> None:
 @proves("forget", "sound_ids", "--user", "--library")
 def _these_sounds_are_withdrawn(place: Place) -> None:
     if place.option == "sound_ids":
-        place.run(2, 5, "--library", "shelf")
+        place.run(2, 5, "--library", "shelf", "--yes")
     elif place.option == "--user":
-        place.run("--library", "shelf", given="user2")
+        place.run("--library", "shelf", "--yes", given="user2")
     else:
-        place.run(2, 5, given="shelf")
+        place.run(2, 5, "--yes", given="shelf")
     names = {sound_id: record.get("name") for sound_id, record in place.load("shelf")["sound_cache"].items()}
     withdrawn = {sound_id for sound_id, name in names.items() if name is None} - {10}
     assert withdrawn == ({2, 5, 8} if place.option == "--user" else {2, 5})
+
+
+CAREFUL = {
+    "forget": (2, "--library", "shelf"),
+    "backups prune": ("--library", "grown", "--keep-backups", 1),
+    "restore": ("--library", "shelf"),
+    "check": ("--library", "shelf", "--repair"),
+    "merge": ("grown.pkl", "--library", "grown"),
+}
+"""The commands that ask, and what each is asked for."""
+
+
+@proves(", ".join(CAREFUL), "--dry-run")
+def _nothing_is_changed(place: Place) -> None:
+    (place.folder / "shelf" / "freesound_library.vectors").write_text("a vector file that needs a repair")
+    shutil.copy(place.folder / "grown" / CHECKPOINT, place.folder / "grown.pkl")
+    before = files_of(place.folder)
+    told = place.run(*CAREFUL[place.command], given=True)
+    assert told.err.startswith("dry run: this is what would be done, and nothing is changed\n")
+    assert files_of(place.folder) == before
+    done = place.run(*CAREFUL[place.command], "--yes")
+    assert files_of(place.folder) != before
+    assert _without_times(done.err) == _without_times(told.err.split("\n", 1)[1])
+    assert done.out == told.out
+
+
+def _without_times(text: str) -> str:
+    return re.sub(r"\d{8}_\d{6}", "TIME", text)
+
+
+@proves(", ".join(CAREFUL), "--yes", "-y")
+def _no_question_is_asked(place: Place) -> None:
+    shutil.copy(place.folder / "grown" / CHECKPOINT, place.folder / "grown.pkl")
+    with mock.patch("harvester.cli.consent.has_terminal", return_value=True):
+        place.run(*CAREFUL[place.command], given=True)
 
 
 def _tree(place: Place) -> Path:

@@ -108,11 +108,11 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "history --library shelf",
             "show 1 --library shelf", "find rain --library shelf", "export jsonl --library shelf",
             "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
-            "import {old} --library new", "forget 1 --library shelf", "git-setup --library shelf",
+            "import {old} --library new", "forget 1 --library shelf --yes", "git-setup --library shelf",
             "init team",
             "git-merge shelf/{checkpoint} shelf/{checkpoint} x", "git-textconv shelf/{checkpoint}",
             "service --print cron", "service --print launchd", "guide status", "config", "plugins",
-            "backups list --library shelf", "backups prune --library shelf",
+            "backups list --library shelf", "backups prune --library shelf --yes",
         )),
     },
     1: {
@@ -130,7 +130,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "link --library shelf",
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
             "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
-            "import harvester.toml.old", "forget", "git-setup --lfs --undo", "init shelf",
+            "import harvester.toml.old", "forget", "forget 1 --library shelf", "git-setup --lfs --undo", "init shelf",
             "git-merge a", "git-textconv",
             "service --print upstart", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
             "backups list --no-option",
@@ -153,9 +153,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
         "forget 1 --library shelf", "backups prune --library shelf",
     ))},
     21: {"at a file": (_at_a_file, (
-        f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf",
-        "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
-        "map --library shelf", "check --library shelf", "import {old} --library shelf",
+        f"harvest {SERVER} --library shelf", "import {old} --library shelf", "merge grown --library shelf",
     ))},
     22: {"of rubbish": (_of_rubbish, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
@@ -180,6 +178,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
         f"refresh {SERVER} --library mistyped", "check --library mistyped", "check --repair --library mistyped",
         "restore --library mistyped", "forget 1 --library mistyped", "backups prune --library mistyped",
         "export jsonl --library mistyped", "map --library mistyped", "history --library mistyped",
+        "status --library mistyped", "find a --library mistyped", "show 1 --library mistyped",
+        "backups list --library mistyped", "link --library mistyped",
     ))},
 }  # fmt: skip
 """By exit code: how the folder is prepared, and the lines that then end with that code."""

@@ -36,7 +36,7 @@ from tests.support.view_samples import make_library as make_view_state
 
 
 def library_of(state: SoundGraph, folder: Path = Path("shelf")) -> Library:
-    return Library(LibraryView(folder, exists=True, state=state))
+    return Library(LibraryView(folder, state=state))
 
 
 # --- open ------------------------------------------------------------------------------------------------------------
@@ -68,14 +68,14 @@ def test_the_library_for_other_programs(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_library_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
-    with pytest.raises(LibraryNotFound, match="no library here; check the path, or start a library with") as caught:
+    with pytest.raises(LibraryNotFound, match="there is no library here; `harvester harvest` makes one") as caught:
         Library.open(tmp_path)
     assert caught.value.exit_code == 28
     assert str(caught.value).startswith(f"{tmp_path}: ")
-    with pytest.raises(LibraryNotFound, match="there is no such folder"):
+    with pytest.raises(LibraryNotFound, match=r"\(no such folder\)"):
         Library.open(tmp_path / "typo")
     (tmp_path / "library.pkl").write_bytes(b"")
-    with pytest.raises(LibraryNotFound, match=r"library\.pkl is a file; open the folder"):
+    with pytest.raises(LibraryNotFound, match=r"library\.pkl: it is not a folder; name the folder of a library"):
         Library.open(tmp_path / "library.pkl")
     assert names_in(tmp_path) == {"library.pkl"}
 
@@ -186,8 +186,8 @@ def test_find_gives_the_sounds_of_the_command_in_its_order() -> None:
 def test_a_selection_without_sounds_says_why() -> None:
     library = library_of(make_view_state())
     assert library.select(license="CC0").notices == ()
-    (line,) = library.select(license="CCX").notices
-    assert line.startswith("no sound matches: no sound has the license 'CCX'; ")
+    (line,) = library.select(license="BY 9.9").notices
+    assert line.startswith("no sound matches: no sound has the license 'BY 9.9'; ")
     assert library.select(license="CC0").select(tag="nothing").notices[0].startswith("no sound matches: ")
 
 
@@ -204,7 +204,7 @@ conditions = st.fixed_dictionaries(
         "min_score": st.sampled_from([0, 0.5, 0.7, 0.95]),
         "largest_component": st.booleans(),
     },
-)
+).filter(lambda one: (one.get("min_duration"), one.get("max_duration")) != ("1s", 0.9))
 _FIELDS = {"license": "licenses", "category": "categories", "tag": "tags", "user": "users"}
 _SECONDS = {"1s": 1.0, "5s": 5.0}
 

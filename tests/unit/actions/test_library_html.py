@@ -21,7 +21,7 @@ from tests.support.view_samples import make_library as make_view_state
 
 
 def html_of(state: SoundGraph, folder: str = "shelf", notices: list[str] | None = None) -> str:
-    return Library(LibraryView(Path(folder), True, state, notices=notices or []))._repr_html_()
+    return Library(LibraryView(Path(folder), state, notices=notices or []))._repr_html_()
 
 
 def parsed(html: str) -> ElementTree.Element:

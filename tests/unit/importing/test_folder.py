@@ -54,7 +54,10 @@ def test_graph_cache_and_checkpoint_become_one_library(tmp_path: Path) -> None:
     }
     assert named(report.left) == {
         "README.md": "no file of an older tool has this ending",
-        "backup_manifest.json": "it is not a file of a tool that harvester knows",
+        "backup_manifest.json": (
+            "it is a JSON text, not a library of an older tool (a .pkl, a .gpickle, an SQLite cache, "
+            "or the JSON beside them)"
+        ),
         "backups": "a folder; to import it too, name it",
         "graph_topology_backup_5nodes.gpickle": "a backup; to import it too, name the file",
     }
@@ -128,7 +131,7 @@ def test_a_corrupt_file_beside_good_ones_is_named(tmp_path: Path) -> None:
         ({}, SettingsError, "no file of a tool"),
         ({"notes.txt": b"hello"}, SettingsError, "no file of a tool"),
         ({"a.json": b'{"a": 1}'}, SettingsError, "no file of a tool"),
-        ({"a.json": b'{"a": 1}', "b.pkl": b"\x80\x04]b."}, LibraryCorrupt, "b.pkl"),
+        ({"a.json": b'{"a": 1}', "b.pkl": b"\x80\x04]\x8c\x05graphb."}, LibraryCorrupt, "b.pkl"),
         ({"a.json": json.dumps({"processed_ids": []}).encode()}, SettingsError, "holds no sound"),
     ],
 )

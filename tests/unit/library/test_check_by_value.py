@@ -412,19 +412,19 @@ def test_a_folder_without_a_library_is_refused_and_left(work: Callable[[Path], C
     junk.mkdir()
     (junk / "odd.txt").write_text("mine")
     (junk / "harvest.log").write_text("a log alone is no library")
-    for folder in (junk, tmp_path / "nowhere"):
+    for folder, how in ((junk, ""), (tmp_path / "nowhere", " (no such folder)")):
         with pytest.raises(LibraryNotFound) as caught:
             work(folder)
-        assert str(caught.value) == f"{folder}: there is no library here; nothing was changed"
+        assert str(caught.value) == f"{folder}: there is no library here{how}; `harvester harvest` makes one"
     assert names_in(junk) == {"odd.txt", "harvest.log"}
     assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_file_is_no_library_either(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(LibraryUnwritable) as caught:
+    with pytest.raises(LibraryNotFound) as caught:
         check(tmp_path / "file")
-    assert str(caught.value) == f"{tmp_path / 'file'}: it is not a folder; nothing was changed"
+    assert str(caught.value) == f"{tmp_path / 'file'}: it is not a folder; name the folder of a library"
 
 
 def test_a_finding_is_plain_data() -> None:

@@ -15,7 +15,7 @@ from tests.support.samples import NOW_US, SOURCE, content_of, grow, make_events,
 def test_no_library_is_an_empty_view(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         view = load_view(folder)
-        assert (view.exists, len(view.state), view.deferrals, view.last_checkpoint_at) == (False, 0, {}, None)
+        assert (len(view.state), view.deferrals, view.last_checkpoint_at) == (0, {}, None)
     assert names_in(tmp_path) == set()
 
 
@@ -26,7 +26,7 @@ def test_a_view_has_the_journal_that_the_checkpoint_lacks(tmp_path: Path) -> Non
         grow(store, [Known(9, 1)])
         view = load_view(tmp_path)
         assert content_of(view.state) == content_of(store.state)
-        assert (view.exists, view.unsaved, view.last_checkpoint_at, view.state.source) == (True, 1, NOW_US, SOURCE)
+        assert (view.unsaved, view.last_checkpoint_at, view.state.source) == (1, NOW_US, SOURCE)
         assert view.notices == []
 
 

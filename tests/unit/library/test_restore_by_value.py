@@ -291,15 +291,15 @@ def test_a_backup_is_named_by_its_name_or_its_path(library: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        (Path("freesound_library_backup_4nodes_20260921_141320.pkl"), ""),
-        (Path("elsewhere") / SMALL, ""),
-        (Path("mine.pkl"), " (a backup's name begins with freesound_library_backup_)"),
+        (Path("freesound_library_backup_4nodes_20260921_141320.pkl"), "did you mean freesound_library_backup_"),
+        (Path("elsewhere") / SMALL, f"did you mean {SMALL}?"),
+        (Path("mine.pkl"), "`harvester backups list` shows the backups"),
     ],
 )
 def test_a_backup_that_is_not_in_the_library_is_refused(library: Path, path: Path, hint: str) -> None:
     with pytest.raises(SettingsError) as caught:
         restore(library, path)
-    assert str(caught.value) == f"{path}: there is no such backup in {library}{hint}; nothing was changed"
+    assert str(caught.value).startswith(f"{path}: there is no such backup in {library}; {hint}")
 
 
 def test_a_corrupt_backup_is_refused_with_its_fault(library: Path) -> None:
@@ -335,7 +335,9 @@ def test_a_backup_that_the_system_does_not_let_us_read_is_refused_once(
 def test_a_library_that_is_not_there_or_not_fetched_is_refused(library: Path, tmp_path: Path) -> None:
     with pytest.raises(LibraryNotFound) as caught:
         restore(tmp_path / "typo")
-    assert str(caught.value) == f"{tmp_path / 'typo'}: there is no library here; nothing was changed"
+    assert str(caught.value) == (
+        f"{tmp_path / 'typo'}: there is no library here (no such folder); `harvester harvest` makes one"
+    )
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
     (library / CHECKPOINT).write_bytes(pointer)
     with pytest.raises(LibraryNotFetched):
