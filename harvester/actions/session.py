@@ -87,7 +87,7 @@ async def run_session(
         else:
             ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
             run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
-            reporter.log.write(f"start: {len(store.state.processed)} processed sounds so far, server {server.url}")
+            reporter.log.write(f"start: {len(store.state.processed):,} processed sounds so far, server {server.url}")
             reporter.emit(Started(folder, take_snapshot(run)))
             async with reporting(run, reporter):
                 reason = await ring.run()

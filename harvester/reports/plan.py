@@ -45,7 +45,7 @@ class Allowance:
 
 def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
     """Return the most requests of each part of a run, in sending order."""
-    waiting = list(state.pending(wish.filter))
+    waiting = list(state.pending())
     bare = [sound_id for sound_id in waiting if not state.has_record(sound_id)]
     unknown = [sound_id for sound_id in dict.fromkeys(wish.seed_ids) if not state.has_record(sound_id)]
     parts = {"search": 0, "sweep": 0, "records": 0, "lists": 0}
