@@ -64,7 +64,8 @@ def refuse_large(hits: int) -> None:
     if hits > MOST_WITHOUT_PERMISSION:
         raise SettingsError(
             f"this sweep finds {hits:,} sounds, and the API's terms forbid copies of the whole database: narrow the "
-            f"search to {MOST_WITHOUT_PERMISSION:,}, or ask Freesound and add --i-have-permission; what was read is kept"
+            f"search to {MOST_WITHOUT_PERMISSION:,}, or ask Freesound and add --i-have-permission; "
+            "what was read is kept"
         )
 
 
