@@ -1,4 +1,4 @@
-"""Decide what a batch of records means, and what a missing record proves.
+"""Decide what a batch of records proves about the ids in it.
 
 Owns when an absent id counts as deleted: by repeated absences (`deferral` has the schedule), or by its own resource.
 Reads graph and deferrals, changes nothing.
@@ -84,7 +84,7 @@ class BatchReader:
         )
 
     def _lacking(self, claim: DetailsClaim, page: RecordsPage, found: Set[int]) -> _Lacking:
-        """Return what becomes of the sounds whose complete record is not in a batch."""
+        """Return what becomes of sounds without a complete record in a batch."""
         present = {record["id"] for record in page.records}
         rows = len(page.records) + page.oddities.get("null result", 0)
         # A server that ignores the ids, or cuts its pages, proves no absence.

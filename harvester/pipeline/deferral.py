@@ -1,4 +1,4 @@
-"""When a deferred sound is retried, and when an absent one counts as deleted.
+"""When a deferred sound is retried, or an absent one counts as deleted.
 
 A failed fetch: 1 h, times 4, at most 7 d. A young sound with an empty similar list: every 7 d. A known id that the
 search lacks: after ABSENCE_WAITS_US. Reads graph and deferrals, changes nothing.

@@ -452,7 +452,7 @@ def test_a_plan_has_the_facts_of_the_command(sandbox: SandboxProcess, tmp_path: 
     )  # fmt: skip
     facts = json.loads(told.out)
     assert estimate.as_dict() == facts
-    assert (estimate.asked, (estimate.hits or 0) > 0) == (1, True)
+    assert (estimate.asked, (estimate.hits or 0) > 0) == (2, True)
     assert (estimate.requests, estimate.by_part.lists, estimate.library.processed) == (
         facts["requests"], 200, 10,
     )  # fmt: skip
