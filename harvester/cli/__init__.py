@@ -46,7 +46,7 @@ from harvester.errors import HarvesterError, exit_code_table
 from harvester.version import __version__
 
 # \\b makes click keep the line breaks of the paragraph.
-_EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())
+_EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{one.code:>5}  {one.meaning}" for one in exit_code_table())
 
 app = typer.Typer(
     name="harvester",
