@@ -152,7 +152,9 @@ def summarise(result: RunResult) -> None:
     processed = f"+{result.samples:,} processed ({total.processed:,})"
     grown = f"{processed}, +{result.sounds:,} sounds ({total.sounds:,})"
     say(f"{result.reason}: {grown}, +{result.edges:,} edges ({total.edges:,}){again}")
-    say(f"cost: {result.requests:,} requests in {duration_text(result.seconds)}{left}")
+    say(
+        f"cost: {result.requests:,} request{'' if result.requests == 1 else 's'} in {duration_text(result.seconds)}{left}"
+    )
     following = _next(result)
     if result.vectors:
         following = "`harvester link` makes the similar lists, without a request"

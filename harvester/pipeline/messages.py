@@ -274,25 +274,9 @@ class Close:
 
 
 FrontierChange: TypeAlias = (
-    Discover
-    | Enqueue
-    | Reread
-    | AwaitJudgement
-    | Start
-    | Defer
-    | EndDeferral
-    | AwaitConfirmation
-    | MarkAsked
-    | AdvanceSweep
-    | CheckSweep
-    | CountHits
-    | Settle
-    | SettleList
-    | SettleSeeds
-    | Park
-    | Release
-    | Close
-)
+    Discover | Enqueue | Reread | AwaitJudgement | Start | Defer | EndDeferral | AwaitConfirmation | MarkAsked
+    | AdvanceSweep | CheckSweep | CountHits | Settle | SettleList | SettleSeeds | Park | Release | Close
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

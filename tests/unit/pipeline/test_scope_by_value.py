@@ -132,6 +132,12 @@ def test_an_absence_ends_with_a_record_that_was_fetched_later_wherever_it_came_f
     assert changes == [Defer(1, due_us) if waits else Enqueue(1, has_record=has_record)]
 
 
+def test_a_tombstone_that_a_merge_brings_ends_an_absence() -> None:
+    store = fill(MemoryStore(), Known(1, 1), Gone(1, 9))
+    store.deferrals = {1: Deferral(1, ABSENT, 3, NOW_US)}
+    assert list(scope(Plan(), store).admit()) == []
+
+
 def test_the_length_of_a_list_is_that_of_the_plan() -> None:
     assert scope(Plan(neighbours=40), MemoryStore()).length_of(1) == 40
 
