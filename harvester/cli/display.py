@@ -152,9 +152,8 @@ def summarise(result: RunResult) -> None:
     processed = f"+{result.samples:,} processed ({total.processed:,})"
     grown = f"{processed}, +{result.sounds:,} sounds ({total.sounds:,})"
     say(f"{result.reason}: {grown}, +{result.edges:,} edges ({total.edges:,}){again}")
-    say(
-        f"cost: {result.requests:,} request{'' if result.requests == 1 else 's'} in {duration_text(result.seconds)}{left}"
-    )
+    sent = f"{result.requests:,} request{'' if result.requests == 1 else 's'}"
+    say(f"cost: {sent} in {duration_text(result.seconds)}{left}")
     following = _next(result)
     if result.vectors:
         following = "`harvester link` makes the similar lists, without a request"
