@@ -37,7 +37,15 @@ if TYPE_CHECKING:
     from harvester.actions.past_runs import HistoryReport, history
     from harvester.actions.planning import HarvestEstimate, PlannedLibrary, PlannedRequests, WithinToday, plan, run_plan
     from harvester.actions.plugin_list import Plugin, plugins
-    from harvester.actions.quantities import age_text, clock_text, duration_text, size_text, target_text, waiting_text
+    from harvester.actions.quantities import (
+        age_text,
+        clock_text,
+        done_text,
+        duration_text,
+        size_text,
+        target_text,
+        waiting_text,
+    )
     from harvester.actions.result import RunResult, Totals
     from harvester.actions.sandbox_server import serve_sandbox
     from harvester.actions.selecting import read_selection, select_from
@@ -97,7 +105,7 @@ _HOMES = {
         "actions.planning": "HarvestEstimate PlannedLibrary PlannedRequests WithinToday plan run_plan",
         "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",
-        "actions.quantities": "age_text clock_text duration_text size_text target_text waiting_text",
+        "actions.quantities": "age_text clock_text done_text duration_text size_text target_text waiting_text",
         "actions.result": "RunResult Totals",
         "actions.sandbox_server": "serve_sandbox",
         "actions.selecting": "read_selection select_from",

@@ -183,7 +183,7 @@ async def refresh(
     The keywords are the options of `harvester refresh`, with the same defaults. Records that were fetched more than
     `older_than` ago (seconds or a text such as `30d`) are stale; `limit`: the most records. `links` fetches the
     similar lists of these sounds too. The other keywords are those of `harvest`. The result counts the records in
-    `renewed`, with `links=True` the similar lists in `samples`, and the deleted sounds in `gone`. Events, cancellation
+    `renewed`, with `links=True` the similar lists in `relisted`, and the deleted sounds in `gone`. Events, cancellation
     and errors are as in `harvest`.
     """
     with keywords_named(refresh):

@@ -14,6 +14,7 @@ from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import OnProgress, Reporter
 from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.options import (
+    Wanted,
     check_folder,
     check_listener,
     check_verbosity,
@@ -26,6 +27,7 @@ from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
 from harvester.freesound import FreesoundClient
 from harvester.library import holds_library, load_view
+from harvester.pipeline import holds_back
 from harvester.reports import Allowance, Wish, describe_plan
 from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS
 
@@ -56,12 +58,13 @@ class WithinToday:
 class PlannedLibrary:
     """What the library holds before the harvest.
 
-    `frontier`: sounds that wait for their similar list.
+    `frontier`: sounds that wait for their similar list. `deferred`: those of them that are retried later.
     """
 
     nodes: int
     processed: int
     frontier: int
+    deferred: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,19 @@ class HarvestEstimate:
     """What a harvest costs at most, named as in `harvester plan --json`.
 
     `requests`: all that it may send, and `by_part` those of each part; `today` tells how many of them today's quota
-    allows. `samples`: the sounds it processes. `hits`: what the search finds, None without a search.
-    `new_sounds_about`: roughly how many new sounds it brings. `minutes`: the time to send all requests at the key's
-    pace. `days`: further days of quota after today. `burst_limit` (requests a minute), `daily_limit` and `quota_left`
-    (requests) are None where there is no limit. `library`: what it holds before. `asked`: the requests that this
-    estimate took. `server`: its address, or `sandbox` for the embedded one. `notices`: lines that need attention.
+    allows. `samples`: the sounds it processes. `hits`: what the search finds, None without a search. `catalogue`: the
+    sounds on the server that match the filter, None if they could not be counted. `new_sounds_about`: roughly how many
+    new sounds it brings, never more than the server has and the library lacks. `minutes`: the time to send all requests
+    at the key's pace. `days`: further days of quota after today. `burst_limit` (requests a minute), `daily_limit` and
+    `quota_left` (requests) are None where there is no limit. `library`: what it holds before. `asked`: the requests
+    that this estimate took. `server`: its address, or `sandbox` for the embedded one. `notices`: lines that need
+    attention.
     """
 
     requests: int
     by_part: PlannedRequests
     hits: int | None
+    catalogue: int | None
     samples: int
     new_sounds_about: int
     minutes: float
@@ -123,10 +129,10 @@ async def plan(
 ) -> HarvestEstimate:
     """Estimate the requests, minutes and days that a harvest takes.
 
-    The other keywords are those of `harvest`. With a query or a filter it sends one request, which counts the sounds
-    that the search finds, and if that is none, another one to tell why; otherwise it sends none. It changes no library.
-    Without a library it plans a new one, and a `Told` says so. `on_progress` gets `Told` events only; what it raises is
-    raised here at once.
+    The other keywords are those of `harvest`. It sends one request, which counts the sounds on the server that match
+    the filter, and with a query another one, which counts what the search finds. If that is none, another request tells
+    why. It changes no library. Without a library it plans a new one, and a `Told` says so. `on_progress` gets `Told`
+    events only; what it raises is raised here at once.
 
     Raises a `HarvesterError`: `SettingsError` for keywords that cannot be used and for a search that the server
     refuses, `ApiUnreachable` when the search cannot be counted.
@@ -147,24 +153,34 @@ async def plan(
             folder = folder or server.folder
             if not holds_library(folder):
                 reporter.tell(f"{folder}: there is no library yet, so this is the plan of a new one")
-            state = (await asyncio.to_thread(load_view, folder)).state
+            view = await asyncio.to_thread(load_view, folder)
+            state, now_us = view.state, clock.time_us()
             async with open_client(connection, server, clock, Stop(), reporter, space=state.space) as client:
                 searched = bool(wanted.query or wanted.filter)
+                hits = await _count(client, wanted.query, wanted.filter) if searched else None
+                catalogue = hits if wanted.filter and not wanted.query else await _catalogue(client, wanted, reporter)
                 wish = Wish(
                     samples=wanted.target(samples),
                     seed_ids=wanted.seed_ids,
                     searched=searched,
+                    query=bool(wanted.query),
                     filter=wanted.filter,
                     sweep=wanted.sweep,
                     neighbours=neighbours,
-                    hits=await _count(client, wanted.query, wanted.filter) if searched else None,
+                    hits=hits,
+                    catalogue=catalogue,
+                    deferred={
+                        sound_id
+                        for sound_id, one in view.deferrals.items()
+                        if sound_id in state
+                        and state.is_pending(sound_id)
+                        and holds_back(one, state.attributes(sound_id), now_us)
+                    },
                 )
-                # The embedded sandbox has no limits, so the plan assumes the limits of a key that the user may get.
-                limited = connection.limits if server.embedded else client.limits
-                left = limited.daily if server.embedded else client.quota_left()
                 if wish.hits == 0:
                     reporter.warn(await explain_empty_search(client, wanted.query, wanted.filter, state))
-                facts = describe_plan(state, wish, Allowance(limited.burst, limited.daily, left))
+                limited = client.limits
+                facts = describe_plan(state, wish, Allowance(limited.burst, limited.daily, client.quota_left()))
                 return HarvestEstimate(
                     **{
                         **facts,
@@ -176,6 +192,21 @@ async def plan(
                     server=server.url if connection.api_url else "sandbox",
                     notices=tuple(reporter.notices),
                 )
+
+
+async def _catalogue(client: FreesoundClient, wanted: Wanted, reporter: Reporter) -> int | None:
+    """Return how many sounds match the filter; None if that is unknown.
+
+    The estimate does without it: it has then no upper bound of new sounds.
+    """
+    problem = "no request is left today"
+    if client.quota_left() != 0:
+        try:
+            return await _count(client, "", wanted.filter)
+        except ApiUnreachable as error:
+            problem = str(error)
+    reporter.warn(f"the sounds of the server could not be counted ({problem}): there may be fewer new ones")
+    return None
 
 
 async def _count(client: FreesoundClient, query: str, filter: str) -> int:

@@ -48,6 +48,14 @@ def target_text(run: Mapping[str, Any], now_us: int) -> str:
     return clock_text(now_us + round(run["eta_s"] * SECOND_US), now_us)
 
 
+def done_text(run: Mapping[str, Any], of: str) -> str:
+    """Return what a run did so far; `of` joins it with its target."""
+    if run["rereads"]:
+        return f"{run['renewed']:,} records and {run['relisted']:,} lists refreshed this run"
+    goal = f"{of}{run['target']:,}" if run["target"] is not None else ""
+    return f"{run['samples']:,}{goal} processed this run"
+
+
 def waiting_text(run: Mapping[str, Any], now_us: int) -> str:
     """Return why the harvest waits, and until when."""
     until_us = run.get("waiting_until")

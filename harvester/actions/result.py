@@ -39,9 +39,9 @@ class RunResult:
     began: bool
     """False if the run was stopped before the server had identified itself; the library is then unchanged."""
     samples: int
-    """Similar lists fetched: sounds newly processed, and `relisted` ones."""
+    """Sounds that this run processed and that were not processed before."""
     relisted: int
-    """Lists of sounds that had one before."""
+    """Similar lists of processed sounds, fetched again."""
     sounds: int
     """New sounds."""
     edges: int

@@ -94,7 +94,9 @@ async def run_session(
             ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
             run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us(), record=record)
             reporter.log.write(
-                Told(f"start: {len(store.state.processed)} processed sounds so far, server {server.url}", kind="start")
+                Told(
+                    f"start: {len(store.state.processed):,} processed sounds so far, server {server.url}", kind="start"
+                )
             )
             reporter.emit(Started(folder, take_snapshot(run)))
             note_killed_run(folder, reporter)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from harvester.actions.quantities import target_text, waiting_text
+from harvester.actions.quantities import done_text, target_text, waiting_text
 
 IDLE = "idle"
 """What a fetcher does whose request may not be sent yet."""
@@ -20,9 +20,10 @@ class Snapshot:
     """The figures of a run, named as in `status.json`.
 
     Moments (`started_at`, `updated_at`, `quota_next_at`, `last_checkpoint_at`, `last_backup_at`) are microseconds since
-    1970, UTC. `pid` and `host`: the process and its machine. `run_id`: the run in
-    `history.jsonl`; `command`: harvest or refresh. `server`: the address that requests go to; `source`: the
-    catalogue that the library comes from. `samples`, `new_nodes`, `new_edges` and `requests` count what this run did;
+    1970, UTC. `pid` and `host`: the process and its machine. `run_id`: the run in `history.jsonl`; `command`: harvest
+    or refresh. `server`: the address that requests go to; `source`: the catalogue that the library comes from.
+    `samples` (sounds that were not processed before), `new_nodes`, `new_edges` and `requests` count what this run did,
+    `renewed` and `relisted` the known records and lists that it fetched again; `rereads`: the run is a refresh.
     `target` is the number of samples to reach, None without one. `processed`, `nodes`, `edges`, `frontier` (waiting
     sounds), `deferred` and `gone` count what the library holds. `requests_24h`: requests of the last 24 hours.
     `quota_left` and `daily_limit` are None without a limit; the quota may be a second old. `quota_next_at`: when the
@@ -50,6 +51,9 @@ class Snapshot:
     edges: int
     new_nodes: int
     new_edges: int
+    rereads: bool
+    renewed: int
+    relisted: int
     frontier: int
     deferred: int
     gone: int
@@ -78,11 +82,10 @@ _FIELDS = tuple(field.name for field in fields(Snapshot))
 
 def progress_line(now: Snapshot) -> str:
     """Return the figures as one line, for a log."""
-    goal = f"/{now.target}" if now.target is not None else ""
-    quota = "" if now.quota_left is None else f", {now.quota_left} left today"
+    quota = "" if now.quota_left is None else f", {now.quota_left:,} left today"
     text = (
-        f"{now.samples}{goal} processed this run ({now.processed} in all), "
-        f"{now.nodes} sounds, {now.edges} edges, {now.frontier} waiting, {now.requests} requests{quota}"
+        f"{done_text(now.as_dict(), '/')} ({now.processed:,} in all), "
+        f"{now.nodes:,} sounds, {now.edges:,} edges, {now.frontier:,} waiting, {now.requests:,} requests{quota}"
     )
     if not now.waiting_for:
         return text

@@ -138,7 +138,8 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
 def run_facts(folder: Path, now_us: int) -> dict[str, Any]:
     """Return the facts about a running harvest and the requests sent."""
     last_run, owner = load_status(folder) or {}, read_owner(folder)
-    requests_24h, quota_left = 0, last_run.get("quota_left")
+    # The ledger of the embedded sandbox ends with its process: nothing is known of its requests.
+    requests_24h, quota_left = None if last_run else 0, last_run.get("quota_left")
     if last_run.get("durable_ledger"):
         requests_24h = count_requests(last_run["server"], last_run["key"], now_us)
         daily = last_run.get("daily_limit")

@@ -17,6 +17,7 @@ import typer
 
 from harvester.actions import age_text as age_text
 from harvester.actions import clock_text as clock_text
+from harvester.actions import done_text as done_text
 from harvester.actions import duration_text as duration_text
 from harvester.actions import size_text as size_text
 from harvester.actions import target_text as target_text

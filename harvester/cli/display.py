@@ -151,10 +151,11 @@ def summarise(result: RunResult) -> None:
     left = "" if result.quota_left is None else f", {result.quota_left:,} left of today's quota"
     relisted = result.relisted
     again = f", {relisted:,} list{'' if relisted == 1 else 's'} read again" if relisted else ""
-    processed = f"+{result.samples - relisted:,} processed ({total.processed:,})"
+    processed = f"+{result.samples:,} processed ({total.processed:,})"
     grown = f"{processed}, +{result.sounds:,} sounds ({total.sounds:,})"
     say(f"{result.reason}: {grown}, +{result.edges:,} edges ({total.edges:,}){again}")
-    say(f"cost: {result.requests:,} requests in {duration_text(result.seconds)}{left}")
+    sent = f"{result.requests:,} request{'' if result.requests == 1 else 's'}"
+    say(f"cost: {sent} in {duration_text(result.seconds)}{left}")
     following = _next(result)
     if result.vectors:
         following = "`harvester link` makes the similar lists, without a request"

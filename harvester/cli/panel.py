@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harvester.actions import IDLE
-from harvester.cli.console import age_text, clock_text, duration_text, target_text, waiting_text
+from harvester.cli.console import age_text, clock_text, done_text, duration_text, target_text, waiting_text
 from harvester.cli.rich_text import one_line
 from harvester.terminal_text import escape_line
 
@@ -27,10 +27,9 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     head = Table.grid(expand=True, padding=(0, 1))
     head.add_column(ratio=1)
     head.add_column(justify="right")
-    goal = f" of {target:,}" if target is not None else ""
     eta = f", about {duration_text(run['eta_s'])} to go" if run["eta_s"] and run["samples"] else ""
     head.add_row(
-        Text(f"{run['samples']:,}{goal} processed this run", style="bold"),
+        Text(done_text(run, " of "), style="bold"),
         Text(f"{run['samples_per_minute']:.0f} a minute{eta}"),
     )
     bar = ProgressBar(total=target or 1, completed=run["samples"] if target else 0, pulse=target is None)

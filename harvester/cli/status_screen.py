@@ -57,6 +57,8 @@ def _state(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:
     from harvester.actions import size_notice
 
     quota = "" if facts["quota_left"] is None else f", {facts['quota_left']:,} left of today's quota"
+    sent = facts["requests_24h"]
+    requests = [] if sent is None else [f"  requests    {sent:,} in the last 24 h{quota}"]
     checkpoint = f"{age_text(facts['last_checkpoint_at'], now_us)}, {size_text(facts['size_bytes'])}"
     if facts["unsaved"]:
         checkpoint += f", and {facts['unsaved']:,} events after it in the journal"
@@ -69,7 +71,7 @@ def _state(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:
     lines = [
         f"  processed   {facts['processed']:,} of {facts['nodes']:,} sounds, {facts['edges']:,} edges",
         f"  frontier    {facts['frontier']:,} waiting, {facts['deferred']:,} deferred, {facts['gone']:,} gone",
-        f"  requests    {facts['requests_24h']:,} in the last 24 h{quota}",
+        *requests,
         f"  checkpoint  {checkpoint}",
         f"  backups     {kept}",
     ]

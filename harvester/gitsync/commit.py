@@ -51,9 +51,10 @@ def size_notice(size_bytes: int) -> str:
 def grown_message(samples: int, processed: int, edges: int, requests: int) -> str:
     """Return the message of the commit after a harvest.
 
-    `samples`, `edges` and `requests` are those of its result; `processed` is the number of all processed sounds.
+    `samples` (sounds that were not processed before), `edges` and `requests` are those of its result; `processed` is
+    the number of all processed sounds.
     """
-    return f"library: +{samples} processed ({processed}), +{edges} edges, {requests} requests"
+    return f"library: +{samples:,} processed ({processed:,}), +{edges:,} edges, {requests:,} requests"
 
 
 def commit_library(

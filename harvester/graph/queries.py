@@ -86,23 +86,17 @@ class KnownSounds:
             return None
         return similar_of(self.attributes(sound_id), self.graph._adj[sound_id])
 
-    def pending(self, filter: str = "") -> Iterator[int]:
-        """Yield every pending sound of a harvest with `filter`.
+    def pending(self) -> Iterator[int]:
+        """Yield every pending sound: the frontier is derived, never stored."""
+        return (sound_id for sound_id in self.graph if self.is_pending(sound_id))
 
-        This frontier is derived, never stored.
+    def is_pending(self, sound_id: int) -> bool:
+        """Tell whether a sound still needs its record or its similar list.
+
+        A sound that is gone or processed needs neither, whatever filter its list was fetched with: only a refresh
+        fetches a list again.
         """
-        return (sound_id for sound_id in self.graph if self.is_pending(sound_id, filter))
-
-    def is_pending(self, sound_id: int, filter: str = "") -> bool:
-        """Tell whether a sound still needs its record or list for `filter`.
-
-        A sound that is gone needs neither. A similar list counts when it was fetched with the same filter or without
-        one.
-        """
-        attributes = self.attributes(sound_id)
-        if is_gone(attributes):
-            return False
-        return sound_id not in self.processed or attributes["link_filter"] not in ("", filter)
+        return sound_id not in self.processed and not is_gone(self.attributes(sound_id))
 
     def matching(self, filter: str) -> set[int]:
         """Return the sounds known to match `filter`.

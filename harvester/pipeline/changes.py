@@ -15,12 +15,14 @@ from harvester.graph import SoundGraph
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.messages import (
     AdvanceSweep,
+    AwaitConfirmation,
     AwaitJudgement,
     CheckSweep,
     Close,
     CountHits,
     Defer,
     Discover,
+    EndDeferral,
     Enqueue,
     FrontierChange,
     MarkAsked,
@@ -73,6 +75,11 @@ class Changes:
         for change in changes:
             self._apply(change)
 
+    def count_processed(self, sounds: int) -> None:
+        """Count sounds that a commit made processed; before its changes."""
+        self._progress.count_samples(sounds)
+        self._frontier.count_harvested(sounds)
+
     def _apply(self, change: FrontierChange) -> None:  # noqa: C901 (one arm for each change)
         frontier = self._frontier
         match change:
@@ -81,8 +88,8 @@ class Changes:
                     # Only a new record can change the rank of a waiting sound, except in breadth order.
                     if sound_id not in unchanged or not frontier.awaits_list(sound_id):
                         self._discover(sound_id)
-            case Settle(claim, missing):
-                frontier.settle(claim, missing=missing)
+            case Settle(claim):
+                frontier.settle(claim)
             case SettleList(claim, relisted):
                 self._settle_list(claim, relisted=relisted)
             case MarkAsked(sound_id):
@@ -93,6 +100,13 @@ class Changes:
                 if self._scope.wants(sound_id):
                     has_record = self._state.has_record(sound_id)
                     frontier.defer(sound_id, next_try_at, has_record=has_record, judged=judged)
+            case EndDeferral(sound_ids):
+                for sound_id in sound_ids:
+                    frontier.end_deferral(sound_id)
+                self._progress.absent.difference_update(sound_ids)
+            case AwaitConfirmation(sound_ids, next_try_at):
+                frontier.await_confirmation(sound_ids)
+                self._progress.count_absent(sound_ids, next_try_at)
             case AwaitJudgement(sound_id):
                 frontier.await_judgement(sound_id)
             case Reread(sound_id):
@@ -142,8 +156,9 @@ class Changes:
         if self._distances is not None:
             for sound_id in self._distances.follow_list(claim.sound_id):
                 self._discover(sound_id)
-        # The merge rules may have refused the list: then it makes no sample.
-        is_sample = not self._state.is_pending(claim.sound_id, self._scope.filter)
-        if is_sample:
-            self._progress.count_sample(relisted=relisted)
-        self._frontier.settle(claim, harvested=is_sample)
+        if relisted:
+            self._progress.count_relisted()
+        if claim.sound_id in self._state.processed:
+            # A fetch of its record may have failed meanwhile: there is nothing left to retry.
+            self._frontier.end_deferral(claim.sound_id)
+        self._frontier.settle(claim)

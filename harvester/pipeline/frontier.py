@@ -1,4 +1,4 @@
-"""Hold the known sounds to process, and hand out claims on them.
+"""Hand out claims on the known sounds to process, and take them back.
 
 The frontier is derived from the graph and never stored. Invariants: at most one fetcher claims a sound; the similar
 lists that are claimed or harvested never exceed the target. State changes in short steps without `await`. Knows neither
@@ -7,14 +7,13 @@ network nor disk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import islice
 
 from harvester.clock import Clock, Stop
 from harvester.errors import Stopped
 from harvester.model import API_PAGE
 from harvester.pipeline.condition import Condition
-from harvester.pipeline.in_flight import InFlight
 from harvester.pipeline.messages import (
     Claim,
     ConfirmClaim,
@@ -26,108 +25,50 @@ from harvester.pipeline.messages import (
     SweepClaim,
 )
 from harvester.pipeline.order import Rank
-from harvester.pipeline.queues import AwaitingJudgement, AwaitingList, AwaitingRecord, Deferred, DeferredSound
+from harvester.pipeline.queues import AwaitingJudgement, AwaitingList
 from harvester.pipeline.scope import Scope
+from harvester.pipeline.waiting import WaitingSounds
 
 EXHAUSTED, TARGET = "exhausted", "target reached"
 NO_HITS = "the search found nothing"
 
 
-class Frontier:
+class Frontier(WaitingSounds):
     """Hands out claims and takes them back.
 
     The plan of `scope` bounds the samples of this run and the claims in flight; a claim is in flight until its outcome
     is committed, so a crash repeats at most that many requests. With `forever` the run waits for deferred sounds
     instead of ending. All pages of the sweep come before the first similar list. A sound that the scope no longer wants
     is skipped. `order(sound_id)` ranks waiting sounds, smallest first; this run's seeds come before all others, in the
-    order they were added.
+    order they were added. `quota_left()`: the requests left today, None without a limit. Some of them confirm absent
+    sounds once nothing else is left to claim.
     """
 
-    def __init__(self, scope: Scope, order: Callable[[int], Rank], *, clock: Clock, stop: Stop) -> None:
+    def __init__(
+        self,
+        scope: Scope,
+        order: Callable[[int], Rank],
+        *,
+        clock: Clock,
+        stop: Stop,
+        quota_left: Callable[[], int | None],
+    ) -> None:
+        super().__init__(order, Condition(clock, stop))
         self._scope = scope
         self._sweep = scope.sweep
         self._target = scope.plan.target
         self._forever = scope.plan.forever
         self._clock = clock
         self._stop = stop
-        self._awaiting_list = AwaitingList(order)
-        self._awaiting_record = AwaitingRecord()
-        self._awaiting_judgement = AwaitingJudgement(order)
-        self._deferred = Deferred()
-        self._in_flight = InFlight()
+        self._quota_left = quota_left
         self._harvested = 0
         self._next_seed_page: int | None = 1 if scope.searches_seeds else None
         self._seeds_first = scope.searches_seeds and scope.seeds_first
-        self._changed = Condition(clock, stop)
-
-    @property
-    def waiting(self) -> int:
-        """How many sounds wait for their similar list or their record."""
-        return len(self._awaiting_list) + len(self._awaiting_record)
-
-    @property
-    def in_flight(self) -> int:
-        """How many claims are in flight."""
-        return len(self._in_flight)
 
     @property
     def harvested(self) -> int:
         """How many samples this run has made."""
         return self._harvested
-
-    @property
-    def deferred(self) -> int:
-        """How many sounds are deferred."""
-        return len(self._deferred)
-
-    def rank_of(self, sound_id: int) -> Rank:
-        """Return the rank of a sound that waits or was just claimed."""
-        return self._awaiting_list.rank_of(sound_id)
-
-    def awaits_list(self, sound_id: int) -> bool:
-        """Tell whether the sound waits for its similar list."""
-        return sound_id in self._awaiting_list
-
-    def add_seeds(self, sound_ids: Iterable[int]) -> None:
-        """Rank these sounds first, in this order; call before `discover`."""
-        self._awaiting_list.add_seeds(sound_ids)
-
-    def discover(self, sound_id: int, *, has_record: bool) -> None:
-        """Queue a pending sound for its similar list, or for its record first.
-
-        A sound that waits already may get a better rank.
-        """
-        if sound_id in self._deferred or self._in_flight.has_list_of(sound_id):
-            return
-        if has_record:
-            self._awaiting_record.drop(sound_id)
-            self._awaiting_list.put(sound_id)
-        elif sound_id not in self._awaiting_list:
-            self._awaiting_record.put(sound_id, is_seed=self._awaiting_list.is_seed(sound_id))
-        self._changed.notify_all()
-
-    def reread(self, sound_id: int) -> None:
-        """Queue a sound to fetch its record again before its similar list."""
-        self._awaiting_list.drop(sound_id)
-        self._awaiting_record.put(sound_id, is_seed=False)
-        self._changed.notify_all()
-
-    def defer(self, sound_id: int, next_try_at: int, *, has_record: bool, judged: bool = True) -> None:
-        """Defer a sound until `next_try_at` (microseconds UTC).
-
-        A later call replaces an earlier one. A sound that is not `judged` awaits judgement then.
-        """
-        self._awaiting_list.drop(sound_id)
-        self._awaiting_record.drop(sound_id)
-        self._deferred.put(sound_id, DeferredSound(next_try_at, has_record, judged))
-
-    def await_judgement(self, sound_id: int) -> None:
-        """Queue a sound to ask, once a run, whether it matches the filter."""
-        if sound_id not in self._deferred:
-            self._awaiting_judgement.put(sound_id)
-            self._changed.notify_all()
-
-    # --- claims go out and come back -------------------------------------------------------------------------------
 
     async def claim(self) -> Claim:
         """Wait for the next piece of work and return it.
@@ -146,22 +87,22 @@ class Frontier:
                 await self._changed.wait(self._deferred.next_at)
         raise Stopped(self._stop.reason)
 
-    def settle(self, claim: Claim, *, harvested: bool = False, missing: Iterable[int] = ()) -> None:
+    def count_harvested(self, samples: int) -> None:
+        """Count samples that this run made, before their claim is settled."""
+        self._harvested += samples
+
+    def settle(self, claim: Claim) -> None:
         """End a claim whose outcome is durable.
 
-        Call it after the sounds that the outcome brought were discovered or deferred. `harvested`: it made a sample.
-        `missing`: sounds absent from a batch, to be confirmed by their own resource. Closes the run when the target is
+        Call it after the sounds that the outcome brought were discovered or deferred. Closes the run when the target is
         reached or nothing is left.
         """
         self._unmark_in_flight(claim)
-        if isinstance(claim, ConfirmClaim):
-            self._awaiting_record.unread_seeds.discard(claim.sound_id)
-        self._harvested += harvested
-        if harvested and isinstance(claim, SimilarClaim):
-            # A fetch of its record may have failed meanwhile: there is nothing left to retry.
-            self._deferred.drop(claim.sound_id)
-        for sound_id in missing:
-            self._awaiting_record.put_missing(sound_id)
+        match claim:
+            case DetailsClaim(sound_ids):
+                self._awaiting_record.unread_seeds.difference_update(sound_ids)
+            case ConfirmClaim():
+                self._awaiting_confirmation.done += 1
         self._close_when_done()
         self._changed.notify_all()
 
@@ -181,7 +122,7 @@ class Frontier:
                 for sound_id in sound_ids:
                     self.discover(sound_id, has_record=False)
             case ConfirmClaim(sound_id):
-                self._awaiting_record.put_missing(sound_id)
+                self._awaiting_confirmation.put([sound_id])
             case JudgeClaim(sound_ids):
                 self._awaiting_judgement.put_back(sound_ids)
             case SeedClaim(page):
@@ -218,8 +159,6 @@ class Frontier:
         awaiting_record = self._awaiting_record
         if awaiting_record.has_batch:
             return DetailsClaim(awaiting_record.take_batch())
-        if awaiting_record.missing:
-            return ConfirmClaim(awaiting_record.missing.popleft())
         if awaiting_record.unread_seeds:
             return self._decide_claim()
         if self._may_list() and (sound_id := self._next_wanted(self._awaiting_list)) is not None:
@@ -233,7 +172,7 @@ class Frontier:
                 return JudgeClaim(unjudged)
             if (seeds := self._seed_claim()) is not None:
                 return seeds
-        return self._decide_claim()
+        return self._decide_claim() or self._confirm_claim()
 
     def _next_wanted(self, queue: AwaitingList | AwaitingJudgement) -> int | None:
         """Remove and return the first sound that the scope still wants."""
@@ -244,6 +183,12 @@ class Frontier:
 
     def _decide_claim(self) -> DecideClaim | None:
         return DecideClaim() if self._in_flight.parked and self.in_flight == 0 else None
+
+    def _confirm_claim(self) -> ConfirmClaim | None:
+        """Return a claim when all claims in flight are of this kind."""
+        absent = self._awaiting_confirmation
+        others = self.in_flight + self._in_flight.parked - absent.in_flight
+        return ConfirmClaim(absent.take()) if not others and absent.is_due(self._quota_left) else None
 
     def _may_list(self) -> bool:
         if self._sweep is not None and not self._sweep.done:
@@ -259,16 +204,16 @@ class Frontier:
         match claim:
             case DetailsClaim(sound_ids):
                 self._awaiting_record.mark_reading(sound_ids)
-            case ConfirmClaim(sound_id):
-                self._awaiting_record.mark_reading([sound_id])
+            case ConfirmClaim():
+                self._awaiting_confirmation.in_flight += 1
 
     def _unmark_in_flight(self, claim: Claim) -> None:
         self._in_flight.remove(claim)
         match claim:
             case DetailsClaim(sound_ids):
                 self._awaiting_record.unmark_reading(sound_ids)
-            case ConfirmClaim(sound_id):
-                self._awaiting_record.unmark_reading([sound_id])
+            case ConfirmClaim():
+                self._awaiting_confirmation.in_flight -= 1
 
     def _queue_due(self) -> None:
         for sound_id, deferred in self._deferred.take_due(self._clock.time_us()):
@@ -292,7 +237,11 @@ class Frontier:
         return len(self._awaiting_record) > 0 or self._in_flight.others > 0
 
     def _may_find_more(self) -> bool:
-        return self._next_seed_page is not None or len(self._awaiting_judgement) > 0
+        return (
+            self._next_seed_page is not None
+            or len(self._awaiting_judgement) > 0
+            or self._awaiting_confirmation.is_due(self._quota_left)
+        )
 
     def _may_wait(self) -> bool:
         return self._forever and len(self._deferred) > 0

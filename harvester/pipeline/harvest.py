@@ -38,7 +38,7 @@ class Harvest:
         self._error: HarvesterError | None = None
         self._scope = scope_of(plan, store, clock)
         ranking = Ranking(plan.order, store.state, plan.random_seed, progress.tell)
-        self.frontier = Frontier(self._scope, ranking, clock=clock, stop=stop)
+        self.frontier = Frontier(self._scope, ranking, clock=clock, stop=stop, quota_left=api.quota_left)
         self._writer = Writer(
             store,
             self._scope,
@@ -47,6 +47,11 @@ class Harvest:
             stop=stop,
             progress=progress,
         )
+
+    @property
+    def rereads(self) -> bool:
+        """Whether the run fetches known records again."""
+        return self._scope.rereads
 
     async def run(self) -> str:
         """Harvest until the run is closed; return the reason.
@@ -60,6 +65,7 @@ class Harvest:
         async with asyncio.TaskGroup() as group:
             writing = group.create_task(self._guard(self._writer.run(outcomes)))
             await self._fetch_all(outcomes, writing)
+        self.progress.tell_absent()
         if self._error is None or self._error.exit_code < 20:
             await self._guard(self._writer.checkpoint(stopping=True))
         if self._error is not None:

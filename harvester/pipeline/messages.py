@@ -30,7 +30,7 @@ class DetailsClaim:
 
 @dataclass(frozen=True, slots=True)
 class ConfirmClaim:
-    """Fetch one sound's own resource: it was missing from a batch."""
+    """Fetch one sound's own resource: it was absent from a batch."""
 
     sound_id: int
 
@@ -186,6 +186,21 @@ class Defer:
 
 
 @dataclass(frozen=True, slots=True)
+class EndDeferral:
+    """Stop deferring these sounds: they are there, or deleted."""
+
+    sound_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitConfirmation:
+    """Confirm absent sounds by their own resources, if quota is left over."""
+
+    sound_ids: tuple[int, ...]
+    next_try_at: int  # microseconds UTC: the first of them is looked for again then
+
+
+@dataclass(frozen=True, slots=True)
 class MarkAsked:
     """Note that this run fetched the sound's list, even without success."""
 
@@ -216,15 +231,14 @@ class CountHits:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """End a claim; `missing` sounds are confirmed by their own resource."""
+    """End a claim that made no list."""
 
     claim: Claim
-    missing: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SettleList:
-    """End the claim of a list; count a sample if the graph accepted it."""
+    """End the claim of a list; `relisted`: its sound had one before."""
 
     claim: SimilarClaim
     relisted: bool
@@ -260,23 +274,9 @@ class Close:
 
 
 FrontierChange: TypeAlias = (
-    Discover
-    | Enqueue
-    | Reread
-    | AwaitJudgement
-    | Start
-    | Defer
-    | MarkAsked
-    | AdvanceSweep
-    | CheckSweep
-    | CountHits
-    | Settle
-    | SettleList
-    | SettleSeeds
-    | Park
-    | Release
-    | Close
-)
+    Discover | Enqueue | Reread | AwaitJudgement | Start | Defer | EndDeferral | AwaitConfirmation | MarkAsked
+    | AdvanceSweep | CheckSweep | CountHits | Settle | SettleList | SettleSeeds | Park | Release | Close
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from harvester.graph import is_withdrawn
 from harvester.model import Note, Record, RecordsPage, Seen, Vector, is_complete
 from harvester.pipeline.ports import SoundStore
+from harvester.pipeline.scope import MATCHES, NO_VECTOR_YET, Scope
 
 
 class News:
@@ -47,6 +48,13 @@ class News:
         """Return notes `text` under `topic` for sounds that lack that note."""
         known = self._store.notes.get(topic, {})
         return [Note(topic, sound_id, text) for sound_id in sound_ids if known.get(sound_id) != text]
+
+    def hit_notes(self, scope: Scope, hits: Sequence[int], page: RecordsPage) -> list[Note]:
+        """Return notes that these sounds are hits, with or without a vector."""
+        topic, vectors = scope.topic, scope.plan.vectors
+        lacking = [sound_id for sound_id in hits if sound_id not in page.vectors] if vectors else []
+        complete = [sound_id for sound_id in hits if sound_id in page.vectors] if vectors else hits
+        return [*self.new_notes(topic, complete, MATCHES), *self.new_notes(topic, lacking, NO_VECTOR_YET)]
 
     def vectors(self, page: RecordsPage) -> dict[int, Vector]:
         """Return the vectors of a page, without those of withdrawn sounds."""

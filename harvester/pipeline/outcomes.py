@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from harvester.clock import Clock, iso
+from harvester.clock import Clock
 from harvester.errors import AnswerChanged
 from harvester.filters import contradicts, join_filters
-from harvester.model import Deferral, Gone, Linked, Note, Record, RecordsPage, Seeded, SimilarList, is_complete
-from harvester.pipeline.deferral import Backoff
+from harvester.model import Linked, Note, Record, Seeded, SimilarList, is_complete
+from harvester.pipeline.batches import BatchReader
+from harvester.pipeline.deferral import Backoff, deferral_entry
 from harvester.pipeline.frontier import NO_HITS
 from harvester.pipeline.messages import (
     AdvanceSweep,
     CheckSweep,
-    Claim,
     Close,
     ConfirmClaim,
     Confirmed,
     CountHits,
     Decided,
-    Defer,
     DetailsClaim,
     DetailsFetched,
     Discover,
+    EndDeferral,
     Entry,
     Failed,
     FrontierChange,
@@ -35,6 +36,7 @@ from harvester.pipeline.messages import (
     Judged,
     MarkAsked,
     Outcome,
+    Reread,
     SeedsFetched,
     Settle,
     SettleList,
@@ -46,7 +48,7 @@ from harvester.pipeline.messages import (
 )
 from harvester.pipeline.news import News
 from harvester.pipeline.ports import SoundStore
-from harvester.pipeline.scope import ASKED, DIFFERS, MATCHES, NO_VECTOR_YET, PLACE, Scope
+from harvester.pipeline.scope import DIFFERS, MATCHES, PLACE, Scope
 
 UNUSABLE = "no usable neighbour in its similar list"
 CONTRADICTION = "does not match the filter"
@@ -63,14 +65,27 @@ class OutcomeReader:
         self._clock = clock
         self._news = News(store)
         self._backoff = Backoff(store)
+        self._batches = BatchReader(store, scope, self._news, self._backoff)
 
     def read(self, outcome: Outcome) -> Entry:
         """Return the entry of an outcome; may raise `AnswerChanged`."""
+        entry = self._read(outcome)
+        if isinstance(outcome, (Confirmed, Failed, Decided)):
+            return entry
+        # Whatever brings the record of an absent sound ends its absence.
+        back = tuple(
+            one["id"] for one in outcome.page.records if is_complete(one) and self._backoff.if_absent(one["id"])
+        )
+        if not back:
+            return entry
+        return replace(entry, undeferred=(*entry.undeferred, *back), changes=(EndDeferral(back), *entry.changes))
+
+    def _read(self, outcome: Outcome) -> Entry:
         match outcome:
             case SimilarFetched():
                 return self._similar(outcome)
             case DetailsFetched():
-                return self._details(outcome)
+                return self._batches.details(outcome)
             case SeedsFetched():
                 return self._seeds(outcome)
             case Judged():
@@ -78,7 +93,7 @@ class OutcomeReader:
             case Swept():
                 return self._swept(outcome)
             case Confirmed():
-                return self._confirmed(outcome)
+                return self._batches.confirmed(outcome)
             case Decided(claim):
                 return Entry(changes=(Settle(claim),))
             case Failed(claim, reason):
@@ -88,9 +103,14 @@ class OutcomeReader:
         if isinstance(claim, JudgeClaim):
             line = f"cannot tell which of {len(claim.sound_ids)} sounds match ({reason}): the next run retries"
             return Entry(lines=(line,), changes=(Settle(claim),))
+        if isinstance(claim, ConfirmClaim):
+            return Entry(changes=(Settle(claim),))  # it is deferred as absent
         now_us = self._clock.time_us()
-        sound_ids = self._still_lacking(claim)
-        return _deferral_entry(claim, *(self._backoff.deferral(sound_id, reason, now_us) for sound_id in sound_ids))
+        if isinstance(claim, SimilarClaim):
+            return deferral_entry(claim, self._backoff.deferral(claim.sound_id, reason, now_us))
+        # A record that came with a similar list meanwhile needs no retry.
+        lacking = [one for one in claim.sound_ids if self._scope.rereads or not self._state.has_record(one)]
+        return deferral_entry(claim, *(self._backoff.record_failed(one, reason, now_us) for one in lacking))
 
     def _seeds(self, outcome: SeedsFetched) -> Entry:
         claim, page = outcome.claim, outcome.page
@@ -122,7 +142,7 @@ class OutcomeReader:
         hits, oddities = self._matching(page.records, page.oddities, within=claim.window)
         taken = set(hits)
         ahead = scope.sweep.after(claim, page)
-        notes = [*self._hit_notes(hits, page), Note(scope.topic, PLACE, ahead.place())]
+        notes = [*self._news.hit_notes(scope, hits, page), Note(scope.topic, PLACE, ahead.place())]
         if scope.filter and scope.topic != scope.filter_topic:
             # Without these notes a later run under the filter would have to ask which hits match.
             notes += self._news.new_notes(scope.filter_topic, hits, MATCHES)
@@ -165,17 +185,18 @@ class OutcomeReader:
         sound_id = claim.sound_id
         if page.count == 0 and self._backoff.lacks_vector(sound_id, page.fetched_at):
             deferral = self._backoff.until_vector(sound_id, page.fetched_at)
-            return _deferral_entry(claim, deferral, oddities=page.oddities)
+            return deferral_entry(claim, deferral, oddities=page.oddities)
         known = self._state.similar(sound_id)
         if page.count == 0 and known is not None and known.neighbours:
-            return self._emptied(outcome, same_filter=known.filter == self._scope.filter)
+            # The known list is kept. The sound may be deleted: a batch of records tells more.
+            return Entry(oddities=page.oddities, changes=(MarkAsked(sound_id), Reread(sound_id), Settle(claim)))
         hits, oddities = self._matching(page.records, page.oddities)
         matching = set(hits)
         neighbours = tuple(pair for pair in page.neighbours if pair[0] in matching)
         counted = self._count_hits(LISTS, hits, page.records)
         if page.count > 0 and not neighbours:
             deferral = self._backoff.deferral(sound_id, UNUSABLE, page.fetched_at)
-            return _deferral_entry(claim, deferral, oddities=oddities, more_changes=counted)
+            return deferral_entry(claim, deferral, oddities=oddities, more_changes=counted)
         similar = SimilarList(
             neighbours=neighbours,
             linked_at=self._state.stamp(sound_id, "linked_at", page.fetched_at),
@@ -190,58 +211,8 @@ class OutcomeReader:
         return Entry(
             events=(*seen, Linked(sound_id, similar)),
             undeferred=self._backoff.if_deferred(sound_id),
-            notes=self._asked_note(sound_id) if self._scope.filter else (),
             oddities=oddities,
             changes=(MarkAsked(sound_id), Discover(neighbour_ids, unchanged), SettleList(claim, relisted), *counted),
-        )
-
-    def _emptied(self, outcome: SimilarFetched, *, same_filter: bool) -> Entry:
-        """Handle an empty answer for a sound with a known list, which is kept."""
-        claim, sound_id = outcome.claim, outcome.claim.sound_id
-        # The sound may be deleted, unless the filter alone explains the empty list.
-        missing = (sound_id,) if same_filter or not self._scope.filter else ()
-        return Entry(
-            # The known list has another filter: without a note every later run would fetch this one again.
-            notes=() if same_filter else self._asked_note(sound_id),
-            oddities=outcome.page.oddities,
-            changes=(MarkAsked(sound_id), Settle(claim, missing)),
-        )
-
-    def _details(self, outcome: DetailsFetched) -> Entry:
-        claim, page = outcome.claim, outcome.page
-        found = {record["id"] for record in page.records if is_complete(record)}
-        missing = tuple(sound_id for sound_id in claim.sound_ids if sound_id not in found)
-        hits = [sound_id for sound_id in claim.sound_ids if sound_id in found] if self._scope.plan.vectors else []
-        return Entry(
-            events=(
-                *self._news.reread_records(page, claim.sound_ids),
-                *self._news.new_records(page.records, page.fetched_at),
-            ),
-            # Samples are deferred when a re-read fails. Other sounds stay deferred until their list comes.
-            undeferred=tuple(found & self._store.deferrals.keys() & self._state.processed),
-            notes=tuple(self._hit_notes(hits, page)),
-            vectors=self._news.vectors(page),
-            oddities=page.oddities,
-            changes=(Discover(tuple(found)), Settle(claim, missing)),
-        )
-
-    def _confirmed(self, outcome: Confirmed) -> Entry:
-        claim, sound_id = outcome.claim, outcome.claim.sound_id
-        if outcome.record is None:
-            return Entry(
-                events=(Gone(sound_id, self._state.stamp(sound_id, "gone_at", outcome.fetched_at)),),
-                undeferred=self._backoff.if_deferred(sound_id),
-                lines=(f"sound {sound_id} was deleted on Freesound: the library keeps it and never requests it again",),
-                changes=(Settle(claim),),
-            )
-        if not is_complete(outcome.record):
-            return _deferral_entry(
-                claim, self._backoff.deferral(sound_id, "its record lacks core fields", outcome.fetched_at)
-            )
-        withdrawn = self._news.is_withdrawn(sound_id)
-        return Entry(
-            events=() if withdrawn else (self._news.seen(outcome.record, outcome.fetched_at),),
-            changes=(Discover((sound_id,)), Settle(claim)),
         )
 
     def _matching(
@@ -263,36 +234,3 @@ class OutcomeReader:
 
     def _count_hits(self, kind: str, hits: Sequence[int], records: Sequence[Record]) -> tuple[CountHits, ...]:
         return (CountHits(kind, len(hits), len(records) - len(hits)),) if self._scope.filter else ()
-
-    def _hit_notes(self, hits: Sequence[int], page: RecordsPage) -> list[Note]:
-        """Return notes that these sounds are hits, with or without a vector."""
-        topic, vectors = self._scope.topic, self._scope.plan.vectors
-        lacking = [sound_id for sound_id in hits if sound_id not in page.vectors] if vectors else []
-        complete = [sound_id for sound_id in hits if sound_id in page.vectors] if vectors else hits
-        return [*self._news.new_notes(topic, complete, MATCHES), *self._news.new_notes(topic, lacking, NO_VECTOR_YET)]
-
-    def _asked_note(self, sound_id: int) -> tuple[Note, ...]:
-        return tuple(self._news.new_notes(self._scope.asked_topic, [sound_id], ASKED))
-
-    def _still_lacking(self, claim: SimilarClaim | DetailsClaim | ConfirmClaim) -> list[int]:
-        """Return the sounds of a failed claim that still need a retry."""
-        if isinstance(claim, SimilarClaim):
-            return [claim.sound_id]
-        sound_ids = claim.sound_ids if isinstance(claim, DetailsClaim) else (claim.sound_id,)
-        # A record that came with a similar list meanwhile needs no retry.
-        return [one for one in sound_ids if self._scope.rereads or not self._state.has_record(one)]
-
-
-def _deferral_entry(
-    claim: Claim,
-    *deferrals: Deferral,
-    oddities: Mapping[str, int] | None = None,
-    more_changes: Sequence[FrontierChange] = (),
-) -> Entry:
-    lines = (f"sound {one.sound_id} deferred until {iso(one.next_try_at)}: {one.reason}" for one in deferrals)
-    return Entry(
-        deferrals=deferrals,
-        oddities=oddities or {},
-        lines=tuple(lines),
-        changes=(*(Defer(one.sound_id, one.next_try_at) for one in deferrals), Settle(claim), *more_changes),
-    )

@@ -35,6 +35,9 @@ class SoundApi(Protocol):
     ) -> RecordsPage:
         """Fetch one page of a search; pages count from 1."""
 
+    def quota_left(self) -> int | None:
+        """Return the requests left in the rolling day; None without a limit."""
+
 
 class Checkpointed(Protocol):
     """What a store reports about a checkpoint that it wrote."""

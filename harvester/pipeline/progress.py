@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from harvester.clock import Clock
+from harvester.clock import Clock, iso
+from harvester.pipeline.deferral import DELETED_AFTER
 from harvester.told import Fact, Level, OnTold, Told
 
 RATE_WINDOW_S = 60.0
+NAMED = 5
+"""A line names at most so many deleted sounds."""
 
 
 @dataclass(slots=True)
@@ -21,6 +25,9 @@ class Progress:
     """Counters of this run; `on_event` gets each line for the user.
 
     `activity` says what each fetcher does, and `tasks` has the task that it is.
+    `samples`: sounds that this run processed and that were not processed before. `relisted`: lists of processed sounds
+    that were fetched again. `deleted`: the sounds found deleted. `absent`: known ids that the search lacks; they are
+    looked for again from `absent_until`, in microseconds UTC.
     """
 
     clock: Clock
@@ -32,7 +39,9 @@ class Progress:
     new_nodes: int = 0
     new_edges: int = 0
     vectors: int = 0
-    gone: int = 0
+    deleted: list[int] = field(default_factory=list)
+    absent: set[int] = field(default_factory=set)
+    absent_until: int | None = None
     deferred: int = 0
     checkpoints: int = 0
     oddities: Counter[str] = field(default_factory=Counter)
@@ -49,11 +58,41 @@ class Progress:
         if self.on_event is not None:
             self.on_event(Told(line, level, kind, fields))
 
-    def count_sample(self, *, relisted: bool) -> None:
-        """Count a similar list; `relisted`: its sound had one before."""
-        self.samples += 1
-        self.relisted += relisted
-        self._recent.append(self.clock.monotonic_s())
+    @property
+    def gone(self) -> int:
+        """How many sounds were found deleted."""
+        return len(self.deleted)
+
+    def count_samples(self, samples: int) -> None:
+        """Count newly processed sounds."""
+        self.samples += samples
+        self._recent.extend([self.clock.monotonic_s()] * samples)
+
+    def count_relisted(self) -> None:
+        """Count a list of a processed sound, fetched again."""
+        self.relisted += 1
+
+    def count_absent(self, sound_ids: Collection[int], next_try_at: int) -> None:
+        """Count ids that the search lacks."""
+        self.absent.update(sound_ids)
+        self.absent_until = min(next_try_at, self.absent_until or next_try_at)
+
+    def tell_absent(self) -> None:
+        """Tell in one line which known ids were deleted or absent, if any."""
+        parts = []
+        if self.deleted:
+            first = ", ".join(map(str, self.deleted[:NAMED])) + (", …" if len(self.deleted) > NAMED else "")
+            parts.append(
+                f"{_count(len(self.deleted), 'sound')} deleted on Freesound ({first}), kept in the library and "
+                "never requested again"
+            )
+        if self.absent and self.absent_until is not None:
+            parts.append(
+                f"{_count(len(self.absent), 'known id')} absent from the search: looked for again in batches, from "
+                f"{iso(self.absent_until)}, deleted after {DELETED_AFTER} absences"
+            )
+        if parts:
+            self.tell("; ".join(parts))
 
     @property
     def elapsed_s(self) -> float:
@@ -74,3 +113,7 @@ class Progress:
         if self.target is None or rate == 0:
             return None
         return max(0, self.target - self.samples) * 60.0 / rate
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

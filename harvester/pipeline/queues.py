@@ -7,13 +7,15 @@ changed without `await`; knows neither claims nor time.
 from __future__ import annotations
 
 import heapq
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
 from harvester.model import API_PAGE
 from harvester.pipeline.order import Rank
+
+LEFT_OVER_PER_CONFIRMATION = 100
+"""One request for a sound's own resource for each 100 that are left today: a level 1 key confirms at most 19 a run."""
 
 
 class AwaitingList:
@@ -71,18 +73,16 @@ class AwaitingList:
 class AwaitingRecord:
     """Sounds that wait for their record, first come, first served.
 
-    `missing`: sounds absent from a batch, to be confirmed one by one. `unread_seeds`: this run's seeds without a
-    record; no other sound may overtake them.
+    `unread_seeds`: this run's seeds without a record; no other sound may overtake them.
     """
 
     def __init__(self) -> None:
         self.unread_seeds: set[int] = set()
-        self.missing: deque[int] = deque()
         self._unread: dict[int, None] = {}
-        self._reading: set[int] = set()  # missing, or in a claim for records
+        self._reading: set[int] = set()
 
     def __len__(self) -> int:
-        return len(self._unread) + len(self.missing)
+        return len(self._unread)
 
     @property
     def has_batch(self) -> bool:
@@ -113,11 +113,6 @@ class AwaitingRecord:
             del self._unread[sound_id]
         return sound_ids
 
-    def put_missing(self, sound_id: int) -> None:
-        """Queue a sound that was absent from a batch, to be confirmed."""
-        self._reading.add(sound_id)
-        self.missing.append(sound_id)
-
     def mark_reading(self, sound_ids: Iterable[int]) -> None:
         """Note that these records are being fetched."""
         self._reading.update(sound_ids)
@@ -125,6 +120,39 @@ class AwaitingRecord:
     def unmark_reading(self, sound_ids: Iterable[int]) -> None:
         """Note that these records are no longer being fetched."""
         self._reading.difference_update(sound_ids)
+
+
+class AwaitingConfirmation:
+    """Absent sounds whose own resource tells whether they are deleted.
+
+    `done` and `in_flight` count the claims of this run.
+    """
+
+    def __init__(self) -> None:
+        self.done = 0
+        self.in_flight = 0
+        self._sounds: dict[int, None] = {}
+
+    def put(self, sound_ids: Iterable[int]) -> None:
+        """Queue sounds."""
+        self._sounds.update(dict.fromkeys(sound_ids))
+
+    def drop(self, sound_id: int) -> None:
+        """Remove a sound, if it waits."""
+        self._sounds.pop(sound_id, None)
+
+    def is_due(self, quota_left: Callable[[], int | None]) -> bool:
+        """Tell whether a sound waits and the quota allows one more request."""
+        if not self._sounds:
+            return False
+        left = quota_left()
+        return left is None or left >= LEFT_OVER_PER_CONFIRMATION * (self.done + self.in_flight + 1)
+
+    def take(self) -> int:
+        """Remove and return the first sound."""
+        sound_id = next(iter(self._sounds))
+        del self._sounds[sound_id]
+        return sound_id
 
 
 class AwaitingJudgement:

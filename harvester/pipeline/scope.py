@@ -6,12 +6,12 @@ a filter it admits only sounds that match, and sounds that the user named.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from harvester.clock import Clock
 from harvester.graph import is_gone
 from harvester.model import is_sound_id
+from harvester.pipeline.deferral import holds_back
 from harvester.pipeline.messages import AwaitJudgement, Defer, Enqueue, FrontierChange, Reread
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.ports import SoundStore
@@ -23,7 +23,6 @@ PLACE = 0
 MATCHES, DIFFERS = "1", "0"
 NO_VECTOR_YET = "2"
 """A hit of a sweep for vectors that came without one: a later sweep fetches it again."""
-ASKED = "1"
 
 
 class Scope:
@@ -46,7 +45,6 @@ class Scope:
         self._clock = clock
         self._lengths: Mapping[int, int] = {}
         self._asked: set[int] = set()
-        self._asked_before = store.notes.setdefault(self.asked_topic, {})
         self._hits: dict[int, str] | None = None
         # Explicit seed ids restrict the start to them; otherwise a search can always find more.
         self.searches_seeds = not (plan.sweep or plan.refresh) and (not plan.seed_ids or plan.new_seeds)
@@ -59,14 +57,6 @@ class Scope:
     def topic(self) -> str:
         """The topic of the notes on the hits of the search."""
         return sweep_topic(self.plan.query, self.filter, self.plan.vectors)
-
-    @property
-    def asked_topic(self) -> str:
-        """The topic of the notes on similar lists fetched under the filter.
-
-        The graph keeps one list per sound, perhaps that of another filter.
-        """
-        return f"asked {json.dumps(self.filter)}"
 
     @property
     def filter_topic(self) -> str:
@@ -109,7 +99,7 @@ class Scope:
             if not matching and matches is not None and sound_id in matches:
                 continue
             deferral = self._store.deferrals.get(sound_id)
-            if deferral is not None and deferral.next_try_at > now_us and not named:
+            if deferral is not None and not named and self._is_held_back(sound_id, now_us):
                 yield Defer(sound_id, deferral.next_try_at, judged=matching)
             elif matching:
                 yield Enqueue(sound_id, has_record=self._state.has_record(sound_id))
@@ -124,10 +114,11 @@ class Scope:
         return {**noted, **dict.fromkeys(self._state.matching(self.filter), MATCHES)}
 
     def _is_open(self, sound_id: int) -> bool:
-        # A run fetches a list at most once; a later run does not, while the sound has a list.
-        if not self._state.is_pending(sound_id, self.filter) or sound_id in self._asked:
-            return False
-        return sound_id not in self._asked_before or sound_id not in self._state.processed
+        # A run fetches a list at most once.
+        return self._state.is_pending(sound_id) and sound_id not in self._asked
+
+    def _is_held_back(self, sound_id: int, now_us: int) -> bool:
+        return holds_back(self._store.deferrals.get(sound_id), self._state.attributes(sound_id), now_us)
 
     def _resume_sweep(self, hits: dict[int, str]) -> None:
         now_us = self._clock.time_us()
@@ -141,8 +132,7 @@ class Scope:
         self.sweep = sweep
 
     def _is_due(self, sound_id: int, now_us: int) -> bool:
-        deferral = self._store.deferrals.get(sound_id)
-        return self._is_open(sound_id) and (deferral is None or deferral.next_try_at <= now_us)
+        return self._is_open(sound_id) and not self._is_held_back(sound_id, now_us)
 
     def _without_vector(self, hits: Iterable[int]) -> Iterator[int]:
         """Yield the hits whose vector was lost: its file is corrupt or absent."""

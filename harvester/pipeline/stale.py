@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from harvester.graph import SoundGraph, is_gone
 from harvester.model import SERVER, Deferral
+from harvester.pipeline.deferral import holds_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +46,7 @@ def find_stale(state: SoundGraph, deferrals: Mapping[int, Deferral], refresh: Re
     lists: list[tuple[int, int, int]] = []
     for sound_id in state.graph:
         attributes = state.attributes(sound_id)
-        deferral = deferrals.get(sound_id)
-        if is_gone(attributes) or (deferral is not None and deferral.next_try_at > now_us):
+        if is_gone(attributes) or holds_back(deferrals.get(sound_id), attributes, now_us):
             continue
         fetched_at = attributes.get("fetched_at")
         if fetched_at is not None and fetched_at <= oldest_us:

@@ -63,8 +63,9 @@ def refuse_large(hits: int) -> None:
     """Raise `SettingsError` for more hits than need no permission."""
     if hits > MOST_WITHOUT_PERMISSION:
         raise SettingsError(
-            f"this sweep finds {hits} sounds, and the API's terms forbid copies of the whole database: narrow the "
-            f"search to {MOST_WITHOUT_PERMISSION}, or ask Freesound and add --i-have-permission; what was read is kept"
+            f"this sweep finds {hits:,} sounds, and the API's terms forbid copies of the whole database: narrow the "
+            f"search to {MOST_WITHOUT_PERMISSION:,}, or ask Freesound and add --i-have-permission; "
+            "what was read is kept"
         )
 
 
@@ -167,9 +168,11 @@ class Sweep:
 
     def describe(self) -> str:
         """Return the result of the sweep, in one line."""
-        line = f"sweep done: {self.found} sounds"
+        line = f"sweep done: {self.found:,} sounds"
         if self.missing:
-            line += f" of the {self.total} that the search counts; {self.missing} were on no page, even when read twice"
+            line += (
+                f" of the {self.total:,} that the search counts; {self.missing:,} were on no page, even when read twice"
+            )
         return line
 
     def next(self) -> SweepClaim | None:
@@ -239,7 +242,7 @@ class Sweep:
         first = ((1, self._size),)
         if not window.second and not window.is_last and not window.start <= window.end != "":
             self.stuck = (
-                f"the sweep cannot continue after {len(window.ids)} of {window.count} sounds"
+                f"the sweep cannot continue after {len(window.ids):,} of {window.count:,} sounds"
                 f"{f' created since {window.start}' if window.start else ''}: "
                 + ("none has a valid `created`" if not window.end else "all were created earlier than requested")
             )

@@ -12,7 +12,7 @@ from contextlib import suppress
 
 from harvester.clock import SECOND_US, Clock, Stop, local
 from harvester.errors import BackupFailed, DiskFull, Stopped
-from harvester.model import Event, Gone, Known, Record, Seeded, Seen, is_complete
+from harvester.model import Event, Gone, Known, Linked, Record, Seeded, Seen, is_complete
 from harvester.pipeline.changes import Changes
 from harvester.pipeline.doubtful import Doubtful
 from harvester.pipeline.messages import Entry, FrontierChange, Outcome, SimilarFetched, Start
@@ -135,7 +135,7 @@ class Writer:
             return
         self._progress.checkpoints += not written.unchanged
         self._progress.tell(
-            f"{' and '.join(kinds)}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB",
+            f"{' and '.join(kinds)}: {written.nodes:,} sounds, {written.size_bytes / 1e3:,.0f} kB",
             Level.INFO, "written", what=" and ".join(kinds), sounds=written.nodes, bytes=written.size_bytes,
         )  # fmt: skip
 
@@ -166,7 +166,11 @@ class Writer:
                 return
 
     async def _commit(self, entries: Sequence[Entry]) -> None:
-        """Journal entries in one transaction, then apply them."""
+        """Journal entries in one transaction, then apply them.
+
+        This alone counts the samples of a run: the sounds that an entry made processed. A sound that a merge, an
+        earlier run or the replay of the journal made processed was so before, and is not counted.
+        """
         together = _combine(entries)
         if together != Entry():
             await self._append(together)
@@ -177,8 +181,13 @@ class Writer:
             }
             said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
             self._progress.tell(f"journal commit: {said or 'no events'}", Level.DETAIL, "commit", **counts)
+        unprocessed = _may_process(together) - self._state.processed
         self._apply(together)
+        made = unprocessed & self._state.processed
         for entry in entries:
+            of_entry = made & _may_process(entry)
+            made -= of_entry
+            self._changes.count_processed(len(of_entry))
             self._progress.oddities.update(entry.oddities)
             for line in entry.lines:
                 self._progress.tell(line)
@@ -193,7 +202,7 @@ class Writer:
         progress, state, store = self._progress, self._state, self._store
         nodes, edges = len(state), state.edge_count
         progress.renewed += sum(isinstance(event, Seen) and state.has_record(event.sound_id) for event in entry.events)
-        progress.gone += sum(isinstance(event, Gone) for event in entry.events)
+        progress.deleted += [event.sound_id for event in entry.events if isinstance(event, Gone)]
         progress.deferred += len(entry.deferrals)
         for event in entry.events:
             state.apply(event)
@@ -205,6 +214,11 @@ class Writer:
             store.notes.setdefault(note.topic, {})[note.key] = note.text
         progress.new_nodes += len(state) - nodes
         progress.new_edges += state.edge_count - edges
+
+
+def _may_process(entry: Entry) -> set[int]:
+    """Return the sounds that get a record or a list."""
+    return {event.sound_id for event in entry.events if isinstance(event, (Seen, Linked))}
 
 
 def _group_by_commit(batch: Sequence[Outcome]) -> list[list[Outcome]]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from harvester.graph import SoundGraph
+from harvester.filters import contradicts
+from harvester.graph import SoundGraph, is_gone
 from harvester.model import API_PAGE
 
 WINDOW_PAGES = 10
@@ -18,17 +19,21 @@ WINDOW_PAGES = 10
 class Wish:
     """The harvest to estimate.
 
-    `samples`: how many sounds to process; None: all that wait, or all hits of a sweep. `hits`: the number of sounds
-    that the search finds, None if it is not known.
+    `samples`: how many sounds to process; None: all that wait, or all hits of a sweep. `query`: whether the search has
+    one. `hits`: how many sounds the search finds; `catalogue`: how many the server has that match the filter. Both are
+    None if not known. `deferred`: sounds that this harvest leaves alone, since their next try is later.
     """
 
     samples: int | None = 50
     seed_ids: Sequence[int] = ()
     searched: bool = False
+    query: bool = False
     filter: str = ""
     sweep: bool = False
     neighbours: int = 25
     hits: int | None = None
+    catalogue: int | None = None
+    deferred: Set[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Allowance:
 
 def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
     """Return the most requests of each part of a run, in sending order."""
-    waiting = list(state.pending(wish.filter))
+    waiting = [sound_id for sound_id in state.pending() if sound_id not in wish.deferred]
     bare = [sound_id for sound_id in waiting if not state.has_record(sound_id)]
     unknown = [sound_id for sound_id in dict.fromkeys(wish.seed_ids) if not state.has_record(sound_id)]
     parts = {"search": 0, "sweep": 0, "records": 0, "lists": 0}
@@ -53,12 +58,15 @@ def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
         hits = wish.hits or 0
         windows = hits // (API_PAGE * WINDOW_PAGES)
         parts["sweep"] = max(1, math.ceil((hits + windows) / API_PAGE))
-        parts["lists"] = hits if wish.samples is None else min(wish.samples, hits)
+        parts["lists"] = max(0, hits - (0 if wish.query else _in_scope(state, wish, state.processed)))
+        if wish.samples is not None:
+            parts["lists"] = min(wish.samples, parts["lists"])
     else:
         parts["search"] = int((wish.searched or not waiting) and not wish.seed_ids)
         parts["lists"] = len(waiting) if wish.samples is None else wish.samples
-        if wish.hits is not None and wish.filter:
-            parts["lists"] = min(parts["lists"], wish.hits)
+        if wish.catalogue is not None:
+            unprocessed = max(0, wish.catalogue - _in_scope(state, wish, state.processed))
+            parts["lists"] = min(parts["lists"], unprocessed)
     parts["records"] = math.ceil(len({*bare, *unknown}) / API_PAGE)
     return parts
 
@@ -78,6 +86,7 @@ def describe_plan(state: SoundGraph, wish: Wish, allowance: Allowance) -> dict[s
         "requests": total,
         "by_part": parts,
         "hits": wish.hits,
+        "catalogue": wish.catalogue,
         "samples": parts["lists"],
         "new_sounds_about": _growth(state, wish, parts["lists"]),
         "minutes": 0.0 if allowance.burst is None else round(total / max(1, allowance.burst - 1), 1),
@@ -90,6 +99,7 @@ def describe_plan(state: SoundGraph, wish: Wish, allowance: Allowance) -> dict[s
             "nodes": len(state),
             "processed": len(state.processed),
             "frontier": sum(1 for _ in state.pending()),
+            "deferred": len(wish.deferred),
         },
     }
 
@@ -97,8 +107,20 @@ def describe_plan(state: SoundGraph, wish: Wish, allowance: Allowance) -> dict[s
 def _growth(state: SoundGraph, wish: Wish, samples: int) -> int:
     """Estimate how many new sounds come with `samples` processed sounds.
 
-    It assumes as many for each as so far, and at most all of its neighbours.
+    It assumes as many for each as so far, and at most all of its neighbours. There are never more than the server has
+    and the library lacks.
     """
-    found = wish.hits or 0 if wish.sweep else 0
+    known = _in_scope(state, wish, (one for one in state.graph if one not in wish.deferred or state.has_record(one)))
+    found = max(0, (wish.hits or 0) - (0 if wish.query else known)) if wish.sweep else 0
     so_far = len(state) / len(state.processed) if state.processed else wish.neighbours
-    return round(min(so_far, wish.neighbours + 1) * samples) + found
+    about = round(min(so_far, wish.neighbours + 1) * samples) + found
+    return about if wish.catalogue is None else min(about, max(0, wish.catalogue - known))
+
+
+def _in_scope(state: SoundGraph, wish: Wish, sound_ids: Iterable[int]) -> int:
+    """Count the sounds that are not gone and do not contradict the filter."""
+    count = 0
+    for sound_id in sound_ids:
+        attributes = state.attributes(sound_id)
+        count += not is_gone(attributes) and not (wish.filter and contradicts(wish.filter, attributes))
+    return count

@@ -8,6 +8,7 @@ so time is virtual and nothing is throttled.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -16,7 +17,7 @@ import orjson
 
 from harvester.clock import Stop
 from harvester.freesound.client import FreesoundClient
-from harvester.freesound.quota import LEVELS, MemoryLedger
+from harvester.freesound.quota import LEVELS, Limits, MemoryLedger
 from harvester.graph import SoundGraph
 from harvester.pipeline.harvest import Harvest
 from harvester.pipeline.plan import Plan
@@ -52,16 +53,24 @@ class Spent:
         return self.requests / max(1, self.samples)
 
 
-def harvest(catalogue: Catalogue, plan: Plan) -> Spent:
+def harvest(
+    catalogue: Catalogue,
+    plan: Plan,
+    store: MemoryStore | None = None,
+    *,
+    clock: VirtualClock | None = None,
+    limits: Limits = LEVELS[99],
+    told: Callable[[str], None] | None = None,
+) -> Spent:
     """Run the real client and ring against the catalogue and count."""
+    clock, store = clock or VirtualClock(), store or MemoryStore()
 
     async def main() -> Spent:
-        clock, stop, store = VirtualClock(), Stop(), MemoryStore()
+        stop = Stop()
         transport = SandboxTransport(Sandbox(catalogue, clock=clock, burst=None, daily=None), clock, latency_s=0.001)
-        client = FreesoundClient(
-            transport, clock=clock, stop=stop, ledger=MemoryLedger(), limits=LEVELS[99], rng=Random(0)
-        )
-        await Harvest(plan, store, client, clock=clock, stop=stop, progress=Progress(clock, plan.target)).run()
+        client = FreesoundClient(transport, clock=clock, stop=stop, ledger=MemoryLedger(), limits=limits, rng=Random(0))
+        progress = Progress(clock, plan.target, told)
+        await Harvest(plan, store, client, clock=clock, stop=stop, progress=progress).run()
         state = store.state
         records = sum(state.has_record(sound_id) for sound_id in state.graph)
         hydration = sum("id:(" in sent.params.get("filter", "") for sent in transport.sent)

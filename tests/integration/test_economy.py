@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from harvester.clock import DAY_US
+from harvester.model import Known
 from harvester.pipeline.plan import Plan
 from harvester.sandbox.generated import GeneratedCatalogue
 from tests.bench.economy import harvest, naive_script, sweep_plan
 from tests.support.processes import run, sandbox_process, start, wait_until
+from tests.support.virtual_time import START_US, VirtualClock
+from tests.support.world import MemoryStore
 
 
 def test_a_first_run_of_fifty_costs_at_most_a_tenth_of_a_request_a_record() -> None:
@@ -38,6 +42,41 @@ def test_a_sweep_costs_one_request_per_150_sounds_and_one_a_window() -> None:
     spent = harvest(GeneratedCatalogue(4_000, 7), sweep_plan())
     assert spent.records == 4_000
     assert spent.requests <= math.ceil((4_000 + 4) / 150)
+
+
+ABSENT = range(900_001, 901_651)
+"""1,650 ids that an old library knows and the catalogue does not."""
+
+
+def test_300_samples_beside_1650_absent_ids_cost_312_requests_and_one_line() -> None:
+    store, told = MemoryStore(), list[str]()
+    for sound_id in ABSENT:
+        store.state.apply(Known(sound_id, 1))
+    catalogue = GeneratedCatalogue(700, 7)
+    spent = harvest(catalogue, Plan(target=300, new_seeds=True), store, told=told.append)
+    # One search for seeds, 11 batches of 150 and 300 lists. Each absent id had cost a request of its own: 1,962.
+    assert (spent.samples, spent.hydration, spent.requests) == (300, 11, 312)
+    [line] = [line for line in told if "absent" in line or "deleted" in line or "deferred" in line]
+    assert line.startswith("1,650 known ids absent from the search")
+    assert store.deferrals.keys() == set(ABSENT)
+    again = harvest(catalogue, Plan(target=5), store)
+    assert (again.samples, again.hydration, again.requests) == (305, 0, 5)  # none is looked for on the same day
+
+
+def test_until_they_count_as_deleted_1650_absent_ids_cost_66_requests_in_eight_weeks() -> None:
+    store, spent, days = MemoryStore(), 0, list[int]()
+    for sound_id in ABSENT:
+        store.state.apply(Known(sound_id, 1))
+    catalogue = GeneratedCatalogue(50, 7)
+    for day in (0, 1, 2, 3, 4, 5, 10, 11, 12, 24, 25, 26, 52, 53, 54):
+        # A target of 0 stops once the records are read: a night of a library that has other things to do.
+        night = harvest(catalogue, Plan(target=0), store, clock=VirtualClock(START_US + day * DAY_US))
+        spent += night.hydration
+        days += [day] * bool(night.hydration)
+    assert days == [0, 1, 4, 11, 25, 53]
+    assert spent == 6 * 11
+    assert store.state.gone_count == len(ABSENT)
+    assert store.deferrals == {}
 
 
 @pytest.mark.chaos

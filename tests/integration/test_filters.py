@@ -152,16 +152,20 @@ def test_a_filter_from_the_settings_file_is_refused_alike(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [settings]
 
 
-def test_a_list_that_is_read_again_under_a_filter_is_no_new_sample(tmp_path: Path) -> None:
+def test_a_second_run_under_another_filter_or_none_processes_new_sounds_only(tmp_path: Path) -> None:
     with sandbox_process(tmp_path, "--no-throttle", "--sounds", 400) as sandbox:
-        command = ("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 1)
-        first = run(*command, "--max-duration", "1h", cwd=tmp_path)
+        command = ("harvest", "--api-url", sandbox.url, "--level", 99)
+        first = run(*command, "--samples", 1, "--max-duration", "1h", cwd=tmp_path)
         (sample,) = load(tmp_path / LIBRARY)["processed_ids"]
-        again = run(*command, "--seed", sample, "--max-duration", "2h", cwd=tmp_path)
-    assert (first.code, again.code) == (0, 0), again.err
+        again = run(*command, "--samples", 1, "--seed", sample, "--max-duration", "2h", cwd=tmp_path)
+        unfiltered = run(*command, "--samples", 2, cwd=tmp_path)
+        nothing = run(*command, "--samples", 2, "--filter", f"id:{sample}", cwd=tmp_path)
+        assert max(sandbox.lists_asked().values()) == 1
+    assert {ended.code for ended in (first, again, unfiltered, nothing)} == {0}
     assert "target reached: +1 processed (1), " in first.err
-    assert "read again" not in first.err
-    assert "target reached: +0 processed (1), " in again.err
-    assert ", 1 list read again" in again.err
+    assert "target reached: +1 processed (2), " in again.err
+    assert "target reached: +2 processed (4), " in unfiltered.err
+    assert "exhausted: +0 processed (4), +0 sounds" in nothing.err
+    assert "read again" not in again.err + unfiltered.err + nothing.err
     status = json.loads(run("status", "--json", cwd=tmp_path).out)
-    assert status["processed"] == 1
+    assert status["processed"] == 4

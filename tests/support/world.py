@@ -86,6 +86,9 @@ class World:
         await self._answer("sound", sound_id)
         return self.record(sound_id) if sound_id <= self.size and sound_id not in self.gone else None
 
+    def quota_left(self) -> int | None:
+        return None
+
     async def search(
         self, *, query: str, filter: str, sort: str, page: int, page_size: int, vectors: bool = False
     ) -> RecordsPage:

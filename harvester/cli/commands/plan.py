@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 from harvester.cli.console import (
@@ -29,9 +30,9 @@ def plan(
 ) -> None:
     """Estimate the requests, minutes and days that a harvest takes.
 
-    It also says how far today's quota reaches. The options are those of `harvester harvest`. With --query or a filter
-    it sends one request, which counts the sounds that the search finds, and if there are none, another one that tells
-    why; otherwise it sends none.
+    It also says how far today's quota reaches. The options are those of `harvester harvest`. It sends one request,
+    which counts the sounds on the server that match the filter; with --query another one counts what the search finds.
+    If it finds nothing, another request tells why.
     """
     from harvester import actions
 
@@ -55,7 +56,7 @@ def plan(
 _PARTS = {
     "search": "seeds by search",
     "sweep": "the sweep, 150 sounds a request",
-    "records": "records of sounds known by id, 150 a request",
+    "records": "records of sounds known by id, 150 a request; an id that the search lacks is looked for again later",
     "lists": "similar lists, one for each processed sound",
 }
 
@@ -64,30 +65,37 @@ def _lines(facts: dict[str, Any], *, permitted: bool) -> list[str]:
     from harvester.actions import MOST_WITHOUT_PERMISSION
 
     lines = [
-        f"{facts['requests']} requests for {facts['samples']} processed sounds, "
-        f"about {facts['new_sounds_about']} new sounds"
+        f"{facts['requests']:,} requests for {facts['samples']:,} processed sounds, "
+        f"about {facts['new_sounds_about']:,} new sounds"
     ]
-    lines += [f"  {facts['by_part'][part]:>7}  {what}" for part, what in _PARTS.items() if facts["by_part"][part]]
+    lines += [f"  {facts['by_part'][part]:>7,}  {what}" for part, what in _PARTS.items() if facts["by_part"][part]]
     if facts["hits"] is not None:
-        lines.append(f"the search finds {facts['hits']} sounds")
+        lines.append(f"the search finds {facts['hits']:,} sounds")
         if facts["hits"] > MOST_WITHOUT_PERMISSION and facts["by_part"]["sweep"] and not permitted:
             lines.append(
                 "the API's terms do not allow a copy of this size: ask Freesound first, then use --i-have-permission"
             )
+    if facts["library"]["deferred"]:
+        lines.append(f"{facts['library']['deferred']:,} deferred sounds cost nothing now: they are retried later")
     if facts["burst_limit"] is None:
         lines.append("no limits: the harvest is as fast as the server answers")
     else:
-        lines.append(f"at {facts['burst_limit']} requests a minute: {duration_text(facts['minutes'] * 60)} of sending")
+        lines.append(f"at {facts['burst_limit']} requests a minute: {_sending_text(facts['minutes'])} of sending")
     if facts["daily_limit"] is not None:
         lines.append(_reach(facts))
     return lines
 
 
+def _sending_text(minutes: float) -> str:
+    """Return the time of sending, rounded up to minutes from one minute on."""
+    return duration_text(minutes * 60 if minutes < 1 else math.ceil(minutes) * 60)
+
+
 def _reach(facts: dict[str, Any]) -> str:
-    quota = f"{facts['quota_left']} of today's {facts['daily_limit']} requests are left"
+    quota = f"{facts['quota_left']:,} of today's {facts['daily_limit']:,} requests are left"
     if facts["today"]["all"]:
         return f"{quota}: enough for the whole harvest"
     return (
-        f"{quota}: enough for {facts['today']['samples']} processed sounds; the rest takes {facts['days']} more "
+        f"{quota}: enough for {facts['today']['samples']:,} processed sounds; the rest takes {facts['days']:,} more "
         f"{'day' if facts['days'] == 1 else 'days'} (`harvester harvest --forever` waits for the quota)"
     )

@@ -52,8 +52,8 @@ def _summarise(done: RunResult) -> None:
     what = "nothing was stale" if not done.requests and done.reason == EXHAUSTED else "everything stale is refreshed"
     ended = what if done.reason == EXHAUSTED else done.reason
     say(
-        f"{ended}: {done.renewed} records and {done.samples} lists refreshed, "
-        f"{done.gone} sounds found deleted, {done.deferred} deferred, {done.requests} requests "
+        f"{ended}: {done.renewed:,} records and {done.relisted:,} lists refreshed, "
+        f"{done.gone:,} sounds found deleted, {done.deferred:,} deferred, {done.requests:,} requests "
         f"in {duration_text(done.seconds)}"
     )
-    say(f"library: {done.folder}, {done.total.sounds} sounds (+{done.sounds}), {done.total.edges} edges")
+    say(f"library: {done.folder}, {done.total.sounds:,} sounds (+{done.sounds:,}), {done.total.edges:,} edges")

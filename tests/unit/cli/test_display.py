@@ -65,7 +65,8 @@ def test_a_line_that_nobody_reads_any_more_is_dropped(monkeypatch: pytest.Monkey
 SNAPSHOT = Snapshot(
     pid=1, host="atlas", run_id="0" * 32, command="harvest", source="s", server="http://127.0.0.1/", key="0" * 12,
     started_at=0, updated_at=0, samples=3,
-    target=50, processed=3, nodes=40, edges=60, new_nodes=40, new_edges=60, frontier=37, deferred=0, gone=0, requests=4,
+    target=50, processed=3, nodes=40, edges=60, new_nodes=40, new_edges=60, rereads=False, renewed=0,
+    relisted=0, frontier=37, deferred=0, gone=0, requests=4,
     requests_24h=4, quota_left=1996, quota_next_at=None, daily_limit=2000, durable_ledger=True, samples_per_minute=1.0,
     eta_s=None, waiting_for=None, waiting_until=None, activity={}, last_checkpoint_at=None, last_backup_at=None,
     oddities={},

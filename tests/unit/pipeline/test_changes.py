@@ -13,12 +13,13 @@ import pytest
 from harvester.clock import Stop
 from harvester.errors import AnswerChanged, DiskFull, SettingsError
 from harvester.graph import SoundGraph
-from harvester.model import Deferral, Linked, RecordsPage, Seen, SimilarList, SimilarPage
+from harvester.model import Deferral, Known, Linked, RecordsPage, Seen, SimilarList, SimilarPage
 from harvester.pipeline import messages
 from harvester.pipeline.changes import MOST_CONTRADICTIONS, Changes
 from harvester.pipeline.frontier import Frontier
 from harvester.pipeline.messages import (
     AdvanceSweep,
+    AwaitConfirmation,
     AwaitJudgement,
     CheckSweep,
     Close,
@@ -29,6 +30,7 @@ from harvester.pipeline.messages import (
     DetailsClaim,
     DetailsFetched,
     Discover,
+    EndDeferral,
     Enqueue,
     Entry,
     Failed,
@@ -76,13 +78,14 @@ class Ring:
         state = SoundGraph()
         for sound_id in range(1, 6):
             state.apply(Seen(sound_id, make_record(sound_id), START_US))
+        state.apply(Known(9, START_US))
         self.store = MemoryStore(state)
         self.clock, self.stop = VirtualClock(), Stop()
         self.scope = Scope(self.plan, self.store, self.clock)
         ranking = Ranking("breadth", state, 0, self.told.append)
         assert ranking.distances is not None
         self.distances = ranking.distances
-        self.frontier = Frontier(self.scope, ranking, clock=self.clock, stop=self.stop)
+        self.frontier = Frontier(self.scope, ranking, clock=self.clock, stop=self.stop, quota_left=lambda: None)
         self.progress = Progress(self.clock, on_event=lines_to(self.told.append))
         self.changes = Changes(
             self.frontier, self.scope, state, stop=self.stop, progress=self.progress, distances=self.distances
@@ -203,7 +206,7 @@ async def ends_a_sweep_that_is_too_large() -> None:
     ring.scope.sweep.total = MOST_WITHOUT_PERMISSION
     ring.apply(CheckSweep())
     ring.scope.sweep.total += 1
-    with pytest.raises(SettingsError, match="50001 sounds"):
+    with pytest.raises(SettingsError, match="50,001 sounds"):
         ring.apply(CheckSweep())
 
 
@@ -216,29 +219,43 @@ async def ends_a_run_of_hits_that_never_match() -> None:
     other.apply(CountHits("lists", 1, 0), CountHits("lists", 0, 2 * MOST_CONTRADICTIONS))
 
 
-async def settles_a_claim_and_confirms_what_was_missing() -> None:
+async def settles_a_claim() -> None:
     ring = Ring()
-    ring.apply(Enqueue(2, has_record=False), Enqueue(3, has_record=False))
+    ring.apply(Enqueue(2, has_record=False))
     batch = await ring.frontier.claim()
-    ring.apply(Settle(batch, missing=(3,)))
+    ring.apply(Settle(batch))
     assert ring.frontier.in_flight == 0
-    assert await ring.frontier.claim() == ConfirmClaim(3)
 
 
-async def settles_a_list_as_a_sample_if_the_graph_took_it_in() -> None:
+async def ends_a_deferral_and_the_absence_that_it_stands_for() -> None:
+    ring = Ring(Plan(target=None, forever=True, seed_ids=(1,)))
+    ring.apply(Defer(2, ring.clock.time_us() + HOUR_US), AwaitConfirmation((2,), ring.clock.time_us() + HOUR_US))
+    ring.apply(EndDeferral((2,)))
+    assert (ring.frontier.deferred, ring.progress.absent) == (0, set())
+    assert await ring.nothing_waits() is False  # exhausted: the claim raised
+    assert ring.stop.reason == "exhausted"
+
+
+async def confirms_absent_sounds_and_counts_them() -> None:
+    ring = Ring(Plan(target=None, forever=True, seed_ids=(1,)))
+    ring.apply(AwaitConfirmation((8, 9), 70), AwaitConfirmation((9,), 60))
+    assert (ring.progress.absent, ring.progress.absent_until) == ({8, 9}, 60)
+    assert [await ring.frontier.claim() for _ in range(2)] == [ConfirmClaim(8), ConfirmClaim(9)]
+
+
+async def settles_a_list_and_counts_it_if_it_was_read_again() -> None:
     ring = Ring()
     ring.apply(Start((1,), first=True))
     first = await ring.frontier.claim()
     ring.state.apply(Linked(1, SimilarList(((2, 0.5),), START_US, 25)))
     ring.apply(SettleList(SimilarClaim(1), relisted=True))
     assert first == SimilarClaim(1)
-    assert ring.progress.relisted == 1
-    assert (ring.frontier.harvested, ring.progress.samples, ring.frontier.in_flight) == (1, 1, 0)
+    assert (ring.progress.relisted, ring.progress.samples, ring.frontier.in_flight) == (1, 0, 0)
     assert ring.distances(2) == 1
-    refused = await ring.frontier.claim()
-    assert refused == SimilarClaim(2)  # nearer to the seed now, so it was discovered
+    nearer = await ring.frontier.claim()
+    assert nearer == SimilarClaim(2)  # nearer to the seed now, so it was discovered
     ring.apply(SettleList(SimilarClaim(2), relisted=False))
-    assert (ring.frontier.harvested, ring.progress.samples, ring.frontier.in_flight) == (1, 1, 0)
+    assert (ring.progress.relisted, ring.frontier.in_flight) == (1, 0)
 
 
 async def settles_a_seed_page_and_offers_the_next() -> None:
@@ -287,8 +304,10 @@ DECLARED: dict[type, Callable[[], Coroutine[Any, Any, None]]] = {
     AdvanceSweep: advances_the_sweep,
     CheckSweep: ends_a_sweep_that_is_too_large,
     CountHits: ends_a_run_of_hits_that_never_match,
-    Settle: settles_a_claim_and_confirms_what_was_missing,
-    SettleList: settles_a_list_as_a_sample_if_the_graph_took_it_in,
+    EndDeferral: ends_a_deferral_and_the_absence_that_it_stands_for,
+    AwaitConfirmation: confirms_absent_sounds_and_counts_them,
+    Settle: settles_a_claim,
+    SettleList: settles_a_list_and_counts_it_if_it_was_read_again,
     SettleSeeds: settles_a_seed_page_and_offers_the_next,
     Park: parks_a_claim_and_hands_out_others,
     Release: releases_a_claim_and_lets_its_sound_wait_again,
@@ -393,7 +412,7 @@ def test_nothing_changes_before_the_commit_has_returned(
                 await writer.run(outcomes)
             assert ring.picture()[:-1] == before[:-1]
         elif case == "a sweep too large":
-            with pytest.raises(SettingsError, match="60000"):
+            with pytest.raises(SettingsError, match="60,000"):
                 await writer.run(outcomes)
         else:
             await writer.run(outcomes)

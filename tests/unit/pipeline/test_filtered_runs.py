@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pytest
 
 from harvester.clock import Stop
-from harvester.graph import SoundGraph
 from harvester.model import (
     Deferral,
     Event,
@@ -52,55 +50,36 @@ async def a_minute(stop: Stop) -> None:
     stop.close("it never ends")
 
 
-@pytest.mark.parametrize("filter", ["tag:rain", ""])
-def test_an_empty_list_beside_one_of_another_filter_is_asked_for_once_and_never_again(filter: str) -> None:
-    store, plan = windy(range(1, 4)), Plan(target=9, filter=filter, concurrency=2)
-    world = NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3}, empty={1})
-    assert harvest(plan, world, store, a_minute)[0] != "it never ends"
-    assert listed(world) == [1, 2, 3]
-    similar = store.state.similar(1)
-    assert similar is not None
-    assert len(similar.neighbours) == 2
-    harvest(plan, world, store)
-    assert listed(world) == [1, 2, 3]
+@pytest.mark.parametrize("filter", ["tag:rain", "tag:wind", ""])
+@pytest.mark.parametrize("new_seeds", [True, False])
+def test_a_run_whose_sounds_are_all_processed_is_exhausted_and_fetches_no_list(filter: str, new_seeds: bool) -> None:
+    store, plan = windy(range(1, 4)), Plan(target=2, filter=filter, new_seeds=new_seeds)
+    world = World(CLOCK, size=3, reach=2, match={1, 2, 3})
+    reason, ring = harvest(plan, world, store)
+    assert reason == "exhausted"
+    assert listed(world) == []
+    assert world.asked == {("search", 1): 1}  # only the search knows whether there are new sounds
+    assert (ring.progress.samples, ring.progress.relisted) == (0, 0)
 
 
-def test_an_unfiltered_list_that_is_empty_now_is_a_reason_to_ask_whether_the_sound_is_gone() -> None:
-    store, world = windy(range(1, 4)), NoSearch(CLOCK, size=3, reach=2, gone={1})
-    harvest(Plan(target=None), world, store)
-    assert world.asked["sound", 1] == 1
-    assert store.state.gone_count == 1
+def test_a_run_from_a_processed_sound_is_exhausted_without_a_request() -> None:
+    store, world = windy(range(1, 4)), World(CLOCK, size=3, reach=2)
+    reason, ring = harvest(Plan(target=2, seed_ids=(2,)), world, store)
+    assert (reason, ring.progress.samples, dict(world.asked)) == ("exhausted", 0, {})
 
 
-def test_a_shorter_list_under_this_runs_filter_takes_the_place_of_a_longer_one_of_another() -> None:
-    store, world = windy(range(1, 4), limit=150), NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3})
-    reason, ring = harvest(rain(), world, store, a_minute)
-    assert reason == "the search found nothing"
-    assert listed(world) == [1, 2, 3]
-    assert ring.frontier.harvested == ring.progress.samples == 3
-    assert list(store.state.pending("tag:rain")) == []
-
-
-def test_two_runs_that_take_turns_do_not_ask_for_each_others_lists_again() -> None:
-    """A sound keeps one filtered list, that of the later run: the other one is not fetched a second time."""
+def test_runs_that_take_turns_under_two_filters_process_each_sound_once() -> None:
     store, world = MemoryStore(), World(CLOCK, size=30, reach=3, match=set(range(1, 31)))
     plans = [Plan(target=5, filter=name, new_seeds=True) for name in ("tag:rain", "tag:wind")]
-    for _ in range(3):
-        for plan in plans:
-            harvest(plan, world, store)
-    asked = Counter(sound_id for kind, sound_id in world.asked.elements() if kind == "similar")
-    assert len(asked) >= 15
-    assert max(asked.values()) == 2
-    # What a rollback took away is asked for again.
-    store.state = SoundGraph()
-    harvest(plans[0], world, store)
-    assert len(store.state.processed) == 5
+    made = [harvest(plan, world, store)[1].progress.samples for _ in range(4) for plan in plans]
+    assert made == [5, 5, 5, 5, 5, 5, 0, 0]
+    assert listed(world) == list(range(1, 31))
 
 
 def test_what_the_join_refused_is_no_sample_and_not_asked_for_again_in_this_run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    store, world = windy(range(1, 4)), NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3})
+    store, world = library(range(1, 4)), NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3})
     apply = store.state.apply
     monkeypatch.setattr(store.state, "apply", lambda event: None if isinstance(event, Linked) else apply(event))
     reason, ring = harvest(Plan(target=20, filter="tag:rain"), world, store, a_minute)
@@ -200,10 +179,3 @@ def test_what_a_pulled_checkpoint_brings_is_judged_like_what_was_there() -> None
     assert listed(world) == [1, 2, 3, 6, 21]
     asked = [sound_id for kind, batch in world.asked if kind == "matches" for sound_id in batch]
     assert sorted(asked) == sorted({*asked})
-
-
-def test_a_list_that_replaces_another_is_read_again_and_makes_no_new_sample() -> None:
-    store, world = windy(range(1, 3)), NoSearch(CLOCK, size=3, reach=2, match={1, 2, 3})
-    _, ring = harvest(rain(), world, store)
-    assert store.state.processed == {1, 2, 3}
-    assert (ring.progress.samples, ring.progress.relisted) == (3, 2)

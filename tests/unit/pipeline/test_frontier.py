@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -41,11 +42,22 @@ def make(
     stop: Stop | None = None,
     done: set[int] | None = None,
     searches_seeds: bool = False,
+    quota_left: int | None = None,
     **plan: Any,
 ) -> Frontier:
     options: dict[str, Any] = {"concurrency": CONCURRENCY.most} | plan
     scope = Anything(Plan(target=target, **options), set() if done is None else done, searches_seeds=searches_seeds)
-    return Frontier(scope, lambda sound_id: (1, float(sound_id)), clock=CLOCK, stop=stop or Stop())
+    return Frontier(
+        scope, lambda sound_id: (1, float(sound_id)), clock=CLOCK, stop=stop or Stop(), quota_left=lambda: quota_left
+    )
+
+
+def harvest(frontier: Frontier, claim: Claim) -> None:
+    """Settle a claim that made a sample, as `Changes` does."""
+    assert isinstance(claim, SimilarClaim)
+    frontier.count_harvested(1)
+    frontier.end_deferral(claim.sound_id)
+    frontier.settle(claim)
 
 
 def worlds() -> st.SearchStrategy[dict[int, list[int]]]:
@@ -92,7 +104,7 @@ def test_any_interleaving_of_claim_settle_and_release_visits_each_reachable_soun
                     if other not in known:
                         known.add(other)
                         frontier.discover(other, has_record=True)
-                frontier.settle(claim, harvested=True)
+                harvest(frontier, claim)
 
         await asyncio.gather(*(fetch() for _ in range(fetchers)))
         assert stop.reason == "exhausted"
@@ -117,7 +129,7 @@ def test_claims_out_never_exceed_what_is_missing_to_the_target(target: int, soun
             elif out:
                 claim = out.pop(chance.randrange(len(out)))
                 if chance.random() < 0.8:
-                    frontier.settle(claim, harvested=True)
+                    harvest(frontier, claim)
                     harvested += 1
                 else:
                     frontier.release(claim)
@@ -135,7 +147,7 @@ def test_a_claim_waits_until_the_last_sample_in_flight_is_settled() -> None:
         second = asyncio.create_task(frontier.claim())
         await asyncio.sleep(1)
         assert not second.done()
-        frontier.settle(first, harvested=True)
+        harvest(frontier, first)
         with pytest.raises(Stopped, match="target"):
             await second
 
@@ -151,7 +163,7 @@ def test_what_a_crash_would_cost_is_bounded_by_the_claims_out_until_they_are_set
         third = asyncio.create_task(frontier.claim())
         await asyncio.sleep(1)
         assert not third.done()
-        frontier.settle(first, harvested=True)
+        harvest(frontier, first)
         assert await third == SimilarClaim(3)
 
     run_virtual(main())
@@ -187,21 +199,57 @@ def test_records_are_read_in_batches_of_150_or_when_a_fetcher_would_idle() -> No
     run_virtual(main())
 
 
-def test_a_sound_missing_from_a_batch_is_confirmed_once_and_not_read_again() -> None:
+def test_an_absent_sound_is_confirmed_once_and_only_when_nothing_else_is_left_to_claim() -> None:
     async def main() -> None:
         frontier = make()
-        frontier.discover(1, has_record=False)
-        frontier.discover(2, has_record=False)
+        for sound_id in (1, 2, 3):
+            frontier.discover(sound_id, has_record=False)
         batch = await frontier.claim()
         frontier.discover(1, has_record=True)
-        frontier.settle(batch, missing=[2])
-        frontier.discover(2, has_record=False)
-        assert await frontier.claim() == ConfirmClaim(2)
-        frontier.discover(2, has_record=False)
-        assert await frontier.claim() == SimilarClaim(1)
-        assert frontier.waiting == 0
+        for sound_id in (2, 3):
+            frontier.defer(sound_id, CLOCK.time_us() + 10**12, has_record=False)
+        frontier.await_confirmation([2, 3])
+        frontier.settle(batch)
+        claim = await frontier.claim()
+        assert claim == SimilarClaim(1)
+        second = asyncio.create_task(frontier.claim())
+        await asyncio.sleep(1)
+        assert not second.done()  # the list may bring sounds
+        harvest(frontier, claim)
+        assert [await second, await frontier.claim()] == [ConfirmClaim(2), ConfirmClaim(3)]
+        for sound_id in (2, 3):
+            frontier.end_deferral(sound_id)
+            frontier.settle(ConfirmClaim(sound_id))
+        with pytest.raises(Stopped, match="exhausted"):
+            await frontier.claim()
 
     run_virtual(main())
+
+
+@pytest.mark.parametrize(
+    ("quota_left", "confirmed"), [(0, 0), (99, 0), (100, 1), (250, 2), (2_000, 20), (15_000, 40), (None, 40)]
+)
+def test_absent_sounds_are_confirmed_with_a_hundredth_of_the_quota_that_is_left(
+    quota_left: int | None, confirmed: int
+) -> None:
+    async def main() -> int:
+        stop = Stop()
+        frontier = make(stop=stop, quota_left=quota_left)
+        frontier.discover(1, has_record=False)
+        batch = await frontier.claim()
+        frontier.await_confirmation(range(2, 42))
+        frontier.settle(batch)
+        claims = 0
+        with suppress(Stopped):
+            while True:
+                claim = await frontier.claim()
+                assert isinstance(claim, ConfirmClaim)
+                claims += 1
+                frontier.settle(claim)
+        assert stop.reason == "exhausted"
+        return claims
+
+    assert run_virtual(main()) == confirmed
 
 
 def test_no_sound_overtakes_a_seed_whose_record_is_still_missing() -> None:
@@ -269,7 +317,7 @@ def test_a_sample_is_not_asked_for_again_because_its_record_could_not_be_read() 
         similar = await frontier.claim()
         frontier.defer(7, CLOCK.time_us() + 3_600_000_000, has_record=True)
         frontier.settle(details)
-        frontier.settle(similar, harvested=True)
+        harvest(frontier, similar)
         assert frontier.deferred == 0
         with pytest.raises(Stopped, match="exhausted"):
             await frontier.claim()
@@ -283,7 +331,7 @@ def test_a_sound_deferred_twice_comes_back_once_at_the_later_word() -> None:
         for hours in (1, 3):
             frontier.defer(1, CLOCK.time_us() + hours * 3_600_000_000, has_record=True)
         assert frontier.deferred == 1
-        frontier.settle(await frontier.claim(), harvested=True)
+        harvest(frontier, await frontier.claim())
         assert CLOCK.monotonic_s() == pytest.approx(3 * 3600, abs=1)
         with pytest.raises(Stopped, match="exhausted"):
             await frontier.claim()

@@ -23,10 +23,11 @@ from harvester.model import (
     SimilarPage,
     Withdrawn,
 )
-from harvester.pipeline.deferral import NO_VECTOR
+from harvester.pipeline.deferral import ABSENT, DELETED_AFTER, NO_VECTOR
 from harvester.pipeline.frontier import NO_HITS
 from harvester.pipeline.messages import (
     AdvanceSweep,
+    AwaitConfirmation,
     CheckSweep,
     Close,
     ConfirmClaim,
@@ -38,11 +39,13 @@ from harvester.pipeline.messages import (
     DetailsClaim,
     DetailsFetched,
     Discover,
+    EndDeferral,
     Entry,
     Failed,
     JudgeClaim,
     Judged,
     MarkAsked,
+    Reread,
     SeedClaim,
     SeedsFetched,
     Settle,
@@ -66,7 +69,6 @@ AT_US = NOW_US - 7
 HOUR_US = 3_600_000_000
 SHORT = "duration:[0 TO 10]"
 SHORT_TOPIC = f'sweep ["", "{SHORT}"]'
-ASKED_TOPIC = f'asked "{SHORT}"'
 
 
 def record(sound_id: int, **fields: Any) -> Record:
@@ -120,7 +122,7 @@ def list_of(
         (3, 64, "2026-09-24T06:13:20Z"), (4, 168, "2026-09-28T14:13:20Z"), (50, 168, "2026-09-28T14:13:20Z"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("claim", [SimilarClaim(5), ConfirmClaim(5), DetailsClaim((5,))])
+@pytest.mark.parametrize("claim", [SimilarClaim(5), DetailsClaim((5,))])
 def test_a_failed_fetch_defers_its_sound_for_an_hour_then_four_times_as_long_up_to_a_week(
     claim: Any, count: int, hours: int, until: str
 ) -> None:
@@ -360,7 +362,6 @@ def test_a_list_under_a_filter_leaves_out_what_contradicts_and_is_noted_as_fetch
             Seen(3, three, AT_US),
             Linked(1, SimilarList(((2, 0.9),), AT_US, 40, "freesound_classic", SHORT)),
         ),
-        notes=(Note(ASKED_TOPIC, 1, "1"),),
         oddities={CONTRADICTION: 1},
         changes=(MarkAsked(1), Discover((2,)), SettleList(SimilarClaim(1), relisted=False), CountHits(LISTS, 1, 1)),
     )
@@ -394,21 +395,11 @@ def test_an_empty_list_in_place_of_an_empty_one_is_a_new_list() -> None:
     assert isinstance(read(list_of(1), store).events[-1], Linked)
 
 
-@pytest.mark.parametrize(
-    ("known_filter", "filter", "missing", "notes"),
-    [
-        ("", "", (1,), ()), (SHORT, SHORT, (1,), ()),
-        ("", SHORT, (), (Note(ASKED_TOPIC, 1, "1"),)), (SHORT, "", (1,), (Note('asked ""', 1, "1"),)),
-    ],
-)  # fmt: skip
-def test_an_empty_list_in_place_of_a_full_one_keeps_it_and_asks_whether_the_sound_was_deleted(
-    known_filter: str, filter: str, missing: tuple[int, ...], notes: tuple[Note, ...]
-) -> None:
-    store = store_of(Linked(1, SimilarList(((9, 0.5),), 1, 25, filter=known_filter)))
+@pytest.mark.parametrize("filter", ["", SHORT])
+def test_an_empty_list_in_place_of_a_full_one_keeps_it_and_reads_the_record_again(filter: str) -> None:
+    store = store_of(Linked(1, SimilarList(((9, 0.5),), 1, 25)))
     assert read(list_of(1, oddities={"x": 2}), store, Plan(filter=filter)) == Entry(
-        notes=notes,
-        oddities={"x": 2},
-        changes=(MarkAsked(1), Settle(SimilarClaim(1), missing)),
+        oddities={"x": 2}, changes=(MarkAsked(1), Reread(1), Settle(SimilarClaim(1)))
     )
 
 
@@ -444,7 +435,7 @@ def test_an_empty_list_of_a_sound_younger_than_30_days_waits_a_week_three_times(
 # --- records ---------------------------------------------------------------------------------------------------------
 
 
-def test_records_are_kept_missing_ones_are_confirmed_and_samples_that_came_are_no_longer_deferred() -> None:
+def test_records_are_kept_absent_sounds_wait_and_samples_that_came_are_no_longer_deferred() -> None:
     claim, one, two = DetailsClaim((1, 2, 3, 4)), record(1), record(2)
     incomplete: Record = {"id": 3, "name": "x"}
     store = store_of(
@@ -452,12 +443,63 @@ def test_records_are_kept_missing_ones_are_confirmed_and_samples_that_came_are_n
         *(Linked(sound_id, SimilarList((), 1, 25)) for sound_id in (1, 3)),
         deferrals=[Deferral(1, "x", 1, 0), Deferral(2, "x", 1, 0), Deferral(3, "x", 1, 0)],
     )
+    partial = Deferral(3, "its record lacks core fields", 2, AT_US + 4 * HOUR_US)
+    absent = Deferral(4, ABSENT, 1, AT_US + 23 * HOUR_US)
     assert read(DetailsFetched(claim, page(one, two, incomplete, oddities={"no id": 4})), store) == Entry(
         events=(Seen(1, one, AT_US), Seen(2, two, AT_US)),
+        deferrals=(partial, absent),
         undeferred=(1,),
         oddities={"no id": 4},
-        changes=(Discover((1, 2)), Settle(claim, (3, 4))),
+        lines=(f"sound 3 deferred until {iso(partial.next_try_at)}: its record lacks core fields",),
+        changes=(
+            Discover((1, 2)),
+            Defer(3, partial.next_try_at),
+            Defer(4, absent.next_try_at),
+            AwaitConfirmation((4,), absent.next_try_at),
+            Settle(claim),
+        ),
     )
+
+
+@pytest.mark.parametrize(
+    ("found", "is_absent"),
+    [
+        (page(record(1)), True), (page(), True), (page(record(1), count=2, oddities={"null result": 1}), True),
+        (page(record(1), count=2), False),  # the server cut its page
+        (page(record(1), record(9)), False),  # the server ignored the ids
+    ],
+)  # fmt: skip
+def test_a_sound_is_absent_only_if_the_answer_holds_all_that_it_counts_and_nothing_else(
+    found: RecordsPage, is_absent: bool
+) -> None:
+    entry = read(DetailsFetched(DetailsClaim((1, 2)), found), store_of(Known(1, 1), Known(2, 1)))
+    [deferral] = [one for one in entry.deferrals if one.sound_id == 2]
+    assert (deferral.reason == ABSENT) is is_absent
+    assert any(isinstance(change, AwaitConfirmation) for change in entry.changes) is is_absent
+    assert bool(entry.lines) is not is_absent
+
+
+def test_after_its_last_absence_a_sound_gets_a_tombstone_and_is_no_longer_deferred() -> None:
+    claim = DetailsClaim((1,))
+    store = store_of(Seen(1, record(1), AT_US + 50), deferrals=[Deferral(1, ABSENT, DELETED_AFTER - 1, AT_US)])
+    assert read(DetailsFetched(claim, page()), store) == Entry(
+        events=(Gone(1, AT_US + 51),), undeferred=(1,), changes=(Discover(()), EndDeferral((1,)), Settle(claim))
+    )
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        list_of(2, record(1)), SeedsFetched(SeedClaim(1), page(record(1))),
+        Judged(JudgeClaim((1, 3)), page(record(1))), DetailsFetched(DetailsClaim((1,)), page(record(1))),
+    ],
+)  # fmt: skip
+def test_whatever_brings_the_record_of_an_absent_sound_ends_its_absence(outcome: Any) -> None:
+    store = store_of(Known(1, 1), Seen(2, record(2), 1), deferrals=[Deferral(1, ABSENT, 4, NOW_US + DAY_US)])
+    entry = read(outcome, store)
+    assert 1 in entry.undeferred
+    assert entry.changes[0] == EndDeferral((1,))
+    assert 1 not in read(outcome, store_of(Known(1, 1), deferrals=[Deferral(1, "x", 4, 0)])).undeferred
 
 
 def test_a_fresh_record_that_was_fetched_by_id_is_written_again_and_one_that_came_along_is_not() -> None:
@@ -478,23 +520,22 @@ def test_in_a_sweep_for_vectors_a_record_brings_its_vector_and_its_note() -> Non
 
 def test_a_sound_that_its_own_resource_denies_gets_a_tombstone() -> None:
     claim = ConfirmClaim(1)
-    store = store_of(Seen(1, record(1), AT_US + 50), deferrals=[Deferral(1, "x", 1, 0)])
-    entry = read(Confirmed(claim, None, AT_US), store)
-    [line] = entry.lines
-    assert line.startswith("sound 1 ")
-    assert entry == Entry(events=(Gone(1, AT_US + 51),), undeferred=(1,), lines=(line,), changes=(Settle(claim),))
+    store = store_of(Seen(1, record(1), AT_US + 50), deferrals=[Deferral(1, ABSENT, 1, 0)])
+    assert read(Confirmed(claim, None, AT_US), store) == Entry(
+        events=(Gone(1, AT_US + 51),), undeferred=(1,), changes=(EndDeferral((1,)), Settle(claim))
+    )
 
 
 def test_a_sound_that_its_own_resource_has_is_kept_unless_its_record_is_incomplete_or_was_withdrawn() -> None:
     claim = ConfirmClaim(1)
     assert read(Confirmed(claim, record(1), AT_US)) == Entry(
-        events=(Seen(1, record(1), AT_US),), changes=(Discover((1,)), Settle(claim))
+        events=(Seen(1, record(1), AT_US),), changes=(EndDeferral((1,)), Discover((1,)), Settle(claim))
     )
     assert read(Confirmed(claim, record(1), AT_US), store_of(Withdrawn(1, 1))) == Entry(
-        changes=(Discover((1,)), Settle(claim))
+        changes=(EndDeferral((1,)), Discover((1,)), Settle(claim))
     )
     assert read(Confirmed(claim, {"id": 1, "name": "x"}, AT_US)) == Entry(
         deferrals=(Deferral(1, "its record lacks core fields", 1, AT_US + HOUR_US),),
         lines=("sound 1 deferred until 2026-09-21T15:13:19Z: its record lacks core fields",),
-        changes=(Defer(1, AT_US + HOUR_US), Settle(claim)),
+        changes=(EndDeferral((1,)), Defer(1, AT_US + HOUR_US), Settle(claim)),
     )

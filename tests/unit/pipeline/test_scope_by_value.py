@@ -8,6 +8,7 @@ import pytest
 
 from harvester.clock import DAY_US
 from harvester.model import Deferral, Event, Gone, Known, Linked, Seen, SimilarList, Withdrawn
+from harvester.pipeline.deferral import ABSENCE_WAITS_US, ABSENT
 from harvester.pipeline.messages import AwaitJudgement, Defer, Enqueue, Reread
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.scope import PLACE, RefreshScope, Scope, scope_of
@@ -19,7 +20,6 @@ from tests.support.world import MemoryStore, make_record
 NOW_US = 1_790_000_000_000_000
 SHORT = "duration:[0 TO 10]"
 SHORT_TOPIC = f'sweep ["", "{SHORT}"]'
-ASKED_TOPIC = f'asked "{SHORT}"'
 
 
 class VectorStore(MemoryStore):
@@ -52,20 +52,16 @@ def scope(plan: Plan, store: MemoryStore) -> Scope:
 
 
 @pytest.mark.parametrize(
-    ("plan", "topic", "asked_topic", "filter_topic"),
+    ("plan", "topic", "filter_topic"),
     [
-        (Plan(), 'sweep ["", ""]', 'asked ""', 'sweep ["", ""]'),
-        (Plan(query="rain", filter="type:wav"), 'sweep ["rain", "type:wav"]', 'asked "type:wav"',
-         'sweep ["", "type:wav"]'),
-        (Plan(query="rain", sweep=True, vectors="laion_clap"), 'sweep ["rain", "", "laion_clap"]', 'asked ""',
-         'sweep ["", ""]'),
+        (Plan(), 'sweep ["", ""]', 'sweep ["", ""]'),
+        (Plan(query="rain", filter="type:wav"), 'sweep ["rain", "type:wav"]', 'sweep ["", "type:wav"]'),
+        (Plan(query="rain", sweep=True, vectors="laion_clap"), 'sweep ["rain", "", "laion_clap"]', 'sweep ["", ""]'),
     ],
-)  # fmt: skip
-def test_notes_have_a_topic_for_each_search_and_filter(
-    plan: Plan, topic: str, asked_topic: str, filter_topic: str
-) -> None:
+)
+def test_notes_have_a_topic_for_each_search_and_filter(plan: Plan, topic: str, filter_topic: str) -> None:
     of_plan = scope(plan, MemoryStore())
-    assert (of_plan.topic, of_plan.asked_topic, of_plan.filter_topic) == (topic, asked_topic, filter_topic)
+    assert (of_plan.topic, of_plan.filter_topic) == (topic, filter_topic)
 
 
 @pytest.mark.parametrize(
@@ -112,17 +108,34 @@ def test_under_a_filter_a_sound_waits_until_it_is_known_to_match() -> None:
     ]
 
 
-def test_a_list_is_fetched_once_a_run_and_under_a_filter_once_while_it_stands() -> None:
-    store = fill(MemoryStore(), seen(1), seen(2), linked(2, "type:wav"), seen(3))
-    store.notes = {ASKED_TOPIC: {2: "1", 3: "1"}}
-    filtered = scope(Plan(filter=SHORT), store)
-    assert [filtered.wants(sound_id) for sound_id in (1, 2, 3)] == [True, False, True]
-    filtered.mark_asked(1)
-    assert not filtered.wants(1)
-    assert [scope(Plan(), store).wants(sound_id) for sound_id in (1, 2, 3)] == [True, True, True]
-    # Without the note the sample's list under the filter is still to be fetched.
-    store.notes = {}
-    assert scope(Plan(filter=SHORT), store).wants(2)
+@pytest.mark.parametrize("filter", ["", SHORT, "type:wav"])
+def test_a_list_is_fetched_once_a_run_and_that_of_a_processed_sound_never(filter: str) -> None:
+    store = fill(MemoryStore(), seen(1), seen(2), linked(2, "type:wav"), seen(3), linked(3))
+    harvest = scope(Plan(filter=filter), store)
+    assert [harvest.wants(sound_id) for sound_id in (1, 2, 3)] == [True, False, False]
+    harvest.mark_asked(1)
+    assert not harvest.wants(1)
+
+
+@pytest.mark.parametrize(("fetched_at", "waits"), [(None, True), (-1, True), (0, True), (1, False), (DAY_US, False)])
+def test_an_absence_ends_with_a_record_that_was_fetched_later_wherever_it_came_from(
+    fetched_at: int | None, waits: bool
+) -> None:
+    absent_at = NOW_US - 2 * DAY_US
+    store = fill(MemoryStore(), Known(1, 1))
+    if fetched_at is not None:
+        store.state.apply(Seen(1, make_record(1), absent_at + fetched_at))  # by a merge or a pull
+    store.deferrals = {1: Deferral(1, ABSENT, 3, absent_at + ABSENCE_WAITS_US[2])}
+    changes = list(scope(Plan(), store).admit())
+    has_record = fetched_at is not None
+    due_us = absent_at + ABSENCE_WAITS_US[2]
+    assert changes == [Defer(1, due_us) if waits else Enqueue(1, has_record=has_record)]
+
+
+def test_a_tombstone_that_a_merge_brings_ends_an_absence() -> None:
+    store = fill(MemoryStore(), Known(1, 1), Gone(1, 9))
+    store.deferrals = {1: Deferral(1, ABSENT, 3, NOW_US)}
+    assert list(scope(Plan(), store).admit()) == []
 
 
 def test_the_length_of_a_list_is_that_of_the_plan() -> None:

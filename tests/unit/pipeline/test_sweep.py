@@ -200,7 +200,7 @@ def test_more_sounds_than_allowed_end_a_sweep_whatever_the_search_counts() -> No
         assert claim
         sweep.read(claim, deaf(number, iso((START_S + number) * SECOND_US)))
     check_sweep(sweep, permitted=True)
-    with pytest.raises(SettingsError, match="finds 50100 sounds"):
+    with pytest.raises(SettingsError, match="finds 50,100 sounds"):
         check_sweep(sweep, permitted=False)
 
 

@@ -88,7 +88,7 @@ def test_more_than_fifty_thousand_hits_need_permission() -> None:
     refuse_large(50_000)
     with pytest.raises(SettingsError) as caught:
         refuse_large(50_001)
-    assert "this sweep finds 50001 sounds" in str(caught.value)
+    assert "this sweep finds 50,001 sounds" in str(caught.value)
     large = resumed(total=50_001)
     check_sweep(large, permitted=True)
     with pytest.raises(SettingsError):
@@ -252,7 +252,7 @@ def test_a_window_without_a_later_one_is_stuck_and_is_read_again_by_the_next_run
     for number in range(10):
         read(sweep, *range(number * 150 + 1, number * 150 + 151), count=2_000, created=created)
     since = f" created since {start}" if start else ""
-    assert sweep.stuck == f"the sweep cannot continue after 1500 of 2000 sounds{since}: {reason}"
+    assert sweep.stuck == f"the sweep cannot continue after 1,500 of 2,000 sounds{since}: {reason}"
     assert place_of(sweep) == changed(start=start, total=9_000)
     assert (sweep.done, sweep.found) == (False, 0)
     with pytest.raises(AnswerChanged):

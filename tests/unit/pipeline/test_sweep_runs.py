@@ -121,7 +121,7 @@ def test_a_run_ends_at_the_limit_though_the_search_counts_fewer(monkeypatch: pyt
     world, store = Endless(CLOCK, size=10), MemoryStore()
     plan = Plan(target=0, sweep=True, query="rain", concurrency=1)
     for _ in range(2):
-        with pytest.raises(SettingsError, match=r"finds 6150 sounds.*--i-have-permission"):
+        with pytest.raises(SettingsError, match=r"finds 6,150 sounds.*--i-have-permission"):
             harvest(plan, world, store)
         assert world.asked.total() == 41
     assert len(store.state) == 6_150

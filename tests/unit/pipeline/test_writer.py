@@ -49,7 +49,9 @@ def write(
     async def main() -> tuple[Progress, Frontier]:
         clock, stop = VirtualClock(), Stop()
         scope = Scope(Plan(target=None, forever=True, samples_per_commit=samples_per_commit), store, clock)
-        frontier = Frontier(scope, Ranking("popular", store.state, 0, print), clock=clock, stop=stop)
+        frontier = Frontier(
+            scope, Ranking("popular", store.state, 0, print), clock=clock, stop=stop, quota_left=lambda: None
+        )
         for outcome in outcomes:
             frontier._mark_in_flight(outcome.claim)
         for sound_id in waiting_ids:

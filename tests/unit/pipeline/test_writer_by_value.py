@@ -23,6 +23,7 @@ from harvester.model import (
     RecordsPage,
     Seeded,
     Seen,
+    SimilarList,
     SimilarPage,
     Vector,
 )
@@ -121,7 +122,7 @@ class Desk:
         self.store, self.clock, self.stop, self.told = store, VirtualClock(), Stop(), list[str]()
         self.scope = scope_of(plan, store, self.clock)
         order = Ranking("popular", store.state, 0, print)
-        self.frontier = Frontier(self.scope, order, clock=self.clock, stop=self.stop)
+        self.frontier = Frontier(self.scope, order, clock=self.clock, stop=self.stop, quota_left=lambda: None)
         self.progress = Progress(self.clock, on_event=lines_to(self.told.append))
         changes = Changes(
             self.frontier, self.scope, store.state, stop=self.stop, progress=self.progress, distances=None
@@ -148,6 +149,10 @@ def at_the_desk(store: MemoryStore, plan: Plan, work: Callable[[Desk], Coroutine
 
 def seen(sound_id: int, **fields: Any) -> Seen:
     return Seen(sound_id, make_record(sound_id, **fields), START_US)
+
+
+def linked(sound_id: int) -> Linked:
+    return Linked(sound_id, SimilarList((), START_US, 25))
 
 
 def list_of(sound_id: int, *records: Record) -> SimilarFetched:
@@ -191,7 +196,7 @@ def test_a_sweep_that_an_earlier_run_found_too_large_needs_permission() -> None:
         if permitted:
             at_the_desk(store, allowed, lambda desk: desk.writer.begin())
         else:
-            with pytest.raises(SettingsError, match="50001 sounds"):
+            with pytest.raises(SettingsError, match="50,001 sounds"):
                 at_the_desk(store, plan, lambda desk: desk.writer.begin())
 
 
@@ -258,19 +263,44 @@ def test_what_a_commit_holds_is_in_graph_deferrals_notes_and_counters_afterwards
         "samples": 1, "renewed": 1, "new_nodes": 1, "new_edges": 2, "gone": 1, "deferred": 2, "vectors": 0,
         "checkpoints": 0,
     }  # fmt: skip
-    assert [line.split(" deferred")[0] for line in desk.told][1:] == ["sound 4", "sound 5"]
+    assert [line.split(" deferred")[0] for line in desk.told] == ["sound 4", "sound 5"]
 
 
 def test_notes_and_oddities_of_a_commit_are_kept() -> None:
     store = ScriptedStore(seen(1), seen(2))
     odd = SimilarFetched(SimilarClaim(2), SimilarPage(2, (), (), 0, LATER_US, {"null result": 2}), 25)
     desk = at_the_desk(store, Plan(filter="duration:[0 TO 10]"), lambda desk: desk.write(list_of(1), odd))
-    assert store.notes['asked "duration:[0 TO 10]"'] == {1: "1", 2: "1"}
-    assert [note.key for note in store.kept_notes] == [1, 2]
     assert desk.progress.oddities == {"null result": 2}
     seeds = SeedsFetched(SeedClaim(1), page(make_record(8)))
     at_the_desk(store, Plan(filter="type:*"), lambda desk: desk.write(seeds))
     assert store.notes['sweep ["", "type:*"]'] == {8: "1"}, "the first note of its topic"
+    assert [note.key for note in store.kept_notes] == [8]
+
+
+@pytest.mark.parametrize("share", [1, 2, 16])
+def test_a_sample_is_a_sound_that_a_commit_of_this_run_made_processed(share: int) -> None:
+    # 1 is new, 2 was processed before, 3 has a list and gets its record: with one of another list, then alone.
+    store = ScriptedStore(seen(1), seen(2), linked(2), Known(3, START_US), linked(3), Known(4, START_US), linked(4))
+    outcomes: list[Outcome] = [
+        list_of(1, make_record(3)), list_of(2, make_record(3)),
+        DetailsFetched(DetailsClaim((3, 4)), page(make_record(3), make_record(4))),
+    ]  # fmt: skip
+    desk = at_the_desk(store, Plan(samples_per_commit=share), lambda desk: desk.write(*outcomes))
+    assert desk.progress.samples == desk.frontier.harvested == 3
+    assert desk.progress.relisted == 1
+
+
+def test_a_sound_that_another_program_processed_meanwhile_is_no_sample_of_this_run() -> None:
+    store = ScriptedStore(seen(1), seen(2))
+
+    async def work(desk: Desk) -> None:
+        store.pulled = [linked(1)]
+        await desk.writer.checkpoint()
+        await desk.write(list_of(1), list_of(2))
+
+    desk = at_the_desk(store, Plan(), work)
+    assert store.state.processed == {1, 2}
+    assert (desk.progress.samples, desk.progress.relisted) == (1, 1)
 
 
 def test_vectors_are_kept_before_the_journal_says_so_and_only_new_ones_are_counted() -> None:
