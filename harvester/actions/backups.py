@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from harvester.actions.default_library import find_library
 from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.options import check_whole
@@ -19,7 +17,7 @@ from harvester.library import (
 )
 from harvester.library import list_backups as find_backups
 from harvester.settings import COUNT
-from harvester.storage import WriterLock
+from harvester.storage import WriterLock, read_path
 
 
 def list_backups(library: StrPath | None = None) -> tuple[BackupReport, ...]:
@@ -61,4 +59,4 @@ def restore(backup: StrPath | None = None, *, library: StrPath | None = None) ->
     change nothing), `LibraryLocked`, `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, or
     `BackupFailed` when only the backup of the restored state is missing.
     """
-    return restore_library(find_library(library), Path(backup) if backup else None, clock=SystemClock())
+    return restore_library(find_library(library), read_path(backup) if backup else None, clock=SystemClock())

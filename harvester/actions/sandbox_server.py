@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from harvester.actions.keywords import StrPath, Texts, check_number
 from harvester.actions.options import check_texts, check_whole
 from harvester.clock import SystemClock
+from harvester.open_files import OWN_FILES, allow_open_files
 from harvester.sandbox import Catalogue, Fault, GeneratedCatalogue, RecordedCatalogue, Sandbox, serving
-from harvester.settings import COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, SCORE
+from harvester.settings import CONCURRENCY, COUNT_FROM_ZERO, LATENCY_MS, PORT, RANDOM_SEED, SCORE
+from harvester.storage import read_path
 
 
 @asynccontextmanager
@@ -45,9 +46,10 @@ async def serve_sandbox(
     seed = check_whole("--random-seed", random_seed, RANDOM_SEED)
     limits = check_whole("--burst", burst, COUNT_FROM_ZERO), check_whole("--daily", daily, COUNT_FROM_ZERO)
     given = [catalogue] if isinstance(catalogue, str | os.PathLike) else catalogue or ()
-    files = [Path(one) for one in given]
+    files = [read_path(one) for one in given]
     faults = [Fault.parse(rule) for rule in rules]
     served: Catalogue = RecordedCatalogue.load(files) if files else GeneratedCatalogue(sounds, seed)
+    allow_open_files("the sandbox", OWN_FILES + CONCURRENCY.most)
     sandbox = Sandbox(
         served,
         clock=SystemClock(),
@@ -62,6 +64,6 @@ async def serve_sandbox(
         sandbox,
         port=check_whole("--port", port, PORT),
         latency_s=check_number("--latency-ms", latency_ms, LATENCY_MS) / 1000,
-        access_log=None if access_log is None else Path(access_log),
+        access_log=None if access_log is None else read_path(access_log),
     ) as address:
         yield address

@@ -15,7 +15,8 @@ from harvester.storage.atomic import (
     write_atomically,
     written_beside,
 )
-from harvester.storage.lock import WriterLock, read_owner
+from harvester.storage.home import home_folder, read_path
+from harvester.storage.lock import WriterLock, check_locks, read_owner
 from harvester.storage.opening import (
     NotRegular,
     copy_regular,
@@ -24,7 +25,6 @@ from harvester.storage.opening import (
     opened,
     path_text,
     read_bounded,
-    read_path,
     read_pieces,
     read_start,
     refuse_link,

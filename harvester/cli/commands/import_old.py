@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption, note, say
+from harvester.cli.console import LibraryOption, check_name, note, say
 
 
 def _check_source(address: str) -> str:
@@ -18,7 +18,9 @@ def _check_source(address: str) -> str:
 
 
 def import_old(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="A .pkl, a .gpickle, or an SQLite cache.")],
+    old: Annotated[
+        str, typer.Argument(metavar="OLD", callback=check_name, help="A .pkl, a .gpickle, or an SQLite cache.")
+    ],
     library: LibraryOption = None,
     source: Annotated[
         str, typer.Option(metavar="URL", callback=_check_source, help="Name the API that the old tool used.")
