@@ -9,8 +9,6 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
@@ -22,7 +20,7 @@ from harvester.actions import size_text as size_text
 from harvester.actions import waiting_text as waiting_text
 from harvester.cli.terminal import raw
 from harvester.errors import SettingsError
-from harvester.storage import path_text
+from harvester.storage import path_text, read_path
 from harvester.terminal_text import escape_json, escape_line, escape_paragraph
 
 if TYPE_CHECKING:
@@ -32,12 +30,15 @@ _SHOWN = 100
 
 
 def check_name(path: str | None) -> str | None:
-    """Return the path; raise `SettingsError` if it is empty or too long."""
+    """Return the path; raise `SettingsError` if it cannot be used.
+
+    It is empty or too long, or begins with `~` and leads nowhere.
+    """
     if path is not None and not path.strip():
         raise SettingsError("a path is empty: name a folder or a file, or leave the option out")
     try:
         if path is not None:
-            Path(path).stat()
+            read_path(path).stat()
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             shown = path_text(path or "")[:_SHOWN]
@@ -66,12 +67,10 @@ class Console:
 
 
 def note(*lines: str) -> None:
-    """Write lines to stderr, apart from data; drop them if it is closed."""
-    # A closed terminal or pipe must not end a harvest; the log has the lines too.
-    with suppress(OSError):
-        for line in lines:
-            sys.stderr.write(escape_line(line) + "\n")
-            sys.stderr.flush()
+    """Write lines to stderr, apart from data."""
+    for line in lines:
+        sys.stderr.write(escape_line(line) + "\n")
+        sys.stderr.flush()
 
 
 def say(line: str) -> None:
