@@ -47,7 +47,10 @@ def _server() -> socket.socket:
 
 
 class Forked:
-    """A command in a process of its own; its standard output and error go to `streams`."""
+    """A command in a process of its own; its standard output and error go to `streams`.
+
+    It runs the Python code `first` before the command: what the system does to a process, such as a limit.
+    """
 
     def __init__(
         self,
@@ -57,8 +60,10 @@ class Forked:
         environment: dict[str, str],
         streams: tuple[IO[Any] | int, IO[Any] | int],
         most_bytes: int | None = None,
+        first: str = "",
     ) -> None:
         order = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "most_bytes": most_bytes}
+        order["first"] = first
         told, tell = os.pipe()
         given = [one if isinstance(one, int) else one.fileno() for one in streams]
         try:
@@ -117,6 +122,7 @@ def _serve(orders: socket.socket) -> None:
     sys.argv[1:] = order["arguments"]
     if order["most_bytes"] is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (order["most_bytes"], order["most_bytes"]))
+    exec(order["first"], {"os": os, "resource": resource, "sys": sys})
 
 
 def _warm_up() -> None:
@@ -145,6 +151,6 @@ if __name__ == "__main__":
     # As the interpreter ends, but for taking every module apart, which costs a forked process more than its command.
     threading._shutdown()  # type: ignore[attr-defined]  # private: no stub has it
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)

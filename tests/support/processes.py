@@ -62,15 +62,21 @@ def run(
     environ: dict[str, str] | None = None,
     timeout_s: float = 60,
     most_bytes: int | None = None,
+    first: str = "",
 ) -> Ended:
     """Run `harvester ARGUMENTS` to its end, in a process that may have `most_bytes` of memory of its own.
 
-    `environ` stands for `environment(cwd / "state", key=key)`.
+    `environ` stands for `environment(cwd / "state", key=key)`. The process runs the Python code `first` at first.
     """
     given = environment(cwd / "state", key=key) if environ is None else environ
     with TemporaryFile() as out, TemporaryFile() as err:
         forked = Forked(
-            list(map(str, arguments)), cwd=cwd, environment=given, streams=(out, err), most_bytes=most_bytes
+            list(map(str, arguments)),
+            cwd=cwd,
+            environment=given,
+            streams=(out, err),
+            most_bytes=most_bytes,
+            first=first,
         )
         try:
             code = forked.wait(timeout_s)
