@@ -8,7 +8,7 @@ A message is one line: what happened, to which file or sound, what was kept, wha
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class HarvesterError(Exception):
@@ -19,6 +19,8 @@ class HarvesterError(Exception):
 
     exit_code: ClassVar[int] = 70
     meaning: ClassVar[str] = "a bug in harvester: please report it"
+    restart_helps: ClassVar[bool] = True
+    """Whether a service should start the harvest again: the cause may pass without a person."""
     command_line: str = ""
     """The message with options named as on the command line, where `str` names them as keywords of Python."""
 
@@ -30,7 +32,8 @@ class Findings(HarvesterError):
     """
 
     exit_code = 1
-    meaning = "check found problems, or a merge left a conflict"
+    meaning = "check found problems, a merge left a conflict, or the library is stale"
+    restart_helps = False
 
 
 class SettingsError(HarvesterError):
@@ -41,6 +44,7 @@ class SettingsError(HarvesterError):
 
     exit_code = 2
     meaning = "an invalid option or setting"
+    restart_helps = False
 
 
 class AccessDenied(HarvesterError):
@@ -51,6 +55,7 @@ class AccessDenied(HarvesterError):
 
     exit_code = 10
     meaning = "the API refuses the key"
+    restart_helps = False
 
 
 class ApiUnreachable(HarvesterError):
@@ -61,6 +66,7 @@ class ApiUnreachable(HarvesterError):
 
     exit_code = 11
     meaning = "the API cannot be reached"
+    restart_helps = True
 
 
 class AnswerChanged(HarvesterError):
@@ -71,6 +77,7 @@ class AnswerChanged(HarvesterError):
 
     exit_code = 12
     meaning = "the API's answers have changed their shape"
+    restart_helps = False
 
 
 class LibraryLocked(HarvesterError):
@@ -81,6 +88,7 @@ class LibraryLocked(HarvesterError):
 
     exit_code = 20
     meaning = "another process is writing this library"
+    restart_helps = True
 
 
 class LibraryUnwritable(HarvesterError):
@@ -91,6 +99,7 @@ class LibraryUnwritable(HarvesterError):
 
     exit_code = 21
     meaning = "the library, or the output, cannot be written"
+    restart_helps = False
 
 
 class LibraryCorrupt(HarvesterError):
@@ -101,6 +110,7 @@ class LibraryCorrupt(HarvesterError):
 
     exit_code = 22
     meaning = "the library is corrupt and there is no valid backup"
+    restart_helps = False
 
 
 class WrongSource(HarvesterError):
@@ -111,6 +121,7 @@ class WrongSource(HarvesterError):
 
     exit_code = 23
     meaning = "the library comes from another source"
+    restart_helps = False
 
 
 class NewerFormat(HarvesterError):
@@ -121,6 +132,7 @@ class NewerFormat(HarvesterError):
 
     exit_code = 24
     meaning = "the library was written by a newer version"
+    restart_helps = False
 
 
 class DiskFull(HarvesterError):
@@ -131,6 +143,7 @@ class DiskFull(HarvesterError):
 
     exit_code = 25
     meaning = "the disk is full"
+    restart_helps = True
 
 
 class BackupFailed(HarvesterError):
@@ -141,6 +154,7 @@ class BackupFailed(HarvesterError):
 
     exit_code = 26
     meaning = "a backup failed"
+    restart_helps = True
 
 
 class EventRefused(HarvesterError, ValueError):
@@ -157,6 +171,7 @@ class LibraryNotFetched(HarvesterError):
 
     exit_code = 27
     meaning = "the library's content is not here yet: run `git lfs pull`"
+    restart_helps = False
 
 
 class LibraryNotFound(HarvesterError):
@@ -167,6 +182,7 @@ class LibraryNotFound(HarvesterError):
 
     exit_code = 28
     meaning = "there is no library in this folder"
+    restart_helps = False
 
 
 class PluginFailed(HarvesterError):
@@ -177,6 +193,7 @@ class PluginFailed(HarvesterError):
 
     exit_code = 29
     meaning = "a plugin failed: an export format or an order of another package"
+    restart_helps = False
     problem: str = ""
     """What failed, without the names of the plugin and its package."""
 
@@ -235,12 +252,24 @@ def problem_of(error: Exception, path: object) -> str:
     return str(error).removeprefix(f"{path}: ").removesuffix("; nothing was changed")
 
 
-def exit_code_table() -> list[tuple[int, str]]:
-    """Return every exit code with its meaning, for `--help` and the guide."""
-    rows = {0: "done: target reached, exhausted, quota used up, or asked to stop"}
+class ExitCode(NamedTuple):
+    """An exit code, its meaning, and what a service does after it.
+
+    `is_success`: the run ended as a person or its options wanted. `restart_helps`: a service should start the harvest
+    again, because the cause may pass without a person.
+    """
+
+    code: int
+    meaning: str
+    restart_helps: bool = False
+    is_success: bool = False
+
+
+def exit_code_table() -> list[ExitCode]:
+    """Return every exit code, ascending: for `--help`, guide and services."""
     kinds: list[type[HarvesterError]] = [HarvesterError, *HarvesterError.__subclasses__()]
-    for kind in kinds:
-        rows[kind.exit_code] = kind.meaning
-    rows[130] = "aborted by a second Ctrl-C"
-    rows[143] = "aborted by a second SIGTERM"
-    return sorted(rows.items())
+    rows = {kind.exit_code: ExitCode(kind.exit_code, kind.meaning, kind.restart_helps) for kind in kinds}
+    rows[0] = ExitCode(0, "done: target reached, exhausted, quota used up, or asked to stop", is_success=True)
+    rows[130] = ExitCode(130, "aborted by a second Ctrl-C", is_success=True)
+    rows[143] = ExitCode(143, "aborted by a second SIGTERM", is_success=True)
+    return [rows[code] for code in sorted(rows)]

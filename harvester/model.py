@@ -138,13 +138,15 @@ class Withdrawn:
 class Related:
     """Event: an edge of an older tool, without score, in no similar list.
 
-    `known_at` is a time at which both ends were known.
+    `relation` is its kind and `weight` the number that the tool gave it, of any range; None without one. `known_at` is
+    a time at which both ends were known.
     """
 
     sound_id: int
     target_id: int
     relation: str
     known_at: int
+    weight: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

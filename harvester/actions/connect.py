@@ -46,7 +46,7 @@ SANDBOX_SOUNDS, SANDBOX_SEED = 5_000, 7
 class Connection:
     """The server and its limits as the caller gives them.
 
-    `api_url` None: the embedded sandbox.
+    `api_url` None: the embedded sandbox. `sandbox`: the caller wants it, also where there is a key.
     """
 
     key: str | None = field(repr=False)
@@ -55,6 +55,7 @@ class Connection:
     max_requests: int | None = None
     extra_fields: tuple[str, ...] = ()
     forever: bool = False
+    sandbox: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def find_library(given: StrPath | None) -> Path:
     if given:
         return read_path(given)
     real, sandbox = real_library(), sandbox_library()
-    return sandbox if _has_sounds(sandbox) and not _has_sounds(real) else real
+    return sandbox if has_sounds(sandbox) and not has_sounds(real) else real
 
 
 @contextmanager
@@ -58,7 +58,8 @@ def open_view(library: LibraryLike) -> Iterator[LibraryView]:
         raise
 
 
-def _has_sounds(folder: Path) -> bool:
+def has_sounds(folder: Path) -> bool:
+    """Tell whether a folder holds a library with sounds, at low cost."""
     if (folder / CHECKPOINT).exists():
         return True
     # A run that never reached the API leaves a journal without events.

@@ -43,7 +43,9 @@ class _Sounds(Mapping[int, Sound]):
         return sounds_table(self._selected)
 
     def edges(self) -> ArrowTable:
-        """Return the edges as a table: source, target, score, relation.
+        """Return the edges as a table.
+
+        Its columns are source, target, score, relation and weights.
 
         An edge with a score says: the target is in the source's similar list. Both ends are among the sounds of
         `sounds()`. Raises `SettingsError` without pyarrow.

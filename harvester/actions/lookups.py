@@ -21,7 +21,7 @@ class FindReport:
 
     `total` sounds were found for `query` among the `searched` sounds of the library in the folder `library`. `notices`:
     lines that need attention. Each of `sounds` has the keys id, name, username, tags, duration, num_downloads, url,
-    license, license_name and processed.
+    license, license_name, gen_ai_wish and processed.
     """
 
     query: str
@@ -37,15 +37,17 @@ class SoundReport:
     """A sound with its record and its neighbours, best first.
 
     `id`: the sound's number. `processed`: it has a record and a similar list; `gone`: it was deleted or withdrawn.
-    `record` is None before it was fetched. `similar_list` has the origin, time, limit, space and filter of its similar
-    list; None: it has none yet. `stamps` are texts in ISO 8601, UTC. Each of `neighbours` has the keys id, score and
-    name; a sound in `listed_by` id and score.
+    `record` is None before it was fetched. `gen_ai_wish` is the uploader's wish about generative AI, or `unknown`.
+    `similar_list` has the origin, time, limit, space and filter of its similar list; None: it has none yet. `stamps`
+    are texts in ISO 8601, UTC. Each of `neighbours` has the keys id, score and name; a sound in `listed_by` id and
+    score.
     """
 
     id: int
     processed: bool
     gone: bool
     record: dict[str, Any] | None
+    gen_ai_wish: str
     similar_list: dict[str, Any] | None
     stamps: dict[str, str]
     neighbours: tuple[dict[str, Any], ...]
@@ -90,6 +92,7 @@ def show(sound_id: SupportsIndex, *, library: LibraryLike = None) -> SoundReport
             processed=facts["processed"],
             gone=facts["gone"],
             record=facts["record"],
+            gen_ai_wish=facts["gen_ai_wish"],
             similar_list=facts["list"],
             stamps=facts["stamps"],
             neighbours=tuple(facts["neighbours"]),

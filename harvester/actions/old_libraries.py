@@ -13,12 +13,12 @@ from harvester.storage import read_path
 def import_library(
     old: StrPath, *, library: StrPath | None = None, source: str = "https://freesound.org/apiv2/"
 ) -> ImportReport:
-    """Import a file of an older tool into the library; durable on return.
+    """Import files of an older tool into a library; durable on return.
 
-    `old` is a `.pkl`, a `.gpickle` or an SQLite cache; it is not changed, and no code of it runs. `library` is the
-    library's folder; None: the default folder of Freesound's library. `source` is the address of the API that the old
-    tool used. `report.keys` counts the API keys in the file, which are not imported. Until the end nothing is saved, so
-    a crash leaves the library as it was.
+    `old` is a `.pkl`, a `.gpickle`, an SQLite cache, or a folder of which all files that belong together are read. It
+    is not changed, and no code of it runs. `library` is the library's folder; None: the default folder of Freesound's
+    library. `source` is the address of the API that the old tool used. `report.keys` counts the API keys in the file,
+    which are not imported. Until the end nothing is saved, so a crash leaves the library as it was.
 
     Raises `SettingsError` for another kind of file or an address that is none, `LibraryCorrupt` for a corrupt file,
     `WrongSource` when the library holds another catalogue, `LibraryLocked`, `BackupFailed`, `DiskFull`, or

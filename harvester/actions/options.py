@@ -303,4 +303,5 @@ def read_connection(
         max_requests=None if max_requests is None else check_whole("--max-requests", max_requests, COUNT),
         extra_fields=read_extra_fields(check_texts("--extra-fields", extra_fields)),
         forever=forever,
+        sandbox=sandbox,
     )

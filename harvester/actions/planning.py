@@ -11,6 +11,7 @@ from typing import Any
 from harvester.actions.blocking import blocking
 from harvester.actions.connect import open_client, open_server
 from harvester.actions.events import OnProgress, Reporter
+from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.options import (
     check_flag,
     check_folder,
@@ -140,6 +141,7 @@ async def plan(
         neighbours = check_whole("--neighbours", neighbours, NEIGHBOURS)
         connection = read_connection(reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox)
         folder, clock = check_folder("--library", library), SystemClock()
+        await asyncio.to_thread(refuse_without_key, connection, folder)
         async with open_server(connection, clock, reporter) as server:
             state = (await asyncio.to_thread(load_view, folder or server.folder)).state
             async with open_client(

@@ -1,7 +1,11 @@
-"""Make the systemd unit or cron line that keeps a harvest running."""
+"""Make the unit, the job or the line that keeps a harvest running.
+
+Owns how each of them reads a path. Which exit codes are followed by a restart is the table in `errors`.
+"""
 
 from __future__ import annotations
 
+import plistlib
 import shlex
 import sys
 from collections.abc import Sequence
@@ -9,12 +13,17 @@ from pathlib import Path
 
 from harvester.actions.keywords import StrPath
 from harvester.default_folders import real_library
-from harvester.errors import SettingsError
+from harvester.errors import SettingsError, exit_code_table
 from harvester.storage import read_path
 
-# A restart does not help after these: settings, a refused key, changed answers, another writer, a library of another
-# source or a newer version, a corrupt library, a placeholder, a plugin that fails. After an outage (11), it does.
-_HOPELESS = (2, 10, 12, 20, 21, 22, 23, 24, 27, 29)
+_RESTART_DELAY_S = 300
+"""Seconds before a restart: after an outage, a restart that finds it unchanged sends one request, so 288 a day."""
+
+_STOP_TIMEOUT_S = 120
+"""Seconds that a stopping harvest has for its open requests and the checkpoint, before it is killed."""
+
+_ENDED = [str(one.code) for one in exit_code_table() if one.is_success]
+_HOPELESS = [str(one.code) for one in exit_code_table() if not one.is_success and not one.restart_helps]
 
 _UNIT = """\
 # Put this into ~/.config/systemd/user/harvester.service, then:
@@ -31,10 +40,12 @@ WorkingDirectory={folder}
 ExecStart={command} harvest --forever --no-progress --library {library}
 # SIGTERM stops cleanly: open requests finish, the checkpoint is written.
 KillSignal=SIGTERM
-TimeoutStopSec=120
+TimeoutStopSec={stop_s}
 WatchdogSec=300
+# `harvester guide exit-codes` says after which exit codes a restart helps.
 Restart=on-failure
-RestartSec=60
+RestartSec={delay_s}
+SuccessExitStatus={ended}
 RestartPreventExitStatus={hopeless}
 Nice=10
 IOSchedulingClass=idle
@@ -58,39 +69,114 @@ _CRON = """\
 """
 
 
+_LABEL = "local.harvester"
+
+_LAUNCHD_COMMENT = f"""\
+<!--
+Put this into ~/Library/LaunchAgents/{_LABEL}.plist, then:
+  launchctl bootstrap gui/$(id -u) ~/Library/LaunchAgents/{_LABEL}.plist
+Look at it, stop and remove it:
+  launchctl print gui/$(id -u)/{_LABEL}
+  launchctl bootout gui/$(id -u)/{_LABEL}
+A second library needs another label and file name. The job does not know the variables of your shell: the key belongs
+into the file .env in the working folder. The run logs to harvest.log in the library.
+
+launchd only tells an exit code of 0 from all others. So a few lines of shell run the harvest, pass SIGTERM on to it,
+and end with 0 where a restart does not help (`harvester guide exit-codes`). launchd cannot wait after a failure: it
+starts the job again at once when the last start was longer ago than ThrottleInterval. It has no watchdog either.
+-->
+"""
+
+# A signal ends `wait` early with a code of its own, so the shell waits again; 127 means that it knows the code already.
+_LAUNCHD_SHELL = f"""\
+"$@" &
+harvest=$!
+trap 'signalled=yes; kill -TERM "$harvest"' INT TERM
+signalled=yes code=127
+while [ "$signalled" ]; do
+    signalled=
+    wait "$harvest"
+    told=$?
+    [ "$told" = 127 ] || code=$told
+done
+case $code in
+{"|".join([*_ENDED, *_HOPELESS])}) exit 0 ;;
+esac
+exit "$code"
+"""
+
+
 def service_text(
     print_kind: str,
     *,
     library: StrPath | None = None,
     command: Sequence[str] = (sys.executable, "-P", "-m", "harvester"),
 ) -> str:
-    """Return a systemd unit or a cron line that runs a harvest.
+    """Return a unit, a job or a cron line that runs a harvest.
 
-    It runs in the present folder, and harvests `library` or the default folder. `print_kind` is systemd or cron;
-    `command` the program and the arguments that start harvester. Nothing is written. Raises `SettingsError` for another
-    kind, and for a path that systemd and cron cannot hold.
+    It runs in the present folder, and harvests `library` or the default folder. `print_kind` is systemd, launchd or
+    cron; `command` the program and the arguments that start harvester. Nothing is written. Raises `SettingsError` for
+    another kind, and for a path that these programs cannot hold.
     """
-    templates = {"systemd": _UNIT, "cron": _CRON}
-    if print_kind not in templates:
-        raise SettingsError(f"--print {print_kind} is not known; choose from {', '.join(templates)}")
-    folder = Path.cwd()
-    path = str((folder / (read_path(library) if library else real_library())).absolute())
+    makers = {"systemd": _systemd_unit, "launchd": _launchd_job, "cron": _cron_line}
+    if print_kind not in makers:
+        raise SettingsError(f"--print {print_kind} is not known; choose from {', '.join(makers)}")
+    folder = str(Path.cwd())
+    path = str((Path(folder) / (read_path(library) if library else real_library())).absolute())
     if not f"{path}{''.join(command)}".isprintable():
-        raise SettingsError("systemd and cron accept no path with line breaks or unusual characters; move the folder")
-    if print_kind == "systemd" and set(command[0]) & set("\"'\\"):
+        raise SettingsError(
+            "systemd, launchd and cron accept no path with line breaks or unusual characters; move the folder"
+        )
+    return makers[print_kind](command, folder, path)
+
+
+def _systemd_unit(command: Sequence[str], folder: str, path: str) -> str:
+    if set(command[0]) & set("\"'\\"):
         raise SettingsError(
             "systemd runs no program whose path has a quote or a backslash; install harvester elsewhere"
         )
-    quote = _cron_quoted if print_kind == "cron" else _systemd_quoted
-    words = list(map(quote, command))
-    if print_kind == "systemd" and "$" in f"{path}{''.join(words)}":
+    words = list(map(_systemd_quoted, command))
+    if "$" in f"{path}{''.join(words)}":
         words[0] = _without_variables(words[0])
-    return templates[print_kind].format(
-        folder=quote(str(folder)) if print_kind == "cron" else _systemd_setting(str(folder)),
+    return _UNIT.format(
+        folder=_systemd_setting(folder),
         command=" ".join(words),
-        library=quote(path),
+        library=_systemd_quoted(path),
         named=_systemd_setting(path),
-        hopeless=" ".join(map(str, _HOPELESS)),
+        stop_s=_STOP_TIMEOUT_S,
+        delay_s=_RESTART_DELAY_S,
+        ended=" ".join(code for code in _ENDED if code != "0"),
+        hopeless=" ".join(_HOPELESS),
+    )
+
+
+def _launchd_job(command: Sequence[str], folder: str, path: str) -> str:
+    harvest = [*command, "--quiet", "harvest", "--forever", "--no-progress", "--library", path]
+    log = str(Path(folder) / f"{_LABEL}.log")
+    job = {
+        "Label": _LABEL,
+        # The shell gets each word as an argument of its own, so that none of them needs quotes.
+        "ProgramArguments": ["/bin/sh", "-c", _LAUNCHD_SHELL, "harvester", *harvest],
+        "WorkingDirectory": folder,
+        "RunAtLoad": True,
+        "KeepAlive": {"SuccessfulExit": False},
+        "ThrottleInterval": _RESTART_DELAY_S,
+        "ExitTimeOut": _STOP_TIMEOUT_S,
+        "ProcessType": "Background",
+        "LowPriorityIO": True,
+        "Nice": 10,
+        "Umask": 0o077,
+        "StandardOutPath": log,
+        "StandardErrorPath": log,
+    }
+    text = plistlib.dumps(job, sort_keys=False).decode()
+    head, root, rest = text.partition("<plist ")
+    return f"{head}{_LAUNCHD_COMMENT}{root}{rest}"
+
+
+def _cron_line(command: Sequence[str], folder: str, path: str) -> str:
+    return _CRON.format(
+        folder=_cron_quoted(folder), command=" ".join(map(_cron_quoted, command)), library=_cron_quoted(path)
     )
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harvester.actions.connect import Connection, Server, open_client, open_server
 from harvester.actions.events import Ended, Reporter, Started
 from harvester.actions.log import RunLog
+from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.reporting import reporting
 from harvester.actions.result import RunResult, Totals
 from harvester.actions.run import Run, take_snapshot
@@ -56,6 +57,7 @@ async def run_session(
     async with AsyncExitStack() as stack:
         stack.enter_context(_raising_for_caller(reporter))
         await stack.enter_async_context(closing_in_time(stop, clock, time_limit_s))
+        await asyncio.to_thread(refuse_without_key, connection, library)
         server = await stack.enter_async_context(open_server(connection, clock, reporter))
         # The embedded sandbox has the other end of each connection open.
         needed = OWN_FILES + plan.concurrency * (2 if server.embedded else 1)

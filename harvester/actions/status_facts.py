@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harvester.actions.default_library import LibraryLike, find_library, open_view
-from harvester.actions.keywords import StrPath
+from harvester.actions.freshness import MAX_AGE, judge_freshness
+from harvester.actions.keywords import Duration, StrPath, naming_keywords
+from harvester.actions.options import check_seconds
 from harvester.actions.status_file import load_status
 from harvester.checkpoint import Signature, read_signature
 from harvester.clock import SystemClock
@@ -49,16 +51,18 @@ class DeferredReport:
     notices: tuple[str, ...] = ()
 
 
-def status(library: LibraryLike = None) -> StatusReport:
+@naming_keywords
+def status(library: LibraryLike = None, *, max_age: Duration = MAX_AGE) -> StatusReport:
     """Return what the library holds and what a running harvest does.
 
-    `library` is a folder or an opened `Library`; None: the default folder. Needs no lock and writes nothing. A folder
-    without a library gives counts of zero. Raises `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
+    `library` is a folder or an opened `Library`; None: the default folder. `max_age`: how old its newest record or
+    similar list may be for `facts["freshness"]["fresh"]` to be true. Needs no lock and writes nothing. A folder without
+    a library gives counts of zero. Raises `SettingsError`, `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
     """
-    now_us = SystemClock().time_us()
+    now_us, max_age_s = SystemClock().time_us(), check_seconds("--max-age", max_age)
     with open_view(library) as view:
         facts = library_facts(view, now_us) | run_facts(view.folder, now_us)
-        return StatusReport(now_us, facts, tuple(view.notices))
+        return StatusReport(now_us, _judged(facts, max_age_s, now_us), tuple(view.notices))
 
 
 def list_deferred(library: LibraryLike = None) -> DeferredReport:
@@ -78,8 +82,9 @@ class StatusWatch:
     the figures of a running harvest are always those of now.
     """
 
-    def __init__(self, library: StrPath | None = None) -> None:
+    def __init__(self, library: StrPath | None = None, *, max_age: Duration = MAX_AGE) -> None:
         self.folder: Path = find_library(library)
+        self._max_age_s = check_seconds("--max-age", max_age)
         self._facts: dict[str, Any] = {}
         self._files: list[Signature | None] = []
         self._next_s = 0.0
@@ -101,7 +106,11 @@ class StatusWatch:
         run = facts["run"] or {}
         newer = ("nodes", "edges", "processed", "frontier", "deferred", "gone", "last_checkpoint_at")
         facts |= {name: run[name] for name in newer if run.get(name) is not None}
-        return StatusReport(now_us, facts, self._notices)
+        return StatusReport(now_us, _judged(facts, self._max_age_s, now_us), self._notices)
+
+
+def _judged(facts: dict[str, Any], max_age_s: float, now_us: int) -> dict[str, Any]:
+    return facts | {"freshness": judge_freshness(facts, max_age_s, now_us)}
 
 
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from harvester.actions.connect import Connection, open_client, open_server
 from harvester.actions.default_library import find_library
 from harvester.actions.events import OnProgress, Reporter
 from harvester.actions.keywords import StrPath
+from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.options import check_flag, check_listener, check_whole, keywords_named, read_connection
 from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, Stopped, WrongSource
@@ -83,6 +84,7 @@ async def _verify(
     # Imported here, because only linking needs numpy, and only a linked library comes this far.
     from harvester.similarity import choose_sounds, compare
 
+    await asyncio.to_thread(refuse_without_key, connection, folder)
     clock, state = SystemClock(), (await asyncio.to_thread(load_view, folder)).state
     async with (
         open_server(connection, clock, reporter) as server,

@@ -10,13 +10,25 @@ from typing import Any, TypeAlias
 
 from harvester.clock import LATEST_US
 from harvester.errors import LibraryCorrupt
-from harvester.graph import DEEPEST, FLAT, LINK_FIELDS, OWN_FIELDS, blanked, extra_names, in_order, record_of
+from harvester.graph import (
+    DEEPEST,
+    FLAT,
+    LINK_FIELDS,
+    OWN_FIELDS,
+    RELATION_FIELDS,
+    blanked,
+    extra_names,
+    in_order,
+    is_weight,
+    record_of,
+)
 from harvester.model import is_complete
 
 OWN_KINDS: dict[str, type] = dict.fromkeys(OWN_FIELDS, int)
 OWN_KINDS |= {**dict.fromkeys(("link_origin", "link_space", "link_filter"), str), "extra_stamps": dict}
 _TEXT = {str}
 _OWN = frozenset(OWN_FIELDS)
+_EDGE = frozenset(("score", *RELATION_FIELDS))
 
 Plan: TypeAlias = tuple[tuple[str, ...], tuple[tuple[str, type], ...]]
 """Canonical order of a node's attribute names, and those of `OWN_FIELDS` among them with their types."""
@@ -32,6 +44,7 @@ class ContentReader:
         self.left = budget
         self._orders: dict[tuple[str, ...], Plan] = {}
         self._owned: set[int] = set()
+        self.found_weights = False
 
     def spend(self, values: int) -> None:
         """Take `values` from the budget, or raise `LibraryCorrupt` at its end."""
@@ -132,11 +145,13 @@ class ContentReader:
                     continue
             elif "score" in edge:
                 raise LibraryCorrupt(f"sound {sound_id}: an edge has a score that is not between 0 and 1")
-            if edge.keys() - {"score", "relation"}:
-                raise LibraryCorrupt(f"sound {sound_id}: an edge has attributes other than score and relation")
+            if edge.keys() - _EDGE:
+                raise LibraryCorrupt(f"sound {sound_id}: an edge has attributes other than score, relation and weights")
             edges[target] = dict(edge)
             if "relation" in edge:
                 edges[target]["relation"] = self._kinds(sound_id, edge["relation"])
+            if "weights" in edge:
+                edges[target]["weights"] = self._weights(sound_id, edge["weights"], edge.get("relation", []))
         if "linked_at" not in nodes[sound_id] and any("score" in edge for edge in edges.values()):
             raise LibraryCorrupt(f"sound {sound_id}: edges with scores, but no similar list")
         return edges
@@ -149,3 +164,13 @@ class ContentReader:
         if kinds != sorted(set(kinds)):
             raise LibraryCorrupt(f"sound {sound_id}: the relations of an edge are not sorted and distinct")
         return list(kinds)
+
+    def _weights(self, sound_id: int, weights: object, kinds: list[str]) -> dict[str, float]:
+        """Return the weights of an edge by kind, checked and in order."""
+        if type(weights) is not dict or not weights or not weights.keys() <= set(kinds):
+            raise LibraryCorrupt(f"sound {sound_id}: the weights of an edge are not those of its relations")
+        self.spend(len(weights))
+        if not all(map(is_weight, weights.values())):
+            raise LibraryCorrupt(f"sound {sound_id}: the weight of a relation is not a finite number")
+        self.found_weights = True
+        return {kind: weight + 0.0 for kind, weight in sorted(weights.items())}

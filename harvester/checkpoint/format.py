@@ -23,7 +23,7 @@ from harvester.checkpoint._opcode_scan import scan_opcodes
 from harvester.checkpoint._opcodes import CONTAINERS
 from harvester.checkpoint.container import Container, blocks_packed_elsewhere, unpack
 from harvester.checkpoint.healing import drop_invalid_ids
-from harvester.checkpoint.validate import FORMAT_VERSION, read_state
+from harvester.checkpoint.validate import read_state, version_of
 from harvester.checkpoint.writer import (
     GRAPH_CLASS,
     canonical_order,
@@ -74,7 +74,7 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
             if stamp > latest:
                 latest = stamp
     return {
-        "format_version": FORMAT_VERSION,
+        "format_version": version_of(state),
         "timestamp": iso(latest) if latest else "",
         "nodes": len(order),
         "edges": state.edge_count,

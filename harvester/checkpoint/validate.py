@@ -16,7 +16,9 @@ from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.model import SPACES, is_sound_id
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Format 2 is format 1 with weights of relations. A library without them is written in format 1."""
+
 PARTS = ("graph", "processed_ids", "sound_cache", "metadata")
 METADATA = {
     "format_version": int,
@@ -51,11 +53,19 @@ def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, 
     state = SoundGraph.adopt(
         nodes, edges, seeds=metadata["seeds"], source=metadata["source"], space=metadata["similarity_space"]
     )
+    state.has_weights = reader.found_weights
+    if metadata["format_version"] < version_of(state):
+        raise LibraryCorrupt("metadata: its format_version has no weights of relations, but its edges have")
     if type(plain["processed_ids"]) is not set or plain["processed_ids"] != state.processed:
         raise LibraryCorrupt("its processed_ids are not the sounds with both a complete record and a similar list")
     if (metadata["nodes"], metadata["edges"]) != (len(state), state.edge_count):
         raise LibraryCorrupt("metadata: its counts of nodes and edges do not match the graph")
     return state, metadata
+
+
+def version_of(state: SoundGraph) -> int:
+    """Return the lowest format version that can hold a state."""
+    return FORMAT_VERSION if state.has_weights else FORMAT_VERSION - 1
 
 
 def _read_metadata(metadata: object) -> dict[str, Any]:
@@ -69,7 +79,7 @@ def _read_metadata(metadata: object) -> dict[str, Any]:
     for name, kind in METADATA.items():
         if type(metadata.get(name)) is not kind:
             raise LibraryCorrupt(f"metadata: {name} is missing or is not of type {kind.__name__}")
-    if metadata.keys() != METADATA.keys() or version != FORMAT_VERSION or len(metadata["digest"]) != DIGEST_LENGTH:
+    if metadata.keys() != METADATA.keys() or len(metadata["digest"]) != DIGEST_LENGTH:
         raise LibraryCorrupt("metadata: unexpected keys, or a digest of another length")
     if metadata["similarity_space"] not in SPACES:
         raise LibraryCorrupt("metadata: unknown similarity space")

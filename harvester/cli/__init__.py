@@ -49,7 +49,7 @@ from harvester.storage import read_path
 from harvester.version import __version__
 
 # \\b makes click keep the line breaks of the paragraph.
-_EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{code:>5}  {meaning}" for code, meaning in exit_code_table())
+_EXIT_CODES = "\b\nExit codes:\n" + "\n".join(f"{one.code:>5}  {one.meaning}" for one in exit_code_table())
 
 app = typer.Typer(
     name="harvester",

@@ -102,6 +102,8 @@ def _wrapped(name: str, text: str, width: int) -> list[str]:
 
 def _growth(growth: list[dict[str, Any]], width: int, *, unicode: bool) -> list[str]:
     """Return two rows of bars, each for as many days as the width needs."""
+    if not growth:
+        return []
     found = {date.fromisoformat(row["day"]).toordinal(): row["sounds"] for row in growth}
     last, room = max(found), width - len(_INDENT)
     days = max(last - min(found) + 1, LEAST_DAYS)

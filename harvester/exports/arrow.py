@@ -22,7 +22,13 @@ ROWS_A_BATCH = 20_000
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "text": pa.string()}
 _STAMP = pa.timestamp("us", tz="UTC")
 EDGE_SCHEMA = pa.schema(
-    [("source", pa.int64()), ("target", pa.int64()), ("score", pa.float64()), ("relation", pa.string())]
+    [
+        ("source", pa.int64()),
+        ("target", pa.int64()),
+        ("score", pa.float64()),
+        ("relation", pa.string()),
+        ("weights", pa.string()),
+    ]
 )
 
 
@@ -44,8 +50,16 @@ class SoundRows:
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:
     """Yield the edges as rows of `EDGE_SCHEMA`."""
     for edge in selected.edges():
-        relation = None if edge.relation is None else without_lone_surrogates(edge.relation)
-        yield {"source": edge.source, "target": edge.target, "score": edge.score, "relation": relation}
+        relation, weights = (
+            None if text is None else without_lone_surrogates(text) for text in (edge.relation, edge.weights)
+        )
+        yield {
+            "source": edge.source,
+            "target": edge.target,
+            "score": edge.score,
+            "relation": relation,
+            "weights": weights,
+        }
 
 
 def batches(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> Iterator[pa.RecordBatch]:

@@ -26,7 +26,6 @@ _ASKS = {
     "not in advertising",
 }
 _MARKS = {"BY-NC": "NON-COMMERCIAL", "Sampling+": "SAMPLING+"}
-_NO_WISH = "no wish stated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,11 @@ class Credit:
     def family(self) -> str:
         """The license without its version."""
         return self.license.split(" ")[0]
+
+    @property
+    def fetched_text(self) -> str:
+        """The day on which the record was fetched, as a phrase."""
+        return f"fetched {self.fetched}" if self.fetched else "fetched at an unknown time"
 
     @property
     def mark(self) -> str:
@@ -78,8 +82,8 @@ def _credit(sound: Sound) -> Credit:
         url=_web_address(sound.url) or f"https://freesound.org/s/{sound.id}/",
         license=_one_line(sound.license_name),
         license_url=_web_address(sound.license),
-        fetched=str(sound.fetched_at)[:10],
-        gen_ai=_one_line(sound.gen_ai_preference) or _NO_WISH,
+        fetched=str(sound.fetched_at)[:10] if sound.fetched_at else "",
+        gen_ai=sound.gen_ai_wish,
     )
 
 
@@ -102,7 +106,7 @@ def _groups(credits: list[Credit]) -> list[tuple[str, list[Credit]]]:
 def _summary(credits: list[Credit]) -> str:
     if not credits:
         return "No sounds."
-    days = sorted({credit.fetched for credit in credits})
+    days = sorted({credit.fetched for credit in credits} - {""}) or ["at an unknown time"]
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     authors = len({credit.author for credit in credits})
     return f"{len(credits)} sounds by {authors} authors; metadata fetched from Freesound {when}."
@@ -119,12 +123,12 @@ def _markdown(credits: list[Credit]) -> Iterator[str]:
         for one in group:
             deed = f"[{_md(license)}]({one.license_url})" if one.license_url else _md(license)
             yield (
-                f"- [{_md(one.title)}]({one.url}) by {_md(one.author)}, {deed}, fetched {one.fetched}; "
-                f"gen-AI: {_md(one.gen_ai)}{_marked(one)}\n"
+                f"- [{_md(one.title)}]({one.url}) by {_md(one.author)}, {deed}, {one.fetched_text}; "
+                f"gen-AI: {one.gen_ai}{_marked(one)}\n"
             )
     yield "\n## Wishes about generative AI\n\n"
     for wish, count in _wishes(credits):
-        yield f"- {_md(wish)}: {count}\n"
+        yield f"- {wish}: {count}\n"
 
 
 def _text(credits: list[Credit]) -> Iterator[str]:
@@ -133,7 +137,7 @@ def _text(credits: list[Credit]) -> Iterator[str]:
         yield f"\n{license}{_marked(group[0])}\n{group[0].license_url}\n{_asks(group[0])}\n\n"
         for one in group:
             yield f'"{one.title}" by {one.author}{_marked(one)}\n    {one.url}\n'
-            yield f"    license {license} {one.license_url}, fetched {one.fetched}, gen-AI: {one.gen_ai}\n"
+            yield f"    license {license} {one.license_url}, {one.fetched_text}, gen-AI: {one.gen_ai}\n"
     yield "\nWishes about generative AI\n"
     for wish, count in _wishes(credits):
         yield f"    {wish}: {count}\n"
@@ -154,13 +158,13 @@ def _html(credits: list[Credit]) -> Iterator[str]:
         for one in group:
             yield (
                 f"<li>{_link(one.url, one.title)} by <bdi>{html.escape(one.author)}</bdi>, "
-                f"{_link(one.license_url, one.license)}, fetched {one.fetched}; "
-                f"gen-AI: {html.escape(one.gen_ai)}{_html_mark(one)}</li>\n"
+                f"{_link(one.license_url, one.license)}, {one.fetched_text}; "
+                f"gen-AI: {one.gen_ai}{_html_mark(one)}</li>\n"
             )
         yield "</ul>\n"
     yield "<h2>Wishes about generative AI</h2>\n<ul>\n"
     for wish, count in _wishes(credits):
-        yield f"<li>{html.escape(wish)}: {count}</li>\n"
+        yield f"<li>{wish}: {count}</li>\n"
     yield "</ul>\n</html>\n"
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harvester import records
-from harvester.graph import OWN_FIELDS, Selected, in_order
+from harvester.graph import OWN_FIELDS, STAMPS, UNKNOWN_TIME, Selected, in_order
 from harvester.json_text import without_lone_surrogates
 from harvester.records import RULES, value_of
 
@@ -100,7 +100,7 @@ def _cells(attributes: dict[str, Any], but: Container[str]) -> Iterator[tuple[st
     Fields in `but` are left out.
     """
     for field, raw in attributes.items():
-        if raw is None or field in but:
+        if raw is None or field in but or (raw == UNKNOWN_TIME and field in STAMPS):
             continue
         value = raw if field in _OWN else value_of(attributes, field)
         if isinstance(value, dict):

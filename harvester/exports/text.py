@@ -11,7 +11,7 @@ from typing import Any
 
 from harvester.exports.csv_text import csv_line, disarmed
 from harvester.exports.table import joined, plan_columns, rows
-from harvester.graph import Selected
+from harvester.graph import Edge, Selected
 from harvester.json_text import json_text, without_lone_surrogates
 
 
@@ -22,7 +22,7 @@ def encode_jsonl(selected: Selected) -> Iterator[str]:
     """
     for sound_id in selected.sound_ids:
         sound = _sound(selected, sound_id)
-        sound["neighbours"] = [_ends(edge.target, edge.score, edge.relation) for edge in selected.edges_of(sound_id)]
+        sound["neighbours"] = [_ends(edge) for edge in selected.edges_of(sound_id)]
         yield json_text(sound) + "\n"
 
 
@@ -38,7 +38,7 @@ def encode_node_link(selected: Selected) -> Iterator[str]:
         yield (",\n" if place else "\n") + json_text(_sound(selected, sound_id))
     yield '\n],"edges":['
     for place, edge in enumerate(selected.edges()):
-        ends = _ends(edge.target, edge.score, edge.relation)
+        ends = _ends(edge)
         yield (",\n" if place else "\n") + json_text({"source": edge.source, "target": ends.pop("id"), **ends})
     yield "\n]}\n"
 
@@ -58,11 +58,12 @@ def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator
 def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[str]:
     """Yield a header and a row for each edge.
 
-    Columns: source, target, score, relation.
+    Columns: source, target, score, relation, weights.
     """
-    yield csv_line(["source", "target", "score", "relation"])
+    yield csv_line(["source", "target", "score", "relation", "weights"])
     for edge in selected.edges():
-        yield csv_line(_cell(value, faithful) for value in (edge.source, edge.target, edge.score, edge.relation))
+        values = (edge.source, edge.target, edge.score, edge.relation, edge.weights)
+        yield csv_line(_cell(value, faithful) for value in values)
 
 
 def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
@@ -70,13 +71,9 @@ def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
     return {"id": sound_id, **attributes, "processed": sound_id in selected.state.processed}
 
 
-def _ends(target: int, score: float | None, relation: str | None) -> dict[str, Any]:
-    ends: dict[str, Any] = {"id": target}
-    if score is not None:
-        ends["score"] = score
-    if relation is not None:
-        ends["relation"] = relation
-    return ends
+def _ends(edge: Edge) -> dict[str, Any]:
+    values = {"id": edge.target, "score": edge.score, "relation": edge.relation, "weights": edge.weights}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _cell(value: Any, faithful: bool) -> str:

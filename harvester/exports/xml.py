@@ -28,7 +28,8 @@ def encode_graphml(selected: Selected) -> Iterator[str]:
     for place, column in enumerate(columns):
         yield _key(f"n{place}", "node", column.name, _GRAPHML_TYPES[column.kind])
     yield _key("score", "edge", "score", "double") + _key("weight", "edge", "weight", "double")
-    yield _key("relation", "edge", "relation", "string") + '<graph edgedefault="directed">\n'
+    yield _key("relation", "edge", "relation", "string") + _key("weights", "edge", "weights", "string")
+    yield '<graph edgedefault="directed">\n'
     keys = {column.name: f"n{place}" for place, column in enumerate(columns)}
     for row in rows(selected, planned):
         sound_id = row.pop("id")
@@ -53,7 +54,8 @@ def encode_gexf(selected: Selected) -> Iterator[str]:
         yield f'<attribute id="{keys[column.name]}" title="{xml_text(column.name)}" type="{kind}"/>\n'
     yield (
         '</attributes>\n<attributes class="edge" mode="static">\n<attribute id="0" title="score" type="double"/>\n'
-        '<attribute id="1" title="relation" type="string"/>\n</attributes>\n<nodes>\n'
+        '<attribute id="1" title="relation" type="string"/>\n'
+        '<attribute id="2" title="weights" type="string"/>\n</attributes>\n<nodes>\n'
     )
     for row in rows(selected, planned):
         sound_id = row.pop("id")
@@ -83,6 +85,8 @@ def _graphml_edge(edge: Edge) -> str:
         data = f'<data key="score">{edge.score!r}</data><data key="weight">{edge.score!r}</data>'
     if edge.relation is not None:
         data += f'<data key="relation">{xml_text(edge.relation)}</data>'
+    if edge.weights is not None:
+        data += f'<data key="weights">{xml_text(edge.weights)}</data>'
     return f'<edge source="{edge.source}" target="{edge.target}">{data}</edge>\n'
 
 
@@ -92,5 +96,7 @@ def _gexf_edge(number: int, edge: Edge) -> str:
         weight, values = f' weight="{edge.score!r}"', f'<attvalue for="0" value="{edge.score!r}"/>'
     if edge.relation is not None:
         values += f'<attvalue for="1" value="{xml_text(edge.relation)}"/>'
+    if edge.weights is not None:
+        values += f'<attvalue for="2" value="{xml_text(edge.weights)}"/>'
     ends = f'id="{number}" source="{edge.source}" target="{edge.target}"'
     return f"<edge {ends}{weight}><attvalues>{values}</attvalues></edge>\n"

@@ -7,8 +7,10 @@ from harvester.graph.attributes import (
     FLAT,
     LINK_FIELDS,
     OWN_FIELDS,
+    RELATION_FIELDS,
     SHARED_TEXTS,
     STAMPS,
+    UNKNOWN_TIME,
     blanked,
     extra_names,
     in_order,
@@ -16,7 +18,14 @@ from harvester.graph.attributes import (
     is_withdrawn,
     record_of,
 )
-from harvester.graph.event_rules import Dropped, check_events, check_local, is_possible_deferral, keep_possible
+from harvester.graph.event_rules import (
+    Dropped,
+    check_events,
+    check_local,
+    is_possible_deferral,
+    is_weight,
+    keep_possible,
+)
 from harvester.graph.lazy_digraph import DiGraph
 from harvester.graph.merge_rules import similar_of
 from harvester.graph.missing_values import explain_empty

@@ -21,6 +21,9 @@ was fetched and with which query, when the sound was found deleted, when a perso
 UTC. `extra_stamps` has, by name, the stamps of extra fields that came with a record of another time than
 `fetched_at`."""
 
+UNKNOWN_TIME = 0
+"""The stamp of what an older tool brought without a time. Every other stamp is newer; readers show no time for it."""
+
 STAMPS = tuple(name for name in OWN_FIELDS if name.endswith("_at"))
 
 KEPT_WHEN_WITHDRAWN = frozenset({"id", "type", "license", "category", "subcategory", "gen_ai_preference"})
@@ -33,6 +36,9 @@ SHARED_TEXTS = frozenset(
 
 LINK_FIELDS = ("linked_at", "link_origin", "link_space", "link_limit", "link_filter")
 """The attributes of a similar list: they often come long after the record, and are always replaced together."""
+
+RELATION_FIELDS = ("relation", "weights")
+"""The attributes of an edge that an older tool brought: its kinds, and the weights of some of them by kind."""
 
 _CORE = frozenset(RECORD_FIELDS)
 _OWN = frozenset(OWN_FIELDS)

@@ -6,6 +6,7 @@ Owns the rules for events, deferrals and notes, and what is kept of an event tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -127,6 +128,8 @@ def find_problem(event: Event) -> str:
             problem = _problem_of_id(event.sound_id) or _problem_of_id(event.target_id)
             if not problem and type(event.relation) is not str:
                 problem = f"sound {event.sound_id}: a relation is not a text"
+            if not problem and event.weight is not None and not is_weight(event.weight):
+                problem = f"sound {event.sound_id}: the weight of a relation is not a finite number"
             return problem or _problem_of_stamp(event.known_at)
         case Seeded():
             return next(filter(None, map(_problem_of_id, event.sound_ids)), "")
@@ -167,6 +170,11 @@ def keep_possible(event: Event, dropped: Dropped) -> Event | None:
 
 def _problem_of_id(sound_id: object) -> str:
     return "" if is_sound_id(sound_id) else f"{_shown(sound_id)} is not a sound id"
+
+
+def is_weight(weight: object) -> bool:
+    """Tell whether a value can be the weight of a relation."""
+    return type(weight) is float and math.isfinite(weight)
 
 
 def _is_count(count: object) -> bool:

@@ -1,4 +1,4 @@
-"""Decide which value wins: records, extra fields, similar lists.
+"""Decide which value wins: records, extra fields, lists, weights.
 
 Owns the orders: records by completeness, stamp and bytes; each extra field separately by stamp and bytes; similar lists
 by origin, filter, length, stamp and bytes. Each order is total except for equal content, so the same value wins in
@@ -99,6 +99,15 @@ def similar_of(attributes: dict[str, Any], neighbours: dict[int, dict[str, Any]]
         filter=attributes["link_filter"],
         origin=attributes["link_origin"],
     )
+
+
+def with_weight(weights: dict[str, float], relation: str, weight: float) -> dict[str, float]:
+    """Return an edge's weights with that of one relation, in order.
+
+    Of two weights of one relation the larger one wins.
+    """
+    larger = max(weight, weights.get(relation, weight)) + 0.0  # turns -0.0 into 0.0, which is equal to it
+    return dict(sorted({**weights, relation: larger}.items()))
 
 
 def best_first(neighbour: tuple[int, float]) -> tuple[float, int]:

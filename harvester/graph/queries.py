@@ -2,7 +2,7 @@
 
 Owns the graph, the counts and the sets beside it, and only reads them: `graph.state` makes every change. A node's
 attributes are the record's fields plus OWN_FIELDS. An edge A→B with `score` means that B was in A's similar list; an
-edge with `relation` (a sorted list of kinds) comes from an older tool.
+edge with `relation` (a sorted list of kinds) comes from an older tool; `weights` has the weights of some kinds.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class KnownSounds:
 
     `graph` is the NetworkX DiGraph (integer ids), `processed` the ids of the sounds with a complete record and a
     similar list, `seeds` the sounds that harvests started from, `source` the catalogue's identity (empty until the
-    first response).
+    first response), `has_weights` whether a relation has a weight.
     """
 
     def __init__(self, source: str = "", space: str = SPACES[0]) -> None:
@@ -52,6 +52,7 @@ class KnownSounds:
         self.list_count = 0
         self.record_count = 0
         self.gone_count = 0
+        self.has_weights = False
 
     def __contains__(self, sound_id: int) -> bool:
         return sound_id in self.graph._node
@@ -176,4 +177,5 @@ class KnownSounds:
         known_at = self.attributes(sound_id)["added_at"]
         for target_id, edge in self.graph._adj[sound_id].items():
             for relation in edge.get("relation", ()):
-                yield Related(sound_id, target_id, relation, max(known_at, self.attributes(target_id)["added_at"]))
+                at = max(known_at, self.attributes(target_id)["added_at"])
+                yield Related(sound_id, target_id, relation, at, edge.get("weights", {}).get(relation))

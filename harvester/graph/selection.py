@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from harvester.graph.attributes import canonical_bytes, is_gone
+from harvester.graph.attributes import RELATION_FIELDS, canonical_bytes, is_gone
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.records import license_name, value_of
@@ -68,13 +68,15 @@ class Edge:
     """One edge.
 
     `source` and `target` are ids of sounds. It has a `score`, from 0 to 1, when the target is in the source's similar
-    list, and a `relation` when it was imported.
+    list, and a `relation` when it was imported: a JSON list of its kinds. `weights` is then a JSON object with the
+    weights of some kinds, None without any.
     """
 
     source: int
     target: int
     score: float | None
     relation: str | None
+    weights: str | None = None
 
 
 class Selected:
@@ -105,7 +107,8 @@ class Selected:
                 self.min_score is not None and (score is None or score < self.min_score)
             ):
                 continue
-            edges.append(Edge(sound_id, target, score, _relation(attributes.get("relation"))))
+            relation, weights = map(_json, map(attributes.get, RELATION_FIELDS))
+            edges.append(Edge(sound_id, target, score, relation, weights))
         edges.sort(key=lambda edge: (edge.score is None, -(edge.score or 0.0), edge.target))
         return edges
 
@@ -210,7 +213,7 @@ def _folded(texts: Iterable[str]) -> set[str]:
     return {text.casefold() for text in texts}
 
 
-def _relation(value: object) -> str | None:
+def _json(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     return canonical_bytes(value).decode()

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Generic, NoReturn, Self, TypeVar, overload
 
-from harvester.graph.attributes import is_gone
-from harvester.records import created_us, license_name, value_of
+from harvester.graph.attributes import UNKNOWN_TIME, is_gone
+from harvester.records import created_us, gen_ai_wish, license_name, value_of
 
 T = TypeVar("T")
 
@@ -56,8 +56,8 @@ def _created(attributes: Mapping[str, Any], _name: str) -> datetime | None:
 
 
 def _stamp(attributes: Mapping[str, Any], name: str) -> datetime | None:
-    stamp_us = attributes.get(name)
-    return None if stamp_us is None else _moment(stamp_us)
+    stamp_us = attributes.get(name, UNKNOWN_TIME)
+    return None if stamp_us == UNKNOWN_TIME else _moment(stamp_us)
 
 
 def _moment(stamp_us: int) -> datetime:
@@ -126,14 +126,22 @@ class Sound:
     gen_ai_preference = _Value[str | None]("What the uploader wishes about generative AI.", value_of)
     md5 = _Value[str | None]("The MD5 digest of the original file, in hexadecimal.", value_of)
     is_explicit = _Value[bool | None]("Whether the sound is marked as explicit.", value_of)
-    added_at = _Value[datetime | None]("When the library first knew of the sound.", _stamp)
-    fetched_at = _Value[datetime | None]("When the record was fetched.", _stamp)
+    added_at = _Value[datetime | None]("When the library first knew of the sound; None if unknown.", _stamp)
+    fetched_at = _Value[datetime | None]("When the record was fetched; None if unknown.", _stamp)
     linked_at = _Value[datetime | None]("When the similar list was fetched or computed.", _stamp)
 
     @property
     def license_name(self) -> str:
         """The license's short name, such as `BY 4.0`; `none` without one."""
         return license_name(self.license)
+
+    @property
+    def gen_ai_wish(self) -> str:
+        """The uploader's wish about generative AI; `unknown` without one.
+
+        Also for a value that is none of the API's four. `gen_ai_preference` has the field itself.
+        """
+        return gen_ai_wish(self.gen_ai_preference)
 
     @property
     def has_record(self) -> bool:

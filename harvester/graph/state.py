@@ -11,9 +11,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from harvester.errors import WrongSource
-from harvester.graph.attributes import OWN_FIELDS, blanked, core_of, is_gone, is_withdrawn, record_of
+from harvester.graph.attributes import OWN_FIELDS, RELATION_FIELDS, blanked, core_of, is_gone, is_withdrawn, record_of
 from harvester.graph.canonical import CanonicalForm
-from harvester.graph.merge_rules import best_first, extras_of, is_same, list_wins, newer_extras, record_wins
+from harvester.graph.merge_rules import (
+    best_first,
+    extras_of,
+    is_same,
+    list_wins,
+    newer_extras,
+    record_wins,
+    with_weight,
+)
 from harvester.graph.queries import KnownSounds
 from harvester.model import (
     SPACES,
@@ -117,6 +125,7 @@ class SoundGraph(KnownSounds):
         self.source = self.source or other.source
         if not self.list_count:
             self.space = other.space if other.list_count else max(self.space, other.space)
+        self.has_weights = self.has_weights or other.has_weights
         theirs = other.graph
         taken = {sound_id: dict(theirs._node[sound_id]) for sound_id in new}
         self._form.share(taken.values())
@@ -204,10 +213,9 @@ class SoundGraph(KnownSounds):
         edges: dict[int, dict[str, Any]] = {
             own_ids[target]: {"score": score} for target, score in sorted(new.neighbours, key=best_first)
         }
-        for target, relation in sorted(
-            (target, edge["relation"]) for target, edge in known_edges.items() if "relation" in edge
-        ):
-            edges.setdefault(target, {})["relation"] = relation
+        for target in sorted(target for target, edge in known_edges.items() if "relation" in edge):
+            edge = edges.setdefault(target, {})
+            edge |= {name: known_edges[target][name] for name in RELATION_FIELDS if name in known_edges[target]}
         self.edge_count += len(edges) - len(known_edges)
         self.graph.relink(sound_id, edges)
         attributes["linked_at"] = new.linked_at
@@ -239,10 +247,14 @@ class SoundGraph(KnownSounds):
         edges = self.graph._adj[event.sound_id]
         known = edges.get(event.target_id)
         if known is None:
-            self.graph.relink(event.sound_id, {**edges, event.target_id: {"relation": [event.relation]}})
+            known = {}
+            self.graph.relink(event.sound_id, {**edges, event.target_id: known})
             self.edge_count += 1
-        else:
-            known["relation"] = sorted({event.relation, *known.get("relation", ())})
+        # The dict and the list in it may be those of another state too: replace them, never change them.
+        known["relation"] = sorted({event.relation, *known.get("relation", ())})
+        if event.weight is not None:
+            self.has_weights = True
+            known["weights"] = with_weight(known.get("weights", {}), event.relation, event.weight)
 
     def _settle(self, sound_id: int, attributes: dict[str, Any]) -> None:
         if "linked_at" in attributes and is_complete(attributes):

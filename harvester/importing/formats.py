@@ -1,4 +1,4 @@
-"""Read files of older tools: joblib dict, pickled graph, SQLite.
+"""Read files of older tools: joblib dict, pickled graph, SQLite, JSON.
 
 Owns the names of the parts in each format, and converts all of them to an `OldLibrary`. Decides nothing about sounds,
 and counts every part that it does not know.
@@ -12,12 +12,11 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from harvester.clock import SECOND_US
 from harvester.errors import LibraryCorrupt, SettingsError
+from harvester.importing.names import STAMPS, is_housekeeping, stamp_in
 from harvester.importing.records import Tally, label
 from harvester.importing.unpickle import Inert, load_foreign
 from harvester.storage import HEAD_BYTES, copy_regular, read_bounded, refuse_content
@@ -27,30 +26,34 @@ _LONGEST_STATEMENT = 100_000
 _SQLITE = b"SQLite format 3\x00"
 _PARTS = {"graph", "processed_ids", "sound_cache", "metadata"}
 _GRAPHS = ("DiGraph", "Graph", "MultiDiGraph", "MultiGraph")
-_COUNTED = {"timestamp", "nodes", "edges", "processed_ids"}
+_COUNTED = {"nodes", "edges", "processed_ids"}
+_LARGEST_JSON_BYTES = 64 << 20
 
 
 @dataclass(slots=True)
 class OldLibrary:
-    """Unconverted content of an old file.
+    """Unconverted content of an old file, or of several.
 
-    It has nodes and out-edges, records by id, and ids called processed. `timestamp` is in microseconds UTC, or None
-    when the file has none. `everything` is searched for API keys.
+    It has nodes as (key, attributes), out-edges as (source, target, attributes), records as (key, record, stamp) and
+    keys called processed. A key is an id as the older tool wrote it. `timestamp` is that of the file, the stamp of a
+    record that of its row; both are in microseconds UTC, or None where there is none. `everything` is searched for API
+    keys.
     """
 
     form: str
-    nodes: dict[Any, Any] = field(default_factory=dict)
-    edges: dict[Any, Any] = field(default_factory=dict)
-    records: dict[Any, dict[Any, Any]] = field(default_factory=dict)
+    nodes: list[tuple[Any, Any]] = field(default_factory=list)
+    edges: list[tuple[Any, Any, Any]] = field(default_factory=list)
+    records: list[tuple[Any, dict[Any, Any], int | None]] = field(default_factory=list)
     processed: list[Any] = field(default_factory=list)
     timestamp: int | None = None
     everything: Any = None
 
 
-def load_old(path: Path, tally: Tally) -> OldLibrary:
+def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
     """Read the file of an older tool; it is not changed.
 
-    Raises `SettingsError` for any other file (also for a library of harvester), `LibraryCorrupt` for a corrupt one.
+    Stamps after `now_us` are ignored. Raises `SettingsError` for any other file (also for a library of harvester),
+    `LibraryCorrupt` for a corrupt one.
     """
     try:
         packed = read_bounded(path, _LARGEST_BYTES)
@@ -59,7 +62,9 @@ def load_old(path: Path, tally: Tally) -> OldLibrary:
     refuse_content(packed[:HEAD_BYTES], path)
     tally.allow(len(packed))
     if packed.startswith(_SQLITE):
-        return _read_sqlite(path, tally)
+        return _read_sqlite(path, tally, now_us)
+    if packed[:HEAD_BYTES].lstrip()[:1] == b"{" and len(packed) <= _LARGEST_JSON_BYTES:
+        return _read_json(path, packed, tally, now_us)
     try:
         content = load_foreign(packed)
     except LibraryCorrupt as error:
@@ -69,11 +74,34 @@ def load_old(path: Path, tally: Tally) -> OldLibrary:
         _read_graph(content, old, tally)
         return old
     if isinstance(content, dict) and content.keys() & _PARTS:
-        return _read_dict(path, content, tally)
+        return _read_dict(path, content, tally, now_us)
     raise SettingsError(f"{path}: it is not a file of a tool that harvester knows; nothing was changed")
 
 
-def _read_dict(path: Path, content: dict[Any, Any], tally: Tally) -> OldLibrary:
+def _read_json(path: Path, text: bytes, tally: Tally, now_us: int) -> OldLibrary:
+    """Read the JSON object that an older tool wrote beside its graph."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise LibraryCorrupt(f"{path}: it is not JSON ({error}); nothing was changed") from error
+    if not isinstance(content, dict) or not isinstance(content.get("processed_ids"), list):
+        raise SettingsError(f"{path}: it is not a file of a tool that harvester knows; nothing was changed")
+    old = OldLibrary("the checkpoint's metadata in JSON", processed=content["processed_ids"], everything=content)
+    tally.spend(len(old.processed))
+    _read_metadata(content, old, tally, now_us)
+    return old
+
+
+def _read_metadata(metadata: dict[Any, Any], old: OldLibrary, tally: Tally, now_us: int) -> None:
+    old.timestamp = stamp_in(metadata, now_us)
+    for name in metadata.keys() - _COUNTED:
+        if isinstance(name, str) and is_housekeeping(name, None):
+            tally.housekeeping[name] += 1
+        else:
+            tally.dropped[f"metadata {label(name)}"] += 1
+
+
+def _read_dict(path: Path, content: dict[Any, Any], tally: Tally, now_us: int) -> OldLibrary:
     metadata = content.get("metadata")
     if isinstance(metadata, dict) and "format_version" in metadata and "digest" in metadata:
         raise SettingsError(f"{path} is a library of harvester itself: `harvester merge {path}` merges it")
@@ -92,11 +120,9 @@ def _read_dict(path: Path, content: dict[Any, Any], tally: Tally) -> OldLibrary:
             tally.dropped["cached sounds without a record"] += 1
         else:
             tally.mapped["objects of foreign classes to records"] += isinstance(value, Inert)
-            old.records[key] = record
+            old.records.append((key, record, None))
     if isinstance(metadata, dict):
-        old.timestamp = read_stamp(metadata.get("timestamp"))
-        for name in metadata.keys() - _COUNTED:
-            tally.dropped[f"metadata {label(name)}"] += 1
+        _read_metadata(metadata, old, tally, now_us)
     for name in content.keys() - _PARTS:
         tally.dropped[f"part {label(name)}"] += 1
     return old
@@ -121,32 +147,20 @@ def _is_graph(value: Inert) -> bool:
 
 def _read_graph(graph: Inert, old: OldLibrary, tally: Tally) -> None:
     attributes, name = graph.attributes, graph.class_path.rpartition(".")[2]
-    nodes = dict(_pairs(attributes.get("_node", attributes.get("node"))))
-    edges = {}
+    old.nodes = _pairs(attributes.get("_node", attributes.get("node")))
+    tally.spend(len(old.nodes))
+    is_multi = name.startswith("Multi")
     for source, targets in _pairs(attributes.get("_adj", attributes.get("_succ", attributes.get("adj")))):
-        edges[source] = dict(_pairs(targets))
-        tally.spend(len(edges[source]))
-    if name.startswith("Multi"):
-        tally.mapped["parallel edges to one"] += 1
-        edges = {
-            source: {target: _joined(parallel, tally) for target, parallel in targets.items()}
-            for source, targets in edges.items()
-        }
+        for target, edge in _pairs(targets):
+            parallel = [one for _, one in _pairs(edge)] if is_multi else [edge]
+            tally.spend(len(parallel))
+            old.edges += [(source, target, one) for one in parallel]
+    if is_multi:
+        tally.mapped["parallel edges to one with several relations"] += 1
     if "Di" not in name:
         tally.mapped["undirected edges to one in each direction"] += 1
-    old.nodes, old.edges = nodes, edges
     if attributes.get("graph"):
         tally.dropped["attributes of the graph"] += 1
-
-
-def _joined(parallel: Any, tally: Tally) -> dict[Any, Any]:
-    joined: dict[Any, Any] = {}
-    for _, attributes in _pairs(parallel):
-        tally.spend(1)
-        if isinstance(attributes, dict):
-            tally.spend(len(attributes))
-            joined |= attributes
-    return joined
 
 
 def _pairs(value: Any) -> list[tuple[Any, Any]]:
@@ -163,31 +177,7 @@ def _members(value: Any) -> list[Any]:
     return list(value) if isinstance(value, set | frozenset | list | tuple) else []
 
 
-def read_stamp(value: Any) -> int | None:
-    """Return an older tool's time in microseconds UTC, or None.
-
-    It reads ISO text, seconds and pickled datetimes.
-    """
-    if isinstance(value, Inert) and value.class_path == "datetime.datetime" and value.arguments:
-        raw = value.arguments[0]
-        if isinstance(raw, Inert) and raw.class_path == "_codecs.encode" and isinstance(raw.arguments[0], str):
-            raw = raw.arguments[0].encode("latin-1", "replace")  # how the oldest pickle protocols write bytes
-        if isinstance(raw, bytes) and len(raw) == 10:
-            year, month = raw[0] << 8 | raw[1], raw[2] & 0x7F
-            value = f"{year:04}-{month:02}-{raw[3]:02}T{raw[4]:02}:{raw[5]:02}:{raw[6]:02}"
-    try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            # Without a zone it is the local time of an unknown machine; a difference of a day does not matter here.
-            return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()) * SECOND_US
-        if type(value) in (int, float):
-            return int(value * SECOND_US)
-    except (ValueError, OverflowError):
-        return None
-    return None
-
-
-def _read_sqlite(path: Path, tally: Tally) -> OldLibrary:
+def _read_sqlite(path: Path, tally: Tally, now_us: int) -> OldLibrary:
     old = OldLibrary("an SQLite cache")
     with tempfile.TemporaryDirectory(prefix="harvester") as folder:
         # Read a copy: SQLite applies the older tool's WAL there, and the original file is not changed.
@@ -203,16 +193,18 @@ def _read_sqlite(path: Path, tally: Tally) -> OldLibrary:
                 size_bytes = sum(part.stat().st_size for part in Path(folder).iterdir())
                 connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, size_bytes)
                 connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LONGEST_STATEMENT)
-                _read_rows(connection, path, old, tally, size_bytes)
+                _read_rows(connection, path, old, tally, size_bytes, now_us)
         except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
             raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
         except OSError as error:
             raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
-    old.everything = old.records
+    old.everything = [record for _, record, _ in old.records]
     return old
 
 
-def _read_rows(connection: sqlite3.Connection, path: Path, old: OldLibrary, tally: Tally, size_bytes: int) -> None:
+def _read_rows(
+    connection: sqlite3.Connection, path: Path, old: OldLibrary, tally: Tally, size_bytes: int, now_us: int
+) -> None:
     tables = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
     # Virtual tables and generated columns could run code that the file brings.
     plain = re.match(r"CREATE\s+TABLE\b", str(tables.get("metadata", "")), re.IGNORECASE)
@@ -221,10 +213,16 @@ def _read_rows(connection: sqlite3.Connection, path: Path, old: OldLibrary, tall
         raise SettingsError(f"{path}: it has no table metadata(sample_id, data); nothing was changed")
     for name in tables.keys() - {"metadata"}:
         tally.dropped[f"table {label(name)}"] += 1
+    stamped = [name for name, hidden in columns if name in STAMPS and not hidden]
     for name in {name for name, _ in columns} - {"sample_id", "data"}:
-        tally.dropped[f"column {label(name)}"] += 1
-    for sample_id, data in connection.execute("SELECT sample_id, data FROM metadata NOT INDEXED ORDER BY rowid"):
-        size_bytes -= 2 + (len(data) if isinstance(data, (str, bytes)) else 0)
+        if is_housekeeping(name, None):
+            tally.housekeeping[name] += 1
+        else:
+            tally.dropped[f"column {label(name)}"] += 1
+    wanted = ", ".join(["sample_id", "data", *stamped])
+    statement = f"SELECT {wanted} FROM metadata NOT INDEXED ORDER BY rowid"  # noqa: S608  the names are in `STAMPS`
+    for sample_id, data, *stamps in connection.execute(statement):
+        size_bytes -= 2 + sum(len(value) for value in (data, *stamps) if isinstance(value, (str, bytes)))
         if size_bytes < 0:
             raise LibraryCorrupt(f"{path}: its rows have more bytes than the file; nothing was changed")
         try:
@@ -232,6 +230,6 @@ def _read_rows(connection: sqlite3.Connection, path: Path, old: OldLibrary, tall
         except (ValueError, TypeError, RecursionError):
             record = None
         if isinstance(record, dict):
-            old.records[sample_id] = record
+            old.records.append((sample_id, record, stamp_in(dict(zip(stamped, stamps, strict=True)), now_us)))
         else:
             tally.dropped["rows without a record"] += 1

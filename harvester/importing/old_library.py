@@ -1,8 +1,10 @@
-"""Import the file of an older tool into a library, as events.
+"""Import the files of an older tool into a library, as events.
 
 Owns the meaning of an old file's parts. An edge without a score is never a similarity, and a sound that the old tool
-called processed stays pending until it has a similar list with scores. An import ends with a checkpoint and a verified
-backup; until then nothing of it is saved.
+called processed stays pending until it has a similar list with scores. A record has the time that the old data gives
+it, else `UNKNOWN_TIME`, which is older than any other: fresher data wins a merge. The time of the file itself says
+nothing, because a copy has another. An import ends with a checkpoint and a verified backup; until then nothing of it
+is saved.
 """
 
 from __future__ import annotations
@@ -12,9 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvester.clock import SECOND_US, Clock
+from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, SettingsError
+from harvester.graph import UNKNOWN_TIME
+from harvester.importing.folder import load_folder
 from harvester.importing.formats import OldLibrary, load_old
+from harvester.importing.names import (
+    EDGE_NAMES,
+    PLAIN_RELATION,
+    RENAMED,
+    is_housekeeping,
+    relations_in,
+    stamp_in,
+    weight_of,
+)
 from harvester.importing.records import Tally, find_secrets, label, read_record
 from harvester.library import Store
 from harvester.model import (
@@ -31,18 +44,16 @@ from harvester.model import (
 )
 from harvester.storage import REAL_FILES, Files
 
-PLAIN_RELATION = "related"
-"""The relation of an imported edge that has no kind of its own."""
-
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """Result of an import.
 
-    `path` is the file of the older tool, `form` its kind, and `tally` how many values were kept, converted or dropped.
-    `keys` is the number of API keys and tokens found in the file; none was kept. `target` is the folder of the library;
-    `nodes`, `edges` and `processed` count its sounds, their edges and the processed sounds. `backup` is the backup
-    written, None without one. `notices`: lines that need attention.
+    `path` is the file or the folder of the older tool, `form` its kind, and `tally` how many values were kept,
+    converted or dropped. `taken` has the files that were read, each with its kind, and `left` the others of a folder,
+    each with the reason. `keys` is the number of API keys and tokens found; none was kept. `target` is the folder of
+    the library; `nodes`, `edges` and `processed` count its sounds, their edges and the processed sounds. `backup` is
+    the backup written, None without one. `notices`: lines that need attention.
     """
 
     path: Path
@@ -54,21 +65,27 @@ class ImportReport:
     edges: int
     processed: int
     backup: Path | None
+    taken: tuple[tuple[Path, str], ...] = ()
+    left: tuple[tuple[Path, str], ...] = ()
     notices: tuple[str, ...] = ()
 
 
 def import_old(path: Path, folder: Path, *, source: str, clock: Clock, files: Files = REAL_FILES) -> ImportReport:
     """Import `path` into the library in `folder`; durable on return.
 
-    `path` is not changed. Raises `SettingsError` for another kind of file and `LibraryCorrupt` for a corrupt one, both
-    before anything is written, and what `Store.open` and `Store.rewrite` raise.
+    `path` is a file, or a folder with the files of one tool; it is not changed. Raises `SettingsError` for another kind
+    of file and `LibraryCorrupt` for a corrupt one, both before anything is written, and what `Store.open` and
+    `Store.rewrite` raise.
     """
-    tally = Tally()
+    tally, now_us = Tally(), clock.time_us()
     try:
-        old = load_old(path, tally)
+        if path.is_dir():
+            old, taken, left, notices = load_folder(path, tally, now_us)
+        else:
+            old = load_old(path, tally, now_us)
+            taken, left, notices = ((path, old.form),), (), ()
         secrets = find_secrets(old.everything)
-        stamp = min(old.timestamp or int(path.stat().st_mtime) * SECOND_US, clock.time_us())
-        events = list(read_events(old, max(stamp, 0), secrets, tally))
+        events = list(read_events(old, now_us, secrets, tally))
     except LibraryCorrupt as error:
         raise LibraryCorrupt(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
     if not events:
@@ -80,90 +97,126 @@ def import_old(path: Path, folder: Path, *, source: str, clock: Clock, files: Fi
         state = store.state
         return ImportReport(
             path, folder, old.form, tally.counted(), len(secrets), len(state), state.edge_count, len(state.processed),
-            info.backup, tuple(store.notices),
+            info.backup, taken, left, (*notices, *store.notices),
         )  # fmt: skip
 
 
-def read_events(old: OldLibrary, stamp: int, secrets: set[str], tally: Tally) -> Iterator[Event]:
-    """Yield an old library's events, all with the time `stamp`.
+def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -> Iterator[Event]:
+    """Yield an old library's events, each with the time in the old data.
 
     `tally` counts what is kept and dropped.
     """
-    records = _records(old, secrets, tally)
-    known = {sound_id for key in old.nodes if (sound_id := _counted_id(key, "nodes", tally)) is not None}
+    records = _records(old, now_us, secrets, tally)
+    known = {sound_id for key, _ in old.nodes if (sound_id := _counted_id(key, "nodes", tally)) is not None}
     processed = {
         sound_id for key in old.processed if (sound_id := _counted_id(key, "processed ids", tally)) is not None
     }
     known |= records.keys() | processed
-    edges = list(_edges(old, tally, secrets))
-    ends = {sound_id for source_id, target_id, _ in edges for sound_id in (source_id, target_id)}
+    lists, relations = _edges(old, tally, secrets)
+    ends = {sound_id for pair in relations for sound_id in pair} | lists.keys()
+    ends |= {sound_id for scores in lists.values() for sound_id in scores}
     tally.check_sounds(len(known | ends))
-    for sound_id in sorted(known | ends):
+    stamps = dict.fromkeys(sorted(known | ends), _first(old.timestamp))
+    stamps |= {sound_id: min(stamp for _, stamp in found) for sound_id, found in records.items()}
+    for sound_id, stamp in stamps.items():
         yield Known(sound_id, stamp)
-    for sound_id, record in records.items():
-        tally.kept[
-            "records" if is_complete(record) else "records that lack fields (completed by the next harvest)"
-        ] += 1
-        yield Seen(sound_id, record, stamp)
-    tally.kept["sounds without a record (the next harvest fetches it)"] = len((known | ends) - records.keys())
-    lists: dict[int, dict[int, float]] = {}
-    for source_id, target_id, what in edges:
-        if isinstance(what, float):
-            lists.setdefault(source_id, {})[target_id] = what
-        else:
-            tally.kept["edges without a score, as relations"] += 1
-            yield Related(source_id, target_id, what, stamp)
+    for sound_id, found in records.items():
+        complete = any(is_complete(record) for record, _ in found)
+        tally.kept["records" if complete else "records that lack fields (completed by the next harvest)"] += 1
+        tally.mapped["records without a time to the oldest time"] += all(stamp == UNKNOWN_TIME for _, stamp in found)
+        for record, stamp in found:
+            yield Seen(sound_id, record, stamp)
+    tally.kept["sounds without a record (the next harvest fetches it)"] = len(stamps.keys() - records.keys())
+    for (source_id, target_id), weights in relations.items():
+        tally.kept["edges without a score, as relations"] += target_id not in lists.get(source_id, {})
+        for kind, weight in weights.items():
+            tally.kept["weights of relations"] += weight is not None
+            # A later time changes nothing: the sounds are known since their own stamps.
+            yield Related(source_id, target_id, kind, max(stamps[source_id], stamps[target_id]), weight)
     for source_id, scores in lists.items():
         tally.kept["edges with a score, as similar lists"] += len(scores)
         neighbours = tuple(sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])))
-        yield Linked(source_id, SimilarList(neighbours, stamp, len(neighbours)))
+        yield Linked(source_id, SimilarList(neighbours, stamps[source_id], len(neighbours)))
     tally.mapped["processed sounds to pending: their lists have no scores"] = len(processed - lists.keys())
 
 
-def _records(old: OldLibrary, secrets: set[str], tally: Tally) -> dict[int, Record]:
-    records: dict[int, Record] = {}
-    for key, raw in old.records.items():
+def _records(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -> dict[int, list[tuple[Record, int]]]:
+    """Return the records of each sound with their stamps, by ascending id.
+
+    A record's own stamp counts, then that of its row, of its node, and of the file.
+    """
+    nodes = _nodes(old, now_us, secrets, tally)
+    records: dict[int, list[tuple[Record, int]]] = {}
+    for key, raw, row_stamp in old.records:
         sound_id = read_sound_id(key)
         own_id = read_sound_id(raw.get("id", key))
         if sound_id is None or own_id != sound_id:
             tally.dropped["records with the id of another sound"] += 1
             continue
         tally.mapped["ids from text to number"] += type(key) is str
-        records[sound_id] = read_record(raw, sound_id, secrets, tally)
-    for key, raw in old.nodes.items():
+        at_node, node_stamp = nodes.get(sound_id, ({}, None))
+        stamp = _first(stamp_in(raw, now_us), row_stamp, node_stamp, old.timestamp)
+        records.setdefault(sound_id, []).append((at_node | read_record(raw, sound_id, secrets, tally), stamp))
+    for sound_id, (record, node_stamp) in nodes.items():
+        if record and sound_id not in records:
+            records[sound_id] = [(record, _first(node_stamp, old.timestamp))]
+    return dict(sorted(records.items()))
+
+
+def _nodes(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -> dict[int, tuple[Record, int | None]]:
+    """Return the record and the stamp in the attributes of each node."""
+    nodes: dict[int, tuple[Record, int | None]] = {}
+    for key, raw in old.nodes:
         sound_id = read_sound_id(key)
         if sound_id is None or not isinstance(raw, dict):
             continue
         tally.spend(len(raw))
-        own = {name: value for name, value in raw.items() if name in RECORD_FIELDS and name != "id"}
-        for name in raw.keys() - own.keys() - {"id"}:
-            tally.dropped[f"attribute {label(name)} of nodes"] += 1
-        if own:
-            known = records.get(sound_id, {})
-            records[sound_id] = read_record(own, sound_id, secrets, tally) | known
-    return dict(sorted(records.items()))
+        own = {}
+        for name, value in raw.items():
+            if name in RECORD_FIELDS or name in RENAMED or (isinstance(name, str) and is_housekeeping(name, value)):
+                own[name] = value
+            elif name != "id":
+                tally.dropped[f"attribute {label(name)} of nodes"] += 1
+        record = read_record(own, sound_id, secrets, tally)
+        known, stamp = nodes.get(sound_id, ({}, None))
+        nodes[sound_id] = (known | record if len(record) > 1 else known, stamp_in(raw, now_us) or stamp)
+    return nodes
 
 
-def _edges(old: OldLibrary, tally: Tally, secrets: set[str]) -> Iterator[tuple[int, int, float | str]]:
-    for source, targets in old.edges.items():
-        source_id = read_sound_id(source)
-        for target, attributes in targets.items():
-            target_id = read_sound_id(target)
-            if source_id is None or target_id is None or source_id == target_id:
-                tally.dropped["edges without two sounds"] += 1
-                continue
-            plain: dict[Any, Any] = attributes if isinstance(attributes, dict) else {}
-            tally.spend(1 + len(plain))
-            for name in plain.keys() - {"score", "type", "relation"}:
-                tally.dropped[f"attribute {label(name)} of edges"] += 1
-            score = plain.get("score")
-            if isinstance(score, int | float) and type(score) is not bool and 0 <= score <= 1:
-                yield source_id, target_id, float(score)
-                continue
-            tally.dropped["scores that are not between 0 and 1"] += score is not None
-            kind = plain.get("type") or plain.get("relation")
-            named = isinstance(kind, str) and not any(secret in kind for secret in secrets)
-            yield source_id, target_id, str(kind) if named else PLAIN_RELATION
+def _edges(
+    old: OldLibrary, tally: Tally, secrets: set[str]
+) -> tuple[dict[int, dict[int, float]], dict[tuple[int, int], dict[str, float | None]]]:
+    """Return the scores in each sound's list, and each edge's relations.
+
+    A relation is a kind with its weight, or None.
+    """
+    lists: dict[int, dict[int, float]] = {}
+    relations: dict[tuple[int, int], dict[str, float | None]] = {}
+    for source, target, attributes in old.edges:
+        source_id, target_id = read_sound_id(source), read_sound_id(target)
+        if source_id is None or target_id is None or source_id == target_id:
+            tally.dropped["edges without two sounds"] += 1
+            continue
+        plain: dict[Any, Any] = attributes if isinstance(attributes, dict) else {}
+        tally.spend(1 + len(plain))
+        for name in plain.keys() - EDGE_NAMES:
+            tally.dropped[f"attribute {label(name)} of edges"] += 1
+        score = weight_of(plain.get("score"))
+        scored = score is not None and 0 <= score <= 1
+        if scored:
+            assert score is not None
+            lists.setdefault(source_id, {})[target_id] = score
+        tally.dropped["scores that are not between 0 and 1"] += plain.get("score") is not None and not scored
+        for kind, weight in relations_in(plain, scored=scored):
+            safe = PLAIN_RELATION if any(secret in kind for secret in secrets) else kind
+            known = relations.setdefault((source_id, target_id), {})
+            known[safe] = max((one for one in (known.get(safe), weight) if one is not None), default=None)
+    return lists, relations
+
+
+def _first(*stamps: int | None) -> int:
+    """Return the first stamp that is known, else `UNKNOWN_TIME`."""
+    return next((stamp for stamp in stamps if stamp is not None), UNKNOWN_TIME)
 
 
 def _counted_id(key: object, what: str, tally: Tally) -> int | None:

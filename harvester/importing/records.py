@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harvester.errors import LibraryCorrupt
-from harvester.graph import OWN_FIELDS
+from harvester.importing.names import RENAMED, is_housekeeping
 from harvester.importing.unpickle import Inert
 from harvester.model import Record
 from harvester.records import MOST_UNKNOWN_NAMES, RULES, convert
@@ -23,9 +23,6 @@ _SECRET_NAME = re.compile(r"(api_?key|token|secret|authorization|password|^heade
 _SECRET_IN_URL = re.compile(r"[?&](?:token|api_?key|access_token)=([^&#\s]+)", re.IGNORECASE)
 _SHORTEST_SECRET = 8
 _PREVIEW_WITHOUT_DASHES = re.compile(r"preview_(hq|lq)_(mp3|ogg)")
-_OF_A_REQUEST = {"score", "distance_to_target"}
-"""Fields of a response that belong to a pair of sounds or to one search, not to the sound."""
-
 _DEEPEST = 20
 _FREE_VALUES, _VALUES_A_BYTE = 100_000, 4
 _FREE_LETTERS, _LETTERS_A_BYTE = 4 << 20, 100
@@ -43,11 +40,15 @@ _MOST_BITS = 63
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of values kept, converted (`mapped`) and dropped, by kind."""
+    """Counts of values kept, converted (`mapped`) and dropped, by kind.
+
+    `housekeeping` counts dropped fields of the older tool's own by name; `counted` makes one line of them.
+    """
 
     kept: Counter[str] = field(default_factory=Counter)
     mapped: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    housekeeping: Counter[str] = field(default_factory=Counter)
     values_left: int = _FREE_VALUES
     letters_left: int = _FREE_LETTERS
     most_sounds: int = _FREE_SOUNDS
@@ -71,8 +72,11 @@ class Tally:
             raise LibraryCorrupt("its contents are shared more often than a library ever does; nothing was changed")
 
     def counted(self) -> Tally:
-        """Return the tally without counts of zero."""
-        return Tally(+self.kept, +self.mapped, +self.dropped)
+        """Return the tally without counts of zero, housekeeping in one line."""
+        dropped = +self.dropped
+        if self.housekeeping:
+            dropped[f"housekeeping fields ({', '.join(sorted(self.housekeeping))})"] = self.housekeeping.total()
+        return Tally(+self.kept, +self.mapped, dropped)
 
 
 def find_secrets(content: object) -> set[str]:
@@ -131,9 +135,12 @@ def read_record(raw: Mapping[Any, Any], sound_id: int, secrets: set[str], tally:
         if len(name) > _LONGEST_NAME:
             tally.dropped["fields with a name that is too long"] += 1
             continue
-        if name in OWN_FIELDS or name in _OF_A_REQUEST:
-            tally.dropped[f"field {name}"] += 1
+        if is_housekeeping(name, value):
+            tally.housekeeping[name] += 1
             continue
+        if name in RENAMED and RENAMED[name] not in raw:
+            tally.mapped[f"field {name} to {RENAMED[name]}"] += 1
+            name = RENAMED[name]
         plain = _plain(value, tally, f"field {name}", 0)
         if plain is _NOTHING:
             continue

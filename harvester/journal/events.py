@@ -93,7 +93,8 @@ def _plain(event: Event) -> list[Any]:
         case Withdrawn():
             return ["withdrawn", event.sound_id, event.withdrawn_at]
         case Related():
-            return ["related", event.sound_id, event.target_id, event.relation, event.known_at]
+            weight = () if event.weight is None else (event.weight,)
+            return ["related", event.sound_id, event.target_id, event.relation, event.known_at, *weight]
         case Seeded():
             return ["seeded", list(event.sound_ids)]
 
@@ -117,6 +118,8 @@ def _event(row: list[Any]) -> Event:
             return Withdrawn(sound_id, withdrawn_at)
         case ["related", sound_id, target_id, relation, known_at]:
             return Related(sound_id, target_id, relation, known_at)
+        case ["related", sound_id, target_id, relation, known_at, weight]:
+            return Related(sound_id, target_id, relation, known_at, weight)
         case ["seeded", list(sound_ids)]:
             return Seeded(tuple(sound_ids))
     raise ValueError("it is not an event")

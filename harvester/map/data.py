@@ -150,7 +150,7 @@ class MapData:
                 tag=[tags.place(tag) for tag in known.tags],
                 license=licenses.place(known.license or ""),
                 category=categories.place(places),
-                wish=wishes.place(known.gen_ai_preference or ""),
+                wish=wishes.place(known.gen_ai_wish),
                 page=addresses.pattern(known.url, sound_id, user, uid),
                 image=addresses.pattern(images.get("waveform_m") or images.get("waveform_l"), sound_id, user, uid),
                 preview=addresses.pattern(preview, sound_id, user, uid),

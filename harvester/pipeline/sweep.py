@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from copy import copy
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import msgspec
@@ -142,7 +142,7 @@ class Sweep:
     def place(self) -> str:
         """Return the place as text; pages in flight count as not read."""
         place = _Place(self.done, self.total, self.found, tuple(sorted(self._before)), self._window)
-        return json.dumps(asdict(place), separators=(",", ":"))
+        return msgspec.json.encode(place).decode()
 
     def _read(self, place: str) -> None:
         try:

@@ -56,5 +56,6 @@ def _describe(sound: Sound) -> dict[str, Any]:
         "url": sound.url,
         "license": sound.license,
         "license_name": sound.license_name,
+        "gen_ai_wish": sound.gen_ai_wish,
         "processed": sound.processed,
     }

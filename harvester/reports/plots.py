@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harvester.clock import DAY_US, iso
 from harvester.errors import SettingsError
 from harvester.extras import missing
-from harvester.graph import Selected, SoundGraph, select
+from harvester.graph import UNKNOWN_TIME, Selected, SoundGraph, select
 from harvester.storage import write_atomically
 from harvester.terminal_text import escape_line
 
@@ -78,7 +78,7 @@ def _bytes(figure: Figure, form: str) -> bytes:
 
 def _stamps(selected: Selected, name: str) -> list[int]:
     known = (selected.state.attributes(sound_id).get(name) for sound_id in selected.sound_ids)
-    return sorted(stamp for stamp in known if stamp is not None)
+    return sorted(stamp for stamp in known if stamp not in (None, UNKNOWN_TIME))
 
 
 def _growth(axes: Axes, selected: Selected) -> None:

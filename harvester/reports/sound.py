@@ -23,6 +23,7 @@ def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
         "processed": sound_id in state.processed,
         "gone": is_gone(attributes),
         "record": state.record(sound_id),
+        "gen_ai_wish": state.sound(sound_id).gen_ai_wish,
         "list": similar
         and {
             "origin": similar.origin,
@@ -31,7 +32,7 @@ def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
             "space": similar.space,
             "filter": similar.filter,
         },
-        "stamps": {name: iso(attributes[name]) for name in OWN_FIELDS if name.endswith("_at") and name in attributes},
+        "stamps": {name: iso(attributes[name]) for name in OWN_FIELDS if name.endswith("_at") and attributes.get(name)},
         "neighbours": [
             {"id": other, "score": score, "name": state.sound(other).name}
             for other, score in (similar.neighbours if similar else ())

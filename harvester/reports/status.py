@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from harvester.clock import DAY_US, iso
-from harvester.graph import SoundGraph
+from harvester.graph import UNKNOWN_TIME, SoundGraph
 from harvester.model import COMPUTED, Deferral
 from harvester.records import license_name
 
 TOP = 10
+_NEWS = ("fetched_at", "linked_at", "gone_at")
 
 
 def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> dict[str, Any]:
@@ -57,25 +58,33 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
 def describe_content(state: SoundGraph) -> dict[str, Any]:
     """Return content and growth statistics for `status --json`.
 
-    Licenses, categories, tags and users are {name: count}, the most frequent first. `growth` has a row for each day
-    (UTC) that added something. `oldest_record` is the record that was fetched longest ago. Only `growth` counts sounds
-    that are gone.
+    Licenses, gen-AI wishes, categories, tags and users are {name: count}, the most frequent first. `growth` has a row
+    for each day (UTC) that added something. `oldest_record` is the record that was fetched longest ago. `last_news_at`
+    is the time of the newest record, similar list or tombstone, or None. Only it and `growth` count sounds that are
+    gone. Data of unknown time, which was imported, is in none of these three.
     """
-    counts: dict[str, Counter[str]] = {name: Counter() for name in ("licenses", "categories", "tags", "users")}
+    counts: dict[str, Counter[str]] = {
+        name: Counter() for name in ("licenses", "gen_ai_wishes", "categories", "tags", "users")
+    }
     addresses: Counter[str] = Counter()
     sounds: Counter[int] = Counter()
     samples: Counter[int] = Counter()
     oldest: tuple[int, int] | None = None
+    newest = 0
     for sound_id, attributes in state.graph.nodes.items():
-        sounds[attributes["added_at"] // DAY_US] += 1
-        if sound_id in state.processed:
+        newest = max(newest, *(attributes.get(name, 0) for name in _NEWS))
+        if attributes["added_at"] != UNKNOWN_TIME:
+            sounds[attributes["added_at"] // DAY_US] += 1
+        if sound_id in state.processed and attributes["linked_at"] != UNKNOWN_TIME:
             samples[attributes["linked_at"] // DAY_US] += 1
         sound = state.sound(sound_id)
         if not sound.has_record or sound.is_gone:
             continue
         fetched = (attributes["fetched_at"], sound_id)
-        oldest = fetched if oldest is None or fetched < oldest else oldest
+        if fetched[0] != UNKNOWN_TIME:
+            oldest = fetched if oldest is None or fetched < oldest else oldest
         addresses[sound.license or ""] += 1
+        counts["gen_ai_wishes"][sound.gen_ai_wish] += 1
         counts["categories"][sound.category or "none"] += 1
         counts["users"][sound.username or "unknown"] += 1
         counts["tags"].update({tag.lower() for tag in sound.tags})
@@ -88,6 +97,7 @@ def describe_content(state: SoundGraph) -> dict[str, Any]:
             for day in sorted(sounds | samples)
         ],
         "oldest_record": oldest and {"id": oldest[1], "fetched_at": oldest[0], "fetched": iso(oldest[0])},
+        "last_news_at": newest or None,
     }
 
 

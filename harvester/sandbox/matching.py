@@ -67,7 +67,7 @@ def match_string(values: Values, value: Value, _now_s: int) -> Matcher | None:
     if isinstance(value, Words):
         # Adjacent words are alternatives here; in an analysed text all of them must occur.
         wanted = {value.words[0]} if value.quoted or len(value.words) == 1 else set(value.words)
-        return lambda record: any(str(one) in wanted for one in values(record))
+        return lambda record: not wanted.isdisjoint(map(str, values(record)))
     return _among(values, value, lower=False)
 
 

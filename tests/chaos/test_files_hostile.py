@@ -249,7 +249,7 @@ REASONS = {
     "a record of another sound": "another sound", "a value that is a set": "holds a set",
     "nesting without end": "too deep", "nesting that could not be written again": "too deep",
     "a list within itself": "shares", "a list shared by two records": "shares",
-    "an edge to nowhere": "not in the library", "an edge with more": "other than score and relation",
+    "an edge to nowhere": "not in the library", "an edge with more": "other than score, relation and weights",
     "a score above one": "between 0 and 1",
     "a score that is not a number": "between 0 and 1", "a scored edge without a list": "no similar list",
     "a processed sound without a record": "processed_ids", "a sound cache of copies": "differs",

@@ -14,7 +14,7 @@ import networkx as nx
 import pytest
 
 from harvester.model import RECORD_FIELDS
-from tests.support.processes import run, sandbox_process, start, wait_until
+from tests.support.processes import run, sandbox_process, start, start_interpreter, wait_until
 
 LIBRARY = Path("sandbox_library")
 
@@ -130,7 +130,7 @@ def test_a_killed_harvest_resumes_with_every_counted_sample_and_asks_no_list_twi
 
 def test_the_first_ctrl_c_ends_in_order_and_keeps_everything(tmp_path: Path) -> None:
     with sandbox_process(tmp_path, "--no-throttle", "--latency-ms", 20) as sandbox:
-        process = start("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 5000, cwd=tmp_path)
+        process = start_interpreter("harvest", "--api-url", sandbox.url, "--level", 99, "--samples", 5000, cwd=tmp_path)
         wait_until(lambda: len(sandbox.requests()) > 30, what="some requests")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)

@@ -12,7 +12,7 @@ import pytest
 
 from harvester.storage.paths import CHECKPOINT
 from tests.support.command import call
-from tests.support.processes import run, start, wait_until
+from tests.support.processes import run, start_interpreter, wait_until
 from tests.support.samples import make_events, open_store
 
 
@@ -44,7 +44,7 @@ def test_a_check_in_two_processes_ends_with_all_of_them(library: Path, number: s
     # A pipe that nothing writes to: what loads it waits for ever.
     (library / CHECKPOINT).unlink()
     os.mkfifo(library / CHECKPOINT)
-    process = start("check", "--library", library, "--jobs", 2, cwd=library.parent, start_new_session=True)
+    process = start_interpreter("check", "--library", library, "--jobs", 2, cwd=library.parent, start_new_session=True)
     wait_until(lambda: sum("popen_loky" in one for one in members(process.pid)) == 2, what="two processes")
     time.sleep(0.5)  # Ctrl-C is ignored while they are started
     if number == signal.SIGINT:

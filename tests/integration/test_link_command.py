@@ -20,7 +20,7 @@ from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.storage.paths import VECTORS
 from harvester.vectors.store import load_vectors
 from tests.integration.test_harvest_command import LIBRARY, one_line
-from tests.support.processes import Ended, SandboxProcess, run, sandbox_process, start, wait_until
+from tests.support.processes import Ended, SandboxProcess, run, sandbox_process, start, start_interpreter, wait_until
 
 SOUNDS, SPACE = 1000, "laion_clap"
 SWEEP = ("harvest", "--level", 99, "--sweep", "--filter", "duration:[0 TO *]", "--vectors", SPACE)
@@ -113,7 +113,7 @@ def kill_and_link_again(swept: Path, folder: Path, delay_s: float) -> int:
     folder.mkdir(exist_ok=True)
     library = shutil.copytree(swept, folder / "library")
     vectors = (library / VECTORS).read_bytes()
-    with start("link", "--library", library, cwd=folder) as process:
+    with start_interpreter("link", "--library", library, cwd=folder) as process:
         with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=delay_s)
         process.send_signal(signal.SIGKILL)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.plugins import PLUGINS, install
-from tests.support.processes import ROOT, Ended, environment
+from tests.support.processes import ROOT, Ended, environment, run
 
 GUIDE = ROOT / "harvester" / "guide" / "plugins.md"
 OURS = "graphml, gexf, jsonl, node-link, csv, parquet"
@@ -41,16 +41,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def harvester(*arguments: object, cwd: Path, sites: tuple[Path, ...] = (), **environ: str) -> Ended:
     """Run the command line in a process that finds the packages in `sites` too."""
-    found = environment(cwd / "state", key=None) | {"PYTHONPATH": os.pathsep.join(map(str, (*sites, ROOT)))} | environ
-    ended = subprocess.run(
-        [sys.executable, "-m", "harvester", *map(str, arguments)],
-        cwd=cwd,
-        env=found,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+    return run(*arguments, cwd=cwd, environ=_finding(sites, cwd) | environ)
+
+
+def _finding(sites: tuple[Path, ...], cwd: Path) -> dict[str, str]:
+    return environment(cwd / "state", key=None) | {"PYTHONPATH": os.pathsep.join(map(str, (*sites, ROOT)))}
 
 
 def completed(line: str, *, cwd: Path, sites: tuple[Path, ...]) -> list[str]:
@@ -196,9 +191,10 @@ def test_names_that_are_left_out_are_told_where_they_are_missed(
 
 
 def test_plugins_are_listed_with_their_help_or_their_problem(example: Path, broken: Path, tmp_path: Path) -> None:
-    ended = harvester("plugins", cwd=tmp_path, sites=(example,))
-    assert (ended.code, ended.err) == (0, "")
-    assert ended.out.splitlines() == [
+    command = [sys.executable, "-m", "harvester", "plugins"]
+    told = subprocess.run(command, cwd=tmp_path, env=_finding((example,), tmp_path), capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout.splitlines() == [
         "format  pairs     harvester-example 1.0  Names as text, and edges as pairs of 64-bit numbers",
         "format  tags      harvester-example 1.0  Tags with counts",
         "order   shortest  harvester-example 1.0  Rank the shortest sounds first.",

@@ -50,7 +50,7 @@ def _library(odd: dict[str, Any]) -> list[Event]:
         Known(2**53 - 1, 0),
         Gone(4, NOW_US - 1_000_000),
         Withdrawn(5, NOW_US - 1_000_000),
-        Related(6, 2**53 - 1, "pack", NOW_US - 1_000_000),
+        Related(6, 2**53 - 1, "pack", NOW_US - 1_000_000, 0.25),
     ]
 
 

@@ -42,7 +42,7 @@ THEIRS = re.compile(
         ("find", "TEXT… is missing"),
         ("merge", "A [B…] is missing"),
         ("git-merge a", "THEIRS is missing"),
-        ("service", "--print systemd|cron is missing"),
+        ("service", "--print systemd|launchd|cron is missing"),
         ("show 1 2", "'2' is one word too many"),
         ("show 1 2 3", "'2' and what follows are 2 words too many"),
         ("harvets", "'harvets' is not a command of `harvester`; did you mean harvest?"),
@@ -80,7 +80,7 @@ def test_a_line_that_the_parser_cannot_read_is_refused_in_our_words(line: str, t
         ("harvest", "order", "best", "--order best is not known; choose from popular, breadth, random"),
         ("harvest", "space", "mfcc", "--space mfcc is not known; choose from laion_clap, freesound_classic"),
         ("harvest", "level", "4", "--level 4 is not known; choose from 1, 2, 3, 99"),
-        ("service", "print", "launchd", "--print launchd is not known; choose from systemd, cron"),
+        ("service", "print", "upstart", "--print upstart is not known; choose from systemd, launchd, cron"),
     ],
 )
 def test_a_wrong_value_names_its_option_its_variable_or_its_line(

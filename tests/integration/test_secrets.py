@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import environment, run, sandbox_process, start, wait_until
+from tests.support.processes import environment, run, sandbox_process, start_interpreter, wait_until
 
 KEY = "Zq7kVtheKEYw3Lx9PmB4nRsT2uYdGhJcFa5eK8oQ"
 FORMS = (
@@ -36,7 +36,7 @@ def test_no_artefact_of_real_runs_holds_the_key(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"FREESOUND_API_KEY={KEY}\n")
     with sandbox_process(tmp_path, "--no-throttle", "--sounds", 600, "--latency-ms", 5, "--token", KEY) as sandbox:
         options = ("--api-url", sandbox.url, "--level", 99)
-        process = start("-v", "harvest", *options, "--samples", 5000, cwd=tmp_path, key=None)
+        process = start_interpreter("-v", "harvest", *options, "--samples", 5000, cwd=tmp_path, key=None)
         wait_until(lambda: len(sandbox.requests()) > 30, what="a running harvest")
         proc = Path(f"/proc/{process.pid}")
         if proc.exists():

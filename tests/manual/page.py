@@ -57,7 +57,7 @@ def _lines() -> Iterator[str]:
     yield r"Each of them also takes \fB\-h\fR and \fB\-\-help\fR."
     for name, child in _commands_of(command, "harvester"):
         yield from _command(name, child)
-    yield from (".SH EXIT STATUS", *_pairs((str(code), meaning) for code, meaning in exit_code_table()))
+    yield from (".SH EXIT STATUS", *_pairs((str(one.code), one.meaning) for one in exit_code_table()))
     yield from (".SH ENVIRONMENT", *_pairs(_table("settings", "variable")))
     yield from (".SH FILES", *_pairs(_table("installation", "file")))
     yield ".SH EXAMPLES"

@@ -14,7 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ _CALLS = (
 )
 _LINE = re.compile(r"(\w+)\((.*)\)\s+= (-?\d+)(<[^>]*>)?( .*)?")
 _PARTS = re.compile(r'"(?:\\x[0-9a-f]{2})*"|AT_FDCWD<[^>]*>|\d+<[^>]*>|[^,\s][^,]*')
+_UNFINISHED = " <unfinished ...>\n"
 _MOST_SUBSETS = 5
 """With so few un-synced operations every selection of them is tried; with more, all but one, one alone, none, all."""
 
@@ -98,17 +99,31 @@ def record(folder: Path, *arguments: object) -> Recording:
     folder = folder.resolve()
     base = read_tree(folder)
     log = folder.parent / f"{folder.name}.strace"
-    command = [STRACE, "-y", "-xx", "-s", "100000000", "-o", str(log), "-e", f"trace={_CALLS}"]
+    # With `--seccomp-bpf`, which needs `-f`, the process stops at these calls only, not at the hundreds of an import.
+    command = [STRACE, "-f", "--seccomp-bpf", "-y", "-xx", "-s", "100000000", "-o", str(log), "-e", f"trace={_CALLS}"]
     ended = subprocess.run(
         [*command, sys.executable, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert ended.returncode == 0, ended.stderr
     reader = _Reader(folder, base)
     with log.open(encoding="ascii") as lines:
-        for line in lines:
+        for line in _whole_calls(lines):
             reader.read_line(line)
     log.unlink()
     return Recording(base, reader.operations)
+
+
+def _whole_calls(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the calls of all threads in the order in which they ended, each in one line without its thread."""
+    begun: dict[str, str] = {}
+    for line in lines:
+        thread, _, call = line.partition(" ")
+        if resumed := re.match(r" *<\.\.\. \w+ resumed>", call):
+            yield begun.pop(thread) + call[resumed.end() :]
+        elif call.endswith(_UNFINISHED):
+            begun[thread] = call.removesuffix(_UNFINISHED)
+        else:
+            yield call
 
 
 class _Reader:

@@ -1,7 +1,7 @@
 """One process that has imported the command line and forks a new process for each command, which saves its start.
 
 What is forked is a process like any other, with its own pid, environment, folder, streams, limits and end; only the
-interpreter and the imports are there already. Tests of starting itself use `processes.start`.
+interpreter and the imports are there already. Tests of starting itself use `processes.start_interpreter`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,13 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
+
+import typer.main
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_ORDER = 1 << 20
@@ -37,8 +41,10 @@ def _server() -> socket.socket:
     for one in (ours, theirs):
         one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_ORDER)
     command = [sys.executable, "-m", __name__, str(theirs.fileno())]
+    # What the test that comes first has set is not for the commands of the others.
+    settings = {name: value for name, value in os.environ.items() if not name.startswith(("FREESOUND", "HARVESTER"))}
     # A fork loses threads, so numpy is to start none.
-    settings = os.environ | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    settings |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     server = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, cwd=ROOT, env=settings)
     theirs.close()
     atexit.register(server.wait)
@@ -72,15 +78,23 @@ class Forked:
             os.close(tell)
         self._news = os.fdopen(told, encoding="ascii")
         self.pid = int(self._news.readline())
+        self._code: int | None = None
+
+    def poll(self, timeout_s: float | None = 0) -> int | None:
+        """Return the exit code, or minus the signal that ended it; None if it still runs after `timeout_s`."""
+        if self._code is None and select.select([self._news], [], [], timeout_s)[0]:
+            with self._news as news:
+                self._code = os.waitstatus_to_exitcode(int(news.readline()))
+        return self._code
 
     def wait(self, timeout_s: float) -> int:
         """Return the exit code, or minus the signal that ended it. Raise TimeoutError after killing it."""
-        with self._news as news:
-            if not select.select([news], [], [], timeout_s)[0]:
-                os.kill(self.pid, signal.SIGKILL)
-                news.readline()
-                raise TimeoutError
-            return os.waitstatus_to_exitcode(int(news.readline()))
+        code = self.poll(timeout_s)
+        if code is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.poll(None)
+            raise TimeoutError
+        return code
 
     def terminate(self) -> None:
         """Ask it to end, unless it has ended."""
@@ -88,24 +102,48 @@ class Forked:
             os.kill(self.pid, signal.SIGTERM)
 
 
+def _tell_ends(running: dict[int, int]) -> None:
+    """Write to the pipe of each process that has ended how it ended."""
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
+                return
+            tell = running.pop(pid)
+            with contextlib.suppress(BrokenPipeError):
+                os.write(tell, b"%d\n" % status)
+            os.close(tell)
+
+
 def _serve(orders: socket.socket) -> None:
     """Fork for every order until the other side is closed; in the forked process, return."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    wake, waker = os.pipe()
+    os.set_blocking(waker, False)
+    signal.set_wakeup_fd(waker)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    running: dict[int, int] = {}
     while True:
+        ready = select.select([orders, wake], [], [])[0]
+        if wake in ready:
+            os.read(wake, 1024)
+            _tell_ends(running)
+        if orders not in ready:
+            continue
         text, given, _, _ = socket.recv_fds(orders, LONGEST_ORDER, 3)
         if not text:
             sys.exit()
-        if os.fork() == 0:
+        out, err, tell = given
+        if not (pid := os.fork()):
             break
-        for descriptor in given:
-            os.close(descriptor)
-    orders.close()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    out, err, tell = given
-    if pid := os.fork():
+        running[pid] = tell
         os.write(tell, b"%d\n" % pid)
-        os.write(tell, b"%d\n" % os.waitpid(pid, 0)[1])
-        os._exit(0)
+        os.close(out)
+        os.close(err)
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    orders.close()
+    for descriptor in (wake, waker, *running.values()):
+        os.close(descriptor)
     os.dup2(out, 1)
     os.dup2(err, 2)
     for descriptor in given:
@@ -119,6 +157,10 @@ def _serve(orders: socket.socket) -> None:
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["environment"])
+    # As the interpreter does at its start.
+    time.tzset()
+    found = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[1:1] = [folder for folder in found if folder and folder not in sys.path]
     sys.argv[1:] = order["arguments"]
     if order["most_bytes"] is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (order["most_bytes"], order["most_bytes"]))
@@ -126,15 +168,23 @@ def _serve(orders: socket.socket) -> None:
 
 
 def _warm_up() -> None:
-    """Import the house, and what the command line itself imports when it first parses."""
+    """Import the house, and run commands once: what they import and build at their first call is there afterwards."""
     import harvester
 
     for module in pkgutil.walk_packages(harvester.__path__, "harvester."):
         if module.name != "harvester.__main__":
             importlib.import_module(module.name)
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
-        sys.argv[1:] = ["status", "--library", "no such folder"]
-        importlib.import_module("harvester.cli").main()
+    main = importlib.import_module("harvester.cli").main
+    # The tree of commands is built once: a tenth of a second, and most of a short command.
+    typer.main.get_command = cache(typer.main.get_command)
+    said = io.StringIO()
+    with TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(said):
+        os.environ |= {"HARVESTER_STATE": folder, "XDG_CONFIG_HOME": folder}
+        for line in ("harvest --sandbox --samples 1 --library lib", "status --library lib", "check --library lib"):
+            sys.argv[1:] = line.split()
+            with contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
+                main()
+    assert "target reached" in said.getvalue(), said.getvalue()
     assert threading.active_count() == 1
 
 

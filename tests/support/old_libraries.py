@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import pickle
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+import networkx as nx
 
 KEY = "FaKeKey0123456789abcdefFaKeKey0123456789"
 
@@ -85,6 +93,39 @@ joblib.dump(
     target, compress=3,
 )
 """
+
+
+def make_sqlite_cache(path: Path, records: dict[int, dict[str, Any]], last_updated: str) -> None:
+    """Write an SQLite cache of records as an older tool kept it beside its graph."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(
+            "CREATE TABLE metadata (sample_id INTEGER PRIMARY KEY, data JSON NOT NULL, last_updated TEXT NOT NULL, "
+            "priority_score REAL, is_dormant INTEGER DEFAULT 0, dormant_since TEXT)"
+        )
+        rows = [(sound_id, json.dumps(record), last_updated) for sound_id, record in records.items()]
+        connection.executemany("INSERT INTO metadata (sample_id, data, last_updated) VALUES (?, ?, ?)", rows)
+        connection.commit()
+
+
+def make_old_folder(folder: Path, records: dict[int, dict[str, Any]], *, at: str, last_updated: str) -> None:
+    """Write what an older tool left in its folder: a bare graph, a cache, the checkpoint's metadata, and more."""
+    folder.mkdir()
+    graph = nx.DiGraph()
+    ids = [str(sound_id) for sound_id in records]
+    for source, target in pairwise(ids):
+        graph.add_edge(source, target, type="similar", weight=0.5)
+    graph.add_node("999999", name="known by its node", user="anna", type="sample", collected_at=at)
+    (folder / "graph_topology.gpickle").write_bytes(pickle.dumps(graph))
+    make_sqlite_cache(folder / "metadata_cache.db", records, last_updated)
+    facts = {
+        "timestamp": at, "nodes": len(graph), "edges": graph.number_of_edges(), "processed_ids": ids,
+        "pagination_state": {"page": 3},
+    }  # fmt: skip
+    (folder / "checkpoint_metadata.json").write_text(json.dumps(facts))
+    (folder / "backup_manifest.json").write_text('{"backups": []}')
+    (folder / "graph_topology_backup_5nodes.gpickle").write_bytes(pickle.dumps(graph))
+    (folder / "README.md").write_text("what this is")
+    (folder / "backups").mkdir()
 
 
 def make_old_library(folder: Path, records: str, *, key: str = KEY) -> Path:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import IO, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from tests.support.fork_server import Forked
@@ -33,8 +34,79 @@ def environment(state: Path, *, key: str | None = KEY) -> dict[str, str]:
     return kept
 
 
-def start(*arguments: object, cwd: Path, key: str | None = KEY, **options: Any) -> subprocess.Popen[str]:
+class Started:
+    """A command that runs in a forked process, with what tests use of `subprocess.Popen`."""
+
+    def __init__(self, arguments: list[str], *, cwd: Path, environment: dict[str, str]) -> None:
+        (out, into_out), (err, into_err) = os.pipe(), os.pipe()
+        try:
+            self._forked = Forked(arguments, cwd=cwd, environment=environment, streams=(into_out, into_err))
+        finally:
+            os.close(into_out)
+            os.close(into_err)
+        self.pid = self._forked.pid
+        self.stdout, self.stderr = (os.fdopen(one, encoding="utf-8") for one in (out, err))
+
+    @property
+    def returncode(self) -> int | None:
+        return self._forked.poll()
+
+    def poll(self) -> int | None:
+        return self._forked.poll()
+
+    def wait(self, timeout: float | None = None) -> int:
+        code = self._forked.poll(timeout)
+        if code is None:
+            raise subprocess.TimeoutExpired("harvester", timeout or 0)
+        return code
+
+    def send_signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            if self._forked.poll() is None:
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def communicate(self, timeout: float | None = None) -> tuple[str, str]:
+        """Read both streams to their ends, close them, and wait for the end."""
+        texts = ["", ""]
+
+        def read(place: int, stream: IO[str]) -> None:
+            with stream:
+                texts[place] = stream.read()
+
+        readers = [
+            threading.Thread(target=read, args=one, daemon=True) for one in enumerate((self.stdout, self.stderr))
+        ]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join(timeout)
+            if reader.is_alive():
+                raise subprocess.TimeoutExpired("harvester", timeout or 0)
+        self.wait(timeout)
+        return texts[0], texts[1]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdout.close()
+        self.stderr.close()
+        self.wait()
+
+
+def start(*arguments: object, cwd: Path, key: str | None = KEY) -> Started:
     """Start `harvester ARGUMENTS` in `cwd`; its state folder is `cwd/state`."""
+    return Started(list(map(str, arguments)), cwd=cwd, environment=environment(cwd / "state", key=key))
+
+
+def start_interpreter(*arguments: object, cwd: Path, key: str | None = KEY, **options: Any) -> subprocess.Popen[str]:
+    """Start `python -m harvester ARGUMENTS` in `cwd`, as users start it; its state folder is `cwd/state`."""
     return subprocess.Popen(
         [sys.executable, "-m", "harvester", *map(str, arguments)],
         cwd=cwd,
@@ -91,30 +163,43 @@ def _written(stream: IO[bytes]) -> str:
     return stream.read().decode()
 
 
-@dataclass(frozen=True)
+@dataclass
 class SandboxProcess:
     """A sandbox in a process of its own."""
 
     url: str
     access_log: Path
+    _requests: list[dict[str, Any]] = field(default_factory=list)
+    _lists: list[int] = field(default_factory=list)
+    _read_bytes: int = 0
 
-    def requests(self) -> list[dict[str, Any]]:
-        """Return what the sandbox was asked so far."""
+    def _read(self) -> None:
+        """Read what the sandbox has logged since the last time: tests look every few milliseconds."""
         if not self.access_log.exists():
-            return []
-        # Whole lines only: the last one may be half written at this moment.
-        return [json.loads(line) for line in self.access_log.read_text().split("\n")[:-1]]
-
-    def lists_asked(self) -> Counter[int]:
-        """Return how often each sound's similar list was asked for."""
-        asked: Counter[int] = Counter()
-        for request in self.requests():
+            return
+        with self.access_log.open("rb") as log:
+            log.seek(self._read_bytes)
+            # Whole lines only: the last one may be half written at this moment.
+            lines = log.read().split(b"\n")[:-1]
+        self._read_bytes += sum(len(line) + 1 for line in lines)
+        for line in lines:
+            request = json.loads(line)
+            self._requests.append(request)
             parts = urlsplit(request["path"])
             found = re.fullmatch(r".*/sounds/(\d+)/similar/", parts.path)
             target = found[1] if found else parse_qs(parts.query).get("similar_to", [""])[0]
             if target:
-                asked[int(target)] += 1
-        return asked
+                self._lists.append(int(target))
+
+    def requests(self) -> list[dict[str, Any]]:
+        """Return what the sandbox was asked so far."""
+        self._read()
+        return self._requests.copy()
+
+    def lists_asked(self) -> Counter[int]:
+        """Return how often each sound's similar list was asked for."""
+        self._read()
+        return Counter(self._lists)
 
     def counted(self) -> int:
         """Return how many requests the API would have counted."""

@@ -16,7 +16,7 @@ GUIDE = Path(__file__).resolve().parents[2] / "harvester" / "guide"
 
 TABLE = {
     0: (None, "done: target reached, exhausted, quota used up, or asked to stop"),
-    1: ("Findings", "check found problems, or a merge left a conflict"),
+    1: ("Findings", "check found problems, a merge left a conflict, or the library is stale"),
     2: ("SettingsError", "an invalid option or setting"),
     10: ("AccessDenied", "the API refuses the key"),
     11: ("ApiUnreachable", "the API cannot be reached"),
@@ -37,9 +37,24 @@ TABLE = {
 }
 """Scripts and systemd units rely on these numbers: a number never changes its meaning."""
 
+RESTART = {
+    0: "success", 1: "stop", 2: "stop", 10: "stop", 11: "restart", 12: "stop", 20: "restart", 21: "stop", 22: "stop",
+    23: "stop", 24: "stop", 25: "restart", 26: "restart", 27: "stop", 28: "stop", 29: "stop", 70: "restart",
+    130: "success", 143: "success",
+}  # fmt: skip
+"""What a service does after each code. Installed units hold these numbers: a change reaches no machine by itself."""
+
 
 def test_the_table_is_this_one() -> None:
-    assert exit_code_table() == [(code, meaning) for code, (_, meaning) in TABLE.items()]
+    assert [one[:2] for one in exit_code_table()] == [(code, meaning) for code, (_, meaning) in TABLE.items()]
+
+
+def test_a_service_starts_again_only_where_that_helps() -> None:
+    told = {
+        one.code: "success" if one.is_success else "restart" if one.restart_helps else "stop"
+        for one in exit_code_table()
+    }
+    assert told == RESTART
 
 
 @pytest.mark.parametrize(("code", "name"), [(code, name) for code, (name, _) in TABLE.items() if name])
@@ -68,4 +83,7 @@ def test_the_help_tells_the_same_table(tmp_path: Path) -> None:
 def test_the_guide_tells_the_same_table() -> None:
     text = (GUIDE / "exit-codes.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and line[2].isdigit()]
-    assert rows == [f"| {code} | {meaning} |" for code, (_, meaning) in TABLE.items()]
+    assert rows == [
+        f"| {code} | {meaning} | {'starts again' if RESTART[code] == 'restart' else 'stops'} |"
+        for code, (_, meaning) in TABLE.items()
+    ]

@@ -81,7 +81,8 @@ def read_checkpoint(packed: bytes) -> dict[str, Any]:
     stream = read_stream(packed)
     read_opcodes(stream)
     value: dict[str, Any] = Unpickler(BytesIO(stream)).load()
-    assert value["metadata"]["format_version"] == 1
+    weighted = any("weights" in edge for _, _, edge in value["graph"].edges(data=True))
+    assert value["metadata"]["format_version"] == (2 if weighted else 1)
     return value
 
 
@@ -202,8 +203,8 @@ def told(event: Event) -> list[Any]:
             return ["seeded", list(sound_ids)]
         case Known(sound_id, at) | Gone(sound_id, at) | Withdrawn(sound_id, at):
             return [type(event).__name__.lower(), sound_id, at]
-        case Related(sound_id, target_id, relation, at):
-            return ["related", sound_id, target_id, relation, at]
+        case Related(sound_id, target_id, relation, at, weight):
+            return ["related", sound_id, target_id, relation, at, *([] if weight is None else [weight])]
 
 
 def test_what_is_cut_or_changed_is_refused_by_the_rules_of_the_documents(copy: Path) -> None:

@@ -43,7 +43,7 @@ def test_every_command_and_option_is_shown(shown: str) -> None:
 
 
 def test_exit_codes_variables_files_and_topics_are_shown(shown: str) -> None:
-    for code, meaning in exit_code_table():
+    for code, meaning, *_ in exit_code_table():
         assert f" {code} {' '.join(meaning.replace('`', '').split())}" in shown
     for what in ("FREESOUND_API_KEY", "HARVESTER_STATE", "harvester.toml", "ledger.sqlite", *guide_topics()):
         assert what in shown

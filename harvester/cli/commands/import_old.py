@@ -19,17 +19,21 @@ def _check_source(address: str) -> str:
 
 def import_old(
     old: Annotated[
-        str, typer.Argument(metavar="OLD", callback=check_name, help="A .pkl, a .gpickle, or an SQLite cache.")
+        str,
+        typer.Argument(
+            metavar="OLD", callback=check_name, help="A .pkl, a .gpickle, an SQLite cache, or a folder of them."
+        ),
     ],
     library: LibraryOption = None,
     source: Annotated[
         str, typer.Option(metavar="URL", callback=_check_source, help="Name the API that the old tool used.")
     ] = "https://freesound.org/apiv2/",
 ) -> None:
-    """Import a file of an older tool into the library.
+    """Import the files of an older tool into the library.
 
-    The next harvest continues from there. No code of the file runs, and the old tool's packages are not needed. Keys in
-    it are dropped; edges without a score are kept apart from similarity. OLD is not changed.
+    The next harvest continues from there. Of a folder, all files that belong together are read. No code of a file runs,
+    and the old tool's packages are not needed. Keys in it are dropped; edges without a score are kept apart from
+    similarity, with their weights. Records keep the time that the old data gives them. OLD is not changed.
     """
     from harvester import actions
 
@@ -37,6 +41,11 @@ def import_old(
     for line in report.notices:
         say(line)
     say(f"{report.path}: {report.form}")
+    if report.path.is_dir():
+        for path, form in report.taken:
+            say(f"  taken    {path.name}: {form}")
+        for path, reason in report.left:
+            say(f"  left     {path.name}: {reason}")
     for title, counts in (
         ("kept", report.tally.kept),
         ("mapped", report.tally.mapped),

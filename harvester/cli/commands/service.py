@@ -1,4 +1,4 @@
-"""`harvester service`: print a systemd unit or a cron line."""
+"""`harvester service`: print a systemd unit, launchd job or cron line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, print_lines
 
-_KINDS = "systemd|cron"
+_KINDS = "systemd|launchd|cron"
 
 
 def service(
@@ -21,9 +21,10 @@ def service(
     ],
     library: LibraryOption = None,
 ) -> None:
-    """Print a systemd unit or a cron line that runs a harvest.
+    """Print a systemd unit, launchd job or cron line that runs a harvest.
 
-    The harvest runs in the present folder.
+    The harvest runs in the present folder. systemd and launchd restart it where that helps: `harvester guide
+    exit-codes` says after which exit codes.
     """
     from harvester import actions
 

@@ -46,7 +46,7 @@ def _lines(sound: dict[str, Any]) -> list[str]:
         ("length", _length(record)),
         ("file", _file(record)),
         ("popularity", _popularity(record)),
-        ("gen-AI wish", record.get("gen_ai_preference")),
+        ("gen-AI wish", sound["gen_ai_wish"] if sound["record"] else ""),
         ("page", record.get("url")),
         ("preview", (record.get("previews") or {}).get("preview-hq-mp3")),
     ]

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
+from harvester.cli.options import check_some_duration
 
 
 def status(
@@ -22,21 +23,29 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Refresh the screen until Ctrl-C; with --json, print one line each time.")
     ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 0 if the library is fresh, with 1 if it is stale.")
+    ] = False,
+    max_age: Annotated[
+        str, typer.Option(callback=check_some_duration, metavar="2d", help="Call newer data fresh.")
+    ] = "26h",
     as_json: JsonOption = False,
 ) -> None:
     """Show what the library holds and what a running harvest does.
 
-    `harvester guide status` lists the keys of --json.
+    `harvester guide status` lists the keys of --json, and says what fresh means.
     """
     from harvester import actions
-    from harvester.errors import SettingsError
+    from harvester.errors import Findings, SettingsError
 
     if watch and (deferred or plot is not None):
         raise SettingsError("--watch shows the screen or its JSON; use it without --deferred and --plot")
+    if exit_code and (watch or deferred or plot is not None):
+        raise SettingsError("--exit-code judges the library once; use it without --watch, --deferred and --plot")
     if watch:
         from harvester.cli.watch import watch_status
 
-        watch_status(actions.StatusWatch(library), as_json=as_json)
+        watch_status(actions.StatusWatch(library, max_age=max_age), as_json=as_json)
     elif plot is not None:
         plots = actions.draw_plots(plot, library=library)
         note(*plots.notices)
@@ -51,12 +60,14 @@ def status(
     else:
         from harvester.cli.status_screen import lines_for_stdout
 
-        now = actions.status(library)
+        now = actions.status(library, max_age=max_age)
         note(*now.notices)
         if as_json:
             print_json(now.facts)
         else:
             print_lines(*lines_for_stdout(now.facts, now.at_us))
+        if exit_code and not now.facts["freshness"]["fresh"]:
+            raise Findings(f"{now.facts['library']} is stale: {now.facts['freshness']['why']}")
 
 
 def _deferred_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:

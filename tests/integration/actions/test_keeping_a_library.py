@@ -172,8 +172,8 @@ def test_a_program_names_the_command_that_a_service_runs(tmp_path: Path, monkeyp
     assert f"ExecStart={sys.executable} -P -m harvester harvest --forever --no-progress" in text
     assert f"--library {tmp_path / 'mine'}\n" in text
     assert "&& /opt/h --quiet harvest" in harvester.service_text("cron", command=["/opt/h"])
-    with pytest.raises(harvester.SettingsError, match="launchd is not known; choose from systemd, cron"):
-        harvester.service_text("launchd")
+    with pytest.raises(harvester.SettingsError, match="upstart is not known; choose from systemd, launchd, cron"):
+        harvester.service_text("upstart")
     assert os.listdir(tmp_path) == []  # noqa: PTH208 - nothing was written
 
 

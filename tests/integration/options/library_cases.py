@@ -183,6 +183,7 @@ def _the_unit_is_told(place: Place) -> None:
     if place.option == "--print":
         assert place.run(given="systemd").out.count("ExecStart=") == 1
         assert place.run(given="cron").out.count("17 * * * * cd ") == 1
+        assert place.run(given="launchd").out.count("<key>ProgramArguments</key>") == 1
     else:
         told = place.run("--print", "systemd", given="my/library").out
         assert f"--library {place.folder}/my/library\n" in told

@@ -45,6 +45,17 @@ def _the_deferred_sounds_are_told(place: Place) -> None:
     assert row.endswith("server error 500")
 
 
+@proves("status", "--exit-code", "--max-age")
+def _a_library_is_judged_by_its_age(place: Place) -> None:
+    # The sounds of the shelf are years old.
+    if place.option == "--exit-code":
+        assert "is stale: " in place.run("--library", "shelf", given=True, code=1).err
+    else:
+        freshness = json.loads(place.run("--json", "--library", "shelf", given="36500d").out)["freshness"]
+        assert freshness["fresh"] is True
+        assert freshness["max_age_s"] == 36_500 * 86_400
+
+
 @proves("status", "--plot")
 def _pictures_are_drawn_there(place: Place) -> None:
     place.run("--library", "shelf", given="pictures")

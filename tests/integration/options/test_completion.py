@@ -41,7 +41,7 @@ OFFERED: dict[str, list[str]] = {
     "--version ": COMMANDS,
     "export ": [*FORMATS, "credits"],
     "export credits --format ": list(CREDIT_FORMATS),
-    "service --print ": ["systemd", "cron"],
+    "service --print ": ["systemd", "launchd", "cron"],
     "guide s": [topic for topic in guide_topics() if topic.startswith("s")],
 }
 """What follows `harvester`, with the words that complete it."""

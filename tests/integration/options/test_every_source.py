@@ -31,6 +31,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "--keep-backups": 5,
     },
     "link": {"--neighbours": 25, "--min-score": 0.7, "--verify": 0, "--random-seed": 0, "--jobs": 1, "--level": 1},
+    "status": {"--max-age": "26h"},
     "find": {"--limit": 20},
     "export": {"--format": "md"},
     "map": {"--output": Path("map.html"), "--depth": 2},
@@ -54,7 +55,7 @@ ARGUMENTS = {
 REQUIRED = {"--print"}
 """Options without which their command does not begin."""
 
-DURATIONS = {"--older-than", "--time-limit", "--min-duration", "--max-duration"}
+DURATIONS = {"--older-than", "--max-age", "--time-limit", "--min-duration", "--max-duration"}
 NUMBERS = {"--min-score", "--deleted-share"}
 SPECIAL = {
     "--api-url": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),

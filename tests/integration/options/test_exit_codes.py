@@ -27,7 +27,7 @@ from tests.integration.options.place import Place
 from tests.integration.options.table import declared
 from tests.support.hostile_server import HostileServer, always, html
 from tests.support.plugins import write_package
-from tests.support.processes import KEY, Ended, environment, run, sandbox_process, start, wait_until
+from tests.support.processes import KEY, Ended, environment, run, sandbox_process, start, start_interpreter, wait_until
 
 Prepare = Callable[[Place, ExitStack], dict[str, str]]
 """Prepare the folder of a command; return what its line names in braces."""
@@ -108,11 +108,12 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf", "git-setup --library shelf",
             "git-merge shelf/{checkpoint} shelf/{checkpoint} x", "git-textconv shelf/{checkpoint}",
-            "service --print cron", "guide status", "config", "plugins",
+            "service --print cron", "service --print launchd", "guide status", "config", "plugins",
             "backups list --library shelf", "backups prune --library shelf",
         )),
     },
     1: {
+        "as it is": (_as_it_is, ("status --exit-code --library shelf",)),
         "of rubbish": (_of_rubbish, ("check --library shelf", "check --json --library shelf")),
         "of a pointer": (_of_a_pointer, ("check --library shelf",)),
         "of sides that conflict": (_two_sides_that_conflict, (
@@ -126,7 +127,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
             "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
             "import harvester.toml.old", "forget", "git-setup --lfs --undo", "git-merge a", "git-textconv",
-            "service --print launchd", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
+            "service --print upstart", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
             "backups list --no-option",
             "backups prune --keep-backups 0", "--no-option",
         )),
@@ -290,7 +291,8 @@ OF_A_PLUGIN: dict[int, tuple[str, ...]] = {
 def test_a_plugin_that_fails_has_its_exit_code(code: int, line: str, place: Place) -> None:
     points = "[harvester.exports]\nodd = failing:ODD\n[harvester.orders]\nodd = failing:ODD\n"
     write_package(place.folder, "failing", points, code="raise LookupError('it fails')")
-    with start(*_words(place, line, {}), cwd=place.folder) as process:  # `-m` finds packages in the working folder
+    # `-m` finds packages in the working folder.
+    with start_interpreter(*_words(place, line, {}), cwd=place.folder) as process:
         out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "failing 1.0" in out + err
@@ -322,7 +324,7 @@ def test_a_second_signal_ends_a_harvest_at_once(number: signal.Signals, code: in
 
 def test_every_code_and_every_command_is_in_the_tables() -> None:
     tested = {*LINES, *FULL, *OF_A_PLUGIN, 70, 130, 143}
-    assert tested == {code for code, _ in exit_code_table()}
+    assert tested == {one.code for one in exit_code_table()}
     commands = {command for command, _ in declared() if command}
     for code in (0, 2):
         begun = [line for _, lines in LINES[code].values() for line in lines]

@@ -32,18 +32,8 @@ from harvester.library import LibraryView
 from harvester.library.check import check_library
 from harvester.model import Gone, Known, Withdrawn
 from harvester.reports import find_sounds
-from tests.support.samples import (
-    NOW_US,
-    SOURCE,
-    FixedClock,
-    grow,
-    histories,
-    make_events,
-    make_state,
-    names_in,
-    open_store,
-    quick,
-)
+from tests.support.histories import histories, quick
+from tests.support.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_state, names_in, open_store
 from tests.support.view_samples import make_library as make_view_state
 
 

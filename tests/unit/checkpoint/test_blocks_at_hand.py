@@ -20,18 +20,8 @@ from harvester.graph import SoundGraph
 from harvester.library.merge import merge_bytes
 from harvester.model import Event, Seen
 from harvester.storage import CHECKPOINT
-from tests.support.samples import (
-    NOW_US,
-    SOURCE,
-    content_of,
-    grow,
-    histories,
-    make_events,
-    make_record,
-    make_state,
-    open_store,
-    quick,
-)
+from tests.support.histories import histories, quick
+from tests.support.samples import NOW_US, SOURCE, content_of, grow, make_events, make_record, make_state, open_store
 
 CHANGED = Seen(700, make_record(700, name="another name"), NOW_US + 1)
 

@@ -28,16 +28,8 @@ from harvester.checkpoint.writer import canonical_order, digest_place, encode_bl
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.model import Event, Gone, Known, Linked, Seen, SimilarList, Withdrawn
-from tests.support.samples import (
-    NOW_US,
-    SOURCE,
-    content_of,
-    histories,
-    make_events,
-    make_record,
-    make_state,
-    quick,
-)
+from tests.support.histories import histories, quick
+from tests.support.samples import NOW_US, SOURCE, content_of, make_events, make_record, make_state
 
 
 def encode(state: SoundGraph) -> bytes:
@@ -353,8 +345,8 @@ def test_what_is_new_changes_no_block_that_was_there() -> None:
 
 
 def test_a_newer_format_is_named_as_such() -> None:
-    plain = _plain(format_version=2)
-    with pytest.raises(NewerFormat, match="format 2"):
+    plain = _plain(format_version=3)
+    with pytest.raises(NewerFormat, match="format 3"):
         decode_checkpoint(plain)
 
 

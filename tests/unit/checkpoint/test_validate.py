@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
+from harvester.checkpoint.format import decode_checkpoint, digest_of, encode_checkpoint
 from harvester.errors import LibraryCorrupt
 from harvester.model import Linked, Related, Seen, SimilarList
 from tests.chaos.test_files_hostile import forged
@@ -27,6 +27,42 @@ def test_a_nested_field_and_a_relation_among_plain_sounds_are_kept() -> None:
     assert read.attributes(3)["analysis"] == {"bpm": [120, {"sure": 0.5}]}
     assert read.graph[1][4] == {"relation": ["remix"]}
     assert content_of(read) == content_of(state)
+
+
+def test_weights_are_kept_in_a_format_that_older_versions_do_not_take_for_their_own() -> None:
+    plain = make_state([*make_events(3), Related(1, 2, "tag", NOW_US)])
+    weighted = make_state([*make_events(3), Related(1, 2, "tag", NOW_US), Related(1, 2, "pack", NOW_US, 0.5)])
+    for state, version in ((plain, 1), (weighted, 2)):
+        decoded = decode_checkpoint(b"".join(encode_checkpoint(state)))
+        assert decoded.metadata["format_version"] == version
+        assert content_of(decoded.state) == content_of(state)
+    # One joins an edge that it knows, the other sounds that are new to it.
+    for state in (plain, make_state([])):
+        state.join(weighted)
+        assert digest_of(state) == digest_of(weighted)
+
+
+@pytest.mark.parametrize(
+    ("weights", "says"),
+    [
+        ({}, "not those of its relations"), ([0.5], "not those of its relations"),
+        ({"remix": 0.5, "pack": 0.5}, "not those of its relations"),
+        ({"remix": 1}, "not a finite number"), ({"remix": True}, "not a finite number"),
+        ({"remix": float("nan")}, "not a finite number"), ({"remix": None}, "not a finite number"),
+    ],
+)  # fmt: skip
+def test_a_file_with_weights_that_are_none_is_refused(weights: Any, says: str) -> None:
+    state = make_state([*make_events(2), Related(1, 2, "remix", NOW_US, 0.5)])
+    state.graph.adj[1][2]["weights"] = weights
+    with pytest.raises(LibraryCorrupt, match=says):
+        decode_checkpoint(b"".join(encode_checkpoint(state)))
+
+
+def test_weights_in_a_format_that_has_none_are_refused() -> None:
+    state = make_state([*make_events(2), Related(1, 2, "remix", NOW_US, 0.5)])
+    state.has_weights = False
+    with pytest.raises(LibraryCorrupt, match="format_version has no weights"):
+        decode_checkpoint(b"".join(encode_checkpoint(state)))
 
 
 def test_edges_that_one_dict_stands_for_come_out_as_two() -> None:

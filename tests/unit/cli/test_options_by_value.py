@@ -271,7 +271,8 @@ def test_the_server_is_freesound_with_a_key_and_the_sandbox_without(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FREESOUND_API_KEY", key)
-    assert connection_of(**options) == Connection(key or None, api_url, LEVELS[1])
+    wanted = Connection(key or None, api_url, LEVELS[1], sandbox=options.get("sandbox", False))
+    assert connection_of(**options) == wanted
 
 
 @pytest.mark.parametrize(

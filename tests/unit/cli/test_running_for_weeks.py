@@ -112,7 +112,7 @@ def test_the_unit_names_this_folder_and_gives_up_on_what_a_restart_cannot_mend(
     monkeypatch.chdir(folder)
     unit = printed("systemd")
     assert "Restart=on-failure" in unit
-    assert "RestartPreventExitStatus=2 10 12 20" in unit  # 11, an outage, is restarted
+    assert "RestartPreventExitStatus=1 2 10 12 21" in unit  # 11, an outage, is restarted
     assert f'--library "{str(folder).replace("%", "%%")}/freesound_library"' in unit
     if shutil.which("systemd-analyze"):
         path = tmp_path / "harvester.service"

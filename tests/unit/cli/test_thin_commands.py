@@ -45,7 +45,7 @@ CALLS: dict[str, set[str]] = {
 
 RENAMED = {
     "out": "path", "plot": "path", "deferred": "", "watch": "", "as_json": "", "progress": "", "topic": "",
-    "command": "", "with_defaults": "",
+    "command": "", "with_defaults": "", "exit_code": "",
 }  # fmt: skip
 """The keywords of parameters that have another name in the command; empty: it chooses a function or what is printed."""
 

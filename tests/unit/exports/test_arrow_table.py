@@ -152,8 +152,8 @@ def test_a_stream_is_made_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_empty_table_has_its_columns() -> None:
     selected = select(make_state([]))
     assert pl.DataFrame(sounds_table(selected)).columns == ["id", "processed"]
-    assert list(edges_table(selected).to_pandas().columns) == ["source", "target", "score", "relation"]
-    assert repr(edges_table(selected)) == "<ArrowTable 0 rows × 4 columns>"
+    assert list(edges_table(selected).to_pandas().columns) == ["source", "target", "score", "relation", "weights"]
+    assert repr(edges_table(selected)) == "<ArrowTable 0 rows × 5 columns>"
 
 
 _NO_PYARROW = "a table needs pyarrow: pip install 'freesound-harvester[parquet]'"

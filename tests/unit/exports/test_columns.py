@@ -55,7 +55,7 @@ COLUMNS = {
     "link_limit": ("int64", "long"),
     "link_filter": ("string", "string"),
 }
-EDGES = {"source": "int64", "target": "int64", "score": "double", "relation": "string"}
+EDGES = {"source": "int64", "target": "int64", "score": "double", "relation": "string", "weights": "string"}
 JSON_KEYS = [
     "id", "url", "name", "tags", "description", "category", "subcategory", "geotag", "created", "license", "type",
     "channels", "filesize", "bitrate", "bitdepth", "duration", "samplerate", "username", "pack", "previews", "images",
@@ -103,13 +103,13 @@ def test_xml_has_these_attributes_and_types(format: str, selected: Selected, tmp
             place: [(key.get("attr.name"), key.get("attr.type")) for key in keys if key.get("for") == place]
             for place in ("node", "edge")
         }
-        edge = [("score", "double"), ("weight", "double"), ("relation", "string")]
+        edge = [("score", "double"), ("weight", "double"), ("relation", "string"), ("weights", "string")]
     else:
         found = {
             group.get("class"): [(one.get("title"), one.get("type")) for one in group]
             for group in tree.iterfind(".//{*}attributes")
         }
-        edge = [("score", "double"), ("relation", "string")]
+        edge = [("score", "double"), ("relation", "string"), ("weights", "string")]
     assert found == {"node": [(name, kind) for name, (_, kind) in COLUMNS.items() if kind], "edge": edge}
 
 

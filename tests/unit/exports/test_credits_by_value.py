@@ -65,7 +65,7 @@ def test_credits_come_by_license_author_title_and_id_whatever_the_letter_case() 
         ({"url": "HTTPS://a.b/"}, {"url": "https://freesound.org/s/1/"}),
         ({"license": None}, {"license": "none", "license_url": ""}),
         ({"license": "javascript:x"}, {"license": "javascript:x", "license_url": ""}),
-        ({"gen_ai_preference": None}, {"gen_ai": "no wish stated"}),
+        ({"gen_ai_preference": None}, {"gen_ai": "unknown"}),
     ],
 )  # fmt: skip
 def test_a_credit_has_title_author_address_license_day_and_wish(
@@ -116,7 +116,7 @@ def test_credits_as_markdown() -> None:
 Asks for: credit the author, link the license, say what you changed.
 
 - [B \\<c\\>](https://freesound.org/s/2/) by anna, [BY 4.0](https://creativecommons.org/licenses/by/4.0/), \
-fetched 2026-09-21; gen-AI: no wish stated
+fetched 2026-09-21; gen-AI: unknown
 - [a\\*b](https://freesound.org/s/1/) by Zoe, [BY 4.0](https://creativecommons.org/licenses/by/4.0/), \
 fetched 2026-09-21; gen-AI: no-gen-ai
 
@@ -125,14 +125,14 @@ fetched 2026-09-21; gen-AI: no-gen-ai
 Asks for: as BY, and no commercial use.
 
 - [=d](https://freesound.org/s/3/) by anna, [BY-NC 3.0](http://creativecommons.org/licenses/by-nc/3.0/), \
-fetched 2026-09-21; gen-AI: no wish stated [NON-COMMERCIAL]
+fetched 2026-09-21; gen-AI: unknown [NON-COMMERCIAL]
 
 ## CC0
 
 Asks for: nothing; credit is welcome.
 
 - [e](https://freesound.org/s/4/) by anna, [CC0](http://creativecommons.org/publicdomain/zero/1.0/), \
-fetched 2026-09-21; gen-AI: no wish stated
+fetched 2026-09-21; gen-AI: unknown
 
 ## Sampling\\+ [SAMPLING+]
 
@@ -140,25 +140,25 @@ Asks for: credit the author; parts may be used commercially in new works, the wh
 not in advertising.
 
 - [f](https://freesound.org/s/5/) by anna, [Sampling\\+](http://creativecommons.org/licenses/sampling+/1.0/), \
-fetched 2026-09-21; gen-AI: no wish stated [SAMPLING+]
+fetched 2026-09-21; gen-AI: unknown [SAMPLING+]
 
 ## https://example.org/mine
 
 Read the license before use.
 
 - [g](https://freesound.org/s/6/) by anna, [https://example.org/mine](https://example.org/mine), \
-fetched 2026-09-21; gen-AI: no wish stated
+fetched 2026-09-21; gen-AI: unknown
 
 ## none
 
 Read the license before use.
 
-- [h](https://freesound.org/s/7/) by anna, none, fetched 2026-09-21; gen-AI: no wish stated
+- [h](https://freesound.org/s/7/) by anna, none, fetched 2026-09-21; gen-AI: unknown
 
 ## Wishes about generative AI
 
-- no wish stated: 6
 - no-gen-ai: 1
+- unknown: 6
 """
     )
 
@@ -176,7 +176,7 @@ Asks for: credit the author, link the license, say what you changed.
 
 "B <c>" by anna
     https://freesound.org/s/2/
-    license BY 4.0 https://creativecommons.org/licenses/by/4.0/, fetched 2026-09-21, gen-AI: no wish stated
+    license BY 4.0 https://creativecommons.org/licenses/by/4.0/, fetched 2026-09-21, gen-AI: unknown
 "a*b" by Zoe
     https://freesound.org/s/1/
     license BY 4.0 https://creativecommons.org/licenses/by/4.0/, fetched 2026-09-21, gen-AI: no-gen-ai
@@ -187,11 +187,11 @@ Asks for: as BY, and no commercial use.
 
 "=d" by anna [NON-COMMERCIAL]
     https://freesound.org/s/3/
-    license BY-NC 3.0 http://creativecommons.org/licenses/by-nc/3.0/, fetched 2026-09-21, gen-AI: no wish stated
+    license BY-NC 3.0 http://creativecommons.org/licenses/by-nc/3.0/, fetched 2026-09-21, gen-AI: unknown
 
 Wishes about generative AI
-    no wish stated: 2
     no-gen-ai: 1
+    unknown: 2
 """
     )
 
@@ -202,7 +202,7 @@ def test_credits_as_csv(faithful: bool, title: str) -> None:
         "id,title,author,url,license,license_url,mark,fetched,gen_ai_preference",
         "1,a*b,Zoe,https://freesound.org/s/1/,BY 4.0,https://creativecommons.org/licenses/by/4.0/,,2026-09-21,no-gen-ai",
         f"3,{title},anna,https://freesound.org/s/3/,BY-NC 3.0,http://creativecommons.org/licenses/by-nc/3.0/,"
-        "NON-COMMERCIAL,2026-09-21,no wish stated",
+        "NON-COMMERCIAL,2026-09-21,unknown",
     ]
 
 
@@ -222,7 +222,7 @@ def test_credits_as_a_page() -> None:
 <ul>
 <li><a href="https://freesound.org/s/2/" rel="noreferrer"><bdi>B &lt;c&gt;</bdi></a> by <bdi>anna</bdi>, \
 <a href="https://creativecommons.org/licenses/by/4.0/" rel="noreferrer"><bdi>BY 4.0</bdi></a>, \
-fetched 2026-09-21; gen-AI: no wish stated</li>
+fetched 2026-09-21; gen-AI: unknown</li>
 </ul>
 <h2><a href="http://creativecommons.org/licenses/by-nc/3.0/" rel="noreferrer"><bdi>BY-NC 3.0</bdi></a>\
 <strong>NON-COMMERCIAL</strong></h2>
@@ -230,17 +230,17 @@ fetched 2026-09-21; gen-AI: no wish stated</li>
 <ul>
 <li><a href="https://freesound.org/s/3/" rel="noreferrer"><bdi>=d</bdi></a> by <bdi>anna</bdi>, \
 <a href="http://creativecommons.org/licenses/by-nc/3.0/" rel="noreferrer"><bdi>BY-NC 3.0</bdi></a>, \
-fetched 2026-09-21; gen-AI: no wish stated<strong>NON-COMMERCIAL</strong></li>
+fetched 2026-09-21; gen-AI: unknown<strong>NON-COMMERCIAL</strong></li>
 </ul>
 <h2><bdi>none</bdi></h2>
 <p>Read the license before use.</p>
 <ul>
 <li><a href="https://freesound.org/s/7/" rel="noreferrer"><bdi>h</bdi></a> by <bdi>anna</bdi>, <bdi>none</bdi>, \
-fetched 2026-09-21; gen-AI: no wish stated</li>
+fetched 2026-09-21; gen-AI: unknown</li>
 </ul>
 <h2>Wishes about generative AI</h2>
 <ul>
-<li>no wish stated: 3</li>
+<li>unknown: 3</li>
 </ul>
 </html>
 """

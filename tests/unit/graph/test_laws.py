@@ -11,16 +11,8 @@ from hypothesis import strategies as st
 
 from harvester.graph import SoundGraph
 from harvester.model import Event, Seen, Withdrawn
-from tests.support.samples import (
-    SOURCE,
-    content_of,
-    histories,
-    histories_to_join,
-    make_events,
-    make_record,
-    make_state,
-    quick,
-)
+from tests.support.histories import histories, histories_to_join, quick
+from tests.support.samples import SOURCE, content_of, make_events, make_record, make_state
 
 
 def _joined(*states: SoundGraph) -> SoundGraph:

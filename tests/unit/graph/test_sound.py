@@ -15,7 +15,8 @@ from harvester.graph import Sound, SoundGraph
 from harvester.graph.sound import _Value
 from harvester.model import RECORD_FIELDS, Gone, Known, Seen, Withdrawn
 from harvester.records import RULES, FieldKind, created_us, license_name, value_of
-from tests.support.samples import NOW_US, make_events, make_state, quick, values
+from tests.support.histories import quick, values
+from tests.support.samples import NOW_US, make_events, make_state
 from tests.support.view_samples import BY, make_record
 
 TYPES: dict[FieldKind, type | tuple[type, ...]] = {

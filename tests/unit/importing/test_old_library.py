@@ -7,11 +7,12 @@ import gzip
 import io
 import json
 import lzma
+import os
 import pickle
 import sqlite3
 import zlib
 from collections import OrderedDict
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,16 @@ import networkx as nx
 import pytest
 
 from harvester.errors import LibraryCorrupt, SettingsError
-from harvester.graph import SoundGraph
+from harvester.exports.text import encode_jsonl
+from harvester.graph import UNKNOWN_TIME, SoundGraph, select
+from harvester.importing.names import STAMPS
 from harvester.importing.old_library import ImportReport, import_old
 from harvester.importing.unpickle import Inert, load_foreign
 from harvester.library.reader import load_view
+from harvester.model import Seen
 from harvester.storage.paths import CHECKPOINT
-from tests.support.samples import NOW_US, SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store
+from tests.support.old_libraries import make_sqlite_cache
+from tests.support.samples import SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store
 
 OLD_KEY = "abcdef0123456789ABCDEF"
 
@@ -60,14 +65,18 @@ def test_every_protocol_gives_the_same_library(tmp_path: Path, protocol: int) ->
     }
     state, report = import_from(content, tmp_path, protocol=protocol)
     assert set(state.graph) == {1, 2, 3}
-    assert dict(state.graph.adj[1]) == {2: {"relation": ["related"]}, 3: {"relation": ["similar"]}}
+    assert dict(state.graph.adj[1]) == {
+        2: {"relation": ["related"]},
+        3: {"relation": ["similar"], "weights": {"similar": 3.0}},
+    }
     assert dict(state.graph.adj[2]) == {3: {"score": 0.9}}
     assert state.record(1) == make_record(1)
     assert state.attributes(1)["fetched_at"] == 1_714_979_289_000_000
     assert state.processed == {2}
     assert sorted(state.pending()) == [1, 3]
     assert state.source == SOURCE
-    assert report.tally.dropped == {"attribute weight of edges": 1}
+    assert report.tally.dropped == {"housekeeping fields (timestamp)": 1}
+    assert report.tally.kept["weights of relations"] == 1
     assert report.tally.mapped["processed sounds to pending: their lists have no scores"] == 1
     assert report.keys == 0
     assert report.backup is not None
@@ -110,7 +119,7 @@ def test_an_sqlite_cache_gives_its_records(tmp_path: Path) -> None:
     assert set(state.graph) == {7}
     assert state.record(7) == make_record(7)
     assert report.tally.dropped == {
-        "column last_updated": 1, "table other": 1, "rows without a record": 1,
+        "housekeeping fields (last_updated)": 1, "table other": 1, "rows without a record": 1,
         "records with the id of another sound": 1,
     }  # fmt: skip
     assert old.read_bytes() == before
@@ -145,8 +154,8 @@ def test_what_is_no_json_is_dropped_and_counted_and_times_are_ours_alone(tmp_pat
     assert kept is not None
     assert kept == make_record(1, avg_rating=None)
     assert report.tally.dropped == {
-        "field odd (bytes)": 1, "field giant (int)": 1, "field when (datetime.datetime)": 1, "field fetched_at": 1,
-        "field score": 1, "metadata page": 1,
+        "field odd (bytes)": 1, "field giant (int)": 1, "field when (datetime.datetime)": 1,
+        "housekeeping fields (fetched_at, score)": 2, "metadata page": 1,
     }  # fmt: skip
 
 
@@ -167,6 +176,7 @@ def test_a_value_of_another_type_is_converted_or_null_as_in_an_answer(tmp_path: 
         "field name: repaired text": 1,
         "field duration: mistyped field": 1,
         "field shiny_0: field too large": 1,
+        "records without a time to the oldest time": 1,
     }
     assert report.tally.dropped == {"fields beyond 64 unknown ones of a sound": 6}
 
@@ -291,12 +301,143 @@ def test_a_file_without_a_sound_makes_no_library(tmp_path: Path) -> None:
     assert not (tmp_path / "witness").exists()
 
 
-def test_a_time_that_cannot_be_or_lies_ahead_gives_way_to_the_files(tmp_path: Path) -> None:
-    for place, stamp in enumerate(["rubbish", 1e300, "9999-01-01T00:00:00"]):
-        folder = tmp_path / str(place)
-        folder.mkdir()
-        state, _ = import_from({"sound_cache": {1: make_record(1)}, "metadata": {"timestamp": stamp}}, folder)
-        assert 0 < state.attributes(1)["fetched_at"] <= NOW_US
+@pytest.mark.parametrize("stamp", ["rubbish", 1e300, "9999-01-01T00:00:00", "1970-01-02T00:00:00", None, -1, True])
+def test_a_time_that_cannot_be_or_lies_ahead_is_none(tmp_path: Path, stamp: object) -> None:
+    state, _ = import_from({"sound_cache": {1: make_record(1)}, "metadata": {"timestamp": stamp}}, tmp_path)
+    assert state.attributes(1)["fetched_at"] == UNKNOWN_TIME
+    assert state.sound(1).fetched_at is None
+
+
+DAY = 86_400
+AT_S = 1_700_000_000
+"""A time in seconds at which old tools wrote."""
+
+
+def at(days: int) -> Any:
+    return datetime.fromtimestamp(AT_S + days * DAY, UTC)
+
+
+def stamp(days: int) -> int:
+    return (AT_S + days * DAY) * 1_000_000
+
+
+@pytest.mark.parametrize("name", STAMPS)
+@pytest.mark.parametrize(
+    "form", [lambda t: t.isoformat(), lambda t: t.timestamp(), lambda t: int(t.timestamp() * 1000), lambda t: t]
+)
+def test_a_records_own_time_counts_in_every_form(tmp_path: Path, name: str, form: Any) -> None:
+    content = {"sound_cache": {1: make_record(1, **{name: form(at(3))}), 2: make_record(2)}}
+    state, report = import_from(content | {"metadata": {"timestamp": at(9).isoformat()}}, tmp_path)
+    assert state.attributes(1)["fetched_at"] == state.attributes(1)["added_at"] == stamp(3)
+    assert state.attributes(2)["fetched_at"] == stamp(9)
+    assert state.record(1) == make_record(1)
+    names = ", ".join(sorted({name, "timestamp"}))
+    assert report.tally.dropped == {f"housekeeping fields ({names})": 2}
+
+
+def test_of_several_times_of_a_record_the_last_update_counts(tmp_path: Path) -> None:
+    times = {"collected_at": at(1), "last_updated": at(2), "last_metadata_update_at": at(3)}
+    given = [{name: moment.isoformat() for name, moment in list(times.items())[:count]} for count in (1, 2, 3)]
+    content = {"sound_cache": {i: make_record(i, **stamps) for i, stamps in enumerate(given, 1)}}
+    state, _ = import_from(content, tmp_path)
+    assert [state.attributes(i)["fetched_at"] for i in (1, 2, 3)] == [stamp(1), stamp(2), stamp(3)]
+
+
+def test_the_time_of_the_file_says_nothing(tmp_path: Path) -> None:
+    old = tmp_path / "old.pkl"
+    old.write_bytes(pickle.dumps({"graph": a_graph(), "sound_cache": {1: make_record(1)}}))
+    seen = []
+    for place, moment_s in enumerate((AT_S, AT_S + 10 * DAY)):
+        os.utime(old, (moment_s, moment_s))
+        report = import_old(old, tmp_path / str(place), source=SOURCE, clock=FixedClock())
+        seen.append(dict(load_view(report.target).state.graph.nodes(data=True)))
+    assert seen[0] == seen[1]
+    assert {attributes["added_at"] for attributes in seen[0].values()} == {UNKNOWN_TIME}
+
+
+@pytest.mark.parametrize("first", ["harvested", "imported"])
+def test_a_record_without_a_time_never_wins_over_a_harvested_one(tmp_path: Path, first: str) -> None:
+    def harvested() -> None:
+        with open_store(tmp_path / "new") as store:
+            store.set_source(SOURCE)
+            grow(store, [Seen(1, make_record(1, name="harvested"), 1)])
+            store.checkpoint(backup=True)
+
+    def imported() -> None:
+        import_from({"sound_cache": {1: make_record(1, name="imported")}}, tmp_path)
+
+    for step in (harvested, imported) if first == "harvested" else (imported, harvested):
+        step()
+    assert load_view(tmp_path / "new").state.attributes(1)["name"] == "harvested"
+
+
+def test_an_sqlite_row_has_the_time_of_its_column_unless_the_record_has_one(tmp_path: Path) -> None:
+    old = tmp_path / "cache.db"
+    make_sqlite_cache(old, {7: make_record(7), 8: make_record(8, collected_at=at(1).isoformat())}, at(5).isoformat())
+    state, report = import_file(old, tmp_path)
+    assert [state.attributes(i)["fetched_at"] for i in (7, 8)] == [stamp(5), stamp(1)]
+    names = "collected_at, dormant_since, is_dormant, last_updated, priority_score"
+    assert report.tally.dropped == {f"housekeeping fields ({names})": 5}
+
+
+HOUSE = {
+    "priority_score": 0.5, "is_dormant": False, "dormant_since": None, "last_existence_check_at": None,
+    "audio_url": "https://x.invalid/", "type": "sample",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["node", "cache"])
+def test_housekeeping_has_one_fate_in_a_node_and_in_a_record(tmp_path: Path, place: str) -> None:
+    graph = nx.DiGraph()
+    graph.add_node("5")
+    content: dict[str, Any] = {"graph": graph, "metadata": {"timestamp": at(0).isoformat()}}
+    if place == "node":
+        graph.nodes["5"].update(name="rain", user="anna", **HOUSE)
+    else:
+        content["sound_cache"] = {5: {"name": "rain", "user": "anna", **HOUSE}}
+    state, report = import_from(content, tmp_path)
+    assert state.record(5) == {"id": 5, "name": "rain", "username": "anna"}
+    names = ", ".join(sorted([*HOUSE, "timestamp"]))
+    assert report.tally.dropped == {f"housekeeping fields ({names})": len(HOUSE) + 1}
+
+
+EDGES: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    ({}, {"relation": ["related"]}),
+    ({"edge_type": "tag"}, {"relation": ["tag"]}),
+    ({"edge_type": "tag", "type": "pack"}, {"relation": ["tag"]}),
+    ({"relation": "pack", "weight": 2}, {"relation": ["pack"], "weights": {"pack": 2.0}}),
+    ({"kind": "user", "weight": -0.5}, {"relation": ["user"], "weights": {"user": -0.5}}),
+    ({"weight": 0.25}, {"relation": ["related"], "weights": {"related": 0.25}}),
+    ({"similarity": 0.9}, {"relation": ["similarity"], "weights": {"similarity": 0.9}}),
+    (
+        {"type": "similar", "weight": 3, "similarity": 0.9},
+        {"relation": ["similar", "similarity"], "weights": {"similar": 3.0, "similarity": 0.9}},
+    ),
+    ({"score": 0.5}, {"score": 0.5}),
+    ({"score": 0.5, "type": "similar"}, {"score": 0.5, "relation": ["similar"]}),
+    ({"score": 0.5, "weight": 0.5}, {"score": 0.5, "relation": ["related"], "weights": {"related": 0.5}}),
+    ({"score": 1.5, "weight": float("nan"), "similarity": "high"}, {"relation": ["related"]}),
+]
+
+
+@pytest.mark.parametrize(("given", "kept"), EDGES)
+def test_what_an_edge_was_is_kept(tmp_path: Path, given: dict[str, Any], kept: dict[str, Any]) -> None:
+    graph = nx.DiGraph()
+    graph.add_edge(1, 2, **given)
+    state, _ = import_from({"graph": graph}, tmp_path)
+    assert dict(state.graph.adj[1]) == {2: kept}
+    exported = [json.loads(line) for line in encode_jsonl(select(state))]
+    [neighbour] = exported[0]["neighbours"]
+    read = {name: json.loads(value) if isinstance(value, str) else value for name, value in neighbour.items()}
+    assert read == {"id": 2, **kept}
+
+
+def test_parallel_edges_keep_each_of_their_kinds(tmp_path: Path) -> None:
+    graph = nx.MultiDiGraph()
+    for given in ({"edge_type": "tag", "weight": 0.2}, {"edge_type": "user"}, {"edge_type": "tag", "weight": 0.3}):
+        graph.add_edge(1, 2, **given)
+    state, _ = import_from({"graph": graph}, tmp_path)
+    assert dict(state.graph.adj[1]) == {2: {"relation": ["tag", "user"], "weights": {"tag": 0.3}}}
 
 
 def test_a_plain_stream_keeps_its_bytes_apart_from_text() -> None:

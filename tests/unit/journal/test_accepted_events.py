@@ -104,7 +104,8 @@ def any_events(draw: st.DrawFn) -> Event:
             return Withdrawn(sound_id, stamp)
         case 5:
             relation: Any = draw(st.sampled_from(["pack", "", "\ud800", 5, None]))
-            return Related(sound_id, draw(any_ids), relation, stamp)
+            weight: Any = draw(st.sampled_from([None, 0.5, -1e300, 3, True, "1", float("nan"), float("-inf")]))
+            return Related(sound_id, draw(any_ids), relation, stamp, weight)
         case 6:
             return Seeded(tuple(draw(st.lists(any_ids, max_size=3))))
     return draw(events())
@@ -179,6 +180,8 @@ REFUSED: list[Event] = [
     Withdrawn(True, 1),
     Related(1, 0, "pack", 1),
     Related(1, 2, None, 1),  # type: ignore[arg-type]  # the wrong type is the case
+    Related(1, 2, "pack", 1, float("inf")),
+    Related(1, 2, "pack", 1, 3),
     Seeded((1, -5)),
     Linked(1, replace(LIST, neighbours=((4, 0.9), (0, 0.8)))),
     Linked(1, replace(LIST, neighbours=((4, 0.9), (5, 1.5)))),

@@ -23,7 +23,8 @@ from harvester.journal.format import FORMAT, Head, _sum, decode_head, encode_hea
 from harvester.journal.reader import load_contents
 from harvester.journal.writer import Journal
 from harvester.model import Deferral, Event, Known, Linked, Note, Seen, SimilarList
-from tests.support.samples import NOW_US, histories, make_events, quick
+from tests.support.histories import histories, quick
+from tests.support.samples import NOW_US, make_events
 
 _BELOW = "the last row number is below the saved one"
 

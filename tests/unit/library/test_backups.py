@@ -23,6 +23,7 @@ from harvester.library.backups import (
 )
 from harvester.model import Linked, SimilarList
 from harvester.storage.paths import CHECKPOINT, backup_name, read_backup_name
+from tests.support.histories import quick
 from tests.support.samples import (
     NOW_US,
     FixedClock,
@@ -32,7 +33,6 @@ from tests.support.samples import (
     make_state,
     names_in,
     open_store,
-    quick,
     reload_content,
 )
 

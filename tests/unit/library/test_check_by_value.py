@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -22,6 +23,7 @@ from harvester.journal import Journal, load_head
 from harvester.library.check import CheckReport, Finding, check_library, latest_stamp
 from harvester.library.reader import load_view
 from harvester.library.repair import repair_library
+from harvester.library.store import Store
 from harvester.model import DIMENSIONS, Deferral, Gone, Known, Linked, Seen, SimilarList
 from harvester.storage.lock import read_owner
 from harvester.storage.paths import CHECKPOINT, JOURNAL, LOCK, RECOVERED, VECTORS
@@ -539,6 +541,15 @@ def test_a_journal_that_stands_on_its_own_relies_on_no_file(library: Path) -> No
     assert (head.digest, head.next_digest, head.has_foreign_state) == ("", "", True)
     assert (head.last, head.saved, head.backed, head.safe) == (3, 2, 2, 2)
     assert repair(library).left == "1 sounds (0 processed), 0 edges"
+
+
+def test_a_repair_that_ends_before_it_opens_the_library_has_noted_that_the_journal_lacks_events(library: Path) -> None:
+    HARM["all torn"][0](library)
+    with mock.patch.object(Store, "open", side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        repair(library)
+    head = load_head(library / JOURNAL)
+    assert head is not None
+    assert (head.digest, head.next_digest, head.has_foreign_state) == ("", "", True)
 
 
 def test_a_repair_tells_what_it_did(library: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -13,15 +15,8 @@ from harvester.errors import LibraryCorrupt, WrongSource
 from harvester.graph import SoundGraph, blanked, is_gone
 from harvester.journal.events import decode_events, encode_events
 from harvester.model import Event, Linked, Related, Seen, SimilarList, Withdrawn
-from tests.support.samples import (
-    NOW_US,
-    content_of,
-    histories,
-    make_events,
-    make_record,
-    make_state,
-    quick,
-)
+from tests.support.histories import histories, quick
+from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
 
 @quick
@@ -76,6 +71,21 @@ def test_an_edge_of_an_older_tool_survives_a_new_list_and_is_no_part_of_it() -> 
         2: {"relation": ["again", "similar"]}, 3: {"relation": ["similar"]}, 4: {"score": 0.8},
     }  # fmt: skip
     assert state.edge_count == 3
+
+
+def test_of_two_weights_of_a_relation_the_larger_one_wins_and_survives_a_new_list() -> None:
+    related = [Related(1, 2, "tag", 5, weight) for weight in (0.5, None, 0.75, 0.25)]
+    for order in permutations(related):
+        state = make_state(order)
+        assert dict(state.graph.adj[1]) == {2: {"relation": ["tag"], "weights": {"tag": 0.75}}}
+    state.apply(Linked(1, SimilarList(((2, 0.9),), 9, 25)))
+    assert dict(state.graph.adj[1]) == {2: {"score": 0.9, "relation": ["tag"], "weights": {"tag": 0.75}}}
+    assert {str(weight) for order in permutations((0.0, -0.0)) for weight in _weights(order)} == {"0.0"}
+
+
+def _weights(order: Iterable[float]) -> Iterable[float]:
+    weights: dict[str, float] = make_state([Related(1, 2, "tag", 5, one) for one in order]).graph.adj[1][2]["weights"]
+    return weights.values()
 
 
 def _packed(state: SoundGraph) -> bytes:

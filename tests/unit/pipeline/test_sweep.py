@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
@@ -22,11 +23,16 @@ from tests.support.world import make_record
 START_S = 1_500_000_000
 
 
+@cache
+def _spelled(second: int) -> str:
+    return iso(second * SECOND_US)
+
+
 class Hits:
     """A search's hits by the second they were made in; ties come in another order each time. `lost` ids come never."""
 
     def __init__(self, created: dict[int, int], lost: set[int] | None = None) -> None:
-        self.created = {sound_id: iso(second * SECOND_US) for sound_id, second in created.items()}
+        self.created = {sound_id: _spelled(second) for sound_id, second in created.items()}
         self.lost = lost or set()
         self.asked: list[SweepClaim] = []
         self.spelled: Callable[[str], str | None] = lambda created: created

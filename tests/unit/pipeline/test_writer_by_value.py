@@ -6,6 +6,7 @@ import asyncio
 from array import array
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -448,6 +449,20 @@ def test_sounds_that_a_pull_brought_under_the_run_are_queued() -> None:
     desk = at_the_desk(store, Plan(), work)
     assert desk.told[0] == "merged the checkpoint that Git brought"
     assert desk.frontier.waiting == 2
+
+
+def test_a_checkpoint_that_brought_no_sound_does_not_read_the_whole_library_again() -> None:
+    store = ScriptedStore(seen(1))
+
+    async def work(desk: Desk) -> None:
+        with mock.patch.object(desk.scope, "admit", wraps=desk.scope.admit) as admit:
+            await desk.writer.checkpoint()
+            assert admit.call_count == 0
+            store.pulled = [seen(7)]
+            await desk.writer.checkpoint()
+            assert admit.call_count == 1
+
+    at_the_desk(store, Plan(), work)
 
 
 def test_a_sweep_that_cannot_continue_ends_the_run_after_its_page_is_durable() -> None:
