@@ -1,7 +1,8 @@
-"""Know how many files this process may have open, and ask for more.
+"""Know what the system allows this process, and ask for more open files.
 
-Owns the limit (`ulimit -n`): it is checked before a run begins, and named where a file cannot be opened because of it.
-Sockets count as open files too. A shell's soft limit is raised without a word, as other servers and clients do.
+Owns the limit of open files (`ulimit -n`): it is checked before a run begins, and named where a file cannot be opened
+because of it. Sockets count as open files too. A shell's soft limit is raised without a word, as other servers and
+clients do. Owns too which errors mean that the system gives no more threads or memory.
 """
 
 from __future__ import annotations
@@ -37,6 +38,24 @@ def allow_open_files(what: str, needed: int, otherwise: str = "") -> None:
 def is_too_many(error: BaseException) -> bool:
     """Tell whether the limit of open files caused an error."""
     return isinstance(error, OSError) and error.errno in _TOO_MANY
+
+
+def limit_of(error: BaseException) -> str:
+    """Return which limit of the system caused an error, or no text.
+
+    The error may be one of a group, or have the cause as its context.
+    """
+    inner = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for one in (*inner, error.__cause__, error.__context__):
+        if one is not None and (found := limit_of(one)):
+            return found
+    if isinstance(error, OSError) and is_too_many(error):
+        return reason_of(error)
+    if isinstance(error, MemoryError):
+        return "no memory is left: allow more (`ulimit -v`, or the limit of a container)"
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return "no further thread is allowed: allow more (`ulimit -u`, or the limit of a container)"
+    return ""
 
 
 def reason_of(error: OSError) -> str:

@@ -44,7 +44,7 @@ from harvester.cli.streams import ReaderLeft
 from harvester.cli.terminal import guarded_streams
 from harvester.cli.variables import find_misspelt
 from harvester.errors import HarvesterError, SettingsError, exit_code_table
-from harvester.open_files import is_too_many, reason_of
+from harvester.open_files import limit_of
 from harvester.storage import read_path
 from harvester.version import __version__
 
@@ -155,8 +155,8 @@ def _main() -> None:
     except ReaderLeft:
         sys.exit(0)  # as in `harvester show 1 | head`
     except Exception as error:
-        if isinstance(error, OSError) and is_too_many(error):
-            note(f"harvester: {reason_of(error)}; all saved sounds are safe in the journal")
+        if limit := limit_of(error):
+            note(f"harvester: {limit}; all saved sounds are safe in the journal")
             sys.exit(SettingsError.exit_code)
         sys.excepthook(*sys.exc_info())
         note(

@@ -137,20 +137,33 @@ def test_a_panel_needs_a_terminal_that_moves_its_cursor_and_is_wide(
     assert terminal.can_redraw("stderr") is redraws
 
 
-def test_too_many_open_files_is_told_with_the_limit_wherever_it_happens(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+LIMIT, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            OSError(errno.EMFILE, "Too many open files", "/any/file"),
+            f"Too many open files: this process may have {LIMIT}, allow more with `ulimit -n {2 * LIMIT}`",
+        ),
+        (MemoryError(), "no memory is left: allow more (`ulimit -v`, or the limit of a container)"),
+        (
+            ExceptionGroup("tasks", [ValueError(), RuntimeError("can't start new thread")]),
+            "no further thread is allowed: allow more (`ulimit -u`, or the limit of a container)",
+        ),
+    ],
+)
+def test_a_limit_of_the_system_is_told_wherever_it_is_met(
+    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail() -> None:
-        raise OSError(errno.EMFILE, "Too many open files", "/any/file")
+        raise error
 
     monkeypatch.setattr("harvester.cli._run", fail)
     with pytest.raises(SystemExit, match="2"):
         main()
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    assert capsys.readouterr().err == (
-        f"harvester: Too many open files: this process may have {limit}, allow more with `ulimit -n {2 * limit}`; "
-        "all saved sounds are safe in the journal\n"
-    )
+    assert capsys.readouterr().err == f"harvester: {told}; all saved sounds are safe in the journal\n"
 
 
 def test_only_our_own_controls_reach_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
