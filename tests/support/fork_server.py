@@ -55,7 +55,7 @@ def _server() -> socket.socket:
 class Forked:
     """A command in a process of its own; its standard output and error go to `streams`.
 
-    It runs the Python code `first` before the command: what the system does to a process, such as a limit.
+    To the process it is `later_s` seconds later than it is. It runs the Python code `first` before the command: what the system does to a process, such as a limit.
     """
 
     def __init__(
@@ -66,10 +66,13 @@ class Forked:
         environment: dict[str, str],
         streams: tuple[IO[Any] | int, IO[Any] | int],
         most_bytes: int | None = None,
+        later_s: float = 0,
         first: str = "",
     ) -> None:
-        order = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "most_bytes": most_bytes}
-        order["first"] = first
+        order = {
+            "arguments": arguments, "cwd": str(cwd), "environment": environment, "most_bytes": most_bytes,
+            "later_s": later_s, "first": first,
+        }  # fmt: skip
         told, tell = os.pipe()
         given = [one if isinstance(one, int) else one.fileno() for one in streams]
         try:
@@ -162,9 +165,18 @@ def _serve(orders: socket.socket) -> None:
     found = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[1:1] = [folder for folder in found if folder and folder not in sys.path]
     sys.argv[1:] = order["arguments"]
+    if order["later_s"]:
+        _put_clock_forward(order["later_s"])
     if order["most_bytes"] is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (order["most_bytes"], order["most_bytes"]))
     exec(order["first"], {"os": os, "resource": resource, "sys": sys})
+
+
+def _put_clock_forward(later_s: float) -> None:
+    from harvester.clock import SECOND_US, SystemClock
+
+    time_us = SystemClock.time_us
+    setattr(SystemClock, "time_us", lambda clock: time_us(clock) + round(later_s * SECOND_US))  # noqa: B010 - a method
 
 
 def _warm_up() -> None:

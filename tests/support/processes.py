@@ -134,22 +134,20 @@ def run(
     environ: dict[str, str] | None = None,
     timeout_s: float = 60,
     most_bytes: int | None = None,
+    later_s: float = 0,
     first: str = "",
 ) -> Ended:
     """Run `harvester ARGUMENTS` to its end, in a process that may have `most_bytes` of memory of its own.
 
-    `environ` stands for `environment(cwd / "state", key=key)`. The process runs the Python code `first` at first.
+    `environ` stands for `environment(cwd / "state", key=key)`. `later_s` puts the clock of the process forward. The
+    process runs the Python code `first` before the command.
     """
     given = environment(cwd / "state", key=key) if environ is None else environ
     with TemporaryFile() as out, TemporaryFile() as err:
         forked = Forked(
-            list(map(str, arguments)),
-            cwd=cwd,
-            environment=given,
-            streams=(out, err),
-            most_bytes=most_bytes,
-            first=first,
-        )
+            list(map(str, arguments)), cwd=cwd, environment=given, streams=(out, err), most_bytes=most_bytes,
+            later_s=later_s, first=first,
+        )  # fmt: skip
         try:
             code = forked.wait(timeout_s)
         except TimeoutError:
@@ -207,13 +205,13 @@ class SandboxProcess:
 
 
 @contextmanager
-def sandbox_process(cwd: Path, *arguments: object) -> Iterator[SandboxProcess]:
+def sandbox_process(cwd: Path, *arguments: object, later_s: float = 0) -> Iterator[SandboxProcess]:
     """Run `harvester sandbox ARGUMENTS` with an access log, until the block ends."""
     log = cwd / "access.jsonl"
     command = ["sandbox", "--access-log", str(log), *map(str, arguments)]
     out, into = os.pipe()
     with TemporaryFile() as err:
-        process = Forked(command, cwd=cwd, environment=environment(cwd / "state"), streams=(into, err))
+        process = Forked(command, cwd=cwd, environment=environment(cwd / "state"), streams=(into, err), later_s=later_s)
         os.close(into)
         try:
             with os.fdopen(out, encoding="utf-8") as said:

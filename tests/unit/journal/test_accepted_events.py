@@ -33,19 +33,17 @@ from harvester.model import (
     Withdrawn,
 )  # fmt: skip
 from harvester.storage.paths import JOURNAL
+from tests.support.histories import events, quick, values
 from tests.support.samples import (
     NOW_US,
     SOURCE,
     content_of,
-    events,
     grow,
     make_events,
     make_record,
     make_state,
     names_in,
     open_store,
-    quick,
-    values,
 )  # fmt: skip
 
 HUGE = 10**5000
