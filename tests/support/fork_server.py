@@ -55,7 +55,8 @@ def _server() -> socket.socket:
 class Forked:
     """A command in a process of its own; its standard output and error go to `streams`.
 
-    To the process it is `later_s` seconds later than it is. It runs the Python code `first` before the command: what the system does to a process, such as a limit.
+    To the process it is `later_s` seconds later than it is. It runs the Python code `first` before the command,
+    which is what the system does to a process, such as a limit.
     """
 
     def __init__(
