@@ -51,6 +51,7 @@ ARGUMENTS = {
     "export": ["jsonl"],
     "merge": ["a"],
     "import": ["a"],
+    "init": ["a"],
 }
 REQUIRED = {"--print"}
 """Options without which their command does not begin."""
