@@ -1,4 +1,4 @@
-"""Know what the system allows this process, and ask for more open files.
+"""Know what the system allows this process; ask for more files.
 
 Owns the limit of open files (`ulimit -n`): it is checked before a run begins, and named where a file cannot be opened
 because of it. Sockets count as open files too. A shell's soft limit is raised without a word, as other servers and

@@ -78,7 +78,7 @@ CASES = {
     ),
     "a user without an entry reads": Case(("config",), NO_USER + "; del os.environ['HOME']", 0, "…", "…not set…"),
     "HOME is empty": Case(ONLINE, "", 21, NO_HOME, environ=KEY | {"HOME": ""}),
-    "HOME leads nowhere": Case(ONLINE, "", 21, NO_HOME, environ=KEY | {"HOME": "/nonexistent/home"}),
+    "HOME leads nowhere": Case(ONLINE, "os.environ['HOME'] += '/gone'", 21, NO_HOME, environ=KEY),
     "HOME cannot be written": Case(ONLINE, "", 21, "…for the ledger…", environ=KEY | {"HOME": "/proc"}),
     ".env has a line that is no key": Case(
         ("config",), "", 0, "…\n.env:2: not read as FREESOUND_API_KEY; write FREESOUND_API_KEY=…",
@@ -184,6 +184,7 @@ def test_an_odd_environment_ends_with_a_line_and_a_code(name: str, library: Path
     assert ended.code == case.code, ended.err
     assert_said(case.err, ended.err)
     assert_said(case.out, ended.out)
+    assert not (tmp_path / "gone").exists()
     if case.code:
         assert not (tmp_path / "new" / "freesound_library.pkl").exists()
 
