@@ -13,12 +13,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar
 
-from harvester.errors import Stopped
+from harvester.errors import SettingsError, Stopped
 
 SECOND_US = 1_000_000
 DAY_US = 86_400 * SECOND_US
 LATEST_US = 253_402_300_799 * SECOND_US
 """The end of the year 9999: `datetime` has no later dates."""
+
+EARLIEST_US, LAST_US = 1_704_067_200 * SECOND_US, 4_102_444_800 * SECOND_US
+"""2024 and 2100: a machine whose clock is before or after has not set it yet."""
 
 _BOOT_CLOCK: int | None = getattr(time, "CLOCK_BOOTTIME", None)
 
@@ -56,6 +59,16 @@ class SystemClock:
     async def sleep(self, delay_s: float) -> None:
         """Wait `delay_s` seconds; return at once if it is not positive."""
         await asyncio.sleep(max(0.0, delay_s))
+
+
+def check_clock(now_us: int) -> None:
+    """Raise `SettingsError` for a time that no clock shows that is set.
+
+    A library takes the later of two stamps for the newer record, so one run with such a clock would decide for years.
+    """
+    if not EARLIEST_US <= now_us < LAST_US:
+        shown = iso(now_us) if 0 <= now_us <= LATEST_US else "a time after the year 9999"
+        raise SettingsError(f"the clock of this machine says {shown}: set it first; nothing was changed")
 
 
 class Stop:

@@ -92,13 +92,13 @@ class LibraryLocked(HarvesterError):
 
 
 class LibraryUnwritable(HarvesterError):
-    """The library folder, or a file in it, cannot be written.
+    """The library folder, a file in it, or an output cannot be written.
 
     Exit code 21.
     """
 
     exit_code = 21
-    meaning = "the library folder cannot be written"
+    meaning = "the library, or the output, cannot be written"
     restart_helps = False
 
 

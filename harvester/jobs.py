@@ -16,9 +16,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TypeVar
 
 from harvester.errors import SettingsError
+from harvester.open_files import OWN_FILES, allow_open_files
 
 ALL_CORES = -1
 _WATCH_S = 0.5
+_FILES_OF_A_PROCESS = 4
 
 A = TypeVar("A")
 R = TypeVar("R")
@@ -48,11 +50,13 @@ def each_in_threads(function: Callable[[A], R], arguments: Sequence[A], jobs: in
 def each_in_processes(function: Callable[[A], R], arguments: Sequence[A], jobs: int) -> list[R]:
     """Return `function` of each argument, in order, by `jobs` processes.
 
-    An error of `function` is raised here. Raises `SettingsError` if the system kills one of the processes. All
-    processes have ended on return, also after an error or an interrupt.
+    An error of `function` is raised here. Raises `SettingsError` if the system kills one of the processes, and if it
+    allows too few open files. All processes have ended on return, also after an error or an interrupt.
     """
     if jobs == 1 or len(arguments) < 2:
         return [function(argument) for argument in arguments]
+    jobs = min(jobs, len(arguments))
+    allow_open_files(f"--jobs {jobs}", OWN_FILES + _FILES_OF_A_PROCESS * jobs, "use fewer jobs")
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -60,7 +64,7 @@ def each_in_processes(function: Callable[[A], R], arguments: Sequence[A], jobs: 
     try:
         with _terminated_in_order():
             with parallel_config("loky", initializer=_end_with, initargs=(os.getpid(),)), _interrupts_are_ours():
-                parallel = Parallel(n_jobs=min(jobs, len(arguments)), return_as="generator", max_nbytes=None)
+                parallel = Parallel(n_jobs=jobs, return_as="generator", max_nbytes=None)
                 results = parallel(delayed(function)(argument) for argument in arguments)
             return list(results)
     except TerminatedWorkerError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.errors import SettingsError
-from harvester.storage import read_bounded, read_path
+from harvester.storage import home_folder, read_bounded, read_path
 
 NAME = "harvester.toml"
 OWN_NAME = "config.toml"
@@ -92,13 +92,13 @@ def _user_folders(environment: Mapping[str, str]) -> tuple[Path | None, Path | N
     named = Path(environment.get("XDG_CONFIG_HOME", ""))
     if named.is_absolute():
         return named / "harvester", named / "harvester"
+    home = home_folder()
+    if home is None:
+        return None, None
     # Imported here: a process that knows XDG_CONFIG_HOME does not need it.
     from platformdirs import user_config_path
 
-    try:
-        earlier: Path | None = Path.home() / ".config" / "harvester"
-    except RuntimeError:  # the user has no home folder
-        earlier = None
+    earlier = home / ".config" / "harvester"
     folder = user_config_path("harvester", appauthor=False)
     # Earlier versions of platformdirs return a relative XDG_CONFIG_HOME, which its specification says to ignore.
     return (folder if folder.is_absolute() else earlier), earlier

@@ -55,7 +55,7 @@ _BREAK = re.compile(r"\r\n|[\n\t]")
 def escape(text: object) -> str:
     r"""Return a text with such characters as `\x1b`, `\u202e`, `\U000e0041`.
 
-    Also tabs and newlines; backslashes stay unchanged.
+    Also tabs and newlines; backslashes stay unchanged. A byte of a file name that is not UTF-8 is `\xff`.
     """
     return _ANY.sub(_spelled, str(text))
 
@@ -98,6 +98,8 @@ def _replaced(text: str, spell: Callable[[re.Match[str]], str]) -> str:
 
 def _spelled(match: re.Match[str]) -> str:
     code = ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a file name that is not UTF-8, as Python holds it: spelled for a shell
+        return f"\\x{code - 0xDC00:02x}"
     if code > 0xFFFF:
         return f"\\U{code:08x}"
     return f"\\x{code:02x}" if code < 0xA0 else f"\\u{code:04x}"

@@ -20,7 +20,7 @@ from harvester.library import (
 )
 from harvester.library import list_backups as find_backups
 from harvester.settings import COUNT
-from harvester.storage import WriterLock
+from harvester.storage import WriterLock, read_path
 
 
 def list_backups(library: StrPath | None = None) -> tuple[BackupReport, ...]:
@@ -72,7 +72,7 @@ def restore(backup: StrPath | None = None, *, library: StrPath | None = None, dr
     change nothing), `LibraryLocked`, `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, or
     `BackupFailed` when only the backup of the restored state is missing.
     """
-    chosen = Path(backup) if backup else None
+    chosen = read_path(backup) if backup else None
     return perform(
         lambda folder: restore_library(folder, chosen, clock=SystemClock()),
         find_library(library),

@@ -30,7 +30,9 @@ from harvester.freesound import (
     RawResponse,
     TransportFailure,
     is_loopback,
+    proxy_for,
     read_api_url,
+    state_folder,
 )
 from harvester.key_file import KEY_VARIABLE
 from harvester.sandbox import GeneratedCatalogue, Sandbox, serving
@@ -80,7 +82,8 @@ async def open_server(request: Connection, clock: Clock, reporter: Reporter) -> 
     """Yield the server of the run.
 
     Without an address, start the sandbox in this process for as long as the run lasts. Raises `SettingsError` for a
-    server on another machine without a key.
+    server on another machine without a key, and for a proxy that cannot be used. Raises `LibraryUnwritable` for a user
+    without a home folder.
     """
     if request.api_url is not None:
         url = read_api_url(request.api_url)
@@ -89,7 +92,10 @@ async def open_server(request: Connection, clock: Clock, reporter: Reporter) -> 
             key = SANDBOX_KEY
         if key is None:
             raise SettingsError(f"{url} needs an API key: set {KEY_VARIABLE} in the environment or in .env")
+        state_folder()  # without one, no request may be sent
         _tell_host(url, reporter)
+        if (proxy := proxy_for(url)) is not None:
+            reporter.tell(f"sending requests through the proxy {proxy.shown}")
         yield Server(url, ApiKey(key), request.limits, embedded=False)
         return
     if request.key is None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from harvester.actions.keywords import StrPath, Texts, check_number
 from harvester.actions.options import check_texts, check_whole, keywords_named
 from harvester.clock import SystemClock
+from harvester.open_files import OWN_FILES, allow_open_files
 from harvester.sandbox import Catalogue, Fault, GeneratedCatalogue, RecordedCatalogue, Sandbox, serving
-from harvester.settings import COUNT_FROM_ZERO, GENERATED_SOUNDS, LATENCY_MS, PORT, RANDOM_SEED, SCORE
+from harvester.settings import CONCURRENCY, COUNT_FROM_ZERO, GENERATED_SOUNDS, LATENCY_MS, PORT, RANDOM_SEED, SCORE
+from harvester.storage import read_path
 
 
 @asynccontextmanager
@@ -49,8 +50,9 @@ async def serve_sandbox(
         latency_s = check_number("--latency-ms", latency_ms, LATENCY_MS) / 1000
         faults = [Fault.parse(rule) for rule in rules]
     given = [catalogue] if isinstance(catalogue, str | os.PathLike) else catalogue or ()
-    files = [Path(one) for one in given]
+    files = [read_path(one) for one in given]
     served: Catalogue = RecordedCatalogue.load(files) if files else GeneratedCatalogue(count, seed)
+    allow_open_files("the sandbox", OWN_FILES + CONCURRENCY.most)
     sandbox = Sandbox(
         served,
         clock=SystemClock(),
@@ -65,6 +67,6 @@ async def serve_sandbox(
         sandbox,
         port=number,
         latency_s=latency_s,
-        access_log=None if access_log is None else Path(access_log),
+        access_log=None if access_log is None else read_path(access_log),
     ) as address:
         yield address

@@ -27,6 +27,7 @@ from harvester.clock import SECOND_US, Clock, Stop, SystemClock, closing_in_time
 from harvester.errors import HarvesterError, SettingsError, Stopped
 from harvester.graph import SoundGraph
 from harvester.library import Store, keep_answer, require_library
+from harvester.open_files import OWN_FILES, allow_open_files
 from harvester.pipeline import NO_HITS, Harvest, Plan, Progress
 from harvester.told import Told
 from harvester.vectors import load_header
@@ -62,6 +63,9 @@ async def run_session(
         await stack.enter_async_context(closing_in_time(stop, clock, time_limit_s))
         await asyncio.to_thread(refuse_without_key, connection, library)
         server = await stack.enter_async_context(open_server(connection, clock, reporter))
+        # The embedded sandbox has the other end of each connection open.
+        needed = OWN_FILES + plan.concurrency * (2 if server.embedded else 1)
+        allow_open_files("a run", needed, "lower --concurrency")
         folder = library if library is not None else server.folder
         if plan.refresh is not None:
             require_library(folder)  # before `Store.open` creates one

@@ -41,9 +41,12 @@ from harvester.cli.defaults import read_defaults
 from harvester.cli.extensions import ExtensibleCommand
 from harvester.cli.parameters import adapt
 from harvester.cli.refusals import UsageError, describe
+from harvester.cli.streams import ReaderLeft
 from harvester.cli.terminal import guarded_streams
 from harvester.cli.variables import find_misspelt
-from harvester.errors import HarvesterError, exit_code_table
+from harvester.errors import HarvesterError, SettingsError, exit_code_table
+from harvester.open_files import limit_of
+from harvester.storage import read_path
 from harvester.told import Level
 from harvester.version import __version__
 
@@ -70,10 +73,10 @@ def _show_version(context: typer.Context, wanted: bool) -> None:
 
 def _read_settings(context: typer.Context, config: str | None) -> str | None:
     """Read the settings files as the defaults of all commands."""
-    check_name(config)
     tables = {one.name: one.callback for one in app.registered_commands if one.name and not one.hidden}
     tables |= {one.name: None for one in app.registered_groups if isinstance(one.name, str)}  # a group has no settings
-    defaults = read_defaults(Path(), os.environ, tables, Path(config) if config else None)
+    named = read_path(config) if check_name(config) and config else None
+    defaults = read_defaults(Path(), os.environ, tables, named)
     context.default_map, context.obj = dict(defaults.by_command), defaults
     return config
 
@@ -148,7 +151,9 @@ def _main() -> None:
     if shell := asking_shell():
         sys.exit(answer_shell(shell, _run))
     try:
-        sys.exit(_run() or 0)
+        code = _run() or 0
+        sys.stdout.flush()  # what cannot be written is told here, not lost at the interpreter's end
+        sys.exit(code)
     except UsageError as error:
         sys.exit(_refuse(error))
     except typer.Abort:
@@ -157,11 +162,12 @@ def _main() -> None:
     except HarvesterError as error:
         note(*getattr(error, "__notes__", ()), f"harvester: {error.command_line or error}", level=Level.ERROR)
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The program that reads our output has ended (`harvester show 1 | head`): this is no error.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
-    except Exception:
+    except ReaderLeft:
+        sys.exit(0)  # as in `harvester show 1 | head`
+    except Exception as error:
+        if limit := limit_of(error):
+            note(f"harvester: {limit}; all saved sounds are safe in the journal")
+            sys.exit(SettingsError.exit_code)
         sys.excepthook(*sys.exc_info())
         note(
             "harvester: this is a bug in harvester; all saved sounds are safe in the journal. Please report the above."

@@ -9,8 +9,6 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
@@ -25,7 +23,7 @@ from harvester.actions import waiting_text as waiting_text
 from harvester.cli.terminal import raw
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
-from harvester.storage import path_text
+from harvester.storage import path_text, read_path
 from harvester.terminal_text import escape_json, escape_line, escape_paragraph
 from harvester.told import MOST_VERBOSE, Level, Told
 
@@ -36,12 +34,15 @@ _SHOWN = 100
 
 
 def check_name(path: str | None) -> str | None:
-    """Return the path; raise `SettingsError` if it is empty or too long."""
+    """Return the path; raise `SettingsError` if it cannot be used.
+
+    It is empty or too long, or begins with `~` and leads nowhere.
+    """
     if path is not None and not path.strip():
         raise SettingsError("a path is empty: name a folder or a file, or leave the option out")
     try:
         if path is not None:
-            Path(path).stat()
+            read_path(path).stat()
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             shown = path_text(path or "")[:_SHOWN]
@@ -78,7 +79,7 @@ class Console:
 
 
 def note(*lines: str, level: Level = Level.WARNING) -> None:
-    """Write lines to stderr, apart from data; drop them if it is closed."""
+    """Write lines to stderr, apart from data."""
     for line in lines:
         _write(Told(line, level))
 
@@ -104,10 +105,8 @@ def print_event(event: RunEvent) -> None:
 
 
 def _write(told: Told) -> None:
-    # A closed terminal or pipe must not end a harvest; the log has the lines too.
-    with suppress(OSError):
-        sys.stderr.write(_text_of(told) + "\n")
-        sys.stderr.flush()
+    sys.stderr.write(_text_of(told) + "\n")
+    sys.stderr.flush()
 
 
 def _text_of(told: Told) -> str:

@@ -130,7 +130,11 @@ def _not_allowed(option: Option, value: Any, folder: Path) -> str:
         return "only you can set this: on the command line, or in your own settings file"
     if option.kind is Path or option.name in _PATHS:
         values: Iterable[Any] = value if isinstance(value, list) else [value]
-        if not all(is_inside(folder, str(one)) for one in values):
+        try:
+            inside = all(is_inside(folder, str(one)) for one in values)
+        except SettingsError as error:  # a `~` that leads nowhere
+            return str(error)
+        if not inside:
             return (
                 "a path in this file must lie within the working folder; "
                 "name another on the command line, or in your own settings file"

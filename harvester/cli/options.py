@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 import math
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
@@ -17,6 +16,7 @@ from typing import Annotated, Any, get_type_hints
 import typer
 
 from harvester.cli.completion import complete_tag, completing
+from harvester.cli.terminal import can_redraw
 from harvester.errors import SettingsError
 from harvester.model import LARGEST_ID, is_sound_id
 from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, JOBS, NEIGHBOURS, Bounds, parse_duration_s
@@ -250,7 +250,7 @@ class RunOptions(ServerOptions):
     @property
     def shows_panel(self) -> bool:
         """Whether to show the live panel."""
-        return sys.stderr.isatty() if self.progress is None else self.progress
+        return can_redraw("stderr") if self.progress is None else self.progress
 
 
 def _keywords(group: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -19,6 +20,7 @@ from harvester.cli.console import Console
 from harvester.cli.option_rules import read_parameters
 from harvester.errors import SettingsError
 from harvester.settings_file import SettingsFileError
+from harvester.storage import read_path
 
 PREFIX = "HARVESTER"
 _NOT_FROM_VARIABLES = {"--version", "--install-completion", "--show-completion", "--help"}
@@ -103,7 +105,10 @@ def _process_value(parameter: Any, function: Callable[..., Any] | None, context:
     if getattr(parameter, "count", False) and isinstance(value, str):
         value = _COUNTED.get(value.strip().lower(), value)
     try:
-        return type(parameter).process_value(parameter, context, value)
+        converted = type(parameter).process_value(parameter, context, value)
+        for one in converted if isinstance(converted, list) else [converted]:
+            if isinstance(one, Path):
+                read_path(one)  # a path that leads nowhere is refused with its place, before the command runs
     except SettingsFileError:
         raise  # its message has the place
     except SettingsError as error:
@@ -114,6 +119,7 @@ def _process_value(parameter: Any, function: Callable[..., Any] | None, context:
         option = read_parameters(function).get(parameter.name) if function is not None else None
         problem = option.problem_of_text(value) if option is not None else "it cannot have this value"
         raise SettingsError(f"{_place(context, parameter)}: {problem}") from None
+    return converted
 
 
 def _place(context: typer.Context, parameter: Any) -> str:

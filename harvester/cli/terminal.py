@@ -6,15 +6,22 @@ functions that move the cursor. Only `raw` bypasses the guard.
 
 from __future__ import annotations
 
-import io
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Any, TextIO, cast
 
+from harvester.cli.streams import ReaderLeft, guarded, open_missing, open_stdin
+from harvester.errors import HarvesterError
 from harvester.terminal_text import escape_line, escape_paragraph
 
 _HOME, _REST_OF_LINE, _REST_OF_SCREEN, _ALL = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
+
+_WITHOUT_CURSOR = {"", "dumb", "unknown"}
+_NARROWEST = 40
+"""The columns that a panel needs; without them, lines that the terminal breaks say more."""
 
 
 class _Guarded:
@@ -39,20 +46,31 @@ class _Guarded:
 
 @contextmanager
 def guarded_streams() -> Iterator[None]:
-    """Guard stdout and stderr in the block; escape what cannot be encoded."""
+    """Guard stdout and stderr in the block, and open the missing streams."""
+    open_missing()
+    sys.stdin = open_stdin()
     before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
-    guards = {name: _Guarded(stream) for name, stream in before.items()}
+    guards = {name: _Guarded(guarded(stream, name)) for name, stream in before.items()}
     for name, guard in guards.items():
-        if isinstance(guard.stream, io.TextIOWrapper):
-            guard.stream.reconfigure(errors="backslashreplace")
         setattr(sys, name, guard)
     try:
         yield
     finally:
         for name, guard in guards.items():
-            # Keep a stream that was replaced meanwhile, for example after a broken pipe.
-            if getattr(sys, name) is guard:
-                setattr(sys, name, before[name])
+            # The block has flushed what it wrote; an error that ended it is what to tell, not this one.
+            with suppress(ReaderLeft, HarvesterError):
+                guard.flush()
+            setattr(sys, name, before[name])
+
+
+def can_redraw(name: str) -> bool:
+    """Tell whether a picture on `stdout` or `stderr` can be replaced.
+
+    It cannot in a file, on a terminal that does not move its cursor, and on one that is too narrow for a panel.
+    """
+    if not getattr(sys, name).isatty() or os.environ.get("TERM", "") in _WITHOUT_CURSOR:
+        return False
+    return shutil.get_terminal_size().columns >= _NARROWEST
 
 
 def raw(stream: TextIO) -> TextIO:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from harvester.cli.console import print_json, print_lines
 from harvester.cli.status_screen import lines_for_stdout
-from harvester.cli.terminal import clear_screen, redraw
+from harvester.cli.terminal import can_redraw, clear_screen, redraw
 from harvester.clock import iso
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ EVERY_S = 2.0
 def watch_status(watched: StatusWatch, *, as_json: bool) -> None:
     """Show the library until the user presses Ctrl-C."""
     pause = threading.Event()
-    in_place = sys.stdout.isatty() and not as_json
+    in_place = can_redraw("stdout") and not as_json
     try:
         if in_place:
             clear_screen()

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 from harvester.freesound.address import API_URL, is_loopback, read_api_url
 from harvester.freesound.fields import read_extra_fields
 from harvester.freesound.key import ApiKey
-from harvester.freesound.ledger import FileLedger, count_requests
+from harvester.freesound.ledger import FileLedger, count_requests, state_folder
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger, read_limits
 from harvester.freesound.wire import RawResponse, TransportFailure
 
 if TYPE_CHECKING:
     from harvester.freesound.client import FreesoundClient
+    from harvester.freesound.proxy import proxy_for
     from harvester.freesound.transport import AiohttpTransport
 
-_LATE = {"FreesoundClient": "client", "AiohttpTransport": "transport"}
-"""Imported on first use: they need aiohttp, which takes 0.2 s to import."""
+_LATE = {"FreesoundClient": "client", "AiohttpTransport": "transport", "proxy_for": "proxy"}
+"""Imported on first use: they need aiohttp, which takes 0.2 s to import, or urllib.request."""
 
 
 def __getattr__(name: str) -> object:

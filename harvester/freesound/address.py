@@ -8,7 +8,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from urllib.parse import quote_plus, urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from harvester.errors import SettingsError
 
@@ -51,13 +50,3 @@ def encode_query(params: Mapping[str, str]) -> str:
     """Return the query string; encode twice what the server decodes twice."""
     safe = {name: text.replace("%", "%25") if name in _TWICE_DECODED else text for name, text in params.items()}
     return "&".join(f"{quote_plus(name)}={quote_plus(text, safe=',:()*')}" for name, text in safe.items())
-
-
-def proxy_for(address: str) -> str | None:
-    """Return the environment's proxy for `address`; None for this machine."""
-    parts = urlsplit(address)
-    host = parts.hostname or ""
-    if is_loopback(host) or proxy_bypass(host):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")

@@ -16,8 +16,8 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from harvester.clock import DAY_US
-from harvester.errors import DiskFull, LibraryUnwritable
-from harvester.storage import WalIndex, disk_errors
+from harvester.errors import DiskFull, LibraryUnwritable, SettingsError
+from harvester.storage import WalIndex, check_locks, disk_errors, home_folder, read_path
 
 LEDGER = "ledger.sqlite"
 KEPT_US = 2 * DAY_US
@@ -42,22 +42,28 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
 
     It is `HARVESTER_STATE`, else `harvester` in `XDG_STATE_HOME`, else the place that the system has for such files.
     On macOS, earlier versions used `~/.local/state/harvester`: a ledger that is there stays in use, so that no request
-    is forgotten. Raises `LibraryUnwritable` for a user without a home folder.
+    is forgotten. Raises `LibraryUnwritable` for a user without a home folder, and `SettingsError` where
+    `HARVESTER_STATE` begins with `~` and leads nowhere.
     """
     if environment.get("HARVESTER_STATE"):
-        return Path(environment["HARVESTER_STATE"])
-    home = environment.get("XDG_STATE_HOME")
-    if home:
-        return Path(home) / "harvester"
-    try:
-        earlier = Path.home() / ".local" / "state" / "harvester"
-    except RuntimeError as error:
-        raise LibraryUnwritable("you have no home folder for the ledger of requests; set HARVESTER_STATE") from error
+        try:
+            return read_path(environment["HARVESTER_STATE"])
+        except SettingsError as error:
+            raise SettingsError(f"HARVESTER_STATE: {error}") from error
+    named = Path(environment.get("XDG_STATE_HOME", ""))
+    if named.is_absolute():  # its specification says to ignore any other
+        return named / "harvester"
+    home = home_folder()
+    if home is None:
+        raise LibraryUnwritable("you have no home folder for the ledger of requests; set HARVESTER_STATE or HOME")
+    earlier = home / ".local" / "state" / "harvester"
     if (earlier / LEDGER).exists():
         return earlier
     from platformdirs import user_state_path  # only a command that sends or counts requests needs it
 
-    return user_state_path("harvester")
+    folder = user_state_path("harvester")
+    # Earlier versions of platformdirs return a relative XDG_STATE_HOME.
+    return folder if folder.is_absolute() else earlier
 
 
 class FileLedger:
@@ -222,6 +228,7 @@ class FileLedger:
     def _connect(self) -> sqlite3.Connection:
         with disk_errors(self.path, "nothing was sent"):
             self._index.begin()
+        check_locks(self.path)
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=_BUSY_S)
         try:
             for setting in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = 1", "checkpoint_fullfsync = 1"):

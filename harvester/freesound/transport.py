@@ -12,9 +12,11 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from harvester.freesound.address import encode_query, proxy_for, read_api_url
+from harvester.freesound.address import encode_query, read_api_url
 from harvester.freesound.key import ApiKey
+from harvester.freesound.proxy import Proxy, proxy_for
 from harvester.freesound.wire import FEW_ATTEMPTS, RawResponse, TransportFailure
+from harvester.open_files import is_too_many, reason_of
 from harvester.version import __version__
 
 CONTACT = "contact: the holder of this API key"
@@ -40,12 +42,19 @@ class AiohttpTransport:
         read_s: float = READ_S,
         total_s: float = TOTAL_S,
         largest_body_bytes: int = LARGEST_BODY_BYTES,
+        proxy: Proxy | None = None,
     ) -> None:
-        """Open the session; raise `SettingsError` for an unsafe address."""
+        """Open the session; `proxy` None: the one that the environment names.
+
+        Raises `SettingsError` for an unsafe address, and for a proxy of the environment that cannot be used.
+        """
         self.address = read_api_url(api_url)
         self._key = key
         self._largest_body_bytes = largest_body_bytes
-        self._proxy = proxy_for(self.address)
+        self._proxy = proxy if proxy is not None else proxy_for(self.address)
+        socks = self._proxy if self._proxy is not None and self._proxy.is_socks else None
+        self._socks_errors = socks.socks_errors() if socks is not None else ()
+        self._http_proxy = None if self._proxy is None or socks is not None else _url_of(self._proxy)
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=total_s, sock_connect=connect_s, sock_read=read_s),
             headers={"Accept": "application/json", "User-Agent": f"harvester/{__version__} ({contact or CONTACT})"},
@@ -53,6 +62,7 @@ class AiohttpTransport:
             # `proxy_for` reads the environment's proxies: trust_env would also read netrc.
             trust_env=False,
             trace_configs=[_noting_reuse()],
+            connector=None if socks is None else socks.socks_connector(),
         )
         # aiohttp repeats a GET without notice when a kept-alive connection breaks; the server counts both.
         self._session._retry_connection = False
@@ -64,7 +74,7 @@ class AiohttpTransport:
         headers = {} if anonymous else {"Authorization": f"Token {self._key.reveal()}"}
         try:
             async with self._session.get(
-                url, headers=headers, allow_redirects=False, proxy=self._proxy, trace_request_ctx=used_before
+                url, headers=headers, allow_redirects=False, proxy=self._http_proxy, trace_request_ctx=used_before
             ) as response:
                 body = await self._read(response)
                 if body is not None:
@@ -73,8 +83,8 @@ class AiohttpTransport:
                 reason = f"the answer is larger than {self._largest_body_bytes:,} bytes"
                 failure = TransportFailure(reason, sent=True, late=True)
                 failure.attempts = FEW_ATTEMPTS
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            failure = _translate(error)
+        except (aiohttp.ClientError, OSError, ValueError, *self._socks_errors) as error:
+            failure = self._of_proxy(error) or _translate(error)
             if used_before and isinstance(error, _CLOSED):
                 failure.idle, failure.reason = True, "the server had closed this idle connection"
         # Raised outside `except`: the context would be aiohttp's error, which holds the headers sent.
@@ -83,6 +93,23 @@ class AiohttpTransport:
     async def close(self) -> None:
         """Close the session."""
         await self._session.close()
+
+    def _of_proxy(self, error: Exception) -> TransportFailure | None:
+        """Return a failure of the proxy, with its address, else None."""
+        if self._proxy is None:
+            return None
+        unreachable: tuple[type[Exception], ...] = (aiohttp.ClientProxyConnectionError, aiohttp.ClientConnectorDNSError)
+        problem = ""
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            problem = "wants a user and a password" if error.status == 407 else "refuses"
+            problem = f"{problem} (HTTP {error.status})"
+        elif isinstance(error, (*unreachable, *self._socks_errors[:1])):
+            problem = "cannot be reached"
+        elif isinstance(error, self._socks_errors[1:2]):
+            problem = "refuses"
+        elif isinstance(error, self._socks_errors[2:]):
+            problem = "does not answer in time"
+        return TransportFailure(f"the proxy {self._proxy.shown} {problem}", sent=False) if problem else None
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes | None:
         body = bytearray()
@@ -107,13 +134,28 @@ def _noting_reuse() -> aiohttp.TraceConfig:
     return tracing
 
 
+def _no_connection(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused"
+    return reason_of(error).lower() if is_too_many(error) else "no connection"
+
+
+def _url_of(proxy: Proxy) -> URL:
+    """Return the address of an HTTP proxy, with user and password."""
+    return URL.build(
+        scheme=proxy.scheme,
+        host=proxy.host,
+        port=proxy.port,
+        user=proxy.user or None,
+        password=proxy.password or None,
+    )
+
+
 def _translate(error: Exception) -> TransportFailure:
     """Return a foreign error as ours, without headers and URL."""
     unsent: list[tuple[type[Exception], str]] = [
         (aiohttp.ClientConnectorDNSError, "unknown host"),
         (aiohttp.ClientSSLError, "no secure connection (TLS)"),
-        (aiohttp.ClientProxyConnectionError, "the proxy cannot be reached"),
-        (aiohttp.ClientHttpProxyError, "the proxy refuses"),
         (aiohttp.ConnectionTimeoutError, "no connection in time"),
     ]
     sent: list[tuple[type[Exception], str]] = [
@@ -128,8 +170,7 @@ def _translate(error: Exception) -> TransportFailure:
         if isinstance(error, kind):
             return TransportFailure(reason, sent=False)
     if isinstance(error, aiohttp.ClientConnectorError):
-        refused = isinstance(error.os_error, ConnectionRefusedError)
-        return TransportFailure("connection refused" if refused else "no connection", sent=False)
+        return TransportFailure(_no_connection(error.os_error), sent=False)
     for kind, reason in sent:
         if isinstance(error, kind):
             return TransportFailure(reason, sent=True, late=reason in (_NOT_IN_TIME, _CUT_SHORT))

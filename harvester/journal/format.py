@@ -19,7 +19,7 @@ from harvester.errors import DiskFull, HarvesterError, LibraryCorrupt, LibraryUn
 from harvester.graph import Dropped
 from harvester.journal.events import decode_events, encode_events
 from harvester.model import Event
-from harvester.storage import read_backup_name
+from harvester.storage import check_locks, read_backup_name
 
 FORMAT = 2
 """No released version wrote format 1."""
@@ -163,6 +163,11 @@ def translated(error: Exception, path: Path) -> HarvesterError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_FULL:
         return DiskFull(f"{path}: no space left on the disk; everything accepted so far is kept")
+    if code == sqlite3.SQLITE_BUSY:
+        try:
+            check_locks(path)
+        except LibraryUnwritable as reason:  # SQLite takes a missing lock for one that another process has
+            return reason
     if is_damage(error):
         return LibraryCorrupt(f"{path}: the journal is corrupt ({error}); the next start recovers what can be read")
     return LibraryUnwritable(f"{path}: the journal cannot be written ({error}); everything accepted so far is kept")

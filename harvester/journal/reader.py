@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.errors import LibraryCorrupt
+from harvester.errors import LibraryCorrupt, LibraryUnwritable
 from harvester.graph import Dropped, is_possible_deferral
 from harvester.journal.database import Bound, connect, read_tables
 from harvester.journal.format import UNREADABLE, Head, decode_head, decode_row, is_damage
@@ -110,6 +110,9 @@ def _read_copy(path: Path, wal: Path, rows: bool) -> JournalContents:
             with closing(connect(copy)) as connection:
                 return read_contents(connection, Bound(copy), rows=rows)
         except UNREADABLE as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_CANTOPEN:
+                # The copy is ours, so the system refuses: for example, it allows no further open file.
+                raise LibraryUnwritable(f"{path}: the journal cannot be read ({error}); nothing was changed") from error
             return JournalContents(damage=str(error))
 
 

@@ -16,7 +16,8 @@ from harvester.storage.atomic import (
     written_beside,
 )
 from harvester.storage.file_kind import BEGINNING_BYTES, PICKLE, describe_content, describe_file, unpack_beginning
-from harvester.storage.lock import WriterLock, read_owner, refuse_locked
+from harvester.storage.home import home_folder, read_path
+from harvester.storage.lock import WriterLock, check_locks, read_owner, refuse_locked
 from harvester.storage.opening import (
     NotRegular,
     copy_regular,
@@ -25,7 +26,6 @@ from harvester.storage.opening import (
     opened,
     path_text,
     read_bounded,
-    read_path,
     read_pieces,
     read_start,
     refuse_link,

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from harvester.errors import DiskFull, LibraryUnwritable
+from harvester.open_files import reason_of
 from harvester.storage.opening import NotRegular
 
 SYNC_EVERY_BYTES = 4 << 20
@@ -203,4 +204,4 @@ def disk_error(error: OSError, what: Path, kept: str) -> DiskFull | LibraryUnwri
         return DiskFull(f"{what}: no space left on the disk ({error.strerror}); {kept}")
     if isinstance(error, NotRegular) and error.filename:
         return LibraryUnwritable(f"{error.filename}: {error.strerror}; {kept}")
-    return LibraryUnwritable(f"{what}: cannot be written ({error.strerror or error}); {kept}")
+    return LibraryUnwritable(f"{what}: cannot be written ({reason_of(error)}); {kept}")

@@ -6,6 +6,7 @@ Owns `freesound_library.lock`: an OS lock held for the whole run (the system rel
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -14,7 +15,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harvester.clock import LATEST_US
+from harvester.clock import LATEST_US, check_clock
 from harvester.errors import LibraryLocked, LibraryUnwritable
 from harvester.storage.opening import open_for_writing, open_regular
 from harvester.storage.paths import LOCK
@@ -23,6 +24,8 @@ _TRIES, _PAUSE_S = 7, 0.05
 """How often to try, and the pause between two tries: `read_owner` holds a shared lock for an instant."""
 
 _LARGEST_PID = 1 << 32
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+"""What a file system without locks answers, such as an NFS mount without a lock server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +48,12 @@ class WriterLock:
         self._descriptor: int | None = None
 
     def acquire(self, started: int) -> None:
-        """Take the lock.
+        """Take the lock; `started` is the time now.
 
-        Raises `LibraryLocked` with the holder's name, or `LibraryUnwritable`.
+        Raises `LibraryLocked` with the holder's name, or `LibraryUnwritable`, also where the file system has no locks.
+        Raises `SettingsError` for a clock that is not set: what this process writes would have its time.
         """
+        check_clock(started)
         try:
             descriptor = open_for_writing(self._path, os.O_RDWR | os.O_CREAT)
         except OSError as error:
@@ -75,9 +80,7 @@ class WriterLock:
                     continue
                 raise _locked(self._path.parent, read_owner(self._path.parent)) from error
             except OSError as error:
-                raise LibraryUnwritable(
-                    f"{self._path}: cannot be locked ({error.strerror}); nothing was changed"
-                ) from error
+                raise _no_locks(self._path, error) from error
             else:
                 return
 
@@ -109,6 +112,28 @@ def _locked(folder: Path, owner: Owner | None) -> LibraryLocked:
     return LibraryLocked(f"{folder}: {who} is writing this library; wait for it, or stop it")
 
 
+def check_locks(beside: Path) -> None:
+    """Raise `LibraryUnwritable` if SQLite can lock no file beside `beside`.
+
+    SQLite itself would wait, and then report that another process has the lock.
+    """
+    from tempfile import TemporaryFile  # slow to import
+
+    # A file of its own: closing any descriptor of a file releases this process's locks on it (POSIX).
+    try:
+        with TemporaryFile(dir=beside.parent, prefix=f".{beside.name}.") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise _no_locks(beside, error) from error
+
+
+def _no_locks(path: Path, error: OSError) -> LibraryUnwritable:
+    advice = ""
+    if error.errno in _NO_LOCKS:
+        advice = "this file system has no locks: move the folder to a local disk, or mount it with locks; "
+    return LibraryUnwritable(f"{path}: cannot be locked ({error.strerror}); {advice}nothing was changed")
+
+
 def read_owner(folder: Path) -> Owner | None:
     """Return the process that writes the library now, or None.
 
@@ -120,8 +145,10 @@ def read_owner(folder: Path) -> Owner | None:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    except BlockingIOError:
         return _read_owner(descriptor)
+    except OSError:
+        return None  # a file system without locks: no process can write this library
     finally:
         os.close(descriptor)
     return None

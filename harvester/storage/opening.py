@@ -33,16 +33,6 @@ def path_text(path: Path | str) -> str:
     return os.fsencode(path).decode(errors="backslashreplace")
 
 
-def read_path(path: str | os.PathLike[str]) -> Path:
-    """Return a path; `~` and `~/…` lead to the home folder.
-
-    A shell replaces them, but not in `--library=~/x`, in a settings file or in Python: without this, a folder named `~`
-    would be made. Any other `~` is a name.
-    """
-    text = os.fspath(path)
-    return Path(os.path.expanduser(text) if text == "~" or text.startswith("~/") else text)  # noqa: PTH111
-
-
 class NotRegular(OSError):
     """The path is not a regular file; `strerror` says what it is."""
 

@@ -12,7 +12,7 @@ from harvester.storage.paths import CHECKPOINT, JOURNAL, VECTORS
 from tests.support.clones import needs_git
 from tests.support.command import call
 from tests.support.processes import Ended, run
-from tests.support.samples import SOURCE, grow, make_events, open_store
+from tests.support.samples import NOW_US, SOURCE, grow, make_events, open_store
 
 POINTER = (
     b"version https://git-lfs.github.com/spec/v1\n"
@@ -248,7 +248,7 @@ def test_a_status_of_any_types_never_ends_a_command(tmp_path: Path) -> None:
     _library(folder)
     facts = library_facts(load_view(folder), 10**15)
     lock = WriterLock(folder)
-    lock.acquire(1)
+    lock.acquire(NOW_US)
     odd = ["x", "", -1, 2**63, 1.5, True, None, [], {}, [1], {"a": 1}]
     for name in STATUS:
         for value in odd:

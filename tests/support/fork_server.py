@@ -55,7 +55,8 @@ def _server() -> socket.socket:
 class Forked:
     """A command in a process of its own; its standard output and error go to `streams`.
 
-    To the process it is `later_s` seconds later than it is.
+    To the process it is `later_s` seconds later than it is. It runs the Python code `first` before the command,
+    which is what the system does to a process, such as a limit.
     """
 
     def __init__(
@@ -67,10 +68,11 @@ class Forked:
         streams: tuple[IO[Any] | int, IO[Any] | int],
         most_bytes: int | None = None,
         later_s: float = 0,
+        first: str = "",
     ) -> None:
         order = {
             "arguments": arguments, "cwd": str(cwd), "environment": environment, "most_bytes": most_bytes,
-            "later_s": later_s,
+            "later_s": later_s, "first": first,
         }  # fmt: skip
         told, tell = os.pipe()
         given = [one if isinstance(one, int) else one.fileno() for one in streams]
@@ -169,6 +171,7 @@ def _serve(orders: socket.socket) -> None:
         _put_clock_forward(order["later_s"])
     if order["most_bytes"] is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (order["most_bytes"], order["most_bytes"]))
+    exec(order["first"], {"os": os, "resource": resource, "sys": sys})
 
 
 def _put_clock_forward(later_s: float) -> None:
@@ -212,6 +215,6 @@ if __name__ == "__main__":
     # As the interpreter ends, but for taking every module apart, which costs a forked process more than its command.
     threading._shutdown()  # type: ignore[attr-defined]  # private: no stub has it
     atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
     os._exit(code if isinstance(code, int) else 0 if code is None else 1)

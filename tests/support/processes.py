@@ -135,16 +135,18 @@ def run(
     timeout_s: float = 60,
     most_bytes: int | None = None,
     later_s: float = 0,
+    first: str = "",
 ) -> Ended:
     """Run `harvester ARGUMENTS` to its end, in a process that may have `most_bytes` of memory of its own.
 
-    `environ` stands for `environment(cwd / "state", key=key)`. `later_s` puts the clock of the process forward.
+    `environ` stands for `environment(cwd / "state", key=key)`. `later_s` puts the clock of the process forward. The
+    process runs the Python code `first` before the command.
     """
     given = environment(cwd / "state", key=key) if environ is None else environ
     with TemporaryFile() as out, TemporaryFile() as err:
         forked = Forked(
             list(map(str, arguments)), cwd=cwd, environment=given, streams=(out, err), most_bytes=most_bytes,
-            later_s=later_s,
+            later_s=later_s, first=first,
         )  # fmt: skip
         try:
             code = forked.wait(timeout_s)

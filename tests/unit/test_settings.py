@@ -24,10 +24,13 @@ def test_the_environment_comes_before_the_file(tmp_path: Path) -> None:
         "export FREESOUND_API_KEY = 'abc123'",
         'FREESOUND_API_KEY="abc123" # mine',
         "# a note\n\nOTHER=1\nFREESOUND_API_KEY=abc123 # mine",
+        "\ufeffFREESOUND_API_KEY=abc123\r\nOTHER='two\r\nFREESOUND_API_KEY=lines'\r\n",
+        "FREESOUND_API_KEY=abc123\rFREESOUND_API_KEY=",
+        "'FREESOUND_API_KEY'=abc123",
     ],
 )
 def test_a_dotenv_file_is_read_in_its_usual_spellings(tmp_path: Path, line: str) -> None:
-    (tmp_path / ".env").write_text(line + "\n")
+    (tmp_path / ".env").write_text(line + "\n", newline="")
     assert read_key({}, tmp_path) == "abc123"
 
 

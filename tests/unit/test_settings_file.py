@@ -199,7 +199,8 @@ KEY = "abcdefghij" * 4
         f"FREESOUND_TOKEN={KEY}", f"FREESOUND-API-KEY={KEY}", f"freesound_api_key={KEY}", f"FREESOUND_API_KEY: {KEY}",
         f"set FREESOUND_API_KEY={KEY}", f"setenv FREESOUND_API_KEY {KEY}", f'"FREESOUND_API_KEY"="{KEY}"',
         f"$env:FREESOUND_API_KEY={KEY}", f"- FREESOUND_API_KEY={KEY}", f'{{"freesound": {{"key": "{KEY}"}}}}',
-        "FREESOUND_API_KEY", KEY, f"FREESOUND_CLIENT_SECRET={KEY}",
+        "FREESOUND_API_KEY", KEY, f"FREESOUND_CLIENT_SECRET={KEY}", f"API_KEY={KEY}", f"export TOKEN='{KEY}'",
+        f"FRESOUND_API_KEY={KEY}", f"FREESOUNDAPIKEY = {KEY} # mine",
     ],
 )  # fmt: skip
 def test_a_key_that_is_written_almost_right_is_named_with_its_line(tmp_path: Path, line: str) -> None:
@@ -212,7 +213,36 @@ def test_a_key_that_is_written_almost_right_is_named_with_its_line(tmp_path: Pat
     assert find_almost_keys(tmp_path) == []
 
 
-@pytest.mark.parametrize("value", ["“abc”", "a\u200bbc", "abc;", "<your key>", "a\0b", "…", '"abc', "a b"])
+@pytest.mark.parametrize(
+    "line", [f"GITHUB_TOKEN={KEY}", f"AWS_SECRET={KEY}", "API_KEY=", "# FREESOUND_KEY=x", "A='\nFREESOUND_KEY=\n'"]
+)
+def test_the_key_of_another_service_is_not_named(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".env").write_text(line)
+    assert (read_key({}, tmp_path), find_almost_keys(tmp_path)) == (None, [])
+
+
+@pytest.mark.parametrize(
+    "line", ["FREESOUND_API_KEY=", "export FREESOUND_API_KEY = ''", 'FREESOUND_API_KEY="" # later']
+)
+def test_an_empty_key_is_named_with_its_line(tmp_path: Path, line: str) -> None:
+    (tmp_path / ".env").write_text(f"\n\n{line}\n")
+    assert read_key({}, tmp_path) is None
+    assert find_almost_keys(tmp_path) == [
+        f"{tmp_path / '.env'}:3: FREESOUND_API_KEY is empty; write the key after the ="
+    ]
+
+
+@pytest.mark.parametrize("value", ['"abc', "'abc", '"abc" mine', "'a'b"])
+def test_a_key_whose_quotes_do_not_close_is_refused_with_its_line_and_not_shown(tmp_path: Path, value: str) -> None:
+    (tmp_path / ".env").write_text(f"A=1\r\nexport FREESOUND_API_KEY = {value}\r\n")
+    with pytest.raises(SettingsError) as refused:
+        read_key({}, tmp_path)
+    assert (
+        str(refused.value) == f"{tmp_path / '.env'}:2: FREESOUND_API_KEY cannot be read; check the quotes of this line"
+    )
+
+
+@pytest.mark.parametrize("value", ["“abc”", "a\u200bbc", "abc;", "<your key>", "a\0b", "…", "a b"])
 def test_a_value_that_no_key_has_is_refused_with_its_line_and_not_shown(tmp_path: Path, value: str) -> None:
     (tmp_path / ".env").write_text(f"\nFREESOUND_API_KEY={value}\n")
     with pytest.raises(SettingsError) as refused:

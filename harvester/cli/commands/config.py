@@ -11,7 +11,7 @@ import typer
 
 from harvester.cli.console import JsonOption, note, print_json, print_lines, say
 from harvester.errors import SettingsError
-from harvester.key_file import KEY_VARIABLE
+from harvester.key_file import KEY_VARIABLE, find_almost_keys
 from harvester.settings import locate_key
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def config(
         print_lines(*_lines(facts))
         if not settings:
             say("no option is set; `harvester config --all` shows the defaults")
+    if not key["set"] and "problem" not in key:
+        note(*find_almost_keys(Path()))
     problems = [one.replace(secret, "…") if secret else one for one in _problems(key, settings)]
     for problem in problems[1:]:
         note(problem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -15,7 +14,7 @@ from harvester.cli.completion import complete_category, complete_license, comple
 from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
 from harvester.cli.extensions import formats_help
 from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration, grouped
-from harvester.cli.terminal import replace_line
+from harvester.cli.terminal import can_redraw, replace_line
 from harvester.extension_points import FORMATS
 from harvester.settings import COUNT, SCORE
 from harvester.terminal_text import escape_json, escape_paragraph, escape_xml
@@ -77,7 +76,7 @@ class SelectOptions:
 def counting_bytes(what: str) -> Iterator[Callable[[int], None]]:
     """Show on a terminal how many bytes are written while the block lasts."""
     shown = 0
-    live = sys.stderr.isatty() and not Console.quiet
+    live = can_redraw("stderr") and not Console.quiet
 
     def count(written: int) -> None:
         nonlocal shown

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption, note, say
+from harvester.cli.console import LibraryOption, check_name, note, say
 
 
 def _check_source(address: str) -> str:
@@ -19,7 +19,10 @@ def _check_source(address: str) -> str:
 
 def import_old(
     old: Annotated[
-        str, typer.Argument(metavar="OLD", help="A .pkl, a .gpickle, an SQLite cache, or a folder of them.")
+        str,
+        typer.Argument(
+            metavar="OLD", callback=check_name, help="A .pkl, a .gpickle, an SQLite cache, or a folder of them."
+        ),
     ],
     library: LibraryOption = None,
     source: Annotated[

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_event, print_json, say
 from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
+from harvester.cli.terminal import can_redraw
 from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _stopping() -> Iterator[Callable[[], bool]]:
 @contextmanager
 def _showing(folder: Path) -> Iterator[Callable[[int, int], None]]:
     """Show the progress as a bar on a terminal, and nothing elsewhere."""
-    if Console.quiet or not sys.stderr.isatty():
+    if Console.quiet or not can_redraw("stderr"):
         yield lambda _done, _total: None
         return
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn

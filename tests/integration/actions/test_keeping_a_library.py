@@ -15,7 +15,7 @@ from harvester.library import load_view
 from harvester.storage import CHECKPOINT, WriterLock
 from tests.support.clones import environment, make_clones, needs_git
 from tests.support.old_libraries import KEY, make_old_library
-from tests.support.samples import SOURCE, grow, make_events, make_record, open_store
+from tests.support.samples import NOW_US, SOURCE, grow, make_events, make_record, open_store
 
 
 def test_a_healthy_library_is_clean_and_a_corrupt_one_is_repaired_on_demand_only(folder: Path) -> None:
@@ -152,7 +152,7 @@ def test_git_is_set_up_used_and_taken_back(tmp_path: Path, monkeypatch: pytest.M
 
 def test_a_writer_beside_another_is_refused_with_its_own_error(folder: Path) -> None:
     lock = WriterLock(folder)
-    lock.acquire(1)
+    lock.acquire(NOW_US)
     try:
         for act in (
             lambda: harvester.prune_backups(folder),

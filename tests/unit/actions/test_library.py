@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pwd
 import re
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from harvester import (
 )
 from harvester.actions.library import _Records
 from harvester.actions.options import check_folder
+from harvester.freesound import state_folder
 from harvester.graph import Selection, SoundGraph, narrow, select
 from harvester.library import LibraryView
 from harvester.library.check import check_library
@@ -95,6 +97,7 @@ def test_a_folder_that_cannot_be_read_is_an_error_of_harvester() -> None:
 def test_a_tilde_is_the_home_folder(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "home").mkdir()
     folder = tmp_path / text.replace("~", "home")
     Library.open(folder, create=True)
     assert Library.open(text).folder == folder
@@ -104,8 +107,38 @@ def test_a_tilde_is_the_home_folder(text: str, tmp_path: Path, monkeypatch: pyte
     assert Path("~").exists() is False
 
 
-def test_any_other_tilde_is_a_name() -> None:
-    assert [str(find_library(text)) for text in ("~root/x", "a/~", "./~/x")] == ["~root/x", "a/~", "~/x"]
+def test_a_tilde_elsewhere_is_a_name() -> None:
+    assert [str(find_library(text)) for text in ("a/~", "./~/x", "./~root")] == ["a/~", "~/x", "~root"]
+
+
+def test_a_tilde_and_a_name_are_the_home_folder_of_that_user() -> None:
+    assert str(find_library("~root/x")) == f"{pwd.getpwnam('root').pw_dir}/x"
+
+
+@pytest.mark.parametrize("text", ["~nouser", "~nouser/x", "~ /x", "~root\0/x", "~\udcff/x"])
+def test_a_user_who_does_not_exist_is_told_and_no_folder_made(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        SettingsError, match=r"no user '.+' with a home folder here; for a folder of this name write \./~"
+    ):
+        find_library(text)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("home", ["", "relative", "{}/gone", "/dev/null"])
+def test_a_home_that_is_no_folder_is_told_and_not_made(
+    home: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", home.format(tmp_path))
+    with pytest.raises(SettingsError, match=r"^~/x: you have no home folder: set HOME, or write the whole path$"):
+        find_library("~/x")
+    monkeypatch.delenv("HARVESTER_STATE")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    with pytest.raises(LibraryUnwritable, match="no home folder"):
+        state_folder()
+    assert not list(tmp_path.iterdir())
 
 
 def test_create_makes_an_empty_library_that_grows(tmp_path: Path) -> None:

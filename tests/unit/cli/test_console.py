@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import errno
 import io
+import resource
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from harvester.cli import console, terminal
+from harvester.cli import console, main, terminal
 from harvester.cli.panel import draw
 from harvester.cli.rich_text import GuardedConsole
 from tests.support.hostile_texts import FORGED, SPELLED, assert_harmless
@@ -106,7 +108,7 @@ def test_what_others_write_is_escaped_too(monkeypatch: pytest.MonkeyPatch) -> No
         with pytest.raises(TypeError):
             sys.stdout.write(b"")  # type: ignore[arg-type]  # the wrong type is the case
     assert (sys.stdout, sys.stderr) == (out, err)
-    assert (text_of(out), text_of(err)) == ("\\x1b[31m\n", "\\x9b\\udcff")
+    assert (text_of(out), text_of(err)) == ("\\x1b[31m\n", "\\x9b\\xff")
 
 
 def test_a_stream_of_few_letters_spells_the_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,6 +117,53 @@ def test_a_stream_of_few_letters_spells_the_others_out(monkeypatch: pytest.Monke
     with terminal.guarded_streams():
         console.print_lines("é雨🌧")
     assert text_of(out) == "\\xe9\\u96e8\\U0001f327\n"
+
+
+@pytest.mark.parametrize(
+    ("term", "columns", "terminal_there", "redraws"),
+    [
+        ("xterm", "80", True, True), ("xterm", "80", False, False), ("dumb", "80", True, False),
+        ("unknown", "80", True, False), ("", "80", True, False), ("xterm", "10", True, False),
+        ("xterm", "1", True, False), ("xterm", "odd", True, True),
+    ],
+)  # fmt: skip
+def test_a_panel_needs_a_terminal_that_moves_its_cursor_and_is_wide(
+    term: str, columns: str, terminal_there: bool, redraws: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, err = streams(monkeypatch)
+    monkeypatch.setattr(err, "isatty", lambda: terminal_there, raising=False)
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("COLUMNS", columns)
+    assert terminal.can_redraw("stderr") is redraws
+
+
+LIMIT, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            OSError(errno.EMFILE, "Too many open files", "/any/file"),
+            f"Too many open files: this process may have {LIMIT}, allow more with `ulimit -n {2 * LIMIT}`",
+        ),
+        (MemoryError(), "no memory is left: allow more (`ulimit -v`, or the limit of a container)"),
+        (
+            ExceptionGroup("tasks", [ValueError(), RuntimeError("can't start new thread")]),
+            "no further thread is allowed: allow more (`ulimit -u`, or the limit of a container)",
+        ),
+    ],
+)
+def test_a_limit_of_the_system_is_told_wherever_it_is_met(
+    error: Exception, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setattr("harvester.cli._run", fail)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert capsys.readouterr().err == f"harvester: {told}; all saved sounds are safe in the journal\n"
 
 
 def test_only_our_own_controls_reach_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

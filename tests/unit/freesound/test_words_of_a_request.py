@@ -10,7 +10,7 @@ import pytest
 from harvester.errors import SettingsError
 from harvester.filters import build_filter, filter_ids
 from harvester.filters.presets import LONGEST_ENCODED
-from harvester.freesound.address import encode_query, proxy_for, read_api_url
+from harvester.freesound.address import encode_query, read_api_url
 from harvester.freesound.fields import encode_fields, read_extra_fields, record_fields
 from harvester.freesound.key import ApiKey
 from harvester.graph import OWN_FIELDS
@@ -89,15 +89,6 @@ def test_150_ids_and_the_longest_filter_fit_into_a_request_line_of_4094_bytes() 
             {"query": "", "fields": encode_fields(), "sort": "score", "page_size": "150", "filter": listed}
         )
         assert len(f"GET /apiv2/search/?{query} HTTP/1.1") < 4_094
-
-
-def test_this_machine_is_never_reached_through_a_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://proxy:1")
-    monkeypatch.setenv("https_proxy", "http://proxy:2")
-    monkeypatch.setenv("no_proxy", "inside.example")
-    assert proxy_for("http://127.0.0.1:80/") is None
-    assert proxy_for("https://freesound.org/apiv2/") == "http://proxy:2"
-    assert proxy_for("https://inside.example/") is None
 
 
 def test_a_key_shows_itself_nowhere() -> None:

@@ -72,7 +72,7 @@ def test_a_restore_reports_what_it_used_and_what_it_wrote(library: Path) -> None
     assert report == RestoreReport(library / SMALL, 3, 6, 3, aside, fresh, ())
     assert names_in(aside) == {CHECKPOINT, JOURNAL}
     assert (library / CHECKPOINT).read_bytes() == fresh.read_bytes() == (library / SMALL).read_bytes()
-    WriterLock(library).acquire(1)
+    WriterLock(library).acquire(NOW_US)
 
 
 def test_the_journal_knows_afterwards_what_checkpoint_and_backup_hold(library: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_disk_that_fills_up_leaves_the_state_before(library: Path) -> None:
     )
     assert (library / CHECKPOINT).read_bytes() == present
     assert 99 in reload_content(library)[0]
-    WriterLock(library).acquire(1)
+    WriterLock(library).acquire(NOW_US)
 
 
 def test_a_restore_removes_what_killed_processes_left(library: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from pwd import struct_passwd
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from platformdirs import user_state_path
 from platformdirs.macos import MacOS
 from platformdirs.unix import Unix
 
-from harvester.errors import LibraryLocked, LibraryUnwritable
+from harvester.errors import LibraryLocked, LibraryUnwritable, SettingsError
 from harvester.freesound.ledger import LEDGER, FileLedger, count_requests, state_folder
 from harvester.freesound.quota import Ledger, MemoryLedger
 from harvester.storage.lock import WriterLock, read_owner
@@ -28,7 +30,7 @@ NOW_US = 1_790_000_000_000_000
 def _holder(folder: Path) -> subprocess.Popen[str]:
     program = (
         "import sys; from pathlib import Path; from harvester.storage.lock import WriterLock;"
-        "lock = WriterLock(Path(sys.argv[1])); lock.acquire(7); print('held', flush=True); sys.stdin.read()"
+        f"lock = WriterLock(Path(sys.argv[1])); lock.acquire({NOW_US}); print('held', flush=True); sys.stdin.read()"
     )
     child = subprocess.Popen(
         [sys.executable, "-c", program, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -41,30 +43,49 @@ def _holder(folder: Path) -> subprocess.Popen[str]:
 def test_another_process_is_refused_by_name_and_free_after_a_kill(tmp_path: Path) -> None:
     with _holder(tmp_path) as child:
         with pytest.raises(LibraryLocked, match=f"process {child.pid} on "):
-            WriterLock(tmp_path).acquire(1)
+            WriterLock(tmp_path).acquire(NOW_US)
         owner = read_owner(tmp_path)
         assert owner is not None
-        assert (owner.pid, owner.started) == (child.pid, 7)
+        assert (owner.pid, owner.started) == (child.pid, NOW_US)
         os.kill(child.pid, signal.SIGKILL)
         child.wait()
         assert read_owner(tmp_path) is None
         lock = WriterLock(tmp_path)
-        lock.acquire(2)
+        lock.acquire(NOW_US + 2)
         lock.release()
 
 
 def test_nobody_owns_a_library_that_is_not_there(tmp_path: Path) -> None:
     assert read_owner(tmp_path / "nowhere") is None
-    WriterLock(tmp_path).acquire(1)
+    WriterLock(tmp_path).acquire(NOW_US)
 
 
 def test_asking_who_writes_does_not_keep_a_writer_out(tmp_path: Path) -> None:
     for _ in range(20):
         lock = WriterLock(tmp_path)
-        lock.acquire(1)
+        lock.acquire(NOW_US)
         assert read_owner(tmp_path) is not None
         lock.release()
         assert read_owner(tmp_path) is None
+
+
+@pytest.mark.parametrize("started", [0, 1_704_067_199_999_999, 4_102_444_800_000_000, 10**18, -1])
+def test_a_process_whose_clock_is_not_set_writes_no_library(started: int, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"the clock of this machine says .*: set it first; nothing was changed"):
+        WriterLock(tmp_path).acquire(started)
+    assert not list(tmp_path.iterdir())
+
+
+def test_where_the_system_has_no_locks_nobody_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    WriterLock(tmp_path).acquire(NOW_US)
+
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    assert read_owner(tmp_path) is None
+    with pytest.raises(LibraryUnwritable, match="this file system has no locks: move the folder to a local disk"):
+        WriterLock(tmp_path).acquire(NOW_US)
 
 
 def test_the_ledger_is_what_pacing_asks_for(tmp_path: Path) -> None:
@@ -163,14 +184,16 @@ def test_a_state_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_the_state_folder_follows_the_environment() -> None:
     assert state_folder({"HARVESTER_STATE": "here"}) == Path("here")
-    assert state_folder({"XDG_STATE_HOME": "there"}) == Path("there/harvester")
+    assert state_folder({"XDG_STATE_HOME": "/there"}) == Path("/there/harvester")
 
 
 def test_without_a_variable_the_state_folder_is_the_one_of_the_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", "relative")  # its specification says to ignore it
+    assert state_folder({"XDG_STATE_HOME": "relative"}) == tmp_path / ".local/state/harvester"
+    monkeypatch.delenv("XDG_STATE_HOME")
     assert state_folder({}) == Path(user_state_path("harvester"))
     monkeypatch.setattr("platformdirs.user_state_path", lambda name: Unix(name).user_state_path)
     assert state_folder({}) == tmp_path / ".local/state/harvester"
@@ -190,10 +213,11 @@ def test_a_ledger_of_an_earlier_version_stays_in_use_on_macos(tmp_path: Path, mo
 
 
 def test_a_user_without_a_home_folder_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_home() -> Path:
-        raise RuntimeError("Could not determine home directory.")
+    def no_entry(_: int) -> struct_passwd:
+        raise KeyError("uid not found")
 
-    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", no_entry)
     monkeypatch.setattr("harvester.freesound.ledger.state_folder", lambda: state_folder({}))
     with pytest.raises(LibraryUnwritable, match="no home folder for the ledger of requests; set HARVESTER_STATE"):
         FileLedger("s", "k")
