@@ -147,6 +147,18 @@ def is_stamp(value: object) -> bool:
     return type(value) is int and 0 <= value <= LATEST_US
 
 
+def local(stamp_us: int) -> str:
+    """Return a stamp in the local time zone: `2026-11-22 16:29:12 CET`."""
+    return datetime.fromtimestamp(stamp_us // SECOND_US).astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def local_iso(stamp_us: int) -> str:
+    """Return a stamp as local ISO 8601: `2026-11-22T16:29:12.345678+01:00`."""
+    seconds, rest = divmod(stamp_us, SECOND_US)
+    then = datetime.fromtimestamp(seconds).astimezone().replace(microsecond=rest)
+    return then.isoformat(timespec="microseconds")
+
+
 def iso(stamp_us: int) -> str:
     """Return a stamp as ISO 8601 in UTC: `2026-11-22T15:29:12Z`."""
     return datetime.fromtimestamp(stamp_us / SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -23,7 +23,7 @@ def sandbox_library() -> Path:
 
 
 def _parent() -> Path:
-    """Return the folder of the libraries: here, or further up in the repository."""
+    """Return the folder of the libraries, here or up in the repository."""
     for place in (Path(), *_upwards()):
         # Git keeps `data/freesound_library` in every checkout of this project, because it holds a README.
         for parent in (place / _DATA, place):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 from harvester.errors import SettingsError
 from harvester.key_file import KEY_VARIABLE, find_key
 from harvester.model import API_PAGE
+from harvester.told import MOST_VERBOSE
 
 
 class Bounds(NamedTuple):
@@ -40,6 +41,7 @@ COUNT_FROM_ZERO = Bounds(0, 1_000_000_000)
 NEIGHBOURS = Bounds(1, API_PAGE)
 CONCURRENCY = Bounds(1, 64)
 DEPTH = Bounds(1, 10)
+VERBOSITY = Bounds(0, MOST_VERBOSE)
 JOBS = Bounds(-1, 64)
 SCORE = Bounds(0, 1)
 RANDOM_SEED = Bounds(0, 2**32 - 1)

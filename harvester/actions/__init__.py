@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from harvester.actions.connect import Connection, open_client, open_server
     from harvester.actions.default_library import LibraryLike, OpenedLibrary, find_library, open_view
     from harvester.actions.drawing import MapReport, PlotsReport, draw_map, draw_plots
-    from harvester.actions.events import Advanced, Ended, Level, OnProgress, Reporter, RunEvent, Started, Told
+    from harvester.actions.events import Advanced, Ended, OnProgress, Reporter, RunEvent, Started
     from harvester.actions.exporting import ExportReport, ExportText, encode_selection, export, save_selection
     from harvester.actions.git import (
         GitMergeReport,
@@ -29,18 +29,20 @@ if TYPE_CHECKING:
     from harvester.actions.library import Library, SoundSelection
     from harvester.actions.library_words import backup_names, values_in
     from harvester.actions.linking import LinkResult, link
+    from harvester.actions.log import json_line
     from harvester.actions.lookups import FindReport, SoundReport, find, show
     from harvester.actions.merging import merge
     from harvester.actions.old_libraries import import_library
     from harvester.actions.options import keywords_named, read_connection
+    from harvester.actions.past_runs import HistoryReport, history
     from harvester.actions.planning import HarvestEstimate, PlannedLibrary, PlannedRequests, WithinToday, plan, run_plan
     from harvester.actions.plugin_list import Plugin, plugins
-    from harvester.actions.quantities import age_text, clock_text, duration_text, size_text, waiting_text
+    from harvester.actions.quantities import age_text, clock_text, duration_text, size_text, target_text, waiting_text
     from harvester.actions.result import RunResult, Totals
     from harvester.actions.sandbox_server import serve_sandbox
     from harvester.actions.selecting import read_selection, select_from
     from harvester.actions.service import service_text
-    from harvester.actions.snapshot import Snapshot, progress_line
+    from harvester.actions.snapshot import IDLE, Snapshot, progress_line
     from harvester.actions.status_facts import DeferredReport, StatusReport, StatusWatch, list_deferred, status
     from harvester.actions.status_file import load_status
     from harvester.actions.topics import guide_topics
@@ -66,9 +68,11 @@ if TYPE_CHECKING:
         Finding,
         ForgetReport,
         MergeReport,
+        PastRun,
         RestoreReport,
     )
     from harvester.pipeline import EXHAUSTED, MOST_WITHOUT_PERMISSION
+    from harvester.told import Level, Told
 
 _HOMES = {
     name: home
@@ -78,7 +82,7 @@ _HOMES = {
         "actions.connect": "Connection open_client open_server",
         "actions.default_library": "LibraryLike OpenedLibrary find_library open_view",
         "actions.drawing": "MapReport PlotsReport draw_map draw_plots",
-        "actions.events": "Advanced Ended Level OnProgress Reporter RunEvent Started Told",
+        "actions.events": "Advanced Ended OnProgress Reporter RunEvent Started",
         "actions.exporting": "ExportReport ExportText encode_selection export save_selection",
         "actions.git": "GitMergeReport commit_library git_merge git_setup git_textconv init_repository",
         "actions.harvesting": "harvest refresh run_harvest run_refresh",
@@ -86,17 +90,19 @@ _HOMES = {
         "actions.library_words": "backup_names values_in",
         "actions.linking": "LinkResult link",
         "actions.lookups": "FindReport SoundReport find show",
+        "actions.log": "json_line",
         "actions.merging": "merge",
         "actions.old_libraries": "import_library",
         "actions.options": "keywords_named read_connection",
         "actions.planning": "HarvestEstimate PlannedLibrary PlannedRequests WithinToday plan run_plan",
+        "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",
-        "actions.quantities": "age_text clock_text duration_text size_text waiting_text",
+        "actions.quantities": "age_text clock_text duration_text size_text target_text waiting_text",
         "actions.result": "RunResult Totals",
         "actions.sandbox_server": "serve_sandbox",
         "actions.selecting": "read_selection select_from",
         "actions.service": "service_text",
-        "actions.snapshot": "Snapshot progress_line",
+        "actions.snapshot": "IDLE Snapshot progress_line",
         "actions.status_facts": "DeferredReport StatusReport StatusWatch list_deferred status",
         "actions.status_file": "load_status",
         "actions.topics": "guide_topics",
@@ -109,8 +115,11 @@ _HOMES = {
         "gitsync": "Commit InitReport grown_message size_notice",
         "graph": "Sound",
         "importing": "ImportReport",
-        "library": "Backup BackupReport CheckReport Contribution Finding ForgetReport MergeReport RestoreReport",
+        "library": (
+            "Backup BackupReport CheckReport Contribution Finding ForgetReport MergeReport PastRun RestoreReport"
+        ),
         "pipeline": "EXHAUSTED MOST_WITHOUT_PERMISSION",
+        "told": "Level Told",
     }.items()
     for name in names.split()
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from harvester.actions.events import Level, Reporter
+from harvester.actions.events import Reporter
 from harvester.clock import Clock, Stop
 from harvester.default_folders import real_library, sandbox_library
 from harvester.errors import SettingsError
@@ -35,6 +35,7 @@ from harvester.freesound import (
 from harvester.key_file import KEY_VARIABLE
 from harvester.sandbox import GeneratedCatalogue, Sandbox, serving
 from harvester.settings import read_contact
+from harvester.told import Level
 
 SANDBOX_KEY = "sandbox"
 SANDBOX_SOUNDS, SANDBOX_SEED = 5_000, 7
@@ -124,19 +125,29 @@ class _ToldTransport(AiohttpTransport):
     The path never holds the key.
     """
 
-    def __init__(self, server: Server, reporter: Reporter, *, contact: str) -> None:
+    def __init__(self, server: Server, reporter: Reporter, clock: Clock, *, contact: str) -> None:
         super().__init__(server.url, server.key, contact=contact)
+        self._clock = clock
         self._reporter = reporter
 
     async def get(self, path: str, params: Mapping[str, str], *, anonymous: bool = False) -> RawResponse:
         """Fetch `path` and tell what came."""
-        asked = f"GET {path}" + "".join(f" {name}={value}" for name, value in params.items() if name != "fields")
+        began_s, asked = (
+            self._clock.monotonic_s(),
+            f"GET {path}" + "".join(f" {name}={value}" for name, value in params.items() if name != "fields"),
+        )
         try:
             response = await super().get(path, params, anonymous=anonymous)
         except TransportFailure as failure:
-            self._reporter.tell(f"{asked}: {failure.reason}", Level.REQUEST)
+            self._reporter.tell(
+                f"{asked}: {failure.reason}", Level.REQUEST, "request", path=path, reason=failure.reason
+            )
             raise
-        self._reporter.tell(f"{asked}: HTTP {response.status}, {len(response.body)} bytes", Level.REQUEST)
+        size_bytes, seconds = len(response.body), round(self._clock.monotonic_s() - began_s, 3)
+        self._reporter.tell(
+            f"{asked}: HTTP {response.status}, {size_bytes} bytes, {seconds:.2f} s",
+            Level.REQUEST, "request", path=path, status=response.status, bytes=size_bytes, seconds=seconds,
+        )  # fmt: skip
         return response
 
 
@@ -149,13 +160,9 @@ async def open_client(
     reporter: Reporter,
     *,
     space: str,
-    verbose: bool = False,
     keep_body: Callable[[bytes], str] = lambda _: "",
 ) -> AsyncIterator[FreesoundClient]:
-    """Yield a client for the server; at the end close it and its ledger.
-
-    `verbose`: tell each request.
-    """
+    """Yield a client for the server; at the end close it and its ledger."""
     contact = read_contact(os.environ)
     ledger: Ledger = MemoryLedger()
     async with AsyncExitStack() as stack:
@@ -164,8 +171,8 @@ async def open_client(
                 closing(FileLedger(server.url, server.key.fingerprint, on_notice=reporter.tell))
             )
         transport = (
-            _ToldTransport(server, reporter, contact=contact)
-            if verbose
+            _ToldTransport(server, reporter, clock, contact=contact)
+            if reporter.verbose
             else AiohttpTransport(server.url, server.key, contact=contact)
         )
         yield await stack.enter_async_context(
@@ -181,7 +188,7 @@ async def open_client(
                 extra_fields=request.extra_fields,
                 forever=request.forever,
                 max_requests=request.max_requests,
-                on_event=reporter.tell,
+                on_event=reporter.pass_on,
                 keep_body=keep_body,
             )
         )

@@ -14,6 +14,7 @@ from harvester.actions.selecting import read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import check_place
 from harvester.graph import around
+from harvester.library import load_history
 from harvester.map import encode_map
 from harvester.reports import save_plots
 from harvester.settings import DEPTH
@@ -108,11 +109,13 @@ def draw_map(
 def draw_plots(path: StrPath, *, library: LibraryLike = None) -> PlotsReport:
     """Draw plots of a library as PNG and SVG in the folder `path`.
 
-    `library` is a folder or an opened `Library`; None: the default folder. They show growth, licenses, durations,
-    degrees and tags. A missing folder is created; the files are durable on return, and after a crash each file is
-    whole. Raises `SettingsError` without matplotlib; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
-    `LibraryUnwritable`.
+    `library` is a folder or an opened `Library`; None: the default folder. They show growth (after each run, where the
+    history has several), licenses, durations, degrees and tags. A missing folder is created; the files are durable on
+    return, and after a crash each file is whole. Raises `SettingsError` without matplotlib; `LibraryNotFound`,
+    `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
     folder = read_path(path)
     with open_view(library) as view, disk_errors(folder, "earlier pictures are whole"):
-        return PlotsReport(tuple(save_plots(view.state, folder)), tuple(view.notices))
+        past = load_history(view.folder)
+        paths = save_plots(view.state, folder, past.runs)
+        return PlotsReport(tuple(paths), (*view.notices, *past.notices))

@@ -8,41 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvester.clock import Stop
+from harvester.told import Fact, Level, Told
 
 if TYPE_CHECKING:
     from harvester.actions.log import RunLog
     from harvester.actions.result import RunResult
     from harvester.actions.snapshot import Snapshot
-
-
-class Level(StrEnum):
-    """How important a line is.
-
-    `WARNING`: something needs attention; the result's `notices` have the line too. `INFO`: something happened.
-    `PROGRESS`: the figures of the run, once a minute. `REQUEST`: a request and its answer, only with `verbose=True`.
-    """
-
-    WARNING = "warning"
-    INFO = "info"
-    PROGRESS = "progress"
-    REQUEST = "request"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One `line` for a person, in English, without the key.
-
-    `level` says how important it is. The line may hold texts of the server: escape control characters before you print
-    it.
-    """
-
-    line: str
-    level: Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +61,13 @@ OnProgress = Callable[[RunEvent], None]
 class Reporter:
     """Passes the events of one call to the function of its caller.
 
-    Lines also go to the log of the run.
+    Lines also go to the log of the run. Those of a level beyond `verbose` are dropped.
     """
 
-    def __init__(self, on_progress: OnProgress | None, stop: Stop | None = None) -> None:
+    def __init__(self, on_progress: OnProgress | None, stop: Stop | None = None, verbose: int = 0) -> None:
         self._on_progress = on_progress
         self._stop = stop
+        self.verbose = verbose
         self.log: RunLog | None = None
         self.notices: list[str] = []
         self.error: Exception | None = None
@@ -114,13 +90,19 @@ class Reporter:
                 raise
             self._stop.close(f"on_progress raised {type(error).__name__}")
 
-    def tell(self, line: str, level: Level = Level.INFO) -> None:
-        """Tell one line, and write it to the log."""
-        if level is Level.WARNING:
-            self.notices.append(line)
-        if self.log is not None and level is not Level.REQUEST:
-            self.log.write(line)
-        self.emit(Told(line, level))
+    def pass_on(self, told: Told) -> None:
+        """Pass on a line and write it to the log, if `verbose` asks for it."""
+        if told.level.verbosity > self.verbose:
+            return
+        if told.level is Level.WARNING:
+            self.notices.append(told.line)
+        if self.log is not None:
+            self.log.write(told)
+        self.emit(told)
+
+    def tell(self, line: str, level: Level = Level.INFO, kind: str = "message", **fields: Fact) -> None:
+        """Make a `Told` of these and pass it on."""
+        self.pass_on(Told(line, level, kind, fields))
 
     def warn(self, line: str) -> None:
         """Tell one line that needs attention."""

@@ -14,6 +14,7 @@ from harvester.actions.options import (
     check_listener,
     check_seconds,
     check_stop,
+    check_verbosity,
     check_whole,
     keywords_named,
     read_connection,
@@ -60,7 +61,8 @@ async def harvest(
     extra_fields: str | Iterable[str] = "",
     backup_every: int = 100,
     keep_backups: int = 5,
-    verbose: bool = False,
+    verbose: int = 0,
+    log_json: bool = False,
     on_progress: OnProgress | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
@@ -88,8 +90,9 @@ async def harvest(
 
     `on_progress` is called in the event loop with each `RunEvent`; keep it short. If it raises, it gets no further
     event, the run ends in order, and its exception is raised here. `stop.close("enough")` in the event loop ends the
-    run in order too: open requests finish, a checkpoint is written, and the result says why. `verbose`: a `Told` for
-    each request.
+    run in order too: open requests finish, a checkpoint is written, and the result says why. `verbose`: 1 (or True)
+    also tells each request, retry and decision, 2 also claims, attempts, waits and commits. `log_json` writes
+    `harvest.log` as JSON, one object a line.
 
     Every processed sound is on disk before it is counted. A cancellation (also `asyncio.timeout`) ends the run at once:
     what was counted is in the journal, answers on the way are lost, no checkpoint is written, and the lock is released
@@ -103,7 +106,7 @@ async def harvest(
     """
     with keywords_named(harvest):
         stop = check_stop("--stop", stop)
-        reporter = Reporter(check_listener("--on-progress", on_progress), stop)
+        reporter = Reporter(check_listener("--on-progress", on_progress), stop, check_verbosity("--verbose", verbose))
         check_choice("--order", order, ORDERS)
         if space is not None:
             check_choice("--space", space, SPACES)
@@ -144,10 +147,10 @@ async def harvest(
             reporter,
             stop,
             space=vectors or space,
+            log_json=check_flag("--log-json", log_json),
             time_limit_s=None if time_limit is None else check_seconds("--time-limit", time_limit),
             backup_every=check_whole("--backup-every", backup_every, COUNT),
             keep_backups=check_whole("--keep-backups", keep_backups, COUNT),
-            verbose=check_flag("--verbose", verbose),
         )  # fmt: skip
 
 
@@ -170,7 +173,8 @@ async def refresh(
     extra_fields: str | Iterable[str] = "",
     backup_every: int = 100,
     keep_backups: int = 5,
-    verbose: bool = False,
+    verbose: int = 0,
+    log_json: bool = False,
     on_progress: OnProgress | None = None,
     stop: Stop | None = None,
 ) -> RunResult:
@@ -184,7 +188,7 @@ async def refresh(
     """
     with keywords_named(refresh):
         stop = check_stop("--stop", stop)
-        reporter = Reporter(check_listener("--on-progress", on_progress), stop)
+        reporter = Reporter(check_listener("--on-progress", on_progress), stop, check_verbosity("--verbose", verbose))
         forever = check_flag("--forever", forever)
         stale = Refresh(
             older_than_us=round(check_seconds("--older-than", older_than, zero=True) * SECOND_US),
@@ -207,10 +211,10 @@ async def refresh(
             check_folder("--library", library),
             reporter,
             stop,
+            log_json=check_flag("--log-json", log_json),
             time_limit_s=None if time_limit is None else check_seconds("--time-limit", time_limit),
             backup_every=check_whole("--backup-every", backup_every, COUNT),
             keep_backups=check_whole("--keep-backups", keep_backups, COUNT),
-            verbose=check_flag("--verbose", verbose),
         )  # fmt: skip
 
 

@@ -14,9 +14,11 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-from harvester.clock import Clock, iso
+from harvester.clock import Clock, iso, local_iso
+from harvester.json_text import json_text
 from harvester.storage import LOG, open_for_writing
-from harvester.terminal_text import escape_line
+from harvester.terminal_text import escape_json, escape_line
+from harvester.told import Told
 
 LARGEST_BYTES = 2_000_000
 KEPT_FILES = 3
@@ -33,14 +35,30 @@ class _Handler(RotatingFileHandler):
         self.on_error()
 
 
+def json_line(told: Told, now_us: int) -> str:
+    """Return a line as one JSON object: time, level, kind, text, fields."""
+    return escape_json(
+        json_text(
+            {
+                "time": local_iso(now_us),
+                "level": told.level.value,
+                "kind": told.kind,
+                "text": told.line,
+                "fields": dict(told.fields),
+            }
+        )
+    )
+
+
 class RunLog:
     """The log of one run in the library folder.
 
     `on_error` gets one line when it cannot be written.
     """
 
-    def __init__(self, folder: Path, clock: Clock, on_error: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, clock: Clock, on_error: Callable[[str], None], *, as_json: bool = False) -> None:
         self._clock = clock
+        self._as_json = as_json
         self._path = folder / LOG
         self._on_error: Callable[[str], None] | None = on_error
         self._handler = _Handler(
@@ -48,11 +66,12 @@ class RunLog:
         )
         self._handler.on_error = self._tell_once
 
-    def write(self, line: str) -> None:
+    def write(self, told: Told) -> None:
         """Append one line with the time; line breaks in it are escaped."""
         if self._was_moved():
             self.close()
-        text = f"{iso(self._clock.time_us())} {escape_line(line)}"
+        now_us = self._clock.time_us()
+        text = json_line(told, now_us) if self._as_json else f"{iso(now_us)} {escape_line(told.line)}"
         self._handler.handle(logging.makeLogRecord({"msg": text}))
 
     def close(self) -> None:

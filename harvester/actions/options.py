@@ -25,7 +25,7 @@ from harvester.filters import build_filter, refuse_impossible
 from harvester.freesound import API_URL, LEVELS, ApiKey, read_extra_fields, read_limits
 from harvester.key_file import find_almost_keys
 from harvester.model import LARGEST_ID, SPACES, is_sound_id
-from harvester.settings import COUNT, DURATION_S, Bounds, is_number, parse_duration_s, read_key
+from harvester.settings import COUNT, DURATION_S, VERBOSITY, Bounds, is_number, parse_duration_s, read_key
 from harvester.storage import read_path
 
 if TYPE_CHECKING:
@@ -81,6 +81,14 @@ def check_flag(option: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise SettingsError(f"{option} must be True or False, not {_shown(value)}")
     return value
+
+
+def check_verbosity(option: str, value: Any) -> int:
+    """Return how much to tell: 0, 1 or 2; True is 1.
+
+    Raises `SettingsError` for anything else.
+    """
+    return check_whole(option, int(value) if isinstance(value, bool) else value, VERBOSITY)
 
 
 def check_text(option: str, value: Any) -> str:

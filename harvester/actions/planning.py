@@ -14,9 +14,9 @@ from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import OnProgress, Reporter
 from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.options import (
-    check_flag,
     check_folder,
     check_listener,
+    check_verbosity,
     check_whole,
     keywords_named,
     read_connection,
@@ -118,7 +118,7 @@ async def plan(
     limits: str | None = None,
     api_url: str | None = None,
     sandbox: bool = False,
-    verbose: bool = False,
+    verbose: int = 0,
     on_progress: OnProgress | None = None,
 ) -> HarvestEstimate:
     """Estimate the requests, minutes and days that a harvest takes.
@@ -132,8 +132,7 @@ async def plan(
     refuses, `ApiUnreachable` when the search cannot be counted.
     """
     with keywords_named(plan):
-        reporter = Reporter(check_listener("--on-progress", on_progress))
-        verbose = check_flag("--verbose", verbose)
+        reporter = Reporter(check_listener("--on-progress", on_progress), verbose=check_verbosity("--verbose", verbose))
         wanted = read_scope(
             reporter, seed=seed, query=query, filter=filter, cc0=cc0, by=by, max_duration=max_duration, tag=tag,
             type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission,
@@ -149,9 +148,7 @@ async def plan(
             if not holds_library(folder):
                 reporter.tell(f"{folder}: there is no library yet, so this is the plan of a new one")
             state = (await asyncio.to_thread(load_view, folder)).state
-            async with open_client(
-                connection, server, clock, Stop(), reporter, space=state.space, verbose=verbose
-            ) as client:
+            async with open_client(connection, server, clock, Stop(), reporter, space=state.space) as client:
                 searched = bool(wanted.query or wanted.filter)
                 wish = Wish(
                     samples=wanted.target(samples),

@@ -26,10 +26,10 @@ def age_text(stamp_us: int | None, now_us: int) -> str:
 
 
 def clock_text(stamp_us: int, now_us: int) -> str:
-    """Return a local time: `21:13`, on another day `Mon 21:13` or its date."""
+    """Return a local time: `21:13 CET`, `Mon 21:13 CET` or with its date."""
     then, now = (datetime.fromtimestamp(stamp // SECOND_US).astimezone() for stamp in (stamp_us, now_us))
     days = abs((then.date() - now.date()).days)
-    return then.strftime("%H:%M" if days == 0 else "%a %H:%M" if days < 7 else "%Y-%m-%d %H:%M")
+    return then.strftime("%H:%M %Z" if days == 0 else "%a %H:%M %Z" if days < 7 else "%Y-%m-%d %H:%M %Z")
 
 
 def size_text(size_bytes: float) -> str:
@@ -39,6 +39,13 @@ def size_text(size_bytes: float) -> str:
             return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1000
     raise AssertionError
+
+
+def target_text(run: Mapping[str, Any], now_us: int) -> str:
+    """Return when the target will be reached: a local time, or no text."""
+    if run.get("eta_s") is None or run.get("target") is None:
+        return ""
+    return clock_text(now_us + round(run["eta_s"] * SECOND_US), now_us)
 
 
 def waiting_text(run: Mapping[str, Any], now_us: int) -> str:

@@ -10,11 +10,12 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from harvester.actions.events import Advanced, Level, Reporter
+from harvester.actions.events import Advanced, Reporter
 from harvester.actions.run import Run, take_snapshot
 from harvester.actions.snapshot import progress_line
 from harvester.actions.status_file import save_status
 from harvester.errors import HarvesterError
+from harvester.told import Level
 
 ADVANCED_EVERY_S = 0.25
 STATUS_EVERY_S = 2.0

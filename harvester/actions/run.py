@@ -5,18 +5,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvester.actions.snapshot import Snapshot
-from harvester.clock import Clock
+from harvester.actions.snapshot import IDLE, Snapshot
+from harvester.clock import SECOND_US, Clock
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from harvester.actions.connect import Server
+    from harvester.actions.past_runs import RunRecord
     from harvester.freesound import FreesoundClient
     from harvester.library import Store
     from harvester.pipeline import Harvest
@@ -33,6 +35,7 @@ class Run:
     server: Server
     clock: Clock
     started_at: int
+    record: RunRecord
 
 
 def take_snapshot(run: Run) -> Snapshot:
@@ -42,11 +45,13 @@ def take_snapshot(run: Run) -> Snapshot:
     `LibraryUnwritable` or `DiskFull` if the ledger of requests cannot be read.
     """
     progress, frontier, state = run.harvest.progress, run.harvest.frontier, run.store.state
-    waiting = run.client.waiting_for
+    waiting, held = run.client.waiting_for, run.client.held_back
     requests_24h, quota_left = run.client.spending()
     return Snapshot(
         pid=os.getpid(),
         host=platform.node(),
+        run_id=run.record.run,
+        command=run.record.command,
         source=state.source,
         server=run.server.url,
         key=run.server.key.fingerprint,
@@ -69,12 +74,31 @@ def take_snapshot(run: Run) -> Snapshot:
         daily_limit=run.client.limits.daily,
         durable_ledger=not run.server.embedded,
         samples_per_minute=round(progress.samples_per_minute(), 2),
-        # During a wait, the rate of the last minute says nothing about the time left.
-        eta_s=None if waiting else progress.eta_s(),
+        eta_s=_eta_s(run),
         waiting_for=waiting.reason if waiting else None,
         waiting_until=waiting.until_us if waiting else None,
-        activity=dict(sorted(progress.activity.items())),
+        activity={
+            number: IDLE if progress.tasks.get(number) in held else what
+            for number, what in sorted(progress.activity.items())
+        },
         last_checkpoint_at=run.store.last_checkpoint_at,
         last_backup_at=run.store.last_backup_at,
         oddities=dict(progress.oddities),
     )
+
+
+def _eta_s(run: Run) -> float | None:
+    """Return the seconds to the target, by rate and quota, or None.
+
+    Each further sound is taken to cost as many requests as those of this run, or one before the first.
+    """
+    progress, client = run.harvest.progress, run.client
+    if progress.target is None or client.in_outage:
+        return None
+    left = max(0, progress.target - progress.samples)
+    requests = math.ceil(left * (client.activity.counted / progress.samples if progress.samples else 1))
+    quota_s = (client.possible_at(requests) - run.clock.time_us()) / SECOND_US
+    # During a wait, the rate of the last minute says nothing about the time left.
+    rate_s = None if client.waiting_for else progress.eta_s()
+    known = [seconds for seconds in (rate_s, quota_s if quota_s > 1 else None) if seconds is not None]
+    return max(known, default=None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import Ended, Reporter, Started
 from harvester.actions.log import RunLog
 from harvester.actions.missing_key import refuse_without_key
+from harvester.actions.past_runs import RunRecord, note_killed_run
 from harvester.actions.reporting import reporting
 from harvester.actions.result import RunResult, Totals
 from harvester.actions.run import Run, take_snapshot
@@ -27,6 +28,7 @@ from harvester.errors import HarvesterError, SettingsError, Stopped
 from harvester.graph import SoundGraph
 from harvester.library import Store, keep_answer, require_library
 from harvester.pipeline import NO_HITS, Harvest, Plan, Progress
+from harvester.told import Told
 from harvester.vectors import load_header
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ async def run_session(
     time_limit_s: float | None = None,
     backup_every: int,
     keep_backups: int,
-    verbose: bool = False,
+    log_json: bool = False,
 ) -> RunResult:
     """Run `plan` until it ends or `stop` is closed.
 
@@ -64,12 +66,13 @@ async def run_session(
         if plan.refresh is not None:
             require_library(folder)  # before `Store.open` creates one
         store = await stack.enter_async_context(_opened(folder, clock, backup_every, keep_backups))
-        reporter.log = stack.enter_context(closing(RunLog(folder, clock, reporter.warn)))
+        reporter.log = stack.enter_context(closing(RunLog(folder, clock, reporter.warn, as_json=log_json)))
+        record = RunRecord("harvest" if plan.refresh is None else "refresh", clock)
         for line in store.notices:
             reporter.warn(line)
         store.notices.clear()
         _settle_space(store.state, space, folder)
-        progress = Progress(clock, plan.target, on_event=reporter.tell)
+        progress = Progress(clock, plan.target, on_event=reporter.pass_on)
         client = await stack.enter_async_context(
             open_client(
                 connection,
@@ -78,7 +81,6 @@ async def run_session(
                 stop,
                 reporter,
                 space=store.state.space,
-                verbose=verbose,
                 keep_body=lambda body: _keep(folder, body, clock, reporter),
             )
         )
@@ -90,18 +92,31 @@ async def run_session(
             result = _result(store, client, progress, server, stop.reason, reporter, waiting=waiting, began=False)
         else:
             ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
-            run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us())
-            reporter.log.write(f"start: {len(store.state.processed)} processed sounds so far, server {server.url}")
+            run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us(), record=record)
+            reporter.log.write(
+                Told(f"start: {len(store.state.processed)} processed sounds so far, server {server.url}", kind="start")
+            )
             reporter.emit(Started(folder, take_snapshot(run)))
-            async with reporting(run, reporter):
-                reason = await ring.run()
-            reporter.log.write(f"end: {reason}")
+            note_killed_run(folder, reporter)
+            try:
+                async with reporting(run, reporter):
+                    reason = await ring.run()
+            except HarvesterError as failure:
+                with suppress(HarvesterError):  # the ledger cannot be read: the first error says more
+                    waiting = ring.frontier.waiting + ring.frontier.in_flight
+                    ended = _result(
+                        store, client, progress, server, failure.meaning, reporter, waiting=waiting, began=True
+                    )
+                    record.add(ended, client, reporter, failure)
+                raise
+            reporter.log.write(Told(f"end: {reason}", kind="end"))
             for line in _unknown_fields(connection.extra_fields, store.state):
                 reporter.warn(line)
             if stop.reason == NO_HITS:
                 reporter.warn(await _explain_empty(plan, connection, server, clock, reporter, store.state))
             waiting = ring.frontier.waiting + ring.frontier.in_flight
             result = _result(store, client, progress, server, reason, reporter, waiting=waiting, began=True)
+            record.add(result, client, reporter)
             reporter.emit(Ended(result))
         if not stop.by_person:
             client.raise_if_all_failed()

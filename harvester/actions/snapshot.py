@@ -9,7 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from harvester.actions.quantities import waiting_text
+from harvester.actions.quantities import target_text, waiting_text
+
+IDLE = "idle"
+"""What a fetcher does whose request may not be sent yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,20 +20,23 @@ class Snapshot:
     """The figures of a run, named as in `status.json`.
 
     Moments (`started_at`, `updated_at`, `quota_next_at`, `last_checkpoint_at`, `last_backup_at`) are microseconds since
-    1970, UTC. `pid` and `host`: the process and its machine. `server`: the address that requests go to; `source`: the
+    1970, UTC. `pid` and `host`: the process and its machine. `run_id`: the run in
+    `history.jsonl`; `command`: harvest or refresh. `server`: the address that requests go to; `source`: the
     catalogue that the library comes from. `samples`, `new_nodes`, `new_edges` and `requests` count what this run did;
     `target` is the number of samples to reach, None without one. `processed`, `nodes`, `edges`, `frontier` (waiting
     sounds), `deferred` and `gone` count what the library holds. `requests_24h`: requests of the last 24 hours.
     `quota_left` and `daily_limit` are None without a limit; the quota may be a second old. `quota_next_at`: when the
     oldest request of the day stops counting, None without one. `durable_ledger`: whether requests are counted on disk,
     which those to the embedded sandbox are not. `samples_per_minute`: the rate of the last minute. `eta_s`: the seconds
-    to the target at the rate of the last minute, None if unknown. `waiting_for` says why no request is sent, until
-    `waiting_until`; both are None while requests are sent. `activity`: what each fetcher does. `oddities`: how often
-    answers had something unusual that was tolerated, by kind.
+    to the target, by the rate of the last minute and the day's quota, None if unknown. `waiting_for` says why no
+    request is sent, until `waiting_until`; both are None while requests are sent. `activity`: what each fetcher does.
+    `oddities`: how often answers had something unusual that was tolerated, by kind.
     """
 
     pid: int
     host: str
+    run_id: str
+    command: str
     source: str
     server: str
     key: str
@@ -78,4 +84,8 @@ def progress_line(now: Snapshot) -> str:
         f"{now.samples}{goal} processed this run ({now.processed} in all), "
         f"{now.nodes} sounds, {now.edges} edges, {now.frontier} waiting, {now.requests} requests{quota}"
     )
-    return f"{text}; {waiting_text(now.as_dict(), now.updated_at)}" if now.waiting_for else text
+    if not now.waiting_for:
+        return text
+    figures = now.as_dict()
+    done = target_text(figures, now.updated_at)
+    return f"{text}; {waiting_text(figures, now.updated_at)}{f'; done about {done}' if done else ''}"

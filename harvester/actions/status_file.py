@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 
 from harvester.clock import is_stamp
+from harvester.settings import DURATION_S, is_number
 from harvester.storage import STATUS, TEMPORARY_SUFFIX, read_bounded
 
 _LARGEST_BYTES = 1 << 20
@@ -62,6 +63,11 @@ def _is_typed(status: dict[str, Any]) -> bool:
         all(type(status.get(name)) is str for name in _TEXTS)
         and all(is_stamp(status.get(name)) for name in _COUNTS)
         and all(status.get(name) is None or is_stamp(status[name]) for name in _COUNTS_OR_NULL)
+        and _is_eta(status.get("eta_s"))
         and type(status.get("durable_ledger")) is bool
         and type(status.get("waiting_for")) in (str, type(None))
     )
+
+
+def _is_eta(value: object) -> bool:
+    return value is None or (is_number(value) and 0 <= value <= DURATION_S.most)  # type: ignore[operator]

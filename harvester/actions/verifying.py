@@ -13,7 +13,7 @@ from harvester.actions.default_library import find_library
 from harvester.actions.events import OnProgress, Reporter
 from harvester.actions.keywords import StrPath
 from harvester.actions.missing_key import refuse_without_key
-from harvester.actions.options import check_flag, check_listener, check_whole, keywords_named, read_connection
+from harvester.actions.options import check_listener, check_verbosity, check_whole, keywords_named, read_connection
 from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, Stopped, WrongSource
 from harvester.freesound import FreesoundClient
@@ -55,7 +55,7 @@ def verify_links(
     limits: str | None = None,
     api_url: str | None = None,
     sandbox: bool = False,
-    verbose: bool = False,
+    verbose: int = 0,
     on_progress: OnProgress | None = None,
 ) -> VerifyResult:
     """Compare computed lists with the server's, for random sounds.
@@ -70,19 +70,18 @@ def verify_links(
     with keywords_named(verify_links):
         count = check_whole("--verify", verify, COUNT)
         seed = check_whole("--random-seed", random_seed, RANDOM_SEED)
-        reporter = Reporter(check_listener("--on-progress", on_progress))
-        verbose = check_flag("--verbose", verbose)
+        reporter = Reporter(check_listener("--on-progress", on_progress), verbose=check_verbosity("--verbose", verbose))
         # Spend no more than the announced requests: each retry means one list less.
         connection = read_connection(
             reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox, max_requests=count
         )
         folder = find_library(library)
         require_library(folder)
-        return blocking(_verify)(connection, folder, count, seed, reporter, verbose)
+        return blocking(_verify)(connection, folder, count, seed, reporter)
 
 
 async def _verify(
-    connection: Connection, folder: Path, count: int, random_seed: int, reporter: Reporter, verbose: bool
+    connection: Connection, folder: Path, count: int, random_seed: int, reporter: Reporter
 ) -> VerifyResult:
     # Imported here, because only linking needs numpy, and only a linked library comes this far.
     from harvester.similarity import choose_sounds, compare
@@ -91,7 +90,7 @@ async def _verify(
     clock, state = SystemClock(), (await asyncio.to_thread(load_view, folder)).state
     async with (
         open_server(connection, clock, reporter) as server,
-        open_client(connection, server, clock, Stop(), reporter, space=state.space, verbose=verbose) as client,
+        open_client(connection, server, clock, Stop(), reporter, space=state.space) as client,
     ):
         source = await client.identify()
         if join_sources(state.source, source) != source:

@@ -23,6 +23,7 @@ from harvester.cli.commands import forget as forget_command
 from harvester.cli.commands import git as git_commands
 from harvester.cli.commands import guide as guide_command
 from harvester.cli.commands import harvest as harvest_command
+from harvester.cli.commands import history as history_command
 from harvester.cli.commands import import_old as import_command
 from harvester.cli.commands import link as link_command
 from harvester.cli.commands import map as map_command
@@ -43,6 +44,7 @@ from harvester.cli.refusals import UsageError, describe
 from harvester.cli.terminal import guarded_streams
 from harvester.cli.variables import find_misspelt
 from harvester.errors import HarvesterError, exit_code_table
+from harvester.told import Level
 from harvester.version import __version__
 
 # \\b makes click keep the line breaks of the paragraph.
@@ -89,13 +91,19 @@ def _everything(
             show_default="your own and harvester.toml",
         ),
     ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print each request too.")] = False,
+    verbose: Annotated[
+        int, typer.Option("--verbose", "-v", count=True, help="Print requests, retries, decisions; -vv: details too.")
+    ] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors and warnings only, also with -v.")] = False,
+    log_json: Annotated[
+        bool, typer.Option("--log-json", help="Write messages and the log as JSON, one object a line.")
+    ] = False,
     _version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    Console.verbose, Console.quiet = verbose and not quiet, quiet
+    Console.verbose, Console.quiet, Console.log_json = 0, False, False
+    Console.ask(verbose=verbose, quiet=quiet, log_json=log_json)
     # A warning, not an error: the environment may be of another version or program, and a cron job must not fail.
     for line in find_misspelt(os.environ, context.command):
         note(line)
@@ -106,6 +114,7 @@ app.command("plan")(plan_command.plan)
 app.command("refresh")(refresh_command.refresh)
 app.command("link")(link_command.link)
 app.command("status")(status_command.status)
+app.command("history")(history_command.history)
 app.command("show")(show_command.show)
 app.command("find")(find_command.find)
 app.command("export", cls=ExtensibleCommand)(export_command.export)
@@ -146,7 +155,7 @@ def _main() -> None:
         note("harvester: interrupted")
         sys.exit(1)
     except HarvesterError as error:
-        note(*getattr(error, "__notes__", ()), f"harvester: {error.command_line or error}")
+        note(*getattr(error, "__notes__", ()), f"harvester: {error.command_line or error}", level=Level.ERROR)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         # The program that reads our output has ended (`harvester show 1 | head`): this is no error.
@@ -173,7 +182,7 @@ def _refuse(error: UsageError) -> int:
     if len(sys.argv) < 2 or not error.format_message():  # without arguments, the error prints the help
         error.show()
     else:
-        note(f"harvester: {describe(error)}")
+        note(f"harvester: {describe(error)}", level=Level.ERROR)
     return int(error.exit_code)
 
 

@@ -19,11 +19,14 @@ from harvester.actions import age_text as age_text
 from harvester.actions import clock_text as clock_text
 from harvester.actions import duration_text as duration_text
 from harvester.actions import size_text as size_text
+from harvester.actions import target_text as target_text
 from harvester.actions import waiting_text as waiting_text
 from harvester.cli.terminal import raw
+from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.storage import path_text
 from harvester.terminal_text import escape_json, escape_line, escape_paragraph
+from harvester.told import MOST_VERBOSE, Level, Told
 
 if TYPE_CHECKING:
     from harvester.actions import RunEvent
@@ -59,40 +62,59 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for program
 
 
 class Console:
-    """The verbosity, set once from `-v` and `-q`."""
+    """What `-v` (0 to 2), `-q` and `--log-json` ask for."""
 
-    verbose: ClassVar[bool] = False
+    verbose: ClassVar[int] = 0
     quiet: ClassVar[bool] = False
+    log_json: ClassVar[bool] = False
+
+    @classmethod
+    def ask(cls, *, verbose: int = 0, quiet: bool = False, log_json: bool = False) -> None:
+        """Add what options ask for; `--quiet` holds beside `--verbose`."""
+        cls.quiet = cls.quiet or quiet
+        cls.verbose = 0 if cls.quiet else min(max(cls.verbose, verbose), MOST_VERBOSE)
+        cls.log_json = cls.log_json or log_json
 
 
-def note(*lines: str) -> None:
+def note(*lines: str, level: Level = Level.WARNING) -> None:
     """Write lines to stderr, apart from data; drop them if it is closed."""
-    # A closed terminal or pipe must not end a harvest; the log has the lines too.
-    with suppress(OSError):
-        for line in lines:
-            sys.stderr.write(escape_line(line) + "\n")
-            sys.stderr.flush()
+    for line in lines:
+        _write(Told(line, level))
 
 
 def say(line: str) -> None:
     """Write one line to stderr, unless `--quiet` is set."""
     if not Console.quiet:
-        note(line)
+        note(line, level=Level.INFO)
 
 
 def say_more(line: str) -> None:
     """Write one line to stderr with `--verbose`."""
     if Console.verbose:
-        note(line)
+        _write(Told(line, Level.DECISION))
 
 
 def print_event(event: RunEvent) -> None:
     """Write the line of an event to stderr if the verbosity asks for it."""
-    from harvester.actions import Level, Told
+    if not isinstance(event, Told) or event.level.verbosity > Console.verbose:
+        return
+    if event.level is Level.WARNING or not Console.quiet:
+        _write(event)
 
-    if isinstance(event, Told):
-        writers: dict[Level, Callable[[str], None]] = {Level.WARNING: note, Level.REQUEST: say_more}
-        writers.get(event.level, say)(event.line)
+
+def _write(told: Told) -> None:
+    # A closed terminal or pipe must not end a harvest; the log has the lines too.
+    with suppress(OSError):
+        sys.stderr.write(_text_of(told) + "\n")
+        sys.stderr.flush()
+
+
+def _text_of(told: Told) -> str:
+    if not Console.log_json:
+        return escape_line(told.line)
+    from harvester.actions import json_line
+
+    return json_line(told, SystemClock().time_us())
 
 
 def print_lines(*lines: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -25,13 +26,15 @@ from harvester.actions import (
     progress_line,
     size_notice,
 )
-from harvester.cli.console import clock_text, duration_text, note, print_event, say, size_text
+from harvester.cli.console import Console, clock_text, duration_text, note, print_event, say, size_text
 from harvester.cli.panel import draw
 from harvester.cli.rich_text import stderr_console
 from harvester.cli.systemd import Notifier
-from harvester.clock import SECOND_US, SystemClock, iso
+from harvester.clock import SECOND_US, SystemClock, local
 
 EVENTS_SHOWN = 4
+_IN_PANEL = (Level.INFO, Level.PROGRESS)
+"""What the panel shows itself; with `--verbose`, messages also go above it, in order with the others."""
 
 
 class Events:
@@ -92,12 +95,11 @@ class Display:
                 self._close()
 
     def _tell(self, told: Told) -> None:
-        if told.level is Level.PROGRESS:
-            if self._panel is None:
-                say(f"{iso(SystemClock().time_us())} {told.line}")
-        elif told.level is Level.INFO and self._panel is not None:
+        if told.level is Level.PROGRESS and not Console.log_json:
+            told = replace(told, line=f"{local(SystemClock().time_us())} {told.line}")
+        if self._panel is not None and told.level is Level.INFO:
             self._panel.events.add(told.line)
-        else:
+        if self._panel is None or told.level not in _IN_PANEL or (told.level is Level.INFO and Console.verbose):
             print_event(told)
 
     def _keep_alive(self, snapshot: Snapshot) -> None:

@@ -11,9 +11,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harvester.cli.console import age_text, clock_text, duration_text, waiting_text
+from harvester.actions import IDLE
+from harvester.cli.console import age_text, clock_text, duration_text, target_text, waiting_text
 from harvester.cli.rich_text import one_line
 from harvester.terminal_text import escape_line
+
+SHOWN, SHOWN_IN_WAIT = 6, 3
+"""How many busy fetchers have a line; in a wait there are other lines."""
 
 
 def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> Panel:
@@ -24,7 +28,7 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     head.add_column(ratio=1)
     head.add_column(justify="right")
     goal = f" of {target:,}" if target is not None else ""
-    eta = f", about {duration_text(run['eta_s'])} to go" if run["eta_s"] is not None and run["samples"] else ""
+    eta = f", about {duration_text(run['eta_s'])} to go" if run["eta_s"] and run["samples"] else ""
     head.add_row(
         Text(f"{run['samples']:,}{goal} processed this run", style="bold"),
         Text(f"{run['samples_per_minute']:.0f} a minute{eta}"),
@@ -38,7 +42,7 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
         table.add_column(no_wrap=True, min_width=least, ratio=ratio)
     quota = "no limit" if run["quota_left"] is None else f"{run['quota_left']:,} left"
     if run["quota_next_at"] is not None:
-        quota += f", next at {clock_text(run['quota_next_at'], now_us)}"
+        quota += f", next {clock_text(run['quota_next_at'], now_us)}"
     table.add_row(
         "library",
         f"{run['processed']:,} processed",
@@ -55,16 +59,22 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     doing = Table.grid(padding=(0, 2))
     doing.add_column(style="dim", no_wrap=True)
     doing.add_column(no_wrap=True, overflow="ellipsis")
-    for number, what in list(run["activity"].items())[:6]:
-        doing.add_row(f"fetcher {int(number) + 1}", one_line(what))
-    if len(run["activity"]) > 6:
-        doing.add_row("", f"and {len(run['activity']) - 6} more")
+    busy = [(int(number) + 1, what) for number, what in run["activity"].items() if what != IDLE]
+    shown = SHOWN_IN_WAIT if run["waiting_for"] else SHOWN
+    for number, what in busy[:shown]:
+        doing.add_row(f"fetcher {number}", one_line(what))
+    if len(busy) > shown:
+        doing.add_row("", f"and {len(busy) - shown} more")
+    if idle := len(run["activity"]) - len(busy):
+        doing.add_row("fetchers", f"{idle} idle")
 
     parts: list[Any] = [head, bar, Text(), table]
     if run["activity"]:
         parts += [Text(), doing]
     if run["waiting_for"]:
         parts += [Text(), Text(escape_line(waiting_text(run, now_us)), style="yellow")]
+        if done := target_text(run, now_us):
+            parts.append(Text(f"{target:,} processed sounds about {done}", style="yellow"))
     if events:
         parts += [Text(), *(one_line(line, "dim") for line in events)]
     return Panel(Group(*parts), title=one_line(title), title_align="left", box=box.ROUNDED, width=min(width, 100))

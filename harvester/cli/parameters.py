@@ -7,13 +7,15 @@ call the method of the class, so that adapting a tree twice changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 
 import typer
 
 from harvester.cli import refusals
+from harvester.cli.console import Console
 from harvester.cli.option_rules import read_parameters
 from harvester.errors import SettingsError
 from harvester.settings_file import SettingsFileError
@@ -22,12 +24,21 @@ PREFIX = "HARVESTER"
 _NOT_FROM_VARIABLES = {"--version", "--install-completion", "--show-completion", "--help"}
 """Options that end the process: a variable such as HARVESTER_VERSION, set for another purpose, must not."""
 
+_COUNTED = dict.fromkeys(("true", "yes", "on"), 1) | dict.fromkeys(("false", "no", "off"), 0)
+"""What a variable may say of an option that is counted, such as HARVESTER_VERBOSE, which was a flag."""
+
+_ANYWHERE = ("verbose", "quiet", "log_json")
+
 Functions = Mapping[str, Callable[..., Any]]
 """The functions of the commands by their path, such as `backups list`; that of an empty path has the global options."""
 
 
-def adapt(command: Any, functions: Functions, path: str = "") -> None:
-    """Adapt a command and all commands below it."""
+def adapt(command: Any, functions: Functions, path: str = "", anywhere: Sequence[Any] | None = None) -> None:
+    """Adapt a command and all commands below it.
+
+    Each command gets the options `anywhere`, by default some of the root's.
+    """
+    anywhere = _spoken_anywhere(command) if anywhere is None else anywhere
     function = functions.get(path)
     for parameter in command.params:
         parameter.show_envvar = False  # the help leaves them out; the guide's topic `settings` explains them
@@ -42,8 +53,28 @@ def adapt(command: Any, functions: Functions, path: str = "") -> None:
     else:
         command.allow_extra_args = True  # `_parse_args` refuses them
         command.invoke = partial(_invoke, command)
+        taken = {parameter.name for parameter in command.params}
+        command.params += [twin for twin in anywhere if twin.name not in taken]
     for name, child in getattr(command, "commands", {}).items():
-        adapt(child, functions, f"{path} {name}".strip())
+        adapt(child, functions, f"{path} {name}".strip(), anywhere)
+
+
+def _spoken_anywhere(root: Any) -> list[Any]:
+    """Return options of `harvester` that also work after the command.
+
+    They are not in the command's help; variables set only those before its name.
+    """
+    twins = [copy(parameter) for parameter in root.params if parameter.name in _ANYWHERE]
+    for twin in twins:
+        twin.__dict__.pop("process_value", None)
+        twin.hidden, twin.expose_value, twin.envvar, twin.callback = True, False, None, partial(_ask, twin.name)
+    return twins
+
+
+def _ask(keyword: str, context: typer.Context, _parameter: Any, value: Any) -> None:
+    if value and not context.resilient_parsing:
+        ask: dict[str, Any] = {keyword: value}
+        Console.ask(**ask)
 
 
 def walk(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -69,6 +100,8 @@ def _variables(path: str, parameter: Any) -> list[str] | None:
 
 def _process_value(parameter: Any, function: Callable[..., Any] | None, context: typer.Context, value: Any) -> Any:
     """Convert a value; raise `SettingsError` that names its place."""
+    if getattr(parameter, "count", False) and isinstance(value, str):
+        value = _COUNTED.get(value.strip().lower(), value)
     try:
         return type(parameter).process_value(parameter, context, value)
     except SettingsFileError:

@@ -38,7 +38,7 @@ async def _run(
     keywords: dict[str, Any],
 ) -> RunResult:
     stop = Stop()
-    with _signals(stop), Display(panel=options.shows_panel and not Console.quiet) as display:
+    with _signals(stop), Display(panel=_shows_panel(options)) as display:
 
         def on_progress(event: RunEvent) -> None:
             if isinstance(event, Started):
@@ -50,8 +50,18 @@ async def _run(
                 summary(event.result)
 
         return await action(
-            **keywords, **options.keywords(), stop=stop, on_progress=on_progress, verbose=Console.verbose
+            **keywords,
+            **options.keywords(),
+            stop=stop,
+            on_progress=on_progress,
+            verbose=Console.verbose,
+            log_json=Console.log_json,
         )
+
+
+def _shows_panel(options: RunOptions) -> bool:
+    # A program reads the JSON lines: a panel between them is for a person who asks for it.
+    return options.shows_panel and not Console.quiet and not (Console.log_json and options.progress is None)
 
 
 @contextmanager

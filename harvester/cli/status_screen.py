@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from harvester.cli.console import age_text, size_text, waiting_text
+from harvester.cli.console import age_text, size_text, target_text, waiting_text
 from harvester.terminal_text import escape_line
 
 WIDTHS = (60, 120)
@@ -48,10 +48,8 @@ def screen(facts: Mapping[str, Any], now_us: int, *, width: int = 80, unicode: b
         *_growth(facts["growth"], width, unicode=unicode),
         "",
         *_bars(facts, width, unicode=unicode),
-        _most("tags", facts["tags"], width),
     ]
-    if len(lines) < ROOM:
-        lines.append(_most("users", facts["users"], width))
+    lines += [_most(name, facts[name], width) for name in ("tags", "users")][: max(0, ROOM - len(lines))]
     return [line if len(line) <= width else line[: width - 1] + ("…" if unicode else "~") for line in lines]
 
 
@@ -95,7 +93,9 @@ def _running(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:
     goal = f" of {run['target']:,}" if run.get("target") is not None else ""
     lines = [f"{who}: {run['samples']:,}{goal} processed, {run['requests']:,} requests"]
     if run.get("waiting_for"):
-        lines += _wrapped("waiting", escape_line(waiting_text(run, now_us)).removeprefix("waiting: "), width)
+        done = target_text(run, now_us)
+        waits = waiting_text(run, now_us).removeprefix("waiting: ") + (f"; done about {done}" if done else "")
+        lines += _wrapped("waiting", escape_line(waits), width)
     return lines
 
 

@@ -14,7 +14,8 @@ class Activity:
     """Counters of one run.
 
     `counted`: requests with the key, which the API counts. `useful`: answers with the requested data. `failed`: other
-    answers, and requests without one (a 429 is neither). `given_up`: requests that are not retried.
+    answers, and requests without one (a 429 is neither). `refused`: answers with 429. `denied`: 401 to a
+    request with the key. `given_up`: requests that are not retried.
     """
 
     sent: int = 0
@@ -22,6 +23,7 @@ class Activity:
     answered: int = 0
     retried: int = 0
     refused: int = 0
+    denied: int = 0
     on_the_wire: int = 0
     failed: Counter[Kind] = field(default_factory=Counter)
     useful: Counter[Kind] = field(default_factory=Counter)

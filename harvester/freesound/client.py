@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from random import Random
-from typing import Self
+from typing import Any, Self
 
 from harvester.clock import Clock, Stop
 from harvester.errors import ApiUnreachable, FetchFailed
@@ -25,6 +27,7 @@ from harvester.freesound.wire import RawResponse, Transport
 from harvester.library_source import ANY_SANDBOX
 from harvester.model import API_PAGE, SPACES, Record, RecordsPage, SimilarPage, check_sound_id
 from harvester.settings import COUNT, NEIGHBOURS
+from harvester.told import OnTold
 
 SMALLEST_PAGE = 5
 """A page with vectors that is late is requested in smaller pages, down to this size."""
@@ -53,14 +56,14 @@ class FreesoundClient:
         forever: bool = False,
         max_requests: int | None = None,
         timeout_s: float = TOTAL_S,
-        on_event: Callable[[str], None] = lambda _: None,
+        on_event: OnTold = lambda _: None,
         keep_body: Callable[[bytes], str] = lambda _: "",
     ) -> None:
         """Make a client for the running event loop.
 
         `address`: the normal form from `read_api_url`. `timeout_s`: the transport's total timeout, after which an
         unanswered request can no longer arrive. `max_requests` with the key close the run.
-        `on_event`: takes lines for the log. `keep_body`: saves an answer for inspection and returns its path.
+        `on_event`: takes what is told. `keep_body`: saves an answer for inspection and returns its path.
         """
         self.address = address
         self._transport = transport
@@ -194,6 +197,23 @@ class FreesoundClient:
     def waiting_for(self) -> Wait | None:
         """Why and until when all fetchers wait; None when requests may be sent."""
         return self._sender.gate.waiting_for
+
+    @property
+    def held_back(self) -> AbstractSet[asyncio.Task[Any] | None]:
+        """The tasks whose request waits until requests may be sent."""
+        return self._sender.gate.held
+
+    @property
+    def in_outage(self) -> bool:
+        """Whether the API does not answer now."""
+        return self._sender.gate.in_outage
+
+    def possible_at(self, count: int) -> int:
+        """Return when the day's limit allows the last of `count` requests.
+
+        In microseconds; an estimate.
+        """
+        return self._sender.quota.possible_at(count)
 
     @property
     def activity(self) -> Activity:

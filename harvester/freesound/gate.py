@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from harvester.clock import SECOND_US, Clock, Stop, iso
+from harvester.clock import SECOND_US, Clock, Stop, local
 from harvester.errors import ApiUnreachable, Stopped
 from harvester.freesound.outage import Outage
 from harvester.freesound.wire import Transient
+from harvester.told import Level, OnTold, Told
 
 LONGEST_SLEEP_S = 300.0
 """A longer wait checks the time this often: timers stand still while the machine is suspended."""
 LOGGED_FROM_S = 60
-"""A wait longer than this is logged."""
+"""A wait longer than this is told at every verbosity."""
 
 
 class GateClosed(Exception):
@@ -42,9 +44,7 @@ class Ticket:
 class Gate:
     """The gate that each request passes; limits and outages close it."""
 
-    def __init__(
-        self, clock: Clock, now_us: Callable[[], int], stop: Stop, outage: Outage, on_event: Callable[[str], None]
-    ) -> None:
+    def __init__(self, clock: Clock, now_us: Callable[[], int], stop: Stop, outage: Outage, on_event: OnTold) -> None:
         self._clock = clock
         self._now_us = now_us
         self._stop = stop
@@ -53,6 +53,8 @@ class Gate:
         self._limit: Wait | None = None
         self._probe: Ticket | None = None
         self._final_error = ""
+        self.held: set[asyncio.Task[Any] | None] = set()
+        """The tasks that wait here now."""
         self._changed = asyncio.Event()
 
     @property
@@ -79,8 +81,14 @@ class Gate:
                 return Ticket()
             if wait.until_us <= self._now_us() and self._probe is None:
                 self._probe = Ticket()
+                self._on_event(Told("sending one request to see whether the outage is over", Level.DECISION, "outage"))
                 return self._probe
-            await self._wait_for_change(wait.until_us)
+            task = asyncio.current_task()
+            self.held.add(task)
+            try:
+                await self._wait_for_change(wait.until_us)
+            finally:
+                self.held.discard(task)
 
     def admits(self, ticket: Ticket) -> bool:
         """Tell whether the gate is still open for this ticket."""
@@ -98,7 +106,7 @@ class Gate:
         """Close for all fetchers until `until_us`; this never shortens a wait."""
         if until_us > max(self._now_us(), self._limit.until_us if self._limit else 0):
             self._limit = Wait(reason, until_us)
-            self._log(self._limit)
+            self._tell(self._limit, "limit")
             self._notify()
 
     def succeeded(self) -> None:
@@ -106,7 +114,7 @@ class Gate:
         was_open = self._outage.is_open
         self._outage.succeeded()
         if was_open:
-            self._on_event("the API answers again")
+            self._on_event(Told("the API answers again", kind="outage"))
             self._notify()
 
     def failed(self, ticket: Ticket, failure: Transient, *, probe_in_s: int | None = None) -> None:
@@ -123,7 +131,7 @@ class Gate:
             self._notify()
             raise
         if self._outage.is_open and self._outage.probe_at_us != before_us:
-            self._log(Wait(f"outage: {failure.reason}", self._outage.probe_at_us))
+            self._tell(Wait(f"outage: {failure.reason}", self._outage.probe_at_us), "outage")
 
     def is_probe(self, ticket: Ticket) -> bool:
         """Tell whether this ticket's request probes for the end of an outage."""
@@ -134,9 +142,18 @@ class Gate:
         """Whether the gate is closed for an outage."""
         return self._outage.is_open
 
-    def _log(self, wait: Wait) -> None:
-        if wait.until_us - self._now_us() > LOGGED_FROM_S * SECOND_US:
-            self._on_event(f"waiting until {iso(wait.until_us)}: {wait.reason}")
+    def _tell(self, wait: Wait, kind: str) -> None:
+        left_s = (wait.until_us - self._now_us()) / SECOND_US
+        long = left_s > LOGGED_FROM_S
+        when = f"until {local(wait.until_us)}" if long else f"{left_s:.1f} s"
+        self._on_event(
+            Told(
+                f"waiting {when}: {wait.reason}",
+                Level.INFO if long else Level.DECISION,
+                kind,
+                {"until": wait.until_us, "reason": wait.reason},
+            )
+        )
 
     def _notify(self) -> None:
         self._changed.set()

@@ -17,6 +17,7 @@ from harvester.freesound.request import Request
 from harvester.freesound.shape import CoreFields, Evidence, Kind, Shape, Unusable, evidence_of
 from harvester.freesound.wire import QuotaRefused, RawResponse, Transient
 from harvester.model import RecordsPage, SimilarPage
+from harvester.told import OnTold, Told
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class Judgement:
         *,
         forever: bool,
         now_us: Callable[[], int],
-        on_event: Callable[[str], None],
+        on_event: OnTold,
         keep_body: Callable[[bytes], str],
     ) -> None:
         self._gate = gate
@@ -106,8 +107,10 @@ class Judgement:
         if isinstance(result, SimilarPage | RecordsPage):
             for name in self._core_fields.read(result.records, result.oddities):
                 self._on_event(
-                    f"nearly every record comes without a valid `{name}`: the API may have changed; "
-                    "the harvest continues; incomplete records never replace complete ones"
+                    Told(
+                        f"nearly every record comes without a valid `{name}`: the API may have changed; "
+                        "the harvest continues; incomplete records never replace complete ones"
+                    )
                 )
 
     def _unusable(

@@ -1,19 +1,34 @@
 """Space the requests of this process: every 60/59 s at level 1.
 
 The limiter's bucket holds one request. A bucket of 60 would let 119 requests through in the first minute, because it
-leaks while it fills (measured). The ledger counts the requests of other processes.
+leaks while it fills (measured). The ledger counts the requests of other processes. `SteadyTime` is the time of both.
 """
 
 from __future__ import annotations
 
 from aiolimiter import AsyncLimiter
 
-from harvester.clock import Stop
+from harvester.clock import SECOND_US, Clock, Stop
 from harvester.errors import Stopped
 
 _MINUTE_S = 60.0
 _MARGIN_S = 0.001
 """The ledger rounds to microseconds: rounding must not shorten the space between two stamps."""
+
+
+class SteadyTime:
+    """Quota time: the wall clock at the start, then the monotonic clock.
+
+    A change of the wall clock during a run must neither free slots early nor hold them longer.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset_us = clock.time_us() - round(clock.monotonic_s() * SECOND_US)
+
+    def now_us(self) -> int:
+        """Return the quota time in microseconds."""
+        return round(self._clock.monotonic_s() * SECOND_US) + self._offset_us
 
 
 class Pacing:

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from harvester.clock import DAY_US, SECOND_US, Clock
+from harvester.clock import DAY_US, SECOND_US
 from harvester.errors import SettingsError
 from harvester.settings import COUNT
 
@@ -156,21 +156,6 @@ def read_limits(text: str) -> Limits:
     return Limits(burst, daily)
 
 
-class SteadyTime:
-    """Quota time: the wall clock at the start, then the monotonic clock.
-
-    A change of the wall clock during a run must neither free slots early nor hold them longer.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._offset_us = clock.time_us() - round(clock.monotonic_s() * SECOND_US)
-
-    def now_us(self) -> int:
-        """Return the quota time in microseconds."""
-        return round(self._clock.monotonic_s() * SECOND_US) + self._offset_us
-
-
 class Lease(NamedTuple):
     """One counted request; `probing`: it goes beyond our share."""
 
@@ -276,6 +261,19 @@ class Quota:
     def left(self) -> int | None:
         """Return the requests left in the rolling day; None: no limit."""
         return self._left_after(self.spent_in(DAY_US + CLOCKS_APART_US))
+
+    def possible_at(self, count: int) -> int:
+        """Return when the last of `count` further requests may be sent.
+
+        It is an estimate from the day's limit alone: each slot frees a day after its use.
+        """
+        now_us, limit = self._now_us(), self._day_limit()
+        if limit is None or count < 1:
+            return now_us
+        stamps = self._ledger.spent(now_us - DAY_US - CLOCKS_APART_US)[-limit:] if limit else []
+        frees_us = [now_us] * (limit - len(stamps)) + [stamp + DAY_US + CLOCKS_APART_US for stamp in stamps]
+        days, place = divmod(count - 1, max(1, limit))
+        return (frees_us[place] if limit else now_us + PROBE_EVERY_US) + days * (DAY_US + CLOCKS_APART_US)
 
     def _left_after(self, spent: int) -> int | None:
         day_limit = self._day_limit()

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from random import Random
-from typing import TypeVar, TypeVarTuple, Unpack
+from typing import TypeAlias, TypeVar, TypeVarTuple, Unpack
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from harvester.clock import Clock, Stop
 from harvester.freesound.gate import GateClosed
-from harvester.freesound.wire import QuotaRefused, Transient, Unreadable
+from harvester.freesound.wire import QuotaRefused, Transient, TransportFailure, Unreadable
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 FIRST_CEILING_S = 1.0
 HIGHEST_CEILING_S = 60.0
+OnRetry: TypeAlias = Callable[[Transient, int, float], None]
+"""Takes the failure, the number of the next attempt, and the wait before it in seconds."""
+
 _IS_RETRIED = retry_if_exception_type((Transient, QuotaRefused, GateClosed))
 
 
 class Retry:
     """The retry policy of one run."""
 
-    def __init__(self, clock: Clock, stop: Stop, rng: Random, on_retry: Callable[[Transient], None]) -> None:
+    def __init__(self, clock: Clock, stop: Stop, rng: Random, on_retry: OnRetry) -> None:
         self._clock = clock
         self._stop = stop
         self._rng = rng
@@ -57,7 +60,7 @@ class Retry:
 class _Attempts:
     """The failures of one request, and tenacity's strategies after them."""
 
-    def __init__(self, rng: Random, on_retry: Callable[[Transient], None]) -> None:
+    def __init__(self, rng: Random, on_retry: OnRetry) -> None:
         self._rng = rng
         self._on_retry = on_retry
         self._failures = self._used = 0
@@ -82,7 +85,8 @@ class _Attempts:
 
     def backoff_s(self, state: RetryCallState) -> float:
         """Return the wait before the next attempt, in seconds."""
-        if _transient(state) is None:
+        failure = _transient(state)
+        if failure is None or _is_idle(failure):
             return 0.0
         ceiling_s: float = min(HIGHEST_CEILING_S, FIRST_CEILING_S * 2.0 ** min(self._failures - 1, 10))
         return self._rng.uniform(0.0, ceiling_s)
@@ -90,8 +94,13 @@ class _Attempts:
     def announce(self, state: RetryCallState) -> None:
         """Report that a failed request is retried."""
         failure = _transient(state)
-        if failure is not None:
-            self._on_retry(failure)
+        if failure is not None and not _is_idle(failure):
+            wait_s = state.next_action.sleep if state.next_action is not None else 0.0
+            self._on_retry(failure, state.attempt_number + 1, wait_s)
+
+
+def _is_idle(failure: Transient) -> bool:
+    return isinstance(failure, TransportFailure) and failure.idle
 
 
 def _transient(state: RetryCallState) -> Transient | None:

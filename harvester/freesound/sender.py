@@ -9,7 +9,7 @@ from collections.abc import Callable
 from random import Random
 from typing import TypeVar
 
-from harvester.clock import SECOND_US, Clock, Stop, iso
+from harvester.clock import SECOND_US, Clock, Stop, local
 from harvester.errors import (
     AccessDenied,
     ApiUnreachable,
@@ -24,11 +24,12 @@ from harvester.freesound.gate import Gate, GateClosed, Ticket
 from harvester.freesound.http_status import with_date
 from harvester.freesound.judgement import Judgement
 from harvester.freesound.outage import LONGEST_OUTAGE_S, Outage
-from harvester.freesound.pacing import Pacing
-from harvester.freesound.quota import Lease, Ledger, Limits, Quota, Refusal, SteadyTime
+from harvester.freesound.pacing import Pacing, SteadyTime
+from harvester.freesound.quota import Lease, Ledger, Limits, Quota, Refusal
 from harvester.freesound.request import Request
 from harvester.freesound.retry import Retry
 from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, Transport, TransportFailure
+from harvester.told import Fact, Level, OnTold, Told
 
 T = TypeVar("T")
 SANDBOX_HEADER = "x-freesound-sandbox"
@@ -56,7 +57,7 @@ class Sender:
         max_requests: int | None,
         rng: Random,
         timeout_s: float,
-        on_event: Callable[[str], None],
+        on_event: OnTold,
         keep_body: Callable[[bytes], str],
     ) -> None:
         steady = SteadyTime(clock)
@@ -126,7 +127,12 @@ class Sender:
 
         Raises `GateClosed` when the gate closed meanwhile or a window is full.
         """
+        asked_us = self._now_us()
         await self._pacing.turn(self.quota.burst_limit())
+        waited_s = (self._now_us() - asked_us) / SECOND_US
+        if waited_s >= 0.1:
+            fields: dict[str, Fact] = {"waited_s": round(waited_s, 3)}
+            self._on_event(Told(f"waited {waited_s:.1f} s for its turn to send", Level.DETAIL, "turn", fields))
         if not self.gate.admits(ticket):
             raise GateClosed
         if self._max_requests is not None and self.activity.counted >= self._max_requests:
@@ -157,12 +163,16 @@ class Sender:
         except TransportFailure as failure:
             if lease is not None and not failure.sent:
                 self.quota.give_back(lease)
+            if failure.idle:
+                self._on_event(Told(f"{failure.reason}: sending {request.path} again", Level.DETAIL, "connection"))
+                raise
             raise self._judgement.note_transient(failure, request, ticket) from None
         finally:
             self.activity.on_the_wire -= 1
         self.activity.answered += 1
         if lease is not None:
             # The server does not count 401 and 429 (API.md §4).
+            self.activity.denied += raw.status == 401
             if raw.status in {401, 429}:
                 self.quota.give_back(lease)
             else:
@@ -214,7 +224,7 @@ class Sender:
             return
         whose = "" if self.quota.share is None else " (another program uses this key too)"
         if not self._forever:
-            self._stop.close(f"quota used up{whose}, next request possible at {iso(until_us)}")
+            self._stop.close(f"quota used up{whose}, next request possible at {local(until_us)}")
             raise Stopped(self._stop.reason)
         self.gate.close(f"quota used up{whose}", until_us)
 
@@ -223,6 +233,10 @@ class Sender:
             raise WrongSource(f"{self._address} changed its catalogue during the run; nothing of the new one was saved")
         self.sandbox = digest
 
-    def _note_retry(self, failure: Transient) -> None:
+    def _note_retry(self, failure: Transient, attempt: int, wait_s: float) -> None:
         self.activity.retried += 1
-        self._on_event(f"retrying after {failure.reason}")
+        fields: dict[str, Fact] = {"reason": failure.reason, "attempt": attempt, "wait_s": round(wait_s, 3)}
+        self._on_event(Told(f"retrying after {failure.reason}", Level.INFO, "retry", fields))
+        self._on_event(
+            Told(f"attempt {attempt} in {wait_s:.1f} s, after {failure.reason}", Level.DETAIL, "attempt", fields)
+        )

@@ -7,6 +7,7 @@ leaves this module: they hold the headers that were sent.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import aiohttp
 from yarl import URL
@@ -21,6 +22,8 @@ CONTACT = "contact: the holder of this API key"
 LARGEST_BODY_BYTES = 8 * 1024 * 1024
 """150 rows with vectors and descriptions of 18 kB take 5 MB; a hostile body takes 30 times its size when parsed."""
 CONNECT_S, READ_S, TOTAL_S = 10.0, 30.0, 60.0
+_CLOSED = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError)
+"""Errors of a connection that the server closed before it answered. A failed connect is one too, but of no used one."""
 _NOT_IN_TIME, _CUT_SHORT = "no answer in time", "the answer was cut short"
 
 
@@ -49,6 +52,7 @@ class AiohttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             # `proxy_for` reads the environment's proxies: trust_env would also read netrc.
             trust_env=False,
+            trace_configs=[_noting_reuse()],
         )
         # aiohttp repeats a GET without notice when a kept-alive connection breaks; the server counts both.
         self._session._retry_connection = False
@@ -56,9 +60,12 @@ class AiohttpTransport:
     async def get(self, path: str, params: Mapping[str, str], *, anonymous: bool = False) -> RawResponse:
         """Fetch `path`; see `Transport`."""
         url = URL(f"{self.address}{path}?{encode_query(params)}" if params else self.address + path, encoded=True)
+        used_before: list[bool] = []
         headers = {} if anonymous else {"Authorization": f"Token {self._key.reveal()}"}
         try:
-            async with self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy) as response:
+            async with self._session.get(
+                url, headers=headers, allow_redirects=False, proxy=self._proxy, trace_request_ctx=used_before
+            ) as response:
                 body = await self._read(response)
                 if body is not None:
                     named = {name.lower(): text for name, text in response.headers.items()}
@@ -68,6 +75,8 @@ class AiohttpTransport:
                 failure.attempts = FEW_ATTEMPTS
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failure = _translate(error)
+            if used_before and isinstance(error, _CLOSED):
+                failure.idle, failure.reason = True, "the server had closed this idle connection"
         # Raised outside `except`: the context would be aiohttp's error, which holds the headers sent.
         raise failure
 
@@ -82,6 +91,20 @@ class AiohttpTransport:
             if len(body) > self._largest_body_bytes:
                 return None
         return bytes(body)
+
+
+def _noting_reuse() -> aiohttp.TraceConfig:
+    """Return a tracing that tells a request that its connection is not new.
+
+    The request gives a list, which gets an entry then.
+    """
+
+    async def note(_session: aiohttp.ClientSession, context: Any, _connection: object) -> None:
+        context.trace_request_ctx.append(True)
+
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(note)
+    return tracing
 
 
 def _translate(error: Exception) -> TransportFailure:

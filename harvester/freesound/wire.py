@@ -76,11 +76,16 @@ class Transient(Exception):
 
 
 class TransportFailure(Transient):
-    """No complete answer; `sent`: the request may have reached the server."""
+    """No complete answer; `sent`: the request may have reached the server.
+
+    `idle`: the server had closed the connection, which was kept open after an earlier request. That is no failure of
+    the server: the request is sent again, and nothing is told.
+    """
 
     def __init__(self, reason: str, *, sent: bool, late: bool = False) -> None:
         super().__init__(reason, systemic=not sent, late=late)
         self.sent = sent
+        self.idle = False
 
     @property
     def reached(self) -> bool:

@@ -16,13 +16,13 @@ from harvester.errors import LibraryNotFetched, SettingsError
 from harvester.gitsync.repository import attribute_of, is_ignored, is_set_up, outside, run_git, said, why_no_commit
 from harvester.library import list_backups
 from harvester.library_source import is_sandbox
-from harvester.storage import CHECKPOINT, refuse_placeholder
+from harvester.storage import CHECKPOINT, HISTORY, refuse_placeholder
 
 LARGE_BYTES = 50_000_000
 LIMIT_BYTES = 100_000_000
 """GitHub and others refuse a file of this size or more unless it is in Git LFS."""
 
-ATTRIBUTES, IGNORED, HISTORY = ".gitattributes", ".gitignore", "history.jsonl"
+ATTRIBUTES, IGNORED = ".gitattributes", ".gitignore"
 
 
 @dataclass(frozen=True, slots=True)

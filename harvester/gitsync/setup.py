@@ -13,10 +13,11 @@ import sys
 from pathlib import Path
 
 from harvester.errors import LibraryNotFetched, SettingsError
-from harvester.gitsync.commit import ATTRIBUTES, HISTORY, IGNORED
+from harvester.gitsync.commit import ATTRIBUTES, IGNORED
 from harvester.gitsync.repository import DRIVER, NO_LFS, attribute_of, outside, run_git, said
 from harvester.storage import (
     CHECKPOINT,
+    HISTORY,
     JOURNAL,
     LOCK,
     LOG,
@@ -61,7 +62,7 @@ def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
     attributes = (
         f"{CHECKPOINT} {tracked}merge={DRIVER} diff={DRIVER} -text",
         f"{_BACKUPS} {tracked}diff={DRIVER} -text",
-        f"{HISTORY} merge=union",
+        f"{HISTORY} merge=union",  # its reader drops repeated lines
     )
     for name, lines in ((ATTRIBUTES, attributes), (IGNORED, _IGNORED_LINES)):
         changed = _write_block(folder / name, lines)

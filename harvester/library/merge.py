@@ -15,6 +15,7 @@ from harvester.checkpoint import Encoded, check_readable, decode_checkpoint, enc
 from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
 from harvester.graph import Dropped, SoundGraph, is_withdrawn, record_of, similar_of
+from harvester.library.history import join_histories
 from harvester.library.presence import holds_library
 from harvester.library.reader import load_view
 from harvester.library.store import Store
@@ -178,6 +179,7 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
         # A withdrawal that an input brought applies to the vector file too.
         if withdrawn := [one for one in store.state.graph if is_withdrawn(store.state.attributes(one))]:
             store.vectors.drop(withdrawn)
+        told = join_histories(target, [path for path in inputs if path.is_dir()], files)
         state = store.state
         return MergeReport(
             target,
@@ -186,7 +188,7 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
             len(state.processed),
             contributions,
             info.backup,
-            (*notices, *store.notices),
+            (*notices, *store.notices, *told),
             vectors,
             sum(attributes.get("link_origin") == COMPUTED for attributes in state.graph.nodes.values()),
             before,

@@ -35,16 +35,21 @@ class WritingSchedule:
         self._written_nodes = 0
         self._retry_at_s = self._saved_s = self._opened_s
 
-    def checkpoint_due(self, nodes: int, unsaved: int, unsaved_bytes: int, size_bytes: int) -> bool:
-        """Tell whether the journal is large or the checkpoint old.
+    def checkpoint_due(self, nodes: int, unsaved: int, unsaved_bytes: int, size_bytes: int) -> str:
+        """Return why a checkpoint is due, or no text.
 
-        The checkpoint has `size_bytes` and lacks `unsaved` events in rows of `unsaved_bytes`.
+        It is due when the journal is large or the checkpoint old. The checkpoint has `size_bytes` and lacks `unsaved`
+        events in rows of `unsaved_bytes`.
         """
         now_s = self._clock.monotonic_s()
+        if self.failed_lately():
+            return ""
         if unsaved and now_s - self._saved_s > LONGEST_UNSAVED_S:
-            return True
-        bound_bytes = max(JOURNAL_BOUND_BYTES, size_bytes)
-        return unsaved_bytes > (bound_bytes if self.can_afford(nodes) else MOST_PUT_OFF * bound_bytes)
+            return "the last one is a day old"
+        bound_bytes = max(JOURNAL_BOUND_BYTES, size_bytes) * (1 if self.can_afford(nodes) else MOST_PUT_OFF)
+        if unsaved_bytes <= bound_bytes:
+            return ""
+        return f"the journal has {unsaved_bytes / 1e6:.1f} MB that it lacks, more than {bound_bytes / 1e6:.1f} MB"
 
     def failed_lately(self) -> bool:
         """Tell whether writing failed less than `RETRY_DELAY_S` ago."""

@@ -196,21 +196,22 @@ class Store:
 
     # --- checkpoints -----------------------------------------------------------------------------------------------
 
-    def checkpoint_due(self) -> bool:
-        """Tell whether the journal has grown, or the checkpoint aged, enough."""
+    def checkpoint_due(self) -> str:
+        """Return why a checkpoint is due, or no text."""
+        if self._journal.head.backup_required and not self._schedule.failed_lately():
+            return "what the library got from other files is in no backup yet"
         sizes = self.unsaved, self._unsaved_bytes, self.checkpoint_size_bytes
-        due = self._journal.head.backup_required or self._schedule.checkpoint_due(len(self.state), *sizes)
-        return due and not self._schedule.failed_lately()
+        return self._schedule.checkpoint_due(len(self.state), *sizes)
 
-    def backup_due(self, *, stopping: bool = False) -> bool:
-        """Tell whether there are enough new sounds for a backup.
+    def backup_due(self, *, stopping: bool = False) -> str:
+        """Return why a backup is due, or no text: enough new sounds.
 
         Unless the run is `stopping`, a backup is postponed while writing would take more than `WRITING_SHARE` of the
         run's time.
         """
-        if len(self.state) - self._backup_nodes < self._backup_every:
-            return False
-        return stopping or (not self._schedule.failed_lately() and self._schedule.can_afford(len(self.state)))
+        fresh = len(self.state) - self._backup_nodes
+        may_write = stopping or (not self._schedule.failed_lately() and self._schedule.can_afford(len(self.state)))
+        return f"{fresh} sounds are in no backup" if fresh >= self._backup_every and may_write else ""
 
     def checkpoint(self, *, backup: bool = False) -> CheckpointInfo:
         """Write the checkpoint, with `backup` also a backup; durable on return.

@@ -35,7 +35,9 @@ from harvester.pipeline.messages import (
 )
 from harvester.pipeline.ports import SoundApi
 from harvester.pipeline.progress import Progress
+from harvester.pipeline.reasons import reason_of
 from harvester.pipeline.scope import Scope
+from harvester.told import Level
 
 
 async def run_fetcher(
@@ -53,6 +55,7 @@ async def run_fetcher(
     Returns on `Stopped`. On a `HarvesterError` or a cancellation it releases the claim and raises; the answer to a
     request that was already sent is lost.
     """
+    progress.tasks[number] = asyncio.current_task()
     while True:
         progress.activity[number] = "waiting for work"
         try:
@@ -60,10 +63,13 @@ async def run_fetcher(
         except Stopped:
             progress.activity.pop(number, None)
             return
-        progress.activity[number] = _describe(claim)
+        what = progress.activity[number] = _describe(claim)
+        why = reason_of(claim, frontier, scope.plan)
+        progress.tell(f"next: {what} ({why})", Level.DECISION, "next", fetcher=number + 1, what=what, reason=why)
         try:
             outcome = await _fetch(claim, api, scope, clock)
-        except Stopped:
+        except Stopped as stopped:
+            progress.tell(f"released: {what} ({stopped})", Level.DETAIL, "claim", fetcher=number + 1, what=what)
             frontier.release(claim)
             continue
         except PageTooLarge as slow:
@@ -73,6 +79,8 @@ async def run_fetcher(
         except BaseException:
             frontier.release(claim)
             raise
+        how = f"failed ({outcome.reason})" if isinstance(outcome, Failed) else "answered"
+        progress.tell(f"{how}: {what}", Level.DETAIL, "claim", fetcher=number + 1, what=what)
         await outcomes.put(outcome)
 
 

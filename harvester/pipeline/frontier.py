@@ -60,8 +60,6 @@ class Frontier:
         self._seeds_first = scope.searches_seeds and scope.seeds_first
         self._changed = Condition(clock, stop)
 
-    # --- what is here ----------------------------------------------------------------------------------------------
-
     @property
     def waiting(self) -> int:
         """How many sounds wait for their similar list or their record."""
@@ -82,11 +80,13 @@ class Frontier:
         """How many sounds are deferred."""
         return len(self._deferred)
 
+    def rank_of(self, sound_id: int) -> Rank:
+        """Return the rank of a sound that waits or was just claimed."""
+        return self._awaiting_list.rank_of(sound_id)
+
     def awaits_list(self, sound_id: int) -> bool:
         """Tell whether the sound waits for its similar list."""
         return sound_id in self._awaiting_list
-
-    # --- sounds come in --------------------------------------------------------------------------------------------
 
     def add_seeds(self, sound_ids: Iterable[int]) -> None:
         """Rank these sounds first, in this order; call before `discover`."""

@@ -79,11 +79,11 @@ class SoundStore(Protocol):
     def keep_vectors(self, vectors: Mapping[int, Vector]) -> None:
         """Save vectors; durable on return."""
 
-    def checkpoint_due(self) -> bool:
-        """Tell whether a checkpoint is due."""
+    def checkpoint_due(self) -> str:
+        """Return why a checkpoint is due, or no text."""
 
-    def backup_due(self, *, stopping: bool = False) -> bool:
-        """Tell whether a backup is due, now or at the end of a run."""
+    def backup_due(self, *, stopping: bool = False) -> str:
+        """Return why a backup is due, now or at the end of a run, or no text."""
 
     def checkpoint(self, *, backup: bool) -> Checkpointed:
         """Write a checkpoint, and with `backup` a backup of it."""

@@ -5,22 +5,27 @@ Fetchers and writer fill it; it prints nothing.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from harvester.clock import Clock
+from harvester.told import Fact, Level, OnTold, Told
 
 RATE_WINDOW_S = 60.0
 
 
 @dataclass(slots=True)
 class Progress:
-    """Counters of this run; `on_event` gets each line for the user."""
+    """Counters of this run; `on_event` gets each line for the user.
+
+    `activity` says what each fetcher does, and `tasks` has the task that it is.
+    """
 
     clock: Clock
     target: int | None = None
-    on_event: Callable[[str], None] | None = None
+    on_event: OnTold | None = None
     samples: int = 0
     relisted: int = 0
     renewed: int = 0
@@ -32,16 +37,17 @@ class Progress:
     checkpoints: int = 0
     oddities: Counter[str] = field(default_factory=Counter)
     activity: dict[int, str] = field(default_factory=dict)
+    tasks: dict[int, asyncio.Task[Any] | None] = field(default_factory=dict)
     started_s: float = 0.0
     _recent: deque[float] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.started_s = self.clock.monotonic_s()
 
-    def tell(self, line: str) -> None:
+    def tell(self, line: str, level: Level = Level.INFO, kind: str = "message", **fields: Fact) -> None:
         """Pass one line to `on_event`."""
         if self.on_event is not None:
-            self.on_event(line)
+            self.on_event(Told(line, level, kind, fields))
 
     def count_sample(self, *, relisted: bool) -> None:
         """Count a similar list; `relisted`: its sound had one before."""

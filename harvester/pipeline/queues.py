@@ -40,10 +40,14 @@ class AwaitingList:
         """Tell whether a sound is one of this run's seeds."""
         return sound_id in self._seed_places
 
+    def rank_of(self, sound_id: int) -> Rank:
+        """Return the rank that a sound gets here now."""
+        place = self._seed_places.get(sound_id)
+        return self._order(sound_id) if place is None else (0, float(place))
+
     def put(self, sound_id: int) -> None:
         """Queue a sound; one that waits already may get a better rank."""
-        place = self._seed_places.get(sound_id)
-        rank = self._order(sound_id) if place is None else (0, float(place))
+        rank = self.rank_of(sound_id)
         standing = self._ranks.get(sound_id)
         if standing is None or rank < standing:
             self._ranks[sound_id] = rank

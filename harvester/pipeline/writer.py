@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from harvester.clock import SECOND_US, Clock, Stop, iso
+from harvester.clock import SECOND_US, Clock, Stop, local
 from harvester.errors import BackupFailed, DiskFull, Stopped
 from harvester.model import Event, Gone, Known, Record, Seeded, Seen, is_complete
 from harvester.pipeline.changes import Changes
@@ -21,6 +21,7 @@ from harvester.pipeline.ports import SoundStore
 from harvester.pipeline.progress import Progress
 from harvester.pipeline.scope import Scope
 from harvester.pipeline.sweep import check_sweep
+from harvester.told import Level
 
 SPACE_WAIT_S = 60
 
@@ -107,11 +108,14 @@ class Writer:
         """
         known, written = len(self._state), None
         try:
-            backup = self._store.backup_due(stopping=stopping)
-            if backup and not stopping and not self._store.checkpoint_due():
+            backup, checkpoint = self._store.backup_due(stopping=stopping), self._store.checkpoint_due()
+            for kind, why in (("checkpoint", checkpoint or ("the run ends" if stopping else "")), ("backup", backup)):
+                if why:
+                    self._progress.tell(f"{kind} due: {why}", Level.DECISION, "due", what=kind, reason=why)
+            if backup and not stopping and not checkpoint:
                 written = await asyncio.to_thread(self._store.back_up)
             else:
-                written = await asyncio.to_thread(self._store.checkpoint, backup=backup)
+                written = await asyncio.to_thread(self._store.checkpoint, backup=bool(backup))
         except (BackupFailed, DiskFull) as error:
             if stopping or (isinstance(error, DiskFull) and not self._plan.forever):
                 raise
@@ -130,7 +134,10 @@ class Writer:
         if not kinds:
             return
         self._progress.checkpoints += not written.unchanged
-        self._progress.tell(f"{' and '.join(kinds)}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB")
+        self._progress.tell(
+            f"{' and '.join(kinds)}: {written.nodes} sounds, {written.size_bytes / 1e3:,.0f} kB",
+            Level.INFO, "written", what=" and ".join(kinds), sounds=written.nodes, bytes=written.size_bytes,
+        )  # fmt: skip
 
     async def _append(self, entry: Entry) -> None:
         fresh: set[int] = set()
@@ -150,8 +157,8 @@ class Writer:
                 # A failed append keeps nothing: the same outcomes can be retried once there is room.
                 if not self._plan.forever or self._stop.closed:
                     raise
-                until = iso(self._clock.time_us() + SPACE_WAIT_S * SECOND_US)
-                self._progress.tell(f"waiting for space on the disk, retrying at {until}: {error}")
+                until_us = self._clock.time_us() + SPACE_WAIT_S * SECOND_US
+                self._progress.tell(f"waiting for space on the disk, retrying at {local(until_us)}: {error}")
                 with suppress(Stopped):
                     await self._stop.unless_closed(self._clock.sleep(SPACE_WAIT_S))
             else:
@@ -163,12 +170,24 @@ class Writer:
         together = _combine(entries)
         if together != Entry():
             await self._append(together)
+            counts = {
+                "events": len(together.events),
+                "deferrals": len(together.deferrals),
+                "notes": len(together.notes),
+            }
+            said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+            self._progress.tell(f"journal commit: {said or 'no events'}", Level.DETAIL, "commit", **counts)
         self._apply(together)
         for entry in entries:
             self._progress.oddities.update(entry.oddities)
             for line in entry.lines:
                 self._progress.tell(line)
             self._changes.apply(entry.changes)
+
+    def _tell_commit(self, entry: Entry) -> None:
+        counts = {"events": len(entry.events), "deferrals": len(entry.deferrals), "notes": len(entry.notes)}
+        said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        self._progress.tell(f"journal commit: {said or 'ended deferrals'}", Level.DETAIL, "commit", **counts)
 
     def _apply(self, entry: Entry) -> None:
         progress, state, store = self._progress, self._state, self._store

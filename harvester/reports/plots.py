@@ -10,7 +10,8 @@ from __future__ import annotations
 import io
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ from harvester.terminal_text import escape_line
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from harvester.library import PastRun
 
 DAILY_QUOTA = 2_000
 """The requests that a free key may send in a day, and so the most sounds that a day can process."""
@@ -39,11 +42,11 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def save_plots(state: SoundGraph, folder: Path) -> list[Path]:
+def save_plots(state: SoundGraph, folder: Path, runs: Sequence[PastRun] = ()) -> list[Path]:
     """Write all plots to `folder` as PNG and SVG; durable on return.
 
-    Returns the files. A missing folder is created. Raises `SettingsError` without matplotlib, and `OSError` when
-    writing fails.
+    `runs`: the library's history, oldest first. Returns the files. A missing folder is created. Raises `SettingsError`
+    without matplotlib, and `OSError` when writing fails.
     """
     try:
         from matplotlib import rc_context
@@ -56,7 +59,10 @@ def save_plots(state: SoundGraph, folder: Path) -> list[Path]:
     with rc_context(_STYLE):
         for name, draw in _PICTURES.items():
             figure = Figure(figsize=(8, 6 if name == "tags" else 4.5), layout="constrained")
-            draw(figure.add_subplot(), selected)
+            if name == "growth" and len({run.ended for run in runs}) > 1:
+                _growth_by_date(figure.add_subplot(), selected, runs)
+            else:
+                draw(figure.add_subplot(), selected)
             for form in ("png", "svg"):
                 path = folder / f"{name}.{form}"
                 write_atomically(path, [_bytes(figure, form)])
@@ -108,6 +114,38 @@ def _growth(axes: Axes, selected: Selected) -> None:
     axes.set_ylim(bottom=0)
     _name(axes, f"Growth since {iso(first)[:10]}", unit, "number")
     axes.legend(frameon=False)
+
+
+def _growth_by_date(axes: Axes, selected: Selected, runs: Sequence[PastRun]) -> None:
+    """Draw what the library held after each run.
+
+    Before the first one it is what the stamps of the sounds say.
+    """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    began_us = runs[0].started_at
+    for name, total, label, colour in (
+        ("added_at", "total_sounds", "sounds known", _SECOND),
+        ("linked_at", "total_processed", "sounds processed", _INK),
+    ):
+        before = [stamp for stamp in _stamps(selected, name) if stamp < began_us]
+        stamps = [*before, began_us, *(run.ended_at for run in runs)]
+        # Two clones know different numbers until they are merged: the larger one counts.
+        held = accumulate((getattr(run, total) for run in runs), max, initial=len(before))
+        _dated(axes, stamps, [*range(1, len(before) + 1), *held], label, colour)
+    stamps = [began_us, *(run.ended_at for run in runs)]
+    _dated(axes, stamps, list(accumulate((run.requests for run in runs), initial=0)), "requests", _SOFT, linestyle=":")
+    axes.set_ylim(bottom=0)
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]  # matplotlib has no types here
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    _name(axes, f"Growth in {len(runs):,} runs", "date (UTC)", "number")
+    axes.legend(frameon=False)
+
+
+def _dated(axes: Axes, stamps: list[int], numbers: list[int], label: str, colour: str, **style: Any) -> None:
+    days = [stamp / DAY_US for stamp in sorted(stamps)]  # matplotlib counts days since 1970 too
+    axes.step(days, numbers, where="post", label=label, color=colour, **style)
 
 
 def _licenses(axes: Axes, selected: Selected) -> None:

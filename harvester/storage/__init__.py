@@ -32,6 +32,7 @@ from harvester.storage.opening import (
 )
 from harvester.storage.paths import (
     CHECKPOINT,
+    HISTORY,
     JOURNAL,
     JOURNAL_PARTS,
     LOCK,

@@ -129,7 +129,7 @@ def test_a_folder_that_vanishes_ends_the_run_with_21_and_nothing_that_was_counte
         before = processed_in(folder)
         folder.rename(away)
         _, err = process.communicate(timeout=30)
-        one_line(Ended(process.returncode, "", err), 21)
+        one_line(Ended(process.wait(), "", err), 21)
         assert not folder.exists()
         assert before <= processed_in(away)
         away.rename(folder)

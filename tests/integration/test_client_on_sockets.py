@@ -229,9 +229,23 @@ def test_a_request_is_never_sent_twice_behind_the_ledgers_back() -> None:
 
         async with raw_peer(once_then_drop) as url, transport_to(url) as transport:
             await transport.get("sounds/1/", {})
-            with pytest.raises(TransportFailure):
+            with pytest.raises(TransportFailure) as caught:
                 await transport.get("sounds/2/", {})
             assert seen == 2
+            assert caught.value.idle
+
+    asyncio.run(main())
+
+
+def test_a_new_connection_that_the_server_closes_without_an_answer_is_a_failure() -> None:
+    async def main() -> None:
+        async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await read_request(reader)
+            writer.close()
+
+        async with raw_peer(drop) as url:
+            failure = await failure_of(url)
+        assert (failure.reason, failure.idle) == ("the server closed the connection", False)
 
     asyncio.run(main())
 

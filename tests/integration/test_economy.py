@@ -54,9 +54,9 @@ def test_after_a_kill_at_request_1990_the_next_run_sends_at_most_10_and_says_unt
         process.communicate()
         ended = run(*options, cwd=memory_path)
         assert (ended.code, sandbox.counted()) == (0, 2_000), ended.err
-        until = re.search(r"quota used up, next request possible at (\S+Z)", ended.err)
+        until = re.search(r"quota used up, next request possible at (\S+ \S+) UTC", ended.err)
         assert until, ended.err
-        free_in = datetime.fromisoformat(until[1]) - datetime.now(UTC)
+        free_in = datetime.fromisoformat(f"{until[1]}Z") - datetime.now(UTC)
         assert timedelta(hours=23) < free_in <= timedelta(hours=24, seconds=1)
         # Once more: nothing at all is sent.
         assert "quota used up" in run(*options, cwd=memory_path).err
@@ -77,7 +77,7 @@ def test_after_a_kill_the_next_run_sends_only_what_the_day_still_holds(tmp_path:
         assert "quota used up, next request possible at" in ended.err
         assert sandbox.counted() - sent <= 60 - sent
         assert "0 left of today's quota" in ended.err
-        assert re.search(r"sounds wait; run it again from .*\d\d:\d\d to continue", ended.err)
+        assert re.search(r"sounds wait; run it again from .*\d\d:\d\d UTC to continue", ended.err)
         planned = json.loads(run("plan", *options[1:], "--json", cwd=tmp_path).out)
         assert planned["quota_left"] == 0
         assert not [request for request in sandbox.requests() if request["status"] == 429]

@@ -13,8 +13,10 @@ from harvester.cli.commands.git import commit_after
 from harvester.cli.console import Console
 from harvester.gitsync.commit import Commit, commit_library, grown_message, size_notice
 from harvester.gitsync.repository import is_set_up
+from harvester.library import add_run
 from harvester.model import Event
 from tests.support.clones import LIBRARY, Clone, environment, make_clones, needs_git, needs_lfs
+from tests.support.past_runs import past_run
 from tests.support.samples import SOURCE, FixedClock, grow, make_events, open_store
 
 pytestmark = needs_git
@@ -55,10 +57,11 @@ def test_a_commit_holds_the_librarys_own_files_and_leaves_what_others_staged(clo
     (clone.root / "new").write_text("new\n")
     clone.git("add", "README")
     (clone.folder / "notes.txt").write_text("mine\n")
+    add_run(clone.folder, past_run(1))
     made = commit(clone)
     assert made.name
     assert not made.problem
-    assert files_of_head(clone) == {f"{LIBRARY}/freesound_library.pkl"}
+    assert files_of_head(clone) == {f"{LIBRARY}/freesound_library.pkl", f"{LIBRARY}/history.jsonl"}
     assert clone.git("log", "-1", "--format=%s").strip() == MESSAGE
     assert clone.git("status", "--porcelain").splitlines() == ["M  README", f"?? {LIBRARY}/notes.txt", "?? new"]
     assert clone.git("rev-list", "--count", "origin/main").strip() == "1"

@@ -9,6 +9,7 @@ import pytest
 
 from harvester.cli.commands.git import commit_after
 from harvester.gitsync import grown_message
+from harvester.library import load_history
 from tests.support.clones import LIBRARY, Clone, environment, harvester, make_clones, needs_git
 from tests.support.processes import KEY, sandbox_process
 from tests.support.samples import SOURCE, grow, make_events, open_store
@@ -42,6 +43,9 @@ def test_two_clones_that_grew_fifty_samples_each_end_with_one_file_in_either_ord
     other.git("pull", "--quiet", "--no-edit", "--no-rebase", str(one.root), "HEAD")
     assert one.checkpoint.read_bytes() == other.checkpoint.read_bytes()
     assert processed(one) == sides[0] | sides[1]
+    runs = load_history(one.folder).runs
+    assert [run.processed for run in runs] == [50, 50]
+    assert load_history(other.folder).runs == runs
 
 
 def test_a_sandbox_library_is_committed_only_where_git_was_set_up_for_it(tmp_path: Path) -> None:

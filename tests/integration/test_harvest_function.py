@@ -356,7 +356,7 @@ def test_a_listener_that_raises_ends_the_run_in_order_and_gets_its_exception_bac
         ({"key": b"secret"}, "key must be a text, not bytes"),
         ({"key": 1234567890}, "key must be a text, not int"),
         ({"seed": "12"}, "seed: '12' is not a sound's id"),
-        ({"verbose": "loud"}, "verbose must be True or False, not 'loud'"),
+        ({"verbose": "loud"}, "verbose must be a whole number from 0 to 2, not 'loud'"),
         ({"on_progress": 5}, "on_progress must be a function of an event, not 5"),
         ({"on_progress": asyncio.sleep}, "on_progress must be an ordinary function, not a coroutine function"),
         ({"stop": 5}, "stop must be a Stop, not 5"),

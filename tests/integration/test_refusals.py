@@ -32,7 +32,7 @@ THEIRS = re.compile(
         ("harvest --smaples 3", "'--smaples' is not an option of `harvester harvest`; did you mean --samples?"),
         ("harvest -z", "'-z' is not an option of `harvester harvest`"),
         ("--nonsense", "'--nonsense' is not an option of `harvester`"),
-        ("harvest --quiet", "--quiet stands before the command: `harvester --quiet harvest`"),
+        ("harvest --version", "--version stands before the command: `harvester --version harvest`"),
         ("backups prune --config a", "--config stands before the command: `harvester --config FILE backups prune`"),
         ("harvest --samples", "--samples needs a value: --samples N"),
         ("map -o", "-o needs a value: -o OUT"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import getpass
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from harvester.library import KILLED, load_history
+from harvester.storage import HISTORY
 from tests.support.processes import environment, run, sandbox_process, start_interpreter, wait_until
 
 KEY = "Zq7kVtheKEYw3Lx9PmB4nRsT2uYdGhJcFa5eK8oQ"
@@ -36,7 +40,7 @@ def test_no_artefact_of_real_runs_holds_the_key(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text(f"FREESOUND_API_KEY={KEY}\n")
     with sandbox_process(tmp_path, "--no-throttle", "--sounds", 600, "--latency-ms", 5, "--token", KEY) as sandbox:
         options = ("--api-url", sandbox.url, "--level", 99)
-        process = start_interpreter("-v", "harvest", *options, "--samples", 5000, cwd=tmp_path, key=None)
+        process = start_interpreter("-vv", "harvest", *options, "--samples", 5000, cwd=tmp_path, key=None)
         wait_until(lambda: len(sandbox.requests()) > 30, what="a running harvest")
         proc = Path(f"/proc/{process.pid}")
         if proc.exists():
@@ -49,18 +53,23 @@ def test_no_artefact_of_real_runs_holds_the_key(tmp_path: Path) -> None:
         process.kill()
         said += process.communicate()
         for command in (
-            ("harvest", *options, "--samples", 20),
+            ("harvest", *options, "--samples", 20, "-vv", "--log-json"),
             ("harvest", *options, "--sweep", "--tag", "rain", "--samples", 3),
             ("plan", *options, "--query", "rain", "--json"),
             ("refresh", *options, "--older-than", "0s", "--limit", 10),
             ("status", "--json"),
             ("check",),
+            ("history",),
         ):
             ended = run(*command, cwd=tmp_path, key=None)
             assert ended.code == 0, ended.err
             said += [ended.out, ended.err]
         assert sandbox.requests()
     assert not leaks_in("".join(said).encode())
+    runs = load_history(tmp_path / "sandbox_library").runs
+    assert [run.end for run in runs] == [KILLED, "target reached", "target reached", "exhausted"]
+    shared = (tmp_path / "sandbox_library" / HISTORY).read_text()
+    assert not [name for name in (platform.node(), getpass.getuser(), str(tmp_path), sandbox.url) if name in shared]
     found, searched = search(tmp_path)
     assert found == []
     assert searched >= 6  # checkpoint, backup, journal, status.json, ledger, access log

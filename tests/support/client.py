@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -15,6 +14,7 @@ from harvester.freesound.wire import Transport
 from harvester.sandbox.faults import Fault
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.service import Sandbox
+from harvester.told import OnTold
 from tests.support.virtual_time import VirtualClock
 
 CATALOGUE = GeneratedCatalogue(300)
@@ -28,7 +28,7 @@ def make_client(
     ledger: Ledger | None = None,
     limits: Limits = LEVELS[1],
     forever: bool = False,
-    on_event: Callable[[str], None] = lambda _: None,
+    on_event: OnTold = lambda _: None,
 ) -> FreesoundClient:
     return FreesoundClient(
         transport,

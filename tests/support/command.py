@@ -12,6 +12,7 @@ from unittest import mock
 import typer
 
 from harvester.cli import main
+from harvester.cli.console import Console
 from tests.support.processes import Ended
 
 _built = cache(typer.main.get_command)
@@ -26,6 +27,8 @@ def call(*arguments: object, cwd: Path, argv0: str = "harvester") -> Ended:
         contextlib.chdir(cwd),
         mock.patch.object(sys, "argv", [argv0, *map(str, arguments)]),
         mock.patch.object(typer.main, "get_command", _built),
+        # `-q` and `-v` last as long as the process of a command: the next test must not inherit them.
+        mock.patch.multiple(Console, verbose=False, quiet=False),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):

@@ -124,8 +124,9 @@ def _serve(orders: socket.socket) -> None:
     signal.set_wakeup_fd(waker)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     running: dict[int, int] = {}
+    waiting: list[Any] = [orders, wake]
     while True:
-        ready = select.select([orders, wake], [], [])[0]
+        ready = select.select(waiting, [], [])[0]
         if wake in ready:
             os.read(wake, 1024)
             _tell_ends(running)

@@ -171,11 +171,12 @@ class MemoryStore:
         self.log.append(f"vectors {len(vectors)}")
         self.vectors |= vectors
 
-    def checkpoint_due(self) -> bool:
-        return self._checkpoint_every is not None and self._commits >= self._checkpoint_every
+    def checkpoint_due(self) -> str:
+        return "many commits" if self._checkpoint_every is not None and self._commits >= self._checkpoint_every else ""
 
-    def backup_due(self, *, stopping: bool = False) -> bool:
-        return self._backup_every is not None and len(self.state) - self._backup_nodes >= self._backup_every
+    def backup_due(self, *, stopping: bool = False) -> str:
+        fresh = len(self.state) - self._backup_nodes
+        return "new sounds" if self._backup_every is not None and fresh >= self._backup_every else ""
 
     def checkpoint(self, *, backup: bool) -> MemoryCheckpoint:
         return self._write(next(self._script, Step()), checkpoint=True, backup=backup)

@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 
+from harvester.clock import DAY_US, SystemClock
+from harvester.library import add_run
 from harvester.version import __version__
 from tests.integration.options.place import Place
 from tests.integration.options.table import proves
+from tests.support.past_runs import past_run
 from tests.support.plugins import write_package
 from tests.support.processes import ROOT, environment
 
@@ -36,6 +39,41 @@ def _what_it_tells_is_json(place: Place) -> None:
     arguments = ("--library", "shelf", *ARGUMENTS.get(place.command, ()))
     assert not place.run(*arguments).out.startswith(("{", "["))
     assert json.loads(place.run(*arguments, given=True).out)
+
+
+def _with_a_history(place: Place) -> None:
+    now_us = SystemClock().time_us()
+    for number in (1, 2, 3):
+        add_run(place.folder / "shelf", past_run(number, ended_at=now_us - 2 * number * DAY_US))
+
+
+@proves("history", "--library")
+def _the_runs_of_this_library_are_told(place: Place) -> None:
+    _with_a_history(place)
+    assert len(place.run(given="shelf").out.splitlines()) == 3
+
+
+@proves("history", "--json")
+def _the_runs_are_json(place: Place) -> None:
+    _with_a_history(place)
+    told = place.run("--library", "shelf").out.splitlines()
+    assert told[0].endswith("harvest  +9 processed, +100 sounds; 10 requests: target reached")
+    rows = json.loads(place.run("--library", "shelf", given=True).out)
+    assert [row["run"] for row in rows] == [past_run(number).run for number in (3, 2, 1)]
+
+
+@proves("history", "--last")
+def _the_newest_runs_are_told(place: Place) -> None:
+    _with_a_history(place)
+    rows = json.loads(place.run("--json", "--library", "shelf", given=2).out)
+    assert [row["run"] for row in rows] == [past_run(number).run for number in (2, 1)]
+
+
+@proves("history", "--since")
+def _the_runs_since_then_are_told(place: Place) -> None:
+    _with_a_history(place)
+    rows = json.loads(place.run("--json", "--library", "shelf", given="3d").out)
+    assert [row["run"] for row in rows] == [past_run(1).run]
 
 
 @proves("status", "--deferred")
@@ -126,6 +164,16 @@ def _each_request_is_told(place: Place) -> None:
     asked = place.requests()
     assert f"GET sounds/{asked[-1].sound_id}/similar/ similarity_space=laion_clap page_size=25: HTTP 200, " in told
     assert "fields=" not in told
+
+
+@proves("", "--log-json")
+def _each_message_is_a_json_object(place: Place) -> None:
+    work = ("harvest", "--api-url", place.sandbox.url, "--level", 99, "--samples", 1, "--library", "new")
+    assert not place.run(*work).err.startswith("{")
+    told = [json.loads(line) for line in place.run(*work, given=True).err.splitlines()]
+    logged = [json.loads(line) for line in (place.folder / "new" / "harvest.log").read_text().splitlines()[-2:]]
+    assert {*told[0]} == {"time", "level", "kind", "text", "fields"}
+    assert (logged[-1]["kind"], logged[-1]["text"]) == ("end", "end: target reached")
 
 
 @proves("", "--quiet", "-q")

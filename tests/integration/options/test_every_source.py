@@ -51,11 +51,12 @@ ARGUMENTS = {
     "export": ["jsonl"],
     "merge": ["a"],
     "import": ["a"],
+    "init": ["a"],
 }
 REQUIRED = {"--print"}
 """Options without which their command does not begin."""
 
-DURATIONS = {"--older-than", "--max-age", "--time-limit", "--min-duration", "--max-duration"}
+DURATIONS = {"--older-than", "--max-age", "--time-limit", "--min-duration", "--max-duration", "--since"}
 NUMBERS = {"--min-score", "--deleted-share"}
 SPECIAL = {
     "--api-url": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
@@ -91,7 +92,7 @@ def _pair(command: str, option: str) -> tuple[Any, Any]:
     return ([one], [other]) if parameter.multiple else (one, other)
 
 
-WHOLE = {"--seed", "--samples", "--max-requests", "--limit", "--partition-rows", "--ego"}
+WHOLE = {"--seed", "--samples", "--max-requests", "--last", "--limit", "--partition-rows", "--ego"}
 
 
 class Parsed:
@@ -189,6 +190,7 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--depth": ("map", 1, 10),
     "--jobs": ("link, check", -1, 64),
     "--keep-backups": ("harvest, refresh, backups prune", 1, MOST),
+    "--last": ("history", 1, MOST),
     "--latency-ms": ("sandbox", 0, 3_600_000),
     "--limit": ("refresh", 1, MOST),
     "--max-requests": ("harvest, refresh", 1, MOST),
@@ -221,6 +223,7 @@ def test_a_number_is_accepted_up_to_its_bounds(option: str, tmp_path: Path) -> N
 
 EFFECTS = {
     "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
+    "history": "--json",
     "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
     "init": "--sandbox", "service": "--library", "sandbox": "--sounds", "config": "--all",

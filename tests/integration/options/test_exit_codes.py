@@ -105,6 +105,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
         "as it is": (_as_it_is, (
             f"harvest {SERVER} --samples 1 --library grown", f"plan {SERVER} --query drum",
             f"refresh {SERVER} --library grown", "link --library {swept}", "status --library shelf",
+            "history --library shelf",
             "show 1 --library shelf", "find rain --library shelf", "export jsonl --library shelf",
             "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf --yes", "git-setup --library shelf",
@@ -125,6 +126,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     2: {
         "as it is": (_as_it_is, (
             "harvest --order best", "plan --filter tag:(rain", "refresh --older-than soon",
+            "history --last 0 --library shelf",
             "link --library shelf",
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
             "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
@@ -175,9 +177,9 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     28: {"as it is": (_as_it_is, (
         f"refresh {SERVER} --library mistyped", "check --library mistyped", "check --repair --library mistyped",
         "restore --library mistyped", "forget 1 --library mistyped", "backups prune --library mistyped",
-        "export jsonl --library mistyped", "map --library mistyped", "status --library mistyped",
-        "find a --library mistyped", "show 1 --library mistyped", "backups list --library mistyped",
-        "link --library mistyped",
+        "export jsonl --library mistyped", "map --library mistyped", "history --library mistyped",
+        "status --library mistyped", "find a --library mistyped", "show 1 --library mistyped",
+        "backups list --library mistyped", "link --library mistyped",
     ))},
 }  # fmt: skip
 """By exit code: how the folder is prepared, and the lines that then end with that code."""

@@ -29,7 +29,7 @@ from harvester.settings import SCORE
 
 ONLY_TERMINAL = {"progress", "as_json", "commit", "commit_backups"}
 """How a run is shown, and the commit after it."""
-ONLY_PYTHON = {"key", "verbose", "on_progress", "stop"}
+ONLY_PYTHON = {"key", "verbose", "log_json", "on_progress", "stop"}
 """The environment, `-v`, the display and signals are these for the command line."""
 
 

@@ -63,7 +63,8 @@ def test_a_line_that_nobody_reads_any_more_is_dropped(monkeypatch: pytest.Monkey
 
 
 SNAPSHOT = Snapshot(
-    pid=1, host="atlas", source="s", server="http://127.0.0.1/", key="0" * 12, started_at=0, updated_at=0, samples=3,
+    pid=1, host="atlas", run_id="0" * 32, command="harvest", source="s", server="http://127.0.0.1/", key="0" * 12,
+    started_at=0, updated_at=0, samples=3,
     target=50, processed=3, nodes=40, edges=60, new_nodes=40, new_edges=60, frontier=37, deferred=0, gone=0, requests=4,
     requests_24h=4, quota_left=1996, quota_next_at=None, daily_limit=2000, durable_ledger=True, samples_per_minute=1.0,
     eta_s=None, waiting_for=None, waiting_until=None, activity={}, last_checkpoint_at=None, last_backup_at=None,
@@ -121,5 +122,5 @@ def test_without_a_panel_the_figures_of_each_minute_have_their_time(capsys: pyte
     with Display(panel=False) as shown:
         shown.show(Told("3/50 processed", Level.PROGRESS))
     told = capsys.readouterr().err
-    assert told.endswith("Z 3/50 processed\n")
+    assert told.endswith(" UTC 3/50 processed\n")
     assert told.startswith("20")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from harvester.actions import IDLE
 from harvester.cli.display import EVENTS_SHOWN, Events
 from harvester.cli.panel import draw
 from tests.support.samples import NOW_US
@@ -38,10 +39,11 @@ RUN: dict[str, Any] = {
 }
 WAITING = {
     "quota_left": 0,
-    "eta_s": None,
+    "eta_s": 200 * 3_600.0,
     "waiting_for": "quota used up",
     "waiting_until": NOW_US + 30 * 3_600_000_000,
 }
+IDLE_HALF = {number: IDLE if number % 2 else f"similar list of sound {number}" for number in range(16)}
 
 
 def drawn(run: dict[str, Any], events: list[str] | None = None, width: int = 80) -> list[str]:
@@ -52,7 +54,8 @@ def drawn(run: dict[str, Any], events: list[str] | None = None, width: int = 80)
 
 @pytest.mark.usefixtures("utc")
 def test_a_panel_of_a_large_busy_run_fits_80_by_24_and_cuts_nothing() -> None:
-    lines = drawn(RUN | WAITING, ["sound 7: " + "x" * 200] * EVENTS_SHOWN)
+    assert len(drawn(RUN, ["sound 7: " + "x" * 200] * EVENTS_SHOWN)) <= 24
+    lines = drawn(RUN | WAITING | {"activity": IDLE_HALF}, ["sound 7: " + "x" * 200] * EVENTS_SHOWN)
     assert len(lines) <= 24
     assert all(len(line) == 80 for line in lines)
     shown = "\n".join(lines)
@@ -62,13 +65,15 @@ def test_a_panel_of_a_large_busy_run_fits_80_by_24_and_cuts_nothing() -> None:
         "51,234 processed",
         "1,260 this run, 1,999 in 24 h",
         "123,456 (+23,456)",
-        "0 left, next at 15:13",
+        "0 left, next 15:13 UTC",
         "1,234,567 (+34,567)",
         "72,222",
         "1 min ago",
         "1 h 0 min ago",
-        "and 10 more",
-        "waiting: quota used up until Tue 20:13, 1 d 6 h more",
+        "and 5 more",
+        "fetchers   8 idle",
+        "waiting: quota used up until Tue 20:13 UTC, 1 d 6 h more",
+        "15,000 processed sounds about 2026-09-29 22:13 UTC",
     ):
         assert part in shown, part
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime
+
 import pytest
 
 from harvester.cli.console import age_text, clock_text, duration_text, size_text
+from harvester.clock import local, local_iso
 
 NOW_US = 1_790_000_000_000_000  # Mon 2026-09-21 14:13:20 UTC
 
@@ -50,18 +54,32 @@ def test_an_age(stamp_us: int | None, text: str) -> None:
 @pytest.mark.parametrize(
     ("after_s", "text"),
     [
-        (0, "14:13"),
-        (3_600, "15:13"),
-        (9 * 3_600 + 46 * 60 + 39, "23:59"),
-        (9 * 3_600 + 46 * 60 + 40, "Tue 00:00"),
-        (6 * 86_400, "Sun 14:13"),
-        (7 * 86_400, "2026-09-28 14:13"),
-        (-86_400, "Sun 14:13"),
-        (-7 * 86_400, "2026-09-14 14:13"),
+        (0, "14:13 UTC"),
+        (3_600, "15:13 UTC"),
+        (9 * 3_600 + 46 * 60 + 39, "23:59 UTC"),
+        (9 * 3_600 + 46 * 60 + 40, "Tue 00:00 UTC"),
+        (6 * 86_400, "Sun 14:13 UTC"),
+        (7 * 86_400, "2026-09-28 14:13 UTC"),
+        (-86_400, "Sun 14:13 UTC"),
+        (-7 * 86_400, "2026-09-14 14:13 UTC"),
     ],
 )
 def test_a_moment(after_s: int, text: str) -> None:
     assert clock_text(NOW_US + after_s * 1_000_000, NOW_US) == text
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [("Europe/Madrid", "16:13 CEST"), ("Asia/Kolkata", "19:43 IST"), ("America/Sao_Paulo", "11:13 -03")],
+)
+def test_a_moment_has_the_zone_of_its_reader(zone: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        assert clock_text(NOW_US, NOW_US) == text
+        assert local(NOW_US) == f"2026-09-21 {text[:5]}:20{text[5:]}"
+        assert datetime.fromisoformat(local_iso(NOW_US + 5)).timestamp() == (NOW_US + 5) / 1e6
+    time.tzset()
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from harvester.actions.log import KEPT_FILES, LARGEST_BYTES, RunLog
 from harvester.cli import app
 from harvester.cli.console import note
 from harvester.cli.systemd import Notifier
+from harvester.told import Told
 
 
 class StandingClock:
@@ -29,7 +30,7 @@ class StandingClock:
 
 def test_a_line_of_the_log_has_the_time_and_cannot_be_forged(tmp_path: Path) -> None:
     log = RunLog(tmp_path, StandingClock(), note)
-    log.write("sound 7: 100 %s\n2026-01-01T00:00:00Z all lost\u202e")
+    log.write(Told("sound 7: 100 %s\n2026-01-01T00:00:00Z all lost\u202e"))
     text = (tmp_path / "harvest.log").read_text(encoding="utf-8")
     assert text == "2026-09-21T14:13:20Z sound 7: 100 %s 2026-01-01T00:00:00Z all lost\\u202e\n"
     log.close()
@@ -39,7 +40,7 @@ def test_the_log_is_rotated_and_old_parts_go(tmp_path: Path) -> None:
     log = RunLog(tmp_path, StandingClock(), note)
     line = "x" * 100_000
     for _ in range((KEPT_FILES + 2) * LARGEST_BYTES // 100_000):
-        log.write(line)
+        log.write(Told(line))
     log.close()
     files = sorted(path.name for path in tmp_path.iterdir())
     assert files == ["harvest.log", *(f"harvest.log.{number}" for number in range(1, KEPT_FILES + 1))]
@@ -48,9 +49,9 @@ def test_the_log_is_rotated_and_old_parts_go(tmp_path: Path) -> None:
 
 def test_a_log_leaves_a_file_that_was_moved_away_and_begins_a_new_one(tmp_path: Path) -> None:
     log = RunLog(tmp_path, StandingClock(), note)
-    log.write("before")
+    log.write(Told("before"))
     (tmp_path / "harvest.log").rename(tmp_path / "moved")
-    log.write("after")
+    log.write(Told("after"))
     log.close()
     assert "after" in (tmp_path / "harvest.log").read_text()
     assert "after" not in (tmp_path / "moved").read_text()
@@ -61,8 +62,8 @@ def test_a_log_that_cannot_be_written_is_told_once_and_ends_nothing(
 ) -> None:
     (tmp_path / "harvest.log").mkdir()
     log = RunLog(tmp_path, StandingClock(), note)
-    log.write("one")
-    log.write("two")
+    log.write(Told("one"))
+    log.write(Told("two"))
     assert capsys.readouterr().err.count("cannot be written") == 1
 
 
@@ -72,9 +73,9 @@ def test_a_log_whose_disk_has_gone_is_closed_without_a_word_more(
 ) -> None:
     (tmp_path / "harvest.log").symlink_to("/dev/full")
     log = RunLog(tmp_path, StandingClock(), note)
-    log.write("one")
+    log.write(Told("one"))
     log.close()
-    log.write("two")
+    log.write(Told("two"))
     log.close()
     assert capsys.readouterr().err.count("cannot be written") == 1
 

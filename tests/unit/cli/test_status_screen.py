@@ -21,6 +21,7 @@ RUN = {
     "requests": 46,
     "waiting_for": "quota used up",
     "waiting_until": NOW_US + 3_600_000_000,
+    "eta_s": 7_200.0,
 }
 
 
@@ -48,6 +49,7 @@ def test_everything_is_on_one_screen_while_a_harvest_waits() -> None:
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 80
     shown = "\n".join(lines)
+    assert "1 h 0 min more; done about 16:13 UTC" in " ".join(shown.split())
     for part in (
         "0 of 465 sounds",
         "465 waiting, 0 deferred, 0 gone",
@@ -56,10 +58,9 @@ def test_everything_is_on_one_screen_while_a_harvest_waits() -> None:
         "6, the newest 5 s ago with 465 sounds",
         "record fetched 29 d 0 h ago: sound 1",
         "pid 4711 on atlas: 45 of 500 processed, 46 requests",
-        "  waiting     quota used up until 15:13, 1 h 0 min more",
+        "  waiting     quota used up until 15:13 UTC, 1 h 0 min more",
         "BY-NC 3.0",
         "a category of 1",
-        "rain 465",
     ):
         assert part in shown, part
 

@@ -21,6 +21,7 @@ CALLS: dict[str, set[str]] = {
     "refresh": {"refresh"},
     "link": {"find_library", "link", "verify_links"},
     "status": {"StatusWatch", "draw_plots", "list_deferred", "status"},
+    "history": {"history"},
     "show": {"show"},
     "find": {"find"},
     "export": {"export"},

@@ -17,6 +17,7 @@ from tests.support.fake_transport import (
     Scripted,
     reply,
 )
+from tests.support.listening import lines_to
 from tests.support.virtual_time import VirtualClock, run_virtual
 
 
@@ -114,7 +115,7 @@ def test_a_wait_of_more_than_a_minute_is_logged_once() -> None:
         clock = VirtualClock()
         told: list[str] = []
         transport = Scripted(lambda number, _: OVERLOADED if number < 12 else EMPTY_LIST, clock)
-        await fetch_many(make_client(transport, clock, forever=True, on_event=told.append), 5)
+        await fetch_many(make_client(transport, clock, forever=True, on_event=lines_to(told.append)), 5)
         waits = [line for line in told if line.startswith("waiting until")]
         assert len(waits) == len(set(waits)) == 4  # 80, 160, 320 and 640 s
         assert told.count("the API answers again") == 1

@@ -77,6 +77,44 @@ def test_an_unanswered_send_frees_one_window_after_its_time_ran_out() -> None:
     assert quota.lease() is not None
 
 
+@pytest.mark.parametrize(
+    ("count", "after_s", "days"),
+    [(0, 2, 0), (1, 2, 0), (3, 2, 0), (4, 1, 1), (5, 2, 1), (6, 2, 1), (8, 2, 1), (9, 1, 2), (16, 2, 3)],
+)
+def test_a_number_of_requests_is_possible_when_so_many_slots_have_freed(count: int, after_s: int, days: int) -> None:
+    quota, hand = quota_of(Limits(None, 5))
+    for _ in range(2):  # answered after one second and after two, which is now
+        lease = leased(quota)
+        hand.now_us += SECOND_US
+        quota.answered(lease)
+    assert quota.possible_at(count) == NOW_US + after_s * SECOND_US + days * (DAY_US + CLOCKS_APART_US)
+
+
+def test_without_a_days_limit_any_number_of_requests_is_possible_now() -> None:
+    quota, hand = quota_of(Limits(60, None))
+    assert quota.possible_at(10**6) == hand.now_us
+
+
+def test_fetchers_that_wait_for_quota_are_held_back_and_those_on_the_wire_are_not() -> None:
+    async def main() -> None:
+        clock = VirtualClock()
+        transport = Scripted(lambda *_: EMPTY_LIST, clock, latency_s=30)
+        client = make_client(transport, clock, limits=Limits(None, 1), forever=True)
+        tasks = [asyncio.create_task(client.fetch_similar(sound_id, 25)) for sound_id in (1, 2, 3)]
+        await asyncio.sleep(10)
+        assert client.held_back == set(tasks[1:])
+        assert client.waiting_for is not None
+        await asyncio.wait({tasks[0]})
+        await asyncio.sleep(2 * 86_400)
+        assert len(client.held_back) == 1
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert client.held_back == set()
+
+    run_virtual(main())
+
+
 def test_what_is_given_back_is_free_at_once() -> None:
     quota, _ = quota_of(Limits(1, 1))
     quota.give_back(leased(quota))

@@ -8,6 +8,7 @@ import pytest
 
 from harvester.clock import DAY_US, SECOND_US
 from harvester.errors import SettingsError
+from harvester.freesound.pacing import SteadyTime
 from harvester.freesound.quota import (
     CLOCKS_APART_US,
     LEVELS,
@@ -17,7 +18,6 @@ from harvester.freesound.quota import (
     MemoryLedger,
     Quota,
     Refusal,
-    SteadyTime,
     read_limits,
 )
 

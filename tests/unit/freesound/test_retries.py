@@ -12,7 +12,8 @@ from harvester.clock import SECOND_US, Stop
 from harvester.errors import FetchFailed
 from harvester.freesound.client import FreesoundClient
 from harvester.freesound.quota import LEVELS, MemoryLedger
-from harvester.freesound.wire import RawResponse
+from harvester.freesound.wire import RawResponse, TransportFailure
+from harvester.told import Told
 from tests.support.client import fetch_many, make_client
 from tests.support.fake_transport import (
     EMPTY_LIST,
@@ -85,5 +86,24 @@ def test_a_503_that_names_its_delay_pauses_all_fetchers() -> None:
         assert await fetch_many(make_client(transport, clock, limits=LEVELS[99]), 40, 4) == 40
         later_s = [one.at_us / SECOND_US - transport.sent[0].at_us / SECOND_US for one in transport.sent]
         assert sum(0 < one < 90 for one in later_s) <= 3  # those that were on the wire with it
+
+    run_virtual(main())
+
+
+def test_a_request_on_a_connection_that_the_server_had_closed_is_sent_again_and_nothing_is_told() -> None:
+    idle = TransportFailure("the server had closed this idle connection", sent=True)
+    idle.idle = True
+
+    async def main() -> None:
+        clock, told = VirtualClock(), list[Told]()
+        transport = Scripted(lambda number, _: idle if number in (1, 3, 5, 7) else EMPTY_LIST, clock, latency_s=0)
+        client = make_client(transport, clock, limits=LEVELS[99], on_event=told.append)
+        began_s = clock.monotonic_s()
+        assert await fetch_many(client, 4, fetchers=1) == 4
+        assert clock.monotonic_s() == began_s, "there is nothing to wait for"
+        assert [one for one in told if not one.level.verbosity] == []
+        assert [one.kind for one in told] == ["connection"] * 4
+        assert client.activity.counted == len(transport.sent) == 8, "the server may have counted each"
+        assert not client.in_outage
 
     run_virtual(main())

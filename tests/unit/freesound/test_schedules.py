@@ -151,7 +151,7 @@ def test_the_longest_waits_between_the_attempts_of_a_request(failure: Transient,
             raise failure
 
         with pytest.raises(Transient):
-            await Retry(clock, Stop(), _Longest(), lambda _: None).call(attempt)
+            await Retry(clock, Stop(), _Longest(), lambda *_: None).call(attempt)
         return [later - earlier for earlier, later in pairwise(times_s)]
 
     assert run_virtual(main()) == pytest.approx(waits_s)

@@ -26,6 +26,7 @@ from harvester.sandbox.faults import Fault
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.service import Sandbox
 from tests.support.fake_transport import SandboxTransport
+from tests.support.listening import lines_to
 from tests.support.virtual_time import VirtualClock, run_virtual
 from tests.support.world import make_record
 
@@ -225,7 +226,7 @@ def test_a_run_for_ever_probes_at_growing_distances_and_goes_on_when_the_answers
         heals_s = sum(PROBES_S) + 6 * 3600 + 100
         sandbox = sandbox_at(clock)
         transport = Changing(sandbox, CHANGES["results renamed"], broken=lambda: clock.monotonic_s() < heals_s)
-        client = client_of(transport, clock, forever=True, on_event=told.append)
+        client = client_of(transport, clock, forever=True, on_event=lines_to(told.append))
         for sound_id in (1, 2):
             with pytest.raises(FetchFailed):
                 await client.fetch_similar(IDS[sound_id], 25)
@@ -302,7 +303,7 @@ def test_a_field_that_all_records_lack_or_have_mistyped_is_told_while_the_harves
 
     async def main() -> None:
         clock, told = VirtualClock(), list[str]()
-        client = client_of(Changing(sandbox_at(clock), each_row(change)), clock, on_event=told.append)
+        client = client_of(Changing(sandbox_at(clock), each_row(change)), clock, on_event=lines_to(told.append))
         for sound_id in IDS[:12]:
             await client.fetch_similar(sound_id, 25)
         assert [line for line in told if "nearly every record" in line] == [told[0]]

@@ -57,6 +57,7 @@ from harvester.pipeline.progress import Progress
 from harvester.pipeline.scope import Scope
 from harvester.pipeline.sweep import MOST_WITHOUT_PERMISSION
 from harvester.pipeline.writer import Writer
+from tests.support.listening import lines_to
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
 from tests.support.world import MemoryStore, make_record
 
@@ -82,7 +83,7 @@ class Ring:
         assert ranking.distances is not None
         self.distances = ranking.distances
         self.frontier = Frontier(self.scope, ranking, clock=self.clock, stop=self.stop)
-        self.progress = Progress(self.clock, on_event=self.told.append)
+        self.progress = Progress(self.clock, on_event=lines_to(self.told.append))
         self.changes = Changes(
             self.frontier, self.scope, state, stop=self.stop, progress=self.progress, distances=self.distances
         )

@@ -15,6 +15,7 @@ from harvester.model import Known, RecordsPage, Seen, SimilarPage
 from harvester.pipeline.harvest import Harvest
 from harvester.pipeline.plan import Plan
 from harvester.pipeline.progress import Progress
+from tests.support.listening import lines_to
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
 from tests.support.world import MemoryStore, World, make_record
 
@@ -32,7 +33,7 @@ def harvest(
 
     async def main() -> tuple[str, Harvest]:
         stop = Stop()
-        progress = Progress(CLOCK, plan.target, told)
+        progress = Progress(CLOCK, plan.target, lines_to(told) if told else None)
         ring = Harvest(plan, store, world, clock=CLOCK, stop=stop, progress=progress)
         other = asyncio.ensure_future(beside(stop)) if beside else None
         reason = await ring.run()

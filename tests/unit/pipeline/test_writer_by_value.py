@@ -49,6 +49,7 @@ from harvester.pipeline.scope import PLACE, scope_of
 from harvester.pipeline.stale import Refresh
 from harvester.pipeline.sweep import Sweep
 from harvester.pipeline.writer import Writer
+from tests.support.listening import lines_to
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
 from tests.support.world import MemoryCheckpoint, MemoryStore, make_record
 
@@ -84,14 +85,14 @@ class ScriptedStore(MemoryStore):
             raise self.failures.pop(0)
         super().append(events, deferrals, undeferred, notes)
 
-    def backup_due(self, *, stopping: bool = False) -> bool:
+    def backup_due(self, *, stopping: bool = False) -> str:
         if stopping:
-            return self.due_at_the_end
+            return "due" if self.due_at_the_end else ""
         self.now_due = next(self.due, self.now_due)
-        return self.now_due[1]
+        return "due" if self.now_due[1] else ""
 
-    def checkpoint_due(self) -> bool:
-        return self.now_due[0]
+    def checkpoint_due(self) -> str:
+        return "due" if self.now_due[0] else ""
 
     def checkpoint(self, *, backup: bool) -> MemoryCheckpoint:
         return self._result_of("checkpoint and backup" if backup else "checkpoint")
@@ -121,7 +122,7 @@ class Desk:
         self.scope = scope_of(plan, store, self.clock)
         order = Ranking("popular", store.state, 0, print)
         self.frontier = Frontier(self.scope, order, clock=self.clock, stop=self.stop)
-        self.progress = Progress(self.clock, on_event=self.told.append)
+        self.progress = Progress(self.clock, on_event=lines_to(self.told.append))
         changes = Changes(
             self.frontier, self.scope, store.state, stop=self.stop, progress=self.progress, distances=None
         )
@@ -320,7 +321,8 @@ def test_a_run_for_ever_retries_each_minute_until_the_disk_has_room() -> None:
         if False
         else desk.told
         == [
-            f"waiting for space on the disk, retrying at 2026-09-21T14:{minute}:20Z: no space left; nothing was changed"
+            f"waiting for space on the disk, retrying at 2026-09-21 14:{minute}:20 UTC: "
+            "no space left; nothing was changed"
             for minute in (14, 15, 16)
         ]
     )

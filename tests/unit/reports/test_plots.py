@@ -9,6 +9,7 @@ from lxml import etree
 
 from harvester.graph import SoundGraph
 from harvester.reports.plots import save_plots
+from tests.support.past_runs import past_run
 from tests.support.view_samples import make_library, make_record, make_state
 
 NAMES = {"growth", "licenses", "durations", "degrees", "tags"}
@@ -28,11 +29,14 @@ STATES = {
 }
 
 
+RUNS = [past_run(number) for number in (1, 2, 3)]
+
+
 @pytest.fixture(scope="module", params=STATES)
 def drawn(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """Return a state's name and the folder of its pictures."""
     folder = tmp_path_factory.mktemp("plots") / "new" / "folder"
-    written = save_plots(STATES[request.param], folder)
+    written = save_plots(STATES[request.param], folder, RUNS if request.param == "some" else ())
     assert set(written) == set(folder.iterdir())
     return request.param, folder
 
@@ -52,7 +56,8 @@ def test_the_pictures_show_what_the_library_holds(drawn: tuple[str, Path]) -> No
     assert "rain" in texts(folder / "tags.svg")
     licenses = texts(folder / "licenses.svg")
     assert all(word in licenses for word in ("BY-NC 3.0", "Sampling+", "CC0", "Music", "Speech"))
-    assert "sounds processed" in texts(folder / "growth.svg")
+    growth = texts(folder / "growth.svg")
+    assert all(word in growth for word in ("sounds processed", "requests", "Growth in 3 runs", "2026-Sep-21"))
     assert "limit of 2,000 requests a day" not in texts(folder / "degrees.svg")
 
 

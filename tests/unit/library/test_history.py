@@ -1,0 +1,154 @@
+"""The history of a library: one line a run, whatever Git, archives and crashes do to the file."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from harvester.library import PastRun, add_run, load_history
+from harvester.library.history import LARGEST_BYTES, MOST_RUNS, join_histories
+from harvester.storage import HISTORY
+from tests.support.past_runs import past_run
+
+
+def ids(folder: Path) -> list[str]:
+    return [run.run for run in load_history(folder).runs]
+
+
+def write(folder: Path, *runs: PastRun) -> Path:
+    folder.mkdir(exist_ok=True)
+    for run in runs:
+        add_run(folder, run)
+    return folder
+
+
+def line_of(past: PastRun, **changed: object) -> bytes:
+    return json.dumps(past.as_dict() | changed).encode()
+
+
+def test_runs_come_back_as_they_were_added_oldest_first(tmp_path: Path) -> None:
+    runs = [past_run(number) for number in (3, 1, 2)]
+    write(tmp_path, *runs)
+    history = load_history(tmp_path)
+    assert history.runs == (runs[1], runs[2], runs[0])
+    assert history.notices == ()
+    assert load_history(tmp_path / "none").runs == ()
+
+
+HOSTILE: dict[str, bytes] = {
+    "torn": line_of(past_run(9))[:-30],
+    "not JSON": b"<<<<<<< HEAD",
+    "not UTF-8": line_of(past_run(9), end="?").replace(b"?", b"\xff"),
+    "no object": b"[1]",
+    "deep": b"[" * 1_500,
+    "long": line_of(past_run(9), more="x" * 3_000),
+    "lacks a key": json.dumps({"run": "9" * 32}).encode(),
+    "no id": line_of(past_run(9), run="../../etc/passwd"),
+    "a negative count": line_of(past_run(9), requests=-1),
+    "a huge count": line_of(past_run(9), requests=10**40),
+    "a flag as a count": line_of(past_run(9), requests=True),
+    "no moment": line_of(past_run(9), ended="2026-13-41T25:00:00Z"),
+    "a moment in no time": line_of(past_run(9), ended="9999-12-31T23:59:60Z"),
+    "a text as its duration": line_of(past_run(9), seconds="long"),
+    "NaN": line_of(past_run(9), seconds=float("nan")),
+    "no exit code": line_of(past_run(9), exit_code="0"),
+    "a long end": line_of(past_run(9), end="x" * 501),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_line_that_describes_no_run_is_left_out_with_one_notice(kind: str, tmp_path: Path) -> None:
+    write(tmp_path, past_run(1), past_run(2))
+    path = tmp_path / HISTORY
+    first, second = path.read_bytes().splitlines()
+    path.write_bytes(b"\r\n".join([first, HOSTILE[kind], HOSTILE[kind], b"", second]))  # nor does it end with a newline
+    history = load_history(tmp_path)
+    assert history.runs == (past_run(1), past_run(2))
+    assert history.notices == (f"{path}: left out 2 lines that describe no run",)
+    add_run(tmp_path, past_run(3))
+    assert path.read_bytes() == b"".join(one + b"\n" for one in (first, second, line_of_file(tmp_path, 2)))
+
+
+def line_of_file(folder: Path, place: int) -> bytes:
+    return (folder / HISTORY).read_bytes().splitlines()[place]
+
+
+def test_what_a_newer_version_adds_to_a_line_is_kept(tmp_path: Path) -> None:
+    newer = line_of(past_run(1), mood="good")
+    (tmp_path / HISTORY).write_bytes(newer)
+    add_run(tmp_path, past_run(2))
+    assert line_of_file(tmp_path, 0) == newer
+    assert ids(tmp_path) == [past_run(1).run, past_run(2).run]
+
+
+def test_of_two_lines_of_a_run_the_one_that_ended_later_counts(tmp_path: Path) -> None:
+    killed = past_run(1, end="ended without a word", exit_code=None)
+    whole = past_run(1, ended_at=killed.ended_at + 2_000_000, started=killed.started)
+    for place, order in enumerate(itertools.permutations([killed, whole])):
+        folder = write(tmp_path / str(place), *order)
+        assert load_history(folder).runs == (whole,)
+
+
+def test_histories_are_joined_in_any_order_and_twice_is_as_once(tmp_path: Path) -> None:
+    sources = [
+        write(tmp_path / "one", past_run(1), past_run(2)), write(tmp_path / "two", past_run(2), past_run(3)),
+        write(tmp_path / "three", past_run(4)), tmp_path / "none",
+    ]  # fmt: skip
+    results = set()
+    for place, order in enumerate(itertools.permutations(sources)):
+        target = tmp_path / f"out{place}"
+        target.mkdir()
+        assert join_histories(target, order) == []
+        before = (target / HISTORY).stat()
+        assert join_histories(target, order) == []
+        assert (target / HISTORY).stat().st_mtime_ns == before.st_mtime_ns
+        results.add((target / HISTORY).read_bytes())
+    assert len(results) == 1
+    assert ids(tmp_path / "out0") == [past_run(number).run for number in (1, 2, 3, 4)]
+
+
+def test_inputs_without_a_history_make_none(tmp_path: Path) -> None:
+    assert join_histories(tmp_path, [tmp_path / "a", tmp_path / "b"]) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_keeps_the_newest_runs(tmp_path: Path) -> None:
+    (tmp_path / HISTORY).write_bytes(b"\n".join(line_of(past_run(number)) for number in range(1, MOST_RUNS + 1)))
+    add_run(tmp_path, past_run(MOST_RUNS + 1))
+    kept = ids(tmp_path)
+    assert (len(kept), kept[0], kept[-1]) == (MOST_RUNS, past_run(2).run, past_run(MOST_RUNS + 1).run)
+    assert (tmp_path / HISTORY).stat().st_size < LARGEST_BYTES / 2
+
+
+def _too_large(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(LARGEST_BYTES + 1)
+
+
+@pytest.mark.parametrize("make", [_too_large, Path.mkdir, os.mkfifo], ids=["too large", "a folder", "a FIFO"])
+def test_a_file_that_cannot_be_read_is_told_and_left_as_it_is(make: object, tmp_path: Path) -> None:
+    path = tmp_path / HISTORY
+    make(path)  # type: ignore[operator]
+    before = path.lstat()
+    [notice] = load_history(tmp_path).notices
+    assert notice.startswith(f"{path}: ")
+    assert notice.endswith("; it is left as it is")
+    with pytest.raises(OSError, match=r"."):
+        add_run(tmp_path, past_run(1))
+    [told] = join_histories(tmp_path, [])
+    assert told.endswith("no run was added to it")
+    assert path.lstat() == before
+
+
+def test_a_link_is_read_and_never_written(tmp_path: Path) -> None:
+    elsewhere = write(tmp_path / "elsewhere", past_run(1)) / HISTORY
+    (tmp_path / HISTORY).symlink_to(elsewhere)
+    before = elsewhere.read_bytes()
+    assert ids(tmp_path) == [past_run(1).run]
+    with pytest.raises(OSError, match="symbolic link"):
+        add_run(tmp_path, past_run(2))
+    assert elsewhere.read_bytes() == before
