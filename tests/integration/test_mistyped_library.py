@@ -30,6 +30,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "backups list": ("backups list", "backups list --json"),
     "backups prune": ("backups prune", "backups prune --yes", "backups prune --dry-run"),
     "restore": ("restore", "restore nosuch --yes", "restore --dry-run"),
+    "history": ("history", "history --json"),
     "forget": ("forget 1", "forget 1 --yes", "forget 1 --dry-run"),
 }
 """The commands that work on a library that is there: the lines of each."""

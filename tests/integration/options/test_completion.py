@@ -27,7 +27,7 @@ OFFERED: dict[str, list[str]] = {
     "ha": ["harvest"],
     "backups ": ["list", "prune"],
     "find --l": ["--limit", "--library"],
-    "check --": ["--library", "--repair", "--jobs", "--json", "--help"],
+    "check --": ["--library", "--repair", "--dry-run", "--yes", "--jobs", "--json", "--help"],
     "harvest --s": ["--seed", "--sweep", "--samples", "--space", "--sandbox"],
     "harvest --order ": list(ORDERS),
     "harvest --order b": ["breadth"],

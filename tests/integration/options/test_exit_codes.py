@@ -153,7 +153,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
         "forget 1 --library shelf", "backups prune --library shelf",
     ))},
     21: {"at a file": (_at_a_file, (
-        f"harvest {SERVER} --library shelf", "import {old} --library shelf", "merge grown --library shelf",
+        f"harvest {SERVER} --library shelf", "import {old} --library shelf",
     ))},
     22: {"of rubbish": (_of_rubbish, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
@@ -331,7 +331,8 @@ def test_a_second_signal_ends_a_harvest_at_once(number: signal.Signals, code: in
 
 
 def test_every_code_and_every_command_is_in_the_tables() -> None:
-    tested = {*LINES, *FULL, *OF_A_PLUGIN, 70, 130, 143}
+    # What a terminal asks is in tests/integration/test_careful_commands.py.
+    tested = {*LINES, *FULL, *OF_A_PLUGIN, 30, 70, 130, 143}
     assert tested == {one.code for one in exit_code_table()}
     commands = {command for command, _ in declared() if command}
     for code in (0, 2):
