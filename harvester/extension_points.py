@@ -83,7 +83,8 @@ class ExtensionPoint(Collection[str]):
         return len(self.find().extensions)
 
     def __contains__(self, name: object) -> bool:
-        return name in self.own or name in self.find().extensions
+        # Our own names are known without the metadata of the installed packages.
+        return isinstance(name, str) and (name in self.own or name in self.find().extensions)
 
     def find(self) -> Found:
         """Read the metadata of the installed packages; import none of them."""

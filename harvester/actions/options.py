@@ -119,8 +119,9 @@ def check_texts(option: str, value: Any) -> tuple[str, ...]:
 
 def check_choice(option: str, value: Any, allowed: Iterable[Any]) -> Any:
     """Return the value; raise `SettingsError` unless it is allowed."""
-    names = list(allowed)
-    if value not in names or isinstance(value, bool):
+    known = allowed if isinstance(allowed, ExtensionPoint) else list(allowed)
+    if value not in known or isinstance(value, bool):
+        names = list(allowed)
         # `level 2` must not be refused by naming 2: the text '2' is shown with its quotes.
         shown = str(value)[:40] if isinstance(value, type(names[0])) else _shown(value)
         why = allowed.explain(value) if isinstance(allowed, ExtensionPoint) else ""
