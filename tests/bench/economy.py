@@ -27,6 +27,7 @@ from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.service import Sandbox
 from tests.bench.table import Table
 from tests.support.fake_transport import SandboxTransport
+from tests.support.listening import lines_to
 from tests.support.virtual_time import VirtualClock, run_virtual
 from tests.support.world import MemoryStore
 
@@ -69,7 +70,7 @@ def harvest(
         stop = Stop()
         transport = SandboxTransport(Sandbox(catalogue, clock=clock, burst=None, daily=None), clock, latency_s=0.001)
         client = FreesoundClient(transport, clock=clock, stop=stop, ledger=MemoryLedger(), limits=limits, rng=Random(0))
-        progress = Progress(clock, plan.target, told)
+        progress = Progress(clock, plan.target, None if told is None else lines_to(told))
         await Harvest(plan, store, client, clock=clock, stop=stop, progress=progress).run()
         state = store.state
         records = sum(state.has_record(sound_id) for sound_id in state.graph)
