@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from harvester.actions.drawing import MapReport, PlotsReport, draw_map, draw_plots
     from harvester.actions.events import Advanced, Ended, Level, OnProgress, Reporter, RunEvent, Started, Told
     from harvester.actions.exporting import ExportReport, ExportText, encode_selection, export, save_selection
-    from harvester.actions.git import GitMergeReport, commit_library, git_merge, git_setup, git_textconv
+    from harvester.actions.git import (
+        GitMergeReport,
+        commit_library,
+        git_merge,
+        git_setup,
+        git_textconv,
+        init_repository,
+    )
     from harvester.actions.harvesting import harvest, refresh, run_harvest, run_refresh
     from harvester.actions.library import Library, SoundSelection
     from harvester.actions.library_words import backup_names, values_in
@@ -48,7 +55,7 @@ if TYPE_CHECKING:
     from harvester.actions.verifying import VerifyResult, verify_links
     from harvester.actions.withdrawal import forget
     from harvester.exports import ArrowTable
-    from harvester.gitsync import Commit, grown_message, size_notice
+    from harvester.gitsync import Commit, InitReport, grown_message, size_notice
     from harvester.graph import Sound
     from harvester.importing import ImportReport
     from harvester.library import (
@@ -73,7 +80,7 @@ _HOMES = {
         "actions.drawing": "MapReport PlotsReport draw_map draw_plots",
         "actions.events": "Advanced Ended Level OnProgress Reporter RunEvent Started Told",
         "actions.exporting": "ExportReport ExportText encode_selection export save_selection",
-        "actions.git": "GitMergeReport commit_library git_merge git_setup git_textconv",
+        "actions.git": "GitMergeReport commit_library git_merge git_setup git_textconv init_repository",
         "actions.harvesting": "harvest refresh run_harvest run_refresh",
         "actions.library": "Library SoundSelection",
         "actions.library_words": "backup_names values_in",
@@ -99,7 +106,7 @@ _HOMES = {
         "actions.verifying": "VerifyResult verify_links",
         "actions.withdrawal": "forget",
         "exports": "ArrowTable",
-        "gitsync": "Commit grown_message size_notice",
+        "gitsync": "Commit InitReport grown_message size_notice",
         "graph": "Sound",
         "importing": "ImportReport",
         "library": "Backup BackupReport CheckReport Contribution Finding ForgetReport MergeReport RestoreReport",

@@ -36,7 +36,8 @@ def judge_freshness(facts: Mapping[str, Any], max_age_s: float, now_us: int) -> 
     elif fresh and age_s > max_age_s:
         why = f"the newest data is {duration_text(age_s)} old, and the harvest waits for quota"
     else:
-        why = f"the newest data is {duration_text(age_s)} old, and may be {duration_text(allowed_s)} old"
+        more = "no more than" if fresh else "more than"
+        why = f"the newest data is {duration_text(age_s)} old, {more} {duration_text(allowed_s)}"
     return {"fresh": fresh, "max_age_s": max_age_s, "why": why}
 
 

@@ -8,10 +8,14 @@ from pathlib import Path
 
 from harvester.actions.default_library import find_library
 from harvester.actions.keywords import StrPath
+from harvester.clock import SystemClock
 from harvester.errors import Findings, HarvesterError, SettingsError
-from harvester.gitsync import Commit, describe_for_git, is_set_up, merge_in_git, set_up_git, undo_git
+from harvester.freesound import API_URL
+from harvester.gitsync import Commit, InitReport, begin_repository, describe_for_git, merge_in_git, set_up_git, undo_git
 from harvester.gitsync import commit_library as commit_files
 from harvester.library import Contribution
+from harvester.library_source import ANY_SANDBOX
+from harvester.storage import read_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,22 @@ class GitMergeReport:
 
     contribution: Contribution
     notices: tuple[str, ...] = ()
+
+
+def init_repository(folder: StrPath, *, sandbox: bool = False, lfs: bool = False, dry_run: bool = False) -> InitReport:
+    """Make a folder a Git repository with a library of its own.
+
+    `folder` gets the folder of the library, a README, workflows for GitHub, and a first commit. An existing folder or
+    repository is completed: what is there stays as it is. `sandbox` makes a rehearsal: its library takes sounds of a
+    sandbox only, and any other takes none of them. `lfs` keeps the library in Git LFS. `dry_run` changes nothing; the
+    report says what would be done.
+
+    Raises `SettingsError`, before anything is written, without git, an author or git-lfs, inside another repository and
+    in a bare one, and when Git refuses the commit; `WrongSource` when the library holds other sounds; `LibraryLocked`,
+    `DiskFull` or `LibraryUnwritable`.
+    """
+    source = ANY_SANDBOX if sandbox else API_URL
+    return begin_repository(read_path(folder), source=source, clock=SystemClock(), lfs=lfs, dry_run=dry_run)
 
 
 def git_setup(library: StrPath | None = None, *, lfs: bool = False, undo: bool = False) -> tuple[str, ...]:
@@ -52,15 +72,11 @@ def commit_library(
     """Commit the library to Git, as after a harvest.
 
     `library` is its folder; None: the default folder. Returns the short hash of the commit with `message`, or the
-    problem. `source` is the library's, such as `result.source` of a harvest: a sandbox's library is never committed.
-    `commit` None commits only if `git_setup` ran in this clone, and says nothing otherwise. `commit_backups` adds the
-    backups. Only files of the library are committed, and nothing is pushed. Raises nothing.
+    problem or the reason why there is none. `source` is the library's, such as `result.source` of a harvest: a sandbox
+    library is committed only if `git_setup` ran in this clone. `commit` None commits only then, and False never.
+    `commit_backups` adds the backups. Only files of the library are committed, and nothing is pushed. Raises nothing.
     """
-    folder = find_library(library)
-    if commit is None:
-        # Without the option, a sandbox's library and a clone without git-setup are skipped silently.
-        commit = not source.startswith("sandbox:") and is_set_up(folder)
-    return commit_files(folder, message, source=source, with_backups=commit_backups) if commit else Commit()
+    return commit_files(find_library(library), message, source=source, wanted=commit, with_backups=commit_backups)
 
 
 def git_merge(ours: StrPath, theirs: StrPath, path: str) -> GitMergeReport:

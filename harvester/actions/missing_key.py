@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from harvester.actions.connect import Connection
 from harvester.actions.default_library import has_sounds
-from harvester.actions.value_checks import SANDBOX_SOURCE
 from harvester.default_folders import real_library
 from harvester.errors import SettingsError
 from harvester.journal import load_contents
 from harvester.key_file import KEY_VARIABLE
 from harvester.library import load_view
+from harvester.library_source import is_sandbox
 from harvester.storage import JOURNAL
 
 
@@ -29,7 +29,7 @@ def refuse_without_key(connection: Connection, library: Path | None) -> None:
         return
     folder = library or real_library()
     source = _source_of(folder) if has_sounds(folder) else ""
-    if not source or source.startswith(SANDBOX_SOURCE):
+    if not source or is_sandbox(source):
         return
     is_freesounds = urlsplit(source).hostname == "freesound.org"
     whose, address = ("Freesound's", "") if is_freesounds else (f"of {source}", f" and give --api-url {source}")

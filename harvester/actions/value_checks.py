@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harvester.freesound import ApiKey, read_api_url, read_extra_fields, read_limits
+from harvester.library_source import is_sandbox
 from harvester.sandbox import Fault
-
-SANDBOX_SOURCE = "sandbox:"
-"""The source of a library of sandbox sounds begins with this."""
 
 
 def check_api_url(address: str) -> None:
@@ -18,7 +16,7 @@ def check_api_url(address: str) -> None:
 
 def read_source(source: str) -> str:
     """Return a library's source: an API's normalised address or a sandbox."""
-    return source if source.startswith(SANDBOX_SOURCE) else read_api_url(source)
+    return source if is_sandbox(source) else read_api_url(source)
 
 
 def check_limits(text: str) -> None:

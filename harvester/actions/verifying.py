@@ -18,6 +18,7 @@ from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, Stopped, WrongSource
 from harvester.freesound import FreesoundClient
 from harvester.library import load_view
+from harvester.library_source import join_sources
 from harvester.model import SimilarPage
 from harvester.settings import COUNT, NEIGHBOURS, RANDOM_SEED
 from harvester.vectors import load_vectors
@@ -91,7 +92,7 @@ async def _verify(
         open_client(connection, server, clock, Stop(), reporter, space=state.space, verbose=verbose) as client,
     ):
         source = await client.identify()
-        if state.source != source:
+        if join_sources(state.source, source) != source:
             raise WrongSource(f"{folder} was harvested from {state.source}, not from {source}; no list was requested")
         pages = await _fetch(client, choose_sounds(state, count, random_seed), reporter)
     agreement = compare(state, pages, load_vectors(folder).places)

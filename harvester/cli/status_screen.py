@@ -36,7 +36,10 @@ def screen(facts: Mapping[str, Any], now_us: int, *, width: int = 80, unicode: b
     """Return the lines for the facts of `status --json`."""
     width = max(WIDTHS[0], min(width, WIDTHS[1]))
     if not facts["nodes"]:
-        return [f"{escape_line(facts['library'])}: no library yet; `harvester harvest` starts one"]
+        # One that `harvester init` made knows its source before its first sound.
+        there = "a library without a sound" if facts["source"] else "no library yet"
+        doing = "fills it" if facts["source"] else "starts one"
+        return [f"{escape_line(facts['library'])}: {there}; `harvester harvest` {doing}"]
     lines = [
         f"{escape_line(facts['library'])}   ({escape_line(facts['source'] or 'source not known yet')})",
         *_state(facts, now_us, width),

@@ -22,6 +22,7 @@ from harvester.freesound.sender import Sender
 from harvester.freesound.shape import Kind
 from harvester.freesound.transport import TOTAL_S, AiohttpTransport
 from harvester.freesound.wire import RawResponse, Transport
+from harvester.library_source import ANY_SANDBOX
 from harvester.model import API_PAGE, SPACES, Record, RecordsPage, SimilarPage, check_sound_id
 from harvester.settings import COUNT, NEIGHBOURS
 
@@ -187,7 +188,7 @@ class FreesoundClient:
     def source(self) -> str | None:
         """The source; None before the first answer."""
         digest = self._sender.sandbox
-        return None if digest is None else f"sandbox:{digest}" if digest else self.address
+        return None if digest is None else f"{ANY_SANDBOX}{digest}" if digest else self.address
 
     @property
     def waiting_for(self) -> Wait | None:

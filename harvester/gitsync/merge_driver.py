@@ -13,7 +13,7 @@ from pathlib import Path
 from harvester.checkpoint import LARGEST_BYTES, decode_checkpoint
 from harvester.clock import iso
 from harvester.errors import HarvesterError, LibraryNotFetched, SettingsError
-from harvester.gitsync.commit import attribute_of, run_git, said
+from harvester.gitsync.repository import attribute_of, run_git, said
 from harvester.graph import Dropped, SoundGraph, is_gone, is_withdrawn
 from harvester.library import Contribution, merge_bytes
 from harvester.storage import disk_errors, is_lfs_pointer, read_bounded, refuse_content, write_atomically

@@ -12,8 +12,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from harvester.errors import SettingsError
-from harvester.gitsync.commit import ATTRIBUTES, DRIVER, IGNORED, attribute_of, in_work_tree, run_git, said
+from harvester.errors import LibraryNotFetched, SettingsError
+from harvester.gitsync.commit import ATTRIBUTES, HISTORY, IGNORED
+from harvester.gitsync.repository import DRIVER, NO_LFS, attribute_of, outside, run_git, said
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
@@ -26,6 +27,7 @@ from harvester.storage import (
     disk_errors,
     read_bounded,
     refuse_link,
+    refuse_placeholder,
     write_atomically,
 )
 
@@ -49,8 +51,7 @@ def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
     Creates the folder if it is missing. With `lfs`, Git LFS stores the checkpoint and the backups from the next commit
     on. Raises `SettingsError` outside a work tree or when git or git-lfs is missing, or `LibraryUnwritable`.
     """
-    nearest = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.is_dir())
-    _must_be_in_work_tree(nearest, folder)
+    _must_be_in_work_tree(folder)
     with disk_errors(folder, "nothing was set up"):
         folder.mkdir(parents=True, exist_ok=True)
     # A library in LFS stays there: `git-setup` without --lfs in another clone must not remove it.
@@ -60,6 +61,7 @@ def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
     attributes = (
         f"{CHECKPOINT} {tracked}merge={DRIVER} diff={DRIVER} -text",
         f"{_BACKUPS} {tracked}diff={DRIVER} -text",
+        f"{HISTORY} merge=union",
     )
     for name, lines in ((ATTRIBUTES, attributes), (IGNORED, _IGNORED_LINES)):
         changed = _write_block(folder / name, lines)
@@ -68,6 +70,7 @@ def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
         if _value(folder, key) != value:
             _configure(folder, key, value)
     done += _choose_merging(folder)
+    done += _not_fetched(folder)
     done.append(f"this clone's configuration: Git merges and shows {CHECKPOINT} with {_program()}")
     done.append("run `harvester git-setup` once in every clone; from then on `git pull` merges two grown libraries")
     return done
@@ -75,7 +78,7 @@ def set_up_git(folder: Path, *, lfs: bool = False) -> list[str]:
 
 def undo_git(folder: Path) -> list[str]:
     """Undo `set_up_git` and return what was done; LFS objects stay."""
-    _must_be_in_work_tree(folder, folder)
+    _must_be_in_work_tree(folder)
     done = []
     if attribute_of(folder, "filter") == "lfs":
         done.append("files in Git LFS stay there: `git lfs migrate export --include='*.pkl'` moves them out")
@@ -95,9 +98,9 @@ def undo_git(folder: Path) -> list[str]:
     return done or ["there was nothing to undo"]
 
 
-def _must_be_in_work_tree(nearest: Path, folder: Path) -> None:
-    if not in_work_tree(nearest):
-        raise SettingsError(f"{folder} is not in a Git work tree: `git init` first, or choose another --library")
+def _must_be_in_work_tree(folder: Path) -> None:
+    if reason := outside(folder):
+        raise SettingsError(f"{reason}: `harvester init DIR` makes a repository with a library")
 
 
 def _program() -> str:
@@ -137,11 +140,20 @@ def _configure(folder: Path, key: str, value: str) -> None:
 
 def _set_up_lfs(folder: Path) -> list[str]:
     if run_git(folder, "lfs", "version").returncode:
-        raise SettingsError("git-lfs is not installed: https://git-lfs.com (Debian, Ubuntu: apt install git-lfs)")
+        raise SettingsError(NO_LFS)
     ended = run_git(folder, "lfs", "install", "--local")
     if ended.returncode:
         raise SettingsError(f"git lfs install says: {said(ended)}")
     return ["Git LFS: its filters and hooks are in this clone"]
+
+
+def _not_fetched(folder: Path) -> list[str]:
+    """Return what to do if Git LFS has not put the library here yet."""
+    try:
+        refuse_placeholder(folder / CHECKPOINT)
+    except LibraryNotFetched as error:
+        return [str(error).removesuffix("; nothing was changed")]
+    return []
 
 
 def _write_block(path: Path, lines: tuple[str, ...]) -> bool:

@@ -23,6 +23,7 @@ from harvester.graph.merge_rules import (
     with_weight,
 )
 from harvester.graph.queries import KnownSounds
+from harvester.library_source import join_sources
 from harvester.model import (
     SPACES,
     Event,
@@ -98,7 +99,7 @@ class SoundGraph(KnownSounds):
 
         Raises `WrongSource` when the two come from different catalogues, or hold lists of different similarity spaces.
         """
-        if self.source and other.source and self.source != other.source:
+        if join_sources(self.source, other.source) is None:
             raise WrongSource(f"these libraries come from different sources: {self.source} and {other.source}")
         if self.list_count and other.list_count and self.space != other.space:
             raise WrongSource(f"these libraries have different similarity spaces: {self.space} and {other.space}")
@@ -122,7 +123,7 @@ class SoundGraph(KnownSounds):
         is changed.
         """
         new, differing = compared or self.compare(other)
-        self.source = self.source or other.source
+        self.source = join_sources(self.source, other.source) or ""
         if not self.list_count:
             self.space = other.space if other.list_count else max(self.space, other.space)
         self.has_weights = self.has_weights or other.has_weights

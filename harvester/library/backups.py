@@ -49,7 +49,7 @@ class BackupReport:
     """A loaded `backup`: its counts and digest, or its `problem`.
 
     `nodes`, `edges` and `processed` count its sounds, their edges and the processed sounds. `digest` is that of its
-    content, in hexadecimal.
+    content, in hexadecimal, and `source` its catalogue.
     """
 
     backup: Backup
@@ -58,6 +58,7 @@ class BackupReport:
     processed: int = 0
     digest: str = ""
     problem: str = ""
+    source: str = ""
 
     @property
     def verified(self) -> bool:
@@ -86,7 +87,7 @@ def verify_backup(backup: Backup) -> BackupReport:
     except (HarvesterError, OSError) as error:
         return BackupReport(backup, problem=f"{backup.path}: {problem_of(error, backup.path)}")
     state = decoded.state
-    return BackupReport(backup, len(state), state.edge_count, len(state.processed), decoded.digest)
+    return BackupReport(backup, len(state), state.edge_count, len(state.processed), decoded.digest, source=state.source)
 
 
 def save_backup(

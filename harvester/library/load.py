@@ -14,6 +14,7 @@ from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, 
 from harvester.graph import Dropped, SoundGraph
 from harvester.journal import Head, JournalContents
 from harvester.library.backups import Backup, list_backups
+from harvester.library_source import join_sources
 from harvester.storage import CHECKPOINT, refuse_placeholders
 
 
@@ -52,12 +53,13 @@ def load_state(folder: Path, contents: JournalContents | None) -> Loaded:
     head = contents.head if contents is not None else Head()
     loaded = _load_file(folder, contents, head)
     state = loaded.state
-    if head.source and state.source and head.source != state.source:
+    source = join_sources(state.source, head.source)
+    if source is None:
         raise WrongSource(
             f"{folder}: the checkpoint was harvested from {state.source}, the journal beside it from {head.source}; "
             f"nothing was changed: put the right checkpoint back, or move the journal away"
         )
-    state.source = state.source or head.source
+    state.source = source
     if loaded.path is not None and not loaded.stand_in:
         _join_backup(folder, contents, head, loaded)
     if contents is not None:

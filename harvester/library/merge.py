@@ -17,6 +17,7 @@ from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
 from harvester.graph import Dropped, SoundGraph, is_withdrawn, record_of, similar_of
 from harvester.library.reader import load_view
 from harvester.library.store import Store
+from harvester.library_source import check_source, join_sources
 from harvester.model import COMPUTED, SimilarList, Vector
 from harvester.storage import CHECKPOINT, JOURNAL, REAL_FILES, Files, disk_errors, written_beside
 from harvester.vectors import Vectors, load_header
@@ -154,11 +155,12 @@ def merge_libraries(inputs: Sequence[Path], target: Path, *, clock: Clock, files
             raise SettingsError(f"{path}: no library, checkpoint or backup is there; nothing was changed")
     notices: list[str] = []
     loaded = [(path, _load(path, notices)) for path in inputs]
-    _compare_sources([*loaded, *([(target, _load(target, []))] if target.exists() else [])])
+    source = _join_sources([*loaded, *([(target, _load(target, []))] if target.exists() else [])])
     if target.suffix == ".pkl":
         return _merge_into_file(loaded, target, files, notices)
+    if not target.exists():
+        check_source(target, "", source)  # before `Store.open` makes the folder
     with Store.open(target, clock=clock, files=files) as store:
-        source = next((state.source for _, state in loaded if state.source), "")
         if source:
             store.set_source(source)
         contributions = tuple(join_counted(store.state, state, str(path)) for path, state in loaded)
@@ -248,11 +250,13 @@ def _load(path: Path, notices: list[str]) -> SoundGraph:
     return state
 
 
-def _compare_sources(loaded: Sequence[tuple[Path, SoundGraph]]) -> None:
-    named = [(path, state) for path, state in loaded if state.source]
-    for path, state in named[1:]:
-        first, known = named[0]
-        if state.source != known.source:
-            raise WrongSource(
-                f"{first} was harvested from {known.source}, {path} from {state.source}; nothing was changed"
-            )
+def _join_sources(loaded: Sequence[tuple[Path, SoundGraph]]) -> str:
+    """Return the source of all inputs, or raise `WrongSource`."""
+    first, known = loaded[0][0], ""
+    for path, state in loaded:
+        joined = join_sources(known, state.source)
+        if joined is None:
+            raise WrongSource(f"{first} was harvested from {known}, {path} from {state.source}; nothing was changed")
+        if joined != known:
+            first, known = path, joined
+    return known

@@ -200,7 +200,7 @@ def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[st
     They say how to get it back. If the journal was new (not `known`: it was lost, or this is a clone), there is a
     notice only if something is missing.
     """
-    begin = f"another program replaced {CHECKPOINT} ({len(state)} sounds with the journal)"
+    begin = f"git or another program changed {CHECKPOINT} ({len(state)} sounds with the journal)"
     if not known:
         begin = f"{CHECKPOINT} had no journal beside it ({len(state)} sounds)"
     for backup in list_backups(folder):
@@ -216,4 +216,4 @@ def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[st
                 f"{backup.path.name} are not in it: `harvester merge {backup.path.name}` brings them back"
             ]
         break
-    return [f"{begin}; it lacks nothing of the newest backup"] if known else []
+    return [f"{begin}; nothing of the newest backup is missing"] if known else []

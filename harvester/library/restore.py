@@ -7,15 +7,18 @@ before the transaction changes nothing; after a crash behind it, the next comman
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from harvester.checkpoint import load_checkpoint
 from harvester.clock import Clock
-from harvester.errors import LibraryCorrupt, SettingsError
+from harvester.errors import HarvesterError, LibraryCorrupt, SettingsError, WrongSource
 from harvester.journal import Journal
 from harvester.library.backups import BackupReport, list_backups, save_backup, verify_backup
 from harvester.library.presence import require_library
 from harvester.library.recovery import finish_restore, open_journal
+from harvester.library_source import join_sources
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
@@ -58,8 +61,8 @@ def restore_library(
     The best has the most processed sounds, then sounds, then edges; it need not be the newest. The present checkpoint
     and journal are copied to a folder under `quarantine/`, which is a library that can be merged again. Deferrals stay.
     Raises `LibraryLocked`, `LibraryCorrupt` when no backup is valid or the named one is not (then nothing is changed),
-    `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, `BackupFailed` when only the new backup is missing, or
-    `LibraryNotFound`, or `SettingsError` for an unknown backup.
+    `LibraryNotFetched`, `DiskFull`, `LibraryUnwritable`, `BackupFailed` when only the new backup is missing,
+    `WrongSource` for a backup of another catalogue, `LibraryNotFound`, or `SettingsError` for an unknown backup.
     """
     require_library(folder)
     refuse_placeholders(folder)
@@ -74,6 +77,7 @@ def restore_library(
             chosen = _named(folder, backup) if backup is not None else best_backup(folder)
             journal = open_journal(folder, now_us, files, notices)
             finish_restore(folder, journal, files, notices)
+            _check_source(folder, journal, chosen)
             aside = _set_present_aside(folder, journal, now_us, files)
             _roll_back(folder, journal, chosen, files)
         target = chosen.backup.path
@@ -107,6 +111,19 @@ def _named(folder: Path, path: Path) -> BackupReport:
             raise LibraryCorrupt(f"{report.problem}; nothing was changed")
     hint = "" if read_backup_name(path.name) else " (a backup's name begins with freesound_library_backup_)"
     raise SettingsError(f"{path}: there is no such backup in {folder}{hint}; nothing was changed")
+
+
+def _check_source(folder: Path, journal: Journal, chosen: BackupReport) -> None:
+    """Raise `WrongSource` if the backup is of another catalogue."""
+    known = journal.head.source
+    if not known:
+        with suppress(HarvesterError, OSError):  # without a journal and a valid checkpoint, the catalogue is not known
+            known = load_checkpoint(folder / CHECKPOINT).state.source
+    if join_sources(known, chosen.source) is None:
+        raise WrongSource(
+            f"{chosen.backup.path} is a backup of {chosen.source}, and this library was harvested from {known}; "
+            f"nothing was changed: name another backup, or move that file away"
+        )
 
 
 def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files) -> Path | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from harvester.checkpoint import CheckpointInfo, Encoded, encode_checkpoint
 from harvester.clock import Clock
-from harvester.errors import HarvesterError, WrongSource
+from harvester.errors import HarvesterError
 from harvester.graph import SoundGraph
 from harvester.journal import Journal
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
@@ -23,6 +23,7 @@ from harvester.library.checkpoint_file import CheckpointFile
 from harvester.library.load import Loaded, load_state
 from harvester.library.recovery import finish_restore, open_journal, settle_files
 from harvester.library.schedule import WritingSchedule
+from harvester.library_source import check_source
 from harvester.model import Deferral, Event, Note, Notes, Vector
 from harvester.settings import COUNT
 from harvester.storage import (
@@ -169,16 +170,12 @@ class Store:
     def set_source(self, source: str) -> None:
         """Set the catalogue that this library comes from, durably.
 
-        Raises `WrongSource` if it has another one.
+        Raises `WrongSource` as `check_source` does.
         """
-        if self.state.source and self.state.source != source:
-            raise WrongSource(
-                f"{self.folder} was harvested from {self.state.source}, not from {source}; "
-                f"nothing was changed: choose another --library"
-            )
+        joined = check_source(self.folder, self.state.source, source)
         with self._one_at_a_time:
-            self._journal.update(source=source)
-            self.state.source = source
+            self._journal.update(source=joined)
+            self.state.source = joined
 
     @property
     def last_checkpoint_at(self) -> int | None:

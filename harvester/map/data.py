@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from harvester.graph import Selected
+from harvester.library_source import is_sandbox
 from harvester.map.communities import find_communities, name_communities
 from harvester.map.layout import lay_out
 from harvester.records import license_name
@@ -52,7 +53,7 @@ class MapData:
             "wide": len(self._ids) > 65_535,
             "lowest": low,
             "highest": high,
-            "sandbox": selected.state.source.startswith("sandbox:"),
+            "sandbox": is_sandbox(selected.state.source),
             "ego": self._ids.index(ego) if ego is not None else -1,
         }
         self.head |= self._groups()

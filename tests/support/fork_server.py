@@ -53,7 +53,10 @@ def _server() -> socket.socket:
 
 
 class Forked:
-    """A command in a process of its own; its standard output and error go to `streams`."""
+    """A command in a process of its own; its standard output and error go to `streams`.
+
+    To the process it is `later_s` seconds later than it is.
+    """
 
     def __init__(
         self,
@@ -63,8 +66,12 @@ class Forked:
         environment: dict[str, str],
         streams: tuple[IO[Any] | int, IO[Any] | int],
         most_bytes: int | None = None,
+        later_s: float = 0,
     ) -> None:
-        order = {"arguments": arguments, "cwd": str(cwd), "environment": environment, "most_bytes": most_bytes}
+        order = {
+            "arguments": arguments, "cwd": str(cwd), "environment": environment, "most_bytes": most_bytes,
+            "later_s": later_s,
+        }  # fmt: skip
         told, tell = os.pipe()
         given = [one if isinstance(one, int) else one.fileno() for one in streams]
         try:
@@ -158,8 +165,17 @@ def _serve(orders: socket.socket) -> None:
     found = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     sys.path[1:1] = [folder for folder in found if folder and folder not in sys.path]
     sys.argv[1:] = order["arguments"]
+    if order["later_s"]:
+        _put_clock_forward(order["later_s"])
     if order["most_bytes"] is not None:
         resource.setrlimit(resource.RLIMIT_DATA, (order["most_bytes"], order["most_bytes"]))
+
+
+def _put_clock_forward(later_s: float) -> None:
+    from harvester.clock import SECOND_US, SystemClock
+
+    time_us = SystemClock.time_us
+    setattr(SystemClock, "time_us", lambda clock: time_us(clock) + round(later_s * SECOND_US))  # noqa: B010 - a method
 
 
 def _warm_up() -> None:

@@ -70,6 +70,15 @@ def _smudge(pointer: bytes) -> bytes:
     sys.exit(f"Error downloading object: {digest}: it is not on the server")
 
 
+def _pull() -> None:
+    top = Path(_git("rev-parse", "--show-toplevel"))
+    for name in _git("ls-files").splitlines():
+        path = top / name
+        if _git("check-attr", "filter", "--", name).endswith(" lfs") and _POINTER.fullmatch(path.read_bytes()):
+            path.write_bytes(_smudge(path.read_bytes()))
+            _git("add", "--", name)  # the index learns the new size and time; the content is the same
+
+
 def _pre_push() -> None:
     ours, theirs = _objects(), _remote_objects()
     for one in ours.rglob("*"):
@@ -90,6 +99,8 @@ def main(command: str, *arguments: str) -> None:
             sys.stdout.buffer.write(_clean(Path(arguments[-1]), sys.stdin.buffer.read()))
         case "smudge":
             sys.stdout.buffer.write(_smudge(sys.stdin.buffer.read()))
+        case "pull":
+            _pull()
         case "pre-push":
             _pre_push()
         case _:

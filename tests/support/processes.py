@@ -134,16 +134,18 @@ def run(
     environ: dict[str, str] | None = None,
     timeout_s: float = 60,
     most_bytes: int | None = None,
+    later_s: float = 0,
 ) -> Ended:
     """Run `harvester ARGUMENTS` to its end, in a process that may have `most_bytes` of memory of its own.
 
-    `environ` stands for `environment(cwd / "state", key=key)`.
+    `environ` stands for `environment(cwd / "state", key=key)`. `later_s` puts the clock of the process forward.
     """
     given = environment(cwd / "state", key=key) if environ is None else environ
     with TemporaryFile() as out, TemporaryFile() as err:
         forked = Forked(
-            list(map(str, arguments)), cwd=cwd, environment=given, streams=(out, err), most_bytes=most_bytes
-        )
+            list(map(str, arguments)), cwd=cwd, environment=given, streams=(out, err), most_bytes=most_bytes,
+            later_s=later_s,
+        )  # fmt: skip
         try:
             code = forked.wait(timeout_s)
         except TimeoutError:
@@ -201,13 +203,13 @@ class SandboxProcess:
 
 
 @contextmanager
-def sandbox_process(cwd: Path, *arguments: object) -> Iterator[SandboxProcess]:
+def sandbox_process(cwd: Path, *arguments: object, later_s: float = 0) -> Iterator[SandboxProcess]:
     """Run `harvester sandbox ARGUMENTS` with an access log, until the block ends."""
     log = cwd / "access.jsonl"
     command = ["sandbox", "--access-log", str(log), *map(str, arguments)]
     out, into = os.pipe()
     with TemporaryFile() as err:
-        process = Forked(command, cwd=cwd, environment=environment(cwd / "state"), streams=(into, err))
+        process = Forked(command, cwd=cwd, environment=environment(cwd / "state"), streams=(into, err), later_s=later_s)
         os.close(into)
         try:
             with os.fdopen(out, encoding="utf-8") as said:

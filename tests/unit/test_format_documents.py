@@ -81,7 +81,7 @@ def read_checkpoint(packed: bytes) -> dict[str, Any]:
     stream = read_stream(packed)
     read_opcodes(stream)
     value: dict[str, Any] = Unpickler(BytesIO(stream)).load()
-    weighted = any("weights" in edge for _, _, edge in value["graph"].edges(data=True))
+    weighted = any("weights" in edge for edges in value["graph"].adjacency.values() for edge in edges.values())
     assert value["metadata"]["format_version"] == (2 if weighted else 1)
     return value
 

@@ -1,4 +1,4 @@
-"""`harvester git-setup`, and the two commands that Git then calls."""
+"""`harvester init`, `git-setup`, and the two commands that Git calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption, note, print_lines, say
+from harvester.cli.console import LibraryOption, check_name, note, print_lines, say, say_more
 
 CommitOption = Annotated[
     bool | None,
@@ -34,6 +34,28 @@ def git_setup(
         say(line)
 
 
+def init(
+    folder: Annotated[str, typer.Argument(metavar="DIR", callback=check_name, help="The folder of the repository.")],
+    sandbox: Annotated[bool, typer.Option("--sandbox", help="Make a rehearsal: it takes made-up sounds only.")] = False,
+    lfs: Annotated[bool, typer.Option("--lfs", help="Keep the library in Git LFS (required from 100 MB).")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and change nothing.")] = False,
+) -> None:
+    """Make a Git repository with a library of its own.
+
+    It has a README, workflows that harvest every night on GitHub, and a first commit. In an existing folder, what is
+    missing is added, and nothing is overwritten. Run commands in DIR afterwards: they find the library.
+    """
+    from harvester import actions
+
+    report = actions.init_repository(folder, sandbox=sandbox, lfs=lfs, dry_run=dry_run)
+    for line in report.done:
+        say(line)
+    if report.commit:
+        key = "" if sandbox else "put FREESOUND_API_KEY=… into .env, "
+        say(f"next: cd {report.repository}, {key}harvester harvest")
+        say("to share it: git remote add origin URL, git push -u origin HEAD")
+
+
 def git_merge(ours: str, theirs: str, path: str) -> None:
     """Merge two checkpoints for Git, as the driver of `git-setup`."""
     from harvester import actions
@@ -56,7 +78,8 @@ def git_textconv(file: str) -> None:
 def commit_after(folder: Path, source: str, message: str, wanted: bool | None, *, with_backups: bool) -> None:
     """Commit the library after a harvest and print the result.
 
-    `wanted` None: only if the user ran `git-setup` and the library is not a sandbox's.
+    `wanted` None: only if the user ran `git-setup` in this clone. Prints why there is no commit; outside a repository
+    only with `-v`.
     """
     from harvester import actions
 
@@ -65,3 +88,5 @@ def commit_after(folder: Path, source: str, message: str, wanted: bool | None, *
         note(made.problem)
     elif made.name:
         say(f"committed {made.name}: {made.message}")
+    elif made.reason:
+        (say if made.expected else say_more)(made.reason)

@@ -123,7 +123,8 @@ def test_git_is_set_up_used_and_taken_back(tmp_path: Path, monkeypatch: pytest.M
         grow(store, make_events(3))
         store.checkpoint()
     # Without git-setup, a commit happens only if it is asked for.
-    assert harvester.commit_library(clone.folder, message="grown", source=SOURCE) == harvester.Commit()
+    unasked = harvester.commit_library(clone.folder, message="grown", source=SOURCE)
+    assert unasked == harvester.Commit(reason="nothing was committed: `harvester git-setup` has not run in this clone")
     done = harvester.git_setup(clone.folder)
     assert any("written; commit it" in line for line in done)
     made = harvester.commit_library(clone.folder, message="grown", source=SOURCE)

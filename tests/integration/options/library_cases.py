@@ -162,6 +162,27 @@ def _the_clone_is_set_up(place: Place) -> None:
         assert "freesound" not in sections
 
 
+@proves("init", "folder", "--sandbox", "--lfs", "--dry-run")
+def _the_repository_is_begun(place: Place) -> None:
+    _tree(place)
+    shutil.rmtree(place.folder / ".git")
+    team = place.folder / "team"
+    if place.option == "--lfs" and not shutil.which("git-lfs"):
+        assert "git-lfs" in place.run("team", given=True, code=2).err
+    elif place.option == "--lfs":
+        place.run("team", given=True)
+        assert "filter=lfs" in (team / "freesound_library" / ".gitattributes").read_text()
+    elif place.option == "--dry-run":
+        assert "would make team a Git repository" in place.run("team", given=True).err
+    elif place.option == "--sandbox":
+        place.run("team", given=True)
+        assert place.load("team/sandbox_library")["metadata"]["source"] == "sandbox:"
+    else:
+        place.run("team")
+        assert place.load("team/freesound_library")["metadata"]["nodes"] == 0
+    assert (team / ".git").exists() == ((team / "README.md").exists())
+
+
 @proves("git-merge", "ours", "theirs", "path")
 def _git_merges_two_checkpoints_into_ours(place: Place) -> None:
     ours, theirs = (place.folder / name / CHECKPOINT for name in ("shelf", _other(place)))

@@ -20,7 +20,7 @@ from tests.support.processes import ROOT
 
 COMMANDS = [
     "harvest", "plan", "refresh", "link", "status", "show", "find", "export", "map", "check", "restore", "merge",
-    "import", "forget", "git-setup", "service", "sandbox", "config", "plugins", "guide", "backups",
+    "import", "forget", "init", "git-setup", "service", "sandbox", "config", "plugins", "guide", "backups",
 ]  # fmt: skip
 OFFERED: dict[str, list[str]] = {
     "": COMMANDS,

@@ -51,6 +51,7 @@ ARGUMENTS = {
     "export": ["jsonl"],
     "merge": ["a"],
     "import": ["a"],
+    "init": ["a"],
 }
 REQUIRED = {"--print"}
 """Options without which their command does not begin."""
@@ -223,7 +224,7 @@ EFFECTS = {
     "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
     "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
-    "service": "--library", "sandbox": "--sounds", "config": "--all",
+    "init": "--sandbox", "service": "--library", "sandbox": "--sounds", "config": "--all",
     "plugins": "--json",
     "backups prune": "--keep-backups", "backups list": "--json",
 }  # fmt: skip

@@ -25,6 +25,7 @@ from harvester.storage.lock import WriterLock
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.integration.options.place import Place
 from tests.integration.options.table import declared
+from tests.support.clones import environment as author
 from tests.support.hostile_server import HostileServer, always, html
 from tests.support.plugins import write_package
 from tests.support.processes import KEY, Ended, environment, run, sandbox_process, start, start_interpreter, wait_until
@@ -107,6 +108,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "show 1 --library shelf", "find rain --library shelf", "export jsonl --library shelf",
             "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf", "git-setup --library shelf",
+            "init team",
             "git-merge shelf/{checkpoint} shelf/{checkpoint} x", "git-textconv shelf/{checkpoint}",
             "service --print cron", "service --print launchd", "guide status", "config", "plugins",
             "backups list --library shelf", "backups prune --library shelf",
@@ -126,7 +128,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "link --library shelf",
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
             "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
-            "import harvester.toml.old", "forget", "git-setup --lfs --undo", "git-merge a", "git-textconv",
+            "import harvester.toml.old", "forget", "git-setup --lfs --undo", "init shelf",
+            "git-merge a", "git-textconv",
             "service --print upstart", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
             "backups list --no-option",
             "backups prune --keep-backups 0", "--no-option",
@@ -216,6 +219,9 @@ def test_what_a_message_says_twice_is_noticed(line: str) -> None:
 def test_a_command_ends_with_its_exit_code(code: int, prepare: Prepare, line: str, place: Place) -> None:
     if line.startswith("git-setup --library"):
         subprocess.run(["git", "init", "--quiet"], cwd=place.folder, check=True)
+    if line.startswith("init "):
+        for name, value in author(place.folder).items():
+            place.patch.setenv(name, value)
     with ExitStack() as stack:
         words = _words(place, line, prepare(place, stack))
         key = "notAKeyAtAll123" if code == 10 else KEY

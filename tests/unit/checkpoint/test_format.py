@@ -353,7 +353,7 @@ def test_a_newer_format_is_named_as_such() -> None:
 def _plain(**changes: object) -> bytes:
     """Return a checkpoint of one sound whose metadata was changed."""
     stream = unpack(encode(make_state(make_events(1))))
-    changed = stream.replace(b"\x8c\x0eformat_versionK\x01", b"\x8c\x0eformat_versionK\x02")
+    changed = stream.replace(b"\x8c\x0eformat_versionK\x01", b"\x8c\x0eformat_versionK\x03")
     assert changed != stream or not changes
     return zlib.compress(changed)
 

@@ -107,3 +107,5 @@ def test_hostile_words_and_a_terminal_without_unicode_leave_plain_lines() -> Non
 
 def test_an_empty_library_says_how_to_begin() -> None:
     assert screen(facts_of(SoundGraph()), NOW_US) == ["library: no library yet; `harvester harvest` starts one"]
+    begun = screen(facts_of(SoundGraph("sandbox:")), NOW_US)
+    assert begun == ["library: a library without a sound; `harvester harvest` fills it"]

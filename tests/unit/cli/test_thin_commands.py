@@ -32,6 +32,7 @@ CALLS: dict[str, set[str]] = {
     "merge": {"merge"},
     "import": {"import_library"},
     "forget": {"find_library", "forget"},
+    "init": {"init_repository"},
     "git-setup": {"git_setup"},
     "git-merge": {"git_merge"},
     "git-textconv": {"git_textconv"},

@@ -15,6 +15,7 @@ from harvester.graph import SoundGraph
 from harvester.importing.old_library import ImportReport, import_old
 from harvester.library.reader import load_view
 from tests.support.old_libraries import make_old_folder
+from tests.support.recorded import read_rows
 from tests.support.samples import SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store
 
 AT, UPDATED = "2025-11-22T05:10:37+00:00", "2025-11-20T01:02:03+00:00"
@@ -60,6 +61,19 @@ def test_graph_cache_and_checkpoint_become_one_library(tmp_path: Path) -> None:
     assert report.tally.mapped["processed sounds to pending: their lists have no scores"] == 3
     assert {path.name: path.read_bytes() for path in old.iterdir() if path.is_file()} == before
     assert set(names_in(old)) == {*before, "backups"}
+
+
+def test_real_records_come_through_a_folder_as_they_were(tmp_path: Path, real_records: Path) -> None:
+    rows = read_rows(real_records / "real_sounds_300.jsonl")
+    rows += [row["sound"] for row in read_rows(real_records / "edge_cases.jsonl")]
+    records = {row["id"]: row for row in rows}
+    house = {"priority_score": 1.5, "is_dormant": False, "collected_at": AT}
+    make_old_folder(tmp_path / "old", {i: record | house for i, record in records.items()}, at=AT, last_updated=UPDATED)
+    state, report = import_folder(tmp_path / "old", tmp_path)
+    assert {i: state.record(i) for i in records} == records
+    assert {state.attributes(i)["fetched_at"] for i in records} == {stamp(AT)}
+    assert state.edge_count == len(records) - 1
+    assert not [what for what in report.tally.dropped if what.startswith("field")]
 
 
 def test_of_two_states_of_a_record_in_a_folder_the_newer_one_wins(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ from tests.support.samples import (
     make_state,
     names_in,
     open_store,
-)
+)  # fmt: skip
 
 HUGE = 10**5000
 

@@ -25,7 +25,7 @@ from harvester.library.backups import (
 )
 from harvester.storage.paths import JOURNAL
 from tests.support.faulty_files import FaultyFiles
-from tests.support.samples import NOW_US, make_events, make_state
+from tests.support.samples import NOW_US, SOURCE, make_events, make_state
 
 SECOND_US = 1_000_000
 KEPT = "the checkpoint and the journal hold everything"
@@ -78,7 +78,7 @@ def test_backups_are_the_regular_files_with_a_backups_name_newest_then_largest_f
 def test_a_backups_report_is_its_counts_and_digest_or_what_is_wrong(tmp_path: Path) -> None:
     path = save(tmp_path, 5)
     [backup] = list_backups(tmp_path)
-    assert verify_backup(backup) == BackupReport(backup, 5, 10, 5, digest_of(state_of(5)))
+    assert verify_backup(backup) == BackupReport(backup, 5, 10, 5, digest_of(state_of(5)), source=SOURCE)
     path.write_bytes(b"rot")
     report = verify_backup(backup)
     assert not report.verified

@@ -305,7 +305,7 @@ SIX = digest_of(make_state([*make_events(3), *make_events(3, first=10)]))
     [
         (lambda _: None, {}, []),
         (pulled, {"digest": FOUR, "has_foreign_state": True, "backup_required": True}, [
-            f"another program replaced {CHECKPOINT} (5 sounds with the journal); 3 sounds and 3 similar lists of "
+            f"git or another program changed {CHECKPOINT} (5 sounds with the journal); 3 sounds and 3 similar lists of "
             f"{LARGE} are not in it: `harvester merge {LARGE}` brings them back"
         ]),
         (torn, {"has_foreign_state": True, "backup_required": True}, None),
@@ -347,7 +347,8 @@ def test_a_journal_whose_rows_are_all_saved_knows_a_checkpoint_all_the_same(libr
         loaded = Loaded(whole, path=library / CHECKPOINT, digest="new", foreign=True)
         settle_files(library, journal, loaded, NOW_US, FaultyFiles())
     assert loaded.notices == [
-        f"another program replaced {CHECKPOINT} (7 sounds with the journal); it lacks nothing of the newest backup"
+        f"git or another program changed {CHECKPOINT} (7 sounds with the journal); nothing of the newest "
+        f"backup is missing"
     ]
 
 
@@ -369,8 +370,8 @@ def test_corrupt_files_beside_a_valid_checkpoint_owe_a_backup(library: Path) -> 
 @pytest.mark.parametrize(
     ("journal", "has", "line"),
     [
-        (True, 6, f"another program replaced {CHECKPOINT} (7 sounds with the journal); it lacks nothing of the newest "
-                  f"backup"),
+        (True, 6, f"git or another program changed {CHECKPOINT} (7 sounds with the journal); nothing of the newest "
+                  f"backup is missing"),
         (False, 6, ""),
         (False, 4, f"{CHECKPOINT} had no journal beside it (4 sounds); 3 sounds and 3 similar lists of {LARGE} are not "
                    f"in it: `harvester merge {LARGE}` brings them back"),
@@ -402,8 +403,8 @@ def test_the_newest_backup_that_can_be_read_is_compared(library: Path) -> None:
         loaded = Loaded(make_state(make_events(2)), path=library / CHECKPOINT, digest="new", foreign=True)
         settle_files(library, journal, loaded, NOW_US, FaultyFiles())
     assert loaded.notices == [
-        f"another program replaced {CHECKPOINT} (2 sounds with the journal); 1 sounds and 1 similar lists of {SMALL} "
-        f"are not in it: `harvester merge {SMALL}` brings them back"
+        f"git or another program changed {CHECKPOINT} (2 sounds with the journal); 1 sounds and 1 similar lists "
+        f"of {SMALL} are not in it: `harvester merge {SMALL}` brings them back"
     ]
 
 
@@ -442,5 +443,6 @@ def test_a_backup_that_cannot_be_read_at_all_is_passed_over(library: Path, monke
             loaded = Loaded(make_state([]), digest="new", foreign=True)
             settle_files(library, journal, loaded, NOW_US, FaultyFiles())
         assert loaded.notices == [
-            f"another program replaced {CHECKPOINT} (0 sounds with the journal); it lacks nothing of the newest backup"
+            f"git or another program changed {CHECKPOINT} (0 sounds with the journal); nothing of the newest "
+            f"backup is missing"
         ]
