@@ -254,14 +254,60 @@ class Stopped(Exception):
     """The run was closed while a task waited that has nothing to save."""
 
 
+def words_of(error: BaseException) -> str:
+    """Return what an error means, in words for a person.
+
+    The texts of Python and its packages name classes, codecs and numbers of errors, so only those are used that are
+    written for people: of harvester, of the system, of SQLite and of the TOML parser.
+    """
+    # Imported for an error only: these take a tenth of the time of `harvester --help`.
+    import sqlite3
+    import tomllib
+
+    if isinstance(error, HarvesterError | sqlite3.Error | tomllib.TOMLDecodeError):
+        return str(error) or "it failed without a reason"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is not {error.encoding.upper()} text"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"the package {error.name} is not installed"
+    kinds = [kind.__name__ for kind in type(error).__mro__]
+    return next((_WORDS[kind] for kind in kinds if kind in _WORDS), "it failed in an unexpected way")
+
+
+_WORDS = {
+    "UnicodeError": "a character cannot be written in this encoding",
+    "JSONDecodeError": "it is not valid JSON",
+    "TimeoutError": "it took too long",
+    "ConnectionError": "the connection failed",
+    "SyntaxError": "its code is not Python that this version can read",
+    "ImportError": "a package that it needs is missing",
+    "EOFError": "its end is missing",
+    "MemoryError": "there is not enough memory",
+    "RecursionError": "its values are nested too deeply",
+    "OverflowError": "a number is too large",
+    "error": "its compressed data is damaged",
+    "LZMAError": "its compressed data is damaged",
+    "UnpicklingError": "its pickled data is damaged",
+    "OSError": "the system refused it",
+    "LookupError": "a part of it is missing",
+    "ArithmeticError": "a calculation failed",
+    "AttributeError": "a value has another kind than expected",
+    "TypeError": "a value has another kind than expected",
+    "ValueError": "a value is not possible",
+}
+"""By the name of a class, so that no module is imported for it; `error` is the one of zlib."""
+
+
 def problem_of(error: Exception, path: object) -> str:
     """Return an error's text for a message that names the file itself.
 
     The text is without `path` at its beginning and without "nothing was changed" at its end. Of an `OSError` it is the
     system's reason.
     """
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if not isinstance(error, HarvesterError):
+        return words_of(error)
     return str(error).removeprefix(f"{path}: ").removesuffix("; nothing was changed")
 
 
@@ -283,6 +329,11 @@ def exit_code_table() -> list[ExitCode]:
     kinds: list[type[HarvesterError]] = [HarvesterError, *HarvesterError.__subclasses__()]
     rows = {kind.exit_code: ExitCode(kind.exit_code, kind.meaning, kind.restart_helps) for kind in kinds}
     rows[0] = ExitCode(0, "done: target reached, exhausted, quota used up, or asked to stop", is_success=True)
-    rows[130] = ExitCode(130, "aborted by a second Ctrl-C", is_success=True)
-    rows[143] = ExitCode(143, "aborted by a second SIGTERM", is_success=True)
+    for number, meaning in {
+        129: "the terminal closed, a SIGHUP (harvest, refresh, link: a second one)",
+        130: "interrupted by Ctrl-C (harvest, refresh, link: by a second one)",
+        143: "ended by SIGTERM (harvest, refresh, link: by a second one)",
+    }.items():
+        rows[number] = ExitCode(number, meaning, is_success=True)
+    rows[141] = ExitCode(141, "the program that reads the output has ended, such as `head`")
     return [rows[code] for code in sorted(rows)]

@@ -7,13 +7,16 @@ packages; the code of a package is imported only when its extension is used.
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib import import_module
+from pathlib import Path
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
-from harvester.errors import PluginFailed, SettingsError
+from harvester.errors import PluginFailed, SettingsError, words_of
 from harvester.terminal_text import escape
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ PLUGIN_ERRORS = (Exception, SystemExit)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _SHOWN = 200
+_OURS = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +164,36 @@ class ExtensionPoint(Collection[str]):
         return f"the {self.noun} '{one.name[:_SHOWN]}'{package} is left out: {one.problem}"
 
 
+class WrongKind(TypeError):
+    """What a plugin gave is not of the kind that it must be."""
+
+
 def error_text(error: BaseException) -> str:
-    """Return a plugin's error as a short text: its type and message."""
+    """Return a plugin's error as a short text: what it says, and where.
+
+    Python's own messages speak of its types, so `words_of` stands for them.
+    """
     try:
-        text = str(error)
+        text = "" if type(error) in _OF_PYTHON else str(error)
     except PLUGIN_ERRORS:
-        text = "its message cannot be read"
-    return f"{type(error).__name__}: {text[:_SHOWN]}" if text else type(error).__name__
+        text = ""
+    places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "", error.lineno or 1))
+    theirs = [(file, line) for name, line in places if (file := Path(name)).is_file() and not _is_known(file)]
+    where = "".join(f", {file.parent.name}/{file.name}:{line}" for file, line in theirs[-1:])
+    return f"{text[:_SHOWN] or words_of(error)}{where}"
+
+
+def _is_known(file: Path) -> bool:
+    """Tell whether a file is of harvester or of Python itself."""
+    return bool({_OURS, Path(re.__file__).parents[1]} & set(file.parents)) and "site-packages" not in file.parts
+
+
+_OF_PYTHON = {one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, BaseException)} - {
+    Exception, LookupError, RuntimeError, SystemExit,
+}  # fmt: skip
+"""Errors whose messages Python writes; the others have a message of the plugin's author."""
 
 
 def _entry_points(group: str) -> tuple[list[EntryPoint], list[Extension]]:
@@ -204,6 +231,8 @@ def _import(place: str) -> Any:
     module, _, path = place.partition(":")
     found: Any = import_module(module.strip())
     for name in filter(None, path.strip().split(".")):
+        if not hasattr(found, name):
+            raise WrongKind(f"{module.strip()} has no {name}")
         found = getattr(found, name)
     return found
 

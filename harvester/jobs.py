@@ -11,8 +11,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from harvester.errors import SettingsError
@@ -20,6 +21,7 @@ from harvester.open_files import OWN_FILES, allow_open_files
 
 ALL_CORES = -1
 _WATCH_S = 0.5
+_OF_JOBLIB = ("_ExecutorManagerThread",)
 _FILES_OF_A_PROCESS = 4
 
 A = TypeVar("A")
@@ -57,50 +59,106 @@ def each_in_processes(function: Callable[[A], R], arguments: Sequence[A], jobs: 
         return [function(argument) for argument in arguments]
     jobs = min(jobs, len(arguments))
     allow_open_files(f"--jobs {jobs}", OWN_FILES + _FILES_OF_A_PROCESS * jobs, "use fewer jobs")
+    from multiprocessing import resource_tracker
+
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky.backend import resource_tracker as loky_tracker
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+    results: Generator[R, None, None] | None = None
     try:
         with _terminated_in_order():
-            with parallel_config("loky", initializer=_end_with, initargs=(os.getpid(),)), _interrupts_are_ours():
+            for tracker in (resource_tracker, loky_tracker):
+                tracker.ensure_running()  # started later, it would unblock the signal
+            with (
+                parallel_config("loky", initializer=_end_with, initargs=(os.getpid(),)),
+                _interrupts_are_ours(),
+                _without_streams(),
+            ):
                 parallel = Parallel(n_jobs=jobs, return_as="generator", max_nbytes=None)
-                results = parallel(delayed(function)(argument) for argument in arguments)
-            return list(results)
+                results = started = parallel(delayed(function)(argument) for argument in arguments)
+            return list(started)
     except TerminatedWorkerError as error:
         raise SettingsError(
             f"a process of --jobs {jobs} was killed, probably because memory ran out; nothing was changed: "
             f"use fewer jobs"
         ) from error
     finally:
-        get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+        with _quiet():
+            if results is not None:
+                results.close()
+            get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
-def _terminated_in_order() -> AbstractContextManager[None]:
+@contextmanager
+def _terminated_in_order() -> Iterator[None]:
     """Turn SIGTERM into an exception: this process ends its children first."""
 
     def end(number: int, _frame: object) -> None:
         raise SystemExit(128 + number)
 
-    return _handling(signal.SIGTERM, end)
-
-
-def _interrupts_are_ours() -> AbstractContextManager[None]:
-    """Let children ignore Ctrl-C, sent to all: this process ends them."""
-    return _handling(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _handling(number: signal.Signals, handler: Callable[[int, object], None] | signal.Handlers) -> Iterator[None]:
-    """Replace a signal's handler in the block, in the main thread only."""
-    if threading.current_thread() is not threading.main_thread():
+    # The command line, and other programs that handle the signal, do this already.
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
         yield
         return
-    before = signal.signal(number, handler)
+    signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
-        signal.signal(number, before)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextmanager
+def _interrupts_are_ours() -> Iterator[None]:
+    """Let children ignore Ctrl-C, sent to all: this process ends them.
+
+    They inherit that signals are blocked. One that comes meanwhile reaches this process after the block: half-started
+    processes could not be ended.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide what joblib prints when an interrupt cuts off its work.
+
+    It warns of cancelled tasks, and its thread that hands out tasks may miss one.
+    """
+    before = threading.excepthook
+    threading.excepthook = lambda found: None if type(found.thread).__name__ in _OF_JOBLIB else before(found)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        threading.excepthook = before
+
+
+@contextmanager
+def _without_streams() -> Iterator[None]:
+    """Give children that start in the block no output streams.
+
+    One whose start is cut off by an interrupt would print where it was. An error of its work is raised here.
+    """
+    kept: dict[int, int] = {}
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    try:
+        for descriptor in (1, 2):
+            with suppress(OSError):  # it is closed
+                kept[descriptor] = os.dup(descriptor)
+                os.dup2(nothing, descriptor)
+        yield
+    finally:
+        for descriptor, copy in kept.items():
+            os.dup2(copy, descriptor)
+            os.close(copy)
+        os.close(nothing)
 
 
 def _end_with(parent: int) -> None:
@@ -112,3 +170,4 @@ def _end_with(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})

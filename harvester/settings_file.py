@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harvester.errors import SettingsError
+from harvester.errors import SettingsError, words_of
 from harvester.storage import home_folder, read_bounded, read_path
 
 NAME = "harvester.toml"
@@ -135,7 +135,7 @@ def _load(path: Path, *, trusted: bool, required: bool = False) -> SettingsFile:
     except ValueError as error:  # also for an integer of thousands of digits
         said = _WHERE.fullmatch(str(error))
         if said is None:
-            raise SettingsFileError(f"{path}: {error}") from error
+            raise SettingsFileError(f"{path}: {words_of(error)}") from error
         line = int(said[2]) if said[2] else text.rstrip().count("\n") + 1
         raise SettingsFileError(f"{path}:{line}: {said[1]}") from error
 

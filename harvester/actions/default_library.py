@@ -11,9 +11,8 @@ from typing import Protocol
 from harvester.actions.keywords import StrPath
 from harvester.default_folders import real_library, sandbox_library
 from harvester.errors import HarvesterError
-from harvester.journal import load_contents
-from harvester.library import LibraryView, load_view, require_library
-from harvester.storage import CHECKPOINT, JOURNAL, read_path
+from harvester.library import LibraryView, holds_library, load_view, require_library
+from harvester.storage import read_path
 
 
 class OpenedLibrary(Protocol):
@@ -36,7 +35,7 @@ def find_library(given: StrPath | None) -> Path:
     if given:
         return read_path(given)
     real, sandbox = real_library(), sandbox_library()
-    return sandbox if has_sounds(sandbox) and not has_sounds(real) else real
+    return sandbox if holds_library(sandbox) and not holds_library(real) else real
 
 
 @contextmanager
@@ -58,12 +57,3 @@ def open_view(library: LibraryLike) -> Iterator[LibraryView]:
         for line in view.notices:
             error.add_note(line)
         raise
-
-
-def has_sounds(folder: Path) -> bool:
-    """Tell whether a folder holds a library with sounds, at low cost."""
-    if (folder / CHECKPOINT).exists():
-        return True
-    # A run that never reached the API leaves a journal without events.
-    contents = load_contents(folder / JOURNAL)
-    return contents is not None and bool(contents.rows)

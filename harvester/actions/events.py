@@ -43,17 +43,20 @@ class Advanced:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The run ended in order and everything is saved.
+    """The run ended, everything is saved, and the lock is released.
 
-    `result` is what the call returns. It comes before the call returns, and also before it raises because no request
-    brought anything.
+    `result` is what the call returns. It also comes before the call raises an error that ended the run: `result.failed`
+    is then true. It does not come after a cancellation, nor where the library could not be opened.
     """
 
     result: RunResult
 
 
 RunEvent = Told | Started | Advanced | Ended
-"""What `on_progress` gets: `Told` at any time; else one `Started`, then `Advanced` again and again, then `Ended`."""
+"""What `on_progress` gets: `Told` at any time; else one `Started`, then `Advanced` again and again, then `Ended`.
+
+A run that ends before the server has identified itself has only its `Ended`.
+"""
 
 OnProgress = Callable[[RunEvent], None]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from harvester.actions.default_library import find_library
 from harvester.actions.keywords import StrPath
 from harvester.clock import SystemClock
-from harvester.errors import Findings, HarvesterError, SettingsError
+from harvester.errors import Findings, HarvesterError, SettingsError, words_of
 from harvester.freesound import API_URL
 from harvester.gitsync import Commit, InitReport, begin_repository, describe_for_git, merge_in_git, set_up_git, undo_git
 from harvester.gitsync import commit_library as commit_files
@@ -90,7 +90,8 @@ def git_merge(ours: StrPath, theirs: StrPath, path: str) -> GitMergeReport:
         contribution = merge_in_git(Path(ours), Path(theirs), path, notices)
     except (HarvesterError, OSError) as error:
         raise Findings(
-            f"{path}: left as a conflict: {error}. `git checkout --ours -- {path}` keeps one side, --theirs the other"
+            f"{path}: left as a conflict: {words_of(error)}. "
+            f"`git checkout --ours -- {path}` keeps one side, --theirs the other"
         ) from error
     return GitMergeReport(contribution, tuple(notices))
 

@@ -9,12 +9,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from harvester.actions.connect import Connection
-from harvester.actions.default_library import has_sounds
 from harvester.default_folders import real_library
 from harvester.errors import SettingsError
 from harvester.journal import load_contents
 from harvester.key_file import KEY_VARIABLE
-from harvester.library import load_view
+from harvester.library import holds_library, load_view
 from harvester.library_source import is_sandbox
 from harvester.storage import JOURNAL
 
@@ -28,7 +27,7 @@ def refuse_without_key(connection: Connection, library: Path | None) -> None:
     if connection.key is not None or connection.api_url is not None or connection.sandbox:
         return
     folder = library or real_library()
-    source = _source_of(folder) if has_sounds(folder) else ""
+    source = _source_of(folder) if holds_library(folder) else ""
     if not source or is_sandbox(source):
         return
     is_freesounds = urlsplit(source).hostname == "freesound.org"

@@ -91,7 +91,7 @@ class RunRecord:
             requests=result.requests,
             refused=activity.refused,
             denied=activity.denied,
-            processed=result.samples - result.relisted,
+            processed=result.samples,
             sounds=result.sounds,
             edges=result.edges,
             renewed=result.renewed,

@@ -14,7 +14,7 @@ from harvester.actions.events import Advanced, Reporter
 from harvester.actions.run import Run, take_snapshot
 from harvester.actions.snapshot import progress_line
 from harvester.actions.status_file import save_status
-from harvester.errors import HarvesterError
+from harvester.errors import HarvesterError, words_of
 from harvester.told import Level
 
 ADVANCED_EVERY_S = 0.25
@@ -60,8 +60,7 @@ async def _status_file(run: Run, reporter: Reporter) -> AsyncIterator[None]:
             save_status(run.folder, take_snapshot(run).as_dict())
         except (OSError, TypeError, HarvesterError) as error:
             if not told:
-                reason = getattr(error, "strerror", None) or error
-                reporter.tell(f"status.json cannot be written ({reason}); the harvest goes on")
+                reporter.tell(f"status.json cannot be written ({words_of(error)}); the harvest goes on")
             told = True
 
     save()
@@ -88,7 +87,7 @@ async def every(pause_s: float, act: Callable[[], None], on_failure: Callable[[s
             except (HarvesterError, OSError) as error:
                 # A failure to show the run must not end it; the next turn tries again.
                 if not told:
-                    on_failure(f"the progress cannot be shown ({error}); the run goes on")
+                    on_failure(f"the progress cannot be shown ({words_of(error)}); the run goes on")
                 told = True
 
     task = asyncio.create_task(again())

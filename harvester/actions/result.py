@@ -35,9 +35,17 @@ class RunResult:
     source: str
     """The catalogue that the library comes from; empty if no server has ever identified itself."""
     reason: str
-    """Why the run ended: `target reached`, `exhausted`, `quota used up`, `time limit reached`, …"""
+    """Why the run ended: `target reached`, `exhausted`, `quota used up`, `time limit reached`, `the disk is full`, …"""
+    failed: bool
+    """Whether an error ended the run; the call raises it after `Ended`."""
     began: bool
-    """False if the run was stopped before the server had identified itself; the library is then unchanged."""
+    """False if the run ended before the server had identified itself; the library is then unchanged."""
+    kept: bool
+    """False if the library holds nothing: what the run made in its folder is then removed."""
+    message: str
+    """What a commit of the library says."""
+    unsaved: int
+    """Changes that only the journal holds; the next run adds them to the checkpoint."""
     samples: int
     """Sounds that this run processed and that were not processed before."""
     relisted: int

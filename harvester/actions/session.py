@@ -1,7 +1,7 @@
 """Run one harvest or refresh: join client, store and pipeline.
 
-Only this module joins the network with the disk. A clean stop leaves a checkpoint; after any other end, the next run
-resumes from the journal.
+Only this module joins the network with the disk. Every ending but a cancellation leaves a checkpoint, where the disk
+takes one, and gives a result; then an error is raised. After any other end, the next run resumes from the journal.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from harvester.actions.reporting import reporting
 from harvester.actions.result import RunResult, Totals
 from harvester.actions.run import Run, take_snapshot
 from harvester.clock import SECOND_US, Clock, Stop, SystemClock, closing_in_time
-from harvester.errors import HarvesterError, SettingsError, Stopped
+from harvester.errors import HarvesterError, SettingsError, Stopped, words_of
+from harvester.gitsync import grown_message, refreshed_message
 from harvester.graph import SoundGraph
 from harvester.library import Store, keep_answer, require_library
 from harvester.open_files import OWN_FILES, allow_open_files
@@ -53,13 +54,40 @@ async def run_session(
 ) -> RunResult:
     """Run `plan` until it ends or `stop` is closed.
 
-    A `HarvesterError`, or what the caller's function raised, is raised after the same clean stop. A cancellation ends
-    the run at once: the journal holds everything counted, and the lock is released when this raises. `library` None:
-    the server's default folder; `space` None: the library's similarity space.
+    An error, or what the caller's function raised, is raised after the same end, with `Ended` before it. A cancellation
+    ends the run at once: the journal holds everything counted, and the lock is released when this raises. `library`
+    None: the server's default folder; `space` None: the library's similarity space.
     """
+    with _raising_for_caller(reporter):
+        result, failure = await _run(
+            plan, connection, library, reporter, stop,
+            space=space, time_limit_s=time_limit_s, backup_every=backup_every, keep_backups=keep_backups,
+            log_json=log_json,
+        )  # fmt: skip
+        if failure is not None and not isinstance(failure, HarvesterError):
+            result = await _rescue(result, failure)
+        reporter.emit(Ended(result))
+        if failure is not None:
+            raise failure
+        return result
+
+
+async def _run(
+    plan: Plan,
+    connection: Connection,
+    library: Path | None,
+    reporter: Reporter,
+    stop: Stop,
+    *,
+    space: str | None,
+    time_limit_s: float | None,
+    backup_every: int,
+    keep_backups: int,
+    log_json: bool,
+) -> tuple[RunResult, Exception | None]:
+    """Run `plan`; return what it did, and the error that ended it."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        stack.enter_context(_raising_for_caller(reporter))
         await stack.enter_async_context(closing_in_time(stop, clock, time_limit_s))
         await asyncio.to_thread(refuse_without_key, connection, library)
         server = await stack.enter_async_context(open_server(connection, clock, reporter))
@@ -71,6 +99,7 @@ async def run_session(
             require_library(folder)  # before `Store.open` creates one
         store = await stack.enter_async_context(_opened(folder, clock, backup_every, keep_backups))
         reporter.log = stack.enter_context(closing(RunLog(folder, clock, reporter.warn, as_json=log_json)))
+        stack.callback(setattr, reporter, "log", None)  # a line after the end begins no log where no library is
         record = RunRecord("harvest" if plan.refresh is None else "refresh", clock)
         for line in store.notices:
             reporter.warn(line)
@@ -88,13 +117,10 @@ async def run_session(
                 keep_body=lambda body: _keep(folder, body, clock, reporter),
             )
         )
+        ring: Harvest | None = None
+        failure: Exception | None = None
         try:
             store.set_source(await client.identify())
-        except Stopped:
-            reporter.tell(f"{stop.reason}: the server had not identified itself; the library is unchanged")
-            waiting = sum(1 for _ in store.state.pending())
-            result = _result(store, client, progress, server, stop.reason, reporter, waiting=waiting, began=False)
-        else:
             ring = Harvest(plan, store, client, clock=clock, stop=stop, progress=progress)
             run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us(), record=record)
             reporter.log.write(
@@ -104,28 +130,48 @@ async def run_session(
             )
             reporter.emit(Started(folder, take_snapshot(run)))
             note_killed_run(folder, reporter)
-            try:
-                async with reporting(run, reporter):
-                    reason = await ring.run()
-            except HarvesterError as failure:
-                with suppress(HarvesterError):  # the ledger cannot be read: the first error says more
-                    waiting = ring.frontier.waiting + ring.frontier.in_flight
-                    ended = _result(
-                        store, client, progress, server, failure.meaning, reporter, waiting=waiting, began=True
-                    )
-                    record.add(ended, client, reporter, failure)
-                raise
-            reporter.log.write(Told(f"end: {reason}", kind="end"))
+            async with reporting(run, reporter):
+                await ring.run()
             for line in _unknown_fields(connection.extra_fields, store.state):
                 reporter.warn(line)
             if stop.reason == NO_HITS:
                 reporter.warn(await _explain_empty(plan, connection, server, clock, reporter, store.state))
-            waiting = ring.frontier.waiting + ring.frontier.in_flight
-            result = _result(store, client, progress, server, reason, reporter, waiting=waiting, began=True)
-            record.add(result, client, reporter)
-            reporter.emit(Ended(result))
-        if not stop.by_person:
-            client.raise_if_all_failed()
+        except Stopped:
+            pass  # before the server had identified itself
+        except Exception as error:  # also a bug: what came before it is reported and shared as after any other end
+            failure = error
+        if failure is None and not stop.by_person:
+            failure = client.error_if_all_failed()
+        reason = stop.reason if failure is None else _reason(failure)
+        reporter.log.write(Told(f"end: {reason}", kind="end"))
+        result = _result(plan, store, client, progress, server, reason, reporter, ring, failure)
+        if result.began and result.kept:
+            record.add(result, client, reporter, failure)
+        return result, failure
+
+
+def _reason(failure: Exception) -> str:
+    return failure.meaning if isinstance(failure, HarvesterError) else "a bug in harvester"
+
+
+async def _rescue(result: RunResult, failure: Exception) -> RunResult:
+    """Write the checkpoint after a bug; return the result as it is then.
+
+    The state in memory may be wrong, so the library is loaded again, as the next run would do. If that fails too, the
+    journal keeps everything, and `failure` gets a note.
+    """
+
+    def save() -> RunResult:
+        with Store.open(result.folder, clock=SystemClock()) as store:
+            store.checkpoint(backup=bool(store.backup_due(stopping=True)))
+            return replace(result, total=_total(store, result.total.frontier), unsaved=store.unsaved)
+
+    if not result.kept:
+        return result
+    try:
+        return await _finish_in_thread(save)
+    except Exception as error:
+        failure.add_note(f"the checkpoint could not be written: {words_of(error)}")
         return result
 
 
@@ -155,7 +201,7 @@ async def _opened(folder: Path, clock: Clock, backup_every: int, keep_backups: i
         yield store
     finally:
         # It waits for a commit or a checkpoint that a cancelled task left running in its thread.
-        await _finish_in_thread(store.close)
+        await _finish_in_thread(lambda: store.close(keep_nothing=False))
 
 
 async def _finish_in_thread(work: Callable[[], T], undo: Callable[[T], None] = lambda _: None) -> T:
@@ -179,24 +225,39 @@ async def _finish_in_thread(work: Callable[[], T], undo: Callable[[T], None] = l
 
 
 def _result(
+    plan: Plan,
     store: Store,
     client: FreesoundClient,
     progress: Progress,
     server: Server,
     reason: str,
     reporter: Reporter,
-    *,
-    waiting: int,
-    began: bool,
+    ring: Harvest | None,
+    failure: Exception | None,
 ) -> RunResult:
-    state, left = store.state, client.quota_left()
-    free_at = datetime.fromtimestamp(client.quota_free_at() / SECOND_US, UTC) if left == 0 else None
+    state = store.state
+    left = free_at = None
+    with suppress(HarvesterError):  # the ledger cannot be read: what ended the run says so
+        left = client.quota_left()
+        free_at = datetime.fromtimestamp(client.quota_free_at() / SECOND_US, UTC) if left == 0 else None
+    waiting = sum(1 for _ in state.pending()) if ring is None else ring.frontier.waiting + ring.frontier.in_flight
+    requests = client.activity.counted
+    if store.unsaved:
+        message = "library: the state before the end of a run; the rest is in its journal"
+    elif plan.refresh is None:
+        message = grown_message(progress.samples, len(state.processed), progress.new_edges, requests)
+    else:
+        message = refreshed_message(progress.renewed, progress.relisted, progress.gone, requests)
     return RunResult(
         folder=store.folder,
         server=server.url,
         source=state.source,
         reason=reason,
-        began=began,
+        failed=failure is not None,
+        began=ring is not None,
+        kept=not store.holds_nothing,
+        message=message,
+        unsaved=store.unsaved,
         samples=progress.samples,
         relisted=progress.relisted,
         sounds=progress.new_nodes,
@@ -205,20 +266,25 @@ def _result(
         renewed=progress.renewed,
         gone=progress.gone,
         deferred=progress.deferred,
-        requests=client.activity.counted,
+        requests=requests,
         seconds=progress.elapsed_s,
         quota_left=left,
         next_possible_at=free_at,
-        total=Totals(
-            processed=len(state.processed),
-            sounds=len(state),
-            edges=state.edge_count,
-            vectors=len(store.vectors),
-            frontier=waiting,
-            size_bytes=store.checkpoint_size_bytes,
-        ),
+        total=_total(store, waiting),
         oddities=dict(progress.oddities),
         notices=tuple(reporter.notices),
+    )
+
+
+def _total(store: Store, waiting: int) -> Totals:
+    state = store.state
+    return Totals(
+        processed=len(state.processed),
+        sounds=len(state),
+        edges=state.edge_count,
+        vectors=len(store.vectors),
+        frontier=waiting,
+        size_bytes=store.checkpoint_size_bytes,
     )
 
 

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 
 from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
-from harvester.errors import LibraryCorrupt
+from harvester.errors import LibraryCorrupt, words_of
 
 LEVEL = 3
 _PIECE_BYTES = 1 << 18
@@ -76,7 +76,7 @@ def unpack(packed: bytes) -> bytearray:
             try:
                 stream += unpacker.decompress(piece, limit + 1 - len(stream))
             except (zlib.error, MemoryError) as error:
-                raise LibraryCorrupt(f"its compression is broken ({error})") from error
+                raise LibraryCorrupt(f"its compression is broken ({words_of(error)})") from error
             if len(stream) > limit:
                 raise LibraryCorrupt(f"it unpacks to more than {limit} bytes")
             piece = unpacker.unconsumed_tail

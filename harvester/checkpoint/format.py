@@ -35,7 +35,7 @@ from harvester.checkpoint.writer import (
     encode_fillers,
 )
 from harvester.clock import iso
-from harvester.errors import LibraryCorrupt
+from harvester.errors import LibraryCorrupt, words_of
 from harvester.graph import STAMPS, Dropped, SoundGraph
 from harvester.storage import unpack_beginning
 from harvester.terminal_text import escape
@@ -250,7 +250,7 @@ def decode_pickle(unpickler: Any) -> Any:
         raise
     # A malformed stream can make the unpickler raise any exception; each means that the stream is corrupt.
     except Exception as error:
-        raise LibraryCorrupt(f"its pickle is broken ({type(error).__name__}: {_shown(str(error))})") from error
+        raise LibraryCorrupt(f"its pickle is broken ({words_of(error)})") from error
 
 
 def _shown(text: str) -> str:

@@ -7,6 +7,7 @@ fast. An error that a person can cause is one line on stderr; a traceback means 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,7 @@ from harvester.cli.streams import ReaderLeft
 from harvester.cli.terminal import guarded_streams
 from harvester.cli.variables import find_misspelt
 from harvester.errors import HarvesterError, SettingsError, exit_code_table
+from harvester.interrupts import Interrupted
 from harvester.open_files import limit_of
 from harvester.storage import read_path
 from harvester.told import Level
@@ -156,14 +158,16 @@ def _main() -> None:
         sys.exit(code)
     except UsageError as error:
         sys.exit(_refuse(error))
-    except typer.Abort:
-        note("harvester: interrupted")
+    except typer.Abort as abort:  # a question met the end of its input, or Ctrl-C
+        if isinstance(abort.__context__, Interrupted):
+            raise abort.__context__ from None
+        note("harvester: no answer came, so nothing was done")
         sys.exit(1)
     except HarvesterError as error:
         note(*getattr(error, "__notes__", ()), f"harvester: {error.command_line or error}", level=Level.ERROR)
         sys.exit(error.exit_code)
     except ReaderLeft:
-        sys.exit(0)  # as in `harvester show 1 | head`
+        sys.exit(128 + signal.SIGPIPE)  # as in `harvester show 1 | head`
     except Exception as error:
         if limit := limit_of(error):
             note(f"harvester: {limit}; all saved sounds are safe in the journal")
@@ -180,7 +184,14 @@ def _run() -> Any:
     command = typer.main.get_command(app)
     adapt(command, _functions())
     # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
-    return command(prog_name="harvester", standalone_mode=False)
+    if asking_shell():
+        return command(prog_name="harvester", standalone_mode=False)
+    # Not by `command(…)`, which has words and exit codes of its own for an interrupt and for a reader that has gone.
+    try:
+        with command.make_context("harvester", sys.argv[1:]) as context:
+            return command.invoke(context)
+    except typer.Exit as ended:
+        return ended.exit_code
 
 
 def _refuse(error: UsageError) -> int:

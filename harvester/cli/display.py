@@ -15,6 +15,7 @@ from typing import Self
 from rich.live import Live
 
 from harvester.actions import (
+    EXHAUSTED,
     Advanced,
     Ended,
     Level,
@@ -67,6 +68,8 @@ class Display:
         self._notifier = notifier or Notifier()
         self._alive_at_s = 0.0
         self._started = False
+        self._folder = ""
+        self._latest: Snapshot | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -83,16 +86,30 @@ class Display:
                 self._tell(event)
             case Started(folder=folder, snapshot=snapshot):
                 self._started = True
+                self._folder, self._latest = str(folder), snapshot
                 self._notifier.ready()
                 self._alive_at_s = time.monotonic()
                 if self._wants_panel:
                     self._panel = _LivePanel(f"harvester · {folder}", snapshot)
             case Advanced(snapshot=snapshot):
+                self._latest = snapshot
                 if self._panel is not None:
                     self._panel.draw(snapshot)
                 self._keep_alive(snapshot)
             case Ended():
                 self._close()
+
+    def aborted(self) -> list[str]:
+        """Close the panel; return the lines about a run that is aborted now."""
+        latest = self._latest
+        self._close()
+        if latest is None:
+            return ["aborted before the run began"]
+        return [
+            f"aborted: +{latest.samples:,} processed ({latest.processed:,}), +{latest.new_nodes:,} sounds "
+            f"({latest.nodes:,}), {latest.requests:,} requests",
+            f"library: {self._folder}; its journal has all of that: run it again to continue",
+        ]
 
     def _tell(self, told: Told) -> None:
         if told.level is Level.PROGRESS and not Console.log_json:
@@ -146,21 +163,43 @@ class _LivePanel:
 
 
 def summarise(result: RunResult) -> None:
-    """Print what the run added, what it cost and what to do next."""
-    total = result.total
-    left = "" if result.quota_left is None else f", {result.quota_left:,} left of today's quota"
-    relisted = result.relisted
+    """Print why a harvest ended, what it added, what it cost, what to do."""
+    total, relisted = result.total, result.relisted
     again = f", {relisted:,} list{'' if relisted == 1 else 's'} read again" if relisted else ""
     processed = f"+{result.samples:,} processed ({total.processed:,})"
-    grown = f"{processed}, +{result.sounds:,} sounds ({total.sounds:,})"
-    say(f"{result.reason}: {grown}, +{result.edges:,} edges ({total.edges:,}){again}")
-    sent = f"{result.requests:,} request{'' if result.requests == 1 else 's'}"
-    say(f"cost: {sent} in {duration_text(result.seconds)}{left}")
-    following = _next(result)
+    grown = (
+        f"{processed}, +{result.sounds:,} sounds ({total.sounds:,}), +{result.edges:,} edges ({total.edges:,}){again}"
+    )
+    _summarise(result, result.reason, grown)
+
+
+def summarise_refresh(result: RunResult) -> None:
+    """Print the same about a refresh."""
+    ended = result.reason
+    if ended == EXHAUSTED:
+        ended = "everything stale is refreshed" if result.requests else "nothing was stale"
+    renewed = f"{result.renewed:,} records and {result.relisted:,} lists refreshed"
+    found = f"{result.gone:,} sounds found deleted, {result.deferred:,} deferred, +{result.sounds:,} sounds"
+    _summarise(result, ended, f"{renewed}, {found} ({result.total.sounds:,})")
+
+
+def _summarise(result: RunResult, ended: str, what: str) -> None:
+    total = result.total
+    if not result.began:
+        where = f"the library in {result.folder} is unchanged" if result.kept else _no_library(result)
+        say(f"{ended}: nothing came, because the server had not identified itself; {where}")
+        return
+    left = "" if result.quota_left is None else f", {result.quota_left:,} left of today's quota"
+    requests = f"{result.requests:,} request{'' if result.requests == 1 else 's'}"
+    say(f"{ended}: {what}")
+    say(f"cost: {requests} in {duration_text(result.seconds)}{left}")
     if result.vectors:
-        following = "`harvester link` makes the similar lists, without a request"
         say(f"vectors: +{result.vectors:,} ({total.vectors:,})")
-    say(f"library: {result.folder} ({size_text(total.size_bytes)}); {following}")
+    if not result.kept:
+        say(_no_library(result))
+        return
+    unsaved = f", {result.unsaved:,} changes in the journal only" if result.unsaved else ""
+    say(f"library: {result.folder} ({size_text(total.size_bytes)}{unsaved}); {_next(result)}")
     if size_notice(total.size_bytes):
         note(size_notice(total.size_bytes))
     if result.oddities:
@@ -168,11 +207,20 @@ def summarise(result: RunResult) -> None:
         note(f"tolerated in the answers: {kinds}")
 
 
+def _no_library(result: RunResult) -> str:
+    return f"no library was begun in {result.folder}: nothing came that it could hold"
+
+
 def _next(result: RunResult) -> str:
+    waiting = f"{result.total.frontier:,} sounds wait"
+    if result.failed:
+        return f"{waiting} for the next run"
+    if result.vectors:
+        return "`harvester link` makes the similar lists, without a request"
     from_then = ""
     if result.next_possible_at is not None:
         free_at = round(result.next_possible_at.timestamp() * SECOND_US)
         from_then = f" from {clock_text(free_at, SystemClock().time_us())}"
     if not result.total.frontier and not from_then:
         return "no sound waits; another --query or --seed finds more"
-    return f"{result.total.frontier:,} sounds wait; run it again{from_then} to continue"
+    return f"{waiting}; run it again{from_then} to continue"

@@ -242,15 +242,27 @@ class RunOptions(ServerOptions):
     progress: Annotated[
         bool | None, typer.Option("--progress/--no-progress", help="Show the live panel.", show_default="on a terminal")
     ] = None
+    commit: Annotated[
+        bool | None,
+        typer.Option(
+            "--commit/--no-commit",
+            help="Commit the library to Git after the run, however it ends.",
+            show_default="on after git-setup",
+        ),
+    ] = None
+    commit_backups: Annotated[bool, typer.Option("--commit-backups", help="Commit the backups too.")] = False
 
     def keywords(self) -> dict[str, Any]:
         """Return the options as keywords of `harvest` and `refresh`."""
-        return {name: value for name, value in _keywords(self).items() if name != "progress"}
+        return {name: value for name, value in _keywords(self).items() if name not in _OF_THE_COMMAND_LINE}
 
     @property
     def shows_panel(self) -> bool:
         """Whether to show the live panel."""
         return can_redraw("stderr") if self.progress is None else self.progress
+
+
+_OF_THE_COMMAND_LINE = ("progress", "commit", "commit_backups")
 
 
 def _keywords(group: Any) -> dict[str, Any]:

@@ -1,62 +1,57 @@
-"""Run a harvest or refresh for the command line.
+"""Run a harvest or refresh for the command line, and end it in one way.
 
-Owns its signals, the garbage collector, and who shows the run.
+Owns its signals, the garbage collector, who shows the run, and what follows every ending: the summary, the commit to
+Git, and only then the error and the exit code.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from harvester.actions import Ended, RunEvent, RunResult, Started
-from harvester.cli.console import Console, say
+from harvester.cli.committing import commit_after
+from harvester.cli.console import Console, note, say
 from harvester.cli.display import Display
 from harvester.cli.options import RunOptions
 from harvester.clock import Stop
+from harvester.interrupts import end_at_once, taking
 
 
 def run_with_display(
     action: Callable[..., Coroutine[Any, Any, RunResult]],
     options: RunOptions,
-    summary: Callable[[RunResult], None],
+    summarise: Callable[[RunResult], None],
     **keywords: Any,
-) -> RunResult:
-    """Run `action`, show it, print its summary, and return its result."""
-    return asyncio.run(_run(action, options, summary, keywords))
+) -> None:
+    """Run `action` and show it; at its end print the summary and commit.
 
-
-async def _run(
-    action: Callable[..., Coroutine[Any, Any, RunResult]],
-    options: RunOptions,
-    summary: Callable[[RunResult], None],
-    keywords: dict[str, Any],
-) -> RunResult:
-    stop = Stop()
-    with _signals(stop), Display(panel=_shows_panel(options)) as display:
-
-        def on_progress(event: RunEvent) -> None:
-            if isinstance(event, Started):
-                # A full collection over a large library stalls the loop for half a second: freeze the loaded objects.
-                gc.collect()
-                gc.freeze()
-            display.show(event)
-            if isinstance(event, Ended):
-                summary(event.result)
-
-        return await action(
-            **keywords,
-            **options.keywords(),
-            stop=stop,
-            on_progress=on_progress,
-            verbose=Console.verbose,
-            log_json=Console.log_json,
-        )
+    That is the same however the run ends: also after an error, which is raised afterwards. A second signal ends the
+    process at once: what was counted is in the journal, and the next run commits it.
+    """
+    with Display(panel=_shows_panel(options)) as display:
+        run = _Run(display)
+        with taking(run.asked):
+            try:
+                asyncio.run(run.until_its_end(action, keywords | options.keywords()))
+            finally:
+                result = run.result
+                if result is not None:
+                    summarise(result)
+                    if result.began and result.total.size_bytes:
+                        # Commit after the lock is released: a hook of the user may read the library.
+                        commit_after(
+                            result.folder,
+                            result.source,
+                            result.message,
+                            options.commit,
+                            with_backups=options.commit_backups,
+                        )
 
 
 def _shows_panel(options: RunOptions) -> bool:
@@ -64,27 +59,59 @@ def _shows_panel(options: RunOptions) -> bool:
     return options.shows_panel and not Console.quiet and not (Console.log_json and options.progress is None)
 
 
-@contextmanager
-def _signals(stop: Stop) -> Iterator[None]:
-    """Stop the run at the first signal, and the process at the second.
+class _Run:
+    """One run with its stop and its signals."""
 
-    SIGINT and SIGTERM do that. With a terminal, SIGHUP (the terminal closes) also stops the run cleanly. In the
-    background it does nothing: the log notices by itself that logrotate has moved its file.
-    """
-    loop = asyncio.get_running_loop()
+    def __init__(self, display: Display) -> None:
+        self.result: RunResult | None = None
+        self._display = display
+        self._stop = Stop()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._signals = 0
+        self._asked_by = ""
 
-    def asked(number: signal.Signals) -> None:
-        if stop.closed:
+    async def until_its_end(
+        self, action: Callable[..., Coroutine[Any, Any, RunResult]], keywords: dict[str, Any]
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        if self._asked_by:  # before there was a loop
+            self._stop_in_order()
+        await action(
+            **keywords,
+            stop=self._stop,
+            on_progress=self._take,
+            verbose=Console.verbose,
+            log_json=Console.log_json,
+        )
+
+    def asked(self, number: int) -> None:
+        """Stop the run at the first signal, and the process at the second.
+
+        SIGINT and SIGTERM do that. With a terminal, SIGHUP (the terminal closes) does it too. In the background it does
+        nothing: the log notices by itself that logrotate has moved its file.
+        """
+        if number == signal.SIGHUP and not sys.stderr.isatty():
+            return
+        self._signals += 1
+        if self._signals > 1:
             # All processed sounds that were counted are in the journal, so the process can end without cleaning up.
-            os._exit(128 + number)
-        stop.close(f"asked to stop ({number.name})", by_person=True)
+            with suppress(RuntimeError):  # the signal came in the middle of another line
+                note(*self._display.aborted())
+            end_at_once(number)
+        self._asked_by = signal.Signals(number).name
+        # The handler may have interrupted anything: let the loop close the run in a turn of its own.
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop_in_order)
+
+    def _stop_in_order(self) -> None:
+        self._stop.close(f"asked to stop ({self._asked_by})", by_person=True)
         say("stopping cleanly: finishing the open requests (a second Ctrl-C or SIGTERM aborts at once)")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, asked, number)
-    loop.add_signal_handler(signal.SIGHUP, *((asked, signal.SIGHUP) if sys.stderr.isatty() else (int,)))
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.remove_signal_handler(number)
+    def _take(self, event: RunEvent) -> None:
+        if isinstance(event, Started):
+            # A full collection over a large library stalls the loop for half a second: freeze the loaded objects.
+            gc.collect()
+            gc.freeze()
+        self._display.show(event)
+        if isinstance(event, Ended):
+            self.result = event.result

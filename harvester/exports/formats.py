@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 from harvester.errors import SettingsError
 from harvester.exports.text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
 from harvester.exports.xml import encode_gexf, encode_graphml
-from harvester.extension_points import FORMATS, PLUGIN_ERRORS, Extension, error_text
+from harvester.extension_points import FORMATS, PLUGIN_ERRORS, Extension, WrongKind, error_text
 from harvester.extras import missing
 from harvester.graph import ExportView, Selected, SelectedView
 from harvester.json_text import without_lone_surrogates
@@ -129,7 +129,7 @@ def _guarded(extension: Extension, start: Callable[[], Iterable[Any]], types: ty
     try:
         for piece in start():
             if not isinstance(piece, types):
-                raise TypeError(f"it gave a piece of type {type(piece).__name__}")
+                raise WrongKind(f"it gave a piece of type {type(piece).__name__}")
             # The API's texts may have halves of a surrogate pair, which UTF-8 cannot hold.
             yield without_lone_surrogates(piece) if isinstance(piece, str) else piece
     except PLUGIN_ERRORS as error:

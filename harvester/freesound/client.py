@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, Self
 
 from harvester.clock import Clock, Stop
-from harvester.errors import ApiUnreachable, FetchFailed
+from harvester.errors import ApiUnreachable, FetchFailed, HarvesterError
 from harvester.filters import canonical, filter_ids, filter_similar
 from harvester.freesound.activity import Activity
 from harvester.freesound.address import API_URL
@@ -220,11 +220,9 @@ class FreesoundClient:
         """Counters of the requests of this run."""
         return self._sender.activity
 
-    def raise_if_all_failed(self) -> None:
-        """Raise `ApiUnreachable` or `AnswerChanged` if all requests failed."""
-        error = self.activity.error_if_all_failed(self.address, in_outage=self._sender.gate.in_outage)
-        if error is not None:
-            raise error
+    def error_if_all_failed(self) -> HarvesterError | None:
+        """Return `ApiUnreachable` or `AnswerChanged` if all requests failed."""
+        return self.activity.error_if_all_failed(self.address, in_outage=self._sender.gate.in_outage)
 
     @property
     def limits(self) -> Limits:

@@ -16,7 +16,7 @@ from typing import TypeVar
 from urllib.parse import quote
 
 from harvester.clock import DAY_US
-from harvester.errors import DiskFull, LibraryUnwritable, SettingsError
+from harvester.errors import DiskFull, LibraryUnwritable, SettingsError, words_of
 from harvester.storage import WalIndex, check_locks, disk_errors, home_folder, read_path
 
 LEDGER = "ledger.sqlite"
@@ -260,14 +260,16 @@ class FileLedger:
             with suppress(FileNotFoundError):  # another process may have renamed it
                 Path(f"{self.path}{ending}").rename(f"{aside}{ending}")
         self._notices.append(
-            f"the ledger of requests was corrupt ({error}): it was renamed to {aside.name}, and a new one was created "
-            "without the earlier requests; the API may refuse some requests until tomorrow"
+            f"the ledger of requests was corrupt ({words_of(error)}): it was renamed to {aside.name}, and a new one "
+            "was created without the earlier requests; the API may refuse some requests until tomorrow"
         )
 
     def _as_our_error(self, error: sqlite3.Error) -> DiskFull | LibraryUnwritable:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL:
             return DiskFull(f"{self.path}: no space left for the ledger of requests; nothing was sent")
-        return LibraryUnwritable(f"{self.path}: cannot write the ledger of requests ({error}); set HARVESTER_STATE")
+        return LibraryUnwritable(
+            f"{self.path}: cannot write the ledger of requests ({words_of(error)}); set HARVESTER_STATE"
+        )
 
 
 def count_requests(server: str, fingerprint: str, now_us: int, folder: Path | None = None) -> int:

@@ -174,4 +174,4 @@ def _translate(error: Exception) -> TransportFailure:
     for kind, reason in sent:
         if isinstance(error, kind):
             return TransportFailure(reason, sent=True, late=reason in (_NOT_IN_TIME, _CUT_SHORT))
-    return TransportFailure(f"transport error ({type(error).__name__})", sent=True)
+    return TransportFailure("the connection failed", sent=True)

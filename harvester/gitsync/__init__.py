@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harvester.gitsync.commit import Commit, commit_library, grown_message, size_notice
+from harvester.gitsync.commit import Commit, commit_library, grown_message, refreshed_message, size_notice
 from harvester.gitsync.init import InitReport, begin_repository
 from harvester.gitsync.merge_driver import describe_for_git, merge_in_git
 from harvester.gitsync.repository import in_work_tree, is_set_up

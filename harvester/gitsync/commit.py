@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.errors import LibraryNotFetched, SettingsError
+from harvester.errors import LibraryNotFetched, SettingsError, words_of
 from harvester.gitsync.repository import attribute_of, is_ignored, is_set_up, outside, run_git, said, why_no_commit
 from harvester.library import list_backups
 from harvester.library_source import is_sandbox
@@ -57,6 +57,11 @@ def grown_message(samples: int, processed: int, edges: int, requests: int) -> st
     return f"library: +{samples:,} processed ({processed:,}), +{edges:,} edges, {requests:,} requests"
 
 
+def refreshed_message(records: int, lists: int, gone: int, requests: int) -> str:
+    """Return the message of the commit after a refresh, from its result."""
+    return f"library: {records} records and {lists} lists refreshed, {gone} sounds deleted, {requests} requests"
+
+
 def commit_library(
     folder: Path, message: str, *, source: str, wanted: bool | None = True, with_backups: bool = False
 ) -> Commit:
@@ -93,7 +98,7 @@ def commit_library(
     except SettingsError as error:  # git is not installed
         return _not_asked(wanted, str(error)) or Commit(problem=f"nothing was committed: {error}; {_SAFE}")
     except OSError as error:
-        return Commit(problem=f"nothing was committed: {error}; {_SAFE}")
+        return Commit(problem=f"nothing was committed: {words_of(error)}; {_SAFE}")
 
 
 _SAFE = "the library is safe"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harvester.checkpoint import LARGEST_BYTES, decode_checkpoint
 from harvester.clock import iso
-from harvester.errors import HarvesterError, LibraryNotFetched, SettingsError
+from harvester.errors import HarvesterError, LibraryNotFetched, SettingsError, words_of
 from harvester.gitsync.repository import attribute_of, run_git, said
 from harvester.graph import Dropped, SoundGraph, is_gone, is_withdrawn
 from harvester.library import Contribution, merge_bytes
@@ -79,7 +79,7 @@ def describe_for_git(path: Path) -> Iterator[str]:
         content = _content(read_bounded(path, LARGEST_BYTES), "the library", path.name)
         state = decode_checkpoint(content, dropped).state
     except (HarvesterError, OSError) as error:
-        yield f"the library cannot be read: {error}"
+        yield f"the library cannot be read: {words_of(error)}"
         return
     if dropped:
         yield f"left out {dropped}"

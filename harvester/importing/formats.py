@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.checkpoint import begins_as_checkpoint
-from harvester.errors import LibraryCorrupt, SettingsError
+from harvester.errors import LibraryCorrupt, SettingsError, words_of
 from harvester.importing.names import STAMPS, is_housekeeping, stamp_in
 from harvester.importing.records import Tally, label
 from harvester.importing.unpickle import Inert, load_foreign
@@ -224,7 +224,7 @@ def _read_sqlite(path: Path, tally: Tally, now_us: int) -> OldLibrary:
                 connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _LONGEST_STATEMENT)
                 _read_rows(connection, path, old, tally, size_bytes, now_us)
         except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
-            raise LibraryCorrupt(str(error)) from error
+            raise LibraryCorrupt(words_of(error)) from error
         except OSError as error:
             raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
     old.everything = [record for _, record, _ in old.records]

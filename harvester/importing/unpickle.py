@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
 from harvester.checkpoint import decode_pickle
-from harvester.errors import LibraryCorrupt
+from harvester.errors import LibraryCorrupt, words_of
 
 _SMALL_BYTES, _HIGHEST_RATIO = 1 << 20, 50
 _LZMA_BYTES = 100 << 20
@@ -252,7 +252,7 @@ def _unpack(packed: bytes) -> bytes:
     try:
         stream: bytes = unpacker.decompress(packed, limit)
     except (zlib.error, OSError, lzma.LZMAError, EOFError, MemoryError) as error:
-        raise LibraryCorrupt(f"its compression is broken ({error})") from error
+        raise LibraryCorrupt(f"its compression is broken ({words_of(error)})") from error
     if not unpacker.eof:
         raise LibraryCorrupt("its end is missing" if len(stream) < limit else f"it unpacks to more than {limit} bytes")
     return stream

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from harvester.errors import LibraryCorrupt
+from harvester.errors import LibraryCorrupt, words_of
 from harvester.graph import Dropped, keep_possible
 from harvester.model import Event, Gone, Known, Linked, Related, Seeded, Seen, SimilarList, Withdrawn
 
@@ -73,7 +73,7 @@ def decode_events(body: bytes, dropped: Dropped | None = None) -> list[Event]:
         plain = orjson.loads(text) if body[:1] == _FAST else json.loads(text)
         rows = list(map(_event, plain))
     except (zlib.error, ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
-        raise LibraryCorrupt(f"a row of the journal cannot be read ({error})") from error
+        raise LibraryCorrupt(f"a row of the journal cannot be read ({words_of(error)})") from error
     return [kept for event in rows if (kept := keep_possible(event, dropped)) is not None]
 
 

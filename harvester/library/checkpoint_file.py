@@ -66,6 +66,11 @@ class CheckpointFile:
         """
         return self._signature is not None and read_signature(self.path) == self._signature
 
+    @property
+    def is_foreign(self) -> bool:
+        """Tell whether there is a file that this process has not merged."""
+        return not self.is_ours and read_signature(self.path) is not None
+
     def holds(self, digest: str) -> bool:
         """Tell whether the known file is there and matches `digest`."""
         try:

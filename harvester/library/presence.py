@@ -5,9 +5,12 @@ Those are not fetched, or cannot be written. Reads names and the beginnings of f
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from harvester.errors import LibraryNotFetched, LibraryNotFound, LibraryUnwritable, problem_of
+from harvester.journal import JournalContents, load_contents
+from harvester.model import Event, Known, Seeded
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
@@ -25,11 +28,17 @@ from harvester.storage import (
 _FILES = {CHECKPOINT, *JOURNAL_PARTS, RECOVERED, VECTORS}
 
 
+def is_of_library(name: str) -> bool:
+    """Tell whether a file of this name is a library or a part of one."""
+    return name in _FILES or read_backup_name(name) is not None
+
+
 def holds_library(folder: Path) -> bool:
     """Tell whether `folder` holds a library, which may be corrupt.
 
-    One file of a library is enough. A lock, a log or a status alone is no library, except while a process holds the
-    lock: it is making one. Raises `LibraryNotFound` for what is no folder, `LibraryUnwritable` when it cannot be read.
+    One file of a library is enough. A lock, a log or a status alone is no library, nor is the empty journal that a run
+    leaves which was killed before anything came, except while a process holds the lock: it is making one. Raises
+    `LibraryNotFound` for what is no folder, `LibraryUnwritable` when it cannot be read.
     """
     try:
         names = {path.name for path in folder.iterdir()}
@@ -39,7 +48,38 @@ def holds_library(folder: Path) -> bool:
         raise LibraryNotFound(f"{folder}: it is not a folder; name the folder of a library") from error
     except OSError as error:
         raise LibraryUnwritable(f"{folder}: it cannot be read ({error.strerror}); nothing was changed") from error
-    return bool(names & _FILES) or any(map(read_backup_name, names)) or read_owner(folder) is not None
+    found = set(filter(is_of_library, names))
+    if found <= {*JOURNAL_PARTS}:
+        holds = JOURNAL in found and has_content(load_contents(folder / JOURNAL))
+        return holds or read_owner(folder) is not None
+    return True
+
+
+def has_content(contents: JournalContents | None) -> bool:
+    """Tell whether a journal holds more than the seeds of a run.
+
+    One that is corrupt, or knows a checkpoint, does.
+    """
+    if contents is None:
+        return False
+    head = contents.head
+    known = contents.damage or head.digest or head.next_digest or head.safe
+    return bool(known) or holds_content(contents.events)
+
+
+def holds_content(events: Iterable[Event]) -> bool:
+    """Tell whether events hold more than the seeds of a run."""
+    known: set[int] = set()
+    seeds: set[int] = set()
+    for event in events:
+        match event:
+            case Known(sound_id=sound_id):
+                known.add(sound_id)
+            case Seeded(sound_ids=sound_ids):
+                seeds.update(sound_ids)
+            case _:
+                return True
+    return not known <= seeds
 
 
 def require_library(folder: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.errors import LibraryCorrupt, LibraryUnwritable
+from harvester.errors import LibraryCorrupt, LibraryUnwritable, words_of
 from harvester.graph import Dropped, SoundGraph
 from harvester.journal import Head, JournalContents, load_contents, load_head
 from harvester.library.load import Loaded, load_state
@@ -46,9 +46,7 @@ def load_view(folder: Path) -> LibraryView:
     try:
         contents, loaded = _load(folder)
     except OSError as error:
-        raise LibraryUnwritable(
-            f"{folder}: it cannot be read ({error.strerror or error}); nothing was changed"
-        ) from error
+        raise LibraryUnwritable(f"{folder}: it cannot be read ({words_of(error)}); nothing was changed") from error
     view = LibraryView(folder, state=loaded.state, notices=loaded.notices)
     if loaded.dropped and loaded.path is not None:
         view.dropped.add(loaded.dropped)

@@ -7,6 +7,7 @@ before the transaction changes nothing; after a crash behind it, the next comman
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -149,15 +150,22 @@ def _set_present_aside(folder: Path, journal: Journal, now_us: int, files: Files
         return None
     aside = quarantine_path(folder, "before_restore", now_us)
     files.make_folder(aside)
-    if checkpoint.exists():
-        write_atomically(aside / CHECKPOINT, read_pieces(checkpoint), files)
-    if journal.head.last:
-        journal.copy_to(aside / JOURNAL)
-    if journal.head.recovered:
-        # This backup alone may hold what a corrupt journal lost.
-        for backup in list_backups(folder):
-            if verify_backup(backup).digest == journal.head.backup_digest:
-                write_atomically(aside / backup.path.name, read_pieces(backup.path), files)
+    try:
+        if checkpoint.exists():
+            write_atomically(aside / CHECKPOINT, read_pieces(checkpoint), files)
+        if journal.head.last:
+            journal.copy_to(aside / JOURNAL)
+        if journal.head.recovered:
+            # This backup alone may hold what a corrupt journal lost.
+            for backup in list_backups(folder):
+                if verify_backup(backup).digest == journal.head.backup_digest:
+                    write_atomically(aside / backup.path.name, read_pieces(backup.path), files)
+    except BaseException:
+        # Half a copy looks like a library to go back to; the original is still in place.
+        shutil.rmtree(aside, ignore_errors=True)
+        with suppress(OSError):
+            aside.parent.rmdir()  # unless it holds other files
+        raise
     files.sync_folder(aside)
     files.sync_folder(aside.parent)
     files.sync_folder(folder)

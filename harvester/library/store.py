@@ -19,8 +19,10 @@ from harvester.errors import HarvesterError
 from harvester.graph import SoundGraph
 from harvester.journal import Journal
 from harvester.library.backups import BACKUP_EVERY, KEEP_BACKUPS, Retention, list_backups, save_backup
+from harvester.library.beginning import Beginning, is_nothing
 from harvester.library.checkpoint_file import CheckpointFile
 from harvester.library.load import Loaded, load_state
+from harvester.library.presence import has_content, holds_content
 from harvester.library.recovery import finish_restore, open_journal, settle_files
 from harvester.library.schedule import WritingSchedule
 from harvester.library_source import check_source
@@ -43,7 +45,7 @@ class Store:
 
     def __init__(
         self, folder: Path, clock: Clock, files: Files, lock: WriterLock, journal: Journal, loaded: Loaded,
-        *, backup_every: int, keep_backups: int,
+        beginning: Beginning, *, backup_every: int, keep_backups: int,
     ) -> None:  # fmt: skip
         """Use `Store.open`."""
         self.folder = folder
@@ -52,6 +54,8 @@ class Store:
         self.notes: Notes = {topic: dict(texts) for topic, texts in journal.contents.notes.items()}
         self.notices: list[str] = list(loaded.notices)
         self._clock, self._files, self._lock, self._journal = clock, files, lock, journal
+        self._beginning = beginning
+        self._something_came = not is_nothing(self.state) or has_content(journal.contents)
         self.vectors = Vectors(folder, clock, files, self.notices)
         own = None if loaded.stand_in else loaded.signature
         self._file = CheckpointFile(folder, self.state, journal, self.notices, own)
@@ -82,13 +86,15 @@ class Store:
         Creates the folder if it is missing. Loads the checkpoint (or else the newest valid backup, after moving the
         corrupt file to `quarantine/`), then the journal; `notices` says what was repaired. Raises `ValueError` for a
         number out of bounds, `LibraryLocked`, `LibraryUnwritable`, `LibraryCorrupt`, `WrongSource`,
-        `LibraryNotFetched`, `NewerFormat` or `DiskFull`; then the lock is released, and only corrupt files were moved.
+        `LibraryNotFetched`, `NewerFormat` or `DiskFull`; then the lock is released, only corrupt files were moved, and
+        where there was no library there is none.
         """
         COUNT.check("backup_every", backup_every)
         COUNT.check("keep_backups", keep_backups)
         now_us = clock.time_us()
         with disk_errors(folder, "nothing was changed"):
             refuse_placeholders(folder)
+            beginning = Beginning(folder)
             files.make_folder(folder)
         lock = WriterLock(folder)
         journal: Journal | None = None
@@ -103,8 +109,9 @@ class Store:
                 settle_files(folder, journal, loaded, now_us, files)
                 loaded.notices[:0] = notices
                 store = cls(
-                    folder, clock, files, lock, journal, loaded, backup_every=backup_every, keep_backups=keep_backups
-                )
+                    folder, clock, files, lock, journal, loaded, beginning,
+                    backup_every=backup_every, keep_backups=keep_backups,
+                )  # fmt: skip
             if loaded.dropped:
                 store.rewrite()
                 if loaded.stand_in and loaded.path is not None:
@@ -114,7 +121,10 @@ class Store:
         except BaseException:
             if journal is not None:
                 journal.close()
+            if lock.held and not beginning.had_library:
+                beginning.remove_files()
             lock.release()
+            beginning.remove_folders()
             raise
         return store
 
@@ -124,16 +134,32 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self.close(keep_nothing=kind is None)
 
-    def close(self) -> None:
+    def close(self, *, keep_nothing: bool = True) -> None:
         """Close the journal and release the lock; safe after any failure.
 
-        Writes no checkpoint.
+        Writes no checkpoint. Without `keep_nothing`, a library that `holds_nothing` leaves no file and no folder that
+        this store made; a crash before that leaves an empty journal, which counts as no library.
         """
         with self._one_at_a_time:  # wait for a commit that a cancelled task left running in its thread
             self._journal.close()
-            self._lock.release()
+            if not self._lock.held:
+                return
+            try:
+                if not keep_nothing and self.holds_nothing and not self._file.is_foreign:
+                    self._beginning.remove_files()
+            finally:
+                self._lock.release()
+            self._beginning.remove_folders()
+
+    @property
+    def holds_nothing(self) -> bool:
+        """Whether no sound, list or vector is on disk: at most seeds.
+
+        Not the state decides: after an error or a cancellation it may lack what the journal has, or have more.
+        """
+        return not self._something_came and not len(self.vectors)
 
     # --- events ----------------------------------------------------------------------------------------------------
 
@@ -151,6 +177,7 @@ class Store:
         `LibraryUnwritable`; then nothing of the call is kept.
         """
         with self._one_at_a_time:
+            self._something_came |= holds_content(events)
             self._unsaved_bytes += self._journal.append(events, deferrals, undeferred, notes)
             self.unsaved += len(events)
 
@@ -261,6 +288,7 @@ class Store:
     def _save(self, *, backup: bool, read_back: bool = False) -> CheckpointInfo:
         info = self._file.save(self._clock.time_us(), self._files, read_back=read_back)
         self.unsaved = self._unsaved_bytes = 0
+        self._something_came |= not is_nothing(self.state)
         self._schedule.note_checkpoint()
         head = self._journal.head
         if len(self.state) and (backup or head.backup_required):

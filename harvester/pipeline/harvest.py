@@ -57,8 +57,8 @@ class Harvest:
         """Harvest until the run is closed; return the reason.
 
         Then every counted sample is durable and the checkpoint is written. Raises a `HarvesterError` (access denied,
-        disk full, …) after the same orderly end. A cancellation ends the run at once; the journal holds every counted
-        sample.
+        disk full, …) after the same orderly end, in which the checkpoint may have failed too. A cancellation ends the
+        run at once; the journal holds every counted sample.
         """
         await self._writer.begin()
         outcomes: asyncio.Queue[Outcome | None] = asyncio.Queue(maxsize=2 * self._plan.concurrency)
@@ -66,8 +66,7 @@ class Harvest:
             writing = group.create_task(self._guard(self._writer.run(outcomes)))
             await self._fetch_all(outcomes, writing)
         self.progress.tell_absent()
-        if self._error is None or self._error.exit_code < 20:
-            await self._guard(self._writer.checkpoint(stopping=True))
+        await self._guard(self._writer.checkpoint(stopping=True))
         if self._error is not None:
             raise self._error
         return self._stop.reason

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from numbers import Real
 from typing import TypeAlias
 
-from harvester.extension_points import ORDERS, PLUGIN_ERRORS, error_text
+from harvester.extension_points import ORDERS, PLUGIN_ERRORS, WrongKind, error_text
 from harvester.graph import GraphView, SoundGraph
 
 Order: TypeAlias = Callable[[GraphView, int], Callable[[int], float]]
@@ -143,9 +143,9 @@ class Ranking:
 def _checked(number: object) -> float:
     """Return a plugin's rank as a float; raise if it cannot be compared."""
     if not isinstance(number, Real):
-        raise TypeError(f"its rank is of type {type(number).__name__}, not a number")
+        raise WrongKind(f"its rank is of type {type(number).__name__}, not a number")
     if math.isnan(number):
-        raise ValueError("its rank is NaN")
+        raise WrongKind("its rank is NaN")
     return float(number)
 
 

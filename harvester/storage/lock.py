@@ -1,7 +1,7 @@
 """The writer's lock: one process writes, any process can read which.
 
 Owns `freesound_library.lock`: an OS lock held for the whole run (the system releases it with the process, even after
-`kill -9`), and the holder's name in the file. The file stays; only the lock on it counts.
+`kill -9`), and the holder's name in the file. The file stays with the library; only the lock on it counts.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from harvester.clock import LATEST_US, check_clock
-from harvester.errors import LibraryLocked, LibraryUnwritable
+from harvester.errors import LibraryLocked, LibraryUnwritable, words_of
 from harvester.storage.opening import open_for_writing, open_regular
 from harvester.storage.paths import LOCK
 
@@ -54,14 +54,13 @@ class WriterLock:
         Raises `SettingsError` for a clock that is not set: what this process writes would have its time.
         """
         check_clock(started)
-        try:
-            descriptor = open_for_writing(self._path, os.O_RDWR | os.O_CREAT)
-        except OSError as error:
-            raise LibraryUnwritable(
-                f"{self._path}: cannot be locked ({error.strerror or error}); nothing was changed"
-            ) from error
+        descriptor = self._open()
         try:
             self._take(descriptor)
+            while not self._is_in_place(descriptor):
+                os.close(descriptor)
+                descriptor = self._open()
+                self._take(descriptor)
             owner = Owner(socket.gethostname(), os.getpid(), started)
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, json.dumps(asdict(owner)).encode(), 0)
@@ -69,6 +68,29 @@ class WriterLock:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
+
+    @property
+    def held(self) -> bool:
+        """Whether this process holds the lock."""
+        return self._descriptor is not None
+
+    def _open(self) -> int:
+        try:
+            return open_for_writing(self._path, os.O_RDWR | os.O_CREAT)
+        except OSError as error:
+            raise LibraryUnwritable(
+                f"{self._path}: cannot be locked ({words_of(error)}); nothing was changed"
+            ) from error
+
+    def _is_in_place(self, descriptor: int) -> bool:
+        """Tell whether the locked file is still at its path.
+
+        A run to which nothing came removes the file, while another process may wait for its lock.
+        """
+        try:
+            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def _take(self, descriptor: int) -> None:
         for attempt in range(_TRIES):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.cli.commands.git import commit_after
+from harvester.cli.committing import commit_after
 from harvester.cli.console import Console
 from harvester.gitsync.commit import Commit, commit_library, grown_message, size_notice
 from harvester.gitsync.repository import is_set_up

@@ -7,7 +7,7 @@ from pathlib import Path
 import joblib
 import pytest
 
-from harvester.cli.commands.git import commit_after
+from harvester.cli.committing import commit_after
 from harvester.gitsync import grown_message
 from harvester.library import load_history
 from tests.support.clones import LIBRARY, Clone, environment, harvester, make_clones, needs_git

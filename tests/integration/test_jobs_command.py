@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -46,18 +45,16 @@ def test_a_check_in_two_processes_ends_with_all_of_them(library: Path, number: s
     os.mkfifo(library / CHECKPOINT)
     process = start_interpreter("check", "--library", library, "--jobs", 2, cwd=library.parent, start_new_session=True)
     wait_until(lambda: sum("popen_loky" in one for one in members(process.pid)) == 2, what="two processes")
-    time.sleep(0.5)  # Ctrl-C is ignored while they are started
     if number == signal.SIGINT:
         os.killpg(process.pid, number)  # as a terminal does
     else:
         process.send_signal(number)
     out, err = process.communicate(timeout=30)
-    assert process.returncode == code
+    assert process.returncode == code, err
     wait_until(lambda: not members(process.pid), timeout_s=10, what="the end of all processes")
     assert out == ""
     if number != signal.SIGKILL:
-        assert "Traceback" not in err
-        assert "leaked" not in err
+        assert len(err.splitlines()) == 1, err
     places = (Path(os.environ.get("TMPDIR", "/tmp")), Path("/dev/shm"))
     assert not [folder for place in places for folder in place.glob(f"joblib_memmapping_folder_{process.pid}_*")]
 

@@ -133,15 +133,15 @@ def test_a_harvest_follows_the_order_of_a_plugin(example: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("format", "problem"),
     [
-        ("unimportable", "cannot be imported: ModuleNotFoundError: No module named 'a_package_that_is_not_installed'"),
-        ("leaving", "cannot be imported: SystemExit: harvester_broken ends the process"),
-        ("absent", "cannot be imported: AttributeError: module 'harvester_broken' has no attribute 'ABSENT'"),
+        ("unimportable", "cannot be imported: the package a_package_that_is_not_installed is not installed, "),
+        ("leaving", "cannot be imported: harvester_broken ends the process, "),
+        ("absent", "cannot be imported: harvester_broken has no ABSENT"),
         ("wrong", "cannot be used: it is of type dict, not harvester.TextFormat or harvester.FilesFormat"),
-        ("raising", "failed while exporting (LookupError: no sound is loud enough)"),
-        ("numbers", "failed while exporting (TypeError: it gave a piece of type int)"),
+        ("raising", "failed while exporting (no sound is loud enough, "),
+        ("numbers", "failed while exporting (it gave a piece of type int)"),
         ("no-out", "failed while exporting (its files are 'edges', not '' and names like edges)"),
         ("outside", "failed while exporting (its files are '', '/../../outside', not '' and names like edges)"),
-        ("late", "failed while exporting (SystemExit: too late)"),
+        ("late", "failed while exporting (too late, "),
     ],
 )
 def test_a_format_that_fails_is_one_line_with_its_package_and_keeps_the_earlier_files(
@@ -210,8 +210,8 @@ def test_plugins_are_listed_with_their_help_or_their_problem(example: Path, brok
     assert {name: problem for name, problem in problems.items() if problem} == {
         ("format", "unimportable"): "cannot be imported: ModuleNotFoundError: No module named "
         "'a_package_that_is_not_installed'",
-        ("format", "leaving"): "cannot be imported: SystemExit: harvester_broken ends the process",
-        ("format", "absent"): "cannot be imported: AttributeError: module 'harvester_broken' has no attribute 'ABSENT'",
+        ("format", "leaving"): "cannot be imported: harvester_broken ends the process, ",
+        ("format", "absent"): "cannot be imported: harvester_broken has no ABSENT",
         ("format", "wrong"): "cannot be used: it is of type dict, not harvester.TextFormat or harvester.FilesFormat",
         ("format", "csv"): "left out: harvester has one of this name",
         ("format", "credits"): "left out: harvester has one of this name",

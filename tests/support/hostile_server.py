@@ -15,13 +15,14 @@ import json
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from aiohttp import web
 
 from harvester.clock import SystemClock
+from harvester.sandbox.faults import Fault
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.service import Sandbox
 from tests.support.processes import KEY
@@ -59,9 +60,12 @@ Responder = Callable[[Asked, Answer], Answer]
 class HostileServer:
     """Serves in a thread of its own while the `with` block lasts, so that the block may run real processes."""
 
-    def __init__(self, table: Mapping[str, Responder], *, sounds: int = 400) -> None:
+    def __init__(self, table: Mapping[str, Responder], *, sounds: int = 400, faults: Iterable[str] = ()) -> None:
         self.table = dict(table)
-        self._sandbox = Sandbox(GeneratedCatalogue(sounds), clock=SystemClock(), tokens=(KEY,), burst=None, daily=None)
+        self._sandbox = Sandbox(
+            GeneratedCatalogue(sounds), clock=SystemClock(), tokens=(KEY,), burst=None, daily=None,
+            faults=[Fault.parse(rule) for rule in faults],
+        )  # fmt: skip
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self.asked: Counter[str] = Counter()
@@ -132,6 +136,11 @@ def html(status: int, **headers: str) -> Responder:
 def detail(status: int, text: str, **headers: str) -> Responder:
     """Answer with an error in the API's own form."""
     return always(status, json.dumps({"detail": text}), **headers)
+
+
+def as_freesound(_asked: Asked, honest: Answer) -> Answer:
+    """Answer without the header by which a sandbox says what it is."""
+    return replace(honest, headers={name: text for name, text in honest.headers.items() if "andbox" not in name})
 
 
 def each_row(change: Callable[[Any], Any]) -> Responder:

@@ -33,15 +33,17 @@ TABLE = {
     29: ("PluginFailed", "a plugin failed: an export format or an order of another package"),
     30: ("NotConfirmed", "a question was not answered with yes: nothing was changed"),
     70: ("HarvesterError", "a bug in harvester: please report it"),
-    130: (None, "aborted by a second Ctrl-C"),
-    143: (None, "aborted by a second SIGTERM"),
+    129: (None, "the terminal closed, a SIGHUP (harvest, refresh, link: a second one)"),
+    130: (None, "interrupted by Ctrl-C (harvest, refresh, link: by a second one)"),
+    141: (None, "the program that reads the output has ended, such as `head`"),
+    143: (None, "ended by SIGTERM (harvest, refresh, link: by a second one)"),
 }
 """Scripts and systemd units rely on these numbers: a number never changes its meaning."""
 
 RESTART = {
     0: "success", 1: "stop", 2: "stop", 10: "stop", 11: "restart", 12: "stop", 20: "restart", 21: "stop", 22: "stop",
     23: "stop", 24: "stop", 25: "restart", 26: "restart", 27: "stop", 28: "stop", 29: "stop", 30: "stop", 70: "restart",
-    130: "success", 143: "success",
+    129: "success", 130: "success", 141: "stop", 143: "success",
 }  # fmt: skip
 """What a service does after each code. Installed units hold these numbers: a change reaches no machine by itself."""
 

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption, check_name, note, print_lines, say, say_more
-
-CommitOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--commit/--no-commit", help="Commit the library to Git after the run.", show_default="on after git-setup"
-    ),
-]
-CommitBackupsOption = Annotated[bool, typer.Option("--commit-backups", help="Commit the backups too.")]
+from harvester.cli.console import LibraryOption, check_name, note, print_lines, say
 
 
 def git_setup(
@@ -73,20 +64,3 @@ def git_textconv(file: str) -> None:
 
     for line in actions.git_textconv(file):
         print_lines(line)
-
-
-def commit_after(folder: Path, source: str, message: str, wanted: bool | None, *, with_backups: bool) -> None:
-    """Commit the library after a harvest and print the result.
-
-    `wanted` None: only if the user ran `git-setup` in this clone. Prints why there is no commit; outside a repository
-    only with `-v`.
-    """
-    from harvester import actions
-
-    made = actions.commit_library(folder, message=message, source=source, commit=wanted, commit_backups=with_backups)
-    if made.problem:
-        note(made.problem)
-    elif made.name:
-        say(f"committed {made.name}: {made.message}")
-    elif made.reason:
-        (say if made.expected else say_more)(made.reason)

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.commands.git import CommitBackupsOption, CommitOption, commit_after
 from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, note
 from harvester.cli.options import (
@@ -51,8 +50,6 @@ def harvest(
         int, bounded(COUNT, "Save at most N processed sounds with one commit; none waits for another.")
     ] = SAMPLES_PER_COMMIT,
     run: RunOptions,
-    commit: CommitOption = None,
-    commit_backups: CommitBackupsOption = False,
 ) -> None:
     """Grow the library: fetch sounds and their similar lists.
 
@@ -66,7 +63,7 @@ def harvest(
     from harvester.cli.running import run_with_display
 
     note(*ORDERS.find().problems)
-    done = run_with_display(
+    run_with_display(
         actions.harvest,
         run,
         summarise,
@@ -79,8 +76,3 @@ def harvest(
         space=space,
         checkpoint_interval=checkpoint_interval,
     )
-    if not done.began:
-        return
-    message = actions.grown_message(done.samples, done.total.processed, done.edges, done.requests)
-    # Commit after the lock is released: a hook of the user may read the library.
-    commit_after(done.folder, done.source, message, commit, with_backups=commit_backups)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_event, print_json, say
 from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
 from harvester.cli.terminal import can_redraw
+from harvester.interrupts import end_at_once, taking
 from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
@@ -100,19 +99,16 @@ def _stopping() -> Iterator[Callable[[], bool]]:
     """Stop after the present step at a signal, and at once at the second."""
     asked: list[int] = []
 
-    def on_signal(number: int, _frame: object) -> None:
+    def take(number: int) -> None:
         if asked:
             # All commits are complete, so the process can end without cleaning up.
-            os._exit(128 + number)
+            end_at_once(number)
         asked.append(number)
-        say("stopping cleanly: the lists computed so far are kept (a second Ctrl-C or SIGTERM aborts at once)")
+        with suppress(RuntimeError):  # the signal came in the middle of another line
+            say("stopping cleanly: the lists computed so far are kept (a second Ctrl-C or SIGTERM aborts at once)")
 
-    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with taking(take):
         yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from harvester.cli.console import LibraryOption, duration_text, say
+from harvester.cli.console import LibraryOption
 from harvester.cli.options import NeighboursOption, RunOptions, bounded, check_duration, grouped
 from harvester.settings import COUNT
-
-if TYPE_CHECKING:
-    from harvester.actions import RunResult
 
 
 @grouped
@@ -32,28 +29,16 @@ def refresh(
     or shorter than --neighbours.
     """
     from harvester import actions
+    from harvester.cli.display import summarise_refresh
     from harvester.cli.running import run_with_display
 
     run_with_display(
         actions.refresh,
         run,
-        _summarise,
+        summarise_refresh,
         library=library,
         older_than=older_than,
         limit=limit,
         links=links,
         neighbours=neighbours,
     )
-
-
-def _summarise(done: RunResult) -> None:
-    from harvester.actions import EXHAUSTED
-
-    what = "nothing was stale" if not done.requests and done.reason == EXHAUSTED else "everything stale is refreshed"
-    ended = what if done.reason == EXHAUSTED else done.reason
-    say(
-        f"{ended}: {done.renewed:,} records and {done.relisted:,} lists refreshed, "
-        f"{done.gone:,} sounds found deleted, {done.deferred:,} deferred, {done.requests:,} requests "
-        f"in {duration_text(done.seconds)}"
-    )
-    say(f"library: {done.folder}, {done.total.sounds:,} sounds (+{done.sounds:,}), {done.total.edges:,} edges")

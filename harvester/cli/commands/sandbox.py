@@ -70,14 +70,16 @@ def sandbox(
     It listens on this machine only, until Ctrl-C or SIGTERM.
     """
     import asyncio
-    import signal
 
     from harvester import actions
+    from harvester.interrupts import taking
 
     async def serve() -> None:
-        ended = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+        ended, loop = asyncio.Event(), asyncio.get_running_loop()
+        with taking(lambda _number: loop.call_soon_threadsafe(ended.set)):
+            await serve_until(ended)
+
+    async def serve_until(ended: asyncio.Event) -> None:
         async with actions.serve_sandbox(
             port=port,
             token=token,

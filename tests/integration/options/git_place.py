@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from harvester.gitsync.setup import set_up_git
 from tests.integration.options.place import Place
 from tests.support.clones import environment
-from tests.support.hostile_server import Answer, Asked, HostileServer
+from tests.support.hostile_server import HostileServer, as_freesound
 
 
 def commits_of(place: Place, *, set_up: bool, given: Any = None, name: str = "tree") -> int:
@@ -25,7 +24,7 @@ def commits_of(place: Place, *, set_up: bool, given: Any = None, name: str = "tr
     library.mkdir()
     if set_up:
         set_up_git(library, lfs=False)
-    with HostileServer({"**": _as_freesound, "search": _as_freesound, "similar": _as_freesound}) as server:
+    with HostileServer({"**": as_freesound, "search": as_freesound, "similar": as_freesound}) as server:
         place.run("--api-url", server.url, "--level", 99, "--samples", 1, "--library", library, given=given)
     return int(_git(root, "rev-list", "--count", "HEAD"))
 
@@ -33,11 +32,6 @@ def commits_of(place: Place, *, set_up: bool, given: Any = None, name: str = "tr
 def files_of(place: Place, name: str = "tree") -> list[str]:
     """Return the names of the files that the last commit holds."""
     return _git(place.folder / name, "ls-tree", "-r", "--name-only", "HEAD").split()
-
-
-def _as_freesound(_asked: Asked, honest: Answer) -> Answer:
-    """Answer without the header by which a sandbox says what it is."""
-    return replace(honest, headers={name: text for name, text in honest.headers.items() if "andbox" not in name})
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -89,6 +89,8 @@ def test_the_options_of_server_and_run() -> None:
         ("backup_every", 100, (), 1, MOST, "N"),
         ("keep_backups", 5, (), 1, MOST, "N"),
         ("progress", None, ("--progress/--no-progress",), None, None, None),
+        ("commit", None, ("--commit/--no-commit",), None, None, None),
+        ("commit_backups", False, ("--commit-backups",), None, None, None),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
@@ -16,9 +17,9 @@ import harvester
 from harvester.cli import app
 
 CALLS: dict[str, set[str]] = {
-    "harvest": {"commit_library", "grown_message", "harvest"},
+    "harvest": {"commit_library", "harvest"},
     "plan": {"plan"},
-    "refresh": {"refresh"},
+    "refresh": {"commit_library", "refresh"},
     "link": {"find_library", "link", "verify_links"},
     "status": {"StatusWatch", "draw_plots", "list_deferred", "status"},
     "history": {"history"},
@@ -74,9 +75,12 @@ def calls_of(function: Callable[..., Any], seen: set[Any] | None = None) -> set[
     for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "actions":
             found.add(node.attr)
-        known = function.__globals__.get(node.id) if isinstance(node, ast.Name) else None
-        if isinstance(known, FunctionType) and known.__module__.startswith("harvester.cli"):
-            found |= calls_of(known, seen)
+        named = [function.__globals__.get(node.id)] if isinstance(node, ast.Name) else []
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("harvester.cli"):
+            named = [getattr(importlib.import_module(node.module or ""), alias.name) for alias in node.names]
+        for known in named:
+            if isinstance(known, FunctionType) and known.__module__.startswith("harvester.cli"):
+                found |= calls_of(known, seen)
     return found
 
 

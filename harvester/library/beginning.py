@@ -1,0 +1,50 @@
+"""What a writer makes in a folder that holds no library.
+
+Owns the rule that a library to which nothing came leaves nothing behind: no folder, lock, journal, log or checkpoint
+that was not there before. What was there before stays.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from harvester.graph import SoundGraph
+from harvester.library.presence import is_of_library
+from harvester.storage import CHECKPOINT, HISTORY, JOURNAL_PARTS, LOCK, LOG, STATUS
+
+_MADE = {CHECKPOINT, *JOURNAL_PARTS, STATUS, HISTORY, LOCK}
+
+
+class Beginning:
+    """A folder as it was before its writer opened it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Note what is there; raises `OSError` if the folder cannot be read."""
+        self._folder = folder
+        self._new_folders = [one for one in (folder, *folder.parents) if not one.exists()]
+        self._names = set() if self._new_folders else {path.name for path in folder.iterdir()}
+        self.had_library = any(map(is_of_library, self._names))
+        """Whether there was any file of a library, even an empty journal."""
+
+    def remove_files(self) -> None:
+        """Remove the files that were not there before; requires the lock.
+
+        The lock is removed last: what a kill leaves is no library. Files that cannot be removed stay.
+        """
+        with suppress(OSError):
+            names = {path.name for path in self._folder.iterdir()} - self._names
+            ours = sorted(name for name in names if name in _MADE or name.startswith(LOG))
+            for name in sorted(ours, key=lambda name: name == LOCK):
+                (self._folder / name).unlink()
+
+    def remove_folders(self) -> None:
+        """Remove the folders that were not there before and are empty."""
+        with suppress(OSError):  # such as the answers in `quarantine/` that could not be read
+            for folder in self._new_folders:
+                folder.rmdir()
+
+
+def is_nothing(state: SoundGraph) -> bool:
+    """Tell whether no server has given anything: at most the run's seeds."""
+    return not (state.record_count or state.processed or state.gone_count) and state.seeds.issuperset(state.graph)

@@ -1,0 +1,98 @@
+"""Ctrl-C and SIGTERM at a known moment of each command: one line, the code of the signal, and nothing left over."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.old_libraries import make_old_library
+from tests.support.processes import ROOT, environment
+from tests.support.samples import make_events, make_record, open_store
+
+AT_A_MOMENT = """
+import os, signal, sys
+number, call, text = int(sys.argv.pop(1)), sys.argv.pop(1), sys.argv.pop(1)
+def send(found):
+    global number
+    if number and text in found:
+        sent, number = number, 0
+        os.kill(os.getpid(), sent)
+class Imports:
+    def find_spec(self, name, path=None, target=None):
+        send(name)
+def named(descriptor):
+    return os.readlink(f"/proc/self/fd/{descriptor}")
+real_open, real_fsync = os.open, os.fsync
+def opening(path, flags, *more, **given):
+    send(os.fspath(path))
+    return real_open(path, flags, *more, **given)
+def syncing(descriptor):
+    send(named(descriptor))
+    return real_fsync(descriptor)
+if call == "import":
+    sys.meta_path.insert(0, Imports())
+elif call == "open":
+    os.open = opening
+else:
+    os.fsync = syncing
+from harvester.__main__ import main
+main()
+"""
+"""A process that sends itself a signal when it first imports, opens or syncs what has this text in its name."""
+
+MOMENTS = [
+    ("status", "import", "typer"),
+    ("status", "import", "harvester.cli.commands.find"),
+    ("status --library shelf", "open", ".pkl"),
+    ("find rain --library shelf", "open", ".pkl"),
+    ("show 1 --library shelf", "open", ".journal"),
+    ("plan --library shelf --sandbox", "open", ".pkl"),
+    ("check --library shelf", "open", ".pkl"),
+    ("export jsonl --library shelf -o out.jsonl", "fsync", ".tmp"),
+    ("export csv --library shelf -o out.csv", "fsync", "out.edges"),
+    ("map --library shelf -o map.html", "fsync", ".tmp"),
+    ("import old_library.pkl --library new", "fsync", ".pkl"),
+    ("merge shelf -o out", "fsync", ".tmp"),
+    ("restore --library shelf", "fsync", ".tmp"),
+    ("sandbox", "import", "typer"),
+    ("harvest --sandbox --library new", "import", "aiohttp"),
+]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a library and an old file of one."""
+    folder = tmp_path_factory.mktemp("whole")
+    with open_store(folder / "shelf") as store:
+        for event in make_events(30):
+            store.state.apply(event)
+        store.rewrite()
+    make_old_library(folder, json.dumps([make_record(one) for one in (1, 2)]))
+    return folder
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("line", "call", "text"), MOMENTS)
+def test_a_command_that_is_interrupted_says_one_line_and_leaves_nothing(
+    line: str, call: str, text: str, number: signal.Signals, whole: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
+    before = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}
+    done = subprocess.run(
+        [sys.executable, "-c", AT_A_MOMENT, str(int(number)), call, text, *line.split()],
+        cwd=tmp_path, env=environment(tmp_path / "state", key=None) | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=60, start_new_session=True,
+    )  # fmt: skip
+    words = {signal.SIGINT: "interrupted by Ctrl-C", signal.SIGTERM: "ended by SIGTERM"}[number]
+    assert done.returncode == 128 + number, done.stderr
+    assert done.stderr.splitlines()[-1] == f"harvester: {words}; no file is left half written: run the command again"
+    assert done.stderr.count("\n") == 1 + ("embedded sandbox" in done.stderr) + ("laying out" in done.stderr)
+    assert done.stdout == ""
+    left = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")} - before
+    assert not [path for path in left if path.parts[0] != "state" and path.suffix != ".lock"], left
