@@ -98,7 +98,7 @@ class LibraryUnwritable(HarvesterError):
     """
 
     exit_code = 21
-    meaning = "the library, or the output, cannot be written"
+    meaning = "the library or the output cannot be written"
     restart_helps = False
 
 

@@ -36,7 +36,7 @@ from harvester.cli.commands import sandbox as sandbox_command
 from harvester.cli.commands import service as service_command
 from harvester.cli.commands import show as show_command
 from harvester.cli.commands import status as status_command
-from harvester.cli.completion import answer_shell, asking_shell
+from harvester.cli.completion import answer_shell, asking_shell, completion_wanted
 from harvester.cli.console import Console, check_name, note, print_lines
 from harvester.cli.defaults import read_defaults
 from harvester.cli.extensions import ExtensibleCommand
@@ -184,7 +184,7 @@ def _run() -> Any:
     command = typer.main.get_command(app)
     adapt(command, _functions())
     # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
-    if asking_shell():
+    if completion_wanted():
         return command(prog_name="harvester", standalone_mode=False)
     # Not by `command(…)`, which has words and exit codes of its own for an interrupt and for a reader that has gone.
     try:

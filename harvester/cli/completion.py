@@ -75,6 +75,11 @@ def asking_shell(environment: Mapping[str, str] = os.environ) -> str:
     return shell if instruction == "complete" else ""
 
 
+def completion_wanted(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether a shell asks for words, or for the script that asks."""
+    return bool(environment.get(_VARIABLE))
+
+
 def answer_shell(shell: str, run: Callable[[], object]) -> int:
     """Run the completion, print its words, and return the exit code.
 

@@ -22,7 +22,7 @@ TABLE = {
     11: ("ApiUnreachable", "the API cannot be reached"),
     12: ("AnswerChanged", "the API's answers have changed their shape"),
     20: ("LibraryLocked", "another process is writing this library"),
-    21: ("LibraryUnwritable", "the library, or the output, cannot be written"),
+    21: ("LibraryUnwritable", "the library or the output cannot be written"),
     22: ("LibraryCorrupt", "the library is corrupt and there is no valid backup"),
     23: ("WrongSource", "the library comes from another source"),
     24: ("NewerFormat", "the library was written by a newer version"),

@@ -21,7 +21,7 @@ def service(
     ],
     library: LibraryOption = None,
 ) -> None:
-    """Print a systemd unit, launchd job or cron line that runs a harvest.
+    """Print what makes systemd, launchd or cron run a harvest.
 
     The harvest runs in the present folder. systemd and launchd restart it where that helps: `harvester guide
     exit-codes` says after which exit codes.

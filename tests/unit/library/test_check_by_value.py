@@ -48,7 +48,7 @@ SMALL = "freesound_library_backup_3nodes_20260921_141320.pkl"
 LARGE = "freesound_library_backup_6nodes_20260921_141330.pkl"
 LATER_US = NOW_US + 60 * SECOND_US
 YEAR_US = LATER_US + 366 * DAY_US
-NEWER = "it has format 2, this harvester reads 1: please update harvester"
+NEWER = "it has format 3, this harvester reads 2: please update harvester"
 UNSAVED = ("note", JOURNAL, "1 events are not in the checkpoint yet")
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
 
@@ -135,7 +135,7 @@ def unfinished_recovery(folder: Path) -> None:
 
 def newer_backups(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("harvester.checkpoint.format.FORMAT_VERSION", 2)
+        patched.setattr("harvester.checkpoint.format.version_of", lambda _state: 3)
         newer = b"".join(encode_checkpoint(make_state(make_events(1))))
     write(SMALL, LARGE, content=newer)(folder)
 
