@@ -88,7 +88,7 @@ ENDINGS = [
     Ending("full disk", "the disk is full", 25, broken="full", commits=False, grown=r"\+0 processed.*"),
     Ending("failed backup", "a backup failed", 26, ("--backup-every", 1), broken="backup"),
     Ending(
-        "no permission", "the library folder cannot be written", 21,
+        "no permission", "the library, or the output, cannot be written", 21,
         broken="denied", commits=False, grown=r"\+0 processed.*",
     ),
     Ending("a bug", "a bug in harvester", 70, broken="bug"),
@@ -220,7 +220,7 @@ def test_a_run_whose_key_is_refused_at_once_leaves_nothing(options: tuple[object
         (folder / "README.md").write_text("ours")
         assert run(*words, folder, cwd=tmp_path).code == 10
     assert [one.name for one in folder.iterdir()] == ["README.md"]
-    assert run("status", "--library", folder, "--json", cwd=tmp_path).code == 0
+    assert run("status", "--library", folder, cwd=tmp_path).code == 28
 
 
 def test_a_run_killed_before_anything_came_leaves_no_library(tmp_path: Path) -> None:
