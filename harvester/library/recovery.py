@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harvester.checkpoint import load_checkpoint, load_digest
-from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable
+from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, words_of
 from harvester.graph import SoundGraph
 from harvester.journal import Journal, JournalContents, load_contents
 from harvester.library.backups import list_backups
@@ -148,7 +148,7 @@ def _problem_of(target: Path, digest: str) -> str:
     try:
         return "" if load_digest(target) == digest else "it is not the file that was chosen"
     except (LibraryCorrupt, FileNotFoundError) as error:
-        return str(error)
+        return words_of(error)
 
 
 def settle_files(folder: Path, journal: Journal, loaded: Loaded, now_us: int, files: Files) -> None:

@@ -220,7 +220,7 @@ def test_a_run_whose_key_is_refused_at_once_leaves_nothing(options: tuple[object
         (folder / "README.md").write_text("ours")
         assert run(*words, folder, cwd=tmp_path).code == 10
     assert [one.name for one in folder.iterdir()] == ["README.md"]
-    assert run("status", "--library", folder, "--json", cwd=tmp_path).code == 28
+    assert run("status", "--library", folder, cwd=tmp_path).code == 28
 
 
 def test_a_run_killed_before_anything_came_leaves_no_library(tmp_path: Path) -> None:

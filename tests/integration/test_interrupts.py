@@ -65,6 +65,9 @@ MOMENTS = [
 ]
 
 
+HUNG_UP = "ended because the terminal was closed (SIGHUP)"
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a library and an old file of one."""
@@ -77,7 +80,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize(("line", "call", "text"), MOMENTS)
 def test_a_command_that_is_interrupted_says_one_line_and_leaves_nothing(
     line: str, call: str, text: str, number: signal.Signals, whole: Path, tmp_path: Path
@@ -89,7 +92,7 @@ def test_a_command_that_is_interrupted_says_one_line_and_leaves_nothing(
         cwd=tmp_path, env=environment(tmp_path / "state", key=None) | {"PYTHONPATH": str(ROOT)},
         capture_output=True, text=True, timeout=60, start_new_session=True,
     )  # fmt: skip
-    words = {signal.SIGINT: "interrupted by Ctrl-C", signal.SIGTERM: "ended by SIGTERM"}[number]
+    words = {signal.SIGINT: "interrupted by Ctrl-C", signal.SIGTERM: "ended by SIGTERM"}.get(number, HUNG_UP)
     assert done.returncode == 128 + number, done.stderr
     assert done.stderr.splitlines()[-1] == f"harvester: {words}; no file is left half written: run the command again"
     assert done.stderr.count("\n") == 1 + ("embedded sandbox" in done.stderr) + ("laying out" in done.stderr)

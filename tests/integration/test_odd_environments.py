@@ -64,8 +64,8 @@ CASES = {
     "stdout is full of data": Case(("export", "jsonl"), FULL.format(1), 25, NO_SPACE),
     "stdout is full of the guide": Case(("guide", "quota"), FULL.format(1), 25, NO_SPACE),
     "stdout is full of help": Case(("--help",), FULL.format(1), 25, NO_SPACE),
-    "the reader of stdout has left": Case(("export", "jsonl"), READER_LEFT, 0, ""),
-    "the reader of the help has left": Case(("--help",), READER_LEFT, 0, ""),
+    "the reader of stdout has left": Case(("export", "jsonl"), READER_LEFT, 141, ""),
+    "the reader of the help has left": Case(("--help",), READER_LEFT, 141, ""),
     "stderr is missing": Case(("check", "--library", "no"), MISSING.format(2, "stderr"), 28, "", ""),
     "stderr is full": Case(("check", "--library", "no"), FULL.format(2), 28, "", ""),
     "stdout has few letters": Case(

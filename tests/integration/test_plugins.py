@@ -133,15 +133,19 @@ def test_a_harvest_follows_the_order_of_a_plugin(example: Path, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("format", "problem"),
     [
-        ("unimportable", "cannot be imported: the package a_package_that_is_not_installed is not installed, "),
-        ("leaving", "cannot be imported: harvester_broken ends the process, "),
+        (
+            "unimportable",
+            "cannot be imported: the package a_package_that_is_not_installed is not installed, "
+            "harvester_broken/unimportable.py:5",
+        ),
+        ("leaving", "cannot be imported: harvester_broken ends the process, harvester_broken/leaving.py:7"),
         ("absent", "cannot be imported: harvester_broken has no ABSENT"),
         ("wrong", "cannot be used: it is of type dict, not harvester.TextFormat or harvester.FilesFormat"),
-        ("raising", "failed while exporting (no sound is loud enough, "),
+        ("raising", "failed while exporting (no sound is loud enough, harvester_broken/__init__.py:16)"),
         ("numbers", "failed while exporting (it gave a piece of type int)"),
         ("no-out", "failed while exporting (its files are 'edges', not '' and names like edges)"),
         ("outside", "failed while exporting (its files are '', '/../../outside', not '' and names like edges)"),
-        ("late", "failed while exporting (too late, "),
+        ("late", "failed while exporting (too late, harvester_broken/__init__.py:25)"),
     ],
 )
 def test_a_format_that_fails_is_one_line_with_its_package_and_keeps_the_earlier_files(
@@ -208,9 +212,9 @@ def test_plugins_are_listed_with_their_help_or_their_problem(example: Path, brok
     }  # fmt: skip
     problems = {(row["kind"], row["name"]): row["problem"] for row in rows if row["package"] == "harvester-broken"}
     assert {name: problem for name, problem in problems.items() if problem} == {
-        ("format", "unimportable"): "cannot be imported: ModuleNotFoundError: No module named "
-        "'a_package_that_is_not_installed'",
-        ("format", "leaving"): "cannot be imported: harvester_broken ends the process, ",
+        ("format", "unimportable"): "cannot be imported: the package a_package_that_is_not_installed is not installed, "
+        "harvester_broken/unimportable.py:5",
+        ("format", "leaving"): "cannot be imported: harvester_broken ends the process, harvester_broken/leaving.py:7",
         ("format", "absent"): "cannot be imported: harvester_broken has no ABSENT",
         ("format", "wrong"): "cannot be used: it is of type dict, not harvester.TextFormat or harvester.FilesFormat",
         ("format", "csv"): "left out: harvester has one of this name",
@@ -218,8 +222,8 @@ def test_plugins_are_listed_with_their_help_or_their_problem(example: Path, brok
         ("format", "CAPITALS"): "left out: a name has small letters, digits, - and _ only",
         ("format", "tags"): "left out: it is in harvester-broken 2.0 and harvester-example 1.0, and only one may have "
         "this name",
-        ("order", "unimportable"): "cannot be imported: ModuleNotFoundError: No module named "
-        "'a_package_that_is_not_installed'",
+        ("order", "unimportable"): "cannot be imported: the package a_package_that_is_not_installed is not installed, "
+        "harvester_broken/unimportable.py:5",
         ("order", "not-an-order"): "cannot be used: it is of type dict, not a function",
         ("order", "popular"): "left out: harvester has one of this name",
     }

@@ -9,11 +9,12 @@ from typing import Any
 from harvester.gitsync.setup import set_up_git
 from tests.integration.options.place import Place
 from tests.support.clones import environment
+from tests.support.command import call
 from tests.support.hostile_server import HostileServer, as_freesound
 
 
 def commits_of(place: Place, *, set_up: bool, given: Any = None, name: str = "tree") -> int:
-    """Harvest one sample into a new work tree, and return how many commits it has then."""
+    """Run the command once in a new work tree, and return how many commits it has then."""
     root = place.folder / name
     root.mkdir()
     for variable, value in environment(root).items():
@@ -25,7 +26,12 @@ def commits_of(place: Place, *, set_up: bool, given: Any = None, name: str = "tr
     if set_up:
         set_up_git(library, lfs=False)
     with HostileServer({"**": as_freesound, "search": as_freesound, "similar": as_freesound}) as server:
-        place.run("--api-url", server.url, "--level", 99, "--samples", 1, "--library", library, given=given)
+        words = ("--api-url", server.url, "--level", 99, "--library", library)
+        if place.command == "refresh":
+            assert call("harvest", *words, "--samples", 1, "--no-commit", cwd=place.folder).code == 0
+            place.run(*words, "--older-than", "0s", given=given)
+        else:
+            place.run(*words, "--samples", 1, given=given)
     return int(_git(root, "rev-list", "--count", "HEAD"))
 
 

@@ -141,7 +141,7 @@ def _a_commit_holds_at_most_so_many_samples(place: Place) -> None:
     assert sum(commits) == 40
 
 
-@proves("harvest", "--commit", "--no-commit")
+@proves("harvest, refresh", "--commit", "--no-commit")
 def _the_library_is_committed_or_not(place: Place) -> None:
     from tests.integration.options.git_place import commits_of
 
@@ -150,7 +150,7 @@ def _the_library_is_committed_or_not(place: Place) -> None:
     assert commits_of(place, set_up=not wanted, given=True) == (2 if wanted else 1)
 
 
-@proves("harvest", "--commit-backups")
+@proves("harvest, refresh", "--commit-backups")
 def _the_backups_are_committed_too(place: Place) -> None:
     from tests.integration.options.git_place import commits_of, files_of
 

@@ -335,7 +335,8 @@ def test_a_second_signal_ends_a_harvest_at_once(number: signal.Signals, code: in
 
 def test_every_code_and_every_command_is_in_the_tables() -> None:
     # What a terminal asks is in tests/integration/test_careful_commands.py.
-    tested = {*LINES, *FULL, *OF_A_PLUGIN, 30, 70, 130, 143}
+    # 129 has its test in test_interrupts.py, 141 in test_odd_environments.py.
+    tested = {*LINES, *FULL, *OF_A_PLUGIN, 30, 70, 129, 130, 141, 143}
     assert tested == {one.code for one in exit_code_table()}
     commands = {command for command, _ in declared() if command}
     for code in (0, 2):

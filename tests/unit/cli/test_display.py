@@ -16,7 +16,7 @@ from harvester.cli.console import note
 from harvester.cli.display import Display
 from harvester.cli.systemd import Notifier
 from harvester.cli.terminal import guarded_streams
-from harvester.errors import DiskFull, HarvesterError
+from harvester.errors import DiskFull, HarvesterError, words_of
 from tests.support.virtual_time import run_virtual
 
 
@@ -37,7 +37,7 @@ def test_a_display_that_fails_is_told_once_and_tried_again(
 
     run_virtual(run())
     assert len(turns) == 10
-    assert capsys.readouterr().err == f"the progress cannot be shown ({error}); the run goes on\n"
+    assert capsys.readouterr().err == f"the progress cannot be shown ({words_of(error)}); the run goes on\n"
 
 
 def test_a_fault_of_our_own_in_a_display_is_not_hidden() -> None:
