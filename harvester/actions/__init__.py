@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harvester.actions.lookups import FindReport, SoundReport, find, show
     from harvester.actions.merging import merge
     from harvester.actions.old_libraries import import_library
-    from harvester.actions.options import keywords_named, read_connection
+    from harvester.actions.options import check_level, keywords_named, read_connection
     from harvester.actions.past_runs import HistoryReport, history
     from harvester.actions.planning import HarvestEstimate, PlannedLibrary, PlannedRequests, WithinToday, plan, run_plan
     from harvester.actions.plugin_list import Plugin, plugins
@@ -101,7 +101,7 @@ _HOMES = {
         "actions.log": "json_line",
         "actions.merging": "merge",
         "actions.old_libraries": "import_library",
-        "actions.options": "keywords_named read_connection",
+        "actions.options": "check_level keywords_named read_connection",
         "actions.planning": "HarvestEstimate PlannedLibrary PlannedRequests WithinToday plan run_plan",
         "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",

@@ -222,7 +222,8 @@ class Library(_Sounds):
         if folder is None:
             raise SettingsError("path must be a folder, not None")
         if create and not holds_library(folder):
-            Store.open(folder, clock=SystemClock()).close()
+            with Store.open(folder, clock=SystemClock()) as store:
+                store.checkpoint()
         require_library(folder)
         return cls(load_view(folder))
 

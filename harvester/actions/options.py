@@ -129,6 +129,12 @@ def check_choice(option: str, value: Any, allowed: Iterable[Any]) -> Any:
     return value
 
 
+def check_level(level: Any) -> int:
+    """Return a key's throttling level; raise `SettingsError` for one that is none."""
+    chosen: int = check_choice("--level", level, LEVELS)
+    return chosen
+
+
 def check_seconds(option: str, value: Any, *, zero: bool = False) -> float:
     """Return a duration in seconds.
 
@@ -304,7 +310,7 @@ def read_connection(
     # A library for programs uses the other checks, and does without aiohttp.
     from harvester.actions.connect import Connection
 
-    check_choice("--level", level, LEVELS)
+    check_level(level)
     sandbox = check_flag("--sandbox", sandbox)
     key = read_key(os.environ, Path()) if key is None else check_key("--key", key)
     if key is None and not sandbox:

@@ -29,6 +29,7 @@ from harvester.clock import SECOND_US
 from harvester.library.backups import Backup, Retention, list_backups
 from harvester.library.check import check_library
 from harvester.library.merge import merge_libraries
+from harvester.library.presence import holds_library
 from harvester.library.reader import load_view
 from harvester.library.repair import repair_library
 from harvester.library.restore import restore_library
@@ -289,6 +290,8 @@ class LibraryMachine(RuleBasedStateMachine):
     def repair(self) -> None:
         self._close()
         self._tick()
+        if not holds_library(self.folder):
+            return  # nothing came yet
         repair_library(self.folder, clock=self.clock)
         report = check_library(self.folder, clock=self.clock)
         assert report.clean, report.findings

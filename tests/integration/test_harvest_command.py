@@ -13,6 +13,7 @@ import joblib
 import networkx as nx
 import pytest
 
+from harvester import Library
 from harvester.model import RECORD_FIELDS
 from tests.support.processes import run, sandbox_process, start, start_interpreter, wait_until
 
@@ -234,10 +235,9 @@ def test_an_exhausted_frontier_is_said_and_exit_0(tmp_path: Path) -> None:
     assert "exhausted" in ended.err
 
 
-def test_a_folder_that_cannot_be_written_is_one_line_and_exit_21(tmp_path: Path) -> None:
-    folder = tmp_path / "closed"
-    folder.write_text("a file where the folder should be")
-    one_line(run("harvest", "--library", folder, cwd=tmp_path, key=None), 21, "closed")
+def test_a_file_in_place_of_the_folder_is_one_line_and_exit_28(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file where the folder should be")
+    one_line(run("harvest", "--library", "file", cwd=tmp_path, key=None), 28, "file: it is not a folder")
 
 
 def test_a_filter_that_freesound_cannot_read_is_one_line_and_exit_2(tmp_path: Path) -> None:
@@ -290,14 +290,14 @@ def test_a_shortened_run_at_a_keys_own_limits_sees_not_one_429(tmp_path: Path) -
         assert math.isclose(sandbox.counted(), 71, abs_tol=1)
 
 
-def test_status_of_no_library_prints_zeros_and_exits_0(tmp_path: Path) -> None:
-    ended = run("status", "--json", cwd=tmp_path)
+def test_status_of_an_empty_library_prints_zeros_and_exits_0(tmp_path: Path) -> None:
+    Library.open(tmp_path / "empty", create=True)
+    ended = run("status", "--json", "--library", "empty", cwd=tmp_path)
     assert ended.code == 0
     facts = json.loads(ended.out)
     keys = ("nodes", "edges", "processed", "frontier", "gone", "deferred", "requests_24h")
     assert [facts[key] for key in keys] == [0] * len(keys)
     assert facts["running"] is None
-    assert facts["last_checkpoint_at"] is None
     assert {"quota_left", "source"} <= set(facts)
 
 

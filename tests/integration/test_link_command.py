@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from harvester import Library
 from harvester.library.reader import load_view
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.storage.paths import VECTORS
@@ -151,7 +152,9 @@ def test_a_link_killed_anywhere_has_not_happened_or_is_whole(swept: Path, tmp_pa
 
 
 def test_what_cannot_be_is_refused_in_one_line(tmp_path: Path) -> None:
-    one_line(run("link", cwd=tmp_path, key=None), 2, "no vectors")
+    one_line(run("link", cwd=tmp_path, key=None), 28, "no library")
+    Library.open(tmp_path / "sandbox_library", create=True)
+    one_line(run("link", "--library", "sandbox_library", cwd=tmp_path, key=None), 2, "no vectors")
     # Where numpy is not installed, one line says what installs it.
     bare = "import sys; sys.modules['numpy'] = None; sys.argv[1:] = ['link']; from harvester.cli import main; main()"
     ended = subprocess.run([sys.executable, "-c", bare], cwd=tmp_path, capture_output=True, text=True)

@@ -136,6 +136,9 @@ def _node(command: str) -> Any:
     return node
 
 
+_ARGUMENTS = {"show": "1", "find": "a", "export": "jsonl", "merge": "a", "import": "a", "init": "a"}
+
+
 @settings(max_examples=600)
 @given(option=st.sampled_from(OPTIONS), text=_TEXTS, source=st.sampled_from(_SOURCES))
 def test_any_text_for_any_option_is_taken_or_refused_with_its_place(
@@ -161,7 +164,9 @@ def test_any_text_for_any_option_is_taken_or_refused_with_its_place(
         path.write_text(f"[{command}]\n{name[2:]} = {json.dumps(text, ensure_ascii=False)}\n", encoding="utf-8")
         place = f"{path}:2: [{command}] {name[2:]}"
         variables = {"HARVESTER_CONFIG": str(path)}
-    arguments = {"show": ["1"], "find": ["a"], "export": ["jsonl"], "merge": ["a"], "import": ["a"]}.get(command, [])
+    arguments = {"show": ["1"], "find": ["a"], "export": ["jsonl"], "merge": ["a"], "import": ["a"], "init": ["a"]}.get(
+        command, []
+    )
     needed = ["--print=cron"] if command == "service" and name != "--print" else []
     with mock.patch.dict("os.environ", variables), mock.patch.object(node, "callback", return_value=None):
         ended = call(*line, *needed, *arguments, cwd=folder)

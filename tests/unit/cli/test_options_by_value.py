@@ -231,8 +231,8 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], me
 
 
 def test_a_part_of_a_filter_without_effect_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    scope_of(filter="tag:a OR type:b AND tag:c")
-    assert "in the filter, `tag:a` has no effect beside `type:b tag:c`" in capsys.readouterr().err
+    scope_of(filter="tag:a OR type:wav AND tag:c")
+    assert "in the filter, `tag:a` has no effect beside `type:wav tag:c`" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
