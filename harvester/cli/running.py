@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -21,6 +22,7 @@ from harvester.cli.display import Display
 from harvester.cli.options import RunOptions
 from harvester.clock import Stop
 from harvester.interrupts import end_at_once, taking
+from harvester.terminal_text import escape_line
 
 
 def run_with_display(
@@ -95,8 +97,12 @@ class _Run:
         self._signals += 1
         if self._signals > 1:
             # All processed sounds that were counted are in the journal, so the process can end without cleaning up.
-            with suppress(RuntimeError):  # the signal came in the middle of another line
-                note(*self._display.aborted())
+            lines = self._display.aborted()
+            try:
+                note(*lines)
+            except RuntimeError:  # the signal came in the middle of another line
+                with suppress(OSError):
+                    os.write(2, "".join(f"{escape_line(line)}\n" for line in lines).encode())
             end_at_once(number)
         self._asked_by = signal.Signals(number).name
         # The handler may have interrupted anything: let the loop close the run in a turn of its own.
