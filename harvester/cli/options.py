@@ -94,13 +94,6 @@ def _check_address(context: typer.Context, address: str | None) -> str | None:
 # The next three take the context, so that a settings file is judged by them only when its command runs.
 
 
-def _check_level(_context: typer.Context, level: int) -> int:
-    """Return a throttling level; raise `SettingsError` for one that is none."""
-    from harvester.actions import check_level
-
-    return check_level(level)
-
-
 def _check_limits(_context: typer.Context, text: str | None) -> str | None:
     """Return limits; raise `SettingsError` for a text that is none."""
     if text is not None:
@@ -207,12 +200,7 @@ class ServerOptions:
 
     level: Annotated[
         int,
-        typer.Option(
-            metavar=_LEVELS,
-            autocompletion=completing(_LEVELS),
-            help="Set the key's throttling level.",
-            callback=_check_level,
-        ),
+        typer.Option(metavar=_LEVELS, autocompletion=completing(_LEVELS), help="Set the key's throttling level."),
     ] = 1
     limits: Annotated[
         str | None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from difflib import get_close_matches
 
-from harvester.clock import SECOND_US
+from harvester.clock import LATEST_US, SECOND_US
 from harvester.filters.names import KINDS, VOCABULARIES, read_period
 from harvester.filters.parse import read_filter
 from harvester.filters.tokens import refuse
@@ -20,7 +20,7 @@ _SHOWN = 40
 
 def refuse_impossible(text: str, now_us: int) -> None:
     """Raise `SettingsError` if a filter has a value that no sound can have."""
-    _check(read_filter(text).tree, datetime.fromtimestamp(now_us // SECOND_US, UTC))
+    _check(read_filter(text).tree, datetime.fromtimestamp(min(now_us, LATEST_US) // SECOND_US, UTC))
 
 
 def why_impossible(name: str, value: Term | Pattern | Range, now: datetime | None = None) -> str:

@@ -280,7 +280,7 @@ def test_a_stop_before_the_server_identified_itself_leaves_the_library_unchanged
         harvester.harvest(tmp_path / "library", stop=stop, on_progress=events.append, **server(sandbox))
     )
     assert (result.reason, result.began, result.samples, result.requests) == ("not today", False, 0, 0)
-    assert [type(event) for event in events] == [Told, Told]
+    assert [type(event) for event in events] == [Told, Ended]
     assert sandbox.counted() == 0
 
 

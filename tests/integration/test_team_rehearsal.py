@@ -172,7 +172,7 @@ def test_a_team_loses_nothing_in_nights_with_a_death_a_refused_key_and_a_clone_w
                     cy.git("lfs", "pull")
                 ann.key = "refused" if night == 2 else "ann"
                 ended = harvest(member, sandbox, night, code=10 if member is ann and night == 2 else 0)
-                assert ("\ncommitted " in ended.err) == (ended.code == 0), ended.err
+                assert "\ncommitted " in ended.err, ended.err
                 reached |= member.processed()
                 member.share()
     for _ in range(2):

@@ -41,6 +41,7 @@ def link(
     """
     from harvester import actions
 
+    actions.check_level(server.level)  # before anything is linked
     folder = actions.find_library(library)
     with _stopping() as asked_to_stop, _showing(folder) as on_progress:
         report = actions.link(

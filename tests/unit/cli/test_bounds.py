@@ -33,6 +33,7 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, Any], str]] = {
     "plan": (harvester.run_plan, {}, ""),
     "refresh": (harvester.run_refresh, {}, ""),
     "link": (_verify, {}, ""),
+    "history": (harvester.history, {}, ""),
     "find": (harvester.find, {"text": "rain"}, "rain"),
     "export": (harvester.export, {"format": "parquet", "path": "out"}, "parquet -o out"),
     "map": (harvester.draw_map, {}, ""),

@@ -98,12 +98,13 @@ def test_a_failure_in_the_middle_is_told_and_the_run_goes_on(error: HarvesterErr
 
 
 @pytest.mark.parametrize("error", [DiskFull("it failed"), LibraryUnwritable("it failed")])
-def test_a_failure_in_the_middle_that_no_waiting_mends_ends_the_run_without_another_try(error: HarvesterError) -> None:
+def test_a_failure_in_the_middle_that_no_waiting_mends_ends_the_run_with_one_last_try(error: HarvesterError) -> None:
     store = MemoryStore(checkpoint_every=3, script=[Step(error=error)])
     with pytest.raises(type(error)) as raised:
         harvest(Plan(target=None), World(CLOCK, size=40), store)
     assert raised.value is error
-    assert store.log.count("checkpoint") == 1
+    assert store.log[-2:] == ["checkpoint", "checkpoint"]
+    assert store.log.count("checkpoint") == 2
 
 
 def test_only_what_was_written_is_told_and_counted() -> None:
