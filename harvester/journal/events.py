@@ -58,7 +58,7 @@ def _unpacked(packed: bytes) -> bytes:
     unpacker = zlib.decompressobj()
     text = unpacker.decompress(packed, _most_bytes(packed))
     if not unpacker.eof or unpacker.unused_data:
-        raise ValueError("its compressed content is truncated, or unpacks to too many bytes")
+        raise LibraryCorrupt("its compressed content is truncated, or unpacks to too many bytes")
     return text
 
 
@@ -72,7 +72,9 @@ def decode_events(body: bytes, dropped: Dropped | None = None) -> list[Event]:
         text = _unpacked(body[1:])
         plain = orjson.loads(text) if body[:1] == _FAST else json.loads(text)
         rows = list(map(_event, plain))
-    except (zlib.error, ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError) as error:
+    except (
+        LibraryCorrupt, zlib.error, ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError
+    ) as error:  # fmt: skip
         raise LibraryCorrupt(f"a row of the journal cannot be read ({words_of(error)})") from error
     return [kept for event in rows if (kept := keep_possible(event, dropped)) is not None]
 
@@ -122,4 +124,4 @@ def _event(row: list[Any]) -> Event:
             return Related(sound_id, target_id, relation, known_at, weight)
         case ["seeded", list(sound_ids)]:
             return Seeded(tuple(sound_ids))
-    raise ValueError("it is not an event")
+    raise LibraryCorrupt("it is not an event")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import harvester
+from harvester import Library
 from harvester.actions.options import Wanted
 from harvester.clock import DAY_US, SystemClock
 from harvester.graph import SoundGraph
@@ -132,4 +133,5 @@ def test_deferred_sounds_are_shown_with_reason_count_and_next_try(tmp_path: Path
         (8, 1, now_us - 5),
         (7, 3, now_us + DAY_US),
     ]
-    assert "no sound is deferred" in run("status", "--deferred", "--library", "none", cwd=tmp_path).out
+    Library.open(tmp_path / "empty", create=True)
+    assert "no sound is deferred" in run("status", "--deferred", "--library", "empty", cwd=tmp_path).out

@@ -163,7 +163,7 @@ def _with_body(path: Path, body: bytes) -> None:
     ("body", "told"),
     [
         (b"o" + zlib.compress(b"[" + b" " * 50_000_000 + b"]", 9), "unpacks to too many bytes"),
-        (b"j" + zlib.compress(b"[" * 100_000, 0), "recursion"),
+        (b"j" + zlib.compress(b"[" * 100_000, 0), "nested too deeply"),
         (b"o" + zlib.compress(b"[]") + b"more", "is truncated"),
         (b"o", "is truncated"),
     ],
