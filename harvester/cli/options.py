@@ -217,7 +217,13 @@ class ServerOptions:
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Use the embedded sandbox, even with a key.")] = False
 
     def keywords(self) -> dict[str, Any]:
-        """Return the options as keywords of the functions in `actions`."""
+        """Return the options as keywords of the functions in `actions`.
+
+        Raises `SettingsError` for a level that does not exist.
+        """
+        from harvester.actions import check_level
+
+        check_level(self.level)
         return _keywords(self)
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from harvester import Library
 from harvester.cli.console import Console
 from tests.support.command import call
 from tests.support.processes import SandboxProcess, run, sandbox_process
@@ -61,9 +60,15 @@ def test_a_variable_gives_the_verbosity_as_a_number_or_a_flag(
     given: str, told: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HARVESTER_VERBOSE", given)
-    Library.open(tmp_path / "empty", create=True)
-    assert call("status", "--library", "empty", cwd=tmp_path).code == 0
-    assert Console.verbose == told
+    ask, seen = Console.ask, list[int]()
+
+    def hear(**asked: Any) -> None:
+        ask(**asked)
+        seen.append(Console.verbose)
+
+    monkeypatch.setattr(Console, "ask", hear)
+    assert call("plugins", cwd=tmp_path).code == 0
+    assert seen[-1] == told
 
 
 def test_beside_a_panel_each_line_is_above_it(sandbox: SandboxProcess, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def link(
     """
     from harvester import actions
 
-    actions.check_level(server.level)  # before anything is linked
+    connection = server.keywords()  # an invalid one is refused before anything is linked
     folder = actions.find_library(library)
     with _stopping() as asked_to_stop, _showing(folder) as on_progress:
         report = actions.link(
@@ -63,7 +63,7 @@ def link(
             verify,
             library=folder,
             random_seed=random_seed,
-            **server.keywords(),
+            **connection,
             verbose=Console.verbose,
             on_progress=print_event,
         )

@@ -20,7 +20,7 @@ CALLS: dict[str, set[str]] = {
     "harvest": {"commit_library", "harvest"},
     "plan": {"plan"},
     "refresh": {"commit_library", "refresh"},
-    "link": {"check_level", "find_library", "link", "verify_links"},
+    "link": {"find_library", "link", "verify_links"},
     "status": {"StatusWatch", "draw_plots", "list_deferred", "status"},
     "history": {"history"},
     "show": {"show"},
