@@ -130,7 +130,7 @@ def check_choice(option: str, value: Any, allowed: Iterable[Any]) -> Any:
 
 
 def check_level(level: Any) -> int:
-    """Return a key's throttling level; raise `SettingsError` for one that is none."""
+    """Return a level; raise `SettingsError` if there is no such level."""
     chosen: int = check_choice("--level", level, LEVELS)
     return chosen
 
