@@ -62,7 +62,7 @@ class SystemClock:
 
 
 def check_clock(now_us: int) -> None:
-    """Raise `SettingsError` for a time that no clock shows that is set.
+    """Raise `SettingsError` for a time before 2024 or after 2099.
 
     A library takes the later of two stamps for the newer record, so one run with such a clock would decide for years.
     """

@@ -82,9 +82,11 @@ def interruptible() -> Iterator[None]:
 def taking(take: Callable[[int], object]) -> Iterator[None]:
     """Call `take` with the number of each signal in the block.
 
-    It is called in the main thread, between any two instructions.
+    It is called in the main thread, between any two instructions, also in the middle of a line that is written. A
+    signal that is ignored already stays ignored.
     """
-    before = {number: signal.signal(number, lambda number, _frame: take(number)) for number in SIGNALS}
+    ours = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda number, _frame: take(number)) for number in ours}
     try:
         yield
     finally:

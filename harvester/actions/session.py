@@ -195,7 +195,8 @@ async def _opened(folder: Path, clock: Clock, backup_every: int, keep_backups: i
     A large one takes seconds, and other tasks run meanwhile.
     """
     store = await _finish_in_thread(
-        lambda: Store.open(folder, clock=clock, backup_every=backup_every, keep_backups=keep_backups), Store.close
+        lambda: Store.open(folder, clock=clock, backup_every=backup_every, keep_backups=keep_backups),
+        lambda store: store.close(keep_nothing=False),
     )
     try:
         yield store

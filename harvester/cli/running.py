@@ -71,6 +71,8 @@ class _Run:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._signals = 0
         self._asked_by = ""
+        # Asked now: once its window is closed, a terminal is no terminal any more.
+        self._on_terminal = sys.stderr.isatty()
 
     async def until_its_end(
         self, action: Callable[..., Coroutine[Any, Any, RunResult]], keywords: dict[str, Any]
@@ -92,7 +94,7 @@ class _Run:
         SIGINT and SIGTERM do that. With a terminal, SIGHUP (the terminal closes) does it too. In the background it does
         nothing: the log notices by itself that logrotate has moved its file.
         """
-        if number == signal.SIGHUP and not sys.stderr.isatty():
+        if number == signal.SIGHUP and not self._on_terminal:
             return
         self._signals += 1
         if self._signals > 1:

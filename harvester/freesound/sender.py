@@ -136,7 +136,8 @@ class Sender:
         if not self.gate.admits(ticket):
             raise GateClosed
         if self._max_requests is not None and self.activity.counted >= self._max_requests:
-            self._stop.close(f"{self._max_requests:,} requests sent, the limit of this run")
+            requests = "request" if self._max_requests == 1 else "requests"
+            self._stop.close(f"{self._max_requests:,} {requests} sent, the limit of this run")
             raise Stopped(self._stop.reason)
         try:
             lease = self.quota.lease()

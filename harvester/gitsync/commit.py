@@ -107,7 +107,7 @@ _REHEARSE = "`harvester init --sandbox DIR` makes a repository for them"
 
 
 def _not_asked(wanted: bool | None, reason: str) -> Commit | None:
-    """Return a result that nobody waits for, unless a commit was asked for."""
+    """Return a quiet result, or None if a commit was asked for."""
     return None if wanted else Commit(reason=f"nothing was committed: {reason}", expected=False)
 
 

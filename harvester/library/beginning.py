@@ -1,4 +1,4 @@
-"""What a writer makes in a folder that holds no library.
+"""Remove what a writer made in a folder if nothing came.
 
 Owns the rule that a library to which nothing came leaves nothing behind: no folder, lock, journal, log or checkpoint
 that was not there before. What was there before stays.
@@ -20,12 +20,22 @@ class Beginning:
     """A folder as it was before its writer opened it."""
 
     def __init__(self, folder: Path) -> None:
-        """Note what is there; raises `OSError` if the folder cannot be read."""
+        """Note which folders are there, and whether there is a lock."""
         self._folder = folder
         self._new_folders = [one for one in (folder, *folder.parents) if not one.exists()]
-        self._names = set() if self._new_folders else {path.name for path in folder.iterdir()}
+        self._had_lock = (folder / LOCK).exists()
+        self._names: set[str] = set()
+        self.had_library = True
+        """Whether there was any file of a library, even an empty journal; true until `note_files`."""
+
+    def note_files(self) -> None:
+        """Note which files are there; requires the lock.
+
+        Without it, another process could make a library meanwhile, and its files would be taken for ours. Raises
+        `OSError` if the folder cannot be read.
+        """
+        self._names = {path.name for path in self._folder.iterdir()} - (set() if self._had_lock else {LOCK})
         self.had_library = any(map(is_of_library, self._names))
-        """Whether there was any file of a library, even an empty journal."""
 
     def remove_files(self) -> None:
         """Remove the files that were not there before; requires the lock.

@@ -28,7 +28,7 @@ MOST_RUNS = 10_000
 LARGEST_BYTES = 16_000_000
 LONGEST_LINE_BYTES = 2_000
 LONGEST_TEXT = 500
-KILLED = "ended without a word"
+KILLED = "killed (no end was recorded)"
 """The end of a run that was killed; the next run notes it."""
 
 _ID = re.compile(r"[0-9a-f]{32}")

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from harvester.checkpoint import Signature, read_signature
 from harvester.errors import HarvesterError, LibraryLocked, LibraryUnwritable
 from harvester.storage import (
+    HISTORY,
     JOURNAL,
     JOURNAL_PARTS,
     LOCK,
@@ -70,7 +71,7 @@ def _copy(target: Path, copy: Path) -> None:
     """Make a copy that a change may work on.
 
     Files that a change replaces as a whole are symbolic links to the real ones. Those that it writes in place are
-    copied: the journal, the vectors and the lock.
+    copied: the journal, the vectors and the lock. So is the history, which is read through no link.
     """
     if not target.is_dir():
         if os.path.lexists(target):
@@ -82,7 +83,7 @@ def _copy(target: Path, copy: Path) -> None:
             (copy / QUARANTINE).mkdir()
             for kept in path.iterdir():
                 (copy / QUARANTINE / kept.name).symlink_to(kept.absolute())
-        elif path.name.startswith(JOURNAL) or path.name in (VECTORS, LOCK):
+        elif path.name.startswith(JOURNAL) or path.name in (VECTORS, LOCK, HISTORY):
             _copy_as_it_is(path, copy / path.name)
         else:
             (copy / path.name).symlink_to(path.absolute())

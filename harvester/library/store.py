@@ -101,6 +101,7 @@ class Store:
         try:
             with disk_errors(folder, "nothing is lost"):
                 lock.acquire(now_us)
+                beginning.note_files()
                 sweep_temporaries(folder)
                 notices: list[str] = []
                 journal = open_journal(folder, now_us, files, notices)

@@ -174,13 +174,7 @@ class Writer:
         together = _combine(entries)
         if together != Entry():
             await self._append(together)
-            counts = {
-                "events": len(together.events),
-                "deferrals": len(together.deferrals),
-                "notes": len(together.notes),
-            }
-            said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
-            self._progress.tell(f"journal commit: {said or 'no events'}", Level.DETAIL, "commit", **counts)
+            self._tell_commit(together)
         unprocessed = _may_process(together) - self._state.processed
         self._apply(together)
         made = unprocessed & self._state.processed

@@ -65,9 +65,11 @@ CRON = """\
 
 
 SHELL = """\
+harvest= early=
+trap 'signalled=yes; if [ "$harvest" ]; then kill -TERM "$harvest"; else early=yes; fi' INT TERM
 "$@" &
 harvest=$!
-trap 'signalled=yes; kill -TERM "$harvest"' INT TERM
+[ -z "$early" ] || kill -TERM "$harvest"
 signalled=yes code=127
 while [ "$signalled" ]; do
     signalled=

@@ -86,7 +86,7 @@ def test_what_a_newer_version_adds_to_a_line_is_kept(tmp_path: Path) -> None:
 
 
 def test_of_two_lines_of_a_run_the_one_that_ended_later_counts(tmp_path: Path) -> None:
-    killed = past_run(1, end="ended without a word", exit_code=None)
+    killed = past_run(1, end="killed (no end was recorded)", exit_code=None)
     whole = past_run(1, ended_at=killed.ended_at + 2_000_000, started=killed.started)
     for place, order in enumerate(itertools.permutations([killed, whole])):
         folder = write(tmp_path / str(place), *order)
