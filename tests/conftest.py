@@ -34,9 +34,15 @@ sys.dont_write_bytecode = False
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell in the background lets its children ignore Ctrl-C, and theirs too; tests send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Whoever runs the tests: a cron job has no TERM, and `make` within `make` tells its folders.
+    os.environ["TERM"] = "xterm-256color"
+    for name in ("COLUMNS", "LINES", "MAKEFLAGS", "MAKELEVEL"):
+        os.environ.pop(name, None)
     chaos = config.getoption("markexpr") == "chaos"
     settings.load_profile("chaos" if chaos else "ordinary")
     if not chaos and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES:
