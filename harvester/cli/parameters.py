@@ -106,8 +106,8 @@ def _process_value(parameter: Any, function: Callable[..., Any] | None, context:
         value = _COUNTED.get(value.strip().lower(), value)
     try:
         converted = type(parameter).process_value(parameter, context, value)
-        for one in converted if isinstance(converted, list) else [converted]:
-            if isinstance(one, Path):
+        for one in converted if isinstance(converted, list | tuple) else [converted]:
+            if isinstance(one, Path) or (isinstance(one, str) and _is_path(parameter)):
                 read_path(one)  # a path that leads nowhere is refused with its place, before the command runs
     except SettingsFileError:
         raise  # its message has the place
@@ -120,6 +120,11 @@ def _process_value(parameter: Any, function: Callable[..., Any] | None, context:
         problem = option.problem_of_text(value) if option is not None else "it cannot have this value"
         raise SettingsError(f"{_place(context, parameter)}: {problem}") from None
     return converted
+
+
+def _is_path(parameter: Any) -> bool:
+    """Tell whether an older typer makes a path of a text later."""
+    return getattr(getattr(parameter, "type", None), "name", "") == "path"
 
 
 def _place(context: typer.Context, parameter: Any) -> str:
