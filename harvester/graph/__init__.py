@@ -36,7 +36,6 @@ from harvester.graph.sound import Sound
 from harvester.graph.sound_text import (
     LibraryFacts,
     WholeSound,
-    hidden_text,
     library_text,
     read_json,
     read_library_text,

@@ -80,10 +80,16 @@ class Edge:
 
 
 class Selected:
-    """The sounds and edges of one library that a view shows."""
+    """The sounds and edges of one library that a view shows.
 
-    def __init__(self, state: SoundGraph, sound_ids: Iterable[int], min_score: float | None = None) -> None:
+    `is_whole`: nothing was selected, so only gone sounds and the edges from and to them are left out.
+    """
+
+    def __init__(
+        self, state: SoundGraph, sound_ids: Iterable[int], min_score: float | None = None, *, is_whole: bool = False
+    ) -> None:
         self.state = state
+        self.is_whole = is_whole
         self.sound_ids: list[int] = sorted(sound_ids)
         self.min_score = min_score
         self._members = frozenset(self.sound_ids)
@@ -133,6 +139,8 @@ def narrow(selected: Selected, selection: Selection) -> Selected:
 
     The higher of the two `min_score` holds.
     """
+    if selection == Selection():
+        return selected
     scores = [score for score in (selected.min_score, selection.min_score) if score is not None]
     return _select(selected.state, selected.sound_ids, replace(selection, min_score=max(scores, default=None)))
 
@@ -145,7 +153,7 @@ def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Se
             continue
         if selection.matches(attributes):
             kept.append(sound_id)
-    selected = Selected(state, kept, selection.min_score)
+    selected = Selected(state, kept, selection.min_score, is_whole=among is state.graph and selection == Selection())
     if selection.largest_component and kept:
         # Components are ordered by their smallest id, and `max` returns the first of equally large ones.
         largest: list[int] = max(components(selected), key=len)

@@ -139,26 +139,25 @@ def _shorten(attributes: dict[str, Any], edges: Edges) -> None:
             attributes.pop(name, None)
 
 
-def library_text(state: KnownSounds, *, seeds: bool = True) -> str:
+def library_text(state: KnownSounds, *, facts: bool = True, seeds: bool = True, hidden: Iterable[int] = ()) -> str:
     """Return the canonical text of a library's facts.
 
-    Without `seeds` they are left out: they belong to the whole library, not to a selection.
+    `facts`: source and similarity space. `seeds`: those of the harvests, which belong to the whole library and not to a
+    selection. `hidden`: ids of sounds that views hide. What is left out may stand in a second text.
     """
-    facts: dict[str, Any] = {"format": FACTS_VERSION, "source": state.source, "similarity_space": state.space}
-    if seeds:
-        facts["seeds"] = sorted(state.seeds)
-    return canonical_bytes(facts).decode()
-
-
-def hidden_text(state: KnownSounds, sound_ids: Iterable[int]) -> str:
-    """Return the canonical text of sounds that views hide, as further facts."""
     nodes, successors = state.graph._node, state.graph._adj
-    hidden = [sound_object(sound_id, nodes[sound_id], successors[sound_id]) for sound_id in sound_ids]
-    return canonical_bytes({"format": FACTS_VERSION, "hidden": hidden}).decode()
+    content: dict[str, Any] = {"format": FACTS_VERSION}
+    if facts:
+        content |= {"source": state.source, "similarity_space": state.space}
+    if seeds:
+        content["seeds"] = sorted(state.seeds)
+    if objects := [sound_object(sound_id, nodes[sound_id], successors[sound_id]) for sound_id in hidden]:
+        content["hidden"] = objects
+    return canonical_bytes(content).decode()
 
 
 def read_library_text(text: str | bytes) -> LibraryFacts:
-    """Return the facts in a text of `library_text` or `hidden_text`.
+    """Return the facts in a text of `library_text`.
 
     Raises `LibraryCorrupt` for another form, `NewerFormat` for one of a later version.
     """

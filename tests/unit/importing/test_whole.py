@@ -11,7 +11,6 @@ from harvester.checkpoint import digest_of
 from harvester.errors import LibraryCorrupt, NewerFormat, WrongSource
 from harvester.graph import (
     SoundGraph,
-    hidden_text,
     library_text,
     read_library_text,
     read_sound_object,
@@ -32,7 +31,7 @@ def copied(state: SoundGraph) -> SoundGraph:
     library = WholeLibrary()
     for sound_id in ids[half:]:
         library.add("here", read_sound_text(text_of_sound(state, sound_id)))
-    for text in (library_text(state), hidden_text(state, ids[:half])):
+    for text in (library_text(state), library_text(state, facts=False, seeds=False, hidden=ids[:half])):
         assert text.isascii()
         library.add_facts("here", read_library_text(text))
     return library.state()
