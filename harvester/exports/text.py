@@ -1,7 +1,7 @@
 """Encode a selection as a stream of JSON Lines, node-link JSON or CSV.
 
-JSON holds values as the library has them; what strict JSON cannot say stands beside as a text. CSV has no lists and no null bytes: lists are
-joined, null bytes removed, lone surrogates replaced.
+JSON holds values as the library has them; what strict JSON cannot say stands beside as a text. CSV has no lists and no
+null bytes: lists are joined, null bytes removed, lone surrogates replaced.
 """
 
 from __future__ import annotations
