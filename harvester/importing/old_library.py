@@ -149,7 +149,8 @@ def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -
     tally.check_sounds(len(known | ends))
     stamps = dict.fromkeys(sorted(known | ends), _first(old.timestamp))
     stamps |= {sound_id: min(stamp for _, stamp in found) for sound_id, found in records.items()}
-    for sound_id, stamp in stamps.items():
+    known_at = {sound_id: stamp or old.known_at for sound_id, stamp in stamps.items()}
+    for sound_id, stamp in known_at.items():
         yield Known(sound_id, stamp)
     for sound_id, found in records.items():
         complete = any(is_complete(record) for record, _ in found)
@@ -163,7 +164,7 @@ def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -
         for kind, weight in weights.items():
             tally.kept["weights of relations"] += weight is not None
             # A later time changes nothing: the sounds are known since their own stamps.
-            yield Related(source_id, target_id, kind, max(stamps[source_id], stamps[target_id]), weight)
+            yield Related(source_id, target_id, kind, max(known_at[source_id], known_at[target_id]), weight)
     for source_id, scores in lists.items():
         tally.kept["edges with a score, as similar lists"] += len(scores)
         neighbours = tuple(sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])))
