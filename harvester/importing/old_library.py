@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import Clock
-from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
+from harvester.errors import LibraryCorrupt, NewerFormat, SettingsError, WrongSource
 from harvester.graph import UNKNOWN_TIME, SoundGraph
 from harvester.importing.formats import OldLibrary
 from harvester.importing.given import Given, read_given
@@ -94,7 +94,7 @@ def import_old(
         state = given.whole.state()
         for event in read_events(given.old, now_us, secrets, tally):
             state.apply(event)
-    except (LibraryCorrupt, WrongSource) as error:
+    except (LibraryCorrupt, NewerFormat, WrongSource) as error:
         problem = str(error).removeprefix(f"{path}: ").removesuffix("; nothing was changed")
         raise type(error)(f"{path}: {problem}; nothing was changed") from error
     if given.is_empty:
