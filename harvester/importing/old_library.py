@@ -121,7 +121,7 @@ def _why_empty(given: Given) -> str:
 
 
 def _check_made_up(path: Path, state: SoundGraph) -> None:
-    """Raise `WrongSource` for made-up sounds in a file that does not say so."""
+    """Raise `WrongSource` for made-up sounds without their source."""
     if is_sandbox(state.source):
         return
     made_up = next((sound_id for sound_id in state.graph if is_made_up(state.attributes(sound_id))), None)
