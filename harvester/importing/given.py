@@ -18,6 +18,7 @@ from harvester.importing.whole import WholeLibrary
 from harvester.library_source import described, join_sources
 from harvester.storage import HEAD_BYTES, read_bounded, refuse_content
 
+_UNKNOWN = "not an export, records, a table with a column id, a graph or an older tool's library"
 _FREESOUND = "https://freesound.org/apiv2/"
 
 
@@ -69,7 +70,7 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
         return Given(folder.library, taken=folder.taken, left=folder.left, notices=folder.notices)
     found = _read_file(path, tally, relation)
     if found is None:
-        old = load_old(path, tally, now_us)
+        old = load_old(path, tally, now_us, _UNKNOWN)
         old.relation = relation
         return Given(old, taken=((path, old.form),))
     beside = path.with_name(f"{path.stem}.edges{path.suffix}")
