@@ -19,7 +19,7 @@ from harvester.library_source import described, join_sources
 from harvester.storage import HEAD_BYTES, read_bounded, refuse_content
 
 _UNKNOWN = "not an export, records, a table with a column id, a graph or an older tool's library"
-_FREESOUND = "https://freesound.org/apiv2/"
+FREESOUND = "https://freesound.org/apiv2/"
 
 
 @dataclass(slots=True)
@@ -42,13 +42,14 @@ class Given:
         old = self.old
         return not (self.has_facts or len(self.whole) or old.nodes or old.records or old.edges or old.processed)
 
-    def check_source(self, path: Path, named: str | None) -> str:
+    def check_source(self, path: Path, named: str | None) -> str | None:
         """Return the catalogue: what the file says, or what was named.
 
-        Raises `WrongSource` when these are two.
+        Records are Freesound's where neither says it; edges alone are of any library, which is None. Raises
+        `WrongSource` when file and name differ.
         """
         if not self.has_facts:
-            return _FREESOUND if named is None else named
+            return FREESOUND if named is None and (self.old.records or len(self.whole)) else named
         ours = self.whole.source
         joined = ours if named is None else join_sources(named, ours)
         if joined is None:
