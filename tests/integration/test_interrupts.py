@@ -84,7 +84,9 @@ def test_a_command_that_is_interrupted_says_one_line_and_leaves_nothing(
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     before = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}
     first = AT_A_MOMENT.format(number=int(number), call=call, text=text)
-    done = _run_new(first, line, tmp_path) if call == "import" else run(*line.split(), cwd=tmp_path, first=first, key=None)
+    done = (
+        _run_new(first, line, tmp_path) if call == "import" else run(*line.split(), cwd=tmp_path, first=first, key=None)
+    )
     words = {signal.SIGINT: "interrupted by Ctrl-C", signal.SIGTERM: "ended by SIGTERM"}.get(number, HUNG_UP)
     assert done.code == 128 + number, done.err
     assert done.err.splitlines()[-1] == f"harvester: {words}; no file is left half written: run the command again"
