@@ -6,7 +6,7 @@ Tells systemd about it too. All figures come from the events; nothing here chang
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -19,6 +19,7 @@ from harvester.actions import (
     Advanced,
     Ended,
     Level,
+    ListedSounds,
     RunEvent,
     RunResult,
     Snapshot,
@@ -171,6 +172,17 @@ def summarise(result: RunResult) -> None:
         f"{processed}, +{result.sounds:,} sounds ({total.sounds:,}), +{result.edges:,} edges ({total.edges:,}){again}"
     )
     _summarise(result, result.reason, grown)
+    if result.listed is not None:
+        _tell_listed(result.listed)
+
+
+def _tell_listed(listed: ListedSounds) -> None:
+    """Print how many sounds of a list are here, and where the others are."""
+    whys = Counter(listed.missing.values())
+    missing = f", {len(listed.missing):,} missing ({', '.join(f'{whys[why]:,} {why}' for why in sorted(whys))})"
+    waiting = f", {listed.waiting:,} not asked about yet" if listed.waiting else ""
+    where = f": {listed.path}" if listed.path is not None else ""
+    say(f"list: {listed.here:,} of {listed.ids:,} sounds have their record{missing if whys else ''}{waiting}{where}")
 
 
 def summarise_refresh(result: RunResult) -> None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from harvester.cli.completion import complete_tag, completing
+from harvester.cli.completion import complete_tag, complete_user, completing
 from harvester.cli.terminal import can_redraw
 from harvester.errors import SettingsError
 from harvester.model import LARGEST_ID, is_sound_id
@@ -121,6 +123,23 @@ def _check_filter(_context: typer.Context, text: str) -> str:
     return text
 
 
+def _check_samples(text: str | None) -> str | None:
+    """Raise `SettingsError` unless a text is a number of sounds or `all`."""
+    read_samples(text)
+    return text
+
+
+def read_samples(text: str | None) -> int | Literal["all"] | None:
+    """Return a number of sounds, or `all`; None for None."""
+    if text is None or text == "all":
+        return text  # type: ignore[return-value]  # mypy does not narrow a text by comparison
+    bounds = COUNT_FROM_ZERO
+    number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else -1
+    if not bounds.least <= number <= bounds.most:
+        raise SettingsError(f"expected a whole number, at least {bounds.least} and at most {bounds.most}, or all")
+    return number
+
+
 JobsOption = Annotated[
     int,
     bounded(JOBS, "Use N cores; -1 uses all.", callback=_check_jobs),
@@ -133,11 +152,12 @@ NeighboursOption = Annotated[
 
 
 SamplesOption = Annotated[
-    int | None,
-    bounded(
-        COUNT_FROM_ZERO,
-        "Process this many sounds: fetch their similar lists.",
-        show_default="50; all hits with --sweep; none with --vectors; no end with harvest --forever",
+    str | None,
+    typer.Option(
+        metavar="N|all",
+        callback=_check_samples,
+        help="Process this many sounds: fetch their similar lists.",
+        show_default="50; all hits with --sweep; none with --vectors, --ids, --user, --pack; no end with --forever",
     ),
 ]
 
@@ -170,6 +190,25 @@ class ScopeOptions:
     type: Annotated[
         list[str] | None,
         typer.Option(metavar="wav", autocompletion=_complete_type, help="Keep to this file type (repeatable: any)."),
+    ] = None
+    ids: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Fetch the records of these sounds only: a text, table or JSON; - reads stdin."
+        ),
+    ] = None
+    column: Annotated[
+        str, typer.Option(metavar="NAME", help="With --ids: the column of the table that has the ids.")
+    ] = ""
+    user: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", autocompletion=complete_user, help="Sweep all sounds of this user (repeatable: any)."
+        ),
+    ] = None
+    pack: Annotated[
+        list[int] | None,
+        typer.Option(callback=check_ids, metavar="ID", help="Sweep all sounds of this pack (repeatable: any)."),
     ] = None
     sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
         False

@@ -52,6 +52,7 @@ from harvester.pipeline.scope import DIFFERS, MATCHES, PLACE, Scope
 
 UNUSABLE = "no usable neighbour in its similar list"
 CONTRADICTION = "does not match the filter"
+OTHER_USER = "is of another user, whose name holds the words of the name"
 SEARCHES, LISTS = "the results of the search", "the similar lists"
 
 
@@ -139,7 +140,9 @@ class OutcomeReader:
                 f"none of the {len(page.records)} sounds on page {claim.page} of the sweep matches {claim.window}: the "
                 "server ignores the filter; what was read before is kept; the next run fetches this page again"
             )
-        hits, oddities = self._matching(page.records, page.oddities, within=claim.window)
+        records, others = self._by_users(page.records)
+        hits, oddities = self._matching(records, page.oddities, within=claim.window)
+        oddities.update({OTHER_USER: others} if others else {})
         taken = set(hits)
         ahead = scope.sweep.after(claim, page)
         notes = [*self._news.hit_notes(scope, hits, page), Note(scope.topic, PLACE, ahead.place())]
@@ -149,9 +152,9 @@ class OutcomeReader:
         changes: list[FrontierChange] = [AdvanceSweep(claim, page), Start(hits, first=False)]
         if ahead.done and not ahead.total:
             changes.append(Close(NO_HITS))
-        changes += [Settle(claim), CheckSweep(), *self._count_hits(SEARCHES, hits, page.records)]
+        changes += [Settle(claim), CheckSweep(), *self._count_hits(SEARCHES, hits, records)]
         return Entry(
-            events=(*self._news.new_records(page.records, page.fetched_at), Seeded(hits)),
+            events=(*self._news.new_records(records, page.fetched_at), Seeded(hits)),
             notes=tuple(notes),
             vectors={i: vector for i, vector in self._news.vectors(page).items() if i in taken},
             oddities=oddities,
@@ -214,6 +217,17 @@ class OutcomeReader:
             oddities=oddities,
             changes=(MarkAsked(sound_id), Discover(neighbour_ids, unchanged), SettleList(claim, relisted), *counted),
         )
+
+    def _by_users(self, records: Sequence[Record]) -> tuple[Sequence[Record], int]:
+        """Return the records of the plan's users, and how many are of others.
+
+        The index splits names into words, so a search for one name also finds longer ones.
+        """
+        names = {name.casefold() for name in self._scope.plan.usernames}
+        if not names:
+            return records, 0
+        wanted = [record for record in records if str(record.get("username", "")).casefold() in names]
+        return wanted, len(records) - len(wanted)
 
     def _matching(
         self, records: Sequence[Record], oddities: Mapping[str, int], *, within: str = ""

@@ -15,7 +15,7 @@ from harvester.cli.console import (
     print_json,
     print_lines,
 )
-from harvester.cli.options import NeighboursOption, SamplesOption, ScopeOptions, ServerOptions, grouped
+from harvester.cli.options import NeighboursOption, SamplesOption, ScopeOptions, ServerOptions, grouped, read_samples
 
 
 @grouped
@@ -40,7 +40,7 @@ def plan(
         actions.plan(
             library,
             **scope.keywords(),
-            samples=samples,
+            samples=read_samples(samples),
             neighbours=neighbours,
             **server.keywords(),
             verbose=Console.verbose,
