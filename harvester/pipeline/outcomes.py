@@ -13,7 +13,7 @@ from dataclasses import replace
 from harvester.clock import Clock
 from harvester.errors import AnswerChanged
 from harvester.filters import contradicts, join_filters
-from harvester.model import Linked, Note, Record, Seeded, SimilarList, is_complete
+from harvester.model import Known, Linked, Note, Record, Seeded, SimilarList, is_complete
 from harvester.pipeline.batches import BatchReader
 from harvester.pipeline.deferral import Backoff, deferral_entry
 from harvester.pipeline.frontier import NO_HITS
@@ -71,6 +71,8 @@ class OutcomeReader:
     def read(self, outcome: Outcome) -> Entry:
         """Return the entry of an outcome; may raise `AnswerChanged`."""
         entry = self._read(outcome)
+        if isinstance(outcome, (DetailsFetched, Failed)) and isinstance(outcome.claim, DetailsClaim):
+            entry = self._with_unknown(entry, outcome.claim)
         if isinstance(outcome, (Confirmed, Failed, Decided)):
             return entry
         # Whatever brings the record of an absent sound ends its absence.
@@ -80,6 +82,18 @@ class OutcomeReader:
         if not back:
             return entry
         return replace(entry, undeferred=(*entry.undeferred, *back), changes=(EndDeferral(back), *entry.changes))
+
+    def _with_unknown(self, entry: Entry, claim: DetailsClaim) -> Entry:
+        """Return the entry with the sounds of a list that the library lacked.
+
+        Also those without a record: they have deferrals, so that no later run asks about them too early.
+        """
+        unknown = tuple(sound_id for sound_id in claim.sound_ids if sound_id not in self._state)
+        if not unknown:
+            return entry
+        now_us = self._clock.time_us()
+        known = (Known(sound_id, now_us) for sound_id in unknown)
+        return replace(entry, events=(*known, *entry.events, Seeded(unknown)))
 
     def _read(self, outcome: Outcome) -> Entry:
         match outcome:

@@ -156,10 +156,19 @@ class ListScope(Scope):
         self._listed = frozenset(plan.listed_ids)
 
     def wants(self, sound_id: int) -> bool:
-        """Tell whether the list has the sound and its record or list lacks."""
-        if sound_id not in self._listed or not self._is_open(sound_id):
+        """Tell whether the list has the sound, and its record or list lacks."""
+        if sound_id not in self._listed:
             return False
-        return self.plan.target != 0 or not self._state.has_record(sound_id)
+        if sound_id not in self._state:
+            return True
+        return self._is_open(sound_id) and (self.plan.target != 0 or not self._state.has_record(sound_id))
+
+    def admit(self) -> Iterator[FrontierChange]:
+        """Yield a change for each sound of the list that the run wants."""
+        yield from super().admit()
+        for sound_id in self.plan.listed_ids:
+            if sound_id not in self._state:
+                yield Enqueue(sound_id, has_record=False)
 
 
 class RefreshScope(Scope):

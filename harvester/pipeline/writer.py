@@ -67,14 +67,10 @@ class Writer:
                 self._progress.tell(
                     "the journal's note on the place of the sweep is corrupt: the sweep starts again, no sound is lost"
                 )
-        now_us = self._clock.time_us()
         if seeds and self._plan.refresh is None:
+            now_us = self._clock.time_us()
             known = [Known(sound_id, now_us) for sound_id in seeds if sound_id not in self._state]
             await self._commit([Entry(events=(*known, Seeded(seeds)), changes=(Start(seeds, first=True),))])
-        unknown = tuple(sound_id for sound_id in self._plan.listed_ids if sound_id not in self._state)
-        if unknown:
-            known = [Known(sound_id, now_us) for sound_id in unknown]
-            await self._commit([Entry(events=(*known, Seeded(unknown)), changes=(Start(unknown, first=False),))])
         self._changes.apply(self._scope.begin())
 
     async def run(self, outcomes: asyncio.Queue[Outcome | None]) -> None:
