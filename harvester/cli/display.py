@@ -171,7 +171,9 @@ def summarise(result: RunResult) -> None:
     grown = (
         f"{processed}, +{result.sounds:,} sounds ({total.sounds:,}), +{result.edges:,} edges ({total.edges:,}){again}"
     )
-    _summarise(result, result.reason, grown)
+    listed = result.listed
+    done = listed is not None and not (listed.waiting or total.frontier or result.failed)
+    _summarise(result, "every sound of the list was looked for" if done else result.reason, grown)
     if result.listed is not None:
         _tell_listed(result.listed)
 
@@ -233,6 +235,8 @@ def _next(result: RunResult) -> str:
     if result.next_possible_at is not None:
         free_at = round(result.next_possible_at.timestamp() * SECOND_US)
         from_then = f" from {clock_text(free_at, SystemClock().time_us())}"
+    if result.listed is not None and not (result.listed.waiting or result.total.frontier):
+        return "nothing of the list waits; --samples all fetches the similar lists of its sounds"
     if not result.total.frontier and not from_then:
         return "no sound waits; another --query or --seed finds more"
     return f"{waiting}; run it again{from_then} to continue"

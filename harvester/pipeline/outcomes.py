@@ -71,7 +71,11 @@ class OutcomeReader:
     def read(self, outcome: Outcome) -> Entry:
         """Return the entry of an outcome; may raise `AnswerChanged`."""
         entry = self._read(outcome)
-        if isinstance(outcome, (DetailsFetched, Failed)) and isinstance(outcome.claim, DetailsClaim):
+        if (
+            self._scope.plan.listed_ids
+            and isinstance(outcome, (DetailsFetched, Failed))
+            and isinstance(outcome.claim, DetailsClaim)
+        ):
             entry = self._with_unknown(entry, outcome.claim)
         if isinstance(outcome, (Confirmed, Failed, Decided)):
             return entry
