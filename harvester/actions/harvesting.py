@@ -17,7 +17,6 @@ from harvester.actions.options import (
     check_listener,
     check_seconds,
     check_stop,
-    check_text,
     check_verbosity,
     check_whole,
     keywords_named,
@@ -129,7 +128,8 @@ async def harvest(
             check_choice("--space", space, SPACES)
         wanted = read_scope(
             reporter, seed=seed, query=query, filter=filter, cc0=cc0, by=by, max_duration=max_duration, tag=tag,
-            type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission, ids=ids, user=user, pack=pack,
+            type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission, ids=ids, column=column,
+            user=user, pack=pack,
         )  # fmt: skip
         forever = check_flag("--forever", forever)
         target = wanted.target(samples, forever=forever)
@@ -140,7 +140,7 @@ async def harvest(
         missing_path = read_missing_path(missing, ids)
         plan = Plan(
             target=target,
-            listed_ids=await read_listed(reporter, ids, check_text("--column", column), permitted=wanted.permitted),
+            listed_ids=await read_listed(reporter, ids, wanted),
             seed_ids=wanted.seed_ids,
             new_seeds=bool(wanted.query or wanted.filter) and not wanted.seed_ids,
             query=wanted.query,

@@ -1,4 +1,4 @@
-"""Read the list of sounds of a harvest, and tell which of them did not come.
+"""Read the list of sounds of a harvest; tell which did not come.
 
 Owns the file of the missing sounds: `id,why` in each line, so that it can be given as a list again.
 """
@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from harvester.actions.events import Reporter
 from harvester.actions.options import check_sounds
-from harvester.actions.result import ListedSounds
-from harvester.errors import SettingsError
+from harvester.actions.result import ListedSounds, RunResult
+from harvester.actions.scope_options import Wanted
+from harvester.errors import HarvesterError, SettingsError
 from harvester.graph import SoundGraph, is_gone, is_withdrawn
 from harvester.importing import read_id_list
+from harvester.library import Store
 from harvester.model import Deferral
 from harvester.pipeline import ABSENT
 from harvester.storage import MISSING, disk_errors, path_text, read_path, write_atomically
@@ -25,19 +28,19 @@ MOST_LISTED_WITHOUT_PERMISSION = 100_000
 """The most sounds of a list without permission: large data sets have half of it, Freesound has seven times as many."""
 
 
-async def read_listed(reporter: Reporter, ids: Any, column: str, *, permitted: bool) -> tuple[int, ...]:
-    """Return the sounds of `ids`: a file, `-` or several ids; none for None.
+async def read_listed(reporter: Reporter, ids: Any, wanted: Wanted) -> tuple[int, ...]:
+    """Return the sounds of `ids`: of a file, of `-` or several; or none.
 
     Tells how many rows of a file gave how many ids. Raises `SettingsError` for a list that cannot be used.
     """
     of_file = isinstance(ids, str | os.PathLike)
-    if column and not of_file:
+    if wanted.column and not of_file:
         raise SettingsError("--column is a column of the file that --ids names; give --ids that file")
     if ids is None:
         return ()
     if of_file:
         path: Path | Literal["-"] = "-" if str(ids) == "-" else read_path(ids)
-        found = await asyncio.to_thread(read_id_list, path, column)
+        found = await asyncio.to_thread(read_id_list, path, wanted.column)
         reporter.tell(f"{'standard input' if path == '-' else path_text(path)}: {found.line}")
         for line in found.notices:
             reporter.warn(line)
@@ -46,7 +49,7 @@ async def read_listed(reporter: Reporter, ids: Any, column: str, *, permitted: b
         listed = tuple(sorted(check_sounds("--ids", ids)))
     if not listed:
         raise SettingsError("--ids names no sound; give a file or at least one id")
-    if len(listed) > MOST_LISTED_WITHOUT_PERMISSION and not permitted:
+    if len(listed) > MOST_LISTED_WITHOUT_PERMISSION and not wanted.permitted:
         raise SettingsError(
             f"--ids names {len(listed):,} sounds, and the API's terms forbid copies of the whole database: keep to "
             f"{MOST_LISTED_WITHOUT_PERMISSION:,}, or ask Freesound and add --i-have-permission"
@@ -55,7 +58,7 @@ async def read_listed(reporter: Reporter, ids: Any, column: str, *, permitted: b
 
 
 def read_missing_path(missing: Any, ids: Any) -> Path | None:
-    """Return where to write the missing sounds; None: in the library's folder.
+    """Return where to write the missing sounds; None: in the library.
 
     Raises `SettingsError` for a place that cannot be used, and without a list.
     """
@@ -70,8 +73,25 @@ def read_missing_path(missing: Any, ids: Any) -> Path | None:
     return path
 
 
+def add_listed(
+    result: RunResult, listed_ids: Sequence[int], store: Store, named: Path | None, failure: Exception | None
+) -> tuple[RunResult, Exception | None]:
+    """Return the result with what became of a list; write what is missing.
+
+    The second value is the error that ended the run, else that of the file. Without a library only a `named` file is
+    written.
+    """
+    listed = judge_listed(store.state, store.deferrals, listed_ids)
+    if named is not None or result.kept:
+        try:
+            listed = replace(listed, path=save_missing(listed.missing, result.folder, named))
+        except HarvesterError as error:
+            return replace(result, listed=listed, failed=True), failure or error
+    return replace(result, listed=listed), failure
+
+
 def judge_listed(state: SoundGraph, deferrals: Mapping[int, Deferral], listed: Sequence[int]) -> ListedSounds:
-    """Return how many of these sounds have a record, and why others lack one."""
+    """Return how many sounds have a record, and why others lack one."""
     here, missing = 0, dict[int, str]()
     for sound_id in listed:
         attributes = state.attributes(sound_id) if sound_id in state else {}
@@ -86,7 +106,7 @@ def judge_listed(state: SoundGraph, deferrals: Mapping[int, Deferral], listed: S
 
 
 def save_missing(missing: Mapping[int, str], folder: Path, named: Path | None) -> Path | None:
-    """Write the missing sounds to `named`, else into the library's folder.
+    """Write the missing sounds to `named`, else into the library.
 
     Returns the file. Without a missing sound only a named one is written, and the library's is removed. Raises
     `DiskFull` or `LibraryUnwritable`; the file is then as it was.

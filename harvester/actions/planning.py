@@ -18,7 +18,6 @@ from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.options import (
     check_folder,
     check_listener,
-    check_text,
     check_verbosity,
     check_whole,
     keywords_named,
@@ -147,10 +146,11 @@ async def plan(
         reporter = Reporter(check_listener("--on-progress", on_progress), verbose=check_verbosity("--verbose", verbose))
         wanted = read_scope(
             reporter, seed=seed, query=query, filter=filter, cc0=cc0, by=by, max_duration=max_duration, tag=tag,
-            type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission, ids=ids, user=user, pack=pack,
+            type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission, ids=ids, column=column,
+            user=user, pack=pack,
         )  # fmt: skip
         target = wanted.target(samples)
-        listed = await read_listed(reporter, ids, check_text("--column", column), permitted=wanted.permitted)
+        listed = await read_listed(reporter, ids, wanted)
         neighbours = check_whole("--neighbours", neighbours, NEIGHBOURS)
         connection = read_connection(reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox)
         folder, clock = check_folder("--library", library), SystemClock()

@@ -36,7 +36,7 @@ class Wanted:
     """Where a harvest starts and which sounds it may take, checked.
 
     `filter` joins all conditions; `usernames` narrows what it finds to these users. `records_only`: no similar list
-    unless the caller says how many.
+    unless the caller says how many. `column`: that of the ids in a list, empty if it has a known name.
     """
 
     seed_ids: tuple[int, ...]
@@ -47,6 +47,7 @@ class Wanted:
     permitted: bool
     usernames: tuple[str, ...] = ()
     records_only: bool = False
+    column: str = ""
 
     def target(self, samples: Any, *, forever: bool = False) -> int | None:
         """Return how many sounds to process; None: all that are found."""
@@ -72,6 +73,7 @@ def read_scope(
     vectors: Any,
     i_have_permission: Any,
     ids: Any = None,
+    column: Any = "",
     user: Any = None,
     pack: Any = None,
 ) -> Wanted:
@@ -116,7 +118,7 @@ def read_scope(
     permitted = check_flag("--i-have-permission", i_have_permission)
     return Wanted(
         seed_ids, query, built.text, sweep, vectors or "", permitted, users,
-        records_only=ids is not None or bool(users or packs),
+        records_only=ids is not None or bool(users or packs), column=check_text("--column", column),
     )  # fmt: skip
 
 

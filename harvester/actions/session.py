@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harvester.actions.connect import Connection, Server, open_client, open_server
 from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import Ended, Reporter, Started
-from harvester.actions.id_lists import judge_listed, save_missing
+from harvester.actions.id_lists import add_listed
 from harvester.actions.log import RunLog
 from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.past_runs import RunRecord, note_killed_run
@@ -152,7 +152,7 @@ async def _run(
         reporter.log.write(Told(f"end: {reason}", kind="end"))
         result = _result(store, client, progress, server, reason, ring, failure)
         if plan.listed_ids and result.began:
-            result, failure = _list_missing(result, plan, store, missing, failure)
+            result, failure = add_listed(result, plan.listed_ids, store, missing, failure)
         if result.began and result.kept:
             record.add(result, client, reporter, failure)
         return _completed(result, plan, reporter), failure
@@ -285,19 +285,6 @@ def _result(
         oddities=dict(progress.oddities),
         notices=(),
     )
-
-
-def _list_missing(
-    result: RunResult, plan: Plan, store: Store, named: Path | None, failure: Exception | None
-) -> tuple[RunResult, Exception | None]:
-    """Add what became of a list to the result, and write its missing sounds."""
-    listed = judge_listed(store.state, store.deferrals, plan.listed_ids)
-    if named is not None or result.kept:
-        try:
-            listed = replace(listed, path=save_missing(listed.missing, result.folder, named))
-        except HarvesterError as error:
-            return replace(result, listed=listed, failed=True), failure or error
-    return replace(result, listed=listed), failure
 
 
 def _total(store: Store, waiting: int) -> Totals:

@@ -38,10 +38,19 @@ def _complete_type(incomplete: str) -> list[str]:
 
 def check_ids(given: int | Sequence[int] | None) -> Any:
     """Return ids; raise `SettingsError` for a number that is no id."""
+    return _check_ids_of("a sound", given)
+
+
+def _check_packs(given: list[int] | None) -> Any:
+    """Return ids of packs; raise `SettingsError` for a number that is none."""
+    return _check_ids_of("a pack", given)
+
+
+def _check_ids_of(what: str, given: int | Sequence[int] | None) -> Any:
     for sound_id in given if isinstance(given, list | tuple) else [given] if given is not None else ():
         if not is_sound_id(sound_id):
             raise SettingsError(
-                f"{str(sound_id)[:40]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}"
+                f"{str(sound_id)[:40]} is not {what}'s id: ids are whole numbers from 1 to {LARGEST_ID}"
             )
     return given
 
@@ -208,7 +217,7 @@ class ScopeOptions:
     ] = None
     pack: Annotated[
         list[int] | None,
-        typer.Option(callback=check_ids, metavar="ID", help="Sweep all sounds of this pack (repeatable: any)."),
+        typer.Option(callback=_check_packs, metavar="ID", help="Sweep all sounds of this pack (repeatable: any)."),
     ] = None
     sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
         False

@@ -144,7 +144,7 @@ class Scope:
 
 
 class ListScope(Scope):
-    """The scope of a list of sounds: their records, then their similar lists.
+    """The scope of a list of sounds: records, then similar lists.
 
     It fetches nothing about any other sound and asks about none twice, so that the list costs what its plan says.
     """

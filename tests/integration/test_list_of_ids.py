@@ -195,7 +195,7 @@ def test_a_program_gives_ids_and_gets_what_became_of_them(sandbox: SandboxProces
         (("--missing", "file"), "--missing takes the missing sounds of a list; add --ids"),
         (("--column", "id"), "--column is a column of the file that --ids names"),
         (("--user", " "), "--user needs a text"),
-        (("--pack", 0), "--pack: 0 is not a sound's id"),
+        (("--pack", 0), "--pack: 0 is not a pack's id"),
         (("--pack", 5, "--seed", 5), "--user and --pack take every hit of a search; leave out --seed"),
         (("--samples", "many"), "--samples: expected a whole number, at least 0 and at most 1000000000, or all"),
     ],
