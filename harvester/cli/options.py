@@ -132,12 +132,6 @@ def _check_filter(_context: typer.Context, text: str) -> str:
     return text
 
 
-def _check_samples(text: str | None) -> str | None:
-    """Raise `SettingsError` unless a text is a number of sounds or `all`."""
-    read_samples(text)
-    return text
-
-
 def read_samples(text: str | None) -> int | Literal["all"] | None:
     """Return a number of sounds, or `all`; None for None."""
     if text is None or text == "all":
@@ -164,7 +158,7 @@ SamplesOption = Annotated[
     str | None,
     typer.Option(
         metavar="N|all",
-        callback=_check_samples,
+        callback=read_samples,
         help="Process this many sounds: fetch their similar lists.",
         show_default="50; all hits with --sweep; none with --vectors, --ids, --user, --pack; no end with --forever",
     ),

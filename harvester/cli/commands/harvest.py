@@ -17,7 +17,6 @@ from harvester.cli.options import (
     ScopeOptions,
     bounded,
     grouped,
-    read_samples,
 )
 from harvester.extension_points import ORDERS
 from harvester.settings import COUNT, RANDOM_SEED, SAMPLES_PER_COMMIT
@@ -78,7 +77,7 @@ def harvest(
         summarise,
         library=library,
         **scope.keywords(),
-        samples=read_samples(samples),
+        samples=samples,
         neighbours=neighbours,
         missing=missing,
         order=order,

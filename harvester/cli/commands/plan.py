@@ -15,7 +15,7 @@ from harvester.cli.console import (
     print_json,
     print_lines,
 )
-from harvester.cli.options import NeighboursOption, SamplesOption, ScopeOptions, ServerOptions, grouped, read_samples
+from harvester.cli.options import NeighboursOption, SamplesOption, ScopeOptions, ServerOptions, grouped
 
 
 @grouped
@@ -40,7 +40,7 @@ def plan(
         actions.plan(
             library,
             **scope.keywords(),
-            samples=read_samples(samples),
+            samples=samples,  # type: ignore[arg-type]  # the option's callback returns a number or `all`
             neighbours=neighbours,
             **server.keywords(),
             verbose=Console.verbose,
