@@ -46,7 +46,7 @@ if TYPE_CHECKING:
         target_text,
         waiting_text,
     )
-    from harvester.actions.result import RunResult, Totals
+    from harvester.actions.result import ListedSounds, RunResult, Totals
     from harvester.actions.sandbox_server import serve_sandbox
     from harvester.actions.selecting import read_selection, select_from
     from harvester.actions.service import service_text
@@ -106,7 +106,7 @@ _HOMES = {
         "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",
         "actions.quantities": "age_text clock_text done_text duration_text size_text target_text waiting_text",
-        "actions.result": "RunResult Totals",
+        "actions.result": "ListedSounds RunResult Totals",
         "actions.sandbox_server": "serve_sandbox",
         "actions.selecting": "read_selection select_from",
         "actions.service": "service_text",

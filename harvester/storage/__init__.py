@@ -37,6 +37,7 @@ from harvester.storage.paths import (
     JOURNAL_PARTS,
     LOCK,
     LOG,
+    MISSING,
     QUARANTINE,
     RECOVERED,
     STATUS,

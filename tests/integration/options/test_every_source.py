@@ -92,7 +92,7 @@ def _pair(command: str, option: str) -> tuple[Any, Any]:
     return ([one], [other]) if parameter.multiple else (one, other)
 
 
-WHOLE = {"--seed", "--samples", "--max-requests", "--last", "--limit", "--partition-rows", "--ego"}
+WHOLE = {"--pack", "--seed", "--samples", "--max-requests", "--last", "--limit", "--partition-rows", "--ego"}
 
 
 class Parsed:
@@ -196,6 +196,7 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--max-requests": ("harvest, refresh", 1, MOST),
     "--min-score": ("link, export, map", 0, 1),
     "--neighbours": ("harvest, plan, refresh, link", 1, 150),
+    "--pack": ("harvest, plan", 1, 9_007_199_254_740_991),
     "--partition-rows": ("export", 1, MOST),
     "--port": ("sandbox", 0, 65_535),
     "--random-seed": ("harvest, link, sandbox", 0, 4_294_967_295),
