@@ -13,7 +13,7 @@ from typing import Any, NoReturn, SupportsIndex, Unpack
 
 from harvester.actions.exporting import ExportReport, save_selection
 from harvester.actions.keywords import StrPath, naming_keywords
-from harvester.actions.library_html import library_html
+from harvester.actions.library_html import library_html, selection_html
 from harvester.actions.options import check_folder, check_texts, check_whole
 from harvester.actions.selecting import SelectKeywords, check_values, read_selection, why_missing
 from harvester.checkpoint import metadata_of
@@ -158,6 +158,9 @@ class SoundSelection(_Sounds):
     def __repr__(self) -> str:
         counts = f"{len(self):,} sounds, {self._selected.edge_count:,} edges"
         return f"<SoundSelection of {str(self._folder)!a}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        return selection_html(self._selected, str(self._folder), self.notices)
 
 
 class Library(_Sounds):

@@ -11,7 +11,6 @@ from typing import Any, TypedDict, TypeVar, Unpack
 
 from harvester.actions.keywords import Duration, Ids, StrPath, Texts, check_number, naming_keywords
 from harvester.actions.options import (
-    check_choice,
     check_order,
     check_seconds,
     check_sounds,
@@ -32,7 +31,7 @@ from harvester.graph import (
 )
 from harvester.importing import read_id_list
 from harvester.library import LibraryView
-from harvester.records import GEN_AI_WISHES, UNKNOWN_WISH, read_created_range
+from harvester.records import CreatedRange, read_created_range, read_gen_ai_wish
 from harvester.settings import COUNT_FROM_ZERO, SCORE
 from harvester.storage import read_path
 
@@ -158,16 +157,19 @@ def _read_words(option: str, value: Any) -> tuple[str, ...]:
     return words
 
 
-def _read_created(option: str, value: Any) -> Any:
-    try:
-        return read_created_range(check_text(option, value))
-    except SettingsError as error:
-        raise SettingsError(f"{option}: {error}") from None
+def _read_created(option: str, value: Any) -> CreatedRange:
+    return _named(option, check_text(option, value), read_created_range)
 
 
 def _read_wishes(option: str, value: Any) -> tuple[str, ...]:
-    wishes = (*GEN_AI_WISHES, UNKNOWN_WISH)
-    return tuple(check_choice(option, one, wishes) for one in check_texts(option, value))
+    return tuple(_named(option, text, read_gen_ai_wish) for text in check_texts(option, value))
+
+
+def _named(option: str, text: str, read: Callable[[str], T]) -> T:
+    try:
+        return read(text)
+    except SettingsError as error:
+        raise SettingsError(f"{option}: {error}") from None
 
 
 def _read_ids(ids: Any, column: str) -> tuple[frozenset[int] | None, tuple[str, ...]]:

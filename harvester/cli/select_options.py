@@ -5,6 +5,7 @@ They are the keywords of `SelectKeywords` in `actions`, and mean the same for ev
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,16 @@ def _complete_wish(incomplete: str) -> list[str]:
     from harvester.records import GEN_AI_WISHES, UNKNOWN_WISH
 
     return completing(lambda: [*GEN_AI_WISHES, UNKNOWN_WISH])(incomplete)
+
+
+def _check_wishes(given: str | Sequence[str] | None) -> Any:
+    """Return wishes; raise `SettingsError` for a text that is none."""
+    if given:
+        from harvester.records import read_gen_ai_wish
+
+        for text in [given] if isinstance(given, str) else given:
+            read_gen_ai_wish(text)
+    return given
 
 
 def _check_created(text: str | None) -> str | None:
@@ -97,6 +108,7 @@ class SelectOptions:
         typer.Option(
             metavar="VALUE",
             autocompletion=_complete_wish,
+            callback=_check_wishes,
             help="Keep to this wish about generative AI, or to unknown (repeatable: any).",
         ),
     ] = None

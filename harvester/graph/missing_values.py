@@ -136,16 +136,17 @@ def _missing_words(state: SoundGraph, words: Iterable[str]) -> Iterator[MissingV
 
 def _beyond_all(state: SoundGraph, selection: Selection) -> Iterator[MissingValue]:
     """Yield the bounds that no sound is within, and what comes nearest."""
-    for what, bound, read, nearest, told in (
-        ("least duration", selection.min_duration_s, _duration, max, "the longest is {:g} s"),
-        ("most duration", selection.max_duration_s, _duration, min, "the shortest is {:g} s"),
-        ("least downloads", selection.min_downloads, _downloads, max, "the most are {:,}"),
+    for what, bound, read, nearest, shown, told in (
+        ("least duration", selection.min_duration_s, _duration, max, "{:g}", "the longest has {} s"),
+        ("most duration", selection.max_duration_s, _duration, min, "{:g}", "the shortest has {} s"),
+        ("least downloads", selection.min_downloads, _downloads, max, "{:,}", "the most downloads are {}"),
     ):
         if bound is not None:
             values = [value for _, attributes in _present(state) if (value := read(attributes)) is not None]
             near = nearest(values, default=None)
             if near is None or nearest(near, bound) != near:
-                yield MissingValue(what, f"{bound:,g}", _NONE if near is None else told.format(near))
+                others = _NONE if near is None else told.format(shown.format(near))
+                yield MissingValue(what, shown.format(bound), others)
     if selection.created is not None:
         stamps = [stamp for _, attributes in _present(state) if (stamp := created_us(attributes)) is not None]
         if not any(map(selection.created.holds, stamps)):
@@ -158,9 +159,11 @@ def _missing_ids(state: SoundGraph, ids: Collection[int] | None) -> Iterator[Mis
     absent = sorted(sound_id for sound_id in ids or () if sound_id not in state)
     gone = sorted(sound_id for sound_id in ids or () if sound_id in state and is_gone(state.attributes(sound_id)))
     if ids and (absent or gone):
-        told = [f"{len(absent):,} of {len(ids):,} ids are not in the library ({_first(absent)})"] if absent else []
-        told += [f"{len(gone):,} of {len(ids):,} ids are deleted or withdrawn ({_first(gone)})"] if gone else []
-        yield MissingValue("id", " and ".join(told), "", decides=len(absent) + len(gone) == len(ids))
+        were = "was" if len(gone) == 1 else "were"
+        told = [f"the library lacks {len(absent):,} ({_first(absent)})"] if absent else []
+        told += [f"{len(gone):,} {were} deleted or withdrawn ({_first(gone)})"] if gone else []
+        line = f"of {len(ids):,} id{'s' if len(ids) > 1 else ''} {', and '.join(told)}"
+        yield MissingValue("id", line, "", decides=len(absent) + len(gone) == len(ids))
 
 
 def _first(ids: Sequence[int]) -> str:

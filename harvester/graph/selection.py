@@ -81,18 +81,15 @@ class Selection:
         return _folded(self.tags) <= tags and not _folded(self.excluded_tags) & tags
 
     def _is_within_bounds(self, attributes: Mapping[str, Any]) -> bool:
-        return (
-            _is_between(value_of(attributes, "duration"), self.min_duration_s, self.max_duration_s)
-            and _is_between(value_of(attributes, "num_downloads"), self.min_downloads, None)
-            and (self.created is None or self.created.holds(created_us(attributes)))
-        )
-
-
-def _is_between(value: float | None, least: float | None, most: float | None) -> bool:
-    """Tell whether a value is within bounds; None is within no bound."""
-    if least is None and most is None:
-        return True
-    return value is not None and (least is None or least <= value) and (most is None or value <= most)
+        for name, least, most in (
+            ("duration", self.min_duration_s, self.max_duration_s),
+            ("num_downloads", self.min_downloads, None),
+        ):
+            if least is not None or most is not None:
+                value = value_of(attributes, name)
+                if value is None or not (least or 0) <= value <= (float("inf") if most is None else most):
+                    return False
+        return self.created is None or self.created.holds(created_us(attributes))
 
 
 @dataclass(frozen=True)
