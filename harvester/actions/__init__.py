@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         target_text,
         waiting_text,
     )
+    from harvester.actions.relating import RelateResult, relate
     from harvester.actions.result import RunResult, Totals
     from harvester.actions.sandbox_server import serve_sandbox
     from harvester.actions.selecting import read_selection, select_from
@@ -106,6 +107,7 @@ _HOMES = {
         "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",
         "actions.quantities": "age_text clock_text done_text duration_text size_text target_text waiting_text",
+        "actions.relating": "RelateResult relate",
         "actions.result": "RunResult Totals",
         "actions.sandbox_server": "serve_sandbox",
         "actions.selecting": "read_selection select_from",

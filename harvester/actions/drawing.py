@@ -62,6 +62,7 @@ def draw_map(
     max_duration: Duration | None = None,
     processed_only: bool = False,
     min_score: float | None = None,
+    edges: Texts | None = None,
     largest_component: bool = False,
     on_layout: Callable[[int, int], None] | None = None,
 ) -> MapReport:
@@ -88,6 +89,7 @@ def draw_map(
         max_duration=max_duration,
         processed_only=processed_only,
         min_score=min_score,
+        edges=edges,
         largest_component=largest_component,
     )
     with open_view(library) as view:

@@ -99,6 +99,7 @@ def export(
     max_duration: Duration | None = None,
     processed_only: bool = False,
     min_score: float | None = None,
+    edges: Texts | None = None,
     largest_component: bool = False,
     partition_rows: int | None = None,
     credits_format: str = "md",
@@ -113,8 +114,9 @@ def export(
     withdrawn sounds are left out.
 
     `library` is a folder or an opened `Library`. `license`, `category` and `user` (any of the texts must match), `tag`
-    (all must), `min_duration` and `max_duration` (seconds or texts such as `10s`), `processed_only`, `min_score` (0 to
-    1, of an edge) and `largest_component` select sounds. `partition_rows`: the most rows of a part of parquet.
+    (all must), `min_duration` and `max_duration` (seconds or texts such as `10s`), `processed_only` and
+    `largest_component` select sounds; `edges` (`similar`, `relation:KIND`, `relation` or `all`; one or several) and
+    `min_score` (0 to 1, of a similar edge) select edges. `partition_rows`: the most rows of a part of parquet.
     `credits_format` is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas.
     `on_progress` gets the number of bytes written so far.
 
@@ -132,6 +134,7 @@ def export(
         max_duration=max_duration,
         processed_only=processed_only,
         min_score=min_score,
+        edges=edges,
         largest_component=largest_component,
     )
     with open_view(library) as view:

@@ -64,6 +64,7 @@ class _Sounds(Mapping[int, Sound]):
         max_duration: Duration | None = None,
         processed_only: bool = False,
         min_score: float | None = None,
+        edges: Texts | None = None,
         largest_component: bool = False,
     ) -> SoundSelection:
         """Return the sounds that match, as `harvester export` selects them.
@@ -71,7 +72,8 @@ class _Sounds(Mapping[int, Sound]):
         Select from the result to narrow it. `license` (CC0, BY, BY-NC, Sampling+, or a version such as `BY 4.0`),
         `category` and `user`: one text or several, of which any must match; `tag`: all must. `min_duration` and
         `max_duration` are seconds or texts such as `10s`. `processed_only`: with a record and a similar list.
-        `min_score`, from 0 to 1, keeps edges with at least this score. `largest_component` keeps the largest connected
+        `edges`: the kinds of edges to keep (`similar`, `relation:KIND`, `relation` or `all`). `min_score`, from 0 to 1,
+        keeps similar edges with at least this score. `largest_component` keeps the largest connected
         part. Deleted and withdrawn sounds are left out. Raises `SettingsError` that names a wrong keyword.
         """
         selection = read_selection(
@@ -83,6 +85,7 @@ class _Sounds(Mapping[int, Sound]):
             max_duration=max_duration,
             processed_only=processed_only,
             min_score=min_score,
+            edges=edges,
             largest_component=largest_component,
         )
         missing = check_values(self._selected.state, selection)

@@ -7,7 +7,17 @@ from typing import TypedDict
 from harvester.actions.keywords import Duration, Texts, check_number, naming_keywords
 from harvester.actions.options import check_order, check_seconds, check_texts
 from harvester.errors import SettingsError
-from harvester.graph import MissingValue, Selected, Selection, SoundGraph, explain_missing, find_missing, select
+from harvester.graph import (
+    EdgeRule,
+    MissingValue,
+    Selected,
+    Selection,
+    SoundGraph,
+    explain_missing,
+    find_missing,
+    read_edge_kinds,
+    select,
+)
 from harvester.library import LibraryView
 from harvester.settings import SCORE
 
@@ -23,6 +33,7 @@ class SelectKeywords(TypedDict, total=False):
     max_duration: Duration | None
     processed_only: bool
     min_score: float | None
+    edges: Texts | None
     largest_component: bool
 
 
@@ -37,13 +48,15 @@ def read_selection(
     max_duration: Duration | None = None,
     processed_only: bool = False,
     min_score: float | None = None,
+    edges: Texts | None = None,
     largest_component: bool = False,
 ) -> Selection:
     """Return the selection for these keywords.
 
     `license` (CC0, BY, BY-NC, Sampling+, or a version such as `BY 4.0`), `category` and `user`: one text or several,
-    of which any must match; `tag`: all must. Durations are seconds or texts such as `10s`. `min_score` is from 0 to 1,
-    and keeps edges with at least this score. Raises `SettingsError` that names the keyword of a wrong value.
+    of which any must match; `tag`: all must. Durations are seconds or texts such as `10s`. `edges`: the kinds of edges
+    to keep, `similar`, `relation:KIND`, `relation` or `all`, one or several. `min_score` is from 0 to 1, and keeps
+    similar edges with at least this score. Raises `SettingsError` that names the keyword of a wrong value.
     """
     shortest_s = None if min_duration is None else check_seconds("--min-duration", min_duration, zero=True)
     longest_s = None if max_duration is None else check_seconds("--max-duration", max_duration)
@@ -57,8 +70,18 @@ def read_selection(
         max_duration_s=longest_s,
         processed_only=processed_only,
         min_score=None if min_score is None else check_number("--min-score", min_score, SCORE),
+        edges=_read_edges(edges),
         largest_component=largest_component,
     )
+
+
+def _read_edges(edges: Texts | None) -> EdgeRule:
+    try:
+        return read_edge_kinds(check_texts("--edges", edges))
+    except ValueError as error:
+        raise SettingsError(
+            f"--edges: '{str(error)[:40]}' is no kind of edges; use similar, relation:KIND, relation or all"
+        ) from None
 
 
 def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tuple[str, ...]]:

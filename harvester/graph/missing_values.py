@@ -27,8 +27,8 @@ _ALL_CATEGORIES = {name.casefold() for name in chain(CATEGORIES, *CATEGORIES.val
 class MissingValue:
     """A value of a selection that no sound has.
 
-    `what`: `license`, `category`, `tag` or `user`. `others` says what was probably meant, or what there is. `possible`
-    is False for a value outside a closed vocabulary.
+    `what`: `license`, `category`, `tag`, `user`, or `relation` for a kind of edges. `others` says what was probably
+    meant, or what there is. `possible` is False for a value outside a closed vocabulary.
     """
 
     what: str
@@ -37,7 +37,8 @@ class MissingValue:
     possible: bool = True
 
     def __str__(self) -> str:
-        return f"no sound has the {self.what} {_quoted(self.value)}; {self.others}"
+        has = "no edge is of the" if self.what == "relation" else "no sound has the"
+        return f"{has} {self.what} {_quoted(self.value)}; {self.others}"
 
 
 def explain_missing(missing: Iterable[MissingValue], state: SoundGraph, *, found: bool) -> str:
@@ -64,6 +65,9 @@ def find_missing(state: SoundGraph, selection: Selection) -> tuple[MissingValue,
             _missing(state, "category", selection.categories, _ALL_CATEGORIES.__contains__),
             _missing(state, "tag", selection.tags),
             _missing(state, "user", selection.users),
+            _missing(
+                state, "relation", sorted(selection.edges.relations or ()), folded=str, spellings=lambda name: (name,)
+            ),
         )
     )
 
@@ -100,7 +104,14 @@ def _missing(
 
 
 def _count(state: SoundGraph, what: str) -> Counter[str]:
-    """Return how many sounds have each value."""
+    """Return how many sounds have each value, or edges each relation."""
+    if what == "relation":
+        return Counter(
+            kind
+            for sound_id in state.graph
+            for edge in state.graph.succ[sound_id].values()
+            for kind in edge.get("relation", ())
+        )
     sounds = (attributes for attributes in state.graph.nodes.values() if not is_gone(attributes))
     return Counter(name for attributes in sounds for name in _NAMES[what](attributes))
 

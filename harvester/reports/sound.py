@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from harvester.clock import iso
-from harvester.graph import OWN_FIELDS, Selected, SoundGraph, is_gone, select
+from harvester.graph import OWN_FIELDS, Edge, Selected, SoundGraph, is_gone, select
 
 
 def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
@@ -43,10 +44,15 @@ def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
         "listed_by": [{"id": edge.source, "score": edge.score} for edge in edges_back if edge.score is not None],
         "related": [
             {"id": edge.target, "relations": edge.relations, "name": state.sound(edge.target).name}
-            for edge in edges
+            for edge in sorted(edges, key=_strongest_first)
             if edge.relation is not None
         ],
         "related_by": [
             {"id": edge.source, "relations": edge.relations} for edge in edges_back if edge.relation is not None
         ],
     }
+
+
+def _strongest_first(edge: Edge) -> tuple[float, int]:
+    weights = [weight for weight in edge.relations.values() if weight is not None]
+    return -max(weights, default=-math.inf), edge.target

@@ -21,6 +21,7 @@ from harvester.terminal_text import escape_json, escape_paragraph, escape_xml
 
 _ESCAPES = {"json": escape_json, "xml": escape_xml, "text": escape_paragraph}
 _CREDIT_FORMATS = "md|txt|csv|html"
+_EDGE_KINDS = "similar|relation|all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,16 @@ class SelectOptions:
         bool, typer.Option("--processed-only", help="Keep to sounds with a record and a similar list.")
     ] = False
     min_score: Annotated[
-        float | None, bounded(SCORE, "Keep to edges with at least this score.", metavar="0.8", callback=check_finite)
+        float | None,
+        bounded(SCORE, "Keep to similar edges with at least this score.", metavar="0.8", callback=check_finite),
+    ] = None
+    edges: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            autocompletion=completing(_EDGE_KINDS),
+            help="Keep to edges of similar, relation:NAME or relation (repeatable: any); else all.",
+        ),
     ] = None
     largest_component: Annotated[
         bool, typer.Option("--largest-component", help="Keep to the largest connected part.")

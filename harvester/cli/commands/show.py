@@ -71,7 +71,7 @@ def _lines(sound: dict[str, Any]) -> list[str]:
 
 
 def _relations(relations: dict[str, float | None]) -> str:
-    return ", ".join(kind if weight is None else f"{kind} {weight:g}" for kind, weight in relations.items())
+    return ", ".join(kind if weight is None else f"{kind} {weight:.4g}" for kind, weight in relations.items())
 
 
 def _length(record: dict[str, Any]) -> str:
