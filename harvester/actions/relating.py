@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from harvester.actions.default_library import find_library
-from harvester.actions.keywords import Duration, StrPath, Texts, check_number, naming_keywords
+from harvester.actions.keywords import StrPath, check_number, naming_keywords
 from harvester.actions.options import check_choice, check_flag, check_texts, check_whole
-from harvester.actions.selecting import check_values, read_selection, why_missing
+from harvester.actions.selecting import SelectKeywords, check_values, read_selection, why_missing
 from harvester.clock import Clock, SystemClock
 from harvester.errors import SettingsError
 from harvester.graph import Selection, select
 from harvester.library import Store, perform, require_library
-from harvester.relations import BY, Bounds, KindReport, find_relations
+from harvester.relations import BY, KindReport, RelationBounds, find_relations
 from harvester.settings import RELATED, SCORE
 
 
@@ -50,24 +50,15 @@ def relate(
     min_jaccard: float = 0.15,
     max: int = 25,
     dry_run: bool = False,
-    license: Texts | None = None,
-    category: Texts | None = None,
-    tag: Texts | None = None,
-    user: Texts | None = None,
-    min_duration: Duration | None = None,
-    max_duration: Duration | None = None,
-    processed_only: bool = False,
-    min_score: float | None = None,
-    edges: Texts | None = None,
-    largest_component: bool = False,
+    **selection: Unpack[SelectKeywords],
 ) -> RelateResult:
     """Make relations between sounds from their records, offline.
 
     They are edges of the kinds in `by`: `user` (the same uploader), `pack` (the same pack) and `tags` (alike tags). A
     sound gets at most `max` (1 to 1,000) of each kind: to the sounds of its user or pack with the nearest ids, and to
     those with the most alike tags. Their weight is the share of common tags, of all that either has (Jaccard's index);
-    `min_jaccard` (above 0, to 1) is the least. `library` is its folder; None: the default folder. The keywords of
-    `export` select the sounds that are related to each other.
+    `min_jaccard` (above 0, to 1) is the least. `library` is its folder; None: the default folder. The other
+    keywords select the sounds that are related to each other, and are those of `SelectKeywords`.
 
     Relations only grow: a second call changes nothing, and one with other bounds adds what is new and drops nothing.
     They are durable on return, with a verified backup; a crash leaves all of them or none. With `dry_run` nothing is
@@ -77,29 +68,20 @@ def relate(
     `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
     """
     kinds = _read_kinds(by)
-    bounds = Bounds(_check_jaccard(min_jaccard), check_whole("--max", max, RELATED))
-    selection = read_selection(
-        license=license,
-        category=category,
-        tag=tag,
-        user=user,
-        min_duration=min_duration,
-        max_duration=max_duration,
-        processed_only=processed_only,
-        min_score=min_score,
-        edges=edges,
-        largest_component=largest_component,
-    )
+    bounds = RelationBounds(_check_jaccard(min_jaccard), check_whole("--max", max, RELATED))
+    chosen = read_selection(**selection)
     folder = find_library(library)
     require_library(folder)
     return perform(
-        lambda place: _relate(place, kinds, bounds, selection, SystemClock()),
+        lambda place: _relate(place, kinds, bounds, chosen, SystemClock()),
         folder,
         dry_run=check_flag("--dry-run", dry_run),
     )
 
 
-def _relate(folder: Path, kinds: tuple[str, ...], bounds: Bounds, selection: Selection, clock: Clock) -> RelateResult:
+def _relate(
+    folder: Path, kinds: tuple[str, ...], bounds: RelationBounds, selection: Selection, clock: Clock
+) -> RelateResult:
     started_s = clock.monotonic_s()
     with Store.open(folder, clock=clock) as store:
         missing = check_values(store.state, selection)

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-from harvester.relations.relate import BY, Bounds, KindReport, Relations, find_relations
+from harvester.relations.relate import BY, KindReport, RelationBounds, Relations, find_relations

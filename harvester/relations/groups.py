@@ -24,7 +24,7 @@ def same_group(groups: Mapping[int, str], most: int) -> Iterator[tuple[int, list
 
 
 def nearest(ids: Sequence[int], sound_id: int, most: int) -> list[int]:
-    """Return the other ids that stand next to `sound_id` in ascending order.
+    """Return the ids that stand next to `sound_id`, in ascending order.
 
     Half of the `most` stand before it, the rest after it; at an end of `ids` they come from the other side.
     """

@@ -24,7 +24,7 @@ Targets = list[tuple[int, float | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class RelationBounds:
     """How many relations to make.
 
     At most `most` from a sound, for each kind; those of tags from an index of `min_jaccard` on.
@@ -59,7 +59,7 @@ class Relations:
     events: tuple[Related, ...]
 
 
-def find_relations(selected: Selected, by: Iterable[str], bounds: Bounds) -> Relations:
+def find_relations(selected: Selected, by: Iterable[str], bounds: RelationBounds) -> Relations:
     """Return the relations between the selected sounds, by the given kinds.
 
     `by` are some of BY. Changes nothing; the events are those that add something to the state.
@@ -104,10 +104,10 @@ def _known_at(state: SoundGraph, sound_id: int, target: int) -> int:
     return max(int(state.attributes(one)["added_at"]) for one in (sound_id, target))
 
 
-def _grouped(field: str) -> Callable[[Selected, Bounds], Iterator[tuple[int, Targets, int]]]:
+def _grouped(field: str) -> Callable[[Selected, RelationBounds], Iterator[tuple[int, Targets, int]]]:
     """Return the finder of the sounds with the same text in a field."""
 
-    def find(selected: Selected, bounds: Bounds) -> Iterator[tuple[int, Targets, int]]:
+    def find(selected: Selected, bounds: RelationBounds) -> Iterator[tuple[int, Targets, int]]:
         groups = {
             sound_id: text
             for sound_id in selected.sound_ids
@@ -119,7 +119,7 @@ def _grouped(field: str) -> Callable[[Selected, Bounds], Iterator[tuple[int, Tar
     return find
 
 
-def _by_tags(selected: Selected, bounds: Bounds) -> Iterator[tuple[int, Targets, int]]:
+def _by_tags(selected: Selected, bounds: RelationBounds) -> Iterator[tuple[int, Targets, int]]:
     tags = {
         sound_id: frozenset(tag.casefold() for tag in value_of(selected.state.attributes(sound_id), "tags") or ())
         for sound_id in selected.sound_ids
@@ -127,7 +127,7 @@ def _by_tags(selected: Selected, bounds: Bounds) -> Iterator[tuple[int, Targets,
     return TagIndex(tags).most_alike(bounds.min_jaccard, bounds.most)
 
 
-_FINDERS: Mapping[str, Callable[[Selected, Bounds], Iterator[tuple[int, Targets, int]]]] = {
+_FINDERS: Mapping[str, Callable[[Selected, RelationBounds], Iterator[tuple[int, Targets, int]]]] = {
     "user": _grouped("username"),
     "pack": _grouped("pack"),
     "tags": _by_tags,

@@ -23,9 +23,9 @@ Alike = list[tuple[int, float | None]]
 
 
 class TagIndex:
-    """An inverted index of the different sets of tags, the rarest tag first.
+    """An inverted index of tags, the rarest tag first.
 
-    Sounds with the same set share a row. `tags` has each sound's, by ascending id.
+    Sounds with the same set of tags share a row. `tags` has each sound's, by ascending id.
     """
 
     def __init__(self, tags: Mapping[int, frozenset[str]]) -> None:

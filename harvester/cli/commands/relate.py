@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from harvester.cli.commands.export import SelectOptions
 from harvester.cli.completion import completing
 from harvester.cli.consent import DryRunOption
 from harvester.cli.console import JsonOption, LibraryOption, duration_text, note, print_json, say
 from harvester.cli.options import bounded, check_finite, grouped
+from harvester.cli.select_options import SelectOptions
 from harvester.settings import RELATED, SCORE
 
 if TYPE_CHECKING:
@@ -39,11 +39,11 @@ def relate(
     select: SelectOptions,
     as_json: JsonOption = False,
 ) -> None:
-    """Make edges between sounds of the same user or pack, or with alike tags.
+    """Relate sounds of one user or pack, and sounds with alike tags.
 
-    It sends no request. A sound is related to the --max sounds of its user or pack with the nearest ids, and to the
-    --max sounds with the most alike tags. Relations only grow: a second run changes nothing, and a run with other
-    bounds adds what is new. `harvester restore` takes them back.
+    Relations are edges; no request is sent. A sound is related to the --max sounds of its user or pack with the nearest
+    ids, and to the --max sounds with the most alike tags. Relations only grow: a second run changes nothing, and a run
+    with other bounds adds what is new. `harvester restore` takes them back.
     """
     from harvester import actions
 
