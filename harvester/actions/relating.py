@@ -105,7 +105,7 @@ def _relate(
 
 def _read_kinds(by: str | Iterable[str]) -> tuple[str, ...]:
     """Return the kinds to find, each once, in the order of BY."""
-    wanted = {name.strip() for text in check_texts("--by", by) for name in text.split(",")}
+    wanted = {name.strip() for text in check_texts("--by", by) for name in text.split(",")} - {""}
     for name in sorted(wanted):
         check_choice("--by", name, BY)
     if not wanted:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harvester.cli.completion import completing
-from harvester.cli.consent import DryRunOption
-from harvester.cli.console import JsonOption, LibraryOption, duration_text, note, print_json, say
+from harvester.cli.consent import DryRunOption, with_consent
+from harvester.cli.console import JsonOption, LibraryOption, note, print_json, say
 from harvester.cli.options import bounded, check_finite, grouped
 from harvester.cli.select_options import SelectOptions
 from harvester.settings import RELATED, SCORE
@@ -47,24 +46,25 @@ def relate(
     """
     from harvester import actions
 
-    report = actions.relate(library, by=by, min_jaccard=min_jaccard, max=max, dry_run=dry_run, **select.keywords())
-    note(*report.notices)
-    for line in _lines(report, max, dry_run=dry_run):
-        say(line)
+    report = with_consent(
+        lambda dry: actions.relate(library, by=by, min_jaccard=min_jaccard, max=max, dry_run=dry, **select.keywords()),
+        lambda report: _show(report, max),
+        lambda _report: "",  # a restore takes relations back
+        dry_run=dry_run,
+        yes=True,
+        final=False,
+    )
     if as_json:
         print_json(report.as_dict())
 
 
-def _lines(report: RelateResult, most: int, *, dry_run: bool) -> Iterator[str]:
+def _show(report: RelateResult, most: int) -> None:
+    note(*report.notices)
     for kind, told in report.kinds.items():
         more = [f"{told.stronger:,} with a higher weight"] if told.stronger else []
         more += [f"{told.cut:,} sounds have more than --max {most}"] if told.cut else []
         more += [f"{told.beyond:,} of earlier runs or imports stay"] if told.beyond else []
         rest = "".join(f"; {one}" for one in more)
-        yield f"{kind}: {told.found:,} relations of {told.sounds:,} sounds, {told.new:,} new{rest}"
-    saved = "nothing was written" if dry_run or not report.saved else "saved with a backup"
-    would = " would be there" if dry_run else ""
-    yield (
-        f"{report.library}: {report.searched:,} sounds compared, {report.edges:,} edges{would}; {saved}, "
-        f"no request, in {duration_text(report.seconds)}"
-    )
+        say(f"{kind}: {told.found:,} relations of {told.sounds:,} sounds, {told.new:,} new{rest}")
+    saved = "saved with a backup" if report.saved else "nothing new to save"
+    say(f"{report.library}: {report.searched:,} sounds compared, {report.edges:,} edges; {saved}, no request")
