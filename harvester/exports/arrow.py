@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from harvester.exports.table import Column, plan_columns, rows
+from harvester.exports.whole import WHOLE_KEYS, WholeTexts
 from harvester.graph import STAMPS, Selected
 from harvester.json_text import without_lone_surrogates
 
@@ -33,18 +34,34 @@ EDGE_SCHEMA = pa.schema(
 
 
 class SoundRows:
-    """The selected sounds as rows of `schema`."""
+    """The selected sounds as rows of `schema`.
 
-    def __init__(self, selected: Selected) -> None:
+    With `whole`, there are two more columns, `record` and `library`, with the texts of `WholeTexts`.
+    """
+
+    def __init__(self, selected: Selected, *, whole: bool = False) -> None:
         self._selected = selected
+        self._whole = WholeTexts(selected) if whole else None
         self._columns = plan_columns(selected)
-        self._times = {column.name for column in self._columns if _is_time(column)}
-        self.schema = pa.schema([(column.name, _type(column)) for column in self._columns])
+        texts = WHOLE_KEYS if whole else ()
+        # A field with the name of a text is in the canonical text alone.
+        shown = [column for column in self._columns if column.name not in texts]
+        self._times = {column.name for column in shown if _is_time(column)}
+        self.schema = pa.schema(
+            [*((column.name, _type(column)) for column in shown), *((name, pa.string()) for name in texts)]
+        )
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as values that pyarrow accepts."""
-        for row in rows(self._selected, self._columns):
-            yield {name: _stamp(value) if name in self._times else value for name, value in row.items()}
+        for place, row in enumerate(rows(self._selected, self._columns)):
+            typed = {name: _stamp(value) if name in self._times else value for name, value in row.items()}
+            yield typed | (self._texts(place, row["id"]) if self._whole else {})
+        if self._whole and not len(self._selected) and (library := self._whole.library(0)):
+            yield {"library": library}
+
+    def _texts(self, place: int, sound_id: int) -> dict[str, Any]:
+        assert self._whole is not None
+        return {"record": self._whole.text(sound_id), "library": self._whole.library(place) or None}
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:

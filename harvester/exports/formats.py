@@ -179,7 +179,7 @@ def _parquet_files(view: ExportView) -> Mapping[str, Iterable[bytes]]:
     except ImportError as error:
         raise SettingsError(missing("parquet", "pyarrow", "parquet")) from error
     selected = _selected(view)
-    sounds = SoundRows(selected)
+    sounds = SoundRows(selected, whole=True)
     return {
         "edges": encode_parquet(EDGE_SCHEMA, edge_rows(selected)),
         "": encode_parquet(sounds.schema, sounds.rows()),

@@ -18,6 +18,7 @@ from harvester.graph.attributes import (
     is_withdrawn,
     record_of,
 )
+from harvester.graph.canonical import CanonicalForm
 from harvester.graph.edges import SIMILAR, Edge, EdgeRule, read_edge_kinds
 from harvester.graph.event_rules import (
     Dropped,
@@ -35,3 +36,16 @@ from harvester.graph.selection import Selected, Selection, around, narrow, selec
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.graph.words import has_words, rank_words, split_words
+from harvester.graph.whole_sound import (
+    LibraryFacts,
+    WholeSound,
+    library_text,
+    read_json,
+    read_library_text,
+    read_sound_object,
+    read_sound_text,
+    sound_object,
+    sound_text,
+    stands_apart,
+    text_of_sound,
+)
