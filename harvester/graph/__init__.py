@@ -19,6 +19,7 @@ from harvester.graph.attributes import (
     record_of,
 )
 from harvester.graph.canonical import CanonicalForm
+from harvester.graph.community_names import TellingTags, name_communities
 from harvester.graph.edges import SIMILAR, Edge, EdgeRule, read_edge_kinds
 from harvester.graph.event_rules import (
     Dropped,
@@ -29,6 +30,7 @@ from harvester.graph.event_rules import (
     keep_possible,
 )
 from harvester.graph.lazy_digraph import DiGraph
+from harvester.graph.measures import MEASURES, Measures, graph_digest
 from harvester.graph.merge_rules import similar_of
 from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, suggest
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView

@@ -18,9 +18,9 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from harvester.graph import Selected
+from harvester.graph import Selected, name_communities
 from harvester.library_source import is_sandbox
-from harvester.map.communities import find_communities, name_communities
+from harvester.map.communities import find_communities
 from harvester.map.layout import lay_out
 from harvester.records import license_name
 
