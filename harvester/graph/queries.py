@@ -40,8 +40,8 @@ class KnownSounds:
 
     `graph` is the NetworkX DiGraph (integer ids), `processed` the ids of the sounds with a complete record and a
     similar list, `seeds` the sounds that harvests started from, `source` the catalogue's identity (empty until the
-    first response), `has_weights` whether a relation has a weight. `measures` has what an analysis of this library computed
-    for its sounds, if one was loaded.
+    first response), `has_weights` whether a relation has a weight. `measures` has what an analysis of this library
+    computed for its sounds, if one was loaded.
     """
 
     def __init__(self, source: str = "", space: str = SPACES[0]) -> None:

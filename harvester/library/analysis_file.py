@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +151,7 @@ def _typed(found: Mapping[str, Any], name: str, kind: type) -> Any:
 
 def _measures(columns: Mapping[str, Any]) -> dict[int, Measures]:
     ids = _typed(columns, "id", list)
-    if not all(map(is_sound_id, ids)) or any(one >= other for one, other in zip(ids, ids[1:], strict=False)):
+    if not all(map(is_sound_id, ids)) or any(one >= other for one, other in pairwise(ids)):
         raise ValueError("its ids are not ascending ids of sounds")
     values = [_column(columns, name, len(ids)) for name in MEASURES]
     return {sound_id: Measures(*row) for sound_id, row in zip(ids, zip(*values, strict=True), strict=True)}
