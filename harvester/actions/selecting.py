@@ -6,10 +6,10 @@ Owns what each of them means: whoever selects takes `**selection: Unpack[SelectK
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from harvester.actions.keywords import Duration, Ids, StrPath, Texts, check_number, naming_keywords
+from harvester.actions.keywords import Duration, Ids, Numbers, StrPath, Texts, check_number, naming_keywords
 from harvester.actions.options import (
     check_order,
     check_seconds,
@@ -30,9 +30,9 @@ from harvester.graph import (
     split_words,
 )
 from harvester.importing import read_id_list
-from harvester.library import LibraryView
+from harvester.library import LibraryView, load_analysis
 from harvester.records import CreatedRange, read_created_range, read_gen_ai_wish
-from harvester.settings import COUNT_FROM_ZERO, SCORE
+from harvester.settings import COUNT, COUNT_FROM_ZERO, SCORE
 from harvester.storage import read_path
 
 T = TypeVar("T")
@@ -47,7 +47,8 @@ class SelectKeywords(TypedDict, total=False):
     `harvest` takes it; `-` is standard input, `column` the column of a table). `created`: years, months or days, such
     as `2019..2021`, `2019-05..` or `2020`, both ends included, in UTC. `min_duration` and `max_duration`: seconds or
     texts such as `10s`. `min_downloads`: a number. `gen_ai`: values of the field `gen_ai_preference`, or `unknown`,
-    which is neither a yes nor a no. `processed_only`: only sounds with a record and a similar list. `min_score`, from 0
+    which is neither a yes nor a no. `community`: one number or several of the communities that `analyse` found, of
+    which any must match. `processed_only`: only sounds with a record and a similar list. `min_score`, from 0
     to 1, keeps edges with at least this score. `largest_component` keeps the largest connected part.
     """
 
@@ -65,6 +66,7 @@ class SelectKeywords(TypedDict, total=False):
     max_duration: Duration | None
     min_downloads: int | None
     gen_ai: Texts | None
+    community: Numbers | None
     processed_only: bool
     min_score: float | None
     largest_component: bool
@@ -94,6 +96,7 @@ def read_selection(**given: Unpack[SelectKeywords]) -> Selection:
         max_duration_s=longest_s,
         min_downloads=_checked("--min-downloads", given.get("min_downloads"), _read_count),
         gen_ai_wishes=_read_wishes("--gen-ai", given.get("gen_ai")),
+        communities=_checked("--community", given.get("community"), _read_numbers) or (),
         processed_only=given.get("processed_only", False),
         min_score=_checked("--min-score", given.get("min_score"), _read_score),
         largest_component=given.get("largest_component", False),
@@ -101,26 +104,58 @@ def read_selection(**given: Unpack[SelectKeywords]) -> Selection:
     )
 
 
-def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tuple[str, ...]]:
+def select_from(
+    view: LibraryView, selection: Selection, *, about_analysis: bool = True
+) -> tuple[Selected, tuple[str, ...]]:
     """Return the sounds that `selection` picks, and the notices.
 
-    Those are the view's, and which values of the selection no sound has. Raises as `check_values` does.
+    Those are the view's, that of its analysis with `about_analysis`, and which values of the selection no sound has.
+    Raises as `check_values` does.
     """
-    missing = check_values(view.state, selection)
+    about = take_analysis(view) if about_analysis else ()
+    try:
+        missing = check_values(view.state, selection)
+    except SettingsError as error:
+        for line in about:
+            error.add_note(line)
+        raise
     selected = select(view.state, selection)
-    return selected, (*view.notices, *why_missing(missing, selected, selection))
+    return selected, (*view.notices, *about, *why_missing(missing, selected, selection))
+
+
+def take_analysis(view: LibraryView) -> tuple[str, ...]:
+    """Give the state of a view the measures of its analysis.
+
+    Returns a line about an analysis that is older than the library, or that cannot be used.
+    """
+    loaded = load_analysis(view.folder, view.state)
+    view.state.measures = loaded.measures
+    return loaded.notices
 
 
 def check_values(state: SoundGraph, selection: Selection) -> tuple[MissingValue, ...]:
     """Return the values of a selection that no sound has.
 
-    Raises `SettingsError` for a license or a category that Freesound does not have, and no sound of the library.
+    Raises `SettingsError` for a license or a category that Freesound does not have, and no sound of the library, and
+    for a community that the library's analysis does not have.
     """
+    _check_communities(state, selection.communities)
     missing = find_missing(state, selection)
     for one in missing:
         if not one.possible:
             raise SettingsError(f"--{one.what}: Freesound has no {one.what} '{one.value[:40]}'; {one.others}")
     return missing
+
+
+def _check_communities(state: SoundGraph, wanted: tuple[int, ...]) -> None:
+    if not wanted:
+        return
+    if not state.measures:
+        raise SettingsError("--community needs an analysis of the library: run `harvester analyse` first")
+    last = max(one.community for one in state.measures.values())
+    if max(wanted) > last:
+        there = f"has communities 1 to {last:,}" if last > 1 else "has community 1 only"
+        raise SettingsError(f"--community: there is no community {max(wanted)}; the analysis {there}")
 
 
 def why_missing(missing: tuple[MissingValue, ...], selected: Selected, selection: Selection) -> tuple[str, ...]:
@@ -140,6 +175,11 @@ def _checked(option: str, value: Any, check: Callable[[str, Any], T]) -> T | Non
 
 def _least_seconds(option: str, value: Any) -> float:
     return check_seconds(option, value, zero=True)
+
+
+def _read_numbers(option: str, value: Any) -> tuple[int, ...]:
+    several = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    return tuple(sorted({check_whole(option, one, COUNT) for one in several}))
 
 
 def _read_count(option: str, value: Any) -> int:

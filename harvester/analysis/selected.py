@@ -15,7 +15,7 @@ def measure_selected(
     *,
     random_seed: int,
     betweenness_sources: int,
-    on_start: Callable[[int, int], None] = lambda _sounds, _edges: None,
+    on_start: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[int, Measures], Figures, str]:
     """Return the measures by id, the figures, and igraph's version.
 
@@ -26,7 +26,8 @@ def measure_selected(
         from harvester.analysis.measure import VERSION, measure
     except ImportError as error:
         raise SettingsError(missing("analyse", "igraph", "analyse")) from error
-    on_start(len(selected), selected.edge_count)
+    if on_start is not None:
+        on_start(len(selected), selected.edge_count)
     place = {sound_id: index for index, sound_id in enumerate(selected.sound_ids)}
     edges = sorted((place[edge.source], place[edge.target]) for edge in selected.edges())
     measures, figures = measure(len(selected), edges, random_seed=random_seed, betweenness_sources=betweenness_sources)

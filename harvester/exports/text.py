@@ -19,8 +19,8 @@ from harvester.json_text import is_exact, json_text, without_lone_surrogates
 def encode_jsonl(selected: Selected) -> Iterator[str]:
     """Yield a JSON line for each sound.
 
-    It is an object of the sound's record, its stamps and its `neighbours`. What this does not say exactly is in
-    `record`, what the library holds besides in `library`; `WholeTexts` tells of both.
+    It is an object of the sound's record, its stamps, its measures and its `neighbours`. What this does not say exactly
+    is in `record`, what the library holds besides in `library`; `WholeTexts` tells of both.
     """
     whole = WholeTexts(selected)
     for place, sound_id in enumerate(selected.sound_ids):
@@ -81,7 +81,8 @@ def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[
 
 def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
     attributes = {**selected.state.attributes(sound_id), "id": sound_id}
-    return {"id": sound_id, **attributes, "processed": sound_id in selected.state.processed}
+    measures = selected.state.measures_of(sound_id)
+    return {"id": sound_id, **attributes, "processed": sound_id in selected.state.processed, **measures}
 
 
 def _ends(edge: Edge) -> dict[str, Any]:

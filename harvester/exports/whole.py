@@ -11,9 +11,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from harvester.graph import RELATION_FIELDS, Edge, Selected, is_gone, library_text, sound_text, stands_apart
+from harvester.graph import MEASURES, RELATION_FIELDS, Edge, Selected, is_gone, library_text, sound_text, stands_apart
 
-_KEYS = frozenset({"processed", "record", "library"})
+_KEYS = frozenset({"processed", "record", "library", *MEASURES})
 """Keys of an exported object which are not the sound's own."""
 
 
