@@ -1,4 +1,4 @@
-"""The texts in an export from which `harvester import` makes the same library.
+"""Make the texts of an export from which it can be imported.
 
 Owns what an export of tables and objects carries beside them: at each sound its canonical text (`record`), and in a few
 places texts with the facts of the library (`library`). Of a whole library these have its seeds and its deleted and
@@ -13,7 +13,9 @@ from typing import Any
 
 from harvester.graph import MEASURES, RELATION_FIELDS, Edge, Selected, is_gone, library_text, sound_text, stands_apart
 
-_KEYS = frozenset({"processed", "record", "library", *MEASURES})
+WHOLE_KEYS = ("record", "library")
+"""The names of the two texts, in every format."""
+_KEYS = frozenset({"processed", *WHOLE_KEYS, *MEASURES})
 """Keys of an exported object which are not the sound's own."""
 
 
@@ -21,7 +23,7 @@ class WholeTexts:
     """The texts of one selection."""
 
     def __init__(self, selected: Selected) -> None:
-        """Find the sounds that the selection hides; only a whole one tells of them."""
+        """Find the hidden sounds; only a whole selection tells of them."""
         self._selected = selected
         state = selected.state
         gone = (sound_id for sound_id in state.graph if is_gone(state.attributes(sound_id)))
@@ -56,7 +58,8 @@ class WholeTexts:
         """Return the facts that stand at the sound number `place`, or no text."""
         state, whole = self._selected.state, self._selected.is_whole
         hidden = self._hidden[place :: len(self._selected) or 1]
-        is_first = place == 0 and (len(self._selected) > 0 or (whole and bool(state.seeds or hidden)))
+        says = len(self._selected) > 0 or (whole and bool(state.seeds or state.source or hidden))
+        is_first = place == 0 and says
         if not is_first and not hidden:
             return ""
         return library_text(state, facts=is_first, seeds=is_first and whole, hidden=hidden)

@@ -36,7 +36,8 @@ from harvester.graph.missing_values import MissingValue, explain_missing, find_m
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
 from harvester.graph.selection import Selected, Selection, around, narrow, select
 from harvester.graph.sound import Sound
-from harvester.graph.sound_text import (
+from harvester.graph.state import SoundGraph
+from harvester.graph.whole_sound import (
     LibraryFacts,
     WholeSound,
     library_text,
@@ -49,5 +50,4 @@ from harvester.graph.sound_text import (
     stands_apart,
     text_of_sound,
 )
-from harvester.graph.state import SoundGraph
 from harvester.graph.words import has_words, rank_words, split_words

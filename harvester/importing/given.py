@@ -1,4 +1,4 @@
-"""Read whatever a person gives to import: a file of data, or of an older tool, or a folder.
+"""Read what a person gives to import: a file or a folder.
 
 Owns which reader gets a file, and which files beside it belong to it.
 """
@@ -10,9 +10,9 @@ from pathlib import Path
 
 from harvester.errors import SettingsError, WrongSource
 from harvester.importing.data_file import read_data, read_parts
+from harvester.importing.file_content import FileContent
 from harvester.importing.folder import load_folder
 from harvester.importing.formats import LARGEST_BYTES, OldLibrary, load_old
-from harvester.importing.found import Found
 from harvester.importing.records import Tally
 from harvester.importing.whole import WholeLibrary
 from harvester.library_source import described, join_sources
@@ -42,7 +42,7 @@ class Given:
         return not (self.has_facts or len(self.whole) or old.nodes or old.records or old.edges or old.processed)
 
     def check_source(self, path: Path, named: str | None) -> str:
-        """Return the catalogue of the sounds: what the file says, or what was named.
+        """Return the catalogue: what the file says, or what was named.
 
         Raises `WrongSource` when these are two.
         """
@@ -63,7 +63,7 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
     if path.is_dir():
         found = read_parts(path, tally, relation)
         if found is not None:
-            return _given(path, found, None)
+            return _given(path, found, None, now_us)
         folder = load_folder(path, tally, now_us)
         folder.library.relation = relation
         return Given(folder.library, taken=folder.taken, left=folder.left, notices=folder.notices)
@@ -74,10 +74,10 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
         return Given(old, taken=((path, old.form),))
     beside = path.with_name(f"{path.stem}.edges{path.suffix}")
     edges = _read_file(beside, tally, relation) if found.takes_edges and beside.is_file() else None
-    return _given(path, found, (beside, edges) if edges is not None else None)
+    return _given(path, found, (beside, edges) if edges is not None else None, now_us)
 
 
-def _read_file(path: Path, tally: Tally, relation: str) -> Found | None:
+def _read_file(path: Path, tally: Tally, relation: str) -> FileContent | None:
     try:
         content = read_bounded(path, LARGEST_BYTES)
     except OSError as error:
@@ -87,7 +87,7 @@ def _read_file(path: Path, tally: Tally, relation: str) -> Found | None:
     return read_data(path, content, tally, relation)
 
 
-def _given(path: Path, found: Found, beside: tuple[Path, Found] | None) -> Given:
+def _given(path: Path, found: FileContent, beside: tuple[Path, FileContent] | None, now_us: int) -> Given:
     """Return what was found in a file, and in the edges beside it."""
     taken, notices = [(path, found.old.form)], list(found.notices)
     if beside is not None:
@@ -95,6 +95,8 @@ def _given(path: Path, found: Found, beside: tuple[Path, Found] | None) -> Given
         found.old.edges += edges.old.edges
         taken.append((beside[0], edges.old.form))
         notices += [f"{beside[0]}: {notice}" for notice in edges.notices]
+    # The library knows these sounds from now on, if not longer.
+    found.old.known_at = now_us
     found.old.everything = [record for _, record, _ in found.old.records], [edge for *_, edge in found.old.edges]
     found.tally.kept["whole sounds, with their times, similar lists and relations"] += len(found.whole)
     return Given(found.old, found.whole, found.has_facts, tuple(taken), (), tuple(notices))

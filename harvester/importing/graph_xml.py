@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from harvester.errors import LibraryCorrupt
 from harvester.importing.cells import Columns
-from harvester.importing.found import Found
+from harvester.importing.file_content import FileContent
 from harvester.importing.records import Tally
 from harvester.model import read_sound_id
 
@@ -31,7 +31,7 @@ class _Part:
     values: dict[str, str] = field(default_factory=dict)
 
 
-def read_graph_xml(content: bytes, tally: Tally, relation: str) -> Found | None:
+def read_graph_xml(content: bytes, tally: Tally, relation: str) -> FileContent | None:
     """Return what a graph brings, or None for XML of another kind.
 
     Raises `LibraryCorrupt` for XML that is damaged or has a document type.
@@ -51,7 +51,7 @@ def read_graph_xml(content: bytes, tally: Tally, relation: str) -> Found | None:
         raise LibraryCorrupt(f"line {error.lineno}: its XML is damaged") from error
     if not reader.form:
         return None
-    found = Found(reader.form, tally, relation)
+    found = FileContent(reader.form, tally, relation)
     _add_nodes(reader, found)
     return found
 
@@ -136,15 +136,17 @@ class _Reader:
         return self._defaults.get(kind, {}) | part.values
 
 
-def _add_nodes(reader: _Reader, found: Found) -> None:
+def _add_nodes(reader: _Reader, found: FileContent) -> None:
     nodes = [(part, reader.values(part, "node")) for part in reader.nodes]
     column = _id_column(nodes)
-    columns = Columns(sorted({name for _, values in nodes for name in values if name != column}), found.tally)
+    names = sorted({name for _, values in nodes for name in values} - {column, "id"})
+    columns = Columns(names, found.tally)
     ids: dict[str, Any] = {}
     for part, values in nodes:
         key = values.get(column) if column else part.own.get("id", "")
         found.tally.spend(1 + len(values))
-        cells = {name: value for name, value in values.items() if name not in (column, "id")}
+        # A graph has no nulls: what other nodes have and this one lacks is empty.
+        cells = {name: values.get(name) for name in names}
         ids[part.own.get("id", "")] = found.add_record(part.place, key, columns.record(cells))
     for part in reader.edges:
         values = reader.values(part, "edge")

@@ -2,7 +2,7 @@
 
 Owns what makes sounds from a file of another form a library again: each value is checked by the rules of checkpoints,
 a neighbour that is not in the file is a sound without a record, and an id stands once. The texts of the sounds are
-those of `graph.sound_text`.
+those of `graph.whole_sound`.
 """
 
 from __future__ import annotations
