@@ -11,7 +11,8 @@ from typing import Any
 class Degrees:
     """How many edges the sounds have: the mean, and quantiles.
 
-    At least 95 % of the sounds have at most `p95` edges, and so on.
+    `mean` is the average, `least`, `median` and `most` are what they say. At least 95 % of the sounds have at most
+    `p95` edges; so for `p25` and `p75`.
     """
 
     mean: float
@@ -38,11 +39,14 @@ class Figures:
     """The figures of a graph.
 
     A share is from 0 to 1. A figure that the graph has no case of is None, such as the reciprocity without an edge.
-    `density` is the share of the possible edges, `reciprocity` that of the edges with one in the other direction.
-    `clustering` is the share of closed triples, `mean_clustering` the mean of the sounds' clustering. `largest_share`
-    is that of the sounds in the largest component. `path_length` is the mean number of steps between two sounds of a
-    component, `longest_path` the largest number found, both from `path_sources` random sounds. `max_core_sounds` are
-    in the core `max_core`.
+    `sounds` and `edges` count; `density` is the share of the possible edges, `reciprocity` that of the edges with one
+    in the other direction. `in_degree` and `out_degree` tell how many edges the sounds have. `clustering` is the share
+    of closed triples, `mean_clustering` the mean of the sounds' clustering. There are `components` whose sounds are
+    connected, and `strong_components` whose sounds are in both directions; `largest_share` and `largest_strong_share`
+    are the shares of the sounds in the largest one. `path_length` is the mean number of steps between two sounds of a
+    component, `longest_path` the largest number found, both from `path_sources` random sounds. `communities` counts
+    them, and `modularity` says how clear they are, at most 1. `max_core_sounds` is the number of sounds in the largest
+    core `max_core`.
     """
 
     sounds: int

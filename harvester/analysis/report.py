@@ -1,4 +1,4 @@
-"""Describe what an analysis found: the largest communities, the leaders."""
+"""Describe the largest communities and the leading sounds."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ LARGEST, TOP, TAGS = 5, 10, 5
 
 @dataclass(frozen=True, slots=True)
 class NamedCommunity:
-    """A community: its number, its sounds, and the tags that tell it.
+    """A community, and the tags that tell it.
 
-    `share` is that of all analysed sounds. The `tags` are commoner in it than elsewhere, the most telling first.
+    `community` is its number, `sounds` how many it has, and `share` their part of all analysed sounds. The `tags` are
+    commoner in it than elsewhere, the most telling first.
     """
 
     community: int
@@ -28,7 +29,8 @@ class NamedCommunity:
 class Leading:
     """A sound with one of the largest values of a measure.
 
-    `name` and `username` are None where the library has no record.
+    `id` is the sound's number, `value` that of the measure. `name` and `username` are None where the library has no
+    record.
     """
 
     id: int

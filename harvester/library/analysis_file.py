@@ -7,7 +7,6 @@ it. The file may come from anyone, so its size is bounded and each value is chec
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -28,6 +27,11 @@ LARGEST_BYTES = 1 << 28
 
 _RENEW = "`harvester analyse` makes a new one"
 _WITHOUT = ("betweenness",)
+_FACTS: dict[str, type] = {
+    "versions": dict, "source": str, "graph_digest": str, "random_seed": int, "betweenness_sources": int,
+    "selection": dict, "figures": dict,
+}  # fmt: skip
+"""What the file says of an analysis besides the measures, in its order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +115,7 @@ def _why_stale(path: Path, analysis: Analysis, state: SoundGraph) -> Iterator[st
 
 def _texts(analysis: Analysis) -> Iterator[str]:
     """Yield the file: facts, then a line for each column."""
-    facts = {
-        "format": FORMAT,
-        "versions": dict(analysis.versions),
-        "source": analysis.source,
-        "graph_digest": analysis.graph_digest,
-        "random_seed": analysis.random_seed,
-        "betweenness_sources": analysis.betweenness_sources,
-        "selection": dict(analysis.selection),
-        "figures": dict(analysis.figures),
-    }
+    facts = {"format": FORMAT} | {name: getattr(analysis, name) for name in _FACTS}
     yield "{\n" + "".join(f"{json_text(name)}: {json_text(value)},\n" for name, value in facts.items())
     ids = sorted(analysis.measures)
     yield f'"sounds": {{\n"id": {json_text(ids)}'
@@ -136,10 +131,8 @@ def _read(found: Any) -> Analysis:
         raise ValueError("it is not an analysis of harvester")
     if version > FORMAT:
         raise ValueError(f"it has format {version}, and this harvester reads {FORMAT}: please update harvester")
-    texts = [_typed(found, name, str) for name in ("source", "graph_digest")]
-    numbers = [_typed(found, name, int) for name in ("random_seed", "betweenness_sources")]
-    objects = [_typed(found, name, dict) for name in ("selection", "versions", "figures")]
-    return Analysis(*texts, *numbers, *objects, _measures(_typed(found, "sounds", dict)))
+    facts = {name: _typed(found, name, kind) for name, kind in _FACTS.items()}
+    return Analysis(**facts, measures=_measures(_typed(found, "sounds", dict)))
 
 
 def _typed(found: Mapping[str, Any], name: str, kind: type) -> Any:
@@ -170,4 +163,5 @@ def _is_count(value: object) -> bool:
 
 
 def _is_share(value: object) -> bool:
-    return type(value) in (int, float) and math.isfinite(value) and 0 <= value <= 1  # type: ignore[arg-type]
+    # NaN is within no bounds: every comparison with it is false.
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1

@@ -1,4 +1,4 @@
-"""`harvester analyse`: communities, centrality and figures of the graph."""
+"""`harvester analyse`: print communities, leaders and figures."""
 
 from __future__ import annotations
 
