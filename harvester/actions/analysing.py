@@ -26,12 +26,12 @@ BETWEENNESS_SOURCES = 256
 class AnalysisReport:
     """Result of an analysis.
 
-    `library` is the folder. `figures` are those of the graph as a whole, `measures` those of each sound by id. `largest` are the five largest
-    communities, `by_pagerank` and `by_betweenness` the ten sounds that lead. `betweenness_sources` is the number of
-    random sounds from which betweenness was estimated: exact if it is that of all sounds, left out for 0. `random_seed`
-    chose them, and seeded the communities. `selection` has the conditions that chose the sounds, and is empty for all.
-    `versions` are those of harvester, igraph and Python. `path` is the file that keeps the measures, None if
-    they were not saved. `notices`: lines that need attention.
+    `library` is the folder. `figures` are those of the graph as a whole, `measures` those of each sound by id.
+    `largest` are the five largest communities, `by_pagerank` and `by_betweenness` the ten sounds that lead.
+    `betweenness_sources` is the number of random sounds from which betweenness was estimated: exact if it is that of
+    all sounds, left out for 0. `random_seed` chose them, and seeded the communities. `selection` has the conditions
+    that chose the sounds, and is empty for all. `versions` are those of harvester, igraph and Python. `path` is the
+    file that keeps the measures, None if they were not saved. `notices`: lines that need attention.
     """
 
     library: Path

@@ -47,7 +47,8 @@ MEASURES: dict[str, type[int] | type[float]] = {
 def graph_digest(graph: LibraryGraph, source: str) -> str:
     """Return a digest of a graph: of the sounds and their edges.
 
-    `source` is their catalogue; sounds that are gone are left out. Two libraries with an equal digest have equal measures, whatever their records say.
+    `source` is their catalogue; sounds that are gone are left out. Two libraries with an equal digest have equal
+    measures, whatever their records say.
     """
     digest = blake2b(digest_size=16)
     digest.update(source.encode(errors="surrogatepass"))
