@@ -18,7 +18,8 @@ from harvester.importing.whole import WholeLibrary
 from harvester.library_source import described, join_sources
 from harvester.storage import HEAD_BYTES, read_bounded, refuse_content
 
-_FREESOUND = "https://freesound.org/apiv2/"
+_UNKNOWN = "not an export, records, a table with a column id, a graph or an older tool's library"
+FREESOUND = "https://freesound.org/apiv2/"
 
 
 @dataclass(slots=True)
@@ -41,13 +42,14 @@ class Given:
         old = self.old
         return not (self.has_facts or len(self.whole) or old.nodes or old.records or old.edges or old.processed)
 
-    def check_source(self, path: Path, named: str | None) -> str:
+    def check_source(self, path: Path, named: str | None) -> str | None:
         """Return the catalogue: what the file says, or what was named.
 
-        Raises `WrongSource` when these are two.
+        Records are Freesound's where neither says it; edges alone are of any library, which is None. Raises
+        `WrongSource` when file and name differ.
         """
         if not self.has_facts:
-            return _FREESOUND if named is None else named
+            return FREESOUND if named is None and (self.old.records or len(self.whole)) else named
         ours = self.whole.source
         joined = ours if named is None else join_sources(named, ours)
         if joined is None:
@@ -69,7 +71,7 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
         return Given(folder.library, taken=folder.taken, left=folder.left, notices=folder.notices)
     found = _read_file(path, tally, relation)
     if found is None:
-        old = load_old(path, tally, now_us)
+        old = load_old(path, tally, now_us, _UNKNOWN)
         old.relation = relation
         return Given(old, taken=((path, old.form),))
     beside = path.with_name(f"{path.stem}.edges{path.suffix}")

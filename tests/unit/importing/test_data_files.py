@@ -122,14 +122,15 @@ def test_typed_columns_of_pandas_and_arrow_become_the_fields_they_are_named_afte
     assert state.attributes(1)["created"] == "2020-01-02T03:04:05Z"
 
 
-PLAIN = {(1, 2): {"relation": ["mine"], "weights": {"mine": 0.5}}, (2, 3): {"relation": ["mine"]}}
-OF_FILE = {(1, 2): {"relation": ["pack"], "weights": {"pack": 0.5}}, (2, 3): {"relation": ["tag"]}}
+Relations = dict[tuple[int, int], dict[str, Any]]
+PLAIN: Relations = {(1, 2): {"relation": ["mine"], "weights": {"mine": 0.5}}, (2, 3): {"relation": ["mine"]}}
+OF_FILE: Relations = {(1, 2): {"relation": ["pack"], "weights": {"pack": 0.5}}, (2, 3): {"relation": ["tag"]}}
 GRAPHML = (
     '<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"/><key id="k" for="edge" attr.name="kind"/>'
     '<key id="n" for="node" attr.name="name"/><graph edgedefault="directed"><node id="1"/><node id="2"/><node id="3"/>'
 )
 GEXF = '<gexf><graph defaultedgetype="directed"><nodes><node id="1"/><node id="2"/><node id="3"/></nodes><edges>'
-EDGES: dict[str, tuple[str, dict[tuple[int, int], dict[str, Any]]]] = {
+EDGES: dict[str, tuple[str, Relations]] = {
     "header.csv": ("source,target,weight\n1,2,0.5\n2,3,\n", PLAIN),
     "kinds.csv": ("source,target,weight,kind\n1,2,0.5,pack\n2,3,,tag\n", OF_FILE),
     "Gephi.csv": ("Source,Target,Type,Id,Label,Weight\n1,2,Directed,0,,0.5\n2,3,Directed,1,,\n", PLAIN),

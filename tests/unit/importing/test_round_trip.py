@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import orjson
@@ -80,7 +81,12 @@ def _everything() -> SoundGraph:
         "attributes": None,
         "huge": 2**70,
     }
-    mixed = {"mixed": [1, 1.0, True, None, -0.0], "half": "\ud800", "line": "a\u2028b\x85c\r\nd", "deep": [[[[]]]]}
+    mixed: dict[str, Any] = {
+        "mixed": [1, 1.0, True, None, -0.0],
+        "half": "\ud800",
+        "line": "a\u2028b\x85c\r\nd",
+        "deep": [[[[]]]],
+    }
     events: list[Event] = [
         Seeded((7, 900)),
         Seen(1, make_record(1, **odd), 100),
@@ -108,7 +114,8 @@ def test_every_kind_of_content_comes_back(brought_back: Read, tmp_path: Path) ->
     save_export(select(state), "parquet", tmp_path / "parts", partition_rows=2)
     assert digest_of(read_given(tmp_path / "parts", Tally(), "related", 0).whole.state()) == digest_of(state)
     # Views show nothing of these libraries, and their exports still hold them.
-    for bare in ([], [Seeded((3,))], [Gone(5, 500)], [Known(5, 1), Withdrawn(5, 2)]):
+    unseen: list[list[Event]] = [[], [Seeded((3,))], [Gone(5, 500)], [Known(5, 1), Withdrawn(5, 2)]]
+    for bare in unseen:
         alone = make_state(bare)
         assert not len(select(alone))
         for format in LOSSLESS:
