@@ -92,7 +92,7 @@ def analyse(
     saved = check_flag("--save", save)
     chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = select_from(view, chosen, about_analysis=bool(chosen.communities))
+        selected, notices = select_from(view, chosen, measured=False)
         measures, figures, igraph_version = measure_selected(
             selected, random_seed=seed, betweenness_sources=sources, on_start=on_start
         )

@@ -231,7 +231,7 @@ class Library(_Sounds):
 
     @cached_property
     def _selected(self) -> Selected:  # type: ignore[override]  # only read
-        self._about_analysis = take_analysis(self.view)
+        self._about_analysis = take_analysis(self._folder, self._state)
         return select(self._state)
 
     @property

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
 from harvester.actions.keywords import Duration, Ids, Numbers, StrPath, Texts, check_number, naming_keywords
@@ -123,32 +124,41 @@ def check_edges(edges: Texts | None) -> EdgeRule:
         ) from None
 
 
-def select_from(
-    view: LibraryView, selection: Selection, *, about_analysis: bool = True
-) -> tuple[Selected, tuple[str, ...]]:
+def select_from(view: LibraryView, selection: Selection, *, measured: bool = True) -> tuple[Selected, tuple[str, ...]]:
     """Return the sounds that `selection` picks, and the notices.
 
-    Those are the view's, that of its analysis with `about_analysis`, and which values of the selection no sound has.
-    Raises as `check_values` does.
+    Those are the view's and those of `select_in`, which also says what `measured` means and what is raised.
     """
-    about = take_analysis(view) if about_analysis else ()
+    selected, notices = select_in(view.folder, view.state, selection, measured=measured)
+    return selected, (*view.notices, *notices)
+
+
+def select_in(
+    folder: Path, state: SoundGraph, selection: Selection, *, measured: bool
+) -> tuple[Selected, tuple[str, ...]]:
+    """Return the sounds of the library in `folder` that `selection` picks.
+
+    `measured`: the caller uses the measures of the library's analysis, which `state` then has. The notices are about
+    the analysis, and about values of the selection that no sound has. Raises as `check_values` does.
+    """
+    about = take_analysis(folder, state) if measured or selection.communities else ()
     try:
-        missing = check_values(view.state, selection)
+        missing = check_values(state, selection)
     except SettingsError as error:
         for line in about:
             error.add_note(line)
         raise
-    selected = select(view.state, selection)
-    return selected, (*view.notices, *about, *why_missing(missing, selected, selection))
+    selected = select(state, selection)
+    return selected, (*about, *why_missing(missing, selected, selection))
 
 
-def take_analysis(view: LibraryView) -> tuple[str, ...]:
-    """Give the state of a view the measures of its analysis.
+def take_analysis(folder: Path, state: SoundGraph) -> tuple[str, ...]:
+    """Give `state` the measures of the analysis of its library.
 
     Returns a line about an analysis that is older than the library, or that cannot be used.
     """
-    loaded = load_analysis(view.folder, view.state)
-    view.state.measures = loaded.measures
+    loaded = load_analysis(folder, state)
+    state.measures = loaded.measures
     return loaded.notices
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.integration.options.export_cases import SELECTED, _names, _rows
+from tests.integration.options.export_cases import LISTED, SELECTED, _names, _rows
 from tests.integration.options.place import Place
 from tests.integration.options.table import proves
+from tests.support.command import call
 
 
 def _analysis(place: Place, *arguments: object, given: Any = None) -> dict[str, Any]:
@@ -19,9 +20,24 @@ def _analysis(place: Place, *arguments: object, given: Any = None) -> dict[str, 
 @proves("analyse", *SELECTED)
 def _only_these_sounds_are_analysed(place: Place) -> None:
     value, expected = SELECTED[place.option]
+    (place.folder / "listed.csv").write_text(LISTED)
     found = _analysis(place, given=value)
     assert found["sounds"]["id"] == expected
     assert len(found["selection"]) == 1
+
+
+@proves("analyse", "--column")
+def _the_sounds_of_this_column_are_analysed(place: Place) -> None:
+    (place.folder / "listed.csv").write_text(LISTED)
+    assert _analysis(place, "--ids", "listed.csv", given="fname")["sounds"]["id"] == [3, 4, 5]
+
+
+@proves("analyse", "--edges")
+def _only_edges_of_these_kinds_are_analysed(place: Place) -> None:
+    assert call("relate", "--by", "user", "--library", "shelf", cwd=place.folder).code == 0
+    counts = [_analysis(place, given=kind)["figures"]["edges"] for kind in ("similar", "relation", "all")]
+    assert counts[0] == 13
+    assert 0 < counts[1] < counts[2] <= counts[1] + 13
 
 
 @proves("analyse", "--min-score")
@@ -88,3 +104,12 @@ def _only_these_communities_are_drawn(place: Place) -> None:
 def _only_these_communities_are_analysed(place: Place) -> None:
     first, _ = _analysed(place)
     assert _analysis(place, given=1)["sounds"]["id"] == first
+
+
+@proves("relate", "--community")
+def _only_sounds_of_these_communities_are_related(place: Place) -> None:
+    first, _ = _analysed(place)
+    place.run("--by", "user", "--library", "shelf", given=1)
+    edges = place.state("shelf").graph.edges(data=True)
+    related = {(source, target) for source, target, edge in edges if "relation" in edge}
+    assert {sound_id for pair in related for sound_id in pair} == set(first)
