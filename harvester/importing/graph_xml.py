@@ -49,6 +49,8 @@ def read_graph_xml(content: bytes, tally: Tally, relation: str) -> FileContent |
         if not reader.form:
             return None
         raise LibraryCorrupt(f"line {error.lineno}: its XML is damaged") from error
+    except (LookupError, ValueError) as error:
+        raise LibraryCorrupt("its XML names an encoding that cannot be read; save it as UTF-8") from error
     if not reader.form:
         return None
     found = FileContent(reader.form, tally, relation)

@@ -261,6 +261,7 @@ REFUSED = {
     "edited.parquet": Refused(_parquet(id=[5], record=["{"]), LibraryCorrupt, "row 1: it is not JSON"),
     "twice.parquet": Refused(_parquet(id=[5, 5], name=["a", "b"]), LibraryCorrupt, "sound 5 stands in row 1 already"),
     "bomb.graphml": Refused(_text(BOMB), LibraryCorrupt, "document type"),
+    "coded.graphml": Refused(_text('<?xml version="1.0" encoding="no"?><graphml/>'), LibraryCorrupt, "an encoding"),
     "other.xml": Refused(_text("<html><body>1</body></html>"), SettingsError, "an HTML or XML text"),
     "cut.graphml": Refused(_export("graphml", lambda raw: raw[:-30]), LibraryCorrupt, "its XML is damaged"),
     "deep.gexf": Refused(_text("<gexf>" + "<nodes>" * 5_000), LibraryCorrupt, "nested too deep"),
