@@ -125,7 +125,7 @@ def _texts(analysis: Analysis) -> Iterator[str]:
 
 
 def _read(found: Any) -> Analysis:
-    """Return the analysis in a JSON value; raise `ValueError` with a reason."""
+    """Return the analysis in a JSON value; raise `ValueError` for none."""
     version = found.get("format") if isinstance(found, dict) else None
     if type(version) is not int or version < 1:
         raise ValueError("it is not an analysis of harvester")

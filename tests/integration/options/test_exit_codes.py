@@ -179,7 +179,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     28: {"as it is": (_as_it_is, (
         f"refresh {SERVER} --library mistyped", "check --library mistyped", "check --repair --library mistyped",
         "restore --library mistyped", "forget 1 --library mistyped", "backups prune --library mistyped",
-        "export jsonl --library mistyped", "analyse --library mistyped", "map --library mistyped", "history --library mistyped",
+        "export jsonl --library mistyped", "analyse --library mistyped", "map --library mistyped",
+        "history --library mistyped",
         "status --library mistyped", "find a --library mistyped", "show 1 --library mistyped",
         "backups list --library mistyped", "link --library mistyped",
     ))},
