@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harvester.actions.analysing import AnalysisReport, analyse
     from harvester.actions.backups import list_backups, prune_backups, restore
     from harvester.actions.checking import check
     from harvester.actions.connect import Connection, open_client, open_server
@@ -66,9 +67,10 @@ if TYPE_CHECKING:
     )
     from harvester.actions.verifying import VerifyResult, verify_links
     from harvester.actions.withdrawal import forget
+    from harvester.analysis import Degrees, Figures, Leading, NamedCommunity
     from harvester.exports import ArrowTable
     from harvester.gitsync import Commit, InitReport, grown_message, size_notice
-    from harvester.graph import Sound
+    from harvester.graph import Measures, Sound
     from harvester.importing import ImportReport
     from harvester.library import (
         Backup,
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
 _HOMES = {
     name: home
     for home, names in {
+        "actions.analysing": "AnalysisReport analyse",
         "actions.backups": "list_backups prune_backups restore",
         "actions.checking": "check",
         "actions.connect": "Connection open_client open_server",
@@ -122,9 +125,10 @@ _HOMES = {
         ),
         "actions.verifying": "VerifyResult verify_links",
         "actions.withdrawal": "forget",
+        "analysis": "Degrees Figures Leading NamedCommunity",
         "exports": "ArrowTable",
         "gitsync": "Commit InitReport grown_message size_notice",
-        "graph": "Sound",
+        "graph": "Measures Sound",
         "importing": "ImportReport",
         "library": (
             "Backup BackupReport CheckReport Contribution Finding ForgetReport MergeReport PastRun RestoreReport"

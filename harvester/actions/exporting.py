@@ -116,7 +116,7 @@ def export(
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
     chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = select_from(view, chosen)
+        selected, notices = select_from(view, chosen, measured=format != _CREDITS)
         if out is None:
             text = encode_selection(selected, format, credits_format=credits_format, faithful=faithful)
             return replace(text, notices=notices)

@@ -19,8 +19,8 @@ from harvester.json_text import is_exact, json_text, without_lone_surrogates
 def encode_jsonl(selected: Selected) -> Iterator[str]:
     """Yield a JSON line for each sound.
 
-    It is an object of the sound's record, its stamps and its `neighbours`. What this does not say exactly is in
-    `record`, what the library holds besides in `library`; `WholeTexts` tells of both.
+    It is an object of the sound's record, its stamps, its measures and its `neighbours`. What this does not say exactly
+    is in `record`, what the library holds besides in `library`; `WholeTexts` tells of both.
     """
     whole = WholeTexts(selected)
     for place, sound_id in enumerate(selected.sound_ids):
@@ -82,6 +82,7 @@ def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[
 def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
     found = {"id": sound_id, **selected.state.attributes(sound_id)}
     found |= {"id": sound_id, "processed": sound_id in selected.state.processed}
+    found |= selected.state.measures_of(sound_id)
     for name in WHOLE_KEYS:
         found.pop(name, None)  # a field of this name is in the canonical text alone
     return found

@@ -7,13 +7,14 @@ rule for its kinds. The order is stable: sounds by id, edges by source, then bes
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from harvester.graph.attributes import is_gone
 from harvester.graph.edges import EVERY_EDGE, SIMILAR, Edge, EdgeRule
+from harvester.graph.measures import Measures
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.graph.words import has_words
@@ -24,12 +25,12 @@ from harvester.records import CreatedRange, created_us, gen_ai_wish, license_nam
 class Selection:
     """Conditions for a sound.
 
-    One of `licenses`, `categories`, `users` and `gen_ai_wishes` each (where any are given), all `tags` and `words`,
-    none of `excluded_tags` and `excluded_users`, one of `ids` (None: any id). A license is `CC0`, `BY`, `BY-NC`,
-    `Sampling+`, or one version such as `BY 4.0`; case is ignored. Words are in folded case, as `split_words` gives
-    them. Durations are in seconds, scores in [0, 1]. `edges` and `min_score` choose the edges. A sound without a record
-    meets no condition on the record, but its id is known, its wish about generative AI is unknown, and nothing excludes
-    it. `notices`: lines about how the conditions were read.
+    One of `licenses`, `categories`, `users`, `gen_ai_wishes` and `communities` each (where any are given), all `tags`
+    and `words`, none of `excluded_tags` and `excluded_users`, one of `ids` (None: any id). A license is `CC0`, `BY`,
+    `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Words are in folded case, as `split_words`
+    gives them, communities those of the state's `measures`. Durations are in seconds, scores in [0, 1]. `edges` and
+    `min_score` choose the edges. A sound without a record meets no condition on the record, but its id is known, its
+    wish about generative AI is unknown, and nothing excludes it. `notices`: lines about how the conditions were read.
     """
 
     licenses: tuple[str, ...] = ()
@@ -49,6 +50,7 @@ class Selection:
     excluded_tags: tuple[str, ...] = ()
     excluded_users: tuple[str, ...] = ()
     gen_ai_wishes: tuple[str, ...] = ()
+    communities: tuple[int, ...] = ()
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -207,6 +209,8 @@ def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Se
         attributes = state.attributes(sound_id)
         if is_gone(attributes) or (selection.processed_only and sound_id not in state.processed):
             continue
+        if selection.communities and not _is_in(selection.communities, state.measures.get(sound_id)):
+            continue
         if selection.matches(sound_id, attributes):
             kept.append(sound_id)
     is_whole = among is state.graph and selection == Selection()
@@ -269,6 +273,10 @@ def license_names(name: str) -> set[str]:
     """
     folded = name.casefold()
     return {folded, folded.split(" ")[0]}
+
+
+def _is_in(communities: Container[int], measures: Measures | None) -> bool:
+    return measures is not None and measures.community in communities
 
 
 def _folded(texts: Iterable[str]) -> set[str]:

@@ -31,6 +31,7 @@ from harvester.storage.opening import (
     refuse_link,
 )
 from harvester.storage.paths import (
+    ANALYSIS,
     CHECKPOINT,
     HISTORY,
     JOURNAL,

@@ -26,6 +26,7 @@ CALLS: dict[str, set[str]] = {
     "history": {"history"},
     "show": {"show"},
     "find": {"find"},
+    "analyse": {"analyse"},
     "export": {"export"},
     "map": {"draw_map"},
     "check": {"check", "find_library"},
