@@ -7,14 +7,13 @@ and `exports.parquet` need `pyarrow`, which the extra `parquet` installs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
-from harvester.exports.table import Column, plan_columns, rows
-from harvester.graph import STAMPS, Selected
+from harvester.exports.table import Column, is_time, moment_of, plan_columns, rows
+from harvester.graph import Selected
 from harvester.json_text import without_lone_surrogates
 
 ROWS_A_BATCH = 20_000
@@ -38,13 +37,11 @@ class SoundRows:
     def __init__(self, selected: Selected) -> None:
         self._selected = selected
         self._columns = plan_columns(selected)
-        self._times = {column.name for column in self._columns if _is_time(column)}
-        self.schema = pa.schema([(column.name, _type(column)) for column in self._columns])
+        self.schema = schema_of(self._columns)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as values that pyarrow accepts."""
-        for row in rows(self._selected, self._columns):
-            yield {name: _stamp(value) if name in self._times else value for name, value in row.items()}
+        return with_times(self._columns, rows(self._selected, self._columns))
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:
@@ -69,19 +66,19 @@ def batches(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> Iterator
         yield pa.RecordBatch.from_pylist(group, schema=schema)
 
 
-def _is_time(column: Column) -> bool:
-    return column.name in STAMPS or column.name == "created"
+def schema_of(columns: Iterable[Column]) -> pa.Schema:
+    """Return the schema of these columns."""
+    return pa.schema([(column.name, _type(column)) for column in columns])
+
+
+def with_times(columns: Iterable[Column], table_rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `table.rows` as values that pyarrow accepts."""
+    times = {column.name for column in columns if is_time(column)}
+    for row in table_rows:
+        yield {name: moment_of(value) if name in times else value for name, value in row.items()}
 
 
 def _type(column: Column) -> pa.DataType:
-    if _is_time(column):
+    if is_time(column):
         return _STAMP
     return pa.list_(pa.string()) if column.kind == "texts" else _TYPES[column.kind]
-
-
-def _stamp(value: int | str) -> datetime:
-    if isinstance(value, int):
-        seconds, microseconds = divmod(value, 1_000_000)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
-    instant = datetime.fromisoformat(value)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
