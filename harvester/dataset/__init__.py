@@ -1,0 +1,10 @@
+"""Write a selection as a dataset that others can load, cite and extend."""
+
+from __future__ import annotations
+
+from harvester.dataset.columns import SPDX
+from harvester.dataset.facts import DatasetFacts, LicenseCount
+from harvester.dataset.folder import DatasetOptions, check_replaceable, save_dataset
+from harvester.dataset.grouping import GROUPINGS
+from harvester.dataset.split_file import load_splits
+from harvester.dataset.splits import DEFAULT_SPLIT, METHODS, read_shares
