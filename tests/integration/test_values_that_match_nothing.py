@@ -156,7 +156,9 @@ def test_a_search_that_finds_nothing_names_what_emptied_it(
     assert ended.code == 0, ended.err
     assert f"the search finds nothing: {told}" in ended.err.splitlines()
     # With a query, a plan also counts the catalogue.
-    assert sandbox.counted() - asked == 1 + more + (command == "plan" and "--query" in options)
+    spent = sandbox.counted() - asked
+    assert spent == 1 + more + (command == "plan" and "--query" in options)
+    assert command == "plan" or f"cost: {spent} request{'s' if spent > 1 else ''} in " in ended.err
 
 
 def _source(sandbox: SandboxProcess, place: Path) -> str:

@@ -59,6 +59,6 @@ def import_old(
             "that file has the key: revoke it at https://freesound.org/apiv2/apply/, then delete or clean the file"
         )
     say(
-        f"{report.target}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges; "
+        f"{report.target}: {report.nodes:,} sounds ({report.processed:,} processed), {report.edges:,} edges; "
         "`harvester harvest` continues from here"
     )

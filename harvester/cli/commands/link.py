@@ -83,14 +83,14 @@ def _lines(folder: Path, report: LinkResult, asked: int) -> Iterator[str]:
         yield f"{report.kept} lists from the server stay as they are"
     if report.neighbours > asked:
         yield f"earlier lists have {report.neighbours} neighbours, so all lists now have up to {report.neighbours}"
-    yield f"library: {folder}, {report.vectors} vectors, {report.edges} edges"
+    yield f"library: {folder}, {report.vectors:,} vectors, {report.edges:,} edges"
 
 
 def _verdict(agreement: VerifyResult) -> str:
     if not agreement.sounds:
         return "no list was compared"
     return (
-        f"{agreement.sounds} lists compared: {agreement.found} of the server's {agreement.expected} are here "
+        f"{agreement.sounds:,} lists compared: {agreement.found:,} of the server's {agreement.expected:,} are here "
         f"({100 * agreement.recall:.1f} %), scores differ by {agreement.largest_difference:.6f} at most"
     )
 

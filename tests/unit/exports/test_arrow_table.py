@@ -102,7 +102,7 @@ def test_tables_have_the_types_of_the_parquet_files(selected: Selected, tmp_path
     for path, table in zip(paths, (sounds_table(selected), edges_table(selected)), strict=True):
         assert table.schema == pq.read_schema(path)
         assert pa.schema(table) == table.schema
-        assert table.column_names == pq.read_schema(path).names
+        assert table.schema.names == pq.read_schema(path).names
         assert table.to_arrow().equals(pq.read_table(path))
 
 
