@@ -49,7 +49,7 @@ def read_selection(
     longest_s = None if max_duration is None else check_seconds("--max-duration", max_duration)
     check_order("--min-duration", shortest_s, "--max-duration", longest_s)
     return Selection(
-        licenses=check_texts("--license", license),
+        licenses=_between_commas(check_texts("--license", license)),
         categories=check_texts("--category", category),
         tags=check_texts("--tag", tag),
         users=check_texts("--user", user),
@@ -59,6 +59,11 @@ def read_selection(
         min_score=None if min_score is None else check_number("--min-score", min_score, SCORE),
         largest_component=largest_component,
     )
+
+
+def _between_commas(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the licenses in texts such as `CC0,BY 4.0`; none has a comma."""
+    return tuple(name.strip() for text in texts for name in text.split(","))
 
 
 def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tuple[str, ...]]:

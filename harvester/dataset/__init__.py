@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from harvester.dataset.columns import SPDX
-from harvester.dataset.facts import DatasetFacts, LicenseCount
+from harvester.dataset.facts import DatasetFacts
 from harvester.dataset.folder import DatasetOptions, check_replaceable, save_dataset
 from harvester.dataset.grouping import GROUPINGS
 from harvester.dataset.split_file import load_splits
-from harvester.dataset.splits import DEFAULT_SPLIT, METHODS, read_shares
+from harvester.dataset.splits import DEFAULT_SPLIT, METHODS, Assignment, read_shares

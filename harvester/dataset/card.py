@@ -12,13 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from harvester.dataset.columns import EDGE_COLUMNS, describe
 from harvester.dataset.facts import DatasetFacts
 from harvester.dataset.layout import EDGES_CONFIG, data_path, edges_path, type_name
-from harvester.exports import LICENSE_DUTIES, Column, markdown_text
+from harvester.exports import LICENSE_DUTIES, Column, is_time, markdown_text
 from harvester.records import UNKNOWN_WISH
 from harvester.terminal_text import drop_controls
 from harvester.version import __version__
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _LARGEST_SIZE = "1M<n<10M"
+_DTYPES = {"bool": "bool", "int": "int64", "float": "float64", "text": "string"}
 
 
 def encode_card(facts: DatasetFacts) -> bytes:
@@ -60,7 +61,22 @@ def _front_matter(facts: DatasetFacts) -> Iterator[str]:
     if facts.edges:
         yield f"- config_name: {EDGES_CONFIG}\n  data_files:\n"
         yield f"  - split: {EDGES_CONFIG}\n    path: {edges_path(facts.table)}\n"
+    # Without the types, a part in which a column is empty would get another type than the rest.
+    yield "dataset_info:\n- config_name: sounds\n  features:\n"
+    yield from (_feature(column, facts.table) for column in facts.columns)
+    if facts.edges:
+        yield f"- config_name: {EDGES_CONFIG}\n  features:\n"
+        yield from (_feature(column, facts.table) for column in EDGE_COLUMNS)
     yield "---\n\n"
+
+
+def _feature(column: Column, table: str) -> str:
+    name = f"  - name: {_quoted(column.name)}\n"
+    if table == "csv" and (is_time(column) or column.kind == "texts"):
+        return f"{name}    dtype: string\n"
+    if column.kind == "texts":
+        return f"{name}    sequence: string\n"
+    return f"{name}    dtype: {'timestamp[us, tz=UTC]' if is_time(column) else _DTYPES[column.kind]}\n"
 
 
 def _body(facts: DatasetFacts) -> Iterator[str]:

@@ -7,14 +7,13 @@ know is null.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
 from harvester.errors import SettingsError
 from harvester.exports import Column, plan_columns, rows, ruled_column
-from harvester.graph import Edge, Selected, Sound, extra_names
+from harvester.graph import SIMILAR, Edge, Selected, Sound, extra_names
 from harvester.json_text import without_lone_surrogates
 from harvester.records import DESCRIPTORS, UNKNOWN_WISH, gen_ai_wish, spdx_id
 
@@ -30,15 +29,18 @@ _USUAL = (
 )  # fmt: skip
 """The columns without `--fields`. Addresses of pictures and what harvester notes of similar lists are left out."""
 
+_NEVER = frozenset(
+    {"analysis", "bookmark", "comment", "comments", "download", "rate", "similar_sounds", "more_from_same_pack",
+     "n_from_same_pack", "score", "distance_to_target"}
+)  # fmt: skip
+"""Fields of older records that say nothing about the sound: addresses of the API, and what belongs to one search."""
+
 EDGE_COLUMNS = (
     Column("source", "source", "int"),
     Column("target", "target", "int"),
     Column("kind", "kind", "text"),
     Column("weight", "weight", "float"),
 )
-SIMILAR = "similar"
-"""The kind of an edge from a similar list; its weight is the score."""
-
 _TEXTS = {
     SPDX: "The SPDX identifier of the license; null for an unknown license.",
     ruled_column("id"): "The sound's number on Freesound.",
@@ -60,10 +62,10 @@ def choose_columns(selected: Selected, fields: Iterable[str]) -> tuple[list[Colu
     named column without a value. Raises `SettingsError` for an unknown name.
     """
     planned = {column.name: column for column in plan_columns(selected)}
-    known = {name: ruled_column(name) for name in _USUAL} | planned | {SPDX.name: SPDX}
+    known = planned | {name: ruled_column(name) for name in _USUAL} | {SPDX.name: SPDX}
     wanted = list(dict.fromkeys(fields))
     if not wanted:
-        extra = {name for one in selected.sound_ids for name in extra_names(selected.state.attributes(one))}
+        extra = {name for one in selected.sound_ids for name in extra_names(selected.state.attributes(one))} - _NEVER
         return [known[name] for name in _USUAL] + [column for column in planned.values() if column.field in extra], []
     names = set(_ALWAYS)
     for name in wanted:
@@ -71,7 +73,8 @@ def choose_columns(selected: Selected, fields: Iterable[str]) -> tuple[list[Colu
         if not found and name != SPDX.name:
             raise SettingsError(f"--fields: {_unknown(name, known)}")
         names |= found
-    notices = [f"no sound has a value of '{name}'" for name in wanted if name in names - planned.keys() - {SPDX.name}]
+    without = names - planned.keys() - {SPDX.name}
+    notices = [f"--fields: no sound has a value of '{name}'" for name in wanted if name in without]
     order = [*_USUAL, *(name for name in planned if name not in _USUAL)]
     return [known[name] for name in order if name in names], notices
 
@@ -101,13 +104,10 @@ def sound_rows(selected: Selected, columns: list[Column]) -> Iterator[dict[str, 
 def edge_rows(edges: Iterable[Edge]) -> Iterator[dict[str, Any]]:
     """Yield a row for each kind of each edge, the similar list's first."""
     for edge in edges:
-        ends = {"source": edge.source, "target": edge.target}
-        if edge.score is not None:
-            yield {**ends, "kind": SIMILAR, "weight": edge.score}
-        weights = json.loads(edge.weights or "{}")
-        for kind in json.loads(edge.relation or "[]"):
-            row = {**ends, "kind": f"relation:{without_lone_surrogates(kind)}"}
-            yield row | {"weight": weights[kind]} if kind in weights else row
+        weights = [*([] if edge.score is None else [edge.score]), *edge.relations.values()]
+        for kind, weight in zip(edge.kinds, weights, strict=True):
+            row = {"source": edge.source, "target": edge.target, "kind": without_lone_surrogates(kind)}
+            yield row if weight is None else row | {"weight": weight}
 
 
 def describe(column: Column) -> str:

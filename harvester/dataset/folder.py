@@ -18,6 +18,7 @@ from typing import Any
 from harvester.dataset import facts as counted
 from harvester.dataset.card import encode_card
 from harvester.dataset.columns import EDGE_COLUMNS, choose_columns, edge_rows, sound_rows
+from harvester.dataset.conditions import conditions_of
 from harvester.dataset.croissant import encode_croissant
 from harvester.dataset.facts import DatasetFacts
 from harvester.dataset.grouping import group_sounds
@@ -27,7 +28,8 @@ from harvester.dataset.split_file import SPLITS, encode_splits
 from harvester.dataset.splits import Assignment, SoundGroup, assign
 from harvester.errors import SettingsError
 from harvester.exports import Column, encode_credits, encode_pieces, encode_table, list_credits, plain_row
-from harvester.graph import Selected
+from harvester.graph import Selected, Selection
+from harvester.library_source import is_sandbox
 from harvester.records import value_of
 from harvester.storage import replace_folder
 
@@ -79,18 +81,16 @@ def save_dataset(
     options: DatasetOptions,
     *,
     library_digest: str,
-    selection: Mapping[str, Any],
+    selection: Selection,
     on_bytes: Callable[[int], None] = lambda _: None,
 ) -> tuple[DatasetFacts, list[str]]:
     """Write the selection to the folder `out`; return its facts and notices.
 
-    It is durable on return. `selection` has the conditions by their names, `library_digest` is that of the library's
-    content. `on_bytes` is called with the size of every piece that is written. An error, a signal or a crash leaves the
-    earlier folder; a crash may leave a temporary one beside it. Raises `SettingsError` for an unknown field, an empty
-    selection and a missing package, and `OSError` when writing fails.
+    It is durable on return. `selection` has selected the sounds, and `library_digest` is that of the library's content.
+    `on_bytes` is called with the size of every piece that is written. An error, a signal or a crash leaves the
+    earlier folder; a crash may leave a temporary one beside it. The selection has a sound at least. Raises
+    `SettingsError` for an unknown field and a missing package, and `OSError` when writing fails.
     """
-    if not selected.sound_ids:
-        raise SettingsError("no sound matches, and a dataset needs one; nothing was written")
     columns, notices = choose_columns(selected, options.fields)
     groups = group_sounds(selected, options.group_by)
     assignment = assign(
@@ -101,7 +101,7 @@ def save_dataset(
 
     def files() -> Iterator[tuple[str, Iterator[bytes]]]:
         yield from writing.tables()
-        facts.append(_facts(selected, options, columns, groups, writing, library_digest, selection))
+        facts.append(_facts(selected, options, columns, groups, writing, library_digest, conditions_of(selection)))
         yield writing.file(CREDITS, encode_pieces(encode_credits(list_credits(selected), "md")))
         yield writing.file(SPLITS, [encode_splits(assignment)])
         yield writing.file(CROISSANT, [encode_croissant(facts[0], writing.written)])
@@ -111,7 +111,8 @@ def save_dataset(
     replace_folder(out, files())
     empty = [part for part, count in facts[0].parts.items() if not count]
     if empty:
-        notices.append(f"no sounds in {' and '.join(empty)}: the largest groups are too large for such a split")
+        groups_are = {"user": "authors", "pack": "packs"}[options.group_by]
+        notices.append(f"no sounds in {' and '.join(empty)}: the {groups_are} are too few or too large for this split")
     return facts[0], notices
 
 
@@ -179,6 +180,10 @@ class _Writing:
             yield row
 
 
+def _what(selected: Selected) -> str:
+    return "Made-up metadata" if is_sandbox(selected.state.source) else "Freesound metadata"
+
+
 def _facts(
     selected: Selected,
     options: DatasetOptions,
@@ -192,7 +197,7 @@ def _facts(
     several = [selected.state.attributes(one) for one in selected.sound_ids]
     authors = groups if options.group_by == "user" else group_sounds(selected, "user")
     return DatasetFacts(
-        title=options.title or f"Freesound metadata of {len(selected):,} sounds",
+        title=options.title or f"{_what(selected)} of {len(selected):,} sounds",
         source=selected.state.source,
         library_digest=library_digest,
         table=options.table,

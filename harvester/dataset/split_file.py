@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.dataset.grouping import GROUPINGS
-from harvester.dataset.splits import METHODS, Assignment
+from harvester.dataset.splits import METHODS, WHOLE, Assignment
 from harvester.errors import SettingsError
 from harvester.json_text import json_text
 from harvester.model import is_sound_id
@@ -62,7 +62,7 @@ def _read(document: Any) -> Assignment | None:
     groups, sounds = document.get("groups"), document.get("sounds")
     if group_by not in GROUPINGS or method not in METHODS or not isinstance(shares, dict) or not shares:
         return None
-    if not all(type(share) is int and 0 < share <= 100 for share in shares.values()):
+    if not all(type(share) is int and share > 0 for share in shares.values()) or sum(shares.values()) != WHOLE:
         return None
     if (
         not isinstance(groups, dict)

@@ -17,7 +17,7 @@ from harvester.errors import SettingsError
 METHODS = ("greedy", "hash")
 DEFAULT_SPLIT = "80/10/10"
 _NAMES = {1: ("train",), 2: ("train", "test"), 3: ("train", "validation", "test")}
-_WHOLE = 100
+WHOLE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def read_shares(text: str) -> dict[str, int]:
     """
     pieces = text.split("/")
     numbers = [int(piece) for piece in pieces if piece.strip().isascii() and piece.strip().isdigit() and len(piece) < 5]
-    if len(numbers) != len(pieces) or len(pieces) not in _NAMES or 0 in numbers or sum(numbers) != _WHOLE:
+    if len(numbers) != len(pieces) or len(pieces) not in _NAMES or 0 in numbers or sum(numbers) != WHOLE:
         raise SettingsError(
             f"--split '{text[:40]}' is no split; write percentages of train, validation and test that add up to 100, "
             "such as 80/10/10, 90/10 (train and test) or 100"
@@ -130,7 +130,7 @@ class _Filling:
 
     def add(self, group: SoundGroup, part: str) -> str:
         """Put a group into a part; return the part."""
-        self._have[part] += _WHOLE * len(group.sound_ids)
+        self._have[part] += WHOLE * len(group.sound_ids)
         self._have_of_class[part].update(dict(group.classes))
         return part
 
@@ -141,7 +141,7 @@ class _Filling:
         none has room, it is the one that lacks most. So no part ends further from its size than the largest group is
         large.
         """
-        size = _WHOLE * len(group.sound_ids)
+        size = WHOLE * len(group.sound_ids)
         with_room = [part for part in self._shares if self._have[part] + size <= self._wanted[part]]
         if with_room:
             return min(with_room, key=lambda part: self._cost(group, part))
@@ -154,14 +154,14 @@ class _Filling:
         """
         cost = 0.0
         for name, count in group.classes:
-            wanted = self._shares[part] * self._of_class[name] / _WHOLE
+            wanted = self._shares[part] * self._of_class[name] / WHOLE
             cost += count * (count + 2 * (self._have_of_class[part][name] - wanted)) / wanted
         return cost
 
 
 def _hashed(key: str, shares: Mapping[str, int]) -> str:
     """Return the part in whose share of all digests the key's digest is."""
-    place = int(_digest(key)[:16], 16) * _WHOLE
+    place = int(_digest(key)[:16], 16) * WHOLE
     upper = 0
     for part, share in shares.items():
         upper += share

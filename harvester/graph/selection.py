@@ -6,6 +6,7 @@ rule for its kinds. The order is stable: sounds by id, edges by source, then bes
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.records import license_name, value_of
 
+_VERSION = re.compile(r"[\s-]+(\d\.\d)$")
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -25,7 +28,8 @@ class Selection:
 
     One of `licenses`, `categories` and `users` each (where any are given), all `tags`. A license is `CC0`, `BY`,
     `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Durations are in seconds, scores in [0, 1].
-    `edges` and `min_score` choose the edges. A sound without a record matches only a selection without conditions on the record.
+    `edges` and `min_score` choose the edges. A sound without a record matches only a selection without conditions on
+    the record.
     """
 
     licenses: tuple[str, ...] = ()
@@ -213,10 +217,10 @@ def around(selected: Selected, sound_id: int, depth: int) -> Selected:
 def typed_license(name: str) -> str:
     """Return a typed license in the form of `license_names`.
 
-    `CC-BY-NC 4.0` becomes `by-nc 4.0`.
+    `CC-BY-NC 4.0` and the SPDX identifier `CC-BY-NC-4.0` become `by-nc 4.0`.
     """
-    text = name.strip().casefold()
-    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
+    text = _VERSION.sub(r" \1", name.strip().casefold())
+    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0", "cc0 1.0") else "cc0"
 
 
 def license_names(name: str) -> set[str]:
