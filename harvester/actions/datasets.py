@@ -204,8 +204,8 @@ def _read_earlier(folder: Path, method: str, grouping: str | None, shares: dict[
     without = [part for part in earlier.shares if shares is not None and part not in shares]
     if without:
         raise SettingsError(
-            f"--split has no {' and '.join(without)}, and the assignment in {folder} has; name a percentage for each of "
-            "its parts, or leave out --splits"
+            f"--split has no {' and '.join(without)}, and the assignment in {folder} has; name a percentage for each "
+            "of its parts, or leave out --splits"
         )
     return earlier
 
