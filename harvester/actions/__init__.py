@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     )
     from harvester.actions.result import RunResult, Totals
     from harvester.actions.sandbox_server import serve_sandbox
-    from harvester.actions.selecting import read_selection, select_from
+    from harvester.actions.selecting import SelectKeywords, read_selection, select_from
     from harvester.actions.service import service_text
     from harvester.actions.snapshot import IDLE, Snapshot, progress_line
     from harvester.actions.status_facts import DeferredReport, StatusReport, StatusWatch, list_deferred, status
@@ -110,7 +110,7 @@ _HOMES = {
         "actions.quantities": "age_text clock_text done_text duration_text size_text target_text waiting_text",
         "actions.result": "RunResult Totals",
         "actions.sandbox_server": "serve_sandbox",
-        "actions.selecting": "read_selection select_from",
+        "actions.selecting": "SelectKeywords read_selection select_from",
         "actions.service": "service_text",
         "actions.snapshot": "IDLE Snapshot progress_line",
         "actions.status_facts": "DeferredReport StatusReport StatusWatch list_deferred status",

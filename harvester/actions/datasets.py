@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
-from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
+from harvester.actions.keywords import StrPath, Texts, naming_keywords
 from harvester.actions.options import check_choice, check_flag, check_folder, check_text, check_texts
-from harvester.actions.selecting import read_selection, select_from
+from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.checkpoint import digest_of
 from harvester.dataset import (
     DEFAULT_SPLIT,
@@ -69,16 +70,8 @@ def export_dataset(
     table: str | None = None,
     title: str | None = None,
     faithful: bool = False,
-    license: Texts | None = None,
-    category: Texts | None = None,
-    tag: Texts | None = None,
-    user: Texts | None = None,
-    min_duration: Duration | None = None,
-    max_duration: Duration | None = None,
-    processed_only: bool = False,
-    min_score: float | None = None,
-    largest_component: bool = False,
     on_progress: Callable[[int], None] | None = None,
+    **selection: Unpack[SelectKeywords],
 ) -> DatasetReport:
     """Export the library, or a selection, as the dataset folder `path`.
 
@@ -92,8 +85,8 @@ def export_dataset(
     `100`). `group_by` is `user` (an author is in one part only) or `pack`. `split_method` is `greedy` or `hash`.
     `splits` is the folder of an earlier dataset: every sound that it has stays in its part. `table` is `parquet` or
     `csv`. `title` is the heading of the card. `faithful`: keep texts in CSV that a spreadsheet would run as formulas.
-    The other keywords select sounds, and are those of `export`; without `license`, only CC0 and BY are taken.
-    `on_progress` gets the number of bytes written so far.
+    `on_progress` gets the number of bytes written so far. The other keywords select sounds, and are those of
+    `SelectKeywords`; without `license`, only CC0 and BY are taken.
 
     Raises `SettingsError` that names a wrong keyword, a place that cannot be used, a selection without sounds, or a
     missing package; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
@@ -110,17 +103,7 @@ def export_dataset(
         title=title,
         faithful=faithful,
     )
-    given = read_selection(
-        license=license,
-        category=category,
-        tag=tag,
-        user=user,
-        min_duration=min_duration,
-        max_duration=max_duration,
-        processed_only=processed_only,
-        min_score=min_score,
-        largest_component=largest_component,
-    )
+    given = read_selection(**selection)
     written = 0
 
     def count(size_bytes: int) -> None:
@@ -131,10 +114,10 @@ def export_dataset(
 
     with open_view(library) as view:
         selected, notices = select_from(view, given)
-        selection, others = given, 0
+        chosen, others = given, 0
         if not given.licenses:
-            everything, selection = selected, replace(given, licenses=FREE_LICENSES)
-            selected = select(view.state, selection)
+            everything, chosen = selected, replace(given, licenses=FREE_LICENSES)
+            selected = select(view.state, chosen)
             others = sum(sound.has_record and sound.id not in selected for sound in everything.sounds())
         if not len(selected):
             why = f"all {others:,} sounds have other licenses than CC0 and BY; name theirs with --license"
@@ -142,7 +125,7 @@ def export_dataset(
         with disk_errors(out, "the earlier folder is unchanged"):
             check_replaceable(out)
             facts, more = save_dataset(
-                selected, out, options, library_digest=digest_of(view.state), selection=selection, on_bytes=count
+                selected, out, options, library_digest=digest_of(view.state), selection=chosen, on_bytes=count
             )
     return DatasetReport(
         out,

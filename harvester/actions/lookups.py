@@ -11,7 +11,8 @@ from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import naming_keywords
 from harvester.actions.options import check_sounds, check_whole
 from harvester.errors import SettingsError
-from harvester.reports import describe_sound, explain_no_hits, find_sounds
+from harvester.graph import Selection, find_missing, split_words
+from harvester.reports import describe_sound, find_sounds
 from harvester.settings import COUNT_FROM_ZERO
 
 
@@ -70,8 +71,8 @@ def find(text: str | Iterable[str], *, limit: int = 20, library: LibraryLike = N
     query = text if isinstance(text, str) else " ".join(text)
     with open_view(library) as view:
         hits = find_sounds(view.state, query, limit=most or None)
-        why = "" if hits.total else explain_no_hits(view.state, query)
-        notices = (*view.notices, *filter(None, [why]))
+        missing = () if hits.total else find_missing(view.state, Selection(words=split_words(query)))
+        notices = (*view.notices, *filter(None, ["; ".join(map(str, missing))]))
         return FindReport(query, hits.total, hits.best, len(view.state), view.folder, notices)
 
 

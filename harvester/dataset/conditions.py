@@ -19,7 +19,8 @@ def conditions_of(selection: Selection) -> dict[str, Any]:
     A list of more than 100 values, such as ids, is given by its length and the SHA-256 of its JSON.
     """
     usual = asdict(Selection())
-    return {name: _plain(value) for name, value in asdict(selection).items() if value != usual[name]}
+    given = {name: value for name, value in asdict(selection).items() if value != usual[name] and name != "notices"}
+    return {name: _plain(value) for name, value in given.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -34,3 +34,4 @@ from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
 from harvester.graph.selection import Selected, Selection, around, narrow, select
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
+from harvester.graph.words import has_words, rank_words, split_words

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harvester.clock import DAY_US, iso
@@ -55,9 +55,10 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
     ]
 
 
-def describe_content(state: SoundGraph) -> dict[str, Any]:
+def describe_content(state: SoundGraph, among: Iterable[int] | None = None) -> dict[str, Any]:
     """Return content and growth statistics for `status --json`.
 
+    They are of the sounds in `among`, or of all.
     Licenses, gen-AI wishes, categories, tags and users are {name: count}, the most frequent first. `growth` has a row
     for each day (UTC) that added something. `oldest_record` is the record that was fetched longest ago. `last_news_at`
     is the time of the newest record, similar list or tombstone, or None. Only it and `growth` count sounds that are
@@ -71,7 +72,8 @@ def describe_content(state: SoundGraph) -> dict[str, Any]:
     samples: Counter[int] = Counter()
     oldest: tuple[int, int] | None = None
     newest = 0
-    for sound_id, attributes in state.graph.nodes.items():
+    for sound_id in state.graph if among is None else among:
+        attributes = state.attributes(sound_id)
         newest = max(newest, *(attributes.get(name, 0) for name in _NEWS))
         if attributes["added_at"] != UNKNOWN_TIME:
             sounds[attributes["added_at"] // DAY_US] += 1

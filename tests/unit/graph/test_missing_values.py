@@ -50,7 +50,7 @@ def explain_empty(state: SoundGraph, selection: Selection) -> str:
             "no sound has the tag 'nothing'; there are 'rain', 'tag1', 'tag2', 'tag0', 'Thunder', "
             f"'{'t' * 40}…'; no sound has the user 'me'; there are 'user1', 'user2', 'user0', 'Anna'",
         ),
-        (Selection(min_duration_s=99), "no sound meets all conditions together"),
+        (Selection(min_duration_s=99), "no sound lasts 99 s or longer; the longest is 1.28571 s"),
     ],
 )
 def test_it_names_the_values_that_no_sound_has(selection: Selection, why: str) -> None:

@@ -38,8 +38,8 @@ BARE: dict[str, Any] = {"added_at": 1}
 def test_a_license_is_its_family_or_one_version_however_a_person_writes_it(
     typed: str, deed: str, matches: bool
 ) -> None:
-    assert Selection(licenses=(typed,)).matches(SOUND | {"license": CC + deed}) is matches
-    assert Selection(licenses=("nothing else", typed)).matches(SOUND | {"license": CC + deed}) is matches
+    assert Selection(licenses=(typed,)).matches(1, SOUND | {"license": CC + deed}) is matches
+    assert Selection(licenses=("nothing else", typed)).matches(1, SOUND | {"license": CC + deed}) is matches
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_a_license_is_its_family_or_one_version_however_a_person_writes_it(
     ],
 )  # fmt: skip
 def test_a_sound_meets_every_condition(selection: Selection, matches: bool) -> None:
-    assert selection.matches(SOUND) is matches
+    assert selection.matches(1, SOUND) is matches
 
 
 @pytest.mark.parametrize(
@@ -71,24 +71,24 @@ def test_a_sound_meets_every_condition(selection: Selection, matches: bool) -> N
     ],
 )  # fmt: skip
 def test_a_sound_without_a_record_meets_no_condition_on_it(selection: Selection) -> None:
-    assert not selection.matches(BARE)
-    assert Selection().matches(BARE)
-    assert Selection(licenses=("none",)).matches(BARE), "its license is none"
+    assert not selection.matches(1, BARE)
+    assert Selection().matches(1, BARE)
+    assert Selection(licenses=("none",)).matches(1, BARE), "its license is none"
 
 
 def test_without_a_least_duration_the_shortest_sound_is_selected() -> None:
-    assert Selection(max_duration_s=9).matches(SOUND | {"duration": 0.0})
+    assert Selection(max_duration_s=9).matches(1, SOUND | {"duration": 0.0})
 
 
 def test_the_family_of_a_license_ends_at_a_blank_and_at_nothing_else() -> None:
-    assert Selection(licenses=("my",)).matches(SOUND | {"license": "my terms"})
-    assert not Selection(licenses=("my",)).matches(SOUND | {"license": "my\tterms"})
+    assert Selection(licenses=("my",)).matches(1, SOUND | {"license": "my terms"})
+    assert not Selection(licenses=("my",)).matches(1, SOUND | {"license": "my\tterms"})
 
 
 def test_a_sound_without_a_category_is_in_none() -> None:
-    assert not Selection(categories=("none",)).matches(SOUND | {"category": None, "subcategory": None})
-    assert Selection(categories=("",)).matches(SOUND | {"category": None})
-    assert Selection(users=("",)).matches(SOUND | {"username": None})
+    assert not Selection(categories=("none",)).matches(1, SOUND | {"category": None, "subcategory": None})
+    assert Selection(categories=("",)).matches(1, SOUND | {"category": None})
+    assert Selection(users=("",)).matches(1, SOUND | {"username": None})
 
 
 def graph_of(*links: tuple[int, tuple[tuple[int, float], ...]]) -> SoundGraph:
