@@ -28,7 +28,6 @@ from harvester.exports import TABLE_FORMATS, check_place
 from harvester.graph import select
 from harvester.records import BY, CC0
 from harvester.storage import disk_errors, read_path
-from harvester.terminal_text import drop_controls
 
 FREE_LICENSES = (CC0.short_name, BY.short_name)
 """The licenses of a dataset unless the caller names others: they allow every use, if authors are credited."""
@@ -120,7 +119,7 @@ def export_dataset(
             selected = select(view.state, chosen)
             others = sum(sound.has_record and sound.id not in selected for sound in everything.sounds())
         if not len(selected):
-            why = f"all {others:,} sounds have other licenses than CC0 and BY; name theirs with --license"
+            why = "no sound that matches has the license CC0 or BY; name others with --license"
             raise SettingsError(f"{why if others else notices[-1]}; a dataset needs sounds, so nothing was written")
         with disk_errors(out, "the earlier folder is unchanged"):
             check_replaceable(out)
@@ -170,7 +169,7 @@ def _read_options(
         earlier=earlier,
         table=chosen,
         faithful=faithful,
-        title="" if title is None else " ".join(drop_controls(check_text("--title", title)).split()),
+        title="" if title is None else check_text("--title", title),
     )
 
 

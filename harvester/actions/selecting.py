@@ -102,7 +102,7 @@ def read_selection(**given: Unpack[SelectKeywords]) -> Selection:
 
 
 def _between_commas(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the licenses in texts such as `CC0,BY 4.0`; none has a comma."""
+    """Return the values in texts such as `CC0,BY 4.0`; none has a comma."""
     return tuple(name.strip() for text in texts for name in text.split(","))
 
 
@@ -167,7 +167,7 @@ def _read_created(option: str, value: Any) -> CreatedRange:
 
 
 def _read_wishes(option: str, value: Any) -> tuple[str, ...]:
-    return tuple(_named(option, text, read_gen_ai_wish) for text in check_texts(option, value))
+    return tuple(_named(option, text, read_gen_ai_wish) for text in _between_commas(check_texts(option, value)))
 
 
 def _named(option: str, text: str, read: Callable[[str], T]) -> T:

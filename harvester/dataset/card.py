@@ -12,9 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from harvester.dataset.columns import EDGE_COLUMNS, describe
 from harvester.dataset.facts import DatasetFacts
 from harvester.dataset.layout import EDGES_CONFIG, data_path, edges_path, type_name
-from harvester.exports import LICENSE_DUTIES, Column, is_time, markdown_text
+from harvester.exports import LICENSE_DUTIES, Column, is_time, markdown_text, one_line
 from harvester.records import UNKNOWN_WISH
-from harvester.terminal_text import drop_controls
 from harvester.version import __version__
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
@@ -215,11 +214,7 @@ def _value_text(value: object) -> str:
 
 
 def _shown(text: str) -> str:
-    return markdown_text(_line(text))
-
-
-def _line(text: str) -> str:
-    return " ".join(drop_controls(text).split())
+    return markdown_text(one_line(text))
 
 
 def _count(number: int, noun: str) -> str:
@@ -232,7 +227,7 @@ def _yaml_list(name: str, values: Iterable[str]) -> str:
 
 def _quoted(text: str) -> str:
     # A JSON text is one of YAML, unless it has control characters or escapes halves of a character.
-    return json.dumps(_line(text), ensure_ascii=False)
+    return json.dumps(one_line(text), ensure_ascii=False)
 
 
 _FREESOUND = """@inproceedings{font2013freesound,

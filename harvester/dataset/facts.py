@@ -45,10 +45,10 @@ class DatasetFacts:
     """The counts and choices behind a dataset.
 
     `parts` and `groups` are numbers of sounds and of groups by part, `accounts` that of authors, `wishes` of sounds by
-    wish, `kinds` of edges by kind. `rows_sha256` has the digests of the rows of `sounds` and `edges`. `fetched`
-    are the first and the last day on which records were fetched, `newest` is the newest stamp of the sounds in
-    microseconds UTC; each is empty or None where the library does not know. `selection` are the conditions by their
-    names.
+    wish, `kinds` of edges by kind; one edge may have several. `rows_sha256` has the digests of the rows of `sounds` and
+    `edges`. `fetched` are the first and the last day on which records were fetched, `newest` is the newest stamp of the
+    sounds in microseconds UTC; each is empty or None where the library does not know. `selection` are the conditions by
+    their names.
     """
 
     title: str
@@ -65,6 +65,7 @@ class DatasetFacts:
     wishes: Mapping[str, int]
     categories: Mapping[str, int]
     tags: Mapping[str, int]
+    edges: int
     kinds: Mapping[str, int]
     rows_sha256: Mapping[str, str]
     fetched: tuple[str, ...]
@@ -74,11 +75,6 @@ class DatasetFacts:
     def sounds(self) -> int:
         """The number of sounds."""
         return sum(self.parts.values())
-
-    @property
-    def edges(self) -> int:
-        """The number of edges, each of its kinds counted."""
-        return sum(self.kinds.values())
 
     @property
     def is_made_up(self) -> bool:

@@ -27,7 +27,7 @@ from harvester.dataset.manifest import encode_manifest, why_not_ours
 from harvester.dataset.split_file import SPLITS, encode_splits
 from harvester.dataset.splits import Assignment, SoundGroup, assign
 from harvester.errors import SettingsError
-from harvester.exports import Column, encode_credits, encode_pieces, encode_table, list_credits, plain_row
+from harvester.exports import Column, encode_credits, encode_pieces, encode_table, list_credits, one_line, plain_row
 from harvester.graph import Selected, Selection
 from harvester.library_source import is_sandbox
 from harvester.records import value_of
@@ -197,7 +197,7 @@ def _facts(
     several = [selected.state.attributes(one) for one in selected.sound_ids]
     authors = groups if options.group_by == "user" else group_sounds(selected, "user")
     return DatasetFacts(
-        title=options.title or f"{_what(selected)} of {len(selected):,} sounds",
+        title=one_line(options.title) or f"{_what(selected)} of {len(selected):,} sounds",
         source=selected.state.source,
         library_digest=library_digest,
         table=options.table,
@@ -211,6 +211,7 @@ def _facts(
         wishes=counted.count_wishes(selected),
         categories=counted.most_frequent((filter(None, [value_of(one, "category")]) for one in several), 10),
         tags=counted.most_frequent((value_of(one, "tags") or () for one in several), 20),
+        edges=selected.edge_count,
         kinds=dict(sorted(writing.kinds.items())),
         rows_sha256={what: digest.hexdigest() for what, digest in writing.rows.items()},
         fetched=counted.days_fetched(selected),

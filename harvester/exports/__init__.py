@@ -9,6 +9,7 @@ from harvester.exports.credits import (
     encode_credits,
     list_credits,
     markdown_text,
+    one_line,
     web_address,
 )
 from harvester.exports.export import check_place, save_export

@@ -78,17 +78,18 @@ def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False
 def _credit(sound: Sound) -> Credit:
     return Credit(
         sound_id=sound.id,
-        title=_one_line(sound.name) or f"sound {sound.id}",
-        author=_one_line(sound.username) or "unknown author",
+        title=one_line(sound.name) or f"sound {sound.id}",
+        author=one_line(sound.username) or "unknown author",
         url=web_address(sound.url) or f"https://freesound.org/s/{sound.id}/",
-        license=_one_line(sound.license_name),
+        license=one_line(sound.license_name),
         license_url=web_address(sound.license),
         fetched=str(sound.fetched_at)[:10] if sound.fetched_at else "",
         gen_ai=sound.gen_ai_wish,
     )
 
 
-def _one_line(value: str | None) -> str:
+def one_line(value: str | None) -> str:
+    """Return a text on one line, without control and bidi characters."""
     return " ".join(drop_controls(value or "").split())
 
 

@@ -185,7 +185,7 @@ def _tell_dataset(report: DatasetReport) -> None:
     parts = ", ".join(f"{part} {count:,}" for part, count in report.parts.items())
     say(f"{report.path}: {report.sounds:,} sounds by {report.authors:,} authors ({parts}), {report.edges:,} edges")
     licenses = ", ".join(f"{name} {count:,}" for name, count in report.licenses.items())
-    left_out = f"; {report.other_licenses:,} sounds with others are left out" if report.other_licenses else ""
+    left_out = f"; left out with others: {report.other_licenses:,}" if report.other_licenses else ""
     default = f" (without --license, only CC0 and BY are taken{left_out})" if report.only_free else ""
     say(f"licenses: {licenses}{default}")
     wishes = ", ".join(f"{wish} {count:,}" for wish, count in report.gen_ai_wishes.items())

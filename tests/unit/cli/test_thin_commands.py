@@ -25,7 +25,7 @@ CALLS: dict[str, set[str]] = {
     "history": {"history"},
     "show": {"show"},
     "find": {"find"},
-    "export": {"export"},
+    "export": {"export", "export_dataset"},
     "map": {"draw_map"},
     "check": {"check", "find_library"},
     "backups list": {"find_library", "list_backups"},
