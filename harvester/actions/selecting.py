@@ -39,16 +39,17 @@ T = TypeVar("T")
 
 
 class SelectKeywords(TypedDict, total=False):
-    """The keywords that select sounds; a sound must meet each that is given.
+    """The keywords that select sounds.
 
-    Where a keyword takes one text or several: any of `license` (CC0, BY, BY-NC, Sampling+, or a version such as
-    `BY 4.0`), `category`, `user` and `gen_ai` must match; all of `tag` must; none of `exclude_tag` and `exclude_user`
-    may. `query`: words that must all occur, as in `find`. `ids`: sound ids, or a file that lists them (as
-    `harvest` takes it; `-` is standard input, `column` the column of a table). `created`: years, months or days, such
-    as `2019..2021`, `2019-05..` or `2020`, both ends included, in UTC. `min_duration` and `max_duration`: seconds or
-    texts such as `10s`. `min_downloads`: a number. `gen_ai`: values of the field `gen_ai_preference`, or `unknown`,
-    which is neither a yes nor a no. `processed_only`: only sounds with a record and a similar list. `min_score`, from 0
-    to 1, keeps edges with at least this score. `largest_component` keeps the largest connected part.
+    A sound must meet each that is given. It must have one of `license` (CC0, BY, BY-NC, Sampling+, or a version such as
+    `BY 4.0`), of `category`, of `user` and of `gen_ai`, all of `tag`, and none of `exclude_tag` and `exclude_user`;
+    each is one text or several. `query`: words that it must all have, as in `find`. `ids`: sound ids, or a file that
+    lists them, as `harvest` takes it (`-`: standard input; `column`: the column of a table). `created`: years, months
+    or days of the upload in UTC, such as `2019..2021`, `2019-05..` or `2020`; both ends are included. `min_duration`
+    and `max_duration`: seconds or texts such as `10s`. `min_downloads`: a number. `gen_ai`: values of the field
+    `gen_ai_preference`, or `unknown`, which is neither a yes nor a no. `processed_only`: it must have a record and a
+    similar list. `min_score`, from 0 to 1, keeps edges with at least this score. `largest_component` keeps the largest
+    connected part.
     """
 
     license: Texts | None

@@ -25,7 +25,7 @@ def _complete_wish(incomplete: str) -> list[str]:
 
 
 def _check_wishes(given: str | Sequence[str] | None) -> Any:
-    """Return wishes; raise `SettingsError` for a text that is none."""
+    """Return wishes; raise `SettingsError` for other texts."""
     if given:
         from harvester.records import read_gen_ai_wish
 
@@ -36,7 +36,7 @@ def _check_wishes(given: str | Sequence[str] | None) -> Any:
 
 
 def _check_created(text: str | None) -> str | None:
-    """Return a range of dates; raise `SettingsError` for a text that is none."""
+    """Return a range of dates; raise `SettingsError` for other texts."""
     if text is not None:
         from harvester.records import read_created_range
 

@@ -106,7 +106,7 @@ def _stopping() -> Iterator[Callable[[], bool]]:
             end_at_once(number)
         asked.append(number)
         with suppress(RuntimeError):  # the signal came in the middle of another line
-            say("stopping cleanly: the lists computed so far are kept (a second Ctrl-C or SIGTERM aborts at once)")
+            say("stopping cleanly: keeping the computed lists; Ctrl-C or SIGTERM again aborts")
 
     with taking(take):
         yield lambda: bool(asked)
