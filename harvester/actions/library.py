@@ -20,7 +20,7 @@ from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.exports import ArrowTable, edges_table, sounds_table
-from harvester.graph import DiGraph, Selected, Sound, SoundGraph, narrow, select
+from harvester.graph import DiGraph, Edge, Selected, Sound, SoundGraph, narrow, select
 from harvester.library import LibraryView, Store, holds_library, load_view, require_library
 from harvester.model import Record, check_sound_id
 from harvester.reports import find_sounds
@@ -51,6 +51,15 @@ class _Sounds(Mapping[int, Sound]):
         `sounds()`. Raises `SettingsError` without pyarrow.
         """
         return edges_table(self._selected)
+
+    def edges_of(self, sound_id: SupportsIndex) -> tuple[Edge, ...]:
+        """Return the edges from a sound to others of these.
+
+        Similar sounds come first, best score first, then those with relations alone. Empty for a sound that is gone.
+        Raises `KeyError` for a `sound_id` that is not here.
+        """
+        known = self[sound_id].id
+        return tuple(self._selected.edges_of(known)) if known in self._selected else ()
 
     @naming_keywords
     def select(self, **selection: Unpack[SelectKeywords]) -> SoundSelection:
@@ -246,8 +255,8 @@ class Library(_Sounds):
     def neighbours(self, sound_id: SupportsIndex) -> tuple[tuple[int, float], ...]:
         """Return a sound's similar list as (id, score), best first.
 
-        Empty when it has none yet. Raises `KeyError` for a `sound_id` that is not in the library, `ValueError` for an
-        invalid sound id.
+        `edges_of` has its relations too. Empty when it has none yet. Raises `KeyError` for a `sound_id` that is not in
+        the library, `ValueError` for an invalid sound id.
         """
         known = check_sound_id(sound_id)
         if known not in self._state:

@@ -20,12 +20,14 @@ from harvester.actions.options import (
 )
 from harvester.errors import SettingsError
 from harvester.graph import (
+    EdgeRule,
     MissingValue,
     Selected,
     Selection,
     SoundGraph,
     explain_missing,
     find_missing,
+    read_edge_kinds,
     select,
     split_words,
 )
@@ -48,8 +50,9 @@ class SelectKeywords(TypedDict, total=False):
     or days of the upload in UTC, such as `2019..2021`, `2019-05..` or `2020`; both ends are included. `min_duration`
     and `max_duration`: seconds or texts such as `10s`. `min_downloads`: a number. `gen_ai`: values of the field
     `gen_ai_preference`, or `unknown`, which is neither a yes nor a no. `processed_only`: it must have a record and a
-    similar list. `min_score`, from 0 to 1, keeps edges with at least this score. `largest_component` keeps the largest
-    connected part.
+    similar list. `edges`: the kinds of edges to keep, any of `similar`, `relation:KIND`, `relation` (of every kind) and
+    `all`. `min_score`, from 0 to 1, keeps similar edges with at least this score; relations have none, and stay.
+    `largest_component` keeps the largest part that is connected by these edges.
     """
 
     license: Texts | None
@@ -68,6 +71,7 @@ class SelectKeywords(TypedDict, total=False):
     gen_ai: Texts | None
     processed_only: bool
     min_score: float | None
+    edges: Texts | None
     largest_component: bool
 
 
@@ -97,6 +101,7 @@ def read_selection(**given: Unpack[SelectKeywords]) -> Selection:
         gen_ai_wishes=_read_wishes("--gen-ai", given.get("gen_ai")),
         processed_only=given.get("processed_only", False),
         min_score=_checked("--min-score", given.get("min_score"), _read_score),
+        edges=check_edges(given.get("edges")),
         largest_component=given.get("largest_component", False),
         notices=notices,
     )
@@ -105,6 +110,19 @@ def read_selection(**given: Unpack[SelectKeywords]) -> Selection:
 def _between_commas(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Return the values in texts such as `CC0,BY 4.0`; none has a comma."""
     return tuple(name.strip() for text in texts for name in text.split(","))
+
+
+def check_edges(edges: Texts | None) -> EdgeRule:
+    """Return the rule for kinds of edges.
+
+    Raises `SettingsError` for a text that names none.
+    """
+    try:
+        return read_edge_kinds(check_texts("--edges", edges))
+    except ValueError as error:
+        raise SettingsError(
+            f"--edges: '{str(error)[:40]}' is no kind of edges; use similar, relation:KIND, relation or all"
+        ) from None
 
 
 def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tuple[str, ...]]:

@@ -35,6 +35,15 @@ def _check_wishes(given: str | Sequence[str] | None) -> Any:
     return given
 
 
+def _check_edges(given: str | Sequence[str] | None) -> Any:
+    """Return kinds of edges; raise `SettingsError` for a text that is none."""
+    if given:
+        from harvester.actions import check_edges
+
+        check_edges([given] if isinstance(given, str) else given)
+    return given
+
+
 def _check_created(text: str | None) -> str | None:
     """Return a range of dates; raise `SettingsError` for other texts."""
     if text is not None:
@@ -117,7 +126,17 @@ class SelectOptions:
         bool, typer.Option("--processed-only", help="Keep to sounds with a record and a similar list.")
     ] = False
     min_score: Annotated[
-        float | None, bounded(SCORE, "Keep to edges with at least this score.", metavar="0.8", callback=check_finite)
+        float | None,
+        bounded(SCORE, "Keep to similar edges with at least this score.", metavar="0.8", callback=check_finite),
+    ] = None
+    edges: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            autocompletion=completing("similar|relation|all"),
+            callback=_check_edges,
+            help="Keep to edges of similar, relation:NAME or relation (repeatable: any); else all.",
+        ),
     ] = None
     largest_component: Annotated[
         bool, typer.Option("--largest-component", help="Keep to the largest connected part.")
