@@ -248,9 +248,9 @@ FORMATS = ExtensionPoint(
         "csv": "harvester.exports:CSV",
         "parquet": "harvester.exports:PARQUET",
     },
-    also=("credits",),
+    also=("credits", "dataset"),
 )
-"""The formats of `harvester export`. `credits` has formats of its own."""
+"""The formats of `harvester export`. `credits` has formats of its own, and `dataset` is a folder."""
 
 ORDERS = ExtensionPoint(
     "harvester.orders",

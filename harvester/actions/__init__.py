@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harvester.actions.backups import list_backups, prune_backups, restore
     from harvester.actions.checking import check
     from harvester.actions.connect import Connection, open_client, open_server
+    from harvester.actions.datasets import DatasetReport, export_dataset
     from harvester.actions.default_library import LibraryLike, OpenedLibrary, find_library, open_view
     from harvester.actions.drawing import MapReport, PlotsReport, draw_map, draw_plots
     from harvester.actions.events import Advanced, Ended, OnProgress, Reporter, RunEvent, Started
@@ -93,6 +94,7 @@ _HOMES = {
         "actions.backups": "list_backups prune_backups restore",
         "actions.checking": "check",
         "actions.connect": "Connection open_client open_server",
+        "actions.datasets": "DatasetReport export_dataset",
         "actions.default_library": "LibraryLike OpenedLibrary find_library open_view",
         "actions.drawing": "MapReport PlotsReport draw_map draw_plots",
         "actions.events": "Advanced Ended OnProgress Reporter RunEvent Started",

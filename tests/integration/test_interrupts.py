@@ -52,6 +52,7 @@ MOMENTS = [
     ("check --library shelf", "open", ".pkl"),
     ("export jsonl --library shelf -o out.jsonl", "fsync", ".tmp"),
     ("export csv --library shelf -o out.csv", "fsync", "out.edges"),
+    ("export dataset --library shelf -o out", "fsync", "edges-"),
     ("map --library shelf -o map.html", "fsync", ".tmp"),
     ("import old_library.pkl --library new", "fsync", ".pkl"),
     ("merge shelf -o out", "fsync", ".tmp"),

@@ -27,7 +27,7 @@ CALLS: dict[str, set[str]] = {
     "show": {"show"},
     "find": {"find"},
     "analyse": {"analyse"},
-    "export": {"export"},
+    "export": {"export", "export_dataset"},
     "map": {"draw_map"},
     "check": {"check", "find_library"},
     "backups list": {"find_library", "list_backups"},
