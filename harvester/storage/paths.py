@@ -32,20 +32,8 @@ LOG = "harvest.log"
 """Also the beginning of the names of rotated logs."""
 
 _NAMES = frozenset(
-    {
-        CHECKPOINT,
-        *JOURNAL_PARTS,
-        RECOVERED,
-        LOCK,
-        VECTORS,
-        QUARANTINE,
-        STATUS,
-        HISTORY,
-        ANALYSIS,
-        LOG,
-        MISSING,
-        "README.md",
-    }  # fmt: skip
+    {CHECKPOINT, *JOURNAL_PARTS, RECOVERED, LOCK, VECTORS, QUARANTINE}
+    | {STATUS, HISTORY, ANALYSIS, LOG, MISSING, "README.md"}
 )
 _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
 
