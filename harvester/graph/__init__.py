@@ -18,6 +18,7 @@ from harvester.graph.attributes import (
     is_withdrawn,
     record_of,
 )
+from harvester.graph.edges import SIMILAR, Edge, EdgeRule, read_edge_kinds
 from harvester.graph.event_rules import (
     Dropped,
     check_events,
@@ -30,6 +31,6 @@ from harvester.graph.lazy_digraph import DiGraph
 from harvester.graph.merge_rules import similar_of
 from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, suggest
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
-from harvester.graph.selection import Edge, Selected, Selection, around, narrow, select
+from harvester.graph.selection import Selected, Selection, around, narrow, select
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph

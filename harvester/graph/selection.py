@@ -1,17 +1,19 @@
 """Select the sounds and edges that `export` and `map` show.
 
-Invariant: sounds that are gone are never selected, and an edge is selected only if both its ends are. The order is
-stable: sounds by id, edges by source, then best score first. Reads the state, no file.
+Invariant: sounds that are gone are never selected, and an edge is selected only if both its ends are; `edges` has the
+rule for its kinds. The order is stable: sounds by id, edges by source, then best score first. Reads the state, no file.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from harvester.graph.attributes import RELATION_FIELDS, canonical_bytes, is_gone
+from harvester.graph.attributes import is_gone
+from harvester.graph.edges import EVERY_EDGE, SIMILAR, Edge, EdgeRule
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.records import license_name, value_of
@@ -23,7 +25,7 @@ class Selection:
 
     One of `licenses`, `categories` and `users` each (where any are given), all `tags`. A license is `CC0`, `BY`,
     `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Durations are in seconds, scores in [0, 1].
-    A sound without a record matches only a selection without conditions on the record.
+    `edges` and `min_score` choose the edges. A sound without a record matches only a selection without conditions on the record.
     """
 
     licenses: tuple[str, ...] = ()
@@ -34,7 +36,13 @@ class Selection:
     max_duration_s: float | None = None
     processed_only: bool = False
     min_score: float | None = None
+    edges: EdgeRule = EVERY_EDGE
     largest_component: bool = False
+
+    @property
+    def edge_rule(self) -> EdgeRule:
+        """The rule for the edges, with the least score."""
+        return self.edges & EdgeRule(min_score=self.min_score)
 
     def matches(self, attributes: dict[str, Any]) -> bool:
         """Tell whether a sound's attributes meet all conditions on its record."""
@@ -63,29 +71,13 @@ class Selection:
         )
 
 
-@dataclass(frozen=True)
-class Edge:
-    """One edge.
-
-    `source` and `target` are ids of sounds. It has a `score`, from 0 to 1, when the target is in the source's similar
-    list, and a `relation` when it was imported: a JSON list of its kinds. `weights` is then a JSON object with the
-    weights of some kinds, None without any.
-    """
-
-    source: int
-    target: int
-    score: float | None
-    relation: str | None
-    weights: str | None = None
-
-
 class Selected:
     """The sounds and edges of one library that a view shows."""
 
-    def __init__(self, state: SoundGraph, sound_ids: Iterable[int], min_score: float | None = None) -> None:
+    def __init__(self, state: SoundGraph, sound_ids: Iterable[int], edge_rule: EdgeRule = EVERY_EDGE) -> None:
         self.state = state
         self.sound_ids: list[int] = sorted(sound_ids)
-        self.min_score = min_score
+        self.edge_rule = edge_rule
         self._members = frozenset(self.sound_ids)
 
     def __len__(self) -> int:
@@ -100,16 +92,24 @@ class Selected:
 
     def edges_of(self, sound_id: int) -> list[Edge]:
         """Return selected out-edges, best score first, without a score last."""
-        edges = []
-        for target, attributes in self.state.graph.succ[sound_id].items():
-            score = attributes.get("score")
-            if target not in self._members or (
-                self.min_score is not None and (score is None or score < self.min_score)
-            ):
-                continue
-            relation, weights = map(_json, map(attributes.get, RELATION_FIELDS))
-            edges.append(Edge(sound_id, target, score, relation, weights))
+        rule, members = self.edge_rule, self._members
+        edges = [
+            edge
+            for target, attributes in self.state.graph.succ[sound_id].items()
+            if target in members and (edge := rule.edge(sound_id, target, attributes)) is not None
+        ]
         edges.sort(key=lambda edge: (edge.score is None, -(edge.score or 0.0), edge.target))
+        return edges
+
+    def edges_to(self, sound_id: int) -> list[Edge]:
+        """Return selected in-edges, best score first, without a score last."""
+        rule, members = self.edge_rule, self._members
+        edges = [
+            edge
+            for source, attributes in self.state.graph.pred[sound_id].items()
+            if source in members and (edge := rule.edge(source, sound_id, attributes)) is not None
+        ]
+        edges.sort(key=lambda edge: (edge.score is None, -(edge.score or 0.0), edge.source))
         return edges
 
     def edges(self) -> Iterator[Edge]:
@@ -117,10 +117,32 @@ class Selected:
         for sound_id in self.sound_ids:
             yield from self.edges_of(sound_id)
 
-    @cached_property
+    @property
     def edge_count(self) -> int:
         """Return the number of selected edges."""
-        return sum(1 for _ in self.edges())
+        return self._counted[0]
+
+    @property
+    def edge_kinds(self) -> dict[str, int]:
+        """Return the number of selected edges of each kind.
+
+        `similar` comes first, then the most frequent. An edge with several kinds is counted for each.
+        """
+        return self._counted[1]
+
+    @cached_property
+    def _counted(self) -> tuple[int, dict[str, int]]:
+        tally: Counter[tuple[str, ...]] = Counter()
+        for sound_id in self.sound_ids:
+            for target, attributes in self.state.graph.succ[sound_id].items():
+                if target in self._members:
+                    tally[self.edge_rule.kinds_of(attributes)] += 1
+        del tally[()]
+        kinds: Counter[str] = Counter()
+        for names, count in tally.items():
+            kinds.update(dict.fromkeys(names, count))
+        ordered = sorted(kinds.items(), key=lambda pair: (pair[0] != SIMILAR, -pair[1], pair[0]))
+        return tally.total(), dict(ordered)
 
 
 def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
@@ -131,10 +153,10 @@ def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
 def narrow(selected: Selected, selection: Selection) -> Selected:
     """Return the part of `selected` that `selection` selects too.
 
-    The higher of the two `min_score` holds.
+    It has the edges that both have; the higher of two least scores holds.
     """
-    scores = [score for score in (selected.min_score, selection.min_score) if score is not None]
-    return _select(selected.state, selected.sound_ids, replace(selection, min_score=max(scores, default=None)))
+    both = replace(selection, edges=selected.edge_rule & selection.edges)
+    return _select(selected.state, selected.sound_ids, both)
 
 
 def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Selected:
@@ -145,11 +167,11 @@ def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Se
             continue
         if selection.matches(attributes):
             kept.append(sound_id)
-    selected = Selected(state, kept, selection.min_score)
+    selected = Selected(state, kept, selection.edge_rule)
     if selection.largest_component and kept:
         # Components are ordered by their smallest id, and `max` returns the first of equally large ones.
         largest: list[int] = max(components(selected), key=len)
-        return Selected(state, largest, selection.min_score)
+        return Selected(state, largest, selection.edge_rule)
     return selected
 
 
@@ -179,16 +201,13 @@ def around(selected: Selected, sound_id: int, depth: int) -> Selected:
 
     The edges among them are included.
     """
-    graph, reached, ring = selected.state.graph, {sound_id}, {sound_id}
+    reached, ring = {sound_id}, {sound_id}
     for _ in range(depth):
         near = {edge.target for one in ring for edge in selected.edges_of(one)}
-        for one in ring:
-            for source in graph.pred[one]:
-                if source in selected and any(edge.target == one for edge in selected.edges_of(source)):
-                    near.add(source)
+        near |= {edge.source for one in ring for edge in selected.edges_to(one)}
         ring = near - reached
         reached |= near
-    return Selected(selected.state, reached, selected.min_score)
+    return Selected(selected.state, reached, selected.edge_rule)
 
 
 def typed_license(name: str) -> str:
@@ -211,9 +230,3 @@ def license_names(name: str) -> set[str]:
 
 def _folded(texts: Iterable[str]) -> set[str]:
     return {text.casefold() for text in texts}
-
-
-def _json(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return canonical_bytes(value).decode()
