@@ -7,14 +7,13 @@ and `exports.parquet` need `pyarrow`, which the extra `parquet` installs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
-from harvester.exports.table import Column, plan_columns, rows
-from harvester.graph import STAMPS, Selected
+from harvester.exports.table import Column, instant, is_time, plan_columns, rows
+from harvester.graph import Selected
 from harvester.json_text import without_lone_surrogates
 
 ROWS_A_BATCH = 20_000
@@ -38,13 +37,13 @@ class SoundRows:
     def __init__(self, selected: Selected) -> None:
         self._selected = selected
         self._columns = plan_columns(selected)
-        self._times = {column.name for column in self._columns if _is_time(column)}
+        self._times = {column.name for column in self._columns if is_time(column)}
         self.schema = pa.schema([(column.name, _type(column)) for column in self._columns])
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as values that pyarrow accepts."""
         for row in rows(self._selected, self._columns):
-            yield {name: _stamp(value) if name in self._times else value for name, value in row.items()}
+            yield {name: instant(value) if name in self._times else value for name, value in row.items()}
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:
@@ -69,19 +68,7 @@ def batches(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> Iterator
         yield pa.RecordBatch.from_pylist(group, schema=schema)
 
 
-def _is_time(column: Column) -> bool:
-    return column.name in STAMPS or column.name == "created"
-
-
 def _type(column: Column) -> pa.DataType:
-    if _is_time(column):
+    if is_time(column):
         return _STAMP
     return pa.list_(pa.string()) if column.kind == "texts" else _TYPES[column.kind]
-
-
-def _stamp(value: int | str) -> datetime:
-    if isinstance(value, int):
-        seconds, microseconds = divmod(value, 1_000_000)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
-    instant = datetime.fromisoformat(value)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

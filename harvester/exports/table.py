@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Container, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from harvester import records
@@ -87,6 +88,20 @@ def rows(selected: Selected, columns: list[Column]) -> Iterator[dict[str, Any]]:
     """Yield the rows of all selected sounds, in order of id."""
     kinds = {column.name: column.kind for column in columns}
     return (row_of(selected, sound_id, kinds) for sound_id in selected.sound_ids)
+
+
+def is_time(column: Column) -> bool:
+    """Tell whether a column has times: a stamp in microseconds UTC, or ISO text."""
+    return column.name in STAMPS or column.name == "created"
+
+
+def instant(value: int | str) -> datetime:
+    """Return a value of such a column in UTC; a text without a zone is in UTC."""
+    if isinstance(value, int):
+        seconds, microseconds = divmod(value, 1_000_000)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
+    read = datetime.fromisoformat(value)
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def joined(value: Any) -> Any:
