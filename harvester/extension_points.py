@@ -251,6 +251,7 @@ FORMATS = ExtensionPoint(
         "node-link": "harvester.exports:NODE_LINK",
         "csv": "harvester.exports:CSV",
         "parquet": "harvester.exports:PARQUET",
+        "sqlite": "harvester.exports:SQLITE",
     },
     also=("credits",),
 )

@@ -12,6 +12,7 @@ from harvester.exports.formats import (
     JSONL,
     NODE_LINK,
     PARQUET,
+    SQLITE,
     FilesFormat,
     TextFormat,
     encode_pieces,

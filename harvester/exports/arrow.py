@@ -13,12 +13,14 @@ from typing import Any
 import pyarrow as pa
 
 from harvester.exports.table import Column, instant, is_time, plan_columns, rows
+from harvester.exports.whole import WholeTexts
 from harvester.graph import Selected
 from harvester.json_text import without_lone_surrogates
 
 ROWS_A_BATCH = 20_000
 
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "text": pa.string()}
+_WHOLE = ("record", "library")
 _STAMP = pa.timestamp("us", tz="UTC")
 EDGE_SCHEMA = pa.schema(
     [
@@ -32,18 +34,35 @@ EDGE_SCHEMA = pa.schema(
 
 
 class SoundRows:
-    """The selected sounds as rows of `schema`."""
+    """The selected sounds as rows of `schema`.
 
-    def __init__(self, selected: Selected) -> None:
+    With `whole`, there are two more columns, `record` and `library`, with the texts of `WholeTexts`.
+    """
+
+    def __init__(self, selected: Selected, *, whole: bool = False) -> None:
         self._selected = selected
-        self._columns = plan_columns(selected)
+        self._whole = WholeTexts(selected) if whole else None
+        taken = _WHOLE if whole else ()
+        self._columns = [column for column in plan_columns(selected) if column.name not in taken]
         self._times = {column.name for column in self._columns if is_time(column)}
-        self.schema = pa.schema([(column.name, _type(column)) for column in self._columns])
+        self.schema = pa.schema(
+            [*((column.name, _type(column)) for column in self._columns), *((name, pa.string()) for name in taken)]
+        )
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as values that pyarrow accepts."""
-        for row in rows(self._selected, self._columns):
-            yield {name: instant(value) if name in self._times else value for name, value in row.items()}
+        kinds = {column.name for column in self._columns}
+        for place, row in enumerate(rows(self._selected, self._columns)):
+            typed = {
+                name: instant(value) if name in self._times else value for name, value in row.items() if name in kinds
+            }
+            yield typed | (self._texts(place, row["id"]) if self._whole else {})
+        if self._whole and not len(self._selected) and (library := self._whole.library(0)):
+            yield {"library": library}
+
+    def _texts(self, place: int, sound_id: int) -> dict[str, Any]:
+        assert self._whole is not None
+        return {"record": self._whole.text(sound_id), "library": self._whole.library(place)}
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:

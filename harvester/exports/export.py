@@ -85,7 +85,7 @@ def _save_in_parts(selected: Selected, out: Path, partition_rows: int, on_bytes:
         from harvester.exports.parquet import encode_parts
     except ImportError as error:
         raise SettingsError(missing("parquet", "pyarrow", "parquet")) from error
-    sounds = SoundRows(selected)
+    sounds = SoundRows(selected, whole=True)
     parts = chain(
         ((f"sounds/{name}", chunks) for name, chunks in encode_parts(sounds.schema, sounds.rows(), partition_rows)),
         ((f"edges/{name}", chunks) for name, chunks in encode_parts(EDGE_SCHEMA, edge_rows(selected), partition_rows)),

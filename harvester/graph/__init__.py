@@ -18,6 +18,7 @@ from harvester.graph.attributes import (
     is_withdrawn,
     record_of,
 )
+from harvester.graph.canonical import CanonicalForm
 from harvester.graph.edges import SIMILAR, Edge, EdgeRule, read_edge_kinds
 from harvester.graph.event_rules import (
     Dropped,
@@ -33,4 +34,17 @@ from harvester.graph.missing_values import MissingValue, explain_missing, find_m
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
 from harvester.graph.selection import Selected, Selection, around, narrow, select
 from harvester.graph.sound import Sound
+from harvester.graph.sound_text import (
+    LibraryFacts,
+    WholeSound,
+    library_text,
+    read_json,
+    read_library_text,
+    read_sound_object,
+    read_sound_text,
+    sound_object,
+    sound_text,
+    stands_apart,
+    text_of_sound,
+)
 from harvester.graph.state import SoundGraph

@@ -72,10 +72,21 @@ class Selection:
 
 
 class Selected:
-    """The sounds and edges of one library that a view shows."""
+    """The sounds and edges of one library that a view shows.
 
-    def __init__(self, state: SoundGraph, sound_ids: Iterable[int], edge_rule: EdgeRule = EVERY_EDGE) -> None:
+    `is_whole`: nothing was selected, so only gone sounds and the edges from and to them are left out.
+    """
+
+    def __init__(
+        self,
+        state: SoundGraph,
+        sound_ids: Iterable[int],
+        edge_rule: EdgeRule = EVERY_EDGE,
+        *,
+        is_whole: bool = False,
+    ) -> None:
         self.state = state
+        self.is_whole = is_whole
         self.sound_ids: list[int] = sorted(sound_ids)
         self.edge_rule = edge_rule
         self._members = frozenset(self.sound_ids)
@@ -155,6 +166,8 @@ def narrow(selected: Selected, selection: Selection) -> Selected:
 
     It has the edges that both have; the higher of two least scores holds.
     """
+    if selection == Selection():
+        return selected
     both = replace(selection, edges=selected.edge_rule & selection.edges)
     return _select(selected.state, selected.sound_ids, both)
 
@@ -167,7 +180,8 @@ def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Se
             continue
         if selection.matches(attributes):
             kept.append(sound_id)
-    selected = Selected(state, kept, selection.edge_rule)
+    is_whole = among is state.graph and selection == Selection()
+    selected = Selected(state, kept, selection.edge_rule, is_whole=is_whole)
     if selection.largest_component and kept:
         # Components are ordered by their smallest id, and `max` returns the first of equally large ones.
         largest: list[int] = max(components(selected), key=len)

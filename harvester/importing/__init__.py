@@ -3,3 +3,4 @@
 from __future__ import annotations
 
 from harvester.importing.old_library import ImportReport, import_old
+from harvester.importing.whole import WholeLibrary
