@@ -17,10 +17,8 @@ from typing import Any
 from harvester.errors import LibraryUnwritable, words_of
 from harvester.exports.relational import edges_by_kind, tag_rows
 from harvester.exports.sqlite_schema import (
-    APPLICATION_ID,
     FINISHING,
-    FORMAT_VERSION,
-    PAGE_BYTES,
+    PRAGMAS,
     SoundColumns,
     plan_sound_columns,
     tables_sql,
@@ -51,13 +49,7 @@ def encode_sqlite(selected: Selected) -> Iterator[bytes]:
 
 def _build(connection: sqlite3.Connection, selected: Selected) -> None:
     columns = plan_sound_columns(selected)
-    for name, value in (
-        ("page_size", PAGE_BYTES),
-        ("encoding", "'UTF-8'"),
-        ("auto_vacuum", 0),
-        ("application_id", APPLICATION_ID),
-        ("user_version", FORMAT_VERSION),
-    ):
+    for name, value in PRAGMAS.items():
         connection.execute(f"PRAGMA {name} = {value}")
     connection.execute("BEGIN")
     for statement in tables_sql(columns):

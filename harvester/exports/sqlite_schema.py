@@ -1,6 +1,6 @@
 """The schema of the SQLite database that `export sqlite` writes.
 
-Owns the marks by which a file is recognised, the tables and their columns. A column of `sounds` is that of the tables
+Owns the tables and their columns; `storage` owns the marks by which a file is recognised. A column of `sounds` is that of the tables
 of `exports.table`; it is named apart where SQL would take two names for one.
 """
 
@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harvester.exports.table import Column, plan_columns
-from harvester.graph import Selected
+from harvester.exports.table import Column, is_time, plan_columns
+from harvester.graph import Selected, in_order
+from harvester.storage import EXPORT_MARK, EXPORT_VERSION
 
-APPLICATION_ID = 0x48725673
-"""`HrVs`, at byte 68 of the file."""
-
-FORMAT_VERSION = 1
-PAGE_BYTES = 4096
+PRAGMAS = {
+    "page_size": "4096",
+    "encoding": "'UTF-8'",
+    "auto_vacuum": "NONE",
+    "application_id": str(int.from_bytes(EXPORT_MARK)),
+    "user_version": str(EXPORT_VERSION),
+}
+"""What is set before the first table, whatever SQLite was compiled with."""
 
 _MOST_COLUMNS = 1000
 """SQLite allows 2,000 columns, of which many programs show none; further fields are in `record` only."""
@@ -73,10 +77,9 @@ def plan_sound_columns(selected: Selected) -> SoundColumns:
     """Return the columns of the table `sounds`; read all sounds once."""
     columns = plan_columns(selected)
     present = {column.name for column in columns}
-    columns[1:1] = [
-        Column(name, name, "texts" if name == "tags" else "text") for name in _SEARCHED if name not in present
-    ]
-    columns = columns[:_MOST_COLUMNS]
+    columns += [Column(name, name, "texts" if name == "tags" else "text") for name in _SEARCHED if name not in present]
+    place = {field: rank for rank, field in enumerate(in_order({column.field for column in columns}))}
+    columns = sorted(columns, key=lambda column: (place[column.field], column.name))[:_MOST_COLUMNS]
     taken = {"record"}
     names = []
     for column in columns:
@@ -94,11 +97,17 @@ def plan_sound_columns(selected: Selected) -> SoundColumns:
 def tables_sql(columns: SoundColumns) -> Iterator[str]:
     """Yield the statements that create the tables."""
     defined = [
-        f"{_quoted(name)} {'INTEGER PRIMARY KEY' if name == 'id' else _TYPES[column.kind]}"
+        f"{_quoted(name)} {_type(column)}"
         for name, column in zip(columns.names, columns.columns, strict=True)
     ]
     yield "CREATE TABLE sounds (\n  " + ",\n  ".join([*defined, "record TEXT NOT NULL"]) + "\n)"
     yield from _TABLES
+
+
+def _type(column: Column) -> str:
+    if column.name == "id":
+        return "INTEGER PRIMARY KEY"
+    return "TEXT" if is_time(column) else _TYPES[column.kind]
 
 
 def _quoted(name: str) -> str:
