@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         Sound,
         SoundReport,
         SoundSelection,
+        SqlResult,
         Started,
         StatusReport,
         StatusWatch,
@@ -86,6 +87,7 @@ if TYPE_CHECKING:
         serve_sandbox,
         service_text,
         show,
+        sql,
         status,
         verify_links,
     )
@@ -168,6 +170,7 @@ __all__ = [
     "Sound",
     "SoundReport",
     "SoundSelection",
+    "SqlResult",
     "Started",
     "StatusReport",
     "StatusWatch",
@@ -210,6 +213,7 @@ __all__ = [
     "serve_sandbox",
     "service_text",
     "show",
+    "sql",
     "status",
     "verify_links",
 ]

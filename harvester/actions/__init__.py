@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         target_text,
         waiting_text,
     )
+    from harvester.actions.querying import sql
     from harvester.actions.result import RunResult, Totals
     from harvester.actions.sandbox_server import serve_sandbox
     from harvester.actions.selecting import read_selection, select_from
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     )
     from harvester.actions.verifying import VerifyResult, verify_links
     from harvester.actions.withdrawal import forget
-    from harvester.exports import ArrowTable
+    from harvester.exports import ArrowTable, SqlResult
     from harvester.gitsync import Commit, InitReport, grown_message, size_notice
     from harvester.graph import Sound
     from harvester.importing import ImportReport
@@ -106,6 +107,7 @@ _HOMES = {
         "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",
         "actions.quantities": "age_text clock_text done_text duration_text size_text target_text waiting_text",
+        "actions.querying": "sql",
         "actions.result": "RunResult Totals",
         "actions.sandbox_server": "serve_sandbox",
         "actions.selecting": "read_selection select_from",
@@ -119,7 +121,7 @@ _HOMES = {
         ),
         "actions.verifying": "VerifyResult verify_links",
         "actions.withdrawal": "forget",
-        "exports": "ArrowTable",
+        "exports": "ArrowTable SqlResult",
         "gitsync": "Commit InitReport grown_message size_notice",
         "graph": "Sound",
         "importing": "ImportReport",
