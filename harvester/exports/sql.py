@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -58,6 +58,7 @@ _READING = {"SELECT", "EXPLAIN", "MULTI"}
 _INCOMING = "incoming_rows"
 _PART_OF_ERROR = re.compile(r"\n\s*\n")
 _LONGEST_ERROR = 400
+_AGAIN_S = 0.02
 
 T = TypeVar("T")
 
@@ -70,13 +71,17 @@ def run_sql(selected: Selected, statement: str) -> SqlResult:
     """
     with closing(duckdb.connect(":memory:", config=_BEFORE)) as connection:
         _refuse_others(connection, statement)
-        sounds = SoundRows(selected)
-        _fill(connection, "sounds", sounds.schema, batches(sounds.schema, sounds.rows()))
-        _fill(connection, "edges", _EDGES, _batches(_EDGES, edges_by_kind(selected)))
-        _fill(connection, "tags", _TAGS, _batches(_TAGS, tag_rows(selected)))
-        for setting in _LOCKING:
-            connection.execute(setting)
-        return _interruptibly(connection, lambda: _result(connection, statement))
+        return _interruptibly(connection, lambda: _answer(connection, selected, statement))
+
+
+def _answer(connection: duckdb.DuckDBPyConnection, selected: Selected, statement: str) -> SqlResult:
+    sounds = SoundRows(selected)
+    _fill(connection, "sounds", sounds.schema, batches(sounds.schema, sounds.rows()))
+    _fill(connection, "edges", _EDGES, _batches(_EDGES, edges_by_kind(selected)))
+    _fill(connection, "tags", _TAGS, _batches(_TAGS, tag_rows(selected)))
+    for setting in _LOCKING:
+        connection.execute(setting)
+    return _result(connection, statement)
 
 
 def _refuse_others(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
@@ -128,8 +133,10 @@ def _interruptibly(connection: duckdb.DuckDBPyConnection, run: Callable[[], T]) 
         try:
             return future.result()
         except BaseException:
-            with suppress(duckdb.Error):
+            # Several times, because an interrupt between two statements is lost.
+            while not future.done():
                 connection.interrupt()
+                wait([future], _AGAIN_S)
             raise
 
 

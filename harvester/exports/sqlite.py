@@ -68,7 +68,7 @@ def _build(connection: sqlite3.Connection, selected: Selected) -> None:
 
 def _sound_rows(selected: Selected, columns: SoundColumns, texts: WholeTexts) -> Iterator[list[Any]]:
     times = {column.name for column in columns.columns if is_time(column)}
-    for row in rows(selected, columns.columns):
+    for row in rows(selected, columns.planned):
         values = (
             _time_text(value) if name in times and value is not None else _value(value)
             for name, value in ((column.name, row.get(column.name)) for column in columns.columns)
@@ -77,7 +77,9 @@ def _sound_rows(selected: Selected, columns: SoundColumns, texts: WholeTexts) ->
 
 
 def _library_rows(selected: Selected, texts: WholeTexts) -> Iterator[tuple[int, str]]:
-    for place in range(max(len(selected), 1)):
+    if not len(selected):
+        yield 0, texts.all_of_library()
+    for place in range(len(selected)):
         if facts := texts.library(place):
             yield place, facts
 

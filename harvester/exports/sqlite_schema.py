@@ -67,10 +67,14 @@ FINISHING = (
 
 @dataclass(frozen=True, slots=True)
 class SoundColumns:
-    """The columns of `sounds` but `record`, each with its name in SQL."""
+    """The columns of `sounds` but `record`, each with its name in SQL.
+
+    `planned` has those beyond the most that a table may have, too.
+    """
 
     columns: list[Column]
     names: list[str]
+    planned: list[Column]
 
 
 def plan_sound_columns(selected: Selected) -> SoundColumns:
@@ -79,7 +83,8 @@ def plan_sound_columns(selected: Selected) -> SoundColumns:
     present = {column.name for column in columns}
     columns += [Column(name, name, "texts" if name == "tags" else "text") for name in _SEARCHED if name not in present]
     place = {field: rank for rank, field in enumerate(in_order({column.field for column in columns}))}
-    columns = sorted(columns, key=lambda column: (place[column.field], column.name))[:_MOST_COLUMNS]
+    columns.sort(key=lambda column: (place[column.field], column.name))
+    planned, columns = columns, columns[:_MOST_COLUMNS]
     taken = {"record"}
     names = []
     for column in columns:
@@ -91,7 +96,7 @@ def plan_sound_columns(selected: Selected) -> SoundColumns:
             name = f"{plain}_{number}"
         taken.add(name.casefold())
         names.append(name)
-    return SoundColumns(columns, names)
+    return SoundColumns(columns, names, planned)
 
 
 def tables_sql(columns: SoundColumns) -> Iterator[str]:

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-from harvester.errors import LibraryCorrupt, NewerFormat, SettingsError, words_of
+from harvester.errors import LibraryCorrupt, NewerFormat, SettingsError, WrongSource, words_of
 from harvester.graph import read_library_text, read_sound_text
 from harvester.importing.whole import WholeLibrary
 from harvester.storage import EXPORT_VERSION, opened_database
@@ -43,8 +43,8 @@ def read_sqlite_export(path: Path, version: int) -> WholeLibrary:
                 whole.add(f"row {sound_id} of sounds", sound)
     except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
         raise LibraryCorrupt(f"{path}: {words_of(error)}; nothing was changed") from error
-    except LibraryCorrupt as error:
-        raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
+    except (LibraryCorrupt, NewerFormat, WrongSource) as error:
+        raise type(error)(f"{path}: {error}; nothing was changed") from error
     return whole
 
 
