@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         check_faults,
         check_limits,
         key_fingerprint,
+        read_relation,
         read_source,
     )
     from harvester.actions.verifying import VerifyResult, verify_links
@@ -117,7 +118,7 @@ _HOMES = {
         "actions.status_file": "load_status",
         "actions.topics": "guide_topics",
         "actions.value_checks": (
-            "check_api_url check_extra_fields check_faults check_limits key_fingerprint read_source"
+            "check_api_url check_extra_fields check_faults check_limits key_fingerprint read_relation read_source"
         ),
         "actions.verifying": "VerifyResult verify_links",
         "actions.withdrawal": "forget",

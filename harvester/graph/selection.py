@@ -25,7 +25,8 @@ class Selection:
 
     One of `licenses`, `categories` and `users` each (where any are given), all `tags`. A license is `CC0`, `BY`,
     `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Durations are in seconds, scores in [0, 1].
-    `edges` and `min_score` choose the edges. A sound without a record matches only a selection without conditions on the record.
+    `edges` and `min_score` choose the edges. A sound without a record matches only a selection without conditions on
+    the record.
     """
 
     licenses: tuple[str, ...] = ()

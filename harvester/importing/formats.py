@@ -17,7 +17,7 @@ from typing import Any
 
 from harvester.checkpoint import begins_as_checkpoint
 from harvester.errors import LibraryCorrupt, SettingsError, words_of
-from harvester.importing.names import STAMPS, is_housekeeping, stamp_in
+from harvester.importing.names import PLAIN_RELATION, STAMPS, is_housekeeping, stamp_in
 from harvester.importing.records import Tally, label
 from harvester.importing.unpickle import Inert, load_foreign
 from harvester.storage import (
@@ -29,7 +29,7 @@ from harvester.storage import (
     unpack_beginning,
 )
 
-_LARGEST_BYTES = 2 << 30
+LARGEST_BYTES = 2 << 30
 _LONGEST_STATEMENT = 100_000
 _SQLITE = b"SQLite format 3\x00"
 _NOT_OLD = "not a library of an older tool (a .pkl, a .gpickle, an SQLite cache, or the JSON beside them)"
@@ -52,6 +52,8 @@ class OldLibrary:
     """
 
     form: str
+    relation: str = PLAIN_RELATION
+    """The kind of an edge that has none of its own."""
     nodes: list[tuple[Any, Any]] = field(default_factory=list)
     edges: list[tuple[Any, Any, Any]] = field(default_factory=list)
     records: list[tuple[Any, dict[Any, Any], int | None]] = field(default_factory=list)
@@ -67,7 +69,7 @@ def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
     `LibraryCorrupt` for a corrupt one.
     """
     try:
-        packed = read_bounded(path, _LARGEST_BYTES)
+        packed = read_bounded(path, LARGEST_BYTES)
     except OSError as error:
         raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
     refuse_content(packed[:HEAD_BYTES], path)

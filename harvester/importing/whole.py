@@ -42,6 +42,10 @@ class WholeLibrary:
         """Return where the sound stands, or an empty text."""
         return self._sounds[sound_id][0] if sound_id in self._sounds else ""
 
+    def has_edge(self, source: object, target: object) -> bool:
+        """Tell whether a sound that was added has an edge to `target`."""
+        return isinstance(source, int) and source in self._sounds and target in self._sounds[source][1].edges
+
     def add(self, place: str, sound: WholeSound) -> None:
         """Add a sound; its values are checked."""
         sound_id = sound.sound_id

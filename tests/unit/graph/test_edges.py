@@ -71,7 +71,9 @@ def test_an_edge_keeps_the_weights_of_its_wanted_kinds() -> None:
     assert Selected(state, [1, 2], read_edge_kinds(["relation:pack"])).edges_of(1) == [Edge(1, 2, None, '["pack"]')]
 
 
-@pytest.mark.parametrize("typed", ["", "relations", "relation:", "similar,", "similar,x", "Similar", "relation:,similar"])
+@pytest.mark.parametrize(
+    "typed", ["", "relations", "relation:", "similar,", "similar,x", "Similar", "relation:,similar"]
+)
 def test_what_is_no_kind_of_edge_is_refused(typed: str) -> None:
     with pytest.raises(ValueError, match=r"^"):
         read_edge_kinds([typed])
