@@ -9,18 +9,24 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from harvester.errors import LibraryCorrupt, NewerFormat, SettingsError, WrongSource, words_of
-from harvester.graph import read_library_text, read_sound_text
-from harvester.importing.whole import WholeLibrary
+from harvester.graph import WholeSound, read_sound_text
+from harvester.importing.found import Found
+from harvester.importing.json_files import add_whole, read_facts
+from harvester.importing.records import Tally
 from harvester.storage import EXPORT_VERSION, opened_database
 
 _READ = {"sounds": ("id", "record"), "library": ("part", "facts")}
 _PLAIN = re.compile(r"CREATE\s+TABLE\b", re.IGNORECASE)
 
 
-def read_sqlite_export(path: Path, version: int) -> WholeLibrary:
+FORM = "whole sounds in SQLite"
+
+
+def read_sqlite_export(path: Path, version: int, tally: Tally, relation: str) -> Found:
     """Return the sounds and facts of an exported database.
 
     `version` is that of its header; the file is not changed. Raises `NewerFormat` for a later one, `SettingsError` for
@@ -30,22 +36,19 @@ def read_sqlite_export(path: Path, version: int) -> WholeLibrary:
         raise NewerFormat(
             f"{path}: its tables have format {version}, this harvester reads {EXPORT_VERSION}: please update harvester"
         )
-    whole = WholeLibrary()
+    found = Found(FORM, tally, relation)
     try:
         with opened_database(path) as connection:
             _check_tables(connection, path)
             for part, text in _rows(connection, "library"):
-                whole.add_facts(f"row {part} of library", read_library_text(_text(text, "library", part)))
+                read_facts(f"row {part} of library", _text(text, "library", part), found)
             for sound_id, text in _rows(connection, "sounds"):
-                sound = read_sound_text(_text(text, "sounds", sound_id))
-                if sound.sound_id != sound_id:
-                    raise LibraryCorrupt(f"row {sound_id} of sounds has the record of sound {sound.sound_id}")
-                whole.add(f"row {sound_id} of sounds", sound)
+                add_whole(f"row {sound_id} of sounds", partial(_read_sound, sound_id, text), found)
     except (sqlite3.Error, OverflowError, UnicodeDecodeError) as error:
         raise LibraryCorrupt(f"{path}: {words_of(error)}; nothing was changed") from error
     except (LibraryCorrupt, NewerFormat, WrongSource) as error:
         raise type(error)(f"{path}: {error}; nothing was changed") from error
-    return whole
+    return found
 
 
 def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
@@ -68,6 +71,13 @@ def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
 def _rows(connection: sqlite3.Connection, table: str) -> Iterator[tuple[int, object]]:
     key, text = _READ[table]
     return connection.execute(f"SELECT {key}, {text} FROM {table} NOT INDEXED ORDER BY {key}")  # noqa: S608  our names
+
+
+def _read_sound(sound_id: int, text: object) -> WholeSound:
+    sound = read_sound_text(_text(text, "sounds", sound_id))
+    if sound.sound_id != sound_id:
+        raise LibraryCorrupt(f"it has the record of sound {sound.sound_id}")
+    return sound
 
 
 def _text(value: object, table: str, key: object) -> str:

@@ -12,26 +12,28 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from harvester.errors import SettingsError
+from harvester.storage.opening import read_start
 
 SQLITE = b"SQLite format 3\0"
 EXPORT_MARK = b"HrVs"
 EXPORT_VERSION = 1
 """The version of the tables: `user_version` of the database, whose `application_id` is the mark."""
 
-_VERSION_AT, _MARK_AT = 60, 68
+_HEAD_BYTES, _VERSION_AT, _MARK_AT = 100, 60, 68
 _LONGEST_STATEMENT = 100_000
 _LONGEST_PATTERN = 100
 _JOURNALS = ("-wal", "-journal")
 
 
-def export_version(beginning: bytes) -> int | None:
+def export_version(path: Path) -> int | None:
     """Return the version of an exported database, None for another file.
 
-    `beginning` has at least the 100 bytes of the header.
+    Raises the `OSError` of a file that cannot be read.
     """
-    if not beginning.startswith(SQLITE) or beginning[_MARK_AT : _MARK_AT + 4] != EXPORT_MARK:
+    head = read_start(path, _HEAD_BYTES)
+    if not head.startswith(SQLITE) or head[_MARK_AT : _MARK_AT + 4] != EXPORT_MARK:
         return None
-    return int.from_bytes(beginning[_VERSION_AT : _VERSION_AT + 4])
+    return int.from_bytes(head[_VERSION_AT : _VERSION_AT + 4])
 
 
 def refuse_open_database(path: Path) -> None:

@@ -16,9 +16,10 @@ from harvester.errors import SettingsError
 from harvester.exports import encode_pieces, save_export
 from harvester.exports.sqlite import encode_sqlite
 from harvester.graph import Selected, Selection, SoundGraph, select
+from harvester.importing.records import Tally
 from harvester.importing.sqlite_export import read_sqlite_export
 from harvester.model import Event, Related, Seen
-from harvester.storage import describe_file, export_version, read_start
+from harvester.storage import describe_file, export_version
 from tests.support.histories import histories, quick
 from tests.support.samples import make_state as state_of
 from tests.support.view_samples import NOW_US, load_edge_cases, make_library, make_record, make_state
@@ -34,9 +35,9 @@ def opened(selected: Selected) -> sqlite3.Connection:
 def again(selected: Selected, path: Path) -> SoundGraph:
     """Return the library that the exported database makes."""
     path.write_bytes(b"".join(encode_pieces(encode_sqlite(selected))))
-    version = export_version(read_start(path, 100))
+    version = export_version(path)
     assert version is not None
-    return read_sqlite_export(path, version).state()
+    return read_sqlite_export(path, version, Tally(), "related").whole.state()
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_the_file_is_whole_and_says_what_it_is(database: sqlite3.Connection, tmp
     path = tmp_path / "lib.sqlite"
     path.write_bytes(database.serialize())
     assert describe_file(path) == "a database of `harvester export sqlite`"
-    assert export_version(path.read_bytes()) == 1
+    assert export_version(path) == 1
 
 
 def test_each_kind_of_an_edge_is_a_row(database: sqlite3.Connection) -> None:

@@ -14,6 +14,7 @@ from harvester.checkpoint import digest_of
 from harvester.errors import HarvesterError, LibraryCorrupt, NewerFormat, SettingsError, WrongSource
 from harvester.exports.sqlite import encode_sqlite
 from harvester.graph import select
+from harvester.importing.records import Tally
 from harvester.importing.sqlite_export import read_sqlite_export
 from harvester.storage import export_version
 from tests.support.view_samples import make_library
@@ -24,9 +25,9 @@ DIGEST = digest_of(make_library())
 
 def read(path: Path) -> str:
     """Return the digest of the library in the file, or the text of the error."""
-    version = export_version(path.read_bytes())
+    version = export_version(path)
     assert version is not None
-    return digest_of(read_sqlite_export(path, version).state())
+    return digest_of(read_sqlite_export(path, version, Tally(), "related").whole.state())
 
 
 def changed(path: Path, *statements: str) -> Path:
@@ -73,7 +74,7 @@ BAD: dict[str, tuple[tuple[str, ...], type[HarvesterError], str]] = {
     "bytes for a text": (("UPDATE sounds SET record = x'7b7d'",), LibraryCorrupt, "row 1 of sounds has no text"),
     "the record of another sound": (
         ("UPDATE sounds SET record = (SELECT record FROM sounds WHERE id = 2) WHERE id = 1",), LibraryCorrupt,
-        "row 1 of sounds has the record of sound 2",
+        "row 1 of sounds: it has the record of sound 2",
     ),
     "a value that is impossible": (
         ("""UPDATE sounds SET record = replace(record, '"id":1,', '"id":1,"gone_at":"now",') WHERE id = 1""",),
