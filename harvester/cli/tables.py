@@ -78,7 +78,7 @@ def _sized(text: str, width: int, is_right: bool = False) -> str:
 def _blocks(header: Sequence[str], cells: Iterable[Sequence[str]], width: int) -> Iterator[str]:
     named = min(max(map(cell_len, header)), width // 3)
     for number, row in enumerate(cells, 1):
-        yield f"── row {number} "
+        yield f"── row {number}"
         for name, cell in zip(header, row, strict=True):
             yield _sized(f"{_sized(name, named)}{_GAP}{cell}", width).rstrip()
 

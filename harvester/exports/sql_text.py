@@ -1,6 +1,6 @@
 """Encode rows of a SQL result as CSV or JSON.
 
-Owns how a value of DuckDB is a text: times in ISO 8601 with `Z`, bytes in hexadecimal, a null in CSV an empty cell.
+Owns how a value of DuckDB is a text: times and intervals in ISO 8601, bytes in hexadecimal, a null in CSV an empty cell.
 """
 
 from __future__ import annotations
@@ -52,9 +52,18 @@ def plain_value(value: Any) -> Any:
         return value.hex()
     if isinstance(value, Mapping):
         return {str(name): plain_value(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+    if hasattr(value, "nanoseconds"):
+        return _interval(value)
+    if isinstance(value, list | tuple):
         return [plain_value(inner) for inner in value]
     return str(value)
+
+
+def _interval(value: Any) -> str:
+    """Return an interval of Arrow, which has three parts, in ISO 8601."""
+    parts = [f"{value.months}M" if value.months else "", f"{value.days}D" if value.days else ""]
+    seconds = f"T{Decimal(value.nanoseconds).scaleb(-9).normalize():f}S" if value.nanoseconds or not any(parts) else ""
+    return f"P{''.join(parts)}{seconds}"
 
 
 def _cell(value: Any) -> str:
