@@ -107,9 +107,9 @@ def export(
 ) -> ExportReport | ExportText:
     """Export the library, or a selection, to `path` or as text.
 
-    `format` is graphml, gexf, jsonl, csv, parquet, node-link, credits, or that of a plugin. With `path`, the files are
-    durable on return, and a failure leaves the earlier files as they were; csv and parquet write the edges to a file
-    beside it, with `.edges` before the ending. Without, the result yields the text in pieces. Deleted and
+    `format` is graphml, gexf, jsonl, csv, parquet, node-link, sqlite, credits, or that of a plugin. With `path`, the
+    files are durable on return, and a failure leaves the earlier files as they were; csv and parquet write the edges to
+    a file beside it, with `.edges` before the ending. Without, the result yields the text in pieces. Deleted and
     withdrawn sounds are left out.
 
     `library` is a folder or an opened `Library`. `license`, `category` and `user` (any of the texts must match), `tag`

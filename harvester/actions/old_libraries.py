@@ -15,8 +15,8 @@ def import_library(
 ) -> ImportReport:
     """Import sounds, records and edges into a library; durable on return.
 
-    `old` is an export of harvester (JSON lines, node-link, Parquet, SQLite), records in JSON lines, JSON, CSV or Parquet, a
-    graph (GraphML, GEXF, a list of edges), the file of an older tool (a `.pkl`, a `.gpickle`, an SQLite cache), or a
+    `old` is an export of harvester (JSON lines, node-link, Parquet, SQLite), records in JSON lines, JSON, CSV or
+    Parquet, a graph (GraphML, GEXF, a list of edges), the file of an older tool (a `.pkl`, a `.gpickle`, an SQLite cache), or a
     folder of which all files that belong together are read. It is not changed, and no code of it runs. `library` is the
     library's folder; None: the default folder of Freesound's library. `source` is the address of the API that the
     sounds are from, or the source of a sandbox; None: what the file says, else Freesound. `relation` is the kind of

@@ -31,9 +31,8 @@ def sql(
 ) -> SqlResult:
     """Run one SQL statement that reads the library; return its rows.
 
-    The tables are `sounds` with the columns of `export parquet`, `edges` (source, target, kind, score, weight) and
-    `tags` (sound_id, tag); without a statement, the rows are these tables' columns. The SQL is DuckDB's; a statement
-    reads no file and no network, and changes nothing. `library` is a folder or an opened `Library`; None: the default
+    `statement` is in DuckDB's dialect, and reads no file and no network. The tables are `sounds` with the columns of `export parquet`, `edges` (source, target, kind, score, weight) and
+    `tags` (sound_id, tag); without one, the rows are these tables' columns. `library` is a folder or an opened `Library`; None: the default
     folder. `path` also writes the rows to this file, in the `format` csv or json, by default that of its ending; it is
     durable on return, and a failure or a crash leaves the earlier file as it was. The other keywords select sounds,
     and are those of `export`.

@@ -19,7 +19,7 @@ from harvester.exports.formats import (
     load_format,
     text_pieces,
 )
-from harvester.exports.query import query
+from harvester.exports.run_query import query
 from harvester.exports.sql_result import SqlResult
 from harvester.exports.sql_text import RESULT_FORMATS
 from harvester.extension_points import FORMATS

@@ -35,7 +35,7 @@ def edges_by_kind(selected: Selected) -> Iterator[EdgeRow]:
     """Yield the edges by source, target and kind; each kind once."""
     for sound_id in selected.sound_ids:
         for edge in sorted(selected.edges_of(sound_id), key=lambda edge: edge.target):
-            values = [] if edge.score is None else [(edge.score, None)]
+            values: list[tuple[float | None, float | None]] = [] if edge.score is None else [(edge.score, None)]
             values += [(None, weight) for weight in edge.relations.values()]
             rows = dict(zip(map(without_lone_surrogates, edge.kinds), values, strict=True))
             for kind in sorted(rows):

@@ -41,9 +41,9 @@ _EDGES = pa.schema(
 )
 _TAGS = pa.schema([("sound_id", pa.int64()), ("tag", pa.string())])
 
-_BEFORE = {name: "false" for name in ("allow_community_extensions", "autoinstall_known_extensions")} | {
-    "autoload_known_extensions": "false"
-}
+_BEFORE: dict[str, str | bool | int | float | list[str]] = dict.fromkeys(
+    ("allow_community_extensions", "autoinstall_known_extensions", "autoload_known_extensions"), "false"
+)
 _LOCKING = (
     "SET TimeZone = 'UTC'",
     "SET python_enable_replacements = false",  # else a statement reads variables of Python

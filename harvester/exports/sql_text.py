@@ -1,6 +1,7 @@
 """Encode rows of a SQL result as CSV or JSON.
 
-Owns how a value of DuckDB is a text: times and intervals in ISO 8601, bytes in hexadecimal, a null in CSV an empty cell.
+Owns how a value of DuckDB is a text: times and intervals in ISO 8601, bytes in hexadecimal, a null in CSV an empty
+cell.
 """
 
 from __future__ import annotations

@@ -93,7 +93,8 @@ def _insert_tags(connection: sqlite3.Connection, selected: Selected) -> None:
 
 
 def _time_text(value: int | str) -> str:
-    return instant(value).isoformat(timespec="microseconds" if isinstance(value, int) else "auto").replace("+00:00", "Z")
+    digits = "microseconds" if isinstance(value, int) else "auto"
+    return instant(value).isoformat(timespec=digits).replace("+00:00", "Z")
 
 
 def _value(value: Any) -> Any:

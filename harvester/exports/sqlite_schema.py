@@ -1,6 +1,6 @@
 """The schema of the SQLite database that `export sqlite` writes.
 
-Owns the tables and their columns; `storage` owns the marks by which a file is recognised. A column of `sounds` is that of the tables
+Owns the tables and their columns; `storage` owns the marks by which a file is recognised. A column of `sounds` is one
 of `exports.table`; it is named apart where SQL would take two names for one.
 """
 
@@ -101,10 +101,7 @@ def plan_sound_columns(selected: Selected) -> SoundColumns:
 
 def tables_sql(columns: SoundColumns) -> Iterator[str]:
     """Yield the statements that create the tables."""
-    defined = [
-        f"{_quoted(name)} {_type(column)}"
-        for name, column in zip(columns.names, columns.columns, strict=True)
-    ]
+    defined = [f"{_quoted(name)} {_type(column)}" for name, column in zip(columns.names, columns.columns, strict=True)]
     yield "CREATE TABLE sounds (\n  " + ",\n  ".join([*defined, "record TEXT NOT NULL"]) + "\n)"
     yield from _TABLES
 

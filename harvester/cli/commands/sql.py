@@ -19,12 +19,6 @@ _MOST_ROWS = 200
 """The most rows of a table; the other formats have all."""
 
 
-def _check_format(format: str | None) -> str | None:
-    if format is not None and format not in _FORMATS.split("|"):
-        raise SettingsError(f"--format must be table, csv or json, not '{format[:40]}'")
-    return format
-
-
 @grouped
 def sql(
     statement: Annotated[
@@ -38,7 +32,6 @@ def sql(
         typer.Option(
             metavar=_FORMATS,
             autocompletion=completing(_FORMATS),
-            callback=_check_format,
             help="Print this format.",
             show_default="the ending of OUT, else table",
         ),
@@ -54,6 +47,8 @@ def sql(
     """
     from harvester import actions
 
+    if format is not None and format not in _FORMATS.split("|"):
+        raise SettingsError(f"--format must be table, csv or json, not '{format[:40]}'")
     if out is not None and format == "table":
         raise SettingsError(f"{out}: a table is for a terminal; use --format csv or json with -o")
     wanted = None if format == "table" else format

@@ -224,7 +224,7 @@ def test_a_number_is_accepted_up_to_its_bounds(option: str, tmp_path: Path) -> N
 EFFECTS = {
     "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
     "history": "--json",
-    "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "check": "--repair",
+    "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "sql": "--format", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
     "init": "--sandbox", "service": "--library", "sandbox": "--sounds", "config": "--all",
     "plugins": "--json",

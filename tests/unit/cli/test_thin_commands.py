@@ -27,6 +27,7 @@ CALLS: dict[str, set[str]] = {
     "find": {"find"},
     "export": {"export"},
     "map": {"draw_map"},
+    "sql": {"sql"},
     "check": {"check", "find_library"},
     "backups list": {"find_library", "list_backups"},
     "backups prune": {"find_library", "prune_backups"},

@@ -137,7 +137,7 @@ def test_values_have_one_form_in_csv_and_in_json(ask: Ask) -> None:
     assert header == "i,n,l,m,s,t,u,f,d,q,b,h,y,e,v"
     assert row == (
         '1,,a|b,"[1,null]","{""k"":0.5,""d"":""2020-02-01""}",2020-02-01T00:00:00Z,2020-02-01T01:00:00.500000,'
-        "'=1+1,1.25,\"x'y,\"\"z\"\"\",true,1.2676506002282294e+30,6162,,"
+        '\'=1+1,1.25,"x\'y,""z""",true,1.2676506002282294e+30,6162,,'
         "P14M3DT1.5S"
     )
     (value,) = json.loads("".join(result.text("json")))

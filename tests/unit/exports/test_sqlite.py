@@ -75,7 +75,15 @@ def test_columns_are_typed_and_times_are_in_utc(database: sqlite3.Connection) ->
         "SELECT created, fetched_at, tags, duration, processed, typeof(num_downloads), description FROM sounds"
         " WHERE id = 3"
     )
-    assert row == ("2012-10-21T14:54:11Z", "2026-09-21T14:13:20.000001Z", '["knall","b","knall"]', 3 / 7, 1, "integer", None)
+    assert row == (
+        "2012-10-21T14:54:11Z",
+        "2026-09-21T14:13:20.000001Z",
+        '["knall","b","knall"]',
+        3 / 7,
+        1,
+        "integer",
+        None,
+    )
     assert database.execute("SELECT name, created, fetched_at FROM sounds WHERE id = 11").fetchall() == [(None,) * 3]
     (text,) = database.execute("SELECT description FROM sounds WHERE id = 4").fetchone()
     assert "\0" not in text
