@@ -56,8 +56,8 @@ class _Sounds(Mapping[int, Sound]):
     def sql(self, statement: str = "") -> SqlResult:
         """Run one SQL statement of DuckDB that reads these sounds.
 
-        Without a `statement`, the rows are the columns of the tables. The tables are `sounds`, `edges` and `tags`, as in `harvester.sql`.
-        Raises `SettingsError` for a wrong statement, or without duckdb and pyarrow.
+        Without a `statement`, the rows are the columns of the tables. The tables are `sounds`, `edges` and `tags`, as
+        in `harvester.sql`. Raises `SettingsError` for a wrong statement, or without duckdb and pyarrow.
         """
         return query(self._selected, statement)
 

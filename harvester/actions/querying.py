@@ -31,11 +31,12 @@ def sql(
 ) -> SqlResult:
     """Run one SQL statement that reads the library; return its rows.
 
-    `statement` is in DuckDB's dialect, and reads no file and no network. The tables are `sounds` with the columns of `export parquet`, `edges` (source, target, kind, score, weight) and
-    `tags` (sound_id, tag); without one, the rows are these tables' columns. `library` is a folder or an opened `Library`; None: the default
-    folder. `path` also writes the rows to this file, in the `format` csv or json, by default that of its ending; it is
-    durable on return, and a failure or a crash leaves the earlier file as it was. The other keywords select sounds,
-    and are those of `export`.
+    `statement` is in DuckDB's dialect, and reads no file and no network. The tables are `sounds` with the columns of
+    `export parquet`, `edges` (source, target, kind, score, weight) and `tags` (sound_id, tag); without one, the
+    rows are these tables' columns. `library` is a folder or an opened `Library`; None: the default folder. `path`
+    also writes the rows to this file, in the `format` csv or json, by default that of its ending; it is durable on
+    return, and a failure or a crash leaves the earlier file as it was. The other keywords select sounds, and are
+    those of `export`.
 
     Raises `SettingsError` for a wrong statement or keyword, a place that cannot be used, or duckdb and pyarrow when
     they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.

@@ -47,7 +47,6 @@ from harvester.cli.streams import ReaderLeft
 from harvester.cli.terminal import guarded_streams
 from harvester.cli.variables import find_misspelt
 from harvester.errors import HarvesterError, SettingsError, exit_code_table
-from harvester.interrupts import Interrupted
 from harvester.open_files import limit_of
 from harvester.storage import read_path
 from harvester.told import Level
@@ -160,11 +159,8 @@ def _main() -> None:
         sys.exit(code)
     except UsageError as error:
         sys.exit(_refuse(error))
-    except typer.Abort as abort:  # a question met the end of its input, or Ctrl-C
-        if isinstance(abort.__context__, Interrupted):
-            raise abort.__context__ from None
-        note("harvester: no answer came, so nothing was done")
-        sys.exit(1)
+    except typer.Abort as abort:  # Ctrl-C while a shell waits for words
+        raise (abort.__context__ or abort) from None
     except HarvesterError as error:
         note(*getattr(error, "__notes__", ()), f"harvester: {error.command_line or error}", level=Level.ERROR)
         sys.exit(error.exit_code)

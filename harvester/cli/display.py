@@ -186,8 +186,8 @@ def summarise_refresh(result: RunResult) -> None:
 def _summarise(result: RunResult, ended: str, what: str) -> None:
     total = result.total
     if not result.began:
-        where = f"the library in {result.folder} is unchanged" if result.kept else _no_library(result)
-        say(f"{ended}: nothing came, because the server had not identified itself; {where}")
+        unchanged = f"nothing came, and the library in {result.folder} is unchanged"
+        say(f"{ended}: {unchanged if result.kept else _no_library(result)}")
         return
     left = "" if result.quota_left is None else f", {result.quota_left:,} left of today's quota"
     requests = f"{result.requests:,} request{'' if result.requests == 1 else 's'}"

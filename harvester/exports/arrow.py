@@ -13,14 +13,13 @@ from typing import Any
 import pyarrow as pa
 
 from harvester.exports.table import Column, instant, is_time, plan_columns, rows
-from harvester.exports.whole import WholeTexts
+from harvester.exports.whole import WHOLE_KEYS, WholeTexts
 from harvester.graph import Selected
 from harvester.json_text import without_lone_surrogates
 
 ROWS_A_BATCH = 20_000
 
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64(), "text": pa.string()}
-_WHOLE = ("record", "library")
 _STAMP = pa.timestamp("us", tz="UTC")
 EDGE_SCHEMA = pa.schema(
     [
@@ -42,27 +41,26 @@ class SoundRows:
     def __init__(self, selected: Selected, *, whole: bool = False) -> None:
         self._selected = selected
         self._whole = WholeTexts(selected) if whole else None
-        taken = _WHOLE if whole else ()
-        self._columns = [column for column in plan_columns(selected) if column.name not in taken]
-        self._times = {column.name for column in self._columns if is_time(column)}
+        self._columns = plan_columns(selected)
+        texts = WHOLE_KEYS if whole else ()
+        # A field with the name of a text is in the canonical text alone.
+        shown = [column for column in self._columns if column.name not in texts]
+        self._times = {column.name for column in shown if is_time(column)}
         self.schema = pa.schema(
-            [*((column.name, _type(column)) for column in self._columns), *((name, pa.string()) for name in taken)]
+            [*((column.name, _type(column)) for column in shown), *((name, pa.string()) for name in texts)]
         )
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as values that pyarrow accepts."""
-        kinds = {column.name for column in self._columns}
         for place, row in enumerate(rows(self._selected, self._columns)):
-            typed = {
-                name: instant(value) if name in self._times else value for name, value in row.items() if name in kinds
-            }
+            typed = {name: instant(value) if name in self._times else value for name, value in row.items()}
             yield typed | (self._texts(place, row["id"]) if self._whole else {})
         if self._whole and not len(self._selected) and (library := self._whole.library(0)):
             yield {"library": library}
 
     def _texts(self, place: int, sound_id: int) -> dict[str, Any]:
         assert self._whole is not None
-        return {"record": self._whole.text(sound_id), "library": self._whole.library(place)}
+        return {"record": self._whole.text(sound_id), "library": self._whole.library(place) or None}
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:

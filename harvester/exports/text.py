@@ -11,7 +11,7 @@ from typing import Any
 
 from harvester.exports.csv_text import csv_line, disarmed
 from harvester.exports.table import joined, plan_columns, rows
-from harvester.exports.whole import WholeTexts
+from harvester.exports.whole import WHOLE_KEYS, WholeTexts
 from harvester.graph import Edge, Selected
 from harvester.json_text import is_exact, json_text, without_lone_surrogates
 
@@ -80,8 +80,11 @@ def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[
 
 
 def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
-    attributes = {**selected.state.attributes(sound_id), "id": sound_id}
-    return {"id": sound_id, **attributes, "processed": sound_id in selected.state.processed}
+    found = {"id": sound_id, **selected.state.attributes(sound_id)}
+    found |= {"id": sound_id, "processed": sound_id in selected.state.processed}
+    for name in WHOLE_KEYS:
+        found.pop(name, None)  # a field of this name is in the canonical text alone
+    return found
 
 
 def _ends(edge: Edge) -> dict[str, Any]:

@@ -13,7 +13,9 @@ from typing import Any
 
 from harvester.graph import RELATION_FIELDS, Edge, Selected, is_gone, library_text, sound_text, stands_apart
 
-_KEYS = frozenset({"processed", "record", "library"})
+WHOLE_KEYS = ("record", "library")
+"""The names of the two texts, in every format."""
+_KEYS = frozenset({"processed", *WHOLE_KEYS})
 """Keys of an exported object which are not the sound's own."""
 
 
@@ -56,7 +58,8 @@ class WholeTexts:
         """Return the facts that stand at the sound number `place`, or no text."""
         state, whole = self._selected.state, self._selected.is_whole
         hidden = self._hidden[place :: len(self._selected) or 1]
-        is_first = place == 0 and (len(self._selected) > 0 or (whole and bool(state.seeds or hidden)))
+        says = len(self._selected) > 0 or (whole and bool(state.seeds or state.source or hidden))
+        is_first = place == 0 and says
         if not is_first and not hidden:
             return ""
         return library_text(state, facts=is_first, seeds=is_first and whole, hidden=hidden)

@@ -130,10 +130,14 @@ def _read_edges(sound_id: int, neighbours: Any) -> dict[int, dict[str, Any]]:
 
 
 def _shorten(attributes: dict[str, Any], edges: Edges) -> None:
-    """Change a list's query to one for as many neighbours as are there."""
+    """Change a list's query to one for fewer neighbours than the whole list's.
+
+    Of two lists the one for more neighbours wins.
+    """
     scored = sum("score" in edge for edge in edges.values())
-    if scored and "link_limit" in attributes:
-        attributes["link_limit"] = scored
+    limit = attributes.get("link_limit")
+    if scored and type(limit) is int:
+        attributes["link_limit"] = max(0, min(limit - 1, scored))
     elif not scored:
         for name in LINK_FIELDS:
             attributes.pop(name, None)

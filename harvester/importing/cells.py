@@ -16,15 +16,18 @@ from typing import Any
 
 from harvester.graph import STAMPS
 from harvester.importing.names import RENAMED, is_housekeeping
+from harvester.importing.names import STAMPS as TIMES
 from harvester.importing.records import Tally, label
 from harvester.model import CORE_FIELDS
-from harvester.records import RULES, FieldKind
+from harvester.records import CONVERTED, RULES, FieldKind, convert
 
 _ID_NAMES = ("id", "Id", "ID", "sound_id", "freesound_id")
 _PREVIEW = re.compile(r"preview[-_](hq|lq)[-_](mp3|ogg)")
 _IMAGE = re.compile(r"image_((?:waveform|spectral)_[a-z_]{1,20})")
 _BETWEEN_TAGS = re.compile(r"[|,;\s]+")
 _CORE = frozenset(CORE_FIELDS)
+_DIGITS = re.compile("[0-9]{1,18}")
+_NUMBERS = {FieldKind.BOOL, FieldKind.INT, FieldKind.FLOAT}
 _PARSED = {FieldKind.NUMBERS, FieldKind.OBJECTS, FieldKind.TEXTS_BY_NAME, FieldKind.JSON}
 
 
@@ -44,11 +47,12 @@ class Columns:
         return len(self._fields)
 
     def record(self, cells: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the record in a row.
+        """Return the record in a row, without a field when no cell has one.
 
         An empty cell is null in a field of every record, and of any other field it says nothing.
         """
         record: dict[str, Any] = {}
+        is_record = False
         for name, cell in cells.items():
             place = self._fields.get(name)
             is_blank = cell is None or cell == "" or cell != cell
@@ -60,11 +64,10 @@ class Columns:
             if is_blank:
                 if field in _CORE:
                     record.setdefault(field, None)
-            elif key:
-                record[field] = {**(record.get(field) or {}), key: cell}
-            else:
-                record[field] = _cast(field, cell)
-        return record
+                continue
+            is_record = is_record or not is_housekeeping(field, cell)
+            record[field] = {**(record.get(field) or {}), key: cell} if key else _cast(field, cell)
+        return record if is_record else {}
 
 
 def _field_of(name: str) -> tuple[str, str] | None:
@@ -86,11 +89,15 @@ def _cast(field: str, cell: Any) -> Any:
         return cell.isoformat()
     if isinstance(cell, Decimal):
         return int(cell) if cell == cell.to_integral_value() else float(cell)
-    if not isinstance(cell, str) or field not in RULES:
+    if not isinstance(cell, str):
         return cell
+    if field not in RULES:
+        return int(cell) if field in TIMES and _DIGITS.fullmatch(cell) else cell
     kind = RULES[field].kind
-    if kind is FieldKind.BOOL:
-        return cell.strip().lower()
+    if kind in _NUMBERS:
+        # A table in text has all values as texts: that a number was one is nothing to report.
+        value, odd = convert(field, cell.strip().lower())
+        return value if odd == CONVERTED else cell
     if kind is FieldKind.TEXTS:
         parsed = _parsed(cell)
         return parsed if isinstance(parsed, list) else [tag for tag in _BETWEEN_TAGS.split(cell) if tag]

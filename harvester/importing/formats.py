@@ -17,6 +17,7 @@ from typing import Any
 
 from harvester.checkpoint import begins_as_checkpoint
 from harvester.errors import LibraryCorrupt, SettingsError, words_of
+from harvester.graph import UNKNOWN_TIME
 from harvester.importing.names import PLAIN_RELATION, STAMPS, is_housekeeping, stamp_in
 from harvester.importing.records import Tally, label
 from harvester.importing.unpickle import Inert, load_foreign
@@ -54,6 +55,8 @@ class OldLibrary:
     form: str
     relation: str = PLAIN_RELATION
     """The kind of an edge that has none of its own."""
+    known_at: int = UNKNOWN_TIME
+    """Since when the end of an edge is known, if nothing else says it; microseconds UTC."""
     nodes: list[tuple[Any, Any]] = field(default_factory=list)
     edges: list[tuple[Any, Any, Any]] = field(default_factory=list)
     records: list[tuple[Any, dict[Any, Any], int | None]] = field(default_factory=list)

@@ -118,9 +118,9 @@ class Found:
         count = self._bad_count.total()
         if not count:
             return ()
-        whats = ", ".join(f"{number:,} {what}" for what, number in sorted(self._bad_count.items()))
+        whats = ", ".join(f"{what} ({number:,})" for what, number in sorted(self._bad_count.items()))
         places = ", ".join(self._bad) + (", …" if count > len(self._bad) else "")
-        return (f"{whats}: left out, everything else is imported ({places})",)
+        return (f"not imported: {whats}; see {places}",)
 
     @property
     def is_empty(self) -> bool:

@@ -64,7 +64,7 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
     if path.is_dir():
         found = read_parts(path, tally, relation)
         if found is not None:
-            return _given(path, found, None)
+            return _given(path, found, None, now_us)
         folder = load_folder(path, tally, now_us)
         folder.library.relation = relation
         return Given(folder.library, taken=folder.taken, left=folder.left, notices=folder.notices)
@@ -75,7 +75,7 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
         return Given(old, taken=((path, old.form),))
     beside = path.with_name(f"{path.stem}.edges{path.suffix}")
     edges = _read_file(beside, tally, relation) if found.takes_edges and beside.is_file() else None
-    return _given(path, found, (beside, edges) if edges is not None else None)
+    return _given(path, found, (beside, edges) if edges is not None else None, now_us)
 
 
 def _read_file(path: Path, tally: Tally, relation: str) -> Found | None:
@@ -91,7 +91,7 @@ def _read_file(path: Path, tally: Tally, relation: str) -> Found | None:
     return read_data(path, content, tally, relation)
 
 
-def _given(path: Path, found: Found, beside: tuple[Path, Found] | None) -> Given:
+def _given(path: Path, found: Found, beside: tuple[Path, Found] | None, now_us: int) -> Given:
     """Return what was found in a file, and in the edges beside it."""
     taken, notices = [(path, found.old.form)], list(found.notices)
     if beside is not None:
@@ -99,6 +99,8 @@ def _given(path: Path, found: Found, beside: tuple[Path, Found] | None) -> Given
         found.old.edges += edges.old.edges
         taken.append((beside[0], edges.old.form))
         notices += [f"{beside[0]}: {notice}" for notice in edges.notices]
+    # The library knows these sounds from now on, if not longer.
+    found.old.known_at = now_us
     found.old.everything = [record for _, record, _ in found.old.records], [edge for *_, edge in found.old.edges]
     found.tally.kept["whole sounds, with their times, similar lists and relations"] += len(found.whole)
     return Given(found.old, found.whole, found.has_facts, tuple(taken), (), tuple(notices))

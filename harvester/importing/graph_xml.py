@@ -139,12 +139,14 @@ class _Reader:
 def _add_nodes(reader: _Reader, found: Found) -> None:
     nodes = [(part, reader.values(part, "node")) for part in reader.nodes]
     column = _id_column(nodes)
-    columns = Columns(sorted({name for _, values in nodes for name in values if name != column}), found.tally)
+    names = sorted({name for _, values in nodes for name in values} - {column, "id"})
+    columns = Columns(names, found.tally)
     ids: dict[str, Any] = {}
     for part, values in nodes:
         key = values.get(column) if column else part.own.get("id", "")
         found.tally.spend(1 + len(values))
-        cells = {name: value for name, value in values.items() if name not in (column, "id")}
+        # A graph has no nulls: what other nodes have and this one lacks is empty.
+        cells = {name: values.get(name) for name in names}
         ids[part.own.get("id", "")] = found.add_record(part.place, key, columns.record(cells))
     for part in reader.edges:
         values = reader.values(part, "edge")

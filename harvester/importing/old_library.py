@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import Clock
-from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
+from harvester.errors import LibraryCorrupt, NewerFormat, SettingsError, WrongSource
 from harvester.graph import UNKNOWN_TIME, SoundGraph
 from harvester.importing.formats import OldLibrary
 from harvester.importing.given import Given, read_given
@@ -94,7 +94,7 @@ def import_old(
         state = given.whole.state()
         for event in read_events(given.old, now_us, secrets, tally):
             state.apply(event)
-    except (LibraryCorrupt, WrongSource) as error:
+    except (LibraryCorrupt, NewerFormat, WrongSource) as error:
         problem = str(error).removeprefix(f"{path}: ").removesuffix("; nothing was changed")
         raise type(error)(f"{path}: {problem}; nothing was changed") from error
     if given.is_empty:
@@ -149,7 +149,8 @@ def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -
     tally.check_sounds(len(known | ends))
     stamps = dict.fromkeys(sorted(known | ends), _first(old.timestamp))
     stamps |= {sound_id: min(stamp for _, stamp in found) for sound_id, found in records.items()}
-    for sound_id, stamp in stamps.items():
+    known_at = {sound_id: stamp or old.known_at for sound_id, stamp in stamps.items()}
+    for sound_id, stamp in known_at.items():
         yield Known(sound_id, stamp)
     for sound_id, found in records.items():
         complete = any(is_complete(record) for record, _ in found)
@@ -163,7 +164,7 @@ def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -
         for kind, weight in weights.items():
             tally.kept["weights of relations"] += weight is not None
             # A later time changes nothing: the sounds are known since their own stamps.
-            yield Related(source_id, target_id, kind, max(stamps[source_id], stamps[target_id]), weight)
+            yield Related(source_id, target_id, kind, max(known_at[source_id], known_at[target_id]), weight)
     for source_id, scores in lists.items():
         tally.kept["edges with a score, as similar lists"] += len(scores)
         neighbours = tuple(sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])))

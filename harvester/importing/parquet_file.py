@@ -22,7 +22,7 @@ from harvester.storage import open_regular
 
 WHOLE, RECORDS, EDGES = "whole sounds in Parquet", "a table of records in Parquet", "a table of edges in Parquet"
 MAGIC = b"PAR1"
-_ROWS_AT_ONCE = 128
+_ROWS_AT_ONCE = 64
 _FREE_BYTES, _HIGHEST_RATIO = 64 << 20, 200
 """A file unpacks to at most this many bytes, and this many times its size."""
 
@@ -105,7 +105,8 @@ def _batches(table: Any, size_bytes: int, tally: Tally) -> Iterator[list[dict[st
 
     left = _FREE_BYTES + _HIGHEST_RATIO * size_bytes
     try:
-        for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE):
+        for packed in table.iter_batches(batch_size=_ROWS_AT_ONCE):
+            batch = _spelled_out(packed)
             left -= batch.nbytes
             if left < 0:
                 raise LibraryCorrupt("it unpacks to far more bytes than a table of its size")
@@ -113,3 +114,11 @@ def _batches(table: Any, size_bytes: int, tally: Tally) -> Iterator[list[dict[st
             yield batch.to_pylist()
     except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise LibraryCorrupt("its Parquet content is damaged") from error
+
+
+def _spelled_out(batch: Any) -> Any:
+    """Return a batch whose size is that of its values, shared or not."""
+    import pyarrow as pa
+
+    columns = [one.dictionary_decode() if pa.types.is_dictionary(one.type) else one for one in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import csv
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -23,6 +24,8 @@ _ENDS = (("source", "target"), ("from", "to"))
 _HEADERLESS = ("source", "target", "weight", "relation")
 _LONGEST_CELL = 1 << 24
 _LONGEST_DICT = 1_000
+_DISARMED = re.compile(r"'(?=[=+\-@\t\r])")
+"""The apostrophe that `export csv` puts before a text which a spreadsheet would run."""
 
 
 def read_table(content: bytes, tally: Tally, relation: str) -> Found | None:
@@ -89,9 +92,13 @@ def _read_records(rows: Iterator[list[str]], header: list[str], columns: Columns
         if len(row) != len(header):
             found.add_bad(place, "rows with another number of cells than the header")
             continue
-        cells = dict(zip(header, row, strict=True))
+        cells = dict(zip(header, (_armed(cell) for cell in row), strict=True))
         found.tally.spend(len(cells))
         found.add_record(place, cells[columns.id_name], columns.record(cells))
+
+
+def _armed(cell: str) -> str:
+    return cell[1:] if _DISARMED.match(cell) else cell
 
 
 def _next_line(rows: object) -> int:
@@ -105,7 +112,7 @@ def _read_edges(rows: Iterator[list[str]], names: list[str], ends: tuple[str, st
         place, line = f"line {line}", _next_line(rows)
         if not any(row):
             continue
-        cells = dict(zip(names, row, strict=False))
+        cells = dict(zip(names, (_armed(cell) for cell in row), strict=False))
         found.tally.spend(len(cells))
         source, target = (cells.pop(end, None) for end in ends)
         found.add_edge(place, source, target, {name: cell for name, cell in cells.items() if cell != ""})

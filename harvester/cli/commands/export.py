@@ -147,12 +147,12 @@ def export(
         report = actions.export(format, out, **options, on_progress=on_progress)
     note(*report.notices)
     if format == "credits":
-        say(f"{out}: {report.sounds} sounds credited")
+        say(f"{out}: {report.sounds:,} sounds credited")
     else:
-        say(f"{' and '.join(map(str, report.paths))}: {report.sounds} sounds, {report.edges} edges")
+        say(f"{' and '.join(map(str, report.paths))}: {report.sounds:,} sounds, {report.edges:,} edges")
     _note_without_record(report.without_record)
 
 
 def _note_without_record(count: int) -> None:
     if count:
-        note(f"{count} sounds have no record yet and are not in the credits")
+        note(f"{count:,} sounds have no record yet and are not in the credits")

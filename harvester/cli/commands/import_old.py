@@ -46,8 +46,8 @@ def import_old(
 
     FILE is an export of harvester (jsonl, node-link, parquet, sqlite), which comes back as the same library; records in
     JSON lines, JSON, CSV or Parquet; a graph (GraphML, GEXF, a list of edges), whose edges become relations; or an
-    older tool's .pkl, .gpickle, SQLite cache or folder. Rows that cannot be used are counted and named. No code of a file
-    runs, keys in it are dropped, and FILE is not changed.
+    older tool's .pkl, .gpickle, SQLite cache or folder. Rows that cannot be used are counted and named. No code of
+    a file runs, keys in it are dropped, and FILE is not changed.
     """
     from harvester import actions
 
@@ -73,6 +73,6 @@ def import_old(
             "that file has the key: revoke it at https://freesound.org/apiv2/apply/, then delete or clean the file"
         )
     say(
-        f"{report.target}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges; "
+        f"{report.target}: {report.nodes:,} sounds ({report.processed:,} processed), {report.edges:,} edges; "
         "`harvester harvest` continues from here"
     )

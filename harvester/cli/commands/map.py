@@ -43,7 +43,7 @@ def map(
         depth=depth,
         title=title,
         **select.keywords(),
-        on_layout=lambda sounds, edges: say(f"laying out {sounds} sounds and {edges} edges"),
+        on_layout=lambda sounds, edges: say(f"laying out {sounds:,} sounds and {edges:,} edges"),
     )
     note(*report.notices)
     say(f"{out}: {size_text(report.size_bytes)}; open it in a browser")

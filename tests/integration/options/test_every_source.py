@@ -36,7 +36,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "export": {"--format": "md"},
     "map": {"--output": Path("map.html"), "--depth": 2},
     "check": {"--jobs": 1},
-    "import": {"--source": "https://freesound.org/apiv2/"},
+    "import": {"--relation": "related"},
     "sandbox": {
         "--port": 0, "--sounds": 5000, "--random-seed": 7, "--burst": 60, "--daily": 2000, "--deleted-share": 0,
         "--latency-ms": 0,

@@ -109,7 +109,7 @@ def test_tables_have_the_types_of_the_parquet_files(selected: Selected, tmp_path
         expected = for_people(path)
         assert table.schema == expected.schema
         assert pa.schema(table) == table.schema
-        assert table.column_names == expected.column_names
+        assert table.schema.names == expected.column_names
         assert table.to_arrow().equals(expected)
 
 
