@@ -47,9 +47,10 @@ if TYPE_CHECKING:
         waiting_text,
     )
     from harvester.actions.querying import sql
+    from harvester.actions.relating import RelateResult, relate
     from harvester.actions.result import RunResult, Totals
     from harvester.actions.sandbox_server import serve_sandbox
-    from harvester.actions.selecting import read_selection, select_from
+    from harvester.actions.selecting import SelectKeywords, check_edges, read_selection, select_from
     from harvester.actions.service import service_text
     from harvester.actions.snapshot import IDLE, Snapshot, progress_line
     from harvester.actions.status_facts import DeferredReport, StatusReport, StatusWatch, list_deferred, status
@@ -109,9 +110,10 @@ _HOMES = {
         "actions.plugin_list": "Plugin plugins",
         "actions.quantities": "age_text clock_text done_text duration_text size_text target_text waiting_text",
         "actions.querying": "sql",
+        "actions.relating": "RelateResult relate",
         "actions.result": "RunResult Totals",
         "actions.sandbox_server": "serve_sandbox",
-        "actions.selecting": "read_selection select_from",
+        "actions.selecting": "SelectKeywords check_edges read_selection select_from",
         "actions.service": "service_text",
         "actions.snapshot": "IDLE Snapshot progress_line",
         "actions.status_facts": "DeferredReport StatusReport StatusWatch list_deferred status",

@@ -9,18 +9,18 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn, SupportsIndex
+from typing import Any, NoReturn, SupportsIndex, Unpack
 
 from harvester.actions.exporting import ExportReport, save_selection
-from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
-from harvester.actions.library_html import library_html
+from harvester.actions.keywords import StrPath, naming_keywords
+from harvester.actions.library_html import library_html, selection_html
 from harvester.actions.options import check_folder, check_texts, check_whole
-from harvester.actions.selecting import check_values, read_selection, why_missing
+from harvester.actions.selecting import SelectKeywords, check_values, read_selection, why_missing
 from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.exports import ArrowTable, SqlResult, edges_table, query, sounds_table
-from harvester.graph import DiGraph, Selected, Sound, SoundGraph, narrow, select
+from harvester.graph import DiGraph, Edge, Selected, Sound, SoundGraph, narrow, select
 from harvester.library import LibraryView, Store, holds_library, load_view, require_library
 from harvester.model import Record, check_sound_id
 from harvester.reports import find_sounds
@@ -52,6 +52,15 @@ class _Sounds(Mapping[int, Sound]):
         """
         return edges_table(self._selected)
 
+    def edges_of(self, sound_id: SupportsIndex) -> tuple[Edge, ...]:
+        """Return the edges from a sound to others of these.
+
+        Similar sounds come first, best score first, then those with relations alone. Empty for a sound that is gone.
+        Raises `KeyError` for a `sound_id` that is not here.
+        """
+        known = self[sound_id].id
+        return tuple(self._selected.edges_of(known)) if known in self._selected else ()
+
     @naming_keywords
     def sql(self, statement: str = "") -> SqlResult:
         """Run one SQL statement of DuckDB that reads these sounds.
@@ -62,41 +71,19 @@ class _Sounds(Mapping[int, Sound]):
         return query(self._selected, statement)
 
     @naming_keywords
-    def select(
-        self,
-        *,
-        license: Texts | None = None,
-        category: Texts | None = None,
-        tag: Texts | None = None,
-        user: Texts | None = None,
-        min_duration: Duration | None = None,
-        max_duration: Duration | None = None,
-        processed_only: bool = False,
-        min_score: float | None = None,
-        largest_component: bool = False,
-    ) -> SoundSelection:
+    def select(self, **selection: Unpack[SelectKeywords]) -> SoundSelection:
         """Return the sounds that match, as `harvester export` selects them.
 
-        Select from the result to narrow it. `license` (CC0, BY, BY-NC, Sampling+, or a version such as `BY 4.0`),
-        `category` and `user`: one text or several, of which any must match; `tag`: all must. `min_duration` and
-        `max_duration` are seconds or texts such as `10s`. `processed_only`: with a record and a similar list.
-        `min_score`, from 0 to 1, keeps edges with at least this score. `largest_component` keeps the largest connected
-        part. Deleted and withdrawn sounds are left out. Raises `SettingsError` that names a wrong keyword.
+        Select from the result to narrow it. The keywords are those of `SelectKeywords`: `license`, `category`, `user`
+        and `gen_ai` take one text or several, of which any must match; of `tag` and `query` all must, of `exclude_tag`
+        and `exclude_user` none may. `ids`, `created`, durations, `min_downloads`, `processed_only`, `min_score` and
+        `largest_component` narrow further. Deleted and withdrawn sounds are left out. Raises `SettingsError` that names
+        a wrong keyword.
         """
-        selection = read_selection(
-            license=license,
-            category=category,
-            tag=tag,
-            user=user,
-            min_duration=min_duration,
-            max_duration=max_duration,
-            processed_only=processed_only,
-            min_score=min_score,
-            largest_component=largest_component,
-        )
-        missing = check_values(self._selected.state, selection)
-        selected = narrow(self._selected, selection)
-        return SoundSelection(self._folder, selected, why_missing(missing, selected, selection))
+        chosen = read_selection(**selection)
+        missing = check_values(self._selected.state, chosen)
+        selected = narrow(self._selected, chosen)
+        return SoundSelection(self._folder, selected, why_missing(missing, selected, chosen))
 
     @naming_keywords
     def export(
@@ -190,6 +177,9 @@ class SoundSelection(_Sounds):
         counts = f"{len(self):,} sounds, {self._selected.edge_count:,} edges"
         return f"<SoundSelection of {str(self._folder)!a}: {counts}>"
 
+    def _repr_html_(self) -> str:
+        return selection_html(self._selected, str(self._folder), self.notices)
+
 
 class Library(_Sounds):
     """A library for programs: a read-only mapping of ids to sounds.
@@ -274,8 +264,8 @@ class Library(_Sounds):
     def neighbours(self, sound_id: SupportsIndex) -> tuple[tuple[int, float], ...]:
         """Return a sound's similar list as (id, score), best first.
 
-        Empty when it has none yet. Raises `KeyError` for a `sound_id` that is not in the library, `ValueError` for an
-        invalid sound id.
+        `edges_of` has its relations too. Empty when it has none yet. Raises `KeyError` for a `sound_id` that is not in
+        the library, `ValueError` for an invalid sound id.
         """
         known = check_sound_id(sound_id)
         if known not in self._state:

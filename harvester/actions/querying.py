@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
-from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
-from harvester.actions.selecting import read_selection, select_from
+from harvester.actions.keywords import StrPath, naming_keywords
+from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import RESULT_FORMATS, SqlResult, check_place, encode_pieces, query
 from harvester.storage import disk_errors, read_path, write_atomically
@@ -19,15 +20,7 @@ def sql(
     *,
     format: str | None = None,
     library: LibraryLike = None,
-    license: Texts | None = None,
-    category: Texts | None = None,
-    tag: Texts | None = None,
-    user: Texts | None = None,
-    min_duration: Duration | None = None,
-    max_duration: Duration | None = None,
-    processed_only: bool = False,
-    min_score: float | None = None,
-    largest_component: bool = False,
+    **selection: Unpack[SelectKeywords],
 ) -> SqlResult:
     """Run one SQL statement that reads the library; return its rows.
 
@@ -36,7 +29,7 @@ def sql(
     rows are these tables' columns. `library` is a folder or an opened `Library`; None: the default folder. `path`
     also writes the rows to this file, in the `format` csv or json, by default that of its ending; it is durable on
     return, and a failure or a crash leaves the earlier file as it was. The other keywords select sounds, and are
-    those of `export`.
+    those of `SelectKeywords`.
 
     Raises `SettingsError` for a wrong statement or keyword, a place that cannot be used, or duckdb and pyarrow when
     they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
@@ -47,19 +40,9 @@ def sql(
         format = format or out.suffix.removeprefix(".").lower()
         if format not in RESULT_FORMATS:
             raise SettingsError(f"{out}: --format must be csv or json, or the file must end in .csv or .json")
-    selection = read_selection(
-        license=license,
-        category=category,
-        tag=tag,
-        user=user,
-        min_duration=min_duration,
-        max_duration=max_duration,
-        processed_only=processed_only,
-        min_score=min_score,
-        largest_component=largest_component,
-    )
+    chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = select_from(view, selection)
+        selected, notices = select_from(view, chosen)
         result = replace(query(selected, statement), notices=notices)
     if out is not None:
         with disk_errors(out, "the earlier file is unchanged"):

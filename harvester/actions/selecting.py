@@ -1,64 +1,123 @@
-"""Read the keywords that select a part of a library."""
+"""Read the keywords that select a part of a library.
+
+Owns what each of them means: whoever selects takes `**selection: Unpack[SelectKeywords]` and passes it on.
+"""
 
 from __future__ import annotations
 
-from typing import TypedDict
+import os
+from collections.abc import Callable
+from typing import Any, TypedDict, TypeVar, Unpack
 
-from harvester.actions.keywords import Duration, Texts, check_number, naming_keywords
-from harvester.actions.options import check_order, check_seconds, check_texts
+from harvester.actions.keywords import Duration, Ids, StrPath, Texts, check_number, naming_keywords
+from harvester.actions.options import (
+    check_order,
+    check_seconds,
+    check_sounds,
+    check_text,
+    check_texts,
+    check_whole,
+)
 from harvester.errors import SettingsError
-from harvester.graph import MissingValue, Selected, Selection, SoundGraph, explain_missing, find_missing, select
+from harvester.graph import (
+    EdgeRule,
+    MissingValue,
+    Selected,
+    Selection,
+    SoundGraph,
+    explain_missing,
+    find_missing,
+    read_edge_kinds,
+    select,
+    split_words,
+)
+from harvester.importing import read_id_list
 from harvester.library import LibraryView
-from harvester.settings import SCORE
+from harvester.records import CreatedRange, read_created_range, read_gen_ai_wish
+from harvester.settings import COUNT_FROM_ZERO, SCORE
+from harvester.storage import read_path
+
+T = TypeVar("T")
 
 
 class SelectKeywords(TypedDict, total=False):
-    """The types of these keywords, for functions that pass them on."""
+    """The keywords that select sounds; a sound must meet each that is given.
+
+    Where a keyword takes one text or several: any of `license` (CC0, BY, BY-NC, Sampling+, or a version such as
+    `BY 4.0`), `category`, `user` and `gen_ai` must match; all of `tag` must; none of `exclude_tag` and `exclude_user`
+    may. `query`: words that must all occur, as in `find`. `ids`: sound ids, or a file that lists them (as
+    `harvest` takes it; `-` is standard input, `column` the column of a table). `created`: years, months or days, such
+    as `2019..2021`, `2019-05..` or `2020`, both ends included, in UTC. `min_duration` and `max_duration`: seconds or
+    texts such as `10s`. `min_downloads`: a number. `gen_ai`: values of the field `gen_ai_preference`, or `unknown`,
+    which is neither a yes nor a no. `processed_only`: only sounds with a record and a similar list. `edges`: the kinds
+    of edges to keep, any of `similar`, `relation:KIND`, `relation` (of every kind) and `all`. `min_score`, from 0 to 1,
+    keeps similar edges with at least this score; relations have none, and stay. `largest_component` keeps the largest
+    part that is connected by these edges.
+    """
 
     license: Texts | None
     category: Texts | None
     tag: Texts | None
     user: Texts | None
+    exclude_tag: Texts | None
+    exclude_user: Texts | None
+    query: Texts | None
+    ids: Ids | StrPath | None
+    column: str | None
+    created: str | None
     min_duration: Duration | None
     max_duration: Duration | None
+    min_downloads: int | None
+    gen_ai: Texts | None
     processed_only: bool
     min_score: float | None
+    edges: Texts | None
     largest_component: bool
 
 
 @naming_keywords
-def read_selection(
-    *,
-    license: Texts | None = None,
-    category: Texts | None = None,
-    tag: Texts | None = None,
-    user: Texts | None = None,
-    min_duration: Duration | None = None,
-    max_duration: Duration | None = None,
-    processed_only: bool = False,
-    min_score: float | None = None,
-    largest_component: bool = False,
-) -> Selection:
+def read_selection(**given: Unpack[SelectKeywords]) -> Selection:
     """Return the selection for these keywords.
 
-    `license` (CC0, BY, BY-NC, Sampling+, or a version such as `BY 4.0`), `category` and `user`: one text or several,
-    of which any must match; `tag`: all must. Durations are seconds or texts such as `10s`. `min_score` is from 0 to 1,
-    and keeps edges with at least this score. Raises `SettingsError` that names the keyword of a wrong value.
+    Reads the file that `ids` names. Raises `SettingsError` that names the keyword of a wrong value.
     """
-    shortest_s = None if min_duration is None else check_seconds("--min-duration", min_duration, zero=True)
-    longest_s = None if max_duration is None else check_seconds("--max-duration", max_duration)
+    shortest_s = _checked("--min-duration", given.get("min_duration"), _least_seconds)
+    longest_s = _checked("--max-duration", given.get("max_duration"), check_seconds)
     check_order("--min-duration", shortest_s, "--max-duration", longest_s)
+    ids, notices = _read_ids(given.get("ids"), check_text("--column", given.get("column") or ""))
     return Selection(
-        licenses=check_texts("--license", license),
-        categories=check_texts("--category", category),
-        tags=check_texts("--tag", tag),
-        users=check_texts("--user", user),
+        licenses=check_texts("--license", given.get("license")),
+        categories=check_texts("--category", given.get("category")),
+        tags=check_texts("--tag", given.get("tag")),
+        users=check_texts("--user", given.get("user")),
+        excluded_tags=check_texts("--exclude-tag", given.get("exclude_tag")),
+        excluded_users=check_texts("--exclude-user", given.get("exclude_user")),
+        words=_checked("--query", given.get("query"), _read_words) or (),
+        ids=ids,
+        created=_checked("--created", given.get("created"), _read_created),
         min_duration_s=shortest_s,
         max_duration_s=longest_s,
-        processed_only=processed_only,
-        min_score=None if min_score is None else check_number("--min-score", min_score, SCORE),
-        largest_component=largest_component,
+        min_downloads=_checked("--min-downloads", given.get("min_downloads"), _read_count),
+        gen_ai_wishes=_read_wishes("--gen-ai", given.get("gen_ai")),
+        processed_only=given.get("processed_only", False),
+        min_score=_checked("--min-score", given.get("min_score"), _read_score),
+        edges=check_edges(given.get("edges")),
+        largest_component=given.get("largest_component", False),
+        notices=notices,
     )
+
+
+def check_edges(edges: Texts | None) -> EdgeRule:
+    """Return the rule for kinds of edges.
+
+    Raises `SettingsError` for a text that names none.
+    """
+    try:
+        return read_edge_kinds(check_texts("--edges", edges))
+    except ValueError as error:
+        raise SettingsError(
+            f"--edges: '{str(error)[:40]}' is no kind of edges; use similar, relation:KIND, relation or all"
+        ) from None
 
 
 def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tuple[str, ...]]:
@@ -84,10 +143,64 @@ def check_values(state: SoundGraph, selection: Selection) -> tuple[MissingValue,
 
 
 def why_missing(missing: tuple[MissingValue, ...], selected: Selected, selection: Selection) -> tuple[str, ...]:
-    """Return one line about values that no sound has, and why none matches.
+    """Return how the conditions were read, and why parts match nothing.
 
-    There is none where all values were found, or where the selection has no condition.
+    The latter is one line, about values that no sound has, and why no sound matches. There is none where all values
+    were found, or where the selection has no condition.
     """
     if not missing and (len(selected) or selection == Selection()):
-        return ()
-    return (explain_missing(missing, selected.state, found=bool(len(selected))),)
+        return selection.notices
+    return (*selection.notices, explain_missing(missing, selected.state, found=bool(len(selected))))
+
+
+def _checked(option: str, value: Any, check: Callable[[str, Any], T]) -> T | None:
+    return None if value is None else check(option, value)
+
+
+def _least_seconds(option: str, value: Any) -> float:
+    return check_seconds(option, value, zero=True)
+
+
+def _read_count(option: str, value: Any) -> int:
+    return check_whole(option, value, COUNT_FROM_ZERO)
+
+
+def _read_score(option: str, value: Any) -> float:
+    return check_number(option, value, SCORE)
+
+
+def _read_words(option: str, value: Any) -> tuple[str, ...]:
+    words = split_words(" ".join(check_texts(option, value)))
+    if not words:
+        raise SettingsError(f"{option} has no words; name words that a sound must have, or leave it out")
+    return words
+
+
+def _read_created(option: str, value: Any) -> CreatedRange:
+    return _named(option, check_text(option, value), read_created_range)
+
+
+def _read_wishes(option: str, value: Any) -> tuple[str, ...]:
+    return tuple(_named(option, text, read_gen_ai_wish) for text in check_texts(option, value))
+
+
+def _named(option: str, text: str, read: Callable[[str], T]) -> T:
+    try:
+        return read(text)
+    except SettingsError as error:
+        raise SettingsError(f"{option}: {error}") from None
+
+
+def _read_ids(ids: Any, column: str) -> tuple[frozenset[int] | None, tuple[str, ...]]:
+    """Return the ids of a file, or those given, and the file's notices."""
+    if column and not isinstance(ids, str | os.PathLike):
+        raise SettingsError("--column is a column of the file that --ids names; give --ids that file")
+    if ids is None:
+        return None, ()
+    if isinstance(ids, str | os.PathLike):
+        listed = read_id_list("-" if str(ids) == "-" else read_path(ids), column)
+        return frozenset(listed.sound_ids), listed.notices
+    found = frozenset(check_sounds("--ids", ids))
+    if not found:
+        raise SettingsError("--ids names no sound; give a file or at least one id")
+    return found, ()

@@ -32,6 +32,7 @@ from harvester.cli.commands import merge as merge_command
 from harvester.cli.commands import plan as plan_command
 from harvester.cli.commands import plugins as plugins_command
 from harvester.cli.commands import refresh as refresh_command
+from harvester.cli.commands import relate as relate_command
 from harvester.cli.commands import sandbox as sandbox_command
 from harvester.cli.commands import service as service_command
 from harvester.cli.commands import show as show_command
@@ -118,6 +119,7 @@ app.command("harvest", cls=ExtensibleCommand)(harvest_command.harvest)
 app.command("plan")(plan_command.plan)
 app.command("refresh")(refresh_command.refresh)
 app.command("link")(link_command.link)
+app.command("relate")(relate_command.relate)
 app.command("status")(status_command.status)
 app.command("history")(history_command.history)
 app.command("show")(show_command.show)

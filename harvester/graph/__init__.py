@@ -48,3 +48,4 @@ from harvester.graph.sound_text import (
     text_of_sound,
 )
 from harvester.graph.state import SoundGraph
+from harvester.graph.words import has_words, rank_words, split_words

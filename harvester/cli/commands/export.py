@@ -4,72 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from harvester.cli.completion import complete_category, complete_license, complete_tag, complete_user, completing
+from harvester.cli.completion import completing
 from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
 from harvester.cli.extensions import formats_help
-from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration, grouped
+from harvester.cli.options import bounded, grouped
+from harvester.cli.select_options import SelectOptions
 from harvester.cli.terminal import can_redraw, replace_line
 from harvester.extension_points import FORMATS
-from harvester.settings import COUNT, SCORE
+from harvester.settings import COUNT
 from harvester.terminal_text import escape_json, escape_paragraph, escape_xml
 
 _ESCAPES = {"json": escape_json, "xml": escape_xml, "text": escape_paragraph}
 _CREDIT_FORMATS = "md|txt|csv|html"
-
-
-@dataclass(frozen=True, slots=True)
-class SelectOptions:
-    """The part of a library that a command works on."""
-
-    license: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--license",
-            "--licence",
-            metavar="CC0",
-            autocompletion=complete_license,
-            help="Keep to CC0, BY, BY-NC or Sampling+ (repeatable: any).",
-        ),
-    ] = None
-    category: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME", autocompletion=complete_category, help="Keep to this (sub)category (repeatable: any)."
-        ),
-    ] = None
-    tag: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TAG", autocompletion=complete_tag, help="Keep to this tag (repeatable: all)."),
-    ] = None
-    user: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", autocompletion=complete_user, help="Keep to this user (repeatable: any)."),
-    ] = None
-    min_duration: Annotated[
-        str | None, typer.Option(callback=check_duration, metavar="1s", help="Keep to sounds at least this long.")
-    ] = None
-    max_duration: Annotated[
-        str | None, typer.Option(callback=check_some_duration, metavar="10s", help="Keep to sounds up to this long.")
-    ] = None
-    processed_only: Annotated[
-        bool, typer.Option("--processed-only", help="Keep to sounds with a record and a similar list.")
-    ] = False
-    min_score: Annotated[
-        float | None, bounded(SCORE, "Keep to edges with at least this score.", metavar="0.8", callback=check_finite)
-    ] = None
-    largest_component: Annotated[
-        bool, typer.Option("--largest-component", help="Keep to the largest connected part.")
-    ] = False
-
-    def keywords(self) -> dict[str, Any]:
-        """Return the options as keywords of `actions.export`."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
 
 
 @contextmanager

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.commands.export import SelectOptions
 from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, note, print_document, print_lines, say
 from harvester.cli.options import grouped
+from harvester.cli.select_options import SelectOptions
 from harvester.errors import SettingsError
 from harvester.terminal_text import escape_json, escape_paragraph
 

@@ -19,11 +19,22 @@ SELECTED: dict[str, tuple[Any, list[int]]] = {
     "--category": (["music"], [2, 4, 6, 8]),
     "--tag": (["rain", "tag1"], [1, 4, 7]),
     "--user": (["user2", "user0"], [2, 3, 5, 6, 8, 9]),
+    "--exclude-tag": (["tag1", "tag2"], [3, 6, 9, 10]),
+    "--exclude-user": (["User0"], [1, 2, 4, 5, 7, 8, 10]),
+    "--query": ("TAG1 sound", [1, 4, 7]),
+    "--ids": ("listed.csv", [2, 7]),
+    "--created": ("2012-10..2013", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+    "--min-downloads": (50, [5, 6, 7, 8, 9]),
+    "--gen-ai": (["no-gen-ai", "unknown"], [2, 4, 6, 8, 10]),
     "--min-duration": ("1s", [7, 8, 9]),
     "--max-duration": ("0.5s", [1, 2, 3]),
     "--processed-only": (True, [1, 2, 3, 4, 5, 6, 7, 8]),
     "--largest-component": (True, [1, 2, 3, 4, 5, 6]),
 }
+
+
+LISTED = "fname,freesound_id\n3,2\n4,7\n5,4711\n"
+"""A table whose two columns could both be ids."""
 
 
 def _rows(place: Place, *arguments: object, given: Any = None) -> list[dict[str, Any]]:
@@ -41,6 +52,7 @@ def _names(place: Place, *arguments: object, given: Any = None) -> list[str]:
 @proves("export", *SELECTED)
 def _only_these_sounds_are_exported(place: Place) -> None:
     value, expected = SELECTED[place.option]
+    (place.folder / "listed.csv").write_text(LISTED)
     assert [row["id"] for row in _rows(place)] == list(range(1, 11))
     assert [row["id"] for row in _rows(place, given=value)] == expected
 
@@ -48,7 +60,20 @@ def _only_these_sounds_are_exported(place: Place) -> None:
 @proves("map", *SELECTED)
 def _only_these_sounds_are_drawn(place: Place) -> None:
     value, expected = SELECTED[place.option]
-    assert sorted(_names(place, given=value)) == [f"sound {sound_id}" for sound_id in expected]
+    (place.folder / "listed.csv").write_text(LISTED)
+    assert _names(place, given=value) == ["" if one == 10 else f"sound {one}" for one in expected]
+
+
+@proves("export", "--column")
+def _the_sounds_of_this_column_are_exported(place: Place) -> None:
+    (place.folder / "listed.csv").write_text(LISTED)
+    assert [row["id"] for row in _rows(place, "--ids", "listed.csv", given="fname")] == [3, 4, 5]
+
+
+@proves("map", "--column")
+def _the_sounds_of_this_column_are_drawn(place: Place) -> None:
+    (place.folder / "listed.csv").write_text(LISTED)
+    assert _names(place, "--ids", "listed.csv", given="fname") == ["sound 3", "sound 4", "sound 5"]
 
 
 @proves("export", "--min-score")

@@ -6,7 +6,7 @@ import csv
 import json
 from typing import Any
 
-from tests.integration.options.export_cases import SELECTED
+from tests.integration.options.export_cases import LISTED, SELECTED
 from tests.integration.options.place import Place
 from tests.integration.options.table import proves
 
@@ -23,7 +23,20 @@ def _rows(place: Place, statement: str, given: Any = None) -> list[dict[str, Any
 @proves("sql", *SELECTED)
 def _only_these_sounds_are_in_the_tables(place: Place) -> None:
     value, expected = SELECTED[place.option]
+    (place.folder / "listed.csv").write_text(LISTED)
     assert [row["id"] for row in _rows(place, IDS, value)] == expected
+
+
+@proves("sql", "--column")
+def _the_sounds_of_this_column_are_in_the_tables(place: Place) -> None:
+    (place.folder / "listed.csv").write_text(LISTED)
+    told = place.run(IDS, "--format", "csv", "--library", "shelf", "--ids", "listed.csv", given="fname").out
+    assert told.split() == ["id", "3", "4", "5"]
+
+
+@proves("sql", "--edges")
+def _edges_of_these_kinds_are_in_the_tables(place: Place) -> None:
+    assert [_rows(place, EDGES, kind) for kind in ("similar", "relation")] == [[{"edges": 13}], [{"edges": 0}]]
 
 
 @proves("sql", "--min-score")

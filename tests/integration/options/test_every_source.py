@@ -63,6 +63,8 @@ SPECIAL = {
     "--source": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
     "--filter": ("tag:a", "tag:b"),
     "--limits": ("1/2", "3/4"),
+    "--created": ("2019..2021", "2020"),
+    "--gen-ai": (["unknown"], ["no-gen-ai"]),
     "--fault": (["500"], ["503"]),
 }
 """Values of options that take only some texts."""
@@ -92,7 +94,7 @@ def _pair(command: str, option: str) -> tuple[Any, Any]:
     return ([one], [other]) if parameter.multiple else (one, other)
 
 
-WHOLE = {"--seed", "--samples", "--max-requests", "--last", "--limit", "--partition-rows", "--ego"}
+WHOLE = {"--seed", "--samples", "--max-requests", "--last", "--limit", "--partition-rows", "--ego", "--min-downloads"}
 
 
 class Parsed:

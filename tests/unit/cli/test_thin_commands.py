@@ -21,6 +21,7 @@ CALLS: dict[str, set[str]] = {
     "plan": {"plan"},
     "refresh": {"commit_library", "refresh"},
     "link": {"find_library", "link", "verify_links"},
+    "relate": {"relate"},
     "status": {"StatusWatch", "draw_plots", "list_deferred", "status"},
     "history": {"history"},
     "show": {"show"},
