@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         Sound,
         SoundReport,
         SoundSelection,
+        SqlResult,
         Started,
         StatusReport,
         StatusWatch,
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
         serve_sandbox,
         service_text,
         show,
+        sql,
         status,
         verify_links,
     )
@@ -191,6 +193,7 @@ __all__ = [
     "Sound",
     "SoundReport",
     "SoundSelection",
+    "SqlResult",
     "Started",
     "StatusReport",
     "StatusWatch",
@@ -236,6 +239,7 @@ __all__ = [
     "serve_sandbox",
     "service_text",
     "show",
+    "sql",
     "status",
     "verify_links",
 ]

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         target_text,
         waiting_text,
     )
+    from harvester.actions.querying import sql
     from harvester.actions.relating import RelateResult, relate
     from harvester.actions.result import ListedSounds, RunResult, Totals
     from harvester.actions.sandbox_server import serve_sandbox
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     from harvester.actions.verifying import VerifyResult, verify_links
     from harvester.actions.withdrawal import forget
     from harvester.analysis import Degrees, Figures, Leading, NamedCommunity
-    from harvester.exports import ArrowTable
+    from harvester.exports import ArrowTable, SqlResult
     from harvester.gitsync import Commit, InitReport, grown_message, size_notice
     from harvester.graph import Measures, Sound
     from harvester.importing import ImportReport
@@ -113,6 +114,7 @@ _HOMES = {
         "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",
         "actions.quantities": "age_text clock_text done_text duration_text size_text target_text waiting_text",
+        "actions.querying": "sql",
         "actions.relating": "RelateResult relate",
         "actions.result": "ListedSounds RunResult Totals",
         "actions.sandbox_server": "serve_sandbox",
@@ -128,7 +130,7 @@ _HOMES = {
         "actions.verifying": "VerifyResult verify_links",
         "actions.withdrawal": "forget",
         "analysis": "Degrees Figures Leading NamedCommunity",
-        "exports": "ArrowTable",
+        "exports": "ArrowTable SqlResult",
         "gitsync": "Commit InitReport grown_message size_notice",
         "graph": "Measures Sound",
         "importing": "ImportReport",

@@ -123,17 +123,17 @@ def rows(selected: Selected, columns: Iterable[Column]) -> Iterator[dict[str, An
 
 
 def is_time(column: Column) -> bool:
-    """Tell whether the values are times: stamps, or the texts of uploads."""
+    """Tell whether a column has times: a stamp in microseconds UTC, or ISO text."""
     return column.name in STAMPS or column.name == "created"
 
 
 def moment_of(value: int | str) -> datetime:
-    """Return the time of a stamp (microseconds UTC) or of a text."""
+    """Return a value of such a column in UTC; a text without a zone is in UTC."""
     if isinstance(value, int):
         seconds, microseconds = divmod(value, 1_000_000)
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
-    instant = datetime.fromisoformat(value)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    read = datetime.fromisoformat(value)
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def joined(value: Any) -> Any:

@@ -57,4 +57,12 @@ from harvester.storage.placeholder import (
     refuse_placeholder,
     refuse_placeholders,
 )
+from harvester.storage.sqlite_export import (
+    EXPORT_MARK,
+    EXPORT_VERSION,
+    SQLITE,
+    export_version,
+    opened_database,
+    refuse_open_database,
+)
 from harvester.storage.sqlite_wal import WalIndex

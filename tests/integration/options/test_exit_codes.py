@@ -107,7 +107,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "history --library shelf",
             "show 1 --library shelf", "find rain --library shelf", "export jsonl --library shelf",
             "analyse --library shelf",
-            "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
+            "map --library shelf", "sql --library shelf", "check --library shelf",
+            "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf --yes", "git-setup --library shelf",
             "init team",
             "git-merge shelf/{checkpoint} shelf/{checkpoint} x", "git-textconv shelf/{checkpoint}",
@@ -130,7 +131,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "link --library shelf",
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
             "analyse --community 1 --library shelf",
-            "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
+            "map --ego 999 --library shelf", "sql SELEC --library shelf", "check --jobs 0",
+            "restore none.pkl --library shelf", "merge nowhere",
             "import harvester.toml.old", "forget", "forget 1 --library shelf", "git-setup --lfs --undo", "init shelf",
             "git-merge a", "git-textconv",
             "service --print upstart", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
@@ -159,7 +161,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     22: {"of rubbish": (_of_rubbish, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
         "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
-        "map --library shelf", "restore --library shelf",
+        "map --library shelf", "sql --library shelf", "restore --library shelf",
         "merge shelf --library new", "forget 1 --library shelf",
     ))},
     23: {"of another source": (_of_another_source, (
@@ -169,7 +171,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     24: {"of a newer version": (_of_a_newer_version, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
         "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
-        "map --library shelf", "restore --library shelf", "merge shelf --library new", "forget 1 --library shelf",
+        "map --library shelf", "sql --library shelf", "restore --library shelf", "merge shelf --library new",
+        "forget 1 --library shelf",
     ))},
     27: {"of a pointer": (_of_a_pointer, (
         f"harvest {SERVER} --library shelf", "status --library shelf", "export jsonl --library shelf",
@@ -181,7 +184,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
         "export jsonl --library mistyped", "analyse --library mistyped", "map --library mistyped",
         "history --library mistyped",
         "status --library mistyped", "find a --library mistyped", "show 1 --library mistyped",
-        "backups list --library mistyped", "link --library mistyped",
+        "backups list --library mistyped", "link --library mistyped", "sql --library mistyped",
     ))},
 }  # fmt: skip
 """By exit code: how the folder is prepared, and the lines that then end with that code."""
