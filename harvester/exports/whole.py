@@ -11,11 +11,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from harvester.graph import RELATION_FIELDS, Edge, Selected, is_gone, library_text, sound_text, stands_apart
+from harvester.graph import MEASURES, RELATION_FIELDS, Edge, Selected, is_gone, library_text, sound_text, stands_apart
 
 WHOLE_KEYS = ("record", "library")
 """The names of the two texts, in every format."""
-_KEYS = frozenset({"processed", *WHOLE_KEYS})
+_KEYS = frozenset({"processed", *WHOLE_KEYS, *MEASURES})
 """Keys of an exported object which are not the sound's own."""
 
 

@@ -6,27 +6,34 @@ rule for its kinds. The order is stable: sounds by id, edges by source, then bes
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from harvester.graph.attributes import is_gone
 from harvester.graph.edges import EVERY_EDGE, SIMILAR, Edge, EdgeRule
+from harvester.graph.measures import Measures
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
-from harvester.records import license_name, value_of
+from harvester.graph.words import has_words
+from harvester.records import CreatedRange, created_us, gen_ai_wish, license_name, value_of
+
+_VERSION = re.compile(r"[\s-]+(\d\.\d)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Conditions for a sound.
 
-    One of `licenses`, `categories` and `users` each (where any are given), all `tags`. A license is `CC0`, `BY`,
-    `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Durations are in seconds, scores in [0, 1].
-    `edges` and `min_score` choose the edges. A sound without a record matches only a selection without conditions on
-    the record.
+    One of `licenses`, `categories`, `users`, `gen_ai_wishes` and `communities` each (where any are given), all `tags`
+    and `words`, none of `excluded_tags` and `excluded_users`, one of `ids` (None: any id). A license is `CC0`, `BY`,
+    `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Words are in folded case, as `split_words`
+    gives them, communities those of the state's `measures`. Durations are in seconds, scores in [0, 1]. `edges` and
+    `min_score` choose the edges. A sound without a record meets no condition on the record, but its id is known, its
+    wish about generative AI is unknown, and nothing excludes it. `notices`: lines about how the conditions were read.
     """
 
     licenses: tuple[str, ...] = ()
@@ -39,37 +46,63 @@ class Selection:
     min_score: float | None = None
     edges: EdgeRule = EVERY_EDGE
     largest_component: bool = False
+    words: tuple[str, ...] = ()
+    ids: frozenset[int] | None = None
+    created: CreatedRange | None = None
+    min_downloads: int | None = None
+    excluded_tags: tuple[str, ...] = ()
+    excluded_users: tuple[str, ...] = ()
+    gen_ai_wishes: tuple[str, ...] = ()
+    communities: tuple[int, ...] = ()
+    notices: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def edge_rule(self) -> EdgeRule:
         """The rule for the edges, with the least score."""
         return self.edges & EdgeRule(min_score=self.min_score)
 
-    def matches(self, attributes: dict[str, Any]) -> bool:
-        """Tell whether a sound's attributes meet all conditions on its record."""
+    def matches(self, sound_id: int, attributes: Mapping[str, Any]) -> bool:
+        """Tell whether a sound meets all conditions on its id and record."""
+        if self.ids is not None and sound_id not in self.ids:
+            return False
         if self.licenses:
             names = license_names(license_name(value_of(attributes, "license")))
             if not names & set(map(typed_license, self.licenses)):
                 return False
-        places = {(value_of(attributes, name) or "").casefold() for name in ("category", "subcategory")}
-        if self.categories and not places & _folded(self.categories):
+        if self.categories:
+            places = {(value_of(attributes, name) or "").casefold() for name in ("category", "subcategory")}
+            if not places & _folded(self.categories):
+                return False
+        if self.gen_ai_wishes and gen_ai_wish(value_of(attributes, "gen_ai_preference")) not in self.gen_ai_wishes:
             return False
-        if self.users and (value_of(attributes, "username") or "").casefold() not in _folded(self.users):
+        if not (self._is_of_users(attributes) and self._has_tags(attributes)):
             return False
-        if self.tags and not _folded(self.tags) <= _folded(value_of(attributes, "tags") or ()):
-            return False
-        return self._lasts(value_of(attributes, "duration"))
-
-    def _lasts(self, duration_s: float | None) -> bool:
-        if self.min_duration_s is None and self.max_duration_s is None:
-            return True
-        if duration_s is None:
-            return False
-        return (
-            (self.min_duration_s or 0)
-            <= duration_s
-            <= (float("inf") if self.max_duration_s is None else self.max_duration_s)
+        return self._is_within_bounds(attributes) and (
+            not self.words or has_words(Sound(sound_id, attributes), self.words)
         )
+
+    def _is_of_users(self, attributes: Mapping[str, Any]) -> bool:
+        if not (self.users or self.excluded_users):
+            return True
+        user = (value_of(attributes, "username") or "").casefold()
+        return (not self.users or user in _folded(self.users)) and user not in _folded(self.excluded_users)
+
+    def _has_tags(self, attributes: Mapping[str, Any]) -> bool:
+        if not (self.tags or self.excluded_tags):
+            return True
+        tags = _folded(value_of(attributes, "tags") or ())
+        return _folded(self.tags) <= tags and not _folded(self.excluded_tags) & tags
+
+    def _is_within_bounds(self, attributes: Mapping[str, Any]) -> bool:
+        for name, least, most in (
+            ("duration", self.min_duration_s, self.max_duration_s),
+            ("num_downloads", self.min_downloads, None),
+        ):
+            if least is not None or most is not None:
+                value = value_of(attributes, name)
+                if value is None or not (least or 0) <= value <= (float("inf") if most is None else most):
+                    return False
+        return self.created is None or self.created.holds(created_us(attributes))
 
 
 class Selected:
@@ -179,7 +212,9 @@ def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Se
         attributes = state.attributes(sound_id)
         if is_gone(attributes) or (selection.processed_only and sound_id not in state.processed):
             continue
-        if selection.matches(attributes):
+        if selection.communities and not _is_in(selection.communities, state.measures.get(sound_id)):
+            continue
+        if selection.matches(sound_id, attributes):
             kept.append(sound_id)
     is_whole = among is state.graph and selection == Selection()
     selected = Selected(state, kept, selection.edge_rule, is_whole=is_whole)
@@ -228,10 +263,10 @@ def around(selected: Selected, sound_id: int, depth: int) -> Selected:
 def typed_license(name: str) -> str:
     """Return a typed license in the form of `license_names`.
 
-    `CC-BY-NC 4.0` becomes `by-nc 4.0`.
+    `CC-BY-NC 4.0` and the SPDX identifier `CC-BY-NC-4.0` become `by-nc 4.0`.
     """
-    text = name.strip().casefold()
-    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
+    text = _VERSION.sub(r" \1", name.strip().casefold())
+    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0", "cc0 1.0") else "cc0"
 
 
 def license_names(name: str) -> set[str]:
@@ -241,6 +276,10 @@ def license_names(name: str) -> set[str]:
     """
     folded = name.casefold()
     return {folded, folded.split(" ")[0]}
+
+
+def _is_in(communities: Container[int], measures: Measures | None) -> bool:
+    return measures is not None and measures.community in communities
 
 
 def _folded(texts: Iterable[str]) -> set[str]:

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from harvester.errors import LibraryCorrupt
-from harvester.graph import read_json, read_library_text, read_sound_object, read_sound_text
+from harvester.graph import MEASURES, read_json, read_library_text, read_sound_object, read_sound_text
 from harvester.importing.file_content import FileContent
 from harvester.importing.records import Tally
 
 LINES, LIST, NODE_LINK = "records in JSON lines", "records in JSON", "a node-link graph in JSON"
 _OURS = {"id", "added_at", "processed", "neighbours"}
+_BESIDE = {"processed", "library", *MEASURES}
+"""Keys of a sound of ours that are not its own. A sound with a field of such a name has the whole in `record`."""
 
 
 def read_json_file(content: bytes, tally: Tally, relation: str) -> FileContent | None:
@@ -87,7 +89,7 @@ def _read_object(place: str, value: dict[str, Any], found: FileContent) -> None:
     if type(record) is str and "id" in value:
         add_whole(place, lambda: read_sound_text(record), found)
     elif value.keys() >= _OURS:
-        plain = {name: inner for name, inner in value.items() if name not in ("processed", "library")}
+        plain = {name: inner for name, inner in value.items() if name not in _BESIDE}
         add_whole(place, lambda: read_sound_object(plain), found)
     else:
         found.tally.spend(len(value))

@@ -9,6 +9,7 @@ import pytest
 from harvester.graph import SoundGraph
 from harvester.graph.selection import Edge, Selected, Selection, around, components, select
 from harvester.model import Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
+from harvester.records import GEN_AI_WISHES, read_created_range
 
 CC = "https://creativecommons.org/"
 SOUND: dict[str, Any] = {
@@ -19,6 +20,10 @@ SOUND: dict[str, Any] = {
     "username": "Anna",
     "tags": ["Rain", "Straße"],
     "duration": 2.5,
+    "name": "Storm_over the Sea.wav",
+    "num_downloads": 7,
+    "created": "2012-10-21T14:54:11Z",
+    "gen_ai_preference": "no-gen-ai",
 }
 BARE: dict[str, Any] = {"added_at": 1}
 
@@ -38,8 +43,8 @@ BARE: dict[str, Any] = {"added_at": 1}
 def test_a_license_is_its_family_or_one_version_however_a_person_writes_it(
     typed: str, deed: str, matches: bool
 ) -> None:
-    assert Selection(licenses=(typed,)).matches(SOUND | {"license": CC + deed}) is matches
-    assert Selection(licenses=("nothing else", typed)).matches(SOUND | {"license": CC + deed}) is matches
+    assert Selection(licenses=(typed,)).matches(1, SOUND | {"license": CC + deed}) is matches
+    assert Selection(licenses=("nothing else", typed)).matches(1, SOUND | {"license": CC + deed}) is matches
 
 
 @pytest.mark.parametrize(
@@ -56,11 +61,25 @@ def test_a_license_is_its_family_or_one_version_however_a_person_writes_it(
         (Selection(max_duration_s=2.5), True), (Selection(max_duration_s=2.49), False),
         (Selection(min_duration_s=1, max_duration_s=3), True), (Selection(min_duration_s=3, max_duration_s=9), False),
         (Selection(max_duration_s=0), False), (Selection(min_duration_s=0), True),
+        (Selection(words=("storm",)), True), (Selection(words=("orm_", "strasse", "ann")), True),
+        (Selection(words=("1",)), True), (Selection(words=("storm", "rain", "wind")), False),
+        (Selection(words=("annarain",)), False),
+        (Selection(ids=frozenset({1, 2})), True), (Selection(ids=frozenset({2})), False),
+        (Selection(ids=frozenset()), False), (Selection(ids=frozenset({1}), users=("berta",)), False),
+        (Selection(created=read_created_range("2012-10-21")), True),
+        (Selection(created=read_created_range("2012-10-22..")), False),
+        (Selection(min_downloads=7), True), (Selection(min_downloads=8), False),
+        (Selection(excluded_tags=("RAIN", "x")), False), (Selection(excluded_tags=("rai",)), True),
+        (Selection(tags=("rain",), excluded_tags=("strasse",)), False),
+        (Selection(excluded_users=("x", "ANNA")), False), (Selection(excluded_users=("ann",)), True),
+        (Selection(users=("anna",), excluded_users=("anna",)), False),
+        (Selection(gen_ai_wishes=("unknown", "no-gen-ai")), True),
+        (Selection(gen_ai_wishes=("unknown", "no-additional-preferences")), False),
         (Selection(users=("anna",), tags=("wind",)), False), (Selection(licenses=("BY",), users=("x",)), False),
     ],
 )  # fmt: skip
 def test_a_sound_meets_every_condition(selection: Selection, matches: bool) -> None:
-    assert selection.matches(SOUND) is matches
+    assert selection.matches(1, SOUND) is matches
 
 
 @pytest.mark.parametrize(
@@ -68,27 +87,39 @@ def test_a_sound_meets_every_condition(selection: Selection, matches: bool) -> N
     [
         Selection(licenses=("BY",)), Selection(categories=("music",)), Selection(users=("anna",)),
         Selection(tags=("rain",)), Selection(min_duration_s=0), Selection(max_duration_s=9),
+        Selection(min_downloads=0), Selection(created=read_created_range("1990..")), Selection(words=("rain",)),
+        Selection(gen_ai_wishes=GEN_AI_WISHES),
     ],
 )  # fmt: skip
 def test_a_sound_without_a_record_meets_no_condition_on_it(selection: Selection) -> None:
-    assert not selection.matches(BARE)
-    assert Selection().matches(BARE)
-    assert Selection(licenses=("none",)).matches(BARE), "its license is none"
+    assert not selection.matches(1, BARE)
+    assert Selection().matches(1, BARE)
+    assert Selection(licenses=("none",)).matches(1, BARE), "its license is none"
+    assert Selection(gen_ai_wishes=("unknown",)).matches(1, BARE), "its wish is unknown"
+    assert Selection(excluded_tags=("rain",), excluded_users=("anna",)).matches(1, BARE), "nothing excludes it"
+    assert Selection(ids=frozenset({1}), words=("1",)).matches(1, BARE), "its id is known"
+
+
+def test_a_wish_that_is_none_of_the_fields_values_is_unknown() -> None:
+    for value in (None, "new value", 5, "unknown"):
+        sound = SOUND | {"gen_ai_preference": value}
+        assert Selection(gen_ai_wishes=("unknown",)).matches(1, sound)
+        assert not Selection(gen_ai_wishes=GEN_AI_WISHES).matches(1, sound)
 
 
 def test_without_a_least_duration_the_shortest_sound_is_selected() -> None:
-    assert Selection(max_duration_s=9).matches(SOUND | {"duration": 0.0})
+    assert Selection(max_duration_s=9).matches(1, SOUND | {"duration": 0.0})
 
 
 def test_the_family_of_a_license_ends_at_a_blank_and_at_nothing_else() -> None:
-    assert Selection(licenses=("my",)).matches(SOUND | {"license": "my terms"})
-    assert not Selection(licenses=("my",)).matches(SOUND | {"license": "my\tterms"})
+    assert Selection(licenses=("my",)).matches(1, SOUND | {"license": "my terms"})
+    assert not Selection(licenses=("my",)).matches(1, SOUND | {"license": "my\tterms"})
 
 
 def test_a_sound_without_a_category_is_in_none() -> None:
-    assert not Selection(categories=("none",)).matches(SOUND | {"category": None, "subcategory": None})
-    assert Selection(categories=("",)).matches(SOUND | {"category": None})
-    assert Selection(users=("",)).matches(SOUND | {"username": None})
+    assert not Selection(categories=("none",)).matches(1, SOUND | {"category": None, "subcategory": None})
+    assert Selection(categories=("",)).matches(1, SOUND | {"category": None})
+    assert Selection(users=("",)).matches(1, SOUND | {"username": None})
 
 
 def graph_of(*links: tuple[int, tuple[tuple[int, float], ...]]) -> SoundGraph:
