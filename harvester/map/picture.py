@@ -102,8 +102,9 @@ class _Page:
         self._draw_labels(axes)
         ego = self._head["ego"]
         if ego >= 0:
+            x_mm, y_mm = self._mm[ego]
             axes.scatter(
-                *self._mm[ego], s=(2 * radii_pt[ego] + 6) ** 2, facecolors="none", edgecolors=MARK, linewidths=1.2,
+                x_mm, y_mm, s=(2 * radii_pt[ego] + 6) ** 2, facecolors="none", edgecolors=MARK, linewidths=1.2,
                 zorder=4, clip_on=False,
             )  # fmt: skip
 
