@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.commands.export import SelectOptions
 from harvester.cli.console import LibraryOption, note, say, size_text
 from harvester.cli.options import bounded, check_ids, grouped
+from harvester.cli.select_options import SelectOptions
 from harvester.settings import DEPTH
 
 
