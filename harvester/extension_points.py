@@ -249,9 +249,9 @@ FORMATS = ExtensionPoint(
         "parquet": "harvester.exports:PARQUET",
         "sqlite": "harvester.exports:SQLITE",
     },
-    also=("credits",),
+    also=("credits", "dataset"),
 )
-"""The formats of `harvester export`. `credits` has formats of its own."""
+"""The formats of `harvester export`. `credits` has formats of its own, and `dataset` is a folder."""
 
 ORDERS = ExtensionPoint(
     "harvester.orders",

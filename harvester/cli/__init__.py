@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harvester.cli.commands import analyse as analyse_command
 from harvester.cli.commands import backups as backup_commands
 from harvester.cli.commands import check as check_command
 from harvester.cli.commands import config as config_command
@@ -124,6 +125,7 @@ app.command("status")(status_command.status)
 app.command("history")(history_command.history)
 app.command("show")(show_command.show)
 app.command("find")(find_command.find)
+app.command("analyse")(analyse_command.analyse)
 app.command("export", cls=ExtensibleCommand)(export_command.export)
 app.command("map")(map_command.map)
 app.command("sql")(sql_command.sql)

@@ -14,7 +14,7 @@ import typer
 
 from harvester.cli.completion import complete_category, complete_license, complete_tag, complete_user, completing
 from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration
-from harvester.settings import COUNT_FROM_ZERO, SCORE
+from harvester.settings import COUNT, COUNT_FROM_ZERO, SCORE
 
 
 def _complete_wish(incomplete: str) -> list[str]:
@@ -25,12 +25,13 @@ def _complete_wish(incomplete: str) -> list[str]:
 
 
 def _check_wishes(given: str | Sequence[str] | None) -> Any:
-    """Return wishes; raise `SettingsError` for a text that is none."""
+    """Return wishes; raise `SettingsError` for other texts."""
     if given:
         from harvester.records import read_gen_ai_wish
 
         for text in [given] if isinstance(given, str) else given:
-            read_gen_ai_wish(text)
+            for wish in text.split(","):
+                read_gen_ai_wish(wish.strip())
     return given
 
 
@@ -44,7 +45,7 @@ def _check_edges(given: str | Sequence[str] | None) -> Any:
 
 
 def _check_created(text: str | None) -> str | None:
-    """Return a range of dates; raise `SettingsError` for a text that is none."""
+    """Return a range of dates; raise `SettingsError` for other texts."""
     if text is not None:
         from harvester.records import read_created_range
 
@@ -63,7 +64,7 @@ class SelectOptions:
             "--licence",
             metavar="CC0",
             autocompletion=complete_license,
-            help="Keep to CC0, BY, BY-NC or Sampling+ (repeatable: any).",
+            help="Keep to CC0, BY, BY-NC or Sampling+, such as CC0,BY (any).",
         ),
     ] = None
     category: Annotated[
@@ -120,6 +121,10 @@ class SelectOptions:
             callback=_check_wishes,
             help="Keep to this wish about generative AI, or to unknown (repeatable: any).",
         ),
+    ] = None
+    community: Annotated[
+        list[int] | None,
+        bounded(COUNT, "Keep to this community of `harvester analyse` (repeatable: any)."),
     ] = None
     processed_only: Annotated[
         bool, typer.Option("--processed-only", help="Keep to sounds with a record and a similar list.")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from harvester.exports.table import Column, instant, is_time, plan_columns, rows
+from harvester.exports.table import Column, is_time, moment_of, plan_columns, rows
 from harvester.exports.whole import WHOLE_KEYS, WholeTexts
 from harvester.graph import Selected
 from harvester.json_text import without_lone_surrogates
@@ -44,23 +44,20 @@ class SoundRows:
         self._columns = plan_columns(selected)
         texts = WHOLE_KEYS if whole else ()
         # A field with the name of a text is in the canonical text alone.
-        shown = [column for column in self._columns if column.name not in texts]
-        self._times = {column.name for column in shown if is_time(column)}
-        self.schema = pa.schema(
-            [*((column.name, _type(column)) for column in shown), *((name, pa.string()) for name in texts)]
-        )
+        self._shown = [column for column in self._columns if column.name not in texts]
+        self.schema = pa.schema([*schema_of(self._shown), *((name, pa.string()) for name in texts)])
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as values that pyarrow accepts."""
-        for place, row in enumerate(rows(self._selected, self._columns)):
-            typed = {name: instant(value) if name in self._times else value for name, value in row.items()}
-            yield typed | (self._texts(place, row["id"]) if self._whole else {})
-        if self._whole and not len(self._selected) and (library := self._whole.library(0)):
+        typed = with_times(self._shown, rows(self._selected, self._columns))
+        if self._whole is None:
+            yield from typed
+            return
+        for place, row in enumerate(typed):
+            sound_id = row["id"]
+            yield row | {"record": self._whole.text(sound_id), "library": self._whole.library(place) or None}
+        if not len(self._selected) and (library := self._whole.library(0)):
             yield {"library": library}
-
-    def _texts(self, place: int, sound_id: int) -> dict[str, Any]:
-        assert self._whole is not None
-        return {"record": self._whole.text(sound_id), "library": self._whole.library(place) or None}
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:
@@ -83,6 +80,18 @@ def batches(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> Iterator
     remaining = iter(table_rows)
     while group := list(islice(remaining, ROWS_A_BATCH)):
         yield pa.RecordBatch.from_pylist(group, schema=schema)
+
+
+def schema_of(columns: Iterable[Column]) -> pa.Schema:
+    """Return the schema of these columns."""
+    return pa.schema([(column.name, _type(column)) for column in columns])
+
+
+def with_times(columns: Iterable[Column], table_rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `table.rows` as values that pyarrow accepts."""
+    times = {column.name for column in columns if is_time(column)}
+    for row in table_rows:
+        yield {name: moment_of(value) if name in times else value for name, value in row.items()}
 
 
 def _type(column: Column) -> pa.DataType:

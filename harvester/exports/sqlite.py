@@ -23,7 +23,7 @@ from harvester.exports.sqlite_schema import (
     plan_sound_columns,
     tables_sql,
 )
-from harvester.exports.table import instant, is_time, rows
+from harvester.exports.table import is_time, moment_of, rows
 from harvester.exports.whole import WholeTexts
 from harvester.graph import Selected
 
@@ -94,7 +94,7 @@ def _insert_tags(connection: sqlite3.Connection, selected: Selected) -> None:
 
 def _time_text(value: int | str) -> str:
     digits = "microseconds" if isinstance(value, int) else "auto"
-    return instant(value).isoformat(timespec=digits).replace("+00:00", "Z")
+    return moment_of(value).isoformat(timespec=digits).replace("+00:00", "Z")
 
 
 def _value(value: Any) -> Any:

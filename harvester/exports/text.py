@@ -6,7 +6,7 @@ null bytes: lists are joined, null bytes removed, lone surrogates replaced.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harvester.exports.csv_text import csv_line, disarmed
@@ -19,8 +19,8 @@ from harvester.json_text import is_exact, json_text, without_lone_surrogates
 def encode_jsonl(selected: Selected) -> Iterator[str]:
     """Yield a JSON line for each sound.
 
-    It is an object of the sound's record, its stamps and its `neighbours`. What this does not say exactly is in
-    `record`, what the library holds besides in `library`; `WholeTexts` tells of both.
+    It is an object of the sound's record, its stamps, its measures and its `neighbours`. What this does not say exactly
+    is in `record`, what the library holds besides in `library`; `WholeTexts` tells of both.
     """
     whole = WholeTexts(selected)
     for place, sound_id in enumerate(selected.sound_ids):
@@ -62,9 +62,13 @@ def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator
     Nulls are empty cells; formulas are disarmed unless `faithful`.
     """
     columns = plan_columns(selected)
-    names = [column.name for column in columns]
+    return encode_csv_rows([column.name for column in columns], rows(selected, columns), faithful=faithful)
+
+
+def encode_csv_rows(names: list[str], table_rows: Iterable[dict[str, Any]], *, faithful: bool = False) -> Iterator[str]:
+    """Yield a header of these names and a CSV row for each row."""
     yield csv_line(_cell(name, faithful) for name in names)
-    for row in rows(selected, columns):
+    for row in table_rows:
         yield csv_line(_cell(row.get(name), faithful) for name in names)
 
 
@@ -82,6 +86,7 @@ def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[
 def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
     found = {"id": sound_id, **selected.state.attributes(sound_id)}
     found |= {"id": sound_id, "processed": sound_id in selected.state.processed}
+    found |= selected.state.measures_of(sound_id)
     for name in WHOLE_KEYS:
         found.pop(name, None)  # a field of this name is in the canonical text alone
     return found

@@ -1,4 +1,4 @@
-"""The texts in an export from which `harvester import` makes the same library.
+"""Make the texts of an export from which it can be imported.
 
 Owns what an export of tables and objects carries beside them: at each sound its canonical text (`record`), and in a few
 places texts with the facts of the library (`library`). Of a whole library these have its seeds and its deleted and
@@ -11,11 +11,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from harvester.graph import RELATION_FIELDS, Edge, Selected, is_gone, library_text, sound_text, stands_apart
+from harvester.graph import MEASURES, RELATION_FIELDS, Edge, Selected, is_gone, library_text, sound_text, stands_apart
 
 WHOLE_KEYS = ("record", "library")
 """The names of the two texts, in every format."""
-_KEYS = frozenset({"processed", *WHOLE_KEYS})
+_KEYS = frozenset({"processed", *WHOLE_KEYS, *MEASURES})
 """Keys of an exported object which are not the sound's own."""
 
 
@@ -23,7 +23,7 @@ class WholeTexts:
     """The texts of one selection."""
 
     def __init__(self, selected: Selected) -> None:
-        """Find the sounds that the selection hides; only a whole one tells of them."""
+        """Find the hidden sounds; only a whole selection tells of them."""
         self._selected = selected
         state = selected.state
         gone = (sound_id for sound_id in state.graph if is_gone(state.attributes(sound_id)))

@@ -6,30 +6,34 @@ rule for its kinds. The order is stable: sounds by id, edges by source, then bes
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from harvester.graph.attributes import is_gone
 from harvester.graph.edges import EVERY_EDGE, SIMILAR, Edge, EdgeRule
+from harvester.graph.measures import Measures
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.graph.words import has_words
 from harvester.records import CreatedRange, created_us, gen_ai_wish, license_name, value_of
+
+_VERSION = re.compile(r"[\s-]+(\d\.\d)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Conditions for a sound.
 
-    One of `licenses`, `categories`, `users` and `gen_ai_wishes` each (where any are given), all `tags` and `words`,
-    none of `excluded_tags` and `excluded_users`, one of `ids` (None: any id). A license is `CC0`, `BY`, `BY-NC`,
-    `Sampling+`, or one version such as `BY 4.0`; case is ignored. Words are in folded case, as `split_words` gives
-    them. Durations are in seconds, scores in [0, 1]. `edges` and `min_score` choose the edges. A sound without a record
-    meets no condition on the record, but its id is known, its wish about generative AI is unknown, and nothing excludes
-    it. `notices`: lines about how the conditions were read.
+    One of `licenses`, `categories`, `users`, `gen_ai_wishes` and `communities` each (where any are given), all `tags`
+    and `words`, none of `excluded_tags` and `excluded_users`, one of `ids` (None: any id). A license is `CC0`, `BY`,
+    `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Words are in folded case, as `split_words`
+    gives them, communities those of the state's `measures`. Durations are in seconds, scores in [0, 1]. `edges` and
+    `min_score` choose the edges. A sound without a record meets no condition on the record, but its id is known, its
+    wish about generative AI is unknown, and nothing excludes it. `notices`: lines about how the conditions were read.
     """
 
     licenses: tuple[str, ...] = ()
@@ -49,6 +53,7 @@ class Selection:
     excluded_tags: tuple[str, ...] = ()
     excluded_users: tuple[str, ...] = ()
     gen_ai_wishes: tuple[str, ...] = ()
+    communities: tuple[int, ...] = ()
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -207,6 +212,8 @@ def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Se
         attributes = state.attributes(sound_id)
         if is_gone(attributes) or (selection.processed_only and sound_id not in state.processed):
             continue
+        if selection.communities and not _is_in(selection.communities, state.measures.get(sound_id)):
+            continue
         if selection.matches(sound_id, attributes):
             kept.append(sound_id)
     is_whole = among is state.graph and selection == Selection()
@@ -256,10 +263,10 @@ def around(selected: Selected, sound_id: int, depth: int) -> Selected:
 def typed_license(name: str) -> str:
     """Return a typed license in the form of `license_names`.
 
-    `CC-BY-NC 4.0` becomes `by-nc 4.0`.
+    `CC-BY-NC 4.0` and the SPDX identifier `CC-BY-NC-4.0` become `by-nc 4.0`.
     """
-    text = name.strip().casefold()
-    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
+    text = _VERSION.sub(r" \1", name.strip().casefold())
+    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0", "cc0 1.0") else "cc0"
 
 
 def license_names(name: str) -> set[str]:
@@ -269,6 +276,10 @@ def license_names(name: str) -> set[str]:
     """
     folded = name.casefold()
     return {folded, folded.split(" ")[0]}
+
+
+def _is_in(communities: Container[int], measures: Measures | None) -> bool:
+    return measures is not None and measures.community in communities
 
 
 def _folded(texts: Iterable[str]) -> set[str]:

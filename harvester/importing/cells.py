@@ -35,7 +35,10 @@ class Columns:
     """The columns of one table, by their names."""
 
     def __init__(self, names: Iterable[str], tally: Tally) -> None:
-        """Find the field of each column; `id_name` is the column of the ids, or empty."""
+        """Find the field of each column.
+
+        `id_name` is the column of the ids, or empty.
+        """
         known = list(names)
         self.id_name = next((name for name in _ID_NAMES if name in known), "")
         self._tally = tally
@@ -82,7 +85,7 @@ def _field_of(name: str) -> tuple[str, str] | None:
 
 
 def _cast(field: str, cell: Any) -> Any:
-    """Return a cell as JSON has its field's value, as far as its text says it."""
+    """Return a cell as JSON has its field's value, if its text says it."""
     if isinstance(cell, datetime):
         return _time(field, cell)
     if isinstance(cell, date):

@@ -65,11 +65,11 @@ class OldLibrary:
     everything: Any = None
 
 
-def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
+def load_old(path: Path, tally: Tally, now_us: int, otherwise: str = _NOT_OLD) -> OldLibrary:
     """Read the file of an older tool; it is not changed.
 
-    Stamps after `now_us` are ignored. Raises `SettingsError` for any other file (also for a library of harvester),
-    `LibraryCorrupt` for a corrupt one.
+    `otherwise` says of any other file what it is not. Stamps after `now_us` are ignored. Raises `SettingsError` for any
+    other file (also for a library of harvester), `LibraryCorrupt` for a corrupt one.
     """
     try:
         packed = read_bounded(path, LARGEST_BYTES)
@@ -81,11 +81,11 @@ def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
         if packed.startswith(_SQLITE):
             return _read_sqlite(path, tally, now_us)
         if packed[:HEAD_BYTES].lstrip()[:1] == b"{" and len(packed) <= _LARGEST_JSON_BYTES:
-            return _read_json(path, packed, tally, now_us)
+            return _read_json(path, packed, tally, now_us, otherwise)
         content = load_foreign(packed)
     except LibraryCorrupt as error:
         if not _is_known(path, packed):
-            raise SettingsError(f"{path}: it is {describe_content(packed)}, {_NOT_OLD}; nothing was changed") from None
+            raise SettingsError(f"{path}: it is {describe_content(packed)}, {otherwise}; nothing was changed") from None
         raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
     if isinstance(content, Inert) and _is_graph(content):
         old = OldLibrary(f"a pickled {content.class_path}", everything=content)
@@ -93,7 +93,7 @@ def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
         return old
     if isinstance(content, dict) and content.keys() & _PARTS:
         return _read_dict(path, content, tally, now_us)
-    raise SettingsError(f"{path}: it is {describe_content(packed)}, {_NOT_OLD}; nothing was changed")
+    raise SettingsError(f"{path}: it is {describe_content(packed)}, {otherwise}; nothing was changed")
 
 
 def _is_known(path: Path, packed: bytes) -> bool:
@@ -112,14 +112,14 @@ def _is_known(path: Path, packed: bytes) -> bool:
     return _PICKLE.match(beginning) is not None and any(name.encode() in beginning for name in (*_PARTS, "networkx"))
 
 
-def _read_json(path: Path, text: bytes, tally: Tally, now_us: int) -> OldLibrary:
+def _read_json(path: Path, text: bytes, tally: Tally, now_us: int, otherwise: str) -> OldLibrary:
     """Read the JSON object that an older tool wrote beside its graph."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise LibraryCorrupt(f"it is not JSON ({error})") from error
     if not isinstance(content, dict) or not isinstance(content.get("processed_ids"), list):
-        raise SettingsError(f"{path}: it is {describe_content(text)}, {_NOT_OLD}; nothing was changed")
+        raise SettingsError(f"{path}: it is {describe_content(text)}, {otherwise}; nothing was changed")
     old = OldLibrary("the checkpoint's metadata in JSON", processed=content["processed_ids"], everything=content)
     tally.spend(len(old.processed))
     _read_metadata(content, old, tally, now_us)

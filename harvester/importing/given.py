@@ -1,4 +1,4 @@
-"""Read whatever a person gives to import: a file of data, or of an older tool, or a folder.
+"""Read what a person gives to import: a file or a folder.
 
 Owns which reader gets a file, and which files beside it belong to it.
 """
@@ -10,16 +10,17 @@ from pathlib import Path
 
 from harvester.errors import SettingsError, WrongSource
 from harvester.importing.data_file import read_data, read_parts
+from harvester.importing.file_content import FileContent
 from harvester.importing.folder import load_folder
 from harvester.importing.formats import LARGEST_BYTES, OldLibrary, load_old
-from harvester.importing.found import Found
 from harvester.importing.records import Tally
 from harvester.importing.sqlite_export import read_sqlite_export
 from harvester.importing.whole import WholeLibrary
 from harvester.library_source import described, join_sources
 from harvester.storage import HEAD_BYTES, export_version, read_bounded, refuse_content
 
-_FREESOUND = "https://freesound.org/apiv2/"
+_UNKNOWN = "not an export, records, a table with a column id, a graph or an older tool's library"
+FREESOUND = "https://freesound.org/apiv2/"
 
 
 @dataclass(slots=True)
@@ -42,13 +43,14 @@ class Given:
         old = self.old
         return not (self.has_facts or len(self.whole) or old.nodes or old.records or old.edges or old.processed)
 
-    def check_source(self, path: Path, named: str | None) -> str:
-        """Return the catalogue of the sounds: what the file says, or what was named.
+    def check_source(self, path: Path, named: str | None) -> str | None:
+        """Return the catalogue: what the file says, or what was named.
 
-        Raises `WrongSource` when these are two.
+        Records are Freesound's where neither says it; edges alone are of any library, which is None. Raises
+        `WrongSource` when file and name differ.
         """
         if not self.has_facts:
-            return _FREESOUND if named is None else named
+            return FREESOUND if named is None and (self.old.records or len(self.whole)) else named
         ours = self.whole.source
         joined = ours if named is None else join_sources(named, ours)
         if joined is None:
@@ -70,7 +72,7 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
         return Given(folder.library, taken=folder.taken, left=folder.left, notices=folder.notices)
     found = _read_file(path, tally, relation)
     if found is None:
-        old = load_old(path, tally, now_us)
+        old = load_old(path, tally, now_us, _UNKNOWN)
         old.relation = relation
         return Given(old, taken=((path, old.form),))
     beside = path.with_name(f"{path.stem}.edges{path.suffix}")
@@ -78,7 +80,7 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
     return _given(path, found, (beside, edges) if edges is not None else None, now_us)
 
 
-def _read_file(path: Path, tally: Tally, relation: str) -> Found | None:
+def _read_file(path: Path, tally: Tally, relation: str) -> FileContent | None:
     try:
         version = export_version(path)
         content = read_bounded(path, LARGEST_BYTES) if version is None else b""
@@ -91,7 +93,7 @@ def _read_file(path: Path, tally: Tally, relation: str) -> Found | None:
     return read_data(path, content, tally, relation)
 
 
-def _given(path: Path, found: Found, beside: tuple[Path, Found] | None, now_us: int) -> Given:
+def _given(path: Path, found: FileContent, beside: tuple[Path, FileContent] | None, now_us: int) -> Given:
     """Return what was found in a file, and in the edges beside it."""
     taken, notices = [(path, found.old.form)], list(found.notices)
     if beside is not None:

@@ -13,7 +13,7 @@ from xml.parsers import expat
 
 from harvester.errors import LibraryCorrupt
 from harvester.importing.cells import Columns
-from harvester.importing.found import Found
+from harvester.importing.file_content import FileContent
 from harvester.importing.records import Tally
 from harvester.model import read_sound_id
 
@@ -31,7 +31,7 @@ class _Part:
     values: dict[str, str] = field(default_factory=dict)
 
 
-def read_graph_xml(content: bytes, tally: Tally, relation: str) -> Found | None:
+def read_graph_xml(content: bytes, tally: Tally, relation: str) -> FileContent | None:
     """Return what a graph brings, or None for XML of another kind.
 
     Raises `LibraryCorrupt` for XML that is damaged or has a document type.
@@ -49,9 +49,11 @@ def read_graph_xml(content: bytes, tally: Tally, relation: str) -> Found | None:
         if not reader.form:
             return None
         raise LibraryCorrupt(f"line {error.lineno}: its XML is damaged") from error
+    except (LookupError, ValueError) as error:
+        raise LibraryCorrupt("its XML names an encoding that cannot be read; save it as UTF-8") from error
     if not reader.form:
         return None
-    found = Found(reader.form, tally, relation)
+    found = FileContent(reader.form, tally, relation)
     _add_nodes(reader, found)
     return found
 
@@ -136,7 +138,7 @@ class _Reader:
         return self._defaults.get(kind, {}) | part.values
 
 
-def _add_nodes(reader: _Reader, found: Found) -> None:
+def _add_nodes(reader: _Reader, found: FileContent) -> None:
     nodes = [(part, reader.values(part, "node")) for part in reader.nodes]
     column = _id_column(nodes)
     names = sorted({name for _, values in nodes for name in values} - {column, "id"})

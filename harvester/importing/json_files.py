@@ -1,4 +1,4 @@
-"""Read records in JSON: lines, lists, answers of the API, node-link graphs.
+"""Read JSON: lines, lists, answers of the API, node-link graphs.
 
 Owns how our own exports are told from foreign records: by the text `record`, by `library`, or by the keys that only
 `export jsonl` writes. Lines end at a line feed only, because a text may hold other line separators.
@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from harvester.errors import LibraryCorrupt
-from harvester.graph import read_json, read_library_text, read_sound_object, read_sound_text
-from harvester.importing.found import Found
+from harvester.graph import MEASURES, read_json, read_library_text, read_sound_object, read_sound_text
+from harvester.importing.file_content import FileContent
 from harvester.importing.records import Tally
 
 LINES, LIST, NODE_LINK = "records in JSON lines", "records in JSON", "a node-link graph in JSON"
 _OURS = {"id", "added_at", "processed", "neighbours"}
+_BESIDE = {"processed", "library", *MEASURES}
+"""Keys of a sound of ours that are not its own. A sound with a field of such a name has the whole in `record`."""
 
 
-def read_json_file(content: bytes, tally: Tally, relation: str) -> Found | None:
+def read_json_file(content: bytes, tally: Tally, relation: str) -> FileContent | None:
     """Return what JSON brings, or None for JSON of another kind.
 
     Raises `LibraryCorrupt` with the number of the line.
@@ -26,12 +28,12 @@ def read_json_file(content: bytes, tally: Tally, relation: str) -> Found | None:
     first, _, rest = content.partition(b"\n")
     line = _object_in(first)
     if line is not None and (rest.strip() or _is_record(line)):
-        found = Found(LINES, tally, relation)
+        found = FileContent(LINES, tally, relation)
         _read_lines(content, found)
         return found
     value = line if line is not None and not rest.strip() else read_json(content)
     if isinstance(value, dict) and isinstance(value.get("nodes"), list) and _edges_of(value) is not None:
-        found = Found(NODE_LINK, tally, relation)
+        found = FileContent(NODE_LINK, tally, relation)
         _read_node_link(value, found)
         return found
     rows = value.get("results") if isinstance(value, dict) and "id" not in value else value
@@ -39,7 +41,7 @@ def read_json_file(content: bytes, tally: Tally, relation: str) -> Found | None:
         rows = [rows]
     if not isinstance(rows, list) or not all(isinstance(row, dict) or row is None for row in rows) or not any(rows):
         return None
-    found = Found(LIST, tally, relation)
+    found = FileContent(LIST, tally, relation)
     _read_objects(((f"record {number}", row) for number, row in enumerate(rows, 1) if row is not None), found)
     return found
 
@@ -56,7 +58,7 @@ def _is_record(value: dict[str, Any]) -> bool:
     return ("id" in value or "library" in value) and "nodes" not in value
 
 
-def _read_lines(content: bytes, found: Found) -> None:
+def _read_lines(content: bytes, found: FileContent) -> None:
     for number, line in enumerate(content.split(b"\n"), 1):
         if not line.strip():
             continue
@@ -72,13 +74,13 @@ def _read_lines(content: bytes, found: Found) -> None:
             found.add_bad(f"line {number}", "rows without the id of a sound")
 
 
-def _read_objects(rows: Iterable[tuple[str, dict[str, Any]]], found: Found) -> None:
+def _read_objects(rows: Iterable[tuple[str, dict[str, Any]]], found: FileContent) -> None:
     for place, row in rows:
         _read_object(place, row, found)
 
 
-def _read_object(place: str, value: dict[str, Any], found: Found) -> None:
-    """Read a sound: our own, with what stands beside it, or a foreign record."""
+def _read_object(place: str, value: dict[str, Any], found: FileContent) -> None:
+    """Read our own sound, with what stands beside it, or a record."""
     record, library = value.get("record"), value.get("library")
     if type(library) is str:
         read_facts(place, library, found)
@@ -87,14 +89,14 @@ def _read_object(place: str, value: dict[str, Any], found: Found) -> None:
     if type(record) is str and "id" in value:
         add_whole(place, lambda: read_sound_text(record), found)
     elif value.keys() >= _OURS:
-        plain = {name: inner for name, inner in value.items() if name not in ("processed", "library")}
+        plain = {name: inner for name, inner in value.items() if name not in _BESIDE}
         add_whole(place, lambda: read_sound_object(plain), found)
     else:
         found.tally.spend(len(value))
         found.add_record(place, value.get("id"), value)
 
 
-def add_whole(place: str, read: Callable[[], Any], found: Found) -> None:
+def add_whole(place: str, read: Callable[[], Any], found: FileContent) -> None:
     """Add a whole sound; raise `LibraryCorrupt` with its place."""
     try:
         sound = read()
@@ -103,7 +105,7 @@ def add_whole(place: str, read: Callable[[], Any], found: Found) -> None:
     found.whole.add(place, sound)
 
 
-def read_facts(place: str, text: str, found: Found) -> None:
+def read_facts(place: str, text: str, found: FileContent) -> None:
     """Add the facts of the library; raise `LibraryCorrupt` with the place."""
     try:
         facts = read_library_text(text)
@@ -117,7 +119,7 @@ def _edges_of(graph: dict[str, Any]) -> list[Any] | None:
     return next((graph[name] for name in ("edges", "links") if isinstance(graph.get(name), list)), None)
 
 
-def _read_node_link(graph: dict[str, Any], found: Found) -> None:
+def _read_node_link(graph: dict[str, Any], found: FileContent) -> None:
     facts = graph.get("graph")
     if isinstance(facts, dict) and type(library := facts.get("library")) is str:
         read_facts("the graph's library", library, found)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harvester.clock import SECOND_US
-from harvester.graph import OWN_FIELDS
+from harvester.graph import MEASURES, OWN_FIELDS
 from harvester.importing.unpickle import Inert
 
 STAMPS = (
@@ -24,6 +24,7 @@ STAMPS = (
 _HOUSEKEEPING = {
     *STAMPS, *OWN_FIELDS, "score", "distance_to_target", "last_existence_check_at", "last_validated", "priority_score",
     "is_dormant", "dormant_since", "audio_url", "is_seed", "depth", "processed", "processed_at", "query",
+    *MEASURES,
 }  # fmt: skip
 """Fields that say nothing about the sound: what an older tool did with it, what belongs to one search or one pair."""
 

@@ -18,7 +18,7 @@ from harvester.clock import Clock
 from harvester.errors import LibraryCorrupt, NewerFormat, SettingsError, WrongSource
 from harvester.graph import UNKNOWN_TIME, SoundGraph
 from harvester.importing.formats import OldLibrary
-from harvester.importing.given import Given, read_given
+from harvester.importing.given import FREESOUND, Given, read_given
 from harvester.importing.names import (
     EDGE_NAMES,
     PLAIN_RELATION,
@@ -83,9 +83,10 @@ def import_old(
     """Import `path` into the library in `folder`; durable on return.
 
     `path` is a file, or a folder with the files of one tool; it is not changed. `source` is the catalogue of a file
-    that does not name its own; None: Freesound. `relation` is the kind of an edge that has none. Raises `SettingsError`
-    for another kind of file, `LibraryCorrupt` for a corrupt one and `WrongSource` for sounds of another catalogue, all
-    before anything is written, and what `Store.open` and `Store.rewrite` raise.
+    that does not name its own; None: Freesound, and that of the library for edges alone. `relation` is the kind of an
+    edge that has none. Raises `SettingsError` for another kind of file, `LibraryCorrupt` for a corrupt one and
+    `WrongSource` for sounds of another catalogue, all before anything is written, and what `Store.open` and
+    `Store.rewrite` raise.
     """
     tally, now_us = Tally(), clock.time_us()
     try:
@@ -99,9 +100,12 @@ def import_old(
         raise type(error)(f"{path}: {problem}; nothing was changed") from error
     if given.is_empty:
         raise SettingsError(f"{path}: it holds no sound; nothing was changed{_why_empty(given)}")
-    state.source = given.check_source(path, source)
-    _check_made_up(path, state)
-    with Store.open(folder, clock=clock, files=files, source=state.source) as store:
+    chosen = given.check_source(path, source)
+    _check_made_up(path, state, chosen or "")
+    with Store.open(folder, clock=clock, files=files, source=chosen) as store:
+        if chosen is None and not store.state.source:
+            store.set_source(FREESOUND)
+        state.source = store.state.source
         if not len(store.state):
             store.state.space = state.space
         try:
@@ -120,14 +124,14 @@ def _why_empty(given: Given) -> str:
     return f" ({'; '.join(given.notices)})" if given.notices else ""
 
 
-def _check_made_up(path: Path, state: SoundGraph) -> None:
-    """Raise `WrongSource` for made-up sounds in a file that does not say so."""
-    if is_sandbox(state.source):
+def _check_made_up(path: Path, state: SoundGraph, source: str) -> None:
+    """Raise `WrongSource` for made-up sounds without their source."""
+    if is_sandbox(source):
         return
     made_up = next((sound_id for sound_id in state.graph if is_made_up(state.attributes(sound_id))), None)
     if made_up is not None:
         raise WrongSource(
-            f"{path}: sound {made_up} is made up by a sandbox, and is none of {state.source or 'this library'}; "
+            f"{path}: sound {made_up} is made up by a sandbox, and is none of {source or 'this library'}; "
             "nothing was changed: name the sandbox with --source sandbox:DIGEST, or import a whole export of it"
         )
 

@@ -15,7 +15,7 @@ from harvester.errors import LibraryCorrupt, SettingsError
 from harvester.extras import missing
 from harvester.graph import read_sound_text
 from harvester.importing.cells import Columns
-from harvester.importing.found import Found
+from harvester.importing.file_content import FileContent
 from harvester.importing.json_files import add_whole, read_facts
 from harvester.importing.records import Tally
 from harvester.storage import open_regular
@@ -27,12 +27,12 @@ _FREE_BYTES, _HIGHEST_RATIO = 64 << 20, 200
 """A file unpacks to at most this many bytes, and this many times its size."""
 
 
-def read_parquet(paths: list[Path], tally: Tally, relation: str) -> Found | None:
+def read_parquet(paths: list[Path], tally: Tally, relation: str) -> FileContent | None:
     """Return what files of one table bring, or None for another table.
 
     Raises `LibraryCorrupt` for a damaged file, `SettingsError` without pyarrow.
     """
-    found: Found | None = None
+    found: FileContent | None = None
     for path in paths:
         with _opened(path) as table:
             names = [str(name) for name in table.schema_arrow.names]
@@ -44,14 +44,14 @@ def read_parquet(paths: list[Path], tally: Tally, relation: str) -> Found | None
     return found
 
 
-def _begin(names: list[str], tally: Tally, relation: str) -> Found | None:
+def _begin(names: list[str], tally: Tally, relation: str) -> FileContent | None:
     if "record" in names and "id" in names:
-        return Found(WHOLE, tally, relation)
+        return FileContent(WHOLE, tally, relation)
     if {"source", "target"} <= set(names):
-        return Found(EDGES, tally, relation)
+        return FileContent(EDGES, tally, relation)
     if not Columns(names, Tally()).id_name:
         return None
-    found = Found(RECORDS, tally, relation)
+    found = FileContent(RECORDS, tally, relation)
     found.takes_edges = True
     return found
 
@@ -72,7 +72,7 @@ def _opened(path: Path) -> Any:
         raise LibraryCorrupt("its Parquet metadata is damaged") from error
 
 
-def _read_rows(table: Any, names: list[str], size_bytes: int, where: str, found: Found) -> None:
+def _read_rows(table: Any, names: list[str], size_bytes: int, where: str, found: FileContent) -> None:
     columns = Columns(names, found.tally)
     row_number = 0
     for rows in _batches(table, size_bytes, found.tally):
@@ -90,7 +90,7 @@ def _read_rows(table: Any, names: list[str], size_bytes: int, where: str, found:
                 found.add_record(place, row[columns.id_name], columns.record(row))
 
 
-def _read_whole(place: str, row: dict[str, Any], columns: Columns, found: Found) -> None:
+def _read_whole(place: str, row: dict[str, Any], columns: Columns, found: FileContent) -> None:
     record, library = row["record"], row.get("library")
     if type(library) is str:
         read_facts(place, library, found)

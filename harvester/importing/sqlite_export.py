@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harvester.errors import LibraryCorrupt, NewerFormat, SettingsError, WrongSource, words_of
 from harvester.graph import WholeSound, read_sound_text
-from harvester.importing.found import Found
+from harvester.importing.file_content import FileContent
 from harvester.importing.json_files import add_whole, read_facts
 from harvester.importing.records import Tally
 from harvester.storage import EXPORT_VERSION, opened_database
@@ -26,7 +26,7 @@ _PLAIN = re.compile(r"CREATE\s+TABLE\b", re.IGNORECASE)
 FORM = "whole sounds in SQLite"
 
 
-def read_sqlite_export(path: Path, version: int, tally: Tally, relation: str) -> Found:
+def read_sqlite_export(path: Path, version: int, tally: Tally, relation: str) -> FileContent:
     """Return the sounds and facts of an exported database.
 
     `version` is that of its header; the file is not changed. Raises `NewerFormat` for a later one, `SettingsError` for
@@ -36,7 +36,7 @@ def read_sqlite_export(path: Path, version: int, tally: Tally, relation: str) ->
         raise NewerFormat(
             f"{path}: its tables have format {version}, this harvester reads {EXPORT_VERSION}: please update harvester"
         )
-    found = Found(FORM, tally, relation)
+    found = FileContent(FORM, tally, relation)
     try:
         with opened_database(path) as connection:
             _check_tables(connection, path)

@@ -1,4 +1,4 @@
-"""Read tables of records and lists of edges in text: CSV, TSV, pairs of ids.
+"""Read tables in text: records, edges, pairs of ids.
 
 Owns how columns are found: a table with `source` and `target` has edges, one with `id` has records. A list of edges
 may lack a header: then its columns are source, target, weight and kind.
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 
 from harvester.errors import LibraryCorrupt, words_of
 from harvester.importing.cells import Columns
-from harvester.importing.found import Found
+from harvester.importing.file_content import FileContent
 from harvester.importing.records import Tally
 
 RECORDS, EDGES, PAIRS = "a table of records in CSV", "a table of edges in CSV", "a list of edges"
@@ -28,7 +28,7 @@ _DISARMED = re.compile(r"'(?=[=+\-@\t\r])")
 """The apostrophe that `export csv` puts before a text which a spreadsheet would run."""
 
 
-def read_table(content: bytes, tally: Tally, relation: str) -> Found | None:
+def read_table(content: bytes, tally: Tally, relation: str) -> FileContent | None:
     """Return what a text brings, or None for a text of another kind.
 
     Raises `LibraryCorrupt` with the number of the line.
@@ -52,7 +52,7 @@ def read_table(content: bytes, tally: Tally, relation: str) -> Found | None:
 
 @contextmanager
 def _long_cells() -> Iterator[None]:
-    """Allow cells as long as the longest description; the limit is Python's."""
+    """Allow cells as long as the longest description."""
     before = csv.field_size_limit(_LONGEST_CELL)
     try:
         yield
@@ -60,30 +60,30 @@ def _long_cells() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _read_rows(text: str, delimiter: str, tally: Tally, relation: str) -> Found | None:
+def _read_rows(text: str, delimiter: str, tally: Tally, relation: str) -> FileContent | None:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header = [name.strip() for name in next(rows, [])]
     lower = [name.lower() for name in header]
     ends = next((pair for pair in _ENDS if set(pair) <= set(lower)), None)
     if ends is not None:
-        found = Found(EDGES, tally, relation)
+        found = FileContent(EDGES, tally, relation)
         _read_edges(rows, lower, ends, found)
         return found
     if len(header) >= 2 and all(cell.isdigit() for cell in header[:2]):
-        found = Found(EDGES, tally, relation)
+        found = FileContent(EDGES, tally, relation)
         every = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         _read_edges(every, list(_HEADERLESS), ("source", "target"), found)
         return found
     columns = Columns(header, tally)
     if not columns.id_name:
         return None
-    found = Found(RECORDS, tally, relation)
+    found = FileContent(RECORDS, tally, relation)
     found.takes_edges = True
     _read_records(rows, header, columns, found)
     return found
 
 
-def _read_records(rows: Iterator[list[str]], header: list[str], columns: Columns, found: Found) -> None:
+def _read_records(rows: Iterator[list[str]], header: list[str], columns: Columns, found: FileContent) -> None:
     line = 2
     for row in rows:
         place, line = f"line {line}", _next_line(rows)
@@ -106,7 +106,7 @@ def _next_line(rows: object) -> int:
     return int(getattr(rows, "line_num", 0)) + 1
 
 
-def _read_edges(rows: Iterator[list[str]], names: list[str], ends: tuple[str, str], found: Found) -> None:
+def _read_edges(rows: Iterator[list[str]], names: list[str], ends: tuple[str, str], found: FileContent) -> None:
     line = _next_line(rows)
     for row in rows:
         place, line = f"line {line}", _next_line(rows)
@@ -118,21 +118,21 @@ def _read_edges(rows: Iterator[list[str]], names: list[str], ends: tuple[str, st
         found.add_edge(place, source, target, {name: cell for name, cell in cells.items() if cell != ""})
 
 
-def _read_ids(text: str, first: str, tally: Tally, relation: str) -> Found | None:
+def _read_ids(text: str, first: str, tally: Tally, relation: str) -> FileContent | None:
     """Return the sounds of a table with one column, `id`."""
     if first.strip() != "id":
         return None
-    found = Found(RECORDS, tally, relation)
+    found = FileContent(RECORDS, tally, relation)
     _read_records(csv.reader(io.StringIO(text, newline="")), ["id"], Columns(["id"], tally), found)
     return found
 
 
-def _read_pairs(text: str, tally: Tally, relation: str) -> Found | None:
+def _read_pairs(text: str, tally: Tally, relation: str) -> FileContent | None:
     """Return the edges of lines `source target [weight] [kind]`.
 
     networkx writes the attributes of an edge as a Python dict in place of the weight.
     """
-    found = Found(PAIRS, tally, relation)
+    found = FileContent(PAIRS, tally, relation)
     for number, line in enumerate(text.split("\n"), 1):
         line = line.partition("#")[0].strip()
         if not line:

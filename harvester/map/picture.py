@@ -23,8 +23,8 @@ from matplotlib.patheffects import withStroke
 from harvester.map.data import MapData
 from harvester.map.density import Floats, edge_picture
 from harvester.map.layout import SPAN
+from harvester.map.picture_form import PictureSize
 from harvester.map.picture_text import cut_to, size_mm, text_mm
-from harvester.map.static import PictureSize
 from harvester.terminal_text import escape_line
 
 COLORS = (
@@ -92,8 +92,9 @@ class _Page:
         self._draw_labels(axes)
         ego = self._head["ego"]
         if ego >= 0:
+            x_mm, y_mm = self._mm[ego]
             axes.scatter(
-                *self._mm[ego], s=(2 * radii_pt[ego] + 6) ** 2, facecolors="none", edgecolors=MARK, linewidths=1.2,
+                x_mm, y_mm, s=(2 * radii_pt[ego] + 6) ** 2, facecolors="none", edgecolors=MARK, linewidths=1.2,
                 zorder=4, clip_on=False,
             )  # fmt: skip
 

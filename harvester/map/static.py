@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from harvester.errors import SettingsError
 from harvester.extras import missing
 from harvester.graph import Selected
-
-PICTURE_FORMS = ("svg", "pdf", "png")
-COLOR_KEYS = ("category", "community", "license", "user")
-"""By what the sounds may be coloured: the modes of the interactive map."""
-
-
-@dataclass(frozen=True, slots=True)
-class PictureSize:
-    """The size of a picture in millimetres; `dpi` is for what is no vector."""
-
-    width_mm: float = 180.0
-    height_mm: float = 180.0
-    dpi: int = 300
+from harvester.map.picture_form import PictureSize
 
 
 def encode_picture(

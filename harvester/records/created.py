@@ -1,4 +1,4 @@
-"""Read a sound's upload time from any form of `created`, and ranges of it.
+"""Read upload times from any form of `created`, and ranges of them.
 
 Times are in microseconds since 1970, UTC.
 """
@@ -52,10 +52,10 @@ class CreatedRange:
 
 
 def read_created_range(text: str) -> CreatedRange:
-    """Return the range of `2019..2021`, `2019-05..`, `..2020-12-31` or `2020`.
+    """Return the range that a text such as `2019..2021` means.
 
-    A year, month or day is wholly in the range, at both ends. Raises `SettingsError` for any other text, and for a
-    range that ends before it begins.
+    Also `2019-05..`, `..2020-12-31` and `2020`: an end may be open, and one date is both ends. A year, month or day is
+    wholly in the range. Raises `SettingsError` for any other text, and for a range that ends before it begins.
     """
     low, dots, high = (part.strip() for part in text.partition(".."))
     if not (low or high):

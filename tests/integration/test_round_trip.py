@@ -20,12 +20,11 @@ def test_a_harvested_library_comes_back_from_every_lossless_export_and_grows_on(
     assert run("harvest", "--samples", 5, "--library", "lib", cwd=tmp_path, key=None).code == 0
     ids = sorted(joblib.load(tmp_path / "lib/freesound_library.pkl")["processed_ids"])
     (tmp_path / "mine.csv").write_text(f"source,target,weight,kind\n{ids[0]},{ids[1]},0.5,pack\n{ids[1]},{ids[2]},,\n")
-    # The file does not say whose sounds these are, and the library is of a sandbox.
-    refused = call("import", "mine.csv", "--library", "lib", cwd=tmp_path)
-    assert (refused.code, refused.err.count("\n")) == (23, 1), refused.err
-    source = joblib.load(tmp_path / "lib/freesound_library.pkl")["metadata"]["source"]
-    ended = call("import", "mine.csv", "--library", "lib", "--source", source, "--relation", "mine", cwd=tmp_path)
+    ended = call("import", "mine.csv", "--library", "lib", "--relation", "mine", cwd=tmp_path)
     assert ended.code == 0, ended.err
+    (tmp_path / "real.csv").write_text("id,name\n1,real\n")
+    refused = call("import", "real.csv", "--library", "lib", cwd=tmp_path)
+    assert (refused.code, refused.err.count("\n")) == (23, 1), refused.err
     assert call("forget", ids[3], "--yes", "--library", "lib", cwd=tmp_path).code == 0
     whole = _digest(tmp_path / "lib")
     forms = {"jsonl": (), "node-link": (), "parquet": (), "parts": ("--partition-rows", 60), "sqlite": ()}

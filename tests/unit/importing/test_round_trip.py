@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import networkx as nx
 import orjson
@@ -80,7 +81,12 @@ def _everything() -> SoundGraph:
         "attributes": None,
         "huge": 2**70,
     }
-    mixed = {"mixed": [1, 1.0, True, None, -0.0], "half": "\ud800", "line": "a\u2028b\x85c\r\nd", "deep": [[[[]]]]}
+    mixed: dict[str, Any] = {
+        "mixed": [1, 1.0, True, None, -0.0],
+        "half": "\ud800",
+        "line": "a\u2028b\x85c\r\nd",
+        "deep": [[[[]]]],
+    }
     events: list[Event] = [
         Seeded((7, 900)),
         Seen(1, make_record(1, **odd), 100),
@@ -108,11 +114,24 @@ def test_every_kind_of_content_comes_back(brought_back: Read, tmp_path: Path) ->
     save_export(select(state), "parquet", tmp_path / "parts", partition_rows=2)
     assert digest_of(read_given(tmp_path / "parts", Tally(), "related", 0).whole.state()) == digest_of(state)
     # Views show nothing of these libraries, and their exports still hold them.
-    for bare in ([], [Seeded((3,))], [Gone(5, 500)], [Known(5, 1), Withdrawn(5, 2)]):
+    unseen: list[list[Event]] = [[], [Seeded((3,))], [Gone(5, 500)], [Known(5, 1), Withdrawn(5, 2)]]
+    for bare in unseen:
         alone = make_state(bare)
         assert not len(select(alone))
         for format in LOSSLESS:
             assert digest_of(brought_back(select(alone), format)) == digest_of(alone), (format, bare)
+
+
+def test_a_library_without_lists_keeps_its_space_and_the_order_of_keys_in_a_file_says_nothing(tmp_path: Path) -> None:
+    state = make_state([Seen(1, make_record(1, odd={"b": [{"z": 1, "y": 2}], "a": 1}), 5)])
+    state.space = SPACES[1]
+    save_export(select(state), "jsonl", tmp_path / "out.jsonl")
+    # A person who edits the file writes the keys in an order of their own.
+    shuffled = dict(reversed(orjson.loads((tmp_path / "out.jsonl").read_bytes()).items()))
+    shuffled["odd"] = {"b": [{"z": 1, "y": 2}], "a": 1}
+    (tmp_path / "out.jsonl").write_bytes(orjson.dumps(shuffled))
+    import_old(tmp_path / "out.jsonl", tmp_path / "new", clock=FixedClock())
+    assert _digest_of_library(tmp_path / "new") == digest_of(state)
 
 
 def test_networkx_may_read_and_write_a_node_link_export_and_add_its_own_edges(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ from harvester.map import COLOR_KEYS, PictureSize, encode_picture
 from harvester.map.data import MapData
 from harvester.map.density import edge_picture
 from harvester.map.picture import COLORS, color_of
+from harvester.map.picture_form import PICTURE_FORMS
 from harvester.map.picture_text import cut_to, text_mm
-from harvester.map.static import PICTURE_FORMS
 from tests.support.view_samples import HOSTILE, make_library, make_record, make_state
 
 SMALL = PictureSize(60, 50, 100)

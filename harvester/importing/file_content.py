@@ -29,11 +29,14 @@ _NOT_OURS = {"id", "key", "label", "source", "target", "timeset"}
 """Attributes of an edge that say nothing about it, and are dropped without a word."""
 
 
-class Found:
-    """What was found in one file; `relation` is the kind of an edge that the file gives none."""
+class FileContent:
+    """What was found in one file: whole sounds, facts, foreign content."""
 
     def __init__(self, form: str, tally: Tally, relation: str) -> None:
-        """Begin with nothing; `form` says what the file is."""
+        """Begin with nothing.
+
+        `form` says what the file is, `relation` is the kind of an edge that has none.
+        """
         self.old = OldLibrary(form, relation=relation)
         self.whole = WholeLibrary()
         self.tally = tally

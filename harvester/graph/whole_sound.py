@@ -30,7 +30,7 @@ _TAKEN = frozenset({_APART, _NEIGHBOURS, _PARTIAL})
 
 @dataclass(frozen=True, slots=True)
 class WholeSound:
-    """A sound as a text has it: its attributes and its out-edges, unchecked."""
+    """A sound as a text has it: attributes and out-edges, unchecked."""
 
     sound_id: int
     attributes: dict[str, Any]
@@ -80,7 +80,7 @@ def sound_text(sound_id: int, attributes: Mapping[str, Any], edges: Edges, *, pa
 
 
 def text_of_sound(state: KnownSounds, sound_id: int) -> str:
-    """Return the canonical text of a sound of a library, with all its edges."""
+    """Return the canonical text of a sound with all its edges."""
     return sound_text(sound_id, state.graph._node[sound_id], state.graph._adj[sound_id])
 
 
@@ -130,7 +130,7 @@ def _read_edges(sound_id: int, neighbours: Any) -> dict[int, dict[str, Any]]:
 
 
 def _shorten(attributes: dict[str, Any], edges: Edges) -> None:
-    """Change a list's query to one for fewer neighbours than the whole list's.
+    """Change the query to one for fewer neighbours than the whole list.
 
     Of two lists the one for more neighbours wins.
     """
