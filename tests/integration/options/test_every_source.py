@@ -35,7 +35,9 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "status": {"--max-age": "26h"},
     "find": {"--limit": 20},
     "export": {"--format": "md"},
-    "map": {"--output": Path("map.html"), "--depth": 2},
+    "map": {
+        "--output": Path("map.html"), "--depth": 2, "--size-mm": "180x180", "--dpi": 300, "--color-by": "category",
+    },
     "check": {"--jobs": 1},
     "import": {"--relation": "related"},
     "sandbox": {
