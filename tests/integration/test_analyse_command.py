@@ -179,7 +179,7 @@ def test_what_it_needs_is_refused_in_one_line(place: Path) -> None:
 
     without = "import sys; sys.modules |= dict.fromkeys(['igraph', 'harvester.analysis.measure'])"
     bare = refused("analyse", first=without)
-    assert bare.startswith("harvester: analyse needs igraph: ")
+    assert bare.startswith("harvester: analyse needs igraph and numpy: ")
     assert not (place / "lib" / ANALYSIS).exists()
     assert refused("export", "jsonl", "--community", 1) == (
         "harvester: --community needs an analysis of the library: run `harvester analyse` first"

@@ -10,13 +10,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import igraph
 import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.analysis.figures import Degrees
-from harvester.analysis.measure import measure, numbered
+from harvester.analysis.measure import measure, numbered, pagerank_of
 
 COUNT = 80
 ROOT = Path(__file__).resolve().parents[3]
@@ -107,6 +108,8 @@ def test_it_is_the_same_twice_in_one_process_and_in_two() -> None:
     assert random.getstate() == state  # the caller's random numbers go on as they would
     random.random()
     assert measure(300, edges, random_seed=7, betweenness_sources=20) == first
+    graph = igraph.Graph(n=300, edges=edges, directed=True)
+    assert len({tuple(pagerank_of(graph)) for _ in range(5)}) == 1  # to the last digit, before it is rounded
     told = subprocess.run(
         [sys.executable, "-c", _IN_A_PROCESS], env={**os.environ, "PYTHONHASHSEED": "1"}, cwd=ROOT,
         input=json.dumps(edges), capture_output=True, text=True, check=True,
