@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harvester.actions.backups import list_backups, prune_backups, restore
     from harvester.actions.checking import check
     from harvester.actions.connect import Connection, open_client, open_server
+    from harvester.actions.datasets import DatasetReport, export_dataset
     from harvester.actions.default_library import LibraryLike, OpenedLibrary, find_library, open_view
     from harvester.actions.drawing import MapReport, PlotsReport, draw_map, draw_plots
     from harvester.actions.events import Advanced, Ended, OnProgress, Reporter, RunEvent, Started
@@ -47,8 +48,9 @@ if TYPE_CHECKING:
         target_text,
         waiting_text,
     )
+    from harvester.actions.querying import sql
     from harvester.actions.relating import RelateResult, relate
-    from harvester.actions.result import RunResult, Totals
+    from harvester.actions.result import ListedSounds, RunResult, Totals
     from harvester.actions.sandbox_server import serve_sandbox
     from harvester.actions.selecting import SelectKeywords, check_edges, read_selection, select_from
     from harvester.actions.service import service_text
@@ -68,7 +70,7 @@ if TYPE_CHECKING:
     from harvester.actions.verifying import VerifyResult, verify_links
     from harvester.actions.withdrawal import forget
     from harvester.analysis import Degrees, Figures, Leading, NamedCommunity
-    from harvester.exports import ArrowTable
+    from harvester.exports import ArrowTable, SqlResult
     from harvester.gitsync import Commit, InitReport, grown_message, size_notice
     from harvester.graph import Measures, Sound
     from harvester.importing import ImportReport
@@ -93,6 +95,7 @@ _HOMES = {
         "actions.backups": "list_backups prune_backups restore",
         "actions.checking": "check",
         "actions.connect": "Connection open_client open_server",
+        "actions.datasets": "DatasetReport export_dataset",
         "actions.default_library": "LibraryLike OpenedLibrary find_library open_view",
         "actions.drawing": "MapReport PlotsReport draw_map draw_plots",
         "actions.events": "Advanced Ended OnProgress Reporter RunEvent Started",
@@ -111,8 +114,9 @@ _HOMES = {
         "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",
         "actions.quantities": "age_text clock_text done_text duration_text size_text target_text waiting_text",
+        "actions.querying": "sql",
         "actions.relating": "RelateResult relate",
-        "actions.result": "RunResult Totals",
+        "actions.result": "ListedSounds RunResult Totals",
         "actions.sandbox_server": "serve_sandbox",
         "actions.selecting": "SelectKeywords check_edges read_selection select_from",
         "actions.service": "service_text",
@@ -126,7 +130,7 @@ _HOMES = {
         "actions.verifying": "VerifyResult verify_links",
         "actions.withdrawal": "forget",
         "analysis": "Degrees Figures Leading NamedCommunity",
-        "exports": "ArrowTable",
+        "exports": "ArrowTable SqlResult",
         "gitsync": "Commit InitReport grown_message size_notice",
         "graph": "Measures Sound",
         "importing": "ImportReport",

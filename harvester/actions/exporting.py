@@ -28,7 +28,7 @@ from harvester.graph import Selected, SelectedView
 from harvester.settings import COUNT
 from harvester.storage import disk_errors, read_path, write_atomically
 
-_CREDITS = "credits"
+_CREDITS, _DATASET = "credits", "dataset"
 _UNCHANGED = "the earlier file is unchanged"
 
 
@@ -184,6 +184,8 @@ def save_selection(
 def _check_options(
     format: str, out: Path | None, partition_rows: int | None, credits_format: str, *, faithful: bool
 ) -> None:
+    if format == _DATASET:
+        raise SettingsError("dataset is a folder with options of its own: call export_dataset")
     chosen = None if format == _CREDITS else load_format(format)
     if credits_format not in CREDIT_FORMATS:
         raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")

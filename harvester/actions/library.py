@@ -20,7 +20,7 @@ from harvester.actions.selecting import SelectKeywords, check_values, read_selec
 from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
-from harvester.exports import ArrowTable, edges_table, sounds_table
+from harvester.exports import ArrowTable, SqlResult, edges_table, query, sounds_table
 from harvester.graph import DiGraph, Edge, Selected, Sound, SoundGraph, narrow, select
 from harvester.library import LibraryView, Store, holds_library, load_view, require_library
 from harvester.model import Record, check_sound_id
@@ -64,6 +64,15 @@ class _Sounds(Mapping[int, Sound]):
         return tuple(self._selected.edges_of(known)) if known in self._selected else ()
 
     @naming_keywords
+    def sql(self, statement: str = "") -> SqlResult:
+        """Run one SQL statement of DuckDB that reads these sounds.
+
+        Without a `statement`, the rows are the columns of the tables. The tables are `sounds`, `edges` and `tags`, as
+        in `harvester.sql`. Raises `SettingsError` for a wrong statement, or without duckdb and pyarrow.
+        """
+        return query(self._selected, statement)
+
+    @naming_keywords
     def select(self, **selection: Unpack[SelectKeywords]) -> SoundSelection:
         """Return the sounds that match, as `harvester export` selects them.
 
@@ -92,11 +101,11 @@ class _Sounds(Mapping[int, Sound]):
     ) -> ExportReport:
         """Export these sounds to `path`, durable on return.
 
-        `format` is graphml, gexf, jsonl, csv, parquet, node-link or credits; csv and parquet write the edges to a file
-        beside it. `partition_rows`: the most rows of a part of parquet. `credits_format` is md, txt, csv or html.
-        `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets the number of bytes
-        written so far. A failure or a crash leaves the earlier files as they were. Raises `SettingsError`, `DiskFull`
-        or `LibraryUnwritable`.
+        `format` is graphml, gexf, jsonl, csv, parquet, node-link, sqlite or credits; csv and parquet write the edges
+        to a file beside it. `partition_rows`: the most rows of a part of parquet. `credits_format` is md, txt, csv or
+        html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets the number of
+        bytes written so far. A failure or a crash leaves the earlier files as they were. Raises `SettingsError`,
+        `DiskFull` or `LibraryUnwritable`.
         """
         report = save_selection(
             self._selected,

@@ -15,13 +15,14 @@ def import_library(
 ) -> ImportReport:
     """Import sounds, records and edges into a library; durable on return.
 
-    `old` is an export of harvester (JSON lines, Parquet, node-link), records in JSON lines, JSON, CSV or Parquet, a
-    graph (GraphML, GEXF, a list of edges), the file of an older tool (a `.pkl`, a `.gpickle`, an SQLite cache), or a
-    folder of which all files that belong together are read. It is not changed, and no code of it runs. `library` is the
-    library's folder; None: the default folder of Freesound's library. `source` is the address of the API that the
-    sounds are from, or the source of a sandbox; None: what the file says, for edges alone that of the library, else
-    Freesound. `relation` is the kind of edges that have neither a score nor a kind. `report.keys` counts the API keys
-    in the file, which are not imported. Until the end nothing is saved, so a crash leaves the library as it was.
+    `old` is an export of harvester (JSON lines, node-link, Parquet, SQLite), records in JSON lines, JSON, CSV or
+    Parquet, a graph (GraphML, GEXF, a list of edges), the file of an older tool (a `.pkl`, a `.gpickle`, an SQLite
+    cache), or a folder of which all files that belong together are read. It is not changed, and no code of it runs.
+    `library` is the library's folder; None: the default folder of Freesound's library. `source` is the address of the
+    API that the sounds are from, or the source of a sandbox; None: what the file says, for edges alone that of the
+    library, else Freesound. `relation` is the kind of edges that have neither a score nor a kind. `report.keys` counts
+    the API keys in the file, which are not imported. Until the end nothing is saved, so a crash leaves the library as
+    it was.
 
     Raises `SettingsError` for another kind of file, an address that is none or an invalid `relation`, `LibraryCorrupt`
     for a corrupt file, `WrongSource` when the library holds another catalogue, `LibraryLocked`, `BackupFailed`,

@@ -89,7 +89,7 @@ def read_selection(**given: Unpack[SelectKeywords]) -> Selection:
     check_order("--min-duration", shortest_s, "--max-duration", longest_s)
     ids, notices = _read_ids(given.get("ids"), check_text("--column", given.get("column") or ""))
     return Selection(
-        licenses=check_texts("--license", given.get("license")),
+        licenses=_between_commas(check_texts("--license", given.get("license"))),
         categories=check_texts("--category", given.get("category")),
         tags=check_texts("--tag", given.get("tag")),
         users=check_texts("--user", given.get("user")),
@@ -109,6 +109,11 @@ def read_selection(**given: Unpack[SelectKeywords]) -> Selection:
         largest_component=given.get("largest_component", False),
         notices=notices,
     )
+
+
+def _between_commas(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the values in texts such as `CC0,BY 4.0`; none has a comma."""
+    return tuple(name.strip() for text in texts for name in text.split(","))
 
 
 def check_edges(edges: Texts | None) -> EdgeRule:
@@ -231,7 +236,7 @@ def _read_created(option: str, value: Any) -> CreatedRange:
 
 
 def _read_wishes(option: str, value: Any) -> tuple[str, ...]:
-    return tuple(_named(option, text, read_gen_ai_wish) for text in check_texts(option, value))
+    return tuple(_named(option, text, read_gen_ai_wish) for text in _between_commas(check_texts(option, value)))
 
 
 def _named(option: str, text: str, read: Callable[[str], T]) -> T:

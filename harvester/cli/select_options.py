@@ -30,7 +30,8 @@ def _check_wishes(given: str | Sequence[str] | None) -> Any:
         from harvester.records import read_gen_ai_wish
 
         for text in [given] if isinstance(given, str) else given:
-            read_gen_ai_wish(text)
+            for wish in text.split(","):
+                read_gen_ai_wish(wish.strip())
     return given
 
 
@@ -63,7 +64,7 @@ class SelectOptions:
             "--licence",
             metavar="CC0",
             autocompletion=complete_license,
-            help="Keep to CC0, BY, BY-NC or Sampling+ (repeatable: any).",
+            help="Keep to CC0, BY, BY-NC or Sampling+, such as CC0,BY (any).",
         ),
     ] = None
     category: Annotated[

@@ -6,7 +6,7 @@ null bytes: lists are joined, null bytes removed, lone surrogates replaced.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from harvester.exports.csv_text import csv_line, disarmed
@@ -62,9 +62,13 @@ def encode_csv_sounds(selected: Selected, *, faithful: bool = False) -> Iterator
     Nulls are empty cells; formulas are disarmed unless `faithful`.
     """
     columns = plan_columns(selected)
-    names = [column.name for column in columns]
+    return encode_csv_rows([column.name for column in columns], rows(selected, columns), faithful=faithful)
+
+
+def encode_csv_rows(names: list[str], table_rows: Iterable[dict[str, Any]], *, faithful: bool = False) -> Iterator[str]:
+    """Yield a header of these names and a CSV row for each row."""
     yield csv_line(_cell(name, faithful) for name in names)
-    for row in rows(selected, columns):
+    for row in table_rows:
         yield csv_line(_cell(row.get(name), faithful) for name in names)
 
 

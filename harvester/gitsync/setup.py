@@ -22,6 +22,7 @@ from harvester.storage import (
     JOURNAL,
     LOCK,
     LOG,
+    MISSING,
     QUARANTINE,
     REAL_FILES,
     STATUS,
@@ -42,8 +43,8 @@ _WE_CHOSE = f"merge.{DRIVER}.chosePullRebase"
 """Records in the clone's configuration that harvester set `pull.rebase`, so that `undo_git` removes it."""
 
 _IGNORED_LINES = (
-    f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", f"/{STATUS}", f"/{ANALYSIS}", f"/{LOG}*", f"/{QUARANTINE}/",
-    f"/{_BACKUPS}", "/.*.tmp",
+    f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", f"/{STATUS}", f"/{ANALYSIS}", f"/{LOG}*", f"/{MISSING}",
+    f"/{QUARANTINE}/", f"/{_BACKUPS}", "/.*.tmp",
 )  # fmt: skip
 
 

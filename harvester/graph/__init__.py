@@ -18,7 +18,6 @@ from harvester.graph.attributes import (
     is_withdrawn,
     record_of,
 )
-from harvester.graph.canonical import CanonicalForm
 from harvester.graph.community_names import TellingTags, name_communities
 from harvester.graph.edges import SIMILAR, Edge, EdgeRule, read_edge_kinds
 from harvester.graph.event_rules import (

@@ -6,6 +6,7 @@ rule for its kinds. The order is stable: sounds by id, edges by source, then bes
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.graph.words import has_words
 from harvester.records import CreatedRange, created_us, gen_ai_wish, license_name, value_of
+
+_VERSION = re.compile(r"[\s-]+(\d\.\d)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,10 +263,10 @@ def around(selected: Selected, sound_id: int, depth: int) -> Selected:
 def typed_license(name: str) -> str:
     """Return a typed license in the form of `license_names`.
 
-    `CC-BY-NC 4.0` becomes `by-nc 4.0`.
+    `CC-BY-NC 4.0` and the SPDX identifier `CC-BY-NC-4.0` become `by-nc 4.0`.
     """
-    text = name.strip().casefold()
-    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
+    text = _VERSION.sub(r" \1", name.strip().casefold())
+    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0", "cc0 1.0") else "cc0"
 
 
 def license_names(name: str) -> set[str]:

@@ -14,9 +14,10 @@ from harvester.importing.file_content import FileContent
 from harvester.importing.folder import load_folder
 from harvester.importing.formats import LARGEST_BYTES, OldLibrary, load_old
 from harvester.importing.records import Tally
+from harvester.importing.sqlite_export import read_sqlite_export
 from harvester.importing.whole import WholeLibrary
 from harvester.library_source import described, join_sources
-from harvester.storage import HEAD_BYTES, read_bounded, refuse_content
+from harvester.storage import HEAD_BYTES, export_version, read_bounded, refuse_content
 
 _UNKNOWN = "not an export, records, a table with a column id, a graph or an older tool's library"
 FREESOUND = "https://freesound.org/apiv2/"
@@ -81,9 +82,12 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
 
 def _read_file(path: Path, tally: Tally, relation: str) -> FileContent | None:
     try:
-        content = read_bounded(path, LARGEST_BYTES)
+        version = export_version(path)
+        content = read_bounded(path, LARGEST_BYTES) if version is None else b""
     except OSError as error:
         raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
+    if version is not None:
+        return read_sqlite_export(path, version, tally, relation)
     refuse_content(content[:HEAD_BYTES], path)
     tally.allow(len(content))
     return read_data(path, content, tally, relation)

@@ -11,7 +11,7 @@ from typing import Any
 
 from harvester.checkpoint import ContentReader
 from harvester.errors import LibraryCorrupt, WrongSource
-from harvester.graph import CanonicalForm, LibraryFacts, SoundGraph, WholeSound
+from harvester.graph import LibraryFacts, SoundGraph, WholeSound
 from harvester.library_source import join_sources
 from harvester.model import SPACES
 
@@ -31,7 +31,6 @@ class WholeLibrary:
         self._space = ""
         self._seeds: set[int] = set()
         self._reader = ContentReader(_MOST_VALUES)
-        self._form = CanonicalForm()
         self._nodes: dict[int, dict[str, Any]] = {}
         self._sounds: dict[int, tuple[str, WholeSound]] = {}
 
@@ -56,7 +55,7 @@ class WholeLibrary:
         except LibraryCorrupt as error:
             raise LibraryCorrupt(f"{place}: {error}") from error
         self._take_space(place, attributes.get("link_space", ""))
-        self._nodes[sound_id] = self._form.attributes(attributes)
+        self._nodes[sound_id] = attributes
         self._sounds[sound_id] = place, sound
 
     def add_facts(self, place: str, facts: LibraryFacts) -> None:

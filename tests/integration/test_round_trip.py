@@ -27,7 +27,7 @@ def test_a_harvested_library_comes_back_from_every_lossless_export_and_grows_on(
     assert (refused.code, refused.err.count("\n")) == (23, 1), refused.err
     assert call("forget", ids[3], "--yes", "--library", "lib", cwd=tmp_path).code == 0
     whole = _digest(tmp_path / "lib")
-    forms = {"jsonl": (), "node-link": (), "parquet": (), "parts": ("--partition-rows", 60)}
+    forms = {"jsonl": (), "node-link": (), "parquet": (), "parts": ("--partition-rows", 60), "sqlite": ()}
     for form, options in forms.items():
         format = "parquet" if form == "parts" else form
         assert call("export", format, "-o", f"out.{form}", "--library", "lib", *options, cwd=tmp_path).code == 0
@@ -54,7 +54,7 @@ def test_a_part_and_tables_of_others_come_in_and_a_bad_row_is_named(tmp_path: Pa
         store.set_source("https://freesound.org/apiv2/")
         store.rewrite()
         before = _digest(tmp_path / "lib")
-    for format in ("jsonl", "parquet", "node-link"):
+    for format in ("jsonl", "parquet", "node-link", "sqlite"):
         assert (
             call("export", format, "-o", f"part.{format}", "--tag", "tag1", "--library", "lib", cwd=tmp_path).code == 0
         )

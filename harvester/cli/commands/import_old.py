@@ -44,10 +44,10 @@ def import_old(
 ) -> None:
     """Import sounds, records and edges into the library.
 
-    FILE is an export of harvester (jsonl, parquet, node-link), which comes back as the same library; records in JSON
-    lines, JSON, CSV or Parquet; a graph (GraphML, GEXF, a list of edges), whose edges become relations; or an older
-    tool's .pkl, .gpickle, SQLite cache or folder. Rows that cannot be used are counted and named. No code of a file
-    runs, keys in it are dropped, and FILE is not changed.
+    FILE is an export of harvester (jsonl, node-link, parquet, sqlite), which comes back as the same library; records in
+    JSON lines, JSON, CSV or Parquet; a graph (GraphML, GEXF, a list of edges), whose edges become relations; or an
+    older tool's .pkl, .gpickle, SQLite cache or folder. Rows that cannot be used are counted and named. No code of
+    a file runs, keys in it are dropped, and FILE is not changed.
     """
     from harvester import actions
 

@@ -162,6 +162,50 @@ def _library_with_a_formula(place: Place) -> None:
         grow(store, [Seen(5, make_record(5, name="=1+1"), NOW_US)])
 
 
+DATASET_FILES: dict[str, tuple[Any, dict[str, int]]] = {
+    "--split": ("50/50", {"train": 3, "test": 2}),
+    "--split-method": ("hash", {"train": 2, "test": 3}),
+    "--splits": ("earlier", {"test": 5}),
+}
+"""The sizes of the parts with each option; the shelf has five sounds under CC0 or BY, of three authors."""
+
+
+@proves("export", *DATASET_FILES)
+def _the_parts_are_made_like_this(place: Place) -> None:
+    value, expected = DATASET_FILES[place.option]
+    place.run("dataset", "--library", "shelf", "-o", "earlier", "--split", "100")
+    splits = place.folder / "earlier" / "splits.json"
+    splits.write_text(splits.read_text().replace('"train"', '"test"'))
+    place.run("dataset", "--library", "shelf", "-o", "out", given=value)
+    parts = {path.name.split("-")[0]: pq.read_metadata(path).num_rows for path in (place.folder / "out/data").iterdir()}
+    assert parts == expected
+
+
+@proves("export", "--group-by")
+def _the_parts_keep_these_groups(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="pack")
+    assert json.loads((place.folder / "out" / "splits.json").read_text())["group_by"] == "pack"
+
+
+@proves("export", "--fields")
+def _only_these_fields_are_written(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="name,tags")
+    [first, *_] = (place.folder / "out" / "data").iterdir()
+    assert pq.read_schema(first).names == ["id", "name", "license", "license_spdx", "tags"]
+
+
+@proves("export", "--table")
+def _the_tables_have_this_format(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="csv")
+    assert {path.suffix for path in (place.folder / "out" / "data").iterdir()} == {".csv"}
+
+
+@proves("export", "--title")
+def _the_card_has_this_heading(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="Rain & tents")
+    assert "\n# Rain \\& tents\n" in (place.folder / "out" / "README.md").read_text()
+
+
 @proves("map", "--ego")
 def _only_the_neighbourhood_of_a_sound_is_drawn(place: Place) -> None:
     assert sorted(_names(place, given=7)) == ["sound 7", "sound 8"]

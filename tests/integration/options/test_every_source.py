@@ -96,6 +96,7 @@ def _pair(command: str, option: str) -> tuple[Any, Any]:
 
 
 WHOLE = {
+    "--pack",
     "--seed",
     "--samples",
     "--max-requests",
@@ -198,7 +199,7 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--betweenness-sources": ("analyse", 0, MOST),
     "--burst": ("sandbox", 0, MOST),
     "--checkpoint-interval": ("harvest", 1, MOST),
-    "--community": ("analyse, export, map, relate", 1, MOST),
+    "--community": ("analyse, export, map, relate, sql", 1, MOST),
     "--concurrency": ("harvest, refresh", 1, 64),
     "--daily": ("sandbox", 0, MOST),
     "--deleted-share": ("sandbox", 0, 1),
@@ -211,6 +212,7 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--max-requests": ("harvest, refresh", 1, MOST),
     "--min-score": ("link, export, map", 0, 1),
     "--neighbours": ("harvest, plan, refresh, link", 1, 150),
+    "--pack": ("harvest, plan", 1, 9_007_199_254_740_991),
     "--partition-rows": ("export", 1, MOST),
     "--port": ("sandbox", 0, 65_535),
     "--random-seed": ("harvest, link, analyse, sandbox", 0, 4_294_967_295),
@@ -240,7 +242,7 @@ EFFECTS = {
     "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
     "analyse": "--random-seed",
     "history": "--json",
-    "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "check": "--repair",
+    "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "sql": "--format", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
     "init": "--sandbox", "service": "--library", "sandbox": "--sounds", "config": "--all",
     "plugins": "--json",

@@ -136,7 +136,7 @@ def test_a_misspelt_keyword_is_named_with_the_one_that_was_meant(tmp_path: Path)
     with pytest.raises(TypeError, match=f"^draw_map{told}"):
         harvester.draw_map(tmp_path / "map.html", library=EMPTY, **wrong)
     with pytest.raises(TypeError, match=r"keyword argument 'zzz'$"):
-        EMPTY.select(**{"zzz": 1})  # type: ignore[call-arg]
+        EMPTY.select(zzz=1)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from harvester.graph import SoundGraph
-from harvester.graph.selection import Edge, Selected, Selection, around, components, select
+from harvester.graph.edges import Edge
+from harvester.graph.selection import Selected, Selection, around, components, select
 from harvester.model import Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
 from harvester.records import GEN_AI_WISHES, read_created_range
 

@@ -122,6 +122,18 @@ def test_every_kind_of_content_comes_back(brought_back: Read, tmp_path: Path) ->
             assert digest_of(brought_back(select(alone), format)) == digest_of(alone), (format, bare)
 
 
+def test_a_library_without_lists_keeps_its_space_and_the_order_of_keys_in_a_file_says_nothing(tmp_path: Path) -> None:
+    state = make_state([Seen(1, make_record(1, odd={"b": [{"z": 1, "y": 2}], "a": 1}), 5)])
+    state.space = SPACES[1]
+    save_export(select(state), "jsonl", tmp_path / "out.jsonl")
+    # A person who edits the file writes the keys in an order of their own.
+    shuffled = dict(reversed(orjson.loads((tmp_path / "out.jsonl").read_bytes()).items()))
+    shuffled["odd"] = {"b": [{"z": 1, "y": 2}], "a": 1}
+    (tmp_path / "out.jsonl").write_bytes(orjson.dumps(shuffled))
+    import_old(tmp_path / "out.jsonl", tmp_path / "new", clock=FixedClock())
+    assert _digest_of_library(tmp_path / "new") == digest_of(state)
+
+
 def test_networkx_may_read_and_write_a_node_link_export_and_add_its_own_edges(tmp_path: Path) -> None:
     state = _everything()
     path, out = tmp_path / "out.json", tmp_path / "again.json"
