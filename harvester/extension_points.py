@@ -116,10 +116,6 @@ class ExtensionPoint(Collection[str]):
         """Return the line that says why a name is left out, or empty."""
         return next((self._left_out(one) for one in self.find().left_out if one.name == name), "")
 
-    def names_text(self) -> str:
-        """Return all names for a message, with commas."""
-        return ", ".join([*self, *self._also])
-
     def get(self, name: str) -> Extension:
         """Return the extension; raise `SettingsError` for an unknown name."""
         extension = self.own.get(name) or self.find().extensions.get(name)
@@ -251,10 +247,11 @@ FORMATS = ExtensionPoint(
         "node-link": "harvester.exports:NODE_LINK",
         "csv": "harvester.exports:CSV",
         "parquet": "harvester.exports:PARQUET",
+        "sqlite": "harvester.exports:SQLITE",
     },
-    also=("credits",),
+    also=("credits", "dataset"),
 )
-"""The formats of `harvester export`. `credits` has formats of its own."""
+"""The formats of `harvester export`. `credits` has formats of its own, and `dataset` is a folder."""
 
 ORDERS = ExtensionPoint(
     "harvester.orders",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import SupportsIndex
+from typing import SupportsIndex, Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
-from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
+from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.options import check_sounds, check_whole
-from harvester.actions.selecting import read_selection, select_from
+from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import check_place
 from harvester.graph import around
@@ -54,23 +54,16 @@ def draw_map(
     ego: SupportsIndex | None = None,
     depth: int = 2,
     title: str | None = None,
-    license: Texts | None = None,
-    category: Texts | None = None,
-    tag: Texts | None = None,
-    user: Texts | None = None,
-    min_duration: Duration | None = None,
-    max_duration: Duration | None = None,
-    processed_only: bool = False,
-    min_score: float | None = None,
-    largest_component: bool = False,
     on_layout: Callable[[int, int], None] | None = None,
+    **selection: Unpack[SelectKeywords],
 ) -> MapReport:
     """Draw the library, or a selection, as the HTML file `path`.
 
     It is durable on return. `library` is a folder or an opened `Library`; None: the default folder. `ego` draws only
-    the sounds within `depth` edges of this sound. `title` is the heading, by default the folder's name. The other
-    keywords select sounds, and are those of `export`. `on_layout` gets the numbers of sounds and edges before their
-    places are computed, which takes about 5 s for 5,000 sounds. A failure or a crash leaves the earlier file as it was.
+    the sounds within `depth` edges of this sound. `title` is the heading, by default the folder's name. `on_layout`
+    gets the numbers of sounds and edges before their places are computed, which takes about 5 s for 5,000 sounds. The
+    other keywords select sounds, and are those of `SelectKeywords`. A failure or a crash leaves the earlier file as it
+    was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
     numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
@@ -79,19 +72,9 @@ def draw_map(
     out, steps = read_path(path), check_whole("--depth", depth, DEPTH)
     middle = next(iter(check_sounds("--ego", ego)), None)
     check_place(out)
-    selection = read_selection(
-        license=license,
-        category=category,
-        tag=tag,
-        user=user,
-        min_duration=min_duration,
-        max_duration=max_duration,
-        processed_only=processed_only,
-        min_score=min_score,
-        largest_component=largest_component,
-    )
+    chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = select_from(view, selection)
+        selected, notices = select_from(view, chosen)
         if middle is not None:
             if middle not in selected:
                 raise SettingsError(

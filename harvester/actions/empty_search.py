@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from harvester.errors import FetchFailed, Stopped
+from harvester.errors import HarvesterError, Stopped
 from harvester.filters import Filter, Leaf, Term, list_conditions, read_filter
 from harvester.freesound import FreesoundClient
 from harvester.graph import SoundGraph, suggest
@@ -41,7 +41,7 @@ async def explain_empty_search(client: FreesoundClient | None, query: str, filte
     if client is not None:
         try:
             found = (await client.search(query=suspect.query, filter=suspect.filter, page_size=1)).count
-        except (FetchFailed, Stopped):
+        except (HarvesterError, Stopped):  # the run itself has ended well
             found = None
         if found == 0:
             return _line(suspect.told, suspect.meant)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Unpack, overload
 
 from harvester.actions.default_library import LibraryLike, open_view
-from harvester.actions.keywords import Duration, StrPath, Texts, naming_keywords
+from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.options import check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
@@ -28,7 +28,7 @@ from harvester.graph import Selected, SelectedView
 from harvester.settings import COUNT
 from harvester.storage import disk_errors, read_path, write_atomically
 
-_CREDITS = "credits"
+_CREDITS, _DATASET = "credits", "dataset"
 _UNCHANGED = "the earlier file is unchanged"
 
 
@@ -91,51 +91,32 @@ def export(
     path: StrPath | None = None,
     *,
     library: LibraryLike = None,
-    license: Texts | None = None,
-    category: Texts | None = None,
-    tag: Texts | None = None,
-    user: Texts | None = None,
-    min_duration: Duration | None = None,
-    max_duration: Duration | None = None,
-    processed_only: bool = False,
-    min_score: float | None = None,
-    largest_component: bool = False,
     partition_rows: int | None = None,
     credits_format: str = "md",
     faithful: bool = False,
     on_progress: Callable[[int], None] | None = None,
+    **selection: Unpack[SelectKeywords],
 ) -> ExportReport | ExportText:
     """Export the library, or a selection, to `path` or as text.
 
     `format` is graphml, gexf, jsonl, csv, parquet, node-link, credits, or that of a plugin. With `path`, the files are
     durable on return, and a failure leaves the earlier files as they were; csv and parquet write the edges to a file
     beside it, with `.edges` before the ending. Without, the result yields the text in pieces. Deleted and
-    withdrawn sounds are left out.
+    withdrawn sounds are left out, but jsonl, node-link and parquet of a whole library keep them in the texts from which
+    `import_library` makes the same library.
 
-    `library` is a folder or an opened `Library`. `license`, `category` and `user` (any of the texts must match), `tag`
-    (all must), `min_duration` and `max_duration` (seconds or texts such as `10s`), `processed_only`, `min_score` (0 to
-    1, of an edge) and `largest_component` select sounds. `partition_rows`: the most rows of a part of parquet.
-    `credits_format` is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas.
-    `on_progress` gets the number of bytes written so far.
+    `library` is a folder or an opened `Library`. `partition_rows`: the most rows of a part of parquet. `credits_format`
+    is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets
+    the number of bytes written so far. The other keywords select sounds, and are those of `SelectKeywords`.
 
     Raises `SettingsError` that names a wrong keyword, a place that cannot be used, or a missing package;
     `LibraryNotFound`, `PluginFailed`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
     out = None if path is None else read_path(path)
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
-    selection = read_selection(
-        license=license,
-        category=category,
-        tag=tag,
-        user=user,
-        min_duration=min_duration,
-        max_duration=max_duration,
-        processed_only=processed_only,
-        min_score=min_score,
-        largest_component=largest_component,
-    )
+    chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = select_from(view, selection)
+        selected, notices = select_from(view, chosen, measured=format != _CREDITS)
         if out is None:
             text = encode_selection(selected, format, credits_format=credits_format, faithful=faithful)
             return replace(text, notices=notices)
@@ -203,6 +184,8 @@ def save_selection(
 def _check_options(
     format: str, out: Path | None, partition_rows: int | None, credits_format: str, *, faithful: bool
 ) -> None:
+    if format == _DATASET:
+        raise SettingsError("dataset is a folder with options of its own: call export_dataset")
     chosen = None if format == _CREDITS else load_format(format)
     if credits_format not in CREDIT_FORMATS:
         raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")

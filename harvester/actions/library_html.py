@@ -1,4 +1,4 @@
-"""Describe a library as HTML for a notebook.
+"""Describe a library, or a part of it, as HTML for a notebook.
 
 Shows counts, licenses and a growth line. Invariant: every text from the library is escaped, without control and bidi
 characters. The colours are the notebook's own, light or dark; nothing is loaded and no script runs.
@@ -7,12 +7,12 @@ characters. The colours are the notebook's own, light or dark; nothing is loaded
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from itertools import accumulate
 from typing import Any
 
-from harvester.graph import SoundGraph
+from harvester.graph import Selected, SoundGraph
 from harvester.reports import describe_content
 from harvester.terminal_text import drop_controls
 
@@ -22,14 +22,23 @@ _LONGEST = 120
 
 def library_html(state: SoundGraph, folder: str, notices: Sequence[str]) -> str:
     """Return a fragment of HTML that describes the library."""
-    content = describe_content(state)
-    counts = (
-        ("sounds", len(state)),
-        ("processed", len(state.processed)),
-        ("edges", state.edge_count),
-        ("gone", state.gone_count),
-    )
-    facts = [(name, f"{count:,}") for name, count in counts if count or name != "gone"]
+    counts = {"sounds": len(state), "processed": len(state.processed), "edges": state.edge_count}
+    gone = {"gone": state.gone_count} if state.gone_count else {}
+    return _fragment("Library", folder, counts | gone, describe_content(state), notices)
+
+
+def selection_html(selected: Selected, folder: str, notices: Sequence[str]) -> str:
+    """Return a fragment of HTML that describes a part of a library."""
+    processed = len(selected.state.processed.intersection(selected.sound_ids))
+    counts = {"sounds": len(selected), "processed": processed, "edges": selected.edge_count}
+    content = describe_content(selected.state, selected.sound_ids)
+    return _fragment("Selection", folder, counts, content, notices)
+
+
+def _fragment(
+    title: str, folder: str, counts: Mapping[str, int], content: Mapping[str, Any], notices: Sequence[str]
+) -> str:
+    facts = [(name, f"{count:,}") for name, count in counts.items()]
     facts += [("licenses", ", ".join(f"{_text(name)}: {count:,}" for name, count in content["licenses"].items()))]
     rows = "".join(
         f'<tr><th scope="row" style="text-align:left">{name}</th><td style="text-align:left">{value}</td></tr>'
@@ -37,7 +46,7 @@ def library_html(state: SoundGraph, folder: str, notices: Sequence[str]) -> str:
         if value
     )
     said = "".join(f"<p>{_text(line)}</p>" for line in notices)
-    return f"<div><p><b>Library</b> {_text(folder)}</p><table>{rows}</table>{_growth(content['growth'])}{said}</div>"
+    return f"<div><p><b>{title}</b> {_text(folder)}</p><table>{rows}</table>{_growth(content['growth'])}{said}</div>"
 
 
 def _growth(days: list[dict[str, Any]]) -> str:

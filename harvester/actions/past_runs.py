@@ -10,7 +10,7 @@ from harvester.actions.events import Reporter
 from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.options import check_seconds, check_whole
 from harvester.actions.result import RunResult
-from harvester.actions.status_file import load_status
+from harvester.actions.status_file import load_status, save_end
 from harvester.clock import SECOND_US, SystemClock, is_stamp, iso
 from harvester.errors import HarvesterError, problem_of
 from harvester.library import KILLED, PastRun, add_run, load_history, new_run_id, require_library
@@ -77,7 +77,10 @@ class RunRecord:
     def add(
         self, result: RunResult, client: FreesoundClient, reporter: Reporter, failure: BaseException | None = None
     ) -> None:
-        """Add the line of a run that has ended; a failure to do so is told."""
+        """Add the line of a run that has ended; a failure to do so is told.
+
+        `status.json` gets the end too: so the run is not taken for a killed one where the line is on another branch.
+        """
         activity = client.activity
         run = PastRun(
             run=self.run,
@@ -101,15 +104,18 @@ class RunRecord:
             total_processed=result.total.processed,
         )
         _add(result.folder, run, reporter)
+        save_end(result.folder, self.run, run.end)
 
 
 def note_killed_run(folder: Path, reporter: Reporter) -> None:
     """Add the line of the run before, if it was killed.
 
-    Call it with the library's lock: so the run of `status.json` is over. Its figures are at most two seconds older than
-    its end.
+    Call it with the library's lock: so the run of `status.json` is over, and it was killed if it says no end. Its
+    figures are at most two seconds older than its end.
     """
     status = load_status(folder) or {}
+    if status.get("end"):
+        return
     counts = ("started_at", "updated_at", "samples", "new_nodes", "new_edges", "requests", "nodes", "processed")
     if not isinstance(status.get("run_id"), str) or not all(is_stamp(status.get(name)) for name in counts):
         return
@@ -141,7 +147,8 @@ def note_killed_run(folder: Path, reporter: Reporter) -> None:
 
 def _add(folder: Path, run: PastRun, reporter: Reporter) -> None:
     try:
-        add_run(folder, run)
+        for line in add_run(folder, run):
+            reporter.warn(line)
     except OSError as error:
         path = folder / HISTORY
         reporter.warn(f"{path}: {problem_of(error, path)}; the run `{run.end}` is not in the history")

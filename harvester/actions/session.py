@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harvester.actions.connect import Connection, Server, open_client, open_server
 from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import Ended, Reporter, Started
+from harvester.actions.id_lists import add_listed
 from harvester.actions.log import RunLog
 from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.past_runs import RunRecord, note_killed_run
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from harvester.freesound import FreesoundClient
 
 T = TypeVar("T")
+_EXPLAIN_S = 10
+"""How long a run may take to say why its search found nothing: its own stop and time limit are over."""
 
 
 async def run_session(
@@ -51,21 +54,23 @@ async def run_session(
     backup_every: int,
     keep_backups: int,
     log_json: bool = False,
+    missing: Path | None = None,
 ) -> RunResult:
     """Run `plan` until it ends or `stop` is closed.
 
     An error, or what the caller's function raised, is raised after the same end, with `Ended` before it. A cancellation
     ends the run at once: the journal holds everything counted, and the lock is released when this raises. `library`
-    None: the server's default folder; `space` None: the library's similarity space.
+    None: the server's default folder; `space` None: the library's similarity space; `missing` None: the missing sounds
+    of a list are written into the library's folder.
     """
     with _raising_for_caller(reporter):
         result, failure = await _run(
             plan, connection, library, reporter, stop,
             space=space, time_limit_s=time_limit_s, backup_every=backup_every, keep_backups=keep_backups,
-            log_json=log_json,
+            log_json=log_json, missing=missing,
         )  # fmt: skip
         if failure is not None and not isinstance(failure, HarvesterError):
-            result = await _rescue(result, failure)
+            result = _completed(await _rescue(result, failure), plan, reporter)
         reporter.emit(Ended(result))
         if failure is not None:
             raise failure
@@ -84,6 +89,7 @@ async def _run(
     backup_every: int,
     keep_backups: int,
     log_json: bool,
+    missing: Path | None,
 ) -> tuple[RunResult, Exception | None]:
     """Run `plan`; return what it did, and the error that ended it."""
     clock = SystemClock()
@@ -135,7 +141,7 @@ async def _run(
             for line in _unknown_fields(connection.extra_fields, store.state):
                 reporter.warn(line)
             if stop.reason == NO_HITS:
-                reporter.warn(await _explain_empty(plan, connection, server, clock, reporter, store.state))
+                reporter.warn(await _explain_empty(plan, connection, server, clock, reporter, store.state, client))
         except Stopped:
             pass  # before the server had identified itself
         except Exception as error:  # also a bug: what came before it is reported and shared as after any other end
@@ -144,10 +150,23 @@ async def _run(
             failure = client.error_if_all_failed()
         reason = stop.reason if failure is None else _reason(failure)
         reporter.log.write(Told(f"end: {reason}", kind="end"))
-        result = _result(plan, store, client, progress, server, reason, reporter, ring, failure)
+        result = _result(store, client, progress, server, reason, ring, failure)
+        if plan.listed_ids and result.began:
+            result, failure = add_listed(result, plan.listed_ids, store, missing, failure)
         if result.began and result.kept:
             record.add(result, client, reporter, failure)
-        return result, failure
+        return _completed(result, plan, reporter), failure
+
+
+def _completed(result: RunResult, plan: Plan, reporter: Reporter) -> RunResult:
+    """Return the result with what follows from its figures and lines."""
+    if result.unsaved:
+        message = "library: the state before the end of a run; the rest is in its journal"
+    elif plan.refresh is None:
+        message = grown_message(result.samples, result.total.processed, result.edges, result.requests)
+    else:
+        message = refreshed_message(result.renewed, result.relisted, result.gone, result.requests)
+    return replace(result, message=message, notices=tuple(reporter.notices))
 
 
 def _reason(failure: Exception) -> str:
@@ -226,13 +245,11 @@ async def _finish_in_thread(work: Callable[[], T], undo: Callable[[T], None] = l
 
 
 def _result(
-    plan: Plan,
     store: Store,
     client: FreesoundClient,
     progress: Progress,
     server: Server,
     reason: str,
-    reporter: Reporter,
     ring: Harvest | None,
     failure: Exception | None,
 ) -> RunResult:
@@ -242,13 +259,6 @@ def _result(
         left = client.quota_left()
         free_at = datetime.fromtimestamp(client.quota_free_at() / SECOND_US, UTC) if left == 0 else None
     waiting = sum(1 for _ in state.pending()) if ring is None else ring.frontier.waiting + ring.frontier.in_flight
-    requests = client.activity.counted
-    if store.unsaved:
-        message = "library: the state before the end of a run; the rest is in its journal"
-    elif plan.refresh is None:
-        message = grown_message(progress.samples, len(state.processed), progress.new_edges, requests)
-    else:
-        message = refreshed_message(progress.renewed, progress.relisted, progress.gone, requests)
     return RunResult(
         folder=store.folder,
         server=server.url,
@@ -257,7 +267,7 @@ def _result(
         failed=failure is not None,
         began=ring is not None,
         kept=not store.holds_nothing,
-        message=message,
+        message="",
         unsaved=store.unsaved,
         samples=progress.samples,
         relisted=progress.relisted,
@@ -267,13 +277,13 @@ def _result(
         renewed=progress.renewed,
         gone=progress.gone,
         deferred=progress.deferred,
-        requests=requests,
+        requests=client.activity.counted,
         seconds=progress.elapsed_s,
         quota_left=left,
         next_possible_at=free_at,
         total=_total(store, waiting),
         oddities=dict(progress.oddities),
-        notices=tuple(reporter.notices),
+        notices=(),
     )
 
 
@@ -311,15 +321,29 @@ def _unknown_fields(extra_fields: tuple[str, ...], state: SoundGraph) -> Iterato
 
 
 async def _explain_empty(
-    plan: Plan, connection: Connection, server: Server, clock: Clock, reporter: Reporter, state: SoundGraph
+    plan: Plan,
+    connection: Connection,
+    server: Server,
+    clock: Clock,
+    reporter: Reporter,
+    state: SoundGraph,
+    spent: FreesoundClient,
 ) -> str:
-    """Return why the run's search found nothing, by at most one request."""
+    """Return why the run's search found nothing, by at most one request.
+
+    The request counts as one of `spent`, the run's client, which sends nothing any more: its stop is closed.
+    """
     if connection.max_requests is not None:
         return await explain_empty_search(None, plan.query, plan.filter, state)
-    # The client of the run sends nothing any more: its stop is closed.
-    single = replace(connection, max_requests=1, forever=False)
-    async with open_client(single, server, clock, Stop(), reporter, space=state.space) as client:
-        return await explain_empty_search(client, plan.query, plan.filter, state)
+    single, stop = replace(connection, max_requests=1, forever=False), Stop()
+    async with (
+        closing_in_time(stop, clock, _EXPLAIN_S),
+        open_client(single, server, clock, stop, reporter, space=state.space) as client,
+    ):
+        try:
+            return await explain_empty_search(client, plan.query, plan.filter, state)
+        finally:
+            spent.activity.counted += client.activity.counted
 
 
 def _settle_space(state: SoundGraph, wanted: str | None, folder: Path) -> None:

@@ -46,6 +46,18 @@ def save_status(folder: Path, status: Mapping[str, Any]) -> None:
             temporary.unlink()
 
 
+def save_end(folder: Path, run: str, end: str) -> None:
+    """Add why the run ended to its `status.json`.
+
+    Without the file of this run, or where it cannot be written, nothing changes: the run is then taken for a killed one
+    unless the history has it.
+    """
+    status = load_status(folder)
+    if status is not None and status.get("run_id") == run:
+        with suppress(OSError):
+            save_status(folder, {**status, "end": end})
+
+
 def load_status(folder: Path) -> dict[str, Any] | None:
     """Return the figures of the last harvest, or None without a valid file.
 

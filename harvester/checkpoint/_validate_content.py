@@ -120,7 +120,7 @@ class ContentReader:
             self.spend(len(value) + 1)
             inner = value  # type: ignore[assignment]
         else:
-            raise LibraryCorrupt(f"sound {sound_id}: its record holds a {type(value).__name__}, which is not JSON")
+            raise LibraryCorrupt(f"sound {sound_id}: its record holds a value that JSON does not have")
         self._own(sound_id, value)
         if not FLAT.issuperset(map(type, inner)):
             for element in inner:

@@ -21,7 +21,10 @@ SHOWN, SHOWN_IN_WAIT = 6, 3
 
 
 def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> Panel:
-    """Return the panel of a moment; it fits 80×24 or up to 100 columns."""
+    """Return the panel of a moment; it fits 80×24 or up to 100 columns.
+
+    Two columns stay free for the `^C` that a terminal echoes: on the next line it would move the panel.
+    """
     now_us = run["updated_at"]
     target = run["target"]
     head = Table.grid(expand=True, padding=(0, 1))
@@ -70,10 +73,10 @@ def draw(run: dict[str, Any], *, title: str, events: list[str], width: int) -> P
     parts: list[Any] = [head, bar, Text(), table]
     if run["activity"]:
         parts += [Text(), doing]
-    if run["waiting_for"]:
+    if run["waiting_for"] and run["activity"]:  # at the end of a run nothing waits
         parts += [Text(), Text(escape_line(waiting_text(run, now_us)), style="yellow")]
         if done := target_text(run, now_us):
             parts.append(Text(f"{target:,} processed sounds about {done}", style="yellow"))
     if events:
         parts += [Text(), *(one_line(line, "dim") for line in events)]
-    return Panel(Group(*parts), title=one_line(title), title_align="left", box=box.ROUNDED, width=min(width, 100))
+    return Panel(Group(*parts), title=one_line(title), title_align="left", box=box.ROUNDED, width=min(width - 2, 100))

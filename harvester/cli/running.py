@@ -113,7 +113,7 @@ class _Run:
 
     def _stop_in_order(self) -> None:
         self._stop.close(f"asked to stop ({self._asked_by})", by_person=True)
-        say("stopping cleanly: finishing the open requests (a second Ctrl-C or SIGTERM aborts at once)")
+        say("stopping cleanly: finishing open requests; Ctrl-C or SIGTERM again aborts")
 
     def _take(self, event: RunEvent) -> None:
         if isinstance(event, Started):

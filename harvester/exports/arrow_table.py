@@ -35,11 +35,6 @@ class ArrowTable:
         self._make_rows = make_rows
         self._length = length
 
-    @property
-    def column_names(self) -> list[str]:
-        """The names of the columns, in order."""
-        return list(self.schema.names)
-
     def to_arrow(self) -> pa.Table:
         """Return a `pyarrow.Table`."""
         return self._reader().read_all()

@@ -14,7 +14,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from harvester.clock import Clock, Stop
 from harvester.freesound.gate import GateClosed
-from harvester.freesound.wire import QuotaRefused, Transient, TransportFailure, Unreadable
+from harvester.freesound.wire import QuotaRefused, Transient, Unreadable
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -86,7 +86,7 @@ class _Attempts:
     def backoff_s(self, state: RetryCallState) -> float:
         """Return the wait before the next attempt, in seconds."""
         failure = _transient(state)
-        if failure is None or _is_idle(failure):
+        if failure is None or failure.idle:
             return 0.0
         ceiling_s: float = min(HIGHEST_CEILING_S, FIRST_CEILING_S * 2.0 ** min(self._failures - 1, 10))
         return self._rng.uniform(0.0, ceiling_s)
@@ -94,13 +94,9 @@ class _Attempts:
     def announce(self, state: RetryCallState) -> None:
         """Report that a failed request is retried."""
         failure = _transient(state)
-        if failure is not None and not _is_idle(failure):
+        if failure is not None and not failure.idle:
             wait_s = state.next_action.sleep if state.next_action is not None else 0.0
             self._on_retry(failure, state.attempt_number + 1, wait_s)
-
-
-def _is_idle(failure: Transient) -> bool:
-    return isinstance(failure, TransportFailure) and failure.idle
 
 
 def _transient(state: RetryCallState) -> Transient | None:

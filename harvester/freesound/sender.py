@@ -114,8 +114,9 @@ class Sender:
             self._note_refusal(refused.refusal, ticket)
             raise
         except Transient as failure:
-            # In an outage the failure does not concern this request: it uses up none of its attempts.
-            failure.counted = not (failure.systemic and self.gate.in_outage)
+            # In an outage the failure does not concern this request: it uses up none of its attempts. Nor does it where
+            # an idle connection was closed; the pool has few of these, then a new one is opened.
+            failure.counted = not (failure.idle or (failure.systemic and self.gate.in_outage))
             if request.divisible and failure.late and not self.gate.in_outage:
                 raise PageTooLarge(failure.reason, failure.body) from None
             raise

@@ -45,7 +45,9 @@ class Transient(Exception):
 
     `systemic`: all requests would fail. `foreign`: the answer does not come from the API. `attempts`: the most
     attempts a request has with this failure. `delay_s`: the server's Retry-After. `counted`: it uses up an attempt.
-    `late`: the answer was not complete in time; a smaller one may be.
+    `late`: the answer was not complete in time; a smaller one may be. `idle`: the server had closed the connection,
+    which was kept open after an earlier request. That is no failure of the server: the request is sent again, and
+    nothing is told.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Transient(Exception):
         self.delay_s = delay_s
         self.late = late
         self.counted = True
+        self.idle = False
 
     @property
     def reached(self) -> bool:
@@ -76,16 +79,11 @@ class Transient(Exception):
 
 
 class TransportFailure(Transient):
-    """No complete answer; `sent`: the request may have reached the server.
-
-    `idle`: the server had closed the connection, which was kept open after an earlier request. That is no failure of
-    the server: the request is sent again, and nothing is told.
-    """
+    """No complete answer; `sent`: the request may have reached the server."""
 
     def __init__(self, reason: str, *, sent: bool, late: bool = False) -> None:
         super().__init__(reason, systemic=not sent, late=late)
         self.sent = sent
-        self.idle = False
 
     @property
     def reached(self) -> bool:

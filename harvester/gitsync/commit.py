@@ -54,12 +54,16 @@ def grown_message(samples: int, processed: int, edges: int, requests: int) -> st
     `samples` (sounds that were not processed before), `edges` and `requests` are those of its result; `processed` is
     the number of all processed sounds.
     """
-    return f"library: +{samples:,} processed ({processed:,}), +{edges:,} edges, {requests:,} requests"
+    return f"library: +{samples:,} processed ({processed:,}), +{edges:,} edges, {_cost(requests)}"
 
 
 def refreshed_message(records: int, lists: int, gone: int, requests: int) -> str:
     """Return the message of the commit after a refresh, from its result."""
-    return f"library: {records} records and {lists} lists refreshed, {gone} sounds deleted, {requests} requests"
+    return f"library: {records:,} records and {lists:,} lists refreshed, {gone:,} sounds deleted, {_cost(requests)}"
+
+
+def _cost(requests: int) -> str:
+    return "1 request" if requests == 1 else f"{requests:,} requests"
 
 
 def commit_library(

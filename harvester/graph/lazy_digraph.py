@@ -120,6 +120,13 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         known.clear()
         known.update(neighbours)
 
+    def link(self, source_id: int, target_id: int, edge: Edge) -> None:
+        """Add one edge, which is not there yet; both ends must be nodes."""
+        self._writable()
+        self._adj[source_id][target_id] = edge
+        if (mirror := self.__dict__.get("_mirror")) is not None:
+            mirror[target_id][source_id] = edge
+
     def freeze(self) -> None:
         """Make the graph read-only: adding or removing raises from now on."""
         nx.freeze(self)

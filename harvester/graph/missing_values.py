@@ -7,8 +7,9 @@ sound of the library has either, is impossible rather than absent.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any
@@ -16,7 +17,16 @@ from typing import Any
 from harvester.graph.attributes import is_gone
 from harvester.graph.selection import Selection, license_names, typed_license
 from harvester.graph.state import SoundGraph
-from harvester.records import CATEGORIES, LICENSES, is_possible_license, license_name, value_of
+from harvester.graph.words import has_words, tokens_of
+from harvester.records import (
+    CATEGORIES,
+    LICENSES,
+    created_us,
+    gen_ai_wish,
+    is_possible_license,
+    license_name,
+    value_of,
+)
 
 _MOST_NAMED = 6
 _LONGEST_NAME = 40
@@ -25,19 +35,24 @@ _ALL_CATEGORIES = {name.casefold() for name in chain(CATEGORIES, *CATEGORIES.val
 
 @dataclass(frozen=True, slots=True)
 class MissingValue:
-    """A value of a selection that no sound has.
+    """A value of a selection that no sound has, or ids that it lacks.
 
-    `what`: `license`, `category`, `tag` or `user`. `others` says what was probably meant, or what there is. `possible`
-    is False for a value outside a closed vocabulary.
+    `what`: what it is a value of, such as `license` or `tag`. `others` says what was probably meant, or what there is;
+    it may be empty. `possible` is False for a value outside a closed vocabulary. `decides` is False if sounds may match
+    without it: a value that excludes sounds, and some ids of many.
     """
 
     what: str
     value: str
     others: str
     possible: bool = True
+    decides: bool = True
 
     def __str__(self) -> str:
-        return f"no sound has the {self.what} {_quoted(self.value)}; {self.others}"
+        whose = "no sound has" if self.decides else "no sound to exclude has"
+        told = _TOLD.get(self.what, "{whose} the {what} {quoted}")
+        told = told.format(whose=whose, what=self.what, value=self.value, quoted=_quoted(self.value))
+        return f"{told}; {self.others}" if self.others else told
 
 
 def explain_missing(missing: Iterable[MissingValue], state: SoundGraph, *, found: bool) -> str:
@@ -45,12 +60,15 @@ def explain_missing(missing: Iterable[MissingValue], state: SoundGraph, *, found
 
     `found` tells whether some sound meets the selection nevertheless.
     """
-    told = "; ".join(map(str, missing))
+    ordered = sorted(missing, key=lambda one: not one.decides)
+    told = [*map(str, ordered)]
     if found:
-        return f"a part of the selection matches nothing: {told}"
+        return f"a part of the selection matches nothing: {'; '.join(told)}"
     if not any(not is_gone(attributes) for attributes in state.graph.nodes.values()):
         return "no sound matches: the library holds no sounds"
-    return f"no sound matches: {told or 'no sound meets all conditions together'}"
+    if not any(one.decides for one in ordered):
+        told.insert(0, "no sound meets all conditions together")
+    return f"no sound matches: {'; '.join(told)}"
 
 
 def find_missing(state: SoundGraph, selection: Selection) -> tuple[MissingValue, ...]:
@@ -64,6 +82,13 @@ def find_missing(state: SoundGraph, selection: Selection) -> tuple[MissingValue,
             _missing(state, "category", selection.categories, _ALL_CATEGORIES.__contains__),
             _missing(state, "tag", selection.tags),
             _missing(state, "user", selection.users),
+            _missing(state, "gen-AI wish", selection.gen_ai_wishes),
+            _missing_relations(state, selection.edges.relations or ()),
+            _missing_words(state, selection.words),
+            _beyond_all(state, selection),
+            _missing_ids(state, selection.ids),
+            _missing(state, "tag", selection.excluded_tags, decides=False),
+            _missing(state, "user", selection.excluded_users, decides=False),
         )
     )
 
@@ -83,6 +108,8 @@ def _missing(
     is_possible: Callable[[str], bool] = lambda _: True,
     folded: Callable[[str], str] = str.casefold,
     spellings: Callable[[str], Iterable[str]] = lambda name: (name.casefold(),),
+    *,
+    decides: bool = True,
 ) -> Iterator[MissingValue]:
     if not wanted:
         return
@@ -92,22 +119,86 @@ def _missing(
         if folded(value) in known:
             continue
         if is_possible(folded(value)):
-            yield MissingValue(what, value, _others(folded(value), there))
+            yield MissingValue(what, value, _others(folded(value), there), decides=decides)
         else:
             listed = f"there are {', '.join(map(_quoted, _VOCABULARIES[what]))}"
             similar = _similar(folded(value), [*_VOCABULARIES[what], *_SUBCATEGORIES, *there])
             yield MissingValue(what, value, similar or listed, possible=False)
 
 
+def _missing_relations(state: SoundGraph, kinds: Collection[str]) -> Iterator[MissingValue]:
+    """Yield the kinds of relations that no edge has."""
+    if not kinds:
+        return
+    there = Counter(
+        kind
+        for sound_id in state.graph
+        for edge in state.graph.succ[sound_id].values()
+        for kind in edge.get("relation", ())
+    )
+    for kind in sorted(set(kinds) - there.keys()):
+        # Sounds are selected all the same; they have no edges of this kind.
+        yield MissingValue("relation", kind, _others(kind.casefold(), there), decides=False)
+
+
+def _missing_words(state: SoundGraph, words: Iterable[str]) -> Iterator[MissingValue]:
+    """Yield the words that no sound has, with words that are spelt alike."""
+    sounds = [state.sound(sound_id) for sound_id, attributes in _present(state)] if words else []
+    for word in dict.fromkeys(words):
+        if not any(has_words(sound, [word]) for sound in sounds):
+            near = get_close_matches(word, set().union(*map(tokens_of, sounds)), n=2)
+            yield MissingValue("word", word, _meant(near))
+
+
+def _beyond_all(state: SoundGraph, selection: Selection) -> Iterator[MissingValue]:
+    """Yield the bounds that no sound is within, and what comes nearest."""
+    for what, bound, read, nearest, shown, told in (
+        ("least duration", selection.min_duration_s, _duration, max, "{:g}", "the longest has {} s"),
+        ("most duration", selection.max_duration_s, _duration, min, "{:g}", "the shortest has {} s"),
+        ("least downloads", selection.min_downloads, _downloads, max, "{:,}", "the most downloads are {}"),
+    ):
+        if bound is not None:
+            values = [value for _, attributes in _present(state) if (value := read(attributes)) is not None]
+            near = nearest(values, default=None)
+            if near is None or nearest(near, bound) != near:
+                others = _NONE if near is None else told.format(shown.format(near))
+                yield MissingValue(what, shown.format(bound), others)
+    if selection.created is not None:
+        stamps = [stamp for _, attributes in _present(state) if (stamp := created_us(attributes)) is not None]
+        if not any(map(selection.created.holds, stamps)):
+            others = f"the uploads are from {_day(min(stamps))} to {_day(max(stamps))}" if stamps else _NONE
+            yield MissingValue("created", selection.created.text, others)
+
+
+def _missing_ids(state: SoundGraph, ids: Collection[int] | None) -> Iterator[MissingValue]:
+    """Yield one line about the ids that are not in the library, or gone."""
+    absent = sorted(sound_id for sound_id in ids or () if sound_id not in state)
+    gone = sorted(sound_id for sound_id in ids or () if sound_id in state and is_gone(state.attributes(sound_id)))
+    if ids and (absent or gone):
+        were = "was" if len(gone) == 1 else "were"
+        told = [f"the library lacks {len(absent):,} ({_first(absent)})"] if absent else []
+        told += [f"{len(gone):,} {were} deleted or withdrawn ({_first(gone)})"] if gone else []
+        line = f"of {len(ids):,} id{'s' if len(ids) > 1 else ''} {', and '.join(told)}"
+        yield MissingValue("id", line, "", decides=len(absent) + len(gone) == len(ids))
+
+
+def _first(ids: Sequence[int]) -> str:
+    """Return the first few ids, and whether there are more."""
+    return f"{', '.join(map(str, ids[:_MOST_NAMED]))}{' …' if len(ids) > _MOST_NAMED else ''}"
+
+
+def _present(state: SoundGraph) -> Iterator[tuple[int, dict[str, Any]]]:
+    return ((one, attributes) for one, attributes in state.graph.nodes.items() if not is_gone(attributes))
+
+
 def _count(state: SoundGraph, what: str) -> Counter[str]:
     """Return how many sounds have each value."""
-    sounds = (attributes for attributes in state.graph.nodes.values() if not is_gone(attributes))
-    return Counter(name for attributes in sounds for name in _NAMES[what](attributes))
+    return Counter(name for _, attributes in _present(state) for name in _NAMES[what](attributes))
 
 
 def _others(value: str, there: Counter[str]) -> str:
     if not there:
-        return "there is none in the library"
+        return _NONE
     similar = _similar(value, there)
     if similar:
         return similar
@@ -118,8 +209,12 @@ def _others(value: str, there: Counter[str]) -> str:
 
 def _similar(value: str, there: Iterable[str]) -> str:
     names = {name.casefold(): name for name in there}
-    similar = [names[one] for one in get_close_matches(value, names)]
-    return f"did you mean {' or '.join(map(_quoted, similar))}?" if similar else ""
+    return _meant([names[one] for one in get_close_matches(value, names)])
+
+
+def _meant(names: Iterable[str]) -> str:
+    meant = " or ".join(map(_quoted, names))
+    return f"did you mean {meant}?" if meant else ""
 
 
 def _quoted(text: str) -> str:
@@ -135,11 +230,37 @@ def _categories(attributes: dict[str, Any]) -> Iterable[str]:
     return {value_of(attributes, name) or "" for name in ("category", "subcategory")} - {""}
 
 
+def _duration(attributes: dict[str, Any]) -> float | None:
+    duration_s: float | None = value_of(attributes, "duration")
+    return duration_s
+
+
+def _downloads(attributes: dict[str, Any]) -> float | None:
+    downloads: float | None = value_of(attributes, "num_downloads")
+    return downloads
+
+
+def _day(stamp_us: int) -> str:
+    return str((_EPOCH + timedelta(microseconds=stamp_us)).date())
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NONE = "there is none in the library"
+_TOLD = {
+    "least duration": "no sound lasts {value} s or longer",
+    "most duration": "no sound lasts {value} s or less",
+    "least downloads": "no sound has {value} downloads or more",
+    "created": "no sound was uploaded in {value}",
+    "id": "{value}",
+    "relation": "no edge is of the relation {quoted}",
+}
+"""How a missing value is told, where it is not the name of something."""
 _NAMES: Mapping[str, Callable[[dict[str, Any]], Iterable[str]]] = {
     "license": _licenses,
     "category": _categories,
     "tag": lambda attributes: value_of(attributes, "tags") or (),
     "user": lambda attributes: filter(None, [value_of(attributes, "username")]),
+    "gen-AI wish": lambda attributes: [gen_ai_wish(value_of(attributes, "gen_ai_preference"))],
 }
 _VOCABULARIES = {"license": [one.short_name for one in LICENSES], "category": list(CATEGORIES)}
 _SUBCATEGORIES = list(chain(*CATEGORIES.values()))

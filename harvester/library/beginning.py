@@ -1,7 +1,8 @@
 """Remove what a writer made in a folder if nothing came.
 
 Owns the rule that a library to which nothing came leaves nothing behind: no folder, lock, journal, log or checkpoint
-that was not there before. What was there before stays.
+that was not there before. What was there before stays, but for the empty journal of a run that was killed before
+anything came.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvester.graph import SoundGraph
-from harvester.library.presence import is_of_library
+from harvester.library.presence import has_nothing_but_an_empty_journal, is_of_library
 from harvester.storage import CHECKPOINT, HISTORY, JOURNAL_PARTS, LOCK, LOG, STATUS
 
 _MADE = {CHECKPOINT, *JOURNAL_PARTS, STATUS, HISTORY, LOCK}
@@ -26,7 +27,7 @@ class Beginning:
         self._had_lock = (folder / LOCK).exists()
         self._names: set[str] = set()
         self.had_library = True
-        """Whether there was any file of a library, even an empty journal; true until `note_files`."""
+        """Whether there was a library; true until `note_files`."""
 
     def note_files(self) -> None:
         """Note which files are there; requires the lock.
@@ -35,7 +36,11 @@ class Beginning:
         `OSError` if the folder cannot be read.
         """
         self._names = {path.name for path in self._folder.iterdir()} - (set() if self._had_lock else {LOCK})
-        self.had_library = any(map(is_of_library, self._names))
+        of_library = set(filter(is_of_library, self._names))
+        self.had_library = not has_nothing_but_an_empty_journal(self._folder, of_library)
+        if not self.had_library:
+            # Later the journal names a checkpoint. Left alone, it would be a library whose checkpoint is lost.
+            self._names -= of_library
 
     def remove_files(self) -> None:
         """Remove the files that were not there before; requires the lock.

@@ -152,7 +152,7 @@ def _check_journal(path: Path, contents: JournalContents, now_us: int) -> Iterat
         yield Finding(NOTE, path, f"{contents.unsaved} events are not in the checkpoint yet")
     ahead = [one for one in contents.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
     if ahead:
-        yield Finding(WARNING, path, f"{len(ahead)} deferred sounds are due only in more than a year")
+        yield Finding(WARNING, path, f"{len(ahead):,} deferred sounds are due only in more than a year")
 
 
 def _describe(dropped: Dropped) -> str:
@@ -220,7 +220,7 @@ def _check_other_files(folder: Path) -> Iterator[Finding]:
             yield Finding(ERROR, path, "it is not a folder, so no file can move there: move it away", by_hand=True)
         elif name == QUARANTINE:
             if count := sum(1 for _ in path.iterdir()):
-                yield Finding(NOTE, path, f"{count} files were moved here")
+                yield Finding(NOTE, path, f"{count:,} files were moved here")
         elif name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
             if not running:
                 yield Finding(WARNING, path, "a killed process left it: the next command that writes removes it")

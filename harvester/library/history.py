@@ -2,7 +2,8 @@
 
 It is shared with the library: Git joins two versions line by line, `merge` by the runs' ids. It is no state of the
 library: a file that cannot be read or written changes no sound. The guide's topic `status` describes it. The file may
-come from anyone, so its size is bounded, and a line that describes no run is left out.
+come from anyone, so its size is bounded, and a line that describes no run is left out. One that only a newer version
+understands is kept: it has the id of a run.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ from harvester.storage import HISTORY, REAL_FILES, Files, read_bounded, refuse_l
 
 MOST_RUNS = 10_000
 """The newest runs that the file keeps: 27 years of nights."""
-LARGEST_BYTES = 16_000_000
 LONGEST_LINE_BYTES = 2_000
+LARGEST_BYTES = MOST_RUNS * (LONGEST_LINE_BYTES + 2)
+"""Lines may end with CR LF."""
 LONGEST_TEXT = 500
 KILLED = "killed (no end was recorded)"
 """The end of a run that was killed; the next run notes it."""
@@ -96,8 +98,18 @@ class History:
     notices: tuple[str, ...] = ()
 
 
-_Lines = dict[str, tuple[PastRun, bytes]]
-"""Runs by their ids, each with its line: a newer version may have written more than is read here."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line of the file; `run` is None where only a newer version reads it."""
+
+    text: bytes
+    started: str
+    ended: str
+    run: PastRun | None
+
+
+_Lines = dict[str, _Line]
+"""Lines by the ids of their runs."""
 
 
 def new_run_id() -> str:
@@ -112,20 +124,22 @@ def load_history(folder: Path) -> History:
         lines = _read(folder, notices)
     except OSError as error:
         return History(notices=(_unreadable(folder, error),))
-    return History(tuple(run for run, _ in _ordered(lines)), tuple(notices))
+    return History(tuple(line.run for _, line in _ordered(lines) if line.run is not None), tuple(notices))
 
 
-def add_run(folder: Path, run: PastRun, files: Files = REAL_FILES) -> None:
+def add_run(folder: Path, run: PastRun, files: Files = REAL_FILES) -> Sequence[str]:
     """Add a run to the history; durable on return.
 
-    Call it with the library's lock. A crash leaves the file as it was. Raises `OSError`, also for a file too large to
-    be one; then it is unchanged.
+    Call it with the library's lock. Returns lines that need attention, such as what the file no longer has. A crash
+    leaves the file as it was. Raises `OSError`, also for a file too large to be one; then it is unchanged.
     """
-    lines, found = _read(folder, []), run.as_dict()
+    notices: list[str] = []
+    lines, found = _read(folder, notices), run.as_dict()
     if not _is_valid(found):
         raise OSError(errno.EINVAL, "the run has a value that no run has")
-    _put(lines, run, json_text(found).encode())
+    _put(lines, run.run, _line(json_text(found).encode(), found))
     _write(folder, lines, files)
+    return notices
 
 
 def join_histories(folder: Path, others: Iterable[Path], files: Files = REAL_FILES) -> Sequence[str]:
@@ -140,7 +154,7 @@ def join_histories(folder: Path, others: Iterable[Path], files: Files = REAL_FIL
         known = dict(lines)
         for other in others:
             try:
-                for run, line in _read(other, notices).values():
+                for run, line in _read(other, notices).items():
                     _put(lines, run, line)
             except OSError as error:
                 notices.append(_unreadable(other, error))
@@ -157,31 +171,37 @@ def _read(folder: Path, notices: list[str]) -> _Lines:
         content = read_bounded(path, LARGEST_BYTES)
     except FileNotFoundError:
         return lines
-    for line in content.split(b"\n"):
-        line = line.strip()
-        if not line:
-            continue
-        run = _parsed(line)
-        if run is None:
+    for text in map(bytes.strip, content.split(b"\n")):
+        found = _parsed(text)
+        if found is not None:
+            _put(lines, found["run"], _line(text, found))
+        elif text:
             refused += 1
-        else:
-            _put(lines, run, line)
+    newer = sum(line.run is None for line in lines.values())
     if refused:
         what = "1 line that describes" if refused == 1 else f"{refused:,} lines that describe"
         notices.append(f"{path}: left out {what} no run")
+    if newer:
+        what = "1 line needs" if newer == 1 else f"{newer:,} lines need"
+        notices.append(f"{path}: {what} a newer harvester to be read; the file keeps every run")
     return lines
 
 
-def _parsed(line: bytes) -> PastRun | None:
-    if len(line) > LONGEST_LINE_BYTES:
+def _parsed(text: bytes) -> dict[str, Any] | None:
+    """Return the object of a line if it has the id of a run."""
+    if not text or len(text) > LONGEST_LINE_BYTES:
         return None
     try:
-        found = orjson.loads(line)
+        found = orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(found, dict) or not _is_valid(found):
-        return None
-    return PastRun(**{name: found[name] for name in _NAMES})
+    known = isinstance(found, dict) and isinstance(found.get("run"), str) and _ID.fullmatch(found["run"])
+    return found if known else None
+
+
+def _line(text: bytes, found: Mapping[str, Any]) -> _Line:
+    run = PastRun(**{name: found[name] for name in _NAMES}) if _is_valid(found) else None
+    return _Line(text, str(found.get("started", "")), str(found.get("ended", "")), run)
 
 
 def _is_valid(found: Mapping[str, Any]) -> bool:
@@ -210,21 +230,21 @@ def _stamp_of(moment: str) -> int:
     return round(datetime.fromisoformat(moment).timestamp()) * SECOND_US
 
 
-def _put(lines: _Lines, run: PastRun, line: bytes) -> None:
+def _put(lines: _Lines, run: str, line: _Line) -> None:
     """Keep one line a run: the one that ended last, then the larger one."""
-    known = lines.get(run.run)
-    if known is None or (known[0].ended, known[1]) < (run.ended, line):
-        lines[run.run] = run, line
+    known = lines.get(run)
+    if known is None or (known.ended, known.text) < (line.ended, line.text):
+        lines[run] = line
 
 
-def _ordered(lines: _Lines) -> list[tuple[PastRun, bytes]]:
-    return sorted(lines.values(), key=lambda one: (one[0].started, one[0].run))
+def _ordered(lines: _Lines) -> list[tuple[str, _Line]]:
+    return sorted(lines.items(), key=lambda one: (one[1].started, one[0]))
 
 
 def _write(folder: Path, lines: _Lines, files: Files) -> None:
     refuse_link(folder / HISTORY)
     newest = _ordered(lines)[-MOST_RUNS:]
-    write_atomically(folder / HISTORY, [b"".join(line + b"\n" for _, line in newest)], files)
+    write_atomically(folder / HISTORY, [b"".join(line.text + b"\n" for _, line in newest)], files)
 
 
 def _unreadable(folder: Path, error: OSError) -> str:

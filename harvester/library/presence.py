@@ -5,7 +5,7 @@ Those are not fetched, or cannot be written. Reads names and the beginnings of f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 from harvester.errors import LibraryNotFetched, LibraryNotFound, LibraryUnwritable, problem_of
@@ -49,10 +49,15 @@ def holds_library(folder: Path) -> bool:
     except OSError as error:
         raise LibraryUnwritable(f"{folder}: it cannot be read ({error.strerror}); nothing was changed") from error
     found = set(filter(is_of_library, names))
-    if found <= {*JOURNAL_PARTS}:
-        holds = JOURNAL in found and has_content(load_contents(folder / JOURNAL))
-        return holds or read_owner(folder) is not None
-    return True
+    return not has_nothing_but_an_empty_journal(folder, found) or read_owner(folder) is not None
+
+
+def has_nothing_but_an_empty_journal(folder: Path, names: Set[str]) -> bool:
+    """Tell whether `names`, a folder's files of a library, hold nothing.
+
+    That is the journal of a run that was killed before anything came, or no file at all.
+    """
+    return names <= {*JOURNAL_PARTS} and not (JOURNAL in names and has_content(load_contents(folder / JOURNAL)))
 
 
 def has_content(contents: JournalContents | None) -> bool:

@@ -97,7 +97,7 @@ def _recover(folder: Path, contents: JournalContents, now_us: int, files: Files,
     files.sync_folder(folder)
     moved = _replace_by_recovered(folder, now_us, files)
     notices.append(
-        f"the journal was corrupt ({contents.damage}): {len(events)} events were recovered"
+        f"the journal was corrupt ({contents.damage}): {len(events):,} events were recovered"
         + (f", {contents.lost_rows} of its rows could not be read" if contents.lost_rows else "")
         + _where(folder, moved)
         + (f"; dropped {contents.dropped}" if contents.dropped else "")
@@ -200,9 +200,9 @@ def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[st
     They say how to get it back. If the journal was new (not `known`: it was lost, or this is a clone), there is a
     notice only if something is missing.
     """
-    begin = f"git or another program changed {CHECKPOINT} ({len(state)} sounds with the journal)"
+    begin = f"git or another program changed {CHECKPOINT} ({len(state):,} sounds with the journal)"
     if not known:
-        begin = f"{CHECKPOINT} had no journal beside it ({len(state)} sounds)"
+        begin = f"{CHECKPOINT} had no journal beside it ({len(state):,} sounds)"
     for backup in list_backups(folder):
         try:
             other = load_checkpoint(backup.path).state

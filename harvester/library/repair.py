@@ -62,7 +62,7 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
         for backup in list_backups(folder):
             if backup.path in droppable:
                 set_aside(backup.path, folder, now_us, files)
-        left = f"{info.nodes} sounds ({len(store.state.processed)} processed), {info.edges} edges"
+        left = f"{info.nodes:,} sounds ({len(store.state.processed):,} processed), {info.edges:,} edges"
         notices = (*moved, *store.notices)
     repaired = (replace(one, repaired=one.severity != NOTE and not one.by_hand) for one in report.findings)
     aside = _names_aside(folder) != before

@@ -131,7 +131,7 @@ class Writer:
             return
         kinds = [] if written.unchanged else ["checkpoint"]
         kinds += [] if written.backup is None else ["backup"]
-        if not kinds:
+        if not kinds or not written.nodes:  # one without a sound is removed at the end
             return
         self._progress.checkpoints += not written.unchanged
         self._progress.tell(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harvester.clock import DAY_US, iso
-from harvester.graph import UNKNOWN_TIME, SoundGraph
+from harvester.graph import UNKNOWN_TIME, SoundGraph, select
 from harvester.model import COMPUTED, Deferral
 from harvester.records import license_name
 
@@ -16,12 +16,19 @@ _NEWS = ("fetched_at", "linked_at", "gone_at")
 
 
 def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> dict[str, Any]:
-    """Return the counts of `status --json`, all zero if empty."""
+    """Return the counts of `status --json`, all zero if empty.
+
+    `edges` are those that the library holds: those of `edge_kinds`, which exports and the map show, and the
+    `hidden_edges` from or to sounds that are gone. An edge with several kinds is counted for each.
+    """
+    shown = select(state)
     waiting = list(state.pending())
     deferred = [i for i in waiting if i in deferrals and deferrals[i].next_try_at > now_us]
     return {
         "nodes": len(state),
         "edges": state.edge_count,
+        "edge_kinds": shown.edge_kinds,
+        "hidden_edges": state.edge_count - shown.edge_count,
         "processed": len(state.processed),
         "lists": state.list_count,
         "computed_lists": sum(attributes.get("link_origin") == COMPUTED for _, attributes in state.graph.nodes.items()),
@@ -55,9 +62,10 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
     ]
 
 
-def describe_content(state: SoundGraph) -> dict[str, Any]:
+def describe_content(state: SoundGraph, among: Iterable[int] | None = None) -> dict[str, Any]:
     """Return content and growth statistics for `status --json`.
 
+    They are of the sounds in `among`, or of all.
     Licenses, gen-AI wishes, categories, tags and users are {name: count}, the most frequent first. `growth` has a row
     for each day (UTC) that added something. `oldest_record` is the record that was fetched longest ago. `last_news_at`
     is the time of the newest record, similar list or tombstone, or None. Only it and `growth` count sounds that are
@@ -71,7 +79,8 @@ def describe_content(state: SoundGraph) -> dict[str, Any]:
     samples: Counter[int] = Counter()
     oldest: tuple[int, int] | None = None
     newest = 0
-    for sound_id, attributes in state.graph.nodes.items():
+    for sound_id in state.graph if among is None else among:
+        attributes = state.attributes(sound_id)
         newest = max(newest, *(attributes.get(name, 0) for name in _NEWS))
         if attributes["added_at"] != UNKNOWN_TIME:
             sounds[attributes["added_at"] // DAY_US] += 1

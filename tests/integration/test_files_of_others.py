@@ -42,7 +42,7 @@ NOT_OURS: dict[str, tuple[bytes | None, str]] = {
     "README.md": (b"# A library\n\nSounds of `rain`.\n", "a text"),
     "umlauts.txt": ("Geräusche\n".encode(), "a text"),
     "latin.txt": ("Geräusche\n".encode("latin-1"), "a file of an unknown kind"),
-    "sounds.json": (b'{"id": 1}\n', "a JSON text"),
+    "sounds.json": (b'{"sounds": 1}\n', "a JSON text"),
     "map.html": (b"<!doctype html>\n<p>", "an HTML or XML text"),
     "a.zip": (_zipped(), "a ZIP archive"),
     "a.png": (b"\x89PNG\r\n\x1a\n" + bytes(64), "a PNG picture"),

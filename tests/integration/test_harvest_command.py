@@ -151,7 +151,7 @@ def test_a_run_whose_server_never_answers_ends_in_order_when_it_is_asked_to(tmp_
             process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert process.returncode == 0, err
-    assert "nothing came, because the server had not identified itself; no library was begun in" in err
+    assert ": no library was begun in" in err
     assert not (tmp_path / LIBRARY).exists()
     assert ("time limit reached" if limit else "asked to stop (SIGINT)") in err
     assert "Traceback" not in err

@@ -42,6 +42,8 @@ else:
 """
 """The process sends itself a signal when it first imports, opens or syncs what has this text in its name."""
 
+ENDLESS = "SELECT/**/count(*)FROM/**/range(9000000000)a,range(9000000000)b/**/WHERE/**/a.range*b.range%7=9"
+
 MOMENTS = [
     ("status", "import", "typer"),
     ("status", "import", "harvester.cli.commands.find"),
@@ -52,7 +54,11 @@ MOMENTS = [
     ("check --library shelf", "open", ".pkl"),
     ("export jsonl --library shelf -o out.jsonl", "fsync", ".tmp"),
     ("export csv --library shelf -o out.csv", "fsync", "out.edges"),
+    ("export dataset --library shelf -o out", "fsync", "edges-"),
+    ("export sqlite --library shelf -o out.sqlite", "fsync", ".tmp"),
     ("map --library shelf -o map.html", "fsync", ".tmp"),
+    # pyarrow imports pandas while the tables are made in a thread; the statement would take days.
+    (f"sql --library shelf {ENDLESS}", "import", "pandas.core.arrays"),
     ("import old_library.pkl --library new", "fsync", ".pkl"),
     ("merge shelf -o out", "fsync", ".tmp"),
     ("restore --library shelf", "fsync", ".tmp"),

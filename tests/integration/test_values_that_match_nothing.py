@@ -31,6 +31,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the library of a few sounds."""
     folder = tmp_path_factory.mktemp("place")
     write_library(folder / "lib", range(1, 5), tags=["rain", "reverb"], username="Anna")
+    (folder / "nine.txt").write_text("9\n")
+    (folder / "mixed.txt").write_text("".join(f"{one}\n" for one in (3, 4, 5, 6, 7, 8, 9, 10, 11)))
     return folder
 
 
@@ -50,6 +52,9 @@ SELECTING = ("export jsonl", "export csv -o out.csv", "export credits", "map -o 
         ("--license GPL", "--license: Freesound has no license 'GPL'; there are 'CC0', 'BY', 'BY-NC', 'Sampling+'"),
         ("--licence CC1", "--license: Freesound has no license 'CC1'; did you mean 'CC0'?"),
         ("--category Musik", "--category: Freesound has no category 'Musik'; did you mean 'Music'?"),
+        ("--gen-ai no-genai", "--gen-ai: 'no-genai' is not a wish about generative AI; did you mean 'no-gen-ai'?"),
+        ("--created 2019-13", "--created: '2019-13' is not a date; write years, months or days, such as 2019..2021"),
+        ("--ids nosuch.txt", "nosuch.txt: it cannot be read (No such file or directory)"),
         ("--category x --license CC0", "--category: Freesound has no category 'x'; there are 'Music', 'Instrument"),
         ("--category Persussion", "--category: Freesound has no category 'Persussion'; did you mean 'Percussion' "),
     ],
@@ -75,7 +80,20 @@ def test_a_value_outside_a_closed_vocabulary_is_refused_before_anything_is_writt
         ),
         ("--tag reverbb", "no sound matches: no sound has the tag 'reverbb'; did you mean 'reverb'?"),
         ("--license Sampling+ --user Nobody", "no sound matches: no sound has the user 'Nobody'"),
-        ("--category Speech --tag reverb --min-duration 99h", "no sound matches: "),
+        ("--query rian", "no sound matches: no sound has the word 'rian'; did you mean 'rain'?"),
+        ("--created ..2011", "no sound matches: no sound was uploaded in ..2011; the uploads are from 2012-10-21 to"),
+        ("--min-downloads 41", "no sound matches: no sound has 41 downloads or more; the most downloads are 40"),
+        ("--max-duration 0.1s", "no sound matches: no sound lasts 0.1 s or less; the shortest has 0.142857 s"),
+        ("--gen-ai unknown", "no sound matches: no sound has the gen-AI wish 'unknown'; there are 'no-additional-"),
+        ("--ids nine.txt", "no sound matches: of 1 id the library lacks 1 (9)"),
+        ("--ids mixed.txt", "a part of the selection matches nothing: of 9 ids the library lacks 7 (5, 6, 7, 8, 9, 10"),
+        ("--exclude-tag rian", "a part of the selection matches nothing: no sound to exclude has the tag 'rian'; did"),
+        ("--exclude-user Ana --user Anna", "a part of the selection matches nothing: no sound to exclude has the user"),
+        (
+            "--category Speech --license Sampling+ --exclude-tag rian --ids mixed.txt --gen-ai no-gen-ai",
+            "no sound matches: no sound meets all conditions together; of 9 ids",
+        ),
+        ("--category Speech --tag reverb --min-duration 99h", "no sound matches: no sound lasts 356400 s or longer; "),
     ],
 )
 def test_a_value_that_no_sound_of_the_library_has_is_a_notice(
@@ -156,7 +174,9 @@ def test_a_search_that_finds_nothing_names_what_emptied_it(
     assert ended.code == 0, ended.err
     assert f"the search finds nothing: {told}" in ended.err.splitlines()
     # With a query, a plan also counts the catalogue.
-    assert sandbox.counted() - asked == 1 + more + (command == "plan" and "--query" in options)
+    spent = sandbox.counted() - asked
+    assert spent == 1 + more + (command == "plan" and "--query" in options)
+    assert command == "plan" or f"cost: {spent} request{'s' if spent > 1 else ''} in " in ended.err
 
 
 def _source(sandbox: SandboxProcess, place: Path) -> str:

@@ -200,11 +200,12 @@ def test_sharing_keeps_what_a_killed_run_left_and_what_others_pushed_first(
 def test_the_other_workflows_run_after_a_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving_forge(tmp_path, monkeypatch) as forge:
         assert forge.run("harvest").code == 0
-        done = forge.run("refresh", HARVESTER_REFRESH_OLDER_THAN="0s")
+        done = forge.run("refresh")
         assert done.code == 0, done.steps
-        assert "records and 0 lists refreshed" in done.steps["Refresh"]
-        # Records of the same day are not news, so there is nothing to commit: the night's commit stays the last one.
-        assert forge.messages()[0].startswith("library: +40 processed (40)")
+        assert "nothing was stale: 0 records and 0 lists refreshed" in done.steps["Refresh"]
+        # Records of the same day are not stale. What the commit shares is the run's line of the history.
+        assert forge.messages()[0] == "library: 0 records and 0 lists refreshed, 0 sounds deleted, 0 requests"
+        assert forge.messages()[1].startswith("library: +40 processed (40)")
         assert f"{LIBRARY}   (sandbox:" in done.summary
     done = forge.run("verify")
     assert done.code == 0, done.steps

@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import Callable
 from textwrap import dedent
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -38,8 +38,10 @@ def explained(function: Callable[..., Any]) -> set[str]:
     """Return the parameters that a docstring names, also as those of another function."""
     text = " ".join((inspect.getdoc(function) or "").split())
     found = named(text)
-    for other in re.findall(r"(?:are|is) those of `(\w+)`", text):
+    for other in re.findall(r"(?:are|is) those of `([a-z]\w+)`", text):
         found |= inspect.signature(FUNCTIONS[other]).parameters.keys() & explained(FUNCTIONS[other])
+    for shared in re.findall(r"(?:are|is) those of `(\w+Keywords)`", text):
+        found |= get_type_hints(CLASSES[shared]).keys() & named(CLASSES[shared].__doc__ or "")
     return found
 
 

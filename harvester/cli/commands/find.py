@@ -27,7 +27,7 @@ def find(
         return
     print_lines(*map(_line, report.sounds))
     more = f", the best {len(report.sounds)} shown" if len(report.sounds) < report.total else ""
-    say(f"{report.total} of {report.searched} sounds in {report.library}{more}")
+    say(f"{report.total:,} of {report.searched:,} sounds in {report.library}{more}")
 
 
 def _line(sound: dict[str, Any]) -> str:

@@ -40,7 +40,7 @@ def forget(
 
     def question(report: ForgetReport) -> str:
         count = len(report.forgotten) + len(report.unknown)
-        return f"Withdraw {count} sound{'' if count == 1 else 's'} of {folder} permanently?" if count else ""
+        return f"Withdraw {count:,} sound{'' if count == 1 else 's'} of {folder} permanently?" if count else ""
 
     with_consent(
         lambda dry: actions.forget(sound_ids or (), user=user, library=folder, dry_run=dry),

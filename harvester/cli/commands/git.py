@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from harvester.cli.consent import DryRunOption
 from harvester.cli.console import LibraryOption, check_name, note, print_lines, say
 
 
@@ -29,7 +30,7 @@ def init(
     folder: Annotated[str, typer.Argument(metavar="DIR", callback=check_name, help="The folder of the repository.")],
     sandbox: Annotated[bool, typer.Option("--sandbox", help="Make a rehearsal: it takes made-up sounds only.")] = False,
     lfs: Annotated[bool, typer.Option("--lfs", help="Keep the library in Git LFS (required from 100 MB).")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and change nothing.")] = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Make a Git repository with a library of its own.
 

@@ -83,14 +83,14 @@ def _lines(folder: Path, report: LinkResult, asked: int) -> Iterator[str]:
         yield f"{report.kept} lists from the server stay as they are"
     if report.neighbours > asked:
         yield f"earlier lists have {report.neighbours} neighbours, so all lists now have up to {report.neighbours}"
-    yield f"library: {folder}, {report.vectors} vectors, {report.edges} edges"
+    yield f"library: {folder}, {report.vectors:,} vectors, {report.edges:,} edges"
 
 
 def _verdict(agreement: VerifyResult) -> str:
     if not agreement.sounds:
         return "no list was compared"
     return (
-        f"{agreement.sounds} lists compared: {agreement.found} of the server's {agreement.expected} are here "
+        f"{agreement.sounds:,} lists compared: {agreement.found:,} of the server's {agreement.expected:,} are here "
         f"({100 * agreement.recall:.1f} %), scores differ by {agreement.largest_difference:.6f} at most"
     )
 
@@ -106,7 +106,7 @@ def _stopping() -> Iterator[Callable[[], bool]]:
             end_at_once(number)
         asked.append(number)
         with suppress(RuntimeError):  # the signal came in the middle of another line
-            say("stopping cleanly: the lists computed so far are kept (a second Ctrl-C or SIGTERM aborts at once)")
+            say("stopping cleanly: keeping the computed lists; Ctrl-C or SIGTERM again aborts")
 
     with taking(take):
         yield lambda: bool(asked)

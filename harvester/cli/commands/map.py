@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from harvester.cli.commands.export import SelectOptions
 from harvester.cli.console import LibraryOption, note, say, size_text
 from harvester.cli.options import bounded, check_ids, grouped
+from harvester.cli.select_options import SelectOptions
 from harvester.settings import DEPTH
 
 
@@ -43,7 +43,7 @@ def map(
         depth=depth,
         title=title,
         **select.keywords(),
-        on_layout=lambda sounds, edges: say(f"laying out {sounds} sounds and {edges} edges"),
+        on_layout=lambda sounds, edges: say(f"laying out {sounds:,} sounds and {edges:,} edges"),
     )
     note(*report.notices)
     say(f"{out}: {size_text(report.size_bytes)}; open it in a browser")

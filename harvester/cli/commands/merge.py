@@ -79,10 +79,10 @@ def _show(report: MergeReport) -> None:
     for contribution in report.contributions:
         say(describe(contribution))
     if report.vectors:
-        say(f"{report.vectors} vectors added")
+        say(f"{report.vectors:,} vectors added")
     if report.computed:
         say(f"{report.computed} lists were computed from one input's vectors each; `harvester link` updates them")
-    say(f"{report.target}: {report.nodes} sounds ({report.processed} processed), {report.edges} edges")
+    say(f"{report.target}: {report.nodes:,} sounds ({report.processed:,} processed), {report.edges:,} edges")
     if report.before is not None:
         say(f"`harvester restore {report.before.name}` goes back to the state before")
 
@@ -90,11 +90,11 @@ def _show(report: MergeReport) -> None:
 def describe(contribution: Contribution) -> str:
     """Return an input's contribution as a line, without counts of zero."""
     told = ", ".join(
-        f"{count:+d} {what}" if what.startswith("new ") else f"{count} {what}"
+        f"{count:+,} {what}" if what.startswith("new ") else f"{count:,} {what}"
         for count, what in _brought(contribution)
         if count
     )
-    return f"{contribution.name} ({contribution.nodes} sounds, {contribution.edges} edges): {told or 'nothing new'}"
+    return f"{contribution.name} ({contribution.nodes:,} sounds, {contribution.edges:,} edges): {told or 'nothing new'}"
 
 
 def _changes(contribution: Contribution) -> bool:

@@ -19,11 +19,22 @@ SELECTED: dict[str, tuple[Any, list[int]]] = {
     "--category": (["music"], [2, 4, 6, 8]),
     "--tag": (["rain", "tag1"], [1, 4, 7]),
     "--user": (["user2", "user0"], [2, 3, 5, 6, 8, 9]),
+    "--exclude-tag": (["tag1", "tag2"], [3, 6, 9, 10]),
+    "--exclude-user": (["User0"], [1, 2, 4, 5, 7, 8, 10]),
+    "--query": ("TAG1 sound", [1, 4, 7]),
+    "--ids": ("listed.csv", [2, 7]),
+    "--created": ("2012-10..2013", [1, 2, 3, 4, 5, 6, 7, 8, 9]),
+    "--min-downloads": (50, [5, 6, 7, 8, 9]),
+    "--gen-ai": (["no-gen-ai", "unknown"], [2, 4, 6, 8, 10]),
     "--min-duration": ("1s", [7, 8, 9]),
     "--max-duration": ("0.5s", [1, 2, 3]),
     "--processed-only": (True, [1, 2, 3, 4, 5, 6, 7, 8]),
     "--largest-component": (True, [1, 2, 3, 4, 5, 6]),
 }
+
+
+LISTED = "fname,freesound_id\n3,2\n4,7\n5,4711\n"
+"""A table whose two columns could both be ids."""
 
 
 def _rows(place: Place, *arguments: object, given: Any = None) -> list[dict[str, Any]]:
@@ -41,6 +52,7 @@ def _names(place: Place, *arguments: object, given: Any = None) -> list[str]:
 @proves("export", *SELECTED)
 def _only_these_sounds_are_exported(place: Place) -> None:
     value, expected = SELECTED[place.option]
+    (place.folder / "listed.csv").write_text(LISTED)
     assert [row["id"] for row in _rows(place)] == list(range(1, 11))
     assert [row["id"] for row in _rows(place, given=value)] == expected
 
@@ -48,7 +60,20 @@ def _only_these_sounds_are_exported(place: Place) -> None:
 @proves("map", *SELECTED)
 def _only_these_sounds_are_drawn(place: Place) -> None:
     value, expected = SELECTED[place.option]
-    assert sorted(_names(place, given=value)) == [f"sound {sound_id}" for sound_id in expected]
+    (place.folder / "listed.csv").write_text(LISTED)
+    assert _names(place, given=value) == ["" if one == 10 else f"sound {one}" for one in expected]
+
+
+@proves("export", "--column")
+def _the_sounds_of_this_column_are_exported(place: Place) -> None:
+    (place.folder / "listed.csv").write_text(LISTED)
+    assert [row["id"] for row in _rows(place, "--ids", "listed.csv", given="fname")] == [3, 4, 5]
+
+
+@proves("map", "--column")
+def _the_sounds_of_this_column_are_drawn(place: Place) -> None:
+    (place.folder / "listed.csv").write_text(LISTED)
+    assert _names(place, "--ids", "listed.csv", given="fname") == ["sound 3", "sound 4", "sound 5"]
 
 
 @proves("export", "--min-score")
@@ -135,6 +160,50 @@ def _library_with_a_formula(place: Place) -> None:
     with open_store(place.folder / "formula") as store:
         store.set_source(SOURCE)
         grow(store, [Seen(5, make_record(5, name="=1+1"), NOW_US)])
+
+
+DATASET_FILES: dict[str, tuple[Any, dict[str, int]]] = {
+    "--split": ("50/50", {"train": 3, "test": 2}),
+    "--split-method": ("hash", {"train": 2, "test": 3}),
+    "--splits": ("earlier", {"test": 5}),
+}
+"""The sizes of the parts with each option; the shelf has five sounds under CC0 or BY, of three authors."""
+
+
+@proves("export", *DATASET_FILES)
+def _the_parts_are_made_like_this(place: Place) -> None:
+    value, expected = DATASET_FILES[place.option]
+    place.run("dataset", "--library", "shelf", "-o", "earlier", "--split", "100")
+    splits = place.folder / "earlier" / "splits.json"
+    splits.write_text(splits.read_text().replace('"train"', '"test"'))
+    place.run("dataset", "--library", "shelf", "-o", "out", given=value)
+    parts = {path.name.split("-")[0]: pq.read_metadata(path).num_rows for path in (place.folder / "out/data").iterdir()}
+    assert parts == expected
+
+
+@proves("export", "--group-by")
+def _the_parts_keep_these_groups(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="pack")
+    assert json.loads((place.folder / "out" / "splits.json").read_text())["group_by"] == "pack"
+
+
+@proves("export", "--fields")
+def _only_these_fields_are_written(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="name,tags")
+    [first, *_] = (place.folder / "out" / "data").iterdir()
+    assert pq.read_schema(first).names == ["id", "name", "license", "license_spdx", "tags"]
+
+
+@proves("export", "--table")
+def _the_tables_have_this_format(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="csv")
+    assert {path.suffix for path in (place.folder / "out" / "data").iterdir()} == {".csv"}
+
+
+@proves("export", "--title")
+def _the_card_has_this_heading(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="Rain & tents")
+    assert "\n# Rain \\& tents\n" in (place.folder / "out" / "README.md").read_text()
 
 
 @proves("map", "--ego")

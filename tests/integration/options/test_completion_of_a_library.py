@@ -32,6 +32,8 @@ HELD = {
     "map --category S": ["Sound effects"],
     "harvest --tag rain": ["rain", "rain-forest"],
     "export csv --tag ": ["rain", "rain-forest", "rock & roll", "Ü"],
+    "export csv --exclude-tag ": ["rain", "rain-forest", "rock & roll", "Ü"],
+    "map --exclude-user ": ["alice", "bob_2"],
     "forget --user ": ["alice", "bob_2"],
 }
 

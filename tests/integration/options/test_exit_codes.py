@@ -106,7 +106,9 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             f"refresh {SERVER} --library grown", "link --library {swept}", "status --library shelf",
             "history --library shelf",
             "show 1 --library shelf", "find rain --library shelf", "export jsonl --library shelf",
-            "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
+            "analyse --library shelf",
+            "map --library shelf", "sql --library shelf", "check --library shelf",
+            "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf --yes", "git-setup --library shelf",
             "init team",
             "git-merge shelf/{checkpoint} shelf/{checkpoint} x", "git-textconv shelf/{checkpoint}",
@@ -128,7 +130,9 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "history --last 0 --library shelf",
             "link --library shelf",
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
-            "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
+            "analyse --community 1 --library shelf",
+            "map --ego 999 --library shelf", "sql SELEC --library shelf", "check --jobs 0",
+            "restore none.pkl --library shelf", "merge nowhere",
             "import harvester.toml.old", "forget", "forget 1 --library shelf", "git-setup --lfs --undo", "init shelf",
             "git-merge a", "git-textconv",
             "service --print upstart", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
@@ -157,7 +161,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     22: {"of rubbish": (_of_rubbish, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
         "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
-        "map --library shelf", "restore --library shelf",
+        "map --library shelf", "sql --library shelf", "restore --library shelf",
         "merge shelf --library new", "forget 1 --library shelf",
     ))},
     23: {"of another source": (_of_another_source, (
@@ -167,7 +171,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     24: {"of a newer version": (_of_a_newer_version, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
         "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
-        "map --library shelf", "restore --library shelf", "merge shelf --library new", "forget 1 --library shelf",
+        "map --library shelf", "sql --library shelf", "restore --library shelf", "merge shelf --library new",
+        "forget 1 --library shelf",
     ))},
     27: {"of a pointer": (_of_a_pointer, (
         f"harvest {SERVER} --library shelf", "status --library shelf", "export jsonl --library shelf",
@@ -176,9 +181,10 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     28: {"as it is": (_as_it_is, (
         f"refresh {SERVER} --library mistyped", "check --library mistyped", "check --repair --library mistyped",
         "restore --library mistyped", "forget 1 --library mistyped", "backups prune --library mistyped",
-        "export jsonl --library mistyped", "map --library mistyped", "history --library mistyped",
+        "export jsonl --library mistyped", "analyse --library mistyped", "map --library mistyped",
+        "history --library mistyped",
         "status --library mistyped", "find a --library mistyped", "show 1 --library mistyped",
-        "backups list --library mistyped", "link --library mistyped",
+        "backups list --library mistyped", "link --library mistyped", "sql --library mistyped",
     ))},
 }  # fmt: skip
 """By exit code: how the folder is prepared, and the lines that then end with that code."""

@@ -122,6 +122,8 @@ def test_the_command_exits_with_0_and_1(library: Path) -> None:
     assert freshness == {
         "fresh": False, "max_age_s": 3600.0, "why": "the newest data is 1 h 30 min old, more than 1 h 0 min",
     }  # fmt: skip
+    ended = call("status", "--exit-code", "--max-age", "1h", "--library", "none", cwd=cwd)
+    assert (ended.code, ended.out) == (28, ""), "monitoring must not take a missing library for a stale one"
 
 
 def test_a_copy_with_a_new_time_is_as_stale_as_the_library(library: Path) -> None:

@@ -40,6 +40,18 @@ def test_it_tells_counts_and_licenses() -> None:
     }
 
 
+def test_a_selection_tells_its_own_counts_licenses_and_notices() -> None:
+    library = Library(LibraryView(Path("shelf"), make_view_state(), notices=["of the library"]))
+    page = parsed(library.select(license=["CC0", "BY"], user=["user1", HOSTILE])._repr_html_())
+    rows = {row[0].text: "".join(row[1].itertext()) for row in page.iter("tr")}
+    assert rows == {"sounds": "2", "processed": "2", "edges": "0", "licenses": "BY 4.0: 1, CC0: 1"}
+    told = ["".join(one.itertext()) for one in page.iter("p")]
+    assert told[0] == "Selection shelf"
+    assert told[1] == "2 sounds, all of 2026-09-21"
+    assert "no sound has the user '</script><script>" in told[2]
+    assert len(told) == 3
+
+
 @pytest.mark.parametrize("where", ["license", "folder", "notice"])
 def test_hostile_texts_stay_texts(where: str) -> None:
     state = make_state([make_record(1, license=HOSTILE if where == "license" else None)])

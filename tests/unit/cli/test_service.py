@@ -159,6 +159,12 @@ def test_launchds_sigterm_reaches_the_harvest_and_its_exit_code_launchd(tmp_path
         assert process.wait(10) == 11
 
 
+def test_launchds_sigterm_before_the_harvest_has_begun_ends_it_too(tmp_path: Path) -> None:
+    script = _job(tmp_path)["ProgramArguments"][2].replace('"$@" &', 'kill -TERM $$\n"$@" &')
+    done = subprocess.run(["sh", "-c", script, "harvester", "sleep", "30"], check=False, timeout=10)
+    assert done.returncode == 0  # 143: launchd itself asked for it
+
+
 @pytest.mark.parametrize("kind", ["systemd", "cron", "launchd"])
 def test_the_command_in_it_is_one_that_this_version_has(kind: str, tmp_path: Path) -> None:
     if kind == "launchd":

@@ -6,6 +6,7 @@ import pytest
 
 from harvester.graph import Selection, SoundGraph, explain_missing, find_missing
 from harvester.model import Gone, Known
+from harvester.records import read_created_range
 from tests.support.view_samples import make_record, make_state
 
 STATE = make_state(
@@ -50,7 +51,42 @@ def explain_empty(state: SoundGraph, selection: Selection) -> str:
             "no sound has the tag 'nothing'; there are 'rain', 'tag1', 'tag2', 'tag0', 'Thunder', "
             f"'{'t' * 40}…'; no sound has the user 'me'; there are 'user1', 'user2', 'user0', 'Anna'",
         ),
-        (Selection(min_duration_s=99), "no sound meets all conditions together"),
+        (Selection(words=("rain", "sond")), "no sound has the word 'sond'; did you mean 'sound'?"),
+        (Selection(words=("gone",)), "no sound has the word 'gone'"),
+        (
+            Selection(gen_ai_wishes=("open-source-models",)),
+            "no sound has the gen-AI wish 'open-source-models'; there "
+            "are 'no-additional-preferences', 'no-gen-ai', 'unknown'",
+        ),
+        (Selection(gen_ai_wishes=("unknown",), tags=("rain",)), "no sound meets all conditions together"),
+        (
+            Selection(created=read_created_range("2013..")),
+            "no sound was uploaded in 2013..; the uploads are from 2012-10-21 to 2012-10-21",
+        ),
+        (Selection(min_downloads=1_000), "no sound has 1,000 downloads or more; the most downloads are 90"),
+        (Selection(min_downloads=90, max_duration_s=1 / 7), "no sound meets all conditions together"),
+        (Selection(max_duration_s=0.1), "no sound lasts 0.1 s or less; the shortest has 0.142857 s"),
+        (
+            Selection(ids=frozenset({10, 12, 13})),
+            "of 3 ids the library lacks 2 (12, 13), and 1 was deleted or withdrawn (10)",
+        ),
+        (
+            Selection(ids=frozenset(range(12, 20)), users=("ana",)),
+            "no sound has the user 'ana'; did you mean 'Anna'?; "
+            "of 8 ids the library lacks 8 (12, 13, 14, 15, 16, 17 …)",
+        ),
+        (
+            Selection(ids=frozenset({1, 12}), min_duration_s=1, excluded_tags=("rian",), excluded_users=("Anna",)),
+            "no sound meets all conditions together; of 2 ids the library lacks 1 (12); no sound to exclude has the "
+            "tag 'rian'; did you mean 'rain'?",
+        ),
+        (
+            Selection(excluded_users=("gone",), tags=("x",)),
+            "no sound has the tag 'x'; there are 'rain', 'tag1', "
+            f"'tag2', 'tag0', 'Thunder', '{'t' * 40}…'; no sound to exclude has the user 'gone'; there are 'user1', "
+            "'user2', 'user0', 'Anna'",
+        ),
+        (Selection(min_duration_s=99), "no sound lasts 99 s or longer; the longest has 1.28571 s"),
     ],
 )
 def test_it_names_the_values_that_no_sound_has(selection: Selection, why: str) -> None:
@@ -69,3 +105,14 @@ def test_without_records_or_sounds_there_are_no_values() -> None:
     state.apply(Known(1, 1))
     told = explain_empty(state, Selection(tags=("x",)))
     assert told == "no sound matches: no sound has the tag 'x'; there is none in the library"
+
+
+def test_without_a_record_no_bound_is_met_and_there_is_no_value() -> None:
+    state = SoundGraph()
+    state.apply(Known(1, 1))
+    for selection, what in (
+        (Selection(min_downloads=0), "has 0 downloads or more"),
+        (Selection(max_duration_s=9), "lasts 9 s or less"),
+        (Selection(created=read_created_range("2020")), "was uploaded in 2020"),
+    ):
+        assert explain_empty(state, selection) == f"no sound matches: no sound {what}; there is none in the library"

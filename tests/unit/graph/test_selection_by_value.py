@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from harvester.graph import SoundGraph
-from harvester.graph.selection import Edge, Selected, Selection, around, components, select
+from harvester.graph.edges import Edge
+from harvester.graph.selection import Selected, Selection, around, components, select
 from harvester.model import Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
+from harvester.records import GEN_AI_WISHES, read_created_range
 
 CC = "https://creativecommons.org/"
 SOUND: dict[str, Any] = {
@@ -19,6 +21,10 @@ SOUND: dict[str, Any] = {
     "username": "Anna",
     "tags": ["Rain", "Straße"],
     "duration": 2.5,
+    "name": "Storm_over the Sea.wav",
+    "num_downloads": 7,
+    "created": "2012-10-21T14:54:11Z",
+    "gen_ai_preference": "no-gen-ai",
 }
 BARE: dict[str, Any] = {"added_at": 1}
 
@@ -38,8 +44,8 @@ BARE: dict[str, Any] = {"added_at": 1}
 def test_a_license_is_its_family_or_one_version_however_a_person_writes_it(
     typed: str, deed: str, matches: bool
 ) -> None:
-    assert Selection(licenses=(typed,)).matches(SOUND | {"license": CC + deed}) is matches
-    assert Selection(licenses=("nothing else", typed)).matches(SOUND | {"license": CC + deed}) is matches
+    assert Selection(licenses=(typed,)).matches(1, SOUND | {"license": CC + deed}) is matches
+    assert Selection(licenses=("nothing else", typed)).matches(1, SOUND | {"license": CC + deed}) is matches
 
 
 @pytest.mark.parametrize(
@@ -56,11 +62,25 @@ def test_a_license_is_its_family_or_one_version_however_a_person_writes_it(
         (Selection(max_duration_s=2.5), True), (Selection(max_duration_s=2.49), False),
         (Selection(min_duration_s=1, max_duration_s=3), True), (Selection(min_duration_s=3, max_duration_s=9), False),
         (Selection(max_duration_s=0), False), (Selection(min_duration_s=0), True),
+        (Selection(words=("storm",)), True), (Selection(words=("orm_", "strasse", "ann")), True),
+        (Selection(words=("1",)), True), (Selection(words=("storm", "rain", "wind")), False),
+        (Selection(words=("annarain",)), False),
+        (Selection(ids=frozenset({1, 2})), True), (Selection(ids=frozenset({2})), False),
+        (Selection(ids=frozenset()), False), (Selection(ids=frozenset({1}), users=("berta",)), False),
+        (Selection(created=read_created_range("2012-10-21")), True),
+        (Selection(created=read_created_range("2012-10-22..")), False),
+        (Selection(min_downloads=7), True), (Selection(min_downloads=8), False),
+        (Selection(excluded_tags=("RAIN", "x")), False), (Selection(excluded_tags=("rai",)), True),
+        (Selection(tags=("rain",), excluded_tags=("strasse",)), False),
+        (Selection(excluded_users=("x", "ANNA")), False), (Selection(excluded_users=("ann",)), True),
+        (Selection(users=("anna",), excluded_users=("anna",)), False),
+        (Selection(gen_ai_wishes=("unknown", "no-gen-ai")), True),
+        (Selection(gen_ai_wishes=("unknown", "no-additional-preferences")), False),
         (Selection(users=("anna",), tags=("wind",)), False), (Selection(licenses=("BY",), users=("x",)), False),
     ],
 )  # fmt: skip
 def test_a_sound_meets_every_condition(selection: Selection, matches: bool) -> None:
-    assert selection.matches(SOUND) is matches
+    assert selection.matches(1, SOUND) is matches
 
 
 @pytest.mark.parametrize(
@@ -68,27 +88,39 @@ def test_a_sound_meets_every_condition(selection: Selection, matches: bool) -> N
     [
         Selection(licenses=("BY",)), Selection(categories=("music",)), Selection(users=("anna",)),
         Selection(tags=("rain",)), Selection(min_duration_s=0), Selection(max_duration_s=9),
+        Selection(min_downloads=0), Selection(created=read_created_range("1990..")), Selection(words=("rain",)),
+        Selection(gen_ai_wishes=GEN_AI_WISHES),
     ],
 )  # fmt: skip
 def test_a_sound_without_a_record_meets_no_condition_on_it(selection: Selection) -> None:
-    assert not selection.matches(BARE)
-    assert Selection().matches(BARE)
-    assert Selection(licenses=("none",)).matches(BARE), "its license is none"
+    assert not selection.matches(1, BARE)
+    assert Selection().matches(1, BARE)
+    assert Selection(licenses=("none",)).matches(1, BARE), "its license is none"
+    assert Selection(gen_ai_wishes=("unknown",)).matches(1, BARE), "its wish is unknown"
+    assert Selection(excluded_tags=("rain",), excluded_users=("anna",)).matches(1, BARE), "nothing excludes it"
+    assert Selection(ids=frozenset({1}), words=("1",)).matches(1, BARE), "its id is known"
+
+
+def test_a_wish_that_is_none_of_the_fields_values_is_unknown() -> None:
+    for value in (None, "new value", 5, "unknown"):
+        sound = SOUND | {"gen_ai_preference": value}
+        assert Selection(gen_ai_wishes=("unknown",)).matches(1, sound)
+        assert not Selection(gen_ai_wishes=GEN_AI_WISHES).matches(1, sound)
 
 
 def test_without_a_least_duration_the_shortest_sound_is_selected() -> None:
-    assert Selection(max_duration_s=9).matches(SOUND | {"duration": 0.0})
+    assert Selection(max_duration_s=9).matches(1, SOUND | {"duration": 0.0})
 
 
 def test_the_family_of_a_license_ends_at_a_blank_and_at_nothing_else() -> None:
-    assert Selection(licenses=("my",)).matches(SOUND | {"license": "my terms"})
-    assert not Selection(licenses=("my",)).matches(SOUND | {"license": "my\tterms"})
+    assert Selection(licenses=("my",)).matches(1, SOUND | {"license": "my terms"})
+    assert not Selection(licenses=("my",)).matches(1, SOUND | {"license": "my\tterms"})
 
 
 def test_a_sound_without_a_category_is_in_none() -> None:
-    assert not Selection(categories=("none",)).matches(SOUND | {"category": None, "subcategory": None})
-    assert Selection(categories=("",)).matches(SOUND | {"category": None})
-    assert Selection(users=("",)).matches(SOUND | {"username": None})
+    assert not Selection(categories=("none",)).matches(1, SOUND | {"category": None, "subcategory": None})
+    assert Selection(categories=("",)).matches(1, SOUND | {"category": None})
+    assert Selection(users=("",)).matches(1, SOUND | {"username": None})
 
 
 def graph_of(*links: tuple[int, tuple[tuple[int, float], ...]]) -> SoundGraph:
@@ -113,9 +145,8 @@ def test_what_is_gone_or_withdrawn_is_never_selected_and_samples_only_where_aske
 def test_edges_come_best_first_then_by_id_and_those_without_a_score_last() -> None:
     state = graph_of((2, ((9, 0.75), (5, 0.5), (7, 0.5), (3, 0.0))), (1, ((2, 1.0),)))
     state.apply(Related(2, 4, "remix", 5))
-    state.apply(Related(2, 1, "x", 5))
-    # A file of another program may hold a relation that is no list.
-    state.graph.succ[2][1]["relation"] = "plain"
+    state.apply(Related(2, 1, "tags", 5, 0.25))
+    state.apply(Related(2, 1, "user", 5))
     state.apply(Related(2, 9, "pack", 5))
     for sound_id in (4, 1):
         state.apply(Seen(sound_id, {"id": sound_id}, 5))
@@ -125,13 +156,11 @@ def test_edges_come_best_first_then_by_id_and_those_without_a_score_last() -> No
         Edge(2, 5, 0.5, None),
         Edge(2, 7, 0.5, None),
         Edge(2, 3, 0.0, None),
-        Edge(2, 1, None, "plain"),
+        Edge(2, 1, None, '["tags","user"]', '{"tags":0.25}'),
         Edge(2, 4, None, '["remix"]'),
     ]
     assert [(edge.source, edge.target) for edge in selected.edges()][:2] == [(1, 2), (2, 9)]
     assert selected.edge_count == 7
-    assert [edge.target for edge in select(state, Selection(min_score=0.5)).edges_of(2)] == [9, 5, 7]
-    assert [edge.target for edge in select(state, Selection(min_score=0.0)).edges_of(2)] == [9, 5, 7, 3]
     assert [edge.target for edge in Selected(state, [2, 7]).edges_of(2)] == [7]
 
 
@@ -150,7 +179,7 @@ def test_components_are_ordered_by_their_smallest_id_and_the_first_largest_is_ke
     assert select(TWO_PARTS, Selection(largest_component=True)).sound_ids == [1, 3, 5]
     loose = Selection(largest_component=True, min_score=0.5)
     assert components(select(TWO_PARTS, Selection(min_score=0.5))) == [[1, 3, 5], [2, 4], [6], [7, 8]]
-    assert select(TWO_PARTS, loose).min_score == 0.5
+    assert select(TWO_PARTS, loose).edge_rule.min_score == 0.5
     assert select(TWO_PARTS, loose).state is TWO_PARTS
     assert select(TWO_PARTS, Selection(users=("nobody",), largest_component=True)).sound_ids == []
 
@@ -176,5 +205,5 @@ def test_surroundings_follow_selected_edges_only() -> None:
     state.apply(Gone(6, 9))
     near = around(select(state, Selection(min_score=0.5)), 1, 1)
     assert near.sound_ids == [1, 2, 5]
-    assert near.min_score == 0.5
+    assert near.edge_rule.min_score == 0.5
     assert near.state is state

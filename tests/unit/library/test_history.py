@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from harvester.library import PastRun, add_run, load_history
-from harvester.library.history import LARGEST_BYTES, MOST_RUNS, join_histories
+from harvester.library.history import LARGEST_BYTES, LONGEST_LINE_BYTES, MOST_RUNS, History, join_histories
 from harvester.storage import HISTORY
 from tests.support.past_runs import past_run
 
@@ -39,38 +39,66 @@ def test_runs_come_back_as_they_were_added_oldest_first(tmp_path: Path) -> None:
     assert load_history(tmp_path / "none").runs == ()
 
 
-HOSTILE: dict[str, bytes] = {
+NO_RUN: dict[str, bytes] = {
     "torn": line_of(past_run(9))[:-30],
     "not JSON": b"<<<<<<< HEAD",
     "not UTF-8": line_of(past_run(9), end="?").replace(b"?", b"\xff"),
     "no object": b"[1]",
     "deep": b"[" * 1_500,
     "long": line_of(past_run(9), more="x" * 3_000),
-    "lacks a key": json.dumps({"run": "9" * 32}).encode(),
     "no id": line_of(past_run(9), run="../../etc/passwd"),
+    "a number as its id": line_of(past_run(9), run=9),
+    "NaN": line_of(past_run(9), seconds=float("nan")),
+}
+
+UNKNOWN: dict[str, bytes] = {
+    "lacks a key": json.dumps({"run": "9" * 32}).encode(),
     "a negative count": line_of(past_run(9), requests=-1),
     "a huge count": line_of(past_run(9), requests=10**40),
     "a flag as a count": line_of(past_run(9), requests=True),
     "no moment": line_of(past_run(9), ended="2026-13-41T25:00:00Z"),
     "a moment in no time": line_of(past_run(9), ended="9999-12-31T23:59:60Z"),
+    "a number as a moment": line_of(past_run(9), started=5),
     "a text as its duration": line_of(past_run(9), seconds="long"),
-    "NaN": line_of(past_run(9), seconds=float("nan")),
     "no exit code": line_of(past_run(9), exit_code="0"),
     "a long end": line_of(past_run(9), end="x" * 501),
+    "the command of a newer version": line_of(past_run(9), command="harvest by id"),
 }
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
+@pytest.mark.parametrize("kind", NO_RUN)
 def test_a_line_that_describes_no_run_is_left_out_with_one_notice(kind: str, tmp_path: Path) -> None:
     write(tmp_path, past_run(1), past_run(2))
     path = tmp_path / HISTORY
     first, second = path.read_bytes().splitlines()
-    path.write_bytes(b"\r\n".join([first, HOSTILE[kind], HOSTILE[kind], b"", second]))  # nor does it end with a newline
+    path.write_bytes(b"\r\n".join([first, NO_RUN[kind], NO_RUN[kind], b"", second]))  # nor does it end with a newline
     history = load_history(tmp_path)
     assert history.runs == (past_run(1), past_run(2))
     assert history.notices == (f"{path}: left out 2 lines that describe no run",)
-    add_run(tmp_path, past_run(3))
+    assert add_run(tmp_path, past_run(3)) == [*history.notices]
     assert path.read_bytes() == b"".join(one + b"\n" for one in (first, second, line_of_file(tmp_path, 2)))
+
+
+@pytest.mark.parametrize("kind", UNKNOWN)
+def test_a_line_that_only_a_newer_version_reads_is_kept_and_told(kind: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "one", past_run(1)) / HISTORY
+    path.write_bytes(UNKNOWN[kind] + b"\n" + path.read_bytes())
+    told = f"{path}: 1 line needs a newer harvester to be read; the file keeps every run"
+    assert load_history(tmp_path / "one") == History((past_run(1),), (told,))
+    assert add_run(tmp_path / "one", past_run(2)) == [told]
+    assert UNKNOWN[kind] in path.read_bytes().splitlines()
+    assert ids(tmp_path / "one") == [past_run(1).run, past_run(2).run]
+    (tmp_path / "two").mkdir()
+    assert join_histories(tmp_path / "two", [tmp_path / "one"]) == [told]
+    assert (tmp_path / "two" / HISTORY).read_bytes() == path.read_bytes()
+
+
+def test_a_full_history_of_the_longest_lines_can_be_read(tmp_path: Path) -> None:
+    runs = map(past_run, range(1, MOST_RUNS + 1))
+    lines = [line_of(run, more="x" * (LONGEST_LINE_BYTES - len(line_of(run, more="")))) for run in runs]
+    (tmp_path / HISTORY).write_bytes(b"\r\n".join(lines) + b"\r\n")
+    add_run(tmp_path, past_run(MOST_RUNS + 1))
+    assert len(ids(tmp_path)) == MOST_RUNS
 
 
 def line_of_file(folder: Path, place: int) -> bytes:

@@ -11,8 +11,9 @@ import pytest
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.errors import LibraryCorrupt, LibraryLocked, LibraryUnwritable, NewerFormat, WrongSource
 from harvester.journal.reader import load_contents
+from harvester.library.presence import holds_library
 from harvester.model import Deferral, Known
-from harvester.storage.paths import CHECKPOINT, JOURNAL
+from harvester.storage.paths import CHECKPOINT, JOURNAL, LOCK
 from tests.support.samples import (
     NOW_US,
     SOURCE,
@@ -305,3 +306,25 @@ def test_closing_twice_is_safe(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     store.close()
     store.close()
+
+
+def test_a_run_that_finds_nothing_after_a_killed_one_leaves_no_journal_that_names_a_lost_checkpoint(
+    tmp_path: Path,
+) -> None:
+    open_store(tmp_path, source=SOURCE).close()  # as a kill leaves it
+    assert not holds_library(tmp_path)
+    store = open_store(tmp_path)
+    assert store.state.source == SOURCE
+    store.checkpoint()
+    store.close(keep_nothing=False)
+    assert names_in(tmp_path) <= {LOCK}
+    assert not holds_library(tmp_path)
+
+
+def test_a_run_that_finds_nothing_leaves_an_earlier_library_as_it_is(tmp_path: Path) -> None:
+    with open_store(tmp_path, source=SOURCE) as store:
+        store.append(make_events(2))
+    store = open_store(tmp_path)
+    store.close(keep_nothing=False)
+    with open_store(tmp_path) as store:
+        assert content_of(store.state) == content_of(make_state(make_events(2)))
