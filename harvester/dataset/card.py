@@ -1,4 +1,4 @@
-"""Write the dataset card, `README.md`: front matter for the hub, then prose.
+"""Write `README.md`, the card: front matter for the hub, then prose.
 
 Texts of users (titles of categories, tags, values of a selection) are untrusted: they are escaped for Markdown, and
 quoted in the front matter.

@@ -127,7 +127,7 @@ def _result(connection: duckdb.DuckDBPyConnection, statement: str) -> SqlResult:
 
 
 def _interruptibly(connection: duckdb.DuckDBPyConnection, run: Callable[[], T]) -> T:
-    """Run in a thread: in the main one, DuckDB replaces the exception of a signal."""
+    """Run in a thread: DuckDB would replace the exception of a signal."""
     with ThreadPoolExecutor(1) as threads:
         future = threads.submit(run)
         try:

@@ -1,4 +1,4 @@
-"""The result of a SQL statement, as an Arrow table and as rows of Python."""
+"""The result of a SQL statement, as an Arrow table and as rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Write an SQLite database of a selection: tables, indexes and full text.
+"""Write a selection as an SQLite database with full-text search.
 
 Owns the schema, in `exports.sqlite_schema`, and the order of everything in the file: the same library gives the same
 bytes for one version of SQLite. Each sound has, beside its columns, the canonical text from which `harvester import`

@@ -84,7 +84,7 @@ def plan_columns(selected: Selected) -> list[Column]:
 
 
 def ruled_column(name: str) -> Column:
-    """Return the column of a field whose rule determines it, or of a preview.
+    """Return the column of a field with a rule, or of a preview.
 
     It has this name and type in every library, also where no sound has a value.
     """
@@ -123,12 +123,12 @@ def rows(selected: Selected, columns: Iterable[Column]) -> Iterator[dict[str, An
 
 
 def is_time(column: Column) -> bool:
-    """Tell whether a column has times: a stamp in microseconds UTC, or ISO text."""
+    """Tell whether a column has times: stamps in µs UTC, or ISO texts."""
     return column.name in STAMPS or column.name == "created"
 
 
 def moment_of(value: int | str) -> datetime:
-    """Return a value of such a column in UTC; a text without a zone is in UTC."""
+    """Return a value of such a column in UTC, as a text without zone is."""
     if isinstance(value, int):
         seconds, microseconds = divmod(value, 1_000_000)
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)

@@ -1,4 +1,4 @@
-"""`analysis.json`: what `harvester analyse` computed, beside the library.
+"""`analysis.json`: what `analyse` computed, beside the library.
 
 It is no state of the library: it can be computed again, and a file that cannot be read changes no sound. It holds ids
 and numbers, and no text of a sound, so a withdrawn sound leaves no name in it. The guide's topic `analysis` describes

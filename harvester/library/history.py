@@ -100,7 +100,7 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class _HistoryLine:
-    """A line of the file; `run` is None where only a newer version reads it."""
+    """A line; `run` is None where only a newer version reads it."""
 
     text: bytes
     started: str

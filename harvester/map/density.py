@@ -53,7 +53,7 @@ def _add(
     width_px: int,
     height_px: int,
 ) -> None:
-    """Add lines; at each point the two pixels across a line share its weight."""
+    """Add lines; the two pixels across a line share its weight."""
     line = np.repeat(np.arange(len(steps)), steps)
     first = np.cumsum(steps) - steps
     part = (np.arange(len(line)) - first[line]) / np.maximum(steps - 1, 1)[line]

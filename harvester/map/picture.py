@@ -1,4 +1,4 @@
-"""The map as one picture for papers: SVG, PDF or PNG, without a browser.
+"""The map as one picture: SVG, PDF or PNG, without a browser.
 
 Owns the layout of the page: title, map, legend, all in millimetres. Places, sizes and groups are those of the
 interactive map (`MapData`), the colours those of its light theme. Invariant: the same data and the same versions of
@@ -102,7 +102,7 @@ class _Page:
         return np.frombuffer(base64.b64decode(self._arrays[name]), dtype=form)
 
     def _fit(self, width_mm: float, height_mm: float, bottom_mm: float) -> Axes:
-        """Return axes in millimetres, from the top left, in the middle of a room.
+        """Return axes in millimetres, in the middle of a room.
 
         `_mm` are then the places in it, which fill it in one direction.
         """

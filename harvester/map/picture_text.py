@@ -1,4 +1,4 @@
-"""Measure texts in millimetres with the fonts that come with matplotlib."""
+"""Measure texts in millimetres with the fonts of matplotlib."""
 
 from __future__ import annotations
 

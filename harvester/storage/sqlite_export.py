@@ -1,4 +1,4 @@
-"""Recognise the database of `export sqlite`, and open a database safely.
+"""Recognise the database of `export sqlite`, and open one safely.
 
 Owns the marks in the file's header, which the writer and the reader share, and how a database from others is opened:
 read-only, without its journal, with SQLite's guards against hostile files. Knows nothing of the tables.
@@ -37,7 +37,7 @@ def export_version(path: Path) -> int | None:
 
 
 def refuse_open_database(path: Path) -> None:
-    """Raise `SettingsError` if another program has the database open to write.
+    """Raise `SettingsError` if another program writes the database.
 
     What it wrote may be in a file beside it only, and SQLite would apply that file to a new database of the same name.
     """

@@ -106,7 +106,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             f"refresh {SERVER} --library grown", "link --library {swept}", "status --library shelf",
             "history --library shelf",
             "show 1 --library shelf", "find rain --library shelf", "export jsonl --library shelf",
-            "analyse --library shelf",
+            "analyse --library shelf", "relate --by user --library shelf",
             "map --library shelf", "sql --library shelf", "check --library shelf",
             "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf --yes", "git-setup --library shelf",
@@ -130,7 +130,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "history --last 0 --library shelf",
             "link --library shelf",
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
-            "analyse --community 1 --library shelf",
+            "analyse --community 1 --library shelf", "relate --by mood --library shelf",
             "map --ego 999 --library shelf", "map --static map.jpg --library shelf",
             "sql SELEC --library shelf", "check --jobs 0",
             "restore none.pkl --library shelf", "merge nowhere",
@@ -185,7 +185,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
         "export jsonl --library mistyped", "analyse --library mistyped", "map --library mistyped",
         "history --library mistyped",
         "status --library mistyped", "find a --library mistyped", "show 1 --library mistyped",
-        "backups list --library mistyped", "link --library mistyped", "sql --library mistyped",
+        "backups list --library mistyped", "link --library mistyped",
+        "relate --by user --library mistyped", "sql --library mistyped",
     ))},
 }  # fmt: skip
 """By exit code: how the folder is prepared, and the lines that then end with that code."""
