@@ -247,10 +247,11 @@ FORMATS = ExtensionPoint(
         "node-link": "harvester.exports:NODE_LINK",
         "csv": "harvester.exports:CSV",
         "parquet": "harvester.exports:PARQUET",
+        "sqlite": "harvester.exports:SQLITE",
     },
-    also=("credits",),
+    also=("credits", "dataset"),
 )
-"""The formats of `harvester export`. `credits` has formats of its own."""
+"""The formats of `harvester export`. `credits` has formats of its own, and `dataset` is a folder."""
 
 ORDERS = ExtensionPoint(
     "harvester.orders",

@@ -28,7 +28,7 @@ from harvester.graph import Selected, SelectedView
 from harvester.settings import COUNT
 from harvester.storage import disk_errors, read_path, write_atomically
 
-_CREDITS = "credits"
+_CREDITS, _DATASET = "credits", "dataset"
 _UNCHANGED = "the earlier file is unchanged"
 
 
@@ -102,7 +102,8 @@ def export(
     `format` is graphml, gexf, jsonl, csv, parquet, node-link, credits, or that of a plugin. With `path`, the files are
     durable on return, and a failure leaves the earlier files as they were; csv and parquet write the edges to a file
     beside it, with `.edges` before the ending. Without, the result yields the text in pieces. Deleted and
-    withdrawn sounds are left out.
+    withdrawn sounds are left out, but jsonl, node-link and parquet of a whole library keep them in the texts from which
+    `import_library` makes the same library.
 
     `library` is a folder or an opened `Library`. `partition_rows`: the most rows of a part of parquet. `credits_format`
     is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets
@@ -115,7 +116,7 @@ def export(
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
     chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = select_from(view, chosen)
+        selected, notices = select_from(view, chosen, measured=format != _CREDITS)
         if out is None:
             text = encode_selection(selected, format, credits_format=credits_format, faithful=faithful)
             return replace(text, notices=notices)
@@ -183,6 +184,8 @@ def save_selection(
 def _check_options(
     format: str, out: Path | None, partition_rows: int | None, credits_format: str, *, faithful: bool
 ) -> None:
+    if format == _DATASET:
+        raise SettingsError("dataset is a folder with options of its own: call export_dataset")
     chosen = None if format == _CREDITS else load_format(format)
     if credits_format not in CREDIT_FORMATS:
         raise SettingsError(f"'{credits_format}' is not a format of credits; use {', '.join(CREDIT_FORMATS)}")

@@ -35,13 +35,14 @@ class FindReport:
 
 @dataclass(frozen=True, slots=True)
 class SoundReport:
-    """A sound with its record and its neighbours, best first.
+    """A sound with its record, its neighbours and its related sounds.
 
     `id`: the sound's number. `processed`: it has a record and a similar list; `gone`: it was deleted or withdrawn.
     `record` is None before it was fetched. `gen_ai_wish` is the uploader's wish about generative AI, or `unknown`.
     `similar_list` has the origin, time, limit, space and filter of its similar list; None: it has none yet. `stamps`
-    are texts in ISO 8601, UTC. Each of `neighbours` has the keys id, score and name; a sound in `listed_by` id and
-    score.
+    are texts in ISO 8601, UTC. Each of `neighbours`, the sounds of its similar list, has the keys id, score and name; a
+    sound in `listed_by` id and score; both best first. Each of `related` has the keys id, relations (the weight, or
+    None, by kind) and name; a sound in `related_by` id and relations. Other sounds that are gone are left out.
     """
 
     id: int
@@ -53,6 +54,8 @@ class SoundReport:
     stamps: dict[str, str]
     neighbours: tuple[dict[str, Any], ...]
     listed_by: tuple[dict[str, Any], ...]
+    related: tuple[dict[str, Any], ...] = ()
+    related_by: tuple[dict[str, Any], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the sound as plain data, for `--json`."""
@@ -78,7 +81,7 @@ def find(text: str | Iterable[str], *, limit: int = 20, library: LibraryLike = N
 
 @naming_keywords
 def show(sound_id: SupportsIndex, *, library: LibraryLike = None) -> SoundReport:
-    """Return one sound with its record and its neighbours.
+    """Return one sound with its record, neighbours and related sounds.
 
     `library` is a folder or an opened `Library`; None: the default folder. Raises `SettingsError` for a `sound_id` that
     is no sound's id and a sound that is not in the library; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat` or
@@ -101,4 +104,6 @@ def show(sound_id: SupportsIndex, *, library: LibraryLike = None) -> SoundReport
             stamps=facts["stamps"],
             neighbours=tuple(facts["neighbours"]),
             listed_by=tuple(facts["listed_by"]),
+            related=tuple(facts["related"]),
+            related_by=tuple(facts["related_by"]),
         )

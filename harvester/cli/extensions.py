@@ -38,6 +38,6 @@ def formats_help(formats: Iterable[Extension]) -> str:
 
     A plugin's name is followed by its package.
     """
-    *names, last = [*(one.name for one in formats if not one.package), "credits"]
+    *names, last = [*(one.name for one in formats if not one.package), "credits", "dataset"]
     added = "; ".join(one.shown for one in formats if one.package)
     return f"{', '.join(names)} or {last}{f'; added: {added}' if added else ''}."

@@ -14,7 +14,7 @@ import typer
 
 from harvester.cli.completion import complete_category, complete_license, complete_tag, complete_user, completing
 from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration
-from harvester.settings import COUNT_FROM_ZERO, SCORE
+from harvester.settings import COUNT, COUNT_FROM_ZERO, SCORE
 
 
 def _complete_wish(incomplete: str) -> list[str]:
@@ -30,7 +30,17 @@ def _check_wishes(given: str | Sequence[str] | None) -> Any:
         from harvester.records import read_gen_ai_wish
 
         for text in [given] if isinstance(given, str) else given:
-            read_gen_ai_wish(text)
+            for wish in text.split(","):
+                read_gen_ai_wish(wish.strip())
+    return given
+
+
+def _check_edges(given: str | Sequence[str] | None) -> Any:
+    """Return kinds of edges; raise `SettingsError` for a text that is none."""
+    if given:
+        from harvester.actions import check_edges
+
+        check_edges([given] if isinstance(given, str) else given)
     return given
 
 
@@ -54,7 +64,7 @@ class SelectOptions:
             "--licence",
             metavar="CC0",
             autocompletion=complete_license,
-            help="Keep to CC0, BY, BY-NC or Sampling+ (repeatable: any).",
+            help="Keep to CC0, BY, BY-NC or Sampling+, such as CC0,BY (any).",
         ),
     ] = None
     category: Annotated[
@@ -112,11 +122,25 @@ class SelectOptions:
             help="Keep to this wish about generative AI, or to unknown (repeatable: any).",
         ),
     ] = None
+    community: Annotated[
+        list[int] | None,
+        bounded(COUNT, "Keep to this community of `harvester analyse` (repeatable: any)."),
+    ] = None
     processed_only: Annotated[
         bool, typer.Option("--processed-only", help="Keep to sounds with a record and a similar list.")
     ] = False
     min_score: Annotated[
-        float | None, bounded(SCORE, "Keep to edges with at least this score.", metavar="0.8", callback=check_finite)
+        float | None,
+        bounded(SCORE, "Keep to similar edges with at least this score.", metavar="0.8", callback=check_finite),
+    ] = None
+    edges: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            autocompletion=completing("similar|relation|all"),
+            callback=_check_edges,
+            help="Keep to edges of similar, relation:NAME or relation (repeatable: any); else all.",
+        ),
     ] = None
     largest_component: Annotated[
         bool, typer.Option("--largest-component", help="Keep to the largest connected part.")

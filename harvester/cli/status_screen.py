@@ -19,6 +19,7 @@ from harvester.terminal_text import escape_line
 WIDTHS = (60, 120)
 ROOM = 24
 ROWS = 5
+_MOST_KINDS = 4
 LEAST_DAYS = 14
 _EIGHTHS = " ▁▂▃▄▅▆▇█"
 _COARSE = "  ...:::#"
@@ -78,11 +79,20 @@ def _state(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:
     if facts["vectors"] or facts["computed_lists"]:
         made_here = f"{facts['computed_lists']:,} of them computed here"
         lines.insert(1, f"  lists       {facts['lists']:,}, {made_here}; {facts['vectors']:,} vectors")
+    if facts["hidden_edges"] or any(kind != "similar" for kind in facts["edge_kinds"]):
+        lines[1:1] = _wrapped("edges", _edges(facts["edge_kinds"], facts["hidden_edges"]), width)
     if oldest:
         lines.append(f"  oldest      record fetched {age_text(oldest['fetched_at'], now_us)}: sound {oldest['id']}")
     if size_notice(facts["size_bytes"]):
         lines += _wrapped("large", size_notice(facts["size_bytes"]), width)
     return lines
+
+
+def _edges(kinds: Mapping[str, int], hidden: int) -> str:
+    told = [f"{count:,} {escape_line(kind)}" for kind, count in kinds.items()]
+    more = [f"and {len(told) - _MOST_KINDS:,} more kinds"] if len(told) > _MOST_KINDS else []
+    gone = [f"{hidden:,} of sounds that are gone"] if hidden else []
+    return ", ".join([*told[:_MOST_KINDS], *more, *gone])
 
 
 def _running(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:

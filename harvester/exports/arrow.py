@@ -7,14 +7,14 @@ and `exports.parquet` need `pyarrow`, which the extra `parquet` installs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
 
-from harvester.exports.table import Column, plan_columns, rows
-from harvester.graph import STAMPS, Selected
+from harvester.exports.table import Column, is_time, moment_of, plan_columns, rows
+from harvester.exports.whole import WHOLE_KEYS, WholeTexts
+from harvester.graph import Selected
 from harvester.json_text import without_lone_surrogates
 
 ROWS_A_BATCH = 20_000
@@ -33,18 +33,31 @@ EDGE_SCHEMA = pa.schema(
 
 
 class SoundRows:
-    """The selected sounds as rows of `schema`."""
+    """The selected sounds as rows of `schema`.
 
-    def __init__(self, selected: Selected) -> None:
+    With `whole`, there are two more columns, `record` and `library`, with the texts of `WholeTexts`.
+    """
+
+    def __init__(self, selected: Selected, *, whole: bool = False) -> None:
         self._selected = selected
+        self._whole = WholeTexts(selected) if whole else None
         self._columns = plan_columns(selected)
-        self._times = {column.name for column in self._columns if _is_time(column)}
-        self.schema = pa.schema([(column.name, _type(column)) for column in self._columns])
+        texts = WHOLE_KEYS if whole else ()
+        # A field with the name of a text is in the canonical text alone.
+        self._shown = [column for column in self._columns if column.name not in texts]
+        self.schema = pa.schema([*schema_of(self._shown), *((name, pa.string()) for name in texts)])
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as values that pyarrow accepts."""
-        for row in rows(self._selected, self._columns):
-            yield {name: _stamp(value) if name in self._times else value for name, value in row.items()}
+        typed = with_times(self._shown, rows(self._selected, self._columns))
+        if self._whole is None:
+            yield from typed
+            return
+        for place, row in enumerate(typed):
+            sound_id = row["id"]
+            yield row | {"record": self._whole.text(sound_id), "library": self._whole.library(place) or None}
+        if not len(self._selected) and (library := self._whole.library(0)):
+            yield {"library": library}
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:
@@ -69,19 +82,19 @@ def batches(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> Iterator
         yield pa.RecordBatch.from_pylist(group, schema=schema)
 
 
-def _is_time(column: Column) -> bool:
-    return column.name in STAMPS or column.name == "created"
+def schema_of(columns: Iterable[Column]) -> pa.Schema:
+    """Return the schema of these columns."""
+    return pa.schema([(column.name, _type(column)) for column in columns])
+
+
+def with_times(columns: Iterable[Column], table_rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of `table.rows` as values that pyarrow accepts."""
+    times = {column.name for column in columns if is_time(column)}
+    for row in table_rows:
+        yield {name: moment_of(value) if name in times else value for name, value in row.items()}
 
 
 def _type(column: Column) -> pa.DataType:
-    if _is_time(column):
+    if is_time(column):
         return _STAMP
     return pa.list_(pa.string()) if column.kind == "texts" else _TYPES[column.kind]
-
-
-def _stamp(value: int | str) -> datetime:
-    if isinstance(value, int):
-        seconds, microseconds = divmod(value, 1_000_000)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
-    instant = datetime.fromisoformat(value)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)

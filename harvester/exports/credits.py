@@ -18,13 +18,14 @@ from harvester.exports.csv_text import csv_line, disarmed
 from harvester.graph import Selected, Sound
 from harvester.terminal_text import drop_controls, escape
 
-_ASKS = {
+LICENSE_DUTIES = {
     "CC0": "nothing; credit is welcome",
     "BY": "credit the author, link the license, say what you changed",
     "BY-NC": "as BY, and no commercial use",
     "Sampling+": "credit the author; parts may be used commercially in new works, the whole only non-commercially; "
     "not in advertising",
 }
+"""What each license asks for, by its name without a version."""
 _MARKS = {"BY-NC": "NON-COMMERCIAL", "Sampling+": "SAMPLING+"}
 
 
@@ -77,21 +78,23 @@ def encode_credits(credits: list[Credit], format: str, *, faithful: bool = False
 def _credit(sound: Sound) -> Credit:
     return Credit(
         sound_id=sound.id,
-        title=_one_line(sound.name) or f"sound {sound.id}",
-        author=_one_line(sound.username) or "unknown author",
-        url=_web_address(sound.url) or f"https://freesound.org/s/{sound.id}/",
-        license=_one_line(sound.license_name),
-        license_url=_web_address(sound.license),
+        title=one_line(sound.name) or f"sound {sound.id}",
+        author=one_line(sound.username) or "unknown author",
+        url=web_address(sound.url) or f"https://freesound.org/s/{sound.id}/",
+        license=one_line(sound.license_name),
+        license_url=web_address(sound.license),
         fetched=str(sound.fetched_at)[:10] if sound.fetched_at else "",
         gen_ai=sound.gen_ai_wish,
     )
 
 
-def _one_line(value: str | None) -> str:
+def one_line(value: str | None) -> str:
+    """Return a text on one line, without control and bidi characters."""
     return " ".join(drop_controls(value or "").split())
 
 
-def _web_address(value: str | None) -> str:
+def web_address(value: str | None) -> str:
+    """Return an address of the web that needs no escaping, else an empty text."""
     address = value or ""
     return address if re.fullmatch(r"https?://[^\s\"'<>\\()`]+", address) and escape(address) == address else ""
 
@@ -119,12 +122,12 @@ def _wishes(credits: list[Credit]) -> list[tuple[str, int]]:
 def _markdown(credits: list[Credit]) -> Iterator[str]:
     yield f"# Credits\n\n{_summary(credits)}\n"
     for license, group in _groups(credits):
-        yield f"\n## {_md(license)}{_marked(group[0])}\n\n{_asks(group[0])}\n\n"
+        yield f"\n## {markdown_text(license)}{_marked(group[0])}\n\n{_asks(group[0])}\n\n"
         for one in group:
-            deed = f"[{_md(license)}]({one.license_url})" if one.license_url else _md(license)
+            deed = f"[{markdown_text(license)}]({one.license_url})" if one.license_url else markdown_text(license)
             yield (
-                f"- [{_md(one.title)}]({one.url}) by {_md(one.author)}, {deed}, {one.fetched_text}; "
-                f"gen-AI: {one.gen_ai}{_marked(one)}\n"
+                f"- [{markdown_text(one.title)}]({one.url}) by {markdown_text(one.author)}, {deed}, "
+                f"{one.fetched_text}; gen-AI: {one.gen_ai}{_marked(one)}\n"
             )
     yield "\n## Wishes about generative AI\n\n"
     for wish, count in _wishes(credits):
@@ -192,7 +195,11 @@ strong {{ font-size: .8em; border: 1px solid; border-radius: .3em; padding: 0 .4
 
 
 def _asks(credit: Credit) -> str:
-    return f"Asks for: {_ASKS[credit.family]}." if credit.family in _ASKS else "Read the license before use."
+    return (
+        f"Asks for: {LICENSE_DUTIES[credit.family]}."
+        if credit.family in LICENSE_DUTIES
+        else "Read the license before use."
+    )
 
 
 def _marked(credit: Credit) -> str:
@@ -203,7 +210,8 @@ def _html_mark(credit: Credit) -> str:
     return f"<strong>{credit.mark}</strong>" if credit.mark else ""
 
 
-def _md(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """Return a text of one line that Markdown shows as it is."""
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~&])", r"\\\1", text)
 
 

@@ -6,8 +6,6 @@ written; the edges are renamed first, so that a new OUT never stands beside old 
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain
@@ -18,7 +16,7 @@ from harvester.errors import SettingsError
 from harvester.exports.formats import FAITHFUL_CSV, encode_pieces, file_pieces
 from harvester.extras import missing
 from harvester.graph import Selected, SelectedView
-from harvester.storage import CHECKPOINT, write_atomically, written_beside
+from harvester.storage import CHECKPOINT, refuse_open_database, replace_folder, written_beside
 
 
 def save_export(
@@ -44,6 +42,8 @@ def save_export(
         if format != "parquet":
             raise SettingsError(f"--partition-rows works with parquet only, not with {format}")
         return _save_in_parts(selected, out, partition_rows, on_bytes)
+    if format == "sqlite":
+        refuse_open_database(out)
     view = SelectedView(selected)
     files: Mapping[str, Iterable[Any]] = (
         FAITHFUL_CSV.encode(view) if faithful and format == "csv" else file_pieces(format, view)
@@ -85,34 +85,15 @@ def _save_in_parts(selected: Selected, out: Path, partition_rows: int, on_bytes:
         from harvester.exports.parquet import encode_parts
     except ImportError as error:
         raise SettingsError(missing("parquet", "pyarrow", "parquet")) from error
-    sounds = SoundRows(selected)
+    if out.exists() and not _is_parts_folder(out):
+        raise SettingsError(f"{out} is not an earlier export in parts and was not replaced; choose another place")
+    sounds = SoundRows(selected, whole=True)
     parts = chain(
         ((f"sounds/{name}", chunks) for name, chunks in encode_parts(sounds.schema, sounds.rows(), partition_rows)),
         ((f"edges/{name}", chunks) for name, chunks in encode_parts(EDGE_SCHEMA, edge_rows(selected), partition_rows)),
     )
-    _replace_folder(out, ((name, _told(chunks, on_bytes)) for name, chunks in parts))
+    replace_folder(out, ((name, _told(chunks, on_bytes)) for name, chunks in parts))
     return [out]
-
-
-def _replace_folder(out: Path, parts: Iterable[tuple[str, Iterator[bytes]]]) -> None:
-    """Replace `out`, absent or an earlier export, by a folder of parts.
-
-    A folder cannot be replaced in one step: a crash between the two renames leaves the old one as `.NAME.old`.
-    """
-    if out.exists() and not _is_parts_folder(out):
-        raise SettingsError(f"{out} is not an earlier export in parts and was not replaced; choose another place")
-    fresh, old = (out.with_name(f".{out.name}.{os.getpid()}.{what}") for what in ("tmp", "old"))
-    try:
-        for name, chunks in parts:
-            path = fresh / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, chunks)
-        if out.exists():
-            out.rename(old)
-        fresh.rename(out)
-    finally:
-        for folder in (fresh, old) if out.exists() else (fresh,):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _is_parts_folder(folder: Path) -> bool:

@@ -17,11 +17,24 @@ import pyarrow.parquet as pq
 
 from harvester.exports.arrow import batches
 
+_PINNED: dict[str, Any] = {
+    "version": "2.6",
+    "data_page_version": "1.0",
+    "compression": "zstd",
+    "compression_level": 3,
+    "use_dictionary": True,
+    "write_statistics": True,
+    "write_page_index": False,
+    "write_page_checksum": False,
+    "store_schema": True,
+}
+"""Every option that changes the bytes, so that they do not follow the defaults of a version of pyarrow."""
+
 
 def encode_parquet(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> Iterator[bytes]:
     """Yield the bytes of one Parquet file, with columns even if empty."""
     pieces = _Pieces()
-    with pq.ParquetWriter(pa.PythonFile(pieces, mode="w"), schema, compression="zstd") as writer:
+    with pq.ParquetWriter(pa.PythonFile(pieces, mode="w"), schema, **_PINNED) as writer:
         for batch in batches(schema, table_rows):
             writer.write_batch(batch)
             yield pieces.take()

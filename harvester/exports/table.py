@@ -1,6 +1,7 @@
 """Sounds as rows of a table with typed columns.
 
-Invariant: the columns and their order are a function of the selected sounds; nulls are absent from a row. Every value
+Invariant: the columns and their order are a function of the selected sounds, with the measures of an analysis as the
+last columns where there is one; nulls are absent from a row. Every value
 is read through the rules of records, so the column of a field with a rule has the rule's type in every library. Nested
 objects become separate columns (`preview_hq_mp3`, `image_waveform_m`), lists of texts stay lists, and any other
 container becomes JSON text. Knows no file format.
@@ -9,12 +10,13 @@ container becomes JSON text. Knows no file format.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from harvester import records
-from harvester.graph import OWN_FIELDS, STAMPS, UNKNOWN_TIME, Selected, in_order
+from harvester.graph import MEASURES, OWN_FIELDS, STAMPS, UNKNOWN_TIME, Selected, in_order
 from harvester.json_text import without_lone_surrogates
 from harvester.records import RULES, value_of
 
@@ -43,13 +45,20 @@ _TAKEN = _OURS.keys() | RULES.keys() | _OWN
 """Names that the column of a nested value must not have."""
 
 
+_MEASURED: dict[type, Kind] = {int: "int", float: "float"}
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, its record field and the type of its values."""
+    """A column: its name, its record field and the type of its values.
+
+    `measured`: it has a measure of an analysis, whose name is its field.
+    """
 
     name: str
     field: str
     kind: Kind
+    measured: bool = False
 
 
 def plan_columns(selected: Selected) -> list[Column]:
@@ -68,25 +77,63 @@ def plan_columns(selected: Selected) -> list[Column]:
                 settled.add(field)
     rank = {field: place for place, field in enumerate(in_order(set(fields.values())))}
     names = sorted(fields, key=lambda name: (rank[fields[name]], name))
-    return [Column(name, fields[name], kinds[name]) for name in names]
+    columns = [Column(name, fields[name], kinds[name]) for name in names]
+    measured = MEASURES.items() if selected.state.measures else ()
+    # A field of a record keeps its name; the measure of this name is then left out.
+    return columns + [Column(name, name, _MEASURED[kind], True) for name, kind in measured if name not in fields]
+
+
+def ruled_column(name: str) -> Column:
+    """Return the column of a field whose rule determines it, or of a preview.
+
+    It has this name and type in every library, also where no sound has a value.
+    """
+    if name in _OURS:
+        return Column(name, name, _OURS[name])
+    if name in _OWN:
+        return Column(name, name, "int")
+    return Column(name, name, _KINDS[name]) if name in _KINDS else Column(name, "previews", "text")
 
 
 def row_of(selected: Selected, sound_id: int, kinds: dict[str, Kind]) -> dict[str, Any]:
-    """Return a sound's non-null values by column name.
+    """Return a sound's non-null values by the names in `kinds`.
 
     Each value has its column's type.
     """
     row: dict[str, Any] = {"id": sound_id, "processed": sound_id in selected.state.processed}
     for name, _, value in _cells(selected.state.attributes(sound_id), _OURS):
-        kind = kinds[name]
-        row[name] = value if kind in _AS_THEY_ARE else _as_kind(value, kind)
-    return row
+        if kind := kinds.get(name):
+            row[name] = value if kind in _AS_THEY_ARE else _as_kind(value, kind)
+    return row if row.keys() <= kinds.keys() else {name: row[name] for name in row if name in kinds}
 
 
-def rows(selected: Selected, columns: list[Column]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of all selected sounds, in order of id."""
+def rows(selected: Selected, columns: Iterable[Column]) -> Iterator[dict[str, Any]]:
+    """Yield the rows of all selected sounds, in order of id.
+
+    They have the values of these columns, which may be some of the selection's.
+    """
     kinds = {column.name: column.kind for column in columns}
-    return (row_of(selected, sound_id, kinds) for sound_id in selected.sound_ids)
+    measured = {column.name for column in columns if column.measured}
+    for sound_id in selected.sound_ids:
+        row = row_of(selected, sound_id, kinds)
+        if measured:
+            measures = selected.state.measures_of(sound_id)
+            row |= {name: value for name, value in measures.items() if name in measured}
+        yield row
+
+
+def is_time(column: Column) -> bool:
+    """Tell whether a column has times: a stamp in microseconds UTC, or ISO text."""
+    return column.name in STAMPS or column.name == "created"
+
+
+def moment_of(value: int | str) -> datetime:
+    """Return a value of such a column in UTC; a text without a zone is in UTC."""
+    if isinstance(value, int):
+        seconds, microseconds = divmod(value, 1_000_000)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
+    read = datetime.fromisoformat(value)
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def joined(value: Any) -> Any:

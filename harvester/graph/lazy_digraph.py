@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import networkx as nx
+from harvester.graph.networkx_classes import import_networkx
 
 if TYPE_CHECKING:
+    import networkx as nx
+
     # The class takes no parameters when it runs; the stubs `types-networkx` declare one.
     DiGraph: TypeAlias = nx.DiGraph[int]
 else:
+    nx = import_networkx()
     DiGraph = nx.DiGraph
 
 Edge = dict[str, Any]
@@ -116,6 +119,13 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         # Keep the dict object: readers of the graph refer to it.
         known.clear()
         known.update(neighbours)
+
+    def link(self, source_id: int, target_id: int, edge: Edge) -> None:
+        """Add one edge, which is not there yet; both ends must be nodes."""
+        self._writable()
+        self._adj[source_id][target_id] = edge
+        if (mirror := self.__dict__.get("_mirror")) is not None:
+            mirror[target_id][source_id] = edge
 
     def freeze(self) -> None:
         """Make the graph read-only: adding or removing raises from now on."""

@@ -83,6 +83,7 @@ def find_missing(state: SoundGraph, selection: Selection) -> tuple[MissingValue,
             _missing(state, "tag", selection.tags),
             _missing(state, "user", selection.users),
             _missing(state, "gen-AI wish", selection.gen_ai_wishes),
+            _missing_relations(state, selection.edges.relations or ()),
             _missing_words(state, selection.words),
             _beyond_all(state, selection),
             _missing_ids(state, selection.ids),
@@ -123,6 +124,21 @@ def _missing(
             listed = f"there are {', '.join(map(_quoted, _VOCABULARIES[what]))}"
             similar = _similar(folded(value), [*_VOCABULARIES[what], *_SUBCATEGORIES, *there])
             yield MissingValue(what, value, similar or listed, possible=False)
+
+
+def _missing_relations(state: SoundGraph, kinds: Collection[str]) -> Iterator[MissingValue]:
+    """Yield the kinds of relations that no edge has."""
+    if not kinds:
+        return
+    there = Counter(
+        kind
+        for sound_id in state.graph
+        for edge in state.graph.succ[sound_id].values()
+        for kind in edge.get("relation", ())
+    )
+    for kind in sorted(set(kinds) - there.keys()):
+        # Sounds are selected all the same; they have no edges of this kind.
+        yield MissingValue("relation", kind, _others(kind.casefold(), there), decides=False)
 
 
 def _missing_words(state: SoundGraph, words: Iterable[str]) -> Iterator[MissingValue]:
@@ -236,6 +252,7 @@ _TOLD = {
     "least downloads": "no sound has {value} downloads or more",
     "created": "no sound was uploaded in {value}",
     "id": "{value}",
+    "relation": "no edge is of the relation {quoted}",
 }
 """How a missing value is told, where it is not the name of something."""
 _NAMES: Mapping[str, Callable[[dict[str, Any]], Iterable[str]]] = {

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Protocol
 
+from harvester.graph.edges import Edge
 from harvester.graph.queries import KnownSounds
-from harvester.graph.selection import Edge, Selected
+from harvester.graph.selection import Selected
 from harvester.graph.sound import Sound, frozen
 from harvester.records import value_of
 

@@ -1,33 +1,39 @@
 """Select the sounds and edges that `export` and `map` show.
 
-Invariant: sounds that are gone are never selected, and an edge is selected only if both its ends are. The order is
-stable: sounds by id, edges by source, then best score first. Reads the state, no file.
+Invariant: sounds that are gone are never selected, and an edge is selected only if both its ends are; `edges` has the
+rule for its kinds. The order is stable: sounds by id, edges by source, then best score first. Reads the state, no file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from harvester.graph.attributes import RELATION_FIELDS, canonical_bytes, is_gone
+from harvester.graph.attributes import is_gone
+from harvester.graph.edges import EVERY_EDGE, SIMILAR, Edge, EdgeRule
+from harvester.graph.measures import Measures
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.graph.words import has_words
 from harvester.records import CreatedRange, created_us, gen_ai_wish, license_name, value_of
+
+_VERSION = re.compile(r"[\s-]+(\d\.\d)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """Conditions for a sound.
 
-    One of `licenses`, `categories`, `users` and `gen_ai_wishes` each (where any are given), all `tags` and `words`,
-    none of `excluded_tags` and `excluded_users`, one of `ids` (None: any id). A license is `CC0`, `BY`, `BY-NC`,
-    `Sampling+`, or one version such as `BY 4.0`; case is ignored. Words are in folded case, as `split_words` gives
-    them. Durations are in seconds, scores in [0, 1]. A sound without a record meets no condition on the record, but
-    its id is known, its wish about generative AI is unknown, and nothing excludes it. `notices`: lines about how the
-    conditions were read.
+    One of `licenses`, `categories`, `users`, `gen_ai_wishes` and `communities` each (where any are given), all `tags`
+    and `words`, none of `excluded_tags` and `excluded_users`, one of `ids` (None: any id). A license is `CC0`, `BY`,
+    `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Words are in folded case, as `split_words`
+    gives them, communities those of the state's `measures`. Durations are in seconds, scores in [0, 1]. `edges` and
+    `min_score` choose the edges. A sound without a record meets no condition on the record, but its id is known, its
+    wish about generative AI is unknown, and nothing excludes it. `notices`: lines about how the conditions were read.
     """
 
     licenses: tuple[str, ...] = ()
@@ -38,6 +44,7 @@ class Selection:
     max_duration_s: float | None = None
     processed_only: bool = False
     min_score: float | None = None
+    edges: EdgeRule = EVERY_EDGE
     largest_component: bool = False
     words: tuple[str, ...] = ()
     ids: frozenset[int] | None = None
@@ -46,7 +53,13 @@ class Selection:
     excluded_tags: tuple[str, ...] = ()
     excluded_users: tuple[str, ...] = ()
     gen_ai_wishes: tuple[str, ...] = ()
+    communities: tuple[int, ...] = ()
     notices: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def edge_rule(self) -> EdgeRule:
+        """The rule for the edges, with the least score."""
+        return self.edges & EdgeRule(min_score=self.min_score)
 
     def matches(self, sound_id: int, attributes: Mapping[str, Any]) -> bool:
         """Tell whether a sound meets all conditions on its id and record."""
@@ -92,29 +105,24 @@ class Selection:
         return self.created is None or self.created.holds(created_us(attributes))
 
 
-@dataclass(frozen=True)
-class Edge:
-    """One edge.
+class Selected:
+    """The sounds and edges of one library that a view shows.
 
-    `source` and `target` are ids of sounds. It has a `score`, from 0 to 1, when the target is in the source's similar
-    list, and a `relation` when it was imported: a JSON list of its kinds. `weights` is then a JSON object with the
-    weights of some kinds, None without any.
+    `is_whole`: nothing was selected, so only gone sounds and the edges from and to them are left out.
     """
 
-    source: int
-    target: int
-    score: float | None
-    relation: str | None
-    weights: str | None = None
-
-
-class Selected:
-    """The sounds and edges of one library that a view shows."""
-
-    def __init__(self, state: SoundGraph, sound_ids: Iterable[int], min_score: float | None = None) -> None:
+    def __init__(
+        self,
+        state: SoundGraph,
+        sound_ids: Iterable[int],
+        edge_rule: EdgeRule = EVERY_EDGE,
+        *,
+        is_whole: bool = False,
+    ) -> None:
         self.state = state
+        self.is_whole = is_whole
         self.sound_ids: list[int] = sorted(sound_ids)
-        self.min_score = min_score
+        self.edge_rule = edge_rule
         self._members = frozenset(self.sound_ids)
 
     def __len__(self) -> int:
@@ -129,16 +137,24 @@ class Selected:
 
     def edges_of(self, sound_id: int) -> list[Edge]:
         """Return selected out-edges, best score first, without a score last."""
-        edges = []
-        for target, attributes in self.state.graph.succ[sound_id].items():
-            score = attributes.get("score")
-            if target not in self._members or (
-                self.min_score is not None and (score is None or score < self.min_score)
-            ):
-                continue
-            relation, weights = map(_json, map(attributes.get, RELATION_FIELDS))
-            edges.append(Edge(sound_id, target, score, relation, weights))
+        rule, members = self.edge_rule, self._members
+        edges = [
+            edge
+            for target, attributes in self.state.graph.succ[sound_id].items()
+            if target in members and (edge := rule.edge(sound_id, target, attributes)) is not None
+        ]
         edges.sort(key=lambda edge: (edge.score is None, -(edge.score or 0.0), edge.target))
+        return edges
+
+    def edges_to(self, sound_id: int) -> list[Edge]:
+        """Return selected in-edges, best score first, without a score last."""
+        rule, members = self.edge_rule, self._members
+        edges = [
+            edge
+            for source, attributes in self.state.graph.pred[sound_id].items()
+            if source in members and (edge := rule.edge(source, sound_id, attributes)) is not None
+        ]
+        edges.sort(key=lambda edge: (edge.score is None, -(edge.score or 0.0), edge.source))
         return edges
 
     def edges(self) -> Iterator[Edge]:
@@ -146,10 +162,32 @@ class Selected:
         for sound_id in self.sound_ids:
             yield from self.edges_of(sound_id)
 
-    @cached_property
+    @property
     def edge_count(self) -> int:
         """Return the number of selected edges."""
-        return sum(1 for _ in self.edges())
+        return self._counted[0]
+
+    @property
+    def edge_kinds(self) -> dict[str, int]:
+        """Return the number of selected edges of each kind.
+
+        `similar` comes first, then the most frequent. An edge with several kinds is counted for each.
+        """
+        return self._counted[1]
+
+    @cached_property
+    def _counted(self) -> tuple[int, dict[str, int]]:
+        tally: Counter[tuple[str, ...]] = Counter()
+        for sound_id in self.sound_ids:
+            for target, attributes in self.state.graph.succ[sound_id].items():
+                if target in self._members:
+                    tally[self.edge_rule.kinds_of(attributes)] += 1
+        del tally[()]
+        kinds: Counter[str] = Counter()
+        for names, count in tally.items():
+            kinds.update(dict.fromkeys(names, count))
+        ordered = sorted(kinds.items(), key=lambda pair: (pair[0] != SIMILAR, -pair[1], pair[0]))
+        return tally.total(), dict(ordered)
 
 
 def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
@@ -160,10 +198,12 @@ def select(state: SoundGraph, selection: Selection | None = None) -> Selected:
 def narrow(selected: Selected, selection: Selection) -> Selected:
     """Return the part of `selected` that `selection` selects too.
 
-    The higher of the two `min_score` holds.
+    It has the edges that both have; the higher of two least scores holds.
     """
-    scores = [score for score in (selected.min_score, selection.min_score) if score is not None]
-    return _select(selected.state, selected.sound_ids, replace(selection, min_score=max(scores, default=None)))
+    if selection == Selection():
+        return selected
+    both = replace(selection, edges=selected.edge_rule & selection.edges)
+    return _select(selected.state, selected.sound_ids, both)
 
 
 def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Selected:
@@ -172,13 +212,16 @@ def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Se
         attributes = state.attributes(sound_id)
         if is_gone(attributes) or (selection.processed_only and sound_id not in state.processed):
             continue
+        if selection.communities and not _is_in(selection.communities, state.measures.get(sound_id)):
+            continue
         if selection.matches(sound_id, attributes):
             kept.append(sound_id)
-    selected = Selected(state, kept, selection.min_score)
+    is_whole = among is state.graph and selection == Selection()
+    selected = Selected(state, kept, selection.edge_rule, is_whole=is_whole)
     if selection.largest_component and kept:
         # Components are ordered by their smallest id, and `max` returns the first of equally large ones.
         largest: list[int] = max(components(selected), key=len)
-        return Selected(state, largest, selection.min_score)
+        return Selected(state, largest, selection.edge_rule)
     return selected
 
 
@@ -208,25 +251,22 @@ def around(selected: Selected, sound_id: int, depth: int) -> Selected:
 
     The edges among them are included.
     """
-    graph, reached, ring = selected.state.graph, {sound_id}, {sound_id}
+    reached, ring = {sound_id}, {sound_id}
     for _ in range(depth):
         near = {edge.target for one in ring for edge in selected.edges_of(one)}
-        for one in ring:
-            for source in graph.pred[one]:
-                if source in selected and any(edge.target == one for edge in selected.edges_of(source)):
-                    near.add(source)
+        near |= {edge.source for one in ring for edge in selected.edges_to(one)}
         ring = near - reached
         reached |= near
-    return Selected(selected.state, reached, selected.min_score)
+    return Selected(selected.state, reached, selected.edge_rule)
 
 
 def typed_license(name: str) -> str:
     """Return a typed license in the form of `license_names`.
 
-    `CC-BY-NC 4.0` becomes `by-nc 4.0`.
+    `CC-BY-NC 4.0` and the SPDX identifier `CC-BY-NC-4.0` become `by-nc 4.0`.
     """
-    text = name.strip().casefold()
-    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0") else "cc0"
+    text = _VERSION.sub(r" \1", name.strip().casefold())
+    return text.removeprefix("cc-").removeprefix("cc ") if text not in ("cc0", "cc-0", "cc 0", "cc0 1.0") else "cc0"
 
 
 def license_names(name: str) -> set[str]:
@@ -238,11 +278,9 @@ def license_names(name: str) -> set[str]:
     return {folded, folded.split(" ")[0]}
 
 
+def _is_in(communities: Container[int], measures: Measures | None) -> bool:
+    return measures is not None and measures.community in communities
+
+
 def _folded(texts: Iterable[str]) -> set[str]:
     return {text.casefold() for text in texts}
-
-
-def _json(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    return canonical_bytes(value).decode()

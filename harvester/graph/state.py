@@ -249,7 +249,7 @@ class SoundGraph(KnownSounds):
         known = edges.get(event.target_id)
         if known is None:
             known = {}
-            self.graph.relink(event.sound_id, {**edges, event.target_id: known})
+            self.graph.link(event.sound_id, event.target_id, known)
             self.edge_count += 1
         # The dict and the list in it may be those of another state too: replace them, never change them.
         known["relation"] = sorted({event.relation, *known.get("relation", ())})

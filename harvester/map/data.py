@@ -16,11 +16,11 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
-import numpy.typing as npt
 
 from harvester.graph import Selected
 from harvester.library_source import is_sandbox
-from harvester.map.communities import find_communities, name_communities
+from harvester.map.edges import DrawnEdges
+from harvester.map.grouping import Communities
 from harvester.map.layout import lay_out
 from harvester.records import license_name
 
@@ -40,51 +40,41 @@ class MapData:
         self._selected = selected
         self._ids = selected.sound_ids
         self._known = list(selected.sounds())
-        source, target, score = self._edges()
-        self._communities = find_communities(len(self._ids), source, target)
-        self._places = lay_out(len(self._ids), source, target)
-        low, high = (float(score.min()), float(score.max())) if len(score) else (0.0, 1.0)
-        self.arrays = self._arrays(source, target, score, low, high)
-        counts = f"{_counted(len(self._ids), 'sound')}, {_counted(len(source), 'similarity edge')}"
+        edges = DrawnEdges(selected)
+        self._communities = Communities(selected, edges.source, edges.target)
+        self._places = lay_out(len(self._ids), edges.source, edges.target)
+        self.arrays = self._arrays(edges)
+        counts = f"{_counted(len(self._ids), 'sound')}, {edges.counts}"
         self.head: dict[str, Any] = {
             "title": title,
             "counts": counts,
             "sounds": len(self._ids),
             "wide": len(self._ids) > 65_535,
-            "lowest": low,
-            "highest": high,
+            "lowest": edges.low,
+            "highest": edges.high,
+            "kinds": edges.kinds,
+            "looks": edges.looks,
             "sandbox": is_sandbox(selected.state.source),
             "ego": self._ids.index(ego) if ego is not None else -1,
         }
         self.head |= self._groups()
         self.sounds = self._words()
 
-    def _edges(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        place = {sound_id: index for index, sound_id in enumerate(self._ids)}
-        scored = [edge for edge in self._selected.edges() if edge.score is not None]
-        source = np.fromiter((place[edge.source] for edge in scored), dtype=np.int64, count=len(scored))
-        target = np.fromiter((place[edge.target] for edge in scored), dtype=np.int64, count=len(scored))
-        score = np.fromiter((edge.score or 0.0 for edge in scored), dtype=np.float64, count=len(scored))
-        return source, target, score
-
-    def _arrays(
-        self,
-        source: npt.NDArray[np.int64],
-        target: npt.NDArray[np.int64],
-        score: npt.NDArray[np.float64],
-        low: float,
-        high: float,
-    ) -> dict[str, str]:
+    def _arrays(self, edges: DrawnEdges) -> dict[str, str]:
         downloads = [math.log1p(known.num_downloads or 0) for known in self._known]
         least = min(downloads, default=0.0)
         most = (max(downloads, default=0.0) - least) or 1.0
-        span = (high - low) or 1.0
+        span = (edges.high - edges.low) or 1.0
         lasting = [known.duration for known in self._known]
-        return {
+        # Only where several looks or some weights occur are there arrays for them.
+        more = {"looks": _packed(edges.look, "<u1")} if len(edges.looks) > 1 else {}
+        more |= {"weights": _packed(edges.weight, "<f4")} if len(edges.weight) else {}
+        scores = np.clip((edges.score - edges.low) / span, 0, 1)
+        return more | {
             "places": _packed(self._places, "<u2"),
-            "degrees": _packed(np.bincount(source, minlength=len(self._ids)), "<u2"),
-            "targets": _packed(target, "<u4" if len(self._ids) > 65_535 else "<u2"),
-            "scores": _packed(np.rint((score - low) / span * 65_535), "<u2"),
+            "degrees": _packed(np.bincount(edges.source, minlength=len(self._ids)), "<u4"),
+            "targets": _packed(edges.target, "<u4" if len(self._ids) > 65_535 else "<u2"),
+            "scores": _packed(np.rint(scores * 65_535), "<u2"),
             "sizes": _packed(np.rint(((np.array(downloads) - least) / most) ** 1.5 * 255), "<u1"),
             "seconds": _packed(np.array([math.nan if one is None else one for one in lasting]), "<f4"),
         }
@@ -92,8 +82,8 @@ class MapData:
     def _groups(self) -> dict[str, Any]:
         category = _Grouping("category", "Category", [known.category or "none" for known in self._known])
         tags = [set(known.tags) - {""} for known in self._known]
-        names = name_communities(self._communities, tags)
-        community = _Grouping("community", "Community", [names[one] for one in self._communities], self._communities)
+        names, of = self._communities.names(tags), self._communities.of
+        community = _Grouping("community", "Community", [names[one] for one in of], of)
         user = _Grouping("user", "User", [known.username or "unknown" for known in self._known])
         licenses = [known.license_name for known in self._known]
         license = _Grouping("license", "License", licenses)
@@ -105,7 +95,7 @@ class MapData:
                 {"key": one.key, "name": one.name, "labels": one.labels} for one in (category, community, license, user)
             ],
             "licenses": exact.labels,
-            "islands": self._islands(names),
+            "islands": self._islands(names[:-1] if self._communities.has_unknown else names),
         }
 
     def _islands(self, names: list[str]) -> list[dict[str, Any]]:
@@ -115,7 +105,7 @@ class MapData:
         """
         islands = []
         for one, name in enumerate(names[:_ISLANDS]):
-            members = np.flatnonzero(self._communities == one)
+            members = np.flatnonzero(self._communities.of == one)
             if len(members) < _NAMED_FROM:
                 break
             places = self._places[members].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Freesound's licenses: deed addresses, index names, short names."""
+"""Freesound's licenses: deed addresses, index names, short names, SPDX."""
 
 from __future__ import annotations
 
@@ -9,20 +9,23 @@ from typing import NamedTuple
 class License(NamedTuple):
     """A license: part of its deed address, index name, short name.
 
-    `versioned`: a version follows the short name (`BY 4.0`).
+    `versioned`: a version follows the short name (`BY 4.0`). `spdx` is its SPDX identifier without the version; SPDX
+    has none for Sampling+, so that one refers to a license outside of its list.
     """
 
     address: str
     index_name: str
     short_name: str
     versioned: bool
+    spdx: str
 
 
-CC0 = License("publicdomain/zero/", "Creative Commons 0", "CC0", False)
-BY = License("/licenses/by/", "Attribution", "BY", True)
-BY_NC = License("/licenses/by-nc/", "Attribution NonCommercial", "BY-NC", True)
-SAMPLING = License("/licenses/sampling+/", "Sampling+", "Sampling+", False)
+CC0 = License("publicdomain/zero/", "Creative Commons 0", "CC0", False, "CC0")
+BY = License("/licenses/by/", "Attribution", "BY", True, "CC-BY")
+BY_NC = License("/licenses/by-nc/", "Attribution NonCommercial", "BY-NC", True, "CC-BY-NC")
+SAMPLING = License("/licenses/sampling+/", "Sampling+", "Sampling+", False, "LicenseRef-CC-Sampling-Plus")
 LICENSES = (CC0, BY, BY_NC, SAMPLING)
+_VERSION = re.compile(r"/(\d\.\d)/?$")
 _TYPED = re.compile(r"cc0|by(-nc)?( \d\.\d)?|sampling\+")
 
 
@@ -49,3 +52,12 @@ def license_name(deed: str | None) -> str:
     if license is None:
         return text or "none"
     return f"{license.short_name} {text.rstrip('/').rsplit('/', 1)[-1]}" if license.versioned else license.short_name
+
+
+def spdx_id(deed: str | None) -> str | None:
+    """Return a deed address's SPDX identifier; None for an unknown license.
+
+    Examples: `CC0-1.0`, `CC-BY-4.0`, `LicenseRef-CC-Sampling-Plus-1.0`.
+    """
+    license, version = find_license(deed or ""), _VERSION.search(deed or "")
+    return f"{license.spdx}-{version[1]}" if license and version else None

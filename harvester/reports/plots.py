@@ -197,7 +197,7 @@ def _degrees(axes: Axes, selected: Selected) -> None:
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value >= 1 else "")
         axis.set_minor_formatter(lambda *_: "")
-    _name(axes, "How often a sound is in others' similar lists", "lists", "sounds")
+    _name(axes, "How many edges lead to a sound", "edges", "sounds")
 
 
 def _tags(axes: Axes, selected: Selected) -> None:

@@ -1,23 +1,26 @@
-"""Describe one sound and its neighbours; read no file."""
+"""Describe one sound, its neighbours and related sounds; read no file."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from harvester.clock import iso
-from harvester.graph import OWN_FIELDS, SoundGraph, is_gone
+from harvester.graph import OWN_FIELDS, Edge, Selected, SoundGraph, is_gone, select
 
 
 def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
-    """Return a sound's record and neighbours; None if it is unknown.
+    """Return a sound's record and edges; None if it is unknown.
 
-    Includes the sounds that list it, best first.
+    Its edges are those to and from sounds that are not gone, best first: `neighbours` and `listed_by` have the similar
+    ones, `related` and `related_by` those with relations. An edge may be in both.
     """
     if sound_id not in state:
         return None
     attributes = state.attributes(sound_id)
     similar = state.similar(sound_id)
-    listed_by = [(source, edge["score"]) for source, edge in state.graph.pred[sound_id].items() if "score" in edge]
+    shown = Selected(state, {sound_id, *select(state).sound_ids})
+    edges, edges_back = shown.edges_of(sound_id), shown.edges_to(sound_id)
     return {
         "id": sound_id,
         "processed": sound_id in state.processed,
@@ -34,10 +37,22 @@ def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
         },
         "stamps": {name: iso(attributes[name]) for name in OWN_FIELDS if name.endswith("_at") and attributes.get(name)},
         "neighbours": [
-            {"id": other, "score": score, "name": state.sound(other).name}
-            for other, score in (similar.neighbours if similar else ())
+            {"id": edge.target, "score": edge.score, "name": state.sound(edge.target).name}
+            for edge in edges
+            if edge.score is not None
         ],
-        "listed_by": [
-            {"id": other, "score": score} for other, score in sorted(listed_by, key=lambda pair: (-pair[1], pair[0]))
+        "listed_by": [{"id": edge.source, "score": edge.score} for edge in edges_back if edge.score is not None],
+        "related": [
+            {"id": edge.target, "relations": edge.relations, "name": state.sound(edge.target).name}
+            for edge in sorted(edges, key=_strongest_first)
+            if edge.relation is not None
+        ],
+        "related_by": [
+            {"id": edge.source, "relations": edge.relations} for edge in edges_back if edge.relation is not None
         ],
     }
+
+
+def _strongest_first(edge: Edge) -> tuple[float, int]:
+    weights = [weight for weight in edge.relations.values() if weight is not None]
+    return -max(weights, default=-math.inf), edge.target

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harvester.clock import DAY_US, iso
-from harvester.graph import UNKNOWN_TIME, SoundGraph
+from harvester.graph import UNKNOWN_TIME, SoundGraph, select
 from harvester.model import COMPUTED, Deferral
 from harvester.records import license_name
 
@@ -16,12 +16,19 @@ _NEWS = ("fetched_at", "linked_at", "gone_at")
 
 
 def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> dict[str, Any]:
-    """Return the counts of `status --json`, all zero if empty."""
+    """Return the counts of `status --json`, all zero if empty.
+
+    `edges` are those that the library holds: those of `edge_kinds`, which exports and the map show, and the
+    `hidden_edges` from or to sounds that are gone. An edge with several kinds is counted for each.
+    """
+    shown = select(state)
     waiting = list(state.pending())
     deferred = [i for i in waiting if i in deferrals and deferrals[i].next_try_at > now_us]
     return {
         "nodes": len(state),
         "edges": state.edge_count,
+        "edge_kinds": shown.edge_kinds,
+        "hidden_edges": state.edge_count - shown.edge_count,
         "processed": len(state.processed),
         "lists": state.list_count,
         "computed_lists": sum(attributes.get("link_origin") == COMPUTED for _, attributes in state.graph.nodes.items()),

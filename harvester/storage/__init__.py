@@ -16,6 +16,7 @@ from harvester.storage.atomic import (
     written_beside,
 )
 from harvester.storage.file_kind import BEGINNING_BYTES, PICKLE, describe_content, describe_file, unpack_beginning
+from harvester.storage.folder import replace_folder
 from harvester.storage.home import home_folder, read_path
 from harvester.storage.lock import WriterLock, check_locks, read_owner, refuse_locked
 from harvester.storage.opening import (
@@ -31,12 +32,14 @@ from harvester.storage.opening import (
     refuse_link,
 )
 from harvester.storage.paths import (
+    ANALYSIS,
     CHECKPOINT,
     HISTORY,
     JOURNAL,
     JOURNAL_PARTS,
     LOCK,
     LOG,
+    MISSING,
     QUARANTINE,
     RECOVERED,
     STATUS,
@@ -53,5 +56,13 @@ from harvester.storage.placeholder import (
     refuse_content,
     refuse_placeholder,
     refuse_placeholders,
+)
+from harvester.storage.sqlite_export import (
+    EXPORT_MARK,
+    EXPORT_VERSION,
+    SQLITE,
+    export_version,
+    opened_database,
+    refuse_open_database,
 )
 from harvester.storage.sqlite_wal import WalIndex

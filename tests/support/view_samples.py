@@ -31,8 +31,8 @@ def make_record(sound_id: int, **changes: Any) -> dict[str, Any]:
         "created": "2012-10-21T14:54:11Z",
         "duration": sound_id / 7,
         "num_downloads": sound_id * 10,
-        "previews": {"preview-hq-mp3": f"https://cdn.example/previews/0/{sound_id}_77-hq.mp3"},
-        "images": {"waveform_m": f"https://cdn.example/displays/0/{sound_id}_77_wave_M.png"},
+        "previews": {"preview-hq-mp3": f"https://cdn.example/previews/0/{sound_id}_{70 + sound_id % 3}-hq.mp3"},
+        "images": {"waveform_m": f"https://cdn.example/displays/0/{sound_id}_{70 + sound_id % 3}_wave_M.png"},
         "gen_ai_preference": ("no-gen-ai", "no-additional-preferences")[sound_id % 2],
     }
     return record | changes

@@ -14,7 +14,7 @@ from harvester.extension_points import FORMATS, ORDERS
 from harvester.pipeline.order import load_order
 from tests.support.plugins import write_package
 
-OURS = ["graphml", "gexf", "jsonl", "node-link", "csv", "parquet"]
+OURS = ["graphml", "gexf", "jsonl", "node-link", "csv", "parquet", "sqlite"]
 UNTOUCHABLE = "raise AssertionError('the package was imported')"
 
 
@@ -52,7 +52,7 @@ def test_an_unknown_name_is_refused_with_all_names(site: Path) -> None:
     write_package(site, "adds_ant", "[harvester.exports]\nant = adds_ant:A\n")
     with pytest.raises(SettingsError) as refused:
         FORMATS.get("bee")
-    assert str(refused.value) == f"'bee' is not a format; use {', '.join(OURS)}, ant or credits"
+    assert str(refused.value) == f"'bee' is not a format; use {', '.join(OURS)}, ant, credits or dataset"
     with pytest.raises(SettingsError) as refused:
         ORDERS.get("bee")
     assert str(refused.value) == "'bee' is not an order; use popular, breadth or random"
@@ -91,7 +91,7 @@ def test_an_error_for_a_name_that_is_left_out_says_why(site: Path) -> None:
     both = "the format 'ant' is left out: it is in one_ant 1.0 and two_ants 1.0, and only one may have this name"
     with pytest.raises(SettingsError) as refused:
         harvester.export("ant")
-    assert str(refused.value) == f"{both}; use {', '.join(OURS)} or credits"
+    assert str(refused.value) == f"{both}; use {', '.join(OURS)}, credits or dataset"
     with pytest.raises(SettingsError) as refused:
         harvester.run_harvest(order="Ant")
     assert str(refused.value) == (

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,12 +16,74 @@ from harvester.cli.extensions import formats_help
 from harvester.cli.options import bounded, grouped
 from harvester.cli.select_options import SelectOptions
 from harvester.cli.terminal import can_redraw, replace_line
+from harvester.errors import SettingsError
 from harvester.extension_points import FORMATS
 from harvester.settings import COUNT
 from harvester.terminal_text import escape_json, escape_paragraph, escape_xml
 
+if TYPE_CHECKING:
+    from harvester.actions import DatasetReport
+
 _ESCAPES = {"json": escape_json, "xml": escape_xml, "text": escape_paragraph}
 _CREDIT_FORMATS = "md|txt|csv|html"
+_DATASET = "dataset"
+_GROUPINGS, _METHODS, _TABLES = "user|pack", "greedy|hash", "parquet|csv"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetSettings:
+    """How to write a dataset; each is None where the person left it out."""
+
+    fields: Annotated[
+        str | None,
+        typer.Option(metavar="name,tags", help="dataset: write these fields only, with id and license."),
+    ] = None
+    split: Annotated[
+        str | None,
+        typer.Option(metavar="80/10/10", help="dataset: make parts of these percentages.", show_default="80/10/10"),
+    ] = None
+    group_by: Annotated[
+        str | None,
+        typer.Option(
+            metavar=_GROUPINGS,
+            autocompletion=completing(_GROUPINGS),
+            help="dataset: keep each of these in one part.",
+            show_default="user",
+        ),
+    ] = None
+    splits: Annotated[
+        Path | None,
+        typer.Option(metavar="OLD", help="dataset: keep the parts of the dataset in this folder."),
+    ] = None
+    split_method: Annotated[
+        str | None,
+        typer.Option(
+            metavar=_METHODS,
+            autocompletion=completing(_METHODS),
+            help="dataset: assign parts like this.",
+            show_default="greedy",
+        ),
+    ] = None
+    table: Annotated[
+        str | None,
+        typer.Option(
+            metavar=_TABLES,
+            autocompletion=completing(_TABLES),
+            help="dataset: write tables of this format.",
+            show_default="parquet",
+        ),
+    ] = None
+    title: Annotated[str | None, typer.Option(metavar="TEXT", help="dataset: set the heading of its card.")] = None
+
+    def keywords(self) -> dict[str, Any]:
+        """Return the options as keywords of `actions.export_dataset`."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def check_format(self, format: str) -> None:
+        """Raise `SettingsError` if an option is set for another format."""
+        given = [name for name, value in self.keywords().items() if value is not None]
+        if given:
+            raise SettingsError(f"--{given[0].replace('_', '-')} works with dataset only, not with {format}")
 
 
 @contextmanager
@@ -48,7 +111,7 @@ def export(
         str,
         typer.Argument(
             metavar="FORMAT",
-            autocompletion=completing(lambda: [*FORMATS, "credits"]),
+            autocompletion=completing(lambda: [*FORMATS, "credits", _DATASET]),
             help=formats_help(FORMATS.own.values()),
         ),
     ],
@@ -72,16 +135,30 @@ def export(
     faithful: Annotated[
         bool, typer.Option("--faithful", help="csv: keep texts unchanged, even if a spreadsheet would run them.")
     ] = False,
+    settings: DatasetSettings,
 ) -> None:
     """Export the library, or a selection, for other programs.
 
-    csv and parquet write the sounds to OUT and the edges to a file beside it, with .edges before the ending. Deleted
-    and withdrawn sounds are left out. Without -o, control characters in the output are escaped as the format allows.
+    csv and parquet write the sounds to OUT and the edges to a file beside it, with .edges before the ending. dataset
+    writes a folder OUT to publish. Deleted and withdrawn sounds are left out, but jsonl, node-link and parquet of a
+    whole library keep them in `library`, from which `harvester import` makes the same library. Without -o, control
+    characters in the output are escaped as the format allows.
     """
     from harvester import actions
 
+    if format == _DATASET:
+        if partition_rows is not None:
+            raise SettingsError("--partition-rows works with parquet only, not with dataset")
+        if out is None:
+            raise SettingsError("dataset writes a folder; name it with -o OUT")
+        options = {"library": library, "faithful": faithful, **select.keywords(), **settings.keywords()}
+        with counting_bytes(str(out)) as on_progress:
+            dataset = actions.export_dataset(out, **options, on_progress=on_progress)
+        _tell_dataset(dataset)
+        return
+    settings.check_format(format)
     note(*FORMATS.find().problems)
-    options: dict[str, Any] = {
+    options = {
         "library": library,
         "partition_rows": partition_rows,
         "credits_format": credits_format,
@@ -102,6 +179,18 @@ def export(
     else:
         say(f"{' and '.join(map(str, report.paths))}: {report.sounds:,} sounds, {report.edges:,} edges")
     _note_without_record(report.without_record)
+
+
+def _tell_dataset(report: DatasetReport) -> None:
+    note(*report.notices)
+    parts = ", ".join(f"{part} {count:,}" for part, count in report.parts.items())
+    say(f"{report.path}: {report.sounds:,} sounds by {report.authors:,} authors ({parts}), {report.edges:,} edges")
+    licenses = ", ".join(f"{name} {count:,}" for name, count in report.licenses.items())
+    left_out = f"; left out with others: {report.other_licenses:,}" if report.other_licenses else ""
+    default = f" (without --license, only CC0 and BY are taken{left_out})" if report.only_free else ""
+    say(f"licenses: {licenses}{default}")
+    wishes = ", ".join(f"{wish} {count:,}" for wish, count in report.gen_ai_wishes.items())
+    say(f"wishes about generative AI: {wishes}")
 
 
 def _note_without_record(count: int) -> None:

@@ -1,4 +1,4 @@
-"""`harvester show`: print one sound and its neighbours."""
+"""`harvester show`: print one sound, its neighbours and related sounds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def show(
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show one sound and its neighbours."""
+    """Show one sound, its neighbours and its related sounds."""
     from harvester import actions
 
     sound = actions.show(sound_id, library=library).as_dict()
@@ -64,7 +64,14 @@ def _lines(sound: dict[str, Any]) -> list[str]:
         f"  {len(sound['neighbours'])} neighbours{made}; a neighbour of {len(sound['listed_by'])} sounds",
     ]
     lines += [f"  {n['score']:.4f}  {n['id']:>8}  {n['name'] or ''}" for n in sound["neighbours"]]
+    if sound["related"] or sound["related_by"]:
+        lines += ["", f"  {len(sound['related'])} related sounds; related to by {len(sound['related_by'])} sounds"]
+    lines += [f"  {_relations(n['relations']):<20}  {n['id']:>8}  {n['name'] or ''}" for n in sound["related"]]
     return lines
+
+
+def _relations(relations: dict[str, float | None]) -> str:
+    return ", ".join(kind if weight is None else f"{kind} {weight:.4g}" for kind, weight in relations.items())
 
 
 def _length(record: dict[str, Any]) -> str:

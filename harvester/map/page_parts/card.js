@@ -32,7 +32,7 @@ function open(sound, focus = true) {
   element("hint").hidden = true;
   const all = wordsOf();
   element("name").textContent = nameOf(sound);
-  facts.replaceChildren(...media(sound), ...acts(sound), details(sound), tagList(sound), make("h3", "Similar sounds"), neighbours(sound));
+  facts.replaceChildren(...media(sound), ...acts(sound), details(sound), tagList(sound), ...neighbours(sound), ...relatives(sound));
   card.hidden = false;
   card.scrollTop = 0;
   document.body.classList.add("reading");
@@ -40,7 +40,8 @@ function open(sound, focus = true) {
   bringIntoView(sound);
   drawAbove();
   if (focus) element("name").focus({ preventScroll: true });
-  say(`${nameOf(sound)} by ${userOf(sound)}, ${starts[sound + 1] - starts[sound]} similar sounds`);
+  const similar = edgesFrom(sound, hasSimilar).length, related = edgesFrom(sound, hasRelated).length;
+  say(`${nameOf(sound)} by ${userOf(sound)}, ${similar} similar sounds${related ? `, ${related} related sounds` : ""}`);
   document.dispatchEvent(new CustomEvent("opened", { detail: all.ids[sound] }));
 }
 
@@ -112,23 +113,41 @@ function tagList(sound) {
   return list;
 }
 
+function edgesFrom(sound, has) {
+  const found = [];
+  for (let edge = starts[sound]; edge < starts[sound + 1]; edge++) if (has[looks[edge]]) found.push(edge);
+  return found;
+}
+
+function rows(pairs) {
+  return pairs.map(([sound, beside]) => {
+    const row = make("li");
+    row.append(soundButton(sound, beside));
+    return row;
+  });
+}
+
 function neighbours(sound) {
   const list = make("ol");
-  for (let edge = starts[sound]; edge < starts[sound + 1]; edge++) {
-    const row = make("li");
-    row.append(soundButton(targets[edge], scoreOf(edge).toFixed(3)));
-    list.append(row);
-  }
+  list.append(...rows(edgesFrom(sound, hasSimilar).map((edge) => [targets[edge], scoreOf(edge).toFixed(3)])));
   if (!list.childElementCount) {
-    const listed = listedBy(sound).length;
-    list.append(make("li", listed ? `Its own list is not here; ${listed} sounds list it:` : "None in this map.", { class: "quiet" }));
-    for (const source of [...listedBy(sound)].slice(0, 50)) {
-      const row = make("li");
-      row.append(soundButton(source, userOf(source)));
-      list.append(row);
-    }
+    const listed = edgesTo(sound).filter(([, edge]) => hasSimilar[looks[edge]]);
+    // A map of relations alone says nothing about similar sounds.
+    if (!listed.length && !hasSimilar.some(Boolean) && hasRelated.some(Boolean)) return [];
+    list.append(make("li", listed.length ? `Its own list is not here; ${listed.length} sounds list it:` : "None in this map.", { class: "quiet" }));
+    list.append(...rows(listed.slice(0, 50).map(([source]) => [source, userOf(source)])));
   }
-  return list;
+  return [make("h3", "Similar sounds"), list];
+}
+
+function relatives(sound) {
+  if (!hasRelated.some(Boolean)) return [];
+  const list = make("ol"), own = edgesFrom(sound, hasRelated);
+  const back = edgesTo(sound).filter(([source, edge]) => hasRelated[looks[edge]] && !own.some((one) => targets[one] === source));
+  list.append(...rows(own.map((edge) => [targets[edge], relationsOf(edge)])));
+  list.append(...rows(back.slice(0, 50).map(([source, edge]) => [source, `← ${relationsOf(edge)}`])));
+  if (!list.childElementCount) list.append(make("li", "None in this map.", { class: "quiet" }));
+  return [make("h3", "Related sounds"), list];
 }
 
 function close() {

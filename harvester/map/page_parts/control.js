@@ -192,6 +192,24 @@ function legend() {
   }));
 }
 
+// The legend of the lines, where there are other edges than similar ones: similar sounds have a full line.
+function lines() {
+  if (!hasRelated.some(Boolean)) return;
+  element("lines").hidden = false;
+  element("lines").replaceChildren(...head.kinds.map(([name, edges], kind) => {
+    const row = make("li"), button = make("button", undefined, { type: "button", "aria-pressed": String(!hiddenKinds.has(kind)) });
+    button.append(make("i", undefined, { class: isSimilar(kind) ? "similar" : "related" }), make("span", name, { dir: "auto" }), make("small", edges.toLocaleString("en")));
+    button.addEventListener("click", () => {
+      if (!hiddenKinds.delete(kind)) hiddenKinds.add(kind);
+      button.setAttribute("aria-pressed", String(!hiddenKinds.has(kind)));
+      chooseLooks();
+      redraw();
+    });
+    row.append(button);
+    return row;
+  }));
+}
+
 function setTheme(wanted) {
   theme = wanted;
   document.documentElement.dataset.theme = theme;

@@ -17,26 +17,56 @@ const sizes = unpack("sizes", Uint8Array);
 const seconds = unpack("seconds", Float32Array);
 const targets = unpack("targets", head.wide ? Uint32Array : Uint16Array);
 const scores = unpack("scores", Uint16Array);
+// The look of an edge is the set of its kinds. Both arrays are there only where they say something.
+const looks = packed.looks ? unpack("looks", Uint8Array) : new Uint8Array(targets.length);
+const weights = packed.weights ? unpack("weights", Float32Array) : null;
 const groups = head.modes.map((mode) => unpack(mode.key, Uint8Array));
 const licenseOf = unpack("licenses", Uint8Array);
 const starts = new Uint32Array(count + 1);
 {
-  const degrees = unpack("degrees", Uint16Array);
+  const degrees = unpack("degrees", Uint32Array);
   for (let i = 0; i < count; i++) starts[i + 1] = starts[i] + degrees[i];
 }
 const scoreOf = (edge) => head.lowest + (scores[edge] / 65535) * (head.highest - head.lowest);
 
-let incoming = null; // which sounds list each sound: derived from the edges on first use
-function listedBy(sound) {
+// What is drawn of the edges of each look: nothing, a line of similar sounds, or one of related sounds.
+const NOTHING = 0, AS_SIMILAR = 1, AS_RELATED = 2;
+const isSimilar = (kind) => head.kinds[kind][0] === "similar";
+const hasSimilar = head.looks.map((kinds) => kinds.some(isSimilar));
+const hasRelated = head.looks.map((kinds) => !kinds.every(isSimilar));
+const hiddenKinds = new Set();
+let drawnAs = [];
+function chooseLooks() {
+  drawnAs = head.looks.map((kinds) => {
+    const left = kinds.filter((kind) => !hiddenKinds.has(kind));
+    return left.length === 0 ? NOTHING : left.some(isSimilar) ? AS_SIMILAR : AS_RELATED;
+  });
+}
+chooseLooks();
+
+function relationsOf(edge) {
+  const names = head.looks[looks[edge]].filter((kind) => !isSimilar(kind)).map((kind) => head.kinds[kind][0].replace(/^relation:/, ""));
+  const weight = weights ? weights[edge] : NaN;
+  return names.join(", ") + (Number.isNaN(weight) ? "" : ` ${Number(weight.toPrecision(3))}`);
+}
+
+let incoming = null; // the edges to each sound and where they start: derived from the edges on first use
+function edgesTo(sound) {
   if (!incoming) {
-    const begin = new Uint32Array(count + 1), sources = new Uint32Array(targets.length);
+    const begin = new Uint32Array(count + 1), sources = new Uint32Array(targets.length), edges = new Uint32Array(targets.length);
     for (const target of targets) begin[target + 1]++;
     for (let i = 0; i < count; i++) begin[i + 1] += begin[i];
     const next = begin.slice();
-    for (let i = 0; i < count; i++) for (let e = starts[i]; e < starts[i + 1]; e++) sources[next[targets[e]]++] = i;
-    incoming = { begin, sources };
+    for (let i = 0; i < count; i++) for (let e = starts[i]; e < starts[i + 1]; e++) {
+      const at = next[targets[e]]++;
+      sources[at] = i;
+      edges[at] = e;
+    }
+    incoming = { begin, sources, edges };
   }
-  return incoming.sources.subarray(incoming.begin[sound], incoming.begin[sound + 1]);
+  const found = [];
+  for (let at = incoming.begin[sound]; at < incoming.begin[sound + 1]; at++) found.push([incoming.sources[at], incoming.edges[at]]);
+  return found;
 }
 
 let words = null;

@@ -56,25 +56,29 @@ function drawNeighbourhood(pen, sound) {
   pen.lineWidth = 0.7;
   pen.globalAlpha = 0.45;
   pen.beginPath();
-  for (const source of listedBy(sound)) {
-    if (!shown[source]) continue;
+  for (const [source, edge] of edgesTo(sound)) {
+    if (!shown[source] || drawnAs[looks[edge]] === NOTHING) continue;
     pen.moveTo(x, y);
     pen.lineTo(toX(source), toY(source));
     near.add(source);
   }
   pen.stroke();
-  pen.strokeStyle = colourOf(groups[mode][sound]);
   for (let edge = starts[sound]; edge < starts[sound + 1]; edge++) {
     const target = targets[edge];
-    if (!shown[target]) continue;
-    pen.globalAlpha = 0.4 + 0.6 * scores[edge] / 65535;
-    pen.lineWidth = 0.6 + 2 * scores[edge] / 65535;
+    const as = drawnAs[looks[edge]];
+    if (!shown[target] || as === NOTHING) continue;
+    const isOne = as === AS_SIMILAR, score = isOne ? scores[edge] / 65535 : 0.3;
+    pen.strokeStyle = isOne ? colourOf(groups[mode][sound]) : `rgb(${lineColour("--related").join()})`;
+    pen.setLineDash(isOne ? [] : [5, 4]);
+    pen.globalAlpha = 0.4 + 0.6 * score;
+    pen.lineWidth = 0.6 + 2 * score;
     pen.beginPath();
     pen.moveTo(x, y);
     pen.lineTo(toX(target), toY(target));
     pen.stroke();
     near.add(target);
   }
+  pen.setLineDash([]);
   pen.globalAlpha = 1;
   for (const other of near) dot(pen, toX(other), toY(other), Math.max(2, radiusOf(other)), colourOf(groups[mode][other]));
   dot(pen, x, y, Math.max(4, radiusOf(sound) * 1.2), colourOf(groups[mode][sound]));

@@ -34,6 +34,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) =>
 addEventListener("resize", () => { resize(); fit(); redraw(); });
 
 if (innerWidth < 736) { panel.classList.add("folded"); element("fold").setAttribute("aria-expanded", "false"); }
+lines();
 setTheme(theme);
 resize();
 fit();

@@ -26,6 +26,7 @@ function resize() {
   const { width: w, height: h } = edgeLayer.front;
   sprites.clear();
   sum = new Uint32Array(w * h);
+  related = hasRelated.some(Boolean) ? new Uint32Array(w * h) : null;
   picture = new ImageData(w, h);
 }
 

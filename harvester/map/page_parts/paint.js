@@ -21,47 +21,59 @@ const largestFirst = Uint32Array.from({ length: count }, (_, i) => i).sort((one,
 const sprites = new Map();
 
 // How strongly edges cover each pixel, and the picture made from that; as large as the canvases, and reused.
-let sum = null, picture = null;
+// Lines of related sounds have a sum of their own, where there are any.
+let sum = null, related = null, picture = null;
+const SHARES = 8;
 
 function* paintEdges(canvas, at) {
   const w = canvas.width, h = canvas.height;
   const scale = at.scale * ratio, left = (at.x + width * MARGIN) * ratio, top = (at.y + height * MARGIN) * ratio;
   sum.fill(0);
+  if (related) related.fill(0);
   for (let source = 0; source < count; source++) {
     if (source % 64 === 0) yield;
     if (!shown[source]) continue;
     const x = places[2 * source] * scale + left, y = places[2 * source + 1] * scale + top;
     for (let edge = starts[source]; edge < starts[source + 1]; edge++) {
-      const target = targets[edge];
-      if (shown[target]) {
-        addLine(x, y, places[2 * target] * scale + left, places[2 * target + 1] * scale + top, 0.3 + 0.7 * scores[edge] / 65535, w, h);
+      const target = targets[edge], as = drawnAs[looks[edge]];
+      if (shown[target] && as !== NOTHING) {
+        const isOne = as === AS_SIMILAR, strength = isOne ? 0.3 + 0.7 * scores[edge] / 65535 : 0.5;
+        addLine(isOne ? sum : related, x, y, places[2 * target] * scale + left, places[2 * target + 1] * scale + top, strength, w, h);
       }
     }
   }
   yield;
   let total = 0, touched = 0;
-  for (let pixel = 0; pixel < sum.length; pixel += 7) if (sum[pixel]) { total += sum[pixel]; touched++; }
-  const mean = Math.max(touched ? total / touched : 1, 110), tones = new Uint32Array(1024), step = Math.max(1, Math.ceil(mean * 8 / 1024));
-  const [red, green, blue] = getComputedStyle(document.documentElement).getPropertyValue("--edge").trim().split(" ").map(Number);
-  for (let tone = 0; tone < 1024; tone++) {
+  for (let pixel = 0; pixel < sum.length; pixel += 7) {
+    const value = sum[pixel] + (related ? related[pixel] : 0);
+    if (value) { total += value; touched++; }
+  }
+  const mean = Math.max(touched ? total / touched : 1, 110), step = Math.max(1, Math.ceil(mean * 8 / 1024));
+  // A row of tones for each share of related lines, from none to all of the sum.
+  const tones = new Uint32Array(1024 * (SHARES + 1)), one = lineColour("--edge"), other = lineColour("--related");
+  for (let at = 0; at < tones.length; at++) {
+    const tone = at % 1024, share = (at - tone) / 1024 / SHARES;
+    const [red, green, blue] = one.map((value, part) => Math.round(value + (other[part] - value) * share));
     const alpha = Math.round(175 * (1 - Math.exp(-tone * step / mean / 1.8)));
-    tones[tone] = ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
+    tones[at] = ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
   }
   const pixels = new Uint32Array(picture.data.buffer), pen = canvas.getContext("2d"), strip = 128;
   for (let row = 0; row < h; row += strip) {
     yield;
     const rows = Math.min(strip, h - row);
     for (let pixel = row * w; pixel < (row + rows) * w; pixel++) {
-      const value = sum[pixel];
-      pixels[pixel] = value ? tones[Math.min(1023, (value / step) | 0)] : 0;
+      const extra = related ? related[pixel] : 0, value = sum[pixel] + extra;
+      pixels[pixel] = value ? tones[Math.min(1023, (value / step) | 0) + (extra ? 1024 * Math.round(SHARES * extra / value) : 0)] : 0;
     }
     pen.putImageData(picture, 0, 0, 0, row, w, rows);
   }
 }
 
-// Add an anti-aliased line to the sum: at each step along the longer axis two pixels share its weight. Long lines are
+const lineColour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim().split(" ").map(Number);
+
+// Add an anti-aliased line to a sum: at each step along the longer axis two pixels share its weight. Long lines are
 // fainter.
-function addLine(x0, y0, x1, y1, strength, w, h) {
+function addLine(sum, x0, y0, x1, y1, strength, w, h) {
   const dx = x1 - x0, dy = y1 - y0;
   let from = 0, to = 1;
   if (dx !== 0) {

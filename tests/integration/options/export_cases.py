@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from lxml import html
+from PIL import Image
 
 from tests.integration.options.place import Place
 from tests.integration.options.table import proves
@@ -162,6 +163,50 @@ def _library_with_a_formula(place: Place) -> None:
         grow(store, [Seen(5, make_record(5, name="=1+1"), NOW_US)])
 
 
+DATASET_FILES: dict[str, tuple[Any, dict[str, int]]] = {
+    "--split": ("50/50", {"train": 3, "test": 2}),
+    "--split-method": ("hash", {"train": 2, "test": 3}),
+    "--splits": ("earlier", {"test": 5}),
+}
+"""The sizes of the parts with each option; the shelf has five sounds under CC0 or BY, of three authors."""
+
+
+@proves("export", *DATASET_FILES)
+def _the_parts_are_made_like_this(place: Place) -> None:
+    value, expected = DATASET_FILES[place.option]
+    place.run("dataset", "--library", "shelf", "-o", "earlier", "--split", "100")
+    splits = place.folder / "earlier" / "splits.json"
+    splits.write_text(splits.read_text().replace('"train"', '"test"'))
+    place.run("dataset", "--library", "shelf", "-o", "out", given=value)
+    parts = {path.name.split("-")[0]: pq.read_metadata(path).num_rows for path in (place.folder / "out/data").iterdir()}
+    assert parts == expected
+
+
+@proves("export", "--group-by")
+def _the_parts_keep_these_groups(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="pack")
+    assert json.loads((place.folder / "out" / "splits.json").read_text())["group_by"] == "pack"
+
+
+@proves("export", "--fields")
+def _only_these_fields_are_written(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="name,tags")
+    [first, *_] = (place.folder / "out" / "data").iterdir()
+    assert pq.read_schema(first).names == ["id", "name", "license", "license_spdx", "tags"]
+
+
+@proves("export", "--table")
+def _the_tables_have_this_format(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="csv")
+    assert {path.suffix for path in (place.folder / "out" / "data").iterdir()} == {".csv"}
+
+
+@proves("export", "--title")
+def _the_card_has_this_heading(place: Place) -> None:
+    place.run("dataset", "--library", "shelf", "-o", "out", given="Rain & tents")
+    assert "\n# Rain \\& tents\n" in (place.folder / "out" / "README.md").read_text()
+
+
 @proves("map", "--ego")
 def _only_the_neighbourhood_of_a_sound_is_drawn(place: Place) -> None:
     assert sorted(_names(place, given=7)) == ["sound 7", "sound 8"]
@@ -180,3 +225,38 @@ def _the_heading_is_this(place: Place) -> None:
     page = html.fromstring((place.folder / "map.html").read_text(encoding="utf-8"))
     assert page.xpath("string(//title)") == "Rain & tents"
     assert re.search(r"Rain &amp; tents", (place.folder / "map.html").read_text())
+
+
+def _pixels(place: Place, *arguments: object, given: Any = None) -> tuple[tuple[int, int], bytes]:
+    place.run("--static", "map.png", "--library", "shelf", *arguments, given=given)
+    with Image.open(place.folder / "map.png") as picture:
+        return picture.size, picture.tobytes()
+
+
+@proves("map", "--static")
+def _the_picture_is_written_there_in_the_form_of_its_ending(place: Place) -> None:
+    for name, start in (("a.svg", b"<?xml"), ("a.pdf", b"%PDF"), ("a.PNG", b"\x89PNG")):
+        place.run("--library", "shelf", given=name)
+        assert (place.folder / name).read_bytes().startswith(start)
+    assert not (place.folder / "map.html").exists()
+    assert "ends in .svg, .pdf or .png" in place.run("--library", "shelf", given="a.jpg", code=2).err
+
+
+@proves("map", "--size-mm")
+def _the_picture_has_this_size(place: Place) -> None:
+    assert _pixels(place, "--dpi", 127, given="100x60")[0] == (500, 300)
+    assert "such as 180x120" in place.run("--static", "map.png", "--library", "shelf", given="wide", code=2).err
+
+
+@proves("map", "--dpi")
+def _the_picture_has_so_many_dots_an_inch(place: Place) -> None:
+    assert _pixels(place, "--size-mm", "100x60", given=254)[0] == (1000, 600)
+
+
+@proves("map", "--color-by", "--colour-by")
+def _the_picture_is_coloured_by_this(place: Place) -> None:
+    small = ("--size-mm", "60x60", "--dpi", 60)
+    pictures = {_pixels(place, *small, given=by)[1] for by in ("category", "community", "license", "user")}
+    assert len(pictures) == 4
+    wrong = place.run("--static", "map.png", "--library", "shelf", given="mood", code=2)
+    assert "--color-by must be category, community, license or user, not 'mood'" in wrong.err

@@ -116,7 +116,7 @@ EMPTY = harvester.Library(LibraryView(Path("shelf"), state=SoundGraph()))
 def test_the_options_and_every_function_that_selects_have_the_same_keywords() -> None:
     keywords = set(SelectKeywords.__annotations__)
     assert {field.name for field in fields(SelectOptions)} == keywords
-    assert set(CONDITIONS) | {"column", "min_score", "largest_component"} == keywords
+    assert set(CONDITIONS) | {"column", "community", "edges", "min_score", "largest_component"} == keywords
     for function in (harvester.export, harvester.draw_map, harvester.Library.select):
         shown = inspect.signature(function).parameters
         assert keywords <= shown.keys()
@@ -153,6 +153,9 @@ def test_a_misspelt_keyword_is_named_with_the_one_that_was_meant(tmp_path: Path)
         ({"min_downloads": -1}, "min_downloads must be a whole number from 0"),
         ({"gen_ai": "yes"}, "gen_ai: 'yes' is not a wish about generative AI; choose from no-additional-preferences,"),
         ({"gen_ai": ["unknown", "no-genai"]}, "gen_ai: 'no-genai' is not a wish about generative AI; did you mean 'no"),
+        ({"community": "1"}, "community must be a whole number from 1"),
+        ({"community": [1, 0]}, "community must be a whole number from 1"),
+        ({"community": 1}, "community needs an analysis of the library: run `harvester analyse` first"),
         ({"exclude_tag": [5]}, "exclude_tag must be a text, not 5"),
     ],
 )

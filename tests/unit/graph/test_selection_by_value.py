@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from harvester.graph import SoundGraph
-from harvester.graph.selection import Edge, Selected, Selection, around, components, select
+from harvester.graph.edges import Edge
+from harvester.graph.selection import Selected, Selection, around, components, select
 from harvester.model import Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
 from harvester.records import GEN_AI_WISHES, read_created_range
 
@@ -144,9 +145,8 @@ def test_what_is_gone_or_withdrawn_is_never_selected_and_samples_only_where_aske
 def test_edges_come_best_first_then_by_id_and_those_without_a_score_last() -> None:
     state = graph_of((2, ((9, 0.75), (5, 0.5), (7, 0.5), (3, 0.0))), (1, ((2, 1.0),)))
     state.apply(Related(2, 4, "remix", 5))
-    state.apply(Related(2, 1, "x", 5))
-    # A file of another program may hold a relation that is no list.
-    state.graph.succ[2][1]["relation"] = "plain"
+    state.apply(Related(2, 1, "tags", 5, 0.25))
+    state.apply(Related(2, 1, "user", 5))
     state.apply(Related(2, 9, "pack", 5))
     for sound_id in (4, 1):
         state.apply(Seen(sound_id, {"id": sound_id}, 5))
@@ -156,13 +156,11 @@ def test_edges_come_best_first_then_by_id_and_those_without_a_score_last() -> No
         Edge(2, 5, 0.5, None),
         Edge(2, 7, 0.5, None),
         Edge(2, 3, 0.0, None),
-        Edge(2, 1, None, "plain"),
+        Edge(2, 1, None, '["tags","user"]', '{"tags":0.25}'),
         Edge(2, 4, None, '["remix"]'),
     ]
     assert [(edge.source, edge.target) for edge in selected.edges()][:2] == [(1, 2), (2, 9)]
     assert selected.edge_count == 7
-    assert [edge.target for edge in select(state, Selection(min_score=0.5)).edges_of(2)] == [9, 5, 7]
-    assert [edge.target for edge in select(state, Selection(min_score=0.0)).edges_of(2)] == [9, 5, 7, 3]
     assert [edge.target for edge in Selected(state, [2, 7]).edges_of(2)] == [7]
 
 
@@ -181,7 +179,7 @@ def test_components_are_ordered_by_their_smallest_id_and_the_first_largest_is_ke
     assert select(TWO_PARTS, Selection(largest_component=True)).sound_ids == [1, 3, 5]
     loose = Selection(largest_component=True, min_score=0.5)
     assert components(select(TWO_PARTS, Selection(min_score=0.5))) == [[1, 3, 5], [2, 4], [6], [7, 8]]
-    assert select(TWO_PARTS, loose).min_score == 0.5
+    assert select(TWO_PARTS, loose).edge_rule.min_score == 0.5
     assert select(TWO_PARTS, loose).state is TWO_PARTS
     assert select(TWO_PARTS, Selection(users=("nobody",), largest_component=True)).sound_ids == []
 
@@ -207,5 +205,5 @@ def test_surroundings_follow_selected_edges_only() -> None:
     state.apply(Gone(6, 9))
     near = around(select(state, Selection(min_score=0.5)), 1, 1)
     assert near.sound_ids == [1, 2, 5]
-    assert near.min_score == 0.5
+    assert near.edge_rule.min_score == 0.5
     assert near.state is state
