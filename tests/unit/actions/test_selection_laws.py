@@ -171,7 +171,9 @@ def test_a_list_in_a_file_selects_its_sounds_and_tells_what_is_missing(tmp_path:
     listed.write_text("mine,yours\n1,2\n5,3\n99,4\nn/a,4\n")
     chosen = library.select(ids=listed, column="mine")
     assert chosen.ids == (1,)
-    assert chosen.notices[-1].endswith(": of 3 ids the library lacks 1 (99), and 1 was deleted or withdrawn (5)")
+    of_rows, of_ids = chosen.notices
+    assert of_rows.startswith("1 of 4 rows")
+    assert of_ids.endswith(": of 3 ids the library lacks 1 (99), and 1 was deleted or withdrawn (5)")
     assert library.select(ids=str(listed), column="yours").ids == (2, 3, 4)
     assert library.select(ids=(one for one in (6, 2, 6))).ids == (2, 6)
     assert library.select(ids=3).select(ids=[3, 4]).ids == (3,)
