@@ -6,19 +6,17 @@ Owns the file of the missing sounds: `id,why` in each line, so that it can be gi
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from harvester.actions.events import Reporter
-from harvester.actions.options import check_sounds
+from harvester.actions.given_ids import names_file, read_given_ids
 from harvester.actions.result import ListedSounds, RunResult
 from harvester.actions.scope_options import Wanted
 from harvester.errors import HarvesterError, SettingsError
 from harvester.graph import SoundGraph, is_gone, is_withdrawn
-from harvester.importing import read_id_list
 from harvester.library import Store
 from harvester.model import Deferral
 from harvester.pipeline import ABSENT
@@ -33,22 +31,14 @@ async def read_listed(reporter: Reporter, ids: Any, wanted: Wanted) -> tuple[int
 
     Tells how many rows of a file gave how many ids. Raises `SettingsError` for a list that cannot be used.
     """
-    of_file = isinstance(ids, str | os.PathLike)
-    if wanted.column and not of_file:
-        raise SettingsError("--column is a column of the file that --ids names; give --ids that file")
-    if ids is None:
+    found = await asyncio.to_thread(read_given_ids, ids, wanted.column)
+    if found is None:
         return ()
-    if of_file:
-        path: Path | Literal["-"] = "-" if str(ids) == "-" else read_path(ids)
-        found = await asyncio.to_thread(read_id_list, path, wanted.column)
-        reporter.tell(f"{'standard input' if path == '-' else path_text(path)}: {found.line}")
-        for line in found.notices:
-            reporter.warn(line)
-        listed = found.sound_ids
-    else:
-        listed = tuple(sorted(check_sounds("--ids", ids)))
-    if not listed:
-        raise SettingsError("--ids names no sound; give a file or at least one id")
+    if names_file(ids):
+        reporter.tell(f"{'standard input' if str(ids) == '-' else path_text(read_path(ids))}: {found.line}")
+    for line in found.notices:
+        reporter.warn(line)
+    listed = found.sound_ids
     if len(listed) > MOST_LISTED_WITHOUT_PERMISSION and not wanted.permitted:
         raise SettingsError(
             f"--ids names {len(listed):,} sounds, and the API's terms forbid copies of the whole database: keep to "
@@ -72,7 +62,7 @@ def read_missing_path(missing: Any, ids: Any) -> Path | None:
         problem = "a folder" if path.is_dir() else "not a regular file"
     elif not path.parent.is_dir():
         problem = "in a folder that does not exist"
-    elif isinstance(ids, str | os.PathLike) and path.exists() and path == read_path(ids):
+    elif names_file(ids) and path.exists() and path == read_path(ids):
         problem = "the list itself, which would be overwritten"
     if problem:
         raise SettingsError(f"--missing {path_text(path)} is {problem}; name another file")

@@ -5,16 +5,15 @@ Owns what each of them means: whoever selects takes `**selection: Unpack[SelectK
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
+from harvester.actions.given_ids import read_given_ids
 from harvester.actions.keywords import Duration, Ids, Numbers, StrPath, Texts, check_number, naming_keywords
 from harvester.actions.options import (
     check_order,
     check_seconds,
-    check_sounds,
     check_text,
     check_texts,
     check_whole,
@@ -32,11 +31,9 @@ from harvester.graph import (
     select,
     split_words,
 )
-from harvester.importing import read_id_list
 from harvester.library import LibraryView, load_analysis
 from harvester.records import CreatedRange, read_created_range, read_gen_ai_wish
 from harvester.settings import COUNT, COUNT_FROM_ZERO, SCORE
-from harvester.storage import read_path
 
 T = TypeVar("T")
 
@@ -248,14 +245,5 @@ def _named(option: str, text: str, read: Callable[[str], T]) -> T:
 
 def _read_ids(ids: Any, column: str) -> tuple[frozenset[int] | None, tuple[str, ...]]:
     """Return the ids of a file, or those given, and the file's notices."""
-    if column and not isinstance(ids, str | os.PathLike):
-        raise SettingsError("--column is a column of the file that --ids names; give --ids that file")
-    if ids is None:
-        return None, ()
-    if isinstance(ids, str | os.PathLike):
-        listed = read_id_list("-" if str(ids) == "-" else read_path(ids), column)
-        return frozenset(listed.sound_ids), listed.notices
-    found = frozenset(check_sounds("--ids", ids))
-    if not found:
-        raise SettingsError("--ids names no sound; give a file or at least one id")
-    return found, ()
+    found = read_given_ids(ids, column)
+    return (None, ()) if found is None else (frozenset(found.sound_ids), found.notices)
