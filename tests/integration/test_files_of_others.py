@@ -134,7 +134,10 @@ def test_no_other_bytes_begin_as_a_checkpoint(content: bytes) -> None:
     assert describe_content(content)
 
 
-@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner)))
+_VALUES = st.none() | st.text() | st.integers()
+
+
+@given(st.recursive(_VALUES, lambda inner: st.dictionaries(st.text(), inner), max_leaves=8))
 def test_no_pickle_of_another_program_begins_as_a_checkpoint(content: object) -> None:
     for protocol in range(6):
         assert not begins_as_checkpoint(zlib.compress(pickle.dumps({"graph": content}, protocol)))

@@ -201,7 +201,7 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--betweenness-sources": ("analyse", 0, MOST),
     "--burst": ("sandbox", 0, MOST),
     "--checkpoint-interval": ("harvest", 1, MOST),
-    "--community": ("analyse, export, map, relate", 1, MOST),
+    "--community": ("analyse, export, map, relate, sql", 1, MOST),
     "--concurrency": ("harvest, refresh", 1, 64),
     "--daily": ("sandbox", 0, MOST),
     "--deleted-share": ("sandbox", 0, 1),
