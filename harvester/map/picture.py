@@ -46,7 +46,7 @@ _LONGEST_LABEL_MM = 46.0
 _RIM_MM = 2.5
 """Free space around the map, for the dots at its edge."""
 
-_LEAST_RADIUS_PT, _MOST_RADIUS_PT = 0.35, 7.0
+_LEAST_RADIUS_PT, _MOST_RADIUS_PT, _SIZES_A_PT = 0.4, 7.0, 10
 _EDGE_DPI = 300.0
 """The picture of the edges is not finer than this: it would only take room."""
 
@@ -196,15 +196,17 @@ class _Page:
         sizes = self._array("sizes", "<u1")
         spacing = SPAN * 0.6 / np.sqrt(max(len(sizes), 1))
         wanted = spacing * self._scale_mm * _MM * (0.24 + 0.46 * sizes / 255)
-        radii: Floats = np.clip(wanted, _LEAST_RADIUS_PT, _MOST_RADIUS_PT)
-        order = np.lexsort((np.arange(len(sizes)), -sizes.astype(np.int64)))
+        # A few sizes: each is one path in a file of vectors, which every dot of that size names.
+        radii: Floats = np.rint(np.clip(wanted, _LEAST_RADIUS_PT, _MOST_RADIUS_PT) * _SIZES_A_PT) / _SIZES_A_PT
         groups = self._array(self._mode["key"], "<u1")
         has_rim = bool(len(radii)) and float(np.median(radii)) > 1.0
-        axes.scatter(
-            self._mm[order, 0], self._mm[order, 1], s=(2 * radii[order]) ** 2,
-            c=[color_of(int(group)) for group in groups[order]], zorder=2, clip_on=False,
-            linewidths=0.3 if has_rim else 0, edgecolors="white",
-        )  # fmt: skip
+        for radius in sorted(set(radii.tolist()), reverse=True):
+            members = np.flatnonzero(radii == radius)
+            axes.scatter(
+                self._mm[members, 0], self._mm[members, 1], s=(2 * radius) ** 2, zorder=2, clip_on=False,
+                c=[color_of(int(group)) for group in groups[members]], linewidths=0.3 if has_rim else 0,
+                edgecolors="white",
+            )  # fmt: skip
         return radii
 
     def _draw_labels(self, axes: Axes) -> None:

@@ -63,6 +63,7 @@ DURATIONS = {"--older-than", "--max-age", "--time-limit", "--min-duration", "--m
 NUMBERS = {"--min-score", "--deleted-share"}
 SPECIAL = {
     "--api-url": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
+    "--dpi": (100, 200),
     "--source": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
     "--filter": ("tag:a", "tag:b"),
     "--limits": ("1/2", "3/4"),
