@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from harvester.actions.connect import Connection, open_client, open_server
     from harvester.actions.datasets import DatasetReport, export_dataset
     from harvester.actions.default_library import LibraryLike, OpenedLibrary, find_library, open_view
-    from harvester.actions.drawing import MapReport, PlotsReport, draw_map, draw_plots
+    from harvester.actions.drawing import MapReport, PlotsReport, draw_map, draw_picture, draw_plots
     from harvester.actions.events import Advanced, Ended, OnProgress, Reporter, RunEvent, Started
     from harvester.actions.exporting import ExportReport, ExportText, encode_selection, export, save_selection
     from harvester.actions.git import (
@@ -97,7 +97,7 @@ _HOMES = {
         "actions.connect": "Connection open_client open_server",
         "actions.datasets": "DatasetReport export_dataset",
         "actions.default_library": "LibraryLike OpenedLibrary find_library open_view",
-        "actions.drawing": "MapReport PlotsReport draw_map draw_plots",
+        "actions.drawing": "MapReport PlotsReport draw_map draw_picture draw_plots",
         "actions.events": "Advanced Ended OnProgress Reporter RunEvent Started",
         "actions.exporting": "ExportReport ExportText encode_selection export save_selection",
         "actions.git": "GitMergeReport commit_library git_merge git_setup git_textconv init_repository",

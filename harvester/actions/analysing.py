@@ -84,7 +84,7 @@ def analyse(
     no other file is changed. `on_start` gets the numbers of sounds and edges before the work, which takes about 10 s
     for 25,000 sounds. The other keywords select sounds, and are those of `SelectKeywords`.
 
-    Raises `SettingsError` that names a wrong keyword, or igraph when it is missing; `LibraryNotFound`,
+    Raises `SettingsError` that names a wrong keyword, or igraph and numpy when they are missing; `LibraryNotFound`,
     `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
     seed = check_whole("--random-seed", random_seed, RANDOM_SEED)

@@ -67,9 +67,15 @@ def read_missing_path(missing: Any, ids: Any) -> Path | None:
     if ids is None:
         raise SettingsError("--missing takes the missing sounds of a list; add --ids")
     path = read_path(missing)
-    if path.is_dir() or not path.parent.is_dir():
-        what = "a folder" if path.is_dir() else "in a folder that does not exist"
-        raise SettingsError(f"--missing {path_text(path)} is {what}; name a file")
+    problem = ""
+    if path.exists() and not path.is_file():
+        problem = "a folder" if path.is_dir() else "not a regular file"
+    elif not path.parent.is_dir():
+        problem = "in a folder that does not exist"
+    elif isinstance(ids, str | os.PathLike) and path.exists() and path == read_path(ids):
+        problem = "the list itself, which would be overwritten"
+    if problem:
+        raise SettingsError(f"--missing {path_text(path)} is {problem}; name another file")
     return path
 
 

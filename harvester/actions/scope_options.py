@@ -50,9 +50,14 @@ class Wanted:
     column: str = ""
 
     def target(self, samples: Any, *, forever: bool = False) -> int | None:
-        """Return how many sounds to process; None: all that are found."""
+        """Return how many sounds to process; None: all that are found.
+
+        `samples`: what the caller says, a number, `all` or None. Raises `SettingsError` for anything else.
+        """
         if samples == ALL:
             return None
+        if isinstance(samples, str):
+            raise SettingsError(f"--samples must be a whole number or 'all', not {ascii(samples)[:40]}")
         if samples is not None:
             return check_whole("--samples", samples, COUNT_FROM_ZERO)
         return 0 if self.vectors or self.records_only else None if forever or self.sweep else SAMPLES

@@ -75,8 +75,5 @@ class Figures:
 
 
 def rounded(value: float) -> float:
-    """Return a number with 6 significant digits.
-
-    The last digits of PageRank differ from call to call.
-    """
+    """Return a number with 6 significant digits."""
     return float(f"{value:.6g}")

@@ -20,12 +20,12 @@ def measure_selected(
     """Return the measures by id, the figures, and igraph's version.
 
     Equal selections give equal results. `on_start` gets the numbers of sounds and edges. Raises `SettingsError` without
-    igraph.
+    igraph or numpy.
     """
     try:
         from harvester.analysis.measure import VERSION, measure
     except ImportError as error:
-        raise SettingsError(missing("analyse", "igraph", "analyse")) from error
+        raise SettingsError(missing("analyse", "igraph and numpy", "analyse")) from error
     if on_start is not None:
         on_start(len(selected), selected.edge_count)
     place = {sound_id: index for index, sound_id in enumerate(selected.sound_ids)}

@@ -133,14 +133,19 @@ def _check_filter(_context: typer.Context, text: str) -> str:
 
 
 def read_samples(text: str | None) -> int | Literal["all"] | None:
-    """Return a number of sounds, or `all`; None for None."""
+    """Return a number of sounds, or `all`; None for None.
+
+    Raises `SettingsError` for any other text, and for a number out of bounds.
+    """
     if text is None or text == "all":
         return text  # type: ignore[return-value]  # mypy does not narrow a text by comparison
-    bounds = COUNT_FROM_ZERO
-    number = int(text) if re.fullmatch(r"[0-9]{1,10}", text) else -1
-    if not bounds.least <= number <= bounds.most:
-        raise SettingsError(f"expected a whole number, at least {bounds.least} and at most {bounds.most}, or all")
-    return number
+    if not re.fullmatch(r"-?[0-9]{1,20}", text):
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        raise SettingsError(f"expected a whole number or all, got '{shown}'")
+    least, most = COUNT_FROM_ZERO
+    if not least <= int(text) <= most:
+        raise SettingsError(f"expected a whole number, at least {least} and at most {most}, got {int(text)}")
+    return int(text)
 
 
 JobsOption = Annotated[

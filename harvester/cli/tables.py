@@ -48,7 +48,7 @@ def table_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], most_rows
 
 
 def _fit(widths: Sequence[int], width: int) -> list[int] | None:
-    """Return widths that fit, the widest columns cut first; None if none do."""
+    """Return widths that fit, the widest cut first; None if none do."""
     space = width - len(_GAP) * (len(widths) - 1)
     if sum(min(one, _NARROWEST) for one in widths) > space:
         return None

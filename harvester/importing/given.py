@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from harvester.errors import SettingsError, WrongSource
+from harvester.errors import LibraryCorrupt, SettingsError, WrongSource
 from harvester.importing.data_file import read_data, read_parts
 from harvester.importing.file_content import FileContent
 from harvester.importing.folder import load_folder
@@ -75,9 +75,17 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
         old = load_old(path, tally, now_us, _UNKNOWN)
         old.relation = relation
         return Given(old, taken=((path, old.form),))
+    return _given(path, found, _edges_beside(path, tally, relation) if found.takes_edges else None, now_us)
+
+
+def _edges_beside(path: Path, tally: Tally, relation: str) -> tuple[Path, FileContent] | None:
+    """Return the edges that exports of tables write to a second file."""
     beside = path.with_name(f"{path.stem}.edges{path.suffix}")
-    edges = _read_file(beside, tally, relation) if found.takes_edges and beside.is_file() else None
-    return _given(path, found, (beside, edges) if edges is not None else None, now_us)
+    try:
+        edges = _read_file(beside, tally, relation) if beside.is_file() else None
+    except LibraryCorrupt as error:
+        raise LibraryCorrupt(f"in {beside.name} beside it, {error}") from error
+    return (beside, edges) if edges is not None and edges.old.edges else None
 
 
 def _read_file(path: Path, tally: Tally, relation: str) -> FileContent | None:

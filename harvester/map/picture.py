@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import io
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from matplotlib.patheffects import withStroke
 from harvester.map.data import MapData
 from harvester.map.density import Floats, edge_picture
 from harvester.map.layout import SPAN
+from harvester.map.picture_form import PictureSize
 from harvester.map.picture_text import cut_to, size_mm, text_mm
 from harvester.terminal_text import escape_line
 
@@ -56,16 +56,6 @@ _METADATA: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None},
     "png": {"Software": None},
 }
-FORMATS = tuple(_METADATA)
-
-
-@dataclass(frozen=True, slots=True)
-class PictureSize:
-    """The size of a picture; `dpi` is for what is no vector."""
-
-    width_mm: float = 180.0
-    height_mm: float = 180.0
-    dpi: int = 300
 
 
 def draw_picture(data: MapData, size: PictureSize, form: str, *, color_by: str) -> bytes:

@@ -122,12 +122,22 @@ def test_a_field_of_a_record_is_not_replaced_by_a_measure_of_its_name(place: Pat
     assert rows_of(place, "jsonl")[RAIN[0]]["community"] == "own"
 
 
-@pytest.mark.parametrize("format", ["jsonl", "node-link", "parquet"])
+@pytest.mark.parametrize("format", ["jsonl", "node-link", "parquet", "sqlite"])
 def test_an_export_with_measures_reads_back_as_the_same_library(place: Path, format: str) -> None:
     analysed(place)
-    rows_of(place, format)
+    assert call("export", format, "--library", "lib", "-o", f"out.{format}", cwd=place).code == 0
     harvester.import_library(place / f"out.{format}", library=place / "again")
     assert digest_of(load_view(place / "again").state) == digest_of(load_view(place / "lib").state)
+
+
+def test_a_dataset_has_the_measures_that_are_asked_for(place: Path) -> None:
+    names = []
+    for folder, options in (("plain", ()), ("again", ()), ("asked", ("--fields", "community"))):
+        assert call("export", "dataset", "--library", "lib", "-o", folder, *options, cwd=place).code == 0
+        names.append(pq.read_schema(next((place / folder / "data").glob("train*"))).names)
+        analysed(place)
+    assert names[0] == names[1]
+    assert "community" in names[2]
 
 
 def test_a_table_with_measures_brings_no_field(place: Path) -> None:
@@ -179,7 +189,7 @@ def test_what_it_needs_is_refused_in_one_line(place: Path) -> None:
 
     without = "import sys; sys.modules |= dict.fromkeys(['igraph', 'harvester.analysis.measure'])"
     bare = refused("analyse", first=without)
-    assert bare.startswith("harvester: analyse needs igraph: ")
+    assert bare.startswith("harvester: analyse needs igraph and numpy: ")
     assert not (place / "lib" / ANALYSIS).exists()
     assert refused("export", "jsonl", "--community", 1) == (
         "harvester: --community needs an analysis of the library: run `harvester analyse` first"

@@ -61,6 +61,10 @@ def test_deleted_and_withdrawn_sounds_of_a_list_are_not_requested() -> None:
     assert harvest(CATALOGUE, Plan(target=0, listed_ids=LISTED[:3]), store).requests == 1
 
 
+def test_a_sound_that_the_search_lacks_takes_no_request_of_its_own() -> None:
+    assert harvest(CATALOGUE, Plan(target=None, listed_ids=(LISTED[0], GONE[0]))).requests == 2
+
+
 def test_a_user_is_swept_by_the_whole_name() -> None:
     filter = build_filter("", users=["rec"]).text
     found = harvest(CATALOGUE, Plan(target=0, sweep=True, filter=filter))
@@ -177,6 +181,8 @@ def test_a_program_gives_ids_and_gets_what_became_of_them(sandbox: SandboxProces
         harvester.run_harvest(folder, ids=[])
     with pytest.raises(harvester.SettingsError, match=r"^ids: 0 is not a sound's id"):
         harvester.run_harvest(folder, ids=[0])
+    with pytest.raises(harvester.SettingsError, match=r"^samples must be a whole number or 'all', not 'any'"):
+        harvester.run_harvest(folder, ids=[5], samples="any")  # type: ignore[arg-type]
     with pytest.raises(harvester.SettingsError, match=r"names 100,001 sounds.*and add i_have_permission"):
         harvester.run_harvest(folder, ids=range(1, 100_002))
 
@@ -192,12 +198,15 @@ def test_a_program_gives_ids_and_gets_what_became_of_them(sandbox: SandboxProces
         (("--ids", "table"), "table: no column is known to hold ids of Freesound; name it with --column: name, mine"),
         (("--ids", "table", "--column", "name"), "table: only 0 of 1 rows name a sound in the column name"),
         (("--ids", "list", "--missing", "no/where"), "--missing no/where is in a folder that does not exist"),
+        (("--ids", "list", "--missing", "list"), "--missing list is the list itself, which would be overwritten"),
+        (("--ids", "list", "--missing", "."), "--missing . is a folder"),
+        (("--ids", "list", "--missing", "/dev/null"), "--missing /dev/null is not a regular file"),
         (("--missing", "file"), "--missing takes the missing sounds of a list; add --ids"),
         (("--column", "id"), "--column is a column of the file that --ids names"),
         (("--user", " "), "--user needs a text"),
         (("--pack", 0), "--pack: 0 is not a pack's id"),
         (("--pack", 5, "--seed", 5), "--user and --pack take every hit of a search; leave out --seed"),
-        (("--samples", "many"), "--samples: expected a whole number, at least 0 and at most 1000000000, or all"),
+        (("--samples", "many"), "--samples: expected a whole number or all, got 'many'"),
     ],
 )
 def test_a_list_that_cannot_be_used_is_refused_in_one_line(

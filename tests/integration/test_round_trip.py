@@ -36,10 +36,11 @@ def test_a_harvested_library_comes_back_from_every_lossless_export_and_grows_on(
         assert _digest(tmp_path / f"of-{form}") == whole, form
         again = call("import", f"out.{form}", "--library", "lib", cwd=tmp_path)
         assert (again.code, _digest(tmp_path / "lib")) == (0, whole), form
+    for form in ("jsonl", "parquet"):
         real = call("import", f"out.{form}", cwd=tmp_path)
         assert (real.code, real.err.count("\n")) == (23, 1), real.err
     assert not (tmp_path / "freesound_library").exists()
-    piped = run("export", "jsonl", "--library", "lib", cwd=tmp_path)
+    piped = call("export", "jsonl", "--library", "lib", cwd=tmp_path)
     (tmp_path / "piped.jsonl").write_text(piped.out, encoding="utf-8")
     assert call("import", "piped.jsonl", "--library", "piped", cwd=tmp_path).code == 0
     assert _digest(tmp_path / "piped") == whole

@@ -120,7 +120,7 @@ def test_it_exports_without_an_extra(plain: Installed) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("analyse",), "analyse needs igraph: pip install 'freesound-harvester[analyse]'"),
+        (("analyse",), "analyse needs igraph and numpy: pip install 'freesound-harvester[analyse]'"),
         (("map",), "the map needs numpy and scipy: pip install 'freesound-harvester[map]'"),
         (("link",), "link needs numpy: pip install 'freesound-harvester[link]'"),
         (("export", "parquet", "-o", "x"), "parquet needs pyarrow: pip install 'freesound-harvester[parquet]'"),

@@ -113,3 +113,10 @@ def _only_sounds_of_these_communities_are_related(place: Place) -> None:
     edges = place.state("shelf").graph.edges(data=True)
     related = {(source, target) for source, target, edge in edges if "relation" in edge}
     assert {sound_id for pair in related for sound_id in pair} == set(first)
+
+
+@proves("sql", "--community")
+def _only_these_communities_are_in_the_tables(place: Place) -> None:
+    first, _ = _analysed(place)
+    told = place.run("SELECT id, community FROM sounds ORDER BY id", "--format", "json", "--library", "shelf", given=1)
+    assert json.loads(told.out) == [{"id": sound_id, "community": 1} for sound_id in first]

@@ -35,7 +35,9 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "status": {"--max-age": "26h"},
     "find": {"--limit": 20},
     "export": {"--format": "md"},
-    "map": {"--output": Path("map.html"), "--depth": 2},
+    "map": {
+        "--output": Path("map.html"), "--depth": 2, "--size-mm": "180x180", "--dpi": 300, "--color-by": "category",
+    },
     "check": {"--jobs": 1},
     "import": {"--relation": "related"},
     "sandbox": {
@@ -199,7 +201,7 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--betweenness-sources": ("analyse", 0, MOST),
     "--burst": ("sandbox", 0, MOST),
     "--checkpoint-interval": ("harvest", 1, MOST),
-    "--community": ("analyse, export, map, relate", 1, MOST),
+    "--community": ("analyse, export, map, relate, sql", 1, MOST),
     "--concurrency": ("harvest, refresh", 1, 64),
     "--daily": ("sandbox", 0, MOST),
     "--deleted-share": ("sandbox", 0, 1),

@@ -10,13 +10,14 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import igraph
 import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.analysis.figures import Degrees
-from harvester.analysis.measure import measure, numbered
+from harvester.analysis.measure import measure, numbered, pagerank_of
 
 COUNT = 80
 ROOT = Path(__file__).resolve().parents[3]
@@ -115,6 +116,14 @@ def test_it_is_the_same_twice_in_one_process_and_in_two() -> None:
     others = [measure(300, edges, random_seed=seed, betweenness_sources=20) for seed in (8, 9)]
     for name in ("community", "betweenness"):
         assert len({tuple(getattr(one, name) for one in found) for found, _ in (first, *others)}) == 3, name
+
+
+def test_pagerank_is_the_same_to_the_last_digit() -> None:
+    # Rounding would hide a difference of the last digits in most graphs, not in all.
+    edges = nx.gnm_random_graph(1_000, 4_000, seed=1, directed=True).edges()
+    graph = igraph.Graph(n=1_000, edges=list(edges), directed=True)
+    assert len({tuple(pagerank_of(graph)) for _ in range(5)}) == 1
+    assert pagerank_of(graph) == pytest.approx(graph.pagerank(), rel=1e-8)
 
 
 def test_a_graph_without_a_vertex_or_an_edge_has_figures_without_a_number() -> None:

@@ -106,7 +106,9 @@ def test_options_of_several_commands() -> None:
     assert figures(SamplesOption) == ((), None, None, "N|all")
     assert [read_samples(text) for text in (None, "all", "0", str(MOST))] == [None, "all", 0, MOST]
     for text in (str(MOST + 1), "-1", "All", "", "1.0", "\u0661", "9" * 5_000):
-        with pytest.raises(SettingsError, match="expected a whole number, at least 0 and at most 1000000000, or all"):
+        with pytest.raises(
+            SettingsError, match=r"expected a whole number( or all|, at least 0 and at most 1000000000), got "
+        ):
             read_samples(text)
 
 

@@ -309,6 +309,20 @@ def test_what_cannot_be_trusted_is_refused_with_one_line_and_changes_nothing(nam
     assert not (tmp_path / "new").exists()
 
 
+def test_edges_beside_a_table_belong_to_it_and_are_named_where_they_are_damaged(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("id,name\n1,a\n2,b\n")
+    (tmp_path / "t.edges.csv").write_text("source,target\n1,2\n5,5\n")
+    state, report = imported(tmp_path / "t.csv", tmp_path / "new")
+    assert relations(state) == {(1, 2): {"relation": ["related"]}}
+    assert [path.name for path, _ in report.taken] == ["t.csv", "t.edges.csv"]
+    assert report.notices == (
+        f"{tmp_path / 't.edges.csv'}: not imported: edges from a sound to itself (1); see line 3",
+    )
+    (tmp_path / "t.edges.csv").write_text("source,target\n1,0\n")
+    with pytest.raises(LibraryCorrupt, match=r"t\.csv: in t\.edges\.csv beside it, line 2: 0 is not a sound's id"):
+        imported(tmp_path / "t.csv", tmp_path / "other")
+
+
 def test_a_parquet_file_cannot_unpack_to_far_more_than_its_size(tmp_path: Path) -> None:
     shared = pa.DictionaryArray.from_arrays(pa.array([0] * 1_000, pa.int32()), ["x" * 1_000_000])
     table = pa.table({"id": list(range(1, 1_001)), "description": shared})
