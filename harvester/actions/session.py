@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,11 +21,11 @@ from harvester.actions.log import RunLog
 from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.past_runs import RunRecord, note_killed_run
 from harvester.actions.reporting import reporting
-from harvester.actions.result import RunResult, Totals
+from harvester.actions.result import RunResult
 from harvester.actions.run import Run, take_snapshot
-from harvester.clock import SECOND_US, Clock, Stop, SystemClock, closing_in_time
+from harvester.actions.run_result import completed, make_result, totals_of
+from harvester.clock import Clock, Stop, SystemClock, closing_in_time
 from harvester.errors import HarvesterError, SettingsError, Stopped, words_of
-from harvester.gitsync import grown_message, refreshed_message
 from harvester.graph import SoundGraph
 from harvester.library import Store, keep_answer, require_library
 from harvester.open_files import OWN_FILES, allow_open_files
@@ -70,7 +69,7 @@ async def run_session(
             log_json=log_json, missing=missing,
         )  # fmt: skip
         if failure is not None and not isinstance(failure, HarvesterError):
-            result = _completed(await _rescue(result, failure), plan, reporter)
+            result = completed(await _rescue(result, failure), plan, reporter)
         reporter.emit(Ended(result))
         if failure is not None:
             raise failure
@@ -150,23 +149,12 @@ async def _run(
             failure = client.error_if_all_failed()
         reason = stop.reason if failure is None else _reason(failure)
         reporter.log.write(Told(f"end: {reason}", kind="end"))
-        result = _result(store, client, progress, server, reason, ring, failure)
+        result = make_result(store, client, progress, server, reason, ring, failure)
         if plan.listed_ids and result.began:
             result, failure = add_listed(result, plan.listed_ids, store, missing, failure)
         if result.began and result.kept:
             record.add(result, client, reporter, failure)
-        return _completed(result, plan, reporter), failure
-
-
-def _completed(result: RunResult, plan: Plan, reporter: Reporter) -> RunResult:
-    """Return the result with what follows from its figures and lines."""
-    if result.unsaved:
-        message = "library: the state before the end of a run; the rest is in its journal"
-    elif plan.refresh is None:
-        message = grown_message(result.samples, result.total.processed, result.edges, result.requests)
-    else:
-        message = refreshed_message(result.renewed, result.relisted, result.gone, result.requests)
-    return replace(result, message=message, notices=tuple(reporter.notices))
+        return completed(result, plan, reporter), failure
 
 
 def _reason(failure: Exception) -> str:
@@ -183,7 +171,7 @@ async def _rescue(result: RunResult, failure: Exception) -> RunResult:
     def save() -> RunResult:
         with Store.open(result.folder, clock=SystemClock()) as store:
             store.checkpoint(backup=bool(store.backup_due(stopping=True)))
-            return replace(result, total=_total(store, result.total.frontier), unsaved=store.unsaved)
+            return replace(result, total=totals_of(store, result.total.frontier), unsaved=store.unsaved)
 
     if not result.kept:
         return result
@@ -242,61 +230,6 @@ async def _finish_in_thread(work: Callable[[], T], undo: Callable[[T], None] = l
             undo(task.result())
         raise cancelled
     return task.result()
-
-
-def _result(
-    store: Store,
-    client: FreesoundClient,
-    progress: Progress,
-    server: Server,
-    reason: str,
-    ring: Harvest | None,
-    failure: Exception | None,
-) -> RunResult:
-    state = store.state
-    left = free_at = None
-    with suppress(HarvesterError):  # the ledger cannot be read: what ended the run says so
-        left = client.quota_left()
-        free_at = datetime.fromtimestamp(client.quota_free_at() / SECOND_US, UTC) if left == 0 else None
-    waiting = sum(1 for _ in state.pending()) if ring is None else ring.frontier.waiting + ring.frontier.in_flight
-    return RunResult(
-        folder=store.folder,
-        server=server.url,
-        source=state.source,
-        reason=reason,
-        failed=failure is not None,
-        began=ring is not None,
-        kept=not store.holds_nothing,
-        message="",
-        unsaved=store.unsaved,
-        samples=progress.samples,
-        relisted=progress.relisted,
-        sounds=progress.new_nodes,
-        edges=progress.new_edges,
-        vectors=progress.vectors,
-        renewed=progress.renewed,
-        gone=progress.gone,
-        deferred=progress.deferred,
-        requests=client.activity.counted,
-        seconds=progress.elapsed_s,
-        quota_left=left,
-        next_possible_at=free_at,
-        total=_total(store, waiting),
-        oddities=dict(progress.oddities),
-        notices=(),
-    )
-
-
-def _total(store: Store, waiting: int) -> Totals:
-    state = store.state
-    return Totals(
-        processed=len(state.processed),
-        sounds=len(state),
-        edges=state.edge_count,
-        vectors=len(store.vectors),
-        frontier=waiting,
-        size_bytes=store.checkpoint_size_bytes,
-    )
 
 
 def _keep(folder: Path, body: bytes, clock: Clock, reporter: Reporter) -> str:
