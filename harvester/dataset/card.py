@@ -1,6 +1,6 @@
-"""Write the dataset card, `README.md`: front matter for the hub, then prose.
+"""Write the dataset card, `README.md`.
 
-Texts of users (titles of categories, tags, values of a selection) are untrusted: they are escaped for Markdown, and
+Front matter for the hub comes first, then prose. Texts of users (titles of categories, tags, values of a selection) are untrusted: they are escaped for Markdown, and
 quoted in the front matter.
 """
 

@@ -1,4 +1,4 @@
-"""Write `manifest.json`, and tell by it whether a folder is a dataset of ours.
+"""Write `manifest.json`, and know a dataset of ours by it.
 
 It names the library's digest, the versions, the selection, the counts, and size and SHA-256 of every other file.
 """
@@ -51,7 +51,7 @@ def encode_manifest(facts: DatasetFacts, files: Mapping[str, WrittenFile], optio
 
 
 def why_not_ours(folder: Path) -> str:
-    """Return why `folder` must not be replaced by a dataset; empty if it may.
+    """Return why a dataset must not replace `folder`; empty if it may.
 
     An empty folder may, and a dataset of ours whose files are as harvester wrote them. Raises `OSError` when a file
     cannot be read.

@@ -148,9 +148,9 @@ class _Filling:
         return max(self._shares, key=lambda part: self._wanted[part] - self._have[part])
 
     def _cost(self, group: SoundGroup, part: str) -> float:
-        """Return by how much the squared relative errors of a part's classes would grow.
+        """Return the growth of the squared errors of a part's classes.
 
-        They settle its size too, because each sound has one class.
+        The errors are relative. They settle its size too, because each sound has one class.
         """
         cost = 0.0
         for name, count in group.classes:

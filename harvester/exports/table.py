@@ -73,7 +73,7 @@ def plan_columns(selected: Selected) -> list[Column]:
 
 
 def ruled_column(name: str) -> Column:
-    """Return the column of a field whose rule determines it, or of a preview.
+    """Return the column of a field with a rule, or of a preview.
 
     It has this name and type in every library, also where no sound has a value.
     """
