@@ -247,6 +247,7 @@ FORMATS = ExtensionPoint(
         "node-link": "harvester.exports:NODE_LINK",
         "csv": "harvester.exports:CSV",
         "parquet": "harvester.exports:PARQUET",
+        "sqlite": "harvester.exports:SQLITE",
     },
     also=("credits", "dataset"),
 )

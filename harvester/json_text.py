@@ -33,6 +33,11 @@ def json_text(value: Any, *, indented: bool = False) -> str:
         )
 
 
+def is_exact(value: Any, text: str) -> bool:
+    """Tell whether `json_text` wrote `text` without replacing a value."""
+    return bool(orjson.loads(text) == value)
+
+
 def without_lone_surrogates(text: str) -> str:
     """Return a text with U+FFFD for lone surrogates: UTF-8 has none."""
     return text if text.isascii() else _LONE.sub("\ufffd", text)

@@ -7,17 +7,27 @@ Checkpoint, journal and vector file hold the source, so Git and every merge carr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from harvester.default_folders import REAL_NAME, SANDBOX_NAME
 from harvester.errors import WrongSource
 
 ANY_SANDBOX = "sandbox:"
+MADE_UP_SITE = "https://sandbox.invalid"
+"""Where the addresses in the records of made-up sounds point to."""
 
 
 def is_sandbox(source: str) -> bool:
     """Tell whether a source is a sandbox, whose sounds are made up."""
     return source.startswith(ANY_SANDBOX)
+
+
+def is_made_up(record: Mapping[str, Any]) -> bool:
+    """Tell whether a record is of a made-up sound, whatever file has it."""
+    url = record.get("url")
+    return isinstance(url, str) and url.startswith(f"{MADE_UP_SITE}/")
 
 
 def join_sources(ours: str, theirs: str) -> str | None:

@@ -102,7 +102,8 @@ def export(
     `format` is graphml, gexf, jsonl, csv, parquet, node-link, credits, or that of a plugin. With `path`, the files are
     durable on return, and a failure leaves the earlier files as they were; csv and parquet write the edges to a file
     beside it, with `.edges` before the ending. Without, the result yields the text in pieces. Deleted and
-    withdrawn sounds are left out.
+    withdrawn sounds are left out, but jsonl, node-link and parquet of a whole library keep them in the texts from which
+    `import_library` makes the same library.
 
     `library` is a folder or an opened `Library`. `partition_rows`: the most rows of a part of parquet. `credits_format`
     is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets
@@ -115,7 +116,7 @@ def export(
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
     chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = select_from(view, chosen)
+        selected, notices = select_from(view, chosen, measured=format != _CREDITS)
         if out is None:
             text = encode_selection(selected, format, credits_format=credits_format, faithful=faithful)
             return replace(text, notices=notices)

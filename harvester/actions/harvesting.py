@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from harvester.actions.blocking import blocking
 from harvester.actions.events import OnProgress, Reporter
+from harvester.actions.id_lists import read_listed, read_missing_path
+from harvester.actions.keywords import StrPath
 from harvester.actions.options import (
     check_choice,
     check_flag,
@@ -18,15 +21,15 @@ from harvester.actions.options import (
     check_whole,
     keywords_named,
     read_connection,
-    read_scope,
 )
 from harvester.actions.result import RunResult
+from harvester.actions.scope_options import read_scope
 from harvester.actions.session import run_session
 from harvester.clock import SECOND_US, Stop
 from harvester.errors import SettingsError
 from harvester.model import SPACES
 from harvester.pipeline import ORDERS, Plan, Refresh
-from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, NEIGHBOURS, RANDOM_SEED, SAMPLES_PER_COMMIT
+from harvester.settings import CONCURRENCY, COUNT, NEIGHBOURS, RANDOM_SEED, SAMPLES_PER_COMMIT
 
 
 async def harvest(
@@ -40,10 +43,15 @@ async def harvest(
     max_duration: float | str | None = None,
     tag: str | Iterable[str] | None = None,
     type: str | Iterable[str] | None = None,
+    ids: StrPath | Iterable[int] | None = None,
+    column: str = "",
+    missing: StrPath | None = None,
+    user: str | Iterable[str] | None = None,
+    pack: int | Iterable[int] | None = None,
     sweep: bool = False,
     vectors: str | None = None,
     i_have_permission: bool = False,
-    samples: int | None = None,
+    samples: int | Literal["all"] | None = None,
     neighbours: int = 25,
     order: str = "popular",
     random_seed: int = 0,
@@ -74,11 +82,19 @@ async def harvest(
     It starts from `seed` (an id or several), from the best hits of `query` and `filter`, or else from the most
     downloaded sounds. `filter`, `cc0`, `by` (with `cc0`: either), `max_duration`, `tag` (all of them) and `type` (any
     of them) restrict the sounds that it takes. `sweep` collects every hit of the search, 150 a request; with `vectors`,
-    a similarity space, their vectors too, for `link`. `i_have_permission` confirms that Freesound allows a sweep of
-    more than 50,000 sounds. `samples`: how many sounds to process; None: 50, all hits with `sweep`, none with
-    `vectors`, no end with `forever`. `neighbours`: the length of a similar list, from 1 to 150. `order`: which waiting
-    sound comes next: popular, breadth, random with the number `random_seed`, or a plugin's. `space`: the similarity
-    space of a new library.
+    a similarity space, their vectors too, for `link`. `user` and `pack` (a name and an id, or several: any of them)
+    sweep all sounds of a user or a pack, and keep to them. `i_have_permission` confirms that Freesound allows a sweep
+    of more than 50,000 sounds, or a list of more than 100,000.
+
+    `ids` fetches the records of these sounds and no others, 150 a request: a file, `-` for standard input, or several
+    ids. A file is a text with an id, link or file name a line, a table, JSON or JSON lines; `column` names its column.
+    Known records cost nothing. The result's `listed` says what became of the list; the sounds that did not come are
+    written to the file `missing`, or to `missing.csv` in the library's folder.
+
+    `samples`: how many sounds to process, or `"all"` that are found; None: 50, all hits with `sweep`, none with
+    `vectors`, `ids`, `user` or `pack`, no end with `forever`. `neighbours`: the length of a similar list, from 1 to
+    150. `order`: which waiting sound comes next: popular, breadth, random with the number `random_seed`, or a plugin's.
+    `space`: the similarity space of a new library.
 
     `key` None: the key from the environment or from `.env` in the working folder, as the command reads it; without any
     key, or with `sandbox`, the harvest uses the embedded sandbox. `api_url` is the address of another server. The key's
@@ -112,21 +128,24 @@ async def harvest(
             check_choice("--space", space, SPACES)
         wanted = read_scope(
             reporter, seed=seed, query=query, filter=filter, cc0=cc0, by=by, max_duration=max_duration, tag=tag,
-            type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission,
+            type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission, ids=ids, column=column,
+            user=user, pack=pack,
         )  # fmt: skip
-        if samples is not None:
-            samples = check_whole("--samples", samples, COUNT_FROM_ZERO)
-        if samples == 0 and not sweep:
+        forever = check_flag("--forever", forever)
+        target = wanted.target(samples, forever=forever)
+        if samples == 0 and not (wanted.sweep or wanted.records_only):
             raise SettingsError("--samples 0 needs --sweep; to see what a harvest costs, use `harvester plan`")
         if vectors and space not in (None, vectors):
             raise SettingsError(f"--space {space} and --vectors {vectors} differ: a library has one similarity space")
-        forever = check_flag("--forever", forever)
+        missing_path = read_missing_path(missing, ids)
         plan = Plan(
-            target=wanted.target(samples, forever=forever),
+            target=target,
+            listed_ids=await read_listed(reporter, ids, wanted),
             seed_ids=wanted.seed_ids,
             new_seeds=bool(wanted.query or wanted.filter) and not wanted.seed_ids,
             query=wanted.query,
             filter=wanted.filter,
+            usernames=wanted.usernames,
             neighbours=check_whole("--neighbours", neighbours, NEIGHBOURS),
             sweep=wanted.sweep,
             vectors=wanted.vectors,
@@ -148,6 +167,7 @@ async def harvest(
             stop,
             space=vectors or space,
             log_json=check_flag("--log-json", log_json),
+            missing=missing_path,
             time_limit_s=None if time_limit is None else check_seconds("--time-limit", time_limit),
             backup_every=check_whole("--backup-every", backup_every, COUNT),
             keep_backups=check_whole("--keep-backups", keep_backups, COUNT),

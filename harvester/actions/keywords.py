@@ -24,6 +24,8 @@ Texts = str | Iterable[str]
 """One text or several."""
 Ids = SupportsIndex | Iterable[SupportsIndex]
 """One sound's id or several; an id may be an integer of NumPy."""
+Numbers = SupportsIndex | Iterable[SupportsIndex]
+"""One whole number or several."""
 Duration = str | float
 """Seconds, or a text such as `10s`, `5m`, `1h30m` or `30d`."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, SupportsIndex, Unpack
@@ -15,11 +16,11 @@ from harvester.actions.exporting import ExportReport, save_selection
 from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.library_html import library_html, selection_html
 from harvester.actions.options import check_folder, check_texts, check_whole
-from harvester.actions.selecting import SelectKeywords, check_values, read_selection, why_missing
+from harvester.actions.selecting import SelectKeywords, check_values, read_selection, take_analysis, why_missing
 from harvester.checkpoint import metadata_of
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
-from harvester.exports import ArrowTable, edges_table, sounds_table
+from harvester.exports import ArrowTable, SqlResult, edges_table, query, sounds_table
 from harvester.graph import DiGraph, Edge, Selected, Sound, SoundGraph, narrow, select
 from harvester.library import LibraryView, Store, holds_library, load_view, require_library
 from harvester.model import Record, check_sound_id
@@ -32,6 +33,7 @@ class _Sounds(Mapping[int, Sound]):
 
     _folder: Path
     _selected: Selected
+    _about_analysis: tuple[str, ...] = ()
 
     def sounds(self) -> ArrowTable:
         """Return the sounds as a table, a row for each sound.
@@ -62,6 +64,15 @@ class _Sounds(Mapping[int, Sound]):
         return tuple(self._selected.edges_of(known)) if known in self._selected else ()
 
     @naming_keywords
+    def sql(self, statement: str = "") -> SqlResult:
+        """Run one SQL statement of DuckDB that reads these sounds.
+
+        Without a `statement`, the rows are the columns of the tables. The tables are `sounds`, `edges` and `tags`, as
+        in `harvester.sql`. Raises `SettingsError` for a wrong statement, or without duckdb and pyarrow.
+        """
+        return query(self._selected, statement)
+
+    @naming_keywords
     def select(self, **selection: Unpack[SelectKeywords]) -> SoundSelection:
         """Return the sounds that match, as `harvester export` selects them.
 
@@ -74,7 +85,8 @@ class _Sounds(Mapping[int, Sound]):
         chosen = read_selection(**selection)
         missing = check_values(self._selected.state, chosen)
         selected = narrow(self._selected, chosen)
-        return SoundSelection(self._folder, selected, why_missing(missing, selected, chosen))
+        notices = why_missing(missing, selected, chosen)
+        return SoundSelection(self._folder, selected, notices, about_analysis=self._about_analysis)
 
     @naming_keywords
     def export(
@@ -89,13 +101,13 @@ class _Sounds(Mapping[int, Sound]):
     ) -> ExportReport:
         """Export these sounds to `path`, durable on return.
 
-        `format` is graphml, gexf, jsonl, csv, parquet, node-link or credits; csv and parquet write the edges to a file
-        beside it. `partition_rows`: the most rows of a part of parquet. `credits_format` is md, txt, csv or html.
-        `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets the number of bytes
-        written so far. A failure or a crash leaves the earlier files as they were. Raises `SettingsError`, `DiskFull`
-        or `LibraryUnwritable`.
+        `format` is graphml, gexf, jsonl, csv, parquet, node-link, sqlite or credits; csv and parquet write the edges
+        to a file beside it. `partition_rows`: the most rows of a part of parquet. `credits_format` is md, txt, csv or
+        html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets the number of
+        bytes written so far. A failure or a crash leaves the earlier files as they were. Raises `SettingsError`,
+        `DiskFull` or `LibraryUnwritable`.
         """
-        return save_selection(
+        report = save_selection(
             self._selected,
             format,
             path,
@@ -104,6 +116,7 @@ class _Sounds(Mapping[int, Sound]):
             faithful=faithful,
             on_progress=on_progress,
         )
+        return replace(report, notices=(*report.notices, *self._about_analysis))
 
     def __getitem__(self, sound_id: SupportsIndex) -> Sound:
         try:
@@ -152,10 +165,18 @@ class SoundSelection(_Sounds):
     A mapping of ids to sounds, in order of id. Select from it again to narrow it. Make one with `Library.select`.
     """
 
-    def __init__(self, folder: Path, selected: Selected, notices: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        selected: Selected,
+        notices: tuple[str, ...] = (),
+        *,
+        about_analysis: tuple[str, ...] = (),
+    ) -> None:
         """Use `Library.select`."""
         self._folder = folder
         self._selected = selected
+        self._about_analysis = about_analysis
         self.notices = notices
         """Which texts no sound has, and why none matches, in one line; empty if there is nothing to say."""
 
@@ -219,6 +240,7 @@ class Library(_Sounds):
 
     @cached_property
     def _selected(self) -> Selected:  # type: ignore[override]  # only read
+        self._about_analysis = take_analysis(self._folder, self._state)
         return select(self._state)
 
     @property

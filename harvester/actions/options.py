@@ -1,6 +1,6 @@
-"""Check what a caller gives, and turn it into scope, server and limits.
+"""Check what a caller gives, and turn it into server and limits.
 
-Owns the rules about several options. A message names options as the command line does; `keywords_named` turns them
+A message names options as the command line does; `keywords_named` turns them
 into the keywords that a Python program typed.
 """
 
@@ -11,28 +11,23 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from inspect import iscoroutinefunction, signature
 from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harvester.actions.events import OnProgress, Reporter
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop
 from harvester.errors import HarvesterError, SettingsError
 from harvester.extension_points import ExtensionPoint
-from harvester.filters import build_filter, refuse_impossible
 from harvester.freesound import API_URL, LEVELS, ApiKey, read_extra_fields, read_limits
 from harvester.key_file import find_almost_keys
-from harvester.model import LARGEST_ID, SPACES, is_sound_id
+from harvester.model import LARGEST_ID, is_sound_id
 from harvester.settings import COUNT, DURATION_S, VERBOSITY, Bounds, is_number, parse_duration_s, read_key
 from harvester.storage import read_path
 
 if TYPE_CHECKING:
     from harvester.actions.connect import Connection
-
-SAMPLES = 50
-"""How many sounds a harvest processes unless the caller says otherwise."""
 
 
 @contextmanager
@@ -163,8 +158,8 @@ def check_order(least: str, value: float | None, most: str, other: float | None)
         raise SettingsError(f"{least} is {value:g} and {most} is {other:g}: nothing is both; exchange the two")
 
 
-def check_sounds(option: str, value: Any) -> tuple[int, ...]:
-    """Return ids of sounds without repeats.
+def check_sounds(option: str, value: Any, what: str = "a sound's id") -> tuple[int, ...]:
+    """Return ids of sounds, or of what is named, without repeats.
 
     They are given as one, as several or as None for none.
     """
@@ -176,9 +171,7 @@ def check_sounds(option: str, value: Any) -> tuple[int, ...]:
         with suppress(TypeError):
             sound_id = index(one)
         if isinstance(one, bool) or not is_sound_id(sound_id):
-            raise SettingsError(
-                f"{option}: {_shown(one)} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}"
-            )
+            raise SettingsError(f"{option}: {_shown(one)} is not {what}: ids are whole numbers from 1 to {LARGEST_ID}")
         found.append(sound_id)
     return tuple(dict.fromkeys(found))
 
@@ -219,75 +212,7 @@ def _shown(value: Any) -> str:
     return ascii(value)[:40]
 
 
-# --- several options -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Where a harvest starts and which sounds it may take, checked.
-
-    `filter` joins all conditions.
-    """
-
-    seed_ids: tuple[int, ...]
-    query: str
-    filter: str
-    sweep: bool
-    vectors: str
-    permitted: bool
-
-    def target(self, samples: int | None, *, forever: bool = False) -> int | None:
-        """Return how many sounds to process; None: all that are found."""
-        if samples is not None:
-            return samples
-        return 0 if self.vectors else None if forever or self.sweep else SAMPLES
-
-
-def read_scope(
-    reporter: Reporter,
-    *,
-    seed: Any,
-    query: Any,
-    filter: Any,
-    cc0: Any,
-    by: Any,
-    max_duration: Any,
-    tag: Any,
-    type: Any,
-    sweep: Any,
-    vectors: Any,
-    i_have_permission: Any,
-) -> Wanted:
-    """Return the scope of a harvest.
-
-    Tells which part of the filter has no effect. Raises `SettingsError` for a filter that cannot be used, a sweep of
-    everything, which the API's terms forbid, and a sweep with seeds.
-    """
-    query, sweep = check_text("--query", query), check_flag("--sweep", sweep)
-    refuse_impossible(check_text("--filter", filter), SystemClock().time_us())
-    built = build_filter(
-        filter,
-        cc0=check_flag("--cc0", cc0),
-        by=check_flag("--by", by),
-        max_duration_s=None if max_duration is None else check_seconds("--max-duration", max_duration),
-        tags=check_texts("--tag", tag),
-        types=check_texts("--type", type),
-    )
-    for line in built.notices:
-        reporter.warn(line)
-    seed_ids = check_sounds("--seed", seed)
-    if sweep and not (query or built.text):
-        raise SettingsError(
-            "--sweep needs --query or --filter: the API's terms do not allow a copy of all of Freesound"
-        )
-    if sweep and seed_ids:
-        raise SettingsError("--sweep takes every hit of a search; leave out --seed")
-    if vectors is not None:
-        check_choice("--vectors", vectors, SPACES)
-        if not sweep:
-            raise SettingsError("--vectors needs --sweep and --query or --filter")
-    permitted = check_flag("--i-have-permission", i_have_permission)
-    return Wanted(seed_ids, query, built.text, sweep, vectors or "", permitted)
+# --- the server ------------------------------------------------------------------------------------------------------
 
 
 def read_connection(

@@ -6,30 +6,31 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from harvester.actions.blocking import blocking
 from harvester.actions.connect import open_client, open_server
 from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import OnProgress, Reporter
+from harvester.actions.id_lists import read_listed
+from harvester.actions.keywords import StrPath
 from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.options import (
-    Wanted,
     check_folder,
     check_listener,
     check_verbosity,
     check_whole,
     keywords_named,
     read_connection,
-    read_scope,
 )
+from harvester.actions.scope_options import Wanted, read_scope
 from harvester.clock import Stop, SystemClock
 from harvester.errors import ApiUnreachable, FetchFailed, RequestRefused, SettingsError, Stopped
 from harvester.freesound import FreesoundClient
 from harvester.library import holds_library, load_view
 from harvester.pipeline import holds_back
 from harvester.reports import Allowance, Wish, describe_plan
-from harvester.settings import COUNT_FROM_ZERO, NEIGHBOURS
+from harvester.settings import NEIGHBOURS
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,14 @@ async def plan(
     max_duration: float | str | None = None,
     tag: str | Iterable[str] | None = None,
     type: str | Iterable[str] | None = None,
+    ids: StrPath | Iterable[int] | None = None,
+    column: str = "",
+    user: str | Iterable[str] | None = None,
+    pack: int | Iterable[int] | None = None,
     sweep: bool = False,
     vectors: str | None = None,
     i_have_permission: bool = False,
-    samples: int | None = None,
+    samples: int | Literal["all"] | None = None,
     neighbours: int = 25,
     key: str | None = None,
     level: int = 1,
@@ -131,8 +136,8 @@ async def plan(
 
     The other keywords are those of `harvest`. It sends one request, which counts the sounds on the server that match
     the filter, and with a query another one, which counts what the search finds. If that is none, another request tells
-    why. It changes no library. Without a library it plans a new one, and a `Told` says so. `on_progress` gets `Told`
-    events only; what it raises is raised here at once.
+    why. With `ids` it sends none. It changes no library. Without a library it plans a new one, and a `Told` says so.
+    `on_progress` gets `Told` events only; what it raises is raised here at once.
 
     Raises a `HarvesterError`: `SettingsError` for keywords that cannot be used and for a search that the server
     refuses, `ApiUnreachable` when the search cannot be counted.
@@ -141,10 +146,11 @@ async def plan(
         reporter = Reporter(check_listener("--on-progress", on_progress), verbose=check_verbosity("--verbose", verbose))
         wanted = read_scope(
             reporter, seed=seed, query=query, filter=filter, cc0=cc0, by=by, max_duration=max_duration, tag=tag,
-            type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission,
+            type=type, sweep=sweep, vectors=vectors, i_have_permission=i_have_permission, ids=ids, column=column,
+            user=user, pack=pack,
         )  # fmt: skip
-        if samples is not None:
-            samples = check_whole("--samples", samples, COUNT_FROM_ZERO)
+        target = wanted.target(samples)
+        listed = await read_listed(reporter, ids, wanted)
         neighbours = check_whole("--neighbours", neighbours, NEIGHBOURS)
         connection = read_connection(reporter, key=key, level=level, limits=limits, api_url=api_url, sandbox=sandbox)
         folder, clock = check_folder("--library", library), SystemClock()
@@ -158,10 +164,14 @@ async def plan(
             async with open_client(connection, server, clock, Stop(), reporter, space=state.space) as client:
                 searched = bool(wanted.query or wanted.filter)
                 hits = await _count(client, wanted.query, wanted.filter) if searched else None
-                catalogue = hits if wanted.filter and not wanted.query else await _catalogue(client, wanted, reporter)
+                catalogue = None
+                if not listed:
+                    known = bool(wanted.filter and not wanted.query)
+                    catalogue = hits if known else await _catalogue(client, wanted, reporter)
                 wish = Wish(
-                    samples=wanted.target(samples),
+                    samples=target,
                     seed_ids=wanted.seed_ids,
+                    listed_ids=listed,
                     searched=searched,
                     query=bool(wanted.query),
                     filter=wanted.filter,

@@ -10,10 +10,10 @@ from typing import Any, Unpack
 from harvester.actions.default_library import find_library
 from harvester.actions.keywords import StrPath, check_number, naming_keywords
 from harvester.actions.options import check_choice, check_flag, check_texts, check_whole
-from harvester.actions.selecting import SelectKeywords, check_values, read_selection, why_missing
+from harvester.actions.selecting import SelectKeywords, read_selection, select_in
 from harvester.clock import Clock, SystemClock
 from harvester.errors import SettingsError
-from harvester.graph import Selection, select
+from harvester.graph import Selection
 from harvester.library import Store, perform, require_library
 from harvester.relations import BY, KindReport, RelationBounds, find_relations
 from harvester.settings import RELATED, SCORE
@@ -84,8 +84,7 @@ def _relate(
 ) -> RelateResult:
     started_s = clock.monotonic_s()
     with Store.open(folder, clock=clock) as store:
-        missing = check_values(store.state, selection)
-        selected = select(store.state, selection)
+        selected, notices = select_in(folder, store.state, selection, measured=False)
         found = find_relations(selected, kinds, bounds)
         for event in found.events:
             store.state.apply(event)
@@ -98,7 +97,7 @@ def _relate(
             edges=store.state.edge_count,
             saved=bool(found.events),
             seconds=0.0,
-            notices=(*store.notices, *why_missing(missing, selected, selection)),
+            notices=(*store.notices, *notices),
         )
     return replace(result, seconds=clock.monotonic_s() - started_s)
 

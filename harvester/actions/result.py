@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -22,6 +22,26 @@ class Totals:
     vectors: int
     frontier: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListedSounds:
+    """What became of the sounds of a list.
+
+    `ids`: all of them. `here`: those with a record in the library. `missing`: each of the others that the run knows
+    about, with `deleted`, `withdrawn`, `not found` (the search lacks it; a later run looks again) or `failed` (a later
+    run retries). `path`: the file that lists them, None if there is none.
+    """
+
+    ids: int
+    here: int
+    missing: Mapping[int, str] = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many sounds the run has not asked about yet."""
+        return self.ids - self.here - len(self.missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +96,5 @@ class RunResult:
     """How often answers had something unusual that was tolerated, by kind."""
     notices: tuple[str, ...]
     """Lines that need attention, such as repairs of the library's files."""
+    listed: ListedSounds | None = None
+    """What became of the sounds of `ids`; None without a list."""

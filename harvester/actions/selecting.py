@@ -5,15 +5,15 @@ Owns what each of them means: whoever selects takes `**selection: Unpack[SelectK
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from harvester.actions.keywords import Duration, Ids, StrPath, Texts, check_number, naming_keywords
+from harvester.actions.given_ids import read_given_ids
+from harvester.actions.keywords import Duration, Ids, Numbers, StrPath, Texts, check_number, naming_keywords
 from harvester.actions.options import (
     check_order,
     check_seconds,
-    check_sounds,
     check_text,
     check_texts,
     check_whole,
@@ -31,11 +31,9 @@ from harvester.graph import (
     select,
     split_words,
 )
-from harvester.importing import read_id_list
-from harvester.library import LibraryView
+from harvester.library import LibraryView, load_analysis
 from harvester.records import CreatedRange, read_created_range, read_gen_ai_wish
-from harvester.settings import COUNT_FROM_ZERO, SCORE
-from harvester.storage import read_path
+from harvester.settings import COUNT, COUNT_FROM_ZERO, SCORE
 
 T = TypeVar("T")
 
@@ -49,9 +47,10 @@ class SelectKeywords(TypedDict, total=False):
     lists them, as `harvest` takes it (`-`: standard input; `column`: the column of a table). `created`: years, months
     or days of the upload in UTC, such as `2019..2021`, `2019-05..` or `2020`; both ends are included. `min_duration`
     and `max_duration`: seconds or texts such as `10s`. `min_downloads`: a number. `gen_ai`: values of the field
-    `gen_ai_preference`, or `unknown`, which is neither a yes nor a no. `processed_only`: it must have a record and a
-    similar list. `edges`: the kinds of edges to keep, any of `similar`, `relation:KIND`, `relation` (of every kind) and
-    `all`. `min_score`, from 0 to 1, keeps similar edges with at least this score; relations have none, and stay.
+    `gen_ai_preference`, or `unknown`, which is neither a yes nor a no. `community`: one number or several of the
+    communities that `analyse` found; it must be in one of them. `processed_only`: it must have a record and a similar
+    list. `edges`: the kinds of edges to keep, any of `similar`, `relation:KIND`, `relation` (of every kind) and `all`.
+    `min_score`, from 0 to 1, keeps similar edges with at least this score; relations have none, and stay.
     `largest_component` keeps the largest part that is connected by these edges.
     """
 
@@ -69,6 +68,7 @@ class SelectKeywords(TypedDict, total=False):
     max_duration: Duration | None
     min_downloads: int | None
     gen_ai: Texts | None
+    community: Numbers | None
     processed_only: bool
     min_score: float | None
     edges: Texts | None
@@ -99,6 +99,7 @@ def read_selection(**given: Unpack[SelectKeywords]) -> Selection:
         max_duration_s=longest_s,
         min_downloads=_checked("--min-downloads", given.get("min_downloads"), _read_count),
         gen_ai_wishes=_read_wishes("--gen-ai", given.get("gen_ai")),
+        communities=_checked("--community", given.get("community"), _read_numbers) or (),
         processed_only=given.get("processed_only", False),
         min_score=_checked("--min-score", given.get("min_score"), _read_score),
         edges=check_edges(given.get("edges")),
@@ -125,26 +126,67 @@ def check_edges(edges: Texts | None) -> EdgeRule:
         ) from None
 
 
-def select_from(view: LibraryView, selection: Selection) -> tuple[Selected, tuple[str, ...]]:
+def select_from(view: LibraryView, selection: Selection, *, measured: bool = True) -> tuple[Selected, tuple[str, ...]]:
     """Return the sounds that `selection` picks, and the notices.
 
-    Those are the view's, and which values of the selection no sound has. Raises as `check_values` does.
+    Those are the view's and those of `select_in`, which also says what `measured` means and what is raised.
     """
-    missing = check_values(view.state, selection)
-    selected = select(view.state, selection)
-    return selected, (*view.notices, *why_missing(missing, selected, selection))
+    selected, notices = select_in(view.folder, view.state, selection, measured=measured)
+    return selected, (*view.notices, *notices)
+
+
+def select_in(
+    folder: Path, state: SoundGraph, selection: Selection, *, measured: bool
+) -> tuple[Selected, tuple[str, ...]]:
+    """Return the sounds of the library in `folder` that `selection` picks.
+
+    `measured`: the caller uses the measures of the library's analysis, which `state` then has. The notices are about
+    the analysis, and about values of the selection that no sound has. Raises as `check_values` does.
+    """
+    about = take_analysis(folder, state) if measured or selection.communities else ()
+    try:
+        missing = check_values(state, selection)
+    except SettingsError as error:
+        for line in about:
+            error.add_note(line)
+        raise
+    selected = select(state, selection)
+    return selected, (*about, *why_missing(missing, selected, selection))
+
+
+def take_analysis(folder: Path, state: SoundGraph) -> tuple[str, ...]:
+    """Give `state` the measures of the analysis of its library.
+
+    Returns a line about an analysis that is older than the library, or that cannot be used.
+    """
+    loaded = load_analysis(folder, state)
+    state.measures = loaded.measures
+    return loaded.notices
 
 
 def check_values(state: SoundGraph, selection: Selection) -> tuple[MissingValue, ...]:
     """Return the values of a selection that no sound has.
 
-    Raises `SettingsError` for a license or a category that Freesound does not have, and no sound of the library.
+    Raises `SettingsError` for a license or a category that Freesound does not have, and no sound of the library, and
+    for a community that the library's analysis does not have.
     """
+    _check_communities(state, selection.communities)
     missing = find_missing(state, selection)
     for one in missing:
         if not one.possible:
             raise SettingsError(f"--{one.what}: Freesound has no {one.what} '{one.value[:40]}'; {one.others}")
     return missing
+
+
+def _check_communities(state: SoundGraph, wanted: tuple[int, ...]) -> None:
+    if not wanted:
+        return
+    if not state.measures:
+        raise SettingsError("--community needs an analysis of the library: run `harvester analyse` first")
+    last = max(one.community for one in state.measures.values())
+    if max(wanted) > last:
+        there = f"has communities 1 to {last:,}" if last > 1 else "has community 1 only"
+        raise SettingsError(f"--community: there is no community {max(wanted)}; the analysis {there}")
 
 
 def why_missing(missing: tuple[MissingValue, ...], selected: Selected, selection: Selection) -> tuple[str, ...]:
@@ -164,6 +206,11 @@ def _checked(option: str, value: Any, check: Callable[[str, Any], T]) -> T | Non
 
 def _least_seconds(option: str, value: Any) -> float:
     return check_seconds(option, value, zero=True)
+
+
+def _read_numbers(option: str, value: Any) -> tuple[int, ...]:
+    several = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    return tuple(sorted({check_whole(option, one, COUNT) for one in several}))
 
 
 def _read_count(option: str, value: Any) -> int:
@@ -198,14 +245,5 @@ def _named(option: str, text: str, read: Callable[[str], T]) -> T:
 
 def _read_ids(ids: Any, column: str) -> tuple[frozenset[int] | None, tuple[str, ...]]:
     """Return the ids of a file, or those given, and the file's notices."""
-    if column and not isinstance(ids, str | os.PathLike):
-        raise SettingsError("--column is a column of the file that --ids names; give --ids that file")
-    if ids is None:
-        return None, ()
-    if isinstance(ids, str | os.PathLike):
-        listed = read_id_list("-" if str(ids) == "-" else read_path(ids), column)
-        return frozenset(listed.sound_ids), listed.notices
-    found = frozenset(check_sounds("--ids", ids))
-    if not found:
-        raise SettingsError("--ids names no sound; give a file or at least one id")
-    return found, ()
+    found = read_given_ids(ids, column)
+    return (None, ()) if found is None else (frozenset(found.sound_ids), found.notices)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 from harvester.actions.connect import Connection, Server, open_client, open_server
 from harvester.actions.empty_search import explain_empty_search
 from harvester.actions.events import Ended, Reporter, Started
+from harvester.actions.id_lists import add_listed
 from harvester.actions.log import RunLog
 from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.past_runs import RunRecord, note_killed_run
@@ -53,18 +54,20 @@ async def run_session(
     backup_every: int,
     keep_backups: int,
     log_json: bool = False,
+    missing: Path | None = None,
 ) -> RunResult:
     """Run `plan` until it ends or `stop` is closed.
 
     An error, or what the caller's function raised, is raised after the same end, with `Ended` before it. A cancellation
     ends the run at once: the journal holds everything counted, and the lock is released when this raises. `library`
-    None: the server's default folder; `space` None: the library's similarity space.
+    None: the server's default folder; `space` None: the library's similarity space; `missing` None: the missing sounds
+    of a list are written into the library's folder.
     """
     with _raising_for_caller(reporter):
         result, failure = await _run(
             plan, connection, library, reporter, stop,
             space=space, time_limit_s=time_limit_s, backup_every=backup_every, keep_backups=keep_backups,
-            log_json=log_json,
+            log_json=log_json, missing=missing,
         )  # fmt: skip
         if failure is not None and not isinstance(failure, HarvesterError):
             result = _completed(await _rescue(result, failure), plan, reporter)
@@ -86,6 +89,7 @@ async def _run(
     backup_every: int,
     keep_backups: int,
     log_json: bool,
+    missing: Path | None,
 ) -> tuple[RunResult, Exception | None]:
     """Run `plan`; return what it did, and the error that ended it."""
     clock = SystemClock()
@@ -147,6 +151,8 @@ async def _run(
         reason = stop.reason if failure is None else _reason(failure)
         reporter.log.write(Told(f"end: {reason}", kind="end"))
         result = _result(store, client, progress, server, reason, ring, failure)
+        if plan.listed_ids and result.began:
+            result, failure = add_listed(result, plan.listed_ids, store, missing, failure)
         if result.began and result.kept:
             record.add(result, client, reporter, failure)
         return _completed(result, plan, reporter), failure

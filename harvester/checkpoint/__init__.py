@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from harvester.checkpoint._validate_content import ContentReader
 from harvester.checkpoint.files import (
     LARGEST_BYTES,
     CheckpointInfo,

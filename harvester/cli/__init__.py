@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from harvester.cli.commands import analyse as analyse_command
 from harvester.cli.commands import backups as backup_commands
 from harvester.cli.commands import check as check_command
 from harvester.cli.commands import config as config_command
@@ -36,6 +37,7 @@ from harvester.cli.commands import relate as relate_command
 from harvester.cli.commands import sandbox as sandbox_command
 from harvester.cli.commands import service as service_command
 from harvester.cli.commands import show as show_command
+from harvester.cli.commands import sql as sql_command
 from harvester.cli.commands import status as status_command
 from harvester.cli.completion import answer_shell, asking_shell, completion_wanted
 from harvester.cli.console import Console, check_name, note, print_lines
@@ -123,8 +125,10 @@ app.command("status")(status_command.status)
 app.command("history")(history_command.history)
 app.command("show")(show_command.show)
 app.command("find")(find_command.find)
+app.command("analyse")(analyse_command.analyse)
 app.command("export", cls=ExtensibleCommand)(export_command.export)
 app.command("map")(map_command.map)
+app.command("sql")(sql_command.sql)
 app.command("check")(check_command.check)
 app.add_typer(backup_commands.backups_app, name="backups")
 app.command("restore")(backup_commands.restore)

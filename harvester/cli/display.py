@@ -6,7 +6,7 @@ Tells systemd about it too. All figures come from the events; nothing here chang
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -19,6 +19,7 @@ from harvester.actions import (
     Advanced,
     Ended,
     Level,
+    ListedSounds,
     RunEvent,
     RunResult,
     Snapshot,
@@ -170,7 +171,20 @@ def summarise(result: RunResult) -> None:
     grown = (
         f"{processed}, +{result.sounds:,} sounds ({total.sounds:,}), +{result.edges:,} edges ({total.edges:,}){again}"
     )
-    _summarise(result, result.reason, grown)
+    listed = result.listed
+    done = listed is not None and not (listed.waiting or total.frontier or result.failed)
+    _summarise(result, "every sound of the list was looked for" if done else result.reason, grown)
+    if result.listed is not None:
+        _tell_listed(result.listed)
+
+
+def _tell_listed(listed: ListedSounds) -> None:
+    """Print how many sounds of a list are here, and where the others are."""
+    whys = Counter(listed.missing.values())
+    missing = f", {len(listed.missing):,} missing ({', '.join(f'{whys[why]:,} {why}' for why in sorted(whys))})"
+    waiting = f", {listed.waiting:,} not asked about yet" if listed.waiting else ""
+    where = f": {listed.path}" if listed.path is not None else ""
+    say(f"list: {listed.here:,} of {listed.ids:,} sounds have their record{missing if whys else ''}{waiting}{where}")
 
 
 def summarise_refresh(result: RunResult) -> None:
@@ -221,6 +235,8 @@ def _next(result: RunResult) -> str:
     if result.next_possible_at is not None:
         free_at = round(result.next_possible_at.timestamp() * SECOND_US)
         from_then = f" from {clock_text(free_at, SystemClock().time_us())}"
+    if result.listed is not None and not (result.listed.waiting or result.total.frontier):
+        return "nothing of the list waits; --samples all fetches the similar lists of its sounds"
     if not result.total.frontier and not from_then:
         return "no sound waits; another --query or --seed finds more"
     return f"{waiting}; run it again{from_then} to continue"

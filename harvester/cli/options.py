@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import wraps
-from typing import Annotated, Any, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
 
 import typer
 
-from harvester.cli.completion import complete_tag, completing
+from harvester.cli.completion import complete_tag, complete_user, completing
 from harvester.cli.terminal import can_redraw
 from harvester.errors import SettingsError
 from harvester.model import LARGEST_ID, is_sound_id
@@ -36,10 +38,19 @@ def _complete_type(incomplete: str) -> list[str]:
 
 def check_ids(given: int | Sequence[int] | None) -> Any:
     """Return ids; raise `SettingsError` for a number that is no id."""
+    return _check_ids_of("a sound", given)
+
+
+def _check_packs(given: list[int] | None) -> Any:
+    """Return ids of packs; raise `SettingsError` for a number that is none."""
+    return _check_ids_of("a pack", given)
+
+
+def _check_ids_of(what: str, given: int | Sequence[int] | None) -> Any:
     for sound_id in given if isinstance(given, list | tuple) else [given] if given is not None else ():
         if not is_sound_id(sound_id):
             raise SettingsError(
-                f"{str(sound_id)[:40]} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}"
+                f"{str(sound_id)[:40]} is not {what}'s id: ids are whole numbers from 1 to {LARGEST_ID}"
             )
     return given
 
@@ -121,6 +132,22 @@ def _check_filter(_context: typer.Context, text: str) -> str:
     return text
 
 
+def read_samples(text: str | None) -> int | Literal["all"] | None:
+    """Return a number of sounds, or `all`; None for None.
+
+    Raises `SettingsError` for any other text, and for a number out of bounds.
+    """
+    if text is None or text == "all":
+        return text  # type: ignore[return-value]  # mypy does not narrow a text by comparison
+    if not re.fullmatch(r"-?[0-9]{1,20}", text):
+        shown = text if len(text) <= 40 else f"{text[:40]}…"
+        raise SettingsError(f"expected a whole number or all, got '{shown}'")
+    least, most = COUNT_FROM_ZERO
+    if not least <= int(text) <= most:
+        raise SettingsError(f"expected a whole number, at least {least} and at most {most}, got {int(text)}")
+    return int(text)
+
+
 JobsOption = Annotated[
     int,
     bounded(JOBS, "Use N cores; -1 uses all.", callback=_check_jobs),
@@ -133,11 +160,12 @@ NeighboursOption = Annotated[
 
 
 SamplesOption = Annotated[
-    int | None,
-    bounded(
-        COUNT_FROM_ZERO,
-        "Process this many sounds: fetch their similar lists.",
-        show_default="50; all hits with --sweep; none with --vectors; no end with harvest --forever",
+    str | None,
+    typer.Option(
+        metavar="N|all",
+        callback=read_samples,
+        help="Process this many sounds: fetch their similar lists.",
+        show_default="50; all hits with --sweep; none with --vectors, --ids, --user, --pack; no end with --forever",
     ),
 ]
 
@@ -170,6 +198,25 @@ class ScopeOptions:
     type: Annotated[
         list[str] | None,
         typer.Option(metavar="wav", autocompletion=_complete_type, help="Keep to this file type (repeatable: any)."),
+    ] = None
+    ids: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Fetch the records of these sounds only: a text, table or JSON; - reads stdin."
+        ),
+    ] = None
+    column: Annotated[
+        str, typer.Option(metavar="NAME", help="With --ids: the column of the table that has the ids.")
+    ] = ""
+    user: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME", autocompletion=complete_user, help="Sweep all sounds of this user (repeatable: any)."
+        ),
+    ] = None
+    pack: Annotated[
+        list[int] | None,
+        typer.Option(callback=_check_packs, metavar="ID", help="Sweep all sounds of this pack (repeatable: any)."),
     ] = None
     sweep: Annotated[bool, typer.Option("--sweep", help="Collect every hit of --query/--filter, 150 a request.")] = (
         False

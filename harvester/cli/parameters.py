@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import typer
 
@@ -31,6 +32,8 @@ _COUNTED = dict.fromkeys(("true", "yes", "on"), 1) | dict.fromkeys(("false", "no
 
 _ANYWHERE = ("verbose", "quiet", "log_json")
 
+_CONVERTED = (bool, int, float, str, Path)
+
 Functions = Mapping[str, Callable[..., Any]]
 """The functions of the commands by their path, such as `backups list`; that of an empty path has the global options."""
 
@@ -49,6 +52,7 @@ def adapt(command: Any, functions: Functions, path: str = "", anywhere: Sequence
         if parameter.param_type_name == "argument":
             parameter.display_type_rich = partial(_no_type, parameter)
             parameter.get_usage_pieces = partial(_usage_pieces, parameter)
+    command.get_params = partial(_get_params, command)
     command.parse_args = partial(_parse_args, command)
     if hasattr(command, "commands"):
         command.resolve_command = partial(_resolve_command, command)
@@ -120,6 +124,51 @@ def _process_value(parameter: Any, function: Callable[..., Any] | None, context:
         problem = option.problem_of_text(value) if option is not None else "it cannot have this value"
         raise SettingsError(f"{_place(context, parameter)}: {problem}") from None
     return converted
+
+
+@dataclass(frozen=True)
+class _Conversion:
+    """The conversion of a parameter's values without pydantic."""
+
+    kind: type
+    least: float | None
+    most: float | None
+
+    def coerce(self, value: Any, param: Any, ctx: typer.Context) -> Any:
+        """Return the converted value; raise `typer.BadParameter`."""
+        several = param.multiple or param.nargs == -1
+        if value is None:
+            return () if several else None
+        if self.kind is bool:  # a text of a variable; Typer keeps a bool as it is
+            return type(param).get_runtime_param(param).coerce(value, param, ctx)
+        try:
+            return [self._convert(one) for one in value] if several else self._convert(value)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), ctx=ctx, param=param) from None
+
+    def _convert(self, value: Any) -> Any:
+        converted = self.kind(value)
+        if (self.least is not None and converted < self.least) or (self.most is not None and converted > self.most):
+            raise ValueError("it is out of bounds")
+        return converted
+
+
+def _get_params(command: Any, context: typer.Context) -> list[Any]:
+    """Return a command's parameters, which convert their values quickly.
+
+    Typer since 0.29 imports pydantic to convert a value, which takes longer than a short command. Earlier versions have
+    no descriptor of a type.
+    """
+    parameters: list[Any] = type(command).get_params(command, context)
+    for parameter in parameters:
+        if (told := getattr(parameter, "type_descriptor", None)) is None:
+            continue
+        annotation, info = told.annotation, told.parameter_info
+        kind = get_args(annotation)[0] if get_origin(annotation) is list else annotation
+        if kind in _CONVERTED:
+            conversion = _Conversion(kind, info.min, info.max)
+            parameter.get_runtime_param = lambda conversion=conversion: conversion
+    return parameters
 
 
 def _is_path(parameter: Any) -> bool:

@@ -14,7 +14,7 @@ import typer
 
 from harvester.cli.completion import complete_category, complete_license, complete_tag, complete_user, completing
 from harvester.cli.options import bounded, check_duration, check_finite, check_some_duration
-from harvester.settings import COUNT_FROM_ZERO, SCORE
+from harvester.settings import COUNT, COUNT_FROM_ZERO, SCORE
 
 
 def _complete_wish(incomplete: str) -> list[str]:
@@ -121,6 +121,10 @@ class SelectOptions:
             callback=_check_wishes,
             help="Keep to this wish about generative AI, or to unknown (repeatable: any).",
         ),
+    ] = None
+    community: Annotated[
+        list[int] | None,
+        bounded(COUNT, "Keep to this community of `harvester analyse` (repeatable: any)."),
     ] = None
     processed_only: Annotated[
         bool, typer.Option("--processed-only", help="Keep to sounds with a record and a similar list.")

@@ -131,7 +131,7 @@ def count_by_part(parts: Iterable[str], shares: Iterable[str]) -> dict[str, int]
 
 
 def most_frequent(several: Iterable[Iterable[str]], most: int) -> dict[str, int]:
-    """Return the most frequent texts of the sounds, with their counts."""
+    """Return the `most` most frequent texts of the sounds, counted."""
     counts = Counter(text for texts in several for text in texts)
     return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:most])
 

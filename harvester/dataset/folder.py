@@ -1,4 +1,4 @@
-"""Write a dataset: a folder of tables, with card and credits.
+"""Write a dataset: a folder of tables, description and credits.
 
 Owns the order of the files: the tables come first, because the description names their digests, and the manifest comes
 last. The folder appears as a whole or not at all. No file holds the time of writing, so the same library, options and
@@ -84,7 +84,7 @@ def save_dataset(
     selection: Selection,
     on_bytes: Callable[[int], None] = lambda _: None,
 ) -> tuple[DatasetFacts, list[str]]:
-    """Write the selection to `out`; return its facts and notices.
+    """Write the selection to the folder `out`; return facts and notices.
 
     It is durable on return. `selection` has selected the sounds, and `library_digest` is that of the library's content.
     `on_bytes` is called with the size of every piece that is written. An error, a signal or a crash leaves the

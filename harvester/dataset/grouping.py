@@ -1,4 +1,4 @@
-"""Group sounds by author or pack, and name each sound's class.
+"""Group selected sounds by author or pack, and name their classes.
 
 Owns what counts as one author. Users may rename themselves, so the number of the author's account is the key where the
 library knows it: it is part of the addresses of previews. Sounds that share a number or a name belong together.

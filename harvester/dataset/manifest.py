@@ -1,4 +1,4 @@
-"""Write `manifest.json`, and know a dataset of ours by it.
+"""Write `manifest.json`, by which a folder is a dataset of ours.
 
 It names the library's digest, the versions, the selection, the counts, and size and SHA-256 of every other file.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,7 @@ def encode_manifest(facts: DatasetFacts, files: Mapping[str, WrittenFile], optio
     """Return the bytes of the manifest; `options` are those of the export."""
     versions = {"harvester": __version__}
     if facts.table == "parquet":
-        import pyarrow as pa
-
-        versions["pyarrow"] = pa.__version__
+        versions["pyarrow"] = version("pyarrow")
     document = {
         "format": _FORMAT,
         "title": facts.title,

@@ -148,7 +148,7 @@ class _Filling:
         return max(self._shares, key=lambda part: self._wanted[part] - self._have[part])
 
     def _cost(self, group: SoundGroup, part: str) -> float:
-        """Return the growth of the squared errors of a part's classes.
+        """Return by how much the squared errors of a part's classes would grow.
 
         The errors are relative. They settle its size too, because each sound has one class.
         """

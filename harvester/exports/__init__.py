@@ -20,12 +20,16 @@ from harvester.exports.formats import (
     JSONL,
     NODE_LINK,
     PARQUET,
+    SQLITE,
     FilesFormat,
     TextFormat,
     encode_pieces,
     load_format,
     text_pieces,
 )
+from harvester.exports.run_query import query
+from harvester.exports.sql_result import SqlResult
+from harvester.exports.sql_text import RESULT_FORMATS
 from harvester.exports.table import Column, is_time, plan_columns, rows, ruled_column
 from harvester.exports.table_file import TABLE_FORMATS, encode_table, plain_row
 from harvester.extension_points import FORMATS

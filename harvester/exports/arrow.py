@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from harvester.exports.table import Column, is_time, moment_of, plan_columns, rows
+from harvester.exports.whole import WHOLE_KEYS, WholeTexts
 from harvester.graph import Selected
 from harvester.json_text import without_lone_surrogates
 
@@ -32,16 +33,31 @@ EDGE_SCHEMA = pa.schema(
 
 
 class SoundRows:
-    """The selected sounds as rows of `schema`."""
+    """The selected sounds as rows of `schema`.
 
-    def __init__(self, selected: Selected) -> None:
+    With `whole`, there are two more columns, `record` and `library`, with the texts of `WholeTexts`.
+    """
+
+    def __init__(self, selected: Selected, *, whole: bool = False) -> None:
         self._selected = selected
+        self._whole = WholeTexts(selected) if whole else None
         self._columns = plan_columns(selected)
-        self.schema = schema_of(self._columns)
+        texts = WHOLE_KEYS if whole else ()
+        # A field with the name of a text is in the canonical text alone.
+        self._shown = [column for column in self._columns if column.name not in texts]
+        self.schema = pa.schema([*schema_of(self._shown), *((name, pa.string()) for name in texts)])
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as values that pyarrow accepts."""
-        return with_times(self._columns, rows(self._selected, self._columns))
+        typed = with_times(self._shown, rows(self._selected, self._columns))
+        if self._whole is None:
+            yield from typed
+            return
+        for place, row in enumerate(typed):
+            sound_id = row["id"]
+            yield row | {"record": self._whole.text(sound_id), "library": self._whole.library(place) or None}
+        if not len(self._selected) and (library := self._whole.library(0)):
+            yield {"library": library}
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:

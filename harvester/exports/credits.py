@@ -94,7 +94,7 @@ def one_line(value: str | None) -> str:
 
 
 def web_address(value: str | None) -> str:
-    """Return an address that needs no escaping, else an empty text."""
+    """Return a web address that needs no escaping, else an empty text."""
     address = value or ""
     return address if re.fullmatch(r"https?://[^\s\"'<>\\()`]+", address) and escape(address) == address else ""
 

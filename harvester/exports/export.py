@@ -16,7 +16,7 @@ from harvester.errors import SettingsError
 from harvester.exports.formats import FAITHFUL_CSV, encode_pieces, file_pieces
 from harvester.extras import missing
 from harvester.graph import Selected, SelectedView
-from harvester.storage import CHECKPOINT, replace_folder, written_beside
+from harvester.storage import CHECKPOINT, refuse_open_database, replace_folder, written_beside
 
 
 def save_export(
@@ -42,6 +42,8 @@ def save_export(
         if format != "parquet":
             raise SettingsError(f"--partition-rows works with parquet only, not with {format}")
         return _save_in_parts(selected, out, partition_rows, on_bytes)
+    if format == "sqlite":
+        refuse_open_database(out)
     view = SelectedView(selected)
     files: Mapping[str, Iterable[Any]] = (
         FAITHFUL_CSV.encode(view) if faithful and format == "csv" else file_pieces(format, view)
@@ -85,7 +87,7 @@ def _save_in_parts(selected: Selected, out: Path, partition_rows: int, on_bytes:
         raise SettingsError(missing("parquet", "pyarrow", "parquet")) from error
     if out.exists() and not _is_parts_folder(out):
         raise SettingsError(f"{out} is not an earlier export in parts and was not replaced; choose another place")
-    sounds = SoundRows(selected)
+    sounds = SoundRows(selected, whole=True)
     parts = chain(
         ((f"sounds/{name}", chunks) for name, chunks in encode_parts(sounds.schema, sounds.rows(), partition_rows)),
         ((f"edges/{name}", chunks) for name, chunks in encode_parts(EDGE_SCHEMA, edge_rows(selected), partition_rows)),

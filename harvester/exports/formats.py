@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from harvester.errors import SettingsError
+from harvester.exports.sqlite import encode_sqlite
 from harvester.exports.text import encode_csv_edges, encode_csv_sounds, encode_jsonl, encode_node_link
 from harvester.exports.xml import encode_gexf, encode_graphml
 from harvester.extension_points import FORMATS, PLUGIN_ERRORS, Extension, WrongKind, error_text
@@ -179,11 +180,15 @@ def _parquet_files(view: ExportView) -> Mapping[str, Iterable[bytes]]:
     except ImportError as error:
         raise SettingsError(missing("parquet", "pyarrow", "parquet")) from error
     selected = _selected(view)
-    sounds = SoundRows(selected)
+    sounds = SoundRows(selected, whole=True)
     return {
         "edges": encode_parquet(EDGE_SCHEMA, edge_rows(selected)),
         "": encode_parquet(sounds.schema, sounds.rows()),
     }
+
+
+def _sqlite_files(view: ExportView) -> Mapping[str, Iterable[bytes]]:
+    return {"": encode_sqlite(_selected(view))}
 
 
 GRAPHML = TextFormat(help="The graph for Gephi, networkx and yEd", encode=_of_selected(encode_graphml), syntax="xml")
@@ -195,3 +200,4 @@ NODE_LINK = TextFormat(
 CSV = FilesFormat(help="Two tables, of sounds and edges, as CSV", encode=_csv_files)
 FAITHFUL_CSV = FilesFormat(help=CSV.help, encode=partial(_csv_files, faithful=True))
 PARQUET = FilesFormat(help="Two typed tables, of sounds and edges", encode=_parquet_files)
+SQLITE = FilesFormat(help="A database of tables with full-text search", encode=_sqlite_files)

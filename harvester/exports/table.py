@@ -1,6 +1,7 @@
 """Sounds as rows of a table with typed columns.
 
-Invariant: the columns and their order are a function of the selected sounds; nulls are absent from a row. Every value
+Invariant: the columns and their order are a function of the selected sounds, with the measures of an analysis as the
+last columns where there is one; nulls are absent from a row. Every value
 is read through the rules of records, so the column of a field with a rule has the rule's type in every library. Nested
 objects become separate columns (`preview_hq_mp3`, `image_waveform_m`), lists of texts stay lists, and any other
 container becomes JSON text. Knows no file format.
@@ -15,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from harvester import records
-from harvester.graph import OWN_FIELDS, STAMPS, UNKNOWN_TIME, Selected, in_order
+from harvester.graph import MEASURES, OWN_FIELDS, STAMPS, UNKNOWN_TIME, Selected, in_order
 from harvester.json_text import without_lone_surrogates
 from harvester.records import RULES, value_of
 
@@ -44,13 +45,20 @@ _TAKEN = _OURS.keys() | RULES.keys() | _OWN
 """Names that the column of a nested value must not have."""
 
 
+_MEASURED: dict[type, Kind] = {int: "int", float: "float"}
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its name, its record field and the type of its values."""
+    """A column: its name, its record field and the type of its values.
+
+    `measured`: it has a measure of an analysis, whose name is its field.
+    """
 
     name: str
     field: str
     kind: Kind
+    measured: bool = False
 
 
 def plan_columns(selected: Selected) -> list[Column]:
@@ -69,7 +77,10 @@ def plan_columns(selected: Selected) -> list[Column]:
                 settled.add(field)
     rank = {field: place for place, field in enumerate(in_order(set(fields.values())))}
     names = sorted(fields, key=lambda name: (rank[fields[name]], name))
-    return [Column(name, fields[name], kinds[name]) for name in names]
+    columns = [Column(name, fields[name], kinds[name]) for name in names]
+    measured = MEASURES.items() if selected.state.measures else ()
+    # A field of a record keeps its name; the measure of this name is then left out.
+    return columns + [Column(name, name, _MEASURED[kind], True) for name, kind in measured if name not in fields]
 
 
 def ruled_column(name: str) -> Column:
@@ -102,21 +113,27 @@ def rows(selected: Selected, columns: Iterable[Column]) -> Iterator[dict[str, An
     They have the values of these columns, which may be some of the selection's.
     """
     kinds = {column.name: column.kind for column in columns}
-    return (row_of(selected, sound_id, kinds) for sound_id in selected.sound_ids)
+    measured = {column.name for column in columns if column.measured}
+    for sound_id in selected.sound_ids:
+        row = row_of(selected, sound_id, kinds)
+        if measured:
+            measures = selected.state.measures_of(sound_id)
+            row |= {name: value for name, value in measures.items() if name in measured}
+        yield row
 
 
 def is_time(column: Column) -> bool:
-    """Tell whether the values are times: stamps, or the texts of uploads."""
+    """Tell whether a column has times: stamps in µs UTC, or ISO texts."""
     return column.name in STAMPS or column.name == "created"
 
 
 def moment_of(value: int | str) -> datetime:
-    """Return the time of a stamp (microseconds UTC) or of a text."""
+    """Return a value of such a column in UTC, as a text without zone is."""
     if isinstance(value, int):
         seconds, microseconds = divmod(value, 1_000_000)
         return datetime.fromtimestamp(seconds, UTC).replace(microsecond=microseconds)
-    instant = datetime.fromisoformat(value)
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+    read = datetime.fromisoformat(value)
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def joined(value: Any) -> Any:

@@ -1,7 +1,7 @@
 """Encode a selection as a stream of JSON Lines, node-link JSON or CSV.
 
-JSON holds values as the library has them, as far as strict JSON can. CSV has no lists and no null bytes: lists are
-joined, null bytes removed, lone surrogates replaced.
+JSON holds values as the library has them; what strict JSON cannot say stands beside as a text. CSV has no lists and no
+null bytes: lists are joined, null bytes removed, lone surrogates replaced.
 """
 
 from __future__ import annotations
@@ -11,31 +11,44 @@ from typing import Any
 
 from harvester.exports.csv_text import csv_line, disarmed
 from harvester.exports.table import joined, plan_columns, rows
+from harvester.exports.whole import WHOLE_KEYS, WholeTexts
 from harvester.graph import Edge, Selected
-from harvester.json_text import json_text, without_lone_surrogates
+from harvester.json_text import is_exact, json_text, without_lone_surrogates
 
 
 def encode_jsonl(selected: Selected) -> Iterator[str]:
     """Yield a JSON line for each sound.
 
-    It is an object of the sound's record, its stamps and its `neighbours`.
+    It is an object of the sound's record, its stamps, its measures and its `neighbours`. What this does not say exactly
+    is in `record`, what the library holds besides in `library`; `WholeTexts` tells of both.
     """
-    for sound_id in selected.sound_ids:
+    whole = WholeTexts(selected)
+    for place, sound_id in enumerate(selected.sound_ids):
         sound = _sound(selected, sound_id)
-        sound["neighbours"] = [_ends(edge) for edge in selected.edges_of(sound_id)]
-        yield json_text(sound) + "\n"
+        edges = selected.edges_of(sound_id)
+        sound["neighbours"] = [_ends(edge) for edge in edges]
+        plain = json_text(sound)
+        if not (whole.shows_all(sound_id, edges) and is_exact(sound, plain)):
+            sound["record"] = whole.text(sound_id)
+        if library := whole.library(place):
+            sound["library"] = library
+        yield (json_text(sound) if "record" in sound or library else plain) + "\n"
+    if not len(selected) and (library := whole.library(0)):
+        yield json_text({"library": library}) + "\n"
 
 
 def encode_node_link(selected: Selected) -> Iterator[str]:
     """Yield node-link JSON.
 
-    `networkx.node_link_graph(data, edges="edges")` and D3 read it.
+    `networkx.node_link_graph(data, edges="edges")` and D3 read it. `record` at a node and `library` at the graph are
+    those of `WholeTexts`, which networkx leaves as they are.
     """
-    state = selected.state
-    facts = {"source": state.source, "similarity_space": state.space}
+    state, whole = selected.state, WholeTexts(selected)
+    facts = {"source": state.source, "similarity_space": state.space, "library": whole.all_of_library()}
     yield f'{{"directed":true,"multigraph":false,"graph":{json_text(facts)},"nodes":['
     for place, sound_id in enumerate(selected.sound_ids):
-        yield (",\n" if place else "\n") + json_text(_sound(selected, sound_id))
+        node = {**_sound(selected, sound_id), "record": whole.text(sound_id)}
+        yield (",\n" if place else "\n") + json_text(node)
     yield '\n],"edges":['
     for place, edge in enumerate(selected.edges()):
         ends = _ends(edge)
@@ -71,8 +84,12 @@ def encode_csv_edges(selected: Selected, *, faithful: bool = False) -> Iterator[
 
 
 def _sound(selected: Selected, sound_id: int) -> dict[str, Any]:
-    attributes = {**selected.state.attributes(sound_id), "id": sound_id}
-    return {"id": sound_id, **attributes, "processed": sound_id in selected.state.processed}
+    found = {"id": sound_id, **selected.state.attributes(sound_id)}
+    found |= {"id": sound_id, "processed": sound_id in selected.state.processed}
+    found |= selected.state.measures_of(sound_id)
+    for name in WHOLE_KEYS:
+        found.pop(name, None)  # a field of this name is in the canonical text alone
+    return found
 
 
 def _ends(edge: Edge) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from harvester.errors import SettingsError
 from harvester.filters.impossible import why_impossible
 from harvester.filters.parse import Filter, read_filter
 from harvester.filters.tokens import check_characters, refuse
-from harvester.filters.tree import EVERY_SOUND, And, Leaf, Range, Term, Tree, all_of, any_of
+from harvester.filters.tree import EVERY_SOUND, And, Leaf, Pattern, Range, Term, Tree, all_of, any_of
 from harvester.filters.write import write
 from harvester.records import BY, CC0
 
@@ -34,10 +34,14 @@ def build_filter(
     max_duration_s: float | None = None,
     tags: Sequence[str] = (),
     types: Sequence[str] = (),
+    users: Sequence[str] = (),
+    packs: Sequence[int] = (),
 ) -> Filter:
     """Join the user's filter and the presets; all must match.
 
-    `cc0` and `by` together mean either license. Raises `SettingsError` for a filter that cannot be sent safely.
+    `cc0` and `by` together mean either license. `users` (any) also finds users whose names hold all words of one in
+    this order, because the index splits names into words. `packs`: ids, any of them. Raises `SettingsError` for a
+    filter that cannot be sent safely.
     """
     written = read_filter(text)
     parts = [written.tree]
@@ -49,6 +53,11 @@ def build_filter(
     parts += [_either("tag", [_text("--tag", tag)]) for tag in tags]
     if types:
         parts.append(_either("type", [_file_type(name) for name in types]))
+    if users:
+        parts.append(_either("username", [_text("--user", name) for name in users]))
+    if packs:
+        # The index holds a pack as its id and its name in one word; the name may change.
+        parts.append(any_of(Leaf("pack_grouping", Pattern(f"{pack}_*")) for pack in packs))
     built = Filter(all_of(parts), written.notices)
     if len(quote_plus(built.text)) > LONGEST_ENCODED:
         refuse(f"it takes {len(quote_plus(built.text))} bytes of a request; at most {LONGEST_ENCODED} are possible")

@@ -16,11 +16,13 @@ from harvester.errors import LibraryNotFetched, SettingsError
 from harvester.gitsync.commit import ATTRIBUTES, IGNORED
 from harvester.gitsync.repository import DRIVER, NO_LFS, attribute_of, outside, run_git, said
 from harvester.storage import (
+    ANALYSIS,
     CHECKPOINT,
     HISTORY,
     JOURNAL,
     LOCK,
     LOG,
+    MISSING,
     QUARANTINE,
     REAL_FILES,
     STATUS,
@@ -41,8 +43,8 @@ _WE_CHOSE = f"merge.{DRIVER}.chosePullRebase"
 """Records in the clone's configuration that harvester set `pull.rebase`, so that `undo_git` removes it."""
 
 _IGNORED_LINES = (
-    f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", f"/{STATUS}", f"/{LOG}*", f"/{QUARANTINE}/", f"/{_BACKUPS}",
-    "/.*.tmp",
+    f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", f"/{STATUS}", f"/{ANALYSIS}", f"/{LOG}*", f"/{MISSING}",
+    f"/{QUARANTINE}/", f"/{_BACKUPS}", "/.*.tmp",
 )  # fmt: skip
 
 

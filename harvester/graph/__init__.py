@@ -18,6 +18,7 @@ from harvester.graph.attributes import (
     is_withdrawn,
     record_of,
 )
+from harvester.graph.community_names import TellingTags, name_communities
 from harvester.graph.edges import SIMILAR, Edge, EdgeRule, read_edge_kinds
 from harvester.graph.event_rules import (
     Dropped,
@@ -28,10 +29,24 @@ from harvester.graph.event_rules import (
     keep_possible,
 )
 from harvester.graph.lazy_digraph import DiGraph
+from harvester.graph.measures import MEASURES, Measures, graph_digest
 from harvester.graph.merge_rules import similar_of
 from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, suggest
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
 from harvester.graph.selection import Selected, Selection, around, narrow, select
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
+from harvester.graph.whole_sound import (
+    LibraryFacts,
+    WholeSound,
+    library_text,
+    read_json,
+    read_library_text,
+    read_sound_object,
+    read_sound_text,
+    sound_object,
+    sound_text,
+    stands_apart,
+    text_of_sound,
+)
 from harvester.graph.words import has_words, rank_words, split_words

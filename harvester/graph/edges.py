@@ -1,4 +1,4 @@
-"""The edges of a library, by one rule for all that counts or shows them.
+"""The edges of a library, by one rule for whatever shows them.
 
 An edge A→B is of the kind `similar` when B is in the similar list of A; it then has a score. It is of the kind
 `relation:KIND` for each relation between the two that an older tool or `relate` brought. The rule, wherever edges are

@@ -7,12 +7,13 @@ edge with `relation` (a sorted list of kinds) comes from an older tool; `weights
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from harvester.clock import DAY_US, LATEST_US
 from harvester.graph.attributes import is_gone, is_withdrawn, record_of
 from harvester.graph.lazy_digraph import LibraryGraph
+from harvester.graph.measures import MEASURES, Measures
 from harvester.graph.merge_rules import similar_of
 from harvester.graph.sound import Sound
 from harvester.model import (
@@ -39,7 +40,8 @@ class KnownSounds:
 
     `graph` is the NetworkX DiGraph (integer ids), `processed` the ids of the sounds with a complete record and a
     similar list, `seeds` the sounds that harvests started from, `source` the catalogue's identity (empty until the
-    first response), `has_weights` whether a relation has a weight.
+    first response), `has_weights` whether a relation has a weight. `measures` has what an analysis of this library
+    computed for its sounds, if one was loaded.
     """
 
     def __init__(self, source: str = "", space: str = SPACES[0]) -> None:
@@ -53,6 +55,7 @@ class KnownSounds:
         self.record_count = 0
         self.gone_count = 0
         self.has_weights = False
+        self.measures: Mapping[int, Measures] = {}
 
     def __contains__(self, sound_id: int) -> bool:
         return sound_id in self.graph._node
@@ -64,6 +67,18 @@ class KnownSounds:
         """Return a sound's live attributes, which callers must not change."""
         attributes: dict[str, Any] = self.graph._node[sound_id]
         return attributes
+
+    def measures_of(self, sound_id: int) -> dict[str, Any]:
+        """Return a sound's measures by name, to show them with its attributes.
+
+        Without nulls, and without those that its record has a field of the same name for.
+        """
+        found = self.measures.get(sound_id)
+        if found is None:
+            return {}
+        attributes = self.attributes(sound_id)
+        values = ((name, getattr(found, name)) for name in MEASURES if name not in attributes)
+        return {name: value for name, value in values if value is not None}
 
     def sound(self, sound_id: int) -> Sound:
         """Return a sound with typed attributes; it shows the live attributes."""

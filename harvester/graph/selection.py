@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from harvester.graph.attributes import is_gone
 from harvester.graph.edges import EVERY_EDGE, SIMILAR, Edge, EdgeRule
+from harvester.graph.measures import Measures
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.graph.words import has_words
@@ -27,12 +28,12 @@ _VERSION = re.compile(r"[\s-]+(\d\.\d)$")
 class Selection:
     """Conditions for a sound.
 
-    One of `licenses`, `categories`, `users` and `gen_ai_wishes` each (where any are given), all `tags` and `words`,
-    none of `excluded_tags` and `excluded_users`, one of `ids` (None: any id). A license is `CC0`, `BY`, `BY-NC`,
-    `Sampling+`, or one version such as `BY 4.0`; case is ignored. Words are in folded case, as `split_words` gives
-    them. Durations are in seconds, scores in [0, 1]. `edges` and `min_score` choose the edges. A sound without a record
-    meets no condition on the record, but its id is known, its wish about generative AI is unknown, and nothing excludes
-    it. `notices`: lines about how the conditions were read.
+    One of `licenses`, `categories`, `users`, `gen_ai_wishes` and `communities` each (where any are given), all `tags`
+    and `words`, none of `excluded_tags` and `excluded_users`, one of `ids` (None: any id). A license is `CC0`, `BY`,
+    `BY-NC`, `Sampling+`, or one version such as `BY 4.0`; case is ignored. Words are in folded case, as `split_words`
+    gives them, communities those of the state's `measures`. Durations are in seconds, scores in [0, 1]. `edges` and
+    `min_score` choose the edges. A sound without a record meets no condition on the record, but its id is known, its
+    wish about generative AI is unknown, and nothing excludes it. `notices`: lines about how the conditions were read.
     """
 
     licenses: tuple[str, ...] = ()
@@ -52,6 +53,7 @@ class Selection:
     excluded_tags: tuple[str, ...] = ()
     excluded_users: tuple[str, ...] = ()
     gen_ai_wishes: tuple[str, ...] = ()
+    communities: tuple[int, ...] = ()
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     @property
@@ -104,10 +106,21 @@ class Selection:
 
 
 class Selected:
-    """The sounds and edges of one library that a view shows."""
+    """The sounds and edges of one library that a view shows.
 
-    def __init__(self, state: SoundGraph, sound_ids: Iterable[int], edge_rule: EdgeRule = EVERY_EDGE) -> None:
+    `is_whole`: nothing was selected, so only gone sounds and the edges from and to them are left out.
+    """
+
+    def __init__(
+        self,
+        state: SoundGraph,
+        sound_ids: Iterable[int],
+        edge_rule: EdgeRule = EVERY_EDGE,
+        *,
+        is_whole: bool = False,
+    ) -> None:
         self.state = state
+        self.is_whole = is_whole
         self.sound_ids: list[int] = sorted(sound_ids)
         self.edge_rule = edge_rule
         self._members = frozenset(self.sound_ids)
@@ -187,6 +200,8 @@ def narrow(selected: Selected, selection: Selection) -> Selected:
 
     It has the edges that both have; the higher of two least scores holds.
     """
+    if selection == Selection():
+        return selected
     both = replace(selection, edges=selected.edge_rule & selection.edges)
     return _select(selected.state, selected.sound_ids, both)
 
@@ -197,9 +212,12 @@ def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Se
         attributes = state.attributes(sound_id)
         if is_gone(attributes) or (selection.processed_only and sound_id not in state.processed):
             continue
+        if selection.communities and not _is_in(selection.communities, state.measures.get(sound_id)):
+            continue
         if selection.matches(sound_id, attributes):
             kept.append(sound_id)
-    selected = Selected(state, kept, selection.edge_rule)
+    is_whole = among is state.graph and selection == Selection()
+    selected = Selected(state, kept, selection.edge_rule, is_whole=is_whole)
     if selection.largest_component and kept:
         # Components are ordered by their smallest id, and `max` returns the first of equally large ones.
         largest: list[int] = max(components(selected), key=len)
@@ -258,6 +276,10 @@ def license_names(name: str) -> set[str]:
     """
     folded = name.casefold()
     return {folded, folded.split(" ")[0]}
+
+
+def _is_in(communities: Container[int], measures: Measures | None) -> bool:
+    return measures is not None and measures.community in communities
 
 
 def _folded(texts: Iterable[str]) -> set[str]:

@@ -4,3 +4,4 @@ from __future__ import annotations
 
 from harvester.importing.id_list import IdList, read_id_list
 from harvester.importing.old_library import ImportReport, import_old
+from harvester.importing.whole import WholeLibrary

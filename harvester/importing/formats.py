@@ -17,7 +17,8 @@ from typing import Any
 
 from harvester.checkpoint import begins_as_checkpoint
 from harvester.errors import LibraryCorrupt, SettingsError, words_of
-from harvester.importing.names import STAMPS, is_housekeeping, stamp_in
+from harvester.graph import UNKNOWN_TIME
+from harvester.importing.names import PLAIN_RELATION, STAMPS, is_housekeeping, stamp_in
 from harvester.importing.records import Tally, label
 from harvester.importing.unpickle import Inert, load_foreign
 from harvester.storage import (
@@ -29,7 +30,7 @@ from harvester.storage import (
     unpack_beginning,
 )
 
-_LARGEST_BYTES = 2 << 30
+LARGEST_BYTES = 2 << 30
 _LONGEST_STATEMENT = 100_000
 _SQLITE = b"SQLite format 3\x00"
 _NOT_OLD = "not a library of an older tool (a .pkl, a .gpickle, an SQLite cache, or the JSON beside them)"
@@ -52,6 +53,10 @@ class OldLibrary:
     """
 
     form: str
+    relation: str = PLAIN_RELATION
+    """The kind of an edge that has none of its own."""
+    known_at: int = UNKNOWN_TIME
+    """Since when the end of an edge is known, if nothing else says it; microseconds UTC."""
     nodes: list[tuple[Any, Any]] = field(default_factory=list)
     edges: list[tuple[Any, Any, Any]] = field(default_factory=list)
     records: list[tuple[Any, dict[Any, Any], int | None]] = field(default_factory=list)
@@ -60,14 +65,14 @@ class OldLibrary:
     everything: Any = None
 
 
-def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
+def load_old(path: Path, tally: Tally, now_us: int, otherwise: str = _NOT_OLD) -> OldLibrary:
     """Read the file of an older tool; it is not changed.
 
-    Stamps after `now_us` are ignored. Raises `SettingsError` for any other file (also for a library of harvester),
-    `LibraryCorrupt` for a corrupt one.
+    `otherwise` says of any other file what it is not. Stamps after `now_us` are ignored. Raises `SettingsError` for any
+    other file (also for a library of harvester), `LibraryCorrupt` for a corrupt one.
     """
     try:
-        packed = read_bounded(path, _LARGEST_BYTES)
+        packed = read_bounded(path, LARGEST_BYTES)
     except OSError as error:
         raise SettingsError(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
     refuse_content(packed[:HEAD_BYTES], path)
@@ -76,11 +81,11 @@ def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
         if packed.startswith(_SQLITE):
             return _read_sqlite(path, tally, now_us)
         if packed[:HEAD_BYTES].lstrip()[:1] == b"{" and len(packed) <= _LARGEST_JSON_BYTES:
-            return _read_json(path, packed, tally, now_us)
+            return _read_json(path, packed, tally, now_us, otherwise)
         content = load_foreign(packed)
     except LibraryCorrupt as error:
         if not _is_known(path, packed):
-            raise SettingsError(f"{path}: it is {describe_content(packed)}, {_NOT_OLD}; nothing was changed") from None
+            raise SettingsError(f"{path}: it is {describe_content(packed)}, {otherwise}; nothing was changed") from None
         raise LibraryCorrupt(f"{path}: {error}; nothing was changed") from error
     if isinstance(content, Inert) and _is_graph(content):
         old = OldLibrary(f"a pickled {content.class_path}", everything=content)
@@ -88,7 +93,7 @@ def load_old(path: Path, tally: Tally, now_us: int) -> OldLibrary:
         return old
     if isinstance(content, dict) and content.keys() & _PARTS:
         return _read_dict(path, content, tally, now_us)
-    raise SettingsError(f"{path}: it is {describe_content(packed)}, {_NOT_OLD}; nothing was changed")
+    raise SettingsError(f"{path}: it is {describe_content(packed)}, {otherwise}; nothing was changed")
 
 
 def _is_known(path: Path, packed: bytes) -> bool:
@@ -107,14 +112,14 @@ def _is_known(path: Path, packed: bytes) -> bool:
     return _PICKLE.match(beginning) is not None and any(name.encode() in beginning for name in (*_PARTS, "networkx"))
 
 
-def _read_json(path: Path, text: bytes, tally: Tally, now_us: int) -> OldLibrary:
+def _read_json(path: Path, text: bytes, tally: Tally, now_us: int, otherwise: str) -> OldLibrary:
     """Read the JSON object that an older tool wrote beside its graph."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise LibraryCorrupt(f"it is not JSON ({error})") from error
     if not isinstance(content, dict) or not isinstance(content.get("processed_ids"), list):
-        raise SettingsError(f"{path}: it is {describe_content(text)}, {_NOT_OLD}; nothing was changed")
+        raise SettingsError(f"{path}: it is {describe_content(text)}, {otherwise}; nothing was changed")
     old = OldLibrary("the checkpoint's metadata in JSON", processed=content["processed_ids"], everything=content)
     tally.spend(len(old.processed))
     _read_metadata(content, old, tally, now_us)

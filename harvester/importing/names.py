@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harvester.clock import SECOND_US
-from harvester.graph import OWN_FIELDS
+from harvester.graph import MEASURES, OWN_FIELDS
 from harvester.importing.unpickle import Inert
 
 STAMPS = (
@@ -24,6 +24,7 @@ STAMPS = (
 _HOUSEKEEPING = {
     *STAMPS, *OWN_FIELDS, "score", "distance_to_target", "last_existence_check_at", "last_validated", "priority_score",
     "is_dormant", "dormant_since", "audio_url", "is_seed", "depth", "processed", "processed_at", "query",
+    *MEASURES,
 }  # fmt: skip
 """Fields that say nothing about the sound: what an older tool did with it, what belongs to one search or one pair."""
 
@@ -84,16 +85,18 @@ def read_stamp(value: Any) -> int | None:
     return None
 
 
-def relations_in(edge: Mapping[Any, Any], *, scored: bool) -> Iterator[tuple[str, float | None]]:
+def relations_in(
+    edge: Mapping[Any, Any], *, scored: bool, plain: str = PLAIN_RELATION
+) -> Iterator[tuple[str, float | None]]:
     """Yield the kinds of an old edge, each with its weight or None.
 
-    `weight` belongs to the edge's own kind, which is `related` where it names none; `similarity` is a kind of its own.
+    `weight` belongs to the edge's own kind, which is `plain` where it names none; `similarity` is a kind of its own.
     A `scored` edge is in a similar list: it is a relation too only where it has a kind, a weight or a similarity.
     """
     kind = next((edge[name] for name in _RELATIONS if isinstance(edge.get(name), str) and edge[name]), None)
     weight, similarity = weight_of(edge.get(_WEIGHT)), weight_of(edge.get(_SIMILARITY))
     if kind is not None or weight is not None or (similarity is None and not scored):
-        yield kind or PLAIN_RELATION, weight
+        yield kind or plain, weight
     if similarity is not None:
         yield _SIMILARITY, similarity
 

@@ -1,10 +1,10 @@
-"""Import the files of an older tool into a library, as events.
+"""Import files of data and of older tools into a library.
 
-Owns the meaning of an old file's parts. An edge without a score is never a similarity, and a sound that the old tool
-called processed stays pending until it has a similar list with scores. A record has the time that the old data gives
-it, else `UNKNOWN_TIME`, which is older than any other: fresher data wins a merge. The time of the file itself says
-nothing, because a copy has another. An import ends with a checkpoint and a verified backup; until then nothing of it
-is saved.
+Owns the meaning of a foreign file's parts, as events. An edge without a score is never a similarity, and a sound that
+an old tool called processed stays pending until it has a similar list with scores. A record has the time that the old
+data gives it, else `UNKNOWN_TIME`, which is older than any other: fresher data wins a merge. The time of the file
+itself says nothing, because a copy has another. An import ends with a checkpoint and a verified backup; until then
+nothing of it is saved.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import Clock
-from harvester.errors import LibraryCorrupt, SettingsError
-from harvester.graph import UNKNOWN_TIME
-from harvester.importing.folder import load_folder
-from harvester.importing.formats import OldLibrary, load_old
+from harvester.errors import LibraryCorrupt, NewerFormat, SettingsError, WrongSource
+from harvester.graph import UNKNOWN_TIME, SoundGraph
+from harvester.importing.formats import OldLibrary
+from harvester.importing.given import FREESOUND, Given, read_given
 from harvester.importing.names import (
     EDGE_NAMES,
     PLAIN_RELATION,
@@ -30,6 +30,7 @@ from harvester.importing.names import (
 )
 from harvester.importing.records import Tally, find_secrets, label, read_record
 from harvester.library import Store
+from harvester.library_source import is_made_up, is_sandbox
 from harvester.model import (
     RECORD_FIELDS,
     Event,
@@ -49,7 +50,7 @@ from harvester.storage import REAL_FILES, Files
 class ImportReport:
     """Result of an import.
 
-    `path` is the file or the folder of the older tool, `form` its kind, and `tally` how many values were kept,
+    `path` is the file or the folder, `form` its kind, and `tally` how many values were kept,
     converted or dropped. `taken` has the files that were read, each with its kind, and `left` the others of a folder,
     each with the reason. `keys` is the number of API keys and tokens found; none was kept. `target` is the folder of
     the library; `nodes`, `edges` and `processed` count its sounds, their edges and the processed sounds. `backup` is
@@ -70,35 +71,69 @@ class ImportReport:
     notices: tuple[str, ...] = ()
 
 
-def import_old(path: Path, folder: Path, *, source: str, clock: Clock, files: Files = REAL_FILES) -> ImportReport:
+def import_old(
+    path: Path,
+    folder: Path,
+    *,
+    source: str | None = None,
+    relation: str = PLAIN_RELATION,
+    clock: Clock,
+    files: Files = REAL_FILES,
+) -> ImportReport:
     """Import `path` into the library in `folder`; durable on return.
 
-    `path` is a file, or a folder with the files of one tool; it is not changed. Raises `SettingsError` for another kind
-    of file and `LibraryCorrupt` for a corrupt one, both before anything is written, and what `Store.open` and
+    `path` is a file, or a folder with the files of one tool; it is not changed. `source` is the catalogue of a file
+    that does not name its own; None: Freesound, and that of the library for edges alone. `relation` is the kind of an
+    edge that has none. Raises `SettingsError` for another kind of file, `LibraryCorrupt` for a corrupt one and
+    `WrongSource` for sounds of another catalogue, all before anything is written, and what `Store.open` and
     `Store.rewrite` raise.
     """
     tally, now_us = Tally(), clock.time_us()
     try:
-        if path.is_dir():
-            old, taken, left, notices = load_folder(path, tally, now_us)
-        else:
-            old = load_old(path, tally, now_us)
-            taken, left, notices = ((path, old.form),), (), ()
-        secrets = find_secrets(old.everything)
-        events = list(read_events(old, now_us, secrets, tally))
-    except LibraryCorrupt as error:
-        raise LibraryCorrupt(f"{path}: {str(error).removeprefix(f'{path}: ')}") from error
-    if not events:
-        raise SettingsError(f"{path}: it holds no sound; nothing was changed")
-    with Store.open(folder, clock=clock, files=files, source=source) as store:
-        for event in events:
-            store.state.apply(event)
+        given = read_given(path, tally, relation, now_us)
+        secrets = find_secrets(given.old.everything)
+        state = given.whole.state()
+        for event in read_events(given.old, now_us, secrets, tally):
+            state.apply(event)
+    except (LibraryCorrupt, NewerFormat, WrongSource) as error:
+        problem = str(error).removeprefix(f"{path}: ").removesuffix("; nothing was changed")
+        raise type(error)(f"{path}: {problem}; nothing was changed") from error
+    if given.is_empty:
+        raise SettingsError(f"{path}: it holds no sound; nothing was changed{_why_empty(given)}")
+    chosen = given.check_source(path, source)
+    _check_made_up(path, state, chosen or "")
+    with Store.open(folder, clock=clock, files=files, source=chosen) as store:
+        if chosen is None and not store.state.source:
+            store.set_source(FREESOUND)
+        state.source = store.state.source
+        if not len(store.state):
+            store.state.space = state.space
+        try:
+            store.state.join(state)
+        except WrongSource as error:
+            raise WrongSource(f"{path}: {error}; nothing was changed") from error
         info = store.rewrite()
-        state = store.state
+        ours = store.state
         return ImportReport(
-            path, folder, old.form, tally.counted(), len(secrets), len(state), state.edge_count, len(state.processed),
-            info.backup, taken, left, (*notices, *store.notices),
+            path, folder, given.old.form, tally.counted(), len(secrets), len(ours), ours.edge_count,
+            len(ours.processed), info.backup, given.taken, given.left, (*given.notices, *store.notices),
         )  # fmt: skip
+
+
+def _why_empty(given: Given) -> str:
+    return f" ({'; '.join(given.notices)})" if given.notices else ""
+
+
+def _check_made_up(path: Path, state: SoundGraph, source: str) -> None:
+    """Raise `WrongSource` for made-up sounds without their source."""
+    if is_sandbox(source):
+        return
+    made_up = next((sound_id for sound_id in state.graph if is_made_up(state.attributes(sound_id))), None)
+    if made_up is not None:
+        raise WrongSource(
+            f"{path}: sound {made_up} is made up by a sandbox, and is none of {source or 'this library'}; "
+            "nothing was changed: name the sandbox with --source sandbox:DIGEST, or import a whole export of it"
+        )
 
 
 def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -> Iterator[Event]:
@@ -118,7 +153,8 @@ def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -
     tally.check_sounds(len(known | ends))
     stamps = dict.fromkeys(sorted(known | ends), _first(old.timestamp))
     stamps |= {sound_id: min(stamp for _, stamp in found) for sound_id, found in records.items()}
-    for sound_id, stamp in stamps.items():
+    known_at = {sound_id: stamp or old.known_at for sound_id, stamp in stamps.items()}
+    for sound_id, stamp in known_at.items():
         yield Known(sound_id, stamp)
     for sound_id, found in records.items():
         complete = any(is_complete(record) for record, _ in found)
@@ -132,7 +168,7 @@ def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -
         for kind, weight in weights.items():
             tally.kept["weights of relations"] += weight is not None
             # A later time changes nothing: the sounds are known since their own stamps.
-            yield Related(source_id, target_id, kind, max(stamps[source_id], stamps[target_id]), weight)
+            yield Related(source_id, target_id, kind, max(known_at[source_id], known_at[target_id]), weight)
     for source_id, scores in lists.items():
         tally.kept["edges with a score, as similar lists"] += len(scores)
         neighbours = tuple(sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])))
@@ -207,7 +243,7 @@ def _edges(
             assert score is not None
             lists.setdefault(source_id, {})[target_id] = score
         tally.dropped["scores that are not between 0 and 1"] += plain.get("score") is not None and not scored
-        for kind, weight in relations_in(plain, scored=scored):
+        for kind, weight in relations_in(plain, scored=scored, plain=old.relation):
             safe = PLAIN_RELATION if any(secret in kind for secret in secrets) else kind
             known = relations.setdefault((source_id, target_id), {})
             known[safe] = max((one for one in (known.get(safe), weight) if one is not None), default=None)

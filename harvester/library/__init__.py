@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harvester.library.analysis_file import Analysis, load_analysis, save_analysis
 from harvester.library.backups import Backup, BackupReport, Retention, list_backups, verify_backup
 from harvester.library.check import CheckReport, Finding, check_library
 from harvester.library.history import KILLED, History, PastRun, add_run, load_history, new_run_id

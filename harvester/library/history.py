@@ -99,8 +99,8 @@ class History:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A line of the file; `run` is None where only a newer version reads it."""
+class _HistoryLine:
+    """A line; `run` is None where only a newer version reads it."""
 
     text: bytes
     started: str
@@ -108,7 +108,7 @@ class _Line:
     run: PastRun | None
 
 
-_Lines = dict[str, _Line]
+_Lines = dict[str, _HistoryLine]
 """Lines by the ids of their runs."""
 
 
@@ -199,9 +199,9 @@ def _parsed(text: bytes) -> dict[str, Any] | None:
     return found if known else None
 
 
-def _line(text: bytes, found: Mapping[str, Any]) -> _Line:
+def _line(text: bytes, found: Mapping[str, Any]) -> _HistoryLine:
     run = PastRun(**{name: found[name] for name in _NAMES}) if _is_valid(found) else None
-    return _Line(text, str(found.get("started", "")), str(found.get("ended", "")), run)
+    return _HistoryLine(text, str(found.get("started", "")), str(found.get("ended", "")), run)
 
 
 def _is_valid(found: Mapping[str, Any]) -> bool:
@@ -230,14 +230,14 @@ def _stamp_of(moment: str) -> int:
     return round(datetime.fromisoformat(moment).timestamp()) * SECOND_US
 
 
-def _put(lines: _Lines, run: str, line: _Line) -> None:
+def _put(lines: _Lines, run: str, line: _HistoryLine) -> None:
     """Keep one line a run: the one that ended last, then the larger one."""
     known = lines.get(run)
     if known is None or (known.ended, known.text) < (line.ended, line.text):
         lines[run] = line
 
 
-def _ordered(lines: _Lines) -> list[tuple[str, _Line]]:
+def _ordered(lines: _Lines) -> list[tuple[str, _HistoryLine]]:
     return sorted(lines.items(), key=lambda one: (one[1].started, one[0]))
 
 

@@ -10,15 +10,8 @@ would be 18 MB more to install. What either finds changes with its release, and 
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Sequence, Set
-
 import numpy as np
 import numpy.typing as npt
-
-_LEAST_SHARE = 50
-"""A tag names a community if at least one of this many of its sounds has it."""
 
 Indices = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float64]
@@ -46,41 +39,6 @@ def find_communities(count: int, source: Indices, target: Indices) -> Indices:
         weights = np.bincount(where, weights=weights).astype(np.float64)
         heads, tails = pairs // len(kept), pairs % len(kept)
     return _by_size(labels)
-
-
-def name_communities(communities: Indices, tags: Sequence[Set[str]]) -> list[str]:
-    """Return a distinct name for each community: its telling tags.
-
-    `tags` are each sound's. A community without a tag that tells is called by its number.
-    """
-    overall = Counter(tag for of_sound in tags for tag in of_sound)
-    within: dict[int, Counter[str]] = {}
-    sizes = Counter(map(int, communities))
-    for one, of_sound in zip(map(int, communities), tags, strict=True):
-        within.setdefault(one, Counter()).update(of_sound)
-    names: dict[frozenset[str], str] = {}
-    for one in range(len(sizes)):
-        telling = _telling(within[one], sizes[one], overall, len(tags))
-        others = ([first, other] for first in telling[:4] for other in telling[2:6] if first != other)
-        fitting = (pair for pair in (telling[:2], *others) if pair and frozenset(pair) not in names)
-        words = next(fitting, [f"group {one + 1}"])
-        names[frozenset(words)] = ", ".join(words)
-    return list(names.values())
-
-
-def _telling(within: Counter[str], size: int, overall: Counter[str], total: int) -> list[str]:
-    """Return a community's distinctive tags, most telling first.
-
-    They are commoner in it than among all sounds. A tag tells by the share of sounds that have it, times how surprising
-    that is (Kullback and Leibler's summand).
-    """
-    enough = min(size, max(3, size / _LEAST_SHARE))
-    surprise = {
-        tag: here / size * math.log(here / size * total / overall[tag])
-        for tag, here in within.items()
-        if here >= enough and here * total > overall[tag] * size
-    }
-    return sorted(surprise, key=lambda tag: (-surprise[tag], tag))
 
 
 def _move(size: int, heads: Indices, tails: Indices, weights: Weights, chance: np.random.Generator) -> Indices:

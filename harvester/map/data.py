@@ -19,8 +19,8 @@ import numpy as np
 
 from harvester.graph import Selected
 from harvester.library_source import is_sandbox
-from harvester.map.communities import find_communities, name_communities
 from harvester.map.edges import DrawnEdges
+from harvester.map.grouping import Communities
 from harvester.map.layout import lay_out
 from harvester.records import license_name
 
@@ -41,7 +41,7 @@ class MapData:
         self._ids = selected.sound_ids
         self._known = list(selected.sounds())
         edges = DrawnEdges(selected)
-        self._communities = find_communities(len(self._ids), edges.source, edges.target)
+        self._communities = Communities(selected, edges.source, edges.target)
         self._places = lay_out(len(self._ids), edges.source, edges.target)
         self.arrays = self._arrays(edges)
         counts = f"{_counted(len(self._ids), 'sound')}, {edges.counts}"
@@ -82,8 +82,8 @@ class MapData:
     def _groups(self) -> dict[str, Any]:
         category = _Grouping("category", "Category", [known.category or "none" for known in self._known])
         tags = [set(known.tags) - {""} for known in self._known]
-        names = name_communities(self._communities, tags)
-        community = _Grouping("community", "Community", [names[one] for one in self._communities], self._communities)
+        names, of = self._communities.names(tags), self._communities.of
+        community = _Grouping("community", "Community", [names[one] for one in of], of)
         user = _Grouping("user", "User", [known.username or "unknown" for known in self._known])
         licenses = [known.license_name for known in self._known]
         license = _Grouping("license", "License", licenses)
@@ -95,7 +95,7 @@ class MapData:
                 {"key": one.key, "name": one.name, "labels": one.labels} for one in (category, community, license, user)
             ],
             "licenses": exact.labels,
-            "islands": self._islands(names),
+            "islands": self._islands(names[:-1] if self._communities.has_unknown else names),
         }
 
     def _islands(self, names: list[str]) -> list[dict[str, Any]]:
@@ -105,7 +105,7 @@ class MapData:
         """
         islands = []
         for one, name in enumerate(names[:_ISLANDS]):
-            members = np.flatnonzero(self._communities == one)
+            members = np.flatnonzero(self._communities.of == one)
             if len(members) < _NAMED_FROM:
                 break
             places = self._places[members].astype(np.float64)

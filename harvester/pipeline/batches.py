@@ -21,6 +21,7 @@ from harvester.pipeline.messages import (
     EndDeferral,
     Entry,
     Settle,
+    Start,
 )
 from harvester.pipeline.news import News
 from harvester.pipeline.ports import SoundStore
@@ -75,7 +76,8 @@ class BatchReader:
             oddities=page.oddities,
             lines=deferral_lines(failed),
             changes=(
-                Discover(tuple(found)),
+                # Sounds of a list are where distances begin, as the hits of a sweep are.
+                Start(tuple(found), first=False) if self._scope.plan.listed_ids else Discover(tuple(found)),
                 *(Defer(one.sound_id, one.next_try_at) for one in lacking.deferrals),
                 *waiting,
                 *((EndDeferral(_ids(lacking.deleted)),) if lacking.deleted else ()),

@@ -105,7 +105,8 @@ class Changes:
                     frontier.end_deferral(sound_id)
                 self._progress.absent.difference_update(sound_ids)
             case AwaitConfirmation(sound_ids, next_try_at):
-                frontier.await_confirmation(sound_ids)
+                if self._scope.confirms:
+                    frontier.await_confirmation(sound_ids)
                 self._progress.count_absent(sound_ids, next_try_at)
             case AwaitJudgement(sound_id):
                 frontier.await_judgement(sound_id)

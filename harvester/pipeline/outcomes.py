@@ -13,7 +13,7 @@ from dataclasses import replace
 from harvester.clock import Clock
 from harvester.errors import AnswerChanged
 from harvester.filters import contradicts, join_filters
-from harvester.model import Linked, Note, Record, Seeded, SimilarList, is_complete
+from harvester.model import Known, Linked, Note, Record, Seeded, SimilarList, is_complete
 from harvester.pipeline.batches import BatchReader
 from harvester.pipeline.deferral import Backoff, deferral_entry
 from harvester.pipeline.frontier import NO_HITS
@@ -52,6 +52,7 @@ from harvester.pipeline.scope import DIFFERS, MATCHES, PLACE, Scope
 
 UNUSABLE = "no usable neighbour in its similar list"
 CONTRADICTION = "does not match the filter"
+OTHER_USER = "is of another user, whose name holds the words of the name"
 SEARCHES, LISTS = "the results of the search", "the similar lists"
 
 
@@ -70,6 +71,12 @@ class OutcomeReader:
     def read(self, outcome: Outcome) -> Entry:
         """Return the entry of an outcome; may raise `AnswerChanged`."""
         entry = self._read(outcome)
+        if (
+            self._scope.plan.listed_ids
+            and isinstance(outcome, (DetailsFetched, Failed))
+            and isinstance(outcome.claim, DetailsClaim)
+        ):
+            entry = self._with_unknown(entry, outcome.claim)
         if isinstance(outcome, (Confirmed, Failed, Decided)):
             return entry
         # Whatever brings the record of an absent sound ends its absence.
@@ -79,6 +86,18 @@ class OutcomeReader:
         if not back:
             return entry
         return replace(entry, undeferred=(*entry.undeferred, *back), changes=(EndDeferral(back), *entry.changes))
+
+    def _with_unknown(self, entry: Entry, claim: DetailsClaim) -> Entry:
+        """Return the entry with the sounds of a list that the library lacked.
+
+        Also those without a record: they have deferrals, so that no later run asks about them too early.
+        """
+        unknown = tuple(sound_id for sound_id in claim.sound_ids if sound_id not in self._state)
+        if not unknown:
+            return entry
+        now_us = self._clock.time_us()
+        known = (Known(sound_id, now_us) for sound_id in unknown)
+        return replace(entry, events=(*known, *entry.events, Seeded(unknown)))
 
     def _read(self, outcome: Outcome) -> Entry:
         match outcome:
@@ -139,7 +158,9 @@ class OutcomeReader:
                 f"none of the {len(page.records)} sounds on page {claim.page} of the sweep matches {claim.window}: the "
                 "server ignores the filter; what was read before is kept; the next run fetches this page again"
             )
-        hits, oddities = self._matching(page.records, page.oddities, within=claim.window)
+        records, others = self._by_users(page.records)
+        hits, oddities = self._matching(records, page.oddities, within=claim.window)
+        oddities.update({OTHER_USER: others} if others else {})
         taken = set(hits)
         ahead = scope.sweep.after(claim, page)
         notes = [*self._news.hit_notes(scope, hits, page), Note(scope.topic, PLACE, ahead.place())]
@@ -149,9 +170,9 @@ class OutcomeReader:
         changes: list[FrontierChange] = [AdvanceSweep(claim, page), Start(hits, first=False)]
         if ahead.done and not ahead.total:
             changes.append(Close(NO_HITS))
-        changes += [Settle(claim), CheckSweep(), *self._count_hits(SEARCHES, hits, page.records)]
+        changes += [Settle(claim), CheckSweep(), *self._count_hits(SEARCHES, hits, records)]
         return Entry(
-            events=(*self._news.new_records(page.records, page.fetched_at), Seeded(hits)),
+            events=(*self._news.new_records(records, page.fetched_at), Seeded(hits)),
             notes=tuple(notes),
             vectors={i: vector for i, vector in self._news.vectors(page).items() if i in taken},
             oddities=oddities,
@@ -214,6 +235,17 @@ class OutcomeReader:
             oddities=oddities,
             changes=(MarkAsked(sound_id), Discover(neighbour_ids, unchanged), SettleList(claim, relisted), *counted),
         )
+
+    def _by_users(self, records: Sequence[Record]) -> tuple[Sequence[Record], int]:
+        """Return the records of the plan's users, and how many are of others.
+
+        The index splits names into words, so a search for one name also finds longer ones.
+        """
+        names = {name.casefold() for name in self._scope.plan.usernames}
+        if not names:
+            return records, 0
+        wanted = [record for record in records if str(record.get("username", "")).casefold() in names]
+        return wanted, len(records) - len(wanted)
 
     def _matching(
         self, records: Sequence[Record], oddities: Mapping[str, int], *, within: str = ""

@@ -14,18 +14,22 @@ from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, SAMPLES_PER_
 class Plan:
     """What one run does; the only description of a run in the pipeline.
 
-    `target`: samples to add (None: no end). `seed_ids`: sounds to start from. `new_seeds`: search for seeds first, not
-    only when no sound waits. `query` and `filter` say what the search finds; `filter` also says whose similar lists may
-    be fetched. `neighbours`: the length of a similar list. `sweep`: collect every hit of the search first, then fetch
-    the similar lists of hits only. `vectors`: the similarity space whose vectors a sweep brings (empty: none).
-    `permitted` allows a sweep of any size. `refresh`: look for no new sound, fetch stale records and lists again.
+    `target`: samples to add (None: no end). `seed_ids`: sounds to start from. `listed_ids`: fetch these sounds and no
+    others: their records, then the similar lists of `target` of them. `new_seeds`: search for seeds first, not only
+    when no sound waits. `query` and `filter` say what the search finds; `filter` also says whose similar lists may be
+    fetched. `neighbours`: the length of a similar list. `usernames`: take sounds of these users only, whatever else the
+    filter finds. `sweep`: collect every hit of the search first, then fetch the similar lists of hits only. `vectors`:
+    the similarity space whose vectors a sweep brings (empty: none). `permitted` allows a sweep of any size. `refresh`:
+    look for no new sound, fetch stale records and lists again.
     """
 
     target: int | None = 50
     seed_ids: tuple[int, ...] = ()
+    listed_ids: tuple[int, ...] = ()
     new_seeds: bool = False
     query: str = ""
     filter: str = ""
+    usernames: tuple[str, ...] = ()
     neighbours: int = 25
     sweep: bool = False
     vectors: str = ""
@@ -43,8 +47,10 @@ class Plan:
 
         Raises `SettingsError` for an unknown order, and `PluginFailed` for one that cannot be loaded.
         """
-        for sound_id in self.seed_ids:
+        for sound_id in (*self.seed_ids, *self.listed_ids):
             check_sound_id(sound_id)
+        if self.listed_ids and (self.seed_ids or self.query or self.filter or self.sweep or self.refresh):
+            raise ValueError("listed_ids take no seeds, search, filter or refresh: every sound of the list is fetched")
         if self.target is not None:
             COUNT_FROM_ZERO.check("target", self.target)
         CONCURRENCY.check("concurrency", self.concurrency)

@@ -30,10 +30,11 @@ class Scope:
 
     `sweep`: read to its end before the first similar list, or None. `vectorless`: hits whose vector was lost since an
     earlier run. `searches_seeds`: this run searches for seeds; with `seeds_first` before anything else. `rereads`: this
-    run fetches known records again.
+    run fetches known records again. `confirms`: it may spend requests on sounds that the search lacks.
     """
 
     rereads = False
+    confirms = True
 
     def __init__(self, plan: Plan, store: SoundStore, clock: Clock) -> None:
         self.plan = plan
@@ -47,7 +48,8 @@ class Scope:
         self._asked: set[int] = set()
         self._hits: dict[int, str] | None = None
         # Explicit seed ids restrict the start to them; otherwise a search can always find more.
-        self.searches_seeds = not (plan.sweep or plan.refresh) and (not plan.seed_ids or plan.new_seeds)
+        named = plan.seed_ids or plan.listed_ids
+        self.searches_seeds = not (plan.sweep or plan.refresh) and (not named or plan.new_seeds)
         self.seeds_first = plan.new_seeds or next(self._state.pending(), None) is None
         if plan.sweep:
             self._hits = store.notes.setdefault(self.topic, {})
@@ -141,6 +143,34 @@ class Scope:
                 yield sound_id
 
 
+class ListScope(Scope):
+    """The scope of a list of sounds: records, then similar lists.
+
+    It fetches nothing about any other sound and asks about none twice, so that the list costs what its plan says.
+    """
+
+    confirms = False
+
+    def __init__(self, plan: Plan, store: SoundStore, clock: Clock) -> None:
+        super().__init__(plan, store, clock)
+        self._listed = frozenset(plan.listed_ids)
+
+    def wants(self, sound_id: int) -> bool:
+        """Tell whether the list has the sound, and its record or list lacks."""
+        if sound_id not in self._listed:
+            return False
+        if sound_id not in self._state:
+            return True
+        return self._is_open(sound_id) and (self.plan.target != 0 or not self._state.has_record(sound_id))
+
+    def admit(self) -> Iterator[FrontierChange]:
+        """Yield a change for each sound of the list that the run wants."""
+        yield from super().admit()
+        for sound_id in self.plan.listed_ids:
+            if sound_id not in self._state:
+                yield Enqueue(sound_id, has_record=False)
+
+
 class RefreshScope(Scope):
     """The scope of a refresh: stale records, then stale similar lists."""
 
@@ -174,4 +204,6 @@ def scope_of(plan: Plan, store: SoundStore, clock: Clock) -> Scope:
     """Return the scope of a run; it resumes the sweep of earlier runs."""
     if plan.refresh is not None:
         return RefreshScope(plan, plan.refresh, store, clock)
+    if plan.listed_ids:
+        return ListScope(plan, store, clock)
     return Scope(plan, store, clock)

@@ -4,7 +4,7 @@ Answers and imports are validated when they arrive; every later reader gets a va
 no network and no graph.
 """
 
-from harvester.records.conversion import OUT_OF_RANGE, convert, value_of
+from harvester.records.conversion import CONVERTED, OUT_OF_RANGE, convert, value_of
 from harvester.records.created import CreatedRange, created_us, read_created_range
 from harvester.records.gen_ai import GEN_AI_WISHES, UNKNOWN_WISH, gen_ai_wish, read_gen_ai_wish
 from harvester.records.judge import Judge, judge_of

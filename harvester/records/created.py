@@ -54,8 +54,8 @@ class CreatedRange:
 def read_created_range(text: str) -> CreatedRange:
     """Return the range that a text such as `2019..2021` means.
 
-    Also `2019-05..`, `..2020-12-31` and `2020`: an end may be open, and one date is both ends. A year, month or day is wholly in the range, at both ends. Raises `SettingsError` for any other text, and for a
-    range that ends before it begins.
+    Also `2019-05..`, `..2020-12-31` and `2020`: an end may be open, and one date is both ends. A year, month or day is
+    wholly in the range. Raises `SettingsError` for any other text, and for a range that ends before it begins.
     """
     low, dots, high = (part.strip() for part in text.partition(".."))
     if not (low or high):

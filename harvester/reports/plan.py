@@ -19,13 +19,15 @@ WINDOW_PAGES = 10
 class Wish:
     """The harvest to estimate.
 
-    `samples`: how many sounds to process; None: all that wait, or all hits of a sweep. `query`: whether the search has
-    one. `hits`: how many sounds the search finds; `catalogue`: how many the server has that match the filter. Both are
-    None if not known. `deferred`: sounds that this harvest leaves alone, since their next try is later.
+    `samples`: how many sounds to process; None: all that wait, or all hits of a sweep. `listed_ids`: these sounds only.
+    `query`: whether the search has one. `hits`: how many sounds the search finds; `catalogue`: how many the server has
+    that match the filter. Both are None if not known. `deferred`: sounds that this harvest leaves alone, since their
+    next try is later.
     """
 
     samples: int | None = 50
     seed_ids: Sequence[int] = ()
+    listed_ids: Sequence[int] = ()
     searched: bool = False
     query: bool = False
     filter: str = ""
@@ -50,10 +52,16 @@ class Allowance:
 
 def plan_requests(state: SoundGraph, wish: Wish) -> dict[str, int]:
     """Return the most requests of each part of a run, in sending order."""
+    parts = {"search": 0, "sweep": 0, "records": 0, "lists": 0}
+    if wish.listed_ids:
+        open_ids = [one for one in wish.listed_ids if one not in state or state.is_pending(one)]
+        open_ids = [one for one in open_ids if one not in wish.deferred]
+        parts["records"] = math.ceil(sum(not state.has_record(one) for one in open_ids) / API_PAGE)
+        parts["lists"] = len(open_ids) if wish.samples is None else min(wish.samples, len(open_ids))
+        return parts
     waiting = [sound_id for sound_id in state.pending() if sound_id not in wish.deferred]
     bare = [sound_id for sound_id in waiting if not state.has_record(sound_id)]
     unknown = [sound_id for sound_id in dict.fromkeys(wish.seed_ids) if not state.has_record(sound_id)]
-    parts = {"search": 0, "sweep": 0, "records": 0, "lists": 0}
     if wish.sweep:
         hits = wish.hits or 0
         windows = hits // (API_PAGE * WINDOW_PAGES)
@@ -112,6 +120,7 @@ def _growth(state: SoundGraph, wish: Wish, samples: int) -> int:
     """
     known = _in_scope(state, wish, (one for one in state.graph if one not in wish.deferred or state.has_record(one)))
     found = max(0, (wish.hits or 0) - (0 if wish.query else known)) if wish.sweep else 0
+    found += sum(one not in state for one in wish.listed_ids)
     so_far = len(state) / len(state.processed) if state.processed else wish.neighbours
     about = round(min(so_far, wish.neighbours + 1) * samples) + found
     return about if wish.catalogue is None else min(about, max(0, wish.catalogue - known))

@@ -16,11 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 from harvester.clock import SECOND_US, iso
+from harvester.library_source import MADE_UP_SITE
 from harvester.model import Record
 from harvester.sandbox import vocabulary
 from harvester.sandbox.fields import DESCRIPTORS
 
-SITE = "https://sandbox.invalid"
 _DRAWS = struct.Struct("<32H")
 _RANGE = 65_536
 _BITRATES = (96, 128, 160, 192, 256, 320)
@@ -65,10 +65,10 @@ def invent_record(seed: str, number: int, facts: Facts) -> Record:
     has_category = d[12] > 0.02 * _RANGE
     folder = sound_id // 1000
     file = f"{folder}/{sound_id}_{user_id}"
-    api = f"{SITE}/apiv2/sounds/{sound_id}/"
+    api = f"{MADE_UP_SITE}/apiv2/sounds/{sound_id}/"
     return {
         "id": sound_id,
-        "url": f"{SITE}/people/{quote(username)}/sounds/{sound_id}/",
+        "url": f"{MADE_UP_SITE}/people/{quote(username)}/sounds/{sound_id}/",
         "name": name,
         "tags": tags,
         "description": description,
@@ -89,17 +89,17 @@ def invent_record(seed: str, number: int, facts: Facts) -> Record:
         "duration": duration,
         "samplerate": samplerate,
         "username": username,
-        "pack": f"{SITE}/apiv2/packs/{pack_id}/" if has_pack else None,
+        "pack": f"{MADE_UP_SITE}/apiv2/packs/{pack_id}/" if has_pack else None,
         "pack_name": _pack_name(pack_id) if has_pack else None,
         "download": f"{api}download/",
         "bookmark": f"{api}bookmark/",
         "previews": {
-            "preview-hq-mp3": f"{SITE}/previews/{file}-hq.mp3",
-            "preview-hq-ogg": f"{SITE}/previews/{file}-hq.ogg",
-            "preview-lq-mp3": f"{SITE}/previews/{file}-lq.mp3",
-            "preview-lq-ogg": f"{SITE}/previews/{file}-lq.ogg",
+            "preview-hq-mp3": f"{MADE_UP_SITE}/previews/{file}-hq.mp3",
+            "preview-hq-ogg": f"{MADE_UP_SITE}/previews/{file}-hq.ogg",
+            "preview-lq-mp3": f"{MADE_UP_SITE}/previews/{file}-lq.mp3",
+            "preview-lq-ogg": f"{MADE_UP_SITE}/previews/{file}-lq.ogg",
         },
-        "images": _images(f"{SITE}/displays/{file}"),
+        "images": _images(f"{MADE_UP_SITE}/displays/{file}"),
         "num_downloads": facts.downloads,
         "avg_rating": round(2.5 + 2.5 * math.sqrt(d[18] / _RANGE), 5) if num_ratings else 0.0,
         "num_ratings": num_ratings,

@@ -14,13 +14,13 @@ from urllib.parse import quote, unquote
 
 import orjson
 
+from harvester.library_source import MADE_UP_SITE
 from harvester.sandbox.catalogue import DIMENSIONS, SORTS, Catalogue, Neighbour
 from harvester.sandbox.reply import MALFORMED, Reply, detail, html, solr_refused, sorting_target_refused
 from harvester.sandbox.rewriting import rewrite
 from harvester.sandbox.solr_fields import in_sort_order, pack_grouping, words_of
 from harvester.sandbox.solr_filter import FilterError, read_filter
 
-SITE = "https://sandbox.invalid"
 PAGE_SIZE, MAX_PAGE_SIZE = 15, 150
 _SAFE_IN_LINKS = ",:[]*+()'"
 _REMEMBERED = 32
@@ -83,7 +83,9 @@ class Form:
         parts += [("group_by_pack", "1")] if self.group_by_pack else []
         parts += [("similar_to", self.similar_to)] if self.similar_to else []
         parts += [("similarity_space", self.similarity_space)] if self.similarity_space else []
-        return f"{SITE}{path}?" + "".join(f"&{name}={quote(value, safe=_SAFE_IN_LINKS)}" for name, value in parts)
+        return f"{MADE_UP_SITE}{path}?" + "".join(
+            f"&{name}={quote(value, safe=_SAFE_IN_LINKS)}" for name, value in parts
+        )
 
 
 def read_form(params: Mapping[str, str], *, similar_to: int | None = None) -> Form:

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, unquote
 
 from harvester.clock import SECOND_US, Clock
 from harvester.errors import SettingsError
+from harvester.library_source import MADE_UP_SITE
 from harvester.sandbox.access import Access
 from harvester.sandbox.catalogue import Catalogue
 from harvester.sandbox.faults import Fault, FaultPlan, answer_in_front, spoil
@@ -31,7 +32,7 @@ from harvester.sandbox.reply import (
     throttled,
     unauthorised,
 )
-from harvester.sandbox.search import SITE, Form, Hits, Refused, Search, page_of, read_form
+from harvester.sandbox.search import Form, Hits, Refused, Search, page_of, read_form
 from harvester.sandbox.throttle import Throttle
 
 _SEARCH = re.compile(r"/apiv2/search/(?:text/)?")
@@ -128,7 +129,7 @@ class Sandbox:
         if method not in {"GET", "HEAD"}:
             return detail(405, f'Method "{method}" not allowed.')
         if params.get("format") == "api":
-            return html(302, b"", Location=SITE + target)
+            return html(302, b"", Location=MADE_UP_SITE + target)
         try:
             return json_reply(self._view(path, params, now_us // SECOND_US))
         except Refused as refused:
@@ -194,7 +195,7 @@ def _pack_note(form: Form, pack: str, size: int) -> bytes:
     weights, page_size = quote(form.weights), f"&page_size={form.page_size}" if form.page_size != 15 else ""
     fields = f"&fields={quote(form.fields, safe=',*')}" if form.fields else ""
     more = (
-        f"{SITE}/apiv2/search/?&query={quote(form.query)}&filter=pack_grouping:%22{quote(pack)}%22"
+        f"{MADE_UP_SITE}/apiv2/search/?&query={quote(form.query)}&filter=pack_grouping:%22{quote(pack)}%22"
         f"&weights={weights}&page=1{page_size}{fields}&group_by_pack=0"
     )
     return b"," + encode_json({"more_from_same_pack": more, "n_from_same_pack": size})[1:]

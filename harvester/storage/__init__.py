@@ -32,12 +32,14 @@ from harvester.storage.opening import (
     refuse_link,
 )
 from harvester.storage.paths import (
+    ANALYSIS,
     CHECKPOINT,
     HISTORY,
     JOURNAL,
     JOURNAL_PARTS,
     LOCK,
     LOG,
+    MISSING,
     QUARANTINE,
     RECOVERED,
     STATUS,
@@ -54,5 +56,13 @@ from harvester.storage.placeholder import (
     refuse_content,
     refuse_placeholder,
     refuse_placeholders,
+)
+from harvester.storage.sqlite_export import (
+    EXPORT_MARK,
+    EXPORT_VERSION,
+    SQLITE,
+    export_version,
+    opened_database,
+    refuse_open_database,
 )
 from harvester.storage.sqlite_wal import WalIndex

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvester.storage.opening import read_start
+from harvester.storage.sqlite_export import EXPORT_MARK, SQLITE
 
 BEGINNING_BYTES = 1 << 16
 PICKLE = "a Python pickle"
@@ -22,7 +23,8 @@ _KINDS: tuple[tuple[bytes, str], ...] = (
     (rb"GIF8", "a GIF picture"),
     (rb"%PDF", "a PDF document"),
     (rb"RIFF....WAVE|fLaC|OggS|ID3|FORM....AIFF", "a sound file"),
-    (rb"SQLite format 3\0", "an SQLite database"),
+    (rb"SQLite format 3\0.{52}" + EXPORT_MARK, "a database of `harvester export sqlite`"),
+    (re.escape(SQLITE), "an SQLite database"),
     (rb"PAR1", "a Parquet file"),
     (rb"\x7fELF", "a program"),
     (rb"\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf", "a compressed file"),

@@ -25,11 +25,15 @@ RECOVERED = f"{JOURNAL}.salvaged"
 """The recovered part of a corrupt journal, complete and durable, until it replaces the journal."""
 STATUS = "status.json"
 HISTORY = "history.jsonl"
+ANALYSIS = "analysis.json"
+MISSING = "missing.csv"
+"""The sounds of a list that did not come with the last run."""
 LOG = "harvest.log"
 """Also the beginning of the names of rotated logs."""
 
 _NAMES = frozenset(
-    {CHECKPOINT, *JOURNAL_PARTS, RECOVERED, LOCK, VECTORS, QUARANTINE, STATUS, HISTORY, LOG, "README.md"}
+    {CHECKPOINT, *JOURNAL_PARTS, RECOVERED, LOCK, VECTORS, QUARANTINE}
+    | {STATUS, HISTORY, ANALYSIS, LOG, MISSING, "README.md"}
 )
 _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
 

@@ -87,10 +87,14 @@ class LibraryMachine(RuleBasedStateMachine):
     def _content(self, events: list[Event]) -> tuple[Any, ...]:
         return content_of(make_state(events))[:4]
 
-    def _note_backups(self, events: list[Event]) -> None:
-        """Remember what a backup that has just come holds."""
+    def _note_backups(self, events: list[Event], before: list[Event] | None = None) -> None:
+        """Remember what a backup that has just come holds: `before` where its number of sounds is that of it alone."""
+        numbers = [len(make_state(one)) for one in (events, before or events)]
         self.in_backup = {
-            backup.path.name: self.in_backup.get(backup.path.name, list(events)) for backup in self._good_backups()
+            backup.path.name: self.in_backup.get(
+                backup.path.name, list(before or events) if backup.nodes == numbers[1] != numbers[0] else list(events)
+            )
+            for backup in self._good_backups()
         }
 
     def _good_backups(self) -> list[Backup]:
@@ -247,7 +251,7 @@ class LibraryMachine(RuleBasedStateMachine):
             assert not done or seen == self._content(joined)
             self.truth = joined if seen == self._content(joined) else before
         shutil.rmtree(other)
-        self._note_backups(self.truth)
+        self._note_backups(self.truth, before)  # the state before is in a backup of its own
 
     @precondition(lambda self: not self.damaged)
     @rule(keep=st.integers(1, 3))

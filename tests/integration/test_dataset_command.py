@@ -78,8 +78,9 @@ def export(folder: Path, *arguments: object, code: int = 0) -> str:
 
 def parts_of(folder: Path) -> dict[int, str]:
     """Return the part of each sound, read from the tables."""
-    rows = duckdb.sql(f"SELECT id, filename FROM read_parquet('{folder}/data/*.parquet', filename = true)").fetchall()
-    return {sound_id: Path(name).name.split("-")[0] for sound_id, name in rows}
+    found = duckdb.sql(f"SELECT id, filename FROM read_parquet('{folder}/data/*.parquet', filename = true)")
+    assert found is not None
+    return {sound_id: Path(name).name.split("-")[0] for sound_id, name in found.fetchall()}
 
 
 def test_every_reader_gets_the_same_rows(folder: Path) -> None:

@@ -92,14 +92,17 @@ def test_after_a_kill_at_request_1990_the_next_run_sends_at_most_10_and_says_unt
         process.kill()
         process.communicate()
         ended = run(*options, cwd=memory_path)
-        assert (ended.code, sandbox.counted()) == (0, 2_000), ended.err
+        assert ended.code == 0, ended.err
+        # Each fetcher may have counted a request that the kill kept from being sent.
+        spent = sandbox.counted()
+        assert 2_000 - concurrency <= spent <= 2_000, ended.err
         until = re.search(r"quota used up, next request possible at (\S+ \S+) UTC", ended.err)
         assert until, ended.err
         free_in = datetime.fromisoformat(f"{until[1]}Z") - datetime.now(UTC)
         assert timedelta(hours=23) < free_in <= timedelta(hours=24, seconds=1)
         # Once more: nothing at all is sent.
         assert "quota used up" in run(*options, cwd=memory_path).err
-        assert sandbox.counted() == 2_000
+        assert sandbox.counted() == spent
         assert not [request for request in sandbox.requests() if request["status"] == 429]
 
 

@@ -9,13 +9,8 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,16 +18,16 @@ from harvester.gitsync.setup import set_up_git
 from harvester.library.reader import load_view
 from harvester.storage.paths import JOURNAL
 from tests.support.clones import Clone, environment, make_clones, needs_git
+from tests.support.fork_server import Forked
 from tests.support.hostile_server import HostileServer, Responder, as_freesound, body, detail, renamed
-from tests.support.processes import KEY, ROOT, Ended, run, wait_until
-from tests.support.processes import environment as own_environment
+from tests.support.processes import KEY, ROOT, Ended, run, start, wait_until
 
 pytestmark = needs_git
 
 FAILING = """
-import errno, os, sys
+import errno
 import harvester.pipeline.writer as writing
-real, read, kind, count = os.open, writing.OutcomeReader.read, sys.argv.pop(1), 0
+real, read, kind, count = os.open, writing.OutcomeReader.read, {kind!r}, 0
 def failing(path, flags, *more, **named):
     name = os.path.basename(os.fspath(path))
     if flags & os.O_CREAT and ("_backup_" in name if kind == "backup" else name.endswith(".pkl.%d.tmp" % os.getpid())):
@@ -47,10 +42,8 @@ if kind == "bug":
     writing.OutcomeReader.read = failing_read
 else:
     os.open = failing
-from harvester.__main__ import main
-main()
 """
-"""A process whose disk takes no new checkpoint or backup, or whose own code fails after a few answers."""
+"""What makes a process whose disk takes no new checkpoint or backup, or whose own code fails after a few answers."""
 
 GROWN = r"\+[1-9]\d* processed \(\d+\), \+\d+ sounds \(\d+\), \+\d+ edges \(\d+\)"
 
@@ -136,13 +129,8 @@ def place(clone: Clone, request: pytest.FixtureRequest) -> Place:
 
 
 def _run(place: Place, ending: Ending, words: list[str]) -> Ended:
-    if not ending.broken:
-        return run(*words, cwd=place.clone.root, environ=place.environ)
-    done = subprocess.run(
-        [sys.executable, "-c", FAILING, ending.broken, *words],
-        cwd=place.clone.root, env=place.environ, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    return Ended(done.returncode, done.stdout, done.stderr)
+    first = FAILING.format(kind=ending.broken) if ending.broken else ""
+    return run(*words, cwd=place.clone.root, environ=place.environ, first=first)
 
 
 @pytest.mark.parametrize("ending", ENDINGS, ids=[one.name for one in ENDINGS])
@@ -189,20 +177,19 @@ def test_a_refresh_ends_as_a_harvest_does(search: Responder, ended: str, code: i
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_first_signal_ends_a_run_in_order(number: signal.Signals, place: Place) -> None:
-    terminal = number == signal.SIGHUP
+    # A closed terminal is told only to a command that has one.
+    ours, theirs = os.openpty() if number == signal.SIGHUP else os.pipe()
     table = {"**": as_freesound, "search": as_freesound, "similar": as_freesound}
-    ours, theirs = os.openpty()
     with HostileServer(table, faults=["429-burst@path=similar@from=6"]) as server:
-        stream = {"stderr": theirs} if terminal else {}
-        with _started(place, place.words(server, "--no-progress"), **stream) as process:
-            os.close(theirs)
-            wait_until(lambda: server.asked["similar"] > 5, what="the limit of the key")
-            process.send_signal(number)
-            _, err = process.communicate(timeout=20)
-    if terminal:
-        err = os.read(ours, 100_000).decode()
+        words = place.words(server, "--no-progress")
+        process = Forked(words, cwd=place.clone.root, environment=place.environ, streams=(theirs, theirs))
+        os.close(theirs)
+        wait_until(lambda: server.asked["similar"] > 5, what="the limit of the key")
+        os.kill(process.pid, number)
+        code = process.wait(20)
+    err = os.read(ours, 100_000).decode().replace("\r\n", "\n")
     os.close(ours)
-    assert process.returncode == 0, err
+    assert code == 0, err
     assert re.search(rf"asked to stop \({number.name}\): {GROWN}", err), err
     assert len(place.commits()) == 1
 
@@ -227,29 +214,10 @@ def test_a_run_whose_key_is_refused_at_once_leaves_nothing(options: tuple[object
 def test_a_run_killed_before_anything_came_leaves_no_library(tmp_path: Path) -> None:
     folder = tmp_path / "library"
     with HostileServer({"**": as_freesound}, faults=["429-burst@path=fields"]) as server:
-        words = ["harvest", "--api-url", server.url, "--level", "99", "--library", str(folder)]
-        with _process(words, cwd=tmp_path, environ=own_environment(tmp_path / "state")) as process:
+        words = ("harvest", "--api-url", server.url, "--level", 99, "--library", folder)
+        with start(*words, cwd=tmp_path) as process:
             wait_until(lambda: server.counted, what="a request with the key")
             process.kill()
-            process.communicate(timeout=20)
     assert (folder / JOURNAL).exists()
     ended = run("refresh", "--library", folder, "--sandbox", cwd=tmp_path)
     assert (ended.code, "there is no library here" in ended.err) == (28, True)
-
-
-@contextmanager
-def _started(place: Place, words: list[str], **streams: Any) -> Iterator[subprocess.Popen[str]]:
-    with _process(words, cwd=place.clone.root, environ=place.environ, **streams) as process:
-        yield process
-
-
-@contextmanager
-def _process(words: list[str], *, cwd: Path, environ: dict[str, str], **given: Any) -> Iterator[subprocess.Popen[str]]:
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | given
-    command = [sys.executable, "-m", "harvester", *words]
-    process = subprocess.Popen(command, cwd=cwd, env=environ, text=True, **streams)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()

@@ -6,8 +6,6 @@ import json
 import os
 import pty
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +15,7 @@ from socketserver import StreamRequestHandler, ThreadingTCPServer
 import pytest
 
 from tests.support.command import call
+from tests.support.fork_server import Forked
 from tests.support.hostile_texts import FORGED, SPELLED, assert_harmless
 from tests.support.processes import environment, run
 
@@ -116,17 +115,19 @@ def on_a_terminal(cwd: Path, *arguments: object) -> bytes:
     """Run a command on a terminal of its own and return all that reached it."""
     ours, theirs = pty.openpty()
     settings = environment(cwd / "state") | {"TERM": "xterm-256color"}
-    command = [sys.executable, "-m", "harvester", *map(str, arguments)]
     shown = b""
-    with subprocess.Popen(command, cwd=cwd, env=settings, stdout=theirs, stderr=theirs, stdin=theirs) as process:
-        os.close(theirs)
-        try:
-            while piece := os.read(ours, 65_536):
-                shown += piece
-        except OSError:
-            # The other side is closed: the command has ended.
-            pass
-        process.wait(30)
+    process = Forked(
+        list(map(str, arguments)), cwd=cwd, environment=settings, streams=(theirs, theirs),
+        first="os.dup2(1, 0); sys.stdin = sys.__stdin__ = open(0, closefd=False)",
+    )  # fmt: skip
+    os.close(theirs)
+    try:
+        while piece := os.read(ours, 65_536):
+            shown += piece
+    except OSError:
+        # The other side is closed: the command has ended.
+        pass
+    process.wait(30)
     os.close(ours)
     return shown
 

@@ -12,22 +12,20 @@ from pathlib import Path
 import pytest
 
 from tests.support.old_libraries import make_old_library
-from tests.support.processes import ROOT, environment
+from tests.support.processes import ROOT, Ended, environment, run
 from tests.support.samples import make_events, make_record, open_store
 
 AT_A_MOMENT = """
-import os, signal, sys
-number, call, text = int(sys.argv.pop(1)), sys.argv.pop(1), sys.argv.pop(1)
+import os, sys
+left = [{number}]
 def send(found):
-    global number
-    if number and text in found:
-        sent, number = number, 0
-        os.kill(os.getpid(), sent)
+    if left and {text!r} in found:
+        os.kill(os.getpid(), left.pop())
 class Imports:
     def find_spec(self, name, path=None, target=None):
         send(name)
 def named(descriptor):
-    return os.readlink(f"/proc/self/fd/{descriptor}")
+    return os.readlink("/proc/self/fd/%d" % descriptor)
 real_open, real_fsync = os.open, os.fsync
 def opening(path, flags, *more, **given):
     send(os.fspath(path))
@@ -35,16 +33,16 @@ def opening(path, flags, *more, **given):
 def syncing(descriptor):
     send(named(descriptor))
     return real_fsync(descriptor)
-if call == "import":
+if {call!r} == "import":
     sys.meta_path.insert(0, Imports())
-elif call == "open":
+elif {call!r} == "open":
     os.open = opening
 else:
     os.fsync = syncing
-from harvester.__main__ import main
-main()
 """
-"""A process that sends itself a signal when it first imports, opens or syncs what has this text in its name."""
+"""The process sends itself a signal when it first imports, opens or syncs what has this text in its name."""
+
+ENDLESS = "SELECT/**/count(*)FROM/**/range(9000000000)a,range(9000000000)b/**/WHERE/**/a.range*b.range%7=9"
 
 MOMENTS = [
     ("status", "import", "typer"),
@@ -57,7 +55,10 @@ MOMENTS = [
     ("export jsonl --library shelf -o out.jsonl", "fsync", ".tmp"),
     ("export csv --library shelf -o out.csv", "fsync", "out.edges"),
     ("export dataset --library shelf -o out", "fsync", "edges-"),
+    ("export sqlite --library shelf -o out.sqlite", "fsync", ".tmp"),
     ("map --library shelf -o map.html", "fsync", ".tmp"),
+    # pyarrow imports pandas while the tables are made in a thread; the statement would take days.
+    (f"sql --library shelf {ENDLESS}", "import", "pandas.core.arrays"),
     ("import old_library.pkl --library new", "fsync", ".pkl"),
     ("merge shelf -o out", "fsync", ".tmp"),
     ("restore --library shelf", "fsync", ".tmp"),
@@ -88,15 +89,24 @@ def test_a_command_that_is_interrupted_says_one_line_and_leaves_nothing(
 ) -> None:
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     before = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")}
-    done = subprocess.run(
-        [sys.executable, "-c", AT_A_MOMENT, str(int(number)), call, text, *line.split()],
-        cwd=tmp_path, env=environment(tmp_path / "state", key=None) | {"PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=60, start_new_session=True,
-    )  # fmt: skip
+    first = AT_A_MOMENT.format(number=int(number), call=call, text=text)
+    done = (
+        _run_new(first, line, tmp_path) if call == "import" else run(*line.split(), cwd=tmp_path, first=first, key=None)
+    )
     words = {signal.SIGINT: "interrupted by Ctrl-C", signal.SIGTERM: "ended by SIGTERM"}.get(number, HUNG_UP)
-    assert done.returncode == 128 + number, done.stderr
-    assert done.stderr.splitlines()[-1] == f"harvester: {words}; no file is left half written: run the command again"
-    assert done.stderr.count("\n") == 1 + ("embedded sandbox" in done.stderr) + ("laying out" in done.stderr)
-    assert done.stdout == ""
+    assert done.code == 128 + number, done.err
+    assert done.err.splitlines()[-1] == f"harvester: {words}; no file is left half written: run the command again"
+    assert done.err.count("\n") == 1 + ("embedded sandbox" in done.err) + ("laying out" in done.err)
+    assert done.out == ""
     left = {path.relative_to(tmp_path) for path in tmp_path.rglob("*")} - before
     assert not [path for path in left if path.parts[0] != "state" and path.suffix != ".lock"], left
+
+
+def _run_new(first: str, line: str, cwd: Path) -> Ended:
+    """Run a command in an interpreter that has imported nothing yet."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{first}\nfrom harvester.__main__ import main\nmain()", *line.split()],
+        cwd=cwd, env=environment(cwd / "state", key=None) | {"PYTHONPATH": str(ROOT)},
+        capture_output=True, text=True, timeout=60, start_new_session=True,
+    )  # fmt: skip
+    return Ended(done.returncode, done.stdout, done.stderr)

@@ -9,7 +9,7 @@ import pytest
 
 import harvester
 from harvester import Library
-from harvester.actions.options import Wanted
+from harvester.actions.scope_options import Wanted
 from harvester.clock import DAY_US, SystemClock
 from harvester.graph import SoundGraph
 from harvester.library.store import Store

@@ -16,7 +16,7 @@ from tests.support.plugins import PLUGINS, install
 from tests.support.processes import ROOT, Ended, environment, run
 
 GUIDE = ROOT / "harvester" / "guide" / "plugins.md"
-OURS = "graphml, gexf, jsonl, node-link, csv, parquet"
+OURS = "graphml, gexf, jsonl, node-link, csv, parquet, sqlite"
 
 
 @pytest.fixture(scope="module")

@@ -34,7 +34,7 @@ THEIRS = re.compile(
         ("--nonsense", "'--nonsense' is not an option of `harvester`"),
         ("harvest --version", "--version stands before the command: `harvester --version harvest`"),
         ("backups prune --config a", "--config stands before the command: `harvester --config FILE backups prune`"),
-        ("harvest --samples", "--samples needs a value: --samples N"),
+        ("harvest --samples", "--samples needs a value: --samples N|all"),
         ("map -o", "-o needs a value: -o OUT"),
         ("harvest --cc0=1", "--cc0 takes no value; write it alone"),
         ("harvest --no-commit=1", "--no-commit takes no value; write it alone"),
@@ -62,9 +62,10 @@ def test_a_line_that_the_parser_cannot_read_is_refused_in_our_words(line: str, t
 @pytest.mark.parametrize(
     ("command", "setting", "value", "told"),
     [
-        ("harvest", "samples", "x", "expected a whole number, got 'x'"),
+        ("harvest", "samples", "x", "expected a whole number or all, got 'x'"),
+        ("harvest", "max-requests", "x", "expected a whole number, got 'x'"),
         ("harvest", "samples", "-1", "expected a whole number, at least 0 and at most 1000000000, got -1"),
-        ("harvest", "samples", "9" * 5000, f"expected a whole number, got '{'9' * 40}…'"),
+        ("harvest", "max-requests", "9" * 5000, f"expected a whole number, got '{'9' * 40}…'"),
         ("harvest", "concurrency", "65", "expected a whole number, at least 1 and at most 64, got 65"),
         ("link", "min-score", "much", "expected a number, got 'much'"),
         ("link", "min-score", "2", "expected a number, at least 0 and at most 1, got 2.0"),

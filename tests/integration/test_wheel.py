@@ -120,9 +120,11 @@ def test_it_exports_without_an_extra(plain: Installed) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("analyse",), "analyse needs igraph and numpy: pip install 'freesound-harvester[analyse]'"),
         (("map",), "the map needs numpy and scipy: pip install 'freesound-harvester[map]'"),
         (("link",), "link needs numpy: pip install 'freesound-harvester[link]'"),
         (("export", "parquet", "-o", "x"), "parquet needs pyarrow: pip install 'freesound-harvester[parquet]'"),
+        (("sql", "SELECT 1"), "sql needs duckdb and pyarrow: pip install 'freesound-harvester[sql]'"),
         (("status", "--plot", "x"), "status --plot needs matplotlib: pip install 'freesound-harvester[plot]'"),
     ],
 )

@@ -14,7 +14,7 @@ from harvester.extension_points import FORMATS, ORDERS
 from harvester.pipeline.order import load_order
 from tests.support.plugins import write_package
 
-OURS = ["graphml", "gexf", "jsonl", "node-link", "csv", "parquet"]
+OURS = ["graphml", "gexf", "jsonl", "node-link", "csv", "parquet", "sqlite"]
 UNTOUCHABLE = "raise AssertionError('the package was imported')"
 
 

@@ -32,13 +32,13 @@ def defaults_of(folder: Path, text: str, own: str = "", **environment: str) -> D
 @pytest.mark.parametrize(
     ("text", "line", "told"),
     [
-        ("[harvest]\n\nsamples = 'x'\n", 3, "[harvest] samples: expected a whole number, got text"),
+        ("[harvest]\n\nneighbours = 'x'\n", 3, "[harvest] neighbours: expected a whole number, got text"),
         (
-            "[map]\nego=1\n[harvest]\nsamples = true\n",
+            "[map]\nego=1\n[harvest]\nneighbours = true\n",
             4,
-            "[harvest] samples: expected a whole number, got true or false",
+            "[harvest] neighbours: expected a whole number, got true or false",
         ),
-        ("harvest.samples = 1.5\n", 1, "[harvest] samples: expected a whole number, got a number"),
+        ("harvest.neighbours = 1.5\n", 1, "[harvest] neighbours: expected a whole number, got a number"),
         ("[harvest] # mine\n'concurrency' = 65\n", 2, "[harvest] concurrency: expected a whole number, at least 1"),
         ("[harvest]\nmax-requests = 0\n", 2, "[harvest] max-requests: expected a whole number, at least 1"),
         ("[harvest]\ncc0 = 1\n", 2, "[harvest] cc0: expected true or false, got a whole number"),
@@ -50,11 +50,15 @@ def defaults_of(folder: Path, text: str, own: str = "", **environment: str) -> D
         ("a = 1\n[other]\n", 1, "'a' is not a table of settings"),
         ("\n[other]\n", 2, "'other' is not a table of settings"),
         ("[backups]\nlist = 1\n", 2, "[backups] has no setting 'list'"),
-        ("[harvest]\nsamples = 1\nsamples = 2\n", 3, "Cannot overwrite a value"),
+        ("[harvest]\nneighbours = 1\nneighbours = 2\n", 3, "Cannot overwrite a value"),
         ("[harvest\n", 1, "Expected ']'"),
         ("[harvest]\nquery = '''", 2, "Expected"),
         ("harvest = 1\n", 1, "'harvest' is not a table of settings"),
-        ("harvest.cc0 = true\nharvest.samples = 1.5\n", 2, "[harvest] samples: expected a whole number, got a number"),
+        (
+            "harvest.cc0 = true\nharvest.neighbours = 1.5\n",
+            2,
+            "[harvest] neighbours: expected a whole number, got a number",
+        ),
         ("[harvest]\nmax-duration = inf\n", 2, "[harvest] max-duration: expected text, got inf"),
         ("[harvest]\ntime-limit = 'soon'\n", 2, "[harvest] time-limit: "),
         ("[map]\nlibrary = 'a'\n[harvest]\nlibrary = '/b'\n", 4, "[harvest] library: a path in this file must lie"),
@@ -91,9 +95,9 @@ def test_what_is_no_settings_file_is_told(tmp_path: Path, content: bytes, told: 
 
 
 def test_the_users_own_file_comes_second_and_may_say_everything(tmp_path: Path) -> None:
-    own = "[harvest]\nlibrary = '/elsewhere'\nsamples = 1\ni-have-permission = true\n"
-    found = defaults_of(tmp_path, "\ufeff[harvest]\nsamples = 2\n", own)
-    assert found.by_command == {"harvest": {"library": "/elsewhere", "samples": 2, "i_have_permission": True}}
+    own = "[harvest]\nlibrary = '/elsewhere'\nneighbours = 1\ni-have-permission = true\n"
+    found = defaults_of(tmp_path, "\ufeff[harvest]\nneighbours = 2\n", own)
+    assert found.by_command == {"harvest": {"library": "/elsewhere", "neighbours": 2, "i_have_permission": True}}
 
 
 @pytest.mark.parametrize(
@@ -159,12 +163,12 @@ def test_the_earlier_name_of_the_users_own_file_is_read_while_it_is_alone(tmp_pa
 def test_a_file_that_the_user_names_is_read_alone_and_may_say_everything(tmp_path: Path) -> None:
     named = tmp_path / "mine.toml"
     named.write_text("[harvest]\nlibrary = '/elsewhere'\napi-url = 'https://team.invalid/apiv2/'\n")
-    (tmp_path / "harvester.toml").write_text("[harvest]\nsamples = 2\nlibrary = 'here'\n")
+    (tmp_path / "harvester.toml").write_text("[harvest]\nneighbours = 2\nlibrary = 'here'\n")
     (tmp_path / "harvester").mkdir()
     (tmp_path / "harvester" / "config.toml").write_text("[harvest]\nconcurrency = 2\n")
     environment = {"XDG_CONFIG_HOME": str(tmp_path)}
     assert read_defaults(tmp_path, environment, COMMANDS).by_command["harvest"] == {
-        "concurrency": 2, "samples": 2, "library": "here",
+        "concurrency": 2, "neighbours": 2, "library": "here",
     }  # fmt: skip
     found = read_defaults(tmp_path, environment, COMMANDS, named)
     assert found.by_command == {"harvest": {"library": "/elsewhere", "api_url": "https://team.invalid/apiv2/"}}

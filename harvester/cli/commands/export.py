@@ -140,8 +140,9 @@ def export(
     """Export the library, or a selection, for other programs.
 
     csv and parquet write the sounds to OUT and the edges to a file beside it, with .edges before the ending. dataset
-    writes a folder OUT to publish. Deleted and withdrawn sounds are left out. Without -o, control characters in the
-    output are escaped as the format allows.
+    writes a folder OUT to publish. Deleted and withdrawn sounds are left out, but jsonl, node-link and parquet of a
+    whole library keep them in `library`, from which `harvester import` makes the same library. Without -o, control
+    characters in the output are escaped as the format allows.
     """
     from harvester import actions
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +29,12 @@ def harvest(
     scope: ScopeOptions,
     samples: SamplesOption = None,
     neighbours: NeighboursOption = 25,
+    missing: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="With --ids: list the missing sounds here.", show_default="missing.csv in the library"
+        ),
+    ] = None,
     order: Annotated[
         str,
         typer.Option(
@@ -56,7 +63,8 @@ def harvest(
     Each sound is saved at once, and the next run continues from there. Press Ctrl-C once to stop cleanly, twice to
     abort; no saved sound is lost. --sweep first collects every hit of the search and then fetches the similar lists;
     add --samples 0 to collect only. --vectors collects vectors for `harvester link`, and fetches similar lists only
-    with --samples N. Without an API key, the harvest uses the embedded sandbox and sandbox_library.
+    with --samples N. --ids, --user and --pack fetch records only, 150 a request; add --samples N or all for similar
+    lists. Without an API key, the harvest uses the embedded sandbox and sandbox_library.
     """
     from harvester import actions
     from harvester.cli.display import summarise
@@ -71,6 +79,7 @@ def harvest(
         **scope.keywords(),
         samples=samples,
         neighbours=neighbours,
+        missing=missing,
         order=order,
         random_seed=random_seed,
         space=space,

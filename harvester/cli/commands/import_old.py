@@ -1,4 +1,4 @@
-"""`harvester import`: import files of older tools into a library."""
+"""`harvester import`: import sounds, records and edges into a library."""
 
 from __future__ import annotations
 
@@ -9,39 +9,53 @@ import typer
 from harvester.cli.console import LibraryOption, check_name, note, say
 
 
-def _check_source(address: str) -> str:
+def _check_source(address: str | None) -> str | None:
     """Return a source; raise `SettingsError` for what is no address."""
     from harvester.actions import read_source
 
-    read_source(address)
+    if address is not None:
+        read_source(address)
     return address
+
+
+def _check_relation(kind: str) -> str:
+    """Return a kind; raise `SettingsError` for one that no edge can have."""
+    from harvester.actions import read_relation
+
+    return read_relation(kind)
 
 
 def import_old(
     old: Annotated[
         str,
         typer.Argument(
-            metavar="OLD", callback=check_name, help="A .pkl, a .gpickle, an SQLite cache, or a folder of them."
+            metavar="FILE", callback=check_name, help="An export, data, a graph, or an older tool's library."
         ),
     ],
     library: LibraryOption = None,
     source: Annotated[
-        str, typer.Option(metavar="URL", callback=_check_source, help="Name the API that the old tool used.")
-    ] = "https://freesound.org/apiv2/",
+        str | None,
+        typer.Option(metavar="URL", callback=_check_source, help="Name the API, if not Freesound's or the file's own."),
+    ] = None,
+    relation: Annotated[
+        str,
+        typer.Option(metavar="KIND", callback=_check_relation, help="Give this kind to edges without score and kind."),
+    ] = "related",
 ) -> None:
-    """Import the files of an older tool into the library.
+    """Import sounds, records and edges into the library.
 
-    The next harvest continues from there. Of a folder, all files that belong together are read. No code of a file runs,
-    and the old tool's packages are not needed. Keys in it are dropped; edges without a score are kept apart from
-    similarity, with their weights. Records keep the time that the old data gives them. OLD is not changed.
+    FILE is an export of harvester (jsonl, node-link, parquet, sqlite), which comes back as the same library; records in
+    JSON lines, JSON, CSV or Parquet; a graph (GraphML, GEXF, a list of edges), whose edges become relations; or an
+    older tool's .pkl, .gpickle, SQLite cache or folder. Rows that cannot be used are counted and named. No code of
+    a file runs, keys in it are dropped, and FILE is not changed.
     """
     from harvester import actions
 
-    report = actions.import_library(old, library=library, source=source)
+    report = actions.import_library(old, library=library, source=source, relation=relation)
     for line in report.notices:
         say(line)
     say(f"{report.path}: {report.form}")
-    if report.path.is_dir():
+    if report.path.is_dir() or len(report.taken) > 1:
         for path, form in report.taken:
             say(f"  taken    {path.name}: {form}")
         for path, reason in report.left:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, note, say, size_text
 from harvester.cli.options import bounded, check_ids, grouped
 from harvester.cli.select_options import SelectOptions
-from harvester.settings import DEPTH
+from harvester.settings import DEPTH, DPI
+
+_COLORS = "category|community|license|user"
 
 
 @grouped
@@ -25,25 +28,46 @@ def map(
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Set the heading.", show_default="the folder's name")
     ] = None,
+    static: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a picture for papers instead: FILE ends in .svg, .pdf or .png."),
+    ] = None,
+    size_mm: Annotated[str, typer.Option(metavar="WxH", help="Set the size of the picture in mm.")] = "180x180",
+    dpi: Annotated[int, bounded(DPI, "Draw what is no vector with N dots an inch.")] = 300,
+    color_by: Annotated[
+        str,
+        typer.Option(
+            "--color-by",
+            "--colour-by",
+            metavar=_COLORS,
+            autocompletion=completing(_COLORS),
+            help="Colour the picture by this.",
+        ),
+    ] = "category",
     library: LibraryOption = None,
     *,
     select: SelectOptions,
 ) -> None:
-    """Draw the library as one HTML file.
+    """Draw the library as one HTML file, or as a picture.
 
     Similar sounds lie together; you can search them and listen to them. The file sends no request until you click.
-    The same library gives the same picture.
+    The same library gives the same picture. --static draws the same map for papers, without a browser.
     """
     from harvester import actions
 
-    report = actions.draw_map(
-        out,
-        library=library,
-        ego=ego,
-        depth=depth,
-        title=title,
+    shared: dict[str, Any] = {
+        "library": library,
+        "ego": ego,
+        "depth": depth,
+        "title": title,
         **select.keywords(),
-        on_layout=lambda sounds, edges: say(f"laying out {sounds:,} sounds and {edges:,} edges"),
-    )
-    note(*report.notices)
-    say(f"{out}: {size_text(report.size_bytes)}; open it in a browser")
+        "on_layout": lambda sounds, edges: say(f"laying out {sounds:,} sounds and {edges:,} edges"),
+    }
+    if static is None:
+        report = actions.draw_map(out, **shared)
+        note(*report.notices)
+        say(f"{out}: {size_text(report.size_bytes)}; open it in a browser")
+    else:
+        report = actions.draw_picture(static, **shared, size_mm=size_mm, dpi=dpi, color_by=color_by)
+        note(*report.notices)
+        say(f"{static}: {size_text(report.size_bytes)}")

@@ -40,7 +40,7 @@ def plan(
         actions.plan(
             library,
             **scope.keywords(),
-            samples=samples,
+            samples=samples,  # type: ignore[arg-type]  # the option's callback returns a number or `all`
             neighbours=neighbours,
             **server.keywords(),
             verbose=Console.verbose,

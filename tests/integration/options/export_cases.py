@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 from lxml import html
+from PIL import Image
 
 from tests.integration.options.place import Place
 from tests.integration.options.table import proves
@@ -224,3 +225,38 @@ def _the_heading_is_this(place: Place) -> None:
     page = html.fromstring((place.folder / "map.html").read_text(encoding="utf-8"))
     assert page.xpath("string(//title)") == "Rain & tents"
     assert re.search(r"Rain &amp; tents", (place.folder / "map.html").read_text())
+
+
+def _pixels(place: Place, *arguments: object, given: Any = None) -> tuple[tuple[int, int], bytes]:
+    place.run("--static", "map.png", "--library", "shelf", *arguments, given=given)
+    with Image.open(place.folder / "map.png") as picture:
+        return picture.size, picture.tobytes()
+
+
+@proves("map", "--static")
+def _the_picture_is_written_there_in_the_form_of_its_ending(place: Place) -> None:
+    for name, start in (("a.svg", b"<?xml"), ("a.pdf", b"%PDF"), ("a.PNG", b"\x89PNG")):
+        place.run("--library", "shelf", given=name)
+        assert (place.folder / name).read_bytes().startswith(start)
+    assert not (place.folder / "map.html").exists()
+    assert "ends in .svg, .pdf or .png" in place.run("--library", "shelf", given="a.jpg", code=2).err
+
+
+@proves("map", "--size-mm")
+def _the_picture_has_this_size(place: Place) -> None:
+    assert _pixels(place, "--dpi", 127, given="100x60")[0] == (500, 300)
+    assert "such as 180x120" in place.run("--static", "map.png", "--library", "shelf", given="wide", code=2).err
+
+
+@proves("map", "--dpi")
+def _the_picture_has_so_many_dots_an_inch(place: Place) -> None:
+    assert _pixels(place, "--size-mm", "100x60", given=254)[0] == (1000, 600)
+
+
+@proves("map", "--color-by", "--colour-by")
+def _the_picture_is_coloured_by_this(place: Place) -> None:
+    small = ("--size-mm", "60x60", "--dpi", 60)
+    pictures = {_pixels(place, *small, given=by)[1] for by in ("category", "community", "license", "user")}
+    assert len(pictures) == 4
+    wrong = place.run("--static", "map.png", "--library", "shelf", given="mood", code=2)
+    assert "--color-by must be category, community, license or user, not 'mood'" in wrong.err

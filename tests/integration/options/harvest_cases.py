@@ -69,6 +69,45 @@ def _a_sweep_brings_the_vectors(place: Place) -> None:
     assert (place.folder / "new" / "freesound_library.vectors").stat().st_size > 300 * 100
 
 
+@proves("harvest, plan", "--ids")
+def _it_takes_the_sounds_of_a_list(place: Place) -> None:
+    (place.folder / "list.txt").write_text(f"{SEED}\nhttps://freesound.org/s/900001/\n", encoding="utf-8")
+    told = place.ask("--library", "new", given="list.txt").err
+    assert "list.txt: 2 rows gave 2 ids: links and numbers in its lines" in told
+    if place.command == "harvest":
+        assert [one.query["filter"] for one in place.requests()] == [f"id:({SEED} OR 900001)"]
+        assert set(place.load("new")["sound_cache"]) == {SEED}
+    else:
+        assert place.requests() == []
+
+
+@proves("harvest, plan", "--column")
+def _the_ids_are_in_this_column(place: Place) -> None:
+    (place.folder / "list.csv").write_text(f"id,mine\n1,{SEED}\n", encoding="utf-8")
+    told = place.ask("--library", "new", "--ids", "list.csv", given="mine").err
+    assert "list.csv: 1 row gave 1 id: numbers in the column mine" in told
+
+
+@proves("harvest", "--missing")
+def _the_missing_sounds_are_listed_there(place: Place) -> None:
+    (place.folder / "list.txt").write_text(f"{SEED}\n900001\n", encoding="utf-8")
+    place.ask("--library", "new", "--ids", "list.txt", given="gone.csv")
+    assert (place.folder / "gone.csv").read_text(encoding="utf-8") == "id,why\n900001,not found\n"
+    assert not (place.folder / "new" / "missing.csv").exists()
+
+
+@proves("harvest, plan", "--user")
+def _the_sounds_of_a_user_are_swept(place: Place) -> None:
+    place.ask("--library", "new", given=["niñosounds", 'a "b'] if place.source != "environment" else ["niñosounds"])
+    assert place.requests()[0].query["filter"] in ('username:("niñosounds" OR "a \\"b")', 'username:"niñosounds"')
+
+
+@proves("harvest, plan", "--pack")
+def _the_sounds_of_a_pack_are_swept(place: Place) -> None:
+    place.ask("--library", "new", given=[1000, 1001])
+    assert place.requests()[0].query["filter"] == "pack_grouping:(1000_* OR 1001_*)"
+
+
 @proves("harvest", "--i-have-permission")
 def _a_sweep_of_more_than_50_000_needs_the_word(place: Place) -> None:
     with HostileServer({"search": body(lambda answer: {**answer, "count": 60_000})}) as server:

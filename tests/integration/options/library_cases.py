@@ -121,6 +121,14 @@ def _the_old_file_is_imported(place: Place) -> None:
     assert content["metadata"]["source"] == source
 
 
+@proves("import", "--relation")
+def _edges_without_a_kind_get_this_one(place: Place) -> None:
+    (place.folder / "edges.csv").write_text("source,target,kind\n1,2,\n2,3,pack\n")
+    place.run("edges.csv", "--library", "new", given="same place")
+    edges = place.load("new")["graph"].edges
+    assert [edges[ends]["relation"] for ends in ((1, 2), (2, 3))] == [["same place"], ["pack"]]
+
+
 @proves("forget", "sound_ids", "--user", "--library")
 def _these_sounds_are_withdrawn(place: Place) -> None:
     if place.option == "sound_ids":

@@ -19,8 +19,9 @@ from tests.support.command import call
 from tests.support.processes import ROOT
 
 COMMANDS = [
-    "harvest", "plan", "refresh", "link", "status", "history", "show", "find", "export", "map", "check", "restore",
-    "merge", "import", "forget", "init", "git-setup", "service", "sandbox", "config", "plugins", "guide", "backups",
+    "harvest", "plan", "refresh", "link", "status", "history", "show", "find", "export", "map", "sql", "check",
+    "restore", "merge", "import", "forget", "init", "git-setup", "service", "sandbox", "config", "plugins", "guide",
+    "backups",
 ]  # fmt: skip
 OFFERED: dict[str, list[str]] = {
     "": COMMANDS,

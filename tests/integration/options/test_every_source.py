@@ -31,12 +31,15 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "--keep-backups": 5,
     },
     "link": {"--neighbours": 25, "--min-score": 0.7, "--verify": 0, "--random-seed": 0, "--jobs": 1, "--level": 1},
+    "analyse": {"--random-seed": 0, "--seed": 0, "--betweenness-sources": 256, "--save": True},
     "status": {"--max-age": "26h"},
     "find": {"--limit": 20},
     "export": {"--format": "md"},
-    "map": {"--output": Path("map.html"), "--depth": 2},
+    "map": {
+        "--output": Path("map.html"), "--depth": 2, "--size-mm": "180x180", "--dpi": 300, "--color-by": "category",
+    },
     "check": {"--jobs": 1},
-    "import": {"--source": "https://freesound.org/apiv2/"},
+    "import": {"--relation": "related"},
     "sandbox": {
         "--port": 0, "--sounds": 5000, "--random-seed": 7, "--burst": 60, "--daily": 2000, "--deleted-share": 0,
         "--latency-ms": 0,
@@ -60,6 +63,7 @@ DURATIONS = {"--older-than", "--max-age", "--time-limit", "--min-duration", "--m
 NUMBERS = {"--min-score", "--deleted-share"}
 SPECIAL = {
     "--api-url": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
+    "--dpi": (100, 200),
     "--source": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
     "--filter": ("tag:a", "tag:b"),
     "--limits": ("1/2", "3/4"),
@@ -94,7 +98,18 @@ def _pair(command: str, option: str) -> tuple[Any, Any]:
     return ([one], [other]) if parameter.multiple else (one, other)
 
 
-WHOLE = {"--seed", "--samples", "--max-requests", "--last", "--limit", "--partition-rows", "--ego", "--min-downloads"}
+WHOLE = {
+    "--pack",
+    "--seed",
+    "--samples",
+    "--max-requests",
+    "--last",
+    "--limit",
+    "--partition-rows",
+    "--ego",
+    "--min-downloads",
+    "--community",
+}
 
 
 class Parsed:
@@ -184,8 +199,10 @@ MOST = 1_000_000_000
 BOUNDS: dict[str, tuple[str, float, float]] = {
     # option: the commands that have it, its least and its largest value
     "--backup-every": ("harvest, refresh", 1, MOST),
+    "--betweenness-sources": ("analyse", 0, MOST),
     "--burst": ("sandbox", 0, MOST),
     "--checkpoint-interval": ("harvest", 1, MOST),
+    "--community": ("analyse, export, map, relate, sql", 1, MOST),
     "--concurrency": ("harvest, refresh", 1, 64),
     "--daily": ("sandbox", 0, MOST),
     "--deleted-share": ("sandbox", 0, 1),
@@ -198,9 +215,10 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--max-requests": ("harvest, refresh", 1, MOST),
     "--min-score": ("link, export, map", 0, 1),
     "--neighbours": ("harvest, plan, refresh, link", 1, 150),
+    "--pack": ("harvest, plan", 1, 9_007_199_254_740_991),
     "--partition-rows": ("export", 1, MOST),
     "--port": ("sandbox", 0, 65_535),
-    "--random-seed": ("harvest, link, sandbox", 0, 4_294_967_295),
+    "--random-seed": ("harvest, link, analyse, sandbox", 0, 4_294_967_295),
     "--samples": ("harvest, plan", 0, MOST),
     "--seed": ("harvest, plan", 1, 9_007_199_254_740_991),
     "--ego": ("map", 1, 9_007_199_254_740_991),
@@ -225,8 +243,9 @@ def test_a_number_is_accepted_up_to_its_bounds(option: str, tmp_path: Path) -> N
 
 EFFECTS = {
     "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
+    "analyse": "--random-seed",
     "history": "--json",
-    "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "check": "--repair",
+    "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "sql": "--format", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
     "init": "--sandbox", "service": "--library", "sandbox": "--sounds", "config": "--all",
     "plugins": "--json",

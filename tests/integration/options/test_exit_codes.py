@@ -8,7 +8,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -28,7 +27,7 @@ from tests.integration.options.table import declared
 from tests.support.clones import environment as author
 from tests.support.hostile_server import HostileServer, always, html
 from tests.support.plugins import write_package
-from tests.support.processes import KEY, Ended, environment, run, sandbox_process, start, start_interpreter, wait_until
+from tests.support.processes import KEY, Ended, environment, run, sandbox_process, start, wait_until
 
 Prepare = Callable[[Place, ExitStack], dict[str, str]]
 """Prepare the folder of a command; return what its line names in braces."""
@@ -107,7 +106,9 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             f"refresh {SERVER} --library grown", "link --library {swept}", "status --library shelf",
             "history --library shelf",
             "show 1 --library shelf", "find rain --library shelf", "export jsonl --library shelf",
-            "map --library shelf", "check --library shelf", "restore --library shelf", "merge shelf --library new",
+            "analyse --library shelf", "relate --by user --library shelf",
+            "map --library shelf", "sql --library shelf", "check --library shelf",
+            "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf --yes", "git-setup --library shelf",
             "init team",
             "git-merge shelf/{checkpoint} shelf/{checkpoint} x", "git-textconv shelf/{checkpoint}",
@@ -129,7 +130,10 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "history --last 0 --library shelf",
             "link --library shelf",
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
-            "map --ego 999 --library shelf", "check --jobs 0", "restore none.pkl --library shelf", "merge nowhere",
+            "analyse --community 1 --library shelf", "relate --by mood --library shelf",
+            "map --ego 999 --library shelf", "map --static map.jpg --library shelf",
+            "sql SELEC --library shelf", "check --jobs 0",
+            "restore none.pkl --library shelf", "merge nowhere",
             "import harvester.toml.old", "forget", "forget 1 --library shelf", "git-setup --lfs --undo", "init shelf",
             "git-merge a", "git-textconv",
             "service --print upstart", "sandbox --fault teapot", "guide nothing", "config nothing", "plugins --all",
@@ -158,7 +162,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     22: {"of rubbish": (_of_rubbish, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
         "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
-        "map --library shelf", "restore --library shelf",
+        "map --library shelf", "sql --library shelf", "restore --library shelf",
         "merge shelf --library new", "forget 1 --library shelf",
     ))},
     23: {"of another source": (_of_another_source, (
@@ -168,7 +172,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     24: {"of a newer version": (_of_a_newer_version, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
         "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
-        "map --library shelf", "restore --library shelf", "merge shelf --library new", "forget 1 --library shelf",
+        "map --library shelf", "sql --library shelf", "restore --library shelf", "merge shelf --library new",
+        "forget 1 --library shelf",
     ))},
     27: {"of a pointer": (_of_a_pointer, (
         f"harvest {SERVER} --library shelf", "status --library shelf", "export jsonl --library shelf",
@@ -177,9 +182,11 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     28: {"as it is": (_as_it_is, (
         f"refresh {SERVER} --library mistyped", "check --library mistyped", "check --repair --library mistyped",
         "restore --library mistyped", "forget 1 --library mistyped", "backups prune --library mistyped",
-        "export jsonl --library mistyped", "map --library mistyped", "history --library mistyped",
+        "export jsonl --library mistyped", "analyse --library mistyped", "map --library mistyped",
+        "history --library mistyped",
         "status --library mistyped", "find a --library mistyped", "show 1 --library mistyped",
         "backups list --library mistyped", "link --library mistyped",
+        "relate --by user --library mistyped", "sql --library mistyped",
     ))},
 }  # fmt: skip
 """By exit code: how the folder is prepared, and the lines that then end with that code."""
@@ -239,27 +246,20 @@ def test_a_command_ends_with_its_exit_code(code: int, prepare: Prepare, line: st
 
 
 FAILING = """
-import errno, os, sys
-real, name, kind = os.open, sys.argv.pop(1), sys.argv.pop(1)
+import errno
+real, name, kind = os.open, {name!r}, {kind!r}
 def failing(path, flags, *more, **named):
     made = flags & os.O_CREAT or kind == "bug"
     if made and name in os.fspath(path) and ("_backup_" in os.fspath(path)) == ("_backup_" in name):
         raise OSError(errno.ENOSPC, "No space left on device") if kind == "full" else ZeroDivisionError("a bug")
     return real(path, flags, *more, **named)
 os.open = failing
-from harvester.cli import main
-main()
 """
-"""A process in which the system has no space for a file, or in which our own code fails."""
+"""What makes a process in which the system has no space for a file, or in which our own code fails."""
 
 
 def _in_a_failing_process(place: Place, name: str, kind: str, *words: str) -> Ended:
-    done = subprocess.run(
-        [sys.executable, "-c", FAILING, name, kind, *words],
-        cwd=place.folder, env=environment(place.folder / "state") | {"PYTHONPATH": str(Path(__file__).parents[3])},
-        capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return run(*words, cwd=place.folder, first=FAILING.format(name=name, kind=kind))
 
 
 FULL: dict[int, tuple[tuple[str, str], ...]] = {
@@ -299,12 +299,11 @@ OF_A_PLUGIN: dict[int, tuple[str, ...]] = {
 def test_a_plugin_that_fails_has_its_exit_code(code: int, line: str, place: Place) -> None:
     points = "[harvester.exports]\nodd = failing:ODD\n[harvester.orders]\nodd = failing:ODD\n"
     write_package(place.folder, "failing", points, code="raise LookupError('it fails')")
-    # `-m` finds packages in the working folder.
-    with start_interpreter(*_words(place, line, {}), cwd=place.folder) as process:
-        out, err = process.communicate(timeout=60)
-    assert process.returncode == code, err
-    assert "failing 1.0" in out + err
-    assert "cannot be imported: it fails, " in out + err
+    environ = environment(place.folder / "state") | {"PYTHONPATH": str(place.folder)}
+    ended = run(*_words(place, line, {}), cwd=place.folder, environ=environ)
+    assert ended.code == code, ended.err
+    assert "failing 1.0" in ended.out + ended.err
+    assert "cannot be imported: it fails, " in ended.out + ended.err
 
 
 def test_a_bug_has_its_exit_code_and_says_where_it_is(place: Place) -> None:

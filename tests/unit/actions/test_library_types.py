@@ -69,11 +69,15 @@ UNTYPED = """
 [mypy]
 [mypy-networkx.*]
 ignore_missing_imports = True
-[mypy-numpy.*,pandas.*,polars.*,pyarrow.*,matplotlib.*,plotly.*,aiohttp.*,typer.*,rich.*]
+[mypy-numpy.*,pandas.*,polars.*,pyarrow.*,duckdb.*,matplotlib.*,plotly.*,IPython.*,traitlets.*,prompt_toolkit.*]
 follow_imports = skip
+follow_imports_for_stubs = True
+[mypy-aiohttp.*,aiohttp_socks.*,python_socks.*,yarl.*,multidict.*,tenacity.*,msgspec.*,orjson.*,typer.*,rich.*]
+follow_imports = skip
+follow_imports_for_stubs = True
 """
-"""The settings of mypy: the page uses networkx, whose types are a package of their own. Other packages are not read:
-their types are not ours, and reading them took most of the time."""
+"""The settings of mypy: the page uses networkx, whose types are a package of their own. Other packages are not read,
+nor are stubs for them: their types are not ours, and reading them took two thirds of the time."""
 
 
 def check(folder: Path, **programs: str) -> dict[str, list[str]]:

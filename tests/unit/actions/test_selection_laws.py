@@ -116,7 +116,7 @@ EMPTY = harvester.Library(LibraryView(Path("shelf"), state=SoundGraph()))
 def test_the_options_and_every_function_that_selects_have_the_same_keywords() -> None:
     keywords = set(SelectKeywords.__annotations__)
     assert {field.name for field in fields(SelectOptions)} == keywords
-    assert set(CONDITIONS) | {"column", "min_score", "largest_component"} == keywords
+    assert set(CONDITIONS) | {"column", "community", "edges", "min_score", "largest_component"} == keywords
     for function in (harvester.export, harvester.draw_map, harvester.Library.select):
         shown = inspect.signature(function).parameters
         assert keywords <= shown.keys()
@@ -136,7 +136,7 @@ def test_a_misspelt_keyword_is_named_with_the_one_that_was_meant(tmp_path: Path)
     with pytest.raises(TypeError, match=f"^draw_map{told}"):
         harvester.draw_map(tmp_path / "map.html", library=EMPTY, **wrong)
     with pytest.raises(TypeError, match=r"keyword argument 'zzz'$"):
-        EMPTY.select(**{"zzz": 1})  # type: ignore[call-arg]
+        EMPTY.select(zzz=1)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,9 @@ def test_a_misspelt_keyword_is_named_with_the_one_that_was_meant(tmp_path: Path)
         ({"min_downloads": -1}, "min_downloads must be a whole number from 0"),
         ({"gen_ai": "yes"}, "gen_ai: 'yes' is not a wish about generative AI; choose from no-additional-preferences,"),
         ({"gen_ai": ["unknown", "no-genai"]}, "gen_ai: 'no-genai' is not a wish about generative AI; did you mean 'no"),
+        ({"community": "1"}, "community must be a whole number from 1"),
+        ({"community": [1, 0]}, "community must be a whole number from 1"),
+        ({"community": 1}, "community needs an analysis of the library: run `harvester analyse` first"),
         ({"exclude_tag": [5]}, "exclude_tag must be a text, not 5"),
     ],
 )
@@ -168,7 +171,9 @@ def test_a_list_in_a_file_selects_its_sounds_and_tells_what_is_missing(tmp_path:
     listed.write_text("mine,yours\n1,2\n5,3\n99,4\nn/a,4\n")
     chosen = library.select(ids=listed, column="mine")
     assert chosen.ids == (1,)
-    assert chosen.notices[-1].endswith(": of 3 ids the library lacks 1 (99), and 1 was deleted or withdrawn (5)")
+    of_rows, of_ids = chosen.notices
+    assert of_rows.startswith("1 of 4 rows")
+    assert of_ids.endswith(": of 3 ids the library lacks 1 (99), and 1 was deleted or withdrawn (5)")
     assert library.select(ids=str(listed), column="yours").ids == (2, 3, 4)
     assert library.select(ids=(one for one in (6, 2, 6))).ids == (2, 6)
     assert library.select(ids=3).select(ids=[3, 4]).ids == (3,)

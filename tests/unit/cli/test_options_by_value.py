@@ -13,7 +13,8 @@ import pytest
 import typer
 
 from harvester.actions import Connection, Reporter, read_connection
-from harvester.actions.options import Wanted, check_seconds, read_scope
+from harvester.actions.options import check_seconds
+from harvester.actions.scope_options import Wanted, read_scope
 from harvester.cli.completion import completing
 from harvester.cli.console import print_event
 from harvester.cli.options import (
@@ -31,6 +32,7 @@ from harvester.cli.options import (
     check_ids,
     check_some_duration,
     grouped,
+    read_samples,
 )
 from harvester.errors import SettingsError
 from harvester.freesound import LEVELS, Limits
@@ -71,6 +73,10 @@ def test_the_options_of_the_scope() -> None:
         ("max_duration", None, (), None, None, "10s"),
         ("tag", None, (), None, None, "TAG"),
         ("type", None, (), None, None, "wav"),
+        ("ids", None, (), None, None, "FILE"),
+        ("column", "", (), None, None, "NAME"),
+        ("user", None, (), None, None, "NAME"),
+        ("pack", None, (), None, None, "ID"),
         ("sweep", False, ("--sweep",), None, None, None),
         ("vectors", None, (), None, None, "laion_clap|freesound_classic"),
         ("i_have_permission", False, ("--i-have-permission",), None, None, None),
@@ -97,7 +103,13 @@ def test_the_options_of_server_and_run() -> None:
 def test_options_of_several_commands() -> None:
     assert figures(JobsOption) == ((), -1, 64, "N")
     assert figures(NeighboursOption) == ((), 1, 150, "N")
-    assert figures(SamplesOption) == ((), 0, MOST, "N")
+    assert figures(SamplesOption) == ((), None, None, "N|all")
+    assert [read_samples(text) for text in (None, "all", "0", str(MOST))] == [None, "all", 0, MOST]
+    for text in (str(MOST + 1), "-1", "All", "", "1.0", "\u0661", "9" * 5_000):
+        with pytest.raises(
+            SettingsError, match=r"expected a whole number( or all|, at least 0 and at most 1000000000), got "
+        ):
+            read_samples(text)
 
 
 def test_an_option_with_bounds_has_its_names_its_help_and_what_else_is_said() -> None:
@@ -241,11 +253,12 @@ def test_a_part_of_a_filter_without_effect_is_told(capsys: pytest.CaptureFixture
         ({}, None, False, 50), ({}, None, True, None), ({"sweep": True, "query": "x"}, None, False, None),
         ({}, 7, True, 7), ({"sweep": True, "query": "x", "vectors": "laion_clap"}, None, True, 0),
         ({"sweep": True, "query": "x", "vectors": "laion_clap"}, 3, False, 3),
-        ({}, 0, False, 0),
+        ({}, 0, False, 0), ({"ids": "x"}, None, True, 0), ({"user": ["x"]}, None, False, 0),
+        ({"pack": [5]}, "all", False, None),
     ],
 )  # fmt: skip
 def test_how_many_sounds_a_run_processes(
-    options: dict[str, Any], given: int | None, forever: bool, samples: int | None
+    options: dict[str, Any], given: int | str | None, forever: bool, samples: int | None
 ) -> None:
     assert scope_of(**options).target(given, forever=forever) == samples
     if not forever:

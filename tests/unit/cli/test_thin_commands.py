@@ -26,8 +26,10 @@ CALLS: dict[str, set[str]] = {
     "history": {"history"},
     "show": {"show"},
     "find": {"find"},
+    "analyse": {"analyse"},
     "export": {"export", "export_dataset"},
-    "map": {"draw_map"},
+    "map": {"draw_map", "draw_picture"},
+    "sql": {"sql"},
     "check": {"check", "find_library"},
     "backups list": {"find_library", "list_backups"},
     "backups prune": {"find_library", "prune_backups"},
@@ -48,8 +50,8 @@ CALLS: dict[str, set[str]] = {
 """The functions of `harvester` that each command calls."""
 
 RENAMED = {
-    "out": "path", "plot": "path", "deferred": "", "watch": "", "as_json": "", "progress": "", "topic": "",
-    "command": "", "with_defaults": "", "exit_code": "", "yes": "",
+    "out": "path", "plot": "path", "static": "path", "deferred": "", "watch": "", "as_json": "", "progress": "",
+    "topic": "", "command": "", "with_defaults": "", "exit_code": "", "yes": "",
 }  # fmt: skip
 """The keywords of parameters that have another name in the command; empty: it chooses a function or what is printed."""
 

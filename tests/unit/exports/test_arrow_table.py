@@ -85,13 +85,19 @@ READERS: list[Read] = [
 ]  # fmt: skip
 
 
+def for_people(path: Path) -> pa.Table:
+    """Return a file's table without the texts from which `harvester import` makes a library again."""
+    table = pq.read_table(path)
+    return table.drop_columns([name for name in ("record", "library") if name in table.column_names])
+
+
 @pytest.mark.parametrize("make", [sounds_table, edges_table])
 @pytest.mark.parametrize("read", READERS)
 def test_every_reader_has_the_values_of_the_parquet_files(
     read: Read, make: Callable[[Selected], ArrowTable], selected: Selected, tmp_path: Path
 ) -> None:
     sounds, edges = save_export(selected, "parquet", tmp_path / "out.parquet")
-    expected = pq.read_table(sounds if make is sounds_table else edges).to_pylist()
+    expected = for_people(sounds if make is sounds_table else edges).to_pylist()
     assert len(make(selected)) == len(expected) > 1
     assert read(make(selected)) == expected
     assert list(make(selected)) == expected
@@ -100,10 +106,11 @@ def test_every_reader_has_the_values_of_the_parquet_files(
 def test_tables_have_the_types_of_the_parquet_files(selected: Selected, tmp_path: Path) -> None:
     paths = save_export(selected, "parquet", tmp_path / "out.parquet")
     for path, table in zip(paths, (sounds_table(selected), edges_table(selected)), strict=True):
-        assert table.schema == pq.read_schema(path)
+        expected = for_people(path)
+        assert table.schema == expected.schema
         assert pa.schema(table) == table.schema
-        assert table.schema.names == pq.read_schema(path).names
-        assert table.to_arrow().equals(pq.read_table(path))
+        assert table.schema.names == expected.column_names
+        assert table.to_arrow().equals(expected)
 
 
 def test_pandas_and_polars_have_these_types() -> None:

@@ -88,8 +88,8 @@ def test_csv_has_these_columns(selected: Selected, tmp_path: Path) -> None:
 def test_parquet_has_these_columns_and_types(selected: Selected, tmp_path: Path) -> None:
     sounds, edges = save_export(selected, "parquet", tmp_path / "out.parquet")
     assert [(one.name, str(one.type)) for one in pq.read_schema(sounds)] == [
-        (name, kind) for name, (kind, _) in COLUMNS.items()
-    ]
+        *((name, kind) for name, (kind, _) in COLUMNS.items()), ("record", "string"), ("library", "string"),
+    ]  # fmt: skip
     assert [(one.name, str(one.type)) for one in pq.read_schema(edges)] == list(EDGES.items())
 
 
@@ -116,14 +116,14 @@ def test_xml_has_these_attributes_and_types(format: str, selected: Selected, tmp
 def test_json_has_these_keys(selected: Selected, tmp_path: Path) -> None:
     [lines] = save_export(selected, "jsonl", tmp_path / "out.jsonl")
     rows = [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
-    assert list(rows[0]) == [*JSON_KEYS, "neighbours"]
+    assert list(rows[0]) == [*JSON_KEYS, "neighbours", "library"]
     assert rows[0]["neighbours"] == [{"id": 2, "score": 0.75}]
     assert list(rows[1]) == ["id", "added_at", "processed", "neighbours"]
     [whole] = save_export(selected, "node-link", tmp_path / "out.json")
     content = json.loads(whole.read_text(encoding="utf-8"))
     assert list(content) == ["directed", "multigraph", "graph", "nodes", "edges"]
-    assert list(content["graph"]) == ["source", "similarity_space"]
-    assert list(content["nodes"][0]) == JSON_KEYS
+    assert list(content["graph"]) == ["source", "similarity_space", "library"]
+    assert list(content["nodes"][0]) == [*JSON_KEYS, "record"]
     assert content["edges"] == [{"source": 1, "target": 2, "score": 0.75}]
 
 

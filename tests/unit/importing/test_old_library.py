@@ -288,7 +288,7 @@ def test_a_library_of_ours_and_a_stranger_are_refused_with_a_hint(tmp_path: Path
         store.checkpoint()
     with pytest.raises(SettingsError, match="harvester merge"):
         import_file(tmp_path / "ours" / CHECKPOINT, tmp_path)
-    with pytest.raises(SettingsError, match="it is a Python pickle, not a library of an older tool"):
+    with pytest.raises(SettingsError, match="it is a Python pickle, not an export, records"):
         import_from([1, 2], tmp_path)
     with pytest.raises(SettingsError, match="cannot be read"):
         import_file(tmp_path / "nowhere.pkl", tmp_path)

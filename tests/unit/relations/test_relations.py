@@ -80,7 +80,13 @@ def test_a_sound_with_too_many_candidates_is_compared_with_some_of_them(monkeypa
     monkeypatch.setattr(tags, "MOST_VISITED", 20)
     one = TagIndex(many)
     read = one._visited
-    monkeypatch.setattr(one, "_visited", lambda *at: visited.append(sum(map(len, rows := list(read(*at))))) or rows)
+
+    def counted(*at: Any) -> list[Any]:
+        rows = list(read(*at))
+        visited.append(sum(map(len, rows)))
+        return rows
+
+    monkeypatch.setattr(one, "_visited", counted)
     found = {sound_id: dict(alike) for sound_id, alike, _ in one.most_alike(0.2, 4)}
     assert max(visited) <= 20
     assert found[200] == {198: 1 / 3, 199: 1 / 3, 201: 1 / 3, 202: 1 / 3}

@@ -1,0 +1,18 @@
+"""What may be chosen of a static map: its form, its size, its colours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+PICTURE_FORMS = ("svg", "pdf", "png")
+COLOR_KEYS = ("category", "community", "license", "user")
+"""By what the sounds may be coloured: the modes of the interactive map."""
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSize:
+    """The size of a picture in millimetres; `dpi` is for what is no vector."""
+
+    width_mm: float = 180.0
+    height_mm: float = 180.0
+    dpi: int = 300

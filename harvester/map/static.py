@@ -1,0 +1,27 @@
+"""The static map, where matplotlib is installed."""
+
+from __future__ import annotations
+
+from harvester.errors import SettingsError
+from harvester.extras import missing
+from harvester.graph import Selected
+from harvester.map.picture_form import PictureSize
+
+
+def encode_picture(
+    selected: Selected, title: str, size: PictureSize, form: str, *, color_by: str = "category", ego: int | None = None
+) -> bytes:
+    """Return the map as a picture; one of `PICTURE_FORMS`.
+
+    `color_by` is one of `COLOR_KEYS`; a ring marks the sound `ego`. Raises `SettingsError` without numpy and scipy, and
+    without matplotlib.
+    """
+    try:
+        from harvester.map.data import MapData
+    except ImportError as error:
+        raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
+    try:
+        from harvester.map.picture import draw_picture
+    except ImportError as error:
+        raise SettingsError(missing("map --static", "matplotlib", "plot")) from error
+    return draw_picture(MapData(selected, title, ego), size, form, color_by=color_by)
