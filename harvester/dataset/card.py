@@ -1,7 +1,7 @@
 """Write `README.md`, the card: front matter for the hub, then prose.
 
-Front matter for the hub comes first, then prose. Texts of users (titles of categories, tags, values of a selection) are
-untrusted: they are escaped for Markdown, and quoted in the front matter.
+Texts of users (titles of categories, tags, values of a selection) are untrusted: they are escaped for Markdown, and
+quoted in the front matter.
 """
 
 from __future__ import annotations
