@@ -150,7 +150,7 @@ class _Filling:
     def _cost(self, group: SoundGroup, part: str) -> float:
         """Return by how much the squared errors of a part's classes would grow.
 
-        They settle its size too, because each sound has one class.
+        The errors are relative. They settle its size too, because each sound has one class.
         """
         cost = 0.0
         for name, count in group.classes:

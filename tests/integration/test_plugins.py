@@ -60,20 +60,21 @@ def completed(line: str, *, cwd: Path, sites: tuple[Path, ...]) -> list[str]:
 def help_of(command: str, *, cwd: Path, sites: tuple[Path, ...]) -> tuple[str, list[str]]:
     ended = harvester(command, "--help", cwd=cwd, sites=sites)
     assert ended.code == 0
-    return " ".join(ended.out.split()), ended.err.splitlines()
+    # A line may break after the hyphen of a package's name.
+    return re.sub(r"(?<=\w)- (?=\w)", "-", " ".join(ended.out.split())), ended.err.splitlines()
 
 
 def test_formats_and_orders_appear_in_help_completion_and_errors(example: Path, tmp_path: Path) -> None:
     found = {"cwd": tmp_path, "sites": (example,)}
     told, said = help_of("export", **found)  # type: ignore[arg-type]
-    assert f"{OURS} or credits; added: pairs (harvester-example 1.0); tags (harvester-example 1.0)." in told
+    assert f"{OURS}, credits or dataset; added: pairs (harvester-example 1.0); tags (harvester-example 1.0)." in told
     assert said == []
     assert "--order popular|breadth|random|shortest" in help_of("harvest", **found)[0]  # type: ignore[arg-type]
-    assert completed("export ", **found) == [*OURS.split(", "), "pairs", "tags", "credits"]  # type: ignore[arg-type]
+    assert completed("export ", **found) == [*OURS.split(", "), "pairs", "tags", "credits", "dataset"]  # type: ignore[arg-type]
     assert completed("harvest --order s", **found) == ["shortest"]  # type: ignore[arg-type]
     refused = harvester("export", "bee", cwd=tmp_path, sites=(example,))
     assert (refused.code, refused.err) == (
-        2, f"harvester: 'bee' is not a format; use {OURS}, pairs, tags or credits\n"
+        2, f"harvester: 'bee' is not a format; use {OURS}, pairs, tags, credits or dataset\n"
     )  # fmt: skip
     refused = harvester("harvest", "--order", "bee", cwd=tmp_path, sites=(example,))
     assert refused.code == 2
@@ -81,8 +82,8 @@ def test_formats_and_orders_appear_in_help_completion_and_errors(example: Path, 
 
 
 def test_without_a_plugin_help_and_completion_name_only_ours(tmp_path: Path) -> None:
-    assert f"{OURS} or credits." in help_of("export", cwd=tmp_path, sites=())[0]
-    assert completed("export ", cwd=tmp_path, sites=()) == [*OURS.split(", "), "credits"]
+    assert f"{OURS}, credits or dataset." in help_of("export", cwd=tmp_path, sites=())[0]
+    assert completed("export ", cwd=tmp_path, sites=()) == [*OURS.split(", "), "credits", "dataset"]
 
 
 def test_a_text_format_goes_to_stdout_or_to_a_file(example: Path, folder: Path, tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_a_format_that_fails_is_one_line_with_its_package_and_keeps_the_earlier_
     assert ended.out == ""
     *_, last = ended.err.splitlines()
     assert last.startswith(f"harvester: the format '{format}' of harvester-broken 2.0 {problem}; ")
-    assert last.endswith(f"; update or uninstall the package, or use {OURS}, credits")
+    assert last.endswith(f"; update or uninstall the package, or use {OURS}, credits, dataset")
     assert "Traceback" not in ended.err
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 

@@ -36,7 +36,7 @@ class DatasetSettings:
 
     fields: Annotated[
         str | None,
-        typer.Option(metavar="name,tags", help="dataset: write these fields only, with id and license."),
+        typer.Option(metavar="name,type", help="dataset: write these fields only, with id and license."),
     ] = None
     split: Annotated[
         str | None,

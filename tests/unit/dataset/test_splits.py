@@ -95,6 +95,9 @@ def test_a_renamed_author_keeps_the_part_and_an_author_of_two_names_gets_that_of
         9: "test",
         3: "train",
     }
+    # All of the author's earlier sounds were deleted; the key is still known.
+    again = [SoundGroup("name:a", (50,), (("x", 1),)), SoundGroup("name:c", (60,), (("x", 1),))]
+    assert assign(again, earlier.shares, group_by="user", earlier=earlier).groups["name:a"] == "test"
     both = [SoundGroup("user:5", (1, 2, 3), (("x", 3),))]
     assert assign(both, earlier.shares, group_by="user", earlier=earlier).groups == {"user:5": "test"}
 
