@@ -25,6 +25,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from harvester.checkpoint import load_checkpoint
 from harvester.clock import SECOND_US
 from harvester.library.backups import Backup, Retention, list_backups
 from harvester.library.check import check_library
@@ -87,15 +88,19 @@ class LibraryMachine(RuleBasedStateMachine):
     def _content(self, events: list[Event]) -> tuple[Any, ...]:
         return content_of(make_state(events))[:4]
 
-    def _note_backups(self, events: list[Event], before: list[Event] | None = None) -> None:
-        """Remember what a backup that has just come holds: `before` where its number of sounds is that of it alone."""
-        numbers = [len(make_state(one)) for one in (events, before or events)]
-        self.in_backup = {
-            backup.path.name: self.in_backup.get(
-                backup.path.name, list(before or events) if backup.nodes == numbers[1] != numbers[0] else list(events)
-            )
-            for backup in self._good_backups()
-        }
+    def _note_backups(self, *states: list[Event]) -> None:
+        """Remember what each backup that has just come holds: one of these states."""
+        known = {}
+        for backup in self._good_backups():
+            name = backup.path.name
+            if name in self.in_backup:
+                known[name] = self.in_backup[name]
+            else:
+                held = content_of(load_checkpoint(backup.path).state)[:4]
+                same = [events for events in states if self._content(events) == held]
+                assert same, f"{name} holds a state that never was"
+                known[name] = list(same[0])
+        self.in_backup = known
 
     def _good_backups(self) -> list[Backup]:
         return [
@@ -218,7 +223,7 @@ class LibraryMachine(RuleBasedStateMachine):
             assert seen in (self._content(before), self._content(target))
             assert not done or seen == self._content(target)
             self.truth = list(target if seen == self._content(target) else before)
-        self._note_backups(self.truth)
+        self._note_backups(before, target)
         if grows:
             # A rollback that is not finished shows only when the next samples are nowhere but in the checkpoint.
             self.resume()
@@ -251,7 +256,7 @@ class LibraryMachine(RuleBasedStateMachine):
             assert not done or seen == self._content(joined)
             self.truth = joined if seen == self._content(joined) else before
         shutil.rmtree(other)
-        self._note_backups(self.truth, before)  # the state before is in a backup of its own
+        self._note_backups(before, joined)  # the state before is in a backup of its own
 
     @precondition(lambda self: not self.damaged)
     @rule(keep=st.integers(1, 3))
