@@ -77,7 +77,8 @@ def _read(context: Any, path: str, parameter: Any, *, with_defaults: bool) -> Se
             value, problem = os.environ[variable], str(error)
         sources.append(Source("environment", variable, value))
     sources += [
-        Source("file", file.line(path, key), value)
+        # A number stays one, where the option takes a text too.
+        Source("file", file.line(path, key), value if isinstance(value, list) else file.tables[path][key])
         for file, key, value in context.obj.origins.get((path, parameter.name), ())
     ]
     sources = [Source(one.kind, one.place, "(hidden)") if hides or _has_password(one) else one for one in sources]
