@@ -88,11 +88,13 @@ starts the job again at once when the last start was longer ago than ThrottleInt
 """
 
 # A signal that comes before the shell knows its child is passed on later, and once: a second one would abort the run.
+# The shell knows it after a pause, because a child loses a signal that comes before its program is loaded.
 # A signal ends `wait` early with a code of its own, so the shell waits again; 127 means that it knows the code already.
 _LAUNCHD_SHELL = f"""\
 harvest= early=
 trap 'signalled=yes; if [ "$harvest" ]; then kill -TERM "$harvest"; else early=yes; fi' INT TERM
 "$@" &
+sleep 0.2
 harvest=$!
 [ -z "$early" ] || kill -TERM "$harvest"
 signalled=yes code=127

@@ -68,6 +68,7 @@ SHELL = """\
 harvest= early=
 trap 'signalled=yes; if [ "$harvest" ]; then kill -TERM "$harvest"; else early=yes; fi' INT TERM
 "$@" &
+sleep 0.2
 harvest=$!
 [ -z "$early" ] || kill -TERM "$harvest"
 signalled=yes code=127
@@ -127,7 +128,7 @@ def _after(kind: str, code: int, told: str) -> str:
     """Return what systemd or launchd does after an exit code: systemd.service(5), launchd.plist(5)."""
     if kind == "launchd":
         job = plistlib.loads(told.encode())
-        script = job["ProgramArguments"][2]
+        script = job["ProgramArguments"][2].replace("sleep 0.2\n", "")  # there is no signal here
         done = subprocess.run(["sh", "-c", script, "harvester", "sh", "-c", f"exit {code}"], check=False, timeout=30)
         return "restart" if (done.returncode == 0) is job["KeepAlive"]["SuccessfulExit"] else "stop"
     unit = dict(line.split("=", 1) for line in told.splitlines() if "=" in line and not line.startswith("#"))
