@@ -136,9 +136,9 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """Event: an edge of an older tool, without score, in no similar list.
+    """Event: a relation, imported or computed, in no similar list.
 
-    `relation` is its kind and `weight` the number that the tool gave it, of any range; None without one. `known_at` is
+    `relation` is its kind and `weight` a number of any range, None without one. `known_at` is
     a time at which both ends were known.
     """
 

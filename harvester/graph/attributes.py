@@ -38,7 +38,7 @@ LINK_FIELDS = ("linked_at", "link_origin", "link_space", "link_limit", "link_fil
 """The attributes of a similar list: they often come long after the record, and are always replaced together."""
 
 RELATION_FIELDS = ("relation", "weights")
-"""The attributes of an edge that an older tool brought: its kinds, and the weights of some of them by kind."""
+"""The attributes of an edge that was imported or computed: its kinds, and the weights of some of them by kind."""
 
 _CORE = frozenset(RECORD_FIELDS)
 _OWN = frozenset(OWN_FIELDS)

@@ -2,7 +2,7 @@
 
 Owns the graph, the counts and the sets beside it, and only reads them: `graph.state` makes every change. A node's
 attributes are the record's fields plus OWN_FIELDS. An edge A→B with `score` means that B was in A's similar list; an
-edge with `relation` (a sorted list of kinds) comes from an older tool; `weights` has the weights of some kinds.
+edge with `relation` (a sorted list of kinds) was imported or computed; `weights` has the weights of some kinds.
 """
 
 from __future__ import annotations
