@@ -9,8 +9,8 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
 
 
-def same_group(groups: Mapping[int, str], most: int) -> Iterator[tuple[int, list[int], int]]:
-    """Yield each sound with others of its group, and how many there are.
+def same_group(groups: Mapping[int, str], most: int) -> Iterator[tuple[int, list[int], bool]]:
+    """Yield each sound with others of its group, and whether it has more.
 
     `groups` has each sound's group, by ascending id. The others are at most `most`, those with the nearest ids: a sound
     is always related to the next one, so a group remains one connected part.
@@ -20,7 +20,7 @@ def same_group(groups: Mapping[int, str], most: int) -> Iterator[tuple[int, list
         members.setdefault(group, []).append(sound_id)
     for ids in members.values():
         for sound_id in ids:
-            yield sound_id, nearest(ids, sound_id, most), len(ids) - 1
+            yield sound_id, nearest(ids, sound_id, most), len(ids) - 1 > most
 
 
 def nearest(ids: Sequence[int], sound_id: int, most: int) -> list[int]:

@@ -73,15 +73,15 @@ def find_relations(selected: Selected, by: Iterable[str], bounds: RelationBounds
 
 
 def _compare(
-    selected: Selected, kind: str, found: Iterable[tuple[int, Targets, int]]
+    selected: Selected, kind: str, found: Iterable[tuple[int, Targets, bool]]
 ) -> tuple[KindReport, list[Related]]:
     state = selected.state
     events: list[Related] = []
     told = new = cut = sounds = known = 0
-    for sound_id, targets, others in found:
+    for sound_id, targets, has_more in found:
         told += len(targets)
         sounds += bool(targets)
-        cut += others > len(targets)
+        cut += has_more
         edges = state.graph.succ[sound_id]
         for target, weight in targets:
             edge = edges.get(target)
@@ -104,22 +104,22 @@ def _known_at(state: SoundGraph, sound_id: int, target: int) -> int:
     return max(int(state.attributes(one)["added_at"]) for one in (sound_id, target))
 
 
-def _grouped(field: str) -> Callable[[Selected, RelationBounds], Iterator[tuple[int, Targets, int]]]:
+def _grouped(field: str) -> Callable[[Selected, RelationBounds], Iterator[tuple[int, Targets, bool]]]:
     """Return the finder of the sounds with the same text in a field."""
 
-    def find(selected: Selected, bounds: RelationBounds) -> Iterator[tuple[int, Targets, int]]:
+    def find(selected: Selected, bounds: RelationBounds) -> Iterator[tuple[int, Targets, bool]]:
         groups = {
             sound_id: text
             for sound_id in selected.sound_ids
             if (text := value_of(selected.state.attributes(sound_id), field))
         }
-        for sound_id, others, count in same_group(groups, bounds.most):
-            yield sound_id, [(other, None) for other in others], count
+        for sound_id, others, has_more in same_group(groups, bounds.most):
+            yield sound_id, [(other, None) for other in others], has_more
 
     return find
 
 
-def _by_tags(selected: Selected, bounds: RelationBounds) -> Iterator[tuple[int, Targets, int]]:
+def _by_tags(selected: Selected, bounds: RelationBounds) -> Iterator[tuple[int, Targets, bool]]:
     tags = {
         sound_id: frozenset(tag.casefold() for tag in value_of(selected.state.attributes(sound_id), "tags") or ())
         for sound_id in selected.sound_ids
@@ -127,7 +127,7 @@ def _by_tags(selected: Selected, bounds: RelationBounds) -> Iterator[tuple[int, 
     return TagIndex(tags).most_alike(bounds.min_jaccard, bounds.most)
 
 
-_FINDERS: Mapping[str, Callable[[Selected, RelationBounds], Iterator[tuple[int, Targets, int]]]] = {
+_FINDERS: Mapping[str, Callable[[Selected, RelationBounds], Iterator[tuple[int, Targets, bool]]]] = {
     "user": _grouped("username"),
     "pack": _grouped("pack"),
     "tags": _by_tags,

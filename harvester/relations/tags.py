@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import chain, groupby
+from operator import itemgetter
 
 from harvester.relations.groups import nearest
 
@@ -43,25 +44,27 @@ class TagIndex:
             for number in numbers:
                 self._postings[number].append(row)
 
-    def most_alike(self, least: float, most: int) -> Iterator[tuple[int, Alike, int]]:
-        """Yield each sound with the most alike ones, and how many are.
+    def most_alike(self, least: float, most: int) -> Iterator[tuple[int, Alike, bool]]:
+        """Yield each sound with the most alike ones, and whether more are.
 
         Those are at most `most`, alike by `least` at least, the most alike first; of equally alike ones those with the
-        nearest ids. The number is that of all candidates that are alike enough.
+        nearest ids.
         """
         for row, members in enumerate(self._members):
             same = len(members) - 1
-            others = self._alike_rows(row, least) if same < most else []
-            found = same + sum(len(self._members[other]) for _, other in others)
+            others = self._alike_rows(row, least) if same <= most else []
+            levels = [
+                (jaccard, sorted(chain.from_iterable(self._members[other] for _, other in level)))
+                for jaccard, level in groupby(others, key=itemgetter(0))
+            ]
+            has_more = same + sum(len(ids) for _, ids in levels) > most
             for sound_id in members:
                 alike: Alike = [(one, 1.0) for one in nearest(members, sound_id, most)]
-                for jaccard, level in groupby(others, key=lambda pair: pair[0]):
-                    room = most - len(alike)
-                    if room <= 0:
+                for jaccard, ids in levels:
+                    if len(alike) == most:
                         break
-                    near = chain.from_iterable(nearest(self._members[other], sound_id, room) for _, other in level)
-                    alike += [(one, jaccard) for one in sorted(near, key=lambda one: (abs(one - sound_id), one))[:room]]
-                yield sound_id, alike, found
+                    alike += [(one, jaccard) for one in nearest(ids, sound_id, most - len(alike))]
+                yield sound_id, alike, has_more
 
     def _alike_rows(self, row: int, least: float) -> list[tuple[float, int]]:
         """Return the other rows that are alike enough, the most alike first."""
