@@ -246,7 +246,7 @@ REASONS = {
     "an extra stamp of the year 10000": "extra_stamps hold an invalid stamp",
     "an extra field of a record later than the latest": "newer than fetched_at",
     "an integer that cannot be written as text": "thousands of digits",
-    "a record of another sound": "another sound", "a value that is a set": "holds a set",
+    "a record of another sound": "another sound", "a value that is a set": "holds a value that JSON does not have",
     "nesting without end": "too deep", "nesting that could not be written again": "too deep",
     "a list within itself": "shares", "a list shared by two records": "shares",
     "an edge to nowhere": "not in the library", "an edge with more": "other than score, relation and weights",

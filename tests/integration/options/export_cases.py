@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 from lxml import html
 from PIL import Image
 
+from harvester.library.reader import load_view
 from tests.integration.options.place import Place
 from tests.integration.options.table import proves
+from tests.support.command import call
 
 SELECTED: dict[str, tuple[Any, list[int]]] = {
     "--license": (["cc0", "BY-NC"], [2, 4, 6, 8]),
@@ -260,3 +262,26 @@ def _the_picture_is_coloured_by_this(place: Place) -> None:
     assert len(pictures) == 4
     wrong = place.run("--static", "map.png", "--library", "shelf", given="mood", code=2)
     assert "--color-by must be category, community, license or user, not 'mood'" in wrong.err
+
+
+@proves("export", "--edges")
+def _only_edges_of_these_kinds_are_exported(place: Place) -> None:
+    assert call("relate", "--by", "user", "--library", "shelf", cwd=place.folder).code == 0
+    counts = [place.run("csv", "-o", "out.csv", "--library", "shelf", given=kind).err for kind in KINDS]
+    assert [int(re.search(r"(\d+) edges", told)[1]) for told in counts] == _kinds_of(place)  # type: ignore[index]
+
+
+@proves("map", "--edges")
+def _only_edges_of_these_kinds_are_drawn(place: Place) -> None:
+    assert call("relate", "--by", "user", "--library", "shelf", cwd=place.folder).code == 0
+    counts = [place.run("--library", "shelf", "-o", "map.html", given=kind).err for kind in KINDS]
+    assert [int(re.search(r"(\d+) edges", told)[1]) for told in counts] == _kinds_of(place)  # type: ignore[index]
+
+
+KINDS = ("similar", "relation:user", "all")
+
+
+def _kinds_of(place: Place) -> list[int]:
+    """Return how many edges of the shelf are of these kinds."""
+    edges = [edge for *_, edge in load_view(place.folder / "shelf").state.graph.edges(data=True)]
+    return [sum("score" in edge for edge in edges), sum("relation" in edge for edge in edges), len(edges)]

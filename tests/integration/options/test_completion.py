@@ -19,9 +19,9 @@ from tests.support.command import call
 from tests.support.processes import ROOT
 
 COMMANDS = [
-    "harvest", "plan", "refresh", "link", "status", "history", "show", "find", "export", "map", "sql", "check",
-    "restore", "merge", "import", "forget", "init", "git-setup", "service", "sandbox", "config", "plugins", "guide",
-    "backups",
+    "harvest", "plan", "refresh", "link", "relate", "status", "history", "show", "find", "analyse", "export", "map",
+    "sql", "check", "restore", "merge", "import", "forget", "init", "git-setup", "service", "sandbox", "config",
+    "plugins", "guide", "backups",
 ]  # fmt: skip
 OFFERED: dict[str, list[str]] = {
     "": COMMANDS,
@@ -40,7 +40,7 @@ OFFERED: dict[str, list[str]] = {
     "export csv --category ": [],
     "restore ": [],
     "--version ": COMMANDS,
-    "export ": [*FORMATS, "credits"],
+    "export ": [*FORMATS, "credits", "dataset"],
     "export credits --format ": list(CREDIT_FORMATS),
     "service --print ": ["systemd", "launchd", "cron"],
     "guide s": [topic for topic in guide_topics() if topic.startswith("s")],

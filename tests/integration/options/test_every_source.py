@@ -32,6 +32,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     },
     "link": {"--neighbours": 25, "--min-score": 0.7, "--verify": 0, "--random-seed": 0, "--jobs": 1, "--level": 1},
     "analyse": {"--random-seed": 0, "--seed": 0, "--betweenness-sources": 256, "--save": True},
+    "relate": {"--by": "user,pack,tags", "--min-jaccard": 0.15, "--max": 25},
     "status": {"--max-age": "26h"},
     "find": {"--limit": 20},
     "export": {"--format": "md"},
@@ -60,7 +61,7 @@ REQUIRED = {"--print"}
 """Options without which their command does not begin."""
 
 DURATIONS = {"--older-than", "--max-age", "--time-limit", "--min-duration", "--max-duration", "--since"}
-NUMBERS = {"--min-score", "--deleted-share"}
+NUMBERS = {"--min-jaccard", "--min-score", "--deleted-share"}
 SPECIAL = {
     "--api-url": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
     "--dpi": (100, 200),
@@ -70,6 +71,8 @@ SPECIAL = {
     "--created": ("2019..2021", "2020"),
     "--gen-ai": (["unknown"], ["no-gen-ai"]),
     "--fault": (["500"], ["503"]),
+    "--edges": (["similar"], ["relation"]),
+    "--by": ("user", "tags"),
 }
 """Values of options that take only some texts."""
 
@@ -243,7 +246,7 @@ def test_a_number_is_accepted_up_to_its_bounds(option: str, tmp_path: Path) -> N
 
 EFFECTS = {
     "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
-    "analyse": "--random-seed",
+    "analyse": "--random-seed", "relate": "--by",
     "history": "--json",
     "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "sql": "--format", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",

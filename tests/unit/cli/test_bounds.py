@@ -37,13 +37,19 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, Any], str]] = {
     "find": (harvester.find, {"text": "rain"}, "rain"),
     "export": (harvester.export, {"format": "parquet", "path": "out"}, "parquet -o out"),
     "map": (harvester.draw_map, {}, ""),
+    "analyse": (harvester.analyse, {}, ""),
+    "relate": (harvester.relate, {}, ""),
+    "sql": (harvester.sql, {"statement": "SELECT 1"}, "SELECT/**/1"),
     "check": (harvester.check, {}, ""),
     "backups prune": (harvester.prune_backups, {}, ""),
     "sandbox": (_serve, {}, ""),
 }
 """The function of each command with a bounded option, what it needs, and what the command line needs."""
 
-ELSEWHERE = {("link", "random_seed"): "verify_links"}
+ELSEWHERE: dict[tuple[str, str], tuple[Callable[..., object], dict[str, Any], str]] = {
+    ("link", "random_seed"): (harvester.verify_links, {"verify": 1}, ""),
+    ("map", "dpi"): (harvester.draw_picture, {"path": "map.png"}, "--static map.png"),
+}
 """Options that belong to another function than the command's first."""
 
 
@@ -68,9 +74,7 @@ def test_what_is_out_of_bounds_is_refused_by_both(
     command: str, option: Option, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.getbasetemp()
-    function, needed, line = CALLS[command]
-    if (command, option.name) in ELSEWHERE:
-        function, needed = harvester.verify_links, {"verify": 1}
+    function, needed, line = ELSEWHERE.get((command, option.name), CALLS[command])
     assert option.least is not None
     assert option.most is not None
     step = 0.001 if option.kind is float else 1

@@ -44,7 +44,7 @@ def test_the_name_may_be_written_large(tmp_path: Path) -> None:
     ("given", "hint"),
     [
         ("filter", "nearest: filters, "),
-        ("export", "nearest: exports; "),
+        ("export", "nearest: exports, import; "),
         ("zzz", "a topic of the guide; `harvester guide` lists"),
         ("../errors", "'../errors' is not a topic"),
         ("\x1b[2J", r"'\x1b[2J' is not a topic"),

@@ -15,8 +15,9 @@ from tests.support.command import call
 
 OF_A_PATH = {"DIR", "OUT", "FILE", "FILE.jsonl", "BACKUP", "A [B…]", "OLD"}
 OF_NO_PATH = {
-    None, "BURST/DAY", "CC0", "COMMAND", "FORMAT", "ID", "ID…", "KEY", "MS", "N",
-    "NAME", "RULE", "S", "SHARE", "SOLR", "TAG", "TEXT", "TEXT…", "TOPIC", "URL", "bpm,loudness", "wav",
+    None, "BURST/DAY", "CC0", "COMMAND", "FORMAT", "FROM..TO", "ID", "ID…", "J", "KEY", "KIND", "MS", "N",
+    "NAME", "RULE", "S", "SHARE", "SOLR", "STATEMENT", "TAG", "TEXT", "TEXT…", "TOPIC", "URL", "VALUE", "WxH",
+    "bpm,loudness", "name,type", "user,pack,tags", "wav",
 }  # fmt: skip
 NOUSER = "no user 'nouser' with a home folder here; for a folder of this name write ./~nouser/x"
 
@@ -55,7 +56,8 @@ def test_every_option_and_argument_is_known_to_be_a_path_or_none() -> None:
         "--plot",
         "--catalogue",
         "--config",
-        "OLD",
+        "--missing",
+        "FILE",
     }
 
 
