@@ -48,7 +48,11 @@ GROUPS = (
         ("pipeline/test_outcomes_by_value.py",),
     ),
     Group("writer", ("pipeline/writer.py",), ("pipeline/test_writer_by_value.py", "pipeline/test_writer.py")),
-    Group("deferral", ("pipeline/deferral.py",), ("pipeline/test_outcomes_by_value.py",)),
+    Group(
+        "deferral",
+        ("pipeline/deferral.py",),
+        ("pipeline/test_deferral_by_value.py", "pipeline/test_outcomes_by_value.py"),
+    ),
     Group("outage", ("freesound/outage.py",), ("freesound/test_outage_by_value.py",)),
     Group("scope", ("pipeline/scope.py",), ("pipeline/test_scope_by_value.py", "pipeline/test_filtered_runs.py")),
     Group("stale", ("pipeline/stale.py",), ("pipeline/test_scope_by_value.py", "pipeline/test_stale.py")),
