@@ -88,7 +88,10 @@ def test_more_than_fifty_thousand_hits_need_permission() -> None:
     refuse_large(50_000)
     with pytest.raises(SettingsError) as caught:
         refuse_large(50_001)
-    assert "this sweep finds 50,001 sounds" in str(caught.value)
+    assert str(caught.value) == (
+        "this sweep finds 50,001 sounds, and the API's terms forbid copies of the whole database: narrow the search to "
+        "50,000, or ask Freesound and add --i-have-permission; what was read is kept"
+    )
     large = resumed(total=50_001)
     check_sweep(large, permitted=True)
     with pytest.raises(SettingsError):
