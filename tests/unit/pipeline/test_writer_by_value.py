@@ -34,6 +34,7 @@ from harvester.pipeline.messages import (
     Confirmed,
     DetailsClaim,
     DetailsFetched,
+    Entry,
     Failed,
     Outcome,
     SeedClaim,
@@ -50,6 +51,7 @@ from harvester.pipeline.scope import PLACE, scope_of
 from harvester.pipeline.stale import Refresh
 from harvester.pipeline.sweep import Sweep
 from harvester.pipeline.writer import Writer
+from harvester.told import Level, Told
 from tests.support.listening import lines_to
 from tests.support.virtual_time import START_US, VirtualClock, run_virtual
 from tests.support.world import MemoryCheckpoint, MemoryStore, make_record
@@ -123,7 +125,14 @@ class Desk:
         self.scope = scope_of(plan, store, self.clock)
         order = Ranking("popular", store.state, 0, print)
         self.frontier = Frontier(self.scope, order, clock=self.clock, stop=self.stop, quota_left=lambda: None)
-        self.progress = Progress(self.clock, on_event=lines_to(self.told.append))
+        self.events = list[Told]()
+        hear = lines_to(self.told.append)
+
+        def listen(told: Told) -> None:
+            self.events.append(told)
+            hear(told)
+
+        self.progress = Progress(self.clock, on_event=listen)
         changes = Changes(
             self.frontier, self.scope, store.state, stop=self.stop, progress=self.progress, distances=None
         )
@@ -518,3 +527,43 @@ def test_a_sweep_that_cannot_continue_ends_the_run_after_its_page_is_durable() -
         at_the_desk(store, plan, work)
     assert {event.sound_id for event in store.journal if isinstance(event, Seen)} == {1, 2}
     assert not [event for event in store.journal if isinstance(event, Linked | Gone)]
+
+
+# --- what it tells ---------------------------------------------------------------------------------------------------
+
+
+def test_a_commit_is_told_with_what_it_has() -> None:
+    desk = at_the_desk(ScriptedStore(seen(1)), Plan(), lambda desk: desk.write(list_of(1, make_record(2))))
+    [told] = [one for one in desk.events if one.kind == "commit"]
+    assert told == Told("journal commit: 2 events", Level.DETAIL, "commit", {"events": 2, "deferrals": 0, "notes": 0})
+    for entry, said in (
+        (Entry(deferrals=(Deferral(1, "x", 1, 1),), notes=(Note("a", 1, "c"),)), "1 deferrals, 1 notes"),
+        (Entry(undeferred=(1,)), "ended deferrals"),
+    ):
+        desk.events.clear()
+        desk.writer._tell_commit(entry)
+        assert [one.line for one in desk.events] == [f"journal commit: {said}"]
+
+
+def test_what_is_due_is_told_with_its_reason_and_what_was_written_with_its_size() -> None:
+    store = ScriptedStore(seen(1))
+    store.due_at_the_end = True
+    store.result = MemoryCheckpoint(3, 12_345, backup="there")
+    desk = at_the_desk(store, Plan(), lambda desk: desk.writer.checkpoint(stopping=True))
+    assert desk.events == [
+        Told(
+            "checkpoint due: the run ends", Level.DECISION, "due", {"what": "checkpoint", "reason": "the run ends"}
+        ),
+        Told("backup due: due", Level.DECISION, "due", {"what": "backup", "reason": "due"}),
+        Told(
+            "checkpoint and backup: 3 sounds, 12 kB", Level.INFO, "written",
+            {"what": "checkpoint and backup", "sounds": 3, "bytes": 12_345},
+        ),
+    ]  # fmt: skip
+    store = ScriptedStore(seen(1))
+    store.now_due = (True, False)
+    desk = at_the_desk(store, Plan(), lambda desk: desk.writer.checkpoint())
+    assert [one.line for one in desk.events] == ["checkpoint due: due", "checkpoint: 3 sounds, 12 kB"]
+    store.now_due = (False, True)
+    desk = at_the_desk(store, Plan(), lambda desk: desk.writer.checkpoint())
+    assert [one.line for one in desk.events if one.kind == "due"] == ["backup due: due"]
