@@ -10,15 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from harvester.graph.networkx_classes import import_networkx
+import networkx as nx
 
 if TYPE_CHECKING:
-    import networkx as nx
-
     # The class takes no parameters when it runs; the stubs `types-networkx` declare one.
     DiGraph: TypeAlias = nx.DiGraph[int]
 else:
-    nx = import_networkx()
     DiGraph = nx.DiGraph
 
 Edge = dict[str, Any]
