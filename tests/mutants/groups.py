@@ -24,6 +24,12 @@ _LEDGER_PROCESSES = (
     "storage/test_lock_and_ledger.py::test_another_process_is_refused_by_name_and_free_after_a_kill",
 )
 
+_SPLIT_PROPERTIES = (
+    "dataset/test_splits.py::test_every_sound_is_in_one_part_with_its_group_in_whatever_order_they_come",
+    "dataset/test_splits.py::test_no_part_misses_its_size_by_more_than_a_percent_or_the_largest_author",
+    "dataset/test_splits.py::test_no_known_sound_moves_when_the_library_grows",
+)
+
 GROUPS = (
     Group(
         "quota",
@@ -63,6 +69,7 @@ GROUPS = (
         "check", ("library/check.py", "library/repair.py", "library/presence.py"), ("library/test_check_by_value.py",)
     ),
     Group("selection", ("graph/selection.py",), ("graph/test_selection_by_value.py",)),
+    Group("splits", ("dataset/splits.py",), ("dataset/test_splits.py",), _SPLIT_PROPERTIES),
     Group("credits", ("exports/credits.py",), ("exports/test_credits_by_value.py", "exports/test_credits.py")),
     Group("options", ("cli/options.py",), ("cli/test_options_by_value.py",)),
 )

@@ -127,8 +127,56 @@ def test_by_hash_an_author_is_where_he_is_in_every_library() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "80", "80/30", "80/10/5/5", "100/0", "-10/110", "a/b", "50.5/49.5", "٥٠/50", "99999/1"]
+    "text",
+    ["", "80", "80/30", "80/10/5/5", "100/0", "-10/110", "a/b", "50.5/49.5", "٥٠/50", "99999/1", "00080/20", "8" * 41],
 )
 def test_what_is_no_split_is_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match=r"--split '.*' is no split; write percentages"):
+    with pytest.raises(SettingsError) as caught:
         read_shares(text)
+    assert str(caught.value) == (
+        f"--split '{text[:40]}' is no split; write percentages of train, validation and test that add up to 100, "
+        "such as 80/10/10, 90/10 (train and test) or 100"
+    )
+
+
+ALIKE = [(key, {"x": 2}) for key in "abcde"]
+MIXED = [
+    ("a", {"x": 3, "y": 1}), ("b", {"y": 4}), ("c", {"x": 1}), ("d", {"x": 2, "z": 2}), ("e", {"y": 2}),
+    ("f", {"z": 3}), ("g", {"x": 2, "z": 1}), ("h", {"y": 1}), ("i", {"x": 1}), ("j", {"x": 5, "y": 5}),
+]  # fmt: skip
+THREE = [(key, {"x": 3}) for key in "abc"]
+
+
+@pytest.mark.parametrize(
+    ("authors", "split", "keys"),
+    [
+        ([], "80/20", {"train": "", "test": ""}),
+        # All fit to the last sound: the third author costs less in test, which it fills, than in train.
+        (ALIKE, "80/20", {"train": "acde", "test": "b"}),
+        (MIXED, "50/25/25", {"train": "cefij", "validation": "bd", "test": "agh"}),  # 17, 8 and 8 of 33 sounds
+        (MIXED, "80/10/10", {"train": "abdfhij", "validation": "g", "test": "ce"}),  # 27, 3 and 3
+        ([("a", {"x": 9}), ("b", {"x": 1}), ("c", {"x": 1})], "50/50", {"train": "a", "test": "bc"}),
+        # No part has room for the second author: it goes where most is lacking.
+        (THREE, "50/25/25", {"train": "c", "validation": "b", "test": "a"}),
+    ],
+)
+def test_the_parts_of_a_few_authors_by_value(
+    authors: list[tuple[str, dict[str, int]]], split: str, keys: dict[str, str]
+) -> None:
+    numbers = count(1)
+    groups = [
+        SoundGroup(key, tuple(next(numbers) for _ in range(sum(classes.values()))), tuple(classes.items()))
+        for key, classes in authors
+    ]
+    found = assign(groups, read_shares(split), group_by="pack")
+    assert (found.group_by, found.method, dict(found.shares)) == ("pack", "greedy", read_shares(split))
+    assert {part: "".join(found.group_keys(part)) for part in found.shares} == keys
+    for part, inside in keys.items():
+        assert found.sound_ids(part) == [one for group in groups if group.key in inside for one in group.sound_ids]
+
+
+def test_by_hash_every_key_has_a_part_by_value() -> None:
+    parts = {"user:1": "train", "user:6": "validation", "user:18": "test", "\ud800": "train"}
+    found = assign([SoundGroup(key, (), ()) for key in parts], read_shares("80/10/10"), group_by="user", method="hash")
+    assert (found.group_by, found.method) == ("user", "hash")
+    assert found.groups == parts
