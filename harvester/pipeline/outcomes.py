@@ -60,7 +60,6 @@ class OutcomeReader:
     """Turns the outcomes of one run into entries."""
 
     def __init__(self, store: SoundStore, scope: Scope, clock: Clock) -> None:
-        self._store = store
         self._state = store.state
         self._scope = scope
         self._clock = clock

@@ -220,6 +220,20 @@ def test_a_page_of_a_sweep_records_its_hits_and_its_place() -> None:
     assert scope.sweep.total is None, "nothing changes before the commit"
 
 
+def test_a_sweep_of_users_takes_their_sounds_in_any_case_and_counts_those_of_others() -> None:
+    # The index finds longer names too, and a record may lack the field.
+    plan = Plan(filter="type:*", usernames=("Anna", "berta", "none", "xxxx"), sweep=True)
+    records = [record(1, username="ANNA"), record(2, username="anna smith"), record(3, username="Berta"), record(4)]
+    del records[3]["username"]
+    entry = read(Swept(SweepClaim("", 1, 150), page(*records, oddities={"no id": 4})), plan=plan)
+    assert entry.events == (Seen(1, records[0], AT_US), Seen(3, records[2], AT_US), Seeded((1, 3)))
+    assert entry.oddities == {"no id": 4, "is of another user, whose name holds the words of the name": 2}
+    assert Start((1, 3), first=False) in entry.changes
+    assert CountHits(SEARCHES, 2, 0) in entry.changes
+    alone = read(Swept(SweepClaim("", 1, 150), page(records[0])), plan=plan)
+    assert (alone.events, alone.oddities) == ((Seen(1, records[0], AT_US), Seeded((1,))), {})
+
+
 @pytest.mark.parametrize(("count", "closing"), [(0, (Close(NO_HITS),)), (1, ())])
 def test_the_last_page_of_a_sweep_says_what_came_and_one_without_a_hit_ends_the_run(
     count: int, closing: tuple[Close, ...]
@@ -459,6 +473,26 @@ def test_records_are_kept_absent_sounds_wait_and_samples_that_came_are_no_longer
             Settle(claim),
         ),
     )
+
+
+def test_a_list_makes_its_sounds_known_once_their_batch_has_come() -> None:
+    plan = Plan(listed_ids=(1, 2, 3))
+    claim = DetailsClaim((1, 2, 3))
+    store = store_of(Known(2, 1))
+    entry = read(DetailsFetched(claim, page(record(1))), store, plan)
+    assert entry.events == (Known(1, NOW_US), Known(3, NOW_US), Seen(1, record(1), AT_US), Seeded((1, 3)))
+    again_us = AT_US + 23 * HOUR_US
+    assert entry.deferrals == (Deferral(2, ABSENT, 1, again_us), Deferral(3, ABSENT, 1, again_us))
+    assert entry.changes == (
+        Start((1,), first=False),
+        Defer(2, again_us),
+        Defer(3, again_us),
+        AwaitConfirmation((2, 3), again_us),
+        Settle(claim),
+    )
+    assert read(Failed(claim, "x"), store, plan).events == (Known(1, NOW_US), Known(3, NOW_US), Seeded((1, 3)))
+    assert read(Failed(DetailsClaim((2,)), "x"), store, plan).events == ()
+    assert read(Failed(ConfirmClaim(1), "x"), store, plan).events == ()
 
 
 @pytest.mark.parametrize(
