@@ -92,6 +92,33 @@ def test_a_run_begins_with_every_pending_sound_that_is_not_deferred() -> None:
     assert named[1] == Enqueue(5, has_record=True), "a sound that the user names does not wait"
 
 
+@pytest.mark.parametrize(
+    ("target", "wanted", "first"),
+    [
+        (None, {2, 3, 7, 8}, [Enqueue(2, has_record=True), Enqueue(3, has_record=False)]),
+        (1, {2, 3, 7, 8}, [Enqueue(2, has_record=True), Enqueue(3, has_record=False)]),
+        (0, {3, 7, 8}, [Enqueue(3, has_record=False)]),  # records alone
+    ],
+)
+def test_a_run_of_a_list_wants_the_records_of_its_sounds_then_their_lists(
+    target: int | None, wanted: set[int], first: list[Enqueue]
+) -> None:
+    # 1 has both, 4 is deleted, 5 and 6 wait outside the list, 7 and 8 are new.
+    store = fill(MemoryStore(), seen(1), linked(1), seen(2), Known(3, 1), Gone(4, 9), seen(5), Known(6, 1))
+    of_list = scope(Plan(listed_ids=(1, 2, 3, 4, 8, 7), target=target), store)
+    assert {sound_id for sound_id in range(1, 10) if of_list.wants(sound_id)} == wanted
+    assert list(of_list.begin()) == [*first, Enqueue(8, has_record=False), Enqueue(7, has_record=False)]
+    assert (of_list.searches_seeds, of_list.confirms, of_list.rereads) == (False, False, False)
+    of_list.mark_asked(2)
+    assert not of_list.wants(2)
+
+
+def test_a_deferred_sound_of_a_list_waits() -> None:
+    store = fill(MemoryStore(), seen(2))
+    store.deferrals = {2: Deferral(2, "x", 1, NOW_US + 1)}
+    assert list(scope(Plan(listed_ids=(2,)), store).begin()) == [Defer(2, NOW_US + 1, judged=True)]
+
+
 def test_under_a_filter_a_sound_waits_until_it_is_known_to_match() -> None:
     store = fill(MemoryStore(), *(seen(sound_id) for sound_id in range(1, 7)), seen(7, duration=20.0))
     store.state.apply(linked(8, SHORT))
