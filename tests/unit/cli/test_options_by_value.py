@@ -25,7 +25,12 @@ from harvester.cli.options import (
     ScopeOptions,
     ServerOptions,
     _check_address,
+    _check_fields,
+    _check_filter,
     _check_jobs,
+    _check_limits,
+    _check_packs,
+    _complete_type,
     bounded,
     check_duration,
     check_finite,
@@ -144,6 +149,41 @@ def test_what_is_no_id_is_refused_by_its_first_forty_digits(given: Any, shown: s
     assert str(caught.value) == f"{shown} is not a sound's id: ids are whole numbers from 1 to {LARGEST_ID}"
 
 
+def test_ids_of_packs_are_checked_too() -> None:
+    assert [_check_packs(given) for given in (None, [], [7, LARGEST_ID])] == [None, [], [7, LARGEST_ID]]
+    with pytest.raises(SettingsError) as caught:
+        _check_packs([7, 0])
+    assert str(caught.value) == f"0 is not a pack's id: ids are whole numbers from 1 to {LARGEST_ID}"
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "empty", "bad", "told"),
+    [
+        (_check_limits, "60/2000", None, "many", "'many'"), (_check_filter, "tag:rain", "", "tag:(", "is not closed"),
+        (_check_fields, "bpm,loudness", "", "no such field", "no such"),
+    ],
+)  # fmt: skip
+def test_limits_fields_and_filters_are_checked_where_they_are_read(
+    check: Callable[[Any, Any], Any], good: str, empty: str | None, bad: str, told: str
+) -> None:
+    assert [check(None, given) for given in (good, empty)] == [good, empty]
+    with pytest.raises(SettingsError) as caught:
+        check(None, bad)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(("text", "shown"), [("x" * 40, "x" * 40), ("x" * 41, "x" * 40 + "…"), ("All", "All")])
+def test_what_is_no_number_of_samples_is_shown_by_its_first_forty_characters(text: str, shown: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_samples(text)
+    assert str(caught.value) == f"expected a whole number or all, got '{shown}'"
+
+
+def test_a_shell_completes_types_of_files() -> None:
+    assert _complete_type("w") == ["wav"]
+    assert _complete_type("") == ["wav", "aiff", "flac", "mp3", "ogg", "m4a"]
+
+
 def test_durations_are_checked_and_left_as_text() -> None:
     for check in (check_duration, check_some_duration):
         assert check(None) is None
@@ -188,6 +228,15 @@ def test_only_an_address_from_a_settings_file_is_checked(source: str | None, san
     )
     assert _check_address(context, "https://a.b/") == "https://a.b/"
     assert (asked, names) == (checked, ["api_url"])
+
+
+def test_an_address_on_the_command_line_is_checked_and_none_is_none() -> None:
+    context: Any = SimpleNamespace(
+        get_parameter_source=lambda _: SimpleNamespace(name="COMMANDLINE"), params={}, obj=None, info_name="harvest"
+    )
+    assert _check_address(context, None) is None
+    with pytest.raises(SettingsError, match=r"^the API address must look like https://freesound\.org/apiv2/$"):
+        _check_address(context, "ftp://a.b/")
 
 
 # --- several options -------------------------------------------------------------------------------------------------
