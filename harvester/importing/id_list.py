@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -94,7 +93,7 @@ def _kind(content: bytes) -> str:
 def _judged(found: NamingRows) -> IdList:
     """Return the list, or raise `SettingsError` if too few rows name one."""
     sound_ids: set[int] = set()
-    forms: Counter[NameForm] = Counter()
+    forms: set[NameForm] = set()
     rows = absent = unread = 0
     first_bad = made_up = ""
     for row in found.rows:
@@ -105,7 +104,7 @@ def _judged(found: NamingRows) -> IdList:
         named, problem = _id_in(row)
         if named is not None:
             sound_ids.add(named[0])
-            forms[named[1]] += 1
+            forms.add(named[1])
             continue
         unread += 1
         first_bad = first_bad or f"row {row.number} {problem}"

@@ -69,6 +69,12 @@ GROUPS = (
         "check", ("library/check.py", "library/repair.py", "library/presence.py"), ("library/test_check_by_value.py",)
     ),
     Group("selection", ("graph/selection.py",), ("graph/test_selection_by_value.py",)),
+    Group(
+        "id_lists",
+        ("importing/id_list.py", "importing/id_columns.py"),
+        ("importing/test_id_list.py",),
+        ("importing/test_id_list.py::test_any_content_gives_a_list_or_one_line",),
+    ),
     Group("splits", ("dataset/splits.py",), ("dataset/test_splits.py",), _SPLIT_PROPERTIES),
     Group("credits", ("exports/credits.py",), ("exports/test_credits_by_value.py", "exports/test_credits.py")),
     Group("options", ("cli/options.py",), ("cli/test_options_by_value.py",)),

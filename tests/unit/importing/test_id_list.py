@@ -226,19 +226,73 @@ def test_any_other_list_is_refused_with_what_to_do(tmp_path: Path, content: str 
     assert told in refused(tmp_path, content)
 
 
+@pytest.mark.parametrize(
+    ("content", "column", "told"),
+    [
+        ('id,name\n5,"open\n6,x\n', "",
+         "its table or JSON cannot be read (unexpected end of data); save the file again"),
+        ("[" * 100_000, "", "its table or JSON cannot be read (it is nested too deeply); save the file again"),
+        ("sound_id\nNot found\n", "", "only 0 of 1 rows name a sound in the column sound_id; "
+         "name the column of the ids with --column: sound_id"),
+        ("Mine,mine\n1,2\n", "MINE", "several columns have the name 'MINE' for --column; its columns are Mine, mine"),
+        (",\n1,2\n", "",
+         "no column is known to hold ids of Freesound; name it with --column: (it has none)"),
+        (",".join(f"c{one}" for one in range(12)) + "\n1,2\n", "z", "there is no column 'z' for --column; "
+         "its columns are c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11"),
+        (",".join(f"c{one}" for one in range(13)) + "\n1,2\n", "z", "there is no column 'z' for --column; "
+         "its columns are c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, ..."),
+        ("c" * 41 + ",d\n1,2\n", "",
+         f"no column is known to hold ids of Freesound; name it with --column: {'c' * 40}, d"),
+        ("x" * 58, "", f"only 0 of 1 rows name a sound in its line (row 1 has '{'x' * 58}'); "
+         "write one id, link or file name a line"),
+        ("x" * 59, "", f"only 0 of 1 rows name a sound in its line (row 1 has '{'x' * 56}...); "
+         "write one id, link or file name a line"),
+        ("id,href\n5,/people/U/sounds/6/\n", "", "only 0 of 1 rows name a sound in the column id (row 1 has '5', but "
+         "its link leads to sound 6); name the column of the ids with --column: id, href"),
+        (json.dumps(SOUNDBIBLE), "", "only 0 of 1 rows name a sound in the field id (row 1 has '2219', but its link "
+         "leads to 'https://soundbible.com/2219-Airplane.html'); name the column of the ids with --column: id, href"),
+        (json.dumps({"data": [{"id": "2219"}]}), "", "only 0 of 1 rows name a sound in the field id (row 1 has '2219' "
+         "as a text, without a link to Freesound that says whose id it is); "
+         "name the column of the ids with --column: id"),
+        # Half of the rows say that they have no sound, and a fifth of the others names none.
+        ("fsid\n" + "Not found\n" * 5 + "1\n2\n3\n4\nwhat\n", "", "only 4 of 10 rows name a sound in the column fsid "
+         "(row 10 has 'what'); name the column of the ids with --column: fsid"),
+        ("\ufeff\u4e2d".encode("utf-16-le"), "", "it is a text in UTF-16, not a text in UTF-8; save the list as UTF-8"),
+        ("\ufeff\u4e2d".encode("utf-16-be"), "", "it is a text in UTF-16, not a text in UTF-8; save the list as UTF-8"),
+    ],
+)  # fmt: skip
+def test_the_whole_line_of_a_refusal(tmp_path: Path, content: str | bytes, column: str, told: str) -> None:
+    assert refused(tmp_path, content, column) == told
+
+
+def test_nine_of_ten_rows_must_name_a_sound(tmp_path: Path) -> None:
+    def lines(sounds: int) -> str:
+        return "".join(f"{number}\n" for number in range(1, sounds + 1)) + "what\n" * (1_000 - sounds)
+
+    assert len(read(tmp_path, lines(900)).sound_ids) == 900
+    assert refused(tmp_path, lines(899)).startswith("only 899 of 1,000 rows name a sound in its lines (row 900 has")
+
+
+def test_rows_that_say_they_have_no_sound_do_not_count_as_bad(tmp_path: Path) -> None:
+    found = read(tmp_path, '\n [{"id": 5, "url": "n/a"}, {"id": null}, {"id": "Not found"}, {"id": " - "}]')
+    assert (found.sound_ids, found.rows) == ((5,), 4)
+    assert found.notices == ("3 of 4 rows say that they have no sound of Freesound",)
+
+
 def test_files_that_are_no_list_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="No such file"):
+    with pytest.raises(SettingsError) as caught:
         read_id_list(tmp_path / "none")
+    assert str(caught.value) == f"{tmp_path / 'none'}: it cannot be read (No such file or directory)"
     with pytest.raises(SettingsError, match="directory"):
         read_id_list(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(SettingsError, match="give - as the file"):
+    with pytest.raises(SettingsError, match=r"\); pipe it into standard input, and give - as the file$"):
         read_id_list(tmp_path / "pipe")
     with (tmp_path / "large").open("wb") as file:
         file.truncate((1 << 30) + 1)
     with pytest.raises(SettingsError, match="more than 536870912"):
         read_id_list(tmp_path / "large")
-    with pytest.raises(LibraryNotFetched, match="git lfs pull"):
+    with pytest.raises(LibraryNotFetched, match=rf"^{tmp_path / 'list'}.*git lfs pull"):
         read(tmp_path, "version https://git-lfs.github.com/spec/v1\n")
 
 
@@ -248,6 +302,19 @@ def test_standard_input_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(SettingsError, match="standard input: it names no sound"):
         read_id_list("-")
+
+
+def test_standard_input_is_read_to_its_limit_and_no_further(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harvester.importing.id_list._LARGEST_BYTES", 4)
+    stdin = io.BytesIO(b"123\n")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stdin))
+    assert read_id_list("-").sound_ids == (123,)
+    stdin = io.BytesIO(b"1234\n5678\n")
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stdin))
+    with pytest.raises(SettingsError) as caught:
+        read_id_list("-")
+    assert str(caught.value) == "standard input: it has more than 4 bytes; list the ids alone, one a line"
+    assert stdin.tell() == 5
 
 
 @given(st.one_of(st.text(), st.binary(), st.from_regex(r"[\[{\"\d,:}\] \n\ta-d]*", fullmatch=True)))
