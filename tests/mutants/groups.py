@@ -68,7 +68,16 @@ GROUPS = (
     Group(
         "check", ("library/check.py", "library/repair.py", "library/presence.py"), ("library/test_check_by_value.py",)
     ),
-    Group("selection", ("graph/selection.py",), ("graph/test_selection_by_value.py",)),
+    Group(
+        "selection",
+        ("graph/selection.py", "graph/words.py", "graph/missing_values.py"),
+        (
+            "graph/test_selection_by_value.py",
+            "graph/test_edges.py",
+            "graph/test_words.py",
+            "graph/test_missing_values.py",
+        ),
+    ),
     Group(
         "id_lists",
         ("importing/id_list.py", "importing/id_columns.py"),

@@ -8,7 +8,8 @@ import pytest
 
 from harvester.graph import SoundGraph
 from harvester.graph.edges import Edge
-from harvester.graph.selection import Selected, Selection, around, components, select
+from harvester.graph.measures import Measures
+from harvester.graph.selection import Selected, Selection, around, components, narrow, select
 from harvester.model import Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
 from harvester.records import GEN_AI_WISHES, read_created_range
 
@@ -33,7 +34,9 @@ BARE: dict[str, Any] = {"added_at": 1}
     ("typed", "deed", "matches"),
     [
         ("CC0", "publicdomain/zero/1.0/", True), ("cc-0", "publicdomain/zero/1.0/", True),
-        (" CC 0 ", "publicdomain/zero/1.0/", True), ("BY", "publicdomain/zero/1.0/", False),
+        (" CC 0 ", "publicdomain/zero/1.0/", True), ("CC0-1.0", "publicdomain/zero/1.0/", True),
+        ("cc0 1.0", "publicdomain/zero/1.0/", True), ("cc0 4.0", "publicdomain/zero/1.0/", False),
+        ("BY", "publicdomain/zero/1.0/", False),
         ("by", "licenses/by/4.0/", True), ("CC-BY", "licenses/by/3.0/", True), ("cc by", "licenses/by/3.0/", True),
         ("CC-BY 4.0", "licenses/by/4.0/", True), ("BY 4.0", "licenses/by/3.0/", False),
         ("BY", "licenses/by-nc/4.0/", False), ("BY-NC", "licenses/by-nc/4.0/", True),
@@ -167,8 +170,75 @@ def test_edges_come_best_first_then_by_id_and_those_without_a_score_last() -> No
 def test_a_selection_is_its_sounds_by_id() -> None:
     selected = Selected(graph_of((1, ((2, 0.5),))), {2, 1})
     assert (len(selected), selected.sound_ids) == (2, [1, 2])
+    assert [sound.id for sound in selected.sounds()] == [1, 2]
     assert 1 in selected
     assert 3 not in selected
+
+
+def measures(community: int) -> Measures:
+    return Measures(community, 1, 1, 0.1, None, 0.0, 1, 1)
+
+
+def test_a_selection_of_communities_has_the_analysed_sounds_of_any_of_them() -> None:
+    state = graph_of((1, ((2, 0.5), (3, 0.5), (4, 0.5))))
+    state.measures = {2: measures(1), 3: measures(7), 4: measures(2)}
+    assert select(state, Selection(communities=(1, 2))).sound_ids == [2, 4]
+    assert select(state, Selection(communities=(7,))).sound_ids == [3]
+    assert select(state, Selection(communities=(7,), ids=frozenset({2}))).sound_ids == []
+    assert select(state, Selection(ids=frozenset({1, 2}))).sound_ids == [1, 2]
+
+
+def test_only_a_selection_without_a_condition_is_the_whole_library() -> None:
+    state = graph_of((1, ((2, 0.5), (3, 0.5))))
+    state.apply(Gone(3, 9))
+    assert select(state).is_whole is True
+    assert select(state, Selection(notices=("x",))).is_whole is True
+    assert select(state, Selection(ids=frozenset({1, 2}))).is_whole is False
+    assert select(state, Selection(largest_component=True)).is_whole is False
+    assert Selected(state, [1, 2]).is_whole is False
+    whole = select(state)
+    assert narrow(whole, Selection()) is whole
+    narrowed = narrow(whole, Selection(ids=frozenset({1, 2, 3})))
+    assert (narrowed.is_whole, narrowed.sound_ids) == (False, [1, 2])
+
+
+def test_to_narrow_keeps_sounds_and_edges_that_both_have() -> None:
+    state = graph_of((1, ((2, 0.9), (3, 0.6), (4, 0.3))), (5, ((1, 0.9),)))
+    first = select(state, Selection(ids=frozenset({1, 2, 3, 4}), min_score=0.5))
+    narrowed = narrow(first, Selection(ids=frozenset({1, 3, 4, 5}), min_score=0.2))
+    assert narrowed.state is state
+    assert narrowed.sound_ids == [1, 3, 4]
+    assert [(edge.source, edge.target) for edge in narrowed.edges()] == [(1, 3)]
+    assert narrowed.edge_rule.min_score == 0.5
+    assert narrow(first, Selection(min_score=0.7)).edge_rule.min_score == 0.7
+
+
+def test_edges_to_a_sound_come_best_first_then_by_id_and_those_without_a_score_last() -> None:
+    state = graph_of((9, ((1, 0.5),)), (3, ((1, 0.5),)), (5, ((1, 0.75),)), (4, ((1, 0.0),)), (2, ((1, 1.0),)))
+    state.apply(Related(7, 1, "pack", 5))
+    state.apply(Related(6, 1, "pack", 5))
+    for sound_id in (6, 7):
+        state.apply(Seen(sound_id, {"id": sound_id}, 5))
+    assert [edge.source for edge in select(state).edges_to(1)] == [2, 5, 3, 9, 4, 6, 7]
+    assert Selected(state, [1, 4, 7]).edges_to(1) == [Edge(4, 1, 0.0, None), Edge(7, 1, None, '["pack"]')]
+
+
+def test_edges_are_counted_once_and_their_kinds_each() -> None:
+    state = graph_of((1, ((2, 0.9), (3, 0.4))), (4, ((1, 0.4),)))
+    for kind in ("a", "b"):
+        for target in (2, 3, 4, 5):
+            state.apply(Related(1, target, kind, 5))
+    state.apply(Related(2, 3, "c", 5))
+    state.apply(Seen(5, {"id": 5}, 5))
+    selected = select(state, Selection(min_score=0.5))
+    assert selected.edge_count == 5
+    assert list(selected.edge_kinds.items()) == [
+        ("similar", 1),
+        ("relation:a", 4),
+        ("relation:b", 4),
+        ("relation:c", 1),
+    ]
+    assert (Selected(state, [4, 1]).edge_count, Selected(state, []).edge_kinds) == (2, {})
 
 
 TWO_PARTS = graph_of((4, ((2, 0.9),)), (6, ((4, 0.3),)), (1, ((5, 0.9),)), (5, ((3, 0.9),)), (7, ((7 + 1, 0.9),)))
