@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from harvester.errors import SettingsError, Stopped
@@ -175,3 +175,20 @@ def local_iso(stamp_us: int) -> str:
 def iso(stamp_us: int) -> str:
     """Return a stamp as ISO 8601 in UTC: `2026-11-22T15:29:12Z`."""
     return datetime.fromtimestamp(stamp_us / SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def exact_iso(stamp_us: int) -> str:
+    """Return a stamp as `2026-11-22T15:29:12.345678Z`, in UTC."""
+    seconds, rest = divmod(stamp_us, SECOND_US)
+    return f"{iso(seconds * SECOND_US)[:-1]}.{rest:06}Z"
+
+
+def stamp_of(moment: str) -> int:
+    """Return the stamp of a moment in ISO 8601 with its zone.
+
+    Raises `ValueError` for any other text.
+    """
+    then = datetime.fromisoformat(moment)
+    if then.tzinfo is None:
+        raise ValueError(f"{moment} names no zone")
+    return (then - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

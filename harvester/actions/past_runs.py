@@ -11,7 +11,7 @@ from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.options import check_seconds, check_whole
 from harvester.actions.result import RunResult
 from harvester.actions.status_file import load_status, save_end
-from harvester.clock import SECOND_US, SystemClock, is_stamp, iso
+from harvester.clock import SECOND_US, SystemClock, exact_iso, is_stamp
 from harvester.errors import HarvesterError, problem_of
 from harvester.library import KILLED, PastRun, add_run, load_history, new_run_id, require_library
 from harvester.settings import COUNT
@@ -84,8 +84,8 @@ class RunRecord:
         activity = client.activity
         run = PastRun(
             run=self.run,
-            started=iso(self._started_at),
-            ended=iso(self._clock.time_us()),
+            started=exact_iso(self._started_at),
+            ended=exact_iso(self._clock.time_us()),
             command=self.command,
             version=__version__,
             end=drop_controls(result.reason)[:_MOST_TEXT],
@@ -123,8 +123,8 @@ def note_killed_run(folder: Path, reporter: Reporter) -> None:
         return
     run = PastRun(
         run=status["run_id"],
-        started=iso(status["started_at"]),
-        ended=iso(status["updated_at"]),
+        started=exact_iso(status["started_at"]),
+        ended=exact_iso(status["updated_at"]),
         command="refresh" if status.get("command") == "refresh" else "harvest",
         version=__version__,
         end=KILLED,

@@ -13,13 +13,12 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from harvester.clock import LATEST_US, SECOND_US, is_stamp
+from harvester.clock import LATEST_US, is_stamp, stamp_of
 from harvester.errors import problem_of
 from harvester.json_text import json_text
 from harvester.storage import HISTORY, REAL_FILES, Files, read_bounded, refuse_link, write_atomically
@@ -35,7 +34,7 @@ KILLED = "killed (no end was recorded)"
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _WORD = re.compile(r"[0-9A-Za-z.+_-]{1,40}")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +42,12 @@ class PastRun:
     """One run of `harvest` or `refresh`, as `history.jsonl` keeps it.
 
     `run` is random: the same run is known by it in every copy of the library. `started` and `ended` are moments in UTC
-    (ISO 8601); `seconds` is how long it took. `command` is `harvest` or `refresh`, of harvester's `version`. `end` says
-    why it ended; `exit_code` is None if the run was killed. `requests` counted against the quota; the server refused
-    `refused` for a limit (429) and `denied` for the key (401). The run processed `processed` new sounds and brought
-    `sounds` new ones and `edges`; it fetched `renewed` known records again and found `gone` sounds deleted. `deferred`
-    fetches failed. `total_sounds` and `total_processed` are what the library held then.
+    (ISO 8601, to the microsecond: runs that start in one second have an order); `seconds` is how long it took.
+    `command` is `harvest` or `refresh`, of harvester's `version`. `end` says why it ended; `exit_code` is None if the
+    run was killed. `requests` counted against the quota; the server refused `refused` for a limit (429) and `denied`
+    for the key (401). The run processed `processed` new sounds and brought `sounds` new ones and `edges`; it fetched
+    `renewed` known records again and found `gone` sounds deleted. `deferred` fetches failed. `total_sounds` and
+    `total_processed` are what the library held then.
     """
 
     run: str
@@ -73,12 +73,12 @@ class PastRun:
     @property
     def started_at(self) -> int:
         """When it started, in microseconds since 1970, UTC."""
-        return _stamp_of(self.started)
+        return stamp_of(self.started)
 
     @property
     def ended_at(self) -> int:
         """When it ended, in microseconds since 1970, UTC."""
-        return _stamp_of(self.ended)
+        return stamp_of(self.ended)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the run under the keys of the file."""
@@ -201,7 +201,9 @@ def _parsed(text: bytes) -> dict[str, Any] | None:
 
 def _line(text: bytes, found: Mapping[str, Any]) -> _HistoryLine:
     run = PastRun(**{name: found[name] for name in _NAMES}) if _is_valid(found) else None
-    return _HistoryLine(text, str(found.get("started", "")), str(found.get("ended", "")), run)
+    # Without its Z, a whole second comes before its fractions.
+    started, ended = (str(found.get(name, "")).removesuffix("Z") for name in ("started", "ended"))
+    return _HistoryLine(text, started, ended, run)
 
 
 def _is_valid(found: Mapping[str, Any]) -> bool:
@@ -221,13 +223,9 @@ def _is_valid(found: Mapping[str, Any]) -> bool:
 
 def _is_moment(text: str) -> bool:
     try:
-        return is_stamp(_stamp_of(text))
+        return is_stamp(stamp_of(text))
     except ValueError:
         return False
-
-
-def _stamp_of(moment: str) -> int:
-    return round(datetime.fromisoformat(moment).timestamp()) * SECOND_US
 
 
 def _put(lines: _Lines, run: str, line: _HistoryLine) -> None:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from harvester.clock import LATEST_US, exact_iso, iso, stamp_of
 from harvester.library import PastRun, add_run, load_history
 from harvester.library.history import LARGEST_BYTES, LONGEST_LINE_BYTES, MOST_RUNS, History, join_histories
 from harvester.storage import HISTORY
 from tests.support.past_runs import past_run
+from tests.support.samples import NOW_US
 
 
 def ids(folder: Path) -> list[str]:
@@ -119,6 +124,24 @@ def test_of_two_lines_of_a_run_the_one_that_ended_later_counts(tmp_path: Path) -
     for place, order in enumerate(itertools.permutations([killed, whole])):
         folder = write(tmp_path / str(place), *order)
         assert load_history(folder).runs == (whole,)
+
+
+@given(st.integers(0, LATEST_US))
+def test_a_moment_comes_back_to_the_microsecond(stamp_us: int) -> None:
+    assert stamp_of(exact_iso(stamp_us)) == stamp_us
+    assert stamp_of(iso(stamp_us)) == stamp_us // 1_000_000 * 1_000_000
+
+
+def test_a_moment_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="names no zone"):
+        stamp_of("2026-11-28T17:56:47")
+
+
+def test_runs_that_start_in_one_second_are_in_the_order_of_their_starts(tmp_path: Path) -> None:
+    first, *rest = [past_run(9 - place, ended_at=NOW_US + place) for place in range(3)]
+    plain = replace(first, started=iso(first.started_at))  # as versions before wrote it
+    write(tmp_path, *reversed(rest), plain)
+    assert load_history(tmp_path).runs == (plain, *rest)
 
 
 def test_histories_are_joined_in_any_order_and_twice_is_as_once(tmp_path: Path) -> None:
