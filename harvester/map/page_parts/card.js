@@ -26,6 +26,12 @@ function soundButton(sound, beside) {
   return button;
 }
 
+// A sound of which only the id may be known here: it is opened where the map has it.
+function lineOf(id, name = `sound ${id}`) {
+  const sound = soundOf(id);
+  return sound < 0 ? make("span", name, { class: "quiet name", dir: "auto" }) : soundButton(sound, userOf(sound));
+}
+
 function open(sound, focus = true) {
   keepPlaying(sound);
   opened = sound;

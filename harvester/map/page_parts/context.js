@@ -1,11 +1,14 @@
 // Neighbours of the selected sounds that were not selected: small grey dots below the others. They have no card, no
 // colour and no place in the search; under the pointer one says what it is and shows its edges.
-const around = head.context ? {
-  places: unpack("contextPlaces", Uint16Array),
-  starts: new Uint32Array(head.context + 1),
-  near: unpack("contextNear", head.wide ? Uint32Array : Uint16Array),
-} : null;
-if (around) unpack("contextDegrees", Uint16Array).forEach((degree, i) => { around.starts[i + 1] = around.starts[i] + degree; });
+let around;
+derive(() => {
+  around = head.context ? {
+    places: unpack("contextPlaces", Uint16Array),
+    starts: new Uint32Array(head.context + 1),
+    near: unpack("contextNear", head.wide ? Uint32Array : Uint16Array),
+  } : null;
+  if (around) unpack("contextDegrees", Uint16Array).forEach((degree, i) => { around.starts[i + 1] = around.starts[i] + degree; });
+});
 const contextX = (one, at = view) => around.places[2 * one] * at.scale + at.x;
 const contextY = (one, at = view) => around.places[2 * one + 1] * at.scale + at.y;
 const contextRadius = (at = view) => Math.min(3, Math.max(0.8, spacing * at.scale * 0.16));

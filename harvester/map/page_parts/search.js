@@ -2,7 +2,8 @@
 // (graph/words.py): whole tags and words of the name first, then beginnings, then any other occurrence.
 const fold = (text) => text.toUpperCase().toLowerCase(); // so that "STRASSE" finds "straße"
 const WHOLE = 3, BEGINNING = 2, PART = 1;
-let folded = null, tokens = null, wholeHits = new Set();
+let folded, tokens, wholeHits = new Set();
+derive(() => { folded = tokens = null; });
 
 function foldWords() {
   if (folded) return;
@@ -28,7 +29,7 @@ function searchWords(wanted) {
   for (let i = 0; i < count; i++) {
     if (shown[i] && wanted.every((word) => folded[i].includes(word))) hits.push([i, rankOf(i, wanted)]);
   }
-  return hits.sort(([one, high], [other, low]) => low - high || downloads[other] - downloads[one] || one - other);
+  return hits.sort(([one, high], [other, low]) => low - high || downloads[other] - downloads[one] || idOf(one) - idOf(other));
 }
 
 function search() {
