@@ -19,7 +19,7 @@ from harvester.extras import missing
 from harvester.graph import Selected
 from harvester.json_text import json_text
 
-_SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "card.js", "control.js", "main.js")
+_SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "synth.js", "card.js", "control.js", "main.js")
 
 
 def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:

@@ -46,6 +46,7 @@ function open(sound, focus = true) {
 }
 
 function media(sound) {
+  if (isMade(sound)) return [waveOf(sound)];
   const address = addressOf("image", sound);
   if (address) {
     const image = make("img", undefined, { class: "wave", alt: `Waveform of ${nameOf(sound)}`, referrerpolicy: "no-referrer" });
@@ -53,16 +54,15 @@ function media(sound) {
     image.src = address;
     return [image];
   }
-  const why = head.sandbox ? "A made-up sound of the sandbox: it has no waveform and no preview."
-    : addressOf("preview", sound) ? "There is no waveform of this sound." : "There is neither a waveform nor a preview of this sound.";
+  const why = addressOf("preview", sound) ? "There is no waveform of this sound." : "There is neither a waveform nor a preview of this sound.";
   return [make("p", why, { class: "nothing" })];
 }
 
 function acts(sound) {
   const row = make("div", undefined, { class: "acts" }), preview = addressOf("preview", sound), page = addressOf("page", sound);
-  if (preview) {
+  if (preview || isMade(sound)) {
     const play = make("button", "▶ Play", { type: "button", class: "play" });
-    play.addEventListener("click", () => (audio ? stop() : start(preview, play)));
+    play.addEventListener("click", () => (audio ? stop() : isMade(sound) ? startMade(sound, play) : start(preview, play)));
     row.append(play);
   }
   if (page) row.append(make("a", "On Freesound ↗", { href: page, target: "_blank", rel: "noopener noreferrer" }));
@@ -77,6 +77,22 @@ function start(preview, button) {
   button.textContent = "■ Stop";
   audio.play().catch(over("▶ The preview cannot be played"));
   audio.button = button;
+}
+
+let context = null;
+function startMade(sound, button) {
+  context ??= new AudioContext();
+  const source = context.createBufferSource(), playing = { button, pause: () => source.stop() };
+  source.buffer = madeSound(context, sound);
+  source.connect(context.destination);
+  source.addEventListener("ended", () => {
+    if (audio !== playing) return;
+    button.textContent = "▶ Play";
+    audio = null;
+  });
+  source.start();
+  button.textContent = "■ Stop";
+  audio = playing;
 }
 
 function stop() {
