@@ -57,6 +57,7 @@ function open(sound, focus = true) {
 }
 
 function media(sound) {
+  if (isMade(sound)) return [waveOf(sound)];
   const address = addressOf("image", sound);
   if (address && !hasActed) {
     // A deep link opens a card before its reader has agreed to any request.
@@ -70,8 +71,7 @@ function media(sound) {
     image.src = address;
     return [image];
   }
-  const why = head.sandbox ? "A made-up sound of the sandbox: it has no waveform and no preview."
-    : addressOf("preview", sound) ? "There is no waveform of this sound." : "There is neither a waveform nor a preview of this sound.";
+  const why = addressOf("preview", sound) ? "There is no waveform of this sound." : "There is neither a waveform nor a preview of this sound.";
   return [make("p", why, { class: "nothing" })];
 }
 
