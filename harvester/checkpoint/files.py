@@ -97,9 +97,8 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
     `LibraryNotFetched` for a placeholder, `LibraryUnwritable` when the system refuses to read it, `FileNotFoundError`
     when it does not exist.
     """
-    packed = _read_bytes(path)
     try:
-        return decode_checkpoint(packed, dropped)
+        return decode_checkpoint(_read_bytes(path), dropped)
     except (LibraryCorrupt, NewerFormat) as error:
         raise type(error)(f"{path}: {error}") from error
 

@@ -13,22 +13,24 @@ import hashlib
 import pickle
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
-from harvester.checkpoint._opcode_scan import scan_opcodes
+from harvester.checkpoint._frames import frames_of
+from harvester.checkpoint._opcode_scan import OpcodeScan
 from harvester.checkpoint._opcodes import CONTAINERS
-from harvester.checkpoint.container import Container, blocks_packed_elsewhere, unpack
+from harvester.checkpoint.container import Container, blocks_packed_elsewhere, unpacked
 from harvester.checkpoint.healing import drop_invalid_ids
 from harvester.checkpoint.validate import read_state, version_of
 from harvester.checkpoint.writer import (
+    END_BYTES,
     GRAPH_CLASS,
     canonical_order,
-    digest_place,
+    digest_at_end,
     encode_blocks,
     encode_closing,
     encode_end,
@@ -161,18 +163,30 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
     recorded there; without it, they are an error. Memory is bounded by the file's size, and no code of the file runs.
     The state is new and shares no container with another.
     """
-    # Hashing releases the GIL: the digest is compared in a thread beside the rest.
-    with _garbage_collection_off(), ThreadPoolExecutor(1, "digest") as hasher:
-        stream = unpack(packed)
-        digest = hasher.submit(_verified_digest, stream)
-        scan_opcodes(stream)
-        plain = decode_pickle(_CheckpointUnpickler(_FrameReader(stream)))
+    with _garbage_collection_off():
+        ending = read_ending(unpacked(packed))
+        plain = decode_pickle(RestrictedUnpickler(_FrameReader(scanned_frames(packed, ending.size_bytes))))
+        del packed  # it takes as much memory as the checks that follow
         if dropped is not None:
             dropped.add(drop_invalid_ids(plain, GraphStandIn))
-        state, metadata = read_state(plain, GraphStandIn, 2 * len(stream))
-    if digest.result() != metadata["digest"]:
+        state, metadata = read_state(plain, GraphStandIn, 2 * ending.size_bytes)
+    if ending.verified_digest() != metadata["digest"]:
         raise LibraryCorrupt("the digest in its metadata is not the one at its end")
     return Decoded(state, metadata, metadata["digest"])
+
+
+def scanned_frames(packed: bytes, size_bytes: int) -> Iterator[bytes]:
+    """Yield the protocol and the frames of a stream of `size_bytes` bytes.
+
+    Each is yielded once its opcodes are known to be allowed. Raises `LibraryCorrupt`.
+    """
+    scan = OpcodeScan(size_bytes, lambda: islice(frames_of(unpacked(packed)), 1, None))
+    frames = frames_of(unpacked(packed))
+    yield next(frames)
+    for frame in frames:
+        scan.scan(frame)
+        yield frame
+    scan.end()
 
 
 def begins_as_checkpoint(packed: bytes) -> bool:
@@ -185,17 +199,41 @@ def begins_as_checkpoint(packed: bytes) -> bool:
 
 def digest_in(packed: bytes) -> str:
     """Return a checkpoint's digest, verified, without unpickling."""
-    return _verified_digest(unpack(packed))
+    return read_ending(unpacked(packed)).verified_digest()
 
 
-def _verified_digest(stream: bytes | bytearray) -> str:
-    place = digest_place(stream)
-    if place is None:
-        raise LibraryCorrupt("it does not end with a digest")
-    found = hashlib.sha256(memoryview(stream)[:place]).hexdigest()
-    if stream[place + 11 : place + 11 + len(found)] != found.encode():
-        raise LibraryCorrupt("its content does not match its digest")
-    return found
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The size of a stream, its content's digest, and the digest at its end.
+
+    The digests are hexadecimal; `named` is None where the stream does not end as a checkpoint does.
+    """
+
+    size_bytes: int
+    computed: str
+    named: str | None
+
+    def verified_digest(self) -> str:
+        """Return the digest, or raise `LibraryCorrupt`."""
+        if self.named is None:
+            raise LibraryCorrupt("it does not end with a digest")
+        if self.named != self.computed:
+            raise LibraryCorrupt("its content does not match its digest")
+        return self.computed
+
+
+def read_ending(pieces: Iterable[bytes]) -> Ending:
+    """Read a stream, given in pieces, to its end.
+
+    Only its end is kept. Raises what `pieces` raises.
+    """
+    digest, size_bytes, end = hashlib.sha256(), 0, b""
+    for piece in pieces:
+        size_bytes += len(piece)
+        end += piece
+        digest.update(memoryview(end)[:-END_BYTES])
+        end = end[-END_BYTES:]
+    return Ending(size_bytes, digest.hexdigest(), digest_at_end(end))
 
 
 class GraphStandIn:
@@ -212,19 +250,21 @@ class GraphStandIn:
 
 
 class _FrameReader:
-    """A stream read frame by frame, so that other threads run in between.
+    """A stream read frame by frame: it is never in memory as a whole.
 
-    Given the whole stream, the C unpickler would hold the GIL to its end and block the event loop: 0.5 s at 50,000
-    sounds (measured).
+    Other threads run in between. Given the whole stream, the C unpickler would hold the GIL to its end and block the
+    event loop: 0.5 s at 50,000 sounds (measured). No opcode crosses the end of a frame.
     """
 
-    def __init__(self, stream: bytes | bytearray) -> None:
-        self._stream = memoryview(stream)
-        self._place = 0
+    def __init__(self, frames: Iterator[bytes]) -> None:
+        self._frames = frames
+        self._frame, self._place = b"", 0
 
     def read(self, size: int) -> bytes:
-        start, self._place = self._place, self._place + size
-        return bytes(self._stream[start : self._place])
+        if self._place == len(self._frame):
+            self._frame, self._place = next(self._frames, b""), 0
+        start, self._place = self._place, min(self._place + size, len(self._frame))
+        return self._frame[start : self._place]
 
     def readline(self) -> bytes:
         """Return nothing.
@@ -234,8 +274,11 @@ class _FrameReader:
         return b""
 
 
-class _CheckpointUnpickler(pickle.Unpickler):
+class RestrictedUnpickler(pickle.Unpickler):
+    """An unpickler that knows one class, and replaces it by a stand-in."""
+
     def find_class(self, module_name: str, global_name: str) -> Any:
+        """Return the stand-in, or raise `LibraryCorrupt`."""
         if (module_name, global_name) == GRAPH_CLASS:
             return GraphStandIn
         name = _shown(f"{module_name}.{global_name}")

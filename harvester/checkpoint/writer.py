@@ -151,12 +151,13 @@ def encode_end(digest: str) -> bytes:
     return frame(encode_text(digest) + b"uu" + STOP)
 
 
-def digest_place(stream: bytes | bytearray) -> int | None:
-    """Return how many bytes the digest covers, or None without a digest."""
-    size = len(encode_end("0" * DIGEST_LENGTH))
-    place = len(stream) - size
-    end = bytes(stream[place:]) if place >= 0 else b""
-    return place if end[:11] == encode_end("0" * DIGEST_LENGTH)[:11] and end[-3:] == b"uu." else None
+END_BYTES = len(encode_end("0" * DIGEST_LENGTH))
+
+
+def digest_at_end(end: bytes) -> str | None:
+    """Return the digest in a stream's last `END_BYTES` bytes, or None."""
+    digest = end[11:-3].decode("ascii", "replace")
+    return digest if len(digest) == DIGEST_LENGTH and end == encode_end(digest) else None
 
 
 def _table(pairs: Iterator[bytes]) -> Iterator[bytes]:
