@@ -16,6 +16,7 @@ from harvester.checkpoint.files import (
     load_given,
     packed_elsewhere,
     read_signature,
+    verify_checkpoint,
 )
 from harvester.checkpoint.format import (
     Decoded,
@@ -25,5 +26,7 @@ from harvester.checkpoint.format import (
     decode_pickle,
     digest_of,
     encode_checkpoint,
+    latest_stamp,
     metadata_of,
 )
+from harvester.checkpoint.walk import Verified

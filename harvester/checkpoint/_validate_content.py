@@ -6,6 +6,7 @@ sounds. Raises `LibraryCorrupt` with one line.
 
 from __future__ import annotations
 
+from collections.abc import KeysView
 from typing import Any, TypeAlias
 
 from harvester.clock import LATEST_US
@@ -127,12 +128,17 @@ class ContentReader:
                 if type(element) not in FLAT:
                     self._value(sound_id, element, depth + 1)
 
-    def adjacency(self, sound_id: int, neighbours: object, nodes: dict[int, Any]) -> dict[int, dict[str, Any]]:
-        """Check a node's out-edges and return them as new dicts."""
+    def adjacency(
+        self, sound_id: int, neighbours: object, known: KeysView[int], *, has_list: bool
+    ) -> dict[int, dict[str, Any]]:
+        """Check a node's out-edges and return them as new dicts.
+
+        They may end at `known` sounds, and have scores only if the node has a similar list.
+        """
         if type(neighbours) is not dict:
             raise LibraryCorrupt(f"sound {sound_id}: its edges are not a dict")
         self.spend(len(neighbours) + 1)
-        if not nodes.keys() >= neighbours.keys():
+        if not known >= neighbours.keys():
             raise LibraryCorrupt(f"sound {sound_id}: an edge ends at a sound that is not in the library")
         edges: dict[int, dict[str, Any]] = {}
         for target, edge in neighbours.items():
@@ -152,7 +158,7 @@ class ContentReader:
                 edges[target]["relation"] = self._kinds(sound_id, edge["relation"])
             if "weights" in edge:
                 edges[target]["weights"] = self._weights(sound_id, edge["weights"], edge.get("relation", []))
-        if "linked_at" not in nodes[sound_id] and any("score" in edge for edge in edges.values()):
+        if not has_list and any("score" in edge for edge in edges.values()):
             raise LibraryCorrupt(f"sound {sound_id}: edges with scores, but no similar list")
         return edges
 

@@ -11,7 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.checkpoint.container import is_packed_elsewhere
-from harvester.checkpoint.format import Decoded, begins_as_checkpoint, decode_checkpoint, digest_in
+from harvester.checkpoint.format import (
+    Decoded,
+    begins_as_checkpoint,
+    decode_checkpoint,
+    digest_in,
+    digest_of,
+    latest_stamp,
+)
+from harvester.checkpoint.walk import Verified, walk_checkpoint
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
 from harvester.graph import Dropped
 from harvester.storage import (
@@ -133,13 +141,33 @@ def is_ours(path: Path) -> bool:
     return False
 
 
+def verify_checkpoint(path: Path, dropped: Dropped | None = None, *, written: str = "") -> Verified:
+    """Read and verify a checkpoint or a backup, and return what it holds.
+
+    Applies the rules of `load_checkpoint` and raises as it does, but keeps no graph: at 255,683 sounds it needs 230 MB
+    instead of 1.4 GB. Only a file that is corrupt, or in another form than harvester writes, is loaded. `written` is as
+    in `walk_checkpoint`.
+    """
+    packed = _read_bytes(path)
+    verified = walk_checkpoint(packed, written=written)
+    if verified is not None:
+        return verified
+    del packed
+    decoded = load_checkpoint(path, dropped)
+    state = decoded.state
+    return Verified(
+        decoded.digest, state.source, state.space, len(state), state.edge_count, len(state.processed), state.list_count,
+        latest_stamp(state), is_canonical=digest_of(state) == decoded.digest,
+    )  # fmt: skip
+
+
 def check_readable(new: Path) -> None:
     """Raise `BackupFailed` unless the new checkpoint can be read back.
 
     Called before it replaces the old one.
     """
     try:
-        load_checkpoint(new)
+        verify_checkpoint(new)
     except LibraryCorrupt as error:
         reason = str(error).removeprefix(f"{new}: ")
         raise BackupFailed(

@@ -25,7 +25,7 @@ from harvester.checkpoint._opcode_scan import OpcodeScan
 from harvester.checkpoint._opcodes import CONTAINERS
 from harvester.checkpoint.container import Container, blocks_packed_elsewhere, unpacked
 from harvester.checkpoint.healing import drop_invalid_ids
-from harvester.checkpoint.validate import read_state, version_of
+from harvester.checkpoint.validate import read_state, version_for
 from harvester.checkpoint.writer import (
     END_BYTES,
     GRAPH_CLASS,
@@ -35,6 +35,7 @@ from harvester.checkpoint.writer import (
     encode_closing,
     encode_end,
     encode_fillers,
+    processed_order,
 )
 from harvester.clock import iso
 from harvester.errors import LibraryCorrupt, words_of
@@ -74,25 +75,41 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
 
     It is a function of the content alone.
     """
+    return metadata_from(
+        has_weights=state.has_weights, latest_us=latest_stamp(state), nodes=len(order), edges=state.edge_count,
+        source=state.source, space=state.space, seeds=state.seeds, gone=state.gone_count,
+        processed=len(state.processed), records=state.record_count,
+    )  # fmt: skip
+
+
+def latest_stamp(state: SoundGraph) -> int:
+    """Return the latest stamp in a state, in microseconds UTC, or 0."""
     latest = 0
     for attributes in state.graph._node.values():
         for name in STAMPS:
             stamp = attributes.get(name, 0)
             if stamp > latest:
                 latest = stamp
+    return latest
+
+
+def metadata_from(
+    *, has_weights: bool, latest_us: int, nodes: int, edges: int, source: str, space: str, seeds: Iterable[int],
+    gone: int, processed: int, records: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the metadata of content with these facts; its digest is empty.
+
+    `latest_us` is the latest stamp, 0 without any; `seeds` are distinct.
+    """
     return {
-        "format_version": version_of(state),
-        "timestamp": iso(latest) if latest else "",
-        "nodes": len(order),
-        "edges": state.edge_count,
-        "source": state.source,
-        "similarity_space": state.space,
-        "seeds": sorted(state.seeds),
-        "statistics": {
-            "gone": state.gone_count,
-            "processed": len(state.processed),
-            "records": state.record_count,
-        },
+        "format_version": version_for(has_weights),
+        "timestamp": iso(latest_us) if latest_us else "",
+        "nodes": nodes,
+        "edges": edges,
+        "source": source,
+        "similarity_space": space,
+        "seeds": sorted(seeds),
+        "statistics": {"gone": gone, "processed": processed, "records": records},
         "digest": "",
     }
 
@@ -136,7 +153,9 @@ def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
     order = canonical_order(state)
     metadata = metadata_of(state, order)
     containers = size_bytes = 0
-    for frame in chain(encode_blocks(state, order), encode_closing(state, order, metadata)):
+    has_record = ("fetched_at" in state.graph._node[sound_id] for sound_id in order)
+    closing = encode_closing(order, processed_order(state), has_record, metadata)
+    for frame in chain(encode_blocks(state, order), closing):
         containers += sum(map(frame.count, CONTAINERS))
         size_bytes += len(frame)
         digest.update(frame)
