@@ -28,6 +28,7 @@ from harvester.model import is_complete
 OWN_KINDS: dict[str, type] = dict.fromkeys(OWN_FIELDS, int)
 OWN_KINDS |= {**dict.fromkeys(("link_origin", "link_space", "link_filter"), str), "extra_stamps": dict}
 _TEXT = {str}
+_PAGE_BYTES = 1 << 14
 _OWN = frozenset(OWN_FIELDS)
 _EDGE = frozenset(("score", *RELATION_FIELDS))
 
@@ -44,7 +45,7 @@ class ContentReader:
     def __init__(self, budget: int) -> None:
         self.left = budget
         self._orders: dict[tuple[str, ...], Plan] = {}
-        self._owned: set[int] = set()
+        self._owned: dict[int, bytearray] = {}
         self.found_weights = False
 
     def spend(self, values: int) -> None:
@@ -88,9 +89,15 @@ class ContentReader:
             raise LibraryCorrupt(f"sound {sound_id}: extra_stamps is newer than fetched_at")
 
     def _own(self, sound_id: int, container: object) -> None:
-        if id(container) in self._owned:
+        # One bit for each address, in pages of 1 MB: a set of addresses takes 70 bytes a container.
+        address = id(container)
+        page = self._owned.get(address >> 20)
+        if page is None:
+            page = self._owned[address >> 20] = bytearray(_PAGE_BYTES)
+        place, bit = address >> 6 & _PAGE_BYTES - 1, 1 << (address >> 3 & 7)
+        if page[place] & bit:
             raise LibraryCorrupt(f"sound {sound_id}: its record shares a container with another record")
-        self._owned.add(id(container))
+        page[place] |= bit
 
     def plan(self, names: tuple[Any, ...]) -> Plan:
         """Return the `Plan` for attribute names, or raise `LibraryCorrupt`."""

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
 from harvester.errors import LibraryCorrupt, words_of
@@ -60,19 +62,49 @@ def blocks_packed_elsewhere(files: Sequence[bytes]) -> dict[bytes, bytes]:
     return blocks_at_hand(files, Container().pack, _HIGHEST_RATIO_WRITTEN) if files else {}
 
 
-def unpacked(packed: bytes) -> Iterator[bytes]:
+class Packed(Protocol):
+    """The bytes of a checkpoint, which can be read several times."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the number of its bytes."""
+        ...
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield its bytes from the start."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBytes:
+    """A checkpoint in memory."""
+
+    content: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the number of its bytes."""
+        return len(self.content)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield its bytes from the start."""
+        for start in range(0, len(self.content), _PIECE_BYTES):
+            yield self.content[start : start + _PIECE_BYTES]
+
+
+def unpacked(packed: Packed) -> Iterator[bytes]:
     """Yield the content of a zlib container in pieces, verified at its end.
 
     Verifies its checksum, its end and its unpacked size. `joblib.load` checks neither the checksum nor the end: it
     reads files that lack up to five bytes. Raises `LibraryCorrupt`, at the latest after the last piece. A piece has at
     most a few MB, so the whole content is never in memory.
     """
-    limit = _SMALL_BYTES + _HIGHEST_RATIO * len(packed)
+    limit = _SMALL_BYTES + _HIGHEST_RATIO * packed.size_bytes
     unpacker = zlib.decompressobj()
-    size_bytes, rest = 0, memoryview(packed)
-    while rest and not unpacker.eof:
-        piece: bytes | memoryview = rest[:_PIECE_BYTES]
-        rest = rest[_PIECE_BYTES:]
+    size_bytes = 0
+    for piece in packed.pieces():
+        if unpacker.eof:
+            raise LibraryCorrupt("bytes follow the end of its compressed content")
         while piece:
             try:
                 content = unpacker.decompress(piece, _MOST_UNPACKED_BYTES)
@@ -85,5 +117,5 @@ def unpacked(packed: bytes) -> Iterator[bytes]:
             yield content
     if not unpacker.eof:
         raise LibraryCorrupt("its end is missing")
-    if unpacker.unused_data or rest:
+    if unpacker.unused_data:
         raise LibraryCorrupt("bytes follow the end of its compressed content")

@@ -6,11 +6,12 @@ Owns how a file of the library is identified (device, inode, size, mtime) and re
 from __future__ import annotations
 
 import errno
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.checkpoint.container import is_packed_elsewhere
+from harvester.checkpoint.container import Packed, is_packed_elsewhere
 from harvester.checkpoint.format import (
     Decoded,
     begins_as_checkpoint,
@@ -29,6 +30,7 @@ from harvester.storage import (
     PICKLE,
     NotRegular,
     describe_file,
+    opened_bounded,
     read_backup_name,
     read_bounded,
     read_start,
@@ -105,10 +107,8 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
     `LibraryNotFetched` for a placeholder, `LibraryUnwritable` when the system refuses to read it, `FileNotFoundError`
     when it does not exist.
     """
-    try:
-        return decode_checkpoint(_read_bytes(path), dropped)
-    except (LibraryCorrupt, NewerFormat) as error:
-        raise type(error)(f"{path}: {error}") from error
+    with _opened(path) as file:
+        return decode_checkpoint(file, dropped)
 
 
 def load_given(path: Path, dropped: Dropped | None = None) -> Decoded:
@@ -148,11 +148,10 @@ def verify_checkpoint(path: Path, dropped: Dropped | None = None, *, written: st
     instead of 1.4 GB. Only a file that is corrupt, or in another form than harvester writes, is loaded. `written` is as
     in `walk_checkpoint`.
     """
-    packed = _read_bytes(path)
-    verified = walk_checkpoint(packed, written=written)
+    with _opened(path) as file:
+        verified = walk_checkpoint(file, written=written)
     if verified is not None:
         return verified
-    del packed
     decoded = load_checkpoint(path, dropped)
     state = decoded.state
     return Verified(
@@ -182,21 +181,22 @@ def load_digest(path: Path) -> str:
     Takes a tenth of the time of `load_checkpoint`: enough to detect corruption of a file that was once verified.
     Raises as `load_checkpoint` does.
     """
-    packed = _read_bytes(path)
-    try:
-        return digest_in(packed)
-    except LibraryCorrupt as error:
-        raise LibraryCorrupt(f"{path}: {error}") from error
+    with _opened(path) as file:
+        return digest_in(file)
 
 
-def _read_bytes(path: Path) -> bytes:
+@contextmanager
+def _opened(path: Path) -> Iterator[Packed]:
+    """Open a file for the block, and put its path before every error."""
     try:
-        packed = read_bounded(path, LARGEST_BYTES)
+        with opened_bounded(path, LARGEST_BYTES) as file:
+            refuse_content(next(file.pieces(), b"")[:HEAD_BYTES], path)
+            yield file
     except FileNotFoundError:
         raise
     except OSError as error:
         if isinstance(error, NotRegular) or error.errno in (errno.EIO, errno.EISDIR, errno.EFBIG):
             raise LibraryCorrupt(f"{path}: it cannot be read ({error.strerror})") from error
         raise LibraryUnwritable(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
-    refuse_content(packed[:HEAD_BYTES], path)
-    return packed
+    except (LibraryCorrupt, NewerFormat) as error:
+        raise type(error)(f"{path}: {error}") from error

@@ -23,7 +23,7 @@ from typing import Any
 from harvester.checkpoint._frames import frames_of
 from harvester.checkpoint._opcode_scan import OpcodeScan
 from harvester.checkpoint._opcodes import CONTAINERS
-from harvester.checkpoint.container import Container, blocks_packed_elsewhere, unpacked
+from harvester.checkpoint.container import Container, Packed, PackedBytes, blocks_packed_elsewhere, unpacked
 from harvester.checkpoint.healing import drop_invalid_ids
 from harvester.checkpoint.validate import read_state, version_for
 from harvester.checkpoint.writer import (
@@ -175,17 +175,20 @@ def digest_of(state: SoundGraph) -> str:
     return encoded.digest
 
 
-def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
-    """Return the state in the bytes of a checkpoint.
+def decode_checkpoint(packed: bytes | Packed, dropped: Dropped | None = None) -> Decoded:
+    """Return the state in the bytes of a checkpoint, or in a file.
 
     Raises `LibraryCorrupt` or `NewerFormat`, one line each. With `dropped`, invalid sound ids are left out and
     recorded there; without it, they are an error. Memory is bounded by the file's size, and no code of the file runs.
     The state is new and shares no container with another.
     """
+    source = PackedBytes(packed) if isinstance(packed, bytes) else packed
+    ending = EndingReader()
     with _garbage_collection_off():
-        ending = read_ending(unpacked(packed))
-        plain = decode_pickle(RestrictedUnpickler(_FrameReader(scanned_frames(packed, ending.size_bytes))))
-        del packed  # it takes as much memory as the checks that follow
+        frames = ending.through(scanned_frames(source, sum(map(len, unpacked(source)))))
+        plain = decode_pickle(RestrictedUnpickler(_FrameReader(frames)))
+        for _ in frames:
+            pass  # what follows STOP is refused too
         if dropped is not None:
             dropped.add(drop_invalid_ids(plain, GraphStandIn))
         state, metadata = read_state(plain, GraphStandIn, 2 * ending.size_bytes)
@@ -194,7 +197,7 @@ def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
     return Decoded(state, metadata, metadata["digest"])
 
 
-def scanned_frames(packed: bytes, size_bytes: int) -> Iterator[bytes]:
+def scanned_frames(packed: Packed, size_bytes: int) -> Iterator[bytes]:
     """Yield the protocol and the frames of a stream of `size_bytes` bytes.
 
     Each is yielded once its opcodes are known to be allowed. Raises `LibraryCorrupt`.
@@ -216,43 +219,38 @@ def begins_as_checkpoint(packed: bytes) -> bool:
     return _BEGINNING.match(unpack_beginning(packed)) is not None
 
 
-def digest_in(packed: bytes) -> str:
+def digest_in(packed: Packed) -> str:
     """Return a checkpoint's digest, verified, without unpickling."""
-    return read_ending(unpacked(packed)).verified_digest()
+    ending = EndingReader()
+    for _ in ending.through(unpacked(packed)):
+        pass
+    return ending.verified_digest()
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """The size of a stream, its content's digest, and the digest at its end.
+class EndingReader:
+    """The size of a stream, its content's digest, and the digest at its end."""
 
-    The digests are hexadecimal; `named` is None where the stream does not end as a checkpoint does.
-    """
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._digest, self._end = hashlib.sha256(), b""
 
-    size_bytes: int
-    computed: str
-    named: str | None
+    def through(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the pieces of a stream; only its end is kept."""
+        for piece in pieces:
+            self.size_bytes += len(piece)
+            self._end += piece
+            self._digest.update(memoryview(self._end)[:-END_BYTES])
+            self._end = self._end[-END_BYTES:]
+            yield piece
 
     def verified_digest(self) -> str:
-        """Return the digest, or raise `LibraryCorrupt`."""
-        if self.named is None:
+        """Return the digest of the whole stream, or raise `LibraryCorrupt`."""
+        named = digest_at_end(self._end)
+        if named is None:
             raise LibraryCorrupt("it does not end with a digest")
-        if self.named != self.computed:
+        if named != self._digest.hexdigest():
             raise LibraryCorrupt("its content does not match its digest")
-        return self.computed
-
-
-def read_ending(pieces: Iterable[bytes]) -> Ending:
-    """Read a stream, given in pieces, to its end.
-
-    Only its end is kept. Raises what `pieces` raises.
-    """
-    digest, size_bytes, end = hashlib.sha256(), 0, b""
-    for piece in pieces:
-        size_bytes += len(piece)
-        end += piece
-        digest.update(memoryview(end)[:-END_BYTES])
-        end = end[-END_BYTES:]
-    return Ending(size_bytes, digest.hexdigest(), digest_at_end(end))
+        return named
 
 
 class GraphStandIn:

@@ -34,8 +34,8 @@ from harvester.checkpoint._opcodes import (
 )
 from harvester.checkpoint._record_block import SLOTS, RecordBlock
 from harvester.checkpoint._validate_content import ContentReader
-from harvester.checkpoint.container import unpacked
-from harvester.checkpoint.format import RestrictedUnpickler, decode_pickle, metadata_from, read_ending, scanned_frames
+from harvester.checkpoint.container import Packed, unpacked
+from harvester.checkpoint.format import EndingReader, RestrictedUnpickler, decode_pickle, metadata_from, scanned_frames
 from harvester.checkpoint.validate import read_metadata
 from harvester.checkpoint.writer import DIGEST_LENGTH, blocks_of, encode_closing, encode_end, encode_fillers
 from harvester.errors import LibraryCorrupt, NewerFormat
@@ -71,7 +71,7 @@ class Verified:
     is_canonical: bool = True
 
 
-def walk_checkpoint(packed: bytes, *, written: str = "") -> Verified | None:
+def walk_checkpoint(packed: Packed, *, written: str = "") -> Verified | None:
     """Return what the bytes of a checkpoint hold, if they are proven valid.
 
     None if they are not: `decode_checkpoint` then tells whether the file is valid, and why not. `written` is the digest
@@ -80,10 +80,13 @@ def walk_checkpoint(packed: bytes, *, written: str = "") -> Verified | None:
     """
     try:
         closing: list[bytes] = []
-        ending = read_ending(_collected(frames_of(unpacked(packed)), closing))
+        ending, again = EndingReader(), EndingReader()
+        for one in ending.through(frames_of(unpacked(packed))):
+            if closing or one.startswith(_CLOSING, FRAME_HEAD_BYTES):
+                closing.append(one)
         digest = ending.verified_digest()
         walk = _Walk(closing, compare=digest != written)
-        return walk.run(scanned_frames(packed, ending.size_bytes), digest)
+        return walk.run(again.through(scanned_frames(packed, ending.size_bytes)), digest, again)
     except (LibraryCorrupt, NewerFormat, ValueError, KeyError, TypeError):
         return None  # `decode_checkpoint` finds the reason, or accepts a file that is only written in another way
 
@@ -95,14 +98,6 @@ class _NotProven(ValueError):
 def _prove(holds: bool) -> None:
     if not holds:
         raise _NotProven
-
-
-def _collected(frames: Iterator[bytes], closing: list[bytes]) -> Iterator[bytes]:
-    """Yield all frames, and append those after the blocks to `closing`."""
-    for one in frames:
-        if closing or one.startswith(_CLOSING, FRAME_HEAD_BYTES):
-            closing.append(one)
-        yield one
 
 
 class _Walk:
@@ -119,8 +114,11 @@ class _Walk:
         self._found_weights = False
         _prove(bool(closing) and len(self._places) == len(self._order))
 
-    def run(self, frames: Iterator[bytes], digest: str) -> Verified:
-        """Check all frames; raise an error unless they are proven valid."""
+    def run(self, frames: Iterator[bytes], digest: str, again: EndingReader) -> Verified:
+        """Check all frames; raise an error unless they are proven valid.
+
+        `again` reads the frames' digest beside; it must be `digest`.
+        """
         _prove(next(frames) == PROTOCOL)
         self._size_bytes = len(PROTOCOL)
         start, last = 0, _BEFORE_ALL
@@ -137,6 +135,7 @@ class _Walk:
         _prove(sizes == list(map(len, blocks_of(self._linked_order))))
         for _ in frames:
             pass  # the closing frames are scanned too
+        _prove(again.verified_digest() == digest)  # another process may write into the file
         metadata = self._compare_closing(digest)
         return Verified(
             digest, metadata["source"], metadata["similarity_space"], len(self._order), self._edges,

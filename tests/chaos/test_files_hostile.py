@@ -22,14 +22,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.checkpoint._opcodes import frame
-from harvester.checkpoint.container import unpacked
+from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import HarvesterError, LibraryCorrupt
 from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
 GOOD = b"".join(encode_checkpoint(make_state(make_events(4))))
-STREAM = b"".join(unpacked(GOOD))
+STREAM = b"".join(unpacked(PackedBytes(GOOD)))
 
 
 class _Runs:

@@ -19,7 +19,7 @@ import zlib
 from collections import Counter
 from itertools import pairwise
 
-from harvester.checkpoint.container import unpacked
+from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.checkpoint.writer import END_BYTES, digest_at_end
 from harvester.errors import LibraryCorrupt, NewerFormat
@@ -99,7 +99,7 @@ def mutants(seed: int, count: int) -> list[bytes]:
     """Give mutated files, the same for the same seed."""
     rng = random.Random(seed)
     files = seed_files()
-    streams = [b"".join(unpacked(packed)) for packed in files]
+    streams = [b"".join(unpacked(PackedBytes(packed))) for packed in files]
     loose = [unframed(stream) for stream in streams]
     made = []
     for _ in range(count):

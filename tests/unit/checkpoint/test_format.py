@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from harvester.checkpoint._interned import Texts
 from harvester.checkpoint._record_block import _FastPickler, _PlainPickler
-from harvester.checkpoint.container import unpacked
+from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.format import Encoded, decode_checkpoint, digest_in, digest_of, encode_checkpoint
 from harvester.checkpoint.writer import END_BYTES, canonical_order, encode_blocks
 from harvester.errors import LibraryCorrupt, NewerFormat
@@ -308,13 +308,13 @@ def test_any_change_changes_the_digest() -> None:
 
 def test_the_digest_is_found_without_building_anything() -> None:
     state = make_state(make_events(3))
-    assert digest_in(encode(state)) == digest_of(state)
+    assert digest_in(PackedBytes(encode(state))) == digest_of(state)
 
 
 @pytest.mark.parametrize("harm", ["content", "digest", "no digest", "cut"])
 def test_a_digest_that_does_not_match_its_content_is_refused_without_building_anything(harm: str) -> None:
     packed = encode(make_state(make_events(3)))
-    stream = bytearray(b"".join(unpacked(packed)))
+    stream = bytearray(b"".join(unpacked(PackedBytes(packed))))
     place = len(stream) - END_BYTES
     if harm == "content":
         at = stream.index(b"sound 2")
@@ -325,7 +325,7 @@ def test_a_digest_that_does_not_match_its_content_is_refused_without_building_an
         stream = stream[:place] + b"."
     packed = packed[:-5] if harm == "cut" else zlib.compress(bytes(stream))
     with pytest.raises(LibraryCorrupt, match=r"digest|cut|end|compression"):
-        digest_in(packed)
+        digest_in(PackedBytes(packed))
 
 
 def test_what_is_new_changes_no_block_that_was_there() -> None:
@@ -351,7 +351,7 @@ def test_a_newer_format_is_named_as_such() -> None:
 
 def _plain(**changes: object) -> bytes:
     """Return a checkpoint of one sound whose metadata was changed."""
-    stream = b"".join(unpacked(encode(make_state(make_events(1)))))
+    stream = b"".join(unpacked(PackedBytes(encode(make_state(make_events(1))))))
     changed = stream.replace(b"\x8c\x0eformat_versionK\x01", b"\x8c\x0eformat_versionK\x03")
     assert changed != stream or not changes
     return zlib.compress(changed)
