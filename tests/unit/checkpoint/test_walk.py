@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,13 +16,13 @@ from harvester.checkpoint import Encoded, Verified, latest_stamp, verify_checkpo
 from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, encode_stream
 from harvester.checkpoint.walk import walk_checkpoint
-from harvester.checkpoint.writer import END_BYTES, encode_end
+from harvester.checkpoint.writer import END_BYTES, _linked_order, blocks_of, canonical_order, encode_end
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.model import Event, Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
 from tests.support.fuzz_loader import mutants
 from tests.support.histories import events
-from tests.support.samples import NOW_US, make_events, make_record, make_state
+from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
 
 def encode(state: SoundGraph) -> bytes:
@@ -109,6 +110,24 @@ def test_the_walk_proves_no_file_that_the_loader_refuses() -> None:
         assert verified == facts_of(decoded.state, decoded.digest)
         assert b"".join(encode_stream(decoded.state, Encoded())) == b"".join(unpacked(PackedBytes(packed)))
     assert proven < 100
+
+
+def blocks_swapped(order: list[int]) -> list[int]:
+    first, second, *others = blocks_of(order)
+    return [*second, *first, *(sound_id for part in others for sound_id in part)]
+
+
+@pytest.mark.parametrize("change", [blocks_swapped, lambda order: order[::-1]])
+@pytest.mark.parametrize("place", ["format.canonical_order", "writer._linked_order"])
+def test_sounds_or_lists_in_another_order_are_not_proven(
+    place: str, change: Callable[[list[int]], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = make_state(make_events(600))
+    order = {"format.canonical_order": canonical_order, "writer._linked_order": _linked_order}[place]
+    monkeypatch.setattr(f"harvester.checkpoint.{place}", lambda state: change(order(state)))
+    packed = encode(state)
+    assert content_of(decode_checkpoint(packed).state) == content_of(state)
+    assert walk_checkpoint(PackedBytes(packed)) is None
 
 
 def test_a_corrupt_and_a_newer_file_are_refused_as_the_loader_refuses_them(tmp_path: Path) -> None:
