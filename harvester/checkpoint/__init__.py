@@ -23,10 +23,10 @@ from harvester.checkpoint.format import (
     Encoded,
     begins_as_checkpoint,
     decode_checkpoint,
-    decode_pickle,
     digest_of,
     encode_checkpoint,
     latest_stamp,
     metadata_of,
 )
+from harvester.checkpoint.stream import decode_pickle
 from harvester.checkpoint.walk import Verified

@@ -1,4 +1,4 @@
-"""Cut a stream into its frames, so that it is never in memory as a whole.
+"""Cut a stream into its frames; it is never whole in memory.
 
 Owns where frames may lie: the first begins after the protocol, each other one where the frame before it ends, and the
 last one ends with the stream. What they hold is not looked at.

@@ -16,10 +16,10 @@ from harvester.checkpoint.format import (
     Decoded,
     begins_as_checkpoint,
     decode_checkpoint,
-    digest_in,
     digest_of,
     latest_stamp,
 )
+from harvester.checkpoint.stream import digest_in
 from harvester.checkpoint.walk import Verified, walk_checkpoint
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
 from harvester.graph import Dropped

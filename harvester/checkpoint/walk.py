@@ -35,7 +35,8 @@ from harvester.checkpoint._opcodes import (
 from harvester.checkpoint._record_block import SLOTS, RecordBlock
 from harvester.checkpoint._validate_content import ContentReader
 from harvester.checkpoint.container import Packed, unpacked
-from harvester.checkpoint.format import EndingReader, RestrictedUnpickler, decode_pickle, metadata_from, scanned_frames
+from harvester.checkpoint.format import metadata_from
+from harvester.checkpoint.stream import EndingReader, RestrictedUnpickler, decode_pickle, scanned_frames
 from harvester.checkpoint.validate import read_metadata
 from harvester.checkpoint.writer import DIGEST_LENGTH, blocks_of, encode_closing, encode_end, encode_fillers
 from harvester.errors import LibraryCorrupt, NewerFormat

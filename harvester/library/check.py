@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvester.checkpoint import Verified, latest_stamp, load_digest, verify_checkpoint
+from harvester.checkpoint import Verified, load_digest, verify_checkpoint
 from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat, problem_of
-from harvester.graph import Dropped, SoundGraph
+from harvester.graph import Dropped
 from harvester.jobs import each_in_processes
-from harvester.journal import Head, JournalContents, load_contents
+from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
-from harvester.library.load import load_state
+from harvester.library.facts import known_facts, loaded_facts
 from harvester.library.presence import find_irregular, find_placeholders, require_library
-from harvester.library_source import join_sources
 from harvester.storage import (
     CHECKPOINT,
     JOURNAL,
@@ -201,7 +200,7 @@ def _check_together(
 ) -> Iterator[Finding]:
     checkpoint = folder / CHECKPOINT
     try:
-        library = _known_facts(folder, contents, now_us, checked) or _loaded_facts(folder, contents)
+        library = known_facts(folder, contents, now_us, checked) or loaded_facts(folder, contents)
     except LibraryCorrupt:
         yield Finding(ERROR, checkpoint, "no valid backup can replace it")
         return
@@ -255,50 +254,3 @@ def _check_other_files(folder: Path) -> Iterator[Finding]:
                 )
         elif not belongs_to_library(name):
             yield Finding(NOTE, path, "it does not belong to the library")
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What a check must know of the library as a whole."""
-
-    source: str
-    space: str
-    has_lists: bool
-    has_sounds: bool
-    latest_us: int
-    is_foreign: bool
-
-
-def _loaded_facts(folder: Path, contents: JournalContents | None) -> _Facts:
-    loaded = load_state(folder, contents)
-    state = loaded.state
-    return _Facts(
-        state.source, state.space, state.list_count > 0, len(state) > 0, latest_stamp(state), loaded.foreign
-    )  # fmt: skip
-
-
-def _known_facts(
-    folder: Path, contents: JournalContents | None, now_us: int, checked: Mapping[Path, Verified | None]
-) -> _Facts | None:
-    """Return the facts without loading the library, if its files agree.
-
-    None if the checkpoint or the journal is not whole, or another file may take part: then `load_state` decides.
-    """
-    verified = checked.get(folder / CHECKPOINT)
-    head = contents.head if contents is not None else Head()
-    if verified is None or head.restore or head.recovered or (contents is not None and contents.damage):
-        return None
-    # Without a journal a backup may hold more.
-    if not (head.digest or head.next_digest) and {one and one.digest for one in checked.values()} != {verified.digest}:
-        return None
-    source = join_sources(verified.source, head.source)
-    added = SoundGraph(source or "", verified.space)
-    for event in contents.events if contents is not None else ():
-        added.apply(event)
-    latest_us = max(verified.latest_us, latest_stamp(added))
-    # The merge with the checkpoint may drop a stamp, and settles the space of a library without lists.
-    if source is None or latest_us > now_us + DAY_US or (added.list_count and not verified.lists):
-        return None
-    is_foreign = contents is not None and verified.digest not in (head.digest, head.next_digest)
-    has_sounds = verified.nodes > 0 or len(added) > 0
-    return _Facts(source, verified.space, verified.lists > 0, has_sounds, latest_us, is_foreign)

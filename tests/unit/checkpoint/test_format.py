@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from harvester.checkpoint._interned import Texts
 from harvester.checkpoint._record_block import _FastPickler, _PlainPickler
 from harvester.checkpoint.container import PackedBytes, unpacked
-from harvester.checkpoint.format import Encoded, decode_checkpoint, digest_in, digest_of, encode_checkpoint
+from harvester.checkpoint.format import Encoded, decode_checkpoint, digest_of, encode_checkpoint
+from harvester.checkpoint.stream import digest_in
 from harvester.checkpoint.writer import END_BYTES, canonical_order, encode_blocks
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
