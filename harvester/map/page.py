@@ -16,24 +16,36 @@ from typing import Any
 
 from harvester.errors import SettingsError
 from harvester.extras import missing
-from harvester.graph import Selected
+from harvester.graph import Selected, Surroundings
 from harvester.json_text import json_text
 
-_SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "card.js", "control.js", "main.js")
+_STYLES = ("style.css", "walking.css")
+_SCRIPTS = (
+    "data.js", "paint.js", "context.js", "move.js", "hit_test.js", "card.js", "control.js", "synth.js", "source.js",
+    "player.js", "search.js", "takeaway.js", "shortlist.js", "path.js", "address.js", "keys.js", "main.js",
+)  # fmt: skip
 
 
-def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:
+def encode_map(
+    selected: Selected,
+    title: str,
+    *,
+    ego: int | None = None,
+    library: str = "",
+    around: Surroundings | None = None,
+) -> Iterator[bytes]:
     """Yield the page in chunks; it opens at the sound `ego`.
 
-    The layout is computed before the first chunk; it takes about 5 s for 5,000 sounds. Raises `SettingsError` without
-    numpy and scipy.
+    Maps of one `library`, by the name of its folder, share a shortlist. `around` are sounds to draw as faint dots. The
+    layout is computed before the first chunk; it takes about 5 s for 5,000 sounds. Raises `SettingsError` without numpy
+    and scipy.
     """
     try:
         from harvester.map.data import MapData
     except ImportError as error:
         raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
-    data = MapData(selected, title, ego)
-    style = _asset("style.css")
+    data = MapData(selected, title, ego, library=library, around=around)
+    style = "".join(map(_asset, _STYLES))
     script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, _SCRIPTS)) + "})();\n"
     filling = {
         "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
