@@ -11,13 +11,14 @@ from typing import SupportsIndex, Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import StrPath, naming_keywords
-from harvester.actions.options import check_sounds, check_whole
+from harvester.actions.options import check_flag, check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import check_place
 from harvester.graph import Selected, around
 from harvester.library import load_history
-from harvester.map import COLOR_KEYS, PICTURE_FORMS, PictureSize, encode_map, encode_picture
+from harvester.map import COLOR_KEYS, PICTURE_FORMS, LocalPreviews, PictureSize, encode_map, encode_picture
+from harvester.previews import read_previews
 from harvester.reports import save_plots
 from harvester.settings import DEPTH, DPI, LENGTH_MM
 from harvester.storage import disk_errors, path_text, read_path, write_atomically
@@ -59,16 +60,18 @@ def draw_map(
     ego: SupportsIndex | None = None,
     depth: int = 2,
     title: str | None = None,
+    local_previews: bool = False,
     on_layout: Callable[[int, int], None] | None = None,
     **selection: Unpack[SelectKeywords],
 ) -> MapReport:
     """Draw the library, or a selection, as the HTML file `path`.
 
     It is durable on return. `library` is a folder or an opened `Library`; None: the default folder. `ego` draws only
-    the sounds within `depth` edges of this sound. `title` is the heading, by default the folder's name. `on_layout`
-    gets the numbers of sounds and edges before their places are computed, which takes about 5 s for 5,000 sounds. The
-    other keywords select sounds, and are those of `SelectKeywords`. A failure or a crash leaves the earlier file as it
-    was.
+    the sounds within `depth` edges of this sound. `title` is the heading, by default the folder's name. With
+    `local_previews` the page plays what `fetch_previews` has fetched from the files, as long as page and library lie
+    where they are; it plays the others from the web. `on_layout` gets the numbers of sounds and edges before their
+    places are computed, which takes about 5 s for 5,000 sounds. The other keywords select sounds, and are those of
+    `SelectKeywords`. A failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
     numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
@@ -76,10 +79,23 @@ def draw_map(
     """
     out = read_path(path)
     check_place(out)
+    check_flag("--local-previews", local_previews)
     with _drawn(library, ego, depth, title, on_layout, selection) as drawn:
+        local = _local(drawn.folder) if local_previews else None
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, encode_map(drawn.selected, drawn.title, ego=drawn.middle))
+            write_atomically(out, encode_map(drawn.selected, drawn.title, ego=drawn.middle, local=local, page=out))
         return drawn.report(out)
+
+
+def _local(folder: Path) -> LocalPreviews:
+    """Return the previews that are here; MP3 first, which every browser plays.
+
+    Raises `SettingsError` if there is none.
+    """
+    previews = read_previews(folder)
+    if not previews.stored:
+        raise SettingsError(f"{previews.path}: there is no preview here; `harvester previews` fetches some")
+    return LocalPreviews(previews.path, dict(sorted(previews.stored, key=lambda key: key[1] != "ogg")))
 
 
 @naming_keywords
@@ -130,6 +146,7 @@ class _Drawn:
     selected: Selected
     title: str
     middle: int | None
+    folder: Path
     notices: tuple[str, ...]
 
     def report(self, out: Path) -> MapReport:
@@ -160,7 +177,7 @@ def _drawn(
         heading = path_text(title or (view.folder.resolve().name if middle is None else f"Around sound {middle}"))
         if on_layout is not None:
             on_layout(len(selected), selected.edge_count)
-        yield _Drawn(selected, heading, middle, notices)
+        yield _Drawn(selected, heading, middle, view.folder, notices)
 
 
 def _read_size(text: str, dpi: int) -> PictureSize:

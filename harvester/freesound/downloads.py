@@ -55,7 +55,7 @@ class Downloads:
         self._on_event = on_event
         self._gate = Gate(clock, steady.now_us, stop, Outage(host, forever=False, words=_WORDS), on_event)
         self._pacing = Pacing(stop, self._burst)
-        self._retry = Retry(clock, stop, rng, self._note_retry)
+        self._retry = Retry(clock, stop, rng, lambda *_: None)
         self._refusals = Refusals()
         self._pauses = 0
         self._paused_since_us = 0
@@ -84,8 +84,9 @@ class Downloads:
             try:
                 raw = await self._stop.unless_closed(self._transport.fetch(address, sink))
             except Transient as failure:
+                self._tell(address, failure.reason, {"reason": failure.reason})
                 raise self._note_transient(failure, ticket) from None
-            self._told(address, raw)
+            self._tell(address, f"HTTP {raw.status}", {"status": raw.status})
             return self._judge(with_date(raw, self._now_us()), address, ticket)
         finally:
             self._gate.leave(ticket)
@@ -146,13 +147,8 @@ class Downloads:
     def _after(self, seconds: float) -> int:
         return self._now_us() + round(seconds * SECOND_US)
 
-    def _told(self, address: str, raw: RawResponse) -> None:
-        fields: dict[str, Fact] = {"address": address, "status": raw.status}
-        self._on_event(Told(f"GET {address}: HTTP {raw.status}", Level.REQUEST, "request", fields))
-
-    def _note_retry(self, failure: Transient, attempt: int, wait_s: float) -> None:
-        fields: dict[str, Fact] = {"reason": failure.reason, "attempt": attempt, "wait_s": round(wait_s, 3)}
-        self._on_event(Told(f"retrying after {failure.reason}", Level.INFO, "retry", fields))
+    def _tell(self, address: str, what: str, fields: dict[str, Fact]) -> None:
+        self._on_event(Told(f"GET {address}: {what}", Level.REQUEST, "request", {"address": address, **fields}))
 
 
 _WORDS = OutageWords(

@@ -12,19 +12,26 @@ import hashlib
 import html
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from harvester.errors import SettingsError
 from harvester.extras import missing
 from harvester.graph import Selected
 from harvester.json_text import json_text
+from harvester.map.local_previews import LocalPreviews
 
+_LOCAL_MEDIA = "'self' file: "
+"""A page that was opened from a file has no origin of its own: `file:` allows the files beside it."""
 _SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "card.js", "control.js", "main.js")
 
 
-def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:
+def encode_map(
+    selected: Selected, title: str, *, ego: int | None = None, local: LocalPreviews | None = None, page: Path = Path()
+) -> Iterator[bytes]:
     """Yield the page in chunks; it opens at the sound `ego`.
 
+    The page plays the `local` previews from their folder, relative to the file `page` that it is written to.
     The layout is computed before the first chunk; it takes about 5 s for 5,000 sounds. Raises `SettingsError` without
     numpy and scipy.
     """
@@ -33,11 +40,15 @@ def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Ite
     except ImportError as error:
         raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
     data = MapData(selected, title, ego)
+    if local is not None:
+        data.head["previews"] = local.address(page)
+        data.sounds |= local.columns(selected.sound_ids)
     style = _asset("style.css")
     script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, _SCRIPTS)) + "})();\n"
+    media = "http: https:" if local is None else _LOCAL_MEDIA + "http: https:"
     filling = {
         "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "img-src http: https: data:; media-src http: https:; base-uri 'none'; form-action 'none'",
+        f"img-src http: https: data:; media-src {media}; base-uri 'none'; form-action 'none'",
         "title": html.escape(title),
         "counts": html.escape(data.head["counts"]),
         "style": style,

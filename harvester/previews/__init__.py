@@ -9,7 +9,7 @@ from harvester.previews.folder import (
     PreviewFolder,
     holding_previews,
     opened_previews,
-    preview_names,
+    preview_files,
     read_previews,
 )
 from harvester.previews.plan import (

@@ -80,7 +80,7 @@ async def fetch_planned(
     for error in ended:
         if isinstance(error, BaseException):
             raise error
-    tally.end = stop.reason
+    tally.end = stop.reason or run.end
 
 
 async def _watch(asked_to_stop: Callable[[], bool], clock: Clock, stop: Stop) -> None:
@@ -112,6 +112,8 @@ class _Run:
         self._on_done = on_done
         self._tally = tally
         self._started = 0
+        self.end = ""
+        """Why no further download begins, while open ones go on."""
         self._committing = asyncio.Lock()
         self._space = _Space(bounds.most_bytes, folder.size_bytes)
 
@@ -119,8 +121,8 @@ class _Run:
         """Fetch from the queue until it is empty or the run closes."""
         try:
             while (wanted := self._next(queue)) is not None:
-                await self._fetch(wanted)
-                self._on_done(self._tally)
+                if await self._fetch(wanted):
+                    self._on_done(self._tally)
         except Stopped:
             return
         except BaseException:
@@ -128,16 +130,17 @@ class _Run:
             raise
 
     def _next(self, queue: Iterator[WantedPreview]) -> WantedPreview | None:
-        if self._stop.closed:
+        if self._stop.closed or self.end:
             return None
         wanted = next(queue, None)
         if wanted is not None and self._started >= self._bounds.most_files:
-            self._stop.close(f"{self._bounds.most_files:,} requested, the most of this run (--max-files)")
+            self.end = f"{self._bounds.most_files:,} requested, the most of this run (--max-files)"
             return None
         self._started += wanted is not None
         return wanted
 
-    async def _fetch(self, wanted: WantedPreview) -> None:
+    async def _fetch(self, wanted: WantedPreview) -> bool:
+        """Fetch one preview; tell whether what became of it is noted."""
         arriving = self._folder.arriving(wanted.sound_id, wanted.format)
         sink = _PreviewSink(arriving, wanted, self._space)
         try:
@@ -147,8 +150,8 @@ class _Run:
             self._check_source(answer.headers.get(SANDBOX_HEADER, self._sandbox))
             await self._store(arriving, wanted)
         except _NoSpace:
-            self._stop.close(f"the folder may hold {self._bounds.most_bytes:,} bytes (--max-size)")
-            raise Stopped(self._stop.reason) from None
+            self.end = f"the folder may hold {self._bounds.most_bytes:,} bytes (--max-size)"
+            return False
         except FileLost as lost:
             self._tally.lost += 1
             await self._note(wanted, lost.reason, is_lost=True)
@@ -158,6 +161,7 @@ class _Run:
         finally:
             self._space.release(sink)
             arriving.discard()
+        return True
 
     async def _store(self, arriving: ArrivingFile, wanted: WantedPreview) -> None:
         before = self._folder.stored.get((wanted.sound_id, wanted.format))

@@ -96,7 +96,7 @@ class PreviewFolder:
         """
         removed = []
         with disk_errors(self.path, "the rest of the folder is unchanged"):
-            for path in preview_names(self.path, sound_ids):
+            for path in preview_files(self.path.parent, sound_ids):
                 with suppress(FileNotFoundError):
                     self._files.unlink(path)
                     removed.append(path)
@@ -219,8 +219,11 @@ def read_previews(library: Path) -> PreviewFolder:
     return folder
 
 
-def preview_names(folder: Path, sound_ids: Collection[int]) -> list[Path]:
-    """Return the files that previews of these sounds have, if there are any."""
+def preview_files(library: Path, sound_ids: Collection[int]) -> list[Path]:
+    """Return the files of these sounds in the folder of previews."""
+    folder = library / PREVIEWS
+    if folder.is_symlink():
+        return []
     names = (folder / f"{sound_id}.{format}" for sound_id in sorted(sound_ids) for format in FORMATS)
     return [path for path in names if os.path.lexists(path)]
 

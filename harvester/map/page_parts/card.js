@@ -53,7 +53,7 @@ function media(sound) {
     image.src = address;
     return [image];
   }
-  const why = head.sandbox ? "A made-up sound of the sandbox: it has no waveform and no preview."
+  const why = head.sandbox && !addressOf("preview", sound) ? "A made-up sound of the sandbox: it has no waveform and no preview."
     : addressOf("preview", sound) ? "There is no waveform of this sound." : "There is neither a waveform nor a preview of this sound.";
   return [make("p", why, { class: "nothing" })];
 }
