@@ -187,6 +187,7 @@ __all__ = [
     "Plugin",
     "PreviewsResult",
     "PluginFailed",
+    "PreviewsResult",
     "RelateResult",
     "RestoreReport",
     "RunEvent",

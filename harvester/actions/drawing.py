@@ -88,9 +88,9 @@ def draw_map(
 
 
 def _local(folder: Path) -> LocalPreviews:
-    """Return the previews that are here; MP3 first, which every browser plays.
+    """Return the previews that are here.
 
-    Raises `SettingsError` if there is none.
+    MP3 comes first, because every browser plays it. Raises `SettingsError` if there is none.
     """
     previews = read_previews(folder)
     if not previews.stored:

@@ -1,4 +1,4 @@
-"""Previews that lie beside the map's file, for a page that plays offline.
+"""Previews in files, for a page that plays offline.
 
 The page names the folder once, relative to its own file, and for each sound the ending of its file. No address that the
 page reads can lead elsewhere: id and ending are put together by the page.

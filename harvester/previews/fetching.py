@@ -69,7 +69,7 @@ async def fetch_planned(
     come from. When `asked_to_stop` returns True, open requests are dropped at once. Raises the error that ended the
     run, after all tasks have ended: `ApiUnreachable`, `DiskFull`, `LibraryUnwritable`, `WrongSource`.
     """
-    run = _Run(folder, downloads, bounds, clock, stop, sandbox, on_done, tally)
+    run = _FetchRun(folder, downloads, bounds, clock, stop, sandbox, on_done, tally)
     watch = asyncio.ensure_future(_watch(asked_to_stop, clock, stop))
     queue = iter(wanted)
     try:
@@ -89,7 +89,7 @@ async def _watch(asked_to_stop: Callable[[], bool], clock: Clock, stop: Stop) ->
     stop.close("asked to stop", by_person=True)
 
 
-class _Run:
+class _FetchRun:
     """The tasks of one run, and what they share."""
 
     def __init__(

@@ -39,7 +39,7 @@ _LARGEST_BYTES = 512 << 20
 
 
 class PreviewFolder:
-    """The opened folder; open it with `opened_previews` or `holding_previews`."""
+    """The folder; `opened_previews` and `holding_previews` open it."""
 
     def __init__(self, path: Path, files: Files = REAL_FILES) -> None:
         self.path = path
@@ -243,7 +243,7 @@ def _locked(path: Path, started_us: int, files: Files) -> Iterator[PreviewFolder
 
 
 def _refuse_other(path: Path) -> None:
-    """Raise `OSError` for what is no folder: a link may lead out of the library."""
+    """Raise `OSError` for what is no folder, and for a symbolic link."""
     if path.is_symlink() or (path.exists() and not path.is_dir()):
         refuse_link(path)
         raise NotADirectoryError(20, "it is not a folder; move it away", str(path))

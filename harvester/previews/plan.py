@@ -1,4 +1,4 @@
-"""Decide which previews of a selection to request, and how large they are.
+"""Decide which previews of a selection to request.
 
 Changes nothing. A preview that is here, in the quality that is wanted or a higher one, is never requested again.
 """

@@ -1,4 +1,4 @@
-"""The lines about previews: those that are here, and those that were lost.
+"""Lines about previews: those that are here, and the lost ones.
 
 One JSON object a line. The files may come from anyone: a line that is not as the harvester writes it is left out.
 """

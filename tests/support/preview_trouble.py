@@ -1,4 +1,4 @@
-"""Fetch previews from a sandbox through kills, bad answers and a full disk, and look at what is on the disk each time."""
+"""Fetch previews from a sandbox through kills, bad answers and a full disk, and look at what each leaves."""
 
 from __future__ import annotations
 
