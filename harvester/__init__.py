@@ -185,7 +185,6 @@ __all__ = [
     "PastRun",
     "PlotsReport",
     "Plugin",
-    "PreviewsResult",
     "PluginFailed",
     "PreviewsResult",
     "RelateResult",

@@ -14,12 +14,12 @@ from harvester.previews import FetchTally, PreviewFolder, PreviewPlan
 class PreviewsResult:
     """Result of fetching previews: numbers of `selected` sounds.
 
-    `library` is its folder; its `folder` of previews has the files. `here` were there before; `fetched` came now, with `fetched_bytes`. `lost`: the server has
-    no such file; `failed`: it did not come; both are requested again later, as are the `waiting` ones of earlier runs,
-    from `next_retry` (ISO 8601, UTC) on. `left`: not requested yet, of about `expected_bytes`. `without_address`: no preview in their
-    record; `refused`: an address to which no request is sent. `files` of `size_bytes` are in the folder. `end`: why
-    the run ended before all was done, or an empty text. `dry_run`: nothing was requested. `seconds`: how long it took.
-    `notices`: lines that need attention.
+    `library` is its folder; its `folder` of previews has the files. `here` were there before; `fetched` came now, with
+    `fetched_bytes`. `lost`: the server has no such file; `failed`: it did not come; both are requested again later, as
+    are the `waiting` ones of earlier runs, from `next_retry` (ISO 8601, UTC) on. `left`: not requested yet, of about
+    `expected_bytes`. `without_address`: no preview in their record; `refused`: an address to which no request is sent.
+    `files` of `size_bytes` are in the folder. `end`: why the run ended before all was done, or an empty text.
+    `dry_run`: nothing was requested. `seconds`: how long it took. `notices`: lines that need attention.
     """
 
     library: Path

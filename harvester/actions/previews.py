@@ -97,15 +97,16 @@ def fetch_previews(
 
     The folder lies in the library's. A file is named `ID.ogg`; `manifest.jsonl` has its size, SHA-256, address and
     license, and `CREDITS.md` the credits. `all` takes every sound. Else the other keywords must select some; they are
-    those of `SelectKeywords`. `quality` is lq or hq, `format` ogg or mp3. A preview that is here in this quality or a higher one is not
-    requested again. At most `max_files` are requested, and the folder grows to `max_size` (bytes, or a text such as
-    `500MB`). At most `concurrency` requests (1 to 8) are open, and `per_minute` are sent in a minute: 60 by default,
-    at most 600 to Freesound; the embedded sandbox has no limit. No request has an API key.
+    those of `SelectKeywords`. `quality` is lq or hq, `format` ogg or mp3. A preview that is here in this quality or a
+    higher one is not requested again. At most `max_files` are requested, and the folder grows to `max_size` (bytes, or
+    a text such as `500MB`). At most `concurrency` requests (1 to 8) are open, and `per_minute` are sent in a minute: 60
+    by default, at most 600 to Freesound; the embedded sandbox has no limit. No request has an API key.
 
     `library` is its folder; None: the default folder. A sandbox's previews come from the sandbox at `api_url`; without
-    it, or with `sandbox`, from the embedded one. With `dry_run` nothing is requested and nothing changed. `on_progress` gets lines, and an event of
-    the kind `preview` after each file; with `verbose` 1 (or True) also each request. When `asked_to_stop` returns True, open requests are dropped. Needs no lock of
-    the library, so that it may run beside a harvest.
+    it, or with `sandbox`, from the embedded one. With `dry_run` nothing is requested and nothing changed. `on_progress`
+    gets lines, and an event of the kind `preview` after each file; with `verbose` 1 (or True) also each request. When
+    `asked_to_stop` returns True, open requests are dropped. Needs no lock of the library, so that it may run beside a
+    harvest.
 
     Each preview is whole and durable before it is counted. After a crash, an error or a cancellation every file in the
     folder is whole, and the next call fetches the rest. A preview that the server does not have is requested again
