@@ -91,7 +91,8 @@ class Troubled:
     def run(self, cwd: Path, *more: object, **options: Any) -> Ended:
         """Run to the end, and check what it left."""
         ended = run(*self.command(), *more, cwd=cwd, key=self.key, first=IMPATIENT, timeout_s=300, **options)
-        self.check(f"exit {ended.code}: {ended.err.strip().splitlines()[-1][:60]}")
+        told = [line for line in ended.err.splitlines() if "fetched" in line or "no space" in line]
+        self.check(f"exit {ended.code}: {''.join(told[-1:])[-75:]}")
         return ended
 
     def check(self, what: str) -> None:

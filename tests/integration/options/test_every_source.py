@@ -106,6 +106,7 @@ def _pair(command: str, option: str) -> tuple[Any, Any]:
 
 
 WHOLE = {
+    "--per-minute",
     "--pack",
     "--seed",
     "--samples",
