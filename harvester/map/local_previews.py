@@ -10,7 +10,6 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 ENDINGS = ("", "mp3", "ogg")
@@ -19,17 +18,21 @@ ENDINGS = ("", "mp3", "ogg")
 
 @dataclass(frozen=True, slots=True)
 class LocalPreviews:
-    """The previews in `folder`: the endings of the files by sound id."""
+    """The previews beside a page: the endings of the files by sound id.
 
-    folder: Path
+    `address` is that of their folder, relative to the page.
+    """
+
+    address: str
     endings: Mapping[int, str]
 
-    def address(self, page: Path) -> str:
-        """Return the folder's address, relative to the file of the page."""
-        way = os.path.relpath(self.folder.resolve(), page.resolve().parent)
+    @classmethod
+    def beside(cls, page: Path, folder: Path, endings: Mapping[int, str]) -> LocalPreviews:
+        """Return the previews in `folder`, for the file `page`."""
+        way = os.path.relpath(folder.resolve(), page.resolve().parent)
         # With the dot, no name of a folder is read as a scheme.
-        return f"./{quote(Path(way).as_posix())}/"
+        return cls(f"./{quote(Path(way).as_posix())}/", endings)
 
-    def columns(self, sound_ids: Sequence[int]) -> dict[str, Any]:
-        """Return the column of the page for sounds in the page's order."""
-        return {"local": [ENDINGS.index(self.endings.get(sound_id, "")) for sound_id in sound_ids]}
+    def column(self, sound_ids: Sequence[int]) -> list[int]:
+        """Return the number of each sound's ending, in the page's order."""
+        return [ENDINGS.index(self.endings.get(sound_id, "")) for sound_id in sound_ids]

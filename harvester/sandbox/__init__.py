@@ -42,3 +42,4 @@ from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.recorded import RecordedCatalogue
 from harvester.sandbox.server import serving
 from harvester.sandbox.service import Sandbox
+from harvester.sandbox.sound_recipe import recipe_of
