@@ -16,28 +16,48 @@ from typing import Any
 
 from harvester.errors import SettingsError
 from harvester.extras import missing
-from harvester.graph import Selected
+from harvester.graph import Selected, Surroundings
 from harvester.json_text import json_text
+from harvester.map.local_previews import LocalPreviews
 
-_SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "synth.js", "card.js", "control.js", "main.js")
+_LOCAL_MEDIA = "'self' file: "
+"""A page that was opened from a file has no origin of its own: `file:` allows the files beside it."""
+_STYLES = ("style.css", "walking.css")
+_SCRIPTS = (
+    "data.js", "paint.js", "context.js", "move.js", "hit_test.js", "card.js", "control.js", "synth.js", "source.js",
+    "player.js", "search.js", "takeaway.js", "shortlist.js", "path.js", "address.js", "keys.js", "main.js",
+)  # fmt: skip
 
 
-def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:
+def encode_map(
+    selected: Selected,
+    title: str,
+    *,
+    ego: int | None = None,
+    library: str = "",
+    around: Surroundings | None = None,
+    local: LocalPreviews | None = None,
+) -> Iterator[bytes]:
     """Yield the page in chunks; it opens at the sound `ego`.
 
-    The layout is computed before the first chunk; it takes about 5 s for 5,000 sounds. Raises `SettingsError` without
-    numpy and scipy.
+    Maps of one `library`, by the name of its folder, share a shortlist. `around` are sounds to draw as faint dots. The
+    page plays the `local` previews from their files. The layout is computed before the first chunk; it takes about 5 s
+    for 5,000 sounds. Raises `SettingsError` without numpy and scipy.
     """
     try:
         from harvester.map.data import MapData
     except ImportError as error:
         raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
-    data = MapData(selected, title, ego)
-    style = _asset("style.css")
+    data = MapData(selected, title, ego, library=library, around=around)
+    if local is not None:
+        data.head["previews"] = local.address
+        data.sounds["local"] = local.column(selected.sound_ids)
+    style = "".join(map(_asset, _STYLES))
     script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, _SCRIPTS)) + "})();\n"
+    media = "http: https:" if local is None else _LOCAL_MEDIA + "http: https:"
     filling = {
         "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "img-src http: https: data:; media-src http: https:; base-uri 'none'; form-action 'none'",
+        f"img-src http: https: data:; media-src {media}; base-uri 'none'; form-action 'none'",
         "title": html.escape(title),
         "counts": html.escape(data.head["counts"]),
         "style": style,

@@ -78,11 +78,37 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
 
     Raises `OSError` (EFBIG) if it is larger than `most_bytes`.
     """
+    with opened_bounded(path, most_bytes) as file:
+        return b"".join(file.pieces())
+
+
+class OpenFile:
+    """An open regular file that can be read several times.
+
+    `size_bytes` is its size at opening; what another process appends later is not read.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.size_bytes = os.fstat(descriptor).st_size
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield its bytes from the start; end other readings before."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return _pieces(self._descriptor, self.size_bytes)
+
+
+@contextmanager
+def opened_bounded(path: Path, most_bytes: int) -> Iterator[OpenFile]:
+    """Open a regular file for the block, to read it several times.
+
+    Raises `OSError` (EFBIG) if it is larger than `most_bytes`.
+    """
     with opened(path) as descriptor:
-        size_bytes = os.fstat(descriptor).st_size
-        if size_bytes > most_bytes:
-            raise OSError(errno.EFBIG, f"it has {size_bytes} bytes, more than {most_bytes}", str(path))
-        return b"".join(_pieces(descriptor, size_bytes))
+        file = OpenFile(descriptor)
+        if file.size_bytes > most_bytes:
+            raise OSError(errno.EFBIG, f"it has {file.size_bytes} bytes, more than {most_bytes}", str(path))
+        yield file
 
 
 def read_start(path: Path, most_bytes: int) -> bytes:

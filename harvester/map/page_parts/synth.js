@@ -1,5 +1,9 @@
 // Made-up sounds: made here from id, length and timbre, as sandbox/sound_recipe.py and synthesis.py make them.
-const timbres = packed.timbres ? unpack("timbres", Uint8Array) : null;
+let timbres, made; // made: the samples of the sound that was last made
+derive(() => {
+  timbres = packed.timbres ? unpack("timbres", Uint8Array) : null;
+  made = { sound: -1, samples: null };
+});
 const RATE = 22050, TAU = 2 * Math.PI;
 
 function recipeOf(sound) {
@@ -98,7 +102,6 @@ const TIMBRES = [
 const isMade = (sound) => timbres !== null && timbres[sound] < TIMBRES.length;
 
 // Return the samples of a made-up sound, -1 to 1.
-let made = { sound: -1, samples: null };
 function samplesOf(sound) {
   if (made.sound === sound) return made.samples;
   const recipe = recipeOf(sound), { count } = recipe, raw = TIMBRES[recipe.timbre](recipe);

@@ -39,6 +39,9 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "map": {
         "--output": Path("map.html"), "--depth": 2, "--size-mm": "180x180", "--dpi": 300, "--color-by": "category",
     },
+    "previews": {
+        "--quality": "lq", "--format": "ogg", "--max-files": 1000, "--max-size": "500MB", "--concurrency": 2,
+    },
     "check": {"--jobs": 1},
     "import": {"--relation": "related"},
     "sandbox": {
@@ -68,6 +71,7 @@ SPECIAL = {
     "--source": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
     "--filter": ("tag:a", "tag:b"),
     "--limits": ("1/2", "3/4"),
+    "--max-size": ("1MB", "2MB"),
     "--created": ("2019..2021", "2020"),
     "--gen-ai": (["unknown"], ["no-gen-ai"]),
     "--fault": (["500"], ["503"]),
@@ -102,6 +106,7 @@ def _pair(command: str, option: str) -> tuple[Any, Any]:
 
 
 WHOLE = {
+    "--per-minute",
     "--pack",
     "--seed",
     "--samples",
@@ -205,7 +210,7 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--betweenness-sources": ("analyse", 0, MOST),
     "--burst": ("sandbox", 0, MOST),
     "--checkpoint-interval": ("harvest", 1, MOST),
-    "--community": ("analyse, export, map, relate, sql", 1, MOST),
+    "--community": ("analyse, export, map, previews, relate, sql", 1, MOST),
     "--concurrency": ("harvest, refresh", 1, 64),
     "--daily": ("sandbox", 0, MOST),
     "--deleted-share": ("sandbox", 0, 1),
@@ -215,6 +220,8 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--last": ("history", 1, MOST),
     "--latency-ms": ("sandbox", 0, 3_600_000),
     "--limit": ("refresh", 1, MOST),
+    "--max-files": ("previews", 1, MOST),
+    "--per-minute": ("previews", 1, 60_000),
     "--max-requests": ("harvest, refresh", 1, MOST),
     "--min-score": ("link, export, map", 0, 1),
     "--neighbours": ("harvest, plan, refresh, link", 1, 150),
@@ -248,7 +255,8 @@ EFFECTS = {
     "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
     "analyse": "--random-seed", "relate": "--by",
     "history": "--json",
-    "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "sql": "--format", "check": "--repair",
+    "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "sql": "--format",
+    "previews": "--dry-run", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
     "init": "--sandbox", "service": "--library", "sandbox": "--sounds", "config": "--all",
     "plugins": "--json",

@@ -29,6 +29,7 @@ CALLS: dict[str, set[str]] = {
     "analyse": {"analyse"},
     "export": {"export", "export_dataset"},
     "map": {"draw_map", "draw_picture"},
+    "previews": {"fetch_previews"},
     "sql": {"sql"},
     "check": {"check", "find_library"},
     "backups list": {"find_library", "list_backups"},
