@@ -15,8 +15,8 @@ from harvester.actions.options import check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import check_place
-from harvester.graph import Selected, around
-from harvester.library import load_history
+from harvester.graph import Selected, Selection, around
+from harvester.library import LibraryView, load_history
 from harvester.map import COLOR_KEYS, PICTURE_FORMS, PictureSize, encode_map, encode_picture
 from harvester.reports import save_plots
 from harvester.settings import DEPTH, DPI, LENGTH_MM
@@ -150,17 +150,31 @@ def _drawn(
     middle = next(iter(check_sounds("--ego", ego)), None)
     chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = select_from(view, chosen)
-        if middle is not None:
-            if middle not in selected:
-                raise SettingsError(
-                    f"sound {middle} cannot be shown: it is not in the library, deleted, withdrawn, or filtered out"
-                )
-            selected = around(selected, middle, steps)
-        heading = path_text(title or (view.folder.resolve().name if middle is None else f"Around sound {middle}"))
+        selected, notices = pick(view, chosen, middle, steps)
         if on_layout is not None:
             on_layout(len(selected), selected.edge_count)
-        yield _Drawn(selected, heading, middle, notices)
+        yield _Drawn(selected, heading(view.folder, title, middle), middle, notices)
+
+
+def pick(view: LibraryView, chosen: Selection, middle: int | None, steps: int) -> tuple[Selected, tuple[str, ...]]:
+    """Return what a map shows, and the notices.
+
+    That is the selection, or what lies within `steps` edges of the sound `middle`. Raises `SettingsError` when that
+    sound is not selected.
+    """
+    selected, notices = select_from(view, chosen)
+    if middle is None:
+        return selected, notices
+    if middle not in selected:
+        raise SettingsError(
+            f"sound {middle} cannot be shown: it is not in the library, deleted, withdrawn, or filtered out"
+        )
+    return around(selected, middle, steps), notices
+
+
+def heading(folder: Path, title: str | None, middle: int | None) -> str:
+    """Return the heading of a map, by default the folder's name."""
+    return path_text(title or (folder.resolve().name if middle is None else f"Around sound {middle}"))
 
 
 def _read_size(text: str, dpi: int) -> PictureSize:

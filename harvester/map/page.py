@@ -11,15 +11,31 @@ import base64
 import hashlib
 import html
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harvester.errors import SettingsError
 from harvester.extras import missing
 from harvester.graph import Selected
 from harvester.json_text import json_text
 
+if TYPE_CHECKING:
+    from harvester.map.data import MapData
+
 _SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "card.js", "control.js", "main.js")
+_LIVE_SCRIPTS = (*_SCRIPTS, "live.js")
+
+
+@dataclass(frozen=True, slots=True)
+class PageData:
+    """A map's data as JSON that a script element may hold."""
+
+    title: str
+    counts: str
+    head: str
+    arrays: str
+    sounds: str
 
 
 def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:
@@ -32,24 +48,47 @@ def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Ite
         from harvester.map.data import MapData
     except ImportError as error:
         raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
-    data = MapData(selected, title, ego)
-    style = _asset("style.css")
-    script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, _SCRIPTS)) + "})();\n"
+    yield from encode_page(page_data(MapData(selected, title, ego)))
+
+
+def page_data(data: MapData, **more: Any) -> PageData:
+    """Return the data of a page; `more` joins its head."""
+    head = data.head | more
+    return PageData(
+        head["title"], head["counts"], script_json(head), script_json(data.arrays), script_json(data.sounds)
+    )
+
+
+def encode_page(data: PageData, *, live: bool = False) -> Iterator[bytes]:
+    """Yield the page in chunks; a `live` one asks its server for news."""
+    style, script = _style(), _script(live)
     filling = {
-        "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "img-src http: https: data:; media-src http: https:; base-uri 'none'; form-action 'none'",
-        "title": html.escape(title),
-        "counts": html.escape(data.head["counts"]),
+        "policy": page_policy(live=live),
+        "title": html.escape(data.title),
+        "counts": html.escape(data.counts),
         "style": style,
         "script": script,
-        "head": script_json(data.head),
-        "arrays": script_json(data.arrays),
-        "sounds": script_json(data.sounds),
+        "head": data.head,
+        "arrays": data.arrays,
+        "sounds": data.sounds,
     }
     for place, piece in enumerate(_asset("page.html").split("{{")):
         name, _, rest = piece.partition("}}")
         text = piece if place == 0 else filling[name] + rest
         yield text.encode()
+
+
+def page_policy(*, live: bool = False) -> str:
+    """Return the content security policy of the page.
+
+    A `live` page may also ask the server that it came from.
+    """
+    own = " 'self'" if live else ""
+    asking = "connect-src 'self'; " if live else ""
+    return (
+        f"default-src 'none'; script-src '{_hash(_script(live))}'; style-src '{_hash(_style())}'; {asking}"
+        f"img-src{own} http: https: data:; media-src{own} http: https:; base-uri 'none'; form-action 'none'"
+    )
 
 
 def script_json(value: Any) -> str:
@@ -58,6 +97,14 @@ def script_json(value: Any) -> str:
     It can neither close the element nor begin a comment.
     """
     return json_text(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _style() -> str:
+    return _asset("style.css")
+
+
+def _script(live: bool) -> str:
+    return "(() => {\n'use strict';\n" + "\n".join(map(_asset, _LIVE_SCRIPTS if live else _SCRIPTS)) + "})();\n"
 
 
 def _hash(text: str) -> str:

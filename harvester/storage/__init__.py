@@ -27,6 +27,7 @@ from harvester.storage.opening import (
     opened,
     path_text,
     read_bounded,
+    read_inside,
     read_pieces,
     read_start,
     refuse_link,

@@ -73,16 +73,31 @@ def refuse_link(path: Path) -> None:
     _refuse_odd(path, status)
 
 
+def read_inside(folder: Path, name: str, most_bytes: int) -> bytes:
+    """Return the bytes of the file `name` that lies in `folder` itself.
+
+    Follows no symbolic link, neither of the file nor of the folder. Raises `NotRegular`, `IsADirectoryError`, `OSError`
+    (EFBIG) if it is larger than `most_bytes`, or what `os.open` raises.
+    """
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | _FLAGS)
+    try:
+        _refuse_odd(folder / name, os.stat(name, dir_fd=place, follow_symlinks=False))
+        descriptor = _checked(folder / name, os.open(name, os.O_RDONLY | os.O_NOFOLLOW | _FLAGS, dir_fd=place))
+        try:
+            return _whole(descriptor, folder / name, most_bytes)
+        finally:
+            os.close(descriptor)
+    finally:
+        os.close(place)
+
+
 def read_bounded(path: Path, most_bytes: int) -> bytes:
     """Return the bytes of a regular file.
 
     Raises `OSError` (EFBIG) if it is larger than `most_bytes`.
     """
     with opened(path) as descriptor:
-        size_bytes = os.fstat(descriptor).st_size
-        if size_bytes > most_bytes:
-            raise OSError(errno.EFBIG, f"it has {size_bytes} bytes, more than {most_bytes}", str(path))
-        return b"".join(_pieces(descriptor, size_bytes))
+        return _whole(descriptor, path, most_bytes)
 
 
 def read_start(path: Path, most_bytes: int) -> bytes:
@@ -114,6 +129,13 @@ def opened(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _whole(descriptor: int, path: Path, most_bytes: int) -> bytes:
+    size_bytes = os.fstat(descriptor).st_size
+    if size_bytes > most_bytes:
+        raise OSError(errno.EFBIG, f"it has {size_bytes} bytes, more than {most_bytes}", str(path))
+    return b"".join(_pieces(descriptor, size_bytes))
 
 
 def _pieces(descriptor: int, size_bytes: int, piece_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:

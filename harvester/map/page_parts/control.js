@@ -161,6 +161,13 @@ function search() {
 }
 
 function filter() {
+  say(`${choose().toLocaleString("en")} sounds shown`);
+  if (element("query").value.trim()) search();
+  redraw();
+}
+
+// Decide which sounds are shown; return their number.
+function choose() {
   const group = groups[mode], license = element("license").value;
   const shortest = parseFloat(element("shortest").value), longest = parseFloat(element("longest").value);
   let left = 0;
@@ -169,11 +176,9 @@ function filter() {
     shown[i] = timed && !hidden.has(group[i]) && (license === "" || licenseOf[i] === Number(license)) ? 1 : 0;
     left += shown[i];
   }
-  say(`${left.toLocaleString("en")} sounds shown`);
   element("counts").textContent = left === count ? head.counts : `${left.toLocaleString("en")} of ${count.toLocaleString("en")} sounds shown`;
   hovered = -1;
-  if (element("query").value.trim()) search();
-  redraw();
+  return left;
 }
 
 function legend() {

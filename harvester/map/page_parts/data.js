@@ -1,8 +1,7 @@
 // The page's data: places and edges are decoded at once, the sounds' texts when they are first needed.
 const element = (id) => document.getElementById(id);
 const readJson = (id) => JSON.parse(element(id).textContent);
-const head = readJson("head");
-const packed = readJson("arrays");
+let head = readJson("head"), packed = readJson("arrays");
 
 function unpack(name, Type) {
   const text = atob(packed[name]);
@@ -11,29 +10,36 @@ function unpack(name, Type) {
   return new Type(bytes.buffer);
 }
 
-const count = head.sounds;
-const places = unpack("places", Uint16Array);
-const sizes = unpack("sizes", Uint8Array);
-const seconds = unpack("seconds", Float32Array);
-const targets = unpack("targets", head.wide ? Uint32Array : Uint16Array);
-const scores = unpack("scores", Uint16Array);
-// The look of an edge is the set of its kinds. Both arrays are there only where they say something.
-const looks = packed.looks ? unpack("looks", Uint8Array) : new Uint8Array(targets.length);
-const weights = packed.weights ? unpack("weights", Float32Array) : null;
-const groups = head.modes.map((mode) => unpack(mode.key, Uint8Array));
-const licenseOf = unpack("licenses", Uint8Array);
-const starts = new Uint32Array(count + 1);
-{
+// What follows from the data is derived once, and again when a live page takes newer data.
+const derivations = [];
+function derive(make) {
+  make();
+  derivations.push(make);
+}
+
+let count, places, sizes, seconds, targets, scores, looks, weights, groups, licenseOf, starts;
+derive(() => {
+  count = head.sounds;
+  places = unpack("places", Uint16Array);
+  sizes = unpack("sizes", Uint8Array);
+  seconds = unpack("seconds", Float32Array);
+  targets = unpack("targets", head.wide ? Uint32Array : Uint16Array);
+  scores = unpack("scores", Uint16Array);
+  // The look of an edge is the set of its kinds. Both arrays are there only where they say something.
+  looks = packed.looks ? unpack("looks", Uint8Array) : new Uint8Array(targets.length);
+  weights = packed.weights ? unpack("weights", Float32Array) : null;
+  groups = head.modes.map((mode) => unpack(mode.key, Uint8Array));
+  licenseOf = unpack("licenses", Uint8Array);
+  starts = new Uint32Array(count + 1);
   const degrees = unpack("degrees", Uint32Array);
   for (let i = 0; i < count; i++) starts[i + 1] = starts[i] + degrees[i];
-}
+});
 const scoreOf = (edge) => head.lowest + (scores[edge] / 65535) * (head.highest - head.lowest);
 
 // What is drawn of the edges of each look: nothing, a line of similar sounds, or one of related sounds.
 const NOTHING = 0, AS_SIMILAR = 1, AS_RELATED = 2;
 const isSimilar = (kind) => head.kinds[kind][0] === "similar";
-const hasSimilar = head.looks.map((kinds) => kinds.some(isSimilar));
-const hasRelated = head.looks.map((kinds) => !kinds.every(isSimilar));
+let hasSimilar, hasRelated;
 const hiddenKinds = new Set();
 let drawnAs = [];
 function chooseLooks() {
@@ -42,7 +48,11 @@ function chooseLooks() {
     return left.length === 0 ? NOTHING : left.some(isSimilar) ? AS_SIMILAR : AS_RELATED;
   });
 }
-chooseLooks();
+derive(() => {
+  hasSimilar = head.looks.map((kinds) => kinds.some(isSimilar));
+  hasRelated = head.looks.map((kinds) => !kinds.every(isSimilar));
+  chooseLooks();
+});
 
 function relationsOf(edge) {
   const names = head.looks[looks[edge]].filter((kind) => !isSimilar(kind)).map((kind) => head.kinds[kind][0].replace(/^relation:/, ""));
@@ -50,7 +60,8 @@ function relationsOf(edge) {
   return names.join(", ") + (Number.isNaN(weight) ? "" : ` ${Number(weight.toPrecision(3))}`);
 }
 
-let incoming = null; // the edges to each sound and where they start: derived from the edges on first use
+let incoming; // the edges to each sound and where they start: computed from the edges on first use
+derive(() => { incoming = null; });
 function edgesTo(sound) {
   if (!incoming) {
     const begin = new Uint32Array(count + 1), sources = new Uint32Array(targets.length), edges = new Uint32Array(targets.length);
@@ -104,4 +115,5 @@ function searchWords(text) {
   return hits.sort((one, other) => all.downloads[other] - all.downloads[one] || one - other);
 }
 
-const shown = new Uint8Array(count).fill(1);
+let shown;
+derive(() => { shown = new Uint8Array(count).fill(1); });

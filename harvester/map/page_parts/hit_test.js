@@ -2,15 +2,18 @@
 let hovered = -1, opened = head.ego, found = [];
 
 // Find the sound under a point with a grid over the places.
-const cells = Math.max(1, Math.min(512, Math.round(Math.sqrt(count / 2)))), cellSize = 65536 / cells;
-const cellStarts = new Uint32Array(cells * cells + 1), inCells = new Uint32Array(count);
-{
+let cells, cellSize, cellStarts, inCells;
+derive(() => {
+  cells = Math.max(1, Math.min(512, Math.round(Math.sqrt(count / 2))));
+  cellSize = 65536 / cells;
+  cellStarts = new Uint32Array(cells * cells + 1);
+  inCells = new Uint32Array(count);
   const cellOf = (i) => Math.floor(places[2 * i + 1] / cellSize) * cells + Math.floor(places[2 * i] / cellSize);
   for (let i = 0; i < count; i++) cellStarts[cellOf(i) + 1]++;
   for (let cell = 0; cell < cells * cells; cell++) cellStarts[cell + 1] += cellStarts[cell];
   const next = cellStarts.slice();
   for (let i = 0; i < count; i++) inCells[next[cellOf(i)]++] = i;
-}
+});
 
 function soundAt(x, y, slack) {
   const reach = (LARGEST + slack) / view.scale, worldX = (x - view.x) / view.scale, worldY = (y - view.y) / view.scale;

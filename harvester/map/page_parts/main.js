@@ -1,9 +1,11 @@
 // Start: fill the controls, fit the view, draw once; after that the page reacts to input.
 for (const [place_, known] of head.modes.entries()) element("colour").append(make("option", known.name, { value: place_ }));
-element("license").append(make("option", "All", { value: "" }));
-for (const [group, label, sounds] of head.licenses) {
-  element("license").append(make("option", `${label} (${sounds.toLocaleString("en")})`, { value: group }));
-}
+derive(() => {
+  const chosen = element("license").value;
+  element("license").replaceChildren(make("option", "All", { value: "" }), ...head.licenses.map(
+    ([group, label, sounds]) => make("option", `${label} (${sounds.toLocaleString("en")})`, { value: group })));
+  element("license").value = chosen;
+});
 element("colour").addEventListener("change", (event) => {
   mode = Number(event.target.value);
   hidden = new Set();

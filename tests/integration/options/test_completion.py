@@ -20,6 +20,7 @@ from tests.support.processes import ROOT
 
 COMMANDS = [
     "harvest", "plan", "refresh", "link", "relate", "status", "history", "show", "find", "analyse", "export", "map",
+    "browse",
     "sql", "check", "restore", "merge", "import", "forget", "init", "git-setup", "service", "sandbox", "config",
     "plugins", "guide", "backups",
 ]  # fmt: skip

@@ -1,0 +1,156 @@
+"""Follow a library while a harvest writes it, for a page that shows it.
+
+Owns when the library is read again: it looks at the files' sizes and times twice a second, and reads only when one has
+changed and a page has asked within the last half minute. It then rests as long as that took: following a library takes
+half a core at most. A library that vanishes or breaks is a line for the page, which keeps what was read before. Opens
+nothing for writing and takes no lock.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Container
+from contextlib import suppress
+from pathlib import Path
+
+from harvester.actions.drawing import heading, pick
+from harvester.errors import HarvesterError, words_of
+from harvester.graph import Selected, Selection
+from harvester.json_text import json_text
+from harvester.library import load_view, require_library
+from harvester.map import LiveMap, live_policy
+from harvester.storage import ANALYSIS, CHECKPOINT, JOURNAL_PARTS, read_inside
+
+LOOK_S = 0.5
+"""How often it looks at the files."""
+FORGOTTEN_S = 30.0
+"""Without a question for so long, no page is open."""
+
+_FILES = (CHECKPOINT, *JOURNAL_PARTS[:2], ANALYSIS)
+_PREVIEWS = "previews"
+_LARGEST_PREVIEW_BYTES = 1 << 26
+_NICE = 10
+_KEPT = "the page shows what was read before"
+
+OnNotice = Callable[[str], None]
+
+
+class LiveLibrary:
+    """A library's map as it is now; it is read at once, then by `follow`.
+
+    Raises what reading and selecting raise.
+    """
+
+    def __init__(
+        self, folder: Path, chosen: Selection, *, middle: int | None, steps: int, title: str | None, tell: OnNotice
+    ) -> None:
+        self.policy = live_policy()
+        self._folder, self._chosen, self._middle, self._steps = folder, chosen, middle, steps
+        self._live = LiveMap(heading(folder, title, middle))
+        self._tell = tell
+        self._notices: tuple[str, ...] = ()
+        self._problem = ""
+        self._shown: Container[int] = ()
+        self._asked_at = time.monotonic()
+        self._signature = self._sign()
+        self._version = self._live.lay_out(self._read(), middle)
+
+    def page(self) -> bytes:
+        """Return the page as it is now."""
+        self._asked_at = time.monotonic()
+        return self._version.page()
+
+    def changes(self, after: int) -> bytes:
+        """Return what is new after a version, as JSON.
+
+        `version` is the number of the newest, `problem` a line or empty, `data` null if the client has that version.
+        """
+        self._asked_at = time.monotonic()
+        version = self._version
+        data = b"null" if version.number == after else version.content()
+        head = f'{{"version":{version.number},"problem":{json_text(self._problem)},"data":'
+        return head.encode() + data + b"}"
+
+    def preview(self, name: str) -> bytes | None:
+        """Return the file of a preview, or None where there is none.
+
+        Only the files of `previews/` that are no links, of sounds that the page shows.
+        """
+        if int(name.partition(".")[0]) not in self._shown:
+            return None
+        try:
+            return read_inside(self._folder / _PREVIEWS, name, _LARGEST_PREVIEW_BYTES)
+        except OSError:
+            return None
+
+    def follow(self, ended: threading.Event) -> None:
+        """Keep the map up to date until `ended`; for a thread of its own.
+
+        An error that is no `HarvesterError` is a bug: the page says that it is no longer up to date, and it is raised.
+        """
+        _work_quietly()
+        rest_s = LOOK_S
+        while not ended.wait(rest_s):
+            began = time.monotonic()
+            try:
+                if began - self._asked_at < FORGOTTEN_S:
+                    self._look()
+            except BaseException as error:
+                self._meet(f"the page no longer follows the library: {words_of(error)}")
+                raise
+            rest_s = max(LOOK_S, time.monotonic() - began)
+
+    def _look(self) -> None:
+        signature = self._sign()
+        if signature == self._signature:
+            return
+        self._signature = signature
+        try:
+            selected = self._read()
+            self._version = self._live.show(selected, self._middle)
+            if self._live.is_due:
+                self._version = self._live.lay_out(selected, self._middle)
+        except HarvesterError as error:
+            # Also a file that a writer was about to replace: the signature then changes again.
+            self._meet(str(error))
+        else:
+            self._meet("")
+
+    def _meet(self, problem: str) -> None:
+        """Tell a problem once, and its end."""
+        if problem != self._problem:
+            self._tell(f"{problem}; {_KEPT}" if problem else f"{self._folder}: the library can be read again")
+        self._problem = problem
+
+    def _read(self) -> Selected:
+        require_library(self._folder)
+        view = load_view(self._folder)
+        selected, notices = pick(view, self._chosen, self._middle, self._steps)
+        for line in notices:
+            if line not in self._notices:
+                self._tell(line)
+        self._notices = notices
+        self._shown = frozenset(selected.sound_ids)
+        return selected
+
+    def _sign(self) -> tuple[tuple[int, ...] | None, ...]:
+        return tuple(_signature(self._folder / name) for name in _FILES)
+
+
+def _signature(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        # What is wrong with it is said by the reading that follows.
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _work_quietly() -> None:
+    """Give way to other processes; only Linux can do so for one thread."""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

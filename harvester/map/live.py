@@ -1,0 +1,74 @@
+"""A map page that follows its library: each version of its data.
+
+Owns what the served page gets: the whole page, and later the same data once more when it has changed. `growing` keeps
+the picture recognisable.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harvester.errors import SettingsError
+from harvester.extras import missing
+from harvester.graph import Selected
+from harvester.map.page import PageData, encode_page, page_data, page_policy
+
+if TYPE_CHECKING:
+    from harvester.map.data import MapData
+
+
+class LiveVersion:
+    """One version of a live map."""
+
+    def __init__(self, number: int, data: PageData) -> None:
+        self.number = number
+        self._data = data
+
+    def page(self) -> bytes:
+        """Return the whole page."""
+        return b"".join(encode_page(self._data, live=True))
+
+    def content(self) -> bytes:
+        """Return the data alone, as a JSON object."""
+        data = self._data
+        return f'{{"head":{data.head},"arrays":{data.arrays},"sounds":{data.sounds}}}'.encode()
+
+
+class LiveMap:
+    """The versions of one library's map; `title` is its heading.
+
+    Raises `SettingsError` without numpy and scipy.
+    """
+
+    def __init__(self, title: str) -> None:
+        try:
+            from harvester.map.growing import GrowingMap
+        except ImportError as error:
+            raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
+        self._growing = GrowingMap(title)
+        self._number = 0
+
+    @property
+    def is_due(self) -> bool:
+        """Tell whether the map has grown so much that it needs a layout."""
+        return self._growing.is_due
+
+    def show(self, selected: Selected, ego: int | None = None) -> LiveVersion:
+        """Return the next version, of the selection as it is now.
+
+        Known sounds stay where they are. It takes about half a second for 5,000 sounds.
+        """
+        return self._next(self._growing.show(selected, ego))
+
+    def lay_out(self, selected: Selected, ego: int | None = None) -> LiveVersion:
+        """Return the next version, laid out; it takes about 5 s for 5,000."""
+        return self._next(self._growing.lay_out(selected, ego))
+
+    def _next(self, data: MapData) -> LiveVersion:
+        self._number += 1
+        return LiveVersion(self._number, page_data(data, version=self._number))
+
+
+def live_policy() -> str:
+    """Return the content security policy of a live page, for its header."""
+    return f"{page_policy(live=True)}; frame-ancestors 'none'"
