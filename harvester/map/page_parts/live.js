@@ -33,7 +33,7 @@ function state(grown) {
 
 // Take newer data; return the number of sounds that came.
 function take(number, data) {
-  const ids = wordsOf().ids, before = places, wasCount = count, openId = opened >= 0 ? ids[opened] : 0, isFitted = looksFitted();
+  const ids = wordsOf().ids, before = places, wasCount = count, isFitted = looksFitted(), openId = ids[opened];
   const known = opened >= 0 ? edgeMark(opened) : "";
   version = number;
   ({ head, arrays: packed } = data);
@@ -41,8 +41,10 @@ function take(number, data) {
   words.folded = null;
   for (const make of derivations) make();
   const isSame = ids.every((id, sound) => words.ids[sound] === id);
-  hovered = -1;
-  found = [];
+  if (!isSame) {
+    hovered = -1;
+    found = [];
+  }
   document.title = head.title;
   if (opened >= 0) {
     const now = isSame ? opened : words.ids.indexOf(openId);
@@ -50,15 +52,24 @@ function take(number, data) {
     else if (now !== opened || edgeMark(now) !== known) reopen(now);
   }
   hidden = new Set([...hidden].filter((group) => head.modes[mode].labels.some(([one]) => one === group)));
+  const walked = hovered;
   choose();
-  legend();
-  lines();
+  hovered = walked;
+  rebuild("legend", legend);
+  rebuild("lines", lines);
   resize();
   if (isSame) slide(before, wasCount, isFitted);
   else if (isFitted) fit();
-  if (element("query").value.trim()) search();
+  if (element("query").value.trim()) rebuild("results", search);
   redraw();
   return count - wasCount;
+}
+
+// Make a list of buttons again, and leave the focus on the button that has it.
+function rebuild(id, make) {
+  const buttons = () => [...element(id).querySelectorAll("button")], at = buttons().indexOf(document.activeElement);
+  make();
+  if (at >= 0) buttons()[at]?.focus();
 }
 
 // What the card shows of a sound's edges.
