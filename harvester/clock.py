@@ -174,7 +174,7 @@ def local_iso(stamp_us: int) -> str:
 
 def iso(stamp_us: int) -> str:
     """Return a stamp as ISO 8601 in UTC: `2026-11-22T15:29:12Z`."""
-    return datetime.fromtimestamp(stamp_us / SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.fromtimestamp(stamp_us // SECOND_US, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def exact_iso(stamp_us: int) -> str:

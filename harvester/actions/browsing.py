@@ -27,6 +27,7 @@ def browse(
     port: int = 0,
     ego: SupportsIndex | None = None,
     depth: int = 2,
+    context: bool = False,
     title: str | None = None,
     on_notice: Callable[[str], None] | None = None,
     **selection: Unpack[SelectKeywords],
@@ -36,8 +37,8 @@ def browse(
     The call reads the library and computes the first map, which takes about 5 s for 5,000 sounds; the block gets the
     page's address `http://127.0.0.1:PORT/TOKEN/`. Who knows the address may read the library; the token is random. The
     page follows the library while a harvest writes it. `port` 0 takes a free one. `on_notice` gets lines that need
-    attention, also while the block lasts. `ego`, `depth`, `title` and the other keywords are those of `draw_map`.
-    Nothing is opened for writing, and no lock is taken.
+    attention, also while the block lasts. `ego`, `depth`, `context`, `title` and the other keywords are those of
+    `draw_map`. Nothing is opened for writing, and no lock is taken.
 
     The call raises `SettingsError` that names a wrong keyword, a sound that is not selected, or numpy and scipy when
     they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`. `async with` raises
@@ -47,7 +48,13 @@ def browse(
     middle = next(iter(check_sounds("--ego", ego)), None)
     told = _Told(on_notice)
     live = LiveLibrary(
-        find_library(library), read_selection(**selection), middle=middle, steps=steps, title=title, tell=told
+        find_library(library),
+        read_selection(**selection),
+        middle=middle,
+        steps=steps,
+        context=context,
+        title=title,
+        tell=told,
     )
     return _served(live, told, number)
 

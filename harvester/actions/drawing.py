@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import SupportsIndex, Unpack
+from typing import NamedTuple, SupportsIndex, Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import StrPath, naming_keywords
@@ -15,7 +15,7 @@ from harvester.actions.options import check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import check_place
-from harvester.graph import Selected, Selection, around
+from harvester.graph import Selected, Selection, Surroundings, around, find_surroundings
 from harvester.library import LibraryView, load_history
 from harvester.map import COLOR_KEYS, PICTURE_FORMS, PictureSize, encode_map, encode_picture
 from harvester.reports import save_plots
@@ -30,7 +30,8 @@ _UNCHANGED = "the earlier file is unchanged"
 class MapReport:
     """Result of drawing a map: its file `path`, and what it shows.
 
-    `sounds` and `edges` count what it shows; it has `size_bytes` bytes. `notices`: lines that need attention.
+    `sounds` and `edges` count what it shows, `context` the sounds around them; it has `size_bytes` bytes. `notices`:
+    lines that need attention.
     """
 
     path: Path
@@ -38,6 +39,7 @@ class MapReport:
     edges: int
     size_bytes: int
     notices: tuple[str, ...] = ()
+    context: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def draw_map(
     library: LibraryLike = None,
     ego: SupportsIndex | None = None,
     depth: int = 2,
+    context: bool = False,
     title: str | None = None,
     on_layout: Callable[[int, int], None] | None = None,
     **selection: Unpack[SelectKeywords],
@@ -65,10 +68,11 @@ def draw_map(
     """Draw the library, or a selection, as the HTML file `path`.
 
     It is durable on return. `library` is a folder or an opened `Library`; None: the default folder. `ego` draws only
-    the sounds within `depth` edges of this sound. `title` is the heading, by default the folder's name. `on_layout`
-    gets the numbers of sounds and edges before their places are computed, which takes about 5 s for 5,000 sounds. The
-    other keywords select sounds, and are those of `SelectKeywords`. A failure or a crash leaves the earlier file as it
-    was.
+    the sounds within `depth` edges of this sound. `context` also draws the sounds around the selected ones, those with
+    an edge from or to one of them, as faint dots: at most 2,000, those with the most edges first. `title` is the
+    heading, by default the folder's name. `on_layout` gets the numbers of sounds and edges before their places are
+    computed, which takes about 5 s for 5,000 sounds. The other keywords select sounds, and are those of
+    `SelectKeywords`. A failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
     numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
@@ -76,9 +80,9 @@ def draw_map(
     """
     out = read_path(path)
     check_place(out)
-    with _drawn(library, ego, depth, title, on_layout, selection) as drawn:
+    with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, encode_map(drawn.selected, drawn.title, ego=drawn.middle))
+            write_atomically(out, drawn.page())
         return drawn.report(out)
 
 
@@ -89,6 +93,7 @@ def draw_picture(
     library: LibraryLike = None,
     ego: SupportsIndex | None = None,
     depth: int = 2,
+    context: bool = False,
     title: str | None = None,
     size_mm: str = "180x180",
     dpi: int = 300,
@@ -99,10 +104,10 @@ def draw_picture(
     """Draw the map as one picture for papers; durable on return.
 
     The ending of `path` decides: svg, pdf or png. Places and colours are those of `draw_map`, and so are the keywords
-    `library`, `ego` (a ring marks the sound), `depth`, `title`, `on_layout` and those of `SelectKeywords`. `size_mm` is
-    the width and the height in millimetres; `dpi` are the dots per inch of what is no vector: in svg and pdf the edges
-    alone. `color_by` is category, community, license or user. Equal libraries give equal files. A failure or a crash
-    leaves the earlier file as it was.
+    `library`, `ego` (a ring marks the sound), `depth`, `context`, `title`, `on_layout` and those of `SelectKeywords`.
+    `size_mm` is the width and the height in millimetres; `dpi` are the dots per inch of what is no vector: in svg and
+    pdf the edges alone. `color_by` is category, community, license or user. Equal libraries give equal files. A failure
+    or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, another ending, a sound that is not selected, a place that cannot
     be used, or numpy, scipy and matplotlib when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`,
@@ -116,8 +121,10 @@ def draw_picture(
     if color_by not in COLOR_KEYS:
         raise SettingsError(f"--color-by must be {', '.join(COLOR_KEYS[:-1])} or {COLOR_KEYS[-1]}, not '{color_by}'")
     check_place(out)
-    with _drawn(library, ego, depth, title, on_layout, selection) as drawn:
-        picture = encode_picture(drawn.selected, drawn.title, size, form, color_by=color_by, ego=drawn.middle)
+    with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
+        picture = encode_picture(
+            drawn.selected, drawn.title, size, form, color_by=color_by, ego=drawn.middle, around=drawn.around
+        )
         with disk_errors(out, _UNCHANGED):
             write_atomically(out, [picture])
         return drawn.report(out)
@@ -130,10 +137,16 @@ class _Drawn:
     selected: Selected
     title: str
     middle: int | None
+    library: str
+    around: Surroundings | None
     notices: tuple[str, ...]
 
+    def page(self) -> Iterator[bytes]:
+        return encode_map(self.selected, self.title, ego=self.middle, library=self.library, around=self.around)
+
     def report(self, out: Path) -> MapReport:
-        return MapReport(out, len(self.selected), self.selected.edge_count, out.stat().st_size, self.notices)
+        drawn = len(self.around.near) if self.around else 0
+        return MapReport(out, len(self.selected), self.selected.edge_count, out.stat().st_size, self.notices, drawn)
 
 
 @contextmanager
@@ -141,6 +154,7 @@ def _drawn(
     library: LibraryLike,
     ego: SupportsIndex | None,
     depth: int,
+    context: bool,
     title: str | None,
     on_layout: Callable[[int, int], None] | None,
     selection: SelectKeywords,
@@ -150,31 +164,44 @@ def _drawn(
     middle = next(iter(check_sounds("--ego", ego)), None)
     chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = pick(view, chosen, middle, steps)
+        shown = pick(view, chosen, middle, steps, context=context)
         if on_layout is not None:
-            on_layout(len(selected), selected.edge_count)
-        yield _Drawn(selected, heading(view.folder, title, middle), middle, notices)
+            on_layout(len(shown.selected), shown.selected.edge_count)
+        name = path_text(view.folder.resolve().name)
+        yield _Drawn(shown.selected, heading(name, title, middle), middle, name, shown.around, shown.notices)
 
 
-def pick(view: LibraryView, chosen: Selection, middle: int | None, steps: int) -> tuple[Selected, tuple[str, ...]]:
-    """Return what a map shows, and the notices.
+class Picked(NamedTuple):
+    """What a map shows, the sounds around it, and the notices."""
+
+    selected: Selected
+    around: Surroundings | None
+    notices: tuple[str, ...]
+
+
+def pick(view: LibraryView, chosen: Selection, middle: int | None, steps: int, *, context: bool) -> Picked:
+    """Return what a map shows.
 
     That is the selection, or what lies within `steps` edges of the sound `middle`. Raises `SettingsError` when that
     sound is not selected.
     """
     selected, notices = select_from(view, chosen)
-    if middle is None:
-        return selected, notices
-    if middle not in selected:
-        raise SettingsError(
-            f"sound {middle} cannot be shown: it is not in the library, deleted, withdrawn, or filtered out"
-        )
-    return around(selected, middle, steps), notices
+    if middle is not None:
+        if middle not in selected:
+            raise SettingsError(
+                f"sound {middle} cannot be shown: it is not in the library, deleted, withdrawn, or filtered out"
+            )
+        selected = around(selected, middle, steps)
+    outside = find_surroundings(selected) if context else None
+    if outside is not None and outside.total > len(outside.near):
+        which = f"{len(outside.near):,} of {outside.total:,} sounds around"
+        notices += (f"--context: {which} are drawn, those with the most edges",)
+    return Picked(selected, outside, notices)
 
 
-def heading(folder: Path, title: str | None, middle: int | None) -> str:
-    """Return the heading of a map, by default the folder's name."""
-    return path_text(title or (folder.resolve().name if middle is None else f"Around sound {middle}"))
+def heading(name: str, title: str | None, middle: int | None) -> str:
+    """Return the heading of a map, by default the name of its library."""
+    return path_text(title) if title else name if middle is None else f"Around sound {middle}"
 
 
 def _read_size(text: str, dpi: int) -> PictureSize:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from harvester.actions.drawing import heading, pick
 from harvester.errors import HarvesterError, words_of
-from harvester.graph import Selected, Selection
+from harvester.graph import Selected, Selection, Surroundings
 from harvester.json_text import json_text
 from harvester.library import load_view, require_library
 from harvester.map import LiveMap, live_policy
-from harvester.storage import ANALYSIS, CHECKPOINT, JOURNAL_PARTS, read_inside
+from harvester.storage import ANALYSIS, CHECKPOINT, JOURNAL_PARTS, path_text, read_inside
 
 LOOK_S = 0.5
 """How often it looks at the files."""
@@ -45,18 +45,28 @@ class LiveLibrary:
     """
 
     def __init__(
-        self, folder: Path, chosen: Selection, *, middle: int | None, steps: int, title: str | None, tell: OnNotice
+        self,
+        folder: Path,
+        chosen: Selection,
+        *,
+        middle: int | None,
+        steps: int,
+        context: bool,
+        title: str | None,
+        tell: OnNotice,
     ) -> None:
         self.policy = live_policy()
-        self._folder, self._chosen, self._middle, self._steps = folder, chosen, middle, steps
-        self._live = LiveMap(heading(folder, title, middle))
+        self._folder, self._chosen = folder, chosen
+        self._middle, self._steps, self._context = middle, steps, context
+        name = path_text(folder.resolve().name)
+        self._live = LiveMap(heading(name, title, middle), name)
         self._tell = tell
         self._notices: tuple[str, ...] = ()
         self._problem = ""
         self._shown: Container[int] = ()
         self._asked_at = time.monotonic()
         self._signature = self._sign()
-        self._version = self._live.lay_out(self._read(), middle)
+        self._version = self._live.lay_out(*self._read())
 
     def page(self) -> bytes:
         """Return the page as it is now."""
@@ -109,10 +119,10 @@ class LiveLibrary:
             return
         self._signature = signature
         try:
-            selected = self._read()
-            self._version = self._live.show(selected, self._middle)
+            now = self._read()
+            self._version = self._live.show(*now)
             if self._live.is_due:
-                self._version = self._live.lay_out(selected, self._middle)
+                self._version = self._live.lay_out(*now)
         except HarvesterError as error:
             # Also a file that a writer was about to replace: the signature then changes again.
             self._meet(str(error))
@@ -125,16 +135,16 @@ class LiveLibrary:
             self._tell(f"{problem}; {_KEPT}" if problem else f"{self._folder}: the library can be read again")
         self._problem = problem
 
-    def _read(self) -> Selected:
+    def _read(self) -> tuple[Selected, int | None, Surroundings | None]:
         require_library(self._folder)
         view = load_view(self._folder)
-        selected, notices = pick(view, self._chosen, self._middle, self._steps)
-        for line in notices:
+        picked = pick(view, self._chosen, self._middle, self._steps, context=self._context)
+        for line in picked.notices:
             if line not in self._notices:
                 self._tell(line)
-        self._notices = notices
-        self._shown = frozenset(selected.sound_ids)
-        return selected
+        self._notices = picked.notices
+        self._shown = frozenset(picked.selected.sound_ids)
+        return picked.selected, self._middle, picked.around
 
     def _sign(self) -> tuple[tuple[int, ...] | None, ...]:
         return tuple(_signature(self._folder / name) for name in _FILES)

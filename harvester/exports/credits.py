@@ -16,17 +16,8 @@ from dataclasses import dataclass
 
 from harvester.exports.csv_text import csv_line, disarmed
 from harvester.graph import Selected, Sound
+from harvester.records import LICENSE_DUTIES, LICENSE_MARKS
 from harvester.terminal_text import drop_controls, escape
-
-LICENSE_DUTIES = {
-    "CC0": "nothing; credit is welcome",
-    "BY": "credit the author, link the license, say what you changed",
-    "BY-NC": "as BY, and no commercial use",
-    "Sampling+": "credit the author; parts may be used commercially in new works, the whole only non-commercially; "
-    "not in advertising",
-}
-"""What each license asks for, by its name without a version."""
-_MARKS = {"BY-NC": "NON-COMMERCIAL", "Sampling+": "SAMPLING+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +46,7 @@ class Credit:
     @property
     def mark(self) -> str:
         """`NON-COMMERCIAL`, `SAMPLING+` or nothing."""
-        return _MARKS.get(self.family, "")
+        return LICENSE_MARKS.get(self.family, "")
 
 
 def list_credits(selected: Selected) -> list[Credit]:

@@ -17,10 +17,12 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 
-from harvester.graph import Selected
+from harvester.graph import Selected, Surroundings
 from harvester.library_source import is_sandbox
 from harvester.map.arrangement import Arrange, arranged
+from harvester.map.context import ContextDots
 from harvester.map.edges import DrawnEdges
+from harvester.map.keeping import fetch_days, keeping_rules
 from harvester.records import license_name
 
 GROUPS = 12
@@ -38,7 +40,16 @@ class MapData:
     `arrange` decides where the sounds lie, and to which community each belongs.
     """
 
-    def __init__(self, selected: Selected, title: str, ego: int | None = None, *, arrange: Arrange = arranged) -> None:
+    def __init__(
+        self,
+        selected: Selected,
+        title: str,
+        ego: int | None = None,
+        *,
+        library: str = "",
+        around: Surroundings | None = None,
+        arrange: Arrange = arranged,
+    ) -> None:
         self._selected = selected
         self._ids = selected.sound_ids
         self._known = list(selected.sounds())
@@ -59,8 +70,18 @@ class MapData:
             "sandbox": is_sandbox(selected.state.source),
             "ego": self._ids.index(ego) if ego is not None else -1,
         }
-        self.head |= self._groups()
-        self.sounds = self._words()
+        self.head |= self._groups() | keeping_rules(selected.state, library)
+        self.sounds = self._words() | fetch_days(self._known)
+        if around is not None and around.near:
+            self._surround(ContextDots(selected, around, self._places))
+
+    def _surround(self, dots: ContextDots) -> None:
+        """Add the sounds around the selection."""
+        self.head |= {"context": len(dots), "counts": f"{self.head['counts']}; {_counted(len(dots), 'sound')} around"}
+        self.sounds["context"] = dots.texts
+        self.arrays["contextPlaces"] = _packed(dots.places, "<u2")
+        self.arrays["contextDegrees"] = _packed(dots.degrees, "<u2")
+        self.arrays["contextNear"] = _packed(dots.near, "<u4" if self.head["wide"] else "<u2")
 
     def _arrays(self, edges: DrawnEdges) -> dict[str, str]:
         downloads = [math.log1p(known.num_downloads or 0) for known in self._known]

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from harvester.graph import Selected
+from harvester.graph import Selected, Surroundings
 from harvester.map.arrangement import Arrangement, arranged
 from harvester.map.communities import Indices, number_by_size
 from harvester.map.data import MapData
@@ -39,10 +39,13 @@ _LEAST_WEIGHT = 0.05
 
 
 class GrowingMap:
-    """The map of one library over time; `title` is its heading."""
+    """The map of one library over time; `title` is its heading.
 
-    def __init__(self, title: str) -> None:
-        self._title = title
+    `library` is the name of the library's folder.
+    """
+
+    def __init__(self, title: str, library: str = "") -> None:
+        self._title, self._library = title, library
         self._ids: list[int] = []
         self._places: Floats = np.zeros((0, 2))
         self._community: Indices = np.zeros(0, dtype=np.int64)
@@ -54,15 +57,15 @@ class GrowingMap:
         """Tell whether the map has grown so much that it needs a layout."""
         return any(now > before * GROWTH for now, before in zip(self._size, self._laid_out, strict=True))
 
-    def show(self, selected: Selected, ego: int | None = None) -> MapData:
+    def show(self, selected: Selected, ego: int | None = None, around: Surroundings | None = None) -> MapData:
         """Return the data for the selection as it is now, without a layout."""
-        return self._shown(selected, ego, self._grown)
+        return self._shown(selected, ego, around, self._grown)
 
-    def lay_out(self, selected: Selected, ego: int | None = None) -> MapData:
+    def lay_out(self, selected: Selected, ego: int | None = None, around: Surroundings | None = None) -> MapData:
         """Return the data for the selection as it is now, laid out."""
-        return self._shown(selected, ego, self._laid)
+        return self._shown(selected, ego, around, self._laid)
 
-    def _shown(self, selected: Selected, ego: int | None, arrange: _Arrange) -> MapData:
+    def _shown(self, selected: Selected, ego: int | None, around: Surroundings | None, arrange: _Arrange) -> MapData:
         there = np.array([one in selected for one in self._ids], dtype=np.bool_)
         self._ids = [one for one in self._ids if one in selected]
         self._places, self._community, self._linked = self._places[there], self._community[there], self._linked[there]
@@ -76,7 +79,8 @@ class GrowingMap:
             self._places, self._community = arrangement.places.astype(np.float64), arrangement.communities.of
             return arrangement
 
-        data = MapData(selected.led_by(self._ids), self._title, ego, arrange=kept)
+        ordered = selected.led_by(self._ids)
+        data = MapData(ordered, self._title, ego, library=self._library, around=around, arrange=kept)
         if arrange == self._laid:
             self._laid_out = self._size
         return data

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from harvester.errors import SettingsError
 from harvester.extras import missing
-from harvester.graph import Selected
+from harvester.graph import Selected, Surroundings
 from harvester.map.page import PageData, encode_page, page_data, page_policy
 
 if TYPE_CHECKING:
@@ -37,15 +37,15 @@ class LiveVersion:
 class LiveMap:
     """The versions of one library's map; `title` is its heading.
 
-    Raises `SettingsError` without numpy and scipy.
+    `library` is the name of the library's folder. Raises `SettingsError` without numpy and scipy.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, library: str) -> None:
         try:
             from harvester.map.growing import GrowingMap
         except ImportError as error:
             raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
-        self._growing = GrowingMap(title)
+        self._growing = GrowingMap(title, library)
         self._number = 0
 
     @property
@@ -53,16 +53,16 @@ class LiveMap:
         """Tell whether the map has grown so much that it needs a layout."""
         return self._growing.is_due
 
-    def show(self, selected: Selected, ego: int | None = None) -> LiveVersion:
+    def show(self, selected: Selected, ego: int | None = None, around: Surroundings | None = None) -> LiveVersion:
         """Return the next version, of the selection as it is now.
 
         Known sounds stay where they are. It takes about half a second for 5,000 sounds.
         """
-        return self._next(self._growing.show(selected, ego))
+        return self._next(self._growing.show(selected, ego, around))
 
-    def lay_out(self, selected: Selected, ego: int | None = None) -> LiveVersion:
+    def lay_out(self, selected: Selected, ego: int | None = None, around: Surroundings | None = None) -> LiveVersion:
         """Return the next version, laid out; it takes about 5 s for 5,000."""
-        return self._next(self._growing.lay_out(selected, ego))
+        return self._next(self._growing.lay_out(selected, ego, around))
 
     def _next(self, data: MapData) -> LiveVersion:
         self._number += 1

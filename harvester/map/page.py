@@ -17,13 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 from harvester.errors import SettingsError
 from harvester.extras import missing
-from harvester.graph import Selected
+from harvester.graph import Selected, Surroundings
 from harvester.json_text import json_text
 
 if TYPE_CHECKING:
     from harvester.map.data import MapData
 
-_SCRIPTS = ("data.js", "paint.js", "move.js", "hit_test.js", "card.js", "control.js", "main.js")
+_STYLES = ("style.css", "walking.css")
+_SCRIPTS = (
+    "data.js", "paint.js", "context.js", "move.js", "hit_test.js", "card.js", "control.js", "source.js", "player.js",
+    "search.js", "takeaway.js", "shortlist.js", "path.js", "address.js", "keys.js", "main.js",
+)  # fmt: skip
 _LIVE_SCRIPTS = (*_SCRIPTS, "live.js")
 
 
@@ -38,17 +42,25 @@ class PageData:
     sounds: str
 
 
-def encode_map(selected: Selected, title: str, *, ego: int | None = None) -> Iterator[bytes]:
+def encode_map(
+    selected: Selected,
+    title: str,
+    *,
+    ego: int | None = None,
+    library: str = "",
+    around: Surroundings | None = None,
+) -> Iterator[bytes]:
     """Yield the page in chunks; it opens at the sound `ego`.
 
-    The layout is computed before the first chunk; it takes about 5 s for 5,000 sounds. Raises `SettingsError` without
-    numpy and scipy.
+    Maps of one `library`, by the name of its folder, share a shortlist. `around` are sounds to draw as faint dots. The
+    layout is computed before the first chunk; it takes about 5 s for 5,000 sounds. Raises `SettingsError` without numpy
+    and scipy.
     """
     try:
         from harvester.map.data import MapData
     except ImportError as error:
         raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
-    yield from encode_page(page_data(MapData(selected, title, ego)))
+    yield from encode_page(page_data(MapData(selected, title, ego, library=library, around=around)))
 
 
 def page_data(data: MapData, **more: Any) -> PageData:
@@ -100,7 +112,7 @@ def script_json(value: Any) -> str:
 
 
 def _style() -> str:
-    return _asset("style.css")
+    return "".join(map(_asset, _STYLES))
 
 
 def _script(live: bool) -> str:

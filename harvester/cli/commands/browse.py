@@ -21,6 +21,9 @@ def browse(
         int | None, typer.Option(callback=check_ids, metavar="ID", help="Show only the neighbourhood of this sound.")
     ] = None,
     depth: Annotated[int, bounded(DEPTH, "Follow N edges from the sound of --ego.")] = 2,
+    context: Annotated[
+        bool, typer.Option("--context", help="Also show the neighbours that were not selected, as faint dots.")
+    ] = False,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Set the heading.", show_default="the folder's name")
     ] = None,
@@ -41,7 +44,14 @@ def browse(
     from harvester.interrupts import taking
 
     served = actions.browse(
-        port=port, ego=ego, depth=depth, title=title, library=library, on_notice=note, **select.keywords()
+        port=port,
+        ego=ego,
+        depth=depth,
+        context=context,
+        title=title,
+        library=library,
+        on_notice=note,
+        **select.keywords(),
     )
 
     async def serve() -> None:

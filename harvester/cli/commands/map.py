@@ -25,6 +25,9 @@ def map(
         int | None, typer.Option(callback=check_ids, metavar="ID", help="Draw only the neighbourhood of this sound.")
     ] = None,
     depth: Annotated[int, bounded(DEPTH, "Follow N edges from the sound of --ego.")] = 2,
+    context: Annotated[
+        bool, typer.Option("--context", help="Also draw the neighbours that were not selected, as faint dots.")
+    ] = False,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Set the heading.", show_default="the folder's name")
     ] = None,
@@ -59,6 +62,7 @@ def map(
         "library": library,
         "ego": ego,
         "depth": depth,
+        "context": context,
         "title": title,
         **select.keywords(),
         "on_layout": lambda sounds, edges: say(f"laying out {sounds:,} sounds and {edges:,} edges"),

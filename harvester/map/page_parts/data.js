@@ -80,13 +80,17 @@ function edgesTo(sound) {
   return found;
 }
 
-let words = null;
+let words = null, soundsById;
+derive(() => { soundsById = null; });
 function wordsOf() {
-  if (!words) {
-    words = readJson("sounds");
-    words.folded = null;
-  }
+  words ||= readJson("sounds");
   return words;
+}
+
+// Return the sound with an id, or -1: other programs' ids come from addresses and stored lists.
+function soundOf(id) {
+  soundsById ||= new Map(wordsOf().ids.map((one, sound) => [one, sound]));
+  return soundsById.get(id) ?? -1;
 }
 const nameOf = (sound) => wordsOf().names[sound] || `sound ${wordsOf().ids[sound]}`;
 const userOf = (sound) => wordsOf().users[wordsOf().user[sound]] || "";
@@ -101,18 +105,6 @@ function addressOf(kind, sound) {
     id, dir: Math.floor(id / 1000), user: encodeURIComponent(userOf(sound)), uid: all.uid[sound],
   })[part]);
   return /^https?:\/\//.test(filled) ? filled : "";
-}
-
-function searchWords(text) {
-  const all = wordsOf();
-  if (!all.folded) {
-    all.folded = all.names.map((name, i) => `${name || ""}\n${userOf(i)}\n${tagsOf(i).join("\n")}\n${all.ids[i]}`.toLowerCase());
-  }
-  const wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
-  if (!wanted.length) return [];
-  const hits = [];
-  for (let i = 0; i < count; i++) if (shown[i] && wanted.every((word) => all.folded[i].includes(word))) hits.push(i);
-  return hits.sort((one, other) => all.downloads[other] - all.downloads[one] || one - other);
 }
 
 let shown;

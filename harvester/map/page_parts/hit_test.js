@@ -37,10 +37,13 @@ function drawAbove() {
   const pen = aboves, focus = hovered >= 0 ? hovered : opened;
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
-  layers.classList.toggle("dim", focus >= 0 || found.length > 0);
-  for (const sound of found) if (shown[sound]) ring(pen, sound, 1.2);
+  layers.classList.toggle("dim", focus >= 0 || found.length > 0 || path.length > 0);
+  for (const sound of found) if (shown[sound]) ring(pen, sound, wholeHits.has(sound) ? 2 : 0.7);
+  drawContext(pen);
   if (focus >= 0) drawNeighbourhood(pen, focus);
-  else if (!found.length) drawNames(pen);
+  if (path.length) drawPath(pen);
+  drawKept(pen);
+  if (focus < 0 && !found.length && !path.length) drawNames(pen);
 }
 
 function ring(pen, sound, thick) {
@@ -51,6 +54,7 @@ function ring(pen, sound, thick) {
 }
 
 const ink = () => (theme === "dark" ? "#eceef1" : "#1d2126");
+const paper = () => (theme === "dark" ? "#101318" : "#f6f5f1");
 
 function drawNeighbourhood(pen, sound) {
   const x = toX(sound), y = toY(sound), near = new Set();

@@ -11,19 +11,21 @@ function tell(text, isProblem = false) {
 }
 
 async function look() {
-  let pause = LOOK_MS;
+  const news = await ask();
+  setTimeout(look, news ? LOOK_MS : LOST_MS);
+  if (!news) return tell("The server has ended: the page stays as it is.", true);
+  const grown = news.data ? take(news.version, news.data) : 0;
+  if (news.problem) tell(`${news.problem}. The page shows what was read before.`, true);
+  else if (grown || live.classList.contains("problem") || !live.textContent) tell(state(grown));
+}
+
+async function ask() {
   try {
     const answer = await fetch(`changes?after=${version}`, { cache: "no-store" });
-    if (!answer.ok) throw new Error(String(answer.status));
-    const news = await answer.json();
-    const grown = news.data ? take(news.version, news.data) : 0;
-    if (news.problem) tell(`${news.problem}. The page shows what was read before.`, true);
-    else if (grown || live.classList.contains("problem") || !live.textContent) tell(state(grown));
+    return answer.ok ? await answer.json() : null;
   } catch {
-    tell("The server has ended: the page stays as it is.", true);
-    pause = LOST_MS;
+    return null; // no server at this address
   }
-  setTimeout(look, pause);
 }
 
 function state(grown) {
@@ -38,21 +40,13 @@ function take(number, data) {
   version = number;
   ({ head, arrays: packed } = data);
   words = data.sounds;
-  words.folded = null;
   for (const make of derivations) make();
-  const isSame = ids.every((id, sound) => words.ids[sound] === id);
-  if (!isSame) {
-    hovered = -1;
-    found = [];
-  }
+  const isSame = ids.every((id, sound) => words.ids[sound] === id), walked = isSame ? hovered : -1;
   document.title = head.title;
-  if (opened >= 0) {
-    const now = isSame ? opened : words.ids.indexOf(openId);
-    if (now < 0) close();
-    else if (now !== opened || edgeMark(now) !== known) reopen(now);
-  }
+  hoveredAround = -1;
+  if (!isSame) forget(openId);
+  if (opened >= 0 && !card.hidden && edgeMark(opened) !== known) refill();
   hidden = new Set([...hidden].filter((group) => head.modes[mode].labels.some(([one]) => one === group)));
-  const walked = hovered;
   choose();
   hovered = walked;
   rebuild("legend", legend);
@@ -61,8 +55,22 @@ function take(number, data) {
   if (isSame) slide(before, wasCount, isFitted);
   else if (isFitted) fit();
   if (element("query").value.trim()) rebuild("results", search);
+  rebuild("kept", showKept);
   redraw();
   return count - wasCount;
+}
+
+// A sound has left, so the others have new numbers: what the page holds by number ends, except the open sound.
+function forget(openId) {
+  stopAll();
+  looped.clear();
+  failed.clear();
+  clearPath();
+  found = [];
+  wholeHits = new Set();
+  if (opened < 0) return;
+  opened = soundOf(openId);
+  if (opened < 0) close();
 }
 
 // Make a list of buttons again, and leave the focus on the button that has it.
@@ -73,16 +81,14 @@ function rebuild(id, make) {
 }
 
 // What the card shows of a sound's edges.
-const edgeMark = (sound) => `${starts[sound + 1] - starts[sound]} ${edgesTo(sound).length} ${nameOf(sound)}`;
+const edgeMark = (sound) => `${opened} ${starts[sound + 1] - starts[sound]} ${edgesTo(sound).length} ${nameOf(sound)}`;
 
-function reopen(sound) {
-  opened = sound;
-  // A reader who listens, or who walks in the card by keyboard, keeps it as it is.
-  if (!audio && !facts.contains(document.activeElement)) {
-    const scroll = card.scrollTop;
-    open(sound, false);
-    card.scrollTop = scroll;
-  }
+// A reader who walks in the card by keyboard keeps it as it is.
+function refill() {
+  if (facts.contains(document.activeElement)) return;
+  const scroll = card.scrollTop;
+  fillCard();
+  card.scrollTop = scroll;
 }
 
 function looksFitted() {
@@ -102,14 +108,18 @@ function slide(before, wasCount, isFitted) {
   if (isFitted) fit();
   const to = { ...view };
   // A hidden page shows no frames: there the slide would wait until its reader comes back.
-  if (farthest < 200 || count > FEW || document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  if (farthest < 200) return;
+  const arrive = () => { if (opened >= 0 && !card.hidden) bringIntoView(opened); };
+  // A hidden page shows no frames: there the slide would wait until its reader comes back.
+  if (count > FEW || document.hidden || matchMedia("(prefers-reduced-motion: reduce)").matches) return arrive();
   const began = performance.now();
   const step = () => {
     const part = Math.min(1, (performance.now() - began) / SLIDE_MS), eased = part * part * (3 - 2 * part);
     for (let i = 0; i < 2 * wasCount; i++) places[i] = before[i] + (after[i] - before[i]) * eased;
     if (isFitted) for (const name of ["x", "y", "scale"]) view[name] = from[name] + (to[name] - from[name]) * eased;
-    if (part < 1) sliding = requestAnimationFrame(step);
     redraw();
+    if (part < 1) sliding = requestAnimationFrame(step);
+    else arrive();
   };
   step();
 }

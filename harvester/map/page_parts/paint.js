@@ -112,6 +112,7 @@ function* paintNodes(canvas, at) {
   pen.setTransform(ratio, 0, 0, ratio, width * MARGIN * ratio, height * MARGIN * ratio);
   const marginX = width * MARGIN, marginY = height * MARGIN;
   let painted = 0;
+  paintContext(pen, at);
   for (const sound of largestFirst) {
     if (!shown[sound]) continue;
     const x = toX(sound, at), y = toY(sound, at), radius = radiusOf(sound, at);

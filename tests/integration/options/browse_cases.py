@@ -90,6 +90,11 @@ def _the_neighbourhood_that_is_served_is_so_deep(place: Place) -> None:
     assert _ids(place, "--ego", 1, "--min-score", 0.6, given=1) == [1, 2, 6]
 
 
+@proves("browse", "--context")
+def _the_sounds_around_are_served_too(place: Place) -> None:
+    assert len(_shown(place, "--library", "shelf", "--max-duration", "0.2s", given=True)["sounds"]["context"]) == 4
+
+
 @proves("browse", "--title")
 def _the_heading_of_the_page_is_this(place: Place) -> None:
     assert _shown(place, "--library", "shelf", given="Rain & tents")["head"]["title"] == "Rain & tents"

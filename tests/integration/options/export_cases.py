@@ -221,6 +221,19 @@ def _the_neighbourhood_is_so_deep(place: Place) -> None:
     assert len(_names(place, "--ego", 1, "--min-score", 0.6, given=3)) == 6
 
 
+@proves("map", "--context")
+def _the_sounds_around_the_selected_ones_are_drawn_too(place: Place) -> None:
+    place.run("--library", "shelf", "-o", "map.html", "--max-duration", "0.2s", given=True)
+    page = html.fromstring((place.folder / "map.html").read_text(encoding="utf-8"))
+    # 2 and 3 are in the list of 1, 5 and 6 have it in theirs.
+    assert page.xpath("string(//p[@id='counts'])") == "1 sound, 0 similarity edges; 4 sounds around"
+    sounds = json.loads(page.xpath("string(//script[@id='sounds'])"))
+    assert sounds["ids"] == [1]
+    assert [name for name, _ in sounds["context"]] == ["sound 2", "sound 3", "sound 5", "sound 6"]
+    small = ("--max-duration", "0.2s", "--size-mm", "60x60", "--dpi", 60)
+    assert _pixels(place, *small, given=True) != _pixels(place, *small)
+
+
 @proves("map", "--title")
 def _the_heading_is_this(place: Place) -> None:
     place.run("--library", "shelf", given="Rain & tents")
