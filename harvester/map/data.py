@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 
 from harvester.graph import Selected, Surroundings
-from harvester.library_source import is_sandbox
+from harvester.library_source import is_made_up, is_sandbox
 from harvester.map.arrangement import Arrange, arranged
 from harvester.map.context import ContextDots
 from harvester.map.edges import DrawnEdges
@@ -29,6 +29,7 @@ GROUPS = 12
 """The number of groups of a mode with their own colour; the other groups share one."""
 
 _REST = 255
+_NO_TIMBRE = 255
 _ISLANDS = 14
 _NAMED_FROM = 8
 _UNRESERVED = "-_.!~*'()"
@@ -92,6 +93,7 @@ class MapData:
         # Only where several looks or some weights occur are there arrays for them.
         more = {"looks": _packed(edges.look, "<u1")} if len(edges.looks) > 1 else {}
         more |= {"weights": _packed(edges.weight, "<f4")} if len(edges.weight) else {}
+        more |= self._timbres()
         scores = np.clip((edges.score - edges.low) / span, 0, 1)
         return more | {
             "places": _packed(self._places, "<u2"),
@@ -101,6 +103,19 @@ class MapData:
             "sizes": _packed(np.rint(((np.array(downloads) - least) / most) ** 1.5 * 255), "<u1"),
             "seconds": _packed(np.array([math.nan if one is None else one for one in lasting]), "<f4"),
         }
+
+    def _timbres(self) -> dict[str, str]:
+        """Return the timbres of made-up sounds, from which the page makes them."""
+        made_up = [is_made_up({"url": known.url}) for known in self._known]
+        if not any(made_up):
+            return {}
+        from harvester.sandbox import recipe_of
+
+        timbres = [
+            recipe_of({"id": sound_id, "tags": known.tags}).timbre if made else _NO_TIMBRE
+            for sound_id, known, made in zip(self._ids, self._known, made_up, strict=True)
+        ]
+        return {"timbres": _packed(timbres, "<u1")}
 
     def _groups(self) -> dict[str, Any]:
         category = _Grouping("category", "Category", [known.category or "none" for known in self._known])

@@ -74,6 +74,8 @@ async def serving(
 def _handler(sandbox: Sandbox, latency_s: float, drip_pause_s: float, log: BufferedWriter | None) -> Handler:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         reply = sandbox.respond(request.method, request.raw_path, request.headers)
+        if reply.media is not None:
+            reply = await asyncio.to_thread(sandbox.load, reply)
         if log is not None:
             _log(log, sandbox, request, reply.status)
         if latency_s > 0:

@@ -18,6 +18,9 @@ class Theme(NamedTuple):
     code: str
 
 
+THEMES_AN_ISLAND = 4
+"""So many themes in a row belong to one value of the first coordinate, and sound alike (`sound_recipe`)."""
+
 _FX, _SS, _IS, _MU, _SP = "Sound effects", "Soundscapes", "Instrument samples", "Music", "Speech"
 
 THEMES: tuple[Theme, ...] = (

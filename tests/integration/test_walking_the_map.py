@@ -31,8 +31,20 @@ _WATCH_AUDIO = """(() => {
   window.audios = [];
   const Genuine = Audio;
   window.Audio = function () { const one = new Genuine(); audios.push(one); return one; };
+  window.gains = [];
+  window.links = [];
+  const { createGain } = BaseAudioContext.prototype, { connect } = AudioNode.prototype;
+  BaseAudioContext.prototype.createGain = function () {
+    const one = createGain.call(this);
+    gains.push(one);
+    return one;
+  };
+  AudioNode.prototype.connect = function (to) {
+    links.push([this.constructor.name, to.constructor.name]);
+    return connect.call(this, to);
+  };
 })()"""
-"""Keep the media elements that the page makes, which are in no document."""
+"""Keep the media elements and gain nodes that the page makes, and what is connected with what."""
 
 _WAIT = "new Promise(done => {{ const look = () => {} ? done() : requestAnimationFrame(look); look(); }})"
 _QUIET = _WAIT.format("document.querySelector('#playing').hidden")
@@ -85,6 +97,8 @@ def state(media: str) -> SoundGraph:
     }
     records[1] |= {"name": None, "license": None, "gen_ai_preference": None}
     records[2] |= {"previews": {"preview-lq-mp3": f"{media}/none.wav"}}
+    for place in (20, 21):
+        records[place] |= {"url": f"https://sandbox.invalid/{place}", "duration": 3.0, "previews": {}, "images": {}}
     for place, name in enumerate(NAMES):
         records[40 + place] |= {"name": name, "num_downloads": 700 + place}
     lists = {i: [(i % SOUNDS + 1, 0.9), ((i + 6) % SOUNDS + 1, 0.5 + i / 1_000)] for i in range(1, SOUNDS + 1)}
@@ -160,6 +174,18 @@ def test_sounds_play_together_loop_and_stop_under_one_volume(in_browser: Visit, 
         assert await page.ask(_VOICES) == [f"sound {one}" for one in range(12, 20)]
         await do(page, "#silence")
         await page.ask(_QUIET)
+        # Sounds that the page makes go through one gain node, with the volume that previews have.
+        for sound_id in (21, 22):
+            await click_sound(page, sound_id)
+            await page.press(" ")
+        assert await page.ask(_VOICES) == ["sound 21", "sound 22"]
+        assert await page.ask("[gains.length, gains[0].gain.value.toFixed(3)]") == [1, "0.141"]
+        assert await page.ask("links") == [
+            ["GainNode", "AudioDestinationNode"],
+            *[["AudioBufferSourceNode", "GainNode"]] * 2,
+        ]
+        assert await page.ask("document.querySelector('#card canvas.wave') !== null")
+        await page.press("x")
         # The third has no preview where its record says so.
         await click_sound(page, 3)
         await page.press(" ")

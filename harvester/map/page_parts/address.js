@@ -15,7 +15,7 @@ function readAddress() {
 }
 
 function addressNow() {
-  const sound = opened >= 0 && !card.hidden ? [`sound=${wordsOf().ids[opened]}`] : [];
+  const sound = opened >= 0 && !card.hidden ? [`sound=${idOf(opened)}`] : [];
   const middle = [(width / 2 - view.x) / view.scale, (height / 2 - view.y) / view.scale, Math.min(width, height) / view.scale];
   return `#${[...sound, `at=${middle.map(Math.round).join()}`, `by=${head.modes[mode].key}`].join("&")}`;
 }

@@ -26,6 +26,12 @@ function soundButton(sound, beside) {
   return button;
 }
 
+// A sound of which only the id may be known here: it is opened where the map has it.
+function lineOf(id, name = `sound ${id}`) {
+  const sound = soundOf(id);
+  return sound < 0 ? make("span", name, { class: "quiet name", dir: "auto" }) : soundButton(sound, userOf(sound));
+}
+
 function open(sound, focus = true) {
   keepPlaying(sound);
   opened = sound;
@@ -56,6 +62,7 @@ function fillCard() {
 }
 
 function media(sound) {
+  if (isMade(sound)) return [waveOf(sound)];
   const address = addressOf("image", sound);
   if (address && !hasActed) {
     // A deep link opens a card before its reader has agreed to any request.
@@ -69,8 +76,7 @@ function media(sound) {
     image.src = address;
     return [image];
   }
-  const why = head.sandbox ? "A made-up sound of the sandbox: it has no waveform and no preview."
-    : addressOf("preview", sound) ? "There is no waveform of this sound." : "There is neither a waveform nor a preview of this sound.";
+  const why = addressOf("preview", sound) ? "There is no waveform of this sound." : "There is neither a waveform nor a preview of this sound.";
   return [make("p", why, { class: "nothing" })];
 }
 

@@ -92,6 +92,7 @@ function soundOf(id) {
   soundsById ||= new Map(wordsOf().ids.map((one, sound) => [one, sound]));
   return soundsById.get(id) ?? -1;
 }
+const idOf = (sound) => wordsOf().ids[sound];
 const nameOf = (sound) => wordsOf().names[sound] || `sound ${wordsOf().ids[sound]}`;
 const userOf = (sound) => wordsOf().users[wordsOf().user[sound]] || "";
 const tagsOf = (sound) => wordsOf().tag[sound].map((tag) => wordsOf().tags[tag]);

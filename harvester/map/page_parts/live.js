@@ -44,7 +44,7 @@ function take(number, data) {
   const isSame = ids.every((id, sound) => words.ids[sound] === id), walked = isSame ? hovered : -1;
   document.title = head.title;
   hoveredAround = -1;
-  if (!isSame) forget(openId);
+  if (!isSame) renumber(openId);
   if (opened >= 0 && !card.hidden && edgeMark(opened) !== known) refill();
   hidden = new Set([...hidden].filter((group) => head.modes[mode].labels.some(([one]) => one === group)));
   choose();
@@ -60,17 +60,16 @@ function take(number, data) {
   return count - wasCount;
 }
 
-// A sound has left, so the others have new numbers: what the page holds by number ends, except the open sound.
-function forget(openId) {
-  stopAll();
-  looped.clear();
-  failed.clear();
-  clearPath();
+// A sound has left, so the others have new numbers: find the open sound by its id, and make the lists of buttons again.
+function renumber(openId) {
+  pathFrom = -1;
   found = [];
   wholeHits = new Set();
-  if (opened < 0) return;
-  opened = soundOf(openId);
+  if (opened >= 0) opened = soundOf(openId);
   if (opened < 0) close();
+  if (path.length) showWay(path.at(-1));
+  showPathAct();
+  showPlaying();
 }
 
 // Make a list of buttons again, and leave the focus on the button that has it.

@@ -1,6 +1,11 @@
 // The shortest path between two sounds, over the edges of the kinds that are shown, in either direction, drawn or not.
 // Of paths with equally few steps it is the one whose scores sum up highest.
-let pathFrom = -1, path = [];
+let pathFrom = -1, path = [], pathIds = [];
+derive(() => {
+  if (!pathIds.length) return;
+  path = pathIds.map(soundOf);
+  if (path.includes(-1)) clearPath();
+});
 
 function findPath(from, to) {
   const came = new Int32Array(count).fill(-1), sums = new Float64Array(count), steps = new Int32Array(count).fill(-1);
@@ -41,6 +46,7 @@ function stepPath(sound) {
     say(pathFrom < 0 ? "No path" : `The path begins at ${nameOf(sound)}. Open another sound and press P there.`);
   } else {
     path = findPath(pathFrom, sound);
+    pathIds = path.map(idOf);
     say(path.length ? `${path.length - 1} ${path.length === 2 ? "step" : "steps"} from ${nameOf(pathFrom)} to ${nameOf(sound)}` : `There is no path from ${nameOf(pathFrom)} to ${nameOf(sound)}.`);
     showWay(sound);
     pathFrom = -1;
@@ -79,7 +85,7 @@ function showPathAct() {
 }
 
 function clearPath() {
-  path = [];
+  path = pathIds = [];
   pathFrom = -1;
   element("path").hidden = true;
   showPathAct();

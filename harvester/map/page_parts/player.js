@@ -1,4 +1,4 @@
-// Play sounds: several at once, each to its end or in a loop, all under one volume.
+// Play sounds: several at once, each to its end or in a loop, all under one volume. Voices are known by a sound's id.
 // Sounds that the page makes go through one gain node. A preview stays a media element with a volume of its own: a
 // browser feeds silence into a gain node from a host that does not permit it (CORS), and from a file.
 const MOST_VOICES = 8, HOVER_MS = 160;
@@ -6,20 +6,20 @@ const UNPLAYABLE = "▶ The preview cannot be played";
 const voices = new Map(), looped = new Set(), failed = new Set();
 let volume = 0.8, speaker = null, playsAtHover = false, hoverTimer = 0;
 
-function fileVoice(sound, address) {
+function fileVoice(id, address) {
   const audio = new Audio();
   const voice = {
-    begin: () => { audio.src = address; audio.play().catch(() => ended(sound, voice, true)); },
+    begin: () => { audio.src = address; audio.play().catch(() => ended(id, voice, true)); },
     end: () => { audio.pause(); audio.removeAttribute("src"); audio.load(); },
     setLevel: (level) => { audio.volume = level; },
     setLoop: (on) => { audio.loop = on; },
   };
-  audio.addEventListener("ended", () => ended(sound, voice));
-  audio.addEventListener("error", () => ended(sound, voice, true));
+  audio.addEventListener("ended", () => ended(id, voice));
+  audio.addEventListener("error", () => ended(id, voice, true));
   return voice;
 }
 
-function madeVoice(sound, make) {
+function madeVoice(id, make) {
   if (!speaker) {
     const context = new AudioContext(), gain = context.createGain();
     gain.connect(context.destination);
@@ -32,28 +32,28 @@ function madeVoice(sound, make) {
     setLevel: (level) => { gain.gain.value = level; },
     setLoop: (on) => { node.loop = on; },
   };
-  node.addEventListener("ended", () => ended(sound, voice));
+  node.addEventListener("ended", () => ended(id, voice));
   return voice;
 }
 
 function play(sound, byHover = false) {
-  const source = sourceOf(sound);
-  if (!source || voices.has(sound)) return;
+  const source = sourceOf(sound), id = idOf(sound);
+  if (!source || voices.has(id)) return;
   if (voices.size >= MOST_VOICES) stop(voices.keys().next().value);
-  const voice = source.make ? madeVoice(sound, source.make) : fileVoice(sound, source.address);
-  voice.byHover = byHover;
-  voices.set(sound, voice);
-  failed.delete(sound);
-  voice.setLoop(looped.has(sound));
+  const voice = source.make ? madeVoice(id, source.make) : fileVoice(id, source.address);
+  Object.assign(voice, { byHover, name: nameOf(sound) });
+  voices.set(id, voice);
+  failed.delete(id);
+  voice.setLoop(looped.has(id));
   setLevels();
   voice.begin();
   showPlaying();
 }
 
-function stop(sound) {
-  const voice = voices.get(sound);
+function stop(id) {
+  const voice = voices.get(id);
   if (!voice) return;
-  voices.delete(sound);
+  voices.delete(id);
   voice.end();
   setLevels();
   showPlaying();
@@ -61,15 +61,15 @@ function stop(sound) {
 
 function stopAll() {
   clearTimeout(hoverTimer);
-  for (const sound of [...voices.keys()]) stop(sound);
+  for (const id of [...voices.keys()]) stop(id);
 }
 
-function ended(sound, voice, isFailure = false) {
-  if (voices.get(sound) !== voice) return;
-  voices.delete(sound);
+function ended(id, voice, isFailure = false) {
+  if (voices.get(id) !== voice) return;
+  voices.delete(id);
   if (isFailure) {
-    failed.add(sound);
-    say(`The preview of ${nameOf(sound)} cannot be played.`);
+    failed.add(id);
+    say(`The preview of ${voice.name} cannot be played.`);
   }
   setLevels();
   showPlaying();
@@ -82,30 +82,33 @@ function setLevels() {
 }
 
 function togglePlaying(sound) {
-  if (voices.has(sound)) stop(sound);
+  if (voices.has(idOf(sound))) stop(idOf(sound));
   else if (sourceOf(sound)) play(sound);
   else say(`${nameOf(sound)} has no preview.`);
 }
 
 function toggleLoop(sound) {
-  if (!sourceOf(sound)) return;
-  if (!looped.delete(sound)) looped.add(sound);
-  voices.get(sound)?.setLoop(looped.has(sound));
-  say(`Loop ${looped.has(sound) ? "on" : "off"}: ${nameOf(sound)}`);
+  if (sourceOf(sound)) setLoop(idOf(sound), nameOf(sound));
+}
+
+function setLoop(id, name) {
+  if (!looped.delete(id)) looped.add(id);
+  voices.get(id)?.setLoop(looped.has(id));
+  say(`Loop ${looped.has(id) ? "on" : "off"}: ${name}`);
   showPlaying();
 }
 
 // Play what the pointer or the keyboard rests on, if the reader wants it; what began so ends when it is left.
 function playLookedAt(sound) {
   clearTimeout(hoverTimer);
-  for (const [other, voice] of voices) if (voice.byHover && other !== sound) stop(other);
+  for (const [id, voice] of voices) if (voice.byHover && soundOf(id) !== sound) stop(id);
   if (playsAtHover && sound >= 0) hoverTimer = setTimeout(() => play(sound, true), HOVER_MS);
 }
 
 // What the reader opens goes on when the pointer leaves it.
 function keepPlaying(sound) {
   clearTimeout(hoverTimer);
-  const voice = voices.get(sound);
+  const voice = voices.get(idOf(sound));
   if (voice) voice.byHover = false;
 }
 
@@ -120,17 +123,18 @@ function soundActs(sound) {
 function showPlaying() {
   const button = facts.querySelector(".play");
   if (button) {
-    button.textContent = voices.has(opened) ? "■ Stop" : failed.has(opened) ? UNPLAYABLE : "▶ Play";
-    facts.querySelector(".loop").setAttribute("aria-pressed", String(looped.has(opened)));
+    const id = idOf(opened);
+    button.textContent = voices.has(id) ? "■ Stop" : failed.has(id) ? UNPLAYABLE : "▶ Play";
+    facts.querySelector(".loop").setAttribute("aria-pressed", String(looped.has(id)));
   }
   const list = element("voices"), at = [...list.querySelectorAll("button")].indexOf(document.activeElement);
   element("playing").hidden = !voices.size;
-  list.replaceChildren(...[...voices.keys()].map((sound) => {
-    const row = make("li"), loop = make("button", "⟳", { type: "button", "aria-pressed": String(looped.has(sound)), "aria-label": `Loop ${nameOf(sound)}` });
-    const end = make("button", "■", { type: "button", "aria-label": `Stop ${nameOf(sound)}` });
-    loop.addEventListener("click", () => toggleLoop(sound));
-    end.addEventListener("click", () => stop(sound));
-    row.append(soundButton(sound, userOf(sound)), loop, end);
+  list.replaceChildren(...[...voices].map(([id, { name }]) => {
+    const row = make("li"), loop = make("button", "⟳", { type: "button", "aria-pressed": String(looped.has(id)), "aria-label": `Loop ${name}` });
+    const end = make("button", "■", { type: "button", "aria-label": `Stop ${name}` });
+    loop.addEventListener("click", () => setLoop(id, name));
+    end.addEventListener("click", () => stop(id));
+    row.append(lineOf(id, name), loop, end);
     return row;
   }));
   if (at >= 0) (list.querySelectorAll("button")[at] || (voices.size ? element("silence") : surface)).focus();

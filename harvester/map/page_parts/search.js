@@ -29,7 +29,7 @@ function searchWords(wanted) {
   for (let i = 0; i < count; i++) {
     if (shown[i] && wanted.every((word) => folded[i].includes(word))) hits.push([i, rankOf(i, wanted)]);
   }
-  return hits.sort(([one, high], [other, low]) => low - high || downloads[other] - downloads[one] || one - other);
+  return hits.sort(([one, high], [other, low]) => low - high || downloads[other] - downloads[one] || idOf(one) - idOf(other));
 }
 
 function search() {

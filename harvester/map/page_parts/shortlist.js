@@ -2,6 +2,7 @@
 // library's key where that is allowed; ids that this map does not show stay in it.
 const SHELF = `harvester shortlist ${head.library}`, MOST_KEPT = 10_000;
 let kept = readKept(), keptSounds = [], isStored = true;
+derive(() => { if (words) keptSounds = inMap(kept); });
 
 function readKept() {
   try {
@@ -22,10 +23,10 @@ function storeKept() {
   showKept();
 }
 
-const isKept = (sound) => kept.includes(wordsOf().ids[sound]);
+const isKept = (sound) => kept.includes(idOf(sound));
 
 function toggleKept(sound) {
-  const id = wordsOf().ids[sound], was = isKept(sound);
+  const id = idOf(sound), was = isKept(sound);
   kept = was ? kept.filter((one) => one !== id) : [...kept, id].slice(-MOST_KEPT);
   say(`${was ? "Taken from" : "Put on"} the shortlist: ${nameOf(sound)}`);
   storeKept();
@@ -57,7 +58,7 @@ function showKept() {
       storeKept();
       (element("kept").querySelector(".away") || element("query")).focus();
     });
-    row.append(sound < 0 ? make("span", `sound ${id}`, { class: "quiet name" }) : soundButton(sound, userOf(sound)), away);
+    row.append(lineOf(id), away);
     return row;
   }));
   drawAbove();

@@ -25,7 +25,7 @@ function tableText(ids) {
 }
 
 // Sounds of a sandbox lead nowhere: an address of Freesound would be that of another person's sound.
-const pageOf = (sound) => webAddress(addressOf("page", sound)) || (head.sandbox ? "" : `https://freesound.org/s/${wordsOf().ids[sound]}/`);
+const pageOf = (sound) => webAddress(addressOf("page", sound)) || (head.sandbox ? "" : `https://freesound.org/s/${idOf(sound)}/`);
 
 function creditOf(sound) {
   const all = wordsOf(), [license, deed] = all.licenses[all.license[sound]], name = oneLine(license || "none"), family = name.split(" ")[0];
@@ -40,7 +40,7 @@ function creditsText(ids) {
   const all = wordsOf();
   const order = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
   const credits = inMap(ids).filter((sound) => all.days[all.fetched[sound]] !== null).map(creditOf).sort((one, other) =>
-    order(one.license, other.license) || order(fold(one.author), fold(other.author)) || order(fold(one.title), fold(other.title)) || one.sound - other.sound);
+    order(one.license, other.license) || order(fold(one.author), fold(other.author)) || order(fold(one.title), fold(other.title)) || idOf(one.sound) - idOf(other.sound));
   const lines = ["CREDITS", "", summaryOf(credits)];
   let last = null;
   for (const one of credits) {
