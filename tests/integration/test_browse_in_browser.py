@@ -17,6 +17,8 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on
 
 IDS = "JSON.parse(document.querySelector('#sounds').textContent).ids"
 
+OPENED = "new URLSearchParams(location.hash.slice(1)).get('sound')"
+
 
 async def until(page: Page, condition: str) -> Any:
     """Wait until a condition of the page holds; return its value."""
@@ -51,7 +53,7 @@ def test_new_sounds_appear_beside_a_harvest_and_what_the_reader_does_stays(tmp_p
                     await page.visit(browsed.address)
                     await page.settled()
                     before = await page.ask("document.querySelector('#counts').textContent")
-                    await page.click(*await page.ask(f"placeOf({IDS}[0])"))
+                    await page.click(*await page.ask(f"placeOf({IDS}.at(-1))"))
                     name = await page.ask("document.querySelector('#card h2').textContent")
                     # The reader has moved the view: it must not jump back when sounds come.
                     await page.mouse("Wheel", 640, 400, deltaX=0, deltaY=-120)
@@ -73,6 +75,16 @@ def test_new_sounds_appear_beside_a_harvest_and_what_the_reader_does_stays(tmp_p
                         "[...document.querySelectorAll('#legend small')].map(one => parseInt(one.textContent))"
                     )
                     assert sum(counted) == len(ids)
+                    # A sound that leaves gives the others new numbers: the card stays with its own.
+                    opened, address = await page.ask(f"[{OPENED}, location.hash]")
+                    lost = ids[0]
+                    assert str(lost) != opened
+                    await asyncio.to_thread(run, "forget", lost, "--yes", "--library", "lib", cwd=tmp_path)
+                    await until(page, f"placeOf({lost}) === null")
+                    assert await page.ask("document.querySelector('#card h2').textContent") == name
+                    await page.press("+")
+                    await until(page, f"location.hash !== {json.dumps(address)}")
+                    assert await page.ask(OPENED) == opened
                     browsed.process.terminate()
                     assert await until(page, "document.querySelector('#live.problem')?.textContent") == (
                         "The server has ended: the page stays as it is."
