@@ -25,6 +25,7 @@ from harvester.storage.opening import (
     open_for_writing,
     open_regular,
     opened,
+    opened_bounded,
     path_text,
     read_bounded,
     read_inside,
