@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Container
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic as monotonic_s
 
 from harvester.actions.drawing import heading, pick
 from harvester.errors import HarvesterError, words_of
@@ -64,13 +64,13 @@ class LiveLibrary:
         self._notices: tuple[str, ...] = ()
         self._problem = ""
         self._shown: Container[int] = ()
-        self._asked_at = time.monotonic()
+        self._asked_at = monotonic_s()
         self._signature = self._sign()
         self._version = self._live.lay_out(*self._read())
 
     def page(self) -> bytes:
         """Return the page as it is now."""
-        self._asked_at = time.monotonic()
+        self._asked_at = monotonic_s()
         return self._version.page()
 
     def changes(self, after: int) -> bytes:
@@ -78,7 +78,7 @@ class LiveLibrary:
 
         `version` is the number of the newest, `problem` a line or empty, `data` null if the client has that version.
         """
-        self._asked_at = time.monotonic()
+        self._asked_at = monotonic_s()
         version = self._version
         data = b"null" if version.number == after else version.content()
         head = f'{{"version":{version.number},"problem":{json_text(self._problem)},"data":'
@@ -104,14 +104,14 @@ class LiveLibrary:
         _work_quietly()
         rest_s = LOOK_S
         while not ended.wait(rest_s):
-            began = time.monotonic()
+            began = monotonic_s()
             try:
                 if began - self._asked_at < FORGOTTEN_S:
                     self._look()
             except BaseException as error:
                 self._meet(f"the page no longer follows the library: {words_of(error)}")
                 raise
-            rest_s = max(LOOK_S, time.monotonic() - began)
+            rest_s = max(LOOK_S, monotonic_s() - began)
 
     def _look(self) -> None:
         signature = self._sign()
