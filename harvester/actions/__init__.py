@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from harvester.actions.past_runs import HistoryReport, history
     from harvester.actions.planning import HarvestEstimate, PlannedLibrary, PlannedRequests, WithinToday, plan, run_plan
     from harvester.actions.plugin_list import Plugin, plugins
+    from harvester.actions.preview_result import PreviewsResult
+    from harvester.actions.previews import fetch_previews
     from harvester.actions.quantities import (
         age_text,
         clock_text,
@@ -115,6 +117,8 @@ _HOMES = {
         "actions.planning": "HarvestEstimate PlannedLibrary PlannedRequests WithinToday plan run_plan",
         "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",
+        "actions.preview_result": "PreviewsResult",
+        "actions.previews": "fetch_previews",
         "actions.quantities": "age_text clock_text done_text duration_text size_text target_text waiting_text",
         "actions.querying": "sql",
         "actions.relating": "RelateResult relate",

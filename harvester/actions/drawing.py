@@ -11,13 +11,14 @@ from typing import NamedTuple, SupportsIndex, Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import StrPath, naming_keywords
-from harvester.actions.options import check_sounds, check_whole
+from harvester.actions.options import check_flag, check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import check_place
 from harvester.graph import Selected, Selection, Surroundings, around, find_surroundings
 from harvester.library import LibraryView, load_history
-from harvester.map import COLOR_KEYS, PICTURE_FORMS, PictureSize, encode_map, encode_picture
+from harvester.map import COLOR_KEYS, PICTURE_FORMS, LocalPreviews, PictureSize, encode_map, encode_picture
+from harvester.previews import read_previews
 from harvester.reports import save_plots
 from harvester.settings import DEPTH, DPI, LENGTH_MM
 from harvester.storage import disk_errors, path_text, read_path, write_atomically
@@ -62,6 +63,7 @@ def draw_map(
     depth: int = 2,
     context: bool = False,
     title: str | None = None,
+    local_previews: bool = False,
     on_layout: Callable[[int, int], None] | None = None,
     **selection: Unpack[SelectKeywords],
 ) -> MapReport:
@@ -70,8 +72,10 @@ def draw_map(
     It is durable on return. `library` is a folder or an opened `Library`; None: the default folder. `ego` draws only
     the sounds within `depth` edges of this sound. `context` also draws the sounds around the selected ones, those with
     an edge from or to one of them, as faint dots: at most 2,000, those with the most edges first. `title` is the
-    heading, by default the folder's name. `on_layout` gets the numbers of sounds and edges before their places are
-    computed, which takes about 5 s for 5,000 sounds. The other keywords select sounds, and are those of
+    heading, by default the folder's name. With `local_previews` the page plays what `fetch_previews` has fetched from
+    the files, as long as page and library lie where they are; it plays the others from the web. `on_layout` gets the
+    numbers of sounds and edges before their places are computed, which takes about 5 s for 5,000 sounds. The other
+    keywords select sounds, and are those of
     `SelectKeywords`. A failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
@@ -80,10 +84,32 @@ def draw_map(
     """
     out = read_path(path)
     check_place(out)
+    check_flag("--local-previews", local_previews)
     with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
+        local = _local(drawn.folder, out) if local_previews else None
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, drawn.page())
+            write_atomically(out, drawn.page(local))
         return drawn.report(out)
+
+
+def _local(folder: Path, page: Path) -> LocalPreviews:
+    """Return the previews that are here.
+
+    Raises `SettingsError` if there is none.
+    """
+    path, endings = preview_endings(folder)
+    if not endings:
+        raise SettingsError(f"{path}: there is no preview here; `harvester previews` fetches some")
+    return LocalPreviews.beside(page, path, endings)
+
+
+def preview_endings(folder: Path) -> tuple[Path, dict[int, str]]:
+    """Return a library's folder of previews, and the ending of each.
+
+    MP3 comes first, because every browser plays it.
+    """
+    previews = read_previews(folder)
+    return previews.path, dict(sorted(previews.stored, key=lambda key: key[1] != "ogg"))
 
 
 @naming_keywords
@@ -137,12 +163,15 @@ class _Drawn:
     selected: Selected
     title: str
     middle: int | None
+    folder: Path
     library: str
     around: Surroundings | None
     notices: tuple[str, ...]
 
-    def page(self) -> Iterator[bytes]:
-        return encode_map(self.selected, self.title, ego=self.middle, library=self.library, around=self.around)
+    def page(self, local: LocalPreviews | None) -> Iterator[bytes]:
+        return encode_map(
+            self.selected, self.title, ego=self.middle, library=self.library, around=self.around, local=local
+        )
 
     def report(self, out: Path) -> MapReport:
         drawn = len(self.around.near) if self.around else 0
@@ -168,7 +197,8 @@ def _drawn(
         if on_layout is not None:
             on_layout(len(shown.selected), shown.selected.edge_count)
         name = path_text(view.folder.resolve().name)
-        yield _Drawn(shown.selected, heading(name, title, middle), middle, name, shown.around, shown.notices)
+        drawn = shown.selected, heading(name, title, middle), middle
+        yield _Drawn(*drawn, view.folder, name, shown.around, shown.notices)
 
 
 class Picked(NamedTuple):

@@ -16,21 +16,21 @@ from contextlib import suppress
 from pathlib import Path
 from time import monotonic as monotonic_s
 
-from harvester.actions.drawing import heading, pick
+from harvester.actions.drawing import heading, pick, preview_endings
 from harvester.errors import HarvesterError, words_of
-from harvester.graph import Selected, Selection, Surroundings
+from harvester.graph import Selection
 from harvester.json_text import json_text
 from harvester.library import load_view, require_library
-from harvester.map import LiveMap, live_policy
-from harvester.storage import ANALYSIS, CHECKPOINT, JOURNAL_PARTS, path_text, read_inside
+from harvester.map import LiveContent, LiveMap, LocalPreviews, live_policy
+from harvester.previews import ROW_FILES
+from harvester.storage import ANALYSIS, CHECKPOINT, JOURNAL_PARTS, PREVIEWS, path_text, read_inside
 
 LOOK_S = 0.5
 """How often it looks at the files."""
 FORGOTTEN_S = 30.0
 """Without a question for so long, no page is open."""
 
-_FILES = (CHECKPOINT, *JOURNAL_PARTS[:2], ANALYSIS)
-_PREVIEWS = "previews"
+_FILES = (CHECKPOINT, *JOURNAL_PARTS[:2], ANALYSIS, *(f"{PREVIEWS}/{name}" for name in ROW_FILES))
 _LARGEST_PREVIEW_BYTES = 1 << 26
 _NICE = 10
 _KEPT = "the page shows what was read before"
@@ -63,10 +63,10 @@ class LiveLibrary:
         self._tell = tell
         self._notices: tuple[str, ...] = ()
         self._problem = ""
-        self._shown: Container[int] = ()
+        self._previews: Container[str] = ()
         self._asked_at = monotonic_s()
         self._signature = self._sign()
-        self._version = self._live.lay_out(*self._read())
+        self._version = self._live.lay_out(self._read())
 
     def page(self) -> bytes:
         """Return the page as it is now."""
@@ -87,12 +87,12 @@ class LiveLibrary:
     def preview(self, name: str) -> bytes | None:
         """Return the file of a preview, or None where there is none.
 
-        Only the files of `previews/` that are no links, of sounds that the page shows.
+        Only the files that `harvester previews` has fetched, of sounds that the page shows. No link is followed.
         """
-        if int(name.partition(".")[0]) not in self._shown:
+        if name not in self._previews:
             return None
         try:
-            return read_inside(self._folder / _PREVIEWS, name, _LARGEST_PREVIEW_BYTES)
+            return read_inside(self._folder / PREVIEWS, name, _LARGEST_PREVIEW_BYTES)
         except OSError:
             return None
 
@@ -120,9 +120,9 @@ class LiveLibrary:
         self._signature = signature
         try:
             now = self._read()
-            self._version = self._live.show(*now)
+            self._version = self._live.show(now)
             if self._live.is_due:
-                self._version = self._live.lay_out(*now)
+                self._version = self._live.lay_out(now)
         except HarvesterError as error:
             # Also a file that a writer was about to replace: the signature then changes again.
             self._meet(str(error))
@@ -135,7 +135,7 @@ class LiveLibrary:
             self._tell(f"{problem}; {_KEPT}" if problem else f"{self._folder}: the library can be read again")
         self._problem = problem
 
-    def _read(self) -> tuple[Selected, int | None, Surroundings | None]:
+    def _read(self) -> LiveContent:
         require_library(self._folder)
         view = load_view(self._folder)
         picked = pick(view, self._chosen, self._middle, self._steps, context=self._context)
@@ -143,8 +143,10 @@ class LiveLibrary:
             if line not in self._notices:
                 self._tell(line)
         self._notices = picked.notices
-        self._shown = frozenset(picked.selected.sound_ids)
-        return picked.selected, self._middle, picked.around
+        _, endings = preview_endings(self._folder)
+        self._previews = frozenset(f"{one}.{ending}" for one, ending in endings.items() if one in picked.selected)
+        local = LocalPreviews(f"./{PREVIEWS}/", endings) if endings else None
+        return LiveContent(picked.selected, self._middle, picked.around, local)
 
     def _sign(self) -> tuple[tuple[int, ...] | None, ...]:
         return tuple(_signature(self._folder / name) for name in _FILES)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from harvester.exports.csv_text import csv_line, disarmed
@@ -54,7 +54,12 @@ def list_credits(selected: Selected) -> list[Credit]:
 
     Sounds without a record are left out.
     """
-    credits = [_credit(sound) for sound in selected.sounds() if sound.has_record]
+    return credits_of(selected.sounds())
+
+
+def credits_of(sounds: Iterable[Sound]) -> list[Credit]:
+    """Return the credits of sounds, as `list_credits` does of a selection."""
+    credits = [_credit(sound) for sound in sounds if sound.has_record]
     return sorted(credits, key=lambda one: (one.license, one.author.casefold(), one.title.casefold(), one.sound_id))
 
 

@@ -6,15 +6,29 @@ the picture recognisable.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from harvester.errors import SettingsError
 from harvester.extras import missing
 from harvester.graph import Selected, Surroundings
+from harvester.map.local_previews import LocalPreviews
 from harvester.map.page import PageData, encode_page, page_data, page_policy
 
 if TYPE_CHECKING:
     from harvester.map.data import MapData
+
+
+class LiveContent(NamedTuple):
+    """What a live map shows at one time.
+
+    It opens at the sound `ego`; `around` are sounds to draw as faint dots, and `local` previews are those of the
+    server.
+    """
+
+    selected: Selected
+    ego: int | None = None
+    around: Surroundings | None = None
+    local: LocalPreviews | None = None
 
 
 class LiveVersion:
@@ -53,20 +67,20 @@ class LiveMap:
         """Tell whether the map has grown so much that it needs a layout."""
         return self._growing.is_due
 
-    def show(self, selected: Selected, ego: int | None = None, around: Surroundings | None = None) -> LiveVersion:
-        """Return the next version, of the selection as it is now.
+    def show(self, shown: LiveContent) -> LiveVersion:
+        """Return the next version, with what it shows now.
 
         Known sounds stay where they are. It takes about half a second for 5,000 sounds.
         """
-        return self._next(self._growing.show(selected, ego, around))
+        return self._next(self._growing.show(shown.selected, shown.ego, shown.around), shown)
 
-    def lay_out(self, selected: Selected, ego: int | None = None, around: Surroundings | None = None) -> LiveVersion:
+    def lay_out(self, shown: LiveContent) -> LiveVersion:
         """Return the next version, laid out; it takes about 5 s for 5,000."""
-        return self._next(self._growing.lay_out(selected, ego, around))
+        return self._next(self._growing.lay_out(shown.selected, shown.ego, shown.around), shown)
 
-    def _next(self, data: MapData) -> LiveVersion:
+    def _next(self, data: MapData, shown: LiveContent) -> LiveVersion:
         self._number += 1
-        return LiveVersion(self._number, page_data(data, version=self._number))
+        return LiveVersion(self._number, page_data(data, shown.local, version=self._number))
 
 
 def live_policy() -> str:

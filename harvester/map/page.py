@@ -19,6 +19,7 @@ from harvester.errors import SettingsError
 from harvester.extras import missing
 from harvester.graph import Selected, Surroundings
 from harvester.json_text import json_text
+from harvester.map.local_previews import LocalPreviews
 
 if TYPE_CHECKING:
     from harvester.map.data import MapData
@@ -33,13 +34,17 @@ _LIVE_SCRIPTS = (*_SCRIPTS, "live.js")
 
 @dataclass(frozen=True, slots=True)
 class PageData:
-    """A map's data as JSON that a script element may hold."""
+    """A map's data as JSON that a script element may hold.
+
+    `plays_files`: the page plays previews that lie beside it.
+    """
 
     title: str
     counts: str
     head: str
     arrays: str
     sounds: str
+    plays_files: bool = False
 
 
 def encode_map(
@@ -49,33 +54,36 @@ def encode_map(
     ego: int | None = None,
     library: str = "",
     around: Surroundings | None = None,
+    local: LocalPreviews | None = None,
 ) -> Iterator[bytes]:
     """Yield the page in chunks; it opens at the sound `ego`.
 
     Maps of one `library`, by the name of its folder, share a shortlist. `around` are sounds to draw as faint dots. The
-    layout is computed before the first chunk; it takes about 5 s for 5,000 sounds. Raises `SettingsError` without numpy
-    and scipy.
+    page plays the `local` previews from their files. The layout is computed before the first chunk; it takes about 5 s
+    for 5,000 sounds. Raises `SettingsError` without numpy and scipy.
     """
     try:
         from harvester.map.data import MapData
     except ImportError as error:
         raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
-    yield from encode_page(page_data(MapData(selected, title, ego, library=library, around=around)))
+    yield from encode_page(page_data(MapData(selected, title, ego, library=library, around=around), local))
 
 
-def page_data(data: MapData, **more: Any) -> PageData:
+def page_data(data: MapData, local: LocalPreviews | None = None, **more: Any) -> PageData:
     """Return the data of a page; `more` joins its head."""
-    head = data.head | more
-    return PageData(
-        head["title"], head["counts"], script_json(head), script_json(data.arrays), script_json(data.sounds)
-    )
+    head, sounds = data.head | more, data.sounds
+    if local is not None:
+        head["previews"] = local.address
+        sounds = sounds | {"local": local.column(sounds["ids"])}
+    texts = script_json(head), script_json(data.arrays), script_json(sounds)
+    return PageData(head["title"], head["counts"], *texts, plays_files=local is not None)
 
 
 def encode_page(data: PageData, *, live: bool = False) -> Iterator[bytes]:
     """Yield the page in chunks; a `live` one asks its server for news."""
     style, script = _style(), _script(live)
     filling = {
-        "policy": page_policy(live=live),
+        "policy": page_policy(live=live, plays_files=data.plays_files),
         "title": html.escape(data.title),
         "counts": html.escape(data.counts),
         "style": style,
@@ -90,16 +98,17 @@ def encode_page(data: PageData, *, live: bool = False) -> Iterator[bytes]:
         yield text.encode()
 
 
-def page_policy(*, live: bool = False) -> str:
+def page_policy(*, live: bool = False, plays_files: bool = False) -> str:
     """Return the content security policy of the page.
 
-    A `live` page may also ask the server that it came from.
+    A `live` page may also ask the server that it came from. A page that was opened from a file has no origin of its
+    own: `file:` allows the files beside it.
     """
-    own = " 'self'" if live else ""
-    asking = "connect-src 'self'; " if live else ""
+    own, asking = (" 'self'", "connect-src 'self'; ") if live else ("", "")
+    media = f"{own} http: https:" if live or not plays_files else " 'self' file: http: https:"
     return (
         f"default-src 'none'; script-src '{_hash(_script(live))}'; style-src '{_hash(_style())}'; {asking}"
-        f"img-src{own} http: https: data:; media-src{own} http: https:; base-uri 'none'; form-action 'none'"
+        f"img-src{own} http: https: data:; media-src{media}; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -5,6 +5,7 @@ Knows nothing of sounds.
 
 from __future__ import annotations
 
+from harvester.storage.arriving import ArrivingFile
 from harvester.storage.atomic import (
     REAL_FILES,
     TEMPORARY_SUFFIX,
@@ -42,6 +43,7 @@ from harvester.storage.paths import (
     LOCK,
     LOG,
     MISSING,
+    PREVIEWS,
     QUARANTINE,
     RECOVERED,
     STATUS,

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from harvester.model import Linked, Seen, SimilarList
+from harvester.previews import StoredPreview
 from tests.support.browsing import Browsed, browsing
 from tests.support.processes import run, sandbox_process, start, wait_until
 from tests.support.samples import NOW_US, SOURCE, files_of, grow, make_record, open_store
@@ -53,14 +54,23 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Bro
     make_shelf(folder)
     previews = folder / "previews"
     previews.mkdir()
-    (previews / "1.ogg").write_bytes(PREVIEW)
-    (previews / "4711.ogg").write_bytes(b"of a sound that the library lacks")
-    (previews / "2.ogg").symlink_to(folder / "freesound_library.pkl")
-    (previews / "3.ogg").mkdir()
-    os.mkfifo(previews / "4.ogg")
+    rows = [
+        StoredPreview(one, "ogg", "lq", len(PREVIEW), "0" * 64, "https://cdn.example/1.ogg", "", NOW_US)
+        for one in (1, 2, 3, 4, 4711)
+    ]
+    (previews / "manifest.jsonl").write_bytes(b"".join(row.line() for row in rows))
+    for row in rows:
+        (previews / row.file).write_bytes(PREVIEW)
+    (previews / "6.ogg").write_bytes(b"not in the manifest")
     (cwd / "state").mkdir()
-    before = files_of(cwd), _stamps(folder)
     with browsing(cwd, "--library", "shelf") as browsed:
+        # Another program puts something else in the place of three of them.
+        for row in rows[1:4]:
+            (previews / row.file).unlink()
+        (previews / "2.ogg").symlink_to(folder / "freesound_library.pkl")
+        (previews / "3.ogg").mkdir()
+        os.mkfifo(previews / "4.ogg")
+        before = files_of(cwd), _stamps(folder)
         yield cwd, browsed
         assert browsed.errors() == ""
     assert (files_of(cwd), _stamps(folder)) == before
@@ -81,6 +91,10 @@ def test_the_page_has_a_policy_and_headers_that_keep_it_apart(served: tuple[Path
     own = page.headers["Content-Security-Policy"].removesuffix("; frame-ancestors 'none'")
     assert f'content="{own}"'.encode() in page.body
     assert page.body.count(b'"sound 7"') == 1
+    # The page plays what is here from here.
+    data = served[1].changes()["data"]
+    local = dict(zip(data["sounds"]["ids"], data["sounds"]["local"], strict=True))
+    assert (data["head"]["previews"], [one for one, ending in local.items() if ending]) == ("./previews/", [1, 2, 3, 4])
     head = served[1].get(method="HEAD")
     assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(len(page.body)))
 
@@ -97,7 +111,8 @@ def test_what_lacks_the_token_or_our_host_gets_a_bare_404(served: tuple[Path, Br
         "previews", "previews/", "previews/../../shelf/previews/1.ogg", "previews/..%2f..%2ffreesound_library.pkl",
         "previews/%2e%2e/freesound_library.pkl", "..", "../", "%2e%2e/", "freesound_library.pkl", "status.json", "?x=1",
         "previews/%31.ogg", "previews\\1.ogg", "previews/1.ogg%00", "changes", "changes?after=x",
-        "previews/2.ogg", "previews/3.ogg", "previews/4.ogg", "previews/5.ogg", "previews/4711.ogg",
+        "previews/2.ogg", "previews/3.ogg", "previews/4.ogg", "previews/5.ogg", "previews/6.ogg", "previews/1.mp3",
+        "previews/4711.ogg",
     ]  # fmt: skip
     asked = [browsed.get(one if one else "*") for one in targets if one] + [browsed.get(one) for one in below]
     hosts = ["", "evil.example", f"evil.example:{browsed.port}", "127.0.0.1", f"127.0.0.1:{browsed.port + 1}"]

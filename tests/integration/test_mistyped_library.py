@@ -30,6 +30,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "analyse": ("analyse", "analyse --json"),
     "relate": ("relate", "relate --dry-run"),
     "sql": ("sql", "sql SELECT/**/1"),
+    "previews": ("previews --all", "previews --all --dry-run"),
     "check": ("check", "check --repair", "check --repair --dry-run"),
     "backups list": ("backups list", "backups list --json"),
     "backups prune": ("backups prune", "backups prune --yes", "backups prune --dry-run"),

@@ -6,9 +6,8 @@ let addressTimer = 0, isFollowing = false;
 function readAddress() {
   const asked = {};
   for (const [name, value] of new URLSearchParams(location.hash.slice(1))) {
-    if (name === "sound" && /^\d{1,15}$/.test(value)) asked.sound = soundOf(Number(value));
-    const numbers = value.split(",");
-    if (name === "at" && numbers.length === 3 && numbers.every((one) => /^-?\d{1,6}$/.test(one))) asked.at = numbers.map(Number);
+    if (name === "sound") asked.sound = /^\d{1,15}$/.test(value) ? soundOf(Number(value)) : -1;
+    if (name === "at" && /^-?\d{1,6},-?\d{1,6},[1-9]\d{0,5}$/.test(value)) asked.at = value.split(",").map(Number);
     if (name === "by") asked.mode = head.modes.findIndex((mode) => mode.key === value);
   }
   return asked;
@@ -38,14 +37,14 @@ function noteView() {
 }
 
 function follow() {
-  const asked = readAddress();
+  const asked = readAddress(), isView = location.hash.length < 2 || asked.at || asked.mode >= 0;
   isFollowing = true;
   if (asked.mode >= 0 && asked.mode !== mode) colourBy(asked.mode);
   if (asked.sound >= 0) {
     if (asked.sound !== opened || card.hidden) open(asked.sound, false);
-  } else if (!card.hidden) close();
+  } else if (asked.sound === undefined && isView && !card.hidden) close();
   // Last, because opening a sound may move the view.
-  if (asked.at && asked.at[2] > 0) {
+  if (asked.at) {
     view.scale = Math.min(4, Math.max(0.0005, Math.min(width, height) / asked.at[2]));
     view.x = width / 2 - asked.at[0] * view.scale;
     view.y = height / 2 - asked.at[1] * view.scale;

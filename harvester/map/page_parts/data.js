@@ -100,12 +100,20 @@ const tagsOf = (sound) => wordsOf().tag[sound].map((tag) => wordsOf().tags[tag])
 // Addresses are stored as patterns; only http and https addresses become links.
 function addressOf(kind, sound) {
   const all = wordsOf(), pattern = all[kind][sound];
+  if (kind === "preview" && isLocal(sound)) return localPreview(all.ids[sound], all.local[sound]);
   if (pattern < 0) return "";
   const id = all.ids[sound];
   const filled = all.patterns[pattern].replace(/\{(id|dir|user|uid)\}/g, (_, part) => ({
     id, dir: Math.floor(id / 1000), user: encodeURIComponent(userOf(sound)), uid: all.uid[sound],
   })[part]);
   return /^https?:\/\//.test(filled) ? filled : "";
+}
+
+const isLocal = (sound) => Boolean(wordsOf().local?.[sound]);
+
+// A preview in the folder that the map names, such as ./previews/5.ogg.
+function localPreview(id, ending) {
+  return `${head.previews}${Number(id)}.${["", "mp3", "ogg"][ending]}`;
 }
 
 let shown;

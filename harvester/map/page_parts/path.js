@@ -80,7 +80,8 @@ function edgeBetween(one, other) {
 function showPathAct() {
   const button = facts.querySelector(".path");
   if (!button) return;
-  button.textContent = pathFrom < 0 ? "Path from here…" : pathFrom === opened ? "Path begins here ×" : `Path from “${shorten(nameOf(pathFrom), 18)}”`;
+  button.textContent = pathFrom < 0 ? "Path…" : pathFrom === opened ? "Path begins here ×" : `Path from “${shorten(nameOf(pathFrom), 18)}”`;
+  button.title = pathFrom < 0 ? "The shortest path from here to another sound" : "";
   button.setAttribute("aria-pressed", String(pathFrom >= 0 && pathFrom === opened));
 }
 

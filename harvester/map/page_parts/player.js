@@ -82,8 +82,10 @@ function setLevels() {
 }
 
 function togglePlaying(sound) {
-  if (voices.has(idOf(sound))) stop(idOf(sound));
-  else if (sourceOf(sound)) play(sound);
+  const isPlaying = voices.has(idOf(sound));
+  if (isPlaying) stop(idOf(sound));
+  else play(sound);
+  if (sourceOf(sound)) say(`${isPlaying ? "Stopped" : "Playing"}: ${nameOf(sound)}`);
   else say(`${nameOf(sound)} has no preview.`);
 }
 

@@ -40,6 +40,9 @@ DEFAULTS: dict[str, dict[str, object]] = {
         "--output": Path("map.html"), "--depth": 2, "--size-mm": "180x180", "--dpi": 300, "--color-by": "category",
     },
     "browse": {"--port": 0, "--depth": 2},
+    "previews": {
+        "--quality": "lq", "--format": "ogg", "--max-files": 1000, "--max-size": "500MB", "--concurrency": 2,
+    },
     "check": {"--jobs": 1},
     "import": {"--relation": "related"},
     "sandbox": {
@@ -69,6 +72,7 @@ SPECIAL = {
     "--source": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
     "--filter": ("tag:a", "tag:b"),
     "--limits": ("1/2", "3/4"),
+    "--max-size": ("1MB", "2MB"),
     "--created": ("2019..2021", "2020"),
     "--gen-ai": (["unknown"], ["no-gen-ai"]),
     "--fault": (["500"], ["503"]),
@@ -103,6 +107,7 @@ def _pair(command: str, option: str) -> tuple[Any, Any]:
 
 
 WHOLE = {
+    "--per-minute",
     "--pack",
     "--seed",
     "--samples",
@@ -206,7 +211,7 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--betweenness-sources": ("analyse", 0, MOST),
     "--burst": ("sandbox", 0, MOST),
     "--checkpoint-interval": ("harvest", 1, MOST),
-    "--community": ("analyse, browse, export, map, relate, sql", 1, MOST),
+    "--community": ("analyse, browse, export, map, previews, relate, sql", 1, MOST),
     "--concurrency": ("harvest, refresh", 1, 64),
     "--daily": ("sandbox", 0, MOST),
     "--deleted-share": ("sandbox", 0, 1),
@@ -216,6 +221,8 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--last": ("history", 1, MOST),
     "--latency-ms": ("sandbox", 0, 3_600_000),
     "--limit": ("refresh", 1, MOST),
+    "--max-files": ("previews", 1, MOST),
+    "--per-minute": ("previews", 1, 60_000),
     "--max-requests": ("harvest, refresh", 1, MOST),
     "--min-score": ("link, export, map, browse", 0, 1),
     "--neighbours": ("harvest, plan, refresh, link", 1, 150),
@@ -250,7 +257,8 @@ EFFECTS = {
     "analyse": "--random-seed", "relate": "--by",
     "history": "--json",
     "show": "--json", "find": "--limit", "export": "--output", "map": "--title",
-    "browse": "--title", "sql": "--format", "check": "--repair",
+    "browse": "--title", "sql": "--format",
+    "previews": "--dry-run", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
     "init": "--sandbox", "service": "--library", "sandbox": "--sounds", "config": "--all",
     "plugins": "--json",

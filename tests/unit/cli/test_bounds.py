@@ -40,6 +40,7 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, Any], str]] = {
     "browse": (harvester.browse, {}, ""),
     "analyse": (harvester.analyse, {}, ""),
     "relate": (harvester.relate, {}, ""),
+    "previews": (harvester.fetch_previews, {}, ""),
     "sql": (harvester.sql, {"statement": "SELECT 1"}, "SELECT/**/1"),
     "check": (harvester.check, {}, ""),
     "backups prune": (harvester.prune_backups, {}, ""),

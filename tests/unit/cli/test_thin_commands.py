@@ -30,6 +30,7 @@ CALLS: dict[str, set[str]] = {
     "export": {"export", "export_dataset"},
     "map": {"draw_map", "draw_picture"},
     "browse": {"browse"},
+    "previews": {"fetch_previews"},
     "sql": {"sql"},
     "check": {"check", "find_library"},
     "backups list": {"find_library", "list_backups"},

@@ -20,6 +20,7 @@ from harvester.map.communities import find_communities
 from harvester.map.data import MapData
 from harvester.map.layout import lay_out
 from harvester.map.page import encode_map
+from harvester.sandbox.generated import GeneratedCatalogue
 from tests.support.view_samples import HOSTILE, load_edge_cases, make_library, make_record, make_state
 
 
@@ -180,6 +181,15 @@ def test_maps_of_a_library_share_a_shortlist_and_the_key_tells_neither_source_no
     assert shelf == key(make_library(), "shelf", Selection(ids=frozenset({1})))
     assert shelf not in (key(make_library(), "other"), key(SoundGraph("sandbox:abc"), "shelf"))
     assert re.fullmatch("[0-9a-f]{16}", shelf)
+
+
+def test_five_thousand_sounds_with_forty_thousand_edges_fit_into_a_page_of_its_size() -> None:
+    catalogue = GeneratedCatalogue(5_000)
+    ids = list(catalogue.ordered("downloads_desc"))[:150]
+    lists = {one: [(other, 0.9) for other in ids[place - 8 : place]] for place, one in enumerate(ids) if place >= 8}
+    records = [record for one in ids if (record := catalogue.record(one)) is not None]
+    size, base = (len(page_of(select(state))) for state in (make_state(records, lists), SoundGraph()))
+    assert base + (size - base) / len(ids) * 5_000 < 1_500_000
 
 
 def test_a_map_of_nothing_is_a_page() -> None:
