@@ -17,6 +17,7 @@ import typer
 
 from harvester.cli.commands import analyse as analyse_command
 from harvester.cli.commands import backups as backup_commands
+from harvester.cli.commands import browse as browse_command
 from harvester.cli.commands import check as check_command
 from harvester.cli.commands import config as config_command
 from harvester.cli.commands import export as export_command
@@ -129,6 +130,7 @@ app.command("find")(find_command.find)
 app.command("analyse")(analyse_command.analyse)
 app.command("export", cls=ExtensibleCommand)(export_command.export)
 app.command("map")(map_command.map)
+app.command("browse")(browse_command.browse)
 app.command("previews")(previews_command.previews)
 app.command("sql")(sql_command.sql)
 app.command("check")(check_command.check)
