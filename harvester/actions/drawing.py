@@ -75,10 +75,10 @@ def draw_map(
     `LibraryUnwritable`.
     """
     out = read_path(path)
-    check_place(out)
+    place = check_place(out)
     with _drawn(library, ego, depth, title, on_layout, selection) as drawn:
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, encode_map(drawn.selected, drawn.title, ego=drawn.middle))
+            write_atomically(place, encode_map(drawn.selected, drawn.title, ego=drawn.middle))
         return drawn.report(out)
 
 
@@ -115,11 +115,11 @@ def draw_picture(
     size = _read_size(size_mm, check_whole("--dpi", dpi, DPI))
     if color_by not in COLOR_KEYS:
         raise SettingsError(f"--color-by must be {', '.join(COLOR_KEYS[:-1])} or {COLOR_KEYS[-1]}, not '{color_by}'")
-    check_place(out)
+    place = check_place(out)
     with _drawn(library, ego, depth, title, on_layout, selection) as drawn:
         picture = encode_picture(drawn.selected, drawn.title, size, form, color_by=color_by, ego=drawn.middle)
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, [picture])
+            write_atomically(place, [picture])
         return drawn.report(out)
 
 
