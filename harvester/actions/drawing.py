@@ -83,12 +83,12 @@ def draw_map(
     `LibraryUnwritable`.
     """
     out = read_path(path)
-    check_place(out)
+    place = check_place(out)
     check_flag("--local-previews", local_previews)
     with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
         local = _local(drawn.folder, out) if local_previews else None
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, drawn.page(local))
+            write_atomically(place, drawn.page(local))
         return drawn.report(out)
 
 
@@ -146,13 +146,13 @@ def draw_picture(
     size = _read_size(size_mm, check_whole("--dpi", dpi, DPI))
     if color_by not in COLOR_KEYS:
         raise SettingsError(f"--color-by must be {', '.join(COLOR_KEYS[:-1])} or {COLOR_KEYS[-1]}, not '{color_by}'")
-    check_place(out)
+    place = check_place(out)
     with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
         picture = encode_picture(
             drawn.selected, drawn.title, size, form, color_by=color_by, ego=drawn.middle, around=drawn.around
         )
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, [picture])
+            write_atomically(place, [picture])
         return drawn.report(out)
 
 
