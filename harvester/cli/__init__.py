@@ -187,8 +187,7 @@ def _main() -> None:
 
 def _run() -> Any:
     """Run the command line, or complete it; return the exit code."""
-    command = typer.main.get_command(app)
-    adapt(command, _functions())
+    command = build_tree()
     # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
     if completion_wanted():
         return command(prog_name="harvester", standalone_mode=False)
@@ -198,6 +197,13 @@ def _run() -> Any:
             return command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code
+
+
+def build_tree() -> Any:
+    """Return the tree of commands as the command line runs it."""
+    command = typer.main.get_command(app)
+    adapt(command, _functions())
+    return command
 
 
 def _refuse(error: UsageError) -> int:

@@ -17,7 +17,7 @@ import pytest
 
 from tests.integration.options.place import Place, variable_of
 from tests.integration.options.table import declared, load_cases
-from tests.support.command import _built, call
+from tests.support.command import build_tree_once, call
 from tests.support.hostile_server import HostileServer
 
 DEFAULTS: dict[str, dict[str, object]] = {
@@ -142,11 +142,9 @@ class Parsed:
 
 
 def _command(words: list[str]) -> Any:
-    from harvester.cli import app
-
-    node = _built(app)
+    node = build_tree_once()
     for word in words:
-        node = node.commands[word]  # type: ignore[attr-defined]
+        node = node.commands[word]
     return node
 
 
