@@ -40,6 +40,8 @@ COUNT = Bounds(1, 1_000_000_000)
 COUNT_FROM_ZERO = Bounds(0, 1_000_000_000)
 NEIGHBOURS = Bounds(1, API_PAGE)
 CONCURRENCY = Bounds(1, 64)
+PREVIEW_CONCURRENCY = Bounds(1, 8)
+PREVIEWS_PER_MINUTE = Bounds(1, 60_000)
 DEPTH = Bounds(1, 10)
 DPI = Bounds(50, 1_200)
 LENGTH_MM = Bounds(40, 1_200)
@@ -57,6 +59,7 @@ DURATION_S = Bounds(0, 100 * 365 * 86_400)
 SAMPLES_PER_COMMIT = 16
 """Only processed sounds that already wait share a commit, so a crash loses no more than with one commit for each."""
 
+_UNITS_BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 
 
@@ -91,6 +94,20 @@ def read_contact(environment: Mapping[str, str]) -> str:
     if not re.fullmatch(r"[ -'*-~]*", contact):
         raise SettingsError("HARVESTER_CONTACT must be a plain URL or address, without brackets or unusual characters")
     return contact
+
+
+def parse_size_bytes(text: str) -> int:
+    """Return the bytes of `500MB`, `1.5 GB` or `90000`, in decimal units.
+
+    Raises `SettingsError` for any other text, for less than a byte and for a thousand terabytes and more.
+    """
+    found = re.fullmatch(r"(\d{1,15}(?:\.\d{1,15})?)\s*([a-zA-Z]*)", text.strip())
+    if found is None or (found[2] or "b").lower() not in _UNITS_BYTES:
+        raise SettingsError(f"'{text[:40]}' is not a size; write 500MB, 2GB or a number of bytes")
+    size_bytes = int(float(found[1]) * _UNITS_BYTES[(found[2] or "b").lower()])
+    if not 1 <= size_bytes < 10**15:
+        raise SettingsError(f"'{text[:40]}' must be at least a byte, and less than 1000TB")
+    return size_bytes
 
 
 def parse_duration_s(text: str) -> float:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 _LAYOUT = ((0x09, 0x0A),)
 """Tab and newline."""
 
-_RANGES = (
+UNSAFE_RANGES = (
     (0x00, 0x08),  # C0: escape sequences, carriage return
     (0x0B, 0x1F),
     (0x7F, 0x9F),  # DEL and C1: one-byte escape sequences
@@ -38,6 +38,7 @@ _RANGES = (
     (0xE0000, 0xE00FF),  # tags: invisible text
     (0xE01F0, 0x10FFFF),  # unassigned and private planes
 )
+"""Such characters beside tab and newline, as first and last code points."""
 
 
 def _one_of(*ranges: tuple[int, int]) -> re.Pattern[str]:
@@ -45,10 +46,10 @@ def _one_of(*ranges: tuple[int, int]) -> re.Pattern[str]:
     return re.compile("[" + "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in ranges) + "]")
 
 
-_ANY = _one_of(*_LAYOUT, *_RANGES)
-_BUT_LAYOUT = _one_of(*_RANGES)
+_ANY = _one_of(*_LAYOUT, *UNSAFE_RANGES)
+_BUT_LAYOUT = _one_of(*UNSAFE_RANGES)
 # `re` tests ranges above U+FFFF one by one: with a single range, usual text is searched five times as fast.
-_SUSPECT = _one_of(*(span for span in _RANGES if span[1] <= 0xFFFF), (0x1BCA0, 0x10FFFF))
+_SUSPECT = _one_of(*(span for span in UNSAFE_RANGES if span[1] <= 0xFFFF), (0x1BCA0, 0x10FFFF))
 _BREAK = re.compile(r"\r\n|[\n\t]")
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harvester.actions.analysing import AnalysisReport, analyse
     from harvester.actions.backups import list_backups, prune_backups, restore
+    from harvester.actions.browsing import browse
     from harvester.actions.checking import check
     from harvester.actions.connect import Connection, open_client, open_server
     from harvester.actions.datasets import DatasetReport, export_dataset
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from harvester.actions.past_runs import HistoryReport, history
     from harvester.actions.planning import HarvestEstimate, PlannedLibrary, PlannedRequests, WithinToday, plan, run_plan
     from harvester.actions.plugin_list import Plugin, plugins
+    from harvester.actions.preview_result import PreviewsResult
+    from harvester.actions.previews import fetch_previews
     from harvester.actions.quantities import (
         age_text,
         clock_text,
@@ -93,6 +96,7 @@ _HOMES = {
     for home, names in {
         "actions.analysing": "AnalysisReport analyse",
         "actions.backups": "list_backups prune_backups restore",
+        "actions.browsing": "browse",
         "actions.checking": "check",
         "actions.connect": "Connection open_client open_server",
         "actions.datasets": "DatasetReport export_dataset",
@@ -113,6 +117,8 @@ _HOMES = {
         "actions.planning": "HarvestEstimate PlannedLibrary PlannedRequests WithinToday plan run_plan",
         "actions.past_runs": "HistoryReport history",
         "actions.plugin_list": "Plugin plugins",
+        "actions.preview_result": "PreviewsResult",
+        "actions.previews": "fetch_previews",
         "actions.quantities": "age_text clock_text done_text duration_text size_text target_text waiting_text",
         "actions.querying": "sql",
         "actions.relating": "RelateResult relate",

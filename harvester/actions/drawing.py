@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import SupportsIndex, Unpack
+from typing import NamedTuple, SupportsIndex, Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import StrPath, naming_keywords
-from harvester.actions.options import check_sounds, check_whole
+from harvester.actions.options import check_flag, check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import check_place
-from harvester.graph import Selected, around
-from harvester.library import load_history
-from harvester.map import COLOR_KEYS, PICTURE_FORMS, PictureSize, encode_map, encode_picture
+from harvester.graph import Selected, Selection, Surroundings, around, find_surroundings
+from harvester.library import LibraryView, load_history
+from harvester.map import COLOR_KEYS, PICTURE_FORMS, LocalPreviews, PictureSize, encode_map, encode_picture
+from harvester.previews import read_previews
 from harvester.reports import save_plots
 from harvester.settings import DEPTH, DPI, LENGTH_MM
 from harvester.storage import disk_errors, path_text, read_path, write_atomically
@@ -30,7 +31,8 @@ _UNCHANGED = "the earlier file is unchanged"
 class MapReport:
     """Result of drawing a map: its file `path`, and what it shows.
 
-    `sounds` and `edges` count what it shows; it has `size_bytes` bytes. `notices`: lines that need attention.
+    `sounds` and `edges` count what it shows, `context` the sounds around them; it has `size_bytes` bytes. `notices`:
+    lines that need attention.
     """
 
     path: Path
@@ -38,6 +40,7 @@ class MapReport:
     edges: int
     size_bytes: int
     notices: tuple[str, ...] = ()
+    context: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +61,22 @@ def draw_map(
     library: LibraryLike = None,
     ego: SupportsIndex | None = None,
     depth: int = 2,
+    context: bool = False,
     title: str | None = None,
+    local_previews: bool = False,
     on_layout: Callable[[int, int], None] | None = None,
     **selection: Unpack[SelectKeywords],
 ) -> MapReport:
     """Draw the library, or a selection, as the HTML file `path`.
 
     It is durable on return. `library` is a folder or an opened `Library`; None: the default folder. `ego` draws only
-    the sounds within `depth` edges of this sound. `title` is the heading, by default the folder's name. `on_layout`
-    gets the numbers of sounds and edges before their places are computed, which takes about 5 s for 5,000 sounds. The
-    other keywords select sounds, and are those of `SelectKeywords`. A failure or a crash leaves the earlier file as it
-    was.
+    the sounds within `depth` edges of this sound. `context` also draws the sounds around the selected ones, those with
+    an edge from or to one of them, as faint dots: at most 2,000, those with the most edges first. `title` is the
+    heading, by default the folder's name. With `local_previews` the page plays what `fetch_previews` has fetched from
+    the files, as long as page and library lie where they are; it plays the others from the web. `on_layout` gets the
+    numbers of sounds and edges before their places are computed, which takes about 5 s for 5,000 sounds. The other
+    keywords select sounds, and are those of
+    `SelectKeywords`. A failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
     numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
@@ -76,10 +84,32 @@ def draw_map(
     """
     out = read_path(path)
     place = check_place(out)
-    with _drawn(library, ego, depth, title, on_layout, selection) as drawn:
+    check_flag("--local-previews", local_previews)
+    with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
+        local = _local(drawn.folder, out) if local_previews else None
         with disk_errors(out, _UNCHANGED):
-            write_atomically(place, encode_map(drawn.selected, drawn.title, ego=drawn.middle))
+            write_atomically(place, drawn.page(local))
         return drawn.report(out)
+
+
+def _local(folder: Path, page: Path) -> LocalPreviews:
+    """Return the previews that are here.
+
+    Raises `SettingsError` if there is none.
+    """
+    path, endings = preview_endings(folder)
+    if not endings:
+        raise SettingsError(f"{path}: there is no preview here; `harvester previews` fetches some")
+    return LocalPreviews.beside(page, path, endings)
+
+
+def preview_endings(folder: Path) -> tuple[Path, dict[int, str]]:
+    """Return a library's folder of previews, and the ending of each.
+
+    MP3 comes first, because every browser plays it.
+    """
+    previews = read_previews(folder)
+    return previews.path, dict(sorted(previews.stored, key=lambda key: key[1] != "ogg"))
 
 
 @naming_keywords
@@ -89,6 +119,7 @@ def draw_picture(
     library: LibraryLike = None,
     ego: SupportsIndex | None = None,
     depth: int = 2,
+    context: bool = False,
     title: str | None = None,
     size_mm: str = "180x180",
     dpi: int = 300,
@@ -99,10 +130,10 @@ def draw_picture(
     """Draw the map as one picture for papers; durable on return.
 
     The ending of `path` decides: svg, pdf or png. Places and colours are those of `draw_map`, and so are the keywords
-    `library`, `ego` (a ring marks the sound), `depth`, `title`, `on_layout` and those of `SelectKeywords`. `size_mm` is
-    the width and the height in millimetres; `dpi` are the dots per inch of what is no vector: in svg and pdf the edges
-    alone. `color_by` is category, community, license or user. Equal libraries give equal files. A failure or a crash
-    leaves the earlier file as it was.
+    `library`, `ego` (a ring marks the sound), `depth`, `context`, `title`, `on_layout` and those of `SelectKeywords`.
+    `size_mm` is the width and the height in millimetres; `dpi` are the dots per inch of what is no vector: in svg and
+    pdf the edges alone. `color_by` is category, community, license or user. Equal libraries give equal files. A failure
+    or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, another ending, a sound that is not selected, a place that cannot
     be used, or numpy, scipy and matplotlib when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`,
@@ -116,8 +147,10 @@ def draw_picture(
     if color_by not in COLOR_KEYS:
         raise SettingsError(f"--color-by must be {', '.join(COLOR_KEYS[:-1])} or {COLOR_KEYS[-1]}, not '{color_by}'")
     place = check_place(out)
-    with _drawn(library, ego, depth, title, on_layout, selection) as drawn:
-        picture = encode_picture(drawn.selected, drawn.title, size, form, color_by=color_by, ego=drawn.middle)
+    with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
+        picture = encode_picture(
+            drawn.selected, drawn.title, size, form, color_by=color_by, ego=drawn.middle, around=drawn.around
+        )
         with disk_errors(out, _UNCHANGED):
             write_atomically(place, [picture])
         return drawn.report(out)
@@ -130,10 +163,19 @@ class _Drawn:
     selected: Selected
     title: str
     middle: int | None
+    folder: Path
+    library: str
+    around: Surroundings | None
     notices: tuple[str, ...]
 
+    def page(self, local: LocalPreviews | None) -> Iterator[bytes]:
+        return encode_map(
+            self.selected, self.title, ego=self.middle, library=self.library, around=self.around, local=local
+        )
+
     def report(self, out: Path) -> MapReport:
-        return MapReport(out, len(self.selected), self.selected.edge_count, out.stat().st_size, self.notices)
+        drawn = len(self.around.near) if self.around else 0
+        return MapReport(out, len(self.selected), self.selected.edge_count, out.stat().st_size, self.notices, drawn)
 
 
 @contextmanager
@@ -141,6 +183,7 @@ def _drawn(
     library: LibraryLike,
     ego: SupportsIndex | None,
     depth: int,
+    context: bool,
     title: str | None,
     on_layout: Callable[[int, int], None] | None,
     selection: SelectKeywords,
@@ -150,17 +193,45 @@ def _drawn(
     middle = next(iter(check_sounds("--ego", ego)), None)
     chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = select_from(view, chosen)
-        if middle is not None:
-            if middle not in selected:
-                raise SettingsError(
-                    f"sound {middle} cannot be shown: it is not in the library, deleted, withdrawn, or filtered out"
-                )
-            selected = around(selected, middle, steps)
-        heading = path_text(title or (view.folder.resolve().name if middle is None else f"Around sound {middle}"))
+        shown = pick(view, chosen, middle, steps, context=context)
         if on_layout is not None:
-            on_layout(len(selected), selected.edge_count)
-        yield _Drawn(selected, heading, middle, notices)
+            on_layout(len(shown.selected), shown.selected.edge_count)
+        name = path_text(view.folder.resolve().name)
+        drawn = shown.selected, heading(name, title, middle), middle
+        yield _Drawn(*drawn, view.folder, name, shown.around, shown.notices)
+
+
+class Picked(NamedTuple):
+    """What a map shows, the sounds around it, and the notices."""
+
+    selected: Selected
+    around: Surroundings | None
+    notices: tuple[str, ...]
+
+
+def pick(view: LibraryView, chosen: Selection, middle: int | None, steps: int, *, context: bool) -> Picked:
+    """Return what a map shows.
+
+    That is the selection, or what lies within `steps` edges of the sound `middle`. Raises `SettingsError` when that
+    sound is not selected.
+    """
+    selected, notices = select_from(view, chosen)
+    if middle is not None:
+        if middle not in selected:
+            raise SettingsError(
+                f"sound {middle} cannot be shown: it is not in the library, deleted, withdrawn, or filtered out"
+            )
+        selected = around(selected, middle, steps)
+    outside = find_surroundings(selected) if context else None
+    if outside is not None and outside.total > len(outside.near):
+        which = f"{len(outside.near):,} of {outside.total:,} sounds around"
+        notices += (f"--context: {which} are drawn, those with the most edges",)
+    return Picked(selected, outside, notices)
+
+
+def heading(name: str, title: str | None, middle: int | None) -> str:
+    """Return the heading of a map, by default the name of its library."""
+    return path_text(title) if title else name if middle is None else f"Around sound {middle}"
 
 
 def _read_size(text: str, dpi: int) -> PictureSize:

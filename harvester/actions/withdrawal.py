@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,8 @@ from harvester.actions.options import check_flag, check_sounds
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.gitsync import in_work_tree
-from harvester.library import ForgetReport, forget_sounds, perform
+from harvester.library import ForgetReport, forget_sounds, load_view, perform
+from harvester.previews import PreviewFolder, holding_previews, preview_files
 
 
 @naming_keywords
@@ -26,19 +29,50 @@ def forget(
     leaves the sounds withdrawn or not; call again. With `dry_run` nothing is changed, and the report says what would
     be withdrawn.
 
-    Raises `SettingsError` when no sound is named, an id is none, or no sound is by `user`; `LibraryNotFound`,
-    `LibraryLocked`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
+    Their previews that were fetched are removed too, with their credits; those files are in `report.previews`.
+
+    Raises `SettingsError` when no sound is named, an id is none, or no sound is by `user`; `LibraryNotFound`;
+    `LibraryLocked`, also while previews of this library are fetched; `BackupFailed`, `DiskFull`, or
+    `LibraryUnwritable`.
     """
     ids = check_sounds("sound_ids", sound_ids)
     if not ids and user is None:
         raise SettingsError("no sound given; name them: harvester forget ID…, or --user NAME")
     folder = find_library(library)
-    report = perform(
-        lambda place: forget_sounds(place, ids, username=user, clock=SystemClock()),
-        folder,
-        dry_run=check_flag("--dry-run", dry_run),
-    )
-    return replace(report, in_git=_is_in_git(folder))
+    check_flag("--dry-run", dry_run)
+    with _previews_held(folder, dry_run=dry_run) as held:
+        report = perform(
+            lambda place: forget_sounds(place, ids, username=user, clock=SystemClock()), folder, dry_run=dry_run
+        )
+        withdrawn = {*report.forgotten, *report.before, *report.unknown}
+        removed = preview_files(folder, withdrawn) if dry_run else _drop(folder, held, withdrawn)
+    if not dry_run and (late := preview_files(folder, withdrawn)):
+        # A run made the folder meanwhile. The next one removes them; until then the report names them.
+        report = replace(report, still_in=(*report.still_in, *late))
+    return replace(report, in_git=_is_in_git(folder), previews=tuple(removed))
+
+
+@contextmanager
+def _previews_held(folder: Path, *, dry_run: bool) -> Iterator[PreviewFolder | None]:
+    """Hold the previews of a library while sounds are withdrawn.
+
+    A run that fetches them would bring one back. A dry run writes no lock.
+    """
+    if dry_run:
+        yield None
+        return
+    with holding_previews(folder, SystemClock().time_us()) as held:
+        yield held
+
+
+def _drop(folder: Path, held: PreviewFolder | None, withdrawn: set[int]) -> list[Path]:
+    """Remove the previews of withdrawn sounds, and their credits."""
+    if held is None:
+        return []
+    removed = held.drop(withdrawn)
+    if held.has_credits:
+        held.write_credits(load_view(folder).state)
+    return removed
 
 
 def _is_in_git(folder: Path) -> bool:

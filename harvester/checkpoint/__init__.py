@@ -16,14 +16,17 @@ from harvester.checkpoint.files import (
     load_given,
     packed_elsewhere,
     read_signature,
+    verify_checkpoint,
 )
 from harvester.checkpoint.format import (
     Decoded,
     Encoded,
     begins_as_checkpoint,
     decode_checkpoint,
-    decode_pickle,
     digest_of,
     encode_checkpoint,
+    latest_stamp,
     metadata_of,
 )
+from harvester.checkpoint.stream import decode_pickle
+from harvester.checkpoint.walk import Verified

@@ -11,12 +11,11 @@ import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
-from harvester.checkpoint._opcodes import PROTOCOL
+from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, PROTOCOL
 
 _HEAD_BYTES = 2
 _FLUSHED = b"\x00\x00\xff\xff"
 """The last bytes of a full flush. They can also occur inside a block."""
-_FRAME_HEAD_BYTES = 9
 _COMPARED_BLOCKS, _COMPARED_BYTES = 3, 100
 _MOST_PADDING_BYTES = 1_024
 
@@ -64,8 +63,8 @@ def _segments(packed: bytes, highest_ratio: int) -> Iterator[tuple[bytes, bytes]
         if len(block) > highest_ratio * (end - begin):
             return
         read = end
-        if size is None and len(block) >= _FRAME_HEAD_BYTES:
-            size = _FRAME_HEAD_BYTES + int.from_bytes(block[1:_FRAME_HEAD_BYTES], "little")
+        if size is None and len(block) >= FRAME_HEAD_BYTES:
+            size = FRAME_HEAD_BYTES + int.from_bytes(block[1:FRAME_HEAD_BYTES], "little")
         if len(block) == size:
             yield bytes(block), packed[begin:end]
             # Use a new unpacker for each block: a block that refers to an earlier one cannot be copied to another file.

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from harvester.checkpoint._opcodes import BYTES_BESIDE, CONTAINERS, SPARE_CONTAINERS
+from harvester.checkpoint._opcodes import BYTES_BESIDE, CONTAINERS, FRAME, FRAME_HEAD_BYTES, SPARE_CONTAINERS
 from harvester.errors import LibraryCorrupt
 
 # Opcodes with an argument of fixed length, except those that the scan counts.
@@ -26,8 +26,7 @@ _SHORT_TEXT = rb"\x8c(?:" + b"|".join(re.escape(bytes([size])) + rb".{%d}" % siz
 _PAIR = rb"h.(?>h.|" + _SHORT_TEXT + rb"|[N\x88\x89}]|G........|K.|M..|\x8a\x07.......)"
 _EDGE = rb"J....}h.G........s"
 _RUNS = rb"(?:" + _PAIR + rb")++|(?:" + _EDGE + rb")++|" + _SHORT_TEXT + rb"|" + _FIXED
-_SLICE_BYTES = 1 << 20
-_GIANTS, _LONGEST, _CALL, _FRAME = (3, 4), 4, 5, 6  # groups of the pattern below
+_GIANTS, _LONGEST, _CALL, _STOP = (3, 4), 4, 5, 6  # groups of the pattern below
 _ONCE = Counter({b"\x85": 1, b"\x86": 1, b"\x93": 1, b"R": 1, b"b": 1})
 _MOST_GIANTS = 4096
 """Maximum number of integers beyond 64 bits: no real record has one, and as dict keys they could be made to collide."""
@@ -35,81 +34,81 @@ _MOST_BYTES = 1785
 """Maximum size of one integer: Python converts none beyond 4,300 digits to text, so a merge or an export would fail."""
 
 
-def scan_opcodes(stream: bytes | bytearray) -> None:
-    """Raise `LibraryCorrupt` unless all opcodes are allowed, STOP last.
+class OpcodeScan:
+    """A scan of a stream of `size` bytes, frame by frame.
 
     The scan sees neither types nor cycles: the caller must still check every value that the stream builds.
     """
-    if stream[:2] != b"\x80\x05":
-        raise LibraryCorrupt("it is not a pickle of protocol 5")
-    size = len(stream)
-    place = giants = frame_end = 0
-    called: Counter[bytes] = Counter()
-    for step in _steps(stream, _pattern(size, _RUNS)):
-        if step.lastindex == _CALL:
-            called[step[_CALL]] += 1
-        giants += step.lastindex in _GIANTS
-        if step.lastindex == _LONGEST and int.from_bytes(step[_LONGEST], "little") > _MOST_BYTES:
-            raise LibraryCorrupt("it holds an integer of thousands of digits")
-        place = step.end()
-        if step.lastindex == _FRAME:
-            # An opcode that crosses a frame's end makes the unpickler skip the rest of the frame and read on at
-            # another place than this scan. So each frame must begin where the one before ends, up to the last byte.
-            if frame_end not in (0, step.start(_FRAME) - 1):
-                raise LibraryCorrupt("a frame does not begin where the frame before it ends")
-            frame_end = place + int.from_bytes(step[_FRAME], "little")
-    if frame_end not in (0, size):
-        raise LibraryCorrupt("its last frame does not end with the file")
-    if place != size:
-        raise LibraryCorrupt("bytes follow its STOP opcode" if place < size else "a text in it is longer than the file")
-    if called != _ONCE:
-        raise LibraryCorrupt("it calls something that a library never calls")
-    # Bytes of texts can look like container opcodes. Texts are told apart (slowly) only when the sum is too high.
-    most = size // BYTES_BESIDE + SPARE_CONTAINERS
-    if sum(_counts(stream)) > most and _count_containers(stream) > most:
-        raise LibraryCorrupt("it builds far more containers than a library holds")
-    if giants > _MOST_GIANTS:
-        raise LibraryCorrupt("it holds too many giant integers")
+
+    def __init__(self, size: int, frames: Callable[[], Iterator[bytes]]) -> None:
+        """`frames` returns all frames from the first on, for a second count."""
+        self._frames = frames
+        self._pattern, self._slow_pattern = _pattern(size, _RUNS), _pattern(size, _FIXED)
+        self._most_containers = size // BYTES_BESIDE + SPARE_CONTAINERS
+        self._containers = self._giants = 0
+        self._are_counted = self._has_stopped = False
+        self._called: Counter[bytes] = Counter()
+
+    def scan(self, frame: bytes) -> None:
+        """Raise `LibraryCorrupt` unless all opcodes of a frame are allowed.
+
+        Nothing may follow the STOP opcode.
+        """
+        if self._has_stopped:
+            raise LibraryCorrupt("bytes follow its STOP opcode")
+        place = 0
+        for step in _steps(frame, self._pattern):
+            place = step.end()
+            if step.lastindex == _CALL:
+                self._called[step[_CALL]] += 1
+            self._giants += step.lastindex in _GIANTS
+            if step.lastindex == _LONGEST and int.from_bytes(step[_LONGEST], "little") > _MOST_BYTES:
+                raise LibraryCorrupt("it holds an integer of thousands of digits")
+            if step.lastindex == _STOP:
+                self._has_stopped = True
+                if place != len(frame):
+                    raise LibraryCorrupt("bytes follow its STOP opcode")
+        if self._called - _ONCE:
+            raise LibraryCorrupt("it calls something that a library never calls")
+        if self._giants > _MOST_GIANTS:
+            raise LibraryCorrupt("it holds too many giant integers")
+        self._containers += sum(map(frame.count, CONTAINERS))
+        # Bytes of texts can look like container opcodes. Texts are told apart (slowly) only when the sum is too high.
+        if self._containers > self._most_containers and not self._are_counted:
+            if sum(map(self._count, self._frames())) > self._most_containers:
+                raise LibraryCorrupt("it builds far more containers than a library holds")
+            self._are_counted = True
+
+    def end(self) -> None:
+        """Raise `LibraryCorrupt` unless the scanned frames are a whole stream."""
+        if not self._has_stopped:
+            raise LibraryCorrupt("it lacks its STOP opcode")
+        if self._called != _ONCE:
+            raise LibraryCorrupt("it calls something that a library never calls")
+
+    def _count(self, frame: bytes) -> int:
+        """Count the container opcodes of a frame, without those in its texts."""
+        return sum(
+            frame.count(code, step.start(), step.end())
+            for step in _steps(frame, self._slow_pattern)
+            for code in CONTAINERS
+        )
 
 
-def _steps(stream: bytes | bytearray, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
-    """Yield each match up to STOP, skipping arguments of counted opcodes.
-
-    The match of STOP has no last group.
-    """
-    place = 2
-    kind: int | None = _CALL
-    while kind is not None:
-        step = pattern.match(stream, place)
+def _steps(frame: bytes, pattern: re.Pattern[bytes]) -> Iterator[re.Match[bytes]]:
+    """Yield each match of a frame, skipping arguments of counted opcodes."""
+    place = FRAME_HEAD_BYTES if frame[:1] == FRAME else 0
+    size = len(frame)
+    while place < size:
+        step = pattern.match(frame, place)
         if step is None:
-            raise LibraryCorrupt(f"it holds an opcode that a library never has, after byte {place}")
+            raise LibraryCorrupt("it holds an opcode that a library never has, or one that crosses the end of a frame")
         yield step
-        place, kind = step.end(), step.lastindex
-        if kind is not None and kind < _CALL:
-            place += int.from_bytes(step[kind], "little")
-
-
-def _counts(stream: bytes | bytearray) -> Iterator[int]:
-    """Yield the counts of container opcodes in each slice of the stream.
-
-    Bytes of texts that look like one count too. Slices, because `count` holds the GIL: 80 MB in one call block other
-    threads for 100 ms.
-    """
-    for start in range(0, len(stream), _SLICE_BYTES):
-        for code in CONTAINERS:
-            yield stream.count(code, start, start + _SLICE_BYTES)
-
-
-def _count_containers(stream: bytes | bytearray) -> int:
-    """Count the container opcodes of a stream that passed the scan.
-
-    Bytes of texts that look like them do not count.
-    """
-    return sum(
-        stream.count(code, step.start(), step.end())
-        for step in _steps(stream, _pattern(len(stream), _FIXED))
-        for code in CONTAINERS
-    )
+        place = step.end()
+        if step.lastindex is not None and step.lastindex < _CALL:
+            place += int.from_bytes(step[step.lastindex], "little")
+    if place > size:
+        raise LibraryCorrupt("a text in it is longer than the file")
 
 
 def _pattern(size: int, run: bytes) -> re.Pattern[bytes]:
@@ -120,5 +119,5 @@ def _pattern(size: int, run: bytes) -> re.Pattern[bytes]:
     # A sound takes two memo slots and more than 16 bytes, so the third byte of a slot's number bounds the memo.
     highest = min(0xFF, ((1 << 16) + size // 8) >> 16)
     put = rb"r..[\x00-" + re.escape(bytes([highest])) + rb"]\x00"
-    ends = rb"\x8c(.)|X(....)|\x8a(.)|\x8b(....)|([\x85\x86\x93Rb])|\x95(........)|\."
+    ends = rb"\x8c(.)|X(....)|\x8a(.)|\x8b(....)|([\x85\x86\x93Rb])|(\.)|\Z"
     return re.compile(rb"(?>" + run + rb"|" + put + rb")*+(?:" + ends + rb")", re.DOTALL)

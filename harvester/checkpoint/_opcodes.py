@@ -9,6 +9,8 @@ from __future__ import annotations
 import struct
 
 PROTOCOL = b"\x80\x05"
+FRAME, FRAME_HEAD_BYTES = b"\x95", 9
+"""A frame begins with its opcode and the length of what follows, in 8 bytes."""
 EMPTY_DICT, EMPTY_LIST, EMPTY_SET, MARK = b"}", b"]", b"\x8f", b"("
 SETITEM, SETITEMS, APPENDS, ADDITEMS = b"s", b"u", b"e", b"\x90"
 NONE, TRUE, FALSE, POP, STOP = b"N", b"\x88", b"\x89", b"0", b"."
@@ -62,4 +64,4 @@ def get(index: int) -> bytes:
 
 def frame(payload: bytes) -> bytes:
     """Return a frame around some opcodes."""
-    return b"\x95" + len(payload).to_bytes(8, "little") + payload
+    return FRAME + len(payload).to_bytes(8, "little") + payload

@@ -6,6 +6,7 @@ sounds. Raises `LibraryCorrupt` with one line.
 
 from __future__ import annotations
 
+from collections.abc import KeysView
 from typing import Any, TypeAlias
 
 from harvester.clock import LATEST_US
@@ -27,6 +28,7 @@ from harvester.model import is_complete
 OWN_KINDS: dict[str, type] = dict.fromkeys(OWN_FIELDS, int)
 OWN_KINDS |= {**dict.fromkeys(("link_origin", "link_space", "link_filter"), str), "extra_stamps": dict}
 _TEXT = {str}
+_PAGE_BYTES = 1 << 14
 _OWN = frozenset(OWN_FIELDS)
 _EDGE = frozenset(("score", *RELATION_FIELDS))
 
@@ -43,7 +45,7 @@ class ContentReader:
     def __init__(self, budget: int) -> None:
         self.left = budget
         self._orders: dict[tuple[str, ...], Plan] = {}
-        self._owned: set[int] = set()
+        self._owned: dict[int, bytearray] = {}
         self.found_weights = False
 
     def spend(self, values: int) -> None:
@@ -87,9 +89,15 @@ class ContentReader:
             raise LibraryCorrupt(f"sound {sound_id}: extra_stamps is newer than fetched_at")
 
     def _own(self, sound_id: int, container: object) -> None:
-        if id(container) in self._owned:
+        # One bit for each address, in pages of 1 MB: a set of addresses takes 70 bytes a container.
+        address = id(container)
+        page = self._owned.get(address >> 20)
+        if page is None:
+            page = self._owned[address >> 20] = bytearray(_PAGE_BYTES)
+        place, bit = address >> 6 & _PAGE_BYTES - 1, 1 << (address >> 3 & 7)
+        if page[place] & bit:
             raise LibraryCorrupt(f"sound {sound_id}: its record shares a container with another record")
-        self._owned.add(id(container))
+        page[place] |= bit
 
     def plan(self, names: tuple[Any, ...]) -> Plan:
         """Return the `Plan` for attribute names, or raise `LibraryCorrupt`."""
@@ -127,12 +135,17 @@ class ContentReader:
                 if type(element) not in FLAT:
                     self._value(sound_id, element, depth + 1)
 
-    def adjacency(self, sound_id: int, neighbours: object, nodes: dict[int, Any]) -> dict[int, dict[str, Any]]:
-        """Check a node's out-edges and return them as new dicts."""
+    def adjacency(
+        self, sound_id: int, neighbours: object, known: KeysView[int], *, has_list: bool
+    ) -> dict[int, dict[str, Any]]:
+        """Check a node's out-edges and return them as new dicts.
+
+        They may end at `known` sounds, and have scores only if the node has a similar list.
+        """
         if type(neighbours) is not dict:
             raise LibraryCorrupt(f"sound {sound_id}: its edges are not a dict")
         self.spend(len(neighbours) + 1)
-        if not nodes.keys() >= neighbours.keys():
+        if not known >= neighbours.keys():
             raise LibraryCorrupt(f"sound {sound_id}: an edge ends at a sound that is not in the library")
         edges: dict[int, dict[str, Any]] = {}
         for target, edge in neighbours.items():
@@ -152,7 +165,7 @@ class ContentReader:
                 edges[target]["relation"] = self._kinds(sound_id, edge["relation"])
             if "weights" in edge:
                 edges[target]["weights"] = self._weights(sound_id, edge["weights"], edge.get("relation", []))
-        if "linked_at" not in nodes[sound_id] and any("score" in edge for edge in edges.values()):
+        if not has_list and any("score" in edge for edge in edges.values()):
             raise LibraryCorrupt(f"sound {sound_id}: edges with scores, but no similar list")
         return edges
 

@@ -6,13 +6,15 @@ Owns level, blocks and bounds of the compression. Unpacking treats the file as h
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
 from harvester.errors import LibraryCorrupt, words_of
 
 LEVEL = 3
-_PIECE_BYTES = 1 << 18
+_PIECE_BYTES, _MOST_UNPACKED_BYTES = 1 << 18, 4 << 20
 _SMALL_BYTES = 16 << 20
 _HIGHEST_RATIO = 50
 """A library unpacks to 4 to 12 times its size (measured); a small file may compress better than that."""
@@ -23,7 +25,7 @@ _HEAD_BYTES = 2
 class Container:
     """The zlib container around the stream, written block by block.
 
-    Its compression ratio stays within what `unpack` allows.
+    Its compression ratio stays within what `unpacked` allows.
     """
 
     def __init__(self, packed: Mapping[bytes, bytes] | None = None) -> None:
@@ -40,7 +42,7 @@ class Container:
             return kept
         packed = self._packer.compress(block) + self._packer.flush(zlib.Z_FULL_FLUSH)
         if len(block) > _HIGHEST_RATIO_WRITTEN * len(packed):
-            # For example one text repeated a million times: stored uncompressed, or `unpack` would refuse the file.
+            # For example one text repeated a million times: stored uncompressed, or `unpacked` would refuse the file.
             storing = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
             packed = storing.compress(block) + storing.flush(zlib.Z_FULL_FLUSH)
         return packed
@@ -60,28 +62,60 @@ def blocks_packed_elsewhere(files: Sequence[bytes]) -> dict[bytes, bytes]:
     return blocks_at_hand(files, Container().pack, _HIGHEST_RATIO_WRITTEN) if files else {}
 
 
-def unpack(packed: bytes) -> bytearray:
-    """Return the content of a zlib container, verified.
+class Packed(Protocol):
+    """The bytes of a checkpoint, which can be read several times."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the number of its bytes."""
+        ...
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield its bytes from the start."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PackedBytes:
+    """A checkpoint in memory."""
+
+    content: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the number of its bytes."""
+        return len(self.content)
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield its bytes from the start."""
+        for start in range(0, len(self.content), _PIECE_BYTES):
+            yield self.content[start : start + _PIECE_BYTES]
+
+
+def unpacked(packed: Packed) -> Iterator[bytes]:
+    """Yield the content of a zlib container in pieces, verified at its end.
 
     Verifies its checksum, its end and its unpacked size. `joblib.load` checks neither the checksum nor the end: it
-    reads files that lack up to five bytes. Raises `LibraryCorrupt`.
+    reads files that lack up to five bytes. Raises `LibraryCorrupt`, at the latest after the last piece. A piece has at
+    most a few MB, so the whole content is never in memory.
     """
-    limit = _SMALL_BYTES + _HIGHEST_RATIO * len(packed)
+    limit = _SMALL_BYTES + _HIGHEST_RATIO * packed.size_bytes
     unpacker = zlib.decompressobj()
-    stream, rest = bytearray(), memoryview(packed)
-    while rest and not unpacker.eof:
-        piece: bytes | memoryview = rest[:_PIECE_BYTES]
-        rest = rest[_PIECE_BYTES:]
+    size_bytes = 0
+    for piece in packed.pieces():
+        if unpacker.eof:
+            raise LibraryCorrupt("bytes follow the end of its compressed content")
         while piece:
             try:
-                stream += unpacker.decompress(piece, limit + 1 - len(stream))
+                content = unpacker.decompress(piece, _MOST_UNPACKED_BYTES)
             except (zlib.error, MemoryError) as error:
                 raise LibraryCorrupt(f"its compression is broken ({words_of(error)})") from error
-            if len(stream) > limit:
+            size_bytes += len(content)
+            if size_bytes > limit:
                 raise LibraryCorrupt(f"it unpacks to more than {limit} bytes")
             piece = unpacker.unconsumed_tail
+            yield content
     if not unpacker.eof:
         raise LibraryCorrupt("its end is missing")
-    if unpacker.unused_data or rest:
+    if unpacker.unused_data:
         raise LibraryCorrupt("bytes follow the end of its compressed content")
-    return stream

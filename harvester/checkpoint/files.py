@@ -6,12 +6,21 @@ Owns how a file of the library is identified (device, inode, size, mtime) and re
 from __future__ import annotations
 
 import errno
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.checkpoint.container import is_packed_elsewhere
-from harvester.checkpoint.format import Decoded, begins_as_checkpoint, decode_checkpoint, digest_in
+from harvester.checkpoint.container import Packed, is_packed_elsewhere
+from harvester.checkpoint.format import (
+    Decoded,
+    begins_as_checkpoint,
+    decode_checkpoint,
+    digest_of,
+    latest_stamp,
+)
+from harvester.checkpoint.stream import digest_in
+from harvester.checkpoint.walk import Verified, walk_checkpoint
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
 from harvester.graph import Dropped
 from harvester.storage import (
@@ -21,6 +30,7 @@ from harvester.storage import (
     PICKLE,
     NotRegular,
     describe_file,
+    opened_bounded,
     read_backup_name,
     read_bounded,
     read_start,
@@ -97,11 +107,8 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
     `LibraryNotFetched` for a placeholder, `LibraryUnwritable` when the system refuses to read it, `FileNotFoundError`
     when it does not exist.
     """
-    packed = _read_bytes(path)
-    try:
-        return decode_checkpoint(packed, dropped)
-    except (LibraryCorrupt, NewerFormat) as error:
-        raise type(error)(f"{path}: {error}") from error
+    with _opened(path) as file:
+        return decode_checkpoint(file, dropped)
 
 
 def load_given(path: Path, dropped: Dropped | None = None) -> Decoded:
@@ -134,13 +141,32 @@ def is_ours(path: Path) -> bool:
     return False
 
 
+def verify_checkpoint(path: Path, dropped: Dropped | None = None, *, written: str = "") -> Verified:
+    """Read and verify a checkpoint or a backup, and return what it holds.
+
+    Applies the rules of `load_checkpoint` and raises as it does, but keeps no graph: at 255,683 sounds it needs 230 MB
+    instead of 1.4 GB. Only a file that is corrupt, or in another form than harvester writes, is loaded. `written` is as
+    in `walk_checkpoint`.
+    """
+    with _opened(path) as file:
+        verified = walk_checkpoint(file, written=written)
+    if verified is not None:
+        return verified
+    decoded = load_checkpoint(path, dropped)
+    state = decoded.state
+    return Verified(
+        decoded.digest, state.source, state.space, len(state), state.edge_count, len(state.processed), state.list_count,
+        latest_stamp(state), is_canonical=digest_of(state) == decoded.digest,
+    )  # fmt: skip
+
+
 def check_readable(new: Path) -> None:
     """Raise `BackupFailed` unless the new checkpoint can be read back.
 
     Called before it replaces the old one.
     """
     try:
-        load_checkpoint(new)
+        verify_checkpoint(new)
     except LibraryCorrupt as error:
         reason = str(error).removeprefix(f"{new}: ")
         raise BackupFailed(
@@ -155,21 +181,22 @@ def load_digest(path: Path) -> str:
     Takes a tenth of the time of `load_checkpoint`: enough to detect corruption of a file that was once verified.
     Raises as `load_checkpoint` does.
     """
-    packed = _read_bytes(path)
-    try:
-        return digest_in(packed)
-    except LibraryCorrupt as error:
-        raise LibraryCorrupt(f"{path}: {error}") from error
+    with _opened(path) as file:
+        return digest_in(file)
 
 
-def _read_bytes(path: Path) -> bytes:
+@contextmanager
+def _opened(path: Path) -> Iterator[Packed]:
+    """Open a file for the block, and put its path before every error."""
     try:
-        packed = read_bounded(path, LARGEST_BYTES)
+        with opened_bounded(path, LARGEST_BYTES) as file:
+            refuse_content(next(file.pieces(), b"")[:HEAD_BYTES], path)
+            yield file
     except FileNotFoundError:
         raise
     except OSError as error:
         if isinstance(error, NotRegular) or error.errno in (errno.EIO, errno.EISDIR, errno.EFBIG):
             raise LibraryCorrupt(f"{path}: it cannot be read ({error.strerror})") from error
         raise LibraryUnwritable(f"{path}: it cannot be read ({error.strerror}); nothing was changed") from error
-    refuse_content(packed[:HEAD_BYTES], path)
-    return packed
+    except (LibraryCorrupt, NewerFormat) as error:
+        raise type(error)(f"{path}: {error}") from error

@@ -10,35 +10,39 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import pickle
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from harvester.checkpoint._opcode_scan import scan_opcodes
 from harvester.checkpoint._opcodes import CONTAINERS
-from harvester.checkpoint.container import Container, blocks_packed_elsewhere, unpack
+from harvester.checkpoint.container import Container, Packed, PackedBytes, blocks_packed_elsewhere, unpacked
 from harvester.checkpoint.healing import drop_invalid_ids
-from harvester.checkpoint.validate import read_state, version_of
+from harvester.checkpoint.stream import (
+    EndingReader,
+    FrameReader,
+    GraphStandIn,
+    RestrictedUnpickler,
+    decode_pickle,
+    scanned_frames,
+)
+from harvester.checkpoint.validate import read_state, version_for
 from harvester.checkpoint.writer import (
-    GRAPH_CLASS,
     canonical_order,
-    digest_place,
     encode_blocks,
     encode_closing,
     encode_end,
     encode_fillers,
+    processed_order,
 )
 from harvester.clock import iso
-from harvester.errors import LibraryCorrupt, words_of
+from harvester.errors import LibraryCorrupt
 from harvester.graph import STAMPS, Dropped, SoundGraph
 from harvester.storage import unpack_beginning
-from harvester.terminal_text import escape
 
 _BLOCKS_AHEAD = 4
 _BEGINNING = re.compile(rb"\x80\x05\x95.{8}(\x8c\x02idq\x000|}\(\x8c\x05graph\x8c)", re.DOTALL)
@@ -72,25 +76,41 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
 
     It is a function of the content alone.
     """
+    return metadata_from(
+        has_weights=state.has_weights, latest_us=latest_stamp(state), nodes=len(order), edges=state.edge_count,
+        source=state.source, space=state.space, seeds=state.seeds, gone=state.gone_count,
+        processed=len(state.processed), records=state.record_count,
+    )  # fmt: skip
+
+
+def latest_stamp(state: SoundGraph) -> int:
+    """Return the latest stamp in a state, in microseconds UTC, or 0."""
     latest = 0
     for attributes in state.graph._node.values():
         for name in STAMPS:
             stamp = attributes.get(name, 0)
             if stamp > latest:
                 latest = stamp
+    return latest
+
+
+def metadata_from(
+    *, has_weights: bool, latest_us: int, nodes: int, edges: int, source: str, space: str, seeds: Iterable[int],
+    gone: int, processed: int, records: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the metadata of content with these facts; its digest is empty.
+
+    `latest_us` is the latest stamp, 0 without any; `seeds` are distinct.
+    """
     return {
-        "format_version": version_of(state),
-        "timestamp": iso(latest) if latest else "",
-        "nodes": len(order),
-        "edges": state.edge_count,
-        "source": state.source,
-        "similarity_space": state.space,
-        "seeds": sorted(state.seeds),
-        "statistics": {
-            "gone": state.gone_count,
-            "processed": len(state.processed),
-            "records": state.record_count,
-        },
+        "format_version": version_for(has_weights),
+        "timestamp": iso(latest_us) if latest_us else "",
+        "nodes": nodes,
+        "edges": edges,
+        "source": source,
+        "similarity_space": space,
+        "seeds": sorted(seeds),
+        "statistics": {"gone": gone, "processed": processed, "records": records},
         "digest": "",
     }
 
@@ -134,7 +154,9 @@ def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
     order = canonical_order(state)
     metadata = metadata_of(state, order)
     containers = size_bytes = 0
-    for frame in chain(encode_blocks(state, order), encode_closing(state, order, metadata)):
+    has_record = ("fetched_at" in state.graph._node[sound_id] for sound_id in order)
+    closing = encode_closing(order, processed_order(state), has_record, metadata)
+    for frame in chain(encode_blocks(state, order), closing):
         containers += sum(map(frame.count, CONTAINERS))
         size_bytes += len(frame)
         digest.update(frame)
@@ -154,23 +176,24 @@ def digest_of(state: SoundGraph) -> str:
     return encoded.digest
 
 
-def decode_checkpoint(packed: bytes, dropped: Dropped | None = None) -> Decoded:
-    """Return the state in the bytes of a checkpoint.
+def decode_checkpoint(packed: bytes | Packed, dropped: Dropped | None = None) -> Decoded:
+    """Return the state in the bytes of a checkpoint, or in a file.
 
     Raises `LibraryCorrupt` or `NewerFormat`, one line each. With `dropped`, invalid sound ids are left out and
     recorded there; without it, they are an error. Memory is bounded by the file's size, and no code of the file runs.
     The state is new and shares no container with another.
     """
-    # Hashing releases the GIL: the digest is compared in a thread beside the rest.
-    with _garbage_collection_off(), ThreadPoolExecutor(1, "digest") as hasher:
-        stream = unpack(packed)
-        digest = hasher.submit(_verified_digest, stream)
-        scan_opcodes(stream)
-        plain = decode_pickle(_CheckpointUnpickler(_FrameReader(stream)))
+    source = PackedBytes(packed) if isinstance(packed, bytes) else packed
+    ending = EndingReader()
+    with _garbage_collection_off():
+        frames = ending.through(scanned_frames(source, sum(map(len, unpacked(source)))))
+        plain = decode_pickle(RestrictedUnpickler(FrameReader(frames)))
+        for _ in frames:
+            pass  # what follows STOP is refused too
         if dropped is not None:
             dropped.add(drop_invalid_ids(plain, GraphStandIn))
-        state, metadata = read_state(plain, GraphStandIn, 2 * len(stream))
-    if digest.result() != metadata["digest"]:
+        state, metadata = read_state(plain, GraphStandIn, 2 * ending.size_bytes)
+    if ending.verified_digest() != metadata["digest"]:
         raise LibraryCorrupt("the digest in its metadata is not the one at its end")
     return Decoded(state, metadata, metadata["digest"])
 
@@ -181,81 +204,6 @@ def begins_as_checkpoint(packed: bytes) -> bool:
     No other program puts the same texts into memo slots in this way.
     """
     return _BEGINNING.match(unpack_beginning(packed)) is not None
-
-
-def digest_in(packed: bytes) -> str:
-    """Return a checkpoint's digest, verified, without unpickling."""
-    return _verified_digest(unpack(packed))
-
-
-def _verified_digest(stream: bytes | bytearray) -> str:
-    place = digest_place(stream)
-    if place is None:
-        raise LibraryCorrupt("it does not end with a digest")
-    found = hashlib.sha256(memoryview(stream)[:place]).hexdigest()
-    if stream[place + 11 : place + 11 + len(found)] != found.encode():
-        raise LibraryCorrupt("its content does not match its digest")
-    return found
-
-
-class GraphStandIn:
-    """Inert stand-in for the graph class in a file: stores, runs no code."""
-
-    __slots__ = ("adjacency", "state")
-
-    def __init__(self, adjacency: object) -> None:
-        self.adjacency = adjacency
-        self.state: object = None
-
-    def __setstate__(self, state: object) -> None:
-        self.state = state
-
-
-class _FrameReader:
-    """A stream read frame by frame, so that other threads run in between.
-
-    Given the whole stream, the C unpickler would hold the GIL to its end and block the event loop: 0.5 s at 50,000
-    sounds (measured).
-    """
-
-    def __init__(self, stream: bytes | bytearray) -> None:
-        self._stream = memoryview(stream)
-        self._place = 0
-
-    def read(self, size: int) -> bytes:
-        start, self._place = self._place, self._place + size
-        return bytes(self._stream[start : self._place])
-
-    def readline(self) -> bytes:
-        """Return nothing.
-
-        Unpicklers require this method, but no opcode that the scan allows reads a line.
-        """
-        return b""
-
-
-class _CheckpointUnpickler(pickle.Unpickler):
-    def find_class(self, module_name: str, global_name: str) -> Any:
-        if (module_name, global_name) == GRAPH_CLASS:
-            return GraphStandIn
-        name = _shown(f"{module_name}.{global_name}")
-        raise LibraryCorrupt(f"it names {name}: only plain data and the graph class are allowed")
-
-
-def decode_pickle(unpickler: Any) -> Any:
-    """Return what a restricted unpickler loads; raise `LibraryCorrupt`."""
-    try:
-        return unpickler.load()
-    except LibraryCorrupt:
-        raise
-    # A malformed stream can make the unpickler raise any exception; each means that the stream is corrupt.
-    except Exception as error:
-        raise LibraryCorrupt(f"its pickle is broken ({words_of(error)})") from error
-
-
-def _shown(text: str) -> str:
-    """Return a text of the file for a message, shortened and escaped."""
-    return escape(text[:120])[:120]
 
 
 @contextmanager

@@ -42,19 +42,22 @@ def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, 
     """
     if type(plain) is not dict or tuple(plain) != PARTS:
         raise LibraryCorrupt("it is not a dict of graph, processed_ids, sound_cache and metadata")
-    metadata = _read_metadata(plain["metadata"])
+    metadata = read_metadata(plain["metadata"])
     reader = ContentReader(budget)
     nodes, adjacency = _read_graph(plain["graph"], stand_in)
     records = {sound_id: attributes for sound_id, attributes in nodes.items() if "fetched_at" in attributes}
     _check_cache(plain["sound_cache"], records)
     nodes = {sound_id: reader.attributes(sound_id, attributes) for sound_id, attributes in nodes.items()}
     # Each sound's old edges are freed before the next one's new edges are made, which then use that memory.
-    edges = {sound_id: reader.adjacency(sound_id, adjacency.pop(sound_id), nodes) for sound_id in nodes}
+    edges = {
+        sound_id: reader.adjacency(sound_id, adjacency.pop(sound_id), nodes.keys(), has_list="linked_at" in attributes)
+        for sound_id, attributes in nodes.items()
+    }
     state = SoundGraph.adopt(
         nodes, edges, seeds=metadata["seeds"], source=metadata["source"], space=metadata["similarity_space"]
     )
     state.has_weights = reader.found_weights
-    if metadata["format_version"] < version_of(state):
+    if metadata["format_version"] < version_for(state.has_weights):
         raise LibraryCorrupt("metadata: its format_version has no weights of relations, but its edges have")
     if type(plain["processed_ids"]) is not set or plain["processed_ids"] != state.processed:
         raise LibraryCorrupt("its processed_ids are not the sounds with both a complete record and a similar list")
@@ -63,12 +66,16 @@ def read_state(plain: object, stand_in: type, budget: int) -> tuple[SoundGraph, 
     return state, metadata
 
 
-def version_of(state: SoundGraph) -> int:
-    """Return the lowest format version that can hold a state."""
-    return FORMAT_VERSION if state.has_weights else FORMAT_VERSION - 1
+def version_for(has_weights: bool) -> int:
+    """Return the lowest format version; weights of relations need the new."""
+    return FORMAT_VERSION if has_weights else FORMAT_VERSION - 1
 
 
-def _read_metadata(metadata: object) -> dict[str, Any]:
+def read_metadata(metadata: object) -> dict[str, Any]:
+    """Return metadata from a file, checked.
+
+    Raises `LibraryCorrupt` or `NewerFormat`. That the counts are right is not checked here.
+    """
     if type(metadata) is not dict:
         raise LibraryCorrupt("metadata: not a dict")
     version = metadata.get("format_version")

@@ -17,7 +17,7 @@ bytes depend on its own sounds, and adding, changing or removing a sound moves n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import compress, islice
 from operator import add
 from typing import Any
@@ -73,12 +73,12 @@ def encode_blocks(state: SoundGraph, order: list[int]) -> Iterator[bytes]:
     yield PROTOCOL
     nodes, successors = state.graph._node, state.graph._adj
     slot = TEXT_SLOTS
-    for part in _blocks(order):
+    for part in blocks_of(order):
         yield frame(RecordBlock().opcodes(slot, list(map(nodes.__getitem__, part))))
         slot += SLOTS * len(part)
     slots = dict(zip(order, _slots(order, _RECORD), strict=True))
     starts = EdgeStarts()
-    for part in _blocks(_linked_order(state)):
+    for part in blocks_of(_linked_order(state)):
         lists = [(slots[sound_id], nodes[sound_id], successors[sound_id]) for sound_id in part]
         yield frame(ListBlock(starts).opcodes(lists))
 
@@ -101,7 +101,8 @@ def _linked_order(state: SoundGraph) -> list[int]:
     ]
 
 
-def _blocks(order: list[int]) -> Iterator[list[int]]:
+def blocks_of(order: list[int]) -> Iterator[list[int]]:
+    """Yield the ids of each block, where ids are in the order of the file."""
     start = 0
     for end, sound_id in enumerate(order, 1):
         ends = (sound_id * 0x9E3779B1 & 0xFFFFFFFF) * BLOCK_SOUNDS >> 32 == 0
@@ -110,12 +111,19 @@ def _blocks(order: list[int]) -> Iterator[list[int]]:
             start = end
 
 
-def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]) -> Iterator[bytes]:
+def processed_order(state: SoundGraph) -> list[int]:
+    """Return the ids of processed sounds in the order of the file."""
+    return [sound_id for sound_id in _linked_order(state) if sound_id in state.processed]
+
+
+def encode_closing(
+    order: list[int], processed: Iterable[int], has_record: Iterable[object], metadata: dict[str, Any]
+) -> Iterator[bytes]:
     """Yield the rest of the stream before the digest.
 
-    The digest is the last value of `metadata`.
+    `order` is that of all ids, `processed` that of the processed ones; `has_record` tells of each sound in `order`
+    whether it has a record. The digest is the last value of `metadata`.
     """
-    nodes, processed = state.graph._node, state.processed
     module, name = GRAPH_CLASS
     codes = list(map(encode_int, order))
     records = list(map(get, _slots(order, _RECORD)))
@@ -124,11 +132,10 @@ def encode_closing(state: SoundGraph, order: list[int], metadata: dict[str, Any]
     yield frame(TUPLE1 + REDUCE + NONE + b"}" + encode_text("_node"))
     yield from _table(map(add, codes, records))
     yield frame(SETITEM + TUPLE2 + BUILD + encode_text("processed_ids") + EMPTY_SET)
-    for batch in _batches(encode_int(sound_id) for sound_id in _linked_order(state) if sound_id in processed):
+    for batch in _batches(map(encode_int, processed)):
         yield frame(MARK + batch + ADDITEMS)
     yield frame(encode_text("sound_cache"))
-    is_record = ("fetched_at" in nodes[sound_id] for sound_id in order)
-    yield from _table(compress(map(add, codes, records), is_record))
+    yield from _table(compress(map(add, codes, records), has_record))
     texts = Texts()
     pairs = b"".join(
         encode_text(name) + texts.value(value, shared=False) for name, value in metadata.items() if name != "digest"
@@ -151,12 +158,13 @@ def encode_end(digest: str) -> bytes:
     return frame(encode_text(digest) + b"uu" + STOP)
 
 
-def digest_place(stream: bytes | bytearray) -> int | None:
-    """Return how many bytes the digest covers, or None without a digest."""
-    size = len(encode_end("0" * DIGEST_LENGTH))
-    place = len(stream) - size
-    end = bytes(stream[place:]) if place >= 0 else b""
-    return place if end[:11] == encode_end("0" * DIGEST_LENGTH)[:11] and end[-3:] == b"uu." else None
+END_BYTES = len(encode_end("0" * DIGEST_LENGTH))
+
+
+def digest_at_end(end: bytes) -> str | None:
+    """Return the digest in a stream's last `END_BYTES` bytes, or None."""
+    digest = end[11:-3].decode("ascii", "replace")
+    return digest if len(digest) == DIGEST_LENGTH and end == encode_end(digest) else None
 
 
 def _table(pairs: Iterator[bytes]) -> Iterator[bytes]:

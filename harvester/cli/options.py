@@ -21,7 +21,16 @@ from harvester.cli.completion import complete_tag, complete_user, completing
 from harvester.cli.terminal import can_redraw
 from harvester.errors import SettingsError
 from harvester.model import LARGEST_ID, is_sound_id
-from harvester.settings import CONCURRENCY, COUNT, COUNT_FROM_ZERO, JOBS, NEIGHBOURS, Bounds, parse_duration_s
+from harvester.settings import (
+    CONCURRENCY,
+    COUNT,
+    COUNT_FROM_ZERO,
+    JOBS,
+    NEIGHBOURS,
+    Bounds,
+    parse_duration_s,
+    parse_size_bytes,
+)
 
 REAL_API = "https://freesound.org/apiv2/"
 
@@ -66,6 +75,12 @@ def check_some_duration(text: str | None) -> str | None:
     """Return a duration; raise `SettingsError` unless it is above zero."""
     if text is not None and parse_duration_s(text) <= 0:
         raise SettingsError(f"'{text}' must be longer than zero; write 90, 10s, 5m, 2h or 30d")
+    return text
+
+
+def check_size(text: str) -> str:
+    """Return a size; raise `SettingsError` for a text that is none."""
+    parse_size_bytes(text)
     return text
 
 
@@ -147,6 +162,11 @@ def read_samples(text: str | None) -> int | Literal["all"] | None:
         raise SettingsError(f"expected a whole number, at least {least} and at most {most}, got {int(text)}")
     return int(text)
 
+
+SandboxUrlOption = Annotated[
+    str | None,
+    typer.Option("--api-url", metavar="URL", help="Fetch made-up sounds from this sandbox.", callback=_check_address),
+]
 
 JobsOption = Annotated[
     int,

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from harvester.dataset.columns import EDGE_COLUMNS, describe
 from harvester.dataset.facts import DatasetFacts
 from harvester.dataset.layout import EDGES_CONFIG, data_path, edges_path, type_name
-from harvester.exports import LICENSE_DUTIES, Column, is_time, markdown_text, one_line
-from harvester.records import UNKNOWN_WISH
+from harvester.exports import Column, is_time, markdown_text, one_line
+from harvester.records import LICENSE_DUTIES, UNKNOWN_WISH
 from harvester.version import __version__
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harvester.exports.arrow_table import ArrowTable, edges_table, sounds_table
 from harvester.exports.credits import (
     CREDIT_FORMATS,
-    LICENSE_DUTIES,
+    credits_of,
     encode_credits,
     list_credits,
     markdown_text,

@@ -11,22 +11,13 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from harvester.exports.csv_text import csv_line, disarmed
 from harvester.graph import Selected, Sound
+from harvester.records import LICENSE_DUTIES, LICENSE_MARKS
 from harvester.terminal_text import drop_controls, escape
-
-LICENSE_DUTIES = {
-    "CC0": "nothing; credit is welcome",
-    "BY": "credit the author, link the license, say what you changed",
-    "BY-NC": "as BY, and no commercial use",
-    "Sampling+": "credit the author; parts may be used commercially in new works, the whole only non-commercially; "
-    "not in advertising",
-}
-"""What each license asks for, by its name without a version."""
-_MARKS = {"BY-NC": "NON-COMMERCIAL", "Sampling+": "SAMPLING+"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +46,7 @@ class Credit:
     @property
     def mark(self) -> str:
         """`NON-COMMERCIAL`, `SAMPLING+` or nothing."""
-        return _MARKS.get(self.family, "")
+        return LICENSE_MARKS.get(self.family, "")
 
 
 def list_credits(selected: Selected) -> list[Credit]:
@@ -63,7 +54,12 @@ def list_credits(selected: Selected) -> list[Credit]:
 
     Sounds without a record are left out.
     """
-    credits = [_credit(sound) for sound in selected.sounds() if sound.has_record]
+    return credits_of(selected.sounds())
+
+
+def credits_of(sounds: Iterable[Sound]) -> list[Credit]:
+    """Return the credits of sounds, as `list_credits` does of a selection."""
+    credits = [_credit(sound) for sound in sounds if sound.has_record]
     return sorted(credits, key=lambda one: (one.license, one.author.casefold(), one.title.casefold(), one.sound_id))
 
 

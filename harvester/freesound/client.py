@@ -16,13 +16,14 @@ from harvester.freesound.activity import Activity
 from harvester.freesound.address import API_URL
 from harvester.freesound.fields import encode_fields, record_fields
 from harvester.freesound.gate import Wait
+from harvester.freesound.http_session import TOTAL_S
 from harvester.freesound.http_status import foreign, raise_for_status, read_detail
 from harvester.freesound.quota import Ledger, Limits
 from harvester.freesound.request import Request
 from harvester.freesound.responses import begins_as_object, read_records, read_similar, read_sound
 from harvester.freesound.sender import Sender
 from harvester.freesound.shape import Kind
-from harvester.freesound.transport import TOTAL_S, AiohttpTransport
+from harvester.freesound.transport import AiohttpTransport
 from harvester.freesound.wire import RawResponse, Transport
 from harvester.library_source import ANY_SANDBOX
 from harvester.model import API_PAGE, SPACES, Record, RecordsPage, SimilarPage, check_sound_id

@@ -5,6 +5,8 @@ It decides when failures are an outage, and when an outage ends the run. It neit
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from harvester.clock import SECOND_US
 from harvester.errors import ApiUnreachable, Doubt
 from harvester.freesound.wire import Transient
@@ -20,10 +22,23 @@ REFUSED_IN_A_ROW = 10
 """Different requests in a row, without a useful answer between them, whose refusal is an outage."""
 
 
+@dataclass(frozen=True, slots=True)
+class OutageWords:
+    """What the error at the end of an outage says besides the facts.
+
+    `what` the server should be, `advice` for an answer of another server, and `waits`: how to wait longer.
+    """
+
+    what: str = "a Freesound API"
+    advice: str = "check --api-url, whether the network requires a login, and whether this address is blocked"
+    waits: str = "--forever waits longer"
+
+
 class Outage:
     """Counts failures in a row over all fetchers; opens at the fourth."""
 
-    def __init__(self, address: str, *, forever: bool) -> None:
+    def __init__(self, address: str, *, forever: bool, words: OutageWords = OutageWords()) -> None:
+        self._words = words
         self._address = address
         self._forever = forever
         self._ever_reached = False
@@ -70,19 +85,15 @@ class Outage:
             self.probe_at_us = min(self.probe_at_us, ends_us)
 
     def _final_message(self, failure: Transient) -> str:
-        where = f"{self._address} ({failure.reason})"
+        where, words = f"{self._address} ({failure.reason})", self._words
         if self._ever_reached:
-            advice = f"; {_FOREIGN_ADVICE}" if failure.foreign else ""
-            return (
-                f"no useful answer from {where} for {LONGEST_OUTAGE_S // 60} minutes; everything fetched is kept; "
-                f"--forever waits longer{advice}"
-            )
+            parts = (words.waits, words.advice if failure.foreign else "")
+            advice = "".join(f"; {part}" for part in parts if part)
+            minutes = LONGEST_OUTAGE_S // 60
+            return f"no useful answer from {where} for {minutes} minutes; everything fetched is kept{advice}"
         if failure.foreign:
-            return f"{self._address} is not a Freesound API: {failure.reason}; {_FOREIGN_ADVICE}"
+            return f"{self._address} is not {words.what}: {failure.reason}; {words.advice}"
         return f"no answer from {where}: check the address and the network"
-
-
-_FOREIGN_ADVICE = "check --api-url, whether the network requires a login, and whether this address is blocked"
 
 
 class Refusals:

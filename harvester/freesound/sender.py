@@ -28,11 +28,10 @@ from harvester.freesound.pacing import Pacing, SteadyTime
 from harvester.freesound.quota import Lease, Ledger, Limits, Quota, Refusal
 from harvester.freesound.request import Request
 from harvester.freesound.retry import Retry
-from harvester.freesound.wire import QuotaRefused, RawResponse, Transient, Transport, TransportFailure
+from harvester.freesound.wire import SANDBOX_HEADER, QuotaRefused, RawResponse, Transient, Transport, TransportFailure
 from harvester.told import Fact, Level, OnTold, Told
 
 T = TypeVar("T")
-SANDBOX_HEADER = "x-freesound-sandbox"
 MINUTE_PAUSE_S = 60
 """Pause after a refusal for the minute, doubled with each further one in a row."""
 OTHER_PAUSE_S = 15 * 60

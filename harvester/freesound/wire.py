@@ -19,6 +19,9 @@ from harvester.freesound.quota import Refusal
 KEPT_BODY_BYTES = 2_000
 """Keep so much of an unexpected answer for inspection."""
 
+SANDBOX_HEADER = "x-freesound-sandbox"
+"""In each answer of a sandbox: the digest of its catalogue."""
+
 MOST_ATTEMPTS = 4
 FEW_ATTEMPTS = 2
 """The attempts of a request after a failure that a retry rarely cures."""

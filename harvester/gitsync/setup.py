@@ -23,6 +23,7 @@ from harvester.storage import (
     LOCK,
     LOG,
     MISSING,
+    PREVIEWS,
     QUARANTINE,
     REAL_FILES,
     STATUS,
@@ -44,7 +45,7 @@ _WE_CHOSE = f"merge.{DRIVER}.chosePullRebase"
 
 _IGNORED_LINES = (
     f"/{JOURNAL}*", f"/{LOCK}", f"/{VECTORS}", f"/{STATUS}", f"/{ANALYSIS}", f"/{LOG}*", f"/{MISSING}",
-    f"/{QUARANTINE}/", f"/{_BACKUPS}", "/.*.tmp",
+    f"/{PREVIEWS}/", f"/{QUARANTINE}/", f"/{_BACKUPS}", "/.*.tmp",
 )  # fmt: skip
 
 

@@ -36,6 +36,7 @@ from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
 from harvester.graph.selection import Selected, Selection, around, narrow, select
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
+from harvester.graph.surroundings import Surroundings, find_surroundings
 from harvester.graph.whole_sound import (
     LibraryFacts,
     WholeSound,

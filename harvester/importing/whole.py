@@ -99,6 +99,8 @@ class WholeLibrary:
             return {}
         place, sound = self._sounds[sound_id]
         try:
-            return self._reader.adjacency(sound_id, sound.edges, self._nodes)
+            return self._reader.adjacency(
+                sound_id, sound.edges, self._nodes.keys(), has_list="linked_at" in self._nodes[sound_id]
+            )
         except LibraryCorrupt as error:
             raise LibraryCorrupt(f"{place}: {error}") from error

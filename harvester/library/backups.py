@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.checkpoint import Encoded, Signature, load_checkpoint, load_digest, read_signature
+from harvester.checkpoint import Encoded, Signature, load_digest, read_signature, verify_checkpoint
 from harvester.clock import SECOND_US
 from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable, problem_of
 from harvester.journal import load_head
@@ -81,13 +81,12 @@ def _newest_first(backup: Backup) -> tuple[int, int, str]:
 
 
 def verify_backup(backup: Backup) -> BackupReport:
-    """Load a backup and report its content or its problem. Raises nothing."""
+    """Read a backup and report its content or its problem. Raises nothing."""
     try:
-        decoded = load_checkpoint(backup.path)
+        found = verify_checkpoint(backup.path)
     except (HarvesterError, OSError) as error:
         return BackupReport(backup, problem=f"{backup.path}: {problem_of(error, backup.path)}")
-    state = decoded.state
-    return BackupReport(backup, len(state), state.edge_count, len(state.processed), decoded.digest, source=state.source)
+    return BackupReport(backup, found.nodes, found.edges, found.processed, found.digest, source=found.source)
 
 
 def save_backup(
@@ -109,7 +108,8 @@ def save_backup(
         raise BackupFailed(f"no backup: {reason}") from reason
     try:
         wanted = digest.digest if isinstance(digest, Encoded) else digest
-        problem = "" if load_checkpoint(path).digest == wanted else "its digest is not that of what was written"
+        is_whole = verify_checkpoint(path, written=wanted).digest == wanted
+        problem = "" if is_whole else "its digest is not that of what was written"
     except (LibraryCorrupt, LibraryUnwritable, OSError) as error:
         problem = problem_of(error, path)
     if problem:

@@ -5,19 +5,19 @@ Owns what counts as a finding (a person must see it) and what is only a note. A 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvester.checkpoint import digest_of, load_checkpoint
+from harvester.checkpoint import Verified, load_digest, verify_checkpoint
 from harvester.clock import DAY_US, Clock, iso
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat, problem_of
-from harvester.graph import STAMPS, Dropped, SoundGraph
+from harvester.graph import Dropped
 from harvester.jobs import each_in_processes
 from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
-from harvester.library.load import load_state
+from harvester.library.facts import known_facts, loaded_facts
 from harvester.library.presence import find_irregular, find_placeholders, require_library
 from harvester.storage import (
     CHECKPOINT,
@@ -105,38 +105,59 @@ def _check_files(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
         if path.name == LOCK or (path.is_symlink() and path not in absent):
             yield Finding(ERROR, path, problem, by_hand=path.name == LOCK)
     paths = [folder / CHECKPOINT, *(backup.path for backup in list_backups(folder))]
-    checked = each_in_processes(_check_state, [path for path in paths if path.exists() and path not in absent], jobs)
-    yield from (finding for _, findings in checked for finding in findings)
-    good = sum(is_good for is_good, _ in checked)
+    checked = _check_states([path for path in paths if path.exists() and path not in absent], jobs)
+    yield from (finding for _, findings in checked.values() for finding in findings)
     if not absent:
-        yield from _check_together(folder, contents, now_us, good)
+        held = {path: verified for path, (verified, _) in checked.items()}
+        yield from _check_together(folder, contents, now_us, held)
     if folder / VECTORS not in absent:
         yield from _check_vectors(folder)
     yield from _check_other_files(folder)
 
 
-def _check_state(path: Path) -> tuple[bool, list[Finding]]:
-    """Load a checkpoint or backup; return its validity and the findings.
+def _check_states(paths: list[Path], jobs: int) -> dict[Path, tuple[Verified | None, list[Finding]]]:
+    """Check checkpoints and backups; return what each holds, and findings.
 
-    The first value tells whether it is a valid backup.
+    A file that is not valid holds None. Of files with one digest, only the first is read value by value: the others
+    are the same stream.
     """
+    digests = dict(zip(paths, each_in_processes(_digest_of, paths, jobs), strict=True))
+    first = {digest: path for path, digest in reversed(digests.items()) if digest}
+    wanted = [path for path, digest in digests.items() if first.get(digest, path) == path]
+    checked = dict(zip(wanted, each_in_processes(_check_state, wanted, jobs), strict=True))
+    for path in set(paths) - checked.keys():
+        known = checked[first[digests[path]]]
+        checked[path] = _check_state(path) if known[1] else known
+    return {path: checked[path] for path in paths}
+
+
+def _digest_of(path: Path) -> str:
+    """Return the digest of a file's stream; no text if it has none."""
+    try:
+        return load_digest(path)
+    except (HarvesterError, FileNotFoundError):
+        return ""  # `_check_state` says why
+
+
+def _check_state(path: Path) -> tuple[Verified | None, list[Finding]]:
+    """Verify a checkpoint or backup; return what it holds, and findings."""
     is_backup = path.name != CHECKPOINT
     dropped = Dropped()
     try:
-        decoded = load_checkpoint(path, dropped)
+        verified = verify_checkpoint(path, dropped)
     except FileNotFoundError:
-        return False, []  # a running writer removed the backup meanwhile
+        return None, []  # a running writer removed the backup meanwhile
     except LibraryNotFetched as error:
-        return False, [Finding(WARNING if is_backup else ERROR, path, problem_of(error, path), by_hand=True)]
+        return None, [Finding(WARNING if is_backup else ERROR, path, problem_of(error, path), by_hand=True)]
     except HarvesterError as error:
         severity = NOTE if isinstance(error, NewerFormat) and is_backup else ERROR
-        return False, [Finding(severity, path, problem_of(error, path))]
+        return None, [Finding(severity, path, problem_of(error, path))]
     if dropped:
-        return False, [Finding(ERROR, path, _describe(dropped), droppable=True)]
-    if digest_of(decoded.state) != decoded.digest:
+        return None, [Finding(ERROR, path, _describe(dropped), droppable=True)]
+    if not verified.is_canonical:
         problem = "it is not in canonical form: a program other than harvester wrote it"
-        return is_backup, [Finding(ERROR, path, problem)]
-    return is_backup, []
+        return verified, [Finding(ERROR, path, problem)]
+    return verified, []
 
 
 def _check_journal(path: Path, contents: JournalContents, now_us: int) -> Iterator[Finding]:
@@ -175,11 +196,11 @@ def _check_vectors(folder: Path) -> Iterator[Finding]:
 
 
 def _check_together(
-    folder: Path, contents: JournalContents | None, now_us: int, good_backups: int
+    folder: Path, contents: JournalContents | None, now_us: int, checked: Mapping[Path, Verified | None]
 ) -> Iterator[Finding]:
     checkpoint = folder / CHECKPOINT
     try:
-        loaded = load_state(folder, contents)
+        library = known_facts(folder, contents, now_us, checked) or loaded_facts(folder, contents)
     except LibraryCorrupt:
         yield Finding(ERROR, checkpoint, "no valid backup can replace it")
         return
@@ -190,22 +211,24 @@ def _check_together(
     except HarvesterError as error:
         yield Finding(ERROR, checkpoint, problem_of(error, checkpoint))
         return
-    state, vectors = loaded.state, load_header(folder)
+    vectors = load_header(folder)
     if vectors is not None and (
-        (state.source and vectors[0].source != state.source) or (state.list_count and vectors[0].space != state.space)
+        (library.source and vectors[0].source != library.source)
+        or (library.has_lists and vectors[0].space != library.space)
     ):
         whose = f"{vectors[0].space} from {vectors[0].source}"
         yield Finding(
             NOTE, folder / VECTORS, f"its vectors are of {whose}, so `link` cannot use them here: move it away"
         )
-    latest = latest_stamp(loaded.state)
-    if latest > now_us + DAY_US:
-        yield Finding(WARNING, checkpoint, f"it holds stamps from the future ({iso(latest)}): a clock was wrong")
-    if loaded.foreign and contents is not None and contents.head.digest and read_owner(folder) is None:
+    if library.latest_us > now_us + DAY_US:
+        future = iso(library.latest_us)
+        yield Finding(WARNING, checkpoint, f"it holds stamps from the future ({future}): a clock was wrong")
+    if library.is_foreign and contents is not None and contents.head.digest and read_owner(folder) is None:
         yield Finding(NOTE, checkpoint, "a person or Git replaced it: the next harvest merges it with the journal")
     if not checkpoint.exists() and contents is not None and contents.head.digest:
         yield Finding(ERROR, checkpoint, "it is missing")
-    if contents is not None and contents.head.safe and len(loaded.state) and not good_backups:
+    good_backups = [path for path, verified in checked.items() if verified is not None and path != checkpoint]
+    if contents is not None and contents.head.safe and library.has_sounds and not good_backups:
         yield Finding(WARNING, folder, "there is no valid backup")
     newest = contents.head.backup_at if contents is not None else None
     if newest is not None and newest < now_us - OLD_BACKUP_US:
@@ -231,8 +254,3 @@ def _check_other_files(folder: Path) -> Iterator[Finding]:
                 )
         elif not belongs_to_library(name):
             yield Finding(NOTE, path, "it does not belong to the library")
-
-
-def latest_stamp(state: SoundGraph) -> int:
-    """Return the latest stamp in a state, in microseconds UTC."""
-    return max((attributes.get(name, 0) for attributes in state.graph.nodes.values() for name in STAMPS), default=0)

@@ -30,7 +30,8 @@ class ForgetReport:
 
     `forgotten` sounds were withdrawn now, those in `before` already earlier, and `unknown` ids were not in the library
     but are marked too. `still_in` has the files beside the library that may still hold the texts. `in_git`: older
-    commits may hold them too; only the caller can know it. `notices`: lines that need attention.
+    commits may hold them too, and `previews` are the fetched previews that were removed; only the caller can know
+    both. `notices`: lines that need attention.
     """
 
     forgotten: tuple[int, ...]
@@ -39,6 +40,7 @@ class ForgetReport:
     still_in: tuple[Path, ...]
     notices: tuple[str, ...] = ()
     in_git: bool = False
+    previews: tuple[Path, ...] = ()
 
 
 def forget_sounds(

@@ -17,32 +17,46 @@ from urllib.parse import quote, urlsplit
 
 import numpy as np
 
-from harvester.graph import Selected
-from harvester.library_source import is_sandbox
+from harvester.graph import Selected, Surroundings
+from harvester.library_source import is_made_up, is_sandbox
+from harvester.map.arrangement import Arrange, arranged
+from harvester.map.context import ContextDots
 from harvester.map.edges import DrawnEdges
-from harvester.map.grouping import Communities
-from harvester.map.layout import lay_out
+from harvester.map.keeping import fetch_days, keeping_rules
 from harvester.records import license_name
 
 GROUPS = 12
 """The number of groups of a mode with their own colour; the other groups share one."""
 
 _REST = 255
+_NO_TIMBRE = 255
 _ISLANDS = 14
 _NAMED_FROM = 8
 _UNRESERVED = "-_.!~*'()"
 
 
 class MapData:
-    """A map's data: `head` and `arrays` to draw, `sounds` for the texts."""
+    """A map's data: `head` and `arrays` to draw, `sounds` for the texts.
 
-    def __init__(self, selected: Selected, title: str, ego: int | None = None) -> None:
+    `arrange` decides where the sounds lie, and to which community each belongs.
+    """
+
+    def __init__(
+        self,
+        selected: Selected,
+        title: str,
+        ego: int | None = None,
+        *,
+        library: str = "",
+        around: Surroundings | None = None,
+        arrange: Arrange = arranged,
+    ) -> None:
         self._selected = selected
         self._ids = selected.sound_ids
         self._known = list(selected.sounds())
         edges = DrawnEdges(selected)
-        self._communities = Communities(selected, edges.source, edges.target)
-        self._places = lay_out(len(self._ids), edges.source, edges.target)
+        arrangement = arrange(selected, edges)
+        self._communities, self._places = arrangement.communities, arrangement.places
         self.arrays = self._arrays(edges)
         counts = f"{_counted(len(self._ids), 'sound')}, {edges.counts}"
         self.head: dict[str, Any] = {
@@ -57,8 +71,18 @@ class MapData:
             "sandbox": is_sandbox(selected.state.source),
             "ego": self._ids.index(ego) if ego is not None else -1,
         }
-        self.head |= self._groups()
-        self.sounds = self._words()
+        self.head |= self._groups() | keeping_rules(selected.state, library)
+        self.sounds = self._words() | fetch_days(self._known)
+        if around is not None and around.near:
+            self._surround(ContextDots(selected, around, self._places))
+
+    def _surround(self, dots: ContextDots) -> None:
+        """Add the sounds around the selection."""
+        self.head |= {"context": len(dots), "counts": f"{self.head['counts']}; {_counted(len(dots), 'sound')} around"}
+        self.sounds["context"] = dots.texts
+        self.arrays["contextPlaces"] = _packed(dots.places, "<u2")
+        self.arrays["contextDegrees"] = _packed(dots.degrees, "<u2")
+        self.arrays["contextNear"] = _packed(dots.near, "<u4" if self.head["wide"] else "<u2")
 
     def _arrays(self, edges: DrawnEdges) -> dict[str, str]:
         downloads = [math.log1p(known.num_downloads or 0) for known in self._known]
@@ -69,6 +93,7 @@ class MapData:
         # Only where several looks or some weights occur are there arrays for them.
         more = {"looks": _packed(edges.look, "<u1")} if len(edges.looks) > 1 else {}
         more |= {"weights": _packed(edges.weight, "<f4")} if len(edges.weight) else {}
+        more |= self._timbres()
         scores = np.clip((edges.score - edges.low) / span, 0, 1)
         return more | {
             "places": _packed(self._places, "<u2"),
@@ -78,6 +103,19 @@ class MapData:
             "sizes": _packed(np.rint(((np.array(downloads) - least) / most) ** 1.5 * 255), "<u1"),
             "seconds": _packed(np.array([math.nan if one is None else one for one in lasting]), "<f4"),
         }
+
+    def _timbres(self) -> dict[str, str]:
+        """Return the timbres of made-up sounds, from which the page makes them."""
+        made_up = [is_made_up({"url": known.url}) for known in self._known]
+        if not any(made_up):
+            return {}
+        from harvester.sandbox import recipe_of
+
+        timbres = [
+            recipe_of({"id": sound_id, "tags": known.tags}).timbre if made else _NO_TIMBRE
+            for sound_id, known, made in zip(self._ids, self._known, made_up, strict=True)
+        ]
+        return {"timbres": _packed(timbres, "<u1")}
 
     def _groups(self) -> dict[str, Any]:
         category = _Grouping("category", "Category", [known.category or "none" for known in self._known])

@@ -33,7 +33,7 @@ COLORS = (
 )  # fmt: skip
 """The colours of the groups, as in `page_parts/paint.js`."""
 
-OTHER, MARK, INK, SOFT = "#a9a69e", "#b3261e", "#1d2126", "#5d6570"
+OTHER, MARK, INK, SOFT, CONTEXT = "#a9a69e", "#b3261e", "#1d2126", "#5d6570", "#c3c0b8"
 
 _MM = 72 / 25.4
 _MARGIN_MM = 5.0
@@ -47,6 +47,7 @@ _RIM_MM = 2.5
 """Free space around the map, for the dots at its edge."""
 
 _LEAST_RADIUS_PT, _MOST_RADIUS_PT, _SIZES_A_PT = 0.4, 7.0, 10
+_CONTEXT_RADIUS_PT = 0.6
 _EDGE_DPI = 300.0
 """The picture of the edges is not finer than this: it would only take room."""
 
@@ -88,6 +89,7 @@ class _Page:
         bottom_mm = self._draw_legend()
         axes = self._fit(self._inner_mm, max(self._size.height_mm - top_mm - bottom_mm, 1.0), bottom_mm)
         self._draw_edges(axes)
+        self._draw_context(axes)
         radii_pt = self._draw_dots(axes)
         self._draw_labels(axes)
         ego = self._head["ego"]
@@ -107,12 +109,15 @@ class _Page:
         `_mm` are then the places in it, which fill it in one direction.
         """
         places = self._array("places", "<u2").reshape(-1, 2).astype(np.float64)
-        lowest = places.min(axis=0) if len(places) else np.zeros(2)
-        extent = np.maximum((places.max(axis=0) if len(places) else lowest) - lowest, 1.0)
+        outside = self._array("contextPlaces", "<u2").reshape(-1, 2) if self._head.get("context") else places[:0]
+        every = np.concatenate([places, outside])
+        lowest = every.min(axis=0) if len(every) else np.zeros(2)
+        extent = np.maximum((every.max(axis=0) if len(every) else lowest) - lowest, 1.0)
         room = np.maximum(np.array([width_mm, height_mm]) - 2 * _RIM_MM, 1.0)
         self._scale_mm = float((room / extent).min())
         self._room_mm = extent * self._scale_mm + 2 * _RIM_MM
         self._mm = (places - lowest) * self._scale_mm + _RIM_MM
+        self._outside_mm = (outside - lowest) * self._scale_mm + _RIM_MM
         width, height = self._size.width_mm, self._size.height_mm
         left = (width - self._room_mm[0]) / 2
         bottom = bottom_mm + (height_mm - self._room_mm[1]) / 2
@@ -190,6 +195,14 @@ class _Page:
             picture, extent=(0, self._room_mm[0], self._room_mm[1], 0), aspect="auto", zorder=1,
             interpolation="nearest" if self._form == "png" else "none",
         )  # fmt: skip
+
+    def _draw_context(self, axes: Axes) -> None:
+        """Draw the sounds around the selection, small and grey."""
+        if len(self._outside_mm):
+            axes.scatter(
+                self._outside_mm[:, 0], self._outside_mm[:, 1], s=(2 * _CONTEXT_RADIUS_PT) ** 2, c=CONTEXT, zorder=1.5,
+                clip_on=False, linewidths=0,
+            )  # fmt: skip
 
     def _draw_dots(self, axes: Axes) -> Floats:
         """Draw the sounds, the largest first; return their radii in points."""

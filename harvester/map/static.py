@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from harvester.errors import SettingsError
 from harvester.extras import missing
-from harvester.graph import Selected
+from harvester.graph import Selected, Surroundings
 from harvester.map.picture_form import PictureSize
 
 
 def encode_picture(
-    selected: Selected, title: str, size: PictureSize, form: str, *, color_by: str = "category", ego: int | None = None
+    selected: Selected,
+    title: str,
+    size: PictureSize,
+    form: str,
+    *,
+    color_by: str = "category",
+    ego: int | None = None,
+    around: Surroundings | None = None,
 ) -> bytes:
     """Return the map as a picture; one of `PICTURE_FORMS`.
 
-    `color_by` is one of `COLOR_KEYS`; a ring marks the sound `ego`. Raises `SettingsError` without numpy and scipy, and
-    without matplotlib.
+    `color_by` is one of `COLOR_KEYS`; a ring marks the sound `ego`. `around` are sounds to draw as faint dots. Raises
+    `SettingsError` without numpy and scipy, and without matplotlib.
     """
     try:
         from harvester.map.data import MapData
@@ -24,4 +31,4 @@ def encode_picture(
         from harvester.map.picture import draw_picture
     except ImportError as error:
         raise SettingsError(missing("map --static", "matplotlib", "plot")) from error
-    return draw_picture(MapData(selected, title, ego), size, form, color_by=color_by)
+    return draw_picture(MapData(selected, title, ego, around=around), size, form, color_by=color_by)

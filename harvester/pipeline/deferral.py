@@ -38,6 +38,17 @@ DELETED_AFTER = len(ABSENCE_WAITS_US) + 1
 """The sound counts as deleted after so many absences: about 53 days after the first."""
 
 
+def wait_after_failure(count: int) -> int:
+    """Return the wait in microseconds after the `count`th failure in a row."""
+    times: int = 4 ** min(count - 1, 10)
+    return min(LONGEST_WAIT_US, FIRST_WAIT_US * times)
+
+
+def wait_after_absence(count: int) -> int:
+    """Return the wait in microseconds after the `count`th absence in a row."""
+    return ABSENCE_WAITS_US[min(count, len(ABSENCE_WAITS_US)) - 1]
+
+
 class Backoff:
     """Computes from earlier deferrals when a sound is retried."""
 
@@ -47,7 +58,7 @@ class Backoff:
     def deferral(self, sound_id: int, reason: str, now_us: int) -> Deferral:
         """Return the deferral after a failed fetch: four times the last wait."""
         count = self._tries(sound_id) + 1
-        return Deferral(sound_id, reason, count, now_us + min(LONGEST_WAIT_US, FIRST_WAIT_US * 4 ** (count - 1)))
+        return Deferral(sound_id, reason, count, now_us + wait_after_failure(count))
 
     def record_failed(self, sound_id: int, reason: str, now_us: int) -> Deferral:
         """Return the deferral after a record could not be fetched.
@@ -75,7 +86,7 @@ class Backoff:
             return known
         if known.count + 1 >= DELETED_AFTER:
             return None
-        return Deferral(sound_id, ABSENT, known.count + 1, now_us + ABSENCE_WAITS_US[known.count])
+        return Deferral(sound_id, ABSENT, known.count + 1, now_us + wait_after_absence(known.count + 1))
 
     def lacks_vector(self, sound_id: int, now_us: int) -> bool:
         """Tell whether a sound is young, and its list was empty at most twice."""
@@ -105,7 +116,7 @@ def holds_back(deferral: Deferral | None, attributes: Mapping[str, Any], now_us:
         return False
     if deferral.reason != ABSENT:
         return True
-    wait_us = ABSENCE_WAITS_US[min(deferral.count, len(ABSENCE_WAITS_US)) - 1]
+    wait_us = wait_after_absence(deferral.count)
     return int(attributes.get("fetched_at", 0)) <= deferral.next_try_at - wait_us
 
 

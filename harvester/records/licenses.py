@@ -10,7 +10,8 @@ class License(NamedTuple):
     """A license: part of its deed address, index name, short name.
 
     `versioned`: a version follows the short name (`BY 4.0`). `spdx` is its SPDX identifier without the version; SPDX
-    has none for Sampling+, so that one refers to a license outside of its list.
+    has none for Sampling+, so that one refers to a license outside of its list. `asks`: what it asks for, in words.
+    `mark`: the mark of its sounds in credits, empty for none.
     """
 
     address: str
@@ -18,13 +19,28 @@ class License(NamedTuple):
     short_name: str
     versioned: bool
     spdx: str
+    asks: str
+    mark: str = ""
 
 
-CC0 = License("publicdomain/zero/", "Creative Commons 0", "CC0", False, "CC0")
-BY = License("/licenses/by/", "Attribution", "BY", True, "CC-BY")
-BY_NC = License("/licenses/by-nc/", "Attribution NonCommercial", "BY-NC", True, "CC-BY-NC")
-SAMPLING = License("/licenses/sampling+/", "Sampling+", "Sampling+", False, "LicenseRef-CC-Sampling-Plus")
+CC0 = License("publicdomain/zero/", "Creative Commons 0", "CC0", False, "CC0", "nothing; credit is welcome")
+BY = License(
+    "/licenses/by/", "Attribution", "BY", True, "CC-BY", "credit the author, link the license, say what you changed"
+)
+BY_NC = License(
+    "/licenses/by-nc/", "Attribution NonCommercial", "BY-NC", True, "CC-BY-NC", "as BY, and no commercial use",
+    "NON-COMMERCIAL",
+)  # fmt: skip
+SAMPLING = License(
+    "/licenses/sampling+/", "Sampling+", "Sampling+", False, "LicenseRef-CC-Sampling-Plus",
+    "credit the author; parts may be used commercially in new works, the whole only non-commercially; "
+    "not in advertising", "SAMPLING+",
+)  # fmt: skip
 LICENSES = (CC0, BY, BY_NC, SAMPLING)
+LICENSE_DUTIES = {one.short_name: one.asks for one in LICENSES}
+"""What each license asks for, by its name without a version."""
+LICENSE_MARKS = {one.short_name: one.mark for one in LICENSES if one.mark}
+"""The marks of sounds in credits, by the license's name without a version."""
 _VERSION = re.compile(r"/(\d\.\d)/?$")
 _TYPED = re.compile(r"cc0|by(-nc)?( \d\.\d)?|sampling\+")
 

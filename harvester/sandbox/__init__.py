@@ -12,6 +12,7 @@ Not served: the sandbox refuses what the original answers
 - In filters, 400 for: regular expressions, fuzzy words, `{!…}` except `{!terms f=id}…` as the whole filter, groups
   nested deeper than 100, geotags except a box, and more than 1,024 values in the whole filter, however grouped.
 - A request line of more than 4,094 bytes: 400. That is gunicorn's default; the original's setting is not known.
+- Previews as MP3 and spectrograms as JPEG: 404, see `media`. Previews are at most 5 s long.
 - OPTIONS: a short object instead of the framework's description.
 
 Stricter than the original, as far as is known
@@ -41,3 +42,4 @@ from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.recorded import RecordedCatalogue
 from harvester.sandbox.server import serving
 from harvester.sandbox.service import Sandbox
+from harvester.sandbox.sound_recipe import recipe_of

@@ -143,7 +143,9 @@ def invent_descriptors(seed: str, number: int) -> dict[str, Any]:
 
 def _subject(d: tuple[int, ...], place: tuple[int, int, int]) -> tuple[vocabulary.Theme, str, list[str]]:
     # Sounds that share coordinates share a theme, a quality or a setting, so neighbours have similar texts.
-    theme = vocabulary.THEMES[(4 * place[0] + place[1] % 4) % len(vocabulary.THEMES)]
+    theme = vocabulary.THEMES[
+        (vocabulary.THEMES_AN_ISLAND * place[0] + place[1] % vocabulary.THEMES_AN_ISLAND) % len(vocabulary.THEMES)
+    ]
     word = theme.words[d[23] % len(theme.words)]
     tags = [
         word,

@@ -3,13 +3,14 @@
 A rule is KIND[@word=value…], for example `500-html@rate=0.01` or `400-solr-down@path=/search/@from=10@to=20`.
 
     kinds   in front of the application, never counted by the throttle: 401 429-burst 429-day 502 503 504
-            instead of the answer: 500 500-html 400-solr-down 400-solr-drops 400-solr-500 400-solr-503
+            instead of the answer: 404 500 500-html 400-solr-down 400-solr-drops 400-solr-500 400-solr-503
             inside a list's answer: null duplicate missing-field mistyped
             to the delivery: truncate reset no-answer drip
     path=TEXT       only requests whose path or query contains TEXT
     from=N to=M     only the Nth to the Mth (both included) of the requests that the path admits
     every=K         only every Kth of those
     after=S until=S only from S to before S seconds after the sandbox's first request
+    retry-after=S   with a Retry-After header of S seconds, where the fault is an error
     rate=R          only a share of R of what is left, drawn from (random seed, rule, request number)
 
 Invariant: whether a rule applies is a function of the request's number and the time, so a run can be repeated.
@@ -39,6 +40,7 @@ _FRONT: dict[str, Callable[[], Reply]] = {
     "504": lambda: replies.gateway(504),
 }
 _INSTEAD: dict[str, Callable[[bool, str], Reply]] = {
+    "404": lambda _is_search, _query: replies.html(404),
     "500": lambda _is_search, _query: replies.overloaded(),
     "500-html": lambda _is_search, _query: replies.html(500),
     "400-solr-down": lambda is_search, query: replies.solr_down(is_search=is_search, query=query),
@@ -65,6 +67,7 @@ class Fault:
     after_s: float = 0.0
     until_s: float = float("inf")
     rate: float = 1.0
+    retry_after_s: int | None = None
 
     @classmethod
     def parse(cls, rule: str) -> Fault:
@@ -87,6 +90,8 @@ class Fault:
             raise SettingsError(f"fault rule {rule!r}: rate must be from 0 to 1, every and from at least 1")
         if not (fault.after_s >= 0 and fault.until_s >= 0):  # NaN too
             raise SettingsError(f"fault rule {rule!r}: after and until must be seconds of at least 0")
+        if fault.retry_after_s is not None and (fault.retry_after_s < 0 or kind not in (*_FRONT, *_INSTEAD)):
+            raise SettingsError(f"fault rule {rule!r}: retry-after is for errors, and at least 0")
         if fault.last is not None and fault.last < fault.first:
             raise SettingsError(f"fault rule {rule!r}: to={fault.last} is before from={fault.first}")
         if fault.until_s < fault.after_s:
@@ -102,6 +107,7 @@ _OPTIONS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "every": ("every", int),
     "after": ("after_s", float),
     "until": ("until_s", float),
+    "retry-after": ("retry_after_s", int),
 }
 
 
@@ -113,9 +119,9 @@ class FaultPlan:
         self._random_seed = random_seed
         self._counts = [0] * len(rules)
 
-    def due(self, target: str, age_s: float) -> list[tuple[str, random.Random]]:
+    def due(self, target: str, age_s: float) -> list[tuple[Fault, random.Random]]:
         """Return the faults of this request, each with a seeded generator."""
-        kinds = []
+        due = []
         for at, rule in enumerate(self._rules):
             if rule.path not in target:
                 continue
@@ -128,23 +134,24 @@ class FaultPlan:
             seed = blake2b(f"{self._random_seed}:{at}:{number}".encode(), digest_size=8).digest()
             draw = random.Random(int.from_bytes(seed))
             if draw.random() < rule.rate:
-                kinds.append((rule.kind, draw))
-        return kinds
+                due.append((rule, draw))
+        return due
 
 
-def answer_in_front(kind: str) -> Reply | None:
+def answer_in_front(fault: Fault) -> Reply | None:
     """Return the reply of a fault in front of the application, or None."""
-    make = _FRONT.get(kind)
-    return make() if make else None
+    make = _FRONT.get(fault.kind)
+    return _with_wait(make(), fault) if make else None
 
 
-def spoil(reply: Reply, kind: str, draw: random.Random, *, is_search: bool, query: str) -> Reply:
-    """Return a reply as the fault `kind` changes it; `query`: a search's."""
+def spoil(reply: Reply, fault: Fault, draw: random.Random, *, is_search: bool, query: str) -> Reply:
+    """Return a reply as the fault changes it; `query`: a search's."""
+    kind = fault.kind
     if kind in _INSTEAD:
-        return _INSTEAD[kind](is_search, query)
+        return _with_wait(_INSTEAD[kind](is_search, query), fault)
     if kind in _DELIVERIES:
         return replace(reply, delivery=_DELIVERIES[kind])
-    if reply.status != 200 or kind not in _INSIDE:
+    if reply.status != 200 or reply.media or kind not in _INSIDE:
         return reply
     content = orjson.loads(reply.body)
     results = content.get("results")
@@ -163,6 +170,12 @@ def spoil(reply: Reply, kind: str, draw: random.Random, *, is_search: bool, quer
         else:
             sounds[at][name] = _mistyped(sounds[at][name])
     return Reply(reply.status, reply.headers, encode_json(content))
+
+
+def _with_wait(reply: Reply, fault: Fault) -> Reply:
+    if fault.retry_after_s is not None:
+        reply.headers["Retry-After"] = str(fault.retry_after_s)
+    return reply
 
 
 def _mistyped(value: Any) -> Any:

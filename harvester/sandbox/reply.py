@@ -1,6 +1,7 @@
 """Make the sandbox's replies, with the real server's bodies verbatim.
 
-Invariant: every error body equals the one recorded from the server's own code; no reply has a Retry-After header.
+Invariant: every error body of the API equals the one recorded from the server's own code; no reply of its own has a
+Retry-After header, only a fault can add one.
 """
 
 from __future__ import annotations
@@ -29,13 +30,26 @@ class Delivery(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class MediaFile:
+    """A preview or picture; `byte_range` is a Range header, or empty."""
+
+    sound_id: int
+    path: str
+    byte_range: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer, and how it is to be sent."""
+    """One answer, and how it is to be sent.
+
+    With `media` the body is still to be made (`Media.load`), because that takes longer than an answer of the API.
+    """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     delivery: Delivery = Delivery.WHOLE
+    media: MediaFile | None = None
 
 
 def json_reply(body: bytes, status: int = 200) -> Reply:
@@ -59,6 +73,11 @@ def unauthorised(text: str, challenge: str = 'Bearer realm="api"') -> Reply:
 def html(status: int, body: bytes = b"<!doctype html><title>page</title>", **headers: str) -> Reply:
     """Return a web page, as for unmatched addresses and crashes."""
     return Reply(status, {"Content-Type": "text/html; charset=utf-8", "Vary": "Cookie, origin", **headers}, body)
+
+
+def plain(status: int, text: str, **headers: str) -> Reply:
+    """Return a line of text, as the host of previews and pictures does."""
+    return Reply(status, {"Content-Type": "text/plain; charset=utf-8", **headers}, f"{text}\n".encode())
 
 
 def gateway(status: int) -> Reply:

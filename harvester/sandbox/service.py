@@ -20,6 +20,7 @@ from harvester.sandbox.access import Access
 from harvester.sandbox.catalogue import Catalogue
 from harvester.sandbox.faults import Fault, FaultPlan, answer_in_front, spoil
 from harvester.sandbox.fields import Encoder, UnknownSpace, encode_json, read_selection
+from harvester.sandbox.media import Media
 from harvester.sandbox.reply import (
     IDENTITY_HEADER,
     MAX_REQUEST_LINE,
@@ -74,6 +75,7 @@ class Sandbox:
         self._search = Search(catalogue)
         self._encoder = Encoder(catalogue)
         self._deleted_share = deleted_share
+        self._media = Media(catalogue, self._is_deleted)
         self._started_us: int | None = None
 
     @property
@@ -82,25 +84,40 @@ class Sandbox:
         return self.catalogue.digest
 
     def respond(self, method: str, target: str, headers: Mapping[str, str]) -> Reply:
-        """Return the reply to one request; `target` is its path and query."""
+        """Return the reply to one request; `target` is its path and query.
+
+        The content of a preview or picture is still to be loaded: `load`.
+        """
         now_us = self.clock.time_us()
         if self._started_us is None:
             self._started_us = now_us
         faults = self._plan.due(target, (now_us - self._started_us) / SECOND_US)
-        reply = next((front for kind, _ in faults if (front := answer_in_front(kind))), None)
+        reply = next((front for fault, _ in faults if (front := answer_in_front(fault))), None)
         if reply is None:
-            reply = self._answer(method, target, headers, now_us)
+            reply = self._answer_media(method, target, headers) or self._answer(method, target, headers, now_us)
             is_search, query = _SEARCH.match(target) is not None, _params(target.partition("?")[2]).get("query", "")
-            for kind, draw in faults:
-                reply = spoil(reply, kind, draw, is_search=is_search, query=query)
+            for fault, draw in faults:
+                reply = spoil(reply, fault, draw, is_search=is_search, query=query)
         reply.headers[IDENTITY_HEADER] = self.digest
         return reply
+
+    def load(self, reply: Reply) -> Reply:
+        """Return a reply with its content; call it in a thread for media."""
+        return self._media.load(reply)
 
     def token_of(self, target: str, headers: Mapping[str, str]) -> str | None:
         """Return a request's key, valid or not, for the log's fingerprint."""
         return self._access.token_in(
             _header(headers, "authorization"), _params(target.partition("?")[2]).get("token", "")
         )
+
+    def _answer_media(self, method: str, target: str, headers: Mapping[str, str]) -> Reply | None:
+        path = unquote(target.partition("?")[0])
+        if not self._media.is_media(path):
+            return None
+        has_key = self.token_of(target, headers) is not None or _header(headers, "authorization") != ""
+        wanted, if_range = _header(headers, "range"), _header(headers, "if-range")
+        return self._media.answer(method, path, wanted, if_range, has_key=has_key)
 
     def _answer(self, method: str, target: str, headers: Mapping[str, str], now_us: int) -> Reply:
         length = len(f"{method} {target} HTTP/1.1".encode())

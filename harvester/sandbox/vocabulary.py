@@ -18,41 +18,44 @@ class Theme(NamedTuple):
     code: str
 
 
+THEMES_AN_ISLAND = 4
+"""So many themes in a row belong to one value of the first coordinate, and sound alike (`sound_recipe`)."""
+
 _FX, _SS, _IS, _MU, _SP = "Sound effects", "Soundscapes", "Instrument samples", "Music", "Speech"
 
 THEMES: tuple[Theme, ...] = (
     Theme(("rain", "thunder", "storm", "drizzle", "downpour"), _SS, "Nature", "ss-n"),
-    Theme(("kick", "snare", "hi-hat", "clap", "tom"), _IS, "Percussion", "is-p"),
-    Theme(("footsteps", "gravel", "running", "stairs", "boots"), _FX, "Human sounds and actions", "fx-h"),
     Theme(("sea", "waves", "beach", "harbour", "surf"), _SS, "Nature", "ss-n"),
-    Theme(("door", "hinge", "knock", "lock", "creak"), _FX, "Objects / House appliances", "fx-o"),
-    Theme(("synth-pad", "drone", "lead", "bassline", "arpeggio"), _IS, "Synths / Electronic", "is-e"),
-    Theme(("bird", "blackbird", "crow", "dawn-chorus", "owl"), _FX, "Animals", "fx-a"),
-    Theme(("car", "engine", "passby", "motorbike", "horn"), _FX, "Vehicles", "fx-v"),
-    Theme(("crowd", "market", "cafe", "chatter", "applause"), _SP, "Conversation / Crowd", "sp-c"),
-    Theme(("piano", "chord", "upright-piano", "rhodes", "organ"), _IS, "Piano / Keyboard instruments", "is-k"),
-    Theme(("bell", "gong", "chime", "church-bell", "singing-bowl"), _IS, "Percussion", "is-p"),
-    Theme(("train", "tram", "station", "brakes", "railway"), _SS, "Urban", "ss-u"),
-    Theme(("guitar", "acoustic-guitar", "strum", "pluck", "ukulele"), _IS, "String", "is-s"),
-    Theme(("click", "beep", "notification", "menu", "button"), _FX, "Electronic / Design", "fx-el"),
     Theme(("wind", "gust", "leaves", "forest", "trees"), _SS, "Nature", "ss-n"),
-    Theme(("voice", "word", "whisper", "spoken", "counting"), _SP, "Solo speech", "sp-s"),
+    Theme(("river", "stream", "waterfall", "drops", "bubbles"), _SS, "Nature", "ss-n"),
+    Theme(("kick", "snare", "hi-hat", "clap", "tom"), _IS, "Percussion", "is-p"),
     Theme(("drum-loop", "breakbeat", "groove", "percussion-loop", "fill"), _MU, "Solo percussion", "m-sp"),
     Theme(("explosion", "impact", "boom", "debris", "fire"), _FX, "Natural elements and explosions", "fx-n"),
-    Theme(("flute", "clarinet", "trumpet", "saxophone", "recorder"), _IS, "Wind", "is-w"),
-    Theme(("kitchen", "dishes", "kettle", "frying", "tap"), _SS, "Indoors", "ss-i"),
-    Theme(("machine", "pump", "factory", "motor", "hum"), _FX, "Other mechanisms, engines, machines", "fx-m"),
-    Theme(("robot", "vocoder", "alien", "glitch", "computer-voice"), _SP, "Processed / Synthetic", "sp-p"),
-    Theme(("melody", "song", "jingle", "intro", "soundtrack"), _MU, "Multiple instruments", "m-m"),
-    Theme(("spaceship", "portal", "warp", "laser", "atmosphere"), _SS, "Synthetic / Artificial", "ss-s"),
-    Theme(("dog", "cat", "horse", "cow", "sheep"), _FX, "Animals", "fx-a"),
+    Theme(("footsteps", "gravel", "running", "stairs", "boots"), _FX, "Human sounds and actions", "fx-h"),
+    Theme(("guitar", "acoustic-guitar", "strum", "pluck", "ukulele"), _IS, "String", "is-s"),
     Theme(("violin", "cello", "pizzicato", "tremolo", "double-bass"), _IS, "String", "is-s"),
-    Theme(("noise", "feedback", "granular", "texture", "stutter"), _FX, "Experimental", "fx-ex"),
-    Theme(("cough", "laugh", "breath", "scream", "sigh"), _FX, "Human sounds and actions", "fx-h"),
-    Theme(("street", "traffic", "siren", "construction", "park"), _SS, "Urban", "ss-u"),
+    Theme(("piano", "chord", "upright-piano", "rhodes", "organ"), _IS, "Piano / Keyboard instruments", "is-k"),
     Theme(("solo", "improvisation", "riff", "lick", "practice"), _MU, "Solo instrument", "m-si"),
-    Theme(("river", "stream", "waterfall", "drops", "bubbles"), _SS, "Nature", "ss-n"),
+    Theme(("bell", "gong", "chime", "church-bell", "singing-bowl"), _IS, "Percussion", "is-p"),
+    Theme(("melody", "song", "jingle", "intro", "soundtrack"), _MU, "Multiple instruments", "m-m"),
+    Theme(("robot", "vocoder", "alien", "glitch", "computer-voice"), _SP, "Processed / Synthetic", "sp-p"),
+    Theme(("noise", "feedback", "granular", "texture", "stutter"), _FX, "Experimental", "fx-ex"),
+    Theme(("synth-pad", "drone", "lead", "bassline", "arpeggio"), _IS, "Synths / Electronic", "is-e"),
+    Theme(("spaceship", "portal", "warp", "laser", "atmosphere"), _SS, "Synthetic / Artificial", "ss-s"),
+    Theme(("flute", "clarinet", "trumpet", "saxophone", "recorder"), _IS, "Wind", "is-w"),
+    Theme(("crowd", "market", "cafe", "chatter", "applause"), _SP, "Conversation / Crowd", "sp-c"),
+    Theme(("click", "beep", "notification", "menu", "button"), _FX, "Electronic / Design", "fx-el"),
+    Theme(("door", "hinge", "knock", "lock", "creak"), _FX, "Objects / House appliances", "fx-o"),
+    Theme(("kitchen", "dishes", "kettle", "frying", "tap"), _SS, "Indoors", "ss-i"),
     Theme(("paper", "cloth", "zipper", "coin", "glass"), _FX, "Objects / House appliances", "fx-o"),
+    Theme(("bird", "blackbird", "crow", "dawn-chorus", "owl"), _FX, "Animals", "fx-a"),
+    Theme(("dog", "cat", "horse", "cow", "sheep"), _FX, "Animals", "fx-a"),
+    Theme(("voice", "word", "whisper", "spoken", "counting"), _SP, "Solo speech", "sp-s"),
+    Theme(("cough", "laugh", "breath", "scream", "sigh"), _FX, "Human sounds and actions", "fx-h"),
+    Theme(("car", "engine", "passby", "motorbike", "horn"), _FX, "Vehicles", "fx-v"),
+    Theme(("machine", "pump", "factory", "motor", "hum"), _FX, "Other mechanisms, engines, machines", "fx-m"),
+    Theme(("street", "traffic", "siren", "construction", "park"), _SS, "Urban", "ss-u"),
+    Theme(("train", "tram", "station", "brakes", "railway"), _SS, "Urban", "ss-u"),
 )
 
 QUALITIES: tuple[str, ...] = (

@@ -5,6 +5,7 @@ Knows nothing of sounds.
 
 from __future__ import annotations
 
+from harvester.storage.arriving import ArrivingFile
 from harvester.storage.atomic import (
     REAL_FILES,
     TEMPORARY_SUFFIX,
@@ -25,8 +26,10 @@ from harvester.storage.opening import (
     open_for_writing,
     open_regular,
     opened,
+    opened_bounded,
     path_text,
     read_bounded,
+    read_inside,
     read_pieces,
     read_start,
     refuse_link,
@@ -40,6 +43,7 @@ from harvester.storage.paths import (
     LOCK,
     LOG,
     MISSING,
+    PREVIEWS,
     QUARANTINE,
     RECOVERED,
     STATUS,

@@ -43,8 +43,10 @@ class Owner:
 class WriterLock:
     """The lock of one library, held from `acquire` to `release`."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / LOCK
+    def __init__(self, folder: Path, *, name: str = LOCK, work: str = "is writing this library") -> None:
+        """Make a lock, not taken yet; `work` says what its holder does."""
+        self._path = folder / name
+        self._work = work
         self._descriptor: int | None = None
 
     def acquire(self, started: int) -> None:
@@ -100,7 +102,7 @@ class WriterLock:
                 if attempt + 1 < _TRIES:
                     time.sleep(_PAUSE_S)
                     continue
-                raise _locked(self._path.parent, read_owner(self._path.parent)) from error
+                raise _locked(self._path.parent, read_owner(self._path.parent, self._path.name), self._work) from error
             except OSError as error:
                 raise _no_locks(self._path, error) from error
             else:
@@ -126,12 +128,12 @@ def refuse_locked(folder: Path) -> None:
     """
     owner = read_owner(folder)
     if owner is not None:
-        raise _locked(folder, owner)
+        raise _locked(folder, owner, "is writing this library")
 
 
-def _locked(folder: Path, owner: Owner | None) -> LibraryLocked:
+def _locked(folder: Path, owner: Owner | None, work: str) -> LibraryLocked:
     who = f"process {owner.pid} on {owner.host}" if owner and owner.pid else "another process"
-    return LibraryLocked(f"{folder}: {who} is writing this library; wait for it, or stop it")
+    return LibraryLocked(f"{folder}: {who} {work}; wait for it, or stop it")
 
 
 def check_locks(beside: Path) -> None:
@@ -156,13 +158,13 @@ def _no_locks(path: Path, error: OSError) -> LibraryUnwritable:
     return LibraryUnwritable(f"{path}: cannot be locked ({error.strerror}); {advice}nothing was changed")
 
 
-def read_owner(folder: Path) -> Owner | None:
+def read_owner(folder: Path, name: str = LOCK) -> Owner | None:
     """Return the process that writes the library now, or None.
 
     Changes nothing, needs no write permission.
     """
     try:
-        descriptor = open_regular(folder / LOCK)
+        descriptor = open_regular(folder / name)
     except OSError:
         return None
     try:

@@ -78,11 +78,53 @@ def read_bounded(path: Path, most_bytes: int) -> bytes:
 
     Raises `OSError` (EFBIG) if it is larger than `most_bytes`.
     """
+    with opened_bounded(path, most_bytes) as file:
+        return b"".join(file.pieces())
+
+
+class OpenFile:
+    """An open regular file that can be read several times.
+
+    `size_bytes` is its size at opening; what another process appends later is not read.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.size_bytes = os.fstat(descriptor).st_size
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield its bytes from the start; end other readings before."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        return _pieces(self._descriptor, self.size_bytes)
+
+
+@contextmanager
+def opened_bounded(path: Path, most_bytes: int) -> Iterator[OpenFile]:
+    """Open a regular file for the block, to read it several times.
+
+    Raises `OSError` (EFBIG) if it is larger than `most_bytes`.
+    """
     with opened(path) as descriptor:
-        size_bytes = os.fstat(descriptor).st_size
-        if size_bytes > most_bytes:
-            raise OSError(errno.EFBIG, f"it has {size_bytes} bytes, more than {most_bytes}", str(path))
-        return b"".join(_pieces(descriptor, size_bytes))
+        yield _bounded(descriptor, path, most_bytes)
+
+
+def read_inside(folder: Path, name: str, most_bytes: int) -> bytes:
+    """Return the bytes of the file `name` that lies in `folder` itself.
+
+    Follows no symbolic link, neither of the file nor of the folder. Raises `NotRegular`, `IsADirectoryError`, `OSError`
+    (EFBIG) if it is larger than `most_bytes`, or what `os.open` raises.
+    """
+    path = folder / name
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | _FLAGS)
+    try:
+        _refuse_odd(path, os.stat(name, dir_fd=place, follow_symlinks=False))
+        descriptor = _checked(path, os.open(name, os.O_RDONLY | os.O_NOFOLLOW | _FLAGS, dir_fd=place))
+    finally:
+        os.close(place)
+    try:
+        return b"".join(_bounded(descriptor, path, most_bytes).pieces())
+    finally:
+        os.close(descriptor)
 
 
 def read_start(path: Path, most_bytes: int) -> bytes:
@@ -114,6 +156,13 @@ def opened(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _bounded(descriptor: int, path: Path, most_bytes: int) -> OpenFile:
+    file = OpenFile(descriptor)
+    if file.size_bytes > most_bytes:
+        raise OSError(errno.EFBIG, f"it has {file.size_bytes} bytes, more than {most_bytes}", str(path))
+    return file
 
 
 def _pieces(descriptor: int, size_bytes: int, piece_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:

@@ -28,12 +28,14 @@ HISTORY = "history.jsonl"
 ANALYSIS = "analysis.json"
 MISSING = "missing.csv"
 """The sounds of a list that did not come with the last run."""
+PREVIEWS = "previews"
+"""The folder of fetched previews."""
 LOG = "harvest.log"
 """Also the beginning of the names of rotated logs."""
 
 _NAMES = frozenset(
     {CHECKPOINT, *JOURNAL_PARTS, RECOVERED, LOCK, VECTORS, QUARANTINE}
-    | {STATUS, HISTORY, ANALYSIS, LOG, MISSING, "README.md"}
+    | {STATUS, HISTORY, ANALYSIS, LOG, MISSING, PREVIEWS, "README.md"}
 )
 _BACKUP = re.compile(r"freesound_library_backup_(\d+)nodes_(\d{8}_\d{6})\.pkl")
 

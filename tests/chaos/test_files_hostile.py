@@ -21,14 +21,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.checkpoint.container import unpack
+from harvester.checkpoint._opcodes import frame
+from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.files import load_checkpoint
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
 from harvester.errors import HarvesterError, LibraryCorrupt
 from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
 
 GOOD = b"".join(encode_checkpoint(make_state(make_events(4))))
-STREAM = bytes(unpack(GOOD))
+STREAM = b"".join(unpacked(PackedBytes(GOOD)))
 
 
 class _Runs:
@@ -157,7 +158,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
         b"\x80\x05\x8c\x08builtins\x8c\x09bytearray\x93J\x00\x00\x00\x20\x85R."
     ),
     "a text longer than the file": lambda: zlib.compress(b"\x80\x05X\xff\xff\xff\x7fabc."),
-    "nothing but braces": lambda: zlib.compress(STREAM[:2] + b"}0" * 6_000_000 + STREAM[2:]),
+    "nothing but braces": lambda: zlib.compress(STREAM[:2] + frame(b"}0" * 6_000_000) + STREAM[2:]),
     "a zip bomb": lambda: zlib.compress(b"\x80\x05" + b"N0" * 40_000_000, 9),
     "BUILD that shadows a method": lambda: forged(
         {1: dict(NODE)}, state=(None, {"_node": {1: dict(NODE)}, "add_node": 1})
@@ -236,7 +237,7 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
 }
 
 REASONS = {
-    "a memo bomb": "an opcode", "a memo bomb behind a frame": "frame", "a frame within a frame": "frame before it",
+    "a memo bomb": "an opcode", "a memo bomb behind a frame": "frame", "a frame within a frame": "an opcode",
     "nothing but braces": "far more containers", "a zip bomb": "unpacks to more",
     "one byte cut": "its end is missing", "the trailer cut": "its end is missing", "a wrong digest": "its digest",
     "ids that are texts": "not a sound id", "ids that are floats": "not a sound id",

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from harvester.checkpoint.container import unpack
+from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.format import decode_checkpoint
 from harvester.errors import LibraryCorrupt
 from tests.support.fuzz_loader import judge, right_digest, seed_files, unframed
@@ -54,7 +54,7 @@ def test_a_hundred_thousand_mutants(shard: int) -> None:
 
 def forged(old: bytes, new: bytes) -> bytes:
     """Return a good file with bytes of its stream replaced, and the digest made right again."""
-    stream = unframed(bytes(unpack(seed_files()[1])))
+    stream = unframed(b"".join(unpacked(PackedBytes(seed_files()[1]))))
     assert stream.count(old) == 1
     return zlib.compress(right_digest(stream.replace(old, new)))
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import io
-import wave
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 
 from harvester.graph.selection import select
+from harvester.map.local_previews import LocalPreviews
 from harvester.map.page import encode_map
-from tests.support.browser import BROWSER, Page, open_page
+from harvester.sandbox.ogg_flac import encode_ogg_flac
+from tests.support.browser import BROWSER, Page
+from tests.support.map_walks import click_sound, in_browser, serve_media, text_of
 from tests.support.view_samples import HOSTILE, make_record, make_state
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
@@ -24,29 +21,10 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on
 SOUNDS = 60
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """A server of files that writes no log."""
-
-    def log_message(self, format: str, *args: Any) -> None: ...
-
-
 @pytest.fixture(scope="module")
 def media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a server that has one waveform and one preview."""
-    folder = tmp_path_factory.mktemp("media")
-    sound = io.BytesIO()
-    with wave.open(sound, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8_000)
-        file.writeframes(b"\0\0" * 4_000)
-    (folder / "preview.wav").write_bytes(sound.getvalue())
-    (folder / "wave.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="120" height="71"/>')
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with serve_media(tmp_path_factory.mktemp("media")) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -67,30 +45,6 @@ def page_file(tmp_path_factory: pytest.TempPathFactory, media: str) -> Path:
     path = tmp_path_factory.mktemp("map") / "map.html"
     path.write_bytes(b"".join(encode_map(select(make_state(records, lists)), "a library")))
     return path
-
-
-def in_browser(path: Path, walk: Callable[[Page], Awaitable[None]], **window: Any) -> Page:
-    """Open the map, walk through it, and return the page for what it heard meanwhile."""
-
-    async def run() -> Page:
-        async with open_page() as page:
-            await page.window(**{"width": 1280, "height": 800, **window})
-            await page.visit(path.as_uri())
-            await page.settled()
-            await walk(page)
-            return page
-
-    return asyncio.run(run())
-
-
-async def text_of(page: Page, selector: str) -> str:
-    return str(await page.ask(f"document.querySelector('{selector}').textContent"))
-
-
-async def click_sound(page: Page, sound_id: int) -> None:
-    x, y = await page.ask(f"placeOf({sound_id})")
-    await page.click(x, y)
-    await page.settled()
 
 
 def test_nothing_is_asked_of_the_network_before_a_click_and_a_click_opens_the_card(page_file: Path, media: str) -> None:
@@ -173,10 +127,10 @@ def test_search_filters_and_colours_by_hand_and_by_key(page_file: Path) -> None:
         await page.press("/")
         await page.write("tag1 7")
         await page.settled()
-        assert await text_of(page, "#found") == "2 sounds found"
+        assert await text_of(page, "#found") == "2 sounds found, 1 with whole words"
         await page.press("ArrowDown")
         await page.press("Enter")
-        assert await text_of(page, "#card h2") == "sound 37"
+        assert await text_of(page, "#card h2") == "sound 7"
         await page.press("Escape")
         await page.ask(
             "(s => { s.value = '3'; s.dispatchEvent(new Event('input')) })(document.querySelector('#longest'))"
@@ -254,3 +208,30 @@ def test_what_is_painted_between_frames_is_what_would_be_painted_at_once(page_fi
         assert await page.ask(_PIXELS) == moved
 
     assert in_browser(page_file, walk).errors == []
+
+
+def test_a_preview_beside_the_page_plays_offline_and_the_others_are_as_before(tmp_path: Path) -> None:
+    folder = tmp_path / "my library" / "previews"
+    folder.mkdir(parents=True)
+    (folder / "1.ogg").write_bytes(encode_ogg_flac(array("h", [0] * 3_000), 11_025, 8))
+    web = {"previews": {"preview-lq-mp3": "https://cdn.example/previews/0/2_7-lq.mp3"}}
+    path = tmp_path / "maps" / "map.html"
+    path.parent.mkdir()
+    local = LocalPreviews.beside(path, folder, {1: "ogg"})
+    state = make_state([make_record(one, images={}, **web) for one in (1, 2)], {1: [(2, 0.9)], 2: [(1, 0.9)]})
+    path.write_bytes(b"".join(encode_map(select(state), "a library", local=local)))
+
+    async def walk(page: Page) -> None:
+        await click_sound(page, 1)
+        assert page.requests == [path.as_uri()]
+        await page.ask("document.querySelector('.play').click()")
+        assert await text_of(page, ".play") == "■ Stop"
+        await page.ask(
+            "new Promise(done => { const look = () => document.querySelector('.play').textContent === '▶ Play'"
+            " ? done() : requestAnimationFrame(look); look(); })"
+        )
+        assert page.requests == [path.as_uri(), (folder / "1.ogg").as_uri()]
+
+    assert in_browser(path, walk).errors == []
+    assert "media-src 'self' file: http: https:;" in path.read_text()
+    assert local.column([1, 2]) == [2, 0]

@@ -125,6 +125,46 @@ def test_head_is_answered_without_a_body() -> None:
     _serve(use, timeout_s=5)
 
 
+def test_previews_come_whole_over_a_socket_and_a_leaked_key_is_logged(tmp_path: Path) -> None:
+    log = tmp_path / "access.jsonl"
+    record = SERVED.record(SERVED.ordered("downloads_desc")[0]) or {}
+    path = str(URL(record["previews"]["preview-hq-ogg"]).path)
+
+    async def use(address: str, get: Get) -> None:
+        url = URL(address).with_path(path)
+        async with aiohttp.ClientSession() as session:
+            async with session.get(url) as response:
+                content = await response.read()
+                assert (response.status, response.headers["Content-Type"]) == (200, "audio/ogg")
+                assert content[:4] == b"OggS"
+            for method in ("HEAD", "GET"):
+                async with session.request(method, url, headers={"Range": "bytes=4-9"}) as response:
+                    assert (response.status, response.headers["Content-Length"]) == (206, "6")
+                    assert await response.read() == (content[4:10] if method == "GET" else b"")
+        assert (await get(url))[0] == 400  # this client sends a key
+        lines = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+        assert [line["status"] for line in lines] == [200, 206, 206, 400]
+        assert [line["key"] is None for line in lines] == [True, True, True, False]
+
+    _serve(use, timeout_s=5, log=log)
+
+
+def test_a_preview_can_end_in_the_middle_or_come_in_drips() -> None:
+    record = SERVED.record(SERVED.ordered("downloads_desc")[0]) or {}
+    path = str(URL(record["previews"]["preview-lq-ogg"]).path)
+
+    async def use(address: str, get: Get) -> None:
+        async with aiohttp.ClientSession() as session:
+            with pytest.raises(aiohttp.ClientPayloadError):
+                async with session.get(URL(address).with_path(path)) as response:
+                    await response.read()
+            async with session.get(URL(address).with_path(path)) as response:
+                assert int(response.headers["Content-Length"]) > 500
+                assert 0 < len(await response.content.readany()) < 50
+
+    _serve(use, "truncate@to=1", "drip@from=2", drip_pause_s=0.02, timeout_s=5)
+
+
 def test_the_access_log_has_a_flushed_line_a_request_and_no_key(tmp_path: Path) -> None:
     log = tmp_path / "access.jsonl"
     fingerprint = hashlib.sha256(KEY.encode()).hexdigest()[:12]

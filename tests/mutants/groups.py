@@ -66,7 +66,9 @@ GROUPS = (
     Group("recovery", ("library/recovery.py",), ("library/test_recovery_by_value.py",)),
     Group("restore", ("library/restore.py",), ("library/test_restore_by_value.py",)),
     Group(
-        "check", ("library/check.py", "library/repair.py", "library/presence.py"), ("library/test_check_by_value.py",)
+        "check",
+        ("library/check.py", "library/facts.py", "library/repair.py", "library/presence.py"),
+        ("library/test_check_by_value.py",),
     ),
     Group(
         "selection",

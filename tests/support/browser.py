@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -42,6 +43,8 @@ class Page:
         self._loaded = asyncio.Event()
         self.requests: list[str] = []
         self.errors: list[str] = []
+        self._saved = asyncio.Queue[str]()
+        self._saving: dict[str, str] = {}
         self._listening = asyncio.create_task(self._listen())
 
     async def _listen(self) -> None:
@@ -63,6 +66,10 @@ class Page:
             self.errors.append(params["entry"]["text"])
         elif method == "Page.loadEventFired":
             self._loaded.set()
+        elif method == "Browser.downloadWillBegin":
+            self._saving[params["guid"]] = params["suggestedFilename"]
+        elif method == "Browser.downloadProgress" and params["state"] == "completed":
+            self._saved.put_nowait(self._saving[params["guid"]])
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
         """Send a command of the protocol and return its result."""
@@ -110,7 +117,7 @@ class Page:
 
     async def press(self, key: str, *, shift: bool = False) -> None:
         """Press and release a key by its name in `KeyboardEvent.key`."""
-        codes = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+        codes = {"Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, " ": 32}
         more: dict[str, Any] = {"key": key, "modifiers": 8 if shift else 0, "windowsVirtualKeyCode": codes.get(key, 0)}
         text = {"text": "\r" if key == "Enter" else key} if len(key) == 1 or key == "Enter" else {}
         await self.call("Input.dispatchKeyEvent", type="keyDown", **more, **text)
@@ -123,6 +130,14 @@ class Page:
     async def settled(self) -> None:
         """Return when two frames have been shown."""
         await self.ask("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    async def save_to(self, folder: Path) -> None:
+        """Let the page save files in a folder."""
+        await self.call("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True)
+
+    async def saved(self) -> str:
+        """Return the name of the next file that the page has saved."""
+        return await asyncio.wait_for(self._saved.get(), 30)
 
     async def picture(self) -> bytes:
         """Return what the window shows as PNG."""

@@ -19,9 +19,9 @@ import zlib
 from collections import Counter
 from itertools import pairwise
 
-from harvester.checkpoint.container import unpack
+from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint
-from harvester.checkpoint.writer import digest_place
+from harvester.checkpoint.writer import END_BYTES, digest_at_end
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.model import Gone
 from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
@@ -81,9 +81,9 @@ def mutate(body: bytes, rng: random.Random, other: bytes) -> bytes:
 
 def right_digest(stream: bytes) -> bytes:
     """Return the stream with the digest that its content has, where it still ends in one."""
-    place = digest_place(stream)
-    if place is None:
+    if digest_at_end(stream[-END_BYTES:]) is None:
         return stream
+    place = len(stream) - END_BYTES
     digest = hashlib.sha256(memoryview(stream)[:place]).hexdigest().encode()
     return stream[: place + 11] + digest + stream[place + 11 + len(digest) :]
 
@@ -99,7 +99,7 @@ def mutants(seed: int, count: int) -> list[bytes]:
     """Give mutated files, the same for the same seed."""
     rng = random.Random(seed)
     files = seed_files()
-    streams = [bytes(unpack(packed)) for packed in files]
+    streams = [b"".join(unpacked(PackedBytes(packed))) for packed in files]
     loose = [unframed(stream) for stream in streams]
     made = []
     for _ in range(count):

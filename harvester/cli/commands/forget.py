@@ -57,6 +57,9 @@ def _show(report: ForgetReport, folder: Path, user: str | None) -> None:
         say(line)
     forgotten = len(report.forgotten)
     say(f"{folder}: {forgotten} {'sound' if forgotten == 1 else 'sounds'} withdrawn, {len(report.before)} before")
+    if report.previews:
+        count = len(report.previews)
+        say(f"{count:,} fetched preview{'' if count == 1 else 's'} removed from {report.previews[0].parent}")
     if report.unknown:
         note(f"not in the library, and blocked from now on: {' '.join(map(str, report.unknown))}")
     if report.still_in:

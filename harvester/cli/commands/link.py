@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_event, print_json, say
 from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
+from harvester.cli.stopping import stopping
 from harvester.cli.terminal import can_redraw
-from harvester.interrupts import end_at_once, taking
 from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def link(
 
     connection = server.keywords()  # an invalid one is refused before anything is linked
     folder = actions.find_library(library)
-    with _stopping() as asked_to_stop, _showing(folder) as on_progress:
+    with stopping("keeping the computed lists") as asked_to_stop, _showing(folder) as on_progress:
         report = actions.link(
             folder,
             neighbours=neighbours,
@@ -93,23 +93,6 @@ def _verdict(agreement: VerifyResult) -> str:
         f"{agreement.sounds:,} lists compared: {agreement.found:,} of the server's {agreement.expected:,} are here "
         f"({100 * agreement.recall:.1f} %), scores differ by {agreement.largest_difference:.6f} at most"
     )
-
-
-@contextmanager
-def _stopping() -> Iterator[Callable[[], bool]]:
-    """Stop after the present step at a signal, and at once at the second."""
-    asked: list[int] = []
-
-    def take(number: int) -> None:
-        if asked:
-            # All commits are complete, so the process can end without cleaning up.
-            end_at_once(number)
-        asked.append(number)
-        with suppress(RuntimeError):  # the signal came in the middle of another line
-            say("stopping cleanly: keeping the computed lists; Ctrl-C or SIGTERM again aborts")
-
-    with taking(take):
-        yield lambda: bool(asked)
 
 
 @contextmanager

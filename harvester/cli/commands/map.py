@@ -11,6 +11,7 @@ from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, note, say, size_text
 from harvester.cli.options import bounded, check_ids, grouped
 from harvester.cli.select_options import SelectOptions
+from harvester.errors import SettingsError
 from harvester.settings import DEPTH, DPI
 
 _COLORS = "category|community|license|user"
@@ -25,9 +26,15 @@ def map(
         int | None, typer.Option(callback=check_ids, metavar="ID", help="Draw only the neighbourhood of this sound.")
     ] = None,
     depth: Annotated[int, bounded(DEPTH, "Follow N edges from the sound of --ego.")] = 2,
+    context: Annotated[
+        bool, typer.Option("--context", help="Also draw the neighbours that were not selected, as faint dots.")
+    ] = False,
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Set the heading.", show_default="the folder's name")
     ] = None,
+    local_previews: Annotated[
+        bool, typer.Option("--local-previews", help="Play the previews that are here, offline.")
+    ] = False,
     static: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write a picture for papers instead: FILE ends in .svg, .pdf or .png."),
@@ -55,16 +62,19 @@ def map(
     """
     from harvester import actions
 
+    if local_previews and static is not None:
+        raise SettingsError("--local-previews works without --static: a picture plays nothing")
     shared: dict[str, Any] = {
         "library": library,
         "ego": ego,
         "depth": depth,
+        "context": context,
         "title": title,
         **select.keywords(),
         "on_layout": lambda sounds, edges: say(f"laying out {sounds:,} sounds and {edges:,} edges"),
     }
     if static is None:
-        report = actions.draw_map(out, **shared)
+        report = actions.draw_map(out, **shared, local_previews=local_previews)
         note(*report.notices)
         say(f"{out}: {size_text(report.size_bytes)}; open it in a browser")
     else:

@@ -55,8 +55,9 @@ def sandbox(
             metavar="RULE",
             callback=_check_faults,
             help="Inject a fault (repeatable): KIND@name=value…, with any of rate=R "
-            "(a share), path=TEXT (contained), from=N, to=M, every=K (of those requests), after=S, until=S (seconds). "
-            "Kinds: 500 500-html 502 503 504 400-solr-down 400-solr-drops 400-solr-500 400-solr-503 401 429-burst "
+            "(a share), path=TEXT (contained), from=N, to=M, every=K (of those requests), after=S, until=S (seconds), "
+            "retry-after=S (a header, with errors). "
+            "Kinds: 404 500 500-html 502 503 504 400-solr-down 400-solr-drops 400-solr-500 400-solr-503 401 429-burst "
             "429-day null duplicate missing-field mistyped truncate reset no-answer drip. "
             "For example 500-html@rate=0.01 or null@path=/similar/@every=7.",
         ),

@@ -1,6 +1,7 @@
-// The card of a sound. Data from Freesound is inserted as text only; the page loads nothing before a click.
+// The card of a sound. Data from Freesound is inserted as text only; the page loads nothing before the reader acts.
 const card = element("card"), facts = element("facts");
-let audio = null;
+let hasActed = false;
+for (const kind of ["pointerdown", "keydown", "click"]) addEventListener(kind, () => { hasActed = true; }, { capture: true });
 
 function make(tag, text, attributes = {}) {
   const made = document.createElement(tag);
@@ -20,70 +21,70 @@ function soundButton(sound, beside) {
   const button = make("button", undefined, { type: "button", class: "sound" });
   button.append(make("span", nameOf(sound), { class: "name", dir: "auto" }), make("small", beside, { dir: "auto" }));
   button.addEventListener("click", () => open(sound));
-  button.addEventListener("pointerenter", () => { hovered = sound; drawAbove(); });
-  button.addEventListener("pointerleave", () => { hovered = -1; drawAbove(); });
+  button.addEventListener("pointerenter", () => lookAt(sound));
+  button.addEventListener("pointerleave", () => lookAt(-1));
   return button;
 }
 
+// A sound of which only the id may be known here: it is opened where the map has it.
+function lineOf(id, name = `sound ${id}`) {
+  const sound = soundOf(id);
+  return sound < 0 ? make("span", name, { class: "quiet name", dir: "auto" }) : soundButton(sound, userOf(sound));
+}
+
 function open(sound, focus = true) {
-  stop();
+  keepPlaying(sound);
   opened = sound;
-  hovered = -1;
+  hovered = hoveredAround = -1;
   element("hint").hidden = true;
   const all = wordsOf();
-  element("name").textContent = nameOf(sound);
-  facts.replaceChildren(...media(sound), ...acts(sound), details(sound), tagList(sound), ...neighbours(sound), ...relatives(sound));
+  fillCard();
   card.hidden = false;
   card.scrollTop = 0;
   document.body.classList.add("reading");
   if (innerWidth < 736) element("panel").classList.add("folded");
   bringIntoView(sound);
-  drawAbove();
+  showKept();
+  if (playsAtHover) playLookedAt(sound);
+  writeAddress(true);
   if (focus) element("name").focus({ preventScroll: true });
   const similar = edgesFrom(sound, hasSimilar).length, related = edgesFrom(sound, hasRelated).length;
   say(`${nameOf(sound)} by ${userOf(sound)}, ${similar} similar sounds${related ? `, ${related} related sounds` : ""}`);
   document.dispatchEvent(new CustomEvent("opened", { detail: all.ids[sound] }));
 }
 
+// Fill the card with what is known of the open sound.
+function fillCard() {
+  element("name").textContent = nameOf(opened);
+  facts.replaceChildren(...media(opened), ...acts(opened), details(opened), tagList(opened), ...neighbours(opened), ...relatives(opened));
+  showPlaying();
+  showPathAct();
+}
+
 function media(sound) {
+  if (isMade(sound)) return [waveOf(sound)];
   const address = addressOf("image", sound);
+  if (address && !hasActed) {
+    // A deep link opens a card before its reader has agreed to any request.
+    const show = make("button", "Load the waveform", { type: "button", class: "nothing" });
+    show.addEventListener("click", () => show.replaceWith(...media(sound)));
+    return [show];
+  }
   if (address) {
     const image = make("img", undefined, { class: "wave", alt: `Waveform of ${nameOf(sound)}`, referrerpolicy: "no-referrer" });
     image.addEventListener("error", () => image.replaceWith(make("p", "The waveform cannot be loaded.", { class: "nothing" })));
     image.src = address;
     return [image];
   }
-  const why = head.sandbox ? "A made-up sound of the sandbox: it has no waveform and no preview."
-    : addressOf("preview", sound) ? "There is no waveform of this sound." : "There is neither a waveform nor a preview of this sound.";
+  const why = addressOf("preview", sound) ? "There is no waveform of this sound." : "There is neither a waveform nor a preview of this sound.";
   return [make("p", why, { class: "nothing" })];
 }
 
 function acts(sound) {
-  const row = make("div", undefined, { class: "acts" }), preview = addressOf("preview", sound), page = addressOf("page", sound);
-  if (preview) {
-    const play = make("button", "▶ Play", { type: "button", class: "play" });
-    play.addEventListener("click", () => (audio ? stop() : start(preview, play)));
-    row.append(play);
-  }
+  const row = make("div", undefined, { class: "acts" }), page = addressOf("page", sound);
+  row.append(...soundActs(sound), keepAct(sound), pathAct(sound));
   if (page) row.append(make("a", "On Freesound ↗", { href: page, target: "_blank", rel: "noopener noreferrer" }));
-  return row.childElementCount ? [row] : [];
-}
-
-function start(preview, button) {
-  audio = new Audio(preview);
-  const over = (text) => () => { button.textContent = text; audio = null; };
-  audio.addEventListener("ended", over("▶ Play"));
-  audio.addEventListener("error", over("▶ The preview cannot be played"));
-  button.textContent = "■ Stop";
-  audio.play().catch(over("▶ The preview cannot be played"));
-  audio.button = button;
-}
-
-function stop() {
-  if (!audio) return;
-  audio.pause();
-  audio.button.textContent = "▶ Play";
-  audio = null;
+  return [row];
 }
 
 function details(sound) {
@@ -151,10 +152,10 @@ function relatives(sound) {
 }
 
 function close() {
-  stop();
   opened = -1;
   card.hidden = true;
   document.body.classList.remove("reading");
+  writeAddress(true);
   drawAbove();
 }
 

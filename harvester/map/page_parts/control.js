@@ -1,4 +1,4 @@
-// Input: pointer, touch, wheel, keys, search, filters, legend.
+// Input: pointer, touch, wheel, filters, legend.
 const surface = element("surface"), hint = element("hint"), panel = element("panel");
 const fingers = new Map();
 let pinch = 0, travelled = 0, hidden = new Set();
@@ -78,12 +78,13 @@ function lift(event) {
     return;
   }
   const sound = soundAt(event.clientX, event.clientY, event.pointerType === "touch" ? 16 : 5);
+  if (event.pointerType === "touch") hover(event.clientX, event.clientY);
   if (sound >= 0) open(sound, false);
   else if (opened >= 0) close();
 }
 surface.addEventListener("pointerup", lift);
 surface.addEventListener("pointercancel", lift);
-surface.addEventListener("pointerleave", () => hover(-1000, -1000));
+surface.addEventListener("pointerleave", (event) => { if (event.pointerType !== "touch") hover(-1000, -1000); });
 surface.addEventListener("wheel", (event) => {
   event.preventDefault();
   const pixels = event.deltaY * (event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? height : 1);
@@ -96,71 +97,35 @@ function spread() {
 }
 
 function hover(x, y) {
-  const sound = soundAt(x, y, 4);
+  const sound = soundAt(x, y, 4), outside = sound < 0 ? contextAt(x, y) : -1;
   surface.classList.toggle("over", sound >= 0);
-  if (sound === hovered) return;
-  hovered = sound;
-  hint.hidden = sound < 0;
-  if (sound >= 0) {
-    const by = make("small", ` ${userOf(sound)}`, { dir: "auto" });
-    hint.replaceChildren(make("bdi", nameOf(sound)), by);
-    hint.style.left = `${Math.min(x + 14, width - 240)}px`;
+  if (sound === hovered && outside === hoveredAround) return;
+  hoveredAround = outside;
+  hint.hidden = sound < 0 && outside < 0;
+  if (!hint.hidden) {
+    const told = sound >= 0 ? [make("bdi", nameOf(sound)), make("small", ` ${userOf(sound)}`, { dir: "auto" })] : contextHint(outside);
+    hint.replaceChildren(...told);
+    hint.style.left = `${Math.max(0, Math.min(x + 14, width - 240))}px`;
     hint.style.top = `${Math.min(y + 14, height - 40)}px`;
   }
-  drawAbove();
+  lookAt(sound);
 }
 
-function walk(dx, dy) {
-  const from = hovered >= 0 ? hovered : opened, x = from >= 0 ? toX(from) : width / 2, y = from >= 0 ? toY(from) : height / 2;
-  let best = -1, least = Infinity;
-  for (let i = 0; i < count; i++) {
-    if (!shown[i] || i === from) continue;
-    const along = (toX(i) - x) * dx + (toY(i) - y) * dy, aside = Math.abs((toX(i) - x) * dy) + Math.abs((toY(i) - y) * dx);
-    if (along > 0 && along + 2 * aside < least) { least = along + 2 * aside; best = i; }
-  }
-  if (best < 0) return;
-  hovered = best;
-  bringIntoView(best);
-  drawAbove();
-  say(`${nameOf(best)} by ${userOf(best)}`);
-}
-
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-surface.addEventListener("keydown", (event) => {
-  const arrow = ARROWS[event.key];
-  if (arrow && event.shiftKey) walk(...arrow);
-  else if (arrow) pan(-arrow[0] * 80, -arrow[1] * 80);
-  else if (event.key === "+" || event.key === "=") zoom(1.4, width / 2, height / 2);
-  else if (event.key === "-") zoom(1 / 1.4, width / 2, height / 2);
-  else if (event.key === "0") { fit(); moved(); }
-  else if (event.key === "Enter") { if (hovered >= 0) open(hovered); else walk(1, 0); }
-  else return;
-  event.preventDefault();
-});
-addEventListener("keydown", (event) => {
-  if (event.key === "Escape") {
-    if (document.activeElement === element("query") && element("query").value) { element("query").value = ""; search(); }
-    else if (!card.hidden || opened >= 0) { close(); surface.focus(); }
-  } else if (event.key === "/" && !/^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement.tagName)) {
-    event.preventDefault();
-    panel.classList.remove("folded");
-    element("query").focus();
-  }
-});
-
-function search() {
-  const text = element("query").value.trim(), hits = searchWords(text);
-  found = hits.slice(0, 2000);
-  element("found").textContent = text ? `${hits.length.toLocaleString("en")} ${hits.length === 1 ? "sound" : "sounds"} found` : "";
-  element("results").replaceChildren(...hits.slice(0, 60).map((sound) => {
-    const row = make("li");
-    row.append(soundButton(sound, userOf(sound)));
-    return row;
-  }));
+// What the pointer or the keyboard is at, before it is opened.
+function lookAt(sound) {
+  if (sound !== hovered) playLookedAt(sound);
+  hovered = sound;
   drawAbove();
 }
 
 function filter() {
+  say(`${choose().toLocaleString("en")} sounds shown`);
+  if (element("query").value.trim()) search();
+  redraw();
+}
+
+// Decide which sounds are shown; return their number.
+function choose() {
   const group = groups[mode], license = element("license").value;
   const shortest = parseFloat(element("shortest").value), longest = parseFloat(element("longest").value);
   let left = 0;
@@ -169,11 +134,9 @@ function filter() {
     shown[i] = timed && !hidden.has(group[i]) && (license === "" || licenseOf[i] === Number(license)) ? 1 : 0;
     left += shown[i];
   }
-  say(`${left.toLocaleString("en")} sounds shown`);
   element("counts").textContent = left === count ? head.counts : `${left.toLocaleString("en")} of ${count.toLocaleString("en")} sounds shown`;
   hovered = -1;
-  if (element("query").value.trim()) search();
-  redraw();
+  return left;
 }
 
 function legend() {
@@ -208,6 +171,20 @@ function lines() {
     row.append(button);
     return row;
   }));
+}
+
+function colourBy(wanted) {
+  mode = wanted;
+  element("colour").value = String(mode);
+  hidden = new Set();
+  legend();
+  filter();
+  noteView();
+}
+
+function unfold(isFolded = false) {
+  panel.classList.toggle("folded", isFolded);
+  element("fold").setAttribute("aria-expanded", String(!isFolded));
 }
 
 function setTheme(wanted) {

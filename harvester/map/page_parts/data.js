@@ -1,8 +1,7 @@
 // The page's data: places and edges are decoded at once, the sounds' texts when they are first needed.
 const element = (id) => document.getElementById(id);
 const readJson = (id) => JSON.parse(element(id).textContent);
-const head = readJson("head");
-const packed = readJson("arrays");
+let head = readJson("head"), packed = readJson("arrays");
 
 function unpack(name, Type) {
   const text = atob(packed[name]);
@@ -11,29 +10,36 @@ function unpack(name, Type) {
   return new Type(bytes.buffer);
 }
 
-const count = head.sounds;
-const places = unpack("places", Uint16Array);
-const sizes = unpack("sizes", Uint8Array);
-const seconds = unpack("seconds", Float32Array);
-const targets = unpack("targets", head.wide ? Uint32Array : Uint16Array);
-const scores = unpack("scores", Uint16Array);
-// The look of an edge is the set of its kinds. Both arrays are there only where they say something.
-const looks = packed.looks ? unpack("looks", Uint8Array) : new Uint8Array(targets.length);
-const weights = packed.weights ? unpack("weights", Float32Array) : null;
-const groups = head.modes.map((mode) => unpack(mode.key, Uint8Array));
-const licenseOf = unpack("licenses", Uint8Array);
-const starts = new Uint32Array(count + 1);
-{
+// What follows from the data is derived once, and again when a live page takes newer data.
+const derivations = [];
+function derive(make) {
+  make();
+  derivations.push(make);
+}
+
+let count, places, sizes, seconds, targets, scores, looks, weights, groups, licenseOf, starts;
+derive(() => {
+  count = head.sounds;
+  places = unpack("places", Uint16Array);
+  sizes = unpack("sizes", Uint8Array);
+  seconds = unpack("seconds", Float32Array);
+  targets = unpack("targets", head.wide ? Uint32Array : Uint16Array);
+  scores = unpack("scores", Uint16Array);
+  // The look of an edge is the set of its kinds. Both arrays are there only where they say something.
+  looks = packed.looks ? unpack("looks", Uint8Array) : new Uint8Array(targets.length);
+  weights = packed.weights ? unpack("weights", Float32Array) : null;
+  groups = head.modes.map((mode) => unpack(mode.key, Uint8Array));
+  licenseOf = unpack("licenses", Uint8Array);
+  starts = new Uint32Array(count + 1);
   const degrees = unpack("degrees", Uint32Array);
   for (let i = 0; i < count; i++) starts[i + 1] = starts[i] + degrees[i];
-}
+});
 const scoreOf = (edge) => head.lowest + (scores[edge] / 65535) * (head.highest - head.lowest);
 
 // What is drawn of the edges of each look: nothing, a line of similar sounds, or one of related sounds.
 const NOTHING = 0, AS_SIMILAR = 1, AS_RELATED = 2;
 const isSimilar = (kind) => head.kinds[kind][0] === "similar";
-const hasSimilar = head.looks.map((kinds) => kinds.some(isSimilar));
-const hasRelated = head.looks.map((kinds) => !kinds.every(isSimilar));
+let hasSimilar, hasRelated;
 const hiddenKinds = new Set();
 let drawnAs = [];
 function chooseLooks() {
@@ -42,7 +48,11 @@ function chooseLooks() {
     return left.length === 0 ? NOTHING : left.some(isSimilar) ? AS_SIMILAR : AS_RELATED;
   });
 }
-chooseLooks();
+derive(() => {
+  hasSimilar = head.looks.map((kinds) => kinds.some(isSimilar));
+  hasRelated = head.looks.map((kinds) => !kinds.every(isSimilar));
+  chooseLooks();
+});
 
 function relationsOf(edge) {
   const names = head.looks[looks[edge]].filter((kind) => !isSimilar(kind)).map((kind) => head.kinds[kind][0].replace(/^relation:/, ""));
@@ -50,7 +60,8 @@ function relationsOf(edge) {
   return names.join(", ") + (Number.isNaN(weight) ? "" : ` ${Number(weight.toPrecision(3))}`);
 }
 
-let incoming = null; // the edges to each sound and where they start: derived from the edges on first use
+let incoming; // the edges to each sound and where they start: computed from the edges on first use
+derive(() => { incoming = null; });
 function edgesTo(sound) {
   if (!incoming) {
     const begin = new Uint32Array(count + 1), sources = new Uint32Array(targets.length), edges = new Uint32Array(targets.length);
@@ -69,14 +80,19 @@ function edgesTo(sound) {
   return found;
 }
 
-let words = null;
+let words = null, soundsById;
+derive(() => { soundsById = null; });
 function wordsOf() {
-  if (!words) {
-    words = readJson("sounds");
-    words.folded = null;
-  }
+  words ||= readJson("sounds");
   return words;
 }
+
+// Return the sound with an id, or -1: other programs' ids come from addresses and stored lists.
+function soundOf(id) {
+  soundsById ||= new Map(wordsOf().ids.map((one, sound) => [one, sound]));
+  return soundsById.get(id) ?? -1;
+}
+const idOf = (sound) => wordsOf().ids[sound];
 const nameOf = (sound) => wordsOf().names[sound] || `sound ${wordsOf().ids[sound]}`;
 const userOf = (sound) => wordsOf().users[wordsOf().user[sound]] || "";
 const tagsOf = (sound) => wordsOf().tag[sound].map((tag) => wordsOf().tags[tag]);
@@ -84,6 +100,7 @@ const tagsOf = (sound) => wordsOf().tag[sound].map((tag) => wordsOf().tags[tag])
 // Addresses are stored as patterns; only http and https addresses become links.
 function addressOf(kind, sound) {
   const all = wordsOf(), pattern = all[kind][sound];
+  if (kind === "preview" && isLocal(sound)) return localPreview(all.ids[sound], all.local[sound]);
   if (pattern < 0) return "";
   const id = all.ids[sound];
   const filled = all.patterns[pattern].replace(/\{(id|dir|user|uid)\}/g, (_, part) => ({
@@ -92,16 +109,12 @@ function addressOf(kind, sound) {
   return /^https?:\/\//.test(filled) ? filled : "";
 }
 
-function searchWords(text) {
-  const all = wordsOf();
-  if (!all.folded) {
-    all.folded = all.names.map((name, i) => `${name || ""}\n${userOf(i)}\n${tagsOf(i).join("\n")}\n${all.ids[i]}`.toLowerCase());
-  }
-  const wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
-  if (!wanted.length) return [];
-  const hits = [];
-  for (let i = 0; i < count; i++) if (shown[i] && wanted.every((word) => all.folded[i].includes(word))) hits.push(i);
-  return hits.sort((one, other) => all.downloads[other] - all.downloads[one] || one - other);
+const isLocal = (sound) => Boolean(wordsOf().local?.[sound]);
+
+// A preview in the folder that the map names, such as ./previews/5.ogg.
+function localPreview(id, ending) {
+  return `${head.previews}${Number(id)}.${["", "mp3", "ogg"][ending]}`;
 }
 
-const shown = new Uint8Array(count).fill(1);
+let shown;
+derive(() => { shown = new Uint8Array(count).fill(1); });

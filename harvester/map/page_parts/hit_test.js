@@ -2,15 +2,18 @@
 let hovered = -1, opened = head.ego, found = [];
 
 // Find the sound under a point with a grid over the places.
-const cells = Math.max(1, Math.min(512, Math.round(Math.sqrt(count / 2)))), cellSize = 65536 / cells;
-const cellStarts = new Uint32Array(cells * cells + 1), inCells = new Uint32Array(count);
-{
+let cells, cellSize, cellStarts, inCells;
+derive(() => {
+  cells = Math.max(1, Math.min(512, Math.round(Math.sqrt(count / 2))));
+  cellSize = 65536 / cells;
+  cellStarts = new Uint32Array(cells * cells + 1);
+  inCells = new Uint32Array(count);
   const cellOf = (i) => Math.floor(places[2 * i + 1] / cellSize) * cells + Math.floor(places[2 * i] / cellSize);
   for (let i = 0; i < count; i++) cellStarts[cellOf(i) + 1]++;
   for (let cell = 0; cell < cells * cells; cell++) cellStarts[cell + 1] += cellStarts[cell];
   const next = cellStarts.slice();
   for (let i = 0; i < count; i++) inCells[next[cellOf(i)]++] = i;
-}
+});
 
 function soundAt(x, y, slack) {
   const reach = (LARGEST + slack) / view.scale, worldX = (x - view.x) / view.scale, worldY = (y - view.y) / view.scale;
@@ -34,10 +37,13 @@ function drawAbove() {
   const pen = aboves, focus = hovered >= 0 ? hovered : opened;
   pen.setTransform(ratio, 0, 0, ratio, 0, 0);
   pen.clearRect(0, 0, width, height);
-  layers.classList.toggle("dim", focus >= 0 || found.length > 0);
-  for (const sound of found) if (shown[sound]) ring(pen, sound, 1.2);
+  layers.classList.toggle("dim", focus >= 0 || found.length > 0 || path.length > 0);
+  for (const sound of found) if (shown[sound]) ring(pen, sound, wholeHits.has(sound) ? 2 : 0.7);
+  drawContext(pen);
   if (focus >= 0) drawNeighbourhood(pen, focus);
-  else if (!found.length) drawNames(pen);
+  if (path.length) drawPath(pen);
+  drawKept(pen);
+  if (focus < 0 && !found.length && !path.length) drawNames(pen);
 }
 
 function ring(pen, sound, thick) {
@@ -48,6 +54,7 @@ function ring(pen, sound, thick) {
 }
 
 const ink = () => (theme === "dark" ? "#eceef1" : "#1d2126");
+const paper = () => (theme === "dark" ? "#101318" : "#f6f5f1");
 
 function drawNeighbourhood(pen, sound) {
   const x = toX(sound), y = toY(sound), near = new Set();

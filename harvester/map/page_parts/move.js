@@ -70,6 +70,7 @@ function isWorn(old) {
 
 function moved() {
   moving = true;
+  noteView();
   clearTimeout(restTimer);
   restTimer = setTimeout(rest, RESTS_MS);
   askFrame();

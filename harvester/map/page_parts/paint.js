@@ -9,13 +9,16 @@ const OTHER = { light: "#a9a69e", dark: "#5d6673" };
 let theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
 let mode = 0, width = 0, height = 0, ratio = 1;
 const view = { scale: 1, x: 0, y: 0 };
-const spacing = 65535 * 0.6 / Math.sqrt(Math.max(count, 1));
+let spacing, largestFirst;
+derive(() => {
+  spacing = 65535 * 0.6 / Math.sqrt(Math.max(count, 1));
+  largestFirst = Uint32Array.from({ length: count }, (_, i) => i).sort((one, other) => sizes[other] - sizes[one] || one - other);
+});
 
 const colourOf = (group) => (group < PALETTES[theme].length ? PALETTES[theme][group] : OTHER[theme]);
 const toX = (sound, at = view) => places[2 * sound] * at.scale + at.x;
 const toY = (sound, at = view) => places[2 * sound + 1] * at.scale + at.y;
 const radiusOf = (sound, at = view) => Math.min(LARGEST, Math.max(0.8, spacing * at.scale * (0.24 + 0.46 * sizes[sound] / 255)));
-const largestFirst = Uint32Array.from({ length: count }, (_, i) => i).sort((one, other) => sizes[other] - sizes[one] || one - other);
 
 // Pictures of dots by colour and radius, cached between paintings: a few hundred at most.
 const sprites = new Map();
@@ -109,6 +112,7 @@ function* paintNodes(canvas, at) {
   pen.setTransform(ratio, 0, 0, ratio, width * MARGIN * ratio, height * MARGIN * ratio);
   const marginX = width * MARGIN, marginY = height * MARGIN;
   let painted = 0;
+  paintContext(pen, at);
   for (const sound of largestFirst) {
     if (!shown[sound]) continue;
     const x = toX(sound, at), y = toY(sound, at), radius = radiusOf(sound, at);

@@ -14,7 +14,7 @@ import pytest
 import harvester
 from harvester.errors import HarvesterError
 from harvester.library import LibraryView, load_view
-from harvester.model import Deferral, Known
+from harvester.model import Deferral, Known, Linked, SimilarList
 from harvester.storage import CHECKPOINT, JOURNAL
 from tests.support.samples import NOW_US, SOURCE, grow, make_events, open_store
 
@@ -101,6 +101,23 @@ def test_a_map_tells_what_it_lays_out_and_holds_it(folder: Path, tmp_path: Path)
     assert "<title>Rain &amp; more" in (tmp_path / "m.html").read_text(encoding="utf-8")
     with pytest.raises(harvester.SettingsError, match="sound 4711 cannot be shown"):
         harvester.draw_map(tmp_path / "m.html", library=folder, ego=4711)
+
+
+def test_a_map_has_two_thousand_sounds_around_it_at_most_and_says_how_many_there_are(tmp_path: Path) -> None:
+    chosen = range(1, 102)
+    with open_store(tmp_path / "lib") as store:
+        store.set_source(SOURCE)
+        grow(store, [Known(one, NOW_US) for one in chosen])
+        near = {one: SimilarList(tuple((1_000 * one + n, 0.5) for n in range(20)), NOW_US, 25) for one in chosen}
+        grow(store, [Linked(one, similar) for one, similar in near.items()])
+        store.checkpoint(backup=True)
+    out = tmp_path / "m.html"
+    report = harvester.draw_map(out, library=tmp_path / "lib", ids=chosen, context=True)
+    assert (report.sounds, report.context) == (101, 2_000)
+    assert report.notices == ("--context: 2,000 of 2,020 sounds around are drawn, those with the most edges",)
+    few = harvester.draw_map(out, library=tmp_path / "lib", ids=[1, 2], context=True)
+    assert (few.sounds, few.context, few.notices) == (2, 40, ())
+    assert harvester.draw_map(out, library=tmp_path / "lib", ids=[1]).context == 0
 
 
 def test_plots_are_pictures_in_a_folder(folder: Path, tmp_path: Path) -> None:

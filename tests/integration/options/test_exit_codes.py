@@ -20,6 +20,7 @@ from harvester.clock import SystemClock
 from harvester.errors import exit_code_table
 from harvester.journal.format import encode_head
 from harvester.journal.reader import load_head
+from harvester.previews.folder import opened_previews
 from harvester.storage.lock import WriterLock
 from harvester.storage.paths import CHECKPOINT, JOURNAL
 from tests.integration.options.place import Place
@@ -57,6 +58,11 @@ def _beside_a_writer(place: Place, stack: ExitStack) -> dict[str, str]:
         lock.acquire(SystemClock().time_us())
         stack.callback(lock.release)
     (place.folder / "shelf" / "odd.txt").write_text("what a repair would have to do with")
+    return {}
+
+
+def _beside_previews(place: Place, stack: ExitStack) -> dict[str, str]:
+    stack.enter_context(opened_previews(place.folder / "shelf", SystemClock().time_us()))
     return {}
 
 
@@ -108,6 +114,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "show 1 --library shelf", "find rain --library shelf", "export jsonl --library shelf",
             "analyse --library shelf", "relate --by user --library shelf",
             "map --library shelf", "sql --library shelf", "check --library shelf",
+            "previews --api-url {server} --max-duration 3s --max-files 1 --library grown",
             "restore --library shelf", "merge shelf --library new",
             "import {old} --library new", "forget 1 --library shelf --yes", "git-setup --library shelf",
             "init team",
@@ -131,8 +138,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
             "link --library shelf",
             "status --watch --deferred", "show 999 --library shelf", "find", "export word --library shelf",
             "analyse --community 1 --library shelf", "relate --by mood --library shelf",
-            "map --ego 999 --library shelf", "map --static map.jpg --library shelf",
-            "sql SELEC --library shelf", "check --jobs 0",
+            "map --ego 999 --library shelf", "browse --ego 999 --library shelf", "map --static map.jpg --library shelf",
+            "previews --library shelf", "sql SELEC --library shelf", "check --jobs 0",
             "restore none.pkl --library shelf", "merge nowhere",
             "import harvester.toml.old", "forget", "forget 1 --library shelf", "git-setup --lfs --undo", "init shelf",
             "git-merge a", "git-textconv",
@@ -146,7 +153,7 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     ))},
     11: {"before a firewall": (_before_a_firewall, (
         f"harvest {SERVER}", f"plan {SERVER} --query a", f"refresh {SERVER} --library grown --older-than 0s",
-        f"link {SERVER} --verify 1 --library {{swept}}",
+        f"link {SERVER} --verify 1 --library {{swept}}", "previews --api-url {server} --all --library grown",
     ))},
     12: {"of changed answers": (_of_changed_answers, (
         f"harvest {SERVER}", f"refresh {SERVER} --library grown --older-than 0s --links --neighbours 8",
@@ -155,6 +162,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
         f"harvest {SERVER} --library grown", f"refresh {SERVER} --library grown", "link --library swept",
         "restore --library shelf", "merge swept --library grown", "import {old} --library shelf",
         "forget 1 --library shelf", "backups prune --library shelf",
+    )), "beside a run of previews": (_beside_previews, (
+        "previews --all --library shelf", "forget 1 --library shelf --yes",
     ))},
     21: {"at a file": (_at_a_file, (
         f"harvest {SERVER} --library shelf", "import {old} --library shelf",
@@ -162,17 +171,19 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     22: {"of rubbish": (_of_rubbish, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
         "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
-        "map --library shelf", "sql --library shelf", "restore --library shelf",
-        "merge shelf --library new", "forget 1 --library shelf",
+        "map --library shelf", "browse --library shelf", "sql --library shelf", "restore --library shelf",
+        "merge shelf --library new", "forget 1 --library shelf", "previews --all --library shelf",
     ))},
     23: {"of another source": (_of_another_source, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf",
+        "previews --all --sandbox --library shelf",
         "link --sandbox --verify 1 --library swept", "merge shelf grown --library new", "import {old} --library grown",
     ))},
     24: {"of a newer version": (_of_a_newer_version, (
         f"harvest {SERVER} --library shelf", f"refresh {SERVER} --library shelf", f"plan {SERVER} --library shelf",
         "status --library shelf", "show 1 --library shelf", "find a --library shelf", "export jsonl --library shelf",
-        "map --library shelf", "sql --library shelf", "restore --library shelf", "merge shelf --library new",
+        "map --library shelf", "browse --library shelf", "sql --library shelf", "restore --library shelf",
+        "merge shelf --library new",
         "forget 1 --library shelf",
     ))},
     27: {"of a pointer": (_of_a_pointer, (
@@ -183,10 +194,11 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
         f"refresh {SERVER} --library mistyped", "check --library mistyped", "check --repair --library mistyped",
         "restore --library mistyped", "forget 1 --library mistyped", "backups prune --library mistyped",
         "export jsonl --library mistyped", "analyse --library mistyped", "map --library mistyped",
+        "browse --library mistyped",
         "history --library mistyped",
         "status --library mistyped", "find a --library mistyped", "show 1 --library mistyped",
         "backups list --library mistyped", "link --library mistyped",
-        "relate --by user --library mistyped", "sql --library mistyped",
+        "relate --by user --library mistyped", "sql --library mistyped", "previews --all --library mistyped",
     ))},
 }  # fmt: skip
 """By exit code: how the folder is prepared, and the lines that then end with that code."""
@@ -266,6 +278,7 @@ FULL: dict[int, tuple[tuple[str, str], ...]] = {
     25: (
         (f"harvest {SERVER} --samples 1 --library new", ".tmp"),
         ("export jsonl --library shelf -o out.jsonl", ".tmp"),
+        ("previews --api-url {server} --max-duration 3s --max-files 2 --library grown", ".ogg."),
     ),
     26: (
         (f"harvest {SERVER} --samples 1 --library new --backup-every 1", "_backup_"),
@@ -342,4 +355,4 @@ def test_every_code_and_every_command_is_in_the_tables() -> None:
         begun = [line for _, lines in LINES[code].values() for line in lines]
         # The sandbox ends with 0 in its own tests, when it is asked to.
         missing = {one for one in commands if not any(f"{line} ".startswith(f"{one} ") for line in begun)}
-        assert missing == ({"sandbox"} if code == 0 else set())
+        assert missing == ({"browse", "sandbox"} if code == 0 else set())

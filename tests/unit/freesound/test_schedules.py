@@ -11,12 +11,12 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.errors import ApiUnreachable
+from harvester.freesound.http_session import CONNECT_S, READ_S, TOTAL_S
 from harvester.freesound.ledger import FileLedger
 from harvester.freesound.outage import Outage
 from harvester.freesound.quota import LEVELS, Ledger, Limits, MemoryLedger, Quota, Refusal
 from harvester.freesound.retry import Retry
 from harvester.freesound.shape import PROBES_S
-from harvester.freesound.transport import CONNECT_S, READ_S, TOTAL_S
 from harvester.freesound.wire import Transient
 from tests.support.virtual_time import VirtualClock, run_virtual
 

@@ -14,13 +14,14 @@ from unittest import mock
 import pytest
 
 from harvester.checkpoint import _record_block as record_block
+from harvester.checkpoint import latest_stamp
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.clock import DAY_US
 from harvester.errors import DiskFull, LibraryLocked, LibraryNotFetched, LibraryNotFound, LibraryUnwritable
 from harvester.graph import SoundGraph
 from harvester.graph.attributes import in_order
 from harvester.journal import Journal, load_head
-from harvester.library.check import CheckReport, Finding, check_library, latest_stamp
+from harvester.library.check import CheckReport, Finding, check_library
 from harvester.library.reader import load_view
 from harvester.library.repair import repair_library
 from harvester.library.store import Store
@@ -135,7 +136,7 @@ def unfinished_recovery(folder: Path) -> None:
 
 def newer_backups(folder: Path) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("harvester.checkpoint.format.version_of", lambda _state: 3)
+        patched.setattr("harvester.checkpoint.format.version_for", lambda _has_weights: 3)
         newer = b"".join(encode_checkpoint(make_state(make_events(1))))
     write(SMALL, LARGE, content=newer)(folder)
 

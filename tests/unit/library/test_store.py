@@ -246,7 +246,7 @@ def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_a_newer_version_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harvester.checkpoint.format.version_of", lambda _state: 3)
+    monkeypatch.setattr("harvester.checkpoint.format.version_for", lambda _has_weights: 3)
     newer = b"".join(encode_checkpoint(make_state(make_events(1))))
     monkeypatch.undo()
     (tmp_path / CHECKPOINT).write_bytes(newer)

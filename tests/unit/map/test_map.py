@@ -14,11 +14,13 @@ import pytest
 from lxml import html
 
 from harvester.graph import SoundGraph
-from harvester.graph.selection import Selected, around, select
+from harvester.graph.selection import Selected, Selection, around, select
+from harvester.graph.surroundings import find_surroundings
 from harvester.map.communities import find_communities
 from harvester.map.data import MapData
 from harvester.map.layout import lay_out
 from harvester.map.page import encode_map
+from harvester.sandbox.generated import GeneratedCatalogue
 from tests.support.view_samples import HOSTILE, load_edge_cases, make_library, make_record, make_state
 
 
@@ -138,6 +140,56 @@ def test_equal_libraries_give_equal_pages() -> None:
 def test_the_neighbourhood_of_one_sound_marks_it() -> None:
     selected = around(select(make_library()), 8, 2)
     assert MapData(selected, "", ego=8).head["ego"] == selected.sound_ids.index(8)
+
+
+def test_sounds_around_a_selection_move_none_of_it_and_lie_near_what_they_belong_to() -> None:
+    count, source, target = islands()
+    lists: dict[int, list[tuple[int, float]]] = {}
+    for one, other in zip(source.tolist(), target.tolist(), strict=True):
+        lists.setdefault(one + 1, []).append((other + 1, 0.9))
+    state = make_state([make_record(place + 1) for place in range(count)], lists)
+    selected = select(state, Selection(ids=frozenset(range(1, 121))))
+    around = find_surroundings(selected)
+    # Two islands are selected: each of the others has one bridge.
+    assert around.near == {121: (61,), 181: (1,)}
+    alone, both = MapData(selected, ""), MapData(selected, "", around=around)
+    assert both.arrays["places"] == alone.arrays["places"]
+    assert "context" not in alone.head
+    assert both.head["context"] == 2
+    assert both.sounds["context"] == [[f"sound {one}", f"user{one % 3}"] for one in around.near]
+    places, dots = (
+        np.frombuffer(base64.b64decode(both.arrays[name]), "<u2").reshape(-1, 2).astype(float)
+        for name in ("places", "contextPlaces")
+    )
+    for dot, near in zip(dots, around.near.values(), strict=True):
+        assert np.linalg.norm(dot - places[near[0] - 1]) < 65_535 / np.sqrt(120)
+
+
+def test_many_sounds_around_one_lie_apart() -> None:
+    state = make_state([make_record(one) for one in range(1, 80)], {1: [(other, 0.5) for other in range(2, 80)]})
+    selected = select(state, Selection(ids=frozenset({1})))
+    data = MapData(selected, "", around=find_surroundings(selected))
+    dots = np.frombuffer(base64.b64decode(data.arrays["contextPlaces"]), "<u2").reshape(-1, 2)
+    assert len({tuple(dot) for dot in dots.tolist()}) == 78
+
+
+def test_maps_of_a_library_share_a_shortlist_and_the_key_tells_neither_source_nor_name() -> None:
+    def key(state: SoundGraph, name: str, selection: Selection | None = None) -> Any:
+        return MapData(select(state, selection), "any title", library=name).head["library"]
+
+    shelf = key(make_library(), "shelf")
+    assert shelf == key(make_library(), "shelf", Selection(ids=frozenset({1})))
+    assert shelf not in (key(make_library(), "other"), key(SoundGraph("sandbox:abc"), "shelf"))
+    assert re.fullmatch("[0-9a-f]{16}", shelf)
+
+
+def test_five_thousand_sounds_with_forty_thousand_edges_fit_into_a_page_of_its_size() -> None:
+    catalogue = GeneratedCatalogue(5_000)
+    ids = list(catalogue.ordered("downloads_desc"))[:150]
+    lists = {one: [(other, 0.9) for other in ids[place - 8 : place]] for place, one in enumerate(ids) if place >= 8}
+    records = [record for one in ids if (record := catalogue.record(one)) is not None]
+    size, base = (len(page_of(select(state))) for state in (make_state(records, lists), SoundGraph()))
+    assert base + (size - base) / len(ids) * 5_000 < 1_500_000
 
 
 def test_a_map_of_nothing_is_a_page() -> None:

@@ -131,6 +131,9 @@ def test_every_answer_names_the_catalogue(faulty: Callable[..., Any], five_thous
         "500@from=0",
         "500@after=nan",
         "500@until=-1",
+        "503@retry-after=-1",
+        "503@retry-after=soon",
+        "truncate@retry-after=1",
     ],
 )
 def test_a_bad_rule_is_one_clear_line(rule: str) -> None:

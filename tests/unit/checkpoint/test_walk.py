@@ -1,0 +1,141 @@
+"""A checkpoint is verified block by block: the walk proves all that we write, and nothing that the loader refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harvester.checkpoint import Encoded, Verified, latest_stamp, verify_checkpoint
+from harvester.checkpoint.container import PackedBytes, unpacked
+from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, encode_stream
+from harvester.checkpoint.walk import walk_checkpoint
+from harvester.checkpoint.writer import END_BYTES, _linked_order, blocks_of, canonical_order, encode_end
+from harvester.errors import LibraryCorrupt, NewerFormat
+from harvester.graph import SoundGraph
+from harvester.model import Event, Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
+from tests.support.fuzz_loader import mutants
+from tests.support.histories import events
+from tests.support.samples import NOW_US, content_of, make_events, make_record, make_state
+
+
+def encode(state: SoundGraph) -> bytes:
+    return b"".join(encode_checkpoint(state))
+
+
+def facts_of(state: SoundGraph, digest: str) -> Verified:
+    return Verified(
+        digest, state.source, state.space, len(state), state.edge_count, len(state.processed), state.list_count,
+        latest_stamp(state),
+    )  # fmt: skip
+
+
+@given(st.lists(events(), max_size=30))
+def test_what_we_write_is_proven_and_its_facts_are_those_of_the_loaded_state(history: list[Event]) -> None:
+    packed = encode(make_state(history))
+    decoded = decode_checkpoint(packed)
+    assert walk_checkpoint(PackedBytes(packed)) == facts_of(decoded.state, decoded.digest)
+    assert walk_checkpoint(PackedBytes(packed), written=decoded.digest) == facts_of(decoded.state, decoded.digest)
+
+
+def test_many_blocks_of_records_and_lists_are_proven() -> None:
+    odd: list[Event] = [
+        Known(5_000, NOW_US), Gone(7, NOW_US + 5), Withdrawn(8, NOW_US + 6), Related(9, 5_000, "pack", NOW_US, 2.5),
+        Seen(5_001, make_record(5_001, tags=[], extra={"deep": [[], {}]}), NOW_US),
+        Linked(5_001, SimilarList(((1, 0.5), (2, 0.5)), NOW_US + 7, 25)),
+    ]  # fmt: skip
+    state = make_state([*make_events(2_000), *odd])
+    packed = encode(state)
+    decoded = decode_checkpoint(packed)
+    assert walk_checkpoint(PackedBytes(packed)) == facts_of(state, decoded.digest)
+
+
+def changed(packed: bytes, before: bytes, after: bytes) -> bytes:
+    """Return the checkpoint with other bytes in its stream, and the digest that this stream has."""
+    stream = b"".join(unpacked(PackedBytes(packed)))
+    assert stream.count(before), before
+    content = stream[:-END_BYTES].replace(before, after, 1)
+    return zlib.compress(content + encode_end(hashlib.sha256(content).hexdigest()))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"sound 2", b"sound\xff2"),
+        (b"\x8c\x05nodesK\x03", b"\x8c\x05nodesK\x04"),
+        (b"\x8c\x05edgesK\x06", b"\x8c\x05edgesK\x05"),
+        (b"h\x01K\x03h\x02", b"h\x01K\x02h\x02"),
+        (b"K\x03h\x02K\x03u", b"K\x03h\x02K\x02u"),
+        (b"format_versionK\x01", b"format_versionK\x02"),
+        (b"format_versionK\x01", b"format_versionK\x03"),
+        (b"_space\x8c\x0alaion_clap", b"_space\x8c\x0alaion_clop"),
+        (b"0}r", b"0]r"),
+    ],
+)
+def test_a_changed_stream_with_a_right_digest_is_not_proven(before: bytes, after: bytes) -> None:
+    assert walk_checkpoint(PackedBytes(changed(encode(make_state(make_events(3))), before, after))) is None
+
+
+def test_a_file_in_another_form_is_loaded_instead_and_called_so(tmp_path: Path) -> None:
+    state = make_state(make_events(3))
+    packed = encode(state)
+    other = changed(packed, b"\x8c\x04rain", b"X\x04\0\0\0rain")  # a longer opcode for the same text
+    path = tmp_path / "freesound_library.pkl"
+    # The head of the frame says how long it is, so it grows by three bytes too.
+    stream = b"".join(unpacked(PackedBytes(other)))
+    place = stream.rindex(b"\x95", 0, stream.index(b"X\x04\0\0\0rain"))
+    size = int.from_bytes(stream[place + 1 : place + 9], "little") + 3
+    content = stream[: place + 1] + size.to_bytes(8, "little") + stream[place + 9 : -END_BYTES]
+    path.write_bytes(zlib.compress(content + encode_end(hashlib.sha256(content).hexdigest())))
+    found = verify_checkpoint(path)
+    assert not found.is_canonical
+    expected = facts_of(state, found.digest)
+    assert asdict(found) == asdict(expected) | {"is_canonical": False}
+
+
+def test_the_walk_proves_no_file_that_the_loader_refuses() -> None:
+    proven = 0
+    for packed in mutants(20261129, 1_500):
+        verified = walk_checkpoint(PackedBytes(packed))
+        if verified is None:
+            continue
+        proven += 1
+        decoded = decode_checkpoint(packed)
+        assert verified == facts_of(decoded.state, decoded.digest)
+        assert b"".join(encode_stream(decoded.state, Encoded())) == b"".join(unpacked(PackedBytes(packed)))
+    assert proven < 100
+
+
+def blocks_swapped(order: list[int]) -> list[int]:
+    first, second, *others = blocks_of(order)
+    return [*second, *first, *(sound_id for part in others for sound_id in part)]
+
+
+@pytest.mark.parametrize("change", [blocks_swapped, lambda order: order[::-1]])
+@pytest.mark.parametrize("place", ["format.canonical_order", "writer._linked_order"])
+def test_sounds_or_lists_in_another_order_are_not_proven(
+    place: str, change: Callable[[list[int]], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = make_state(make_events(600))
+    order = {"format.canonical_order": canonical_order, "writer._linked_order": _linked_order}[place]
+    monkeypatch.setattr(f"harvester.checkpoint.{place}", lambda state: change(order(state)))
+    packed = encode(state)
+    assert content_of(decode_checkpoint(packed).state) == content_of(state)
+    assert walk_checkpoint(PackedBytes(packed)) is None
+
+
+def test_a_corrupt_and_a_newer_file_are_refused_as_the_loader_refuses_them(tmp_path: Path) -> None:
+    path = tmp_path / "freesound_library.pkl"
+    packed = encode(make_state(make_events(3)))
+    path.write_bytes(packed[:-1])
+    with pytest.raises(LibraryCorrupt, match=r"freesound_library.pkl: its end is missing"):
+        verify_checkpoint(path)
+    path.write_bytes(changed(packed, b"format_versionK\x01", b"format_versionK\x03"))
+    with pytest.raises(NewerFormat, match=r"freesound_library.pkl: it has format 3"):
+        verify_checkpoint(path)
