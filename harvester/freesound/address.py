@@ -51,7 +51,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    """Return a refused address without what may be secret: a user and password, a query."""
+    """Return a refused address without user, password and query."""
     address = _AFTER_MARK.sub(r"\1…", _BEFORE_HOST.sub(r"\1…@", text.strip()))
     return repr(address if len(address) <= _LONGEST_SHOWN else f"{address[:_LONGEST_SHOWN]}…")
 

@@ -83,7 +83,10 @@ class TagIndex:
                 yield sound_id, alike, found > most
 
     def _alike_rows(self, row: int, least: float) -> Iterator[tuple[float, list[int]]]:
-        """Yield the other rows that are alike enough, by level, the most alike first."""
+        """Yield the other rows that are alike enough, the most alike first.
+
+        Equally alike rows come together.
+        """
         own = self._tags[row]
         size = len(own)
         # A row that is alike enough has at least this many of the tags, so at least one of all but the last few.
@@ -163,7 +166,7 @@ def _union(sets: Iterable[int]) -> int:
 
 
 def _by_count(rows: int, sets: Iterable[int]) -> dict[int, int]:
-    """Return those of `rows` that are in exactly so many of the sets, by number."""
+    """Return `rows` by the number of the sets that hold them."""
     # The binary digits of all numbers at once: a set of rows for each digit, as in an adder of a processor.
     digits: list[int] = []
     for carry in sets:
