@@ -38,7 +38,7 @@ def find_communities(count: int, source: Indices, target: Indices) -> Indices:
         pairs, where = np.unique(moved[heads] * len(kept) + moved[tails], return_inverse=True)
         weights = np.bincount(where, weights=weights).astype(np.float64)
         heads, tails = pairs // len(kept), pairs % len(kept)
-    return _by_size(labels)
+    return number_by_size(labels)
 
 
 def _move(size: int, heads: Indices, tails: Indices, weights: Weights, chance: np.random.Generator) -> Indices:
@@ -73,7 +73,8 @@ def _move(size: int, heads: Indices, tails: Indices, weights: Weights, chance: n
     return community
 
 
-def _by_size(labels: Indices) -> Indices:
+def number_by_size(labels: Indices) -> Indices:
+    """Return labels numbered from 0, that of the most members first."""
     if not len(labels):
         return labels
     sizes = np.bincount(labels)

@@ -19,11 +19,10 @@ import numpy as np
 
 from harvester.graph import Selected, Surroundings
 from harvester.library_source import is_made_up, is_sandbox
+from harvester.map.arrangement import Arrange, arranged
 from harvester.map.context import ContextDots
 from harvester.map.edges import DrawnEdges
-from harvester.map.grouping import Communities
 from harvester.map.keeping import fetch_days, keeping_rules
-from harvester.map.layout import lay_out
 from harvester.records import license_name
 
 GROUPS = 12
@@ -37,7 +36,10 @@ _UNRESERVED = "-_.!~*'()"
 
 
 class MapData:
-    """A map's data: `head` and `arrays` to draw, `sounds` for the texts."""
+    """A map's data: `head` and `arrays` to draw, `sounds` for the texts.
+
+    `arrange` decides where the sounds lie, and to which community each belongs.
+    """
 
     def __init__(
         self,
@@ -47,13 +49,14 @@ class MapData:
         *,
         library: str = "",
         around: Surroundings | None = None,
+        arrange: Arrange = arranged,
     ) -> None:
         self._selected = selected
         self._ids = selected.sound_ids
         self._known = list(selected.sounds())
         edges = DrawnEdges(selected)
-        self._communities = Communities(selected, edges.source, edges.target)
-        self._places = lay_out(len(self._ids), edges.source, edges.target)
+        arrangement = arrange(selected, edges)
+        self._communities, self._places = arrangement.communities, arrangement.places
         self.arrays = self._arrays(edges)
         counts = f"{_counted(len(self._ids), 'sound')}, {edges.counts}"
         self.head: dict[str, Any] = {
