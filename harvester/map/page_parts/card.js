@@ -62,7 +62,7 @@ function fillCard() {
 }
 
 function media(sound) {
-  if (isMade(sound)) return [waveOf(sound)];
+  if (isMade(sound)) return madeMedia(sound);
   const address = addressOf("image", sound);
   if (address && !hasActed) {
     // A deep link opens a card before its reader has agreed to any request.
