@@ -53,7 +53,8 @@ class MapData:
         self._known = list(selected.sounds())
         edges = DrawnEdges(selected)
         self._communities = Communities(selected, edges.source, edges.target)
-        self._places = lay_out(len(self._ids), edges.source, edges.target)
+        layout = lay_out(len(self._ids), edges.source, edges.target, edges.score, self._communities.of)
+        self._places = layout.places
         self.arrays = self._arrays(edges)
         counts = f"{_counted(len(self._ids), 'sound')}, {edges.counts}"
         self.head: dict[str, Any] = {
@@ -66,6 +67,7 @@ class MapData:
             "kinds": edges.kinds,
             "looks": edges.looks,
             "sandbox": is_sandbox(selected.state.source),
+            "strip": layout.strip,
             "ego": self._ids.index(ego) if ego is not None else -1,
         }
         self.head |= self._groups() | keeping_rules(selected.state, library)
