@@ -46,7 +46,7 @@ class Layout:
 
     @property
     def strip(self) -> int:
-        """The least second coordinate of the strip, past all places if there is none."""
+        """Return where the strip begins; past all places if there is none."""
         has_one = 0 < len(self.alone) < len(self.places)
         return int(self.places[self.alone, 1].min()) if has_one else SPAN + 1
 

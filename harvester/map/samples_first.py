@@ -1,4 +1,4 @@
-"""Place the sounds with a similar list first, the sounds they name between.
+"""Place the sounds with a list first, the sounds they name between.
 
 After a short harvest most sounds are known from one list only. Forces alone throw such leaves outwards, into brushes
 far from the list that names them. Here forces place the samples alone, joined by the sounds that they share; each
