@@ -47,7 +47,7 @@ def find_communities(count: int, source: Indices, target: Indices) -> Indices:
             best, reached = labels, now
         if vain == _VAIN:
             break
-    return _by_size(best)
+    return number_by_size(best)
 
 
 def distinct_edges(count: int, source: Indices, target: Indices) -> tuple[Indices, Indices]:
@@ -137,7 +137,10 @@ def _numbered(labels: Indices) -> Indices:
     return numbered
 
 
-def _by_size(labels: Indices) -> Indices:
+def number_by_size(labels: Indices) -> Indices:
+    """Return labels numbered from 0, that of the most members first."""
+    if not len(labels):
+        return labels
     sizes = np.bincount(labels)
     first = np.full(len(sizes), len(labels))
     np.minimum.at(first, labels, np.arange(len(labels)))

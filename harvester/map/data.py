@@ -15,15 +15,15 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
+import numpy.typing as npt
 
 from harvester.graph import Selected, Surroundings
 from harvester.library_source import is_made_up, is_sandbox
+from harvester.map.arrangement import Arrange, arranged
 from harvester.map.colors import DARK, LIGHT, OTHER
 from harvester.map.context import ContextDots
 from harvester.map.edges import DrawnEdges
-from harvester.map.grouping import Communities
 from harvester.map.keeping import fetch_days, keeping_rules
-from harvester.map.layout import lay_out
 from harvester.map.modes import REST, as_head, by_value, find_modes, most_telling
 from harvester.records import license_name
 
@@ -33,7 +33,10 @@ _UNRESERVED = "-_.!~*'()"
 
 
 class MapData:
-    """A map's data: `head` and `arrays` to draw, `sounds` for the texts."""
+    """A map's data: `head` and `arrays` to draw, `sounds` for the texts.
+
+    `arrange` decides where the sounds lie, and to which community each belongs.
+    """
 
     def __init__(
         self,
@@ -43,15 +46,15 @@ class MapData:
         *,
         library: str = "",
         around: Surroundings | None = None,
+        arrange: Arrange = arranged,
     ) -> None:
         self._selected = selected
         self._ids = selected.sound_ids
         self._known = list(selected.sounds())
         edges = DrawnEdges(selected)
-        self._communities = Communities(selected, edges.source, edges.target)
-        layout = lay_out(len(self._ids), edges.source, edges.target, edges.score, self._communities.of)
-        self._places = layout.places
-        self.arrays = self._arrays(edges)
+        arrangement = arrange(selected, edges)
+        self._communities, self._places = arrangement.communities, arrangement.places
+        self.arrays = self._arrays(edges) | ({"alone": _bits(arrangement.alone)} if arrangement.alone.any() else {})
         counts = f"{_counted(len(self._ids), 'sound')}, {edges.counts}"
         self.head: dict[str, Any] = {
             "title": title,
@@ -63,7 +66,6 @@ class MapData:
             "kinds": edges.kinds,
             "looks": edges.looks,
             "sandbox": is_sandbox(selected.state.source),
-            "strip": layout.strip,
             "ego": self._ids.index(ego) if ego is not None else -1,
         }
         self.head |= self._groups() | keeping_rules(selected.state, library)
@@ -89,6 +91,8 @@ class MapData:
         more = {"looks": _packed(edges.look, "<u1")} if len(edges.looks) > 1 else {}
         more |= {"weights": _packed(edges.weight, "<f4")} if len(edges.weight) else {}
         more |= self._timbres()
+        strong = edges.strong()
+        more |= {} if strong.all() else {"strong": _bits(strong)}
         scores = np.clip((edges.score - edges.low) / span, 0, 1)
         return more | {
             "places": _packed(self._places, "<u2"),
@@ -250,3 +254,7 @@ def _counted(number: int, what: str) -> str:
 
 def _packed(values: Any, form: str) -> str:
     return base64.b64encode(np.asarray(values).astype(form).tobytes()).decode("ascii")
+
+
+def _bits(marks: npt.NDArray[np.bool_]) -> str:
+    return _packed(np.packbits(marks, bitorder="little"), "<u1")

@@ -24,21 +24,19 @@ class Communities:
     """The community of each sound: numbered from 0, the largest first.
 
     `of` has the number of each sound's, `clearness` is their modularity. Sounds that an analysis lacks are the last
-    one.
+    one. `found` takes the place of those that the map would find itself.
     """
 
-    def __init__(self, selected: Selected, source: Indices, target: Indices) -> None:
+    def __init__(self, selected: Selected, source: Indices, target: Indices, found: Indices | None = None) -> None:
         self._selected = selected
         measures = selected.state.measures
         known = [measures[one].community if one in measures else _NOT_ANALYSED for one in selected.sound_ids]
         sizes = Counter(known)
         self._numbers = sorted(sizes, key=lambda one: (one == _NOT_ANALYSED, -sizes[one], one)) if any(known) else []
         place = {number: index for index, number in enumerate(self._numbers)}
-        self.of: Indices = (
-            np.array([place[one] for one in known], dtype=np.int64)
-            if place
-            else find_communities(len(known), source, target)
-        )
+        if place:
+            found = np.array([place[one] for one in known], dtype=np.int64)
+        self.of: Indices = find_communities(len(known), source, target) if found is None else found
         self.clearness = modularity(self.of, *distinct_edges(len(known), source, target))
         self._names: list[str] | None = None
 

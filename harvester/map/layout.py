@@ -36,19 +36,13 @@ _DECLUTTER_STEPS = 40
 class Layout:
     """Where the sounds are.
 
-    `places` has shape (count, 2) with coordinates from 0 to `SPAN`; `alone` are the sounds in the strip, which begins
-    at the coordinate `strip` and goes down to the lowest place; `kind` is one of `LAYOUTS`.
+    `places` has shape (count, 2) with coordinates from 0 to `SPAN`; `alone` marks the sounds in the strip below the
+    others; `kind` is one of `LAYOUTS`.
     """
 
     places: npt.NDArray[np.uint16]
-    alone: Indices
+    alone: npt.NDArray[np.bool_]
     kind: str
-
-    @property
-    def strip(self) -> int:
-        """Return where the strip begins; past all places if there is none."""
-        has_one = 0 < len(self.alone) < len(self.places)
-        return int(self.places[self.alone, 1].min()) if has_one else SPAN + 1
 
 
 def lay_out(
@@ -87,7 +81,7 @@ def lay_out(
             places[shown] = _decluttered(force_layout(len(shown), number[low], number[high], weights))
     alone = np.flatnonzero(~is_placed)
     places[shown] = _turned(places[shown])
-    return Layout(_to_integers(places, shown, alone), alone, kind)
+    return Layout(_to_integers(places, shown, alone), ~is_placed & is_placed.any(), kind)
 
 
 def _decluttered(places: Places) -> Places:

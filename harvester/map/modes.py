@@ -1,4 +1,4 @@
-"""By what a map can be coloured: its groups, their legend and their colours.
+"""Colourings of a map: groups, their legend and their colours.
 
 Owns which colouring a map opens with: that of category and community which tells more about a sound, in bits (the
 entropy of the colours, grey being one); if neither tells one bit, that of all four.
@@ -28,9 +28,9 @@ _ENOUGH_BITS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A colouring: the group of each sound, numbered from 0, the largest first.
+    """A colouring: the group of each sound, the largest first.
 
-    `labels` are the lines of the legend: number of the group, text, number of sounds. `colors` has the colour of each
+    Groups are numbered from 0. `labels` are the lines of the legend: number of the group, text, number of sounds. `colors` has the colour of each
     numbered group; those past its end are grey.
     """
 

@@ -194,6 +194,9 @@ class _Page:
         source = np.repeat(np.arange(len(degrees)), degrees)
         at_px: Floats = self._mm / self._room_mm * np.array([width_px, height_px])
         strengths = 0.3 + 0.7 * self._array("scores", "<u2") / 65_535
+        if "strong" in self._arrays:
+            drawn = np.unpackbits(self._array("strong", "<u1"), bitorder="little")[: len(target)] > 0
+            source, target, strengths = source[drawn], target[drawn], strengths[drawn]
         picture = edge_picture(at_px[source], at_px[target], strengths, width_px, height_px, scale=dpi / 96)
         axes.imshow(
             picture, extent=(0, self._room_mm[0], self._room_mm[1], 0), aspect="auto", zorder=1,

@@ -2,6 +2,8 @@
 for (const [place_, known] of head.modes.entries()) element("colour").append(make("option", known.name, { value: place_ }));
 element("colour").value = mode;
 derive(() => {
+  // While a reader chooses, the list stays as it is.
+  if (document.activeElement === element("license")) return;
   const chosen = element("license").value;
   element("license").replaceChildren(make("option", "All", { value: "" }), ...head.licenses.map(
     ([group, label, sounds]) => make("option", `${label} (${sounds.toLocaleString("en")})`, { value: group })));

@@ -6,7 +6,7 @@ let mode = head.mode, width = 0, height = 0, ratio = 1;
 const view = { scale: 1, x: 0, y: 0 };
 let spacing, largestFirst;
 derive(() => {
-  spacing = 65535 * 0.6 / Math.sqrt(Math.max(count, 1));
+  spacing = 65535 * 0.6 / Math.sqrt(Math.max(count, 1)) * shape.density;
   largestFirst = Uint32Array.from({ length: count }, (_, i) => i).sort((one, other) => sizes[other] - sizes[one] || one - other);
 });
 
@@ -18,6 +18,8 @@ const colourOf = (group) => {
 const toX = (sound, at = view) => places[2 * sound] * at.scale + at.x;
 const toY = (sound, at = view) => places[2 * sound + 1] * at.scale + at.y;
 const radiusOf = (sound, at = view) => Math.min(LARGEST, Math.max(0.8, spacing * at.scale * (0.24 + 0.46 * sizes[sound] / 255)));
+
+const isStrong = (edge) => strong === null || bit(strong, edge);
 
 // Pictures of dots by colour and radius, cached between paintings: a few hundred at most.
 const sprites = new Map();
@@ -38,7 +40,7 @@ function* paintEdges(canvas, at) {
     const x = places[2 * source] * scale + left, y = places[2 * source + 1] * scale + top;
     for (let edge = starts[source]; edge < starts[source + 1]; edge++) {
       const target = targets[edge], as = drawnAs[looks[edge]];
-      if (shown[target] && as !== NOTHING) {
+      if (shown[target] && as !== NOTHING && isStrong(edge)) {
         const isOne = as === AS_SIMILAR, strength = isOne ? 0.3 + 0.7 * scores[edge] / 65535 : 0.5;
         addLine(isOne ? sum : related, x, y, places[2 * target] * scale + left, places[2 * target + 1] * scale + top, strength, w, h);
       }

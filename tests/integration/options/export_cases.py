@@ -281,20 +281,20 @@ def _the_picture_is_coloured_by_this(place: Place) -> None:
 def _only_edges_of_these_kinds_are_exported(place: Place) -> None:
     assert call("relate", "--by", "user", "--library", "shelf", cwd=place.folder).code == 0
     counts = [place.run("csv", "-o", "out.csv", "--library", "shelf", given=kind).err for kind in KINDS]
-    assert [int(re.search(r"(\d+) edges", told)[1]) for told in counts] == _kinds_of(place)  # type: ignore[index]
+    assert [int(re.search(r"(\d+) edges", told)[1]) for told in counts] == kinds_of(place)  # type: ignore[index]
 
 
 @proves("map", "--edges")
 def _only_edges_of_these_kinds_are_drawn(place: Place) -> None:
     assert call("relate", "--by", "user", "--library", "shelf", cwd=place.folder).code == 0
     counts = [place.run("--library", "shelf", "-o", "map.html", given=kind).err for kind in KINDS]
-    assert [int(re.search(r"(\d+) edges", told)[1]) for told in counts] == _kinds_of(place)  # type: ignore[index]
+    assert [int(re.search(r"(\d+) edges", told)[1]) for told in counts] == kinds_of(place)  # type: ignore[index]
 
 
 KINDS = ("similar", "relation:user", "all")
 
 
-def _kinds_of(place: Place) -> list[int]:
+def kinds_of(place: Place) -> list[int]:
     """Return how many edges of the shelf are of these kinds."""
     edges = [edge for *_, edge in load_view(place.folder / "shelf").state.graph.edges(data=True)]
     return [sum("score" in edge for edge in edges), sum("relation" in edge for edge in edges), len(edges)]

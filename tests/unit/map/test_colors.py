@@ -25,10 +25,10 @@ def test_every_reader_tells_the_colours_apart_on_their_paper(theme: str) -> None
 
 def test_the_distances_are_those_of_published_pairs() -> None:
     # matplotlib's tab20, by another implementation of CAM02-UCS.
-    tab20 = (
-        "#1f77b4 #aec7e8 #ff7f0e #ffbb78 #2ca02c #98df8a #d62728 #ff9896 #9467bd #c5b0d5 "
-        "#8c564b #c49c94 #e377c2 #f7b6d2 #7f7f7f #c7c7c7 #bcbd22 #dbdb8d #17becf #9edae5"
-    ).split()
+    tab20 = [
+        "#1f77b4", "#aec7e8", "#ff7f0e", "#ffbb78", "#2ca02c", "#98df8a", "#d62728", "#ff9896", "#9467bd", "#c5b0d5",
+        "#8c564b", "#c49c94", "#e377c2", "#f7b6d2", "#7f7f7f", "#c7c7c7", "#bcbd22", "#dbdb8d", "#17becf", "#9edae5",
+    ]  # fmt: skip
     assert [round(closest(tab20, vision), 1) for vision in VISIONS] == [11.3, 2.9, 1.1, 4.3]
 
 
