@@ -123,7 +123,7 @@ def draw_picture(
     title: str | None = None,
     size_mm: str = "180x180",
     dpi: int = 300,
-    color_by: str = "category",
+    color_by: str | None = None,
     on_layout: Callable[[int, int], None] | None = None,
     **selection: Unpack[SelectKeywords],
 ) -> MapReport:
@@ -132,8 +132,8 @@ def draw_picture(
     The ending of `path` decides: svg, pdf or png. Places and colours are those of `draw_map`, and so are the keywords
     `library`, `ego` (a ring marks the sound), `depth`, `context`, `title`, `on_layout` and those of `SelectKeywords`.
     `size_mm` is the width and the height in millimetres; `dpi` are the dots per inch of what is no vector: in svg and
-    pdf the edges alone. `color_by` is category, community, license or user. Equal libraries give equal files. A failure
-    or a crash leaves the earlier file as it was.
+    pdf the edges alone. `color_by` is category, community, license or user; None: as the page opens. Equal libraries
+    give equal files. A failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, another ending, a sound that is not selected, a place that cannot
     be used, or numpy, scipy and matplotlib when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`,
@@ -144,7 +144,7 @@ def draw_picture(
     if form not in PICTURE_FORMS:
         raise SettingsError(f"{out}: a static map ends in .svg, .pdf or .png; without --static the map is a page")
     size = _read_size(size_mm, check_whole("--dpi", dpi, DPI))
-    if color_by not in COLOR_KEYS:
+    if color_by is not None and color_by not in COLOR_KEYS:
         raise SettingsError(f"--color-by must be {', '.join(COLOR_KEYS[:-1])} or {COLOR_KEYS[-1]}, not '{color_by}'")
     place = check_place(out)
     with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn, SupportsIndex, Unpack
 from harvester.actions.exporting import ExportReport, save_selection
 from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.library_html import library_html, selection_html
+from harvester.actions.likeness import Like, rank_like
 from harvester.actions.options import check_folder, check_texts, check_whole
 from harvester.actions.selecting import SelectKeywords, check_values, read_selection, take_analysis, why_missing
 from harvester.checkpoint import metadata_of
@@ -273,6 +274,18 @@ class Library(_Sounds):
         most = check_whole("--limit", limit, COUNT_FROM_ZERO)
         words = " ".join(check_texts("text", text))
         return [self._state.sound(hit["id"]) for hit in find_sounds(self._state, words, limit=most or None).best]
+
+    @naming_keywords
+    def like(self, like: Like, *, text: str | Iterable[str] = "", limit: int = 20) -> tuple[tuple[int, float], ...]:
+        """Return the sounds most alike to one sound, or to the mean of several.
+
+        They are (id, score), best first, then by id. `like`: ids, links or file names. `text`: words that they must
+        have, as in `find`. `limit`: the most sounds, 0 for all. Each call reads the vectors beside the library as they
+        are now. Raises `SettingsError` for a wrong keyword, for sounds without a vector here, and without numpy;
+        `NewerFormat` or `LibraryUnwritable`.
+        """
+        most = check_whole("--limit", limit, COUNT_FROM_ZERO)
+        return rank_like(self.view, like, " ".join(check_texts("text", text))).ranked[: most or None]
 
     def neighbours(self, sound_id: SupportsIndex) -> tuple[tuple[int, float], ...]:
         """Return a sound's similar list as (id, score), best first.

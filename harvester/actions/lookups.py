@@ -9,10 +9,10 @@ from typing import Any, SupportsIndex
 
 from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import naming_keywords
+from harvester.actions.likeness import Like, LikeRanking, check_known, rank_like
 from harvester.actions.options import check_sounds, check_whole
-from harvester.errors import SettingsError
 from harvester.graph import Selection, find_missing, split_words
-from harvester.reports import describe_sound, find_sounds
+from harvester.reports import describe_hit, describe_sound, find_sounds
 from harvester.settings import COUNT_FROM_ZERO
 
 
@@ -22,7 +22,8 @@ class FindReport:
 
     `total` sounds were found for `query` among the `searched` sounds of the library in the folder `library`. `notices`:
     lines that need attention. Each of `sounds` has the keys id, name, username, tags, duration, num_downloads, url,
-    license, license_name, gen_ai_wish and processed.
+    license, license_name, gen_ai_wish and processed; where they are ranked by their likeness to the sounds `like`, also
+    score.
     """
 
     query: str
@@ -31,6 +32,11 @@ class FindReport:
     searched: int
     library: Path
     notices: tuple[str, ...] = ()
+    like: tuple[int, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return query, like, total and sounds as plain data, for `--json`."""
+        return {"query": self.query, "like": list(self.like), "total": self.total, "sounds": list(self.sounds)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +69,32 @@ class SoundReport:
 
 
 @naming_keywords
-def find(text: str | Iterable[str], *, limit: int = 20, library: LibraryLike = None) -> FindReport:
+def find(
+    text: str | Iterable[str] = "", *, like: Like | None = None, limit: int = 20, library: LibraryLike = None
+) -> FindReport:
     """Find sounds with every word of `text` in name, tag, user or id.
 
     `library` is a folder or an opened `Library`; None: the default folder. `limit`: the most sounds, 0 for all.
-    Whole words rank before beginnings, then by downloads. Raises `SettingsError` for a wrong `limit`;
-    `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
+    Whole words rank before beginnings, then by downloads. With `like`, all sounds that have a vector and these words,
+    if any, are ranked by their likeness to one sound, or to the mean of several: ids, links or file names. Equal scores
+    are ordered by id. Raises `SettingsError` for a wrong `limit`, for neither words nor `like`, for a `like` that names
+    no sound with a vector here, and without numpy; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat` or
+    `LibraryUnwritable`.
     """
-    most = check_whole("--limit", limit, COUNT_FROM_ZERO)
+    most = check_whole("--limit", limit, COUNT_FROM_ZERO) or None
     query = text if isinstance(text, str) else " ".join(text)
     with open_view(library) as view:
-        hits = find_sounds(view.state, query, limit=most or None)
-        missing = () if hits.total else find_missing(view.state, Selection(words=split_words(query)))
-        notices = (*view.notices, *filter(None, ["; ".join(map(str, missing))]))
-        return FindReport(query, hits.total, hits.best, len(view.state), view.folder, notices)
+        state = view.state
+        if like is None:
+            hits = find_sounds(state, query, limit=most)
+            total, best, ranking = hits.total, hits.best, LikeRanking()
+        else:
+            ranking = rank_like(view, like, query)
+            total = len(ranking.ranked)
+            best = tuple({**describe_hit(state.sound(one)), "score": score} for one, score in ranking.ranked[:most])
+        missing = () if total else find_missing(state, Selection(words=split_words(query)))
+        notices = (*view.notices, *ranking.notices, *filter(None, ["; ".join(map(str, missing))]))
+        return FindReport(query, total, best, len(state), view.folder, notices, ranking.like)
 
 
 @naming_keywords
@@ -89,11 +107,9 @@ def show(sound_id: SupportsIndex, *, library: LibraryLike = None) -> SoundReport
     """
     (wanted,) = check_sounds("sound_id", sound_id)
     with open_view(library) as view:
+        check_known(view, [wanted])
         facts = describe_sound(view.state, wanted)
-        if facts is None:
-            raise SettingsError(
-                f"sound {wanted} is not in {view.folder}; `harvester harvest --seed {wanted}` fetches it"
-            )
+        assert facts is not None
         return SoundReport(
             id=wanted,
             processed=facts["processed"],

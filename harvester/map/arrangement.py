@@ -16,10 +16,14 @@ from harvester.map.layout import lay_out
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """Places of sounds, shape (n, 2), and their communities."""
+    """Places of sounds, shape (n, 2), and their communities.
+
+    `alone` marks the sounds in the strip below the others.
+    """
 
     places: npt.NDArray[np.uint16]
     communities: Communities
+    alone: npt.NDArray[np.bool_]
 
 
 Arrange = Callable[[Selected, DrawnEdges], Arrangement]
@@ -27,5 +31,6 @@ Arrange = Callable[[Selected, DrawnEdges], Arrangement]
 
 def arranged(selected: Selected, edges: DrawnEdges) -> Arrangement:
     """Lay out the sounds, and find their communities."""
-    places = lay_out(len(selected), edges.source, edges.target)
-    return Arrangement(places, Communities(selected, edges.source, edges.target))
+    communities = Communities(selected, edges.source, edges.target)
+    layout = lay_out(len(selected), edges.source, edges.target, edges.score, communities.of)
+    return Arrangement(layout.places, communities, layout.alone)

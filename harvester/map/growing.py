@@ -89,7 +89,7 @@ class GrowingMap:
         fresh, old = arranged(selected, edges), len(self._ids)
         both = np.flatnonzero(linked[:old] & self._linked)
         places = fitted(fresh.places.astype(np.float64), self._places, both, np.flatnonzero(linked))
-        return Arrangement(_to_integers(places), fresh.communities)
+        return Arrangement(_to_integers(places), fresh.communities, fresh.alone)
 
     def _grown(self, selected: Selected, edges: DrawnEdges, linked: Marks) -> Arrangement:
         count, old = len(selected), len(self._ids)
@@ -103,7 +103,7 @@ class GrowingMap:
         for sound, neighbour in nearest.items():
             community[sound] = community[neighbour]
         communities = Communities(selected, edges.source, edges.target, found=number_by_size(community))
-        return Arrangement(_to_integers(places), communities)
+        return Arrangement(_to_integers(places), communities, ~linked & linked.any())
 
 
 def place_new(places: Floats, known: Marks, edges: DrawnEdges) -> tuple[Floats, dict[int, int]]:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 _STYLES = ("style.css", "walking.css")
 _SCRIPTS = (
-    "data.js", "paint.js", "context.js", "move.js", "hit_test.js", "card.js", "control.js", "synth.js", "source.js",
-    "player.js", "search.js", "takeaway.js", "shortlist.js", "path.js", "address.js", "keys.js", "main.js",
+    "shape.js", "data.js", "paint.js", "context.js", "move.js", "hit_test.js", "card.js", "control.js", "synth.js",
+    "source.js", "player.js", "search.js", "takeaway.js", "shortlist.js", "path.js", "address.js", "keys.js", "main.js",
 )  # fmt: skip
 _LIVE_SCRIPTS = (*_SCRIPTS, "live.js")
 

@@ -23,14 +23,24 @@ def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits
     good sounds are ordered by downloads. Sounds that are gone are left out.
     """
     words = split_words(text)
-    sounds = [one for one in map(state.sound, state.graph) if words and not one.is_gone and has_words(one, words)]
+    sounds = map(state.sound, matching_sounds(state, text))
     found = [(-rank_words(sound, words), -(sound.num_downloads or 0), sound.id) for sound in sounds]
     found.sort()
     best = found if limit is None else found[:limit]
-    return Hits(len(found), tuple(_describe(state.sound(sound_id)) for _, _, sound_id in best))
+    return Hits(len(found), tuple(describe_hit(state.sound(sound_id)) for _, _, sound_id in best))
 
 
-def _describe(sound: Sound) -> dict[str, Any]:
+def matching_sounds(state: SoundGraph, text: str) -> list[int]:
+    """Return the sounds with every word of `text`; none without a word.
+
+    Sounds that are gone are left out.
+    """
+    words = split_words(text)
+    return [one.id for one in map(state.sound, state.graph) if words and not one.is_gone and has_words(one, words)]
+
+
+def describe_hit(sound: Sound) -> dict[str, Any]:
+    """Return what a search shows of a sound."""
     return {
         "id": sound.id,
         "name": sound.name,

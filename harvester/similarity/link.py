@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harvester.clock import Clock
-from harvester.errors import SettingsError
 from harvester.library import Store
 from harvester.model import COMPUTED, Linked, SimilarList
 from harvester.similarity.knn import find_nearest
 from harvester.similarity.last_run import LastRun, digest_of_lists, read_last_run
 from harvester.similarity.plan import Tasks, plan_tasks
-from harvester.similarity.vector_table import Table, map_table
+from harvester.similarity.vector_table import Table, map_table, no_vectors
 from harvester.storage import REAL_FILES, VECTORS, Files, refuse_placeholders
 
 if TYPE_CHECKING:
@@ -81,15 +80,12 @@ def link_library(
     """
     refuse_placeholders(folder)
     started_s = clock.monotonic_s()
-    no_vectors = SettingsError(
-        f"{folder} holds no vectors: fetch them with `harvester harvest --sweep --query TEXT --vectors laion_clap`"
-    )
     if not (folder / VECTORS).exists():
-        raise no_vectors  # before `Store.open` creates a folder
+        raise no_vectors(folder)  # before `Store.open` creates a folder
     with Store.open(folder, clock=clock, files=files) as store:
         header = store.vectors.contents.header
         if header is None or not len(store.vectors):
-            raise no_vectors
+            raise no_vectors(folder)
         if not store.state.list_count:
             # Without lists, the vectors decide the library's space.
             store.state.space = header.space
@@ -118,7 +114,8 @@ class _Link:
         self._store, self._state, self._clock = store, store.state, clock
         self._tasks, self._report, self._part_s = tasks, report, part_s
         self._jobs = jobs
-        self._table: Table = map_table(store.vectors.path, header, tasks.places)
+        with store.vectors.path.open("rb") as file:
+            self._table: Table = map_table(file, header, tasks.places)
         self._now_us = clock.time_us()
         contents = store.vectors.contents
         self._made_at, self._rows, self._corrupt = header.made_at, contents.rows, contents.corrupt

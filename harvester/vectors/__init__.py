@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-from harvester.vectors.format import HEADER_BYTES, Header
+from harvester.vectors.format import HEADER_BYTES, Header, encode_header
 from harvester.vectors.store import VectorContents, Vectors, count_vectors, load_header, load_vectors

@@ -148,7 +148,8 @@ def _search(folder: Path) -> tuple[object, ...]:
     with Store.open(folder / "lib", clock=SystemClock()) as store:
         contents, path = store.vectors.contents, store.vectors.path
     assert contents.header is not None
-    table = map_table(path, contents.header, {one: row for one, (row, _) in contents.places.items()})
+    with path.open("rb") as file:
+        table = map_table(file, contents.header, {one: row for one, (row, _) in contents.places.items()})
     rows, started_s, before_s = np.arange(len(table)), time.perf_counter(), time.process_time()
     for _ in find_nearest(table, rows, rows, NEIGHBOURS, np.full(len(rows), 0.7)):
         pass

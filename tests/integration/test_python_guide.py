@@ -18,7 +18,7 @@ from tests.support.guide_cells import as_script, read_cells, split_output
 from tests.support.processes import ROOT, environment
 
 CELLS = read_cells(ROOT / "harvester" / "guide" / "python.md")
-MADE = {"sounds", "plots", "map.html", "short.graphml", "credits.html"}
+MADE = {"sounds", "swept", "plots", "map.html", "short.graphml", "credits.html"}
 """What the page leaves in the folder."""
 
 STRICT = """

@@ -1,4 +1,4 @@
-"""`harvester find`: find sounds by words in names, tags and users."""
+"""`harvester find`: find sounds by words, or by likeness to others."""
 
 from __future__ import annotations
 
@@ -8,26 +8,34 @@ import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
 from harvester.cli.options import bounded
+from harvester.errors import SettingsError
 from harvester.settings import COUNT_FROM_ZERO
 
 
 def find(
-    text: Annotated[list[str], typer.Argument(metavar="TEXT…", help="Words that must all occur.")],
+    text: Annotated[list[str] | None, typer.Argument(metavar="TEXT…", help="Words that must all occur.")] = None,
+    like: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Rank by likeness to this sound: id or address (repeatable: their mean)."),
+    ] = None,
     limit: Annotated[int, bounded(COUNT_FROM_ZERO, "Show at most N sounds; 0 shows all.")] = 20,
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find sounds by name, tag or user."""
+    """Find sounds by name, tag or user, or sounds that are like others."""
     from harvester import actions
 
-    report = actions.find(text, limit=limit, library=library)
+    if not text and not like:
+        raise SettingsError("find needs words that a sound must have, or --like ID; nothing was searched")
+    report = actions.find(text or "", like=like or None, limit=limit, library=library)
     note(*report.notices)
     if as_json:
-        print_json({"query": report.query, "total": report.total, "sounds": list(report.sounds)}, indented=False)
+        print_json(report.as_dict(), indented=False)
         return
     print_lines(*map(_line, report.sounds))
     more = f", the best {len(report.sounds)} shown" if len(report.sounds) < report.total else ""
-    say(f"{report.total:,} of {report.searched:,} sounds in {report.library}{more}")
+    ranked = " ranked by likeness" if report.like else ""
+    say(f"{report.total:,} of {report.searched:,} sounds in {report.library}{ranked}{more}")
 
 
 def _line(sound: dict[str, Any]) -> str:
@@ -35,4 +43,5 @@ def _line(sound: dict[str, Any]) -> str:
     name = sound["name"] or "(no record yet)"
     tags = " ".join((sound["tags"] or ())[:6])
     whose = f"{sound['username'] or 'unknown'}, {sound['license_name']}, {lasting}"
-    return f"{sound['id']:>8}  {name}  [{whose}]  {tags}".rstrip()
+    score = f"{sound['score']:.4f}  " if "score" in sound else ""
+    return f"{score}{sound['id']:>8}  {name}  [{whose}]  {tags}".rstrip()

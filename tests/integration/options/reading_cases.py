@@ -139,6 +139,18 @@ def _no_more_are_shown(place: Place) -> None:
     assert len(place.run("rain", "--library", "shelf", given=4).out.splitlines()) == 4
 
 
+@proves("find", "--like")
+def _the_sounds_are_ranked_by_likeness(place: Place) -> None:
+    swept = place.swept()
+    (found,) = json.loads(place.run("--limit", 1, "--json", "--library", swept, "rain").out)["sounds"]
+    told = json.loads(place.run("--json", "--library", swept, given=[found["id"]]).out)
+    assert (told["query"], told["like"]) == ("", [found["id"]])
+    scores = [one["score"] for one in told["sounds"]]
+    assert scores == sorted(scores, reverse=True)
+    assert found["id"] not in {one["id"] for one in told["sounds"]}
+    assert 20 == len(scores) < told["total"]
+
+
 @proves("guide", "topic")
 def _this_topic_is_shown(place: Place) -> None:
     assert place.run("exit-codes").out.startswith("# Exit codes\n")

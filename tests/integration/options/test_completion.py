@@ -27,7 +27,7 @@ OFFERED: dict[str, list[str]] = {
     "": COMMANDS,
     "ha": ["harvest"],
     "backups ": ["list", "prune"],
-    "find --l": ["--limit", "--library"],
+    "find --l": ["--like", "--limit", "--library"],
     "check --": ["--library", "--repair", "--dry-run", "--yes", "--jobs", "--json", "--help"],
     "harvest --s": ["--seed", "--sweep", "--samples", "--space", "--sandbox"],
     "harvest --order ": list(ORDERS),
