@@ -72,7 +72,7 @@ lowest: $(VENV)/bin/python ## Run with the lowest versions that pyproject.toml a
 	@$(LOWEST)/env/bin/python -m pytest -q -n $(JOBS) -o filterwarnings=ignore $(or $(ARGS),$(LOWEST_TESTS))
 
 chaos: $(VENV)/.dev ## Kill and corrupt for one to two hours, and print the figures
-	@$(BIN)/python -m pytest -n $(JOBS) -rP -m chaos tests $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) -rP -m 'chaos or hypothesis' tests $(ARGS)
 
 $(VENV)/.mutants: $(VENV)/.dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'mutmut>=3.8,<4'

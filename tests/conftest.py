@@ -15,9 +15,12 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import settings
 
+from tests.support.packages import remember_entry_points
+
 # An ordinary run says the same twice; `make chaos` looks for what is new each time. A busy machine breaks deadlines.
-settings.register_profile("ordinary", derandomize=True, deadline=None)
-settings.register_profile("chaos", database=None, deadline=None)
+settings.register_profile("ordinary", derandomize=True, deadline=None, max_examples=40)
+settings.register_profile("thorough", derandomize=True, deadline=None, max_examples=100)  # for `make mutants`
+settings.register_profile("chaos", database=None, deadline=None, max_examples=400)
 
 STAND_IN = Path(__file__).resolve().parent / "support" / "git_lfs.py"
 REAL_RECORDS = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -39,12 +42,13 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    remember_entry_points()
     # Whoever runs the tests: a cron job has no TERM, and `make` within `make` tells its folders.
     os.environ["TERM"] = "xterm-256color"
     for name in ("COLUMNS", "LINES", "MAKEFLAGS", "MAKELEVEL"):
         os.environ.pop(name, None)
-    chaos = config.getoption("markexpr") == "chaos"
-    settings.load_profile("chaos" if chaos else "ordinary")
+    chaos = "chaos" in config.getoption("markexpr").split(" or ")
+    settings.load_profile("chaos" if chaos else config.getoption("--hypothesis-profile") or "ordinary")
     if not chaos and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 

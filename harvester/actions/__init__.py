@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harvester.actions.analysing import AnalysisReport, analyse
     from harvester.actions.backups import list_backups, prune_backups, restore
+    from harvester.actions.browsing import browse
     from harvester.actions.checking import check
     from harvester.actions.connect import Connection, open_client, open_server
     from harvester.actions.datasets import DatasetReport, export_dataset
@@ -95,6 +96,7 @@ _HOMES = {
     for home, names in {
         "actions.analysing": "AnalysisReport analyse",
         "actions.backups": "list_backups prune_backups restore",
+        "actions.browsing": "browse",
         "actions.checking": "check",
         "actions.connect": "Connection open_client open_server",
         "actions.datasets": "DatasetReport export_dataset",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import SupportsIndex, Unpack
+from typing import NamedTuple, SupportsIndex, Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import StrPath, naming_keywords
@@ -15,8 +15,8 @@ from harvester.actions.options import check_flag, check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
 from harvester.exports import check_place
-from harvester.graph import Selected, Surroundings, around, find_surroundings
-from harvester.library import load_history
+from harvester.graph import Selected, Selection, Surroundings, around, find_surroundings
+from harvester.library import LibraryView, load_history
 from harvester.map import COLOR_KEYS, PICTURE_FORMS, LocalPreviews, PictureSize, encode_map, encode_picture
 from harvester.previews import read_previews
 from harvester.reports import save_plots
@@ -83,24 +83,33 @@ def draw_map(
     `LibraryUnwritable`.
     """
     out = read_path(path)
-    check_place(out)
+    place = check_place(out)
     check_flag("--local-previews", local_previews)
     with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
         local = _local(drawn.folder, out) if local_previews else None
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, drawn.page(local))
+            write_atomically(place, drawn.page(local))
         return drawn.report(out)
 
 
 def _local(folder: Path, page: Path) -> LocalPreviews:
     """Return the previews that are here.
 
-    MP3 comes first, because every browser plays it. Raises `SettingsError` if there is none.
+    Raises `SettingsError` if there is none.
+    """
+    path, endings = preview_endings(folder)
+    if not endings:
+        raise SettingsError(f"{path}: there is no preview here; `harvester previews` fetches some")
+    return LocalPreviews.beside(page, path, endings)
+
+
+def preview_endings(folder: Path) -> tuple[Path, dict[int, str]]:
+    """Return a library's folder of previews, and the ending of each.
+
+    MP3 comes first, because every browser plays it.
     """
     previews = read_previews(folder)
-    if not previews.stored:
-        raise SettingsError(f"{previews.path}: there is no preview here; `harvester previews` fetches some")
-    return LocalPreviews.beside(page, previews.path, dict(sorted(previews.stored, key=lambda key: key[1] != "ogg")))
+    return previews.path, dict(sorted(previews.stored, key=lambda key: key[1] != "ogg"))
 
 
 @naming_keywords
@@ -114,7 +123,7 @@ def draw_picture(
     title: str | None = None,
     size_mm: str = "180x180",
     dpi: int = 300,
-    color_by: str = "category",
+    color_by: str | None = None,
     on_layout: Callable[[int, int], None] | None = None,
     **selection: Unpack[SelectKeywords],
 ) -> MapReport:
@@ -123,8 +132,8 @@ def draw_picture(
     The ending of `path` decides: svg, pdf or png. Places and colours are those of `draw_map`, and so are the keywords
     `library`, `ego` (a ring marks the sound), `depth`, `context`, `title`, `on_layout` and those of `SelectKeywords`.
     `size_mm` is the width and the height in millimetres; `dpi` are the dots per inch of what is no vector: in svg and
-    pdf the edges alone. `color_by` is category, community, license or user. Equal libraries give equal files. A failure
-    or a crash leaves the earlier file as it was.
+    pdf the edges alone. `color_by` is category, community, license or user; None: as the page opens. Equal libraries
+    give equal files. A failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, another ending, a sound that is not selected, a place that cannot
     be used, or numpy, scipy and matplotlib when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`,
@@ -135,15 +144,15 @@ def draw_picture(
     if form not in PICTURE_FORMS:
         raise SettingsError(f"{out}: a static map ends in .svg, .pdf or .png; without --static the map is a page")
     size = _read_size(size_mm, check_whole("--dpi", dpi, DPI))
-    if color_by not in COLOR_KEYS:
+    if color_by is not None and color_by not in COLOR_KEYS:
         raise SettingsError(f"--color-by must be {', '.join(COLOR_KEYS[:-1])} or {COLOR_KEYS[-1]}, not '{color_by}'")
-    check_place(out)
+    place = check_place(out)
     with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
         picture = encode_picture(
             drawn.selected, drawn.title, size, form, color_by=color_by, ego=drawn.middle, around=drawn.around
         )
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, [picture])
+            write_atomically(place, [picture])
         return drawn.report(out)
 
 
@@ -184,22 +193,45 @@ def _drawn(
     middle = next(iter(check_sounds("--ego", ego)), None)
     chosen = read_selection(**selection)
     with open_view(library) as view:
-        selected, notices = select_from(view, chosen)
-        if middle is not None:
-            if middle not in selected:
-                raise SettingsError(
-                    f"sound {middle} cannot be shown: it is not in the library, deleted, withdrawn, or filtered out"
-                )
-            selected = around(selected, middle, steps)
-        name = path_text(view.folder.resolve().name)
-        heading = path_text(title) if title else name if middle is None else f"Around sound {middle}"
-        outside = find_surroundings(selected) if context else None
-        if outside is not None and outside.total > len(outside.near):
-            which = f"{len(outside.near):,} of {outside.total:,} sounds around"
-            notices += (f"--context: {which} are drawn, those with the most edges",)
+        shown = pick(view, chosen, middle, steps, context=context)
         if on_layout is not None:
-            on_layout(len(selected), selected.edge_count)
-        yield _Drawn(selected, heading, middle, view.folder, name, outside, notices)
+            on_layout(len(shown.selected), shown.selected.edge_count)
+        name = path_text(view.folder.resolve().name)
+        drawn = shown.selected, heading(name, title, middle), middle
+        yield _Drawn(*drawn, view.folder, name, shown.around, shown.notices)
+
+
+class Picked(NamedTuple):
+    """What a map shows, the sounds around it, and the notices."""
+
+    selected: Selected
+    around: Surroundings | None
+    notices: tuple[str, ...]
+
+
+def pick(view: LibraryView, chosen: Selection, middle: int | None, steps: int, *, context: bool) -> Picked:
+    """Return what a map shows.
+
+    That is the selection, or what lies within `steps` edges of the sound `middle`. Raises `SettingsError` when that
+    sound is not selected.
+    """
+    selected, notices = select_from(view, chosen)
+    if middle is not None:
+        if middle not in selected:
+            raise SettingsError(
+                f"sound {middle} cannot be shown: it is not in the library, deleted, withdrawn, or filtered out"
+            )
+        selected = around(selected, middle, steps)
+    outside = find_surroundings(selected) if context else None
+    if outside is not None and outside.total > len(outside.near):
+        which = f"{len(outside.near):,} of {outside.total:,} sounds around"
+        notices += (f"--context: {which} are drawn, those with the most edges",)
+    return Picked(selected, outside, notices)
+
+
+def heading(name: str, title: str | None, middle: int | None) -> str:
+    """Return the heading of a map, by default the name of its library."""
+    return path_text(title) if title else name if middle is None else f"Around sound {middle}"
 
 
 def _read_size(text: str, dpi: int) -> PictureSize:

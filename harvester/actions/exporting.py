@@ -174,7 +174,9 @@ def save_selection(
     if format == _CREDITS:
         credits = list_credits(selected)
         with disk_errors(out, _UNCHANGED):
-            write_atomically(out, encode_pieces(encode_credits(credits, credits_format, faithful=faithful)))
+            write_atomically(
+                check_place(out), encode_pieces(encode_credits(credits, credits_format, faithful=faithful))
+            )
         return ExportReport((out,), len(credits), 0, len(selected) - len(credits))
     with disk_errors(out, _UNCHANGED):
         paths = save_export(selected, format, out, partition_rows=partition_rows, faithful=faithful, on_bytes=count)

@@ -16,6 +16,7 @@ from harvester.actions.given_ids import names_file, read_given_ids
 from harvester.actions.result import ListedSounds, RunResult
 from harvester.actions.scope_options import Wanted
 from harvester.errors import HarvesterError, SettingsError
+from harvester.exports import check_place
 from harvester.graph import SoundGraph, is_gone, is_withdrawn
 from harvester.library import Store
 from harvester.model import Deferral
@@ -66,7 +67,7 @@ def read_missing_path(missing: Any, ids: Any) -> Path | None:
         problem = "the list itself, which would be overwritten"
     if problem:
         raise SettingsError(f"--missing {path_text(path)} is {problem}; name another file")
-    return path
+    return check_place(path)
 
 
 def add_listed(

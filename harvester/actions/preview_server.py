@@ -32,8 +32,8 @@ def check_preview_server(folder: Path, source: str, api_url: str | None, *, sand
         return
     if (sandbox or api_url is None) and source not in (ANY_SANDBOX, _embedded_source()):
         raise SettingsError(
-            f"{folder} is for {described(source)}, which the embedded sandbox does not have: name the address of that "
-            "sandbox with --api-url; nothing was fetched"
+            f"{folder} is for {described(source)}, which the embedded sandbox of this version does not have: name the "
+            "address of that sandbox with --api-url; nothing was fetched"
         )
 
 

@@ -227,7 +227,8 @@ async def _fetch_wanted(
     if not folder.terms_were_told:
         for line in TERMS:
             reporter.tell(line, kind="terms")
-        folder.remember_terms()
+        if reporter.listens:
+            folder.remember_terms()
     host = urlsplit(plan.wanted[0].url).netloc
     count = min(len(plan.wanted), request.bounds.most_files)
     some = f"{count:,} of {len(plan.wanted):,}" if count < len(plan.wanted) else f"{count:,}"

@@ -46,5 +46,5 @@ def sql(
         result = replace(query(selected, statement), notices=notices)
     if out is not None:
         with disk_errors(out, "the earlier file is unchanged"):
-            write_atomically(out, encode_pieces(result.text("csv" if format == "csv" else "json")))
+            write_atomically(check_place(out), encode_pieces(result.text("csv" if format == "csv" else "json")))
     return result

@@ -46,6 +46,9 @@ def forget(
         )
         withdrawn = {*report.forgotten, *report.before, *report.unknown}
         removed = preview_files(folder, withdrawn) if dry_run else _drop(folder, held, withdrawn)
+    if not dry_run and (late := preview_files(folder, withdrawn)):
+        # A run made the folder meanwhile. The next one removes them; until then the report names them.
+        report = replace(report, still_in=(*report.still_in, *late))
     return replace(report, in_git=_is_in_git(folder), previews=tuple(removed))
 
 

@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from harvester.analysis.figures import rounded
-from harvester.graph import Measures, Selected, TellingTags
+from harvester.graph import Measures, Selected, TellingWords
 
 LARGEST, TOP, TAGS = 5, 10, 5
 
 
 @dataclass(frozen=True, slots=True)
 class NamedCommunity:
-    """A community, and the tags that tell it.
+    """A community, and the words that tell it.
 
     `community` is its number, `sounds` how many it has, and `share` their part of all analysed sounds. The `tags` are
-    commoner in it than elsewhere, the most telling first.
+    tags and words of names that are commoner in it than elsewhere, the most telling first.
     """
 
     community: int
@@ -41,8 +41,7 @@ class Leading:
 
 def largest_communities(selected: Selected, measures: Mapping[int, Measures]) -> tuple[NamedCommunity, ...]:
     """Return the largest communities, the largest first."""
-    tags = {sound.id: {tag.lower() for tag in sound.tags} - {""} for sound in selected.sounds()}
-    telling = TellingTags(list(tags.values()))
+    telling, place = TellingWords(selected.sounds()), {one: at for at, one in enumerate(selected.sound_ids)}
     members: dict[int, list[int]] = {}
     for sound_id, one in measures.items():
         if one.community <= LARGEST:
@@ -52,7 +51,7 @@ def largest_communities(selected: Selected, measures: Mapping[int, Measures]) ->
             number,
             len(members[number]),
             rounded(len(members[number]) / len(measures)),
-            tuple(telling.of(tags[sound_id] for sound_id in members[number])[:TAGS]),
+            tuple(telling.of(place[sound_id] for sound_id in members[number])[:TAGS]),
         )
         for number in sorted(members)
     )

@@ -17,6 +17,7 @@ import typer
 
 from harvester.cli.commands import analyse as analyse_command
 from harvester.cli.commands import backups as backup_commands
+from harvester.cli.commands import browse as browse_command
 from harvester.cli.commands import check as check_command
 from harvester.cli.commands import config as config_command
 from harvester.cli.commands import export as export_command
@@ -129,6 +130,7 @@ app.command("find")(find_command.find)
 app.command("analyse")(analyse_command.analyse)
 app.command("export", cls=ExtensibleCommand)(export_command.export)
 app.command("map")(map_command.map)
+app.command("browse")(browse_command.browse)
 app.command("previews")(previews_command.previews)
 app.command("sql")(sql_command.sql)
 app.command("check")(check_command.check)
@@ -185,8 +187,7 @@ def _main() -> None:
 
 def _run() -> Any:
     """Run the command line, or complete it; return the exit code."""
-    command = typer.main.get_command(app)
-    adapt(command, _functions())
+    command = build_tree()
     # Without a name, `python -m harvester` would be one of three words, and its completion script would not run.
     if completion_wanted():
         return command(prog_name="harvester", standalone_mode=False)
@@ -196,6 +197,13 @@ def _run() -> Any:
             return command.invoke(context)
     except typer.Exit as ended:
         return ended.exit_code
+
+
+def build_tree() -> Any:
+    """Return the tree of commands as the command line runs it."""
+    command = typer.main.get_command(app)
+    adapt(command, _functions())
+    return command
 
 
 def _refuse(error: UsageError) -> int:

@@ -6,6 +6,7 @@ written; the edges are renamed first, so that a new OUT never stands beside old 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from itertools import chain
@@ -51,7 +52,7 @@ def save_export(
     paths = {part: _path_of(out, part) for part in files}
     with ExitStack() as stack:
         written = [
-            stack.enter_context(written_beside(paths[part], _told(encode_pieces(pieces), on_bytes)))
+            stack.enter_context(written_beside(check_place(paths[part]), _told(encode_pieces(pieces), on_bytes)))
             for part, pieces in files.items()
         ]
         for new in written:
@@ -64,13 +65,24 @@ def _path_of(out: Path, part: str) -> Path:
     return out.with_name(f"{out.stem}.{part}{out.suffix}") if part else out
 
 
-def check_place(out: Path) -> None:
-    """Raise `SettingsError` if `out` would replace a library's files."""
-    library = out.parent / CHECKPOINT
-    if out.suffix == ".pkl" or (library.exists() and out.name.startswith(Path(CHECKPOINT).stem)):
-        raise SettingsError(f"{out}: libraries use this name; choose another name for the export")
-    if not out.parent.is_dir():
-        raise SettingsError(f"{out.parent} is not a folder; create it first")
+def check_place(out: Path) -> Path:
+    """Return the file or folder to write for `out`: where a link leads.
+
+    Raises `SettingsError` if a library's file or a device would be replaced, or there is no folder to write to.
+    """
+    place = Path(os.path.realpath(out))
+    for one in (out, place):
+        library = one.parent / CHECKPOINT
+        if one.suffix == ".pkl" or (library.exists() and one.name.startswith(Path(CHECKPOINT).stem)):
+            raise SettingsError(f"{out}: libraries use this name; choose another name")
+    if out.exists() and not (out.is_file() or out.is_dir()):
+        raise SettingsError(
+            f"{out} is not a regular file, and an export replaces its file as a whole: choose another name, or leave "
+            "-o out if the format can go to standard output"
+        )
+    if not place.parent.is_dir():
+        raise SettingsError(f"{place.parent if out.is_symlink() else out.parent} is not a folder; create it first")
+    return place
 
 
 def _told(chunks: Iterable[bytes], on_bytes: Callable[[int], None]) -> Iterator[bytes]:

@@ -108,7 +108,8 @@ class Selection:
 class Selected:
     """The sounds and edges of one library that a view shows.
 
-    `is_whole`: nothing was selected, so only gone sounds and the edges from and to them are left out.
+    `sound_ids` are in order of id. `is_whole`: nothing was selected, so only gone sounds and the edges from and to them
+    are left out.
     """
 
     def __init__(
@@ -131,8 +132,18 @@ class Selected:
     def __contains__(self, sound_id: object) -> bool:
         return sound_id in self._members
 
+    def led_by(self, sound_ids: Iterable[int]) -> Selected:
+        """Return the same sounds and edges, with `sound_ids` first.
+
+        They come in the order given, the others by id after them. Ids that are not selected are left out.
+        """
+        led = Selected(self.state, self.sound_ids, self.edge_rule, is_whole=self.is_whole)
+        first = dict.fromkeys(one for one in sound_ids if one in self._members)
+        led.sound_ids = [*first, *(one for one in self.sound_ids if one not in first)]
+        return led
+
     def sounds(self) -> Iterator[Sound]:
-        """Yield the selected sounds, in order of id."""
+        """Yield the selected sounds, in the order of `sound_ids`."""
         return map(self.state.sound, self.sound_ids)
 
     def edges_of(self, sound_id: int) -> list[Edge]:

@@ -13,8 +13,10 @@ from typing import NamedTuple
 from harvester.errors import HarvesterError, LibraryCorrupt, SettingsError, problem_of
 from harvester.importing.formats import OldLibrary, load_old
 from harvester.importing.records import Tally
+from harvester.storage import export_version
 
 _ENDINGS = {".pkl", ".pickle", ".gpickle", ".joblib", ".db", ".sqlite", ".sqlite3", ".json"}
+_EXPORT = "an export of harvester; to import it too, name the file"
 _BESIDE = ("-wal", "-shm", "-journal")
 """Endings of the files that SQLite keeps beside a database; they are read with it."""
 
@@ -56,13 +58,13 @@ def load_folder(folder: Path, tally: Tally, now_us: int) -> FolderContent:
                 parts.append((path, load_old(path, tally, now_us)))
             except HarvesterError as error:
                 corrupt += [error] if isinstance(error, LibraryCorrupt) else []
-                left.append((path, problem_of(error, path)))
+                left.append((path, _EXPORT if _is_export(path) else problem_of(error, path)))
     if not parts and corrupt:
         raise corrupt[0]
     if not parts:
         raise SettingsError(
-            f"{folder}: it has no file of a tool that harvester knows, such as a .pkl, a .gpickle or an SQLite cache; "
-            "nothing was changed"
+            f"{folder}: it has no file of a tool that harvester knows, such as a .pkl, a .gpickle or an SQLite cache, "
+            "and no export as sqlite or in parts; name the file of any other export; nothing was changed"
         )
     return FolderContent(
         _joined([part for _, part in parts]),
@@ -70,6 +72,13 @@ def load_folder(folder: Path, tally: Tally, now_us: int) -> FolderContent:
         tuple(sorted(left)),
         tuple(f"{str(error).removesuffix('; nothing was changed')}; it was left out" for error in corrupt),
     )
+
+
+def _is_export(path: Path) -> bool:
+    try:
+        return export_version(path) is not None
+    except OSError:
+        return False
 
 
 def _is_backup(path: Path) -> bool:

@@ -5,6 +5,7 @@ Owns which reader gets a file, and which files beside it belong to it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,7 +68,13 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
         found = read_parts(path, tally, relation)
         if found is not None:
             return _given(path, found, None, now_us)
-        folder = load_folder(path, tally, now_us)
+        try:
+            folder = load_folder(path, tally, now_us)
+        except SettingsError:
+            database = _only_export(path)
+            if database is None:
+                raise
+            return read_given(database, tally, relation, now_us)
         folder.library.relation = relation
         return Given(folder.library, taken=folder.taken, left=folder.left, notices=folder.notices)
     found = _read_file(path, tally, relation)
@@ -76,6 +83,21 @@ def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
         old.relation = relation
         return Given(old, taken=((path, old.form),))
     return _given(path, found, _edges_beside(path, tally, relation) if found.takes_edges else None, now_us)
+
+
+def _only_export(folder: Path) -> Path | None:
+    """Return the exported database of a folder; None without one.
+
+    Raises `SettingsError` if there are several.
+    """
+    found = []
+    for path in sorted(folder.iterdir()):
+        with suppress(OSError):
+            found += [path] if path.is_file() and export_version(path) is not None else []
+    if len(found) > 1:
+        names = ", ".join(path.name for path in found)
+        raise SettingsError(f"{folder}: it has {len(found)} exports ({names}): name one of them; nothing was changed")
+    return found[0] if found else None
 
 
 def _edges_beside(path: Path, tally: Tally, relation: str) -> tuple[Path, FileContent] | None:

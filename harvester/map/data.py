@@ -10,34 +10,33 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections import Counter
-from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import numpy as np
+import numpy.typing as npt
 
 from harvester.graph import Selected, Surroundings
 from harvester.library_source import is_made_up, is_sandbox
+from harvester.map.arrangement import Arrange, arranged
+from harvester.map.colors import DARK, LIGHT, OTHER
 from harvester.map.context import ContextDots
 from harvester.map.edges import DrawnEdges
-from harvester.map.grouping import Communities
 from harvester.map.keeping import fetch_days, keeping_rules
-from harvester.map.layout import lay_out
+from harvester.map.modes import REST, as_head, by_value, find_modes, most_telling
 from harvester.records import license_name
 
-GROUPS = 12
-"""The number of groups of a mode with their own colour; the other groups share one."""
-
-_REST = 255
 _NO_TIMBRE = 255
-_ISLANDS = 14
-_NAMED_FROM = 8
+_ISLANDS = 30
 _UNRESERVED = "-_.!~*'()"
 
 
 class MapData:
-    """A map's data: `head` and `arrays` to draw, `sounds` for the texts."""
+    """A map's data: `head` and `arrays` to draw, `sounds` for the texts.
+
+    `arrange` decides where the sounds lie, and to which community each belongs.
+    """
 
     def __init__(
         self,
@@ -47,14 +46,15 @@ class MapData:
         *,
         library: str = "",
         around: Surroundings | None = None,
+        arrange: Arrange = arranged,
     ) -> None:
         self._selected = selected
         self._ids = selected.sound_ids
         self._known = list(selected.sounds())
         edges = DrawnEdges(selected)
-        self._communities = Communities(selected, edges.source, edges.target)
-        self._places = lay_out(len(self._ids), edges.source, edges.target)
-        self.arrays = self._arrays(edges)
+        arrangement = arrange(selected, edges)
+        self._communities, self._places = arrangement.communities, arrangement.places
+        self.arrays = self._arrays(edges) | ({"alone": _bits(arrangement.alone)} if arrangement.alone.any() else {})
         counts = f"{_counted(len(self._ids), 'sound')}, {edges.counts}"
         self.head: dict[str, Any] = {
             "title": title,
@@ -91,6 +91,8 @@ class MapData:
         more = {"looks": _packed(edges.look, "<u1")} if len(edges.looks) > 1 else {}
         more |= {"weights": _packed(edges.weight, "<f4")} if len(edges.weight) else {}
         more |= self._timbres()
+        strong = edges.strong()
+        more |= {} if strong.all() else {"strong": _bits(strong)}
         scores = np.clip((edges.score - edges.low) / span, 0, 1)
         return more | {
             "places": _packed(self._places, "<u2"),
@@ -115,34 +117,26 @@ class MapData:
         return {"timbres": _packed(timbres, "<u1")}
 
     def _groups(self) -> dict[str, Any]:
-        category = _Grouping("category", "Category", [known.category or "none" for known in self._known])
-        tags = [set(known.tags) - {""} for known in self._known]
-        names, of = self._communities.names(tags), self._communities.of
-        community = _Grouping("community", "Community", [names[one] for one in of], of)
-        user = _Grouping("user", "User", [known.username or "unknown" for known in self._known])
-        licenses = [known.license_name for known in self._known]
-        license = _Grouping("license", "License", licenses)
-        exact = _Grouping("licenses", "", licenses, most=_REST)
-        for grouping in (category, community, license, user, exact):
-            self.arrays[grouping.key] = _packed(grouping.groups, "<u1")
+        modes = find_modes(self._known, self._communities, self._places)
+        exact = by_value("licenses", "", [known.license_name for known in self._known], most=REST)
+        for mode in (*modes, exact):
+            self.arrays[mode.key] = _packed(mode.groups, "<u1")
         return {
-            "modes": [
-                {"key": one.key, "name": one.name, "labels": one.labels} for one in (category, community, license, user)
-            ],
+            "modes": [as_head(mode) for mode in modes],
+            "mode": most_telling(modes),
+            "palettes": {"light": [*LIGHT, OTHER["light"]], "dark": [*DARK, OTHER["dark"]]},
             "licenses": exact.labels,
-            "islands": self._islands(names[:-1] if self._communities.has_unknown else names),
+            "islands": self._islands(),
         }
 
-    def _islands(self, names: list[str]) -> list[dict[str, Any]]:
+    def _islands(self) -> list[dict[str, Any]]:
         """Return the largest communities' names and places.
 
         A place is that of the sound nearest to the median.
         """
         islands = []
-        for one, name in enumerate(names[:_ISLANDS]):
-            members = np.flatnonzero(self._communities.of == one)
-            if len(members) < _NAMED_FROM:
-                break
+        named = zip(self._communities.names(), self._communities.members(), strict=True)
+        for name, members in islice(named, _ISLANDS):
             places = self._places[members].astype(np.float64)
             away = ((places - np.median(places, axis=0)) ** 2).sum(axis=1)
             islands.append(
@@ -196,27 +190,6 @@ class MapData:
             "licenses": [[license_name(url) if url else "", url] for url in licenses.texts],
             "patterns": addresses.patterns.texts,
         }
-
-
-class _Grouping:
-    """Sounds grouped by a label.
-
-    The largest groups are numbered from 0; the others share one number.
-    """
-
-    def __init__(
-        self, key: str, name: str, labels: list[str], same: Iterable[int] | None = None, most: int = GROUPS
-    ) -> None:
-        self.key, self.name = key, name
-        keys: list[Any] = list(labels if same is None else map(int, same))
-        label_of = dict(zip(keys, labels, strict=True))
-        sizes = sorted(Counter(keys).items(), key=lambda pair: (-pair[1], pair[0]))
-        group_of = {one: min(place, _REST) if place < most else _REST for place, (one, _) in enumerate(sizes)}
-        self.groups = [group_of[one] for one in keys]
-        self.labels: list[list[Any]] = [[place, label_of[one], size] for place, (one, size) in enumerate(sizes[:most])]
-        rest = sum(size for _, size in sizes[most:])
-        if rest:
-            self.labels.append([_REST, f"{len(sizes) - most:,} others", rest])
 
 
 class _Texts:
@@ -281,3 +254,7 @@ def _counted(number: int, what: str) -> str:
 
 def _packed(values: Any, form: str) -> str:
     return base64.b64encode(np.asarray(values).astype(form).tobytes()).decode("ascii")
+
+
+def _bits(marks: npt.NDArray[np.bool_]) -> str:
+    return _packed(np.packbits(marks, bitorder="little"), "<u1")

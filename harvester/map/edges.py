@@ -17,6 +17,8 @@ MOST_KINDS = 12
 """The number of kinds with their own line in the legend; the rarest others share one."""
 
 _MOST_LOOKS = 255 - MOST_KINDS
+_ALL_DRAWN, _STRONGEST = 5_000, 3
+"""With more edges than this a map draws the strongest of each sound only: all together would be a veil."""
 
 
 class DrawnEdges:
@@ -50,6 +52,25 @@ class DrawnEdges:
         self.looks = [list(look) for look in self._looks]
         scores = self.score[np.isin(self.look, [at for at, look in enumerate(self.looks) if self._has_score(look)])]
         self.low, self.high = (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 1.0)
+
+    def strong(self) -> npt.NDArray[np.bool_]:
+        """Return whether each edge is drawn while the pointer rests.
+
+        Of many edges these are the strongest similar ones and the first related ones of each sound, and the strongest
+        one to a sound that has none of its own.
+        """
+        if len(self.source) <= _ALL_DRAWN:
+            return np.ones(len(self.source), dtype=np.bool_)
+        is_similar = np.isin(self.look, [at for at, look in enumerate(self.looks) if self._has_score(look)])
+        order = np.lexsort((np.arange(len(self.source)), -self.score, ~is_similar, self.source))
+        key = self.source[order] * 2 + ~is_similar[order]
+        chosen = np.zeros(len(self.source), dtype=np.bool_)
+        chosen[order] = np.arange(len(key)) - np.searchsorted(key, key) < _STRONGEST
+        is_leaf = ~np.isin(self.target, self.source)
+        leaves = np.flatnonzero(is_leaf)
+        best = leaves[np.lexsort((leaves, -self.score[leaves], self.target[leaves]))]
+        chosen[best[np.unique(self.target[best], return_index=True)[1]]] = True
+        return chosen
 
     @property
     def counts(self) -> str:

@@ -1,50 +1,69 @@
 """The communities of a map's sounds, with their names.
 
 Those of `harvester analyse` where the library has an analysis, so that the numbers in the names are those of
-`--community`; else those that the map finds itself.
+`--community`; else those that the map finds itself. Communities of few sounds have neither name nor colour, and where
+the graph has no clear groups none has.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
 
 import numpy as np
 
-from harvester.graph import Selected, name_communities
-from harvester.map.communities import Indices, find_communities
+from harvester.graph import NAMED_FROM, UNCLEAR, Selected, TellingWords, name_communities
+from harvester.map.communities import Indices, distinct_edges, find_communities, modularity
 
-_UNKNOWN = 0
+SINGLE, UNKNOWN, NO_GROUPS = "single sounds", "not analysed", "no clear groups"
+
+_NOT_ANALYSED = 0
 """Analyses number communities from 1."""
 
 
 class Communities:
     """The community of each sound: numbered from 0, the largest first.
 
-    Sounds that an analysis lacks are the last one.
+    `of` has the number of each sound's, `clearness` is their modularity. Sounds that an analysis lacks are the last
+    one. `found` takes the place of those that the map would find itself.
     """
 
-    def __init__(self, selected: Selected, source: Indices, target: Indices) -> None:
+    def __init__(self, selected: Selected, source: Indices, target: Indices, found: Indices | None = None) -> None:
+        self._selected = selected
         measures = selected.state.measures
-        known = [measures[one].community if one in measures else _UNKNOWN for one in selected.sound_ids]
+        known = [measures[one].community if one in measures else _NOT_ANALYSED for one in selected.sound_ids]
         sizes = Counter(known)
-        self._numbers = sorted(sizes, key=lambda one: (one == _UNKNOWN, -sizes[one], one)) if any(known) else []
+        self._numbers = sorted(sizes, key=lambda one: (one == _NOT_ANALYSED, -sizes[one], one)) if any(known) else []
         place = {number: index for index, number in enumerate(self._numbers)}
-        self.of: Indices = (
-            np.array([place[one] for one in known], dtype=np.int64)
-            if place
-            else find_communities(len(known), source, target)
-        )
+        if place:
+            found = np.array([place[one] for one in known], dtype=np.int64)
+        self.of: Indices = find_communities(len(known), source, target) if found is None else found
+        self.clearness = modularity(self.of, *distinct_edges(len(known), source, target))
+        self._names: list[str] | None = None
 
-    @property
-    def has_unknown(self) -> bool:
-        """Whether the last community is of sounds that the analysis lacks."""
-        return self._numbers[-1:] == [_UNKNOWN]
+    def members(self) -> list[Indices]:
+        """Return the sounds of each community that gets a name, in order."""
+        if self.clearness < UNCLEAR or not len(self.of):
+            return []
+        counted = np.bincount(self.of)
+        last = len(counted) - (1 if self._numbers[-1:] == [_NOT_ANALYSED] else 0)
+        return [np.flatnonzero(self.of == one) for one in range(last) if counted[one] >= NAMED_FROM]
 
-    def names(self, tags: Sequence[Set[str]]) -> list[str]:
-        """Return the name of each community; `tags` are each sound's."""
-        names = name_communities(self.of.tolist(), tags)
-        if not self._numbers:
-            return names
-        named = [f"{name} ({number})" for name, number in zip(names, self._numbers, strict=True)]
-        return [*named[:-1], "not analysed"] if self.has_unknown else named
+    def names(self) -> list[str]:
+        """Return the names of the communities of `members`."""
+        if self._names is None:
+            members = self.members()
+            words = TellingWords(self._selected.sounds() if members else ())
+            names = name_communities([one.tolist() for one in members], words)
+            if self._numbers:
+                numbered = zip(names, self._numbers[: len(names)], strict=True)
+                names = [f"{name} ({number})" for name, number in numbered]
+            self._names = names
+        return self._names
+
+    def labels(self) -> list[str]:
+        """Return the text of each sound's community in a legend."""
+        names = self.names()
+        rest = SINGLE if names else NO_GROUPS
+        has_unknown = self._numbers[-1:] == [_NOT_ANALYSED]
+        unknown = len(self._numbers) - 1 if has_unknown else -1
+        return [names[one] if one < len(names) else UNKNOWN if one == unknown else rest for one in self.of.tolist()]

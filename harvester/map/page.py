@@ -11,8 +11,9 @@ import base64
 import hashlib
 import html
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harvester.errors import SettingsError
 from harvester.extras import missing
@@ -20,13 +21,30 @@ from harvester.graph import Selected, Surroundings
 from harvester.json_text import json_text
 from harvester.map.local_previews import LocalPreviews
 
-_LOCAL_MEDIA = "'self' file: "
-"""A page that was opened from a file has no origin of its own: `file:` allows the files beside it."""
+if TYPE_CHECKING:
+    from harvester.map.data import MapData
+
 _STYLES = ("style.css", "walking.css")
 _SCRIPTS = (
-    "data.js", "paint.js", "context.js", "move.js", "hit_test.js", "card.js", "control.js", "synth.js", "source.js",
-    "player.js", "search.js", "takeaway.js", "shortlist.js", "path.js", "address.js", "keys.js", "main.js",
+    "shape.js", "data.js", "paint.js", "context.js", "move.js", "hit_test.js", "card.js", "control.js", "synth.js",
+    "source.js", "player.js", "search.js", "takeaway.js", "shortlist.js", "path.js", "address.js", "keys.js", "main.js",
 )  # fmt: skip
+_LIVE_SCRIPTS = (*_SCRIPTS, "live.js")
+
+
+@dataclass(frozen=True, slots=True)
+class PageData:
+    """A map's data as JSON that a script element may hold.
+
+    `plays_files`: the page plays previews that lie beside it.
+    """
+
+    title: str
+    counts: str
+    head: str
+    arrays: str
+    sounds: str
+    plays_files: bool = False
 
 
 def encode_map(
@@ -48,28 +66,50 @@ def encode_map(
         from harvester.map.data import MapData
     except ImportError as error:
         raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
-    data = MapData(selected, title, ego, library=library, around=around)
+    yield from encode_page(page_data(MapData(selected, title, ego, library=library, around=around), local))
+
+
+def page_data(data: MapData, local: LocalPreviews | None = None, **more: Any) -> PageData:
+    """Return the data of a page; `more` joins its head."""
+    head, sounds = data.head | more, data.sounds
     if local is not None:
-        data.head["previews"] = local.address
-        data.sounds["local"] = local.column(selected.sound_ids)
-    style = "".join(map(_asset, _STYLES))
-    script = "(() => {\n'use strict';\n" + "\n".join(map(_asset, _SCRIPTS)) + "})();\n"
-    media = "http: https:" if local is None else _LOCAL_MEDIA + "http: https:"
+        head["previews"] = local.address
+        sounds = sounds | {"local": local.column(sounds["ids"])}
+    texts = script_json(head), script_json(data.arrays), script_json(sounds)
+    return PageData(head["title"], head["counts"], *texts, plays_files=local is not None)
+
+
+def encode_page(data: PageData, *, live: bool = False) -> Iterator[bytes]:
+    """Yield the page in chunks; a `live` one asks its server for news."""
+    style, script = _style(), _script(live)
     filling = {
-        "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        f"img-src http: https: data:; media-src {media}; base-uri 'none'; form-action 'none'",
-        "title": html.escape(title),
-        "counts": html.escape(data.head["counts"]),
+        "policy": page_policy(live=live, plays_files=data.plays_files),
+        "title": html.escape(data.title),
+        "counts": html.escape(data.counts),
         "style": style,
         "script": script,
-        "head": script_json(data.head),
-        "arrays": script_json(data.arrays),
-        "sounds": script_json(data.sounds),
+        "head": data.head,
+        "arrays": data.arrays,
+        "sounds": data.sounds,
     }
     for place, piece in enumerate(_asset("page.html").split("{{")):
         name, _, rest = piece.partition("}}")
         text = piece if place == 0 else filling[name] + rest
         yield text.encode()
+
+
+def page_policy(*, live: bool = False, plays_files: bool = False) -> str:
+    """Return the content security policy of the page.
+
+    A `live` page may also ask the server that it came from. A page that was opened from a file has no origin of its
+    own: `file:` allows the files beside it.
+    """
+    own, asking = (" 'self'", "connect-src 'self'; ") if live else ("", "")
+    media = f"{own} http: https:" if live or not plays_files else " 'self' file: http: https:"
+    return (
+        f"default-src 'none'; script-src '{_hash(_script(live))}'; style-src '{_hash(_style())}'; {asking}"
+        f"img-src{own} http: https: data:; media-src{media}; base-uri 'none'; form-action 'none'"
+    )
 
 
 def script_json(value: Any) -> str:
@@ -78,6 +118,14 @@ def script_json(value: Any) -> str:
     It can neither close the element nor begin a comment.
     """
     return json_text(value).replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _style() -> str:
+    return "".join(map(_asset, _STYLES))
+
+
+def _script(live: bool) -> str:
+    return "(() => {\n'use strict';\n" + "\n".join(map(_asset, _LIVE_SCRIPTS if live else _SCRIPTS)) + "})();\n"
 
 
 def _hash(text: str) -> str:

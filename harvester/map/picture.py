@@ -20,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from harvester.map.colors import LIGHT, OTHER
 from harvester.map.data import MapData
 from harvester.map.density import Floats, edge_picture
 from harvester.map.layout import SPAN
@@ -27,13 +28,7 @@ from harvester.map.picture_form import PictureSize
 from harvester.map.picture_text import cut_to, size_mm, text_mm
 from harvester.terminal_text import escape_line
 
-COLORS = (
-    "#3b62c9", "#e08a00", "#d64541", "#2a9d8f", "#8e5bd0", "#5c9e31", "#d9599a", "#8a5a3c", "#1c8fc4", "#a39413",
-    "#6b7a8f", "#b05f2e",
-)  # fmt: skip
-"""The colours of the groups, as in `page_parts/paint.js`."""
-
-OTHER, MARK, INK, SOFT, CONTEXT = "#a9a69e", "#b3261e", "#1d2126", "#5d6570", "#c3c0b8"
+MARK, INK, SOFT, CONTEXT = "#b3261e", "#1d2126", "#5d6570", "#c3c0b8"
 
 _MM = 72 / 25.4
 _MARGIN_MM = 5.0
@@ -43,6 +38,9 @@ _ORDINARY_MM, _LEAST_FACTOR, _MOST_FACTOR = 150.0, 0.8, 1.25
 
 _ROW_MM, _SWATCH_MM, _GAP_MM = 3.4, 3.0, 4.0
 _LONGEST_LABEL_MM = 46.0
+_MOST_ROWS = 24
+"""The legend has so many groups at most; the names of more stand on their islands."""
+
 _RIM_MM = 2.5
 """Free space around the map, for the dots at its edge."""
 
@@ -59,8 +57,11 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def draw_picture(data: MapData, size: PictureSize, form: str, *, color_by: str) -> bytes:
-    """Return the picture as a file of the form `svg`, `pdf` or `png`."""
+def draw_picture(data: MapData, size: PictureSize, form: str, *, color_by: str | None) -> bytes:
+    """Return the picture as a file of the form `svg`, `pdf` or `png`.
+
+    `color_by` is one of `COLOR_KEYS`; None: the colouring that the page opens with.
+    """
     file = io.BytesIO()
     with style.context(["default", _STYLE]), warnings.catch_warnings():
         # A name in a script that the font lacks shows as boxes; one warning for each letter is of no use.
@@ -74,10 +75,12 @@ def draw_picture(data: MapData, size: PictureSize, form: str, *, color_by: str) 
 class _Page:
     """One picture while it is drawn."""
 
-    def __init__(self, figure: Figure, data: MapData, size: PictureSize, form: str, color_by: str) -> None:
+    def __init__(self, figure: Figure, data: MapData, size: PictureSize, form: str, color_by: str | None) -> None:
         self._figure, self._size, self._form = figure, size, form
         self._head, self._arrays = data.head, data.arrays
-        self._mode = next(mode for mode in data.head["modes"] if mode["key"] == color_by)
+        modes: list[dict[str, Any]] = data.head["modes"]
+        opened: int = data.head["mode"]
+        self._mode = next((mode for mode in modes if mode["key"] == color_by), modes[opened])
         self._inner_mm = size.width_mm - 2 * _MARGIN_MM
         factor = min(max(min(size.width_mm, size.height_mm) / _ORDINARY_MM, _LEAST_FACTOR), _MOST_FACTOR)
         self._small_pt, self._label_pt, self._row_mm = _SMALL_PT * factor, _LABEL_PT * factor, _ROW_MM * factor
@@ -149,9 +152,10 @@ class _Page:
 
     def _draw_legend(self) -> float:
         """Draw the groups in columns at the bottom; return the height."""
+        shown = self._mode["labels"][:_MOST_ROWS]
         labels = [
             (group, cut_to(escape_line(label), _LONGEST_LABEL_MM, self._small_pt), f"{sounds:,}")
-            for group, label, sounds in self._mode["labels"]
+            for group, label, sounds in shown
         ]
         rows, widths_mm = next(
             (rows, widths_mm)
@@ -170,7 +174,7 @@ class _Page:
             self._write(left_mm + _SWATCH_MM, at_mm, label, self._small_pt, color=INK)
             end_mm = left_mm + widths_mm[column] - _GAP_MM
             self._write(end_mm, at_mm, count, self._small_pt, color=SOFT, ha="right")
-            self._swatch(left_mm + 0.9, at_mm, color_of(group))
+            self._swatch(left_mm + 0.9, at_mm, color_of(self._mode, group))
         return height_mm + 2
 
     def _swatch(self, left_mm: float, top_mm: float, color: str) -> None:
@@ -190,6 +194,9 @@ class _Page:
         source = np.repeat(np.arange(len(degrees)), degrees)
         at_px: Floats = self._mm / self._room_mm * np.array([width_px, height_px])
         strengths = 0.3 + 0.7 * self._array("scores", "<u2") / 65_535
+        if "strong" in self._arrays:
+            drawn = np.unpackbits(self._array("strong", "<u1"), bitorder="little")[: len(target)] > 0
+            source, target, strengths = source[drawn], target[drawn], strengths[drawn]
         picture = edge_picture(at_px[source], at_px[target], strengths, width_px, height_px, scale=dpi / 96)
         axes.imshow(
             picture, extent=(0, self._room_mm[0], self._room_mm[1], 0), aspect="auto", zorder=1,
@@ -217,7 +224,7 @@ class _Page:
             members = np.flatnonzero(radii == radius)
             axes.scatter(
                 self._mm[members, 0], self._mm[members, 1], s=(2 * radius) ** 2, zorder=2, clip_on=False,
-                c=[color_of(int(group)) for group in groups[members]], linewidths=0.3 if has_rim else 0,
+                c=[color_of(self._mode, int(group)) for group in groups[members]], linewidths=0.3 if has_rim else 0,
                 edgecolors="white",
             )  # fmt: skip
         return radii
@@ -253,9 +260,11 @@ def _column_widths(labels: list[tuple[int, str, str]], rows: int, size_pt: float
     ]  # fmt: skip
 
 
-def color_of(group: int) -> str:
-    """Return the colour of a group; the small groups share one."""
-    return COLORS[group] if group < len(COLORS) else OTHER
+def color_of(mode: dict[str, Any], group: int) -> str:
+    """Return the colour of a group of a colouring; small groups are grey."""
+    colors: list[int] = mode["colors"]
+    color = colors[group] if group < len(colors) else len(LIGHT)
+    return LIGHT[color] if color < len(LIGHT) else OTHER["light"]
 
 
 def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:

@@ -14,14 +14,14 @@ def encode_picture(
     size: PictureSize,
     form: str,
     *,
-    color_by: str = "category",
+    color_by: str | None = None,
     ego: int | None = None,
     around: Surroundings | None = None,
 ) -> bytes:
     """Return the map as a picture; one of `PICTURE_FORMS`.
 
-    `color_by` is one of `COLOR_KEYS`; a ring marks the sound `ego`. `around` are sounds to draw as faint dots. Raises
-    `SettingsError` without numpy and scipy, and without matplotlib.
+    `color_by` is one of `COLOR_KEYS`, by default the colouring that tells most; a ring marks the sound `ego`. `around`
+    are sounds to draw as faint dots. Raises `SettingsError` without numpy and scipy, and without matplotlib.
     """
     try:
         from harvester.map.data import MapData

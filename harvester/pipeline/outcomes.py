@@ -243,7 +243,7 @@ class OutcomeReader:
         names = {name.casefold() for name in self._scope.plan.usernames}
         if not names:
             return records, 0
-        wanted = [record for record in records if str(record.get("username", "")).casefold() in names]
+        wanted = [record for record in records if str(record.get("username") or "").casefold() in names]
         return wanted, len(records) - len(wanted)
 
     def _matching(

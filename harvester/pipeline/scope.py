@@ -128,8 +128,11 @@ class Scope:
         sweep = Sweep(hits.get(PLACE, ""))
         rolled_back = any(sound_id not in self._state for sound_id in known)
         self.vectorless = () if rolled_back or not self.plan.vectors else tuple(self._without_vector(known))
-        if rolled_back or (sweep.done and not self.vectorless and not any(self._is_due(hit, now_us) for hit in known)):
-            # Every hit has its list: the user sweeps again to find new hits.
+        # Hits with vectors wait for `harvester link`; hits of a run that only collects wait for nothing.
+        waits = self.plan.target != 0 or self.plan.vectors
+        open_hits = (hit for hit in known if waits and self._is_due(hit, now_us))
+        if rolled_back or (sweep.done and not self.vectorless and next(open_hits, None) is None):
+            # Every hit has what this run fetches: the user sweeps again to find new hits.
             sweep = Sweep()
         self.sweep = sweep
 

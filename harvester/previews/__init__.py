@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from harvester.previews.folder import (
+    ROW_FILES,
     PreviewFolder,
     holding_previews,
     opened_previews,

@@ -31,7 +31,7 @@ from harvester.storage import (
     write_atomically,
 )
 
-MANIFEST, LOST, ARRIVALS = "manifest.jsonl", "lost.jsonl", ".arrivals.jsonl"
+ROW_FILES = MANIFEST, LOST, ARRIVALS = "manifest.jsonl", "lost.jsonl", ".arrivals.jsonl"
 CREDITS, TERMS_FILE, IGNORED, LOCK = "CREDITS.md", "TERMS.txt", ".gitignore", ".lock"
 KEPT = "every preview in the folder is whole"
 _LARGEST_BYTES = 512 << 20
@@ -141,7 +141,7 @@ class PreviewFolder:
         """Read the rows, and leave out those whose file is not as it was."""
         found: dict[Key, StoredPreview] = {}
         with disk_errors(self.path, "nothing was fetched"):
-            for name in (MANIFEST, LOST, ARRIVALS):
+            for name in ROW_FILES:
                 self._read(self.path / name, found)
             self.stored = {key: row for key, row in found.items() if _is_there(self.path / row.file, row.size_bytes)}
         for key in self.stored:

@@ -1,10 +1,13 @@
 """Place every generated sound in a similarity space, in closed form.
 
 A sound is one of eight members of a cluster; a cluster has three coordinates. Each coordinate that two sounds
-share adds `SHARED` to their cosine. Each sound also has its own angle, which changes the cosine by at most `OWN`.
-So two sounds reach the threshold exactly when their clusters share two coordinates. The similar list of a sound
-is therefore its own cluster and all clusters that share two coordinates with it; it is exact and needs no search.
+share adds its weight, of `SHARED`, to their cosine. Each sound also has its own angle, which changes the cosine by at
+most `OWN`. So two sounds reach the threshold exactly when their clusters share two coordinates. The similar list of a
+sound is therefore its own cluster and all clusters that share two coordinates with it; it is exact and needs no search.
 Any two clusters are joined by at most three such steps.
+
+The weights differ, so that the graph has islands: the best places of a list go to clusters with the same first
+coordinate, and only a few edges of a walk lead to another. With equal weights no communities would exist.
 
 Invariant: scores are the cosines of the vectors that this module returns.
 """
@@ -19,9 +22,9 @@ from functools import lru_cache
 from operator import mul
 
 MEMBERS = 8
-SHARED = 0.304
-OWN = 1 - 3 * SHARED
-# Two shared coordinates: at least 2 * 0.304 - 0.088 = 0.52. One: at most 0.304 + 0.088 = 0.392. The
+SHARED = (0.312, 0.304, 0.304)
+OWN = 1 - sum(SHARED)
+# Two shared coordinates: at least 0.304 + 0.304 - 0.08 = 0.528. One: at most 0.312 + 0.08 = 0.392. The
 # threshold, a cosine of 0.4, lies between, so neither rounding nor float32 can move a sound across it.
 _AXES = 32
 """Directions of a coordinate; a symbol from 32 to 63 is the opposite of the symbol 32 before it."""
@@ -60,8 +63,7 @@ class Clusters:
         cos, sin = self._cos, self._sin
         own_cos, own_sin = OWN * cos[position], OWN * sin[position]
         found: list[tuple[float, int]] = []
-        for cluster in (home, *self._overlapping(home)):
-            base = (3 if cluster == home else 2) * SHARED
+        for cluster, base in [(home, sum(SHARED)), *self._overlapping(home)]:
             first = cluster * MEMBERS
             found += [
                 (base + own_cos * cos[at] + own_sin * sin[at], at)
@@ -76,9 +78,11 @@ class Clusters:
         if not length:
             return []
         latent = [sum(map(mul, row, vector)) / length for row in _basis(self._dimensions)]
-        side = math.sqrt(SHARED)
         symbols = [
-            [side * (latent[axis * _AXES + x % _AXES] * (1 if x < _AXES else -1)) for x in range(self._side)]
+            [
+                math.sqrt(SHARED[axis]) * (latent[axis * _AXES + x % _AXES] * (1 if x < _AXES else -1))
+                for x in range(self._side)
+            ]
             for axis in range(3)
         ]
         own_cos, own_sin = math.sqrt(OWN) * latent[-2], math.sqrt(OWN) * latent[-1]
@@ -98,9 +102,9 @@ class Clusters:
     def vector(self, number: int) -> list[float]:
         """Return a sound's unit vector with six decimals, as the API has it."""
         position = self._position(number)
-        side, own = math.sqrt(SHARED), math.sqrt(OWN)
+        own = math.sqrt(OWN)
         parts = [
-            (axis * _AXES + x % _AXES, side if x < _AXES else -side)
+            (axis * _AXES + x % _AXES, math.sqrt(SHARED[axis]) * (1 if x < _AXES else -1))
             for axis, x in enumerate(self._coordinates(position // MEMBERS))
         ]
         parts += [(3 * _AXES, own * self._cos[position]), (3 * _AXES + 1, own * self._sin[position])]
@@ -124,15 +128,20 @@ class Clusters:
         a, b = divmod(rest, self._side)
         return a, b, c
 
-    def _overlapping(self, home: int) -> list[int]:
+    def _overlapping(self, home: int) -> list[tuple[int, float]]:
+        """Return the clusters that share two coordinates, and their cosine."""
         side = self._side
         clusters = []
         stride = 1
-        for own in reversed(self._coordinates(home)):
+        for own, weight in zip(reversed(self._coordinates(home)), reversed(SHARED), strict=True):
             first = home - own * stride
-            clusters += [first + x * stride for x in range(side) if x != own and abs(x - own) != _AXES]
+            base = sum(SHARED) - weight
+            for x in range(side):
+                cluster = first + x * stride
+                if x != own and abs(x - own) != _AXES and cluster < self._clusters:
+                    clusters.append((cluster, base))
             stride *= side
-        return [cluster for cluster in clusters if cluster < self._clusters]
+        return clusters
 
 
 def coprime(size: int, draw: random.Random) -> int:

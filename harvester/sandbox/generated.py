@@ -22,7 +22,7 @@ from harvester.sandbox.clusters import Clusters, coprime
 from harvester.sandbox.fake_records import Facts, draws, invent_descriptors, invent_record
 from harvester.settings import GENERATED_SOUNDS
 
-VERSION = 1
+VERSION = 2
 OLDEST_S = 1_112_313_600  # 2005-04-01
 NEWEST_S = 1_789_905_600  # 2026-09-20T12:00:00Z
 _YOUNG_S = 29 * 86_400

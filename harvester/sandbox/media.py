@@ -81,7 +81,7 @@ class Media:
         size = len(content)
         first = int(match[1]) if match[1] else max(0, size - int(match[2]))
         last = min(size - 1, int(match[2])) if match[1] and match[2] else size - 1
-        if first >= size or first > last:
+        if first > last:
             return plain(416, "The range lies outside the file.", **{"Content-Range": f"bytes */{size}"})
         headers = {**reply.headers, "Content-Range": f"bytes {first}-{last}/{size}"}
         return replace(reply, status=206, headers=headers, body=content[first : last + 1], media=None)

@@ -7,6 +7,7 @@ Listens on loopback only. `service` makes the answers.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -60,7 +61,8 @@ async def serving(
         try:
             await site.start()
         except OSError as problem:
-            raise SettingsError(f"the sandbox cannot listen on {host}:{port}: {problem.strerror}") from problem
+            why = os.strerror(problem.errno or 0)
+            raise SettingsError(f"the sandbox cannot listen on {host}:{port}: {why}") from problem
         bound = runner.addresses[0][1]
         yield f"http://{f'[{host}]' if ':' in host else host}:{bound}/apiv2/"
     finally:

@@ -29,6 +29,7 @@ from harvester.storage.opening import (
     opened_bounded,
     path_text,
     read_bounded,
+    read_inside,
     read_pieces,
     read_start,
     refuse_link,

@@ -105,10 +105,26 @@ def opened_bounded(path: Path, most_bytes: int) -> Iterator[OpenFile]:
     Raises `OSError` (EFBIG) if it is larger than `most_bytes`.
     """
     with opened(path) as descriptor:
-        file = OpenFile(descriptor)
-        if file.size_bytes > most_bytes:
-            raise OSError(errno.EFBIG, f"it has {file.size_bytes} bytes, more than {most_bytes}", str(path))
-        yield file
+        yield _bounded(descriptor, path, most_bytes)
+
+
+def read_inside(folder: Path, name: str, most_bytes: int) -> bytes:
+    """Return the bytes of the file `name` that lies in `folder` itself.
+
+    Follows no symbolic link, neither of the file nor of the folder. Raises `NotRegular`, `IsADirectoryError`, `OSError`
+    (EFBIG) if it is larger than `most_bytes`, or what `os.open` raises.
+    """
+    path = folder / name
+    place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | _FLAGS)
+    try:
+        _refuse_odd(path, os.stat(name, dir_fd=place, follow_symlinks=False))
+        descriptor = _checked(path, os.open(name, os.O_RDONLY | os.O_NOFOLLOW | _FLAGS, dir_fd=place))
+    finally:
+        os.close(place)
+    try:
+        return b"".join(_bounded(descriptor, path, most_bytes).pieces())
+    finally:
+        os.close(descriptor)
 
 
 def read_start(path: Path, most_bytes: int) -> bytes:
@@ -140,6 +156,13 @@ def opened(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _bounded(descriptor: int, path: Path, most_bytes: int) -> OpenFile:
+    file = OpenFile(descriptor)
+    if file.size_bytes > most_bytes:
+        raise OSError(errno.EFBIG, f"it has {file.size_bytes} bytes, more than {most_bytes}", str(path))
+    return file
 
 
 def _pieces(descriptor: int, size_bytes: int, piece_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:

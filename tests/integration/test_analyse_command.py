@@ -156,11 +156,11 @@ def test_the_map_has_the_communities_and_numbers_of_the_analysis(place: Path) ->
         head = json.loads(page.xpath("string(//script[@id='head'])"))
         return [label for mode in head["modes"] if mode["key"] == "community" for _, label, _ in mode["labels"]]
 
-    assert labels() == ["rain, wet", "wind", "group 3"]
+    assert labels() == ["rain, wet", "wind", "single sounds"]
     analysed(place)
-    assert labels() == ["rain, wet (1)", "wind (2)", "group 3 (3)"]
+    assert labels() == ["rain, wet (1)", "wind (2)", "single sounds"]
     grown(place, Known(400, NOW_US))
-    assert labels() == ["rain, wet (1)", "wind (2)", "group 3 (3)", "not analysed"]
+    assert labels() == ["rain, wet (1)", "wind (2)", "single sounds", "not analysed"]
 
 
 def test_a_library_that_grew_says_so_in_one_line_and_keeps_what_is_known(place: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(timeout=0.7)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=5)
+        _, err = process.communicate(timeout=15)
         assert process.returncode == 143, err
         assert json.loads(run("status", "--json", cwd=tmp_path).out)["processed"] > 0
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from harvester.graph.selection import select
+from harvester.map.local_previews import LocalPreviews
 from harvester.map.page import encode_map
+from harvester.sandbox.ogg_flac import encode_ogg_flac
 from tests.support.browser import BROWSER, Page
 from tests.support.map_walks import click_sound, in_browser, serve_media, text_of
 from tests.support.view_samples import HOSTILE, make_record, make_state
@@ -205,3 +208,30 @@ def test_what_is_painted_between_frames_is_what_would_be_painted_at_once(page_fi
         assert await page.ask(_PIXELS) == moved
 
     assert in_browser(page_file, walk).errors == []
+
+
+def test_a_preview_beside_the_page_plays_offline_and_the_others_are_as_before(tmp_path: Path) -> None:
+    folder = tmp_path / "my library" / "previews"
+    folder.mkdir(parents=True)
+    (folder / "1.ogg").write_bytes(encode_ogg_flac(array("h", [0] * 3_000), 11_025, 8))
+    web = {"previews": {"preview-lq-mp3": "https://cdn.example/previews/0/2_7-lq.mp3"}}
+    path = tmp_path / "maps" / "map.html"
+    path.parent.mkdir()
+    local = LocalPreviews.beside(path, folder, {1: "ogg"})
+    state = make_state([make_record(one, images={}, **web) for one in (1, 2)], {1: [(2, 0.9)], 2: [(1, 0.9)]})
+    path.write_bytes(b"".join(encode_map(select(state), "a library", local=local)))
+
+    async def walk(page: Page) -> None:
+        await click_sound(page, 1)
+        assert page.requests == [path.as_uri()]
+        await page.ask("document.querySelector('.play').click()")
+        assert await text_of(page, ".play") == "■ Stop"
+        await page.ask(
+            "new Promise(done => { const look = () => document.querySelector('.play').textContent === '▶ Play'"
+            " ? done() : requestAnimationFrame(look); look(); })"
+        )
+        assert page.requests == [path.as_uri(), (folder / "1.ogg").as_uri()]
+
+    assert in_browser(path, walk).errors == []
+    assert "media-src 'self' file: http: https:;" in path.read_text()
+    assert local.column([1, 2]) == [2, 0]

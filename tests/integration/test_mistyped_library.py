@@ -26,6 +26,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "find": ("find rain",),
     "export": ("export jsonl", "export csv -o out.csv", "export credits"),
     "map": ("map", "map --static map.png"),
+    "browse": ("browse",),
     "analyse": ("analyse", "analyse --json"),
     "relate": ("relate", "relate --dry-run"),
     "sql": ("sql", "sql SELECT/**/1"),

@@ -37,7 +37,7 @@ ODD: list[Any] = [
     3.7, -0.0, 5e-324, 1e308, math.nan, math.inf, -math.inf,
     "", " ", "12", "12.5", "nan", "inf", "1e999", "true", "a\ud800b", "\udfff", "long " * 600, "\x1b[31m\x00", "12 12",
     "2020-13-45T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2020-01-01 00:00:00", "https://[::1", "{",
-    [], ["a"], [1, "a", None, ["x"], "\ud800"], [f"tag{number}" for number in range(1_100)], [0.5] * 512,
+    [], ["a"], [1, "a", None, ["x"], "\ud800"], ["tag1", "tag2"], [0.5] * 12,
     [{"a": math.nan}],
     {}, {"a": "b", "id": "x", "name": 1, "created": "c", "\ud800": "\udfff"}, {"processed": 10**400}, deep(90),
 ]  # fmt: skip
@@ -45,11 +45,12 @@ UNDECLARED = ("somewhat_new", "processed", "image_a", "=cmd", "\ud800")
 FIELDS = [*sorted(RULES.keys() - {"id"}), *UNDECLARED]
 STRIDES = (0, 7)
 LONG = "".join(map(str, range(50_000)))
+MANY = {"tags": [f"tag{number}" for number in range(1_100)], "analysis": [0.5] * 512}
 
 
 def make_records() -> list[dict[str, Any]]:
     """Return records in which every field has every odd value: alike in one record, then mixed."""
-    records = [make_record(1), make_record(2, description=LONG, somewhat_new=LONG)]
+    records = [make_record(1), make_record(2, description=LONG, somewhat_new=LONG) | MANY]
     for stride in STRIDES:
         for first in range(len(ODD)):
             odd = {name: ODD[(first + place * stride) % len(ODD)] for place, name in enumerate(FIELDS)}

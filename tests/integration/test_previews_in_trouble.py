@@ -32,3 +32,15 @@ def test_each_preview_is_whole_or_absent_whatever_happens_and_none_is_fetched_tw
     artefacts = [path for path in troubled.previews.iterdir() if path.is_file()]
     assert not [path for path in artefacts if KEY.encode() in path.read_bytes()]
     assert KEY not in ended.err
+
+
+def test_a_signal_ends_a_run_at_once_while_the_server_is_silent(tmp_path: Path) -> None:
+    with sandbox_process(tmp_path, "--no-throttle", "--fault", "no-answer@path=/previews/@from=3") as sandbox:
+        grown = run(
+            "harvest", "--api-url", sandbox.url, "--level", 99, "--library", "lib", "--samples", 2, cwd=tmp_path
+        )
+        assert grown.code == 0, grown.err
+        troubled = Troubled(tmp_path / "lib", sandbox, ("--max-duration", "2s"), "sandbox")
+        assert troubled.kill_after(4, tmp_path, signal.SIGINT, within_s=2) == 0
+        assert len(troubled.files()) == 2
+        troubled.check_manifest()

@@ -97,6 +97,6 @@ def test_a_notebook_of_the_page_shows_what_the_page_shows_and_warns_of_nothing(
     assert [output for output in outputs if output.get("name") == "stderr"] == []
     assert capfd.readouterr() == ("", "")
     rich = [output.data for output in outputs if "data" in output]
-    assert [html for data in rich if "1,208" in (html := data.get("text/html", ""))] != []
+    assert [html for data in rich if "1,285" in (html := data.get("text/html", ""))] != []
     assert [data for data in rich if "image/png" in data] != []
     assert {path.name for path in folder.iterdir()} == MADE

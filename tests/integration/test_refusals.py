@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.cli import app
 from harvester.cli.option_rules import read_parameters
 from harvester.cli.refusals import UsageError
 from tests.integration.options.place import variable_of
 from tests.integration.options.table import declared
-from tests.support.command import _built, call
+from tests.support.command import build_tree_once, call
 
 THEIRS = re.compile(
     r"Invalid value|No such|Missing |Input should|unable to|unexpected extra|requires an? |does not take|"
@@ -131,7 +130,7 @@ _SOURCES = ["option", "environment", "file"]
 
 
 def _node(command: str) -> Any:
-    node: Any = _built(app)
+    node: Any = build_tree_once()
     for word in command.split():
         node = node.commands[word]
     return node
@@ -140,7 +139,7 @@ def _node(command: str) -> Any:
 _ARGUMENTS = {"show": "1", "find": "a", "export": "jsonl", "merge": "a", "import": "a", "init": "a"}
 
 
-@settings(max_examples=600)
+@settings(max_examples=6 * settings().max_examples)
 @given(option=st.sampled_from(OPTIONS), text=_TEXTS, source=st.sampled_from(_SOURCES))
 def test_any_text_for_any_option_is_taken_or_refused_with_its_place(
     option: tuple[str, str], text: str, source: str, tmp_path_factory: pytest.TempPathFactory

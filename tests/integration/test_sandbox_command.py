@@ -30,11 +30,11 @@ def test_it_says_where_it_listens_and_ends_well_on_a_signal(tmp_path: Path, numb
         assert line.startswith("listening on http://127.0.0.1:")
         assert line.endswith("/apiv2/\n")
         request = urllib.request.Request(f"{line.split()[-1]}sounds/12/", headers={"Authorization": "Token k2"})
-        with urllib.request.urlopen(request, timeout=5) as response:
+        with urllib.request.urlopen(request, timeout=30) as response:
             assert json.load(response) == {"id": 12, "name": "one"}
         assert json.loads(log.read_text(encoding="utf-8"))["path"] == "/apiv2/sounds/12/"
         process.send_signal(number)
-        rest, errors = process.communicate(timeout=5)
+        rest, errors = process.communicate(timeout=30)
     assert (process.returncode, rest, errors) == (0, "", "")
 
 

@@ -55,6 +55,7 @@ def test_no_artefact_of_real_runs_holds_the_key(tmp_path: Path) -> None:
             ("harvest", *options, "--sweep", "--tag", "rain", "--samples", 3),
             ("plan", *options, "--query", "rain", "--json"),
             ("refresh", *options, "--older-than", "0s", "--limit", 10),
+            ("-vv", "previews", "--api-url", sandbox.url, "--max-duration", "2s", "--max-files", 3),
             ("status", "--json"),
             ("check",),
             ("history",),

@@ -85,5 +85,5 @@ def test_watched_by_a_program_it_gives_a_line_of_json_each_time(library: Path) -
     assert first["nodes"] == second["nodes"] == 4
     assert first["at"] < second["at"]
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (0, "")

@@ -79,6 +79,7 @@ def settings_of(group: Group) -> str:
         # Workers remove old folders of tests at the same time: what is gone already is no failure of a test.
         "pytest_add_cli_args": [
             "-Wignore::pytest.PytestWarning",
+            "--hypothesis-profile=thorough",
             *(f"--deselect=tests/unit/{test}" for test in group.without),
         ],
         "timeout_multiplier": 10.0,

@@ -57,7 +57,7 @@ GROUPS = (
     Group(
         "deferral",
         ("pipeline/deferral.py",),
-        ("pipeline/test_deferral_by_value.py", "pipeline/test_outcomes_by_value.py"),
+        ("pipeline/test_deferral.py", "pipeline/test_outcomes_by_value.py"),
     ),
     Group("outage", ("freesound/outage.py",), ("freesound/test_outage_by_value.py",)),
     Group("scope", ("pipeline/scope.py",), ("pipeline/test_scope_by_value.py", "pipeline/test_filtered_runs.py")),

@@ -9,13 +9,11 @@ from functools import cache
 from pathlib import Path
 from unittest import mock
 
-import typer
-
-from harvester.cli import main
+from harvester import cli
 from harvester.cli.console import Console
 from tests.support.processes import Ended
 
-_built = cache(typer.main.get_command)
+build_tree_once = cache(cli.build_tree)
 """The tree of commands, which a process builds once: a tenth of a second, and most of a short command."""
 
 
@@ -26,14 +24,14 @@ def call(*arguments: object, cwd: Path, argv0: str = "harvester") -> Ended:
     with (
         contextlib.chdir(cwd),
         mock.patch.object(sys, "argv", [argv0, *map(str, arguments)]),
-        mock.patch.object(typer.main, "get_command", _built),
+        mock.patch.object(cli, "build_tree", build_tree_once),
         # `-q` and `-v` last as long as the process of a command: the next test must not inherit them.
         mock.patch.multiple(Console, verbose=False, quiet=False),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
     ):
         try:
-            main()
+            cli.main()
         except SystemExit as ended:
             code = ended.code
     texts = []

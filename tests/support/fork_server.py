@@ -28,7 +28,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import IO, Any
 
-import typer.main
+from tests.support.packages import remember_entry_points
 
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_ORDER = 1 << 20
@@ -188,16 +188,22 @@ def _warm_up() -> None:
     for module in pkgutil.walk_packages(harvester.__path__, "harvester."):
         if module.name != "harvester.__main__":
             importlib.import_module(module.name)
-    main = importlib.import_module("harvester.cli").main
+    cli: Any = importlib.import_module("harvester.cli")
     # The tree of commands is built once: a tenth of a second, and most of a short command.
-    typer.main.get_command = cache(typer.main.get_command)
+    cli.build_tree = cache(cli.build_tree)
+    remember_entry_points()
     said = io.StringIO()
     with TemporaryDirectory() as folder, contextlib.chdir(folder), contextlib.redirect_stdout(said):
         os.environ |= {"HARVESTER_STATE": folder, "XDG_CONFIG_HOME": folder}
-        for line in ("harvest --sandbox --samples 1 --library lib", "status --library lib", "check --library lib"):
+        for line in (
+            "harvest --sandbox --samples 1 --library lib",
+            "status --library lib",
+            "check --library lib",
+            "plugins",
+        ):
             sys.argv[1:] = line.split()
             with contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
-                main()
+                cli.main()
     assert "target reached" in said.getvalue(), said.getvalue()
     assert threading.active_count() == 1
 

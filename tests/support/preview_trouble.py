@@ -71,7 +71,7 @@ class Troubled:
         """Return the sounds of all requests for previews so far."""
         return [int(match[1]) for one in self.sandbox.requests() if (match := _PREVIEW.search(one["path"]))]
 
-    def kill_after(self, more: int, cwd: Path, number: signal.Signals = signal.SIGKILL) -> int:
+    def kill_after(self, more: int, cwd: Path, number: signal.Signals = signal.SIGKILL, within_s: float = 10) -> int:
         """Start a run, send it a signal once `more` requests came, check what it left; return its exit code."""
         before = len(self.requested())
         process = start(*self.command(), cwd=cwd, key=self.key)
@@ -81,7 +81,7 @@ class Troubled:
             lambda: len(self.requested()) >= before + more or process.poll() is not None, what="requests for previews"
         )
         process.send_signal(number)
-        code = process.wait(10)
+        code = process.wait(within_s)
         reader.join(10)
         process.stdout.close()
         process.stderr.close()

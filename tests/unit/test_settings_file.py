@@ -281,7 +281,7 @@ def test_a_long_line_takes_no_time(tmp_path: Path, line: str) -> None:
     began_s = time.process_time()
     assert read_key({}, tmp_path) is None
     find_almost_keys(tmp_path)
-    assert time.process_time() - began_s < 0.2
+    assert time.process_time() - began_s < 2  # a rule that takes the square of the length takes minutes
 
 
 @pytest.mark.parametrize(

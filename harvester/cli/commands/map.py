@@ -42,15 +42,16 @@ def map(
     size_mm: Annotated[str, typer.Option(metavar="WxH", help="Set the size of the picture in mm.")] = "180x180",
     dpi: Annotated[int, bounded(DPI, "Draw what is no vector with N dots an inch.")] = 300,
     color_by: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--color-by",
             "--colour-by",
             metavar=_COLORS,
             autocompletion=completing(_COLORS),
             help="Colour the picture by this.",
+            show_default="what tells most",
         ),
-    ] = "category",
+    ] = None,
     library: LibraryOption = None,
     *,
     select: SelectOptions,

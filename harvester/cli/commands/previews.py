@@ -26,7 +26,7 @@ from harvester.cli.select_options import SelectOptions
 from harvester.cli.stopping import stopping
 from harvester.cli.terminal import can_redraw
 from harvester.clock import SystemClock
-from harvester.settings import COUNT, PREVIEW_CONCURRENCY, PREVIEWS_PER_MINUTE
+from harvester.settings import COUNT, PREVIEW_CONCURRENCY, PREVIEWS_PER_MINUTE, parse_size_bytes
 from harvester.told import Told
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def previews(
             **select.keywords(),
         )
     note(*report.notices)
-    for line in _planned(report, per_minute or 60) if dry_run else _done(report):
+    for line in _planned(report, per_minute or 60, max_files, max_size) if dry_run else _done(report):
         say(line)
     if as_json:
         print_json(report.as_dict())
@@ -117,13 +117,17 @@ def _done(report: PreviewsResult) -> Iterator[str]:
     yield f"{report.folder}: {report.files:,} files, {size_text(report.size_bytes)}"
 
 
-def _planned(report: PreviewsResult, per_minute: int) -> Iterator[str]:
+def _planned(report: PreviewsResult, per_minute: int, max_files: int, max_size: str) -> Iterator[str]:
     minutes = duration_text(60 * report.left / per_minute)
     yield "dry run: this is what would be done, and nothing is changed"
     yield (
         f"{report.selected:,} sounds: {report.left:,} previews to fetch, about {size_text(report.expected_bytes)}, in "
         f"about {minutes} at {per_minute:,} a minute; {report.here:,} are here{_waiting(report)}"
     )
+    if report.left > max_files:
+        yield f"one run requests at most {max_files:,} of them: run it again for the rest, or raise --max-files"
+    if report.size_bytes + report.expected_bytes > parse_size_bytes(max_size):
+        yield f"the folder may hold {max_size}: raise --max-size for all of them"
 
 
 def _waiting(report: PreviewsResult) -> str:
@@ -152,9 +156,17 @@ def _showing() -> Iterator[Callable[[RunEvent], None]]:
                 bar.update(task, completed=done, total=total, description=event.line, visible=True)
             else:
                 bar.update(task, visible=False)
-                print_event(event)
+                _print(event)
 
         yield show
+
+
+def _print(event: RunEvent) -> None:
+    """Print a line; the terms also with `--quiet`, because they come once."""
+    if isinstance(event, Told) and event.kind == "terms":
+        note(event.line)
+    else:
+        print_event(event)
 
 
 def _each_minute() -> Callable[[RunEvent], None]:
@@ -167,6 +179,6 @@ def _each_minute() -> Callable[[RunEvent], None]:
             if clock.monotonic_s() - told_s < _LINE_EVERY_S:
                 return
             told_s = clock.monotonic_s()
-        print_event(event)
+        _print(event)
 
     return show

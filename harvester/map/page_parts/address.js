@@ -15,7 +15,8 @@ function readAddress() {
 
 function addressNow() {
   const sound = opened >= 0 && !card.hidden ? [`sound=${idOf(opened)}`] : [];
-  const middle = [(width / 2 - view.x) / view.scale, (height / 2 - view.y) / view.scale, Math.min(width, height) / view.scale];
+  const [x, y] = unshaped((width / 2 - view.x) / view.scale, (height / 2 - view.y) / view.scale);
+  const middle = [x, y, Math.min(width, height) / view.scale];
   return `#${[...sound, `at=${middle.map(Math.round).join()}`, `by=${head.modes[mode].key}`].join("&")}`;
 }
 
@@ -46,8 +47,9 @@ function follow() {
   // Last, because opening a sound may move the view.
   if (asked.at) {
     view.scale = Math.min(4, Math.max(0.0005, Math.min(width, height) / asked.at[2]));
-    view.x = width / 2 - asked.at[0] * view.scale;
-    view.y = height / 2 - asked.at[1] * view.scale;
+    const [x, y] = shaped(asked.at.slice(0, 2));
+    view.x = width / 2 - x * view.scale;
+    view.y = height / 2 - y * view.scale;
     moved();
   }
   clearTimeout(addressTimer);

@@ -38,12 +38,9 @@ function open(sound, focus = true) {
   hovered = hoveredAround = -1;
   element("hint").hidden = true;
   const all = wordsOf();
-  element("name").textContent = nameOf(sound);
-  facts.replaceChildren(...media(sound), ...acts(sound), details(sound), tagList(sound), ...neighbours(sound), ...relatives(sound));
+  fillCard();
   card.hidden = false;
   card.scrollTop = 0;
-  showPlaying();
-  showPathAct();
   document.body.classList.add("reading");
   if (innerWidth < 736) element("panel").classList.add("folded");
   bringIntoView(sound);
@@ -56,8 +53,16 @@ function open(sound, focus = true) {
   document.dispatchEvent(new CustomEvent("opened", { detail: all.ids[sound] }));
 }
 
+// Fill the card with what is known of the open sound.
+function fillCard() {
+  element("name").textContent = nameOf(opened);
+  facts.replaceChildren(...media(opened), ...acts(opened), details(opened), tagList(opened), ...neighbours(opened), ...relatives(opened));
+  showPlaying();
+  showPathAct();
+}
+
 function media(sound) {
-  if (isMade(sound)) return [waveOf(sound)];
+  if (isMade(sound)) return madeMedia(sound);
   const address = addressOf("image", sound);
   if (address && !hasActed) {
     // A deep link opens a card before its reader has agreed to any request.

@@ -3,7 +3,7 @@
 let around;
 derive(() => {
   around = head.context ? {
-    places: unpack("contextPlaces", Uint16Array),
+    places: shaped(unpack("contextPlaces", Uint16Array)),
     starts: new Uint32Array(head.context + 1),
     near: unpack("contextNear", head.wide ? Uint32Array : Uint16Array),
   } : null;

@@ -11,8 +11,10 @@ function free() {
 
 function fit() {
   let left = Infinity, right = -Infinity, top = Infinity, bottom = -Infinity;
+  // The strip of sounds without an edge stays below the window, where others are shown.
+  const hasOthers = shown.some((is, i) => is && !inStrip[i]);
   for (let i = 0; i < count; i++) {
-    if (!shown[i]) continue;
+    if (!shown[i] || (hasOthers && inStrip[i])) continue;
     left = Math.min(left, places[2 * i]);
     right = Math.max(right, places[2 * i]);
     top = Math.min(top, places[2 * i + 1]);

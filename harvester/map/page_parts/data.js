@@ -10,6 +10,9 @@ function unpack(name, Type) {
   return new Type(bytes.buffer);
 }
 
+// Marks are bits, the lowest of a byte first.
+const bit = (bits, at) => (bits[at >> 3] >> (at & 7)) & 1;
+
 // What follows from the data is derived once, and again when a live page takes newer data.
 const derivations = [];
 function derive(make) {
@@ -17,14 +20,19 @@ function derive(make) {
   derivations.push(make);
 }
 
-let count, places, sizes, seconds, targets, scores, looks, weights, groups, licenseOf, starts;
+let count, places, inStrip, sizes, seconds, targets, scores, strong, looks, weights, groups, licenseOf, starts;
 derive(() => {
   count = head.sounds;
-  places = unpack("places", Uint16Array);
+  const flat = unpack("places", Uint16Array);
+  const alone = packed.alone ? unpack("alone", Uint8Array) : null;
+  inStrip = Uint8Array.from({ length: count }, (_, i) => (alone ? bit(alone, i) : 0));
+  places = takeShape(flat);
   sizes = unpack("sizes", Uint8Array);
   seconds = unpack("seconds", Float32Array);
   targets = unpack("targets", head.wide ? Uint32Array : Uint16Array);
   scores = unpack("scores", Uint16Array);
+  // A bit for each edge that is drawn while the pointer rests, where that is not all.
+  strong = packed.strong ? unpack("strong", Uint8Array) : null;
   // The look of an edge is the set of its kinds. Both arrays are there only where they say something.
   looks = packed.looks ? unpack("looks", Uint8Array) : new Uint8Array(targets.length);
   weights = packed.weights ? unpack("weights", Float32Array) : null;

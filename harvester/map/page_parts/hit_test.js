@@ -100,7 +100,9 @@ function drawNames(pen) {
   const isFree = (box) => taken.every((other) => box[0] > other[2] || box[2] < other[0] || box[1] > other[3] || box[3] < other[1]);
   const write = (text, x, y, size, weight) => {
     pen.font = `${weight} ${size}px system-ui, sans-serif`;
-    const half = pen.measureText(text).width / 2, box = [x - half - 4, y - size, x + half + 4, y + 4];
+    const half = pen.measureText(text).width / 2;
+    if (x > 0 && x < width) x = Math.max(half + 4, Math.min(width - half - 4, x)); // the whole name of what is in view
+    const box = [x - half - 4, y - size, x + half + 4, y + 4];
     if (!isFree(box)) return;
     taken.push(box);
     pen.lineWidth = 3.5;

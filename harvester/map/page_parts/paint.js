@@ -1,24 +1,25 @@
 // Painting: draw a view onto canvases larger than the window. Each painter is a generator that yields often, so that
 // it uses only the milliseconds that a frame has left.
 const MARGIN = 0.25, LARGEST = 14;
-const PALETTES = {
-  light: ["#3b62c9", "#e08a00", "#d64541", "#2a9d8f", "#8e5bd0", "#5c9e31", "#d9599a", "#8a5a3c", "#1c8fc4", "#a39413", "#6b7a8f", "#b05f2e"],
-  dark: ["#7aa2ff", "#ffb74d", "#ff7b72", "#5fd4c4", "#c19bff", "#9ad46b", "#ff94c8", "#c99a7c", "#62c8f5", "#ded25a", "#a9b7c9", "#e79a66"],
-};
-const OTHER = { light: "#a9a69e", dark: "#5d6673" };
 let theme = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
-let mode = 0, width = 0, height = 0, ratio = 1;
+let mode = head.mode, width = 0, height = 0, ratio = 1;
 const view = { scale: 1, x: 0, y: 0 };
 let spacing, largestFirst;
 derive(() => {
-  spacing = 65535 * 0.6 / Math.sqrt(Math.max(count, 1));
+  spacing = 65535 * 0.6 / Math.sqrt(Math.max(count, 1)) * shape.density;
   largestFirst = Uint32Array.from({ length: count }, (_, i) => i).sort((one, other) => sizes[other] - sizes[one] || one - other);
 });
 
-const colourOf = (group) => (group < PALETTES[theme].length ? PALETTES[theme][group] : OTHER[theme]);
+// The last colour of a palette is the grey of sounds in no group of their own.
+const colourOf = (group) => {
+  const palette = head.palettes[theme];
+  return palette[head.modes[mode].colors[group]] ?? palette.at(-1);
+};
 const toX = (sound, at = view) => places[2 * sound] * at.scale + at.x;
 const toY = (sound, at = view) => places[2 * sound + 1] * at.scale + at.y;
 const radiusOf = (sound, at = view) => Math.min(LARGEST, Math.max(0.8, spacing * at.scale * (0.24 + 0.46 * sizes[sound] / 255)));
+
+const isStrong = (edge) => strong === null || bit(strong, edge);
 
 // Pictures of dots by colour and radius, cached between paintings: a few hundred at most.
 const sprites = new Map();
@@ -39,7 +40,7 @@ function* paintEdges(canvas, at) {
     const x = places[2 * source] * scale + left, y = places[2 * source + 1] * scale + top;
     for (let edge = starts[source]; edge < starts[source + 1]; edge++) {
       const target = targets[edge], as = drawnAs[looks[edge]];
-      if (shown[target] && as !== NOTHING) {
+      if (shown[target] && as !== NOTHING && isStrong(edge)) {
         const isOne = as === AS_SIMILAR, strength = isOne ? 0.3 + 0.7 * scores[edge] / 65535 : 0.5;
         addLine(isOne ? sum : related, x, y, places[2 * target] * scale + left, places[2 * target + 1] * scale + top, strength, w, h);
       }

@@ -4,7 +4,7 @@ derive(() => {
   timbres = packed.timbres ? unpack("timbres", Uint8Array) : null;
   made = { sound: -1, samples: null };
 });
-const RATE = 22050, TAU = 2 * Math.PI;
+const RATE = 22050, LONGEST = 5, TAU = 2 * Math.PI;
 
 function recipeOf(sound) {
   const id = wordsOf().ids[sound];
@@ -13,7 +13,7 @@ function recipeOf(sound) {
   seed = Math.imul(seed ^ (seed >>> 13), 0xc2b2ae35) >>> 0;
   seed = (seed ^ (seed >>> 16)) >>> 0;
   const pitch = 110 * 2 ** ([0, 3, 5, 7, 10, 12, 15, 17, 19, 22][seed % 10] / 12);
-  const length = seconds[sound] > 0 && seconds[sound] < Infinity ? Math.min(seconds[sound], 5) : 1;
+  const length = seconds[sound] > 0 && seconds[sound] < Infinity ? Math.min(seconds[sound], LONGEST) : 1;
   return { timbre: timbres[sound], pitch, seed, count: Math.max(1, Math.floor(length * RATE + 0.5)) };
 }
 
@@ -140,8 +140,9 @@ function drawWave(canvas, samples) {
   }
 }
 
-function waveOf(sound) {
+// Return what the card of a made-up sound shows: its waveform, and what is left out of a long one.
+function madeMedia(sound) {
   const canvas = make("canvas", undefined, { class: "wave", role: "img", "aria-label": `Waveform of ${nameOf(sound)}`, width: 600, height: 355 });
   drawWave(canvas, samplesOf(sound));
-  return canvas;
+  return seconds[sound] > LONGEST ? [canvas, make("p", `Made up in this page: its first ${LONGEST} seconds.`, { class: "quiet" })] : [canvas];
 }

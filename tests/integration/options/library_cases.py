@@ -65,7 +65,7 @@ def _the_named_backup_is_restored_and_no_other(place: Place) -> None:
         assert restored["processed_ids"] == content["processed_ids"]
     assert set(place.load(f"grown/{older.name}")["graph"]) != set(place.load(f"grown/{newer.name}")["graph"])
     place.run("--library", "grown", f"grown/{newer.name}")
-    assert len(place.load("grown")["graph"]) == 175
+    assert len(place.load("grown")["graph"]) == 178
     assert "there is no such backup" in place.run("--library", "grown", "none.pkl", code=2).err
 
 

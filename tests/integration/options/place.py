@@ -27,7 +27,7 @@ from tests.support.view_samples import make_record
 
 Source = Literal["option", "environment", "file"]
 
-OFF = {"--no-progress", "--no-commit"}
+OFF = {"--no-progress", "--no-commit", "--no-open"}
 """The spellings that turn an option off."""
 
 SHELF_LISTS: dict[int, list[tuple[int, float]]] = {

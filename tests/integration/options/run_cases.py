@@ -241,7 +241,7 @@ def _only_older_records_are_read_again(place: Place) -> None:
     assert place.requests() == []
     ended = place.ask("--library", "grown", given="0s")
     asked = [re.findall(r"\d+", one.query["filter"]) for one in place.requests()]
-    assert [len(ids) for ids in asked] == [150, 25]
+    assert [len(ids) for ids in asked] == [150, 28]
     assert {int(sound_id) for ids in asked for sound_id in ids} == set(place.load("grown")["graph"])
 
 

@@ -20,8 +20,8 @@ from tests.support.processes import ROOT
 
 COMMANDS = [
     "harvest", "plan", "refresh", "link", "relate", "status", "history", "show", "find", "analyse", "export", "map",
-    "previews", "sql", "check", "restore", "merge", "import", "forget", "init", "git-setup", "service", "sandbox",
-    "config", "plugins", "guide", "backups",
+    "browse", "previews", "sql", "check", "restore", "merge", "import", "forget", "init", "git-setup", "service",
+    "sandbox", "config", "plugins", "guide", "backups",
 ]  # fmt: skip
 OFFERED: dict[str, list[str]] = {
     "": COMMANDS,

@@ -17,7 +17,7 @@ import pytest
 
 from tests.integration.options.place import Place, variable_of
 from tests.integration.options.table import declared, load_cases
-from tests.support.command import _built, call
+from tests.support.command import build_tree_once, call
 from tests.support.hostile_server import HostileServer
 
 DEFAULTS: dict[str, dict[str, object]] = {
@@ -39,6 +39,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "map": {
         "--output": Path("map.html"), "--depth": 2, "--size-mm": "180x180", "--dpi": 300, "--color-by": "category",
     },
+    "browse": {"--port": 0, "--depth": 2},
     "previews": {
         "--quality": "lq", "--format": "ogg", "--max-files": 1000, "--max-size": "500MB", "--concurrency": 2,
     },
@@ -141,11 +142,9 @@ class Parsed:
 
 
 def _command(words: list[str]) -> Any:
-    from harvester.cli import app
-
-    node = _built(app)
+    node = build_tree_once()
     for word in words:
-        node = node.commands[word]  # type: ignore[attr-defined]
+        node = node.commands[word]
     return node
 
 
@@ -210,11 +209,11 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--betweenness-sources": ("analyse", 0, MOST),
     "--burst": ("sandbox", 0, MOST),
     "--checkpoint-interval": ("harvest", 1, MOST),
-    "--community": ("analyse, export, map, previews, relate, sql", 1, MOST),
+    "--community": ("analyse, browse, export, map, previews, relate, sql", 1, MOST),
     "--concurrency": ("harvest, refresh", 1, 64),
     "--daily": ("sandbox", 0, MOST),
     "--deleted-share": ("sandbox", 0, 1),
-    "--depth": ("map", 1, 10),
+    "--depth": ("map, browse", 1, 10),
     "--jobs": ("link, check", -1, 64),
     "--keep-backups": ("harvest, refresh, backups prune", 1, MOST),
     "--last": ("history", 1, MOST),
@@ -223,15 +222,15 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--max-files": ("previews", 1, MOST),
     "--per-minute": ("previews", 1, 60_000),
     "--max-requests": ("harvest, refresh", 1, MOST),
-    "--min-score": ("link, export, map", 0, 1),
+    "--min-score": ("link, export, map, browse", 0, 1),
     "--neighbours": ("harvest, plan, refresh, link", 1, 150),
     "--pack": ("harvest, plan", 1, 9_007_199_254_740_991),
     "--partition-rows": ("export", 1, MOST),
-    "--port": ("sandbox", 0, 65_535),
+    "--port": ("sandbox, browse", 0, 65_535),
     "--random-seed": ("harvest, link, analyse, sandbox", 0, 4_294_967_295),
     "--samples": ("harvest, plan", 0, MOST),
     "--seed": ("harvest, plan", 1, 9_007_199_254_740_991),
-    "--ego": ("map", 1, 9_007_199_254_740_991),
+    "--ego": ("map, browse", 1, 9_007_199_254_740_991),
     "--verify": ("link", 0, MOST),
 }
 
@@ -255,7 +254,8 @@ EFFECTS = {
     "harvest": "--samples", "plan": "--seed", "refresh": "--older-than", "link": "--neighbours", "status": "--deferred",
     "analyse": "--random-seed", "relate": "--by",
     "history": "--json",
-    "show": "--json", "find": "--limit", "export": "--output", "map": "--title", "sql": "--format",
+    "show": "--json", "find": "--limit", "export": "--output", "map": "--title",
+    "browse": "--title", "sql": "--format",
     "previews": "--dry-run", "check": "--repair",
     "restore": "--library", "merge": "--output", "import": "--source", "forget": "--user", "git-setup": "--undo",
     "init": "--sandbox", "service": "--library", "sandbox": "--sounds", "config": "--all",

@@ -37,6 +37,7 @@ CALLS: dict[str, tuple[Callable[..., object], dict[str, Any], str]] = {
     "find": (harvester.find, {"text": "rain"}, "rain"),
     "export": (harvester.export, {"format": "parquet", "path": "out"}, "parquet -o out"),
     "map": (harvester.draw_map, {}, ""),
+    "browse": (harvester.browse, {}, ""),
     "analyse": (harvester.analyse, {}, ""),
     "relate": (harvester.relate, {}, ""),
     "previews": (harvester.fetch_previews, {}, ""),

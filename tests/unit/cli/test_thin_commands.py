@@ -29,6 +29,7 @@ CALLS: dict[str, set[str]] = {
     "analyse": {"analyse"},
     "export": {"export", "export_dataset"},
     "map": {"draw_map", "draw_picture"},
+    "browse": {"browse"},
     "previews": {"fetch_previews"},
     "sql": {"sql"},
     "check": {"check", "find_library"},
@@ -52,7 +53,7 @@ CALLS: dict[str, set[str]] = {
 
 RENAMED = {
     "out": "path", "plot": "path", "static": "path", "deferred": "", "watch": "", "as_json": "", "progress": "",
-    "topic": "", "command": "", "with_defaults": "", "exit_code": "", "yes": "",
+    "topic": "", "command": "", "with_defaults": "", "exit_code": "", "yes": "", "open": "",
 }  # fmt: skip
 """The keywords of parameters that have another name in the command; empty: it chooses a function or what is printed."""
 

@@ -139,7 +139,7 @@ TREES = st.recursive(
 
 
 @given(TREES)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @example(Leaf("tag", Pattern(r"*\+")))
 @example(Not(Leaf("category", Term("Music"))))
 @example(Or((Not(Leaf("tag", Term("c++"))), Leaf("tag", Term("a:b")))))
@@ -151,7 +151,7 @@ def test_a_tree_finds_the_same_after_writing_sending_rewriting_and_searching(tre
 
 
 @given(TREES, TREES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 def test_two_filters_joined_find_what_both_find(one: Tree, other: Tree) -> None:
     both = join_filters(write(one), write(other))
     assert INDEX.search(both) == says(one) & says(other)
@@ -159,7 +159,7 @@ def test_two_filters_joined_find_what_both_find(one: Tree, other: Tree) -> None:
 
 
 @given(TREES)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=2 * settings().max_examples)
 def test_a_search_by_similarity_finds_the_same_among_the_neighbours(tree: Tree) -> None:
     assert INDEX.search_similar(filter_similar(write(tree))) == says(tree) & INDEX.neighbours
 
@@ -179,7 +179,7 @@ WRITTEN = st.recursive(
 
 
 @given(WRITTEN)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 def test_what_a_person_writes_is_read_as_the_index_reads_it(text: str) -> None:
     assert INDEX.search(canonical(text)) == INDEX.read(text)
 

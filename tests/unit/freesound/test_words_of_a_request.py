@@ -10,7 +10,7 @@ import pytest
 from harvester.errors import SettingsError
 from harvester.filters import build_filter, filter_ids
 from harvester.filters.presets import LONGEST_ENCODED
-from harvester.freesound.address import encode_query, read_api_url
+from harvester.freesound.address import API_URL, encode_query, read_api_url
 from harvester.freesound.fields import encode_fields, read_extra_fields, record_fields
 from harvester.freesound.key import ApiKey
 from harvester.graph import OWN_FIELDS
@@ -67,6 +67,22 @@ def test_an_address_has_one_normal_form(text: str, normal: str) -> None:
 def test_the_key_travels_only_over_https_or_to_this_machine(text: str) -> None:
     with pytest.raises(SettingsError):
         read_api_url(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("freesound.org", "'freesound.org'"), (" ", "''"), ("https://h:x/", "'https://h:x/'"), ("ftp://h/", "'ftp://h/'"),
+        ("https://u:secret@h/a", "'https://…@h/a'"), ("u:secret@h", "'…@h'"), ("https://u:se/cret@@h/", "'https://…@h/'"),
+        ("https://h/?token=secret", "'https://h/?…'"), ("https://h/#secret\nsecret", "'https://h/#…'"),
+        ("https://u:a?secret@h/?b=secret", "'https://…@h/?…'"), ("\x1b[1m", "'\\x1b[1m'"),
+        ("y" * 81, f"'{'y' * 80}…'"),
+    ],
+)  # fmt: skip
+def test_a_refused_address_is_shown_without_a_secret(text: str, shown: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read_api_url(text)
+    assert str(caught.value) == f"the API address must look like {API_URL}, not {shown}"
 
 
 @pytest.mark.parametrize("name", ["query", "filter"])

@@ -10,13 +10,16 @@ from pathlib import Path
 import networkx as nx
 import pytest
 
+from harvester.checkpoint import digest_of
 from harvester.errors import LibraryCorrupt, SettingsError
-from harvester.graph import SoundGraph
+from harvester.exports.sqlite import encode_sqlite
+from harvester.graph import SoundGraph, select
 from harvester.importing.old_library import ImportReport, import_old
 from harvester.library.reader import load_view
 from tests.support.old_libraries import make_old_folder
 from tests.support.recorded import read_rows
 from tests.support.samples import SOURCE, FixedClock, grow, make_events, make_record, names_in, open_store
+from tests.support.view_samples import make_library
 
 AT, UPDATED = "2025-11-22T05:10:37+00:00", "2025-11-20T01:02:03+00:00"
 
@@ -146,3 +149,23 @@ def test_a_folder_without_a_usable_file_is_refused(
         import_folder(old, tmp_path)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "new").exists()
+
+
+def test_of_an_export_in_a_folder_the_only_one_is_imported_and_beside_an_older_tool_none(tmp_path: Path) -> None:
+    exports = tmp_path / "exports"
+    exports.mkdir()
+    (exports / "lib.sqlite").write_bytes(b"".join(encode_sqlite(select(make_library()))))
+    (exports / "notes.txt").write_text("mine")
+    (exports / "gone.db").symlink_to("nowhere")
+    report = import_old(exports, tmp_path / "same", clock=FixedClock())
+    assert digest_of(load_view(tmp_path / "same").state) == digest_of(make_library())
+    assert [path.name for path, _ in report.taken] == ["lib.sqlite"]
+    (exports / "second").write_bytes((exports / "lib.sqlite").read_bytes())
+    with pytest.raises(SettingsError, match=r"it has 2 exports \(lib.sqlite, second\): name one of them"):
+        import_old(exports, tmp_path / "none", clock=FixedClock())
+    old = tmp_path / "old"
+    make_old_folder(old, {1: make_record(1)}, at=AT, last_updated=UPDATED)
+    (old / "lib.sqlite").write_bytes((exports / "lib.sqlite").read_bytes())
+    _, report = import_folder(old, tmp_path)
+    assert named(report.left)["lib.sqlite"] == "an export of harvester; to import it too, name the file"
+    assert "lib.sqlite" not in named(report.taken)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import xml.etree.ElementTree as ET
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from harvester.graph import SoundGraph, select
 from harvester.map import COLOR_KEYS, PictureSize, encode_picture
 from harvester.map.data import MapData
 from harvester.map.density import edge_picture
-from harvester.map.picture import COLORS, color_of
+from harvester.map.picture import color_of
 from harvester.map.picture_form import PICTURE_FORMS
 from harvester.map.picture_text import cut_to, text_mm
 from tests.support.view_samples import HOSTILE, make_library, make_record, make_state
@@ -53,10 +52,9 @@ def test_each_colour_and_group_of_the_page_is_in_the_picture() -> None:
     assert tuple(mode["key"] for mode in data.head["modes"])[: len(COLOR_KEYS)] == COLOR_KEYS
     for mode in data.head["modes"][:2]:
         text = drawn(state, "svg", color_by=mode["key"]).decode()
-        assert all(color_of(group) in text for group, _, _ in mode["labels"]), mode
-    script = (files("harvester.map") / "page_parts" / "paint.js").read_text(encoding="utf-8")
-    assert f"light: {list(COLORS)}".replace("'", '"') in script
-    assert color_of(255) in script
+        assert all(color_of(mode, group) in text for group, _, _ in mode["labels"]), mode
+    opened = data.head["modes"][data.head["mode"]]["key"]
+    assert drawn(state, "svg", color_by=None) == drawn(state, "svg", color_by=opened)
 
 
 def test_no_library_is_too_small_and_no_text_is_a_formula() -> None:

@@ -224,10 +224,11 @@ def test_a_sweep_of_users_takes_their_sounds_in_any_case_and_counts_those_of_oth
     # The index finds longer names too, and a record may lack the field.
     plan = Plan(filter="type:*", usernames=("Anna", "berta", "none", "xxxx"), sweep=True)
     records = [record(1, username="ANNA"), record(2, username="anna smith"), record(3, username="Berta"), record(4)]
+    records.append(record(5, username=None))
     del records[3]["username"]
     entry = read(Swept(SweepClaim("", 1, 150), page(*records, oddities={"no id": 4})), plan=plan)
     assert entry.events == (Seen(1, records[0], AT_US), Seen(3, records[2], AT_US), Seeded((1, 3)))
-    assert entry.oddities == {"no id": 4, "is of another user, whose name holds the words of the name": 2}
+    assert entry.oddities == {"no id": 4, "is of another user, whose name holds the words of the name": 3}
     assert Start((1, 3), first=False) in entry.changes
     assert CountHits(SEARCHES, 2, 0) in entry.changes
     alone = read(Swept(SweepClaim("", 1, 150), page(records[0])), plan=plan)

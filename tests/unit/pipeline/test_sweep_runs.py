@@ -73,6 +73,19 @@ def test_when_every_hit_is_linked_the_next_sweep_finds_what_is_new() -> None:
     assert sum(n for (kind, _), n in world.asked.items() if kind == "similar") == 25
 
 
+def test_a_sweep_that_only_collects_looks_for_new_hits_whenever_it_runs_again() -> None:
+    world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
+    for hits in (20, 25):
+        world.hits = Hits(spread(hits))
+        harvest(Plan(target=0, sweep=True, query="rain"), world, store)
+        assert set(store.state.graph) == set(range(1, hits + 1))
+    assert len(world.hits.asked) == 1
+    # The lists of known hits come before a new sweep.
+    world.hits = Hits(spread(30))
+    harvest(Plan(target=5, sweep=True, query="rain"), world, store)
+    assert (len(world.hits.asked), len(store.state.processed)) == (0, 5)
+
+
 def test_a_library_that_was_rolled_back_is_swept_again() -> None:
     world, store = Searched(CLOCK, size=400, reach=3), MemoryStore()
     world.hits = Hits(spread(20))
@@ -180,7 +193,7 @@ def test_an_invalid_sound_in_a_note_lets_no_sweep_begin_again() -> None:
     world.hits = Hits(spread(20))
     harvest(Plan(target=0, sweep=True, query="rain"), world, store)
     store.notes[sweep_topic("rain", "")] |= {-5: "1", 2**53: "1"}
-    harvest(Plan(target=0, sweep=True, query="rain"), world, store)
+    harvest(Plan(target=5, sweep=True, query="rain"), world, store)
     assert len(world.hits.asked) == 1
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -74,23 +79,64 @@ def test_the_index_finds_what_comparing_every_pair_finds(
         assert has_more is (len(every) > most)
 
 
-def test_a_sound_with_too_many_candidates_is_compared_with_some_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_by_one(tags_of: Mapping[int, frozenset[str]], least: float, most: int, most_visited: int) -> Any:
+    """Return what the index must find, by comparing each sound with its candidates one by one."""
+    rows: dict[frozenset[str], list[int]] = {}
+    for sound_id, own in tags_of.items():
+        rows.setdefault(own, []).append(sound_id)
+    del rows[frozenset()]
+    frequency = Counter(chain.from_iterable(rows))
+    having = {tag: [number for number, row in enumerate(rows) if tag in row] for tag in frequency}
+    found = {}
+    for number, (own, members) in enumerate(rows.items()):
+        unseen = max(1, math.ceil(least * len(own) - 1e-9)) - 1
+        seen, room = Counter[int](), most_visited
+        for tag in sorted(own, key=lambda tag: (frequency[tag], tag))[: len(own) - unseen]:
+            near = having[tag]
+            first = max(0, min(bisect_left(near, number) - room // 2, len(near) - room))
+            seen.update(near[first : first + room])
+            if len(near) > room:
+                break
+            room -= len(near)
+        alike: dict[int, float] = {}
+        for other, (its, ids) in enumerate(rows.items()):
+            fits = len(its) <= (seen[other] + unseen) * (1 + least) / least - len(own) + 1e-9
+            jaccard = len(own & its) / len(own | its)
+            if other != number and seen[other] and fits and jaccard >= least:
+                alike.update(dict.fromkeys(ids, jaccard))
+        for sound_id in members:
+            best: list[tuple[int, float]] = [(one, 1.0) for one in nearest(members, sound_id, most)]
+            for level in sorted({*alike.values()}, reverse=True):
+                ids = sorted(one for one, jaccard in alike.items() if jaccard == level)
+                best += [(one, level) for one in nearest(ids, sound_id, most - len(best))]
+            found[sound_id] = best, len(members) - 1 + len(alike) > most
+    return found
+
+
+@settings(max_examples=100)
+@given(SETS, st.sampled_from([0.05, 0.15, 0.34, 0.5, 1.0]), st.integers(1, 6), st.sampled_from([1, 2, 3, 5, 8, 13, 99]))
+def test_the_index_finds_what_visiting_its_entries_one_by_one_finds(
+    tags_of: dict[int, frozenset[str]], least: float, most: int, most_visited: int
+) -> None:
+    tags_of = {0: frozenset(), **dict(sorted(tags_of.items()))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tags, "MOST_VISITED", most_visited)
+        found = {one: (alike, has_more) for one, alike, has_more in TagIndex(tags_of).most_alike(least, most)}
+    assert found == one_by_one(tags_of, least, most, most_visited)
+
+
+def test_a_sound_with_too_many_candidates_is_compared_with_those_of_the_nearest_ids(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     many = {sound_id: frozenset(("common", f"own {sound_id}")) for sound_id in range(1, 400)}
-    visited: list[int] = []
     monkeypatch.setattr(tags, "MOST_VISITED", 20)
-    one = TagIndex(many)
-    read = one._visited
-
-    def counted(*at: Any) -> list[Any]:
-        rows = list(read(*at))
-        visited.append(sum(map(len, rows)))
-        return rows
-
-    monkeypatch.setattr(one, "_visited", counted)
-    found = {sound_id: dict(alike) for sound_id, alike, _ in one.most_alike(0.2, 4)}
-    assert max(visited) <= 20
-    assert found[200] == {198: 1 / 3, 199: 1 / 3, 201: 1 / 3, 202: 1 / 3}
-    assert {len(alike) for alike in found.values()} == {4}
+    found = {sound_id: (dict(alike), has_more) for sound_id, alike, has_more in TagIndex(many).most_alike(0.2, 4)}
+    assert found[200] == (dict.fromkeys((198, 199, 201, 202), 1 / 3), True)
+    assert {len(alike) for alike, _ in found.values()} == {4}
+    found = {sound_id: (dict(alike), has_more) for sound_id, alike, has_more in TagIndex(many).most_alike(0.2, 18)}
+    # Of 20 entries one is the sound's own tag, and one its own row.
+    assert sorted(found[200][0]) == [*range(191, 200), *range(201, 210)]
+    assert {has_more for _, has_more in found.values()} == {False}
 
 
 def test_records_tell_relations_once_and_only_what_is_new_is_applied() -> None:

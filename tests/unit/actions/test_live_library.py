@@ -1,0 +1,128 @@
+"""When a served library is read again: after a change, for a page that asks, and not more than half of the time."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester.actions import live_library
+from harvester.actions.live_library import FORGOTTEN_S, LOOK_S, LiveLibrary
+from harvester.graph import Selection
+from harvester.library import load_view
+from harvester.model import Linked, Seen, SimilarList
+from harvester.storage import ANALYSIS
+from tests.support.samples import NOW_US, SOURCE, grow, make_record, open_store
+
+
+class Turns(threading.Event):
+    """An end that comes after so many turns; `rests` are the pauses before them, which are not waited."""
+
+    def __init__(self, turns: int, between: Callable[[], object] = lambda: None) -> None:
+        super().__init__()
+        self.rests: list[float] = []
+        self._turns = turns
+        self._between = between
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.rests.append(timeout or 0)
+        if len(self.rests) > 1:
+            self._between()
+        return len(self.rests) > self._turns
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Path:
+    add(tmp_path / "shelf", 1, 2, 3)
+    return tmp_path / "shelf"
+
+
+def add(folder: Path, *sound_ids: int) -> None:
+    with open_store(folder) as store:
+        store.set_source(SOURCE)
+        grow(store, [Seen(one, make_record(one), NOW_US) for one in sound_ids])
+        grow(store, [Linked(one, SimilarList(((1, 0.9),), NOW_US, 25)) for one in sound_ids if one > 1])
+        store.checkpoint(backup=False)
+
+
+def live(folder: Path, told: list[str]) -> LiveLibrary:
+    return LiveLibrary(folder, Selection(), middle=None, steps=2, context=False, title=None, tell=told.append)
+
+
+def asked(library: LiveLibrary) -> dict[str, Any]:
+    news: dict[str, Any] = json.loads(library.changes(0))
+    return news
+
+
+def test_it_is_read_again_after_a_change_only(shelf: Path) -> None:
+    library = live(shelf, [])
+    library.follow(Turns(3))
+    assert asked(library)["version"] == 1
+    add(shelf, 4)
+    library.follow(Turns(3))
+    news = asked(library)
+    # A new version shows the sound, and a layout is due for it: three sounds have become four.
+    assert (news["version"], news["data"]["sounds"]["ids"]) == (3, [1, 2, 3, 4])
+    assert json.loads(library.changes(3))["data"] is None
+
+
+def test_without_a_page_nothing_is_read_until_one_asks(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr(live_library, "monotonic_s", lambda: now_s)
+    library = live(shelf, [])
+    now_s += FORGOTTEN_S
+    add(shelf, 4)
+    library.follow(Turns(3))
+    assert asked(library)["data"]["sounds"]["ids"] == [1, 2, 3]
+    library.follow(Turns(1))
+    assert asked(library)["data"]["sounds"]["ids"] == [1, 2, 3, 4]
+
+
+def test_it_rests_as_long_as_a_reading_took(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 1000.0
+    monkeypatch.setattr(live_library, "monotonic_s", lambda: now_s)
+    library = live(shelf, [])
+
+    def load_slowly(folder: Path) -> Any:
+        nonlocal now_s
+        now_s += 7
+        return load_view(folder)
+
+    monkeypatch.setattr(live_library, "load_view", load_slowly)
+    add(shelf, 4)
+    turns = Turns(2)
+    library.follow(turns)
+    assert turns.rests == [LOOK_S, 7, LOOK_S]
+
+
+def test_a_problem_is_told_once_and_so_is_its_end(shelf: Path) -> None:
+    told: list[str] = []
+    library, away = live(shelf, told), shelf.with_name("away")
+    shelf.rename(away)
+    shelf.mkdir()
+    other = shelf / ANALYSIS
+    library.follow(Turns(4, between=lambda: other.write_text(f"{other.exists() and other.read_text()} ")))
+    problem = asked(library)["problem"]
+    assert problem.startswith(f"{shelf}: there is no library here")
+    assert told == [f"{problem}; the page shows what was read before"]
+    other.unlink()
+    shelf.rmdir()
+    away.rename(shelf)
+    library.follow(Turns(3))
+    assert asked(library)["problem"] == ""
+    assert told[1:] == [f"{shelf}: the library can be read again"]
+
+
+def test_a_bug_is_raised_and_the_page_says_that_it_is_old(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    library = live(shelf, told)
+    monkeypatch.setattr(live_library, "load_view", lambda _folder: [].pop())
+    add(shelf, 4)
+    with pytest.raises(IndexError):
+        library.follow(Turns(3))
+    assert asked(library)["problem"] == "the page no longer follows the library: a part of it is missing"
+    assert asked(library)["data"]["sounds"]["ids"] == [1, 2, 3]
