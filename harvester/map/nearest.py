@@ -21,7 +21,8 @@ NearestLists = Mapping[int, Sequence[tuple[int, float]]]
 def nearest_columns(lists: NearestLists, sound_ids: Sequence[int]) -> dict[str, list[int]]:
     """Return the lists as columns: lengths, places and scores.
 
-    They are in the order of the page. Scores are of 65,535. Sounds that the page does not have are left out; the result is empty if none is left.
+    They are in the order of the page; a score of 1 is 65,535. Sounds that the page does not have are left out. Empty if
+    none is left.
     """
     place = {sound_id: index for index, sound_id in enumerate(sound_ids)}
     lengths, targets, scores = [], [], []
