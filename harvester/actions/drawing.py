@@ -284,10 +284,10 @@ def _read_size(text: str, dpi: int) -> PictureSize:
 def draw_plots(path: StrPath, *, library: LibraryLike = None) -> PlotsReport:
     """Draw plots of a library as PNG and SVG in the folder `path`.
 
-    `library` is a folder or an opened `Library`; None: the default folder. They show growth (after each run, where the
-    history has several), licenses, durations, degrees and tags. A missing folder is created; the files are durable on
-    return, and after a crash each file is whole. Raises `SettingsError` without matplotlib; `LibraryNotFound`,
-    `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
+    `library` is a folder or an opened `Library`; None: the default folder. They show growth by date and, from the
+    history of runs, the requests of each day; licenses, durations, degrees and tags. A missing folder is created; the
+    files are durable on return, and after a crash each file is whole. Raises `SettingsError` without matplotlib;
+    `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
     folder = read_path(path)
     with open_view(library) as view, disk_errors(folder, "earlier pictures are whole"):

@@ -1,8 +1,8 @@
 """Plots of growth and coverage: `status --plot DIR`.
 
-Owns the set of pictures: growth with the quota's limit, license by category, durations, degrees, tags. Each is written
-as PNG and SVG, atomically, and equal states give equal files. Needs no display, and does not use pyplot, whose state
-is global. Only this module needs matplotlib, which the extra `plot` installs.
+Owns the set of pictures: growth, license by category, durations, degrees, tags. Each is written as PNG and SVG,
+atomically, and equal states give equal files. Needs no display, and does not use pyplot, whose state is global. Needs
+matplotlib, which the extra `plot` installs.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import io
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harvester.clock import DAY_US, iso
 from harvester.errors import SettingsError
 from harvester.extras import missing
-from harvester.graph import UNKNOWN_TIME, Selected, SoundGraph, select
+from harvester.graph import Selected, SoundGraph, select
+from harvester.reports.growth import INK, SOFT, draw_growth
 from harvester.storage import write_atomically
 from harvester.terminal_text import escape_line
 
@@ -28,10 +27,6 @@ if TYPE_CHECKING:
 
     from harvester.library import PastRun
 
-DAILY_QUOTA = 2_000
-"""The requests that a free key may send in a day, and so the most sounds that a day can process."""
-
-_INK, _SECOND, _SOFT = "#3b62c9", "#e08a00", "#8b929c"
 _TOP_TAGS = 30
 _TOP_CATEGORIES = 8
 _STYLE: dict[Any, Any] = {
@@ -57,12 +52,13 @@ def save_plots(state: SoundGraph, folder: Path, runs: Sequence[PastRun] = ()) ->
     selected = select(state)
     written = []
     with rc_context(_STYLE):
-        for name, draw in _PICTURES.items():
-            figure = Figure(figsize=(8, 6 if name == "tags" else 4.5), layout="constrained")
-            if name == "growth" and len({run.ended for run in runs}) > 1:
-                _growth_by_date(figure.add_subplot(), selected, runs)
-            else:
-                draw(figure.add_subplot(), selected)
+        for name in ("growth", *_PICTURES):
+            tall = name == "tags" or (name == "growth" and runs)
+            figure = Figure(figsize=(8, 6 if tall else 4.5), layout="constrained")
+            if name != "growth":
+                _PICTURES[name](figure.add_subplot(), selected)
+            elif not draw_growth(figure, selected, runs):
+                _nothing(figure.add_subplot(), "Growth")
             for form in ("png", "svg"):
                 path = folder / f"{name}.{form}"
                 write_atomically(path, [_bytes(figure, form)])
@@ -80,72 +76,6 @@ def _bytes(figure: Figure, form: str) -> bytes:
         # A date in the file would make the files of equal pictures differ.
         figure.savefig(file, format=form, dpi=150, metadata={"Date": None} if form == "svg" else {"Software": None})
     return file.getvalue()
-
-
-def _stamps(selected: Selected, name: str) -> list[int]:
-    known = (selected.state.attributes(sound_id).get(name) for sound_id in selected.sound_ids)
-    return sorted(stamp for stamp in known if stamp not in (None, UNKNOWN_TIME))
-
-
-def _growth(axes: Axes, selected: Selected) -> None:
-    sounds, samples = _stamps(selected, "added_at"), _stamps(selected, "linked_at")
-    if not sounds:
-        _nothing(axes, "Growth")
-        return
-    first, last = sounds[0], max(sounds[-1], samples[-1] if samples else 0)
-    unit_us, unit = (DAY_US, "days") if last - first >= 2 * DAY_US else (DAY_US // 24, "hours")
-    if last - first < DAY_US // 24:
-        unit_us, unit = DAY_US // 1_440, "minutes"
-    for stamps, label, colour in ((sounds, "sounds known", _SECOND), (samples, "sounds processed", _INK)):
-        times = [(stamp - first) / unit_us for stamp in stamps]
-        axes.step(times, range(1, len(times) + 1), where="post", label=label, color=colour)
-    end = (last - first) / unit_us
-    allowed = [DAILY_QUOTA * (1 + int(at * unit_us / DAY_US)) for at in (0.0, end)]
-    if samples and allowed[-1] < 5 * max(len(sounds), 1):
-        days = range(int(end * unit_us / DAY_US) + 1)
-        axes.step(
-            [*(day * DAY_US / unit_us for day in days), end],
-            [*(DAILY_QUOTA * (day + 1) for day in days), allowed[-1]],
-            where="post",
-            color=_SOFT,
-            linestyle=":",
-            label=f"limit of {DAILY_QUOTA:,} requests a day",
-        )
-    axes.set_ylim(bottom=0)
-    _name(axes, f"Growth since {iso(first)[:10]}", unit, "number")
-    axes.legend(frameon=False)
-
-
-def _growth_by_date(axes: Axes, selected: Selected, runs: Sequence[PastRun]) -> None:
-    """Draw what the library held after each run.
-
-    Before the first one it is what the stamps of the sounds say.
-    """
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
-    began_us = runs[0].started_at
-    for name, total, label, colour in (
-        ("added_at", "total_sounds", "sounds known", _SECOND),
-        ("linked_at", "total_processed", "sounds processed", _INK),
-    ):
-        before = [stamp for stamp in _stamps(selected, name) if stamp < began_us]
-        stamps = [*before, began_us, *(run.ended_at for run in runs)]
-        # Two clones know different numbers until they are merged: the larger one counts.
-        held = accumulate((getattr(run, total) for run in runs), max, initial=len(before))
-        _dated(axes, stamps, [*range(1, len(before) + 1), *held], label, colour)
-    stamps = [began_us, *(run.ended_at for run in runs)]
-    _dated(axes, stamps, list(accumulate((run.requests for run in runs), initial=0)), "requests", _SOFT, linestyle=":")
-    axes.set_ylim(bottom=0)
-    locator = AutoDateLocator()  # type: ignore[no-untyped-call]  # matplotlib has no types here
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    _name(axes, f"Growth in {len(runs):,} runs", "date (UTC)", "number")
-    axes.legend(frameon=False)
-
-
-def _dated(axes: Axes, stamps: list[int], numbers: list[int], label: str, colour: str, **style: Any) -> None:
-    days = [stamp / DAY_US for stamp in sorted(stamps)]  # matplotlib counts days since 1970 too
-    axes.step(days, numbers, where="post", label=label, color=colour, **style)
 
 
 def _licenses(axes: Axes, selected: Selected) -> None:
@@ -175,7 +105,7 @@ def _durations(axes: Axes, selected: Selected) -> None:
         _nothing(axes, "Durations")
         return
     edges = [10 ** (power / 4) for power in range(-12, 21)]
-    axes.hist(lasting, bins=[edge for edge in edges if edge <= max(lasting) * 2], color=_INK)
+    axes.hist(lasting, bins=[edge for edge in edges if edge <= max(lasting) * 2], color=INK)
     axes.set_xscale("log")
     marks = [one for one in (0.01, 0.1, 1, 10, 60, 600, 3_600) if one <= max(lasting) * 2]
     names: dict[float, str] = {60: "1 min", 600: "10 min", 3_600: "1 h"}
@@ -190,7 +120,7 @@ def _degrees(axes: Axes, selected: Selected) -> None:
         _nothing(axes, "Degrees")
         return
     tally = Counter(heads.values())
-    axes.loglog(sorted(tally), [tally[one] for one in sorted(tally)], "o", markersize=4, color=_INK)
+    axes.loglog(sorted(tally), [tally[one] for one in sorted(tally)], "o", markersize=4, color=INK)
     from matplotlib.ticker import LogLocator
 
     for axis in (axes.xaxis, axes.yaxis):
@@ -208,14 +138,14 @@ def _tags(axes: Axes, selected: Selected) -> None:
     if not top:
         _nothing(axes, "Tags")
         return
-    axes.barh(range(len(top)), [number for _, number in top], color=_INK)
+    axes.barh(range(len(top)), [number for _, number in top], color=INK)
     axes.set_yticks(range(len(top)), [_plain(tag) for tag, _ in top], fontsize=8)
     axes.invert_yaxis()
     _name(axes, "Most frequent tags", "sounds", "")
 
 
 _PICTURES: dict[str, Callable[[Axes, Selected], None]] = {
-    "growth": _growth, "licenses": _licenses, "durations": _durations, "degrees": _degrees, "tags": _tags,
+    "licenses": _licenses, "durations": _durations, "degrees": _degrees, "tags": _tags,
 }  # fmt: skip
 
 
@@ -233,7 +163,7 @@ def _name(axes: Axes, title: str, x: str, y: str) -> None:
 
 
 def _nothing(axes: Any, title: str) -> None:
-    axes.text(0.5, 0.5, "nothing yet", ha="center", va="center", transform=axes.transAxes, color=_SOFT)
+    axes.text(0.5, 0.5, "nothing yet", ha="center", va="center", transform=axes.transAxes, color=SOFT)
     axes.set_axis_off()
     axes.set_title(title, loc="left", fontweight="bold")
 
