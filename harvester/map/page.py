@@ -20,6 +20,7 @@ from harvester.extras import missing
 from harvester.graph import Selected, Surroundings
 from harvester.json_text import json_text
 from harvester.map.local_previews import LocalPreviews
+from harvester.map.vector_places import VectorPlaces
 
 if TYPE_CHECKING:
     from harvester.map.data import MapData
@@ -54,19 +55,22 @@ def encode_map(
     ego: int | None = None,
     library: str = "",
     around: Surroundings | None = None,
+    vectors: VectorPlaces | None = None,
     local: LocalPreviews | None = None,
 ) -> Iterator[bytes]:
     """Yield the page in chunks; it opens at the sound `ego`.
 
     Maps of one `library`, by the name of its folder, share a shortlist. `around` are sounds to draw as faint dots. The
     page plays the `local` previews from their files. The layout is computed before the first chunk; it takes about 5 s
-    for 5,000 sounds. Raises `SettingsError` without numpy and scipy.
+    for 5,000 sounds. With `vectors` they decide on the places. Raises `SettingsError` without numpy and scipy.
     """
     try:
+        from harvester.map.arrangement import arrange_by
         from harvester.map.data import MapData
     except ImportError as error:
         raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
-    yield from encode_page(page_data(MapData(selected, title, ego, library=library, around=around), local))
+    data = MapData(selected, title, ego, library=library, around=around, arrange=arrange_by(vectors))
+    yield from encode_page(page_data(data, local))
 
 
 def page_data(data: MapData, local: LocalPreviews | None = None, **more: Any) -> PageData:

@@ -49,7 +49,7 @@ def find_like(folder: Path, state: SoundGraph, like: Iterable[int], among: Colle
     given = sorted(set(like))
     wanted = {one for one in (state.graph if among is None else among) if not is_gone(state.attributes(one))}
     wanted.difference_update(given)
-    table = _open_table(folder, state, wanted.union(given))
+    table = open_table(folder, state, wanted.union(given))
     usable = table.are_vectors()
     rows = np.searchsorted(table.ids, given)
     here = [row < len(table) and table.ids[row] == one and usable[row] for row, one in zip(rows, given, strict=True)]
@@ -77,7 +77,7 @@ def _space(folder: Path) -> str:
     return found[0].space if found is not None else "laion_clap"
 
 
-def _open_table(folder: Path, state: SoundGraph, wanted: Collection[int]) -> Table:
+def open_table(folder: Path, state: SoundGraph, wanted: Collection[int]) -> Table:
     """Return the wanted sounds' vectors, from one version of the file."""
     path = folder / VECTORS
     for _ in range(_ATTEMPTS):
