@@ -11,6 +11,8 @@ from typing import NamedTuple, SupportsIndex, Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import StrPath, naming_keywords
+from harvester.actions.likeness import nearest_for_cards
+from harvester.actions.map_layout import check_layout, find_vector_places
 from harvester.actions.options import check_flag, check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
@@ -19,12 +21,11 @@ from harvester.graph import Selected, Selection, Surroundings, around, find_surr
 from harvester.library import LibraryView, load_history
 from harvester.map import (
     COLOR_KEYS,
-    MOST_NEAREST,
-    MOST_WITH_NEAREST,
     PICTURE_FORMS,
     LocalPreviews,
     NearestLists,
     PictureSize,
+    VectorPlaces,
     encode_map,
     encode_picture,
 )
@@ -73,6 +74,7 @@ def draw_map(
     depth: int = 2,
     context: bool = False,
     title: str | None = None,
+    layout: str = "auto",
     local_previews: bool = False,
     on_layout: Callable[[int, int], None] | None = None,
     **selection: Unpack[SelectKeywords],
@@ -82,11 +84,13 @@ def draw_map(
     It is durable on return. `library` is a folder or an opened `Library`; None: the default folder. `ego` draws only
     the sounds within `depth` edges of this sound. `context` also draws the sounds around the selected ones, those with
     an edge from or to one of them, as faint dots: at most 2,000, those with the most edges first. `title` is the
-    heading, by default the folder's name. With `local_previews` the page plays what `fetch_previews` has fetched from
-    the files, as long as page and library lie where they are; it plays the others from the web. Where vectors
-    are here, cards list the nearest sounds by them, in maps of up to 20,000 sounds. `on_layout` gets the numbers of
-    sounds and edges before their places are computed, which takes about 5 s for 5,000 sounds. The other keywords select
-    sounds, and are those of `SelectKeywords`. A failure or a crash leaves the earlier file as it was.
+    heading, by default the folder's name. `layout` is what decides on the places: `graph` (the edges), `vectors` (the
+    similarity vectors, with openTSNE) or `auto` (the graph, or the vectors where the sounds have no edge). With
+    `local_previews` the page plays what `fetch_previews` has fetched from the files, as long as page and library lie
+    where they are; it plays the others from the web. Where vectors are here, cards list the nearest sounds by them, in
+    maps of up to 20,000 sounds. `on_layout` gets the numbers of sounds and edges before their places are computed,
+    which takes about 5 s for 5,000 sounds. The other keywords select sounds, and are those of `SelectKeywords`. A
+    failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
     numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
@@ -95,29 +99,12 @@ def draw_map(
     out = read_path(path)
     place = check_place(out)
     check_flag("--local-previews", local_previews)
-    with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
+    with _drawn(library, ego, depth, context, title, layout, on_layout, selection) as drawn:
         local = _local(drawn.folder, out) if local_previews else None
-        nearest, notices = _nearest(drawn)
+        nearest, notices = nearest_for_cards(drawn.folder, drawn.selected)
         with disk_errors(out, _UNCHANGED):
             write_atomically(place, drawn.page(local, nearest))
         return replace(drawn.report(out), notices=(*drawn.notices, *notices))
-
-
-def _nearest(drawn: _Drawn) -> tuple[NearestLists, tuple[str, ...]]:
-    """Return the nearest sounds by vectors, and why there are none.
-
-    There are none in a large map, which would take minutes.
-    """
-    try:
-        from harvester.similarity import nearest_within
-    except ImportError:
-        return {}, ()  # the map itself needs numpy too, and says so
-    if len(drawn.selected) > MOST_WITH_NEAREST:
-        return {}, ()
-    try:
-        return nearest_within(drawn.folder, drawn.selected.state, drawn.selected.sound_ids, MOST_NEAREST), ()
-    except SettingsError as error:
-        return {}, (f"{error}; the cards of the map list no nearest sounds",)
 
 
 def _local(folder: Path, page: Path) -> LocalPreviews:
@@ -149,6 +136,7 @@ def draw_picture(
     depth: int = 2,
     context: bool = False,
     title: str | None = None,
+    layout: str = "auto",
     size_mm: str = "180x180",
     dpi: int = 300,
     color_by: str | None = None,
@@ -158,10 +146,10 @@ def draw_picture(
     """Draw the map as one picture for papers; durable on return.
 
     The ending of `path` decides: svg, pdf or png. Places and colours are those of `draw_map`, and so are the keywords
-    `library`, `ego` (a ring marks the sound), `depth`, `context`, `title`, `on_layout` and those of `SelectKeywords`.
-    `size_mm` is the width and the height in millimetres; `dpi` are the dots per inch of what is no vector: in svg and
-    pdf the edges alone. `color_by` is category, community, license or user; None: as the page opens. Equal libraries
-    give equal files. A failure or a crash leaves the earlier file as it was.
+    `library`, `ego` (a ring marks the sound), `depth`, `context`, `title`, `layout`, `on_layout` and those of
+    `SelectKeywords`. `size_mm` is the width and the height in millimetres; `dpi` are the dots per inch of what is no
+    vector: in svg and pdf the edges alone. `color_by` is category, community, license or user; None: as the page opens.
+    Equal libraries give equal files. A failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, another ending, a sound that is not selected, a place that cannot
     be used, or numpy, scipy and matplotlib when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`,
@@ -175,9 +163,16 @@ def draw_picture(
     if color_by is not None and color_by not in COLOR_KEYS:
         raise SettingsError(f"--color-by must be {', '.join(COLOR_KEYS[:-1])} or {COLOR_KEYS[-1]}, not '{color_by}'")
     place = check_place(out)
-    with _drawn(library, ego, depth, context, title, on_layout, selection) as drawn:
+    with _drawn(library, ego, depth, context, title, layout, on_layout, selection) as drawn:
         picture = encode_picture(
-            drawn.selected, drawn.title, size, form, color_by=color_by, ego=drawn.middle, around=drawn.around
+            drawn.selected,
+            drawn.title,
+            size,
+            form,
+            color_by=color_by,
+            ego=drawn.middle,
+            around=drawn.around,
+            vectors=drawn.vectors,
         )
         with disk_errors(out, _UNCHANGED):
             write_atomically(place, [picture])
@@ -194,6 +189,7 @@ class _Drawn:
     folder: Path
     library: str
     around: Surroundings | None
+    vectors: VectorPlaces | None
     notices: tuple[str, ...]
 
     def page(self, local: LocalPreviews | None, nearest: NearestLists) -> Iterator[bytes]:
@@ -204,6 +200,7 @@ class _Drawn:
             library=self.library,
             around=self.around,
             local=local,
+            vectors=self.vectors,
             nearest=nearest,
         )
 
@@ -219,20 +216,23 @@ def _drawn(
     depth: int,
     context: bool,
     title: str | None,
+    layout: str,
     on_layout: Callable[[int, int], None] | None,
     selection: SelectKeywords,
 ) -> Iterator[_Drawn]:
     """Check the keywords of a map, and yield what it shows."""
     steps = check_whole("--depth", depth, DEPTH)
     middle = next(iter(check_sounds("--ego", ego)), None)
+    check_layout(layout)
     chosen = read_selection(**selection)
     with open_view(library) as view:
         shown = pick(view, chosen, middle, steps, context=context)
+        vectors, told = find_vector_places(view, shown.selected, layout)
         if on_layout is not None:
             on_layout(len(shown.selected), shown.selected.edge_count)
         name = path_text(view.folder.resolve().name)
         drawn = shown.selected, heading(name, title, middle), middle
-        yield _Drawn(*drawn, view.folder, name, shown.around, shown.notices)
+        yield _Drawn(*drawn, view.folder, name, shown.around, vectors, (*shown.notices, *told))
 
 
 class Picked(NamedTuple):

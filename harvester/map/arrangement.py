@@ -12,6 +12,7 @@ from harvester.graph import Selected
 from harvester.map.edges import DrawnEdges
 from harvester.map.grouping import Communities
 from harvester.map.layout import lay_out
+from harvester.map.vector_places import VectorPlaces
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,21 @@ class Arrangement:
 
 
 Arrange = Callable[[Selected, DrawnEdges], Arrangement]
+
+
+def arrange_by(vectors: VectorPlaces | None) -> Arrange:
+    """Return how to arrange: by the vectors, or by the graph without them."""
+    if vectors is None:
+        return arranged
+    given = vectors
+
+    def by_vectors(selected: Selected, edges: DrawnEdges) -> Arrangement:
+        communities = Communities(selected, edges.source, edges.target)
+        wanted = given.places(selected.sound_ids)
+        layout = lay_out(len(selected), edges.source, edges.target, communities=communities.of, wanted=wanted)
+        return Arrangement(layout.places, communities, layout.alone)
+
+    return by_vectors
 
 
 def arranged(selected: Selected, edges: DrawnEdges) -> Arrangement:

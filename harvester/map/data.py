@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from harvester.counts import counted
 from harvester.graph import Selected, Surroundings
 from harvester.library_source import is_made_up, is_sandbox
 from harvester.map.arrangement import Arrange, arranged
@@ -56,7 +57,7 @@ class MapData:
         arrangement = arrange(selected, edges)
         self._communities, self._places = arrangement.communities, arrangement.places
         self.arrays = self._arrays(edges) | ({"alone": _bits(arrangement.alone)} if arrangement.alone.any() else {})
-        counts = f"{_counted(len(self._ids), 'sound')}, {edges.counts}"
+        counts = f"{counted(len(self._ids), 'sound')}, {edges.counts}"
         self.head: dict[str, Any] = {
             "title": title,
             "counts": counts,
@@ -82,7 +83,7 @@ class MapData:
 
     def _surround(self, dots: ContextDots) -> None:
         """Add the sounds around the selection."""
-        self.head |= {"context": len(dots), "counts": f"{self.head['counts']}; {_counted(len(dots), 'sound')} around"}
+        self.head |= {"context": len(dots), "counts": f"{self.head['counts']}; {counted(len(dots), 'sound')} around"}
         self.sounds["context"] = dots.texts
         self.arrays["contextPlaces"] = _packed(dots.places, "<u2")
         self.arrays["contextDegrees"] = _packed(dots.degrees, "<u2")
@@ -253,10 +254,6 @@ def _leads_somewhere(address: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(host) and not host.endswith(".invalid")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _packed(values: Any, form: str) -> str:

@@ -30,8 +30,8 @@ _ENOUGH_BITS = 1.0
 class Mode:
     """A colouring: the group of each sound, the largest first.
 
-    Groups are numbered from 0. `labels` are the lines of the legend: number of the group, text, number of sounds. `colors` has the colour of each
-    numbered group; those past its end are grey.
+    Groups are numbered from 0. `labels` are the lines of the legend: number of the group, text, number of sounds.
+    `colors` has the colour of each numbered group; those past its end are grey.
     """
 
     key: str

@@ -20,6 +20,7 @@ from harvester.extras import missing
 from harvester.graph import Selected, Surroundings
 from harvester.json_text import json_text
 from harvester.map.local_previews import LocalPreviews
+from harvester.map.vector_places import VectorPlaces
 
 if TYPE_CHECKING:
     from harvester.map.data import MapData
@@ -56,6 +57,7 @@ def encode_map(
     ego: int | None = None,
     library: str = "",
     around: Surroundings | None = None,
+    vectors: VectorPlaces | None = None,
     local: LocalPreviews | None = None,
     nearest: NearestLists | None = None,
 ) -> Iterator[bytes]:
@@ -63,14 +65,15 @@ def encode_map(
 
     Maps of one `library`, by the name of its folder, share a shortlist. `around` are sounds to draw as faint dots. The
     page plays the `local` previews from their files. `nearest`: what cards list beside the similar lists. The layout is
-    computed before the first chunk; it takes about 5 s for 5,000 sounds. Raises `SettingsError` without numpy and
-    scipy.
+    computed before the first chunk; it takes about 5 s for 5,000 sounds. With `vectors` they decide on the places.
+    Raises `SettingsError` without numpy and scipy.
     """
     try:
+        from harvester.map.arrangement import arrange_by
         from harvester.map.data import MapData
     except ImportError as error:
         raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
-    data = MapData(selected, title, ego, library=library, around=around)
+    data = MapData(selected, title, ego, library=library, around=around, arrange=arrange_by(vectors))
     if nearest:
         data.add_nearest(nearest)
     yield from encode_page(page_data(data, local))

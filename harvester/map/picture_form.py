@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 PICTURE_FORMS = ("svg", "pdf", "png")
+LAYOUT_KEYS = ("auto", "graph", "vectors")
+"""What may decide on the places of sounds: their edges, their vectors, or what there is."""
+
 COLOR_KEYS = ("category", "community", "license", "user")
 """By what the sounds may be coloured: the modes of the interactive map."""
 

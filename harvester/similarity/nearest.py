@@ -51,7 +51,7 @@ def find_like(folder: Path, state: SoundGraph, like: Iterable[int], among: Colle
     given = sorted(set(like))
     wanted = {one for one in (state.graph if among is None else among) if not is_gone(state.attributes(one))}
     wanted.difference_update(given)
-    table = _open_table(folder, state, wanted.union(given))
+    table = open_table(folder, state, wanted.union(given))
     usable = table.are_vectors()
     rows = np.searchsorted(table.ids, given)
     here = [row < len(table) and table.ids[row] == one and usable[row] for row, one in zip(rows, given, strict=True)]
@@ -80,7 +80,7 @@ def nearest_within(
     stored = load_header(folder)
     if not asking or not (folder / VECTORS).exists() or (stored is not None and not stored[1]):
         return {}
-    table = _open_table(folder, state, sound_ids)
+    table = open_table(folder, state, sound_ids)
     rows = np.flatnonzero(table.are_vectors())
     queries = rows[np.isin(table.ids[rows], asking)]
     listed = {one: {other for other, _ in similar.neighbours} for one in asking if (similar := state.similar(one))}
@@ -106,7 +106,7 @@ def _space(folder: Path) -> str:
     return found[0].space if found is not None else "laion_clap"
 
 
-def _open_table(folder: Path, state: SoundGraph, wanted: Collection[int]) -> Table:
+def open_table(folder: Path, state: SoundGraph, wanted: Collection[int]) -> Table:
     """Return the wanted sounds' vectors, from one version of the file."""
     path = folder / VECTORS
     for _ in range(_ATTEMPTS):

@@ -14,6 +14,7 @@ from harvester.cli.select_options import SelectOptions
 from harvester.errors import SettingsError
 from harvester.settings import DEPTH, DPI
 
+_LAYOUTS = "auto|graph|vectors"
 _COLORS = "category|community|license|user"
 
 
@@ -32,6 +33,12 @@ def map(
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="Set the heading.", show_default="the folder's name")
     ] = None,
+    layout: Annotated[
+        str,
+        typer.Option(
+            metavar=_LAYOUTS, autocompletion=completing(_LAYOUTS), help="Place sounds by their edges or their vectors."
+        ),
+    ] = "auto",
     local_previews: Annotated[
         bool, typer.Option("--local-previews", help="Play the previews that are here, offline.")
     ] = False,
@@ -71,6 +78,7 @@ def map(
         "depth": depth,
         "context": context,
         "title": title,
+        "layout": layout,
         **select.keywords(),
         "on_layout": lambda sounds, edges: say(f"laying out {sounds:,} sounds and {edges:,} edges"),
     }

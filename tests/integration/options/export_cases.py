@@ -235,6 +235,17 @@ def _the_sounds_around_the_selected_ones_are_drawn_too(place: Place) -> None:
     assert CONTEXT in (place.folder / "map.svg").read_text(encoding="utf-8")
 
 
+@proves("map", "--layout")
+def _the_places_come_from_edges_or_vectors(place: Place) -> None:
+    assert _names(place, given="graph") == _names(place, given="auto")
+    refused = place.run("--library", "shelf", given="vectors", code=2)
+    assert "fetch them with `harvester harvest --sweep --query TEXT --vectors" in refused.err
+    assert (
+        "--layout must be auto, graph or vectors, not 'star'"
+        in place.run("--library", "shelf", given="star", code=2).err
+    )
+
+
 @proves("map", "--title")
 def _the_heading_is_this(place: Place) -> None:
     place.run("--library", "shelf", given="Rain & tents")

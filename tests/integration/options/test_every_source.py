@@ -37,7 +37,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "find": {"--limit": 20},
     "export": {"--format": "md"},
     "map": {
-        "--output": Path("map.html"), "--depth": 2, "--size-mm": "180x180", "--dpi": 300, "--color-by": "category",
+        "--output": Path("map.html"), "--depth": 2, "--size-mm": "180x180", "--dpi": 300, "--layout": "auto",
     },
     "browse": {"--port": 0, "--depth": 2},
     "previews": {

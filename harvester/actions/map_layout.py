@@ -1,0 +1,49 @@
+"""Choose what decides on the places of a map: edges or vectors."""
+
+from __future__ import annotations
+
+from harvester.errors import SettingsError
+from harvester.extras import missing
+from harvester.graph import Selected
+from harvester.library import LibraryView
+from harvester.map import LAYOUT_KEYS, VectorPlaces, require_vector_layout
+from harvester.vectors import load_header
+
+
+def check_layout(layout: str) -> str:
+    """Return the keyword; raise `SettingsError` if it is none of them."""
+    if layout not in LAYOUT_KEYS:
+        choices = f"{', '.join(LAYOUT_KEYS[:-1])} or {LAYOUT_KEYS[-1]}"
+        raise SettingsError(f"--layout must be {choices}, not '{str(layout)[:40]}'")
+    return layout
+
+
+def find_vector_places(view: LibraryView, selected: Selected, layout: str) -> tuple[VectorPlaces | None, list[str]]:
+    """Return the vectors that place the sounds, and notices.
+
+    None: the graph places them. `auto` takes the graph where the selection has an edge, and the vectors where it has
+    none but the library has vectors; what that lacks is a notice. Raises `SettingsError` for `vectors` without
+    vectors, without one of a selected sound, and without openTSNE or numpy.
+    """
+    if layout == "graph" or (layout == "auto" and (selected.edge_count or not len(selected))):
+        return None, []
+    try:
+        return _read_vectors(view, selected), []
+    except SettingsError as error:
+        if layout == "vectors":
+            raise
+        # Without vectors and edges there is nothing to say: most maps of records alone are such.
+        has_vectors = load_header(view.folder) is not None
+        return None, [f"the sounds have no edge, and lie in rows: {error}"] if has_vectors else []
+
+
+def _read_vectors(view: LibraryView, selected: Selected) -> VectorPlaces:
+    try:
+        from harvester.similarity import find_neighbourhood
+    except ImportError as error:
+        raise SettingsError(missing("map --layout vectors", "numpy", "link")) from error
+    found = find_neighbourhood(view.folder, view.state, selected.sound_ids)
+    if not len(found.ids):
+        raise SettingsError(f"{view.folder} has a vector of none of the selected sounds; `--layout graph` needs none")
+    require_vector_layout()
+    return VectorPlaces(found.ids, found.vectors, found.nearest, found.distances)
