@@ -84,8 +84,8 @@ mutants: $(VENV)/.mutants ## Change the code and list what no near test notices 
 bench: $(VENV)/.dev ## Measure this project beside the alternatives
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-pictures: $(VENV)/.dev ## Make the pictures of README and guide again
-	@$(BIN)/python -m tests.pictures
+pictures: $(VENV)/.dev ## Make the pictures of README and guide again (ARGS=library: one group)
+	@$(BIN)/python -m tests.pictures $(ARGS)
 
 manual: $(VENV)/.dev ## Write the manual page again from the commands
 	@$(BIN)/python -m tests.manual

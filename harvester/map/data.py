@@ -26,6 +26,7 @@ from harvester.map.context import ContextDots
 from harvester.map.edges import DrawnEdges
 from harvester.map.keeping import fetch_days, keeping_rules
 from harvester.map.modes import REST, as_head, by_value, find_modes, most_telling
+from harvester.map.nearest import NearestLists, nearest_columns
 from harvester.records import license_name
 
 _NO_TIMBRE = 255
@@ -73,6 +74,12 @@ class MapData:
         self.sounds = self._words() | fetch_days(self._known)
         if around is not None and around.near:
             self._surround(ContextDots(selected, around, self._places))
+
+    def add_nearest(self, lists: NearestLists) -> None:
+        """Add the nearest sounds by vectors, for the cards."""
+        columns = nearest_columns(lists, self._ids)
+        types = {"nearestCounts": "<u1", "nearest": "<u4" if self.head["wide"] else "<u2", "nearestScores": "<u2"}
+        self.arrays |= {name: _packed(column, types[name]) for name, column in columns.items()}
 
     def _surround(self, dots: ContextDots) -> None:
         """Add the sounds around the selection."""
