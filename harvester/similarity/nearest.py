@@ -80,7 +80,7 @@ def nearest_within(
     stored = load_header(folder)
     if not asking or not (folder / VECTORS).exists() or (stored is not None and not stored[1]):
         return {}
-    table = _open_table(folder, state, sound_ids)
+    table = open_table(folder, state, sound_ids)
     rows = np.flatnonzero(table.are_vectors())
     queries = rows[np.isin(table.ids[rows], asking)]
     listed = {one: {other for other, _ in similar.neighbours} for one in asking if (similar := state.similar(one))}
