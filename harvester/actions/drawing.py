@@ -11,6 +11,7 @@ from typing import NamedTuple, SupportsIndex, Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import StrPath, naming_keywords
+from harvester.actions.likeness import nearest_for_cards
 from harvester.actions.map_layout import check_layout, find_vector_places
 from harvester.actions.options import check_flag, check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
@@ -20,8 +21,6 @@ from harvester.graph import Selected, Selection, Surroundings, around, find_surr
 from harvester.library import LibraryView, load_history
 from harvester.map import (
     COLOR_KEYS,
-    MOST_NEAREST,
-    MOST_WITH_NEAREST,
     PICTURE_FORMS,
     LocalPreviews,
     NearestLists,
@@ -102,27 +101,10 @@ def draw_map(
     check_flag("--local-previews", local_previews)
     with _drawn(library, ego, depth, context, title, layout, on_layout, selection) as drawn:
         local = _local(drawn.folder, out) if local_previews else None
-        nearest, notices = _nearest(drawn)
+        nearest, notices = nearest_for_cards(drawn.folder, drawn.selected)
         with disk_errors(out, _UNCHANGED):
             write_atomically(place, drawn.page(local, nearest))
         return replace(drawn.report(out), notices=(*drawn.notices, *notices))
-
-
-def _nearest(drawn: _Drawn) -> tuple[NearestLists, tuple[str, ...]]:
-    """Return the nearest sounds by vectors, and why there are none.
-
-    There are none in a large map, which would take minutes.
-    """
-    try:
-        from harvester.similarity import nearest_within
-    except ImportError:
-        return {}, ()  # the map itself needs numpy too, and says so
-    if len(drawn.selected) > MOST_WITH_NEAREST:
-        return {}, ()
-    try:
-        return nearest_within(drawn.folder, drawn.selected.state, drawn.selected.sound_ids, MOST_NEAREST), ()
-    except SettingsError as error:
-        return {}, (f"{error}; the cards of the map list no nearest sounds",)
 
 
 def _local(folder: Path, page: Path) -> LocalPreviews:
