@@ -38,7 +38,6 @@ THEIRS = re.compile(
         ("harvest --cc0=1", "--cc0 takes no value; write it alone"),
         ("harvest --no-commit=1", "--no-commit takes no value; write it alone"),
         ("show", "ID is missing"),
-        ("find", "TEXT… is missing"),
         ("merge", "A [B…] is missing"),
         ("git-merge a", "THEIRS is missing"),
         ("service", "--print systemd|launchd|cron is missing"),

@@ -93,7 +93,7 @@ def test_a_value_outside_a_closed_vocabulary_is_refused_before_anything_is_writt
             "--category Speech --license Sampling+ --exclude-tag rian --ids mixed.txt --gen-ai no-gen-ai",
             "no sound matches: no sound meets all conditions together; of 9 ids",
         ),
-        ("--category Speech --tag reverb --min-duration 99h", "no sound matches: no sound lasts 356400 s or longer; "),
+        ("--category Speech --tag reverb --min-duration 99h", "no sound matches: no sound lasts 356,400 s or longer; "),
     ],
 )
 def test_a_value_that_no_sound_of_the_library_has_is_a_notice(
