@@ -50,8 +50,8 @@ def test_islands_that_touch_get_colours_far_apart_and_all_colours_are_used() -> 
         for other in (one + 1, one + side)
         if other < side * side and (other == one + side or other % side)
     ]
-    assert min(touching) >= 16
-    assert len(set(colors)) >= 9
+    assert min(touching) >= 14
+    assert len(set(colors)) >= 11
 
 
 def test_a_single_island_and_none_have_colours() -> None:
