@@ -49,6 +49,7 @@ def test_linked_sounds_use_the_room_and_the_others_lie_below(
         # One side of the room is filled, and on a phone the long side is the height.
         across, down = (most_x - least_x) / (width - left), (most_y - least_y) / (height - top)
         assert down > 0.8 if is_phone else across > 0.8
+        assert (least_y + most_y) / 2 == pytest.approx((top + height) / 2, abs=10)
         assert alone[:, 1].min() > most_y
         # The address keeps the view in places of the map as it was made, whatever stands upright.
         before = await page.ask("placeOf(7)")
