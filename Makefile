@@ -13,7 +13,7 @@ LOWEST_TESTS := tests/unit/cli tests/unit/freesound tests/unit/records \
 	tests/integration/test_client_on_sockets.py
 
 .DEFAULT_GOAL := help
-.PHONY: help harvest status extras test check lowest bench chaos mutants pictures manual clean
+.PHONY: help harvest status map extras test check lowest bench chaos mutants pictures manual clean
 
 help: ## Show this list
 	@echo "harvester: grow, keep and share a library of Freesound sounds"
@@ -45,6 +45,13 @@ harvest: $(VENV)/.run ## Process 50 sounds (without an API key: offline, on the 
 
 status: $(VENV)/.run ## Show the library and the running harvest
 	@$(BIN)/harvester status $(ARGS) || [ $$? -eq 28 ]  # without a library, its one line says how to make one
+
+$(VENV)/.map: $(VENV)/bin/python pyproject.toml
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[map]'
+	@touch $@ $(VENV)/.run
+
+map: $(VENV)/.map ## Draw the library's map as a page to listen to, map.html
+	@$(BIN)/harvester map $(ARGS)
 
 $(VENV)/.extras: $(VENV)/bin/python pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
@@ -84,8 +91,8 @@ mutants: $(VENV)/.mutants ## Change the code and list what no near test notices 
 bench: $(VENV)/.dev ## Measure this project beside the alternatives
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-pictures: $(VENV)/.dev ## Make the pictures of README and guide again
-	@$(BIN)/python -m tests.pictures
+pictures: $(VENV)/.dev ## Make the pictures of README and guide again (ARGS=library: one group)
+	@$(BIN)/python -m tests.pictures $(ARGS)
 
 manual: $(VENV)/.dev ## Write the manual page again from the commands
 	@$(BIN)/python -m tests.manual

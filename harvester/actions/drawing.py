@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple, SupportsIndex, Unpack
 
 from harvester.actions.default_library import LibraryLike, open_view
 from harvester.actions.keywords import StrPath, naming_keywords
+from harvester.actions.likeness import nearest_for_cards
 from harvester.actions.map_layout import check_layout, find_vector_places
 from harvester.actions.options import check_flag, check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
@@ -22,6 +23,7 @@ from harvester.map import (
     COLOR_KEYS,
     PICTURE_FORMS,
     LocalPreviews,
+    NearestLists,
     PictureSize,
     VectorPlaces,
     encode_map,
@@ -85,9 +87,10 @@ def draw_map(
     heading, by default the folder's name. `layout` is what decides on the places: `graph` (the edges), `vectors` (the
     similarity vectors, with openTSNE) or `auto` (the graph, or the vectors where the sounds have no edge). With
     `local_previews` the page plays what `fetch_previews` has fetched from the files, as long as page and library lie
-    where they are; it plays the others from the web. `on_layout` gets the numbers of sounds and edges before their
-    places are computed, which takes about 5 s for 5,000 sounds. The other keywords select sounds, and are those of
-    `SelectKeywords`. A failure or a crash leaves the earlier file as it was.
+    where they are; it plays the others from the web. Where vectors are here, cards list the nearest sounds by them, in
+    maps of up to 20,000 sounds. `on_layout` gets the numbers of sounds and edges before their places are computed,
+    which takes about 5 s for 5,000 sounds. The other keywords select sounds, and are those of `SelectKeywords`. A
+    failure or a crash leaves the earlier file as it was.
 
     Raises `SettingsError` that names a wrong keyword, a sound that is not selected, a place that cannot be used, or
     numpy and scipy when they are missing; `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or
@@ -98,9 +101,10 @@ def draw_map(
     check_flag("--local-previews", local_previews)
     with _drawn(library, ego, depth, context, title, layout, on_layout, selection) as drawn:
         local = _local(drawn.folder, out) if local_previews else None
+        nearest, notices = nearest_for_cards(drawn.folder, drawn.selected)
         with disk_errors(out, _UNCHANGED):
-            write_atomically(place, drawn.page(local))
-        return drawn.report(out)
+            write_atomically(place, drawn.page(local, nearest))
+        return replace(drawn.report(out), notices=(*drawn.notices, *notices))
 
 
 def _local(folder: Path, page: Path) -> LocalPreviews:
@@ -188,7 +192,7 @@ class _Drawn:
     vectors: VectorPlaces | None
     notices: tuple[str, ...]
 
-    def page(self, local: LocalPreviews | None) -> Iterator[bytes]:
+    def page(self, local: LocalPreviews | None, nearest: NearestLists) -> Iterator[bytes]:
         return encode_map(
             self.selected,
             self.title,
@@ -197,6 +201,7 @@ class _Drawn:
             around=self.around,
             local=local,
             vectors=self.vectors,
+            nearest=nearest,
         )
 
     def report(self, out: Path) -> MapReport:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, SupportsIndex
 
 from harvester.actions.options import check_sounds
 from harvester.errors import SettingsError
 from harvester.extras import missing
+from harvester.graph import Selected
 from harvester.importing import read_name
 from harvester.library import LibraryView
+from harvester.map import MOST_NEAREST, MOST_WITH_NEAREST, NearestLists
 from harvester.reports import matching_sounds
 from harvester.terminal_text import escape_line
 
@@ -85,3 +88,21 @@ def check_known(view: LibraryView, sound_ids: Iterable[int]) -> None:
     unknown = next((one for one in sound_ids if one not in view.state), None)
     if unknown is not None:
         raise SettingsError(f"sound {unknown} is not in {view.folder}; `harvester harvest --seed {unknown}` fetches it")
+
+
+def nearest_for_cards(folder: Path, selected: Selected) -> tuple[NearestLists, tuple[str, ...]]:
+    """Return what the cards of a map list as nearest, and notices.
+
+    There is nothing without vectors, and for a large map, which would take minutes. A notice names vectors that cannot
+    be used.
+    """
+    try:
+        from harvester.similarity import nearest_within
+    except ImportError:
+        return {}, ()  # the map itself needs numpy too, and says so
+    if len(selected) > MOST_WITH_NEAREST:
+        return {}, ()
+    try:
+        return nearest_within(folder, selected.state, selected.sound_ids, MOST_NEAREST), ()
+    except SettingsError as error:
+        return {}, (f"{error}; the cards of the map list no nearest sounds",)

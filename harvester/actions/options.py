@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from harvester.actions.events import OnProgress, Reporter
 from harvester.clock import Stop
+from harvester.counts import plain_number
 from harvester.errors import HarvesterError, SettingsError
 from harvester.extension_points import ExtensionPoint
 from harvester.freesound import API_URL, LEVELS, ApiKey, read_extra_fields, read_limits
@@ -155,7 +156,9 @@ def check_seconds(option: str, value: Any, *, zero: bool = False) -> float:
 def check_order(least: str, value: float | None, most: str, other: float | None) -> None:
     """Raise `SettingsError` if the least value is above the most."""
     if value is not None and other is not None and value > other:
-        raise SettingsError(f"{least} is {value:g} and {most} is {other:g}: nothing is both; exchange the two")
+        raise SettingsError(
+            f"{least} is {plain_number(value)} and {most} is {plain_number(other)}: nothing is both; exchange the two"
+        )
 
 
 def check_sounds(option: str, value: Any, what: str = "a sound's id") -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Any
 
 from harvester.cli.console import age_text, size_text, target_text, waiting_text
+from harvester.counts import counted
 from harvester.terminal_text import escape_line
 
 WIDTHS = (60, 120)
@@ -62,7 +63,7 @@ def _state(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:
     requests = [] if sent is None else [f"  requests    {sent:,} in the last 24 h{quota}"]
     checkpoint = f"{age_text(facts['last_checkpoint_at'], now_us)}, {size_text(facts['size_bytes'])}"
     if facts["unsaved"]:
-        checkpoint += f", and {facts['unsaved']:,} events after it in the journal"
+        checkpoint += f", and {counted(facts['unsaved'], 'event')} after it in the journal"
     backups = facts["backups"]
     kept = "none yet; one is taken every 100 new sounds"
     if backups["count"]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+from harvester.counts import counted
 from harvester.dataset.columns import EDGE_COLUMNS, describe
 from harvester.dataset.facts import DatasetFacts
 from harvester.dataset.layout import EDGES_CONFIG, data_path, edges_path, type_name
@@ -85,7 +86,7 @@ def _body(facts: DatasetFacts) -> Iterator[str]:
     )
     pages = ": `url` is the page of a sound" if "url" in facts.columns_by_name else ""
     yield (
-        f"Metadata of {_count(facts.sounds, 'sound')} by {_count(facts.accounts, 'author')}, from {where}. "
+        f"Metadata of {counted(facts.sounds, 'sound')} by {counted(facts.accounts, 'author')}, from {where}. "
         f"The audio is not part of it{pages}.\n"
     )
     yield from _contents(facts)
@@ -103,10 +104,10 @@ def _contents(facts: DatasetFacts) -> Iterator[str]:
     yield "\n| file | what it holds |\n| --- | --- |\n"
     for part, count in facts.parts.items():
         if count:
-            yield f"| `{data_path(part, facts.table)}` | {_count(count, 'sound')} |\n"
+            yield f"| `{data_path(part, facts.table)}` | {counted(count, 'sound')} |\n"
     if facts.edges:
         kinds = ", ".join(f"{count:,} {_shown(kind)}" for kind, count in facts.kinds.items())
-        yield f"| `{edges_path(facts.table)}` | {_count(facts.edges, 'edge')} between sounds: {kinds} |\n"
+        yield f"| `{edges_path(facts.table)}` | {counted(facts.edges, 'edge')} between sounds: {kinds} |\n"
     yield "| `CREDITS.md` | title, author, address and license of each sound |\n"
     yield "| `splits.json` | the part of each author and sound |\n"
     yield "| `croissant.json` | a description for programs ([Croissant](https://mlcommons.org/croissant/) 1.1) |\n"
@@ -215,10 +216,6 @@ def _value_text(value: object) -> str:
 
 def _shown(text: str) -> str:
     return markdown_text(one_line(text))
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _yaml_list(name: str, values: Iterable[str]) -> str:

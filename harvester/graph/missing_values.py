@@ -14,6 +14,7 @@ from difflib import get_close_matches
 from itertools import chain
 from typing import Any
 
+from harvester.counts import plain_number
 from harvester.graph.attributes import is_gone
 from harvester.graph.selection import Selection, license_names, typed_license
 from harvester.graph.state import SoundGraph
@@ -153,16 +154,16 @@ def _missing_words(state: SoundGraph, words: Iterable[str]) -> Iterator[MissingV
 def _beyond_all(state: SoundGraph, selection: Selection) -> Iterator[MissingValue]:
     """Yield the bounds that no sound is within, and what comes nearest."""
     for what, bound, read, nearest, shown, told in (
-        ("least duration", selection.min_duration_s, _duration, max, "{:g}", "the longest has {} s"),
-        ("most duration", selection.max_duration_s, _duration, min, "{:g}", "the shortest has {} s"),
-        ("least downloads", selection.min_downloads, _downloads, max, "{:,}", "the most downloads are {}"),
+        ("least duration", selection.min_duration_s, _duration, max, plain_number, "the longest has {} s"),
+        ("most duration", selection.max_duration_s, _duration, min, plain_number, "the shortest has {} s"),
+        ("least downloads", selection.min_downloads, _downloads, max, "{:,}".format, "the most downloads are {}"),
     ):
         if bound is not None:
             values = [value for _, attributes in _present(state) if (value := read(attributes)) is not None]
             near = nearest(values, default=None)
             if near is None or nearest(near, bound) != near:
-                others = _NONE if near is None else told.format(shown.format(near))
-                yield MissingValue(what, shown.format(bound), others)
+                others = _NONE if near is None else told.format(shown(near))
+                yield MissingValue(what, shown(bound), others)
     if selection.created is not None:
         stamps = [stamp for _, attributes in _present(state) if (stamp := created_us(attributes)) is not None]
         if not any(map(selection.created.holds, stamps)):

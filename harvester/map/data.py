@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from harvester.counts import counted
 from harvester.graph import Selected, Surroundings
 from harvester.library_source import is_made_up, is_sandbox
 from harvester.map.arrangement import Arrange, arranged
@@ -25,6 +26,7 @@ from harvester.map.context import ContextDots
 from harvester.map.edges import DrawnEdges
 from harvester.map.keeping import fetch_days, keeping_rules
 from harvester.map.modes import REST, as_head, by_value, find_modes, most_telling
+from harvester.map.nearest import NearestLists, nearest_columns
 from harvester.records import license_name
 
 _NO_TIMBRE = 255
@@ -55,7 +57,7 @@ class MapData:
         arrangement = arrange(selected, edges)
         self._communities, self._places = arrangement.communities, arrangement.places
         self.arrays = self._arrays(edges) | ({"alone": _bits(arrangement.alone)} if arrangement.alone.any() else {})
-        counts = f"{_counted(len(self._ids), 'sound')}, {edges.counts}"
+        counts = f"{counted(len(self._ids), 'sound')}, {edges.counts}"
         self.head: dict[str, Any] = {
             "title": title,
             "counts": counts,
@@ -73,9 +75,15 @@ class MapData:
         if around is not None and around.near:
             self._surround(ContextDots(selected, around, self._places))
 
+    def add_nearest(self, lists: NearestLists) -> None:
+        """Add the nearest sounds by vectors, for the cards."""
+        columns = nearest_columns(lists, self._ids)
+        types = {"nearestCounts": "<u1", "nearest": "<u4" if self.head["wide"] else "<u2", "nearestScores": "<u2"}
+        self.arrays |= {name: _packed(column, types[name]) for name, column in columns.items()}
+
     def _surround(self, dots: ContextDots) -> None:
         """Add the sounds around the selection."""
-        self.head |= {"context": len(dots), "counts": f"{self.head['counts']}; {_counted(len(dots), 'sound')} around"}
+        self.head |= {"context": len(dots), "counts": f"{self.head['counts']}; {counted(len(dots), 'sound')} around"}
         self.sounds["context"] = dots.texts
         self.arrays["contextPlaces"] = _packed(dots.places, "<u2")
         self.arrays["contextDegrees"] = _packed(dots.degrees, "<u2")
@@ -246,10 +254,6 @@ def _leads_somewhere(address: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("http", "https") and bool(host) and not host.endswith(".invalid")
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def _packed(values: Any, form: str) -> str:

@@ -24,11 +24,13 @@ from harvester.map.vector_places import VectorPlaces
 
 if TYPE_CHECKING:
     from harvester.map.data import MapData
+    from harvester.map.nearest import NearestLists
 
 _STYLES = ("style.css", "walking.css")
 _SCRIPTS = (
-    "shape.js", "data.js", "paint.js", "context.js", "move.js", "hit_test.js", "card.js", "control.js", "synth.js",
-    "source.js", "player.js", "search.js", "takeaway.js", "shortlist.js", "path.js", "address.js", "keys.js", "main.js",
+    "shape.js", "data.js", "paint.js", "context.js", "move.js", "hit_test.js", "card.js", "nearest.js", "control.js",
+    "synth.js", "source.js", "player.js", "search.js", "takeaway.js", "shortlist.js", "path.js", "address.js",
+    "keys.js", "main.js",
 )  # fmt: skip
 _LIVE_SCRIPTS = (*_SCRIPTS, "live.js")
 
@@ -57,12 +59,14 @@ def encode_map(
     around: Surroundings | None = None,
     vectors: VectorPlaces | None = None,
     local: LocalPreviews | None = None,
+    nearest: NearestLists | None = None,
 ) -> Iterator[bytes]:
     """Yield the page in chunks; it opens at the sound `ego`.
 
     Maps of one `library`, by the name of its folder, share a shortlist. `around` are sounds to draw as faint dots. The
-    page plays the `local` previews from their files. The layout is computed before the first chunk; it takes about 5 s
-    for 5,000 sounds. With `vectors` they decide on the places. Raises `SettingsError` without numpy and scipy.
+    page plays the `local` previews from their files. `nearest`: what cards list beside the similar lists. The layout is
+    computed before the first chunk; it takes about 5 s for 5,000 sounds. With `vectors` they decide on the places.
+    Raises `SettingsError` without numpy and scipy.
     """
     try:
         from harvester.map.arrangement import arrange_by
@@ -70,6 +74,8 @@ def encode_map(
     except ImportError as error:
         raise SettingsError(missing("the map", "numpy and scipy", "map")) from error
     data = MapData(selected, title, ego, library=library, around=around, arrange=arrange_by(vectors))
+    if nearest:
+        data.add_nearest(nearest)
     yield from encode_page(page_data(data, local))
 
 

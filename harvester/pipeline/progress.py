@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harvester.clock import Clock, iso
+from harvester.counts import counted
 from harvester.pipeline.deferral import DELETED_AFTER
 from harvester.told import Fact, Level, OnTold, Told
 
@@ -83,12 +84,12 @@ class Progress:
         if self.deleted:
             first = ", ".join(map(str, self.deleted[:NAMED])) + (", …" if len(self.deleted) > NAMED else "")
             parts.append(
-                f"{_count(len(self.deleted), 'sound')} deleted on Freesound ({first}), kept in the library and "
+                f"{counted(len(self.deleted), 'sound')} deleted on Freesound ({first}), kept in the library and "
                 "never requested again"
             )
         if self.absent and self.absent_until is not None:
             parts.append(
-                f"{_count(len(self.absent), 'known id')} absent from the search: looked for again in batches, from "
+                f"{counted(len(self.absent), 'known id')} absent from the search: looked for again in batches, from "
                 f"{iso(self.absent_until)}, deleted after {DELETED_AFTER} absences"
             )
         if parts:
@@ -113,7 +114,3 @@ class Progress:
         if self.target is None or rate == 0:
             return None
         return max(0, self.target - self.samples) * 60.0 / rate
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
 from harvester.clock import SECOND_US, Clock, Stop, local
+from harvester.counts import counted
 from harvester.errors import BackupFailed, DiskFull, Stopped
 from harvester.model import Event, Gone, Known, Linked, Record, Seeded, Seen, is_complete
 from harvester.pipeline.changes import Changes
@@ -189,7 +190,7 @@ class Writer:
 
     def _tell_commit(self, entry: Entry) -> None:
         counts = {"events": len(entry.events), "deferrals": len(entry.deferrals), "notes": len(entry.notes)}
-        said = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+        said = ", ".join(counted(count, what.removesuffix("s")) for what, count in counts.items() if count)
         self._progress.tell(f"journal commit: {said or 'ended deferrals'}", Level.DETAIL, "commit", **counts)
 
     def _apply(self, entry: Entry) -> None:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from harvester.similarity.link import LinkReport, link_library
-from harvester.similarity.nearest import Nearest, find_like
+from harvester.similarity.nearest import Nearest, find_like, nearest_within
 from harvester.similarity.neighbourhood import Neighbourhood, find_neighbourhood
 from harvester.similarity.verify import Agreement, choose_sounds, compare

@@ -19,14 +19,13 @@ from harvester.model import COMPUTED, Linked, SimilarList
 from harvester.similarity.knn import find_nearest
 from harvester.similarity.last_run import LastRun, digest_of_lists, read_last_run
 from harvester.similarity.plan import Tasks, plan_tasks
-from harvester.similarity.vector_table import Table, map_table, no_vectors
+from harvester.similarity.vector_table import MIN_SCORE, Table, map_table, no_vectors
 from harvester.storage import REAL_FILES, VECTORS, Files, refuse_placeholders
 
 if TYPE_CHECKING:
     from harvester.similarity.vector_table import Ids
 
-NEIGHBOURS, MIN_SCORE = 25, 0.7
-"""The server's lists hold scores of 0.7 and more."""
+NEIGHBOURS = 25
 
 PART_S = 600.0
 """Commit a long link this often."""

@@ -15,7 +15,9 @@ import numpy as np
 
 from harvester.errors import LibraryUnwritable, SettingsError, words_of
 from harvester.graph import SoundGraph, is_gone
-from harvester.similarity.vector_table import map_table, no_vectors
+from harvester.model import COMPUTED
+from harvester.similarity.knn import find_nearest
+from harvester.similarity.vector_table import MIN_SCORE, map_table, no_vectors
 from harvester.storage import VECTORS
 from harvester.vectors import HEADER_BYTES, VectorContents, encode_header, load_header, load_vectors
 
@@ -64,6 +66,33 @@ def find_like(folder: Path, state: SoundGraph, like: Iterable[int], among: Colle
         raise SettingsError(f"the vectors of {_named(given)} are opposite, so their mean is like no sound; name fewer")
     usable[rows] = False
     return Nearest(_ranked(table, table.scores_with(query), usable), len(wanted) - int(usable.sum()))
+
+
+def nearest_within(
+    folder: Path, state: SoundGraph, sound_ids: Collection[int], count: int
+) -> dict[int, tuple[tuple[int, float], ...]]:
+    """Return for each sound its nearest of `sound_ids` that its list lacks.
+
+    They are (id, score) with the scores that a link keeps, best first, at most `count`. Sounds without a vector and
+    those whose list was computed from the vectors are left out. Empty without vectors; raises as `find_like` does.
+    """
+    asking = [one for one in sound_ids if state.attributes(one).get("link_origin") != COMPUTED]
+    stored = load_header(folder)
+    if not asking or not (folder / VECTORS).exists() or (stored is not None and not stored[1]):
+        return {}
+    table = open_table(folder, state, sound_ids)
+    rows = np.flatnonzero(table.are_vectors())
+    queries = rows[np.isin(table.ids[rows], asking)]
+    listed = {one: {other for other, _ in similar.neighbours} for one in asking if (similar := state.similar(one))}
+    most = count + max(map(len, listed.values()), default=0)
+    found: dict[int, list[tuple[int, float]]] = {}
+    for _, query, target, score in find_nearest(table, queries, rows, most, np.full(len(queries), MIN_SCORE)):
+        for one, other, value in zip(
+            table.ids[query].tolist(), table.ids[target].tolist(), score.tolist(), strict=True
+        ):
+            if other not in listed.get(one, ()):
+                found.setdefault(one, []).append((other, value))
+    return {one: tuple(near[:count]) for one, near in found.items()}
 
 
 def _named(sound_ids: list[int]) -> str:

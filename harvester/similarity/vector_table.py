@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     Halves: TypeAlias = NDArray[np.float16]
     Truths: TypeAlias = NDArray[np.bool_]
 
+MIN_SCORE = 0.7
+"""The server's lists hold scores of 0.7 and more."""
+
 SCORE_DECIMALS = 6
 """Decimals of a score: enough for the server's single precision; equal vectors get equal scores."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +82,14 @@ def test_find_ranks_by_likeness_what_a_sweep_brought(tmp_path: Path) -> None:
     assert (named.out, named.err.splitlines()[0]) == (
         "", "1 sound with these words cannot be ranked: the vector is not here",
     )  # fmt: skip
+
+    # No list is here, so the map's cards name what the vectors say.
+    assert call("map", "-o", "map.html", "--library", "swept", cwd=tmp_path).code == 0
+    arrays = json.loads(re.findall(r'id="arrays"[^>]*>(.*?)</script>', (tmp_path / "map.html").read_text())[0])
+    counts = base64.b64decode(arrays["nearestCounts"])
+    assert (len(counts), max(counts)) == (len(state), 5)
+    place = np.frombuffer(base64.b64decode(arrays["nearest"]), "<u2")[sum(counts[: sorted(state.graph).index(first)])]
+    assert sorted(state.graph)[place] == one[0][0]
 
     for arguments, says in {
         (): "find needs words that a sound must have, or --like ID; nothing was searched",

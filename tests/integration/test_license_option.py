@@ -49,8 +49,8 @@ def selected(folder: Path, command: str) -> bytes:
 def test_the_commands_with_this_option_are_all_here() -> None:
     commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
     opts = {name: {opt for one in command.params for opt in one.opts} for name, command in commands.items()}
-    # These two write into the library: their cases are among those of the options.
-    expected = COMMANDS.keys() | {"analyse", "relate"}
+    # These write into the library or serve a page: their cases are among those of the options.
+    expected = COMMANDS.keys() | {"analyse", "browse", "previews", "relate"}
     assert {name for name, those in opts.items() if "--license" in those} == expected
     assert {name for name, those in opts.items() if "--licence" in those} == expected
 

@@ -235,3 +235,29 @@ def test_a_preview_beside_the_page_plays_offline_and_the_others_are_as_before(tm
     assert in_browser(path, walk).errors == []
     assert "media-src 'self' file: http: https:;" in path.read_text()
     assert local.column([1, 2]) == [2, 0]
+
+
+def test_a_card_lists_the_nearest_by_sound_that_the_similar_list_lacks(tmp_path: Path) -> None:
+    state = make_state(
+        [make_record(one, images={}, previews={}) for one in (1, 2, 3, 4)], {1: [(2, 0.9)], 2: [(1, 0.9)]}
+    )
+    path, near = tmp_path / "map.html", {1: [(4, 0.987654), (9, 0.9), (3, 0.75)], 3: [(1, 1.0)]}
+    path.write_bytes(b"".join(encode_map(select(state), "a library", nearest=near)))
+
+    async def walk(page: Page) -> None:
+        async def section() -> list[str]:
+            found: list[str] = await page.ask(
+                "[...document.querySelectorAll('#facts h3')].filter(one => one.textContent === 'Nearest by sound')"
+                ".flatMap(one => [...one.nextSibling.querySelectorAll('span, small')].map(one => one.textContent))"
+            )
+            return found
+
+        await click_sound(page, 2)
+        assert await section() == []
+        await click_sound(page, 1)
+        assert await section() == ["sound 4", "0.988", "sound 3", "0.750"]
+        await page.ask("[...document.querySelectorAll('#facts button.sound')].at(-1).click()")
+        assert await text_of(page, "#card h2") == "sound 3"
+        assert await section() == ["sound 1", "1.000"]
+
+    assert in_browser(path, walk).errors == []

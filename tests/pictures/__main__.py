@@ -1,11 +1,14 @@
-"""`make pictures`: the pictures of README and guide, made again from a sandbox library by the program itself."""
+"""`make pictures`: the pictures of README and guide, made again by the program itself, from what a newcomer gets."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
+import shutil
+import sys
 import tempfile
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -48,22 +51,43 @@ def picture_of_the_panel(target: Path) -> None:
     target.write_text(svg.replace("Fira Code", "ui-monospace, Menlo, Consolas"), encoding="utf-8")
 
 
-async def picture_of_the_map() -> bytes:
-    """Draw the map of a sandbox library and take the picture that a browser shows of it."""
+def pictures_of_a_first_library(target: Path) -> None:
+    """Draw what a newcomer gets: the map after the first `make harvest`, map and growth after 500 processed sounds."""
     with tempfile.TemporaryDirectory() as scratch:
-        for arguments in (("harvest", "--samples", 3000, "--concurrency", 8), ("map", "-o", "map.html")):
+
+        def call(*arguments: object) -> None:
             done = run(*arguments, cwd=Path(scratch), key=None, timeout_s=300)
             assert done.code == 0, done.err
-        async with open_page() as page:
-            await page.window(1000, 640)
-            await page.visit((Path(scratch) / "map.html").as_uri())
-            await page.settled()
-            return await page.picture()
 
+        for name, arguments in {"first_map": (), "map": ("--samples", 450)}.items():
+            call("harvest", *arguments)
+            call("map", "-o", f"{name}.html")
+            picture = asyncio.run(_seen_in_a_browser(Path(scratch) / f"{name}.html"))
+            (target / f"{name}.png").write_bytes(picture)
+        call("status", "--plot", "plots")
+        shutil.copy(Path(scratch) / "plots/growth.png", target / "library_growth.png")
+
+
+async def _seen_in_a_browser(page_file: Path) -> bytes:
+    async with open_page() as page:
+        await page.window(1000, 640)
+        await page.visit(page_file.as_uri())
+        await page.settled()
+        return await page.picture()
+
+
+GROUPS: dict[str, Callable[[], object]] = {
+    "panel": lambda: picture_of_the_panel(PICTURES / "panel.svg"),
+    "library": lambda: pictures_of_a_first_library(PICTURES),
+    "growth": lambda: draw_growth(PICTURES / "growth.svg"),
+}
+"""The pictures that are made together: `growth` measures for ten minutes, the others take half a minute each."""
 
 if __name__ == "__main__":
+    wanted = sys.argv[1:] or list(GROUPS)
+    if unknown := set(wanted) - GROUPS.keys():
+        sys.exit(f"pictures: there is no group {', '.join(sorted(unknown))}; choose from {', '.join(GROUPS)}")
     PICTURES.mkdir(parents=True, exist_ok=True)
-    picture_of_the_panel(PICTURES / "panel.svg")
-    (PICTURES / "map.png").write_bytes(asyncio.run(picture_of_the_map()))
-    draw_growth(PICTURES / "growth.svg")
-    print(f"made {PICTURES}/panel.svg, map.png and growth.svg")
+    for group in wanted:
+        GROUPS[group]()
+        print(f"made {group} in {PICTURES}")

@@ -22,7 +22,7 @@ def find(
     library: LibraryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find sounds by name, tag or user, or sounds that are like others."""
+    """Find sounds by name, tag or user, or by likeness to others."""
     from harvester import actions
 
     if not text and not like:

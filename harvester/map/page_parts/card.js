@@ -56,7 +56,7 @@ function open(sound, focus = true) {
 // Fill the card with what is known of the open sound.
 function fillCard() {
   element("name").textContent = nameOf(opened);
-  facts.replaceChildren(...media(opened), ...acts(opened), details(opened), tagList(opened), ...neighbours(opened), ...relatives(opened));
+  facts.replaceChildren(...media(opened), ...acts(opened), details(opened), tagList(opened), ...neighbours(opened), ...nearestBySound(opened), ...relatives(opened));
   showPlaying();
   showPathAct();
 }

@@ -235,7 +235,9 @@ def test_an_address_on_the_command_line_is_checked_and_none_is_none() -> None:
         get_parameter_source=lambda _: SimpleNamespace(name="COMMANDLINE"), params={}, obj=None, info_name="harvest"
     )
     assert _check_address(context, None) is None
-    with pytest.raises(SettingsError, match=r"^the API address must look like https://freesound\.org/apiv2/$"):
+    with pytest.raises(
+        SettingsError, match=r"^the API address must look like https://freesound\.org/apiv2/, not 'ftp://a\.b/'$"
+    ):
         _check_address(context, "ftp://a.b/")
 
 

@@ -537,7 +537,7 @@ def test_a_commit_is_told_with_what_it_has() -> None:
     [told] = [one for one in desk.events if one.kind == "commit"]
     assert told == Told("journal commit: 2 events", Level.DETAIL, "commit", {"events": 2, "deferrals": 0, "notes": 0})
     for entry, said in (
-        (Entry(deferrals=(Deferral(1, "x", 1, 1),), notes=(Note("a", 1, "c"),)), "1 deferrals, 1 notes"),
+        (Entry(deferrals=(Deferral(1, "x", 1, 1),), notes=(Note("a", 1, "c"),)), "1 deferral, 1 note"),
         (Entry(undeferred=(1,)), "ended deferrals"),
     ):
         desk.events.clear()

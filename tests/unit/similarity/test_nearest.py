@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from harvester.errors import SettingsError
 from harvester.graph import SoundGraph
-from harvester.model import Gone, Known, Seen
+from harvester.model import COMPUTED, Gone, Known, Linked, Seen, SimilarList
 from harvester.similarity import nearest
 from harvester.similarity.link import link_library
-from harvester.similarity.nearest import find_like
+from harvester.similarity.nearest import find_like, nearest_within
 from harvester.storage.paths import VECTORS
 from harvester.vectors.store import VectorContents, Vectors, load_vectors
 from tests.support.samples import SOURCE, FixedClock, grow, open_store
@@ -157,3 +157,44 @@ def test_a_file_that_cannot_be_used_is_told_in_one_line(tmp_path: Path) -> None:
     (tmp_path / VECTORS).write_bytes(b"rubbish" * 100)
     with pytest.raises(SettingsError, match=r"cannot be used \(it is not a vector file\); `harvester check --repair`"):
         find_like(tmp_path, state, [1])
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 30), st.integers(1, 4))
+def test_the_nearest_that_a_list_lacks_are_the_brute_force_s(seed: int, size: int, count: int) -> None:
+    dice = np.random.default_rng(seed)
+    kinds = dice.standard_normal((3, DIMENSION))
+    ids = sorted(dice.choice(np.arange(1, 100), size, replace=False).tolist())
+    vectors = {one: (kinds[dice.integers(3)] + dice.standard_normal(DIMENSION) / 2).tolist() for one in ids}
+    bad, unknown = ids[0], 101
+    vectors[bad] = [math.nan] * DIMENSION
+    state = state_of(*ids, unknown)
+    lists: dict[int, set[int]] = {one: set() for one in ids}
+    for one in dice.choice(ids, size // 2, replace=False).tolist():
+        near = [other for other in dice.choice(ids, 2, replace=False).tolist() if other != one]
+        origin = COMPUTED if dice.integers(3) == 0 else "server"
+        state.apply(Linked(one, SimilarList(tuple((other, 0.8) for other in near), 5, 25, SPACE, origin=origin)))
+        lists[one] = set(near) if origin == "server" else set(ids)
+    among = [*dice.choice(ids, (size + 1) // 2, replace=False).tolist(), unknown]
+    with TemporaryDirectory() as folder:
+        keep(Path(folder), vectors)
+        found = nearest_within(Path(folder), state, among, count)
+    usable = {one: vectors[one] for one in among if one not in (bad, unknown)}
+    for one in usable:
+        ranked = [pair for pair in brute_force(usable, [one], set(usable)) if pair[1] >= 0.7]
+        expected = [(other, score) for other, score in ranked if other not in lists[one]][:count]
+        got = found.pop(one, ())
+        assert [other for other, _ in got] == [other for other, _ in expected]
+        assert [score for _, score in got] == pytest.approx([score for _, score in expected], abs=1.01e-6)
+    assert not found
+
+
+def test_a_library_without_vectors_has_no_nearest_sounds(tmp_path: Path) -> None:
+    assert nearest_within(tmp_path, state_of(1, 2), [1, 2], 5) == {}
+    stored = keep(tmp_path, {1: axis(0), 2: axis(0)})
+    assert nearest_within(tmp_path, state_of(1, 2), [1, 2], 5) == {1: ((2, 1.0),), 2: ((1, 1.0),)}
+    stored.drop([1, 2])
+    assert nearest_within(tmp_path, state_of(1, 2), [1, 2], 5) == {}
+    (tmp_path / VECTORS).write_bytes(b"rubbish" * 100)
+    with pytest.raises(SettingsError, match="cannot be used"):
+        nearest_within(tmp_path, state_of(1, 2), [1, 2], 5)
