@@ -46,7 +46,7 @@ APART = (
 )  # fmt: skip
 """How far apart two colours look at least, on either paper, to readers with any vision (CAM02-UCS)."""
 
-_NEAREST, _FAR_ENOUGH = 4, 18
+_NEAREST, _FAR_ENOUGH = 4, 14
 _QUANTILE = 0.05
 _MOST_DOTS = 300
 

@@ -18,6 +18,7 @@ from harvester.graph.selection import Selected, Selection, around, select
 from harvester.graph.surroundings import find_surroundings
 from harvester.map.communities import find_communities
 from harvester.map.data import MapData
+from harvester.map.edges import DrawnEdges
 from harvester.map.layout import lay_out
 from harvester.map.page import encode_map
 from harvester.sandbox.generated import GeneratedCatalogue
@@ -212,3 +213,25 @@ def test_islands_bear_names_that_tell_and_that_no_other_has() -> None:
     assert {frozenset(name.split(", ")) for name in named.values()} >= {frozenset(("hi-hat", "snare"))}
     assert len({frozenset(name.split(", ")) for name in named.values()}) == 4
     assert not any("noise" in name or "only" in name for name in named.values())
+
+
+def test_of_many_edges_the_strongest_of_each_sound_are_drawn_and_all_are_on_the_page() -> None:
+    few, lists = 200, {}
+    for one in range(1, few + 1):
+        # Each of the lists has one sound of its own, which has none, and 29 that many name.
+        lists[one] = [
+            (few + one, 0.1),
+            *((other % few + 1, 1 - step / 100) for step, other in enumerate(range(one, one + 29))),
+        ]
+    state = make_state([make_record(one) for one in range(1, 2 * few + 1)], lists)
+    edges = DrawnEdges(select(state))
+    assert len(edges.source) == 6_000
+    strong = edges.strong()
+    # Its three strongest, and the one to the sound that has no other edge.
+    assert np.bincount(edges.source[strong], minlength=few)[:few].tolist() == [4] * few
+    assert edges.score[strong & (edges.target < few)].min() >= 0.98
+    data = MapData(select(state), "")
+    bits = np.unpackbits(np.frombuffer(base64.b64decode(data.arrays["strong"]), "u1"), bitorder="little")
+    assert bits[:6_000].astype(bool).tolist() == strong.tolist()
+    assert len(base64.b64decode(data.arrays["targets"])) == 2 * 6_000
+    assert "strong" not in MapData(select(make_library()), "").arrays
