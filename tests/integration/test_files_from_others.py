@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from pathlib import Path
@@ -141,9 +142,11 @@ def test_a_pointer_given_to_merge_or_import_is_named(tmp_path: Path) -> None:
 
 
 @needs_git
-def test_a_pointer_is_never_committed(tmp_path: Path) -> None:
+def test_a_pointer_is_never_committed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from harvester.gitsync.commit import commit_library
 
+    for who, text in itertools.product(("AUTHOR", "COMMITTER"), (("NAME", "A"), ("EMAIL", "a@example.invalid"))):
+        monkeypatch.setenv(f"GIT_{who}_{text[0]}", text[1])
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     (tmp_path / CHECKPOINT).write_bytes(POINTER)
     assert "is a Git LFS pointer" in commit_library(tmp_path, "library", source=SOURCE).problem
