@@ -186,7 +186,7 @@ def test_a_first_signal_ends_a_run_in_order(number: signal.Signals, place: Place
         os.close(theirs)
         wait_until(lambda: server.asked["similar"] > 5, what="the limit of the key")
         os.kill(process.pid, number)
-        code = process.wait(20)
+        code = process.wait(60)
     err = os.read(ours, 100_000).decode().replace("\r\n", "\n")
     os.close(ours)
     assert code == 0, err

@@ -75,7 +75,7 @@ def test_watched_on_a_terminal_it_shows_growth_in_place_and_ctrl_c_ends_it_in_pe
         assert b"\x1b[H" in again
         assert b"\x1b[2J" not in again
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
 
 
 def test_watched_by_a_program_it_gives_a_line_of_json_each_time(library: Path) -> None:

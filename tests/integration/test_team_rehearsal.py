@@ -144,7 +144,7 @@ def die_in_a_run(member: Member, folder: Path, night: int) -> None:
         wait_until(lambda: len(sandbox.requests()) >= 7, what="requests before the silence")
         wait_until(lambda: member.processed(), what="a processed sound on the disk")
         os.kill(process.pid, signal.SIGKILL)
-        assert process.wait(10) == -signal.SIGKILL
+        assert process.wait(60) == -signal.SIGKILL
     member.told.append(f"{member.name}$ harvester harvest   (killed)")
 
 

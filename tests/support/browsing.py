@@ -96,4 +96,4 @@ def browsing(
                 assert told.read() == ""
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)

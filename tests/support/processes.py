@@ -220,7 +220,7 @@ def sandbox_process(cwd: Path, *arguments: object, later_s: float = 0) -> Iterat
                 yield SandboxProcess(match[1], log)
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def wait_until(holds: Any, *, timeout_s: float = 30, what: str = "the condition") -> None:

@@ -39,7 +39,7 @@ def _serving(place: Place, *arguments: object, given: Any = None) -> Iterator[st
                 yield told.readline().split()[-1]
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
 
 
 def _get(address: str, path: str, key: str = "sandbox") -> tuple[int, Any]:

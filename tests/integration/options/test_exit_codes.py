@@ -339,7 +339,7 @@ def test_a_second_signal_ends_a_harvest_at_once(number: signal.Signals, code: in
         while "stopping cleanly" not in process.stderr.readline():
             pass
         process.send_signal(number)
-        assert process.wait(10) == code
+        assert process.wait(60) == code
         first, second = process.stderr.read().splitlines()[-2:]
     assert re.fullmatch(r"aborted: \+0 processed \(0\), \+\d+ sounds \(\d+\), \d+ requests", first)
     assert second == "library: sandbox_library; its journal has all of that: run it again to continue"

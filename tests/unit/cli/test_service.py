@@ -157,7 +157,7 @@ def test_launchds_sigterm_reaches_the_harvest_and_its_exit_code_launchd(tmp_path
         assert process.stdout.readline() == "ready\n"
         process.terminate()
         assert process.stdout.readline() == "stopping\n"
-        assert process.wait(10) == 11
+        assert process.wait(60) == 11
 
 
 def test_launchds_sigterm_before_the_harvest_has_begun_ends_it_too(tmp_path: Path) -> None:
