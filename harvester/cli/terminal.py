@@ -106,12 +106,14 @@ def ask_line(question: str) -> str:
 
     The end of the input, Ctrl-C and bytes that are no text count as an empty answer.
     """
-    raw(sys.stderr).write(escape_line(question))
-    raw(sys.stderr).flush()
+    answer = ""
     try:
+        # In here: Ctrl-C may come as soon as the question is seen.
+        raw(sys.stderr).write(escape_line(question))
+        raw(sys.stderr).flush()
         answer = sys.stdin.readline()
     except (KeyboardInterrupt, OSError, UnicodeDecodeError):
-        answer = ""
+        pass
     if not answer.endswith("\n"):
         raw(sys.stderr).write("\n")
     return answer

@@ -182,14 +182,14 @@ def test_the_second_harvest_of_one_library_is_refused_and_the_first_goes_on(
             if isinstance(event, Started):
                 began.set()
 
-        first = asyncio.ensure_future(harvester.harvest(folder, samples=60, on_progress=listen, **server(sandbox)))
+        first = asyncio.ensure_future(harvester.harvest(folder, samples=250, on_progress=listen, **server(sandbox)))
         await began.wait()
         with pytest.raises(harvester.LibraryLocked, match="is writing this library"):
             await harvester.harvest(folder, samples=1, **server(sandbox))
         return await first
 
-    assert asyncio.run(main()).samples == 60
-    assert len(processed(folder)) == 60
+    assert asyncio.run(main()).samples == 250
+    assert len(processed(folder)) == 250
 
 
 # --- its end ---------------------------------------------------------------------------------------------------------
