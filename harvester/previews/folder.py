@@ -28,6 +28,7 @@ from harvester.storage import (
     read_bounded,
     refuse_link,
     sweep_temporaries,
+    write_all,
     write_atomically,
 )
 
@@ -172,9 +173,7 @@ class PreviewFolder:
         with disk_errors(path, KEPT):
             descriptor = open_for_writing(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             try:
-                rest = row.line()
-                while rest:
-                    rest = rest[self._files.write(descriptor, rest) :]
+                write_all(descriptor, row.line(), self._files)
                 self._files.fsync(descriptor)
             finally:
                 self._files.close(descriptor)

@@ -13,6 +13,7 @@ from harvester.storage.atomic import (
     disk_error,
     disk_errors,
     sweep_temporaries,
+    write_all,
     write_atomically,
     written_beside,
 )

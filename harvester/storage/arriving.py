@@ -10,7 +10,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from harvester.storage.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_errors
+from harvester.storage.atomic import REAL_FILES, TEMPORARY_SUFFIX, Files, disk_errors, write_all
 
 
 class ArrivingFile:
@@ -46,10 +46,8 @@ class ArrivingFile:
         assert self._descriptor is not None
         self._digest.update(piece)
         self.size_bytes += len(piece)
-        rest = piece
         with disk_errors(self.target, self._kept):
-            while rest:
-                rest = rest[self._files.write(self._descriptor, rest) :]
+            write_all(self._descriptor, piece, self._files)
 
     def keep(self) -> None:
         """Sync the bytes; durable on return, still under the other name."""

@@ -146,14 +146,21 @@ def write_atomically(path: Path, chunks: Iterable[bytes], files: Files = REAL_FI
         new.replace()
 
 
+def write_all(descriptor: int, content: bytes, files: Files = REAL_FILES) -> None:
+    """Write all bytes to an open file, however many the system takes at once.
+
+    Raises the `OSError` of the failed write; the file then has the bytes that were written before.
+    """
+    while content:
+        content = content[files.write(descriptor, content) :]
+
+
 def _write_synced(path: Path, chunks: Iterable[bytes], files: Files) -> None:
     descriptor = files.create(path)
     try:
         unsynced = 0
         for chunk in chunks:
-            rest = chunk
-            while rest:
-                rest = rest[files.write(descriptor, rest) :]
+            write_all(descriptor, chunk, files)
             unsynced += len(chunk)
             if unsynced >= SYNC_EVERY_BYTES:
                 files.fsync(descriptor)

@@ -29,6 +29,7 @@ from harvester.storage import (
     quarantine_path,
     read_pieces,
     set_aside,
+    write_all,
     write_atomically,
 )
 from harvester.vectors.format import (
@@ -209,9 +210,7 @@ class Vectors:
             os.ftruncate(descriptor, contents.whole_bytes)
             os.lseek(descriptor, contents.whole_bytes, os.SEEK_SET)
             try:
-                rest = rows
-                while rest:
-                    rest = rest[self._files.write(descriptor, rest) :]
+                write_all(descriptor, rows, self._files)
                 self._files.fsync(descriptor)
             except OSError:
                 with suppress(OSError):  # the next call cuts off what stays, or its checksums mark it as corrupt
