@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -32,21 +33,12 @@ Arrange = Callable[[Selected, DrawnEdges], Arrangement]
 
 def arrange_by(vectors: VectorPlaces | None) -> Arrange:
     """Return how to arrange: by the vectors, or by the graph without them."""
-    if vectors is None:
-        return arranged
-    given = vectors
-
-    def by_vectors(selected: Selected, edges: DrawnEdges) -> Arrangement:
-        communities = Communities(selected, edges.source, edges.target)
-        wanted = given.places(selected.sound_ids)
-        layout = lay_out(len(selected), edges.source, edges.target, communities=communities.of, wanted=wanted)
-        return Arrangement(layout.places, communities, layout.alone)
-
-    return by_vectors
+    return partial(arranged, vectors=vectors)
 
 
-def arranged(selected: Selected, edges: DrawnEdges) -> Arrangement:
+def arranged(selected: Selected, edges: DrawnEdges, vectors: VectorPlaces | None = None) -> Arrangement:
     """Lay out the sounds, and find their communities."""
     communities = Communities(selected, edges.source, edges.target)
-    layout = lay_out(len(selected), edges.source, edges.target, edges.score, communities.of)
+    wanted = None if vectors is None else vectors.places(selected.sound_ids)
+    layout = lay_out(len(selected), edges.source, edges.target, edges.score, communities.of, wanted)
     return Arrangement(layout.places, communities, layout.alone)
