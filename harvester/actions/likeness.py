@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, SupportsIndex
 
 from harvester.actions.options import check_sounds
+from harvester.counts import counted
 from harvester.errors import SettingsError
 from harvester.extras import missing
 from harvester.graph import Selected
@@ -47,7 +48,7 @@ def rank_like(view: LibraryView, like: Any, text: str = "") -> LikeRanking:
     nearest = find_like(view.folder, view.state, given, found)
     notices: tuple[str, ...] = ()
     if found is not None and nearest.without_vector:
-        some = "1 sound" if nearest.without_vector == 1 else f"{nearest.without_vector:,} sounds"
+        some = counted(nearest.without_vector, "sound")
         notices = (f"{some} with these words cannot be ranked: the vector is not here",)
     return LikeRanking(given, nearest.ranked, notices)
 

@@ -10,6 +10,7 @@ from random import Random
 from typing import TypeVar
 
 from harvester.clock import SECOND_US, Clock, Stop, local
+from harvester.counts import counted
 from harvester.errors import (
     AccessDenied,
     ApiUnreachable,
@@ -136,8 +137,7 @@ class Sender:
         if not self.gate.admits(ticket):
             raise GateClosed
         if self._max_requests is not None and self.activity.counted >= self._max_requests:
-            requests = "request" if self._max_requests == 1 else "requests"
-            self._stop.close(f"{self._max_requests:,} {requests} sent, the limit of this run")
+            self._stop.close(f"{counted(self._max_requests, 'request')} sent, the limit of this run")
             raise Stopped(self._stop.reason)
         try:
             lease = self.quota.lease()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from harvester.counts import counted
 from harvester.errors import HarvesterError, LibraryCorrupt, SettingsError, problem_of
 from harvester.importing.formats import OldLibrary, load_old
 from harvester.importing.records import Tally
@@ -96,7 +97,7 @@ def _joined(parts: list[OldLibrary]) -> OldLibrary:
 
     A record keeps the time of its own file. What has none, such as a graph, has the newest time of the others.
     """
-    joined = OldLibrary(f"a folder of {len(parts)} file{'' if len(parts) == 1 else 's'}")
+    joined = OldLibrary(f"a folder of {counted(len(parts), 'file')}")
     for part in parts:
         joined.nodes += part.nodes
         joined.edges += part.edges

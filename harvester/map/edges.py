@@ -11,6 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from harvester.counts import counted
 from harvester.graph import SIMILAR, Edge, Selected
 
 MOST_KINDS = 12
@@ -50,7 +51,7 @@ class DrawnEdges:
         if np.isnan(self.weight).all():
             self.weight = np.zeros(0)
         self.looks = [list(look) for look in self._looks]
-        scores = self.score[np.isin(self.look, [at for at, look in enumerate(self.looks) if self._has_score(look)])]
+        scores = self.score[self._are_similar()]
         self.low, self.high = (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 1.0)
 
     def strong(self) -> npt.NDArray[np.bool_]:
@@ -61,7 +62,7 @@ class DrawnEdges:
         """
         if len(self.source) <= _ALL_DRAWN:
             return np.ones(len(self.source), dtype=np.bool_)
-        is_similar = np.isin(self.look, [at for at, look in enumerate(self.looks) if self._has_score(look)])
+        is_similar = self._are_similar()
         order = np.lexsort((np.arange(len(self.source)), -self.score, ~is_similar, self.source))
         key = self.source[order] * 2 + ~is_similar[order]
         chosen = np.zeros(len(self.source), dtype=np.bool_)
@@ -77,11 +78,13 @@ class DrawnEdges:
         """The number of edges in words, by kind if there are several."""
         count = len(self.source)
         if [name for name, _ in self.kinds] in ([], [SIMILAR]):
-            return f"{count:,} similarity edge{'' if count == 1 else 's'}"
-        return f"{count:,} edge{'' if count == 1 else 's'}"
+            return counted(count, "similarity edge")
+        return counted(count, "edge")
 
-    def _has_score(self, look: list[int]) -> bool:
-        return any(self.kinds[place][0] == SIMILAR for place in look)
+    def _are_similar(self) -> npt.NDArray[np.bool_]:
+        """Return whether each edge is a similar one, perhaps among others."""
+        looks = [at for at, look in enumerate(self.looks) if any(self.kinds[one][0] == SIMILAR for one in look)]
+        return np.isin(self.look, looks)
 
     def _look_of(self, edge: Edge) -> int:
         places = tuple(sorted({self._place_of[kind] for kind in edge.kinds}))

@@ -11,6 +11,7 @@ from harvester.cli.completion import complete_user
 from harvester.cli.consent import DryRunOption, YesOption, with_consent
 from harvester.cli.console import LibraryOption, note, say
 from harvester.cli.options import check_ids
+from harvester.counts import counted
 
 if TYPE_CHECKING:
     from harvester.actions import ForgetReport
@@ -40,7 +41,7 @@ def forget(
 
     def question(report: ForgetReport) -> str:
         count = len(report.forgotten) + len(report.unknown)
-        return f"Withdraw {count:,} sound{'' if count == 1 else 's'} of {folder} permanently?" if count else ""
+        return f"Withdraw {counted(count, 'sound')} of {folder} permanently?" if count else ""
 
     with_consent(
         lambda dry: actions.forget(sound_ids or (), user=user, library=folder, dry_run=dry),
@@ -56,10 +57,10 @@ def _show(report: ForgetReport, folder: Path, user: str | None) -> None:
     for line in report.notices:
         say(line)
     forgotten = len(report.forgotten)
-    say(f"{folder}: {forgotten} {'sound' if forgotten == 1 else 'sounds'} withdrawn, {len(report.before)} before")
+    say(f"{folder}: {counted(forgotten, 'sound')} withdrawn, {len(report.before)} before")
     if report.previews:
         count = len(report.previews)
-        say(f"{count:,} fetched preview{'' if count == 1 else 's'} removed from {report.previews[0].parent}")
+        say(f"{counted(count, 'fetched preview')} removed from {report.previews[0].parent}")
     if report.unknown:
         note(f"not in the library, and blocked from now on: {' '.join(map(str, report.unknown))}")
     if report.still_in:
