@@ -78,11 +78,11 @@ def analyse(
 
     Finds communities, PageRank, cores, degrees, reciprocity, clustering, components, path lengths and betweenness.
     `library` is a folder or an opened `Library`; None: the default folder. `random_seed` seeds communities and samples:
-    equal libraries, options and versions give equal results. `betweenness_sources`: estimate betweenness from so many
-    random sounds; 0 leaves it out. With `save`, `analysis.json` in the library's folder keeps the measures of each
-    sound, and exports, maps and the keyword `community` use them; a crash leaves the earlier or the new file whole, and
-    no other file is changed. `on_start` gets the numbers of sounds and edges before the work, which takes about 10 s
-    for 25,000 sounds. The other keywords select sounds, and are those of `SelectKeywords`.
+    equal libraries, options and versions give equal results. `betweenness_sources`: estimate betweenness from this
+    number of random sounds; 0: not at all. With `save`, `analysis.json` in the library's folder keeps the measures of
+    each sound, and exports, maps and the keyword `community` use them; a crash leaves the earlier or the new file
+    whole, and no other file is changed. `on_start` gets the numbers of sounds and edges before the work, which takes
+    about 10 s for 25,000 sounds. The other keywords select sounds, and are those of `SelectKeywords`.
 
     Raises `SettingsError` that names a wrong keyword, or igraph and numpy when they are missing; `LibraryNotFound`,
     `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.

@@ -1,6 +1,6 @@
 """Read the keywords that select a part of a library.
 
-Owns what each of them means: whoever selects takes `**selection: Unpack[SelectKeywords]` and passes it on.
+Owns what each of them means: a function that selects takes `**selection: Unpack[SelectKeywords]` and passes it on.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Measure a graph with igraph.
 
 Invariant: equal vertices, edges, seed and versions of igraph and Python give equal results, in any process: igraph's
-random numbers begin anew at the seed before each method that uses them, communities and components are numbered by size
+random numbers begin at the seed before each method that uses them, communities and components are numbered by size
 and then by their first vertex, sums have a fixed order, and numbers are rounded to 6 significant digits. Only this
 module needs igraph, which the extra `analyse` installs with numpy.
 

@@ -30,7 +30,7 @@ _Arrange = Callable[[Selected, DrawnEdges, Marks], Arrangement]
 """The marks are the sounds with an edge."""
 
 GROWTH = 1.2
-"""A layout is made for so many times the sounds or edges of the last one."""
+"""A new layout is due when sounds or edges are this many times those of the last."""
 
 _GOLDEN_ANGLE = 2.399963229728653
 _GOLDEN_SHARE = 0.6180339887498949

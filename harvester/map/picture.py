@@ -39,7 +39,7 @@ _ORDINARY_MM, _LEAST_FACTOR, _MOST_FACTOR = 150.0, 0.8, 1.25
 _ROW_MM, _SWATCH_MM, _GAP_MM = 3.4, 3.0, 4.0
 _LONGEST_LABEL_MM = 46.0
 _MOST_ROWS = 24
-"""The legend has so many groups at most; the names of more stand on their islands."""
+"""The most groups in the legend; the names of others stand on their islands."""
 
 _RIM_MM = 2.5
 """Free space around the map, for the dots at its edge."""

@@ -35,7 +35,7 @@ The search lacks deleted sounds, but also new ones that wait for moderation or f
 is being rebuilt.
 """
 DELETED_AFTER = len(ABSENCE_WAITS_US) + 1
-"""The sound counts as deleted after so many absences: about 53 days after the first."""
+"""Absences after which a sound counts as deleted: about 53 days after the first."""
 
 
 def wait_after_failure(count: int) -> int:

@@ -18,7 +18,7 @@ from harvester.told import Fact, Level, OnTold, Told
 
 RATE_WINDOW_S = 60.0
 NAMED = 5
-"""A line names at most so many deleted sounds."""
+"""The most deleted sounds that a line names."""
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from harvester.storage import ArrivingFile
 
 _LEAST_BOUND_BYTES, _MOST_BOUND_BYTES = 4_000_000, 400_000_000
 _BOUND = 4
-"""A body may be so many times as large as expected."""
+"""The most that a body may have of the size that is expected, as a factor."""
 LOOK_EVERY_S = 0.1
 
 

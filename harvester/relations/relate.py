@@ -1,9 +1,10 @@
 """Find the relations that the records of some sounds tell.
 
 They are edges like those that an older tool brings: of the kinds `user`, `pack` and `tags`, the last with a weight. A
-sound gets at most so many of a kind, chosen by ids and tags alone, so that the same records give the same relations.
-Relations only grow, as everything in a state does: a merge could not tell a dropped one from one that it never had. So
-a later run with other bounds adds what is new and drops nothing, and it says how many are beyond its bounds.
+sound gets a bounded number of each kind, chosen by ids and tags alone, so that the same records give the same
+relations. Relations only grow, as everything in a state does: a merge could not tell a dropped one from one that it
+never had. So a later run with other bounds adds what is new and drops nothing, and it says how many are beyond its
+bounds.
 """
 
 from __future__ import annotations
