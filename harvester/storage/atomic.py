@@ -149,7 +149,8 @@ def write_atomically(path: Path, chunks: Iterable[bytes], files: Files = REAL_FI
 def write_all(descriptor: int, content: bytes, files: Files = REAL_FILES) -> None:
     """Write all bytes to an open file.
 
-    The system may take fewer at once. Raises the `OSError` of the failed write; the file then has the bytes that were written before.
+    The system may take fewer at once. Raises the `OSError` of the failed write; the file then has the bytes that were
+    written before.
     """
     while content:
         content = content[files.write(descriptor, content) :]
