@@ -229,3 +229,17 @@ def wait_until(holds: Any, *, timeout_s: float = 30, what: str = "the condition"
     while not holds():
         assert time.monotonic() < deadline, f"{what} did not come about in {timeout_s} s"
         tick.wait(0.01)
+
+
+def said_by_hash_seeds(program: str) -> set[str]:
+    """Run a Python program with two hash seeds; return what its processes print."""
+    return {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }

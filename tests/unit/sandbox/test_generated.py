@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import tracemalloc
 from collections.abc import Callable
 from operator import mul
@@ -18,6 +15,7 @@ from harvester.sandbox.catalogue import DIMENSIONS
 from harvester.sandbox.fields import BASE_FIELDS, DESCRIPTORS
 from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.sound_recipe import recipe_of
+from tests.support.processes import said_by_hash_seeds
 
 
 def _reached(catalogue: GeneratedCatalogue, space: str, length: int) -> set[int]:
@@ -116,6 +114,7 @@ def test_all_sounds_have_vectors_when_none_is_to_lack_one() -> None:
 _DESCRIBE = """
 import hashlib, json
 from harvester.sandbox.generated import GeneratedCatalogue
+from tests.support.processes import said_by_hash_seeds
 c = GeneratedCatalogue(400, 11)
 ids = list(c.ordered("score"))
 seen = [[c.record(i), c.descriptors(i), c.vector(i, "laion_clap")] for i in ids[::13]]
@@ -127,17 +126,7 @@ print(c.digest, hashlib.sha256(json.dumps([seen, orders]).encode()).hexdigest())
 
 def test_a_catalogue_is_the_same_in_every_process() -> None:
     # Two interpreters have to start, with different hash seeds.
-    said = {
-        subprocess.run(
-            [sys.executable, "-c", _DESCRIBE],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(said) == 1
+    assert len(said_by_hash_seeds(_DESCRIBE)) == 1
 
 
 def test_digests_tell_catalogues_apart() -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-import os
 import struct
-import subprocess
-import sys
 import zlib
 from array import array
 from collections.abc import Callable
@@ -26,6 +23,7 @@ from harvester.sandbox.recorded import RecordedCatalogue
 from harvester.sandbox.reply import Delivery
 from harvester.sandbox.sound_recipe import LONGEST_S, TIMBRES, SoundRecipe, recipe_of
 from harvester.sandbox.synthesis import RATE, synthesise
+from tests.support.processes import said_by_hash_seeds
 
 EACH = [synthesise(SoundRecipe(timbre, 220.0, 0.6, 99)) for timbre in range(len(TIMBRES))]
 
@@ -109,23 +107,14 @@ _DESCRIBE = """
 import hashlib
 from harvester.sandbox.sound_recipe import recipe_of
 from harvester.sandbox.synthesis import synthesise
+from tests.support.processes import said_by_hash_seeds
 made = [synthesise(recipe_of({"id": 1000 + 7 * at, "duration": 0.2})).tobytes() for at in range(20)]
 print(hashlib.sha256(b"".join(made)).hexdigest())
 """
 
 
 def test_the_same_id_gives_the_same_samples_in_every_process() -> None:
-    said = {
-        subprocess.run(
-            [sys.executable, "-c", _DESCRIBE],
-            env={**os.environ, "PYTHONHASHSEED": seed},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for seed in ("1", "2")
-    }
-    assert len(said) == 1
+    assert len(said_by_hash_seeds(_DESCRIBE)) == 1
 
 
 def _plain_crc(data: bytes, bits: int, polynomial: int) -> int:
