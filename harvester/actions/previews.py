@@ -29,6 +29,7 @@ from harvester.actions.preview_server import check_preview_server, hosts_of, ser
 from harvester.actions.quantities import size_text
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.clock import Clock, Stop, SystemClock
+from harvester.counts import counted
 from harvester.errors import DiskFull, LibraryUnwritable, SettingsError
 from harvester.freesound import Downloads, FileHosts, FileTransport, proxy_for, read_api_url
 from harvester.graph import Selected, Selection
@@ -186,7 +187,7 @@ async def _fetch(request: _Request, reporter: Reporter) -> PreviewsResult:
         check_preview_server(request.folder, source, request.api_url, sandbox=request.sandbox)
         chosen, notices = await asyncio.to_thread(select_from, view, request.selection, measured=False)
         if withdrawn := folder.drop_withdrawn(view.state):
-            reporter.tell(f"{withdrawn:,} previews of withdrawn sounds removed")
+            reporter.tell(f"{counted(withdrawn, 'preview')} of withdrawn sounds removed")
         address = None if request.sandbox else request.api_url
         hosts, is_ours = hosts_of(source, address), False
         plan = _plan(request, chosen, folder, hosts, clock)
@@ -231,10 +232,11 @@ async def _fetch_wanted(
             folder.remember_terms()
     host = urlsplit(plan.wanted[0].url).netloc
     count = min(len(plan.wanted), request.bounds.most_files)
-    some = f"{count:,} of {len(plan.wanted):,}" if count < len(plan.wanted) else f"{count:,}"
+    wanted = counted(len(plan.wanted), "preview")
+    some = f"{count:,} of {wanted}" if count < len(plan.wanted) else wanted
     pace = f"{per_minute:,} a minute" if per_minute else "without a limit"
     size = size_text(sum(one.expected_bytes for one in plan.wanted[:count]))
-    reporter.tell(f"fetching {some} previews ({request.quality} {request.format}, about {size}) from {host}, {pace}")
+    reporter.tell(f"fetching {some} ({request.quality} {request.format}, about {size}) from {host}, {pace}")
     reached = [0]
 
     def done(tally: FetchTally) -> None:

@@ -26,6 +26,7 @@ from harvester.cli.select_options import SelectOptions
 from harvester.cli.stopping import stopping
 from harvester.cli.terminal import can_redraw
 from harvester.clock import SystemClock
+from harvester.counts import counted
 from harvester.settings import COUNT, PREVIEW_CONCURRENCY, PREVIEWS_PER_MINUTE, parse_size_bytes
 from harvester.told import Told
 
@@ -106,7 +107,7 @@ def _done(report: PreviewsResult) -> Iterator[str]:
         yield f"nothing to do: {report.here:,} previews are here{_waiting(report)}"
     else:
         end = f"{report.end}: " if report.end else ""
-        parts = [f"{report.fetched:,} previews fetched ({size_text(report.fetched_bytes)})"]
+        parts = [f"{counted(report.fetched, 'preview')} fetched ({size_text(report.fetched_bytes)})"]
         parts += [f"{report.lost:,} not on the server"] if report.lost else []
         parts += [f"{report.failed:,} failed"] if report.failed else []
         parts += [f"{report.here:,} were here"] if report.here else []
@@ -114,15 +115,16 @@ def _done(report: PreviewsResult) -> Iterator[str]:
         yield f"{end}{', '.join(parts)}, in {duration_text(report.seconds)}{_waiting(report)}"
     if report.lost or report.failed:
         yield "what did not come is listed in lost.jsonl, and requested again by a later run: after hours or days"
-    yield f"{report.folder}: {report.files:,} files, {size_text(report.size_bytes)}"
+    yield f"{report.folder}: {counted(report.files, 'file')}, {size_text(report.size_bytes)}"
 
 
 def _planned(report: PreviewsResult, per_minute: int, max_files: int, max_size: str) -> Iterator[str]:
     minutes = duration_text(60 * report.left / per_minute)
     yield "dry run: this is what would be done, and nothing is changed"
+    wanted = f"{counted(report.left, 'preview')} to fetch, about {size_text(report.expected_bytes)}"
     yield (
-        f"{report.selected:,} sounds: {report.left:,} previews to fetch, about {size_text(report.expected_bytes)}, in "
-        f"about {minutes} at {per_minute:,} a minute; {report.here:,} are here{_waiting(report)}"
+        f"{counted(report.selected, 'sound')}: {wanted}, in about {minutes} at {per_minute:,} a minute; "
+        f"{report.here:,} are here{_waiting(report)}"
     )
     if report.left > max_files:
         yield f"one run requests at most {max_files:,} of them: run it again for the rest, or raise --max-files"
