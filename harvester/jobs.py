@@ -67,28 +67,30 @@ def each_in_processes(function: Callable[[A], R], arguments: Sequence[A], jobs: 
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     results: Generator[R, None, None] | None = None
-    try:
-        with _terminated_in_order():
-            for tracker in (resource_tracker, loky_tracker):
-                tracker.ensure_running()  # started later, it would unblock the signal
-            with (
-                parallel_config("loky", initializer=_end_with, initargs=(os.getpid(),)),
-                _interrupts_are_ours(),
-                _without_streams(),
-            ):
-                parallel = Parallel(n_jobs=jobs, return_as="generator", max_nbytes=None)
-                results = started = parallel(delayed(function)(argument) for argument in arguments)
-            return list(started)
-    except TerminatedWorkerError as error:
-        raise SettingsError(
-            f"a process of --jobs {jobs} was killed, probably because memory ran out; nothing was changed: "
-            f"use fewer jobs"
-        ) from error
-    finally:
-        with _quiet():
-            if results is not None:
-                results.close()
-            get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
+    with _quiet_when_cut_off():
+        try:
+            with _terminated_in_order():
+                for tracker in (resource_tracker, loky_tracker):
+                    tracker.ensure_running()  # started later, it would unblock the signal
+                with (
+                    parallel_config("loky", initializer=_end_with, initargs=(os.getpid(),)),
+                    _interrupts_are_ours(),
+                    _without_streams(),
+                ):
+                    parallel = Parallel(n_jobs=jobs, return_as="generator", max_nbytes=None)
+                    results = started = parallel(delayed(function)(argument) for argument in arguments)
+                return list(started)
+        except TerminatedWorkerError as error:
+            raise SettingsError(
+                f"a process of --jobs {jobs} was killed, probably because memory ran out; nothing was changed: "
+                f"use fewer jobs"
+            ) from error
+        finally:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # it warns of cancelled tasks
+                if results is not None:
+                    results.close()
+                get_reusable_executor(reuse=True).shutdown(wait=True, kill_workers=True)
 
 
 @contextmanager
@@ -125,19 +127,27 @@ def _interrupts_are_ours() -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide what joblib prints when an interrupt cuts off its work.
+def _quiet_when_cut_off() -> Iterator[None]:
+    """Hide what joblib's thread prints if the block ends with an exception.
 
-    It warns of cancelled tasks, and its thread that hands out tasks may miss one.
+    An interrupt cuts off its work, and the thread that hands out tasks may then miss one, also before the interrupt has
+    reached this block.
     """
-    before = threading.excepthook
-    threading.excepthook = lambda found: None if type(found.thread).__name__ in _OF_JOBLIB else before(found)
+    before, kept = threading.excepthook, list[threading.ExceptHookArgs]()
+
+    def keep(found: threading.ExceptHookArgs) -> None:
+        (kept.append if type(found.thread).__name__ in _OF_JOBLIB else before)(found)
+
+    threading.excepthook = keep
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
+    except BaseException:
+        kept.clear()
+        raise
     finally:
         threading.excepthook = before
+        for found in kept:
+            before(found)
 
 
 @contextmanager

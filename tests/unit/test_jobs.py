@@ -11,7 +11,7 @@ import time
 import pytest
 
 from harvester.errors import LibraryCorrupt, SettingsError
-from harvester.jobs import ALL_CORES, count_jobs, each_in_processes, each_in_threads
+from harvester.jobs import ALL_CORES, _quiet_when_cut_off, count_jobs, each_in_processes, each_in_threads
 
 JOBS = pytest.mark.parametrize("jobs", [1, 2, 3])
 
@@ -86,3 +86,32 @@ def test_a_process_that_the_system_kills_is_told_in_one_line() -> None:
 def test_all_cores_are_at_least_one() -> None:
     assert count_jobs(ALL_CORES) >= 1
     assert count_jobs(3) == 3
+
+
+class _ExecutorManagerThread(threading.Thread):
+    """A thread with the name of joblib's, which misses a task."""
+
+    def run(self) -> None:
+        raise KeyError(1)
+
+
+def test_what_the_thread_of_joblib_misses_is_hidden_only_if_its_work_was_cut_off() -> None:
+    told: list[str] = []
+
+    def fail() -> None:
+        thread = _ExecutorManagerThread()
+        thread.start()
+        thread.join()
+
+    before, threading.excepthook = threading.excepthook, lambda found: told.append(str(found.exc_value))
+    try:
+        with pytest.raises(KeyboardInterrupt), _quiet_when_cut_off():
+            fail()
+            raise KeyboardInterrupt
+        assert told == []
+        with _quiet_when_cut_off():
+            fail()
+            assert told == []
+        assert told == ["1"]
+    finally:
+        threading.excepthook = before
