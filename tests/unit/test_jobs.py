@@ -103,11 +103,15 @@ def test_what_the_thread_of_joblib_misses_is_hidden_only_if_its_work_was_cut_off
         thread.start()
         thread.join()
 
-    before, threading.excepthook = threading.excepthook, lambda found: told.append(str(found.exc_value))
-    try:
-        with pytest.raises(KeyboardInterrupt), _quiet_when_cut_off():
+    def cut_off() -> None:
+        with _quiet_when_cut_off():
             fail()
             raise KeyboardInterrupt
+
+    before, threading.excepthook = threading.excepthook, lambda found: told.append(str(found.exc_value))
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            cut_off()
         assert told == []
         with _quiet_when_cut_off():
             fail()
