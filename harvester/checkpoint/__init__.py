@@ -11,12 +11,16 @@ from harvester.checkpoint.files import (
     CheckpointInfo,
     Signature,
     check_readable,
+    copying_from,
+    find_segments_of,
+    holds_segments,
     load_checkpoint,
     load_digest,
     load_given,
     packed_elsewhere,
     read_signature,
     verify_checkpoint,
+    verify_written,
 )
 from harvester.checkpoint.format import (
     Decoded,
@@ -28,5 +32,6 @@ from harvester.checkpoint.format import (
     latest_stamp,
     metadata_of,
 )
+from harvester.checkpoint.segments import Segments
 from harvester.checkpoint.stream import decode_pickle
 from harvester.checkpoint.walk import Verified

@@ -1,21 +1,17 @@
 """Find compressed blocks of existing checkpoints, for reuse.
 
 Implementations of zlib compress the same content to different bytes at the same level. A writer that compressed every
-block again would change the whole file for Git, even if it added only one sound. Owns how the blocks of a compressed
-file are found.
+block again would change the whole file for Git, even if it added only one sound. Owns which blocks are
+reused.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
-from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, PROTOCOL
+from harvester.checkpoint.segments import find_segments
 
-_HEAD_BYTES = 2
-_FLUSHED = b"\x00\x00\xff\xff"
-"""The last bytes of a full flush. They can also occur inside a block."""
 _COMPARED_BLOCKS, _COMPARED_BYTES = 3, 100
 _MOST_PADDING_BYTES = 1_024
 
@@ -36,7 +32,7 @@ def blocks_at_hand(files: Iterable[bytes], pack: Callable[[bytes], bytes], highe
     found: dict[bytes, bytes] = {}
     for packed in files:
         compared, differs, of_this = 0, False, {}
-        for block, segment in _segments(packed, highest_ratio):
+        for block, segment in find_segments([packed], highest_ratio):
             if not differs and len(block) >= _COMPARED_BYTES:
                 if compared == _COMPARED_BLOCKS:
                     break
@@ -46,28 +42,3 @@ def blocks_at_hand(files: Iterable[bytes], pack: Callable[[bytes], bytes], highe
         for digest, segment in of_this.items() if differs else ():
             found[digest] = min(segment, found.get(digest, segment))
     return found
-
-
-def _segments(packed: bytes, highest_ratio: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield blocks with their bytes, up to the first of unknown form."""
-    begin, block, unpacker = _HEAD_BYTES, bytearray(), zlib.decompressobj(-zlib.MAX_WBITS)
-    read = begin
-    size: int | None = len(PROTOCOL)
-    while (place := packed.find(_FLUSHED, read)) >= 0:
-        end = place + len(_FLUSHED)
-        try:
-            # One byte more than allowed, which is never 0: that would mean no limit.
-            block += unpacker.decompress(packed[read:end], highest_ratio * (end - begin) - len(block) + 1)
-        except zlib.error:
-            return
-        if len(block) > highest_ratio * (end - begin):
-            return
-        read = end
-        if size is None and len(block) >= FRAME_HEAD_BYTES:
-            size = FRAME_HEAD_BYTES + int.from_bytes(block[1:FRAME_HEAD_BYTES], "little")
-        if len(block) == size:
-            yield bytes(block), packed[begin:end]
-            # Use a new unpacker for each block: a block that refers to an earlier one cannot be copied to another file.
-            begin, block, size, unpacker = end, bytearray(), None, zlib.decompressobj(-zlib.MAX_WBITS)
-        elif size is not None and len(block) > size:
-            return

@@ -19,7 +19,7 @@ def frames_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
     `pieces` are those of a stream. What comes before the first frame is yielded as a whole: only another program writes
     such a stream, with no frame or with one around its digest. Raises `LibraryCorrupt`.
     """
-    reader = _PieceReader(pieces)
+    reader = PieceReader(pieces)
     protocol = reader.take(len(PROTOCOL))
     if protocol != PROTOCOL:
         raise LibraryCorrupt("it is not a pickle of protocol 5")
@@ -31,7 +31,7 @@ def frames_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
         if stream[place : place + 1] != FRAME:
             place = len(stream)
         yield stream[:place]
-        reader = _PieceReader([stream[place:]])
+        reader = PieceReader([stream[place:]])
         head = reader.take(FRAME_HEAD_BYTES)
     while head:
         if head[:1] != FRAME:
@@ -44,7 +44,9 @@ def frames_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
         head = reader.take(FRAME_HEAD_BYTES)
 
 
-class _PieceReader:
+class PieceReader:
+    """Bytes in pieces, read in sizes of one's own."""
+
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
         self._buffer, self._place = b"", 0

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from harvester.checkpoint._blocks_at_hand import blocks_at_hand, digest_of_block
+from harvester.checkpoint.segments import HEAD_BYTES
 from harvester.errors import LibraryCorrupt, words_of
 
 LEVEL = 3
@@ -18,8 +19,7 @@ _PIECE_BYTES, _MOST_UNPACKED_BYTES = 1 << 18, 4 << 20
 _SMALL_BYTES = 16 << 20
 _HIGHEST_RATIO = 50
 """A library unpacks to 4 to 12 times its size (measured); a small file may compress better than that."""
-_HIGHEST_RATIO_WRITTEN = 40
-_HEAD_BYTES = 2
+HIGHEST_RATIO_WRITTEN = 40
 
 
 class Container:
@@ -31,25 +31,23 @@ class Container:
     def __init__(self, packed: Mapping[bytes, bytes] | None = None) -> None:
         """Copy blocks in `packed`, by their content's digest, as they are."""
         self._packed = packed or {}
-        self.head = zlib.compressobj(LEVEL).flush()[:_HEAD_BYTES]
+        self.head = zlib.compressobj(LEVEL).flush()[:HEAD_BYTES]
         self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
-        self._checksum = zlib.adler32(b"")
 
     def pack(self, block: bytes) -> bytes:
         """Return a block compressed, with a full flush at its end."""
-        self._checksum = zlib.adler32(block, self._checksum)
         if self._packed and (kept := self._packed.get(digest_of_block(block))) is not None:
             return kept
         packed = self._packer.compress(block) + self._packer.flush(zlib.Z_FULL_FLUSH)
-        if len(block) > _HIGHEST_RATIO_WRITTEN * len(packed):
+        if len(block) > HIGHEST_RATIO_WRITTEN * len(packed):
             # For example one text repeated a million times: stored uncompressed, or `unpacked` would refuse the file.
             storing = zlib.compressobj(0, zlib.DEFLATED, -zlib.MAX_WBITS)
             packed = storing.compress(block) + storing.flush(zlib.Z_FULL_FLUSH)
         return packed
 
-    def end(self) -> bytes:
-        """Return the last bytes: the end of the stream and its checksum."""
-        return self._packer.flush() + self._checksum.to_bytes(4, "big")
+    def end(self, checksum: int) -> bytes:
+        """Return the last bytes: the stream's end and its Adler-32."""
+        return self._packer.flush() + checksum.to_bytes(4, "big")
 
 
 def is_packed_elsewhere(beginning: bytes) -> bool:
@@ -59,7 +57,7 @@ def is_packed_elsewhere(beginning: bytes) -> bool:
 
 def blocks_packed_elsewhere(files: Sequence[bytes]) -> dict[bytes, bytes]:
     """Return the blocks that another zlib packed, by content digest."""
-    return blocks_at_hand(files, Container().pack, _HIGHEST_RATIO_WRITTEN) if files else {}
+    return blocks_at_hand(files, Container().pack, HIGHEST_RATIO_WRITTEN) if files else {}
 
 
 class Packed(Protocol):

@@ -9,19 +9,18 @@ folders, or of which file to trust.
 from __future__ import annotations
 
 import gc
-import hashlib
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
-from harvester.checkpoint._opcodes import CONTAINERS
+from harvester.checkpoint._opcodes import PROTOCOL
 from harvester.checkpoint.container import Container, Packed, PackedBytes, blocks_packed_elsewhere, unpacked
 from harvester.checkpoint.healing import drop_invalid_ids
+from harvester.checkpoint.segments import LastFile, Made, Progress, Segments
 from harvester.checkpoint.stream import (
     EndingReader,
     FrameReader,
@@ -32,8 +31,8 @@ from harvester.checkpoint.stream import (
 )
 from harvester.checkpoint.validate import read_state, version_for
 from harvester.checkpoint.writer import (
+    blocks_in,
     canonical_order,
-    encode_blocks,
     encode_closing,
     encode_end,
     encode_fillers,
@@ -60,6 +59,7 @@ class Encoded:
     nodes: int = 0
     edges: int = 0
     size_bytes: int = 0
+    segments: Segments | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,56 +116,80 @@ def metadata_from(
 
 
 def encode_checkpoint(
-    state: SoundGraph, encoded: Encoded | None = None, at_hand: Sequence[bytes] = ()
+    state: SoundGraph,
+    encoded: Encoded | None = None,
+    at_hand: Sequence[bytes] = (),
+    last: LastFile | None = None,
 ) -> Iterator[bytes]:
     """Yield a checkpoint in chunks, and fill `encoded` after the last one.
 
     Equal content gives equal bytes, except that unchanged blocks are copied from the checkpoints `at_hand` (their
     bytes) which another zlib packed. The caller must not change the state until the last chunk. The whole stream is
     never in memory. Each block ends with a full flush, so an unchanged block gives the same bytes again: Git's deltas
-    stay small.
+    stay small. `last` is the file that the state had when `state.changed` was empty: what did not change is copied from
+    it, which gives the same bytes in a tenth of the time.
     """
     encoded = encoded if encoded is not None else Encoded()
     container = Container(blocks_packed_elsewhere(at_hand))
-    size_bytes = len(container.head)
+    segments = Segments(head=container.head)
+
+    def packed_of(made: Made) -> bytes:
+        return made.packed or container.pack(made.frame)
 
     # Compression releases the GIL: one block is compressed while the next is encoded.
     with ThreadPoolExecutor(1, "checkpoint") as compressor:
-        waiting: deque[Future[bytes]] = deque()
+        waiting: deque[tuple[Made, Future[bytes]]] = deque()
         yield container.head
-        for frame in encode_stream(state, encoded):
-            waiting.append(compressor.submit(container.pack, frame))
+        made = None
+        for made in _frames(state, encoded, last):
+            waiting.append((made, compressor.submit(packed_of, made)))
             if len(waiting) > _BLOCKS_AHEAD:
-                chunk = waiting.popleft().result()
-                size_bytes += len(chunk)
-                yield chunk
-        for job in waiting:
-            chunk = job.result()
-            size_bytes += len(chunk)
-            yield chunk
-    chunk = container.end()
-    encoded.size_bytes = size_bytes + len(chunk)
-    yield chunk
+                yield _taken(waiting, segments)
+        while waiting:
+            yield _taken(waiting, segments)
+    assert made is not None
+    segments.end = container.end(made.after.checksum)
+    encoded.size_bytes = segments.size_bytes
+    encoded.segments = segments
+    yield segments.end
+
+
+def _taken(waiting: deque[tuple[Made, Future[bytes]]], segments: Segments) -> bytes:
+    made, job = waiting.popleft()
+    packed = job.result()
+    segments.add(made, packed)
+    return packed
 
 
 def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
     """Yield the canonical uncompressed stream by frames, its digest last."""
-    digest = hashlib.sha256()
+    return (made.frame for made in _frames(state, encoded, None))
+
+
+def _frames(state: SoundGraph, encoded: Encoded, last: LastFile | None) -> Iterator[Made]:
+    """Yield the protocol and all frames of a stream, or what to copy."""
+    known = Progress()
     order = canonical_order(state)
     metadata = metadata_of(state, order)
-    containers = size_bytes = 0
+
+    def made_of(frame: bytes, key: bytes = b"") -> Made:
+        return Made(key, frame, known, known.after(frame))
+
+    yield (made := made_of(PROTOCOL))
+    known = made.after
+    for block in blocks_in(state, order):
+        copied = last.copied(block, known) if last is not None else None
+        yield (made := copied or made_of(block.encode(), block.key))
+        known = made.after
     has_record = ("fetched_at" in state.graph._node[sound_id] for sound_id in order)
-    closing = encode_closing(order, processed_order(state), has_record, metadata)
-    for frame in chain(encode_blocks(state, order), closing):
-        containers += sum(map(frame.count, CONTAINERS))
-        size_bytes += len(frame)
-        digest.update(frame)
-        yield frame
-    for frame in encode_fillers(containers, size_bytes):
-        digest.update(frame)
-        yield frame
-    encoded.digest, encoded.nodes, encoded.edges = digest.hexdigest(), len(order), state.edge_count
-    yield encode_end(encoded.digest)
+    for frame in encode_closing(order, processed_order(state), has_record, metadata):
+        yield (made := made_of(frame))
+        known = made.after
+    for frame in encode_fillers(known.containers, known.size_bytes):
+        yield (made := made_of(frame))
+        known = made.after
+    encoded.digest, encoded.nodes, encoded.edges = known.digest.hexdigest(), len(order), state.edge_count
+    yield made_of(encode_end(encoded.digest))
 
 
 def digest_of(state: SoundGraph) -> str:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from harvester.checkpoint._frames import frames_of
 from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._list_block import EdgeStarts, ListBlock
+from harvester.checkpoint._opcode_scan import OpcodeScan
 from harvester.checkpoint._opcodes import (
     CONTAINERS,
     EMPTY_DICT,
@@ -38,7 +39,15 @@ from harvester.checkpoint.container import Packed, unpacked
 from harvester.checkpoint.format import metadata_from
 from harvester.checkpoint.stream import EndingReader, RestrictedUnpickler, decode_pickle, scanned_frames
 from harvester.checkpoint.validate import read_metadata
-from harvester.checkpoint.writer import DIGEST_LENGTH, blocks_of, encode_closing, encode_end, encode_fillers
+from harvester.checkpoint.writer import (
+    DIGEST_LENGTH,
+    RECORDS,
+    blocks_of,
+    encode_closing,
+    encode_end,
+    encode_fillers,
+    read_record_key,
+)
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import LINK_FIELDS, STAMPS, is_gone
 from harvester.model import is_complete
@@ -72,24 +81,39 @@ class Verified:
     is_canonical: bool = True
 
 
-def walk_checkpoint(packed: Packed, *, written: str = "") -> Verified | None:
+def walk_checkpoint(packed: Packed) -> Verified | None:
     """Return what the bytes of a checkpoint hold, if they are proven valid.
 
-    None if they are not: `decode_checkpoint` then tells whether the file is valid, and why not. `written` is the digest
-    of a checkpoint that this process has just written: with it, its blocks are read but not made again. Memory is that
-    of a block and about 100 bytes a sound.
+    None if they are not: `decode_checkpoint` then tells whether the file is valid, and why not. Memory is that of a
+    block and about 100 bytes a sound.
     """
     try:
         closing: list[bytes] = []
         ending, again = EndingReader(), EndingReader()
         for one in ending.through(frames_of(unpacked(packed))):
-            if closing or one.startswith(_CLOSING, FRAME_HEAD_BYTES):
+            if closing or begins_closing(one):
                 closing.append(one)
         digest = ending.verified_digest()
-        walk = _Walk(closing, compare=digest != written)
-        return walk.run(again.through(scanned_frames(packed, ending.size_bytes)), digest, again)
+        return _Walk(closing, compare=True).run(again.through(scanned_frames(packed, ending.size_bytes)), digest, again)
     except (LibraryCorrupt, NewerFormat, ValueError, KeyError, TypeError):
         return None  # `decode_checkpoint` finds the reason, or accepts a file that is only written in another way
+
+
+def are_valid(closing: list[bytes], size_bytes: int, blocks: Callable[[], Iterator[tuple[bytes, bytes]]]) -> bool:
+    """Tell whether blocks that this process has made are valid.
+
+    Opcodes and values are checked as in a whole file, which has `size_bytes` when unpacked, and `closing` are its
+    frames after the blocks. `blocks` returns an iterator of keys with their blocks, as often as it is called.
+    """
+    walk, starts = _Walk(closing, compare=False), EdgeStarts()
+    scan = OpcodeScan(size_bytes, lambda: (block for _, block in blocks()))
+    try:
+        for key, block in blocks():
+            scan.scan(block)
+            walk.read_block(key, block, starts)
+    except (LibraryCorrupt, ValueError, KeyError, TypeError):
+        return False
+    return True
 
 
 class _NotProven(ValueError):
@@ -106,7 +130,7 @@ class _Walk:
 
     def __init__(self, closing: list[bytes], *, compare: bool) -> None:
         self._closing, self._compare = closing, compare
-        self._order = list(_ids_in(closing))
+        self._order = list(ids_in(closing))
         self._places = {sound_id: place for place, sound_id in enumerate(self._order)}
         self._flags = bytearray(len(self._order))
         self._linked_order: list[int] = []
@@ -128,7 +152,7 @@ class _Walk:
             start += len(part)
         starts, last, sizes = EdgeStarts(), _BEFORE_ALL, []
         for block in frames:
-            if block.startswith(_CLOSING, FRAME_HEAD_BYTES):
+            if begins_closing(block):
                 break
             known = len(self._linked_order)
             last = self._read_lists(self._counted(block), starts, last)
@@ -142,6 +166,14 @@ class _Walk:
             digest, metadata["source"], metadata["similarity_space"], len(self._order), self._edges,
             metadata["statistics"]["processed"], sum(flags & _HAS_LIST > 0 for flags in self._flags), self._latest_us,
         )  # fmt: skip
+
+    def read_block(self, key: bytes, block: bytes, starts: EdgeStarts) -> None:
+        """Check the block with this key; raise an error unless it is valid."""
+        if key.startswith(RECORDS):
+            slot, part = read_record_key(key)
+            self._read_records(block, (slot - TEXT_SLOTS) // SLOTS, part, _BEFORE_ALL)
+        else:
+            self._read_lists(block, starts, _BEFORE_ALL)
 
     def _counted(self, block: bytes) -> bytes:
         self._containers += sum(map(block.count, CONTAINERS))
@@ -168,9 +200,7 @@ class _Walk:
 
     def _read_lists(self, block: bytes, starts: EdgeStarts, last: tuple[int, int]) -> tuple[int, int]:
         """Check a block of lists; return the last one's place in the order."""
-        end = TEXT_SLOTS + SLOTS * len(self._order)
-        found = (int.from_bytes(match[1], "little") for match in _ADDITION.finditer(block, FRAME_HEAD_BYTES))
-        slots = sorted({slot for slot in found if TEXT_SLOTS <= slot < end})
+        slots = sorted(set(slots_added_to(block, len(self._order))))
         head = b"".join([EMPTY_DICT + pack_index(b"r", slot) + POP for slot in slots])
         additions: dict[int, list[dict[Any, Any]]] = {}
         for slot, added in zip(slots, _built(block, slots, head), strict=True):
@@ -229,8 +259,26 @@ def _built(block: bytes, slots: Any, head: bytes = b"") -> list[Any]:
     return list(built)
 
 
-def _ids_in(closing: list[bytes]) -> Iterator[int]:
-    """Yield the ids of the graph's table, which is where every id stands."""
+def slots_added_to(block: bytes, sounds: int) -> Iterator[int]:
+    """Yield the memo slots that a list block may add to, in its order.
+
+    Bytes of a number can look like one, so there may be too many.
+    """
+    end = TEXT_SLOTS + SLOTS * sounds
+    found = (int.from_bytes(match[1], "little") for match in _ADDITION.finditer(block, FRAME_HEAD_BYTES))
+    return (slot for slot in found if TEXT_SLOTS <= slot < end)
+
+
+def begins_closing(frame: bytes) -> bool:
+    """Tell whether a frame is the first one after the blocks."""
+    return frame.startswith(_CLOSING, FRAME_HEAD_BYTES)
+
+
+def ids_in(closing: list[bytes]) -> Iterator[int]:
+    """Yield the ids of the graph's table, which is where every id stands.
+
+    `closing` are the frames after the blocks.
+    """
     for batch in closing[2:]:
         if batch.startswith(TUPLE1, FRAME_HEAD_BYTES):
             return

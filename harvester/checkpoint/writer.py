@@ -17,7 +17,9 @@ bytes depend on its own sounds, and adding, changing or removing a sound moves n
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import compress, islice
 from operator import add
 from typing import Any
@@ -33,7 +35,6 @@ from harvester.checkpoint._opcodes import (
     FILLER,
     MARK,
     NONE,
-    PROTOCOL,
     REDUCE,
     SETITEM,
     SETITEMS,
@@ -48,6 +49,7 @@ from harvester.checkpoint._opcodes import (
     get,
 )
 from harvester.checkpoint._record_block import SLOTS, RecordBlock
+from harvester.checkpoint.segments import Block
 from harvester.graph import SoundGraph
 
 _RECORD, _ADJACENCY = range(SLOTS)
@@ -55,6 +57,8 @@ _RECORD, _ADJACENCY = range(SLOTS)
 BLOCK_SOUNDS = 128
 """Average number of sounds in a block; the maximum is four times as many."""
 
+RECORDS, LISTS = b"r", b"l"
+"""How the keys of the two kinds of blocks begin."""
 GRAPH_CLASS = ("networkx.classes.digraph", "DiGraph")
 DIGEST_LENGTH = 64
 _BATCH = 512
@@ -68,19 +72,51 @@ def canonical_order(state: SoundGraph) -> list[int]:
     ]
 
 
-def encode_blocks(state: SoundGraph, order: list[int]) -> Iterator[bytes]:
-    """Yield the stream's protocol header and its blocks, one frame each."""
-    yield PROTOCOL
-    nodes, successors = state.graph._node, state.graph._adj
+def blocks_in(state: SoundGraph, order: list[int]) -> Iterator[Block]:
+    """Yield the blocks of a state, first those of records, then of lists."""
+    nodes, successors, changed = state.graph._node, state.graph._adj, state.changed
     slot = TEXT_SLOTS
     for part in blocks_of(order):
-        yield frame(RecordBlock().opcodes(slot, list(map(nodes.__getitem__, part))))
+        yield Block(
+            record_key(part, slot),
+            not changed.records.isdisjoint(part),
+            partial(_encode_records, slot, list(map(nodes.__getitem__, part))),
+        )
         slot += SLOTS * len(part)
     slots = dict(zip(order, _slots(order, _RECORD), strict=True))
     starts = EdgeStarts()
     for part in blocks_of(_linked_order(state)):
-        lists = [(slots[sound_id], nodes[sound_id], successors[sound_id]) for sound_id in part]
-        yield frame(ListBlock(starts).opcodes(lists))
+        places = list(map(slots.__getitem__, part))
+        lists = zip(places, map(nodes.__getitem__, part), map(successors.__getitem__, part), strict=True)
+        yield Block(
+            list_key(part, places),
+            not changed.lists.isdisjoint(part),
+            partial(_encode_lists, starts, lists),
+        )
+
+
+def record_key(sound_ids: list[int], slot: int) -> bytes:
+    """Return the key of a block of records: its sounds and first slot."""
+    return RECORDS + array("q", [slot, *sound_ids]).tobytes()
+
+
+def read_record_key(key: bytes) -> tuple[int, list[int]]:
+    """Return the first slot and the ids in the key of a block of records."""
+    slot, *sound_ids = array("q", key[len(RECORDS) :])
+    return slot, sound_ids
+
+
+def list_key(sound_ids: list[int], slots: list[int]) -> bytes:
+    """Return the key of a block of lists: its sounds and their slots."""
+    return LISTS + array("q", sound_ids + slots).tobytes()
+
+
+def _encode_records(slot: int, attributes: list[dict[str, Any]]) -> bytes:
+    return frame(RecordBlock().opcodes(slot, attributes))
+
+
+def _encode_lists(starts: EdgeStarts, lists: Iterable[tuple[int, dict[str, Any], dict[int, dict[str, Any]]]]) -> bytes:
+    return frame(ListBlock(starts).opcodes(lists))
 
 
 def _slots(order: list[int], which: int) -> range:

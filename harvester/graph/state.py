@@ -8,6 +8,7 @@ writer owns it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harvester.errors import WrongSource
@@ -45,12 +46,30 @@ class Compared(NamedTuple):
     differing: list[int]
 
 
+@dataclass(slots=True)
+class ChangedSounds:
+    """Known sounds whose content changed since the last `clear`.
+
+    `records`: ids of those whose own attributes changed; `lists`: of those whose list or edges did. New sounds need not
+    be in either. An id may be there without a change.
+    """
+
+    records: set[int] = field(default_factory=set)
+    lists: set[int] = field(default_factory=set)
+
+    def clear(self) -> None:
+        """Forget all changes: the state is that of a file."""
+        self.records.clear()
+        self.lists.clear()
+
+
 class SoundGraph(KnownSounds):
     """The state of one library, and the only way to change it."""
 
     def __init__(self, source: str = "", space: str = SPACES[0]) -> None:
         super().__init__(source, space)
         self._form = CanonicalForm()
+        self.changed = ChangedSounds()
 
     @classmethod
     def adopt(
@@ -162,6 +181,7 @@ class SoundGraph(KnownSounds):
             attributes = {"added_at": added_at}
             self.graph.know(sound_id, attributes)
         elif added_at < attributes["added_at"]:
+            self.changed.records.add(sound_id)
             attributes["added_at"] = added_at
         return attributes
 
@@ -179,6 +199,7 @@ class SoundGraph(KnownSounds):
         newer = newer_extras(event, attributes)
         if not wins and not newer:
             return
+        self.changed.records.add(event.sound_id)
         was_gone, had_record = is_gone(attributes), known_at is not None
         extras = {**extras_of(attributes), **newer}
         own = {name: attributes[name] for name in OWN_FIELDS if name in attributes}
@@ -210,6 +231,7 @@ class SoundGraph(KnownSounds):
                 self.space = new.space
         elif not list_wins(new, known):
             return
+        self.changed.lists.add(sound_id)
         known_edges = self.graph._adj[sound_id]
         edges: dict[int, dict[str, Any]] = {
             own_ids[target]: {"score": score} for target, score in sorted(new.neighbours, key=best_first)
@@ -227,12 +249,14 @@ class SoundGraph(KnownSounds):
         self._settle(sound_id, attributes)
 
     def _apply_gone(self, event: Gone) -> None:
+        self.changed.records.add(event.sound_id)
         attributes = self._know(event.sound_id, event.gone_at)
         was_gone = is_gone(attributes)
         attributes["gone_at"] = max(event.gone_at, attributes.get("gone_at", event.gone_at))
         self.gone_count += is_gone(attributes) - was_gone
 
     def _apply_withdrawn(self, event: Withdrawn) -> None:
+        self.changed.records.add(event.sound_id)
         attributes = self._know(event.sound_id, event.withdrawn_at)
         if is_withdrawn(attributes):
             attributes["withdrawn_at"] = min(event.withdrawn_at, attributes["withdrawn_at"])
@@ -243,6 +267,7 @@ class SoundGraph(KnownSounds):
         self.gone_count += not was_gone
 
     def _apply_related(self, event: Related) -> None:
+        self.changed.lists.add(event.sound_id)
         self._know(event.sound_id, event.known_at)
         self._know(event.target_id, event.known_at)
         edges = self.graph._adj[event.sound_id]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.checkpoint import Encoded, Signature, load_digest, read_signature, verify_checkpoint
+from harvester.checkpoint import Encoded, Signature, load_digest, read_signature, verify_checkpoint, verify_written
 from harvester.clock import SECOND_US
 from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable, problem_of
 from harvester.journal import load_head
@@ -107,9 +107,8 @@ def save_backup(
         reason = disk_error(error, path, "the checkpoint and the journal hold everything")
         raise BackupFailed(f"no backup: {reason}") from reason
     try:
-        wanted = digest.digest if isinstance(digest, Encoded) else digest
-        is_whole = verify_checkpoint(path, written=wanted).digest == wanted
-        problem = "" if is_whole else "its digest is not that of what was written"
+        _verify_new(path, digest if isinstance(digest, Encoded) else Encoded(digest=digest))
+        problem = ""
     except (LibraryCorrupt, LibraryUnwritable, OSError) as error:
         problem = problem_of(error, path)
     if problem:
@@ -122,6 +121,13 @@ def save_backup(
             f"the checkpoint and the journal hold everything"
         )
     return path
+
+
+def _verify_new(path: Path, encoded: Encoded) -> None:
+    if encoded.segments is not None:
+        verify_written(path, encoded.segments)
+    elif verify_checkpoint(path).digest != encoded.digest:
+        raise LibraryCorrupt("its digest is not that of what was written")
 
 
 def to_remove(backups: Sequence[Backup], keep: int, is_good: Callable[[Backup], bool]) -> list[Backup]:

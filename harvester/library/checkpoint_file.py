@@ -7,14 +7,20 @@ the new file's digest before the rename and after it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from harvester.checkpoint import (
     CheckpointInfo,
     Encoded,
+    Segments,
     Signature,
     check_readable,
+    copying_from,
     encode_checkpoint,
+    find_segments_of,
+    holds_segments,
     load_checkpoint,
     load_digest,
     packed_elsewhere,
@@ -41,12 +47,24 @@ class CheckpointFile:
     """
 
     def __init__(
-        self, folder: Path, state: SoundGraph, journal: Journal, notices: list[str], loaded: Signature | None
+        self,
+        folder: Path,
+        state: SoundGraph,
+        journal: Journal,
+        notices: list[str],
+        loaded: Signature | None,
+        copied_digest: str = "",
     ) -> None:
-        """Remember the loaded file's signature: any other file is foreign."""
+        """Remember the loaded file's signature: any other file is foreign.
+
+        `copied_digest`: harvester wrote that file, with this digest, and `state.changed` has all that changed since.
+        """
         self.path = folder / CHECKPOINT
         self._folder, self._state, self._journal, self._notices = folder, state, journal, notices
         self._signature = loaded
+        self._copied_digest = copied_digest
+        self._segments: Segments | None = None
+        """Those of the file with the signature; None if unknown."""
 
     @property
     def size_bytes(self) -> int:
@@ -74,6 +92,8 @@ class CheckpointFile:
     def holds(self, digest: str) -> bool:
         """Tell whether the known file is there and matches `digest`."""
         try:
+            if self._segments is not None and self._segments.digest == digest:
+                return self.is_ours and holds_segments(self.path, self._segments)
             return self.is_ours and load_digest(self.path) == digest
         except (HarvesterError, OSError):
             return False
@@ -116,9 +136,25 @@ class CheckpointFile:
         )
         return CheckpointInfo(self.path, self.size_bytes, nodes, edges, None, joined, not replaced)
 
+    def encoded(self, digest: str) -> Encoded:
+        """Return what is known of the file, which has this digest."""
+        known = self._segments if self._segments is not None and self._segments.digest == digest else None
+        return Encoded(digest=digest, segments=known)
+
+    @contextmanager
+    def chunks(self, encoded: Encoded) -> Iterator[Iterator[bytes]]:
+        """Give the bytes of a checkpoint of the state, for the block.
+
+        What did not change since the last file is copied from it.
+        """
+        if self._segments is None and self._copied_digest and self._signature is not None:
+            self._segments = find_segments_of(self.path, self._signature, self._copied_digest)
+            self._copied_digest = ""
+        with copying_from(self.path, self._signature, self._segments) as last:
+            yield encode_checkpoint(self._state, encoded, packed_elsewhere(self.path), last)
+
     def _write(self, encoded: Encoded, files: Files, *, read_back: bool) -> bool:
-        chunks = encode_checkpoint(self._state, encoded, packed_elsewhere(self.path))
-        with written_beside(self.path, chunks, files) as new:
+        with self.chunks(encoded) as chunks, written_beside(self.path, chunks, files) as new:
             self._refuse_foreign()
             if self._signature is not None and encoded.digest == self._journal.head.digest:
                 return False
@@ -129,8 +165,14 @@ class CheckpointFile:
             signature = read_signature(new.path)
             self._refuse_foreign()
             new.replace()
-        self._signature = signature
+        self._know(signature, encoded.segments)
         return True
+
+    def _know(self, signature: Signature | None, segments: Segments | None = None) -> None:
+        """Remember the file at the path: the state is what it holds, if its segments are known."""
+        self._signature, self._segments, self._copied_digest = signature, segments, ""
+        if segments is not None:
+            self._state.changed.clear()
 
     def _refuse_foreign(self) -> None:
         if read_signature(self.path) != self._signature:
@@ -144,7 +186,7 @@ class CheckpointFile:
         # Set the signature only once the whole file is in the state, so that after an error the next try merges it.
         if present is None:
             self._journal.update(backup_required=True)
-            self._signature = None
+            self._know(None)
             self._notices.append(f"{self.path} was removed: it is written again from the state in memory")
             return 0
         before, head = len(self._state), self._journal.head
@@ -153,19 +195,19 @@ class CheckpointFile:
             foreign = load_checkpoint(self.path, dropped)
             # With `backup_required`, the state may have been loaded from a backup in place of this file.
             if foreign.digest in (head.digest, head.next_digest) and not head.backup_required and not dropped:
-                self._signature = present
+                self._know(present)
                 return 0
             self._journal.update(has_foreign_state=True, backup_required=True)
             self._state.join(foreign.state)
         except (LibraryCorrupt, NewerFormat, WrongSource) as error:
             with disk_errors(self.path, "the journal holds everything"):
                 moved = set_aside(self.path, self._folder, now_us, files)
-            self._signature = None
+            self._know(None)
             self._notices.append(
                 f"another program replaced the checkpoint with a file that cannot be merged ({error}): moved to {moved}"
             )
         else:
-            self._signature = present
+            self._know(present)
             joined = len(self._state) - before
             left_out = f" without {dropped}" if dropped else ""
             self._notices.append(

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from harvester.checkpoint import CheckpointInfo, Encoded, encode_checkpoint
+from harvester.checkpoint import CheckpointInfo, Encoded
 from harvester.clock import Clock
 from harvester.errors import HarvesterError
 from harvester.graph import SoundGraph
@@ -58,7 +58,10 @@ class Store:
         self._something_came = not is_nothing(self.state) or has_content(journal.contents)
         self.vectors = Vectors(folder, clock, files, self.notices)
         own = None if loaded.stand_in else loaded.signature
-        self._file = CheckpointFile(folder, self.state, journal, self.notices, own)
+        # The journal knows this file, and needs no backup of it: harvester has written it, or would write the same.
+        is_ours = loaded.digest == journal.head.digest and not journal.head.backup_required and not loaded.dropped
+        digest = loaded.digest if own is not None and is_ours else ""
+        self._file = CheckpointFile(folder, self.state, journal, self.notices, own, digest)
         self._retention = Retention(folder, keep_backups, files)
         self._backup_every = backup_every
         self.unsaved = journal.contents.unsaved
@@ -293,14 +296,15 @@ class Store:
         self._schedule.note_checkpoint()
         head = self._journal.head
         if len(self.state) and (backup or head.backup_required):
-            written = self._back_up(read_pieces(self._file.path), Encoded(digest=head.digest), head.saved)
+            written = self._back_up(read_pieces(self._file.path), self._file.encoded(head.digest), head.saved)
             return replace(info, backup=written)
         self._drop_saved_rows()
         return info
 
     def _back_up_alone(self) -> CheckpointInfo:
         encoded = Encoded()
-        path = self._back_up(encode_checkpoint(self.state, encoded), encoded, self._journal.head.last)
+        with self._file.chunks(encoded) as chunks:
+            path = self._back_up(chunks, encoded, self._journal.head.last)
         return CheckpointInfo(self._file.path, encoded.size_bytes, encoded.nodes, encoded.edges, path, unchanged=True)
 
     def rewrite(self) -> CheckpointInfo:

@@ -23,6 +23,7 @@ from harvester.storage.home import home_folder, read_path
 from harvester.storage.lock import WriterLock, check_locks, read_owner, refuse_locked
 from harvester.storage.opening import (
     NotRegular,
+    OpenFile,
     copy_regular,
     open_for_writing,
     open_regular,

@@ -93,8 +93,7 @@ class OpenFile:
         self.size_bytes = os.fstat(descriptor).st_size
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield its bytes from the start; end other readings before."""
-        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        """Yield its bytes from the start; readings do not disturb each other."""
         return _pieces(self._descriptor, self.size_bytes)
 
 
@@ -167,8 +166,9 @@ def _bounded(descriptor: int, path: Path, most_bytes: int) -> OpenFile:
 
 def _pieces(descriptor: int, size_bytes: int, piece_bytes: int = _PIECE_BYTES) -> Iterator[bytes]:
     # Stop at the known size: a file that another process extends might never end.
-    while size_bytes > 0 and (piece := os.read(descriptor, min(size_bytes, piece_bytes))):
-        size_bytes -= len(piece)
+    place = 0
+    while place < size_bytes and (piece := os.pread(descriptor, min(size_bytes - place, piece_bytes), place)):
+        place += len(piece)
         yield piece
 
 
