@@ -17,7 +17,7 @@ from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._opcodes import EMPTY_DICT, POP, SETITEMS, pack_index
 from harvester.checkpoint._record_block import SLOTS
 from harvester.checkpoint.container import HIGHEST_RATIO_WRITTEN, Container, Packed
-from harvester.checkpoint.segments import HEAD_BYTES, Made, Progress, Segment, Segments, find_segments, unpack_segment
+from harvester.checkpoint.segments import HEAD_BYTES, Made, Prefix, Segment, Segments, find_segments, unpack_segment
 from harvester.checkpoint.walk import are_valid, begins_closing, ids_in, slots_added_to
 from harvester.checkpoint.writer import blocks_of, encode_end, list_key, record_key
 from harvester.errors import LibraryCorrupt
@@ -28,12 +28,12 @@ _MANY_SOUNDS = 1 << 30
 
 
 def read_segments(packed: Packed, digest: str) -> Segments | None:
-    """Return the table of a checkpoint whose values this process has checked.
+    """Return the table of a checkpoint, or None.
 
-    None unless the file has this digest, and blocks as harvester writes them.
+    This process has checked its values. None unless the file has this digest, and blocks as harvester writes them.
     """
     table = Segments(head=next(packed.pieces(), b"")[:HEAD_BYTES])
-    known, frame = Progress(), b""
+    known, frame = Prefix(), b""
     tails: list[bytes] = []
     lists: list[list[int]] = []
     closing: list[bytes] = []
@@ -57,9 +57,9 @@ def read_segments(packed: Packed, digest: str) -> Segments | None:
 
 
 def _keys_of(order: list[int], tails: list[bytes], lists: list[list[int]]) -> list[bytes] | None:
-    """Return the keys of all blocks, or None if they are not those of this order.
+    """Return the keys of all blocks, or None.
 
-    `tails` are the last bytes of the blocks of records, `lists` the slots to which those of lists add.
+    None if they are not the blocks of this order.     `tails` are the last bytes of the blocks of records, `lists` the slots to which those of lists add.
     """
     keys: list[bytes] = []
     slot = TEXT_SLOTS
@@ -80,9 +80,9 @@ def _with_key(segment: Segment, key: bytes) -> Segment:
 
 
 def verify_segments(packed: Packed, table: Segments) -> None:
-    """Read a file that was written with this table; raise `LibraryCorrupt` unless it is whole.
+    """Read back a file that was written with this table.
 
-    Each byte is compared, then the values of new blocks are checked; from now on they count as proven.
+    Raises `LibraryCorrupt` unless it is whole. Each byte is compared, then the values of new blocks are checked; from now on they count as proven.
     """
     closing = [unpack_segment(content) for one, content in segments_of(packed, table) if not one.key][1:]
 

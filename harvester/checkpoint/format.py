@@ -20,7 +20,7 @@ from typing import Any
 from harvester.checkpoint._opcodes import PROTOCOL
 from harvester.checkpoint.container import Container, Packed, PackedBytes, blocks_packed_elsewhere, unpacked
 from harvester.checkpoint.healing import drop_invalid_ids
-from harvester.checkpoint.segments import LastFile, Made, Progress, Segments
+from harvester.checkpoint.segments import LastFile, Made, Prefix, Segments
 from harvester.checkpoint.stream import (
     EndingReader,
     FrameReader,
@@ -168,7 +168,7 @@ def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
 
 def _frames(state: SoundGraph, encoded: Encoded, last: LastFile | None) -> Iterator[Made]:
     """Yield the protocol and all frames of a stream, or what to copy."""
-    known = Progress()
+    known = Prefix()
     order = canonical_order(state)
     metadata = metadata_of(state, order)
 

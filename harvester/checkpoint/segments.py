@@ -20,7 +20,7 @@ FLUSHED = b"\x00\x00\xff\xff"
 HEAD_BYTES = 2
 
 
-class Progress:
+class Prefix:
     """What is known of a stream up to a place: digest, checksum and counts."""
 
     __slots__ = ("checksum", "containers", "digest", "size_bytes")
@@ -30,9 +30,9 @@ class Progress:
         self.checksum = zlib.adler32(b"")
         self.size_bytes = self.containers = 0
 
-    def after(self, frame: bytes) -> Progress:
+    def after(self, frame: bytes) -> Prefix:
         """Return what is known after one more frame."""
-        later = Progress()
+        later = Prefix()
         later.digest = self.digest.copy()
         later.digest.update(frame)
         later.checksum = zlib.adler32(frame, self.checksum)
@@ -40,7 +40,7 @@ class Progress:
         later.containers = self.containers + sum(map(frame.count, CONTAINERS))
         return later
 
-    def is_at(self, other: Progress) -> bool:
+    def is_at(self, other: Prefix) -> bool:
         """Tell whether two streams are the same up to these places."""
         return self.size_bytes == other.size_bytes and self.digest.digest() == other.digest.digest()
 
@@ -57,8 +57,8 @@ class Segment:
     offset: int
     size_bytes: int
     checksum: bytes
-    before: Progress
-    after: Progress
+    before: Prefix
+    after: Prefix
 
 
 @dataclass(slots=True)
@@ -103,15 +103,15 @@ class Made:
 
     key: bytes
     frame: bytes
-    before: Progress
-    after: Progress
+    before: Prefix
+    after: Prefix
     packed: bytes = b""
     is_proven: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block of a state: its key, whether a sound in it changed, and how to encode it."""
+    """A block of a state: its key, and how to encode it."""
 
     key: bytes
     has_changed: bool
@@ -127,7 +127,7 @@ class LastFile:
         self._places = {segment.key: place for place, segment in enumerate(segments.all) if segment.key}
         self._segments = segments
 
-    def copied(self, block: Block, before: Progress) -> Made | None:
+    def copied(self, block: Block, before: Prefix) -> Made | None:
         """Return a block to copy, or None if it must be encoded.
 
         It must, if a sound in it changed, if the file has no such block, and if its bytes changed on the disk.

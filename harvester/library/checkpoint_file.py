@@ -169,7 +169,10 @@ class CheckpointFile:
         return True
 
     def _know(self, signature: Signature | None, segments: Segments | None = None) -> None:
-        """Remember the file at the path: the state is what it holds, if its segments are known."""
+        """Remember the file at the path.
+
+        With its segments, the state is what it holds.
+        """
         self._signature, self._segments, self._copied_digest = signature, segments, ""
         if segments is not None:
             self._state.changed.clear()

@@ -53,6 +53,8 @@ def make(folder: Path) -> tuple[int, int]:
         state.apply(Linked(ids[place], list_of(ids, place, EDGES, random)))
     folder.mkdir(parents=True)
     (folder / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(state)))
+    with Store.open(folder, clock=SystemClock()) as store:
+        store.checkpoint(backup=True)  # the journal knows the file now, as after a harvest
     return len(state), state.edge_count
 
 
