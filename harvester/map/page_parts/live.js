@@ -79,8 +79,8 @@ function rebuild(id, make) {
   if (at >= 0) buttons()[at]?.focus();
 }
 
-// What the card shows of a sound's edges.
-const edgeMark = (sound) => `${opened} ${starts[sound + 1] - starts[sound]} ${edgesTo(sound).length} ${nameOf(sound)}`;
+// What the card shows of a sound's edges and nearest sounds.
+const edgeMark = (sound) => [opened, starts[sound + 1] - starts[sound], edgesTo(sound).length, nameOf(sound), ...nearestOf(sound)].join();
 
 // A reader who walks in the card by keyboard keeps it as it is.
 function refill() {
