@@ -69,9 +69,13 @@ def plan_previews(
     *,
     quality: str,
     format: str,
+    longest_s: float,
     now_us: int,
 ) -> PreviewPlan:
-    """Return the plan for sounds, in their order."""
+    """Return the plan for sounds, in their order.
+
+    A preview has the first `longest_s` seconds of its sound at most.
+    """
     usual_s = _mean([sound.duration for sound in sounds])
     wanted: list[WantedPreview] = []
     refused: dict[int, str] = {}
@@ -95,7 +99,7 @@ def plan_previews(
         if failed is not None and failed.retry_at > now_us and (failed.quality, failed.address) == (quality, address):
             retries.append(failed.retry_at)
             continue
-        seconds = usual_s if sound.duration is None else sound.duration
+        seconds = min(usual_s if sound.duration is None else sound.duration, longest_s)
         size_bytes = _HEADER_BYTES + round(seconds * _KBIT_PER_S[quality, format] * 125)
         wanted.append(WantedPreview(sound.id, format, quality, url, address, sound.license or "", size_bytes))
     return PreviewPlan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from harvester.clock import DAY_US
@@ -23,7 +24,10 @@ def plan(*changes: dict[str, Any], quality: str = "lq", **known: Any) -> Preview
     )
     sounds = [state.sound(sound_id) for sound_id in sorted(state.graph)]
     stored, lost = known.get("stored", {}), known.get("lost", {})
-    return plan_previews(sounds, stored, lost, FileHosts(), quality=quality, format="ogg", now_us=NOW_US)
+    longest_s = known.get("longest_s", math.inf)
+    return plan_previews(
+        sounds, stored, lost, FileHosts(), quality=quality, format="ogg", longest_s=longest_s, now_us=NOW_US
+    )
 
 
 def stored(quality: str) -> dict[tuple[int, str], StoredPreview]:
@@ -67,3 +71,5 @@ def test_the_size_is_estimated_by_length_and_bit_rate() -> None:
     assert plan({"duration": 100.0}, quality="hq").expected_bytes > 2 * long.expected_bytes
     unknown = plan({"duration": 100.0}, {"duration": None})
     assert unknown.expected_bytes == 2 * long.expected_bytes, "a sound without a length counts as the mean"
+    cut = plan({"duration": 100.0}, longest_s=5.0)
+    assert cut.expected_bytes == plan({"duration": 5.0}).expected_bytes
