@@ -111,7 +111,9 @@ def _done(report: PreviewsResult) -> Iterator[str]:
         parts += [f"{report.lost:,} not on the server"] if report.lost else []
         parts += [f"{report.failed:,} failed"] if report.failed else []
         parts += [f"{report.here:,} here before"] if report.here else []
-        parts += [f"{report.left:,} left: run it again"] if report.left else []
+        # In a full folder another run would fetch nothing.
+        to_do = "raise --max-size" if "--max-size" in report.end else "run it again"
+        parts += [f"{report.left:,} left: {to_do}"] if report.left else []
         yield f"{end}{', '.join(parts)}, in {duration_text(report.seconds)}{_waiting(report)}"
     if report.lost or report.failed:
         yield "what did not come is listed in lost.jsonl, and requested again by a later run: after hours or days"
