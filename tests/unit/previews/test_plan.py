@@ -50,6 +50,9 @@ def test_what_was_lost_waits_for_its_time_or_for_a_new_address() -> None:
     assert len(plan({}, lost=lost(NOW_US)).wanted) == 1
     assert len(plan({}, lost=lost(NOW_US + DAY_US, "https://freesound.org/old")).wanted) == 1
     assert len(plan({}, quality="hq", lost=lost(NOW_US + DAY_US)).wanted) == 1
+    # No wait is that long: the clock was ahead when the preview was lost.
+    assert plan({}, lost=lost(NOW_US + 27 * DAY_US)).waiting == 1
+    assert len(plan({}, lost=lost(NOW_US + 29 * DAY_US)).wanted) == 1
 
 
 def test_a_sound_is_asked_for_its_own_preview_only() -> None:
