@@ -144,12 +144,12 @@ function filter() {
 
 // Decide which sounds are shown; return their number.
 function choose() {
-  const group = groups[mode], license = element("license").value;
+  const group = groups[mode], license = element("license").value, wanted = head.licenses.find(([, label]) => label === license)?.[0];
   const shortest = parseFloat(element("shortest").value), longest = parseFloat(element("longest").value);
   let left = 0;
   for (let i = 0; i < count; i++) {
     const timed = (Number.isNaN(shortest) || seconds[i] >= shortest) && (Number.isNaN(longest) || seconds[i] <= longest);
-    shown[i] = timed && !hidden.has(group[i]) && (license === "" || licenseOf[i] === Number(license)) ? 1 : 0;
+    shown[i] = timed && !hidden.has(group[i]) && (license === "" || licenseOf[i] === wanted) ? 1 : 0;
     left += shown[i];
   }
   element("counts").textContent = left === count ? head.counts : `${left.toLocaleString("en")} of ${count.toLocaleString("en")} sounds shown`;
