@@ -1,19 +1,21 @@
 """Serve one page on 127.0.0.1: its data, its previews, nothing else.
 
 Invariant: only GET and HEAD of the few targets in `address`, with the token and our own Host, get an answer other than
-a bare refusal. Every answer has the headers of `_HEADERS`. What is served comes from a `Served`; this module opens no
-file.
+a bare refusal. Every answer has the headers of `_HEADERS`, except the 400 by which aiohttp refuses what is no HTTP.
+What is served comes from a `Served`; this module opens no file.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from harvester.errors import SettingsError
 from harvester.page_server.address import PagePart, is_own_host, read_target
@@ -27,7 +29,20 @@ _HEADERS = {
     "Server": "harvester",
     "X-Content-Type-Options": "nosniff",
 }
+_LOG = logging.getLogger(__name__)
 _MEDIA_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg"}
+
+
+def _is_our_error(record: logging.LogRecord) -> bool:
+    """Tell whether an error of the server is ours, and no malformed request.
+
+    Any program here can send one, as often as it likes; the terminal of the reader says nothing about it.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
+
+
+_LOG.addFilter(_is_our_error)
 
 
 class Served(Protocol):
@@ -62,7 +77,7 @@ async def serving(served: Served, token: str, *, port: int = 0) -> AsyncIterator
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         return response
 
-    server = web.Server(handle, access_log=None, handler_cancellation=True)
+    server = web.Server(handle, access_log=None, handler_cancellation=True, logger=_LOG)
     runner = web.ServerRunner(server, shutdown_timeout=0.05)
     await runner.setup()
     try:
