@@ -120,3 +120,23 @@ def test_no_edge_of_the_window_cuts_a_row_or_a_name(clumps_file: Path) -> None:
                 assert is_beside, (name, left, panel, width)
 
     assert in_browser(clumps_file, walk).errors == []
+
+
+HIDDEN = """['silence', 'volume', 'nearer', 'farther', 'fit', 'theme', 'helps'].map(id => document.getElementById(id))
+.filter(one => one.checkVisibility()).filter(one => {
+  const { left, right, top, bottom } = one.getBoundingClientRect();
+  return [left + 3, right - 3].some(x => document.elementFromPoint(x, (top + bottom) / 2) !== one);
+}).map(one => one.id)"""
+"""The visible controls of which a part lies under something else."""
+
+
+@pytest.mark.parametrize("width", [740, 800, 1000])
+def test_no_control_is_covered_in_a_small_window(page_file: Path, width: int) -> None:
+    async def walk(page: Page) -> None:
+        await page.ask("document.getElementById('playing').hidden = false")
+        assert await page.ask(HIDDEN) == []
+        await page.click(*await page.ask("placeOf(60)"))
+        assert not await page.ask("document.getElementById('card').hidden")
+        assert await page.ask(HIDDEN) == []
+
+    in_browser(page_file, walk, width=width, height=600)
