@@ -115,7 +115,6 @@ function slide(before, wasCount, isFitted) {
   for (let i = 0; i < 2 * wasCount; i++) farthest = Math.max(farthest, Math.abs(after[i] - before[i]));
   if (isFitted) fit();
   const to = { ...view };
-  // A hidden page shows no frames: there the slide would wait until its reader comes back.
   if (farthest < 200) return;
   const arrive = () => { if (opened >= 0 && !card.hidden) bringIntoView(opened); };
   // A hidden page shows no frames: there the slide would wait until its reader comes back.
