@@ -34,7 +34,7 @@ _MEDIA_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg"}
 
 
 def _is_our_error(record: logging.LogRecord) -> bool:
-    """Tell whether an error of the server is ours, and no malformed request.
+    """Tell whether an error is ours, and no malformed request.
 
     Any program here can send one, as often as it likes; the terminal of the reader says nothing about it.
     """
