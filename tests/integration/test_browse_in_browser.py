@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from harvester.model import Seen
+from harvester.model import Related, Seen
 from tests.support.browser import BROWSER, Page, open_page
 from tests.support.browsing import browsing
 from tests.support.processes import run, sandbox_process, start, wait_until
@@ -108,17 +108,18 @@ def test_new_sounds_appear_beside_a_harvest_and_what_the_reader_does_stays(tmp_p
 def test_what_the_reader_hides_stays_hidden_when_groups_change_their_order(tmp_path: Path) -> None:
     folder = tmp_path / "lib"
 
-    def add(sound_ids: range, kind: str, license: str) -> None:
+    def add(sound_ids: range, kind: str, license: str, relation: str) -> None:
         with open_store(folder) as store:
             store.set_source(SOURCE)
             more = {"category": kind, "license": license}
             grow(store, [Seen(one, make_record(one, **more), NOW_US) for one in sound_ids])
+            grow(store, [Related(one, one - 1, relation, NOW_US) for one in sound_ids[1:]])
             store.checkpoint(backup=False)
 
-    add(range(1, 7), "Music", CC0)
-    add(range(7, 10), "Speech", BY)
+    add(range(1, 7), "Music", CC0, "user")
+    add(range(7, 10), "Speech", BY, "pack")
     pressed = (
-        "Object.fromEntries([...document.querySelectorAll('#legend button')].map("
+        "Object.fromEntries([...document.querySelectorAll('#legend button, #lines button')].map("
         "one => [one.querySelector('span').textContent, one.getAttribute('aria-pressed')]))"
     )
     counts = "document.querySelector('#counts').textContent"
@@ -130,20 +131,23 @@ def test_what_the_reader_hides_stays_hidden_when_groups_change_their_order(tmp_p
             await page.ask(
                 "(s => { s.value = 0; s.dispatchEvent(new Event('change')) })(document.querySelector('#colour'))"
             )
-            await page.ask(
-                "[...document.querySelectorAll('#legend button')]"
-                ".find(one => one.textContent.startsWith('Music')).click()"
-            )
+            for text in ("Music", "relation:user"):
+                await page.ask(
+                    f"[...document.querySelectorAll('#legend button, #lines button')]"
+                    f".find(one => one.textContent.startsWith('{text}')).click()"
+                )
             await page.ask(
                 "(s => { s.value = [...s.options].find(one => one.text.startsWith('BY')).value;"
                 " s.dispatchEvent(new Event('input')) })(document.querySelector('#license'))"
             )
             assert await page.ask(counts) == "3 of 9 sounds shown"
-            # Now there is more speech than music, and more of this license than of the other.
-            await asyncio.to_thread(add, range(10, 20), "Speech", BY)
+            # Now there is more speech than music, and more of this license and relation than of the other.
+            await asyncio.to_thread(add, range(10, 20), "Speech", BY, "pack")
             await until(page, f"{counts}.includes(' of 19 ')")
             assert await page.ask(counts) == "13 of 19 sounds shown"
-            assert await page.ask(pressed) == {"Speech": "true", "Music": "false"}
+            assert await page.ask(pressed) == {
+                "Speech": "true", "Music": "false", "relation:pack": "true", "relation:user": "false",
+            }  # fmt: skip
             return page.errors
 
     with browsing(tmp_path, "--library", "lib") as browsed:
