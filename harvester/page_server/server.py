@@ -8,7 +8,6 @@ What is served comes from a `Served`; this module opens no file.
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -19,6 +18,7 @@ from aiohttp.http import HttpProcessingError
 
 from harvester.errors import SettingsError
 from harvester.page_server.address import PagePart, is_own_host, read_target
+from harvester.server_log import log_of_server
 
 _HOST = "127.0.0.1"
 _HEADERS = {
@@ -29,20 +29,8 @@ _HEADERS = {
     "Server": "harvester",
     "X-Content-Type-Options": "nosniff",
 }
-_LOG = logging.getLogger(__name__)
+_LOG = log_of_server(__name__, HttpProcessingError, web.RequestPayloadError)
 _MEDIA_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg"}
-
-
-def _is_our_error(record: logging.LogRecord) -> bool:
-    """Tell whether an error is ours, and no malformed request.
-
-    Any program here can send one, as often as it likes; the terminal of the reader says nothing about it.
-    """
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError | web.RequestPayloadError)
-
-
-_LOG.addFilter(_is_our_error)
 
 
 class Served(Protocol):
