@@ -10,7 +10,7 @@ from typing import Any, SupportsIndex
 
 from harvester.actions.options import check_sounds
 from harvester.counts import counted
-from harvester.errors import SettingsError
+from harvester.errors import HarvesterError, SettingsError
 from harvester.extras import missing
 from harvester.graph import Selected
 from harvester.importing import read_name
@@ -105,5 +105,5 @@ def nearest_for_cards(folder: Path, selected: Selected) -> tuple[NearestLists, t
         return {}, ()
     try:
         return nearest_within(folder, selected.state, selected.sound_ids, MOST_NEAREST), ()
-    except SettingsError as error:
+    except HarvesterError as error:
         return {}, (f"{error}; the cards of the map list no nearest sounds",)

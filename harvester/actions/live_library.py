@@ -17,20 +17,21 @@ from pathlib import Path
 from time import monotonic as monotonic_s
 
 from harvester.actions.drawing import heading, pick, preview_endings
+from harvester.actions.likeness import nearest_for_cards
 from harvester.errors import HarvesterError, words_of
 from harvester.graph import Selection
 from harvester.json_text import json_text
 from harvester.library import load_view, require_library
 from harvester.map import LiveContent, LiveMap, LocalPreviews, live_policy
 from harvester.previews import ROW_FILES
-from harvester.storage import ANALYSIS, CHECKPOINT, JOURNAL_PARTS, PREVIEWS, path_text, read_inside
+from harvester.storage import ANALYSIS, CHECKPOINT, JOURNAL_PARTS, PREVIEWS, VECTORS, path_text, read_inside
 
 LOOK_S = 0.5
 """How often it looks at the files."""
 FORGOTTEN_S = 30.0
 """Without a question for so long, no page is open."""
 
-_FILES = (CHECKPOINT, *JOURNAL_PARTS[:2], ANALYSIS, *(f"{PREVIEWS}/{name}" for name in ROW_FILES))
+_FILES = (CHECKPOINT, *JOURNAL_PARTS[:2], ANALYSIS, VECTORS, *(f"{PREVIEWS}/{name}" for name in ROW_FILES))
 _LARGEST_PREVIEW_BYTES = 1 << 26
 _NICE = 10
 _KEPT = "the page shows what was read before"
@@ -139,14 +140,16 @@ class LiveLibrary:
         require_library(self._folder)
         view = load_view(self._folder)
         picked = pick(view, self._chosen, self._middle, self._steps, context=self._context)
-        for line in picked.notices:
+        nearest, told = nearest_for_cards(self._folder, picked.selected)
+        notices = (*picked.notices, *told)
+        for line in notices:
             if line not in self._notices:
                 self._tell(line)
-        self._notices = picked.notices
+        self._notices = notices
         _, endings = preview_endings(self._folder)
         self._previews = frozenset(f"{one}.{ending}" for one, ending in endings.items() if one in picked.selected)
         local = LocalPreviews(f"./{PREVIEWS}/", endings) if endings else None
-        return LiveContent(picked.selected, self._middle, picked.around, local)
+        return LiveContent(picked.selected, self._middle, picked.around, local, nearest)
 
     def _sign(self) -> tuple[tuple[int, ...] | None, ...]:
         return tuple(_signature(self._folder / name) for name in _FILES)

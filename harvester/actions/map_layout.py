@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harvester.counts import counted
 from harvester.errors import SettingsError
 from harvester.extras import missing
 from harvester.graph import Selected
@@ -28,13 +29,15 @@ def find_vector_places(view: LibraryView, selected: Selected, layout: str) -> tu
     if layout == "graph" or (layout == "auto" and (selected.edge_count or not len(selected))):
         return None, []
     try:
-        return _read_vectors(view, selected), []
+        found = _read_vectors(view, selected)
     except SettingsError as error:
         if layout == "vectors":
             raise
         # Without vectors and edges there is nothing to say: most maps of records alone are such.
         has_vectors = load_header(view.folder) is not None
         return None, [f"the sounds have no edge, and lie in rows: {error}"] if has_vectors else []
+    lacking = len(selected) - len(found.ids)
+    return found, [f"in rows below the others: {counted(lacking, 'sound')} without a vector"] if lacking else []
 
 
 def _read_vectors(view: LibraryView, selected: Selected) -> VectorPlaces:

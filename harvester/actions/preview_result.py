@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import iso
+from harvester.counts import counted
 from harvester.previews import FetchTally, PreviewFolder, PreviewPlan
 
 
@@ -18,7 +19,8 @@ class PreviewsResult:
     `fetched_bytes`. `lost`: the server has no such file; `failed`: it did not come; both are requested again later, as
     are the `waiting` ones of earlier runs, from `next_retry` (ISO 8601, UTC) on. `left`: not requested yet, of about
     `expected_bytes`. `without_address`: no preview in their record; `refused`: an address to which no request is sent.
-    `files` of `size_bytes` are in the folder. `end`: why the run ended before all was done, or an empty text.
+    `per_minute`: the requests that are sent in a minute, None: without a limit. `files` of `size_bytes` are in the
+    folder. `end`: why the run ended before all was done, or an empty text.
     `dry_run`: nothing was requested. `seconds`: how long it took. `notices`: lines that need attention.
     """
 
@@ -36,6 +38,7 @@ class PreviewsResult:
     expected_bytes: int
     without_address: int
     refused: int
+    per_minute: int | None
     files: int
     size_bytes: int
     end: str
@@ -53,6 +56,7 @@ def result_of(
     plan: PreviewPlan,
     folder: PreviewFolder,
     tally: FetchTally,
+    per_minute: int | None,
     *,
     dry_run: bool,
     seconds: float,
@@ -74,6 +78,7 @@ def result_of(
         expected_bytes=plan.expected_bytes,
         without_address=plan.without_address,
         refused=len(plan.refused),
+        per_minute=per_minute,
         files=len(folder.stored),
         size_bytes=folder.size_bytes,
         end=tally.end,
@@ -87,11 +92,11 @@ def _about(plan: PreviewPlan) -> list[str]:
     """Return lines about the sounds whose preview cannot be requested."""
     lines = []
     if plan.without_address:
-        lines.append(f"{plan.without_address:,} sounds have no such preview in their record")
+        lines.append(f"{counted(plan.without_address, 'sound')} without such a preview in the record")
     if plan.refused:
         sound_id, reason = next(iter(plan.refused.items()))
         lines.append(
-            f"{len(plan.refused):,} sounds have an address to which no request is sent, such as sound {sound_id}: "
-            f"{reason}"
+            f"{counted(len(plan.refused), 'sound')} with an address to which no request is sent, such as sound "
+            f"{sound_id}: {reason}"
         )
     return lines

@@ -25,7 +25,13 @@ from harvester.actions.options import (
     check_whole,
 )
 from harvester.actions.preview_result import PreviewsResult, result_of
-from harvester.actions.preview_server import check_preview_server, hosts_of, serving_previews
+from harvester.actions.preview_server import (
+    check_preview_server,
+    hosts_of,
+    is_embedded,
+    longest_preview_s,
+    serving_previews,
+)
 from harvester.actions.quantities import size_text
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.clock import Clock, Stop, SystemClock
@@ -168,12 +174,24 @@ def _is_given(value: object) -> bool:
 
 def _rehearse(request: _Request, clock: Clock) -> PreviewsResult:
     began_s, view = clock.monotonic_s(), load_view(request.folder)
-    check_preview_server(request.folder, view.state.source, request.api_url, sandbox=request.sandbox)
+    source, pace = view.state.source, _check_server(request, view.state.source)
     chosen, notices = select_from(view, request.selection, measured=False)
     folder = read_previews(request.folder)
-    plan = _plan(request, chosen, folder, hosts_of(view.state.source, request.api_url), clock)
+    plan = _plan(request, chosen, folder, hosts_of(source, request.api_url), source, clock)
     seconds = clock.monotonic_s() - began_s
-    return result_of(request.folder, plan, folder, FetchTally(), dry_run=True, seconds=seconds, notices=notices)
+    return result_of(request.folder, plan, folder, FetchTally(), pace, dry_run=True, seconds=seconds, notices=notices)
+
+
+def _check_server(request: _Request, source: str) -> int | None:
+    """Return how many requests are sent in a minute, None: without a limit.
+
+    Raises as `check_preview_server`, and for a pace that Freesound must not be sent.
+    """
+    check_preview_server(request.folder, source, request.api_url, sandbox=request.sandbox)
+    pace = request.per_minute
+    if pace is not None and pace > MOST_PER_MINUTE and not is_sandbox(source):
+        raise SettingsError(f"--per-minute: at most {MOST_PER_MINUTE} for Freesound; nothing was fetched")
+    return pace or (None if is_embedded(source, request.api_url, sandbox=request.sandbox) else PER_MINUTE)
 
 
 async def _fetch(request: _Request, reporter: Reporter) -> PreviewsResult:
@@ -184,30 +202,29 @@ async def _fetch(request: _Request, reporter: Reporter) -> PreviewsResult:
         folder = stack.enter_context(opened_previews(request.folder, clock.time_us()))
         view = await asyncio.to_thread(load_view, request.folder)
         source = view.state.source
-        check_preview_server(request.folder, source, request.api_url, sandbox=request.sandbox)
+        pace = _check_server(request, source)
         chosen, notices = await asyncio.to_thread(select_from, view, request.selection, measured=False)
         if withdrawn := folder.drop_withdrawn(view.state):
             reporter.tell(f"{counted(withdrawn, 'preview')} of withdrawn sounds removed")
         address = None if request.sandbox else request.api_url
-        hosts, is_ours = hosts_of(source, address), False
-        plan = _plan(request, chosen, folder, hosts, clock)
+        plan = _plan(request, chosen, folder, hosts_of(source, address), source, clock)
         tally = FetchTally()
         try:
             if plan.wanted:
-                hosts, is_ours = await stack.enter_async_context(serving_previews(source, address, clock, reporter))
-                plan = _plan(request, chosen, folder, hosts, clock)
-                await _fetch_wanted(request, plan, folder, tally, source, hosts, is_ours, clock, stop, reporter)
+                hosts = await stack.enter_async_context(serving_previews(source, address, clock, reporter))
+                plan = _plan(request, chosen, folder, hosts, source, clock)
+                await _fetch_wanted(request, plan, folder, tally, source, hosts, pace, clock, stop, reporter)
         except BaseException:
             # The rows are in the folder already; on a full disk the next run puts them in order.
             with suppress(DiskFull, LibraryUnwritable):
                 _finish(folder, view)
             if tally.fetched:
                 size = size_text(tally.size_bytes)
-                reporter.tell(f"{tally.fetched:,} previews were fetched before ({size}), and are whole")
+                reporter.tell(f"{counted(tally.fetched, 'preview')} came before that ({size}), each whole")
             raise
         _finish(folder, view)
         seconds, notices = clock.monotonic_s() - began_s, (*notices, *reporter.notices)
-        return result_of(request.folder, plan, folder, tally, dry_run=False, seconds=seconds, notices=notices)
+        return result_of(request.folder, plan, folder, tally, pace, dry_run=False, seconds=seconds, notices=notices)
 
 
 async def _fetch_wanted(
@@ -217,14 +234,11 @@ async def _fetch_wanted(
     tally: FetchTally,
     source: str,
     hosts: FileHosts,
-    is_ours: bool,
+    per_minute: int | None,
     clock: Clock,
     stop: Stop,
     reporter: Reporter,
 ) -> None:
-    per_minute = request.per_minute or (None if is_ours else PER_MINUTE)
-    if per_minute is not None and per_minute > MOST_PER_MINUTE and not hosts.is_local:
-        raise SettingsError(f"--per-minute: at most {MOST_PER_MINUTE} for Freesound; nothing was fetched")
     if not folder.terms_were_told:
         for line in TERMS:
             reporter.tell(line, kind="terms")
@@ -277,7 +291,9 @@ def _finish(folder: PreviewFolder, view: LibraryView) -> None:
         folder.write_credits(view.state)
 
 
-def _plan(request: _Request, chosen: Selected, folder: PreviewFolder, hosts: FileHosts, clock: Clock) -> PreviewPlan:
+def _plan(
+    request: _Request, chosen: Selected, folder: PreviewFolder, hosts: FileHosts, source: str, clock: Clock
+) -> PreviewPlan:
     return plan_previews(
         list(chosen.sounds()),
         folder.stored,
@@ -285,5 +301,6 @@ def _plan(request: _Request, chosen: Selected, folder: PreviewFolder, hosts: Fil
         hosts,
         quality=request.quality,
         format=request.format,
+        longest_s=longest_preview_s(source),
         now_us=clock.time_us(),
     )

@@ -59,6 +59,7 @@ class Downloads:
         self._refusals = Refusals()
         self._pauses = 0
         self._paused_since_us = 0
+        self._reached = self._met_foreign = False
         self.sent = 0
         """The requests so far, without those that follow a redirect."""
 
@@ -101,7 +102,7 @@ class Downloads:
         if raw.status < 400 and raw.status != 200:
             raise self._note_transient(foreign(raw), ticket)
         self._gate.succeeded()
-        self._pauses = 0
+        self._reached, self._pauses = True, 0
         if raw.status == 200:
             self._refusals.answered()
             return raw
@@ -114,7 +115,11 @@ class Downloads:
             )
         raise FetchFailed(f"HTTP {raw.status}")
 
-    def _note_transient(self, failure: Transient, ticket: Ticket) -> Transient:
+    def _note_transient(self, failure: Transient, ticket: Ticket) -> Transient | FetchFailed:
+        if failure.foreign and not self._reached and not self._met_foreign:
+            # A second file tells whether this is the host: one alone must not end each run before the others come.
+            self._met_foreign = True
+            return FetchFailed(failure.reason)
         if failure.idle:
             failure.counted = False
             return failure

@@ -114,7 +114,7 @@ class Gate:
         was_open = self._outage.is_open
         self._outage.succeeded()
         if was_open:
-            self._on_event(Told("the API answers again", kind="outage"))
+            self._on_event(Told("the server answers again", kind="outage"))
             self._notify()
 
     def failed(self, ticket: Ticket, failure: Transient, *, probe_in_s: int | None = None) -> None:

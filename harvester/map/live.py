@@ -12,6 +12,7 @@ from harvester.errors import SettingsError
 from harvester.extras import missing
 from harvester.graph import Selected, Surroundings
 from harvester.map.local_previews import LocalPreviews
+from harvester.map.nearest import NearestLists
 from harvester.map.page import PageData, encode_page, page_data, page_policy
 
 if TYPE_CHECKING:
@@ -21,14 +22,15 @@ if TYPE_CHECKING:
 class LiveContent(NamedTuple):
     """What a live map shows at one time.
 
-    It opens at the sound `ego`; `around` are sounds to draw as faint dots, and `local` previews are those of the
-    server.
+    It opens at the sound `ego`; `around` are sounds to draw as faint dots, `local` previews are those of the server,
+    and `nearest` is what cards list beside the similar lists.
     """
 
     selected: Selected
     ego: int | None = None
     around: Surroundings | None = None
     local: LocalPreviews | None = None
+    nearest: NearestLists | None = None
 
 
 class LiveVersion:
@@ -80,6 +82,8 @@ class LiveMap:
 
     def _next(self, data: MapData, shown: LiveContent) -> LiveVersion:
         self._number += 1
+        if shown.nearest:
+            data.add_nearest(shown.nearest)
         return LiveVersion(self._number, page_data(data, shown.local, version=self._number))
 
 

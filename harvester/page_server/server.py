@@ -1,8 +1,8 @@
 """Serve one page on 127.0.0.1: its data, its previews, nothing else.
 
 Invariant: only GET and HEAD of the few targets in `address`, with the token and our own Host, get an answer other than
-a bare refusal. Every answer has the headers of `_HEADERS`. What is served comes from a `Served`; this module opens no
-file.
+a bare refusal. Every answer has the headers of `_HEADERS`, except the 400 by which aiohttp refuses what is no HTTP.
+What is served comes from a `Served`; this module opens no file.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from harvester.errors import SettingsError
 from harvester.page_server.address import PagePart, is_own_host, read_target
+from harvester.server_log import log_of_server
 
 _HOST = "127.0.0.1"
 _HEADERS = {
@@ -27,6 +29,7 @@ _HEADERS = {
     "Server": "harvester",
     "X-Content-Type-Options": "nosniff",
 }
+_LOG = log_of_server(__name__, HttpProcessingError, web.RequestPayloadError)
 _MEDIA_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg"}
 
 
@@ -62,7 +65,7 @@ async def serving(served: Served, token: str, *, port: int = 0) -> AsyncIterator
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         return response
 
-    server = web.Server(handle, access_log=None, handler_cancellation=True)
+    server = web.Server(handle, access_log=None, handler_cancellation=True, logger=_LOG)
     runner = web.ServerRunner(server, shutdown_timeout=0.05)
     await runner.setup()
     try:

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from harvester.counts import counted
 from harvester.exports import credits_of, encode_credits
 from harvester.graph import Sound, SoundGraph, is_withdrawn
 from harvester.previews.rows import FORMATS, Key, LostPreview, StoredPreview, read_rows, sorted_lines
@@ -149,7 +150,7 @@ class PreviewFolder:
             self.lost.pop(key, None)
         if missing := len(found) - len(self.stored):
             self._is_settled = False
-            self.notices.append(f"{self.path}: {missing:,} previews of the manifest are not here any more")
+            self.notices.append(f"{self.path}: {counted(missing, 'preview')} of the manifest not here any more")
 
     def _read(self, path: Path, found: dict[Key, StoredPreview]) -> None:
         try:
@@ -165,7 +166,9 @@ class PreviewFolder:
             self._is_settled = False
         elif wrong:
             self._is_settled = False
-            self.notices.append(f"{path}: {wrong:,} lines cannot be read; their previews count as missing")
+            self.notices.append(
+                f"{path}: {counted(wrong, 'line')} left out as unreadable; what they name counts as missing"
+            )
 
     def _append(self, row: StoredPreview | LostPreview) -> None:
         self._is_settled = False

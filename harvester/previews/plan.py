@@ -11,12 +11,15 @@ from urllib.parse import urlsplit
 
 from harvester.freesound import AddressRefused, FileHosts
 from harvester.graph import Sound
+from harvester.pipeline import wait_after_absence, wait_after_failure
 from harvester.previews.rows import QUALITIES, LostPreview, StoredPreview
 
 DEFAULT_QUALITY, DEFAULT_FORMAT = "lq", "ogg"
 _KBIT_PER_S = {("hq", "mp3"): 128, ("lq", "mp3"): 64, ("hq", "ogg"): 192, ("lq", "ogg"): 80}
 """What Freesound encodes previews with; an average for Ogg Vorbis."""
 _HEADER_BYTES = 4_000
+_MANY = 100
+_LONGEST_WAIT_US = max(wait_after_absence(_MANY), wait_after_failure(_MANY))
 _USUAL_S = 30.0
 """The length that a sound without one is taken to have, where no other sound has one either."""
 
@@ -69,9 +72,13 @@ def plan_previews(
     *,
     quality: str,
     format: str,
+    longest_s: float,
     now_us: int,
 ) -> PreviewPlan:
-    """Return the plan for sounds, in their order."""
+    """Return the plan for sounds, in their order.
+
+    A preview has the first `longest_s` seconds of its sound at most.
+    """
     usual_s = _mean([sound.duration for sound in sounds])
     wanted: list[WantedPreview] = []
     refused: dict[int, str] = {}
@@ -92,10 +99,10 @@ def plan_previews(
         except AddressRefused as why:
             refused[sound.id] = str(why)
             continue
-        if failed is not None and failed.retry_at > now_us and (failed.quality, failed.address) == (quality, address):
+        if failed is not None and _waits(failed, now_us) and (failed.quality, failed.address) == (quality, address):
             retries.append(failed.retry_at)
             continue
-        seconds = usual_s if sound.duration is None else sound.duration
+        seconds = min(usual_s if sound.duration is None else sound.duration, longest_s)
         size_bytes = _HEADER_BYTES + round(seconds * _KBIT_PER_S[quality, format] * 125)
         wanted.append(WantedPreview(sound.id, format, quality, url, address, sound.license or "", size_bytes))
     return PreviewPlan(
@@ -114,6 +121,11 @@ def _checked(hosts: FileHosts, address: str, sound_id: int, format: str) -> str:
     if "/previews/" not in path or not name.startswith(f"{sound_id}_") or not name.endswith(f".{format}"):
         raise AddressRefused("it is not a preview of this sound")
     return target
+
+
+def _waits(failed: LostPreview, now_us: int) -> bool:
+    """Tell whether a lost preview waits; not if a wrong clock set the time."""
+    return now_us < failed.retry_at <= now_us + _LONGEST_WAIT_US
 
 
 def _mean(durations: Iterable[float | None]) -> float:

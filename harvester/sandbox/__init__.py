@@ -42,4 +42,5 @@ from harvester.sandbox.generated import GeneratedCatalogue
 from harvester.sandbox.recorded import RecordedCatalogue
 from harvester.sandbox.server import serving
 from harvester.sandbox.service import Sandbox
+from harvester.sandbox.sound_recipe import LONGEST_S as LONGEST_PREVIEW_S
 from harvester.sandbox.sound_recipe import recipe_of

@@ -19,14 +19,17 @@ from urllib.parse import unquote_plus
 
 import orjson
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from harvester.clock import SECOND_US
 from harvester.errors import SettingsError
 from harvester.sandbox.access import fingerprint
 from harvester.sandbox.reply import Delivery, Reply
 from harvester.sandbox.service import Sandbox
+from harvester.server_log import log_of_server
 
 _MAX_LINE = 32_768
+_LOG = log_of_server(__name__, HttpProcessingError, web.RequestPayloadError)
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -53,6 +56,7 @@ async def serving(
         access_log=None,
         handler_cancellation=True,
         max_line_size=_MAX_LINE,
+        logger=_LOG,
     )
     runner = web.ServerRunner(server, shutdown_timeout=0.05)
     await runner.setup()

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,29 @@ def test_readers_at_once_and_one_that_never_reads_get_theirs(served: tuple[Path,
         with ThreadPoolExecutor(8) as readers:
             pages = list(readers.map(lambda _: browsed.get().body, range(16)))
     assert set(pages) == {browsed.get().body}
+
+
+MALFORMED = (
+    b"GET /" + b"a" * 100_000 + b" HTTP/1.1\r\n\r\n",
+    b"GET /{path} HTTP/1.1\r\nHost: {host}\r\nX: " + b"a" * 100_000 + b"\r\n\r\n",
+    b"GET /{path} HTTP/1.1\r\nHost: evil.example\r\nHost: {host}\r\n\r\n",
+    b"GET /{path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"GET /{path} HTTP/1.1\r\nHost: {host}\r\nX: \x1b[31m\0\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    b"\x16\x03\x01" + bytes(500),
+)
+
+
+def test_what_is_no_http_is_refused_without_a_word_on_the_terminal(served: tuple[Path, Browsed]) -> None:
+    browsed = served[1]
+    host = f"127.0.0.1:{browsed.port}".encode()
+    for request in MALFORMED:
+        with suppress(ConnectionError), socket.create_connection(("127.0.0.1", browsed.port), timeout=10) as sending:
+            sending.sendall(request.replace(b"/{path}", browsed.path.encode()).replace(b"{host}", host))
+            assert sending.recv(100).startswith(b"HTTP/1.0 400 Bad Request"), request[:50]
+    gzipped = browsed.get(**{"Content-Encoding": "gzip", "Content-Length": "0"})
+    assert gzipped.status == 200
+    assert browsed.errors() == ""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

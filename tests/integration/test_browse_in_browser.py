@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from harvester.model import Related, Seen
 from tests.support.browser import BROWSER, Page, open_page
 from tests.support.browsing import browsing
 from tests.support.processes import run, sandbox_process, start, wait_until
+from tests.support.samples import NOW_US, SOURCE, grow, open_store
+from tests.support.view_samples import BY, CC0, make_record
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
 
@@ -100,3 +103,52 @@ def test_new_sounds_appear_beside_a_harvest_and_what_the_reader_does_stays(tmp_p
             errors = asyncio.run(walk())
     # The browser notes by itself that the server could not be reached.
     assert [one for one in errors if "ERR_CONNECTION_REFUSED" not in one] == []
+
+
+def test_what_the_reader_hides_stays_hidden_when_groups_change_their_order(tmp_path: Path) -> None:
+    folder = tmp_path / "lib"
+
+    def add(sound_ids: range, kind: str, license: str, relation: str) -> None:
+        with open_store(folder) as store:
+            store.set_source(SOURCE)
+            more = {"category": kind, "license": license}
+            grow(store, [Seen(one, make_record(one, **more), NOW_US) for one in sound_ids])
+            grow(store, [Related(one, one - 1, relation, NOW_US) for one in sound_ids[1:]])
+            store.checkpoint(backup=False)
+
+    add(range(1, 7), "Music", CC0, "user")
+    add(range(7, 10), "Speech", BY, "pack")
+    pressed = (
+        "Object.fromEntries([...document.querySelectorAll('#legend button, #lines button')].map("
+        "one => [one.querySelector('span').textContent, one.getAttribute('aria-pressed')]))"
+    )
+    counts = "document.querySelector('#counts').textContent"
+
+    async def walk(address: str) -> list[str]:
+        async with open_page() as page:
+            await page.window(1280, 800)
+            await page.visit(address)
+            await page.ask(
+                "(s => { s.value = 0; s.dispatchEvent(new Event('change')) })(document.querySelector('#colour'))"
+            )
+            for text in ("Music", "relation:user"):
+                await page.ask(
+                    f"[...document.querySelectorAll('#legend button, #lines button')]"
+                    f".find(one => one.textContent.startsWith('{text}')).click()"
+                )
+            await page.ask(
+                "(s => { s.value = [...s.options].find(one => one.text.startsWith('BY')).value;"
+                " s.dispatchEvent(new Event('input')) })(document.querySelector('#license'))"
+            )
+            assert await page.ask(counts) == "3 of 9 sounds shown"
+            # Now there is more speech than music, and more of this license and relation than of the other.
+            await asyncio.to_thread(add, range(10, 20), "Speech", BY, "pack")
+            await until(page, f"{counts}.includes(' of 19 ')")
+            assert await page.ask(counts) == "13 of 19 sounds shown"
+            assert await page.ask(pressed) == {
+                "Speech": "true", "Music": "false", "relation:pack": "true", "relation:user": "false",
+            }  # fmt: skip
+            return page.errors
+
+    with browsing(tmp_path, "--library", "lib") as browsed:
+        assert asyncio.run(walk(browsed.address)) == []

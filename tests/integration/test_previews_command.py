@@ -102,7 +102,7 @@ def test_no_harmful_answer_becomes_a_file_or_leads_elsewhere(tmp_path: Path, ser
     assert KEY not in repr(Harmful.asked) + ended.err + ended.out
     # What failed waits for its time; the terms are told once.
     again = previews(tmp_path, "--all", "--api-url", server)
-    assert "nothing to do: 2 previews are here; 8 lost before are requested again from" in again.err
+    assert "nothing to do: 2 previews here already; 8 lost before: requested again from" in again.err
     assert ("tos_api" in ended.err, "tos_api" in again.err) == (True, False)
 
 
@@ -114,7 +114,7 @@ def test_records_with_another_address_are_left_out_and_counted(tmp_path: Path, a
     make_library(tmp_path / "lib", SOURCE, address)
     ended = call("previews", "--library", "lib", "--all", cwd=tmp_path)
     assert ended.code == 0
-    assert "10 sounds have an address to which no request is sent, such as sound 1: " in ended.err
+    assert "10 sounds with an address to which no request is sent, such as sound 1: " in ended.err
     assert not (tmp_path / "lib" / "previews").exists()
 
 
@@ -159,6 +159,42 @@ def test_it_runs_beside_a_writer_git_never_gets_it_and_forget_removes_it(tmp_pat
     assert sorted(path.name for path in folder.glob("[0-9]*")) == ["9.ogg"]
     assert [json.loads(line)["id"] for line in (folder / "manifest.jsonl").read_text().splitlines()] == [9]
     assert "/sounds/1/" not in (folder / "CREDITS.md").read_text()
+
+
+def test_a_dry_run_tells_the_pace_and_the_size_of_what_the_run_then_does(tmp_path: Path) -> None:
+    assert call("harvest", "--sandbox", "--samples", 2, "--library", "lib", cwd=tmp_path).code == 0
+    some = ("previews", "--library", "lib", "--min-duration", "10s", "--max-files", 1_000)
+    would = call(*some, "--dry-run", "--json", cwd=tmp_path)
+    told, report = would.err.splitlines()[-1], json.loads(would.out)
+    assert report["per_minute"] is None
+    assert ", without a limit; 0 here already" in told
+    done = json.loads(call(*some, "--json", cwd=tmp_path).out)
+    assert (done["fetched"], done["per_minute"]) == (report["left"], None)
+    assert done["fetched_bytes"] / 1.6 < report["expected_bytes"] < done["fetched_bytes"] * 1.6
+    told = call(*some, "--dry-run", "--per-minute", 120, "--quality", "hq", cwd=tmp_path).err.splitlines()[-1]
+    assert " at 120 a minute; " in told
+    # From a server at an address, and from Freesound, they come at the pace that the run keeps.
+    make_library(tmp_path / "real", SOURCE, "https://cdn.freesound.org/previews/0/{}_7-lq.ogg")
+    real = ("previews", "--library", "real", "--all", "--dry-run")
+    assert "10 previews to fetch" in call(*real, cwd=tmp_path).err
+    assert "in about 10 s at 60 a minute; 0 here already" in call(*real, cwd=tmp_path).err
+    fast = call(*real, "--per-minute", 601, cwd=tmp_path)
+    assert (fast.code, fast.err) == (2, "harvester: --per-minute: at most 600 for Freesound; nothing was fetched\n")
+
+
+def test_one_preview_is_told_as_one(tmp_path: Path, server: str) -> None:
+    make_library(tmp_path / "lib", "sandbox:abc", "https://sandbox.invalid/previews/0/{}_7-lq.ogg", 1)
+    first, again = (previews(tmp_path, "--all", "--api-url", server) for _ in range(2))
+    dry = ("--all", "--api-url", server, "--dry-run")
+    assert "1 preview fetched" in first.err
+    assert "nothing to do: 1 preview here already\n" in again.err
+    (tmp_path / "lib" / "previews" / "1.ogg").unlink()
+    assert "1 preview of the manifest not here any more" in previews(tmp_path, *dry).err
+    none = previews(tmp_path, *dry, "--format", "mp3")
+    assert "1 sound without such a preview in the record" in none.err
+    make_library(tmp_path / "lib2", SOURCE, "https://evil.example/previews/{}_7.ogg", 1)
+    left_out = call("previews", "--library", "lib2", "--all", cwd=tmp_path)
+    assert "1 sound with an address to which no request is sent, such as sound 1: " in left_out.err
 
 
 def ids(folder: Path, *sound_ids: int) -> Path:

@@ -264,3 +264,22 @@ def test_latency_is_waited_before_the_answer_and_after_the_count(tmp_path: Path)
         assert len(log.read_text(encoding="utf-8").splitlines()) == 1
 
     _serve(use, log=log, latency_s=5.0)
+
+
+def test_what_is_no_http_is_refused_without_a_traceback(caplog: pytest.LogCaptureFixture) -> None:
+    malformed = (
+        b"GET /apiv2/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /apiv2/\x1b[31m HTTP/1.1\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    )
+
+    async def use(address: str, get: Get) -> None:
+        for request in malformed:
+            reader, writer = await asyncio.open_connection("127.0.0.1", URL(address).port)
+            writer.write(request)
+            assert (await reader.read(100)).startswith(b"HTTP/1.0 400 Bad Request")
+            writer.close()
+        assert (await get(""))[0] == 404
+
+    _serve(use, timeout_s=10)
+    assert caplog.records == []

@@ -38,7 +38,6 @@ def browse(
     """
     import asyncio
     import threading
-    import webbrowser
 
     from harvester import actions
     from harvester.interrupts import taking
@@ -62,7 +61,14 @@ def browse(
                 sys.stdout.flush()
                 if open:
                     # Of its own: a browser without windows ends only when its reader has.
-                    threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+                    threading.Thread(target=_show, args=(address,), daemon=True).start()
                 await ended.wait()
 
     asyncio.run(serve())
+
+
+def _show(address: str) -> None:
+    import webbrowser
+
+    if not webbrowser.open(address):
+        note("no browser could be opened: go to this address yourself")

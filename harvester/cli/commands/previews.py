@@ -95,7 +95,7 @@ def previews(
             **select.keywords(),
         )
     note(*report.notices)
-    for line in _planned(report, per_minute or 60, max_files, max_size) if dry_run else _done(report):
+    for line in _planned(report, max_files, max_size) if dry_run else _done(report):
         say(line)
     if as_json:
         print_json(report.as_dict())
@@ -104,28 +104,29 @@ def previews(
 def _done(report: PreviewsResult) -> Iterator[str]:
     asked = report.fetched + report.lost + report.failed
     if not asked and not report.left:
-        yield f"nothing to do: {report.here:,} previews are here{_waiting(report)}"
+        yield f"nothing to do: {counted(report.here, 'preview')} here already{_waiting(report)}"
     else:
         end = f"{report.end}: " if report.end else ""
         parts = [f"{counted(report.fetched, 'preview')} fetched ({size_text(report.fetched_bytes)})"]
         parts += [f"{report.lost:,} not on the server"] if report.lost else []
         parts += [f"{report.failed:,} failed"] if report.failed else []
-        parts += [f"{report.here:,} were here"] if report.here else []
-        parts += [f"{report.left:,} left: run it again"] if report.left else []
+        parts += [f"{report.here:,} here before"] if report.here else []
+        # In a full folder another run would fetch nothing.
+        to_do = "raise --max-size" if "--max-size" in report.end else "run it again"
+        parts += [f"{report.left:,} left: {to_do}"] if report.left else []
         yield f"{end}{', '.join(parts)}, in {duration_text(report.seconds)}{_waiting(report)}"
     if report.lost or report.failed:
         yield "what did not come is listed in lost.jsonl, and requested again by a later run: after hours or days"
     yield f"{report.folder}: {counted(report.files, 'file')}, {size_text(report.size_bytes)}"
 
 
-def _planned(report: PreviewsResult, per_minute: int, max_files: int, max_size: str) -> Iterator[str]:
-    minutes = duration_text(60 * report.left / per_minute)
+def _planned(report: PreviewsResult, max_files: int, max_size: str) -> Iterator[str]:
+    pace = "without a limit"
+    if report.per_minute:
+        pace = f"in about {duration_text(60 * report.left / report.per_minute)} at {report.per_minute:,} a minute"
     yield "dry run: this is what would be done, and nothing is changed"
     wanted = f"{counted(report.left, 'preview')} to fetch, about {size_text(report.expected_bytes)}"
-    yield (
-        f"{counted(report.selected, 'sound')}: {wanted}, in about {minutes} at {per_minute:,} a minute; "
-        f"{report.here:,} are here{_waiting(report)}"
-    )
+    yield f"{counted(report.selected, 'sound')}: {wanted}, {pace}; {report.here:,} here already{_waiting(report)}"
     if report.left > max_files:
         yield f"one run requests at most {max_files:,} of them: run it again for the rest, or raise --max-files"
     if report.size_bytes + report.expected_bytes > parse_size_bytes(max_size):
@@ -135,7 +136,7 @@ def _planned(report: PreviewsResult, per_minute: int, max_files: int, max_size: 
 def _waiting(report: PreviewsResult) -> str:
     if not report.waiting:
         return ""
-    return f"; {report.waiting:,} lost before are requested again from {report.next_retry} on"
+    return f"; {report.waiting:,} lost before: requested again from {report.next_retry} on"
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 // Input: pointer, touch, wheel, filters, legend.
 const surface = element("surface"), hint = element("hint"), panel = element("panel");
+const FIT_PAD = 28; // what stays free around a map that is fitted to the window
 const fingers = new Map();
 let pinch = 0, travelled = 0, hidden = new Set();
 
@@ -11,7 +12,7 @@ function free() {
 
 function fit() {
   let left = Infinity, right = -Infinity, top = Infinity, bottom = -Infinity;
-  // The strip of sounds without an edge stays below the window, where others are shown.
+  // The strip of sounds without an edge counts only where no others are shown.
   const hasOthers = shown.some((is, i) => is && !inStrip[i]);
   for (let i = 0; i < count; i++) {
     if (!shown[i] || (hasOthers && inStrip[i])) continue;
@@ -21,10 +22,25 @@ function fit() {
     bottom = Math.max(bottom, places[2 * i + 1]);
   }
   if (left === Infinity) return;
-  const room = free(), pad = 28, wide = Math.max(40, room.right - room.left - 2 * pad), high = Math.max(40, room.bottom - room.top - 2 * pad);
+  const room = free(), wide = Math.max(40, room.right - room.left - 2 * FIT_PAD), high = Math.max(40, room.bottom - room.top - 2 * FIT_PAD);
   view.scale = Math.min(wide / Math.max(right - left, 400), high / Math.max(bottom - top, 400));
   view.x = (room.left + room.right) / 2 - ((left + right) / 2) * view.scale;
   view.y = (room.top + room.bottom) / 2 - ((top + bottom) / 2) * view.scale;
+  if (hasOthers) clearStrip(room, top * view.scale + view.y);
+}
+
+// Move the view so that the edge of the window cuts no row of the strip: all rows are in it, or none. It moves
+// as little as it can.
+function clearStrip({ top, bottom }, highest) {
+  let first = Infinity, last = -Infinity;
+  for (let i = 0; i < count; i++) {
+    if (!shown[i] || !inStrip[i]) continue;
+    first = Math.min(first, toY(i) - radiusOf(i));
+    last = Math.max(last, toY(i) + radiusOf(i));
+  }
+  if (first >= bottom || last <= bottom) return;
+  const up = last + FIT_PAD - bottom, down = bottom - first;
+  view.y += up < down && highest - up >= top + FIT_PAD ? -up : down;
 }
 
 function zoom(factor, x, y) {
@@ -128,12 +144,12 @@ function filter() {
 
 // Decide which sounds are shown; return their number.
 function choose() {
-  const group = groups[mode], license = element("license").value;
+  const group = groups[mode], license = element("license").value, wanted = head.licenses.find(([, label]) => label === license)?.[0];
   const shortest = parseFloat(element("shortest").value), longest = parseFloat(element("longest").value);
   let left = 0;
   for (let i = 0; i < count; i++) {
     const timed = (Number.isNaN(shortest) || seconds[i] >= shortest) && (Number.isNaN(longest) || seconds[i] <= longest);
-    shown[i] = timed && !hidden.has(group[i]) && (license === "" || licenseOf[i] === Number(license)) ? 1 : 0;
+    shown[i] = timed && !hidden.has(group[i]) && (license === "" || licenseOf[i] === wanted) ? 1 : 0;
     left += shown[i];
   }
   element("counts").textContent = left === count ? head.counts : `${left.toLocaleString("en")} of ${count.toLocaleString("en")} sounds shown`;

@@ -96,12 +96,14 @@ function drawNeighbourhood(pen, sound) {
 
 // Zoomed out, islands show their tags; zoomed in, sounds show their names.
 function drawNames(pen) {
-  const taken = [];
+  const taken = [], cover = panel.getBoundingClientRect();
   const isFree = (box) => taken.every((other) => box[0] > other[2] || box[2] < other[0] || box[1] > other[3] || box[3] < other[1]);
   const write = (text, x, y, size, weight) => {
     pen.font = `${weight} ${size}px system-ui, sans-serif`;
     const half = pen.measureText(text).width / 2;
-    if (x > 0 && x < width) x = Math.max(half + 4, Math.min(width - half - 4, x)); // the whole name of what is in view
+    const left = cover.right <= x && cover.top < y + 4 && cover.bottom > y - size ? cover.right : 0;
+    // The whole name of what is in view, beside the panel.
+    if (x > left && x < width) x = Math.max(left + half + 4, Math.min(width - half - 4, x));
     const box = [x - half - 4, y - size, x + half + 4, y + 4];
     if (!isFree(box)) return;
     taken.push(box);

@@ -36,17 +36,20 @@ function state(grown) {
 // Take newer data; return the number of sounds that came.
 function take(number, data) {
   const ids = wordsOf().ids, before = places, wasCount = count, isFitted = looksFitted(), openId = ids[opened];
-  const known = opened >= 0 ? edgeMark(opened) : "";
+  const known = opened >= 0 ? edgeMark(opened) : "", hiddenLabels = labelsOf(hidden);
+  const hiddenNames = new Set([...hiddenKinds].map((kind) => head.kinds[kind][0]));
   version = number;
   ({ head, arrays: packed } = data);
   words = data.sounds;
+  hiddenKinds.clear();
+  head.kinds.forEach(([name], kind) => { if (hiddenNames.has(name)) hiddenKinds.add(kind); });
   for (const make of derivations) make();
   const isSame = ids.every((id, sound) => words.ids[sound] === id), walked = isSame ? hovered : -1;
   document.title = head.title;
   hoveredAround = -1;
   if (!isSame) renumber(openId);
   if (opened >= 0 && !card.hidden && edgeMark(opened) !== known) refill();
-  hidden = new Set([...hidden].filter((group) => head.modes[mode].labels.some(([one]) => one === group)));
+  hidden = groupsOf(hiddenLabels);
   choose();
   hovered = walked;
   rebuild("legend", legend);
@@ -59,6 +62,12 @@ function take(number, data) {
   redraw();
   return count - wasCount;
 }
+
+// Hidden groups are known by their texts: newer data may number groups anew, as they are ordered by size. The group of all
+// small ones has a fixed number, and a text that counts them.
+const REST_GROUP = 255, textOf = ([group, label]) => (group === REST_GROUP ? REST_GROUP : label);
+const labelsOf = (some) => new Set(head.modes[mode].labels.filter(([group]) => some.has(group)).map(textOf));
+const groupsOf = (texts) => new Set(head.modes[mode].labels.filter((one) => texts.has(textOf(one))).map(([group]) => group));
 
 // A sound has left, so the others have new numbers: find the open sound by its id, and make the lists of buttons again.
 function renumber(openId) {
@@ -79,8 +88,8 @@ function rebuild(id, make) {
   if (at >= 0) buttons()[at]?.focus();
 }
 
-// What the card shows of a sound's edges.
-const edgeMark = (sound) => `${opened} ${starts[sound + 1] - starts[sound]} ${edgesTo(sound).length} ${nameOf(sound)}`;
+// What the card shows of a sound's edges and nearest sounds.
+const edgeMark = (sound) => [opened, starts[sound + 1] - starts[sound], edgesTo(sound).length, nameOf(sound), ...nearestOf(sound)].join();
 
 // A reader who walks in the card by keyboard keeps it as it is.
 function refill() {
@@ -106,7 +115,6 @@ function slide(before, wasCount, isFitted) {
   for (let i = 0; i < 2 * wasCount; i++) farthest = Math.max(farthest, Math.abs(after[i] - before[i]));
   if (isFitted) fit();
   const to = { ...view };
-  // A hidden page shows no frames: there the slide would wait until its reader comes back.
   if (farthest < 200) return;
   const arrive = () => { if (opened >= 0 && !card.hidden) bringIntoView(opened); };
   // A hidden page shows no frames: there the slide would wait until its reader comes back.

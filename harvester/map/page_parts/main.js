@@ -1,12 +1,13 @@
 // Start: fill the controls, fit the view, draw once; after that the page reacts to input.
 for (const [place_, known] of head.modes.entries()) element("colour").append(make("option", known.name, { value: place_ }));
 element("colour").value = mode;
+// The values are texts: newer data may number the licenses anew.
 derive(() => {
   // While a reader chooses, the list stays as it is.
   if (document.activeElement === element("license")) return;
   const chosen = element("license").value;
   element("license").replaceChildren(make("option", "All", { value: "" }), ...head.licenses.map(
-    ([group, label, sounds]) => make("option", `${label} (${sounds.toLocaleString("en")})`, { value: group })));
+    ([, label, sounds]) => make("option", `${label} (${sounds.toLocaleString("en")})`, { value: label })));
   element("license").value = chosen;
 });
 element("colour").addEventListener("change", (event) => colourBy(Number(event.target.value)));

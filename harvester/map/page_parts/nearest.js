@@ -10,10 +10,16 @@ derive(() => {
   nearestScores = unpack("nearestScores", Uint16Array);
 });
 
+// Pairs of a sound and its score, best first.
+function nearestOf(sound) {
+  const near = [];
+  if (nearestStarts) for (let at = nearestStarts[sound]; at < nearestStarts[sound + 1]; at++) near.push([nearestTargets[at], (nearestScores[at] / 65535).toFixed(3)]);
+  return near;
+}
+
 function nearestBySound(sound) {
-  if (!nearestStarts || nearestStarts[sound] === nearestStarts[sound + 1]) return [];
-  const list = make("ol"), near = [];
-  for (let at = nearestStarts[sound]; at < nearestStarts[sound + 1]; at++) near.push([nearestTargets[at], (nearestScores[at] / 65535).toFixed(3)]);
+  const list = make("ol"), near = nearestOf(sound);
+  if (!near.length) return [];
   list.append(...rows(near));
   return [make("h3", "Nearest by sound"), list];
 }

@@ -11,8 +11,10 @@ import pyarrow.parquet as pq
 from lxml import html
 from PIL import Image
 
+from harvester.counts import counted
 from harvester.library.reader import load_view
 from harvester.map.picture import CONTEXT
+from harvester.vectors import load_vectors
 from tests.integration.options.place import Place
 from tests.integration.options.table import proves
 from tests.support.command import call
@@ -238,6 +240,10 @@ def _the_sounds_around_the_selected_ones_are_drawn_too(place: Place) -> None:
 @proves("map", "--layout")
 def _the_places_come_from_edges_or_vectors(place: Place) -> None:
     assert _names(place, given="graph") == _names(place, given="auto")
+    told = place.run("--library", place.swept(), given="vectors")
+    lacking = len(place.state("swept").graph) - len(load_vectors(place.folder / "swept").places)
+    assert lacking > 0
+    assert f"in rows below the others: {counted(lacking, 'sound')} without a vector\n" in told.err
     refused = place.run("--library", "shelf", given="vectors", code=2)
     assert "fetch them with `harvester harvest --sweep --query TEXT --vectors" in refused.err
     assert (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tests.integration.options.analyse_cases import _analysed
@@ -96,6 +97,8 @@ def _the_folder_grows_to_this_size(place: Place) -> None:
     assert 0 < report["size_bytes"] <= 60_000
     assert "--max-size" in report["end"]
     assert report["left"] > 0
+    full = place.run("--library", "grown", "--all", "--api-url", place.sandbox.url, given="60kB")
+    assert re.search(r"here before, [0-9]+ left: raise --max-size, in ", full.err)
 
 
 @proves("previews", "--concurrency")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
+from array import array
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from harvester.graph import Selection
 from harvester.library import load_view
 from harvester.model import Linked, Seen, SimilarList
 from harvester.storage import ANALYSIS
-from tests.support.samples import NOW_US, SOURCE, grow, make_record, open_store
+from harvester.vectors import format as vector_format
+from harvester.vectors.store import Vectors
+from tests.support.samples import NOW_US, SOURCE, FixedClock, grow, make_record, open_store
 
 
 class Turns(threading.Event):
@@ -126,3 +130,31 @@ def test_a_bug_is_raised_and_the_page_says_that_it_is_old(shelf: Path, monkeypat
         library.follow(Turns(3))
     assert asked(library)["problem"] == "the page no longer follows the library: a part of it is missing"
     assert asked(library)["data"]["sounds"]["ids"] == [1, 2, 3]
+
+
+def test_cards_list_the_nearest_by_sound_once_their_vectors_come(shelf: Path) -> None:
+    told: list[str] = []
+    library = live(shelf, told)
+    assert "nearest" not in asked(library)["data"]["arrays"]
+    alike = {one: array("f", [1.0, one / 10, *[0.0] * 98]) for one in (1, 2, 3)}
+    Vectors(shelf, FixedClock()).keep(alike, space="freesound_classic", source=SOURCE)
+    library.follow(Turns(1))
+    news = asked(library)
+    assert (news["version"], news["data"]["sounds"]["ids"]) == (2, [1, 2, 3])
+    arrays = news["data"]["arrays"]
+    # Sounds 2 and 3 list sound 1 as similar, so their cards add one sound each.
+    assert list(base64.b64decode(arrays["nearestCounts"])) == [2, 1, 1]
+    assert list(base64.b64decode(arrays["nearest"])) == [1, 0, 2, 0, 2, 0, 1, 0]
+    assert told == []
+
+
+def test_vectors_of_a_newer_version_are_told_and_the_map_goes_on(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    library = live(shelf, told)
+    with monkeypatch.context() as newer:
+        newer.setattr(vector_format, "VERSION", vector_format.VERSION + 1)
+        Vectors(shelf, FixedClock()).keep({1: array("f", [1.0] * 100)}, space="freesound_classic", source=SOURCE)
+    add(shelf, 4)
+    library.follow(Turns(2))
+    assert asked(library)["data"]["sounds"]["ids"] == [1, 2, 3, 4]
+    assert [line.endswith("the cards of the map list no nearest sounds") for line in told] == [True]

@@ -12,7 +12,8 @@ import pytest
 from harvester.clock import Stop
 from harvester.errors import ApiUnreachable, FetchFailed, HarvesterError
 from harvester.freesound.downloads import Downloads, FileLost
-from harvester.freesound.wire import RawResponse, TransportFailure
+from harvester.freesound.http_status import foreign
+from harvester.freesound.wire import RawResponse, Transient, TransportFailure
 from tests.support.virtual_time import VirtualClock, run_virtual
 
 Answer = Callable[[int], RawResponse | Exception]
@@ -148,3 +149,20 @@ def test_a_stop_ends_the_open_download_at_once() -> None:
         assert clock.monotonic_s() < 6
 
     run_virtual(go())
+
+
+def page() -> Transient:
+    return foreign(RawResponse(200, {"content-type": "text/html"}, b"<html>"))
+
+
+def test_one_web_page_is_a_failed_file_and_two_at_first_are_another_host() -> None:
+    became, times_s = download(3, lambda number: page() if number == 1 else reply(200))
+    assert isinstance(became[0], FetchFailed)
+    assert became[1:] == [200, 200]
+    became, times_s = download(2, lambda _: page())
+    assert isinstance(became[0], FetchFailed)
+    assert str(became[1]) == (
+        "cdn.freesound.org is not Freesound's host of files: HTTP 200 with a web page; check the network, and whether "
+        "it requires a login"
+    )
+    assert len(times_s) == 2

@@ -118,7 +118,7 @@ def test_a_wait_of_more_than_a_minute_is_logged_once() -> None:
         await fetch_many(make_client(transport, clock, forever=True, on_event=lines_to(told.append)), 5)
         waits = [line for line in told if line.startswith("waiting until")]
         assert len(waits) == len(set(waits)) == 4  # 80, 160, 320 and 640 s
-        assert told.count("the API answers again") == 1
+        assert told.count("the server answers again") == 1
 
     run_virtual(main())
 

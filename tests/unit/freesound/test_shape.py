@@ -236,7 +236,7 @@ def test_a_run_for_ever_probes_at_growing_distances_and_goes_on_when_the_answers
         gaps = [later - earlier for earlier, later in pairwise(times_s)]
         assert gaps == pytest.approx([*PROBES_S, 6 * 3600, 6 * 3600], abs=61)
         assert any("come without a list of `results`" in line for line in told)
-        assert "the API answers again" in told
+        assert "the server answers again" in told
 
     run_virtual(main())
 

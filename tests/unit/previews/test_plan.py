@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from harvester.clock import DAY_US
@@ -23,7 +24,10 @@ def plan(*changes: dict[str, Any], quality: str = "lq", **known: Any) -> Preview
     )
     sounds = [state.sound(sound_id) for sound_id in sorted(state.graph)]
     stored, lost = known.get("stored", {}), known.get("lost", {})
-    return plan_previews(sounds, stored, lost, FileHosts(), quality=quality, format="ogg", now_us=NOW_US)
+    longest_s = known.get("longest_s", math.inf)
+    return plan_previews(
+        sounds, stored, lost, FileHosts(), quality=quality, format="ogg", longest_s=longest_s, now_us=NOW_US
+    )
 
 
 def stored(quality: str) -> dict[tuple[int, str], StoredPreview]:
@@ -46,6 +50,9 @@ def test_what_was_lost_waits_for_its_time_or_for_a_new_address() -> None:
     assert len(plan({}, lost=lost(NOW_US)).wanted) == 1
     assert len(plan({}, lost=lost(NOW_US + DAY_US, "https://freesound.org/old")).wanted) == 1
     assert len(plan({}, quality="hq", lost=lost(NOW_US + DAY_US)).wanted) == 1
+    # No wait is that long: the clock was ahead when the preview was lost.
+    assert plan({}, lost=lost(NOW_US + 27 * DAY_US)).waiting == 1
+    assert len(plan({}, lost=lost(NOW_US + 29 * DAY_US)).wanted) == 1
 
 
 def test_a_sound_is_asked_for_its_own_preview_only() -> None:
@@ -67,3 +74,5 @@ def test_the_size_is_estimated_by_length_and_bit_rate() -> None:
     assert plan({"duration": 100.0}, quality="hq").expected_bytes > 2 * long.expected_bytes
     unknown = plan({"duration": 100.0}, {"duration": None})
     assert unknown.expected_bytes == 2 * long.expected_bytes, "a sound without a length counts as the mean"
+    cut = plan({"duration": 100.0}, longest_s=5.0)
+    assert cut.expected_bytes == plan({"duration": 5.0}).expected_bytes

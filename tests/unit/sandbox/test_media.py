@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import struct
 import zlib
 from array import array
 from collections.abc import Callable
+from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from harvester.actions.connect import SANDBOX_SEED, SANDBOX_SOUNDS
 from harvester.sandbox import vocabulary
 from harvester.sandbox.faults import Fault
 from harvester.sandbox.generated import GeneratedCatalogue
-from harvester.sandbox.media import KEY_REFUSED
+from harvester.sandbox.media import KEY_REFUSED, Media
 from harvester.sandbox.ogg_flac import encode_ogg_flac, ogg_checksum
 from harvester.sandbox.recorded import RecordedCatalogue
 from harvester.sandbox.reply import Delivery
@@ -199,6 +202,15 @@ def test_each_preview_and_waveform_of_a_record_is_served_without_a_key(fetch: Fe
         pixels = zlib.decompress(chunks[b"IDAT"])
         assert len(pixels) == height * (1 + (width + 7) // 8)
         assert width < sum(byte.bit_count() for byte in pixels) < width * height / 2
+
+
+def test_the_guide_names_a_preview_that_the_sandbox_has() -> None:
+    named = re.findall(
+        r"https://sandbox\.invalid(/previews/\S+?)`",
+        (files("harvester") / "guide" / "sandbox.md").read_text(encoding="utf-8"),
+    )
+    media = Media(GeneratedCatalogue(SANDBOX_SOUNDS, SANDBOX_SEED), lambda _: False)
+    assert [media.answer("GET", path, "", "", has_key=False).status for path in named] == [200]
 
 
 def test_what_has_no_encoder_or_no_sound_is_not_found(fetch: Fetcher, record: Any) -> None:
