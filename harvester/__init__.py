@@ -114,6 +114,7 @@ if TYPE_CHECKING:
         AnswerChanged,
         ApiUnreachable,
         BackupFailed,
+        ClusterFailed,
         DiskFull,
         Findings,
         HarvesterError,
@@ -143,6 +144,7 @@ __all__ = [
     "BackupFailed",
     "BackupReport",
     "CheckReport",
+    "ClusterFailed",
     "Commit",
     "Contribution",
     "DatasetReport",
@@ -255,9 +257,9 @@ __all__ = [
 _ROOMS = {
     "clock": "Stop",
     "errors": (
-        "AccessDenied AnswerChanged ApiUnreachable BackupFailed DiskFull Findings HarvesterError LibraryCorrupt "
-        "LibraryLocked LibraryNotFetched LibraryNotFound LibraryUnwritable NewerFormat NotConfirmed PluginFailed "
-        "SettingsError WrongSource"
+        "AccessDenied AnswerChanged ApiUnreachable BackupFailed ClusterFailed DiskFull Findings HarvesterError "
+        "LibraryCorrupt LibraryLocked LibraryNotFetched LibraryNotFound LibraryUnwritable NewerFormat NotConfirmed "
+        "PluginFailed SettingsError WrongSource"
     ),
     "exports": "FilesFormat TextFormat",
     "graph": "Edge ExportView GraphView",

@@ -211,6 +211,17 @@ class NotConfirmed(HarvesterError):
     restart_helps = False
 
 
+class ClusterFailed(HarvesterError):
+    """A Dask cluster cannot be reached or used, or failed at its work.
+
+    Exit code 31.
+    """
+
+    exit_code = 31
+    meaning = "a Dask cluster cannot be reached or used, or failed"
+    restart_helps = False
+
+
 class Doubt:
     """The question whether failures of a kind concern one sound or all.
 

@@ -59,8 +59,17 @@ DURATION_S = Bounds(0, 100 * 365 * 86_400)
 SAMPLES_PER_COMMIT = 16
 """Only processed sounds that already wait share a commit, so a crash loses no more than with one commit for each."""
 
+_SCHEDULER = re.compile(r"(?:tcp|tls)://(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})")
 _UNITS_BYTES = {"b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _UNITS_S = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def check_scheduler(address: str) -> str:
+    """Return the address of a Dask scheduler; raise `SettingsError` else."""
+    found = _SCHEDULER.fullmatch(address) if isinstance(address, str) else None
+    if found is None or not 1 <= int(found[1]) <= PORT.most:
+        raise SettingsError(f"{ascii(address)[:60]} is no scheduler of Dask; write tcp://HOST:PORT, or tls://HOST:PORT")
+    return address
 
 
 def read_key(environment: Mapping[str, str], folder: Path) -> str | None:

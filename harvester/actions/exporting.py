@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Unpack, overload
 
 from harvester.actions.default_library import LibraryLike, open_view
-from harvester.actions.keywords import StrPath, naming_keywords
+from harvester.actions.keywords import StrPath, check_cluster, check_jobs, naming_keywords
 from harvester.actions.options import check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
 from harvester.errors import SettingsError
@@ -25,6 +25,7 @@ from harvester.exports import (
     text_pieces,
 )
 from harvester.graph import Selected, SelectedView
+from harvester.jobs import Processes, hired
 from harvester.settings import COUNT
 from harvester.storage import disk_errors, read_path, write_atomically
 
@@ -38,6 +39,8 @@ class ExportKeywords(SelectKeywords, total=False):
     partition_rows: int | None
     credits_format: str
     faithful: bool
+    jobs: int
+    scheduler: str | None
     on_progress: Callable[[int], None] | None
 
 
@@ -94,6 +97,8 @@ def export(
     partition_rows: int | None = None,
     credits_format: str = "md",
     faithful: bool = False,
+    jobs: int = 1,
+    scheduler: str | None = None,
     on_progress: Callable[[int], None] | None = None,
     **selection: Unpack[SelectKeywords],
 ) -> ExportReport | ExportText:
@@ -106,14 +111,18 @@ def export(
     `import_library` makes the same library.
 
     `library` is a folder or an opened `Library`. `partition_rows`: the most rows of a part of parquet. `credits_format`
-    is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets
-    the number of bytes written so far. The other keywords select sounds, and are those of `SelectKeywords`.
+    is md, txt, csv or html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `jobs` processes
+    make parts of parquet at the same time; -1 uses all cores. With `scheduler`, such as `tcp://127.0.0.1:8786`, the
+    workers of a Dask cluster make them. `on_progress` gets the number of bytes written so far. The other keywords
+    select sounds, and are those of `SelectKeywords`.
 
     Raises `SettingsError` that names a wrong keyword, a place that cannot be used, or a missing package;
-    `LibraryNotFound`, `PluginFailed`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
+    `LibraryNotFound`, `PluginFailed`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, `LibraryUnwritable`, or
+    `ClusterFailed`.
     """
     out = None if path is None else read_path(path)
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
+    _check_workers(jobs, scheduler, partition_rows)
     chosen = read_selection(**selection)
     with open_view(library) as view:
         selected, notices = select_from(view, chosen, measured=format != _CREDITS)
@@ -127,6 +136,8 @@ def export(
             partition_rows=partition_rows,
             credits_format=credits_format,
             faithful=faithful,
+            jobs=jobs,
+            scheduler=scheduler,
             on_progress=on_progress,
         )
         return replace(report, notices=notices)
@@ -155,6 +166,8 @@ def save_selection(
     partition_rows: int | None = None,
     credits_format: str = "md",
     faithful: bool = False,
+    jobs: int = 1,
+    scheduler: str | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> ExportReport:
     """Write a selection to `path`; durable on return.
@@ -163,6 +176,7 @@ def save_selection(
     """
     out = read_path(path)
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
+    processes, cluster = _check_workers(jobs, scheduler, partition_rows)
     written = 0
 
     def count(size_bytes: int) -> None:
@@ -178,8 +192,10 @@ def save_selection(
                 check_place(out), encode_pieces(encode_credits(credits, credits_format, faithful=faithful))
             )
         return ExportReport((out,), len(credits), 0, len(selected) - len(credits))
-    with disk_errors(out, _UNCHANGED):
-        paths = save_export(selected, format, out, partition_rows=partition_rows, faithful=faithful, on_bytes=count)
+    with hired(processes, cluster, packages=["pyarrow"]) as team, disk_errors(out, _UNCHANGED):
+        paths = save_export(
+            selected, format, out, partition_rows=partition_rows, faithful=faithful, team=team, on_bytes=count
+        )
     return ExportReport(tuple(paths), len(selected), selected.edge_count)
 
 
@@ -199,3 +215,14 @@ def _check_options(
         check_whole("--partition-rows", partition_rows, COUNT)
     if out is not None:
         check_place(out)
+
+
+def _check_workers(jobs: int, scheduler: str | None, partition_rows: int | None) -> tuple[Processes, str | None]:
+    """Return who makes the parts; raise `SettingsError` without parts."""
+    count, cluster = check_jobs("--jobs", jobs), check_cluster("--scheduler", scheduler)
+    if partition_rows is None and (cluster is not None or jobs != 1):
+        option = "--scheduler" if cluster is not None else "--jobs"
+        raise SettingsError(
+            f"{option} works with parquet --partition-rows only: other formats are one file in one order"
+        )
+    return Processes(count), cluster

@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, SupportsIndex, TypeVar, get_args, get_type_hi
 from harvester.actions.options import check_whole, keywords_named
 from harvester.errors import SettingsError
 from harvester.jobs import count_jobs
-from harvester.settings import JOBS, Bounds
+from harvester.settings import JOBS, Bounds, check_scheduler
 
 StrPath = str | os.PathLike[str]
 Texts = str | Iterable[str]
@@ -89,3 +89,11 @@ def check_jobs(option: str, value: int) -> int:
     if jobs == 0:
         raise SettingsError(f"{option} must not be 0; use 1 or more, or -1 for all cores")
     return count_jobs(jobs)
+
+
+def check_cluster(option: str, address: str | None) -> str | None:
+    """Return a scheduler's address or None; raise `SettingsError` else."""
+    try:
+        return None if address is None else check_scheduler(address)
+    except SettingsError as error:
+        raise SettingsError(f"{option}: {error}") from None

@@ -98,15 +98,17 @@ class _Sounds(Mapping[int, Sound]):
         partition_rows: int | None = None,
         credits_format: str = "md",
         faithful: bool = False,
+        jobs: int = 1,
+        scheduler: str | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> ExportReport:
         """Export these sounds to `path`, durable on return.
 
         `format` is graphml, gexf, jsonl, csv, parquet, node-link, sqlite or credits; csv and parquet write the edges
         to a file beside it. `partition_rows`: the most rows of a part of parquet. `credits_format` is md, txt, csv or
-        html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `on_progress` gets the number of
-        bytes written so far. A failure or a crash leaves the earlier files as they were. Raises `SettingsError`,
-        `DiskFull` or `LibraryUnwritable`.
+        html. `faithful`: keep texts in CSV that a spreadsheet would run as formulas. `jobs` and `scheduler` are as
+        in `export`. `on_progress` gets the number of bytes written so far. A failure or a crash leaves the earlier
+        files as they were. Raises `SettingsError`, `DiskFull`, `LibraryUnwritable` or `ClusterFailed`.
         """
         report = save_selection(
             self._selected,
@@ -115,6 +117,8 @@ class _Sounds(Mapping[int, Sound]):
             partition_rows=partition_rows,
             credits_format=credits_format,
             faithful=faithful,
+            jobs=jobs,
+            scheduler=scheduler,
             on_progress=on_progress,
         )
         return replace(report, notices=(*report.notices, *self._about_analysis))

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from harvester.actions.default_library import find_library
-from harvester.actions.keywords import StrPath, check_jobs, check_number, naming_keywords
+from harvester.actions.keywords import StrPath, check_cluster, check_jobs, check_number, naming_keywords
 from harvester.actions.options import check_whole
 from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.extras import missing
+from harvester.jobs import Threads, hired
 from harvester.library import require_library
 from harvester.settings import NEIGHBOURS, SCORE
 
@@ -55,6 +56,7 @@ def link(
     neighbours: int = 25,
     min_score: float = 0.7,
     jobs: int = 1,
+    scheduler: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     asked_to_stop: Callable[[], bool] | None = None,
 ) -> LinkResult:
@@ -62,27 +64,31 @@ def link(
 
     They are durable on return. `library` is its folder; None: the default folder. A list holds up to `neighbours`
     sounds (1 to 150) with a score from `min_score` (0 to 1) on. Lists from the server are never changed, and a second
-    call computes only what is new. `jobs` threads compute at the same time; -1 uses all cores. `on_progress` gets the
-    numbers of sounds done and of all. When `asked_to_stop` returns True, the lists so far are kept, and `result.done`
-    is False. A crash keeps the lists of the last commit, at most ten minutes old.
+    call computes only what is new. `jobs` threads compute at the same time; -1 uses all cores. With `scheduler`, such
+    as `tcp://127.0.0.1:8786`, the workers of a Dask cluster compute instead, and the library gets the same bytes.
+    `on_progress` gets the numbers of sounds done and of all. When `asked_to_stop` returns True, the lists so far are
+    kept, and `result.done` is False. A crash keeps the lists of the last commit, at most ten minutes old.
 
     Raises `SettingsError` that names a wrong keyword, a library without vectors, or numpy when it is missing;
-    `LibraryNotFound`, `LibraryLocked`, `LibraryCorrupt`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`.
+    `LibraryNotFound`, `LibraryLocked`, `LibraryCorrupt`, `BackupFailed`, `DiskFull`, or `LibraryUnwritable`;
+    `ClusterFailed`, which keeps the lists so far.
     """
     try:
         from harvester.similarity import link_library
     except ImportError as error:
         raise SettingsError(missing("link", "numpy", "link")) from error
     count, least = check_whole("--neighbours", neighbours, NEIGHBOURS), check_number("--min-score", min_score, SCORE)
-    threads, folder = check_jobs("--jobs", jobs), find_library(library)
+    threads, cluster = Threads(check_jobs("--jobs", jobs)), check_cluster("--scheduler", scheduler)
+    folder = find_library(library)
     require_library(folder)
-    report = link_library(
-        folder,
-        clock=SystemClock(),
-        neighbours=count,
-        min_score=least,
-        jobs=threads,
-        on_progress=on_progress or (lambda _done, _total: None),
-        asked_to_stop=asked_to_stop or (lambda: False),
-    )
+    with hired(threads, cluster, packages=["numpy"]) as team:
+        report = link_library(
+            folder,
+            clock=SystemClock(),
+            neighbours=count,
+            min_score=least,
+            team=team,
+            on_progress=on_progress or (lambda _done, _total: None),
+            asked_to_stop=asked_to_stop or (lambda: False),
+        )
     return LinkResult(folder, **report.as_dict())

@@ -1,7 +1,8 @@
 """Read defaults of options from the settings files, and check them.
 
 Owns what the file in the working folder must not decide, because it may come with a clone or an archive: it cannot send
-the key to a server that the user has not named, write outside its folder, or grant a permission in the user's name.
+the key to a server that the user has not named, name a cluster that then runs code here, write outside its folder, or
+grant a permission in the user's name.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from harvester.settings_file import SettingsFile, SettingsFileError, is_inside, 
 _PATHS = {"library", "output"}
 """Options of type str that name a file or a folder."""
 
-_OF_THE_USER = {"i_have_permission", "yes"}
+_OF_THE_USER = {"i_have_permission", "scheduler", "yes"}
 
 
 class Origin(NamedTuple):

@@ -28,6 +28,7 @@ from harvester.settings import (
     JOBS,
     NEIGHBOURS,
     Bounds,
+    check_scheduler,
     parse_duration_s,
     parse_size_bytes,
 )
@@ -103,6 +104,11 @@ def _check_jobs(jobs: int) -> int:
     return jobs
 
 
+def _check_scheduler(address: str | None) -> str | None:
+    """Return an address; raise `SettingsError` unless it is a scheduler's."""
+    return None if address is None else check_scheduler(address)
+
+
 def _check_address(context: typer.Context, address: str | None) -> str | None:
     """Raise `SettingsError` for an address that must not get the key."""
     source = context.get_parameter_source("api_url")
@@ -171,6 +177,13 @@ SandboxUrlOption = Annotated[
 JobsOption = Annotated[
     int,
     bounded(JOBS, "Use N cores; -1 uses all.", callback=_check_jobs),
+]
+
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="tcp://HOST:PORT", help="Use the workers of this Dask cluster instead.", callback=_check_scheduler
+    ),
 ]
 
 NeighboursOption = Annotated[

@@ -27,6 +27,9 @@ PREFIX = "HARVESTER"
 _NOT_FROM_VARIABLES = {"--version", "--install-completion", "--show-completion", "--help"}
 """Options that end the process: a variable such as HARVESTER_VERSION, set for another purpose, must not."""
 
+_OF_ALL_COMMANDS = {"--scheduler": f"{PREFIX}_SCHEDULER"}
+"""Options that one variable sets for every command that has them."""
+
 _COUNTED = dict.fromkeys(("true", "yes", "on"), 1) | dict.fromkeys(("false", "no", "off"), 0)
 """What a variable may say of an option that is counted, such as HARVESTER_VERBOSE, which was a flag."""
 
@@ -96,11 +99,12 @@ def set_variable(parameter: Any) -> str | None:
 
 
 def _variables(path: str, parameter: Any) -> list[str] | None:
-    """Return an option's variables: each long name, and its name in code."""
+    """Return an option's variables, the one of all commands last."""
     long_names = [name[2:] for name in parameter.opts if name.startswith("--")]
     if not long_names or _NOT_FROM_VARIABLES & set(parameter.opts):
         return None
     names = ["_".join([PREFIX, *path.split(), name.lstrip("_")]) for name in (*long_names, parameter.name)]
+    names += [_OF_ALL_COMMANDS[name] for name in parameter.opts if name in _OF_ALL_COMMANDS]
     return list(dict.fromkeys(name.upper().replace("-", "_") for name in names))
 
 

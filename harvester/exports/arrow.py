@@ -6,7 +6,7 @@ and `exports.parquet` need `pyarrow`, which the extra `parquet` installs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -35,29 +35,43 @@ EDGE_SCHEMA = pa.schema(
 class SoundRows:
     """The selected sounds as rows of `schema`.
 
-    With `whole`, there are two more columns, `record` and `library`, with the texts of `WholeTexts`.
+    With `whole`, there are two more columns, `record` and `library`, with the texts of `WholeTexts`. Of a part of a
+    larger selection, `columns` and `libraries` are those that this one gives its sounds.
     """
 
-    def __init__(self, selected: Selected, *, whole: bool = False) -> None:
+    def __init__(
+        self,
+        selected: Selected,
+        *,
+        whole: bool = False,
+        columns: Sequence[Column] | None = None,
+        libraries: Sequence[str] | None = None,
+    ) -> None:
         self._selected = selected
         self._whole = WholeTexts(selected) if whole else None
-        self._columns = plan_columns(selected)
+        self._libraries = libraries
+        self.columns = tuple(plan_columns(selected) if columns is None else columns)
         texts = WHOLE_KEYS if whole else ()
         # A field with the name of a text is in the canonical text alone.
-        self._shown = [column for column in self._columns if column.name not in texts]
+        self._shown = [column for column in self.columns if column.name not in texts]
         self.schema = pa.schema([*schema_of(self._shown), *((name, pa.string()) for name in texts)])
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the rows as values that pyarrow accepts."""
-        typed = with_times(self._shown, rows(self._selected, self._columns))
+        typed = with_times(self._shown, rows(self._selected, self.columns))
         if self._whole is None:
             yield from typed
             return
         for place, row in enumerate(typed):
-            sound_id = row["id"]
-            yield row | {"record": self._whole.text(sound_id), "library": self._whole.library(place) or None}
-        if not len(self._selected) and (library := self._whole.library(0)):
+            yield row | {"record": self._whole.text(row["id"]), "library": self.library(place) or None}
+        if not len(self._selected) and (library := self.library(0)):
             yield {"library": library}
+
+    def library(self, place: int) -> str:
+        """Return the library's facts at the sound number `place`, or no text."""
+        if self._libraries is not None:
+            return self._libraries[place]
+        return "" if self._whole is None else self._whole.library(place)
 
 
 def edge_rows(selected: Selected) -> Iterator[dict[str, Any]]:

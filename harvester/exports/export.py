@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,10 @@ from harvester.errors import SettingsError
 from harvester.exports.formats import FAITHFUL_CSV, encode_pieces, file_pieces
 from harvester.extras import missing
 from harvester.graph import Selected, SelectedView
+from harvester.jobs import Processes, Team
 from harvester.storage import CHECKPOINT, refuse_open_database, replace_folder, written_beside
+
+_ALONE = Processes()
 
 
 def save_export(
@@ -27,22 +29,23 @@ def save_export(
     *,
     partition_rows: int | None = None,
     faithful: bool = False,
+    team: Team = _ALONE,
     on_bytes: Callable[[int], None] = lambda _: None,
 ) -> list[Path]:
     """Write the selection to `out`; return the paths, `out` first.
 
     They are durable on return. `on_bytes` is called with the size of every piece that is written. `faithful`: texts in
-    CSV that a spreadsheet would run as formulas stay unchanged.
+    CSV that a spreadsheet would run as formulas stay unchanged. The `team` makes the parts, with the same bytes.
 
     A failure leaves the earlier files as they were; so does a crash, unless it falls between the renames of an export
     of several files. Raises `SettingsError` for an unknown format, a place that cannot be used and a missing package,
-    `PluginFailed` when the code of another package fails, and `OSError` when writing fails.
+    `PluginFailed` when the code of another package fails, `ClusterFailed`, and `OSError` when writing fails.
     """
     check_place(out)
     if partition_rows is not None:
         if format != "parquet":
             raise SettingsError(f"--partition-rows works with parquet only, not with {format}")
-        return _save_in_parts(selected, out, partition_rows, on_bytes)
+        return _save_in_parts(selected, out, partition_rows, team, on_bytes)
     if format == "sqlite":
         refuse_open_database(out)
     view = SelectedView(selected)
@@ -91,20 +94,17 @@ def _told(chunks: Iterable[bytes], on_bytes: Callable[[int], None]) -> Iterator[
         yield chunk
 
 
-def _save_in_parts(selected: Selected, out: Path, partition_rows: int, on_bytes: Callable[[int], None]) -> list[Path]:
+def _save_in_parts(
+    selected: Selected, out: Path, partition_rows: int, team: Team, on_bytes: Callable[[int], None]
+) -> list[Path]:
     try:
-        from harvester.exports.arrow import EDGE_SCHEMA, SoundRows, edge_rows
-        from harvester.exports.parquet import encode_parts
+        from harvester.exports.parts import encode_parts
     except ImportError as error:
         raise SettingsError(missing("parquet", "pyarrow", "parquet")) from error
     if out.exists() and not _is_parts_folder(out):
         raise SettingsError(f"{out} is not an earlier export in parts and was not replaced; choose another place")
-    sounds = SoundRows(selected, whole=True)
-    parts = chain(
-        ((f"sounds/{name}", chunks) for name, chunks in encode_parts(sounds.schema, sounds.rows(), partition_rows)),
-        ((f"edges/{name}", chunks) for name, chunks in encode_parts(EDGE_SCHEMA, edge_rows(selected), partition_rows)),
-    )
-    replace_folder(out, ((name, _told(chunks, on_bytes)) for name, chunks in parts))
+    parts = encode_parts(selected, partition_rows, team)
+    replace_folder(out, ((name, _told(pieces, on_bytes)) for name, pieces in parts))
     return [out]
 
 

@@ -1,6 +1,6 @@
 """Write Parquet: typed tables of sounds and edges.
 
-A table is one file or a folder of parts, for DuckDB, polars, Dask and Spark.
+A table is one file, or a folder of parts (`exports.parts`), for DuckDB, polars, Dask and Spark.
 
 Invariant: a column has the same type in every part. At most one group of rows is in memory. Needs `pyarrow`, which the
 extra `parquet` installs.
@@ -9,7 +9,6 @@ extra `parquet` installs.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
 from typing import Any
 
 import pyarrow as pa
@@ -39,23 +38,6 @@ def encode_parquet(schema: pa.Schema, table_rows: Iterable[dict[str, Any]]) -> I
             writer.write_batch(batch)
             yield pieces.take()
     yield pieces.take()
-
-
-def encode_parts(
-    schema: pa.Schema, table_rows: Iterable[dict[str, Any]], part_rows: int
-) -> Iterator[tuple[str, Iterator[bytes]]]:
-    """Yield (file name, bytes) of each part of `part_rows` rows.
-
-    There is at least one part, so that readers find the columns. Consume a part's bytes before you ask for the next
-    part.
-    """
-    remaining = iter(table_rows)
-    number = 0
-    first = next(remaining, None)
-    while first is not None or number == 0:
-        head = [] if first is None else [first]
-        yield f"part-{number:05}.parquet", encode_parquet(schema, chain(head, islice(remaining, part_rows - 1)))
-        first, number = next(remaining, None), number + 1
 
 
 class _Pieces:

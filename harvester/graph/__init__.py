@@ -28,6 +28,7 @@ from harvester.graph.event_rules import (
     is_weight,
     keep_possible,
 )
+from harvester.graph.excerpt import Excerpt, take_excerpt
 from harvester.graph.lazy_digraph import DiGraph
 from harvester.graph.measures import MEASURES, Measures, graph_digest
 from harvester.graph.merge_rules import similar_of

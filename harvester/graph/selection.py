@@ -108,8 +108,8 @@ class Selection:
 class Selected:
     """The sounds and edges of one library that a view shows.
 
-    `sound_ids` are in order of id. `is_whole`: nothing was selected, so only gone sounds and the edges from and to them
-    are left out.
+    `sound_ids` are in order of id; `members` has them too, to look one up. `is_whole`: nothing was selected, so only
+    gone sounds and the edges from and to them are left out.
     """
 
     def __init__(
@@ -119,18 +119,20 @@ class Selected:
         edge_rule: EdgeRule = EVERY_EDGE,
         *,
         is_whole: bool = False,
+        others: Iterable[int] = (),
     ) -> None:
+        """`others` are selected too, but only as ends of edges."""
         self.state = state
         self.is_whole = is_whole
         self.sound_ids: list[int] = sorted(sound_ids)
         self.edge_rule = edge_rule
-        self._members = frozenset(self.sound_ids)
+        self.members = frozenset(self.sound_ids).union(others)
 
     def __len__(self) -> int:
         return len(self.sound_ids)
 
     def __contains__(self, sound_id: object) -> bool:
-        return sound_id in self._members
+        return sound_id in self.members
 
     def led_by(self, sound_ids: Iterable[int]) -> Selected:
         """Return the same sounds and edges, with `sound_ids` first.
@@ -138,7 +140,7 @@ class Selected:
         They come in the order given, the others by id after them. Ids that are not selected are left out.
         """
         led = Selected(self.state, self.sound_ids, self.edge_rule, is_whole=self.is_whole)
-        first = dict.fromkeys(one for one in sound_ids if one in self._members)
+        first = dict.fromkeys(one for one in sound_ids if one in self.members)
         led.sound_ids = [*first, *(one for one in self.sound_ids if one not in first)]
         return led
 
@@ -148,7 +150,7 @@ class Selected:
 
     def edges_of(self, sound_id: int) -> list[Edge]:
         """Return selected out-edges, best score first, without a score last."""
-        rule, members = self.edge_rule, self._members
+        rule, members = self.edge_rule, self.members
         edges = [
             edge
             for target, attributes in self.state.graph.succ[sound_id].items()
@@ -157,9 +159,18 @@ class Selected:
         edges.sort(key=lambda edge: (edge.score is None, -(edge.score or 0.0), edge.target))
         return edges
 
+    def count_edges_of(self, sound_id: int) -> int:
+        """Return how many edges `edges_of` has."""
+        edges = self.state.graph._adj[sound_id]
+        if self.edge_rule == EVERY_EDGE:
+            return sum(map(self.members.__contains__, edges))
+        return sum(
+            target in self.members and self.edge_rule.wanted(found) is not None for target, found in edges.items()
+        )
+
     def edges_to(self, sound_id: int) -> list[Edge]:
         """Return selected in-edges, best score first, without a score last."""
-        rule, members = self.edge_rule, self._members
+        rule, members = self.edge_rule, self.members
         edges = [
             edge
             for source, attributes in self.state.graph.pred[sound_id].items()
@@ -191,7 +202,7 @@ class Selected:
         tally: Counter[tuple[str, ...]] = Counter()
         for sound_id in self.sound_ids:
             for target, attributes in self.state.graph.succ[sound_id].items():
-                if target in self._members:
+                if target in self.members:
                     tally[self.edge_rule.kinds_of(attributes)] += 1
         del tally[()]
         kinds: Counter[str] = Counter()

@@ -6,15 +6,17 @@ Owns what counts as a finding (a person must see it) and what is only a note. A 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from harvester.checkpoint import Verified, load_digest, verify_checkpoint
+from harvester.checkpoint import LARGEST_BYTES, Verified, load_digest, verify_checkpoint
 from harvester.clock import DAY_US, Clock, iso
-from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat, problem_of
+from harvester.errors import ClusterFailed, HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat, problem_of
 from harvester.graph import Dropped
-from harvester.jobs import each_in_processes
+from harvester.jobs import Processes, Team
 from harvester.journal import JournalContents, load_contents
 from harvester.library.backups import list_backups
 from harvester.library.facts import known_facts, loaded_facts
@@ -28,6 +30,7 @@ from harvester.storage import (
     TEMPORARY_SUFFIX,
     VECTORS,
     belongs_to_library,
+    opened_bounded,
     path_text,
     read_owner,
 )
@@ -36,6 +39,8 @@ from harvester.vectors import load_header, load_vectors
 ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_BACKUP_US = 30 * DAY_US
 LONGEST_WAIT_US = 366 * DAY_US
+
+_ALONE = Processes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +85,22 @@ class CheckReport:
         return all(finding.severity == NOTE or finding.repaired for finding in self.findings)
 
 
-def check_library(folder: Path, *, clock: Clock, jobs: int = 1) -> CheckReport:
+def check_library(folder: Path, *, clock: Clock, team: Team = _ALONE) -> CheckReport:
     """Verify every file of the library and report.
 
-    Checks `jobs` files at once, writes nothing and needs no lock. Files are read in an order that gives no false alarm
-    beside a running writer. Raises `LibraryNotFound`, or `LibraryUnwritable` when the folder cannot be read.
+    The `team` checks several files at once. Writes nothing and needs no lock. Files are read in an order that gives no
+    false alarm beside a running writer. Raises `LibraryNotFound`, `ClusterFailed`, or `LibraryUnwritable` when the
+    folder cannot be read.
     """
     require_library(folder)
     now_us = clock.time_us()
     order = {ERROR: 0, WARNING: 1, NOTE: 2}
     # A checkpoint of a newer version is found alone, and again when the files are read together.
-    findings = sorted(dict.fromkeys(_check_files(folder, now_us, jobs)), key=lambda finding: order[finding.severity])
+    findings = sorted(dict.fromkeys(_check_files(folder, now_us, team)), key=lambda finding: order[finding.severity])
     return CheckReport(tuple(findings), sum(1 for path in folder.iterdir() if path.is_file()))
 
 
-def _check_files(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
+def _check_files(folder: Path, now_us: int, team: Team) -> Iterator[Finding]:
     journal, absent = folder / JOURNAL, find_placeholders(folder)
     yield from (Finding(ERROR, path, problem, by_hand=True) for path, problem in absent.items())
     contents = None if journal in absent else load_contents(journal)
@@ -105,7 +111,7 @@ def _check_files(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
         if path.name == LOCK or (path.is_symlink() and path not in absent):
             yield Finding(ERROR, path, problem, by_hand=path.name == LOCK)
     paths = [folder / CHECKPOINT, *(backup.path for backup in list_backups(folder))]
-    checked = _check_states([path for path in paths if path.exists() and path not in absent], jobs)
+    checked = _check_states([path for path in paths if path.exists() and path not in absent], team)
     yield from (finding for _, findings in checked.values() for finding in findings)
     if not absent:
         held = {path: verified for path, (verified, _) in checked.items()}
@@ -115,16 +121,24 @@ def _check_files(folder: Path, now_us: int, jobs: int) -> Iterator[Finding]:
     yield from _check_other_files(folder)
 
 
-def _check_states(paths: list[Path], jobs: int) -> dict[Path, tuple[Verified | None, list[Finding]]]:
+def _check_states(paths: list[Path], team: Team) -> dict[Path, tuple[Verified | None, list[Finding]]]:
     """Check checkpoints and backups; return what each holds, and findings.
 
     A file that is not valid holds None. Of files with one digest, only the first is read value by value: the others
-    are the same stream.
+    are the same stream. A cluster reads files that have the same bytes once.
     """
-    digests = dict(zip(paths, each_in_processes(_digest_of, paths, jobs), strict=True))
+    digests = dict(
+        zip(paths, map(_bytes_digest, paths) if team.is_remote else team.each(_digest_of, paths), strict=True)
+    )
     first = {digest: path for path, digest in reversed(digests.items()) if digest}
     wanted = [path for path, digest in digests.items() if first.get(digest, path) == path]
-    checked = dict(zip(wanted, each_in_processes(_check_state, wanted, jobs), strict=True))
+    results: Iterator[tuple[Verified | None, list[Finding]]]
+    if team.is_remote:
+        found = team.each(_check_content, ((path.name, _content(path)) for path in wanted))
+        results = map(_check_result, wanted, found)
+    else:
+        results = team.each(_check_state, wanted)
+    checked = dict(zip(wanted, results, strict=True))
     for path in set(paths) - checked.keys():
         known = checked[first[digests[path]]]
         checked[path] = _check_state(path) if known[1] else known
@@ -137,6 +151,52 @@ def _digest_of(path: Path) -> str:
         return load_digest(path)
     except (HarvesterError, FileNotFoundError):
         return ""  # `_check_state` says why
+
+
+def _bytes_digest(path: Path) -> str:
+    """Return the digest of a file's bytes; no text if it cannot be read."""
+    content = _content(path)
+    return "" if content is None else sha256(content).hexdigest()
+
+
+def _content(path: Path) -> bytes | None:
+    """Return a file's bytes for a worker.
+
+    None if it cannot be read: `_check_state` here says why.
+    """
+    try:
+        with opened_bounded(path, LARGEST_BYTES) as file:
+            return b"".join(file.pieces())
+    except OSError:
+        return None
+
+
+def _check_content(task: tuple[str, bytes | None]) -> tuple[Verified | None, list[Finding]] | None:
+    """Check a file from its bytes, where the library is not."""
+    name, content = task
+    if content is None:
+        return None
+    with TemporaryDirectory(prefix="harvester") as folder:
+        path = Path(folder) / name
+        path.write_bytes(content)
+        verified, findings = _check_state(path)
+        return verified, [
+            replace(one, path=Path(name), problem=one.problem.replace(str(path), name)) for one in findings
+        ]
+
+
+def _check_result(path: Path, found: object) -> tuple[Verified | None, list[Finding]]:
+    """Return a worker's result for the file here.
+
+    Raises `ClusterFailed` if it is none.
+    """
+    if found is None:
+        return _check_state(path)
+    match found:
+        case (Verified() | None as verified, list(findings)) if all(isinstance(one, Finding) for one in findings):
+            if verified is not None or findings:
+                return verified, [replace(one, path=path) for one in findings]
+    raise ClusterFailed(f"a worker returned something else than what {path.name} holds: check without it")
 
 
 def _check_state(path: Path) -> tuple[Verified | None, list[Finding]]:

@@ -14,6 +14,7 @@ from harvester.checkpoint import load_checkpoint
 from harvester.clock import DAY_US, Clock
 from harvester.errors import LibraryCorrupt
 from harvester.graph import STAMPS, SoundGraph
+from harvester.jobs import Processes, Team
 from harvester.library.backups import list_backups
 from harvester.library.check import ERROR, LONGEST_WAIT_US, NOTE, CheckReport, check_library
 from harvester.library.recovery import open_journal
@@ -30,8 +31,10 @@ from harvester.storage import (
     set_aside,
 )
 
+_ALONE = Processes()
 
-def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = REAL_FILES) -> CheckReport:
+
+def repair_library(folder: Path, *, clock: Clock, team: Team = _ALONE, files: Files = REAL_FILES) -> CheckReport:
     """Check, repair what can be repaired, and return the findings.
 
     The rest moves to `quarantine/`. Ends with a checkpoint and a verified backup of all valid data, so that the next
@@ -40,7 +43,7 @@ def repair_library(folder: Path, *, clock: Clock, jobs: int = 1, files: Files = 
     `BackupFailed`, `DiskFull`, `LibraryUnwritable`; nothing is ever deleted.
     """
     refuse_placeholders(folder)
-    report = check_library(folder, clock=clock, jobs=jobs)
+    report = check_library(folder, clock=clock, team=team)
     if report.clean:
         return report
     now_us, before = clock.time_us(), _names_aside(folder)

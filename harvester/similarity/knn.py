@@ -8,11 +8,12 @@ blocks, for any size of the table.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harvester.jobs import each_in_threads
+from harvester.errors import ClusterFailed
+from harvester.jobs import Team, Threads
 from harvester.similarity.vector_table import Table
 
 if TYPE_CHECKING:
@@ -24,27 +25,74 @@ QUERIES, TARGETS = 2048, 4096
 SPARE = 8
 """Candidates kept beyond `count`, so that the rounding of their scores loses no neighbour."""
 
+_ALONE = Threads()
+_BLOCKS_OF_A_CORE = 2
+"""Blocks for each core of a cluster, of smaller blocks: none waits long for the last one."""
+
 _WARM_UP = 512
 _RESCANNED_AT_ONCE = 16
 _EMPTY = -1
 
 
 def find_nearest(
-    table: Table, queries: Rows, targets: Rows, count: int, min_scores: Doubles, jobs: int = 1
+    table: Table, queries: Rows, targets: Rows, count: int, min_scores: Doubles, team: Team = _ALONE
 ) -> Iterator[tuple[Rows, Rows, Rows, Doubles]]:
     """Yield (queries, query, target, score) for each block of `queries`.
 
     The last three are columns of pairs: each query with its `count` best of `targets`, without itself, that reach its
-    score in `min_scores`; best first, then by id. `queries` and `targets` are rows of the table, ascending. More `jobs`
-    (threads) share smaller blocks, so that memory stays the same.
+    score in `min_scores`; best first, then by id. `queries` and `targets` are rows of the table, ascending. A larger
+    team of threads shares smaller blocks, so that memory stays the same. Raises `ClusterFailed` for a result from
+    another machine that cannot be right.
     """
+    if not len(queries):
+        return  # nothing is sent to a cluster
+    size = QUERIES // _BLOCKS_OF_A_CORE if team.is_remote else -(-QUERIES // team.size)
+    blocks = [
+        (queries[start : start + size], min_scores[start : start + size], count)
+        for start in range(0, len(queries), size)
+    ]
+    for (block, least, _), found in zip(blocks, team.each(_answer, blocks, table, targets), strict=True):
+        if team.is_remote:
+            _check(table, block, targets, count, least, found)
+        yield block, *found
 
-    def answer(start: int) -> tuple[Rows, Rows, Rows, Doubles]:
-        block = queries[start : start + size]
-        return block, *_nearest(table, block, targets, count, min_scores[start : start + size])
 
-    size = -(-QUERIES // jobs)
-    yield from each_in_threads(answer, range(0, len(queries), size), jobs)
+def _answer(table: Table, targets: Rows, task: tuple[Rows, Doubles, int]) -> tuple[Rows, Rows, Doubles]:
+    """Return the pairs of one block."""
+    block, min_scores, count = task
+    return _nearest(table, block, targets, count, min_scores)
+
+
+def _check(table: Table, block: Rows, targets: Rows, count: int, min_scores: Doubles, found: Any) -> None:
+    """Raise `ClusterFailed` for pairs that no correct worker returns.
+
+    The scores of the first query that has neighbours are computed again.
+    """
+    if not _is_possible(block, targets, count, min_scores, found):
+        raise ClusterFailed("a worker returned neighbours that are not possible: compare without it")
+    query, target, score = found
+    again = slice(0, int(np.searchsorted(query, query[0], side="right"))) if len(query) else slice(0)
+    if not np.array_equal(table.scores(query[again], target[again]), score[again]):
+        raise ClusterFailed("a worker returned scores that are not those of the vectors here: compare without it")
+
+
+def _is_possible(block: Rows, targets: Rows, count: int, min_scores: Doubles, found: Any) -> bool:
+    if not (isinstance(found, tuple) and len(found) == 3 and all(isinstance(one, np.ndarray) for one in found)):
+        return False
+    query, target, score = found
+    kinds = [(one.dtype, one.shape) for one in found]
+    if kinds != [(np.int64, (len(query),)), (np.int64, (len(query),)), (np.float64, (len(query),))]:
+        return False
+    if not (np.isin(query, block).all() and np.isin(target, targets).all() and (query != target).all()):
+        return False
+    rank = np.arange(len(query)) - np.searchsorted(query, query, side="left")
+    # NaN fails the comparisons.
+    return bool(
+        (score >= min_scores[np.searchsorted(block, query)]).all()
+        and (score <= 1).all()
+        and (rank < count).all()
+        and np.array_equal(np.lexsort((target, -score, query)), np.arange(len(query)))
+    )
 
 
 def rounding_of(dimension: int) -> float:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harvester.clock import Clock
+from harvester.errors import ClusterFailed
+from harvester.jobs import Team, Threads
 from harvester.library import Store
 from harvester.model import COMPUTED, Linked, SimilarList
 from harvester.similarity.knn import find_nearest
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from harvester.similarity.vector_table import Ids
 
 NEIGHBOURS = 25
+
+_ALONE = Threads()
 
 PART_S = 600.0
 """Commit a long link this often."""
@@ -66,16 +70,17 @@ def link_library(
     neighbours: int = NEIGHBOURS,
     min_score: float = MIN_SCORE,
     part_s: float = PART_S,
-    jobs: int = 1,
+    team: Team = _ALONE,
     files: Files = REAL_FILES,
     on_progress: Callable[[int, int], None] = lambda _done, _all: None,
     asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> LinkReport:
     """Link each sound that has a vector and no list from the server.
 
-    Durable on return, with a verified backup. The number of `jobs` (threads) changes no byte of the library.
+    Durable on return, with a verified backup. The `team` that compares the vectors changes no byte of the library.
     `on_progress` gets the numbers of linked and of all sounds. When `asked_to_stop` returns True, the lists so far are
-    committed. Raises `SettingsError` if there are no vectors, and the errors of `Store`.
+    committed, and so they are when a cluster fails. Raises `SettingsError` if there are no vectors, `ClusterFailed`,
+    and the errors of `Store`.
     """
     refuse_placeholders(folder)
     started_s = clock.monotonic_s()
@@ -97,7 +102,7 @@ def link_library(
             left_out=len(tasks.left_out),
             neighbours=tasks.neighbours,
         )
-        _Link(store, clock, tasks, report, part_s, jobs).run(on_progress, asked_to_stop)
+        _Link(store, clock, tasks, report, part_s, team).run(on_progress, asked_to_stop)
         report.edges = store.state.edge_count
         report.notices = tuple(store.notices)
     report.seconds = clock.monotonic_s() - started_s
@@ -107,14 +112,17 @@ def link_library(
 class _Link:
     """One link while it works through its tasks."""
 
-    def __init__(self, store: Store, clock: Clock, tasks: Tasks, report: LinkReport, part_s: float, jobs: int) -> None:
+    def __init__(self, store: Store, clock: Clock, tasks: Tasks, report: LinkReport, part_s: float, team: Team) -> None:
         header = store.vectors.contents.header
         assert header is not None
         self._store, self._state, self._clock = store, store.state, clock
         self._tasks, self._report, self._part_s = tasks, report, part_s
-        self._jobs = jobs
+        self._team = team
         with store.vectors.path.open("rb") as file:
             self._table: Table = map_table(file, header, tasks.places)
+        # Of both rows a cluster gets one copy, because they stay the same ones.
+        self._all_rows = np.arange(len(self._table))
+        self._entering = np.searchsorted(self._table.ids, tasks.entering)
         self._now_us = clock.time_us()
         contents = store.vectors.contents
         self._made_at, self._rows, self._corrupt = header.made_at, contents.rows, contents.corrupt
@@ -129,16 +137,21 @@ class _Link:
         if total and asked_to_stop():
             self._report.done = False
             return
-        for searched, merged in tasks.steps():
-            self._search(searched)
-            self._merge(merged)
+        done_to: int | None = None
+        for searched, merged in tasks.steps(self._team.size if self._team.is_remote else 1):
+            try:
+                self._search(searched)
+                self._merge(merged)
+            except ClusterFailed as error:
+                raise ClusterFailed(f"{error}; {self._kept(done_to)}: run it again") from error
+            done_to = int(np.concatenate((searched[-1:], merged[-1:])).max())
             done += len(searched) + len(merged)
             on_progress(done, total)
             is_last = done == total
             # Called once a step, so that the commit below and the end agree.
             stops = not is_last and asked_to_stop()
             if is_last or stops or self._clock.monotonic_s() - committed_s >= self._part_s:
-                self._commit(None if is_last else int(np.concatenate((searched[-1:], merged[-1:])).max()))
+                self._commit(None if is_last else done_to)
                 committed_s = self._clock.monotonic_s()
             if stops:
                 self._report.done = False
@@ -146,15 +159,21 @@ class _Link:
         if not total:
             self._commit(None)
 
+    def _kept(self, done_to: int | None) -> str:
+        """Commit the finished lists of a link that fails; say what is kept."""
+        if done_to is None:
+            return "nothing was changed"
+        self._commit(done_to)
+        return "the lists so far are kept"
+
     def _search(self, sound_ids: Ids) -> None:
         """Compare sounds with all others."""
         table = self._table
         self._report.compared_with_all += len(sound_ids)
-        all_rows = np.arange(len(table))
         min_scores = np.full(len(sound_ids), self._tasks.min_score)
         queries = np.searchsorted(table.ids, sound_ids)
         count = self._tasks.neighbours
-        for block, query, target, score in find_nearest(table, queries, all_rows, count, min_scores, self._jobs):
+        for block, query, target, score in find_nearest(table, queries, self._all_rows, count, min_scores, self._team):
             starts = np.searchsorted(query, block, side="left").tolist()
             ends = np.searchsorted(query, block, side="right").tolist()
             ids, scores = table.ids[target].tolist(), score.tolist()
@@ -166,9 +185,8 @@ class _Link:
         table, count = self._table, self._tasks.neighbours
         min_scores = np.array([self._last_score(sound_id) for sound_id in sound_ids.tolist()])
         queries = np.searchsorted(table.ids, sound_ids)
-        entering = np.searchsorted(table.ids, self._tasks.entering)
         self._report.unchanged += len(sound_ids)
-        for _, query, target, score in find_nearest(table, queries, entering, count, min_scores, self._jobs):
+        for _, query, target, score in find_nearest(table, queries, self._entering, count, min_scores, self._team):
             entered: dict[int, list[tuple[int, float]]] = {}
             for sound_id, other, one in zip(
                 table.ids[query].tolist(), table.ids[target].tolist(), score.tolist(), strict=True

@@ -41,12 +41,16 @@ class Tasks:
     left_out: tuple[int, ...]
     kept: int
 
-    def steps(self) -> Iterator[tuple[Ids, Ids]]:
-        """Yield (searched, merged) in parts; each part ends at one id."""
+    def steps(self, machines: int = 1) -> Iterator[tuple[Ids, Ids]]:
+        """Yield (searched, merged) in parts; each part ends at one id.
+
+        A part is enough for so many `machines`.
+        """
+        searches_at_once, merges_at_once = SEARCHES_AT_ONCE * machines, MERGES_AT_ONCE * machines
         start_searched = start_merged = 0
         while start_searched < len(self.searched) or start_merged < len(self.merged):
-            end_searched = min(start_searched + SEARCHES_AT_ONCE, len(self.searched))
-            end_merged = min(start_merged + MERGES_AT_ONCE, len(self.merged))
+            end_searched = min(start_searched + searches_at_once, len(self.searched))
+            end_merged = min(start_merged + merges_at_once, len(self.merged))
             last_searched = self.searched[end_searched - 1] if end_searched < len(self.searched) else None
             last_merged = self.merged[end_merged - 1] if end_merged < len(self.merged) else None
             bounds = [last for last in (last_searched, last_merged) if last is not None]

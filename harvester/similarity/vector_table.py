@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 import numpy as np
 
@@ -54,6 +54,11 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another machine needs: the vectors in use, no file."""
+        vectors = np.ascontiguousarray(self._vectors[self._places])
+        return {**self.__dict__, "_vectors": np.asarray(vectors), "_places": np.arange(len(self))}
 
     @property
     def dimension(self) -> int:

@@ -7,16 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from harvester.cli.commands.export import export
 from harvester.errors import LibraryNotFound, SettingsError
-from harvester.graph.selection import components, select
-from harvester.library.reader import load_view
-from tests.support.processes import ROOT, run
-
-GUIDE = ROOT / "harvester" / "guide" / "exports.md"
+from tests.support.processes import run
 
 
 @pytest.fixture(scope="module")
@@ -26,32 +21,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "parts").mkdir()
     assert run("harvest", "--samples", 30, "--library", "library", cwd=folder, key=None).code == 0
     return folder
-
-
-def test_what_the_guide_shows_in_duckdb_runs_and_is_right(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = run("export", "parquet", "-o", "lib", "--partition-rows", 100, "--library", "library", cwd=folder)
-    assert (ended.code, ended.out) == (0, ""), ended.err
-    monkeypatch.chdir(folder)
-    by_category, by_component = re.findall(r"```sql\n(.*?)```", GUIDE.read_text(), re.DOTALL)
-    selected = select(load_view(folder / "library").state)
-    found = sum(sounds for _, sounds, _, _ in duckdb.execute(by_category).fetchall())
-    assert found == sum("zero" in selected.state.attributes(one)["license"] for one in selected.sound_ids) > 0
-    expected = sorted((-len(ids), ids[0]) for ids in components(selected))
-    assert duckdb.execute(by_component).fetchall() == [(first, -size) for size, first in expected]
-
-
-# Dask calls pandas in a way that pandas 3 means to drop.
-@pytest.mark.filterwarnings("ignore:The inplace keyword")
-def test_what_the_guide_shows_in_dask_runs_and_is_right(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ended = run("export", "parquet", "-o", "parts/lib", "--partition-rows", 100, "--library", "library", cwd=folder)
-    assert ended.code == 0, ended.err
-    monkeypatch.chdir(folder / "parts")
-    (shown,) = re.findall(r"```python\n(import dask.*?)```", GUIDE.read_text(), re.DOTALL)
-    names: dict[str, Any] = {}
-    exec(shown, names)
-    expected = {ids[0]: len(ids) for ids in components(select(load_view(folder / "library").state)) if len(ids) > 1}
-    assert dict(names["component"].groupby("target").size()) == expected
-    assert len(list(Path("lib/edges").iterdir())) > 3
 
 
 def test_text_goes_to_stdout_and_everything_else_to_stderr(folder: Path) -> None:

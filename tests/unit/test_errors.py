@@ -32,6 +32,7 @@ TABLE = {
     28: ("LibraryNotFound", "there is no library in this folder"),
     29: ("PluginFailed", "a plugin failed: an export format or an order of another package"),
     30: ("NotConfirmed", "a question was not answered with yes: nothing was changed"),
+    31: ("ClusterFailed", "a Dask cluster cannot be reached or used, or failed"),
     70: ("HarvesterError", "a bug in harvester: please report it"),
     129: (None, "the terminal closed, a SIGHUP (harvest, refresh, link: a second one)"),
     130: (None, "interrupted by Ctrl-C (harvest, refresh, link: by a second one)"),
@@ -42,8 +43,8 @@ TABLE = {
 
 RESTART = {
     0: "success", 1: "stop", 2: "stop", 10: "stop", 11: "restart", 12: "stop", 20: "restart", 21: "stop", 22: "stop",
-    23: "stop", 24: "stop", 25: "restart", 26: "restart", 27: "stop", 28: "stop", 29: "stop", 30: "stop", 70: "restart",
-    129: "success", 130: "success", 141: "stop", 143: "success",
+    23: "stop", 24: "stop", 25: "restart", 26: "restart", 27: "stop", 28: "stop", 29: "stop", 30: "stop", 31: "stop",
+    70: "restart", 129: "success", 130: "success", 141: "stop", 143: "success",
 }  # fmt: skip
 """What a service does after each code. Installed units hold these numbers: a change reaches no machine by itself."""
 

@@ -57,7 +57,7 @@ def test_every_extra_that_a_message_names_exists() -> None:
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "missing"
         if isinstance(call.args[1], ast.Constant) and isinstance(call.args[2], ast.Constant)
     }
-    assert named.keys() == {"analyse", "link", "map", "parquet", "plot", "socks", "sql", "vectors-layout"}
+    assert named.keys() == {"analyse", "dask", "link", "map", "parquet", "plot", "socks", "sql", "vectors-layout"}
     for extra, packages in named.items():
         assert {re.split("[>=]", one)[0] for one in declared[extra]} == set(str(packages).split(" and "))
 

@@ -61,7 +61,7 @@ def test_results_come_in_order_from_as_many_threads_as_asked(jobs: int) -> None:
 @JOBS
 def test_results_come_in_order_from_processes_that_end(jobs: int) -> None:
     before = children()
-    found = each_in_processes(square, range(8), jobs)
+    found = list(each_in_processes(square, range(8), jobs))
     assert [result for result, _ in found] == [number * number for number in range(8)]
     assert ({pid for _, pid in found} == {os.getpid()}) == (jobs == 1)
     assert children() == before
@@ -71,14 +71,14 @@ def test_results_come_in_order_from_processes_that_end(jobs: int) -> None:
 def test_an_error_of_a_process_is_raised_here_as_it_is(jobs: int) -> None:
     before = children()
     with pytest.raises(LibraryCorrupt, match=r"^3\.pkl: it is damaged$"):
-        each_in_processes(refuse, range(6), jobs)
+        list(each_in_processes(refuse, range(6), jobs))
     assert children() == before
 
 
 def test_a_process_that_the_system_kills_is_told_in_one_line() -> None:
     before = children()
     with pytest.raises(SettingsError, match=r"a process of --jobs 2 was killed.*nothing was changed") as ended:
-        each_in_processes(die, range(4), 2)
+        list(each_in_processes(die, range(4), 2))
     assert "\n" not in str(ended.value)
     assert children() == before
 

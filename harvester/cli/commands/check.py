@@ -9,7 +9,7 @@ import typer
 
 from harvester.cli.consent import DryRunOption, YesOption, with_consent
 from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
-from harvester.cli.options import JobsOption
+from harvester.cli.options import JobsOption, SchedulerOption
 from harvester.storage import path_text
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def check(
     dry_run: DryRunOption = False,
     yes: YesOption = False,
     jobs: JobsOption = 1,
+    scheduler: SchedulerOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Verify every file of the library.
@@ -41,7 +42,7 @@ def check(
 
     if repair:
         report = with_consent(
-            lambda dry: actions.check(folder, repair=True, dry_run=dry, jobs=jobs),
+            lambda dry: actions.check(folder, repair=True, dry_run=dry, jobs=jobs, scheduler=scheduler),
             show,
             # Only a repair counts what is left.
             lambda planned: f"Repair {folder}?" if planned.left else "",
@@ -50,7 +51,7 @@ def check(
             final=False,
         )
     else:
-        report = actions.check(folder, dry_run=dry_run, jobs=jobs)
+        report = actions.check(folder, dry_run=dry_run, jobs=jobs, scheduler=scheduler)
         show(report)
     if not report.clean:
         repairable = not repair and not all(one.by_hand for one in report.findings if one.severity != "note")

@@ -13,7 +13,7 @@ import typer
 from harvester.cli.completion import completing
 from harvester.cli.console import Console, LibraryOption, note, print_document, say, size_text
 from harvester.cli.extensions import formats_help
-from harvester.cli.options import bounded, grouped
+from harvester.cli.options import JobsOption, SchedulerOption, bounded, grouped
 from harvester.cli.select_options import SelectOptions
 from harvester.cli.terminal import can_redraw, replace_line
 from harvester.errors import SettingsError
@@ -123,6 +123,8 @@ def export(
     *,
     select: SelectOptions,
     partition_rows: Annotated[int | None, bounded(COUNT, "parquet: write a folder of parts of N rows.")] = None,
+    jobs: JobsOption = 1,
+    scheduler: SchedulerOption = None,
     credits_format: Annotated[
         str,
         typer.Option(
@@ -149,6 +151,8 @@ def export(
     if format == _DATASET:
         if partition_rows is not None:
             raise SettingsError("--partition-rows works with parquet only, not with dataset")
+        if jobs != 1 or scheduler is not None:
+            raise SettingsError("--jobs and --scheduler work with parquet --partition-rows only, not with dataset")
         if out is None:
             raise SettingsError("dataset writes a folder; name it with -o OUT")
         options = {"library": library, "faithful": faithful, **select.keywords(), **settings.keywords()}
@@ -161,6 +165,8 @@ def export(
     options = {
         "library": library,
         "partition_rows": partition_rows,
+        "jobs": jobs,
+        "scheduler": scheduler,
         "credits_format": credits_format,
         "faithful": faithful,
         **select.keywords(),

@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from harvester.cli.console import Console, JsonOption, LibraryOption, duration_text, note, print_event, print_json, say
-from harvester.cli.options import JobsOption, NeighboursOption, ServerOptions, bounded, check_finite, grouped
+from harvester.cli.options import (
+    JobsOption,
+    NeighboursOption,
+    SchedulerOption,
+    ServerOptions,
+    bounded,
+    check_finite,
+    grouped,
+)
 from harvester.cli.stopping import stopping
 from harvester.cli.terminal import can_redraw
 from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
@@ -31,6 +39,7 @@ def link(
     ] = 0,
     random_seed: Annotated[int, bounded(RANDOM_SEED, "Seed the choice of --verify.")] = 0,
     jobs: JobsOption = 1,
+    scheduler: SchedulerOption = None,
     server: ServerOptions,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,6 +58,7 @@ def link(
             neighbours=neighbours,
             min_score=min_score,
             jobs=jobs,
+            scheduler=scheduler,
             on_progress=on_progress,
             asked_to_stop=asked_to_stop,
         )

@@ -15,9 +15,10 @@ from harvester.counts import counted
 from harvester.library.reader import load_view
 from harvester.map.picture import CONTEXT
 from harvester.vectors import load_vectors
-from tests.integration.options.place import Place
+from tests.integration.options.place import Place, jobs_asked, tasks_sent
 from tests.integration.options.table import proves
 from tests.support.command import call
+from tests.support.dask_cluster import shared_cluster
 
 SELECTED: dict[str, tuple[Any, list[int]]] = {
     "--license": (["cc0", "BY-NC"], [2, 4, 6, 8]),
@@ -138,6 +139,22 @@ def _a_part_has_so_many_rows(place: Place) -> None:
     place.run("parquet", "--library", "shelf", "-o", "parts", given=4)
     parts = sorted((place.folder / "parts" / "sounds").iterdir())
     assert [pq.read_metadata(part).num_rows for part in parts] == [4, 4, 2]
+
+
+@proves("export", "--jobs")
+def _so_many_processes_write_parts(place: Place) -> None:
+    with jobs_asked() as asked:
+        place.run("parquet", "--library", "shelf", "-o", "parts", "--partition-rows", 4, given=2)
+    assert asked == [2]
+    place.run("csv", "--library", "shelf", "-o", "table.csv", given=2, code=2)
+
+
+@proves("export", "--scheduler")
+def _a_cluster_writes_parts(place: Place) -> None:
+    with tasks_sent() as sent:
+        place.run("parquet", "--library", "shelf", "-o", "parts", "--partition-rows", 4, given=shared_cluster())
+    assert len(sent) > 3
+    place.run("dataset", "--library", "shelf", "-o", "folder", given=shared_cluster(), code=2)
 
 
 @proves("export", "--format")

@@ -9,9 +9,10 @@ from pathlib import Path
 from unittest import mock
 
 from harvester.storage.paths import CHECKPOINT, JOURNAL
-from tests.integration.options.place import Place, jobs_asked
+from tests.integration.options.place import Place, jobs_asked, tasks_sent
 from tests.integration.options.table import proves
 from tests.support.clones import environment
+from tests.support.dask_cluster import shared_cluster
 from tests.support.samples import files_of, make_events, open_store
 from tests.support.samples import grow as grow_store
 
@@ -30,6 +31,13 @@ def _so_many_processes_check(place: Place) -> None:
     with jobs_asked() as asked:
         place.run("--library", "shelf", given=2)
     assert asked == [2]
+
+
+@proves("check", "--scheduler")
+def _a_cluster_checks(place: Place) -> None:
+    with tasks_sent() as sent:
+        place.run("--library", "shelf", given=shared_cluster())
+    assert sent
 
 
 @proves("backups prune", "--library", "--keep-backups")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 
 from harvester.similarity import knn
-from tests.integration.options.place import Place, jobs_asked
+from tests.integration.options.place import Place, jobs_asked, tasks_sent
 from tests.integration.options.table import proves
+from tests.support.dask_cluster import shared_cluster
 from tests.support.processes import sandbox_process
 
 
@@ -60,6 +61,14 @@ def _so_many_threads_compare(place: Place) -> None:
     with jobs_asked() as asked:
         place.run("--library", place.swept(), given=2)
     assert set(asked) == {2}
+
+
+@proves("link", "--scheduler")
+def _a_cluster_compares(place: Place) -> None:
+    with tasks_sent() as sent:
+        place.run("--library", place.swept(), given=shared_cluster())
+    assert len(_lists(place)) > 290
+    assert sent
 
 
 @proves("link", "--level", "--limits")

@@ -16,6 +16,7 @@ import joblib
 import pytest
 
 from harvester.clock import DAY_US, SystemClock
+from harvester.cluster import Cluster
 from harvester.library.reader import load_view
 from harvester.model import Deferral, Known, Linked, Seen, SimilarList
 from harvester.storage.paths import CHECKPOINT
@@ -177,6 +178,20 @@ def jobs_asked() -> Iterator[list[int]]:
 
     with mock.patch.object(joblib, "Parallel", in_threads):
         yield asked
+
+
+@contextmanager
+def tasks_sent() -> Iterator[list[Any]]:
+    """Give the arguments of the tasks that a cluster gets."""
+    sent: list[Any] = []
+    submit = Cluster.submit
+
+    def note(cluster: Cluster, function: Any, arguments: Any, done: Any) -> Any:
+        sent.append(arguments)
+        return submit(cluster, function, arguments, done)
+
+    with mock.patch.object(Cluster, "submit", note):
+        yield sent
 
 
 def setting_of(option: str) -> str:

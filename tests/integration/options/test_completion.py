@@ -28,7 +28,7 @@ OFFERED: dict[str, list[str]] = {
     "ha": ["harvest"],
     "backups ": ["list", "prune"],
     "find --l": ["--like", "--limit", "--library"],
-    "check --": ["--library", "--repair", "--dry-run", "--yes", "--jobs", "--json", "--help"],
+    "check --": ["--library", "--repair", "--dry-run", "--yes", "--jobs", "--scheduler", "--json", "--help"],
     "harvest --s": ["--seed", "--sweep", "--samples", "--space", "--sandbox"],
     "harvest --order ": list(ORDERS),
     "harvest --order b": ["breadth"],

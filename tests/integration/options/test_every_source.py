@@ -35,7 +35,7 @@ DEFAULTS: dict[str, dict[str, object]] = {
     "relate": {"--by": "user,pack,tags", "--min-jaccard": 0.15, "--max": 25},
     "status": {"--max-age": "26h"},
     "find": {"--limit": 20},
-    "export": {"--format": "md"},
+    "export": {"--format": "md", "--jobs": 1},
     "map": {
         "--output": Path("map.html"), "--depth": 2, "--size-mm": "180x180", "--dpi": 300, "--layout": "auto",
     },
@@ -65,6 +65,7 @@ REQUIRED = {"--print"}
 """Options without which their command does not begin."""
 
 DURATIONS = {"--older-than", "--max-age", "--time-limit", "--min-duration", "--max-duration", "--since"}
+OF_THE_USER = {"--i-have-permission", "--scheduler"}
 NUMBERS = {"--min-jaccard", "--min-score", "--deleted-share"}
 SPECIAL = {
     "--api-url": ("http://127.0.0.1:1/", "http://127.0.0.1:2/"),
@@ -78,6 +79,7 @@ SPECIAL = {
     "--fault": (["500"], ["503"]),
     "--edges": (["similar"], ["relation"]),
     "--by": ("user", "tags"),
+    "--scheduler": ("tcp://127.0.0.1:1", "tls://[::1]:2"),
 }
 """Values of options that take only some texts."""
 
@@ -181,7 +183,7 @@ def test_each_setting_comes_from_the_first_source_that_has_it(
         _write(Path(os.environ["XDG_CONFIG_HOME"]) / "harvester" / "config.toml", command, ones)
         assert values() == ones, "the user's own file"
         # What came with a clone must not give a permission in the user's name.
-        here = {option: value for option, value in others.items() if option != "--i-have-permission"}
+        here = {option: value for option, value in others.items() if option not in OF_THE_USER}
         _write(tmp_path / "harvester.toml", command, here)
         assert values() == ones | here, "harvester.toml in the working folder"
         _write(tmp_path / "named.toml", command, ones)
@@ -214,7 +216,7 @@ BOUNDS: dict[str, tuple[str, float, float]] = {
     "--daily": ("sandbox", 0, MOST),
     "--deleted-share": ("sandbox", 0, 1),
     "--depth": ("map, browse", 1, 10),
-    "--jobs": ("link, check", -1, 64),
+    "--jobs": ("link, check, export", -1, 64),
     "--keep-backups": ("harvest, refresh, backups prune", 1, MOST),
     "--last": ("history", 1, MOST),
     "--latency-ms": ("sandbox", 0, 3_600_000),
@@ -317,3 +319,15 @@ def test_an_option_before_the_command_and_an_older_name_come_from_the_environmen
     # The name of a parameter in the code, which version 0.1.0 read.
     place.patch.setenv("HARVESTER_STATUS_AS_JSON", "1")
     assert json.loads(place.run("--library", "shelf").out)["nodes"] == 10
+
+
+def test_one_variable_names_the_scheduler_for_all_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARVESTER_SCHEDULER", "tcp://a:1")
+    for command in ("link", "check", "export"):
+        assert Parsed(command, tmp_path).values()["scheduler"] == "tcp://a:1"
+    monkeypatch.setenv("HARVESTER_CHECK_SCHEDULER", "tcp://b:2")
+    assert Parsed("check", tmp_path).values()["scheduler"] == "tcp://b:2"
+    monkeypatch.setenv("HARVESTER_SCHEDULER", "b")
+    ended = call("link", cwd=tmp_path)
+    assert ended.code == 2
+    assert ended.err.startswith("harvester: HARVESTER_SCHEDULER: 'b' is no scheduler of Dask")

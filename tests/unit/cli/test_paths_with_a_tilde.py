@@ -17,7 +17,7 @@ OF_A_PATH = {"DIR", "OUT", "FILE", "FILE.jsonl", "BACKUP", "A [B…]", "OLD"}
 OF_NO_PATH = {
     None, "BURST/DAY", "CC0", "COMMAND", "FORMAT", "FROM..TO", "ID", "ID…", "J", "KEY", "KIND", "MS", "N",
     "NAME", "RULE", "S", "SHARE", "SOLR", "STATEMENT", "TAG", "TEXT", "TEXT…", "TOPIC", "URL", "VALUE", "WxH",
-    "bpm,loudness", "name,type", "user,pack,tags", "wav",
+    "bpm,loudness", "name,type", "tcp://HOST:PORT", "user,pack,tags", "wav",
 }  # fmt: skip
 NOUSER = "no user 'nouser' with a home folder here; for a folder of this name write ./~nouser/x"
 

@@ -41,7 +41,7 @@ WatchdogSec=300
 Restart=on-failure
 RestartSec=300
 SuccessExitStatus=129 130 143
-RestartPreventExitStatus=1 2 10 12 21 22 23 24 27 28 29 30 141
+RestartPreventExitStatus=1 2 10 12 21 22 23 24 27 28 29 30 31 141
 Nice=10
 IOSchedulingClass=idle
 NoNewPrivileges=yes
@@ -79,7 +79,7 @@ while [ "$signalled" ]; do
     [ "$told" = 127 ] || code=$told
 done
 case $code in
-0|129|130|143|1|2|10|12|21|22|23|24|27|28|29|30|141) exit 0 ;;
+0|129|130|143|1|2|10|12|21|22|23|24|27|28|29|30|31|141) exit 0 ;;
 esac
 exit "$code"
 """

@@ -17,9 +17,17 @@ from harvester.checkpoint import _record_block as record_block
 from harvester.checkpoint import latest_stamp
 from harvester.checkpoint.format import encode_checkpoint
 from harvester.clock import DAY_US
-from harvester.errors import DiskFull, LibraryLocked, LibraryNotFetched, LibraryNotFound, LibraryUnwritable
+from harvester.errors import (
+    ClusterFailed,
+    DiskFull,
+    LibraryLocked,
+    LibraryNotFetched,
+    LibraryNotFound,
+    LibraryUnwritable,
+)
 from harvester.graph import SoundGraph
 from harvester.graph.attributes import in_order
+from harvester.jobs import Processes
 from harvester.journal import Journal, load_head
 from harvester.library.check import CheckReport, Finding, check_library
 from harvester.library.reader import load_view
@@ -30,6 +38,7 @@ from harvester.storage.lock import read_owner
 from harvester.storage.paths import CHECKPOINT, JOURNAL, LOCK, RECOVERED, VECTORS
 from harvester.vectors import Vectors
 from harvester.vectors.format import VERSION
+from tests.support.elsewhere import Elsewhere
 from tests.support.faulty_files import FaultyFiles
 from tests.support.poisoned import POISON, poisoned_checkpoint, write_poisoned_rows
 from tests.support.samples import (
@@ -71,7 +80,7 @@ def library(tmp_path: Path) -> Path:
 
 
 def check(folder: Path, now_us: int = LATER_US, jobs: int = 1) -> CheckReport:
-    return check_library(folder, clock=FixedClock(now_us), jobs=jobs)
+    return check_library(folder, clock=FixedClock(now_us), team=Processes(jobs))
 
 
 def repair(folder: Path, files: FaultyFiles | None = None) -> CheckReport:
@@ -437,6 +446,28 @@ def test_a_finding_is_plain_data() -> None:
 def test_the_findings_do_not_depend_on_the_jobs(library: Path, jobs: int) -> None:
     write(LARGE)(library)
     assert rows(library, check(library, jobs=jobs)) == HARM["a torn backup"][1]
+
+
+@pytest.mark.parametrize("harm", HARM)
+def test_the_findings_do_not_depend_on_where_the_files_are_read(library: Path, harm: str) -> None:
+    HARM[harm][0](library)
+    found = [check_library(library, clock=FixedClock(LATER_US), team=team) for team in (Processes(), Elsewhere())]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize(
+    "falsify",
+    [
+        lambda verified, findings: verified,
+        lambda verified, findings: (None, []),
+        lambda verified, findings: (verified, None),
+        lambda verified, findings: (verified, ["fine"]),
+        lambda verified, findings: ("fine", findings),
+    ],
+)
+def test_a_result_from_elsewhere_that_is_none_is_refused(library: Path, falsify: Callable[..., Any]) -> None:
+    with pytest.raises(ClusterFailed, match="a worker returned something else than what"):
+        check_library(library, clock=FixedClock(LATER_US), team=Elsewhere(falsify))
 
 
 # --- repair ----------------------------------------------------------------------------------------------------------

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.errors import ClusterFailed
+from harvester.jobs import Threads
 from harvester.similarity import knn as nearest
 from harvester.similarity.knn import find_nearest
 from harvester.similarity.vector_table import Table
+from tests.support.elsewhere import Elsewhere
 
 Lists = dict[int, list[tuple[int, float]]]
 laws = settings(max_examples=60, deadline=None)
@@ -100,3 +106,40 @@ def test_blocks_do_not_show_in_the_scores(monkeypatch: pytest.MonkeyPatch) -> No
 def test_an_opposite_scores_nothing_and_a_copy_one() -> None:
     vectors = np.array([[1.0, 0.0], [-1.0, 0.0], [1.0, 0.0]])
     assert found(table_of(vectors), [0], [0, 1, 2], 5, 0.0) == {0: [(2, 1.0), (1, 0.0)]}
+
+
+def changed(column: np.ndarray, value: float, place: int = -1) -> np.ndarray:
+    copy = column.copy()
+    copy[place] = value
+    return copy
+
+
+FALSE: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "no columns": lambda query, target, score: None,
+    "two columns": lambda query, target, score: (query, target),
+    "lists": lambda query, target, score: (query.tolist(), target.tolist(), score.tolist()),
+    "another type": lambda query, target, score: (query, target, score.astype(np.float32)),
+    "another length": lambda query, target, score: (query, target, score[:-1]),
+    "a query that was not asked": lambda query, target, score: (changed(query, 999), target, score),
+    "a target that does not exist": lambda query, target, score: (query, changed(target, 999), score),
+    "itself": lambda query, target, score: (query, changed(target, query[-1]), score),
+    "not a number": lambda query, target, score: (query, target, changed(score, np.nan)),
+    "more than 1": lambda query, target, score: (query, target, changed(score, 1.5, 0)),
+    "less than asked": lambda query, target, score: (query, target, changed(score, 0.1)),
+    "too many": lambda query, target, score: tuple(np.concatenate((one[:3], one)) for one in (query, target, score)),
+    "another order": lambda query, target, score: (query[::-1], target[::-1], score[::-1]),
+    "another score": lambda query, target, score: (query, target, changed(score, score[0] + 1e-6, 0)),
+}
+
+
+@pytest.mark.parametrize("what", FALSE)
+def test_neighbours_from_elsewhere_that_cannot_be_right_are_refused(what: str) -> None:
+    dice = np.random.default_rng(3)
+    table = table_of(dice.standard_normal((30, 8)))
+    rows, least = np.arange(30), np.full(30, 0.2)
+    here, there = (list(find_nearest(table, rows, rows, 3, least, team)) for team in (Threads(), Elsewhere()))
+    for column in range(4):
+        ours, theirs = (np.concatenate([block[column] for block in blocks]) for blocks in (here, there))
+        assert np.array_equal(ours, theirs)
+    with pytest.raises(ClusterFailed, match="a worker returned"):
+        list(find_nearest(table, rows, rows, 3, least, Elsewhere(FALSE[what])))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from array import array
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +16,9 @@ from harvester.errors import DiskFull, SettingsError
 from harvester.exports.text import encode_csv_sounds, encode_jsonl
 from harvester.graph import SoundGraph, is_gone
 from harvester.graph.selection import select
+from harvester.jobs import Threads
 from harvester.library.merge import merge_libraries
 from harvester.library.reader import load_view
-from harvester.library.store import Store
 from harvester.model import COMPUTED, SERVER, Event, Gone, Known, Linked, Seen, SimilarList, SimilarPage, Withdrawn
 from harvester.reports.sound import describe_sound
 from harvester.reports.status import count_library
@@ -33,42 +31,12 @@ from harvester.vectors.format import HEADER_BYTES, ROW_HEAD_BYTES
 from harvester.vectors.store import Vectors
 from tests.support.faulty_files import FaultyFiles, Killed
 from tests.support.samples import NOW_US, SOURCE, FixedClock, make_record
-
-SPACE, DIMENSION = "freesound_classic", 100
-Lists = dict[int, tuple[tuple[int, float], ...]]
-
-
-def place(seed: int) -> np.ndarray:
-    """Return one of a few vectors, some of which are very near each other."""
-    dice = np.random.default_rng(seed % 5)
-    near = np.random.default_rng(seed).standard_normal(DIMENSION) * (0.4 if seed % 3 else 0.0)
-    vector = dice.standard_normal(DIMENSION) + near
-    unit: np.ndarray = vector / np.linalg.norm(vector)
-    return unit
-
-
-def add(folder: Path, sounds: dict[int, int], events: Iterable[Event] = (), at: int = NOW_US - 5000) -> None:
-    """Put sounds with vectors into a library: seeds of vectors by id; then `events`."""
-    with Store.open(folder, clock=FixedClock(), source=SOURCE) as store:
-        store.state.space = SPACE
-        news = [Seen(sound_id, make_record(sound_id), at) for sound_id in sounds if sound_id not in store.state]
-        for event in (*news, *events):
-            store.append([event])
-            store.state.apply(event)
-        store.state.space = SPACE
-        store.keep_vectors({sound_id: array("f", place(seed)) for sound_id, seed in sounds.items()})
-        store.checkpoint(backup=True)
+from tests.support.vector_library import DIMENSION, SPACE, Lists, add, lists_of
 
 
 def link(folder: Path, **options: Any) -> LinkReport:
     chosen: dict[str, Any] = {"clock": FixedClock(), "neighbours": 3, "min_score": 0.6} | options
     return link_library(folder, **chosen)
-
-
-def lists_of(folder: Path, origin: str = COMPUTED) -> Lists:
-    state = load_view(folder).state
-    found = {sound_id: state.similar(sound_id) for sound_id in state.graph}
-    return {one: similar.neighbours for one, similar in found.items() if similar and similar.origin == origin}
 
 
 def expected(folder: Path, count: int = 3, least: float = 0.6) -> Lists:
@@ -379,9 +347,9 @@ def test_any_number_of_jobs_gives_the_same_bytes(tmp_path: Path, monkeypatch: py
     for jobs in (1, 2, 3):
         folder = tmp_path / str(jobs)
         add(folder, {number: number % 13 for number in range(1, 40)})
-        link(folder, jobs=jobs)
+        link(folder, team=Threads(jobs))
         add(folder, {number: number for number in range(40, 60)})
-        report = link(folder, jobs=jobs)
+        report = link(folder, team=Threads(jobs))
         assert lists_of(folder) == expected(folder)
         found.add(((folder / CHECKPOINT).read_bytes(), report.as_dict()["new"], report.changed, report.unchanged))
     assert len(found) == 1
