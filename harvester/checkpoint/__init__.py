@@ -28,5 +28,6 @@ from harvester.checkpoint.format import (
     latest_stamp,
     metadata_of,
 )
+from harvester.checkpoint.record_segments import Segment, checked_attributes, read_segment, scan_segments
 from harvester.checkpoint.stream import decode_pickle
 from harvester.checkpoint.walk import Verified

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from mmap import mmap
 
 from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, PROTOCOL
 
@@ -36,7 +37,7 @@ def blocks_at_hand(files: Iterable[bytes], pack: Callable[[bytes], bytes], highe
     found: dict[bytes, bytes] = {}
     for packed in files:
         compared, differs, of_this = 0, False, {}
-        for block, segment in _segments(packed, highest_ratio):
+        for block, segment in segments_of(packed, highest_ratio):
             if not differs and len(block) >= _COMPARED_BYTES:
                 if compared == _COMPARED_BLOCKS:
                     break
@@ -48,7 +49,7 @@ def blocks_at_hand(files: Iterable[bytes], pack: Callable[[bytes], bytes], highe
     return found
 
 
-def _segments(packed: bytes, highest_ratio: int) -> Iterator[tuple[bytes, bytes]]:
+def segments_of(packed: bytes | mmap, highest_ratio: int) -> Iterator[tuple[bytes, bytes]]:
     """Yield blocks with their bytes, up to the first of unknown form."""
     begin, block, unpacker = _HEAD_BYTES, bytearray(), zlib.decompressobj(-zlib.MAX_WBITS)
     read = begin

@@ -16,10 +16,10 @@ from harvester.errors import LibraryCorrupt, words_of
 LEVEL = 3
 _PIECE_BYTES, _MOST_UNPACKED_BYTES = 1 << 18, 4 << 20
 _SMALL_BYTES = 16 << 20
-_HIGHEST_RATIO = 50
+HIGHEST_RATIO = 50
 """A library unpacks to 4 to 12 times its size (measured); a small file may compress better than that."""
 _HIGHEST_RATIO_WRITTEN = 40
-_HEAD_BYTES = 2
+HEAD_BYTES = 2
 
 
 class Container:
@@ -31,7 +31,7 @@ class Container:
     def __init__(self, packed: Mapping[bytes, bytes] | None = None) -> None:
         """Copy blocks in `packed`, by their content's digest, as they are."""
         self._packed = packed or {}
-        self.head = zlib.compressobj(LEVEL).flush()[:_HEAD_BYTES]
+        self.head = zlib.compressobj(LEVEL).flush()[:HEAD_BYTES]
         self._packer = zlib.compressobj(LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
         self._checksum = zlib.adler32(b"")
 
@@ -99,7 +99,7 @@ def unpacked(packed: Packed) -> Iterator[bytes]:
     reads files that lack up to five bytes. Raises `LibraryCorrupt`, at the latest after the last piece. A piece has at
     most a few MB, so the whole content is never in memory.
     """
-    limit = _SMALL_BYTES + _HIGHEST_RATIO * packed.size_bytes
+    limit = _SMALL_BYTES + HIGHEST_RATIO * packed.size_bytes
     unpacker = zlib.decompressobj()
     size_bytes = 0
     for piece in packed.pieces():

@@ -31,7 +31,7 @@ from harvester.graph.event_rules import (
 from harvester.graph.lazy_digraph import DiGraph
 from harvester.graph.measures import MEASURES, Measures, graph_digest
 from harvester.graph.merge_rules import similar_of
-from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, suggest
+from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, missing_words, suggest
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
 from harvester.graph.selection import Selected, Selection, around, narrow, select
 from harvester.graph.sound import Sound
@@ -50,4 +50,4 @@ from harvester.graph.whole_sound import (
     stands_apart,
     text_of_sound,
 )
-from harvester.graph.words import has_words, rank_words, split_words
+from harvester.graph.words import has_words, rank_words, split_words, tokens_of
