@@ -1,4 +1,4 @@
-"""Find the blocks of records in a checkpoint's file, and read one alone.
+"""Find the blocks of records in a checkpoint, and read one alone.
 
 Each frame ends with a full flush, so its bytes can be unpacked without those before it. Owns where a block lies in the
 file, and the proof that it is the block that was there: its SHA-256. Reads nothing but blocks of records.

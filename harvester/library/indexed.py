@@ -21,6 +21,11 @@ from harvester.storage import JOURNAL, refuse_placeholders
 INDEXED_FROM = 20_000
 """The fewest sounds of a library that gets an index: a smaller one is loaded in a second."""
 
+_UNUSABLE = (
+    IndexUnusable, LibraryCorrupt, sqlite3.Error, OSError, AttributeError, LookupError, TypeError, ValueError,
+)  # fmt: skip
+"""What reading an index that is not ours can raise. It matters to nobody: the library itself has the answer."""
+
 T = TypeVar("T")
 
 
@@ -44,8 +49,7 @@ def answer_from_index(folder: Path, indexes: Path, answer: Callable[[LibraryView
             if contents is not None:
                 note_journal(view, contents, foreign=False)
             return answer(view, index)
-    # What is wrong with an index matters to nobody: the library itself has the answer.
-    except (IndexUnusable, LibraryCorrupt, sqlite3.Error, OSError, ValueError, TypeError, KeyError):
+    except _UNUSABLE:
         return None
 
 
