@@ -96,7 +96,8 @@ class Index:
                 edges.setdefault(source, {})[target] = edge | (unpack(relations) if relations else {})
         ends = {*edges, *(target for targets in edges.values() for target in targets)} - nodes.keys()
         for one, _, flags, name in self._rows(ends):
-            nodes[one] = {"added_at": 0, "name": name and decode(name)} | ({"withdrawn_at": 0} if flags & GONE else {})
+            shown = {"added_at": 0, "name": None if name is None else decode(name)}
+            nodes[one] = shown | ({"withdrawn_at": 0} if flags & GONE else {})
         for one in nodes:
             edges.setdefault(one, {})
         return SoundGraph.adopt(nodes, edges)

@@ -12,6 +12,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -20,14 +21,16 @@ import pytest
 
 import harvester
 from harvester.index import place as places
-from harvester.index import reader
+from harvester.index import reader, schema
 from harvester.library import load_view
 from harvester.model import Event, Gone, Known
 from harvester.storage import CHECKPOINT
 from tests.support.indexed import answers, every_library_gets_one, nothing_is_loaded, plain_answers
 from tests.support.samples import NOW_US, SOURCE, grow, make_events, open_store
 
-ASKED = {"ids": (1, 2, 3, 7, 41), "queries": ("rain", "sound 1", "zebra")}
+IDS, QUERIES = (1, 2, 3, 7, 41), ("rain", "sound 1", "zebra")
+ask = partial(answers, ids=IDS, queries=QUERIES)
+ask_plainly = partial(plain_answers, ids=IDS, queries=QUERIES)
 
 
 def make_library(folder: Path, events: list[Event]) -> Path:
@@ -64,10 +67,10 @@ def seal_again(library: Path) -> None:
 
 def assert_it_is_not_believed(library: Path) -> None:
     """The library answers, then there is an index that answers."""
-    expected = plain_answers(library, **ASKED)  # type: ignore[arg-type]
-    assert answers(library, **ASKED) == expected  # type: ignore[arg-type]
+    expected = ask_plainly(library)
+    assert ask(library) == expected
     with nothing_is_loaded():
-        assert answers(library, **ASKED) == expected  # type: ignore[arg-type]
+        assert ask(library) == expected
 
 
 def believed(library: Path) -> bool:
@@ -194,12 +197,12 @@ def test_tables_that_are_not_ours_are_not_believed_under_any_seal(library: Path,
 
 
 def test_an_index_in_a_folder_that_others_may_write_is_not_believed(library: Path) -> None:
-    expected = plain_answers(library, **ASKED)  # type: ignore[arg-type]
+    expected = ask_plainly(library)
     place().chmod(0o777)
     forge_a_row(*index_of(library))
     seal_again(library)
     assert not believed(library)
-    assert answers(library, **ASKED) == expected  # type: ignore[arg-type]
+    assert ask(library) == expected
     assert not believed(library)
     place().chmod(0o700)
 
@@ -207,9 +210,9 @@ def test_an_index_in_a_folder_that_others_may_write_is_not_believed(library: Pat
 def test_a_harvest_that_goes_on_makes_its_index_stale(library: Path) -> None:
     with open_store(library) as store:
         grow(store, [Known(41, NOW_US)])
-        expected = plain_answers(library, **ASKED)  # type: ignore[arg-type]
+        expected = ask_plainly(library)
         assert not believed(library)
-        assert answers(library, **ASKED) == expected  # type: ignore[arg-type]
+        assert ask(library) == expected
         assert not believed(library)  # an index says nothing of the journal, so none is built
         store.checkpoint()
     assert_it_is_not_believed(library)
@@ -229,9 +232,9 @@ def test_a_restored_backup_is_not_described_by_the_index_of_what_was_there(libra
 def test_a_checkpoint_of_git_is_not_described_by_the_index_of_what_was_there(library: Path, tmp_path: Path) -> None:
     theirs = make_library(tmp_path / "theirs", make_events(41))
     shutil.copyfile(theirs / CHECKPOINT, library / CHECKPOINT)
-    expected = plain_answers(library, **ASKED)  # type: ignore[arg-type]
+    expected = ask_plainly(library)
     for _ in range(2):
-        assert answers(library, **ASKED) == expected  # type: ignore[arg-type]
+        assert ask(library) == expected
 
 
 def test_without_a_journal_the_index_answers_unless_a_backup_may_know_more(library: Path) -> None:
@@ -239,9 +242,9 @@ def test_without_a_journal_the_index_answers_unless_a_backup_may_know_more(libra
         store.checkpoint(backup=True)
     for path in library.glob("*.journal*"):
         path.unlink()
-    expected = plain_answers(library, **ASKED)  # type: ignore[arg-type]
+    expected = ask_plainly(library)
     for _ in range(2):
-        assert answers(library, **ASKED) == expected  # type: ignore[arg-type]
+        assert ask(library) == expected
         assert not believed(library)
     for path in library.glob("*_backup_*"):
         path.unlink()
@@ -264,9 +267,9 @@ def test_a_damaged_checkpoint_is_told_though_the_index_is_whole(library: Path) -
 
 def test_a_checkpoint_of_another_program_gets_no_index(library: Path) -> None:
     joblib.dump(joblib.load(library / CHECKPOINT), library / CHECKPOINT, compress=3)
-    expected = plain_answers(library, **ASKED)  # type: ignore[arg-type]
+    expected = ask_plainly(library)
     for _ in range(2):
-        assert answers(library, **ASKED) == expected  # type: ignore[arg-type]
+        assert ask(library) == expected
         assert not believed(library)
 
 
@@ -276,7 +279,7 @@ def test_an_index_that_is_replaced_while_it_is_opened_is_not_used(
 ) -> None:
     other = make_library(tmp_path / "other", [*make_events(40), Gone(8, NOW_US)])
     harvester.status(other)
-    open_it = reader.connect
+    open_it = schema.connect
 
     def replace_then_open(path: Path, mode: str) -> sqlite3.Connection:
         if by == "nothing":
@@ -294,10 +297,10 @@ def test_an_index_that_is_replaced_while_it_is_opened_is_not_used(
 
 
 def test_a_failed_build_changes_no_answer(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = plain_answers(library, **ASKED)  # type: ignore[arg-type]
+    expected = ask_plainly(library)
     shutil.rmtree(place())
     place().write_bytes(b"a file is in the way")
-    assert answers(library, **ASKED) == expected  # type: ignore[arg-type]
+    assert ask(library) == expected
 
 
 def test_what_killed_builds_and_removed_libraries_left_is_removed(library: Path, tmp_path: Path) -> None:
@@ -353,9 +356,9 @@ def test_a_build_killed_at_any_moment_leaves_no_index_that_errs(library: Path) -
             grow(store, [Gone(10 + number, NOW_US)])
             store.checkpoint()
         killed_build(library, moment)
-        expected = plain_answers(library, **ASKED)  # type: ignore[arg-type]
+        expected = ask_plainly(library)
         if believed(library):
             with nothing_is_loaded():
-                assert answers(library, **ASKED) == expected  # type: ignore[arg-type]
+                assert ask(library) == expected
         else:
             assert_it_is_not_believed(library)
