@@ -58,9 +58,9 @@ def status(library: LibraryLike = None, *, max_age: Duration = MAX_AGE) -> Statu
     """Return what the library holds and what a running harvest does.
 
     `library` is a folder or an opened `Library`; None: the default folder. `max_age`: how old its newest record or
-    similar list may be for `facts["freshness"]["fresh"]` to be true. Needs no lock and writes nothing. A first
-    harvest that has nothing yet gives counts of zero. Raises `SettingsError`, `LibraryNotFound`, `LibraryCorrupt`,
-    `NewerFormat` or `LibraryUnwritable`.
+    similar list may be for `facts["freshness"]["fresh"]` to be true. Needs no lock and writes nothing into its folder.
+    A first harvest that has nothing yet gives counts of zero. Raises `SettingsError`, `LibraryNotFound`,
+    `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
     """
     now_us, max_age_s = SystemClock().time_us(), check_seconds("--max-age", max_age)
 
