@@ -102,7 +102,7 @@ def _find(view: LibraryView, query: str, most: int | None) -> FindReport:
 def _find_in(view: LibraryView, index: Index, query: str, most: int | None) -> FindReport:
     hits, words = find_indexed(index, query, limit=most), split_words(query)
     has = lambda word: next(index.search([word]), None) is not None  # noqa: E731
-    missing = () if hits.total else missing_words(words, has, index.tokens)
+    missing = () if hits.total else missing_words(words, has, index.tokens_near)
     return _found(view, query, hits.total, hits.best, index.facts["counts"]["nodes"], missing)
 
 

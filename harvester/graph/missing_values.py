@@ -148,21 +148,21 @@ def _missing_words(state: SoundGraph, words: Iterable[str]) -> Iterator[MissingV
     return missing_words(
         words,
         lambda word: any(has_words(sound, [word]) for sound in sounds),
-        lambda: set().union(*map(tokens_of, sounds)),
+        lambda _: set().union(*map(tokens_of, sounds)),
     )
 
 
 def missing_words(
-    words: Iterable[str], is_there: Callable[[str], bool], tokens: Callable[[], Iterable[str]]
+    words: Iterable[str], is_there: Callable[[str], bool], tokens: Callable[[str], Iterable[str]]
 ) -> Iterator[MissingValue]:
     """Yield the words that no sound has, with words that are spelt alike.
 
-    `is_there` tells whether a sound has a word, `tokens` returns the words to choose from, each once.
+    `is_there` tells whether a sound has a word, `tokens` returns those that may be spelt like it, each once.
     """
     for word in dict.fromkeys(words):
         if not is_there(word):
-            # Most tokens are ids: those without a common character need no comparison, which is slow.
-            alike = (token for token in tokens() if not set(word).isdisjoint(token))
+            # Comparing is slow, and useless without a common character: most tokens are ids.
+            alike = (token for token in tokens(word) if not set(word).isdisjoint(token))
             yield MissingValue("word", word, _meant(get_close_matches(word, alike, n=2)))
 
 

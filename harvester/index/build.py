@@ -17,7 +17,7 @@ from typing import Any
 
 from harvester.checkpoint import scan_segments
 from harvester.errors import LibraryCorrupt
-from harvester.graph import LINK_FIELDS, RELATION_FIELDS, Sound, SoundGraph, tokens_of
+from harvester.graph import LINK_FIELDS, RELATION_FIELDS, SoundGraph, tokens_of
 from harvester.index.place import Place, Seal, digest_of_file, is_private, opened_file, place_of, seal_bytes, sweep
 from harvester.index.schema import (
     GONE,
@@ -98,7 +98,9 @@ def _fill(
     places = {sound_id: place for place, sound_id in enumerate(order)}
     ids = sorted(order)
     database.executemany("INSERT INTO sounds VALUES (?, ?, ?, ?)", _sounds(state, ids, places))
-    database.executemany("INSERT INTO words VALUES (?, ?, ?)", _words(state, ids))
+    tokens: set[str] = set()
+    database.executemany("INSERT INTO words VALUES (?, ?, ?)", _words(state, ids, tokens))
+    database.executemany("INSERT INTO tokens VALUES (?)", sorted((encode(token),) for token in tokens))
     database.executemany("INSERT INTO lists VALUES (?, ?)", _lists(state, ids))
     database.executemany("INSERT INTO edges VALUES (?, ?, ?, ?)", _edges(state, ids))
     for statement in INDEXES.values():
@@ -126,15 +128,13 @@ def _sounds(state: SoundGraph, ids: list[int], places: dict[int, int]) -> Iterat
         yield sound.id, places[sound.id], flags, None if sound.name is None else encode(sound.name)
 
 
-def _words(state: SoundGraph, ids: list[int]) -> Iterator[tuple[int, int, bytes]]:
+def _words(state: SoundGraph, ids: list[int], tokens: set[str]) -> Iterator[tuple[int, int, bytes]]:
+    """Yield the rows of `words`, and add their tokens without the ids."""
     for sound in map(state.sound, ids):
         if not sound.is_gone:
-            yield sound.id, sound.num_downloads or 0, text_of(sound)
-
-
-def text_of(sound: Sound) -> bytes:
-    """Return the text of a sound that a search scans."""
-    return search_text(tokens_of(sound), (sound.name or "").casefold())
+            found = tokens_of(sound)
+            yield sound.id, sound.num_downloads or 0, search_text(found, (sound.name or "").casefold())
+            tokens |= found - {str(sound.id)}
 
 
 def _lists(state: SoundGraph, ids: list[int]) -> Iterator[tuple[int, bytes]]:

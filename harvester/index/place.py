@@ -31,7 +31,8 @@ _ABANDONED_S = 3_600
 class Seal:
     """What an index must be, and of which checkpoint.
 
-    Both are SHA-256 of whole files, in hexadecimal; `library` is the path of the library's folder.
+    Both are SHA-256 of whole files, in hexadecimal. `library` is the path of the library's folder: where it is gone, so
+    is its index soon.
     """
 
     index: str
@@ -71,10 +72,9 @@ def read_seal(place: Place) -> Seal | None:
     if not is_private(place.folder):
         return None
     try:
-        found = Seal(**json.loads(read_bounded(place.seal, _LARGEST_SEAL_BYTES)))
+        return Seal(**json.loads(read_bounded(place.seal, _LARGEST_SEAL_BYTES)))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
-    return found if found.library == place.library else None
 
 
 def seal_bytes(seal: Seal) -> bytes:

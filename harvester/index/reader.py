@@ -29,7 +29,6 @@ from harvester.index.schema import (
     decode,
     encode,
     has_our_schema,
-    tokens_in,
     unpack,
 )
 from harvester.storage import CHECKPOINT
@@ -122,9 +121,17 @@ class Index:
         values = [value for pair in zip(whole, begun, strict=True) for value in pair] + list(map(encode, words))
         return iter(self._database.execute(f"SELECT {rank}, downloads, id FROM words WHERE {found}", values))  # noqa: S608
 
-    def tokens(self) -> Iterator[str]:
-        """Yield the words of all sounds that a search ranks highest."""
-        return tokens_in(text for (text,) in self._database.execute("SELECT text FROM words"))
+    def tokens_near(self, word: str) -> Iterator[str]:
+        """Yield, once each, the words of sounds that may be spelt like `word`.
+
+        Those are the words that a search ranks highest; ids are among them only if `word` has a digit.
+        """
+        found = {token for (token,) in self._database.execute("SELECT token FROM tokens")}
+        yield from map(decode, found)
+        if not set(word).isdisjoint("0123456789"):
+            for (sound_id,) in self._database.execute("SELECT id FROM words"):
+                if encode(str(sound_id)) not in found:
+                    yield str(sound_id)
 
     def count_pending(self, sound_ids: Iterable[int]) -> int:
         """Return how many of these sounds are in the library and pending."""

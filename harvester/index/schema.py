@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,6 +26,7 @@ TABLES = {
         "CREATE TABLE sounds (id INTEGER PRIMARY KEY, place INTEGER NOT NULL, flags INTEGER NOT NULL, name BLOB)"
     ),
     "words": "CREATE TABLE words (id INTEGER PRIMARY KEY, downloads INTEGER NOT NULL, text BLOB NOT NULL)",
+    "tokens": "CREATE TABLE tokens (token BLOB PRIMARY KEY) WITHOUT ROWID",
     "lists": "CREATE TABLE lists (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     "edges": (
         "CREATE TABLE edges (source INTEGER NOT NULL, target INTEGER NOT NULL, score REAL, relations BLOB, "
@@ -70,14 +71,6 @@ def search_text(tokens: Iterable[str], name: str) -> bytes:
     """
     text = TOKEN + b"".join([encode(token) + TOKEN for token in sorted(tokens)])
     return text + NAME + encode(name) if any(mark in name for mark in "_-.") else text
-
-
-def tokens_in(texts: Iterable[bytes]) -> Iterator[str]:
-    """Yield each token in some texts of `search_text` once."""
-    pieces: set[bytes] = set()
-    for text in texts:
-        pieces.update(text.split(TOKEN))
-    return (decode(piece) for piece in pieces if piece and not piece.startswith(NAME))
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
