@@ -16,7 +16,7 @@ from typing import Any
 
 from harvester.checkpoint import Segment, checked_attributes, read_segment
 from harvester.errors import LibraryCorrupt
-from harvester.graph import LINK_FIELDS, Sound, SoundGraph
+from harvester.graph import LINK_FIELDS, SmallGraph, Sound, SoundGraph
 from harvester.index.build import Binding
 from harvester.index.place import digest_of_file, opened_file, place_of, read_seal
 from harvester.index.schema import (
@@ -86,7 +86,10 @@ class Index:
         It is complete for this sound. Those at the other ends have only what their names in a list need: the name, and
         whether they are gone. Empty for a sound that is not in the library.
         """
-        nodes = {one: self._linked(one, attributes) for one, attributes, _ in self._records([sound_id])}
+        state, nodes = SoundGraph(), {}
+        for _, attributes, processed in self._records([sound_id]):
+            nodes[sound_id] = self._linked(sound_id, attributes)
+            state.processed.update([sound_id] * processed)
         edges: dict[int, dict[int, dict[str, Any]]] = {}
         for where in ("source", "target"):
             rows = self._database.execute(f"SELECT * FROM edges WHERE {where} = ? ORDER BY source, target", [sound_id])  # noqa: S608
@@ -97,9 +100,8 @@ class Index:
         for one, _, flags, name in self._rows(ends):
             shown = {"added_at": 0, "name": None if name is None else decode(name)}
             nodes[one] = shown | ({"withdrawn_at": 0} if flags & GONE else {})
-        for one in nodes:
-            edges.setdefault(one, {})
-        return SoundGraph.adopt(nodes, edges)
+        state.graph = SmallGraph(nodes, edges)  # type: ignore[assignment]  # what the views read of it is there
+        return state
 
     def sounds(self, sound_ids: Iterable[int]) -> Iterator[Sound]:
         """Yield those of these sounds that are in the library.

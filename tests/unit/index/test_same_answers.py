@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -153,3 +155,15 @@ def test_an_opened_library_is_asked_itself(library: Path) -> None:
         harvester.status(library)
         assert not harvester.show(3, library=opened).gone
         assert harvester.show(3, library=library).gone
+
+
+def test_an_answer_from_the_index_needs_no_networkx(library: Path) -> None:
+    with every_library_gets_one():
+        harvester.status(library)
+    program = (
+        "import sys; from harvester import find, show, status; place = sys.argv[1]\n"
+        "print(show(3, library=place).id, find('rain', library=place).total, status(place).facts['nodes'])\n"
+        "print('networkx' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, library], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["3", "39", "41", "False"]

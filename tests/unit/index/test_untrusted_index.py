@@ -280,9 +280,9 @@ def test_an_index_that_is_replaced_while_it_is_opened_is_not_used(
     library: Path, by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Without a journal, only its file's digest tells which checkpoint an index describes.
-    for path in library.glob("*.journal*"):
-        path.unlink()
     other = make_library(tmp_path / "other", [*make_events(40), Gone(8, NOW_US)])
+    for path in (*library.glob("*.journal*"), *other.glob("*.journal*")):
+        path.unlink()
     for folder in (library, other):
         harvester.status(folder)
     open_it = schema.connect
