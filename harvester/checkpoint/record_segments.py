@@ -43,7 +43,7 @@ class Segment:
 def scan_segments(descriptor: int, order: list[int], digest: str) -> Iterator[tuple[Segment, list[dict[str, Any]]]]:
     """Yield each block of records with its unpickled records, in order.
 
-    `order` has the ids in the order of the file, `digest` is that of its content. Raises `LibraryCorrupt`, at the
+    `order` has the ids of the content with this `digest`, in the order of the file. Raises `LibraryCorrupt`, at the
     latest after the last block, if the file holds something else or is laid out in another way than harvester does.
     """
     parts, ending = blocks_of(order), EndingReader()

@@ -15,16 +15,18 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import joblib
 import pytest
 
 import harvester
+from harvester.actions.indexing import _counts
+from harvester.index import build, reader, schema
 from harvester.index import place as places
-from harvester.index import reader, schema
-from harvester.library import load_view
+from harvester.library import keep_index, load_view
 from harvester.model import Event, Gone, Known
-from harvester.storage import CHECKPOINT
+from harvester.storage import CHECKPOINT, full_sync, write_atomically
 from tests.support.indexed import answers, every_library_gets_one, nothing_is_loaded, plain_answers
 from tests.support.samples import NOW_US, SOURCE, grow, make_events, open_store
 
@@ -322,6 +324,49 @@ def test_what_killed_builds_and_removed_libraries_left_is_removed(library: Path,
     assert {path.name for path in place().iterdir()} == {begun.name, *(path.name for path in index_of(library))}
 
 
+def test_an_index_is_on_the_disk_before_it_has_its_name_and_its_name_before_its_seal(
+    library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def noted(name: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def note_and_act(*given: Any) -> Any:
+            done.append(name)
+            return act(*given)
+
+        return note_and_act
+
+    monkeypatch.setattr(build, "full_sync", noted("sync", full_sync))
+    monkeypatch.setattr(build, "write_atomically", noted("seal", write_atomically))
+    monkeypatch.setattr(Path, "replace", noted("rename", Path.replace))
+    index_of(library)[1].unlink()
+    harvester.status(library)
+    assert done == ["sync", "rename", "seal", "rename"]
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 4096])
+def test_a_power_cut_that_takes_the_bytes_of_the_index_or_of_the_seal_takes_no_answer(
+    library: Path, content: bytes
+) -> None:
+    for path in index_of(library):
+        path.write_bytes(content)
+        assert not believed(library)
+        assert_it_is_not_believed(library)
+
+
+def test_two_builds_at_once_leave_an_index_that_answers_or_none(library: Path) -> None:
+    with open_store(library) as store:
+        grow(store, [Known(42, NOW_US)])
+        store.checkpoint()
+    expected = ask_plainly(library)
+    children = [begin_build(library) for _ in range(3)]
+    for child in children:
+        assert os.waitpid(child, 0)[1] == 0
+    assert ask(library) == expected
+    with nothing_is_loaded():
+        assert ask(library) == expected
+
+
 def die_at_call(number: int) -> None:
     """Kill this process when its `number`-th function from now on begins or ends."""
     left = number
@@ -335,20 +380,24 @@ def die_at_call(number: int) -> None:
     sys.setprofile(count)
 
 
-def killed_build(library: Path, number: int) -> bool:
-    """Build an index in a process that is killed; tell whether it was."""
+def begin_build(library: Path, last_call: int = 0) -> int:
+    """Build an index in a new process, which may be killed; return its number."""
     child = os.fork()
     if not child:
         try:
-            from harvester.actions.indexing import _counts
-            from harvester.library.indexed import keep_index
-
             view = load_view(library)
             facts = _counts(view)
-            die_at_call(number)
+            if last_call:
+                die_at_call(last_call)
             keep_index(view, place(), lambda: facts)
         finally:
             os._exit(0)
+    return child
+
+
+def killed_build(library: Path, last_call: int) -> bool:
+    """Build an index in a process that is killed; tell whether it was."""
+    child = begin_build(library, last_call)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
