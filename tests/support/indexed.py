@@ -15,7 +15,7 @@ from tests.support.samples import NOW_US
 
 QUERIES = (
     "rain", "RAIN drop", "rain rain", "a", "s", "ss", "Straße", "İ", "i̇", "_", "%", "-", ".", "1", "12", "user1", "tag",
-    "b", "\ud800", "ü", "x y", "field_rec", "zebra", "raim", "", "ud83d",
+    "b", "\ud800", "ü", "x y", "field_rec", "e.w", "c-1", "zebra", "raim", "", "ud83d",
 )  # fmt: skip
 """Whole words, beginnings, parts, several, folded ones, SQL's own signs, lone surrogates, and what no sound has."""
 

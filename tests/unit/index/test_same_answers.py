@@ -24,7 +24,7 @@ from tests.support.histories import events, ids, quick, stamps
 from tests.support.indexed import answers, every_library_gets_one, nothing_is_loaded, outcome, plain_answers
 from tests.support.samples import NOW_US, SOURCE, grow, make_events, make_record, make_state, open_store
 
-ODD = ("Rain_drop.wav", "field-rec 12", "Straße", "İstanbul", "a\nb", "x\ty", "\ud800", "\ud83d\udca7", "", "ü", "1")
+ODD = ("Rain_drop", "take.wav", "rec-12", "Straße", "İstanbul", "a\nb", "x\ty", "\ud800", "\ud83d\udca7", "", "ü", "1")
 TEXTS = st.sampled_from(("rain", *ODD)) | st.text(max_size=3)
 
 
@@ -167,3 +167,14 @@ def test_an_answer_from_the_index_needs_no_networkx(library: Path) -> None:
     )
     ended = subprocess.run([sys.executable, "-c", program, library], capture_output=True, text=True, check=True)
     assert ended.stdout.split() == ["3", "39", "41", "False"]
+
+
+def test_a_mark_in_a_name_is_found_as_in_the_library(tmp_path: Path) -> None:
+    names = ("rain_drop", "rain-drop", "rain.drop", "rain drop")
+    state = make_state([Seen(one, make_record(one, name=name), 1) for one, name in enumerate(names, 1)])
+    (tmp_path / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(state)))
+    with every_library_gets_one():
+        harvester.status(tmp_path)
+        with nothing_is_loaded():
+            found = [harvester.find(f"n{mark}d", library=tmp_path).sounds for mark in "_-."]
+    assert [[one["name"] for one in sounds] for sounds in found] == [[name] for name in names[:3]]
