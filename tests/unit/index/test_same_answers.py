@@ -126,10 +126,16 @@ def test_a_small_library_gets_no_index(library: Path) -> None:
     assert not Path(os.environ["HARVESTER_STATE"], "index").exists()
 
 
-def test_without_a_wish_for_one_there_is_no_index(library: Path) -> None:
+def test_switched_off_an_index_is_neither_built_nor_read(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(INDEX_VARIABLE, "off")
     with every_library_gets_one():
-        plain_answers(library)
-    assert not Path(os.environ["HARVESTER_STATE"], "index").exists()
+        harvester.status(library)
+        assert not Path(os.environ["HARVESTER_STATE"], "index").exists()
+        monkeypatch.setenv(INDEX_VARIABLE, "on")
+        harvester.status(library)
+        monkeypatch.setenv(INDEX_VARIABLE, "off")
+        with nothing_is_loaded(), pytest.raises(AssertionError, match="it was loaded"):
+            harvester.status(library)
 
 
 def test_a_wish_for_an_index_is_on_or_off(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
