@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harvester.actions.afterwards import answering
     from harvester.actions.analysing import AnalysisReport, analyse
     from harvester.actions.backups import list_backups, prune_backups, restore
     from harvester.actions.browsing import browse
@@ -94,6 +95,7 @@ if TYPE_CHECKING:
 _HOMES = {
     name: home
     for home, names in {
+        "actions.afterwards": "answering",
         "actions.analysing": "AnalysisReport analyse",
         "actions.backups": "list_backups prune_backups restore",
         "actions.browsing": "browse",

@@ -13,7 +13,6 @@ from harvester.counts import counted
 from harvester.errors import HarvesterError, SettingsError
 from harvester.extras import missing
 from harvester.graph import Selected
-from harvester.importing import read_name
 from harvester.library import LibraryView
 from harvester.map import MOST_NEAREST, MOST_WITH_NEAREST, NearestLists
 from harvester.reports import matching_sounds
@@ -68,6 +67,8 @@ def read_like(option: str, like: Any) -> tuple[int, ...]:
 
 
 def _named_in(option: str, text: str) -> list[int]:
+    from harvester.importing import read_name  # a tenth of the start of `show`, which needs no names
+
     # A link or a file name may hold commas and spaces itself.
     whole = read_name(text)
     if whole is not None:

@@ -10,14 +10,16 @@ from typing import Any
 
 from harvester.actions.default_library import LibraryLike, find_library, open_view
 from harvester.actions.freshness import MAX_AGE, judge_freshness
+from harvester.actions.indexing import ask
 from harvester.actions.keywords import Duration, StrPath, naming_keywords
 from harvester.actions.options import check_seconds
 from harvester.actions.status_file import load_status
 from harvester.checkpoint import Signature, read_signature
 from harvester.clock import SystemClock
 from harvester.freesound import count_requests
+from harvester.index import Index
 from harvester.library import LibraryView, list_backups, load_view, require_library
-from harvester.reports import count_library, describe_content
+from harvester.reports import count_library, describe_content, with_deferred
 from harvester.reports import list_deferred as list_rows
 from harvester.storage import CHECKPOINT, JOURNAL_PARTS, path_text, read_owner
 from harvester.vectors import count_vectors
@@ -56,14 +58,21 @@ def status(library: LibraryLike = None, *, max_age: Duration = MAX_AGE) -> Statu
     """Return what the library holds and what a running harvest does.
 
     `library` is a folder or an opened `Library`; None: the default folder. `max_age`: how old its newest record or
-    similar list may be for `facts["freshness"]["fresh"]` to be true. Needs no lock and writes nothing. A first
-    harvest that has nothing yet gives counts of zero. Raises `SettingsError`, `LibraryNotFound`, `LibraryCorrupt`,
-    `NewerFormat` or `LibraryUnwritable`.
+    similar list may be for `facts["freshness"]["fresh"]` to be true. Needs no lock and writes nothing into its folder.
+    A first harvest that has nothing yet gives counts of zero. Raises `SettingsError`, `LibraryNotFound`,
+    `LibraryCorrupt`, `NewerFormat` or `LibraryUnwritable`.
     """
     now_us, max_age_s = SystemClock().time_us(), check_seconds("--max-age", max_age)
-    with open_view(library) as view:
-        facts = library_facts(view, now_us) | run_facts(view.folder, now_us)
+
+    def report(view: LibraryView, facts: dict[str, Any]) -> StatusReport:
+        facts |= run_facts(view.folder, now_us)
         return StatusReport(now_us, _judged(facts, max_age_s, now_us), tuple(view.notices))
+
+    return ask(
+        library,
+        lambda view, index: report(view, indexed_facts(view, index, now_us)),
+        lambda view: report(view, library_facts(view, now_us)),
+    )
 
 
 def list_deferred(library: LibraryLike = None) -> DeferredReport:
@@ -117,10 +126,21 @@ def _judged(facts: dict[str, Any], max_age_s: float, now_us: int) -> dict[str, A
 
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
     """Return the facts about a library, under the keys of `status --json`."""
+    return _facts(view, count_library(view.state, view.deferrals, now_us), describe_content(view.state))
+
+
+def indexed_facts(view: LibraryView, index: Index, now_us: int) -> dict[str, Any]:
+    """Return what `library_facts` does, from the index of a library."""
+    later = [one.sound_id for one in view.deferrals.values() if one.next_try_at > now_us]
+    counts = with_deferred(index.facts["counts"], index.count_pending(later))
+    return _facts(view, counts, index.facts["content"])
+
+
+def _facts(view: LibraryView, counts: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
     return {
         "library": path_text(view.folder),
-        **count_library(view.state, view.deferrals, now_us),
+        **counts,
         "last_checkpoint_at": view.last_checkpoint_at,
         "size_bytes": checkpoint.stat().st_size if checkpoint.exists() else 0,
         "unsaved": view.unsaved,
@@ -131,7 +151,7 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
             "newest_nodes": backups[0].nodes if backups else None,
             "size_bytes": sum(one.size_bytes for one in backups),
         },
-        **describe_content(view.state),
+        **content,
     }
 
 

@@ -32,6 +32,7 @@ from harvester.checkpoint.format import (
     latest_stamp,
     metadata_of,
 )
+from harvester.checkpoint.record_segments import RecordSegment, checked_attributes, read_segment, scan_segments
 from harvester.checkpoint.segments import Segments
 from harvester.checkpoint.stream import decode_pickle
 from harvester.checkpoint.walk import Verified

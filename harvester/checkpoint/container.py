@@ -17,7 +17,7 @@ from harvester.errors import LibraryCorrupt, words_of
 LEVEL = 3
 _PIECE_BYTES, _MOST_UNPACKED_BYTES = 1 << 18, 4 << 20
 _SMALL_BYTES = 16 << 20
-_HIGHEST_RATIO = 50
+HIGHEST_RATIO = 50
 """A library unpacks to 4 to 12 times its size (measured); a small file may compress better than that."""
 HIGHEST_RATIO_WRITTEN = 40
 
@@ -97,7 +97,7 @@ def unpacked(packed: Packed) -> Iterator[bytes]:
     reads files that lack up to five bytes. Raises `LibraryCorrupt`, at the latest after the last piece. A piece has at
     most a few MB, so the whole content is never in memory.
     """
-    limit = _SMALL_BYTES + _HIGHEST_RATIO * packed.size_bytes
+    limit = _SMALL_BYTES + HIGHEST_RATIO * packed.size_bytes
     unpacker = zlib.decompressobj()
     size_bytes = 0
     for piece in packed.pieces():

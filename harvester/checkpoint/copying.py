@@ -59,7 +59,8 @@ def read_segments(packed: Packed, digest: str) -> Segments | None:
 def _keys_of(order: list[int], tails: list[bytes], lists: list[list[int]]) -> list[bytes] | None:
     """Return the keys of all blocks, or None.
 
-    None if they are not the blocks of this order.     `tails` are the last bytes of the blocks of records, `lists` the slots to which those of lists add.
+    None if they are not the blocks of this order. `tails` are the last bytes of the blocks of records, `lists` the
+    slots to which those of lists add.
     """
     keys: list[bytes] = []
     slot = TEXT_SLOTS
@@ -82,7 +83,8 @@ def _with_key(segment: Segment, key: bytes) -> Segment:
 def verify_segments(packed: Packed, table: Segments) -> None:
     """Read back a file that was written with this table.
 
-    Raises `LibraryCorrupt` unless it is whole. Each byte is compared, then the values of new blocks are checked; from now on they count as proven.
+    Raises `LibraryCorrupt` unless it is whole. Each byte is compared, then the values of new blocks are checked; from
+    now on they count as proven.
     """
     closing = [unpack_segment(content) for one, content in segments_of(packed, table) if not one.key][1:]
 

@@ -183,7 +183,7 @@ class _Walk:
     def _read_records(self, block: bytes, start: int, part: list[int], last: tuple[int, int]) -> tuple[int, int]:
         """Check a block of records; return the last one's place in the order."""
         slot = TEXT_SLOTS + SLOTS * start
-        records = _built(block, range(slot, slot + SLOTS * len(part), SLOTS))
+        records = values_in_slots(block, range(slot, slot + SLOTS * len(part), SLOTS))
         reader = ContentReader(2 * len(block))
         kept = []
         for place, (sound_id, attributes) in enumerate(zip(part, records, strict=True), start):
@@ -203,7 +203,7 @@ class _Walk:
         slots = sorted(set(slots_added_to(block, len(self._order))))
         head = b"".join([EMPTY_DICT + pack_index(b"r", slot) + POP for slot in slots])
         additions: dict[int, list[dict[Any, Any]]] = {}
-        for slot, added in zip(slots, _built(block, slots, head), strict=True):
+        for slot, added in zip(slots, values_in_slots(block, slots, head), strict=True):
             if added:
                 place, which = divmod(slot - TEXT_SLOTS, SLOTS)
                 additions.setdefault(place, [{}, {}])[which] = added
@@ -251,7 +251,7 @@ class _Walk:
         return metadata
 
 
-def _built(block: bytes, slots: Any, head: bytes = b"") -> list[Any]:
+def values_in_slots(block: bytes, slots: Any, head: bytes = b"") -> list[Any]:
     """Return what a block leaves in memo slots."""
     wanted = b"".join([pack_index(b"j", slot) for slot in slots])
     built = decode_pickle(RestrictedUnpickler(io.BytesIO(PROTOCOL + head + block + MARK + wanted + _LIST + STOP)))

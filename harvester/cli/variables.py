@@ -9,7 +9,7 @@ from harvester.cli.parameters import PREFIX, walk
 from harvester.cli.refusals import nearest
 from harvester.key_file import KEY_VARIABLE
 
-WITHOUT_OPTION = ("HARVESTER_CONTACT", "HARVESTER_STATE")
+WITHOUT_OPTION = ("HARVESTER_CONTACT", "HARVESTER_INDEX", "HARVESTER_STATE")
 
 
 def find_misspelt(environment: Mapping[str, str], command: Any) -> list[str]:

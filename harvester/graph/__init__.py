@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from harvester.graph.attributes import (
     DEEPEST,
     FLAT,
@@ -29,12 +31,12 @@ from harvester.graph.event_rules import (
     keep_possible,
 )
 from harvester.graph.excerpt import Excerpt, take_excerpt
-from harvester.graph.lazy_digraph import DiGraph
 from harvester.graph.measures import MEASURES, Measures, graph_digest
 from harvester.graph.merge_rules import similar_of
-from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, suggest
+from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, missing_words, suggest
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
 from harvester.graph.selection import Selected, Selection, around, narrow, select
+from harvester.graph.small_graph import SmallGraph
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.graph.surroundings import Surroundings, find_surroundings
@@ -51,4 +53,15 @@ from harvester.graph.whole_sound import (
     stands_apart,
     text_of_sound,
 )
-from harvester.graph.words import has_words, rank_words, split_words
+from harvester.graph.words import has_words, rank_words, split_words, tokens_of
+
+if TYPE_CHECKING:
+    from harvester.graph.lazy_digraph import DiGraph
+
+
+def __getattr__(name: str) -> object:
+    if name == "DiGraph":  # NetworkX takes a tenth of a second to import
+        from harvester.graph.lazy_digraph import DiGraph
+
+        return DiGraph
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,10 +10,12 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harvester.graph.attributes import RELATION_FIELDS, canonical_bytes, is_gone
-from harvester.graph.lazy_digraph import LibraryGraph
+
+if TYPE_CHECKING:
+    from harvester.graph.lazy_digraph import LibraryGraph
 
 
 @dataclass(frozen=True, slots=True)

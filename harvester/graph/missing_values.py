@@ -145,10 +145,25 @@ def _missing_relations(state: SoundGraph, kinds: Collection[str]) -> Iterator[Mi
 def _missing_words(state: SoundGraph, words: Iterable[str]) -> Iterator[MissingValue]:
     """Yield the words that no sound has, with words that are spelt alike."""
     sounds = [state.sound(sound_id) for sound_id, attributes in _present(state)] if words else []
+    return missing_words(
+        words,
+        lambda word: any(has_words(sound, [word]) for sound in sounds),
+        lambda _: set().union(*map(tokens_of, sounds)),
+    )
+
+
+def missing_words(
+    words: Iterable[str], is_there: Callable[[str], bool], tokens: Callable[[str], Iterable[str]]
+) -> Iterator[MissingValue]:
+    """Yield the words that no sound has, with words that are spelt alike.
+
+    `is_there` tells whether a sound has a word, `tokens` returns those that may be spelt like it, each once.
+    """
     for word in dict.fromkeys(words):
-        if not any(has_words(sound, [word]) for sound in sounds):
-            near = get_close_matches(word, set().union(*map(tokens_of, sounds)), n=2)
-            yield MissingValue("word", word, _meant(near))
+        if not is_there(word):
+            # Comparing is slow, and useless without a common character: most tokens are ids.
+            alike = (token for token in tokens(word) if not set(word).isdisjoint(token))
+            yield MissingValue("word", word, _meant(get_close_matches(word, alike, n=2)))
 
 
 def _beyond_all(state: SoundGraph, selection: Selection) -> Iterator[MissingValue]:

@@ -8,11 +8,11 @@ edge with `relation` (a sorted list of kinds) was imported or computed; `weights
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from harvester.clock import DAY_US, LATEST_US
 from harvester.graph.attributes import is_gone, is_withdrawn, record_of
-from harvester.graph.lazy_digraph import LibraryGraph
 from harvester.graph.measures import MEASURES, Measures
 from harvester.graph.merge_rules import similar_of
 from harvester.graph.sound import Sound
@@ -31,6 +31,9 @@ from harvester.model import (
     is_complete,
 )
 
+if TYPE_CHECKING:
+    from harvester.graph.lazy_digraph import LibraryGraph
+
 FRESH_US = DAY_US
 """A complete record younger than this is not replaced by one that comes with a similar list."""
 
@@ -38,14 +41,12 @@ FRESH_US = DAY_US
 class KnownSounds:
     """The state of one library, read-only.
 
-    `graph` is the NetworkX DiGraph (integer ids), `processed` the ids of the sounds with a complete record and a
-    similar list, `seeds` the sounds that harvests started from, `source` the catalogue's identity (empty until the
-    first response), `has_weights` whether a relation has a weight. `measures` has what an analysis of this library
-    computed for its sounds, if one was loaded.
+    `processed` has the ids of the sounds with a complete record and a similar list, `seeds` the sounds that harvests
+    started from, `source` the catalogue's identity (empty until the first response), `has_weights` whether a relation
+    has a weight. `measures` has what an analysis of this library computed for its sounds, if one was loaded.
     """
 
     def __init__(self, source: str = "", space: str = SPACES[0]) -> None:
-        self.graph = LibraryGraph()
         self.processed: set[int] = set()
         self.seeds: set[int] = set()
         self.source = source
@@ -56,6 +57,14 @@ class KnownSounds:
         self.gone_count = 0
         self.has_weights = False
         self.measures: Mapping[int, Measures] = {}
+
+    @cached_property
+    def graph(self) -> LibraryGraph:
+        """The NetworkX DiGraph of the sounds, with integer ids."""
+        # NetworkX takes a tenth of a second to import: an answer from an index has a smaller graph, and no need of it.
+        from harvester.graph.lazy_digraph import LibraryGraph
+
+        return LibraryGraph()
 
     def __contains__(self, sound_id: int) -> bool:
         return sound_id in self.graph._node

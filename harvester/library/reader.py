@@ -13,10 +13,12 @@ from pathlib import Path
 
 from harvester.errors import LibraryCorrupt, LibraryUnwritable, words_of
 from harvester.graph import Dropped, SoundGraph
+from harvester.index import Binding
 from harvester.journal import Head, JournalContents, load_contents, load_head
+from harvester.library.backups import list_backups
 from harvester.library.load import Loaded, load_state
 from harvester.model import Deferral
-from harvester.storage import JOURNAL
+from harvester.storage import CHECKPOINT, JOURNAL
 
 _ATTEMPTS = 5
 _HOW_TO_DROP = "the next harvest drops it for good, or `harvester check --repair` now"
@@ -35,6 +37,8 @@ class LibraryView:
     notices: list[str] = field(default_factory=list)
     dropped: Dropped = field(default_factory=Dropped)
     """Invalid values of its files, which are left out."""
+    binding: Binding | None = None
+    """What an index of it is bound to; None unless the checkpoint alone holds all that the view shows."""
 
 
 def load_view(folder: Path) -> LibraryView:
@@ -53,19 +57,39 @@ def load_view(folder: Path) -> LibraryView:
         view.notices.append(f"{loaded.path.name} holds {loaded.dropped}: left out ({_HOW_TO_DROP})")
     if loaded.signature is not None:
         view.last_checkpoint_at = loaded.signature.modified_ns // 1000
+    if loaded.path == folder / CHECKPOINT and not view.notices and is_all_in(folder, contents, loaded.digest):
+        view.binding = Binding(loaded.digest, contents.head.source if contents is not None else "")
     if contents is not None:
         if contents.damage:
             view.notices.append(f"the journal is corrupt ({contents.damage}); the next harvest recovers the rest of it")
         if contents.dropped:
             view.dropped.add(contents.dropped)
             view.notices.append(f"the journal holds {contents.dropped}: left out ({_HOW_TO_DROP})")
-        view.deferrals = contents.deferrals
-        view.unsaved = contents.unsaved
-        view.last_backup_at = contents.head.backup_at
-        # The journal's stamp belongs to the file that it knows; a foreign file has only its own modification time.
-        if not loaded.foreign:
-            view.last_checkpoint_at = contents.head.checkpoint_at or view.last_checkpoint_at
+        note_journal(view, contents, foreign=loaded.foreign)
     return view
+
+
+def note_journal(view: LibraryView, contents: JournalContents, *, foreign: bool) -> None:
+    """Add to a view what the journal alone says of a library."""
+    view.deferrals = contents.deferrals
+    view.unsaved = contents.unsaved
+    view.last_backup_at = contents.head.backup_at
+    # The journal's stamp belongs to the file that it knows; a foreign file has only its own modification time.
+    if not foreign:
+        view.last_checkpoint_at = contents.head.checkpoint_at or view.last_checkpoint_at
+
+
+def is_all_in(folder: Path, contents: JournalContents | None, digest: str) -> bool:
+    """Tell whether the checkpoint with this digest is all of a library.
+
+    It is if neither a journal nor a backup may add to it: there is no corruption, no unfinished rollback, and the
+    journal beside it knows it and has no event that it lacks.
+    """
+    if contents is None:
+        return not list_backups(folder)
+    head = contents.head
+    in_doubt = contents.damage or contents.dropped or contents.unsaved or head.restore or head.recovered
+    return head.digest == digest and not in_doubt
 
 
 def _load(folder: Path) -> tuple[JournalContents | None, Loaded]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Any
 
 from harvester.graph import Sound, SoundGraph, has_words, rank_words, split_words
+from harvester.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,39 @@ def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits
     """
     words = split_words(text)
     sounds = map(state.sound, matching_sounds(state, text))
-    found = [(-rank_words(sound, words), -(sound.num_downloads or 0), sound.id) for sound in sounds]
-    found.sort()
-    best = found if limit is None else found[:limit]
-    return Hits(len(found), tuple(describe_hit(state.sound(sound_id)) for _, _, sound_id in best))
+    ranked = _Ranked((rank_words(sound, words), sound.num_downloads or 0, sound.id) for sound in sounds)
+    best = ranked.best(limit)
+    return Hits(ranked.total, tuple(describe_hit(state.sound(sound_id)) for sound_id in best))
+
+
+def find_indexed(index: Index, text: str, *, limit: int | None = 20) -> Hits:
+    """Find sounds as `find_sounds` does, in the index of a library."""
+    words = split_words(text)
+    ranked = _Ranked(index.search(words) if words else ())
+    best = ranked.best(limit)
+    described = {sound.id: describe_hit(sound) for sound in index.sounds(best)}
+    return Hits(ranked.total, tuple(described[sound_id] for sound_id in best))
+
+
+class _Ranked:
+    """Sounds that were found, counted while they are put in order.
+
+    `found` yields rank, downloads and id.
+    """
+
+    def __init__(self, found: Iterable[tuple[int, int, int]]) -> None:
+        self._found = found
+        self.total = 0
+
+    def best(self, limit: int | None) -> list[int]:
+        """Return the ids of the best sounds; then `total` is the count."""
+        ordered = sorted(self._keys()) if limit is None else nsmallest(limit, self._keys())
+        return [sound_id for _, _, sound_id in ordered]
+
+    def _keys(self) -> Iterator[tuple[int, int, int]]:
+        for rank, downloads, sound_id in self._found:
+            self.total += 1
+            yield -rank, -downloads, sound_id
 
 
 def matching_sounds(state: SoundGraph, text: str) -> list[int]:

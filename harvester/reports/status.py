@@ -41,6 +41,14 @@ def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
     }
 
 
+def with_deferred(counts: Mapping[str, Any], deferred: int) -> dict[str, Any]:
+    """Return counts of `count_library` that were made without deferrals.
+
+    `deferred` of the pending sounds are deferred now.
+    """
+    return {**counts, "frontier": counts["frontier"] - deferred, "deferred": deferred}
+
+
 def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> list[dict[str, Any]]:
     """Return the deferred sounds, the soonest retry first.
 

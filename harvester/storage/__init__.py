@@ -12,6 +12,7 @@ from harvester.storage.atomic import (
     Files,
     disk_error,
     disk_errors,
+    full_sync,
     sweep_temporaries,
     write_all,
     write_atomically,

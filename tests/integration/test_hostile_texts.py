@@ -176,10 +176,10 @@ def test_what_a_running_harvest_says_of_itself_is_not_obeyed(made: Path, tmp_pat
 
 
 def test_a_bug_of_ours_shows_a_traceback_that_is_not_obeyed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def explode(_given: str | None) -> Path:
+    def explode(*_given: object) -> None:
         raise RuntimeError(ALL)
 
-    monkeypatch.setattr("harvester.actions.status_facts.open_view", explode)
+    monkeypatch.setattr("harvester.actions.status_facts.ask", explode)
     ended = call("status", cwd=tmp_path)
     assert ended.code == 70
     assert "Traceback" in ended.err

@@ -1,0 +1,61 @@
+"""Answer from the index of a library, or from the library itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from harvester.actions.afterwards import afterwards
+from harvester.actions.default_library import LibraryLike, find_library, open_view
+from harvester.errors import HarvesterError, SettingsError
+from harvester.freesound import state_folder
+from harvester.index import Index
+from harvester.library import LibraryView, answer_from_index, keep_index, require_library
+from harvester.reports import count_library, describe_content
+
+INDEX_VARIABLE = "HARVESTER_INDEX"
+_FOLDER = "index"
+
+T = TypeVar("T")
+
+
+def ask(library: LibraryLike, of_index: Callable[[LibraryView, Index], T], of_view: Callable[[LibraryView], T]) -> T:
+    """Return an answer about a library: from its index, else from a view.
+
+    Both must give the same one. After an answer from a view, the index of a large library is built, so that the next
+    answer is fast. Raises as `open_view` does, and what the two raise.
+    """
+    indexes = None
+    if library is None or isinstance(library, str | os.PathLike):
+        indexes = index_folder()
+        folder = find_library(library)
+        require_library(folder)
+        if indexes is not None and (found := answer_from_index(folder, indexes, of_index)) is not None:
+            return found
+    with open_view(library) as view:
+        answer = of_view(view)
+    if indexes is not None:
+        afterwards(lambda: keep_index(view, indexes, lambda: _counts(view)))
+    return answer
+
+
+def index_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Return this user's folder of indexes, or None for no indexes.
+
+    It is in the folder of the ledger. `HARVESTER_INDEX=off` switches indexes off. Raises `SettingsError` for another
+    value of it than `on` or `off`.
+    """
+    wanted = environment.get(INDEX_VARIABLE) or "on"
+    if wanted not in ("on", "off"):
+        raise SettingsError(f"{INDEX_VARIABLE} must be on or off; nothing was read")
+    try:
+        return state_folder(environment) / _FOLDER if wanted == "on" else None
+    except HarvesterError:
+        return None  # without a home folder there is no place for it; the library can be read all the same
+
+
+def _counts(view: LibraryView) -> dict[str, Any]:
+    """Return the counts that an index keeps for `status`."""
+    return {"counts": count_library(view.state, {}, 0), "content": describe_content(view.state)}

@@ -1,0 +1,9 @@
+"""An index of a large library, for answers without loading it.
+
+It is a cache: disposable at any time, and believed only where it is proven to be of this library as it is now.
+"""
+
+from __future__ import annotations
+
+from harvester.index.build import Binding, build_index
+from harvester.index.reader import Index, IndexUnusable, opened_index

@@ -1,0 +1,186 @@
+"""With its index or without, a library gives the same answers, whatever its history."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import harvester
+from harvester.actions.indexing import INDEX_VARIABLE
+from harvester.checkpoint import encode_checkpoint
+from harvester.errors import SettingsError
+from harvester.model import Deferral, Event, Gone, Known, Seen
+from harvester.storage import CHECKPOINT
+from tests.support.command import call
+from tests.support.histories import events, ids, quick, stamps
+from tests.support.indexed import answers, every_library_gets_one, nothing_is_loaded, outcome, plain_answers
+from tests.support.samples import NOW_US, SOURCE, grow, make_events, make_record, make_state, open_store
+
+ODD = ("Rain_drop", "take.wav", "rec-12", "Straße", "İstanbul", "a\nb", "x\ty", "\ud800", "\ud83d\udca7", "", "ü", "1")
+TEXTS = st.sampled_from(("rain", *ODD)) | st.text(max_size=3)
+
+
+@st.composite
+def named_sounds(draw: st.DrawFn) -> Event:
+    """Draw a sound with words that are hard to find."""
+    sound_id = draw(ids)
+    record = make_record(
+        sound_id,
+        name=draw(TEXTS),
+        tags=draw(st.lists(TEXTS, max_size=3)),
+        username=draw(TEXTS),
+        num_downloads=draw(st.sampled_from([None, 0, 7, 2**40, 2**70, "many"])),
+    )
+    return Seen(sound_id, record, draw(stamps))
+
+
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+histories = st.lists(named_sounds() | events(), max_size=16)
+deferred = st.dictionaries(ids, st.sampled_from([NOW_US - 1, NOW_US, NOW_US + 1]), max_size=4)
+
+
+@settings(quick, max_examples=25)
+@given(history=histories)
+def test_any_history_has_the_same_answers_from_its_index(history: list[Event]) -> None:
+    with TemporaryDirectory(dir=MEMORY) as name:
+        folder = Path(name) / "library"
+        folder.mkdir()
+        (folder / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(make_state(history))))
+        assert_same_answers(folder)
+
+
+@settings(quick, max_examples=6)
+@given(history=st.lists(events(), max_size=8), later=deferred)
+def test_any_journal_has_the_same_answers_beside_its_index(history: list[Event], later: dict[int, int]) -> None:
+    with TemporaryDirectory(dir=MEMORY) as name:
+        folder = Path(name) / "library"
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, history)
+            store.append([], [Deferral(sound_id, "timeout", 1, at) for sound_id, at in later.items()])
+            store.checkpoint()
+        assert_same_answers(folder)
+
+
+def assert_same_answers(folder: Path) -> None:
+    """The index of a library answers as the library does, and nothing is loaded for it."""
+    expected = plain_answers(folder)
+    with mock.patch.dict(os.environ, {"HARVESTER_STATE": f"{folder}/.state"}), every_library_gets_one():
+        harvester.status(folder)
+        with nothing_is_loaded():
+            assert answers(folder) == expected
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    """A library of 40 sounds, some of them gone or without a record."""
+    with open_store(tmp_path / "library", source=SOURCE) as store:
+        grow(store, [*make_events(40), Gone(7, NOW_US), Known(99, NOW_US)])
+        store.checkpoint()
+    return tmp_path / "library"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "show 3",
+        "show 7",
+        "show 99",
+        "show 5000",
+        "show 3 --json",
+        "find rain",
+        "find rain --limit 0 --json",
+        "find rian",
+    ],
+)
+def test_a_command_prints_the_same_from_the_index(library: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with every_library_gets_one():
+        first = call(*line.split(), "--library", library, cwd=library)
+        harvester.status(library)
+        with nothing_is_loaded():
+            second = call(*line.split(), "--library", library, cwd=library)
+    monkeypatch.setenv(INDEX_VARIABLE, "off")
+    assert first == second == call(*line.split(), "--library", library, cwd=library)
+
+
+def test_a_command_builds_the_index_once_its_answer_is_printed(library: Path) -> None:
+    with every_library_gets_one():
+        first = call("-v", "find", "rain", "--limit", 1, "--library", library, cwd=library)
+        second = call("-v", "find", "rain", "--limit", 1, "--library", library, cwd=library)
+    found, built = first.err.splitlines()
+    assert found.startswith("39 of 41 sounds in ")
+    assert built.startswith(f"an index of {library} was built in {os.environ['HARVESTER_STATE']}/index")
+    assert (second.out, second.err.splitlines()) == (first.out, [found])
+
+
+def test_a_small_library_gets_no_index(library: Path) -> None:
+    answers(library)
+    assert not Path(os.environ["HARVESTER_STATE"], "index").exists()
+
+
+def test_switched_off_an_index_is_neither_built_nor_read(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(INDEX_VARIABLE, "off")
+    with every_library_gets_one():
+        harvester.status(library)
+        assert not Path(os.environ["HARVESTER_STATE"], "index").exists()
+        monkeypatch.setenv(INDEX_VARIABLE, "on")
+        harvester.status(library)
+        monkeypatch.setenv(INDEX_VARIABLE, "off")
+        with nothing_is_loaded(), pytest.raises(AssertionError, match="it was loaded"):
+            harvester.status(library)
+
+
+def test_a_wish_for_an_index_is_on_or_off(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(INDEX_VARIABLE, "maybe")
+    with pytest.raises(SettingsError, match="HARVESTER_INDEX must be on or off"):
+        harvester.show(1, library=library)
+
+
+def test_without_a_folder_for_it_there_is_no_index(library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = plain_answers(library)
+    monkeypatch.setenv("HARVESTER_STATE", "~nouser/x")
+    with every_library_gets_one():
+        assert answers(library) == expected
+
+
+def test_an_opened_library_is_asked_itself(library: Path) -> None:
+    opened = harvester.Library.open(library)
+    with every_library_gets_one():
+        assert outcome(lambda: harvester.show(3, library=opened)) == outcome(lambda: harvester.show(3, library=library))
+        with open_store(library) as store:
+            grow(store, [Gone(3, NOW_US + 1)])
+            store.checkpoint()
+        harvester.status(library)
+        assert not harvester.show(3, library=opened).gone
+        assert harvester.show(3, library=library).gone
+
+
+def test_an_answer_from_the_index_needs_no_networkx(library: Path) -> None:
+    with every_library_gets_one():
+        harvester.status(library)
+    program = (
+        "import sys; from harvester import find, show, status; place = sys.argv[1]\n"
+        "print(show(3, library=place).id, find('rain', library=place).total, status(place).facts['nodes'])\n"
+        "print('networkx' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, library], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["3", "39", "41", "False"]
+
+
+def test_a_mark_in_a_name_is_found_as_in_the_library(tmp_path: Path) -> None:
+    names = ("rain_drop", "rain-drop", "rain.drop", "rain drop")
+    state = make_state([Seen(one, make_record(one, name=name), 1) for one, name in enumerate(names, 1)])
+    (tmp_path / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(state)))
+    with every_library_gets_one():
+        harvester.status(tmp_path)
+        with nothing_is_loaded():
+            found = [harvester.find(f"n{mark}d", library=tmp_path).sounds for mark in "_-."]
+    assert [[one["name"] for one in sounds] for sounds in found] == [[name] for name in names[:3]]
