@@ -103,6 +103,8 @@ def _load(folder: Path) -> tuple[JournalContents | None, Loaded]:
             if attempt == _ATTEMPTS - 1 or _timeline(load_head(path)) == _timeline(contents.head if contents else None):
                 raise
             continue
+        if loaded.stand_in and not loaded.corrupt and (folder / CHECKPOINT).exists():
+            continue  # the first checkpoint came after it was looked for, and before its backup was found
         if _timeline(load_head(path)) == _timeline(contents.head if contents else None):
             break
     return contents, loaded

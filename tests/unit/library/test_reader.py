@@ -6,6 +6,9 @@ import os
 import threading
 from pathlib import Path
 
+import pytest
+
+from harvester.library import load
 from harvester.library.reader import load_view
 from harvester.model import Known
 from harvester.storage.paths import CHECKPOINT
@@ -89,3 +92,22 @@ def test_the_views_state_equals_a_replay(tmp_path: Path) -> None:
     with open_store(tmp_path, source=SOURCE) as store:
         store.append(make_events(4))
     assert content_of(load_view(tmp_path).state) == content_of(make_state(make_events(4)))
+
+
+def test_a_first_checkpoint_that_comes_while_it_is_looked_for_is_no_loss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(tmp_path, source=SOURCE) as store:
+        grow(store, make_events(3))
+        look = load.read_signature
+
+        def late(path: Path) -> object:
+            found = look(path)
+            if found is None and path.name == CHECKPOINT:
+                store.checkpoint(backup=True)
+            return found
+
+        monkeypatch.setattr(load, "read_signature", late)
+        view = load_view(tmp_path)
+    assert view.notices == []
+    assert len(view.state) == 3
