@@ -115,7 +115,7 @@ def export(
     out = None if path is None else read_path(path)
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
     chosen = read_selection(**selection)
-    with open_view(library) as view:
+    with open_view(library, on_disk=True) as view:
         selected, notices = select_from(view, chosen, measured=format != _CREDITS)
         if out is None:
             text = encode_selection(selected, format, credits_format=credits_format, faithful=faithful)

@@ -16,6 +16,7 @@ from harvester.checkpoint.files import (
     load_given,
     packed_elsewhere,
     read_signature,
+    store_checkpoint,
     verify_checkpoint,
 )
 from harvester.checkpoint.format import (

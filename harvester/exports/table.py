@@ -13,6 +13,7 @@ import json
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from harvester import records
@@ -153,12 +154,14 @@ def _cells(attributes: dict[str, Any], but: Container[str]) -> Iterator[tuple[st
         if isinstance(value, dict):
             for key, inner in value.items():
                 if inner is not None:
-                    yield _nested_name(field, key.replace("-", "_")), field, _plain(inner)
+                    yield _nested_name(field, key), field, _plain(inner)
         elif value is not None:
             yield without_lone_surrogates(field), field, _plain(value)
 
 
+@lru_cache(maxsize=4096)
 def _nested_name(field: str, key: str) -> str:
+    key = key.replace("-", "_")
     name = f"{_PREFIXES.get(field, f'{field}_')}{key}"
     return without_lone_surrogates(f"{field}_{key}" if name in _TAKEN else name)
 

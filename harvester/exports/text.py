@@ -98,11 +98,13 @@ def _ends(edge: Edge) -> dict[str, Any]:
 
 
 def _cell(value: Any, faithful: bool) -> str:
-    if isinstance(value, str | list):
-        text = without_lone_surrogates(joined(value).replace("\0", ""))
-        return text if faithful else disarmed(text)
     if value is None:
         return ""
+    if isinstance(value, str | list):
+        text = joined(value)
+        if "\0" in text or not text.isascii():
+            text = without_lone_surrogates(text.replace("\0", ""))
+        return text if faithful else disarmed(text)
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value)

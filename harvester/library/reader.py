@@ -15,6 +15,7 @@ from harvester.errors import LibraryCorrupt, LibraryUnwritable, words_of
 from harvester.graph import Dropped, SoundGraph
 from harvester.journal import Head, JournalContents, load_contents, load_head
 from harvester.library.load import Loaded, load_state
+from harvester.library.stored import store_state
 from harvester.model import Deferral
 from harvester.storage import JOURNAL
 
@@ -37,14 +38,17 @@ class LibraryView:
     """Invalid values of its files, which are left out."""
 
 
-def load_view(folder: Path) -> LibraryView:
+def load_view(folder: Path, *, on_disk: bool = False) -> LibraryView:
     """Return a view of the library as it is now, empty without a library.
+
+    `on_disk`: where the checkpoint alone says all, the sounds of the read-only state stay on disk. That takes a tenth
+    of the memory; whoever reads a sound again and again is slower.
 
     Needs no lock and no write permission, also beside a running writer. Raises `LibraryCorrupt` when the checkpoint is
     corrupt and no valid backup can replace it, `NewerFormat`, or `LibraryUnwritable` when files cannot be read.
     """
     try:
-        contents, loaded = _load(folder)
+        contents, loaded = _load(folder, on_disk=on_disk)
     except OSError as error:
         raise LibraryUnwritable(f"{folder}: it cannot be read ({words_of(error)}); nothing was changed") from error
     view = LibraryView(folder, state=loaded.state, notices=loaded.notices)
@@ -68,12 +72,12 @@ def load_view(folder: Path) -> LibraryView:
     return view
 
 
-def _load(folder: Path) -> tuple[JournalContents | None, Loaded]:
+def _load(folder: Path, *, on_disk: bool) -> tuple[JournalContents | None, Loaded]:
     path = folder / JOURNAL
     for attempt in range(_ATTEMPTS):
         contents = load_contents(path)
         try:
-            loaded = load_state(folder, contents)
+            loaded = (store_state(folder, contents) if on_disk else None) or load_state(folder, contents)
         except LibraryCorrupt:
             # A writer may have moved files between the two reads; real corruption is still there at the next attempt.
             if attempt == _ATTEMPTS - 1 or _timeline(load_head(path)) == _timeline(contents.head if contents else None):

@@ -1,0 +1,44 @@
+"""Keep values on disk that are too many for memory, until the process ends.
+
+Owns a file without a name: nobody else can open it, and the system frees its space with the last reader, also after a
+kill. It lies in the system's folder for temporary files (`TMPDIR`).
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from array import array
+from tempfile import TemporaryFile
+
+_BUFFER_BYTES = 1 << 20
+
+
+class ScratchFile:
+    """Byte texts in a temporary file, by the number of their `add`.
+
+    It takes eight bytes of memory for each. Several threads may read at the same time.
+    """
+
+    def __init__(self) -> None:
+        """Raise `OSError` without a folder for temporary files."""
+        self._file = TemporaryFile(buffering=_BUFFER_BYTES)  # noqa: SIM115  # it lives as long as this object
+        self._ends = array("Q", [0])
+        self._descriptor = self._file.fileno()
+        weakref.finalize(self, self._file.close)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def add(self, content: bytes) -> None:
+        """Add the next one; raise `OSError` if the disk is full."""
+        self._file.write(content)
+        self._ends.append(self._ends[-1] + len(content))
+
+    def end(self) -> None:
+        """Call this before reading; raise `OSError` if the disk is full."""
+        self._file.flush()
+
+    def __getitem__(self, number: int) -> bytes:
+        start = self._ends[number]
+        return os.pread(self._descriptor, self._ends[number + 1] - start, start)
