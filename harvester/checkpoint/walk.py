@@ -150,7 +150,6 @@ class _Walk:
         for part in blocks_of(self._order):
             last = self._read_records(self._counted(next(frames, b"")), start, part, last)
             start += len(part)
-        self._memo.prove_clear(len(self._order))
         starts, last, sizes = EdgeStarts(), _BEFORE_ALL, []
         for block in frames:
             if block.startswith(_CLOSING, FRAME_HEAD_BYTES):
