@@ -100,11 +100,12 @@ def _ends(edge: Edge) -> dict[str, Any]:
 def _cell(value: Any, faithful: bool) -> str:
     if value is None:
         return ""
-    if isinstance(value, str | list):
-        text = joined(value)
+    kind = type(value)
+    if kind is str or kind is list:
+        text: str = joined(value)
         if "\0" in text or not text.isascii():
             text = without_lone_surrogates(text.replace("\0", ""))
         return text if faithful else disarmed(text)
-    if isinstance(value, bool):
+    if kind is bool:
         return "true" if value else "false"
     return repr(value)
