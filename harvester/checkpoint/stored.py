@@ -19,7 +19,7 @@ from harvester.storage import ScratchFile
 
 
 class StoredGraph(SoundGraph):
-    """A state in a file. Its dicts are made when asked for, and shared by nobody."""
+    """A state in a file; its dicts are made when they are asked for."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class StoringKeeper:
         """Raise `OSError` if there can be no temporary file."""
         self.state = StoredGraph()
         self.metadata: dict[str, Any] = {}
-        self._sounds = _Sounds()
+        self._sounds = _SoundFile()
 
     def keep_record(self, sound_id: int, attributes: dict[str, Any]) -> None:
         """Store the record; raise `OSError` if the disk is full."""
@@ -71,7 +71,7 @@ class StoringKeeper:
         state.graph.freeze()
 
 
-class _Sounds:
+class _SoundFile:
     """The stored sounds; `places` numbers them in the order of the file."""
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class _ByIds(Mapping[int, dict[Any, Any]]):
     Most readers ask for one sound several times in a row, so the last value is kept.
     """
 
-    def __init__(self, sounds: _Sounds) -> None:
+    def __init__(self, sounds: _SoundFile) -> None:
         self._sounds = sounds
         self._last: tuple[int, dict[Any, Any]] = 0, {}
 

@@ -69,7 +69,7 @@ class KnownSounds:
         return attributes
 
     def is_gone(self, sound_id: int) -> bool:
-        """Tell whether views must hide the sound, as `is_gone` of its attributes."""
+        """Tell whether views must hide the sound."""
         return is_gone(self.graph._node[sound_id])
 
     def measures_of(self, sound_id: int) -> dict[str, Any]:

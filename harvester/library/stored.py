@@ -1,7 +1,7 @@
-"""Read a library whose sounds stay on disk, for commands that only read.
+"""Read a library whose sounds stay on disk.
 
-Owns when that is possible: the checkpoint alone says all. Then it gives the state that `load_state` would give, in a
-tenth of the memory.
+For commands that only read. Owns when that is possible: the checkpoint alone says all. Then it gives the state that
+`load_state` would give, in a tenth of the memory.
 """
 
 from __future__ import annotations

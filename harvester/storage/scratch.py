@@ -1,4 +1,4 @@
-"""Keep values on disk that are too many for memory, until the process ends.
+"""Keep on disk, while the process lives, what is too much for memory.
 
 Owns a file without a name: nobody else can open it, and the system frees its space with the last reader, also after a
 kill. It lies in the system's folder for temporary files (`TMPDIR`).
@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import weakref
 from array import array
-from tempfile import TemporaryFile
 
 _BUFFER_BYTES = 1 << 20
 
@@ -22,6 +21,8 @@ class ScratchFile:
 
     def __init__(self) -> None:
         """Raise `OSError` without a folder for temporary files."""
+        from tempfile import TemporaryFile  # slow to import
+
         self._file = TemporaryFile(buffering=_BUFFER_BYTES)  # noqa: SIM115  # it lives as long as this object
         self._ends = array("Q", [0])
         self._descriptor = self._file.fileno()

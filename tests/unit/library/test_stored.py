@@ -155,5 +155,5 @@ def test_without_room_for_a_temporary_file_the_library_is_loaded(
         monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     else:
         opened = Path(full).open("r+b", 0)  # noqa: SIM115  # as the temporary file, it is closed with its owner
-        monkeypatch.setattr("harvester.storage.scratch.TemporaryFile", lambda buffering: opened)
+        monkeypatch.setattr(tempfile, "TemporaryFile", lambda buffering: opened)
     assert not is_stored(tmp_path)
