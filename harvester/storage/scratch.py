@@ -10,6 +10,8 @@ import os
 import weakref
 from array import array
 
+from harvester.storage.atomic import write_all
+
 _BUFFER_BYTES = 1 << 20
 
 
@@ -23,22 +25,26 @@ class ScratchFile:
         """Raise `OSError` without a folder for temporary files."""
         from tempfile import TemporaryFile  # slow to import
 
-        self._file = TemporaryFile(buffering=_BUFFER_BYTES)  # noqa: SIM115  # it lives as long as this object
-        self._ends = array("Q", [0])
-        self._descriptor = self._file.fileno()
-        weakref.finalize(self, self._file.close)
+        # Without a buffer of its own: after an error, closing would try to write that again.
+        file = TemporaryFile(buffering=0)  # noqa: SIM115  # it lives as long as this object
+        weakref.finalize(self, file.close)
+        self._descriptor = file.fileno()
+        self._ends, self._waiting = array("Q", [0]), bytearray()
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
     def add(self, content: bytes) -> None:
         """Add the next one; raise `OSError` if the disk is full."""
-        self._file.write(content)
+        self._waiting += content
         self._ends.append(self._ends[-1] + len(content))
+        if len(self._waiting) >= _BUFFER_BYTES:
+            self.end()
 
     def end(self) -> None:
         """Call this before reading; raise `OSError` if the disk is full."""
-        self._file.flush()
+        write_all(self._descriptor, bytes(self._waiting))
+        self._waiting.clear()
 
     def __getitem__(self, number: int) -> bytes:
         start = self._ends[number]
