@@ -39,8 +39,8 @@ def find_library(given: StrPath | None) -> Path:
 
 
 @contextmanager
-def open_view(library: LibraryLike) -> Iterator[LibraryView]:
-    """Yield a view of the library.
+def open_view(library: LibraryLike, *, on_disk: bool = False) -> Iterator[LibraryView]:
+    """Yield a view of the library; `on_disk` is that of `load_view`.
 
     It is what an opened library holds, else what is on disk now; `LibraryNotFound` if that is no library. An error that
     the block raises gets the view's notices as its notes.
@@ -48,7 +48,7 @@ def open_view(library: LibraryLike) -> Iterator[LibraryView]:
     if library is None or isinstance(library, str | os.PathLike):
         folder = find_library(library)
         require_library(folder)
-        view = load_view(folder)
+        view = load_view(folder, on_disk=on_disk)
     else:
         view = library.view
     try:

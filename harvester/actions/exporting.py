@@ -124,7 +124,7 @@ def export(
     _check_options(format, out, partition_rows, credits_format, faithful=faithful)
     _check_workers(jobs, scheduler, partition_rows)
     chosen = read_selection(**selection)
-    with open_view(library) as view:
+    with open_view(library, on_disk=True) as view:
         selected, notices = select_from(view, chosen, measured=format != _CREDITS)
         if out is None:
             text = encode_selection(selected, format, credits_format=credits_format, faithful=faithful)

@@ -19,6 +19,7 @@ from harvester.checkpoint.files import (
     load_given,
     packed_elsewhere,
     read_signature,
+    store_checkpoint,
     verify_checkpoint,
     verify_written,
 )

@@ -1,4 +1,4 @@
-"""Read the segments of the last checkpoint, and verify a new file by its own.
+"""Read a table of segments, and verify a new file by its own table.
 
 Owns how the table of a file that another process wrote is read, and what is read back of a new file: every byte is
 compared with what was written, and the values of its new blocks are checked. Those of copied blocks were checked when

@@ -22,6 +22,7 @@ from harvester.checkpoint.format import (
     latest_stamp,
 )
 from harvester.checkpoint.segments import LastFile, Segments
+from harvester.checkpoint.stored import StoringKeeper
 from harvester.checkpoint.stream import digest_in
 from harvester.checkpoint.walk import Verified, walk_checkpoint
 from harvester.errors import BackupFailed, HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
@@ -166,6 +167,19 @@ def verify_checkpoint(path: Path, dropped: Dropped | None = None) -> Verified:
         decoded.digest, state.source, state.space, len(state), state.edge_count, len(state.processed), state.list_count,
         latest_stamp(state), is_canonical=digest_of(state) == decoded.digest,
     )  # fmt: skip
+
+
+def store_checkpoint(path: Path) -> Decoded | None:
+    """Read a checkpoint or a backup into a state whose sounds stay on disk.
+
+    It is read-only, and else that of `load_checkpoint`: a temporary file of about five times the size of this one has
+    its sounds. None for a file that the walk does not prove: only `load_checkpoint` can judge it. Raises as
+    `load_checkpoint` does, and `LibraryUnwritable` also where no temporary file can be written.
+    """
+    keeper = StoringKeeper()
+    with _opened(path) as file:
+        verified = walk_checkpoint(file, keeper=keeper)
+    return None if verified is None else Decoded(keeper.state, keeper.metadata, verified.digest)
 
 
 def check_readable(new: Path) -> None:

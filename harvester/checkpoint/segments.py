@@ -1,4 +1,4 @@
-"""The segments of a checkpoint, and what a new file may copy from the last one.
+"""Segments of a checkpoint, and which of them a new file may copy.
 
 A segment is a frame that was compressed alone: it ends with a full flush and refers to nothing before it, so its bytes
 can stand in another file. Owns the table of a file's segments, and when one is copied: a block of the same sounds in

@@ -1,18 +1,20 @@
 """Verify a checkpoint block by block, without building its graph.
 
-Owns the proof that a file is valid: each block is unpickled alone, its values are checked, and what the writer makes of
-them must be the block's own bytes. What follows the blocks is made from the ids and counts of the blocks and compared.
-So memory holds one block at a time, and a few bytes a sound. A file that is not proven this way may still be valid:
-another program may have written it. The caller then asks `decode_checkpoint`, whose judgement counts.
+Owns the proof that a file is valid: each block is unpickled with its own sounds only, its values are checked, and where
+the bytes are in question too, what the writer makes of them must be the block's own bytes. What follows the blocks is
+made from the ids and counts of the blocks and compared. So memory holds one block at a time, and a few bytes a sound. A
+file that is not proven this way may still be valid: another program may have written it. The caller then asks
+`decode_checkpoint`, whose judgement counts.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, Protocol
 
 from harvester.checkpoint._frames import frames_of
 from harvester.checkpoint._interned import TEXT_SLOTS
@@ -23,6 +25,7 @@ from harvester.checkpoint._opcodes import (
     EMPTY_DICT,
     FRAME_HEAD_BYTES,
     MARK,
+    NONE,
     POP,
     PROTOCOL,
     SETITEMS,
@@ -52,14 +55,14 @@ from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import LINK_FIELDS, STAMPS, is_gone
 from harvester.model import is_complete
 
-_LIST = b"l"
+_LIST, _CLEARED = b"l", 10_000
 _BEFORE_ALL = (-1, -1)
 _CLOSING, _METADATA = b"}(" + encode_text("graph"), encode_text("metadata") + b"}("
 _PAIR = re.compile(rb"(?:K(.)|M(..)|J(....)|\x8a\x05(.{5})|\x8a\x06(.{6})|\x8a\x07(.{7}))j....", re.DOTALL)
 """An id and the slot of its adjacency, in the graph's table."""
 _ADDITION = re.compile(rb"j(?=(....)\()", re.DOTALL)
 """A slot that a list block adds to. Bytes of a number can look like one."""
-_HAS_RECORD, _IS_COMPLETE, _HAS_LIST = 1, 2, 4
+_HAS_RECORD, _IS_COMPLETE, _HAS_LIST, _IS_LISTED = 1, 2, 4, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,31 @@ class Verified:
     is_canonical: bool = True
 
 
-def walk_checkpoint(packed: Packed) -> Verified | None:
+class Keeper(Protocol):
+    """What keeps the content of a checkpoint while it is walked.
+
+    It gets values that are checked, in the order of the file. All of it counts only once the walk has ended well.
+    """
+
+    def keep_record(self, sound_id: int, attributes: dict[str, Any]) -> None:
+        """Take the next sound's attributes but those of its similar list."""
+
+    def keep_list(self, place: int, link: dict[str, Any], neighbours: dict[int, dict[str, Any]]) -> None:
+        """Take the attributes of a list, and the out-edges of its sound.
+
+        `place` counts the records before that sound. `link` is empty for a sound without a list.
+        """
+
+    def keep_facts(self, metadata: dict[str, Any], places: dict[int, int], processed: list[int]) -> None:
+        """Take the metadata, all places by id, and ids of processed sounds."""
+
+
+def walk_checkpoint(packed: Packed, *, keeper: Keeper | None = None) -> Verified | None:
     """Return what the bytes of a checkpoint hold, if they are proven valid.
 
-    None if they are not: `decode_checkpoint` then tells whether the file is valid, and why not. Memory is that of a
-    block and about 100 bytes a sound.
+    None if they are not: `decode_checkpoint` then tells whether the file is valid, and why not. A `keeper` is given
+    what `decode_checkpoint` would load; with one, the blocks are read but not made again. Memory is that of a block and
+    about 100 bytes a sound, and what the keeper takes.
     """
     try:
         closing: list[bytes] = []
@@ -94,7 +117,8 @@ def walk_checkpoint(packed: Packed) -> Verified | None:
             if closing or begins_closing(one):
                 closing.append(one)
         digest = ending.verified_digest()
-        return _Walk(closing, compare=True).run(again.through(scanned_frames(packed, ending.size_bytes)), digest, again)
+        walk = _Walk(closing, keeper, compare=keeper is None)
+        return walk.run(again.through(scanned_frames(packed, ending.size_bytes)), digest, again)
     except (LibraryCorrupt, NewerFormat, ValueError, KeyError, TypeError):
         return None  # `decode_checkpoint` finds the reason, or accepts a file that is only written in another way
 
@@ -105,7 +129,7 @@ def are_valid(closing: list[bytes], size_bytes: int, blocks: Callable[[], Iterat
     Opcodes and values are checked as in a whole file, which has `size_bytes` when unpacked, and `closing` are its
     frames after the blocks. `blocks` returns an iterator of keys with their blocks, as often as it is called.
     """
-    walk, starts = _Walk(closing, compare=False), EdgeStarts()
+    walk, starts = _Walk(closing, None, compare=False), EdgeStarts()
     scan = OpcodeScan(size_bytes, lambda: (block for _, block in blocks()))
     try:
         for key, block in blocks():
@@ -128,8 +152,9 @@ def _prove(holds: bool) -> None:
 class _Walk:
     """One pass over the frames of a checkpoint, with what it has found."""
 
-    def __init__(self, closing: list[bytes], *, compare: bool) -> None:
-        self._closing, self._compare = closing, compare
+    def __init__(self, closing: list[bytes], keeper: Keeper | None, *, compare: bool) -> None:
+        self._closing, self._keeper, self._compare = closing, keeper, compare
+        self._memo = _Memo()
         self._order = list(ids_in(closing))
         self._places = {sound_id: place for place, sound_id in enumerate(self._order)}
         self._flags = bytearray(len(self._order))
@@ -157,11 +182,14 @@ class _Walk:
             known = len(self._linked_order)
             last = self._read_lists(self._counted(block), starts, last)
             sizes.append(len(self._linked_order) - known)
+        self._memo.prove_clear(len(self._order))
         _prove(sizes == list(map(len, blocks_of(self._linked_order))))
         for _ in frames:
             pass  # the closing frames are scanned too
         _prove(again.verified_digest() == digest)  # another process may write into the file
-        metadata = self._compare_closing(digest)
+        metadata, processed = self._compare_closing(digest)
+        if self._keeper is not None:
+            self._keeper.keep_facts(metadata, self._places, processed)
         return Verified(
             digest, metadata["source"], metadata["similarity_space"], len(self._order), self._edges,
             metadata["statistics"]["processed"], sum(flags & _HAS_LIST > 0 for flags in self._flags), self._latest_us,
@@ -173,6 +201,7 @@ class _Walk:
             slot, part = read_record_key(key)
             self._read_records(block, (slot - TEXT_SLOTS) // SLOTS, part, _BEFORE_ALL)
         else:
+            self._memo.make_clear(slots_added_to(block, len(self._order)))
             self._read_lists(block, starts, _BEFORE_ALL)
 
     def _counted(self, block: bytes) -> bytes:
@@ -183,7 +212,9 @@ class _Walk:
     def _read_records(self, block: bytes, start: int, part: list[int], last: tuple[int, int]) -> tuple[int, int]:
         """Check a block of records; return the last one's place in the order."""
         slot = TEXT_SLOTS + SLOTS * start
-        records = values_in_slots(block, range(slot, slot + SLOTS * len(part), SLOTS))
+        built = self._memo.after(block, range(slot, slot + SLOTS * len(part)))
+        records, adjacencies = built[::SLOTS], built[1::SLOTS]
+        _prove(not any(adjacencies) and len(set(map(id, built))) == len(built))
         reader = ContentReader(2 * len(block))
         kept = []
         for place, (sound_id, attributes) in enumerate(zip(part, records, strict=True), start):
@@ -196,14 +227,16 @@ class _Walk:
             self._note_stamps(attributes)
             kept.append(attributes)
         _prove(not self._compare or frame(RecordBlock().opcodes(slot, kept)) == block)
+        if self._keeper is not None:
+            for sound_id, attributes in zip(part, kept, strict=True):
+                self._keeper.keep_record(sound_id, attributes)
         return last
 
     def _read_lists(self, block: bytes, starts: EdgeStarts, last: tuple[int, int]) -> tuple[int, int]:
         """Check a block of lists; return the last one's place in the order."""
         slots = sorted(set(slots_added_to(block, len(self._order))))
-        head = b"".join([EMPTY_DICT + pack_index(b"r", slot) + POP for slot in slots])
         additions: dict[int, list[dict[Any, Any]]] = {}
-        for slot, added in zip(slots, values_in_slots(block, slots, head), strict=True):
+        for slot, added in zip(slots, self._memo.after(block, slots, are_there=True), strict=True):
             if added:
                 place, which = divmod(slot - TEXT_SLOTS, SLOTS)
                 additions.setdefault(place, [{}, {}])[which] = added
@@ -214,6 +247,8 @@ class _Walk:
             _prove(last < key)
             last, sound_id = key, key[1]
             place = self._places[sound_id]
+            _prove(not self._flags[place] & _IS_LISTED)
+            self._flags[place] |= _IS_LISTED
             link, neighbours = additions[place]
             if link:
                 _prove(link.keys() == set(LINK_FIELDS))
@@ -226,6 +261,9 @@ class _Walk:
             self._linked_order.append(sound_id)
         self._found_weights |= reader.found_weights
         _prove(not self._compare or frame(ListBlock(starts).opcodes(lists)) == block)
+        if self._keeper is not None:
+            for slot, link, neighbours in lists:
+                self._keeper.keep_list((slot - TEXT_SLOTS) // SLOTS, link, neighbours)
         return last
 
     def _note_stamps(self, attributes: dict[str, Any]) -> None:
@@ -234,8 +272,11 @@ class _Walk:
             if stamp > self._latest_us:
                 self._latest_us = stamp
 
-    def _compare_closing(self, digest: str) -> dict[str, Any]:
-        """Compare what follows the blocks with what the writer makes."""
+    def _compare_closing(self, digest: str) -> tuple[dict[str, Any], list[int]]:
+        """Compare what follows the blocks with what the writer makes.
+
+        Returns the metadata and the ids of processed sounds.
+        """
         named, flags = _metadata_in(self._closing), self._flags
         done = _IS_COMPLETE | _HAS_LIST
         processed = [sound_id for sound_id in self._linked_order if flags[self._places[sound_id]] & done == done]
@@ -245,18 +286,72 @@ class _Walk:
             source=named["source"], space=named["similarity_space"], seeds=set(named["seeds"]), gone=self._gone,
             processed=len(processed), records=sum(records),
         )  # fmt: skip
-        expected = [self._counted(one) for one in encode_closing(self._order, processed, records, metadata)]
-        expected += [*encode_fillers(self._containers, self._size_bytes), encode_end(digest)]
-        _prove(expected == self._closing)
-        return metadata
+        closing = encode_closing(self._order, processed, records, metadata)
+        expected = chain(map(self._counted, closing), self._end(digest))
+        _prove(all(one == other for one, other in zip(expected, self._closing, strict=True)))
+        return metadata, processed
+
+    def _end(self, digest: str) -> Iterator[bytes]:
+        """Yield what follows the closing frames, once these are counted."""
+        yield from encode_fillers(self._containers, self._size_bytes)
+        yield encode_end(digest)
 
 
-def values_in_slots(block: bytes, slots: Any, head: bytes = b"") -> list[Any]:
-    """Return what a block leaves in memo slots."""
-    wanted = b"".join([pack_index(b"j", slot) for slot in slots])
-    built = decode_pickle(RestrictedUnpickler(io.BytesIO(PROTOCOL + head + block + MARK + wanted + _LIST + STOP)))
-    _prove(set(map(type, built)) <= {dict})
-    return list(built)
+def values_in_slots(block: bytes, slots: Sequence[int]) -> list[dict[Any, Any]]:
+    """Return what one block alone leaves in memo slots."""
+    return _Memo().after(block, slots)
+
+
+class _Memo:
+    """The memo of the whole stream, with one block's sounds at a time.
+
+    One unpickler reads all blocks, so what a block finds in the memo is what it finds when the stream is loaded, but
+    for the slots of sounds: they are cleared after each block.
+    """
+
+    def __init__(self) -> None:
+        self._stream = io.BytesIO()
+        self._unpickler = RestrictedUnpickler(self._stream)
+
+    def after(self, block: bytes, slots: Sequence[int], *, are_there: bool = False) -> list[dict[Any, Any]]:
+        """Return the dicts that are in these slots after a block.
+
+        `are_there`: the block finds an empty dict in each of them. Raises `ValueError` if the slots are not clear
+        before the block, or hold anything but dicts after it.
+        """
+        head = b""
+        if are_there:
+            self._prove_clear(slots)
+            head = b"".join([EMPTY_DICT + pack_index(b"r", slot) + POP for slot in slots])
+        built = self._run(head + block, slots)
+        _prove(set(map(type, built)) <= {dict})
+        return built
+
+    def make_clear(self, slots: Iterable[int]) -> None:
+        """Let slots hold nothing, as they do after their blocks of records."""
+        self._load(NONE + b"".join([pack_index(b"r", slot) for slot in slots]) + STOP)
+
+    def prove_clear(self, sounds: int) -> None:
+        """Raise `ValueError` if a block has stored in a slot of another."""
+        for start in range(0, sounds, _CLEARED):
+            first, end = (TEXT_SLOTS + SLOTS * place for place in (start, min(start + _CLEARED, sounds)))
+            self._prove_clear(range(first, end))
+
+    def _prove_clear(self, slots: Sequence[int]) -> None:
+        _prove(set(self._run(b"", slots)) <= {None})
+
+    def _run(self, opcodes: bytes, slots: Sequence[int]) -> list[Any]:
+        """Return what opcodes leave in memo slots, and clear these."""
+        fetch = b"".join([pack_index(b"j", slot) for slot in slots])
+        clear = b"".join([pack_index(b"r", slot) for slot in slots])
+        return list(self._load(opcodes + MARK + fetch + _LIST + NONE + clear + POP + STOP))
+
+    def _load(self, opcodes: bytes) -> Any:
+        self._stream.seek(0)
+        self._stream.truncate()
+        self._stream.write(PROTOCOL + opcodes)
+        self._stream.seek(0)
+        return decode_pickle(self._unpickler)
 
 
 def slots_added_to(block: bytes, sounds: int) -> Iterator[int]:

@@ -161,17 +161,15 @@ def encode_closing(
     whether it has a record. The digest is the last value of `metadata`.
     """
     module, name = GRAPH_CLASS
-    codes = list(map(encode_int, order))
-    records = list(map(get, _slots(order, _RECORD)))
     yield frame(b"}(" + encode_text("graph") + encode_text(module) + encode_text(name) + STACK_GLOBAL)
-    yield from _table(map(add, codes, map(get, _slots(order, _ADJACENCY))))
+    yield from _table(_pairs(order, _ADJACENCY))
     yield frame(TUPLE1 + REDUCE + NONE + b"}" + encode_text("_node"))
-    yield from _table(map(add, codes, records))
+    yield from _table(_pairs(order, _RECORD))
     yield frame(SETITEM + TUPLE2 + BUILD + encode_text("processed_ids") + EMPTY_SET)
     for batch in _batches(map(encode_int, processed)):
         yield frame(MARK + batch + ADDITEMS)
     yield frame(encode_text("sound_cache"))
-    yield from _table(compress(map(add, codes, records), has_record))
+    yield from _table(compress(_pairs(order, _RECORD), has_record))
     texts = Texts()
     pairs = b"".join(
         encode_text(name) + texts.value(value, shared=False) for name, value in metadata.items() if name != "digest"
@@ -201,6 +199,11 @@ def digest_at_end(end: bytes) -> str | None:
     """Return the digest in a stream's last `END_BYTES` bytes, or None."""
     digest = end[11:-3].decode("ascii", "replace")
     return digest if len(digest) == DIGEST_LENGTH and end == encode_end(digest) else None
+
+
+def _pairs(order: list[int], which: int) -> Iterator[bytes]:
+    """Yield the opcodes of each sound's id, and of its record or adjacency."""
+    return map(add, map(encode_int, order), map(get, _slots(order, which)))
 
 
 def _table(pairs: Iterator[bytes]) -> Iterator[bytes]:

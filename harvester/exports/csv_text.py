@@ -9,13 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-_QUOTED = re.compile('[",\r\n]')
+_QUOTED, _ODD = re.compile('[",\r\n]'), re.compile('["\r\n]')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def csv_line(cells: Iterable[str]) -> str:
     """Return the cells as one row of CSV, with its newline."""
-    return ",".join(map(_quoted, cells)) + "\n"
+    kept = list(cells)
+    line = ",".join(kept)
+    if line.count(",") == len(kept) - 1 and not _ODD.search(line):
+        return line + "\n"
+    return ",".join(map(_quoted, kept)) + "\n"
 
 
 def disarmed(text: str) -> str:

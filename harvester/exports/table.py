@@ -13,6 +13,7 @@ import json
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from harvester import records
@@ -40,6 +41,8 @@ _KINDS: dict[str, Kind] = {name: _RULED[rule.kind] for name, rule in RULES.items
 
 _OWN = frozenset(OWN_FIELDS)
 _OURS: dict[str, Kind] = {"id": "int", "processed": "bool"}
+_KIND_OF_TYPE: dict[type, Kind] = {bool: "bool", int: "int", float: "float", list: "texts"}
+_TEXT = frozenset({str})
 _AS_THEY_ARE = frozenset({"bool", "int", "texts"})
 _TAKEN = _OURS.keys() | RULES.keys() | _OWN
 """Names that the column of a nested value must not have."""
@@ -138,7 +141,7 @@ def moment_of(value: int | str) -> datetime:
 
 def joined(value: Any) -> Any:
     """Return a list of texts as one text, and every other value as it is."""
-    return SEPARATOR.join(value) if isinstance(value, list) else value
+    return SEPARATOR.join(value) if type(value) is list else value
 
 
 def _cells(attributes: dict[str, Any], but: Container[str]) -> Iterator[tuple[str, str, Any]]:
@@ -150,37 +153,34 @@ def _cells(attributes: dict[str, Any], but: Container[str]) -> Iterator[tuple[st
         if raw is None or field in but or (raw == UNKNOWN_TIME and field in STAMPS):
             continue
         value = raw if field in _OWN else value_of(attributes, field)
-        if isinstance(value, dict):
+        if type(value) is dict:
             for key, inner in value.items():
                 if inner is not None:
-                    yield _nested_name(field, key.replace("-", "_")), field, _plain(inner)
+                    yield _nested_name(field, key), field, _plain(inner)
         elif value is not None:
             yield without_lone_surrogates(field), field, _plain(value)
 
 
+@lru_cache(maxsize=4096)
 def _nested_name(field: str, key: str) -> str:
+    key = key.replace("-", "_")
     name = f"{_PREFIXES.get(field, f'{field}_')}{key}"
     return without_lone_surrogates(f"{field}_{key}" if name in _TAKEN else name)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return without_lone_surrogates(value)
-    if isinstance(value, list) and all(type(one) is str for one in value):
+    kind = type(value)
+    if kind is str:
+        return value if value.isascii() else without_lone_surrogates(value)
+    if kind is list and _TEXT.issuperset(map(type, value)):
         return value
-    if isinstance(value, list | dict):
+    if kind is list or kind is dict:
         return json.dumps(value, ensure_ascii=False, sort_keys=True)
     return value
 
 
 def _kind(value: Any) -> Kind:
-    if isinstance(value, bool):
-        return "bool"
-    if isinstance(value, float):
-        return "float"
-    if isinstance(value, int):
-        return "int"
-    return "texts" if isinstance(value, list) else "text"
+    return _KIND_OF_TYPE.get(type(value), "text")
 
 
 def _wider(one: Kind, other: Kind) -> Kind:
@@ -190,6 +190,6 @@ def _wider(one: Kind, other: Kind) -> Kind:
 def _as_kind(value: Any, kind: Kind) -> Any:
     if kind == "float":
         return float(value)
-    if kind == "text" and not isinstance(value, str):
+    if kind == "text" and type(value) is not str:
         return json.dumps(value, ensure_ascii=False)
     return value

@@ -98,11 +98,14 @@ def _ends(edge: Edge) -> dict[str, Any]:
 
 
 def _cell(value: Any, faithful: bool) -> str:
-    if isinstance(value, str | list):
-        text = without_lone_surrogates(joined(value).replace("\0", ""))
-        return text if faithful else disarmed(text)
     if value is None:
         return ""
-    if isinstance(value, bool):
+    kind = type(value)
+    if kind is str or kind is list:
+        text: str = joined(value)
+        if "\0" in text or not text.isascii():
+            text = without_lone_surrogates(text.replace("\0", ""))
+        return text if faithful else disarmed(text)
+    if kind is bool:
         return "true" if value else "false"
     return repr(value)

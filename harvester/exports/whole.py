@@ -11,7 +11,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from harvester.graph import MEASURES, RELATION_FIELDS, Edge, Selected, is_gone, library_text, sound_text, stands_apart
+from harvester.graph import MEASURES, RELATION_FIELDS, Edge, Selected, library_text, sound_text, stands_apart
 
 WHOLE_KEYS = ("record", "library")
 """The names of the two texts, in every format."""
@@ -26,7 +26,7 @@ class WholeTexts:
         """Find the hidden sounds; only a whole selection tells of them."""
         self._selected = selected
         state = selected.state
-        gone = (sound_id for sound_id in state.graph if is_gone(state.attributes(sound_id)))
+        gone = filter(state.is_gone, state.graph)
         self._hidden = sorted(gone) if selected.is_whole and state.gone_count else []
 
     def text(self, sound_id: int) -> str:

@@ -7,7 +7,7 @@ change updates them. A pickled copy is a plain DiGraph, which can be loaded with
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
@@ -86,13 +86,14 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
     def _build_predecessors(self) -> dict[int, dict[int, Edge]]:
         return self._pred
 
-    def adopt(self, nodes: dict[int, dict[str, Any]], edges: dict[int, dict[int, Edge]]) -> None:
-        """Replace the content by these dicts.
+    def adopt(self, nodes: Mapping[int, dict[str, Any]], edges: Mapping[int, dict[int, Edge]]) -> None:
+        """Replace the content by these mappings.
 
-        Each end of an edge must be in `nodes`, each node in `edges`.
+        Each end of an edge must be in `nodes`, each node in `edges`. Only in dicts can it be changed afterwards.
         """
         # NetworkX documents these attributes for subclasses; its public methods would copy a million edge dicts.
-        self._node, self._adj = nodes, edges
+        self._node: Any = nodes
+        self._adj: Any = edges
         self._forget_mirror()
 
     def know(self, sound_id: int, attributes: dict[str, Any]) -> None:

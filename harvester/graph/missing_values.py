@@ -15,7 +15,6 @@ from itertools import chain
 from typing import Any
 
 from harvester.counts import plain_number
-from harvester.graph.attributes import is_gone
 from harvester.graph.selection import Selection, license_names, typed_license
 from harvester.graph.state import SoundGraph
 from harvester.graph.words import has_words, tokens_of
@@ -65,7 +64,7 @@ def explain_missing(missing: Iterable[MissingValue], state: SoundGraph, *, found
     told = [*map(str, ordered)]
     if found:
         return f"a part of the selection matches nothing: {'; '.join(told)}"
-    if not any(not is_gone(attributes) for attributes in state.graph.nodes.values()):
+    if all(map(state.is_gone, state.graph)):
         return "no sound matches: the library holds no sounds"
     if not any(one.decides for one in ordered):
         told.insert(0, "no sound meets all conditions together")
@@ -189,7 +188,7 @@ def _beyond_all(state: SoundGraph, selection: Selection) -> Iterator[MissingValu
 def _missing_ids(state: SoundGraph, ids: Collection[int] | None) -> Iterator[MissingValue]:
     """Yield one line about the ids that are not in the library, or gone."""
     absent = sorted(sound_id for sound_id in ids or () if sound_id not in state)
-    gone = sorted(sound_id for sound_id in ids or () if sound_id in state and is_gone(state.attributes(sound_id)))
+    gone = sorted(sound_id for sound_id in ids or () if sound_id in state and state.is_gone(sound_id))
     if ids and (absent or gone):
         were = "was" if len(gone) == 1 else "were"
         told = [f"the library lacks {len(absent):,} ({_first(absent)})"] if absent else []
@@ -204,7 +203,7 @@ def _first(ids: Sequence[int]) -> str:
 
 
 def _present(state: SoundGraph) -> Iterator[tuple[int, dict[str, Any]]]:
-    return ((one, attributes) for one, attributes in state.graph.nodes.items() if not is_gone(attributes))
+    return ((one, state.attributes(one)) for one in state.graph if not state.is_gone(one))
 
 
 def _count(state: SoundGraph, what: str) -> Counter[str]:

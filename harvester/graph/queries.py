@@ -77,6 +77,10 @@ class KnownSounds:
         attributes: dict[str, Any] = self.graph._node[sound_id]
         return attributes
 
+    def is_gone(self, sound_id: int) -> bool:
+        """Tell whether views must hide the sound."""
+        return is_gone(self.graph._node[sound_id])
+
     def measures_of(self, sound_id: int) -> dict[str, Any]:
         """Return a sound's measures by name, to show them with its attributes.
 
@@ -120,7 +124,7 @@ class KnownSounds:
         A sound that is gone or processed needs neither, whatever filter its list was fetched with: only a refresh
         fetches a list again.
         """
-        return sound_id not in self.processed and not is_gone(self.attributes(sound_id))
+        return sound_id not in self.processed and not self.is_gone(sound_id)
 
     def matching(self, filter: str) -> set[int]:
         """Return the sounds known to match `filter`.

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
-from harvester.graph.attributes import is_gone
 from harvester.graph.edges import EVERY_EDGE, SIMILAR, Edge, EdgeRule
 from harvester.graph.measures import Measures
 from harvester.graph.sound import Sound
@@ -60,6 +59,12 @@ class Selection:
     def edge_rule(self) -> EdgeRule:
         """The rule for the edges, with the least score."""
         return self.edges & EdgeRule(min_score=self.min_score)
+
+    @property
+    def reads_records(self) -> bool:
+        """Tell whether a condition is on the sound's record."""
+        others = {"processed_only", "min_score", "edges", "largest_component", "ids", "communities", "notices"}
+        return any(getattr(self, one.name) != one.default for one in fields(self) if one.name not in others)
 
     def matches(self, sound_id: int, attributes: Mapping[str, Any]) -> bool:
         """Tell whether a sound meets all conditions on its id and record."""
@@ -229,14 +234,16 @@ def narrow(selected: Selected, selection: Selection) -> Selected:
 
 
 def _select(state: SoundGraph, among: Iterable[int], selection: Selection) -> Selected:
-    kept = []
+    kept, reads_records = [], selection.reads_records
     for sound_id in among:
-        attributes = state.attributes(sound_id)
-        if is_gone(attributes) or (selection.processed_only and sound_id not in state.processed):
+        if state.is_gone(sound_id) or (selection.processed_only and sound_id not in state.processed):
             continue
         if selection.communities and not _is_in(selection.communities, state.measures.get(sound_id)):
             continue
-        if selection.matches(sound_id, attributes):
+        if selection.ids is not None and sound_id not in selection.ids:
+            continue
+        # Reading a sound may mean reading a file, so do it last.
+        if not reads_records or selection.matches(sound_id, state.attributes(sound_id)):
             kept.append(sound_id)
     is_whole = among is state.graph and selection == Selection()
     selected = Selected(state, kept, selection.edge_rule, is_whole=is_whole)

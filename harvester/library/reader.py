@@ -17,6 +17,7 @@ from harvester.index import Binding
 from harvester.journal import Head, JournalContents, load_contents, load_head
 from harvester.library.backups import list_backups
 from harvester.library.load import Loaded, load_state
+from harvester.library.stored import store_state
 from harvester.model import Deferral
 from harvester.storage import CHECKPOINT, JOURNAL
 
@@ -41,14 +42,17 @@ class LibraryView:
     """What an index of it is bound to; None unless the checkpoint alone holds all that the view shows."""
 
 
-def load_view(folder: Path) -> LibraryView:
+def load_view(folder: Path, *, on_disk: bool = False) -> LibraryView:
     """Return a view of the library as it is now, empty without a library.
+
+    `on_disk`: where the checkpoint alone says all, the sounds of the read-only state stay on disk. That takes a tenth
+    of the memory; whoever reads a sound again and again is slower.
 
     Needs no lock and no write permission, also beside a running writer. Raises `LibraryCorrupt` when the checkpoint is
     corrupt and no valid backup can replace it, `NewerFormat`, or `LibraryUnwritable` when files cannot be read.
     """
     try:
-        contents, loaded = _load(folder)
+        contents, loaded = _load(folder, on_disk=on_disk)
     except OSError as error:
         raise LibraryUnwritable(f"{folder}: it cannot be read ({words_of(error)}); nothing was changed") from error
     view = LibraryView(folder, state=loaded.state, notices=loaded.notices)
@@ -92,12 +96,12 @@ def is_all_in(folder: Path, contents: JournalContents | None, digest: str) -> bo
     return head.digest == digest and not in_doubt
 
 
-def _load(folder: Path) -> tuple[JournalContents | None, Loaded]:
+def _load(folder: Path, *, on_disk: bool) -> tuple[JournalContents | None, Loaded]:
     path = folder / JOURNAL
     for attempt in range(_ATTEMPTS):
         contents = load_contents(path)
         try:
-            loaded = load_state(folder, contents)
+            loaded = (store_state(folder, contents) if on_disk else None) or load_state(folder, contents)
         except LibraryCorrupt:
             # A writer may have moved files between the two reads; real corruption is still there at the next attempt.
             if attempt == _ATTEMPTS - 1 or _timeline(load_head(path)) == _timeline(contents.head if contents else None):

@@ -64,6 +64,7 @@ from harvester.storage.placeholder import (
     refuse_placeholder,
     refuse_placeholders,
 )
+from harvester.storage.scratch import ScratchFile
 from harvester.storage.sqlite_export import (
     EXPORT_MARK,
     EXPORT_VERSION,

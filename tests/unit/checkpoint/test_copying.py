@@ -149,6 +149,8 @@ def test_only_blocks_with_a_changed_sound_are_encoded(name: str, tmp_path: Path,
     assert made.count("records") <= records
     assert made.count("lists") <= lists
     assert content == fully(saved.state)
+    assert saved.segments is not None
+    verify_written(saved.path, saved.segments)
 
 
 def test_new_sounds_cost_the_blocks_at_the_end_and_no_other(tmp_path: Path, encoded_blocks: list[str]) -> None:

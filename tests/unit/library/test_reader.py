@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harvester.checkpoint import read_signature
 from harvester.library import load
 from harvester.library.reader import load_view
 from harvester.model import Known
@@ -99,7 +100,7 @@ def test_a_first_checkpoint_that_comes_while_it_is_looked_for_is_no_loss(
 ) -> None:
     with open_store(tmp_path, source=SOURCE) as store:
         grow(store, make_events(3))
-        look = load.read_signature
+        look = read_signature
 
         def late(path: Path) -> object:
             found = look(path)
