@@ -21,6 +21,7 @@ from tests.support.clones import Clone, environment, make_clones, needs_git
 from tests.support.fork_server import Forked
 from tests.support.hostile_server import HostileServer, Responder, as_freesound, body, detail, renamed
 from tests.support.processes import KEY, ROOT, Ended, run, start, wait_until
+from tests.support.quick_clock import QUICKER
 
 pytestmark = needs_git
 
@@ -129,7 +130,7 @@ def place(clone: Clone, request: pytest.FixtureRequest) -> Place:
 
 
 def _run(place: Place, ending: Ending, words: list[str]) -> Ended:
-    first = FAILING.format(kind=ending.broken) if ending.broken else ""
+    first = FAILING.format(kind=ending.broken) if ending.broken else QUICKER if ending.name == "outage" else ""
     return run(*words, cwd=place.clone.root, environ=place.environ, first=first)
 
 

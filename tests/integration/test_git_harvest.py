@@ -26,7 +26,7 @@ def processed(clone: Clone) -> set[int]:
 def test_two_clones_that_grew_fifty_samples_each_end_with_one_file_in_either_order(
     tmp_path: Path, first_to_pull: int
 ) -> None:
-    clones = make_clones(tmp_path, 2)
+    clones = make_clones(tmp_path, 2, forked=False)
     with sandbox_process(tmp_path, "--no-throttle", "--sounds", 1000) as sandbox:
         for clone, query in zip(clones, ("rain", "drum"), strict=True):
             ended = harvester(

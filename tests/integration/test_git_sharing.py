@@ -1,4 +1,7 @@
-"""A library in Git: two people grow it, and Git joins it. Real git, real drivers in processes of their own."""
+"""A library in Git: two people grow it, and Git joins it. Real git; its drivers in processes of their own, forked ones.
+
+`test_git_harvest` and `test_workflows` have the drivers started as `git-setup` writes them.
+"""
 
 from __future__ import annotations
 

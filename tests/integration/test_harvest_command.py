@@ -16,6 +16,7 @@ import pytest
 from harvester import Library
 from harvester.model import RECORD_FIELDS
 from tests.support.processes import run, sandbox_process, start, start_interpreter, wait_until
+from tests.support.quick_clock import QUICK
 
 LIBRARY = Path("sandbox_library")
 
@@ -203,8 +204,8 @@ def one_line(ended: Any, code: int, *words: str) -> None:
 
 
 def test_an_unreachable_address_is_one_line_and_exit_11(tmp_path: Path) -> None:
-    # Its waits are drawn at random: 8 to 19 s as a rule.
-    ended = run("harvest", "--api-url", "http://127.0.0.1:9/apiv2/", cwd=tmp_path, timeout_s=90)
+    # Its waits are drawn at random: 8 to 19 s as a rule, by its own clock.
+    ended = run("harvest", "--api-url", "http://127.0.0.1:9/apiv2/", cwd=tmp_path, first=QUICK)
     one_line(ended, 11, "127.0.0.1:9")
 
 
@@ -279,15 +280,17 @@ def test_a_second_harvest_of_the_same_library_is_refused_with_exit_20_and_the_pi
 
 
 def test_a_shortened_run_at_a_keys_own_limits_sees_not_one_429(tmp_path: Path) -> None:
-    # The same ratio of burst to window as a real key would need minutes; 600 a minute shows the same law in seconds.
-    with sandbox_process(tmp_path, "--burst", 600, "--daily", 2000) as sandbox:
+    # A real key's 60 a minute would need minutes; 2,400 a minute shows the same law in two seconds.
+    with sandbox_process(tmp_path, "--burst", 2400, "--daily", 2000) as sandbox:
         ended = run(
-            "harvest", "--api-url", sandbox.url, "--limits", "600/2000", "--samples", 70, "--concurrency", 8,
+            "harvest", "--api-url", sandbox.url, "--limits", "2400/2000", "--samples", 70, "--concurrency", 8,
             cwd=tmp_path,
         )  # fmt: skip
         assert ended.code == 0, ended.err
         assert not [request for request in sandbox.requests() if request["status"] == 429]
         assert math.isclose(sandbox.counted(), 71, abs_tol=1)
+        sent_s = [request["t"] for request in sandbox.requests() if request["status"] == 200]
+        assert sent_s[-1] - sent_s[0] >= 0.98 * 60 / 2400 * (len(sent_s) - 1)
 
 
 def test_status_of_an_empty_library_prints_zeros_and_exits_0(tmp_path: Path) -> None:

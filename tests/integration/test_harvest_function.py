@@ -445,9 +445,9 @@ def test_a_refresh_counts_what_it_fetched_again(sandbox: SandboxProcess, tmp_pat
 def test_a_plan_has_the_facts_of_the_command(sandbox: SandboxProcess, tmp_path: Path) -> None:
     folder = tmp_path / "library"
     asyncio.run(harvester.harvest(folder, samples=10, **server(sandbox)))
-    estimate = harvester.run_plan(folder, query="rain", samples=200, limits="60/-", api_url=sandbox.url, key=KEY)
+    estimate = harvester.run_plan(folder, query="rain", samples=200, limits="6000/-", api_url=sandbox.url, key=KEY)
     told = run(
-        "plan", "--library", folder, "--query", "rain", "--samples", 200, "--limits", "60/-",
+        "plan", "--library", folder, "--query", "rain", "--samples", 200, "--limits", "6000/-",
         "--api-url", sandbox.url, "--json", cwd=tmp_path,
     )  # fmt: skip
     facts = json.loads(told.out)

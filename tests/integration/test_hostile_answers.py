@@ -28,6 +28,7 @@ from tests.support.hostile_server import (
     renamed,
 )
 from tests.support.processes import run
+from tests.support.quick_clock import QUICKER
 from tests.support.world import make_record
 
 LIBRARY = Path("sandbox_library")
@@ -96,8 +97,9 @@ def test_a_hostile_answer_ends_as_it_should_and_defers_no_sound(name: str, tmp_p
     case = CASES[name]
     with HostileServer(case.table) as server:
         ended = run(
-            "harvest", "--api-url", server.url, "--level", 99, *case.options, cwd=tmp_path, most_bytes=MOST_BYTES
-        )
+            "harvest", "--api-url", server.url, "--level", 99, *case.options, cwd=tmp_path, most_bytes=MOST_BYTES,
+            first=QUICKER,
+        )  # fmt: skip
     last = ended.err.strip().splitlines()[-1]
     assert ended.code == case.code, ended.err
     assert case.says in last

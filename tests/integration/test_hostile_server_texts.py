@@ -18,6 +18,7 @@ from tests.support.command import call
 from tests.support.fork_server import Forked
 from tests.support.hostile_texts import FORGED, SPELLED, assert_harmless
 from tests.support.processes import environment, run
+from tests.support.quick_clock import QUICK, hasten
 
 ALL = "".join(SPELLED) + FORGED
 RAW = "\x1b]0;owned\x07\x9b31m\u202eharvester"
@@ -86,7 +87,8 @@ def serving(content: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_no_answer_of_a_server_is_obeyed(tmp_path: Path, name: str) -> None:
+def test_no_answer_of_a_server_is_obeyed(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    hasten(monkeypatch.setattr)
     with serving(ANSWERS[name]) as url:
         limits = ("--time-limit", "1s", "--max-requests", 4, "--api-url", url, "--library", "lib")
         ended = call("harvest", "--seed", 1, "--samples", 2, *limits, cwd=tmp_path)
@@ -118,7 +120,7 @@ def on_a_terminal(cwd: Path, *arguments: object) -> bytes:
     shown = b""
     process = Forked(
         list(map(str, arguments)), cwd=cwd, environment=settings, streams=(theirs, theirs),
-        first="os.dup2(1, 0); sys.stdin = sys.__stdin__ = open(0, closefd=False)",
+        first=f"{QUICK}; os.dup2(1, 0); sys.stdin = sys.__stdin__ = open(0, closefd=False)",
     )  # fmt: skip
     os.close(theirs)
     try:

@@ -61,7 +61,7 @@ def test_a_check_in_two_processes_ends_with_all_of_them(library: Path, number: s
 
 def test_a_check_finds_the_same_for_any_number_of_jobs(library: Path) -> None:
     (library / CHECKPOINT).write_bytes(b"rubbish")
-    said = [run("check", "--library", library, "--jobs", jobs, "--json", cwd=library.parent) for jobs in (1, 2, 3, -1)]
+    said = [run("check", "--library", library, "--jobs", jobs, "--json", cwd=library.parent) for jobs in (1, 3, -1)]
     assert {ended.code for ended in said} == {1}
     assert len({ended.out for ended in said}) == 1
     assert CHECKPOINT in said[0].out

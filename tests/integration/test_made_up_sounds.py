@@ -18,6 +18,7 @@ from harvester.sandbox.ogg_flac import encode_ogg_flac
 from harvester.sandbox.sound_recipe import LONGEST_S, TIMBRES, SoundRecipe, recipe_of
 from harvester.sandbox.synthesis import RATE, synthesise
 from tests.support.browser import BROWSER, Page, open_page
+from tests.support.map_walks import Visit
 from tests.support.processes import run
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
@@ -88,7 +89,7 @@ async def play(page: Page, sound_id: int) -> Any:
     return np.round(np.array(samples) * 32_767) / 32_767
 
 
-def test_the_map_of_a_first_harvest_can_be_heard_and_sends_no_request(tmp_path: Path) -> None:
+def test_the_map_of_a_first_harvest_can_be_heard_and_sends_no_request(in_browser: Visit, tmp_path: Path) -> None:
     assert run("harvest", "--samples", 2, "--library", "library", cwd=tmp_path, key=None).code == 0
     assert run("map", "--library", "library", "-o", "map.html", cwd=tmp_path).code == 0
     address = (tmp_path / "map.html").as_uri()
@@ -102,34 +103,30 @@ def test_the_map_of_a_first_harvest_can_be_heard_and_sends_no_request(tmp_path: 
             sounds.setdefault(recipe.timbre, (sound_id, recipe))
     assert len(sounds) >= 2
 
-    async def walk() -> Page:
-        async with open_page() as page:
-            await page.window(1280, 800)
-            await page.visit(address)
-            await page.ask(_LISTEN)
-            for sound_id, recipe in sounds.values():
-                played = await play(page, sound_id)
-                made = as_floats(synthesise(recipe))
-                assert abs(len(played) - len(made)) <= 1
-                assert rms(played) > 0.01
-                assert rms(played) == pytest.approx(rms(made), rel=0.02)
-                assert np.abs(played[: len(made)] - made[: len(played)]).max() < 4 / 32_768
-                assert crossings(played) == pytest.approx(crossings(made), rel=0.02, abs=2)
-                assert 0.005 < await page.ask(_DRAWN) < 0.6
-            assert len(await play(page, long)) == LONGEST_S * RATE
-            assert "its first 5 seconds" in await page.ask("document.querySelector('#facts').textContent")
-            assert await page.ask("window.contexts") == 1
-            # A sound is silent, and no context exists, until Play is clicked.
-            await page.visit(f"{address}?again")
-            await page.ask(_LISTEN)
-            await page.ask("document.querySelector('#surface').focus()")
-            await page.press("ArrowRight", shift=True)
-            await page.press("Enter")
-            assert await page.ask(_DRAWN) > 0.005
-            assert await page.ask("window.contexts") == 0
-            return page
+    async def walk(page: Page) -> None:
+        await page.ask(_LISTEN)
+        for sound_id, recipe in sounds.values():
+            played = await play(page, sound_id)
+            made = as_floats(synthesise(recipe))
+            assert abs(len(played) - len(made)) <= 1
+            assert rms(played) > 0.01
+            assert rms(played) == pytest.approx(rms(made), rel=0.02)
+            assert np.abs(played[: len(made)] - made[: len(played)]).max() < 4 / 32_768
+            assert crossings(played) == pytest.approx(crossings(made), rel=0.02, abs=2)
+            assert 0.005 < await page.ask(_DRAWN) < 0.6
+        assert len(await play(page, long)) == LONGEST_S * RATE
+        assert "its first 5 seconds" in await page.ask("document.querySelector('#facts').textContent")
+        assert await page.ask("window.contexts") == 1
+        # A sound is silent, and no context exists, until Play is clicked.
+        await page.visit(f"{address}?again")
+        await page.ask(_LISTEN)
+        await page.ask("document.querySelector('#surface').focus()")
+        await page.press("ArrowRight", shift=True)
+        await page.press("Enter")
+        assert await page.ask(_DRAWN) > 0.005
+        assert await page.ask("window.contexts") == 0
 
-    page = asyncio.run(walk())
+    page = in_browser(tmp_path / "map.html", walk)
     assert page.errors == []
     assert page.requests == [address, f"{address}?again"]
 

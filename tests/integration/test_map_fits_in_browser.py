@@ -11,7 +11,7 @@ import pytest
 from harvester.graph.selection import select
 from harvester.map.page import encode_map
 from tests.support.browser import BROWSER, Page
-from tests.support.map_walks import in_browser
+from tests.support.map_walks import Visit
 from tests.support.view_samples import make_record, make_state
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
@@ -35,7 +35,7 @@ async def _places(page: Page, ids: range) -> Any:
 
 @pytest.mark.parametrize(("width", "height", "is_phone"), [(390, 844, True), (1280, 800, False)])
 def test_linked_sounds_use_the_room_and_the_others_lie_below(
-    page_file: Path, width: int, height: int, is_phone: bool
+    in_browser: Visit, page_file: Path, width: int, height: int, is_phone: bool
 ) -> None:
     async def walk(page: Page) -> None:
         await page.window(width, height, phone=is_phone)
@@ -65,6 +65,12 @@ def test_linked_sounds_use_the_room_and_the_others_lie_below(
         await page.visit("about:blank")
         await page.visit(address)
         assert np.abs(np.array(await page.ask("placeOf(7)")) - near).max() < 3
+        # A window that changes its longer side keeps the middle of the view, and what it shows across.
+        less_x, less_y = (0, 100) if is_phone else (100, 0)
+        await page.window(width - less_x, height - less_y, phone=is_phone)
+        await page.settled()
+        moved = np.array(await page.ask("placeOf(7)")) - near
+        assert np.abs(moved + np.array([less_x, less_y]) / 2).max() < 3
 
     assert in_browser(page_file, walk).errors == []
 

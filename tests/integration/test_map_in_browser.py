@@ -13,7 +13,7 @@ from harvester.map.local_previews import LocalPreviews
 from harvester.map.page import encode_map
 from harvester.sandbox.ogg_flac import encode_ogg_flac
 from tests.support.browser import BROWSER, Page
-from tests.support.map_walks import click_sound, in_browser, serve_media, text_of
+from tests.support.map_walks import Visit, click_sound, serve_media, text_of
 from tests.support.view_samples import HOSTILE, make_record, make_state
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
@@ -47,7 +47,9 @@ def page_file(tmp_path_factory: pytest.TempPathFactory, media: str) -> Path:
     return path
 
 
-def test_nothing_is_asked_of_the_network_before_a_click_and_a_click_opens_the_card(page_file: Path, media: str) -> None:
+def test_nothing_is_asked_of_the_network_before_a_click_and_a_click_opens_the_card(
+    in_browser: Visit, page_file: Path, media: str
+) -> None:
     async def walk(page: Page) -> None:
         x, y = await page.ask("placeOf(9)")
         await page.mouse("Moved", x, y)
@@ -77,7 +79,7 @@ def test_nothing_is_asked_of_the_network_before_a_click_and_a_click_opens_the_ca
     assert in_browser(page_file, walk).errors == []
 
 
-def test_the_preview_plays_and_stops(page_file: Path, media: str) -> None:
+def test_the_preview_plays_and_stops(in_browser: Visit, page_file: Path, media: str) -> None:
     async def walk(page: Page) -> None:
         await click_sound(page, 5)
         await page.ask("document.querySelector('.play').click()")
@@ -91,7 +93,7 @@ def test_the_preview_plays_and_stops(page_file: Path, media: str) -> None:
     assert in_browser(page_file, walk).errors == []
 
 
-def test_a_hostile_name_is_text_and_does_not_run(page_file: Path) -> None:
+def test_a_hostile_name_is_text_and_does_not_run(in_browser: Visit, page_file: Path) -> None:
     async def walk(page: Page) -> None:
         await click_sound(page, 1)
         assert await text_of(page, "#card h2") == HOSTILE
@@ -111,7 +113,7 @@ def test_a_hostile_name_is_text_and_does_not_run(page_file: Path) -> None:
     assert in_browser(page_file, walk, dark=True).errors == []
 
 
-def test_a_sound_without_media_says_so(page_file: Path) -> None:
+def test_a_sound_without_media_says_so(in_browser: Visit, page_file: Path) -> None:
     async def walk(page: Page) -> None:
         await click_sound(page, 2)
         assert await text_of(page, ".nothing") == "There is neither a waveform nor a preview of this sound."
@@ -121,7 +123,7 @@ def test_a_sound_without_media_says_so(page_file: Path) -> None:
     assert in_browser(page_file, walk).errors == []
 
 
-def test_search_filters_and_colours_by_hand_and_by_key(page_file: Path) -> None:
+def test_search_filters_and_colours_by_hand_and_by_key(in_browser: Visit, page_file: Path) -> None:
     async def walk(page: Page) -> None:
         await page.ask("document.querySelector('#surface').focus()")
         await page.press("/")
@@ -156,7 +158,7 @@ def test_search_filters_and_colours_by_hand_and_by_key(page_file: Path) -> None:
     assert in_browser(page_file, walk).errors == []
 
 
-def test_the_keyboard_alone_walks_from_sound_to_sound(page_file: Path) -> None:
+def test_the_keyboard_alone_walks_from_sound_to_sound(in_browser: Visit, page_file: Path) -> None:
     async def walk(page: Page) -> None:
         await page.ask("document.querySelector('#surface').focus()")
         await page.press("ArrowRight", shift=True)
@@ -171,7 +173,7 @@ def test_the_keyboard_alone_walks_from_sound_to_sound(page_file: Path) -> None:
     assert in_browser(page_file, walk).errors == []
 
 
-def test_two_fingers_zoom_on_a_phone(page_file: Path) -> None:
+def test_two_fingers_zoom_on_a_phone(in_browser: Visit, page_file: Path) -> None:
     async def walk(page: Page) -> None:
         assert await page.ask("document.documentElement.scrollWidth <= innerWidth")
         apart = "Math.hypot(placeOf(1)[0] - placeOf(30)[0], placeOf(1)[1] - placeOf(30)[1])"
@@ -195,7 +197,7 @@ _REPAINTED = (
 """Resolved once another canvas than `drawnBefore` shows the edges, and none is a scaled picture of an earlier view."""
 
 
-def test_what_is_painted_between_frames_is_what_would_be_painted_at_once(page_file: Path) -> None:
+def test_what_is_painted_between_frames_is_what_would_be_painted_at_once(in_browser: Visit, page_file: Path) -> None:
     async def walk(page: Page) -> None:
         before = await page.ask(_PIXELS)
         await page.ask(f"void (window.drawnBefore = {_FRONTS}[0])")
@@ -210,7 +212,9 @@ def test_what_is_painted_between_frames_is_what_would_be_painted_at_once(page_fi
     assert in_browser(page_file, walk).errors == []
 
 
-def test_a_preview_beside_the_page_plays_offline_and_the_others_are_as_before(tmp_path: Path) -> None:
+def test_a_preview_beside_the_page_plays_offline_and_the_others_are_as_before(
+    in_browser: Visit, tmp_path: Path
+) -> None:
     folder = tmp_path / "my library" / "previews"
     folder.mkdir(parents=True)
     (folder / "1.ogg").write_bytes(encode_ogg_flac(array("h", [0] * 3_000), 11_025, 8))
@@ -237,7 +241,7 @@ def test_a_preview_beside_the_page_plays_offline_and_the_others_are_as_before(tm
     assert local.column([1, 2]) == [2, 0]
 
 
-def test_a_card_lists_the_nearest_by_sound_that_the_similar_list_lacks(tmp_path: Path) -> None:
+def test_a_card_lists_the_nearest_by_sound_that_the_similar_list_lacks(in_browser: Visit, tmp_path: Path) -> None:
     state = make_state(
         [make_record(one, images={}, previews={}) for one in (1, 2, 3, 4)], {1: [(2, 0.9)], 2: [(1, 0.9)]}
     )

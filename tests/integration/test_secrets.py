@@ -12,6 +12,7 @@ import pytest
 from harvester.library import KILLED, load_history
 from harvester.storage import HISTORY
 from tests.support.processes import run, sandbox_process, start_interpreter, wait_until
+from tests.support.quick_clock import QUICK
 
 KEY = "Zq7kVtheKEYw3Lx9PmB4nRsT2uYdGhJcFa5eK8oQ"
 FORMS = (
@@ -77,9 +78,7 @@ def test_no_artefact_of_real_runs_holds_the_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", ["truncate", "reset", "401"])
 def test_no_error_shows_the_key(tmp_path: Path, fault: str) -> None:
     with sandbox_process(tmp_path, "--no-throttle", "--token", KEY, "--fault", fault) as sandbox:
-        ended = run(
-            "-v", "harvest", "--api-url", sandbox.url, "--time-limit", "2s", cwd=tmp_path, key=KEY, timeout_s=90
-        )
+        ended = run("-v", "harvest", "--api-url", sandbox.url, "--time-limit", "2s", cwd=tmp_path, key=KEY, first=QUICK)
     assert not leaks_in((ended.out + ended.err).encode())
     assert search(tmp_path)[0] == []
 

@@ -12,6 +12,7 @@ import pytest
 from harvester.cli.console import Console
 from tests.support.command import call
 from tests.support.processes import SandboxProcess, run, sandbox_process
+from tests.support.quick_clock import QUICK
 
 FIRST, SECOND = {"request", "next", "due"}, {"claim", "commit", "attempt"}
 """The kinds that one and two `-v` add."""
@@ -35,7 +36,7 @@ def test_each_line_says_its_kind_on_stderr_and_in_the_log(
     before: tuple[str, ...], after: tuple[str, ...], kinds: set[str], sandbox: SandboxProcess, tmp_path: Path
 ) -> None:
     options = ("--api-url", sandbox.url, "--level", 99, "--samples", 3, "--library", "new", "--log-json")
-    ended = run(*before, "harvest", *options, *after, cwd=tmp_path)
+    ended = run(*before, "harvest", *options, *after, cwd=tmp_path, first=QUICK)
     assert ended.code == 0, ended.err
     told, logged = objects(ended.err), objects((tmp_path / "new" / "harvest.log").read_text())
     assert {one["kind"] for one in told} == {"message", "retry", "written"} | kinds

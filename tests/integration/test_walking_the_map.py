@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,12 @@ from harvester.importing.id_list import read_id_list
 from harvester.map.page import encode_map
 from harvester.reports.find import find_sounds
 from tests.support.browser import BROWSER, Page
-from tests.support.map_walks import click_sound, one_browser, serve_media, text_of
+from tests.support.map_walks import Visit, click_sound, serve_media, text_of
 from tests.support.view_samples import HOSTILE, make_record, make_state
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="there is no Chromium on this machine")
 
 SOUNDS = 60
-Visit = Callable[..., Page]
 NAMES = ("train", "rain", "Brain-storm", "rainy.day", "STRASSE", "heavy_RAIN.wav", "strained", "straße bei regen")
 
 _WATCH_AUDIO = """(() => {
@@ -89,12 +88,6 @@ _TITLE = "document.querySelector('#card').hidden ? '' : document.querySelector('
 def media(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serve_media(tmp_path_factory.mktemp("media")) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def in_browser() -> Iterator[Visit]:
-    with one_browser() as visit:
-        yield visit
 
 
 @pytest.fixture(scope="module")

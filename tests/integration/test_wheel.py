@@ -11,7 +11,8 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def _required(requirements: Iterable[str], extras: frozenset[str]) -> Iterable[D
 class Installed:
     """A fresh environment with the wheel, and an empty folder to run it from."""
 
-    def __init__(self, wheel: Path, top: Path, *extras: str) -> None:
+    def __init__(self, wheel: Path, top: Path) -> None:
         self.environment, self.folder = top / "environment", top / "folder"
         self.folder.mkdir(parents=True)
         venv.create(self.environment, symlinks=True)
@@ -65,16 +66,27 @@ class Installed:
         assert ended.returncode == 0, ended.stderr
         (packages,) = self.environment.glob("lib/python*/site-packages")
         (information,) = packages.glob("freesound_harvester-*.dist-info")
-        declared = Distribution.at(information).requires or []
-        for package in _required(declared, frozenset(extras)):
+        self._declared = Distribution.at(information).requires or []
+        self._link(packages)
+
+    def _link(self, packages: Path, *extras: str) -> None:
+        """Put what the wheel declares for these extras into a folder."""
+        for package in _required(self._declared, frozenset(extras)):
             for name in {file.parts[0] for file in package.files or () if file.parts[0] not in ("..", "__pycache__")}:
                 (packages / name).symlink_to(Path(str(package.locate_file(name))))
 
-    def run(self, *command: str, code: int = 0) -> tuple[str, str]:
+    def with_extra(self, extra: str, packages: Path) -> Callable[..., tuple[str, str]]:
+        """Put what an extra needs into a new folder; return `harvester` for processes that find it there too."""
+        packages.mkdir()
+        self._link(packages, extra)
+        return partial(self.harvester, PYTHONPATH=str(packages))
+
+    def run(self, *command: str, code: int = 0, **more: str) -> tuple[str, str]:
         """Run a command of the environment and return what it wrote to stdout and stderr."""
         environ = {
             "PATH": f"{self.environment}/bin:{os.environ['PATH']}", "HOME": str(self.folder.parent / "home"),
             "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "COLUMNS": "100",
+            **more,
         }  # fmt: skip
         if command[0] == "_HARVESTER_COMPLETE=source_bash":
             environ["_HARVESTER_COMPLETE"], command = "source_bash", command[1:]
@@ -82,20 +94,15 @@ class Installed:
         assert ended.returncode == code, (command, ended.stdout, ended.stderr)
         return ended.stdout, ended.stderr
 
-    def harvester(self, *arguments: str, code: int = 0) -> tuple[str, str]:
+    def harvester(self, *arguments: str, code: int = 0, **more: str) -> tuple[str, str]:
         """Run `harvester ARGUMENTS`."""
-        return self.run("harvester", *arguments, code=code)
+        return self.run("harvester", *arguments, code=code, **more)
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _build(tmp_path_factory.mktemp("dist"))
-
-
-@pytest.fixture(scope="module")
-def plain(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The wheel without extras, after a harvest of five sounds."""
-    installed = Installed(wheel, tmp_path_factory.mktemp("plain"))
+    installed = Installed(_build(tmp_path_factory.mktemp("dist")), tmp_path_factory.mktemp("plain"))
     _, told = installed.harvester("harvest", "--samples", "5")
     assert "no FREESOUND_API_KEY set: using the embedded sandbox" in told
     return installed
@@ -132,10 +139,10 @@ def test_a_missing_package_is_named_with_its_extra(plain: Installed, arguments: 
     assert plain.harvester(*arguments, code=2)[1].splitlines()[-1] == f"harvester: {message}"
 
 
-def test_with_the_extra_it_draws_the_map(wheel: Path, plain: Installed, tmp_path: Path) -> None:
-    installed = Installed(wheel, tmp_path, "map")
-    installed.harvester("map", "--library", str(plain.folder / "sandbox_library"), "-o", "map.html")
-    assert (installed.folder / "map.html").stat().st_size > 10_000
+def test_with_the_extra_it_draws_the_map(plain: Installed, tmp_path: Path) -> None:
+    harvester = plain.with_extra("map", tmp_path / "packages")
+    harvester("map", "-o", str(tmp_path / "map.html"))
+    assert (tmp_path / "map.html").stat().st_size > 10_000
 
 
 def test_the_guide_is_in_the_wheel(plain: Installed) -> None:

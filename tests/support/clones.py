@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from harvester.gitsync.repository import DRIVER
 from harvester.gitsync.setup import set_up_git
 from harvester.storage.paths import CHECKPOINT
+from tests.support import forked_driver
+from tests.support.fork_server import _server
+from tests.support.forked_driver import SERVER
 from tests.support.processes import Ended, run
 
 LIBRARY = "data/library"
+PROGRAM = Path(forked_driver.__file__)
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 needs_lfs = pytest.mark.usefixtures("git_lfs")
@@ -44,9 +50,11 @@ class Clone:
 
     def try_git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run git here and return how it ended."""
+        server = _server().fileno()
         return subprocess.run(
-            ["git", *arguments], cwd=self.root, env=environment(self.root), capture_output=True, text=True, timeout=60
-        )
+            ["git", *arguments], cwd=self.root, env=environment(self.root) | {SERVER: str(server)}, pass_fds=[server],
+            capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
 
     def git(self, *arguments: str) -> str:
         """Run git here; it must succeed. Returns what it printed."""
@@ -61,8 +69,11 @@ class Clone:
             self.git("commit", "--quiet", "-m", "library")
 
 
-def make_clones(folder: Path, count: int, *, lfs: bool = False, ready: bool = True) -> list[Clone]:
-    """Return clones of one bare repository on branch `main`, `git-setup` done in each."""
+def make_clones(folder: Path, count: int, *, lfs: bool = False, ready: bool = True, forked: bool = True) -> list[Clone]:
+    """Return clones of one bare repository on branch `main`, `git-setup` done in each.
+
+    Unless `forked` is false, Git's drivers are forked where Git is started by the clone: see `forked_driver`.
+    """
     remote = folder / "remote.git"
     home = folder / "home"
     home.mkdir()
@@ -75,6 +86,8 @@ def make_clones(folder: Path, count: int, *, lfs: bool = False, ready: bool = Tr
         clone.folder.mkdir(parents=True, exist_ok=True)
         if ready:
             set_up_git(clone.folder, lfs=lfs)
+            if forked:
+                _fork_drivers(clone)
         if place == 0:
             clone.git("checkout", "--quiet", "-b", "main")
             (root / "README").write_text("a repository with a library\n")
@@ -83,6 +96,14 @@ def make_clones(folder: Path, count: int, *, lfs: bool = False, ready: bool = Tr
             clone.git("push", "--quiet", "-u", "origin", "main")
         clones.append(clone)
     return clones
+
+
+def _fork_drivers(clone: Clone) -> None:
+    for key in (f"merge.{DRIVER}.driver", f"diff.{DRIVER}.textconv"):
+        written = clone.git("config", key).rstrip("\n")
+        python, _, arguments = written.partition(" -P -m harvester ")
+        assert arguments, written
+        clone.git("config", key, f"{python} -I -S {shlex.quote(str(PROGRAM))} {arguments}")
 
 
 def _git(home: Path, *arguments: str) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 
 from tests.support.browser import Page, open_page
 
+Visit = Callable[..., Page]
+"""Called with the file of a map, a walk through it and what `Page.window` takes."""
+
 
 class Quiet(SimpleHTTPRequestHandler):
     """A server of files that writes no log."""
@@ -40,23 +43,12 @@ def serve_media(folder: Path) -> Iterator[str]:
     server.server_close()
 
 
-def in_browser(path: Path, walk: Callable[[Page], Awaitable[None]], **window: Any) -> Page:
-    """Open the map, walk through it, and return the page for what it heard meanwhile."""
-
-    async def run() -> Page:
-        async with open_page() as page:
-            await page.window(**{"width": 1280, "height": 800, **window})
-            await page.visit(path.as_uri())
-            await page.settled()
-            await walk(page)
-            return page
-
-    return asyncio.run(run())
-
-
 @contextmanager
-def one_browser() -> Iterator[Callable[..., Page]]:
-    """Give what `in_browser` does, in one browser for several walks; what the page stores is removed after each."""
+def one_browser() -> Iterator[Visit]:
+    """Give a function that opens a map, walks through it, and returns the page for what it heard meanwhile.
+
+    All walks are in one browser; what a page stores is removed after each.
+    """
     with asyncio.Runner() as runner:
         opening = open_page()
         page = runner.run(opening.__aenter__())
@@ -68,8 +60,10 @@ def one_browser() -> Iterator[Callable[..., Page]]:
             page.requests.clear()
             await page.visit(path.as_uri())
             await page.settled()
-            await walk(page)
-            await page.ask("localStorage.clear()")
+            try:
+                await walk(page)
+            finally:
+                await page.ask("localStorage.clear()")
             return page
 
         yield lambda path, walk, **window: runner.run(visit(path, walk, **window))

@@ -37,6 +37,14 @@ function noteView() {
   addressTimer = setTimeout(() => writeAddress(false), SETTLED_MS);
 }
 
+function look([x, y, span]) {
+  view.scale = Math.min(4, Math.max(0.0005, Math.min(width, height) / span));
+  [x, y] = shaped([x, y]);
+  view.x = width / 2 - x * view.scale;
+  view.y = height / 2 - y * view.scale;
+  moved();
+}
+
 function follow() {
   const asked = readAddress(), isView = location.hash.length < 2 || asked.at || asked.mode >= 0;
   isFollowing = true;
@@ -45,13 +53,7 @@ function follow() {
     if (asked.sound !== opened || card.hidden) open(asked.sound, false);
   } else if (asked.sound === undefined && isView && !card.hidden) close();
   // Last, because opening a sound may move the view.
-  if (asked.at) {
-    view.scale = Math.min(4, Math.max(0.0005, Math.min(width, height) / asked.at[2]));
-    const [x, y] = shaped(asked.at.slice(0, 2));
-    view.x = width / 2 - x * view.scale;
-    view.y = height / 2 - y * view.scale;
-    moved();
-  }
+  if (asked.at) look(asked.at);
   clearTimeout(addressTimer);
   isFollowing = false;
 }

@@ -21,7 +21,13 @@ element("theme").addEventListener("click", () => setTheme(theme === "dark" ? "li
 element("close").addEventListener("click", () => { close(); surface.focus(); });
 element("fold").addEventListener("click", () => unfold(!panel.classList.contains("folded")));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", (event) => setTheme(event.matches ? "dark" : "light"));
-addEventListener("resize", () => { resize(); fit(); redraw(); });
+addEventListener("resize", () => {
+  const { at } = readAddress();
+  resize();
+  // A browser may tell the size of its window after the page was loaded: the view of the address stays.
+  if (at) look(at); else fit();
+  redraw();
+});
 
 if (innerWidth < 736) unfold(true);
 lines();

@@ -162,7 +162,7 @@ def _no_panel_is_shown_on_a_terminal(place: Place) -> None:
 
 @proves("plan", "--api-url")
 def _the_plan_asks_there(place: Place) -> None:
-    facts = json.loads(place.run("--query", "drum", "--json", given=place.sandbox.url).out)
+    facts = json.loads(place.run("--query", "drum", "--level", 99, "--json", given=place.sandbox.url).out)
     assert facts["server"] == place.sandbox.url
     assert len(place.requests()) == facts["asked"] == 2
 

@@ -302,7 +302,7 @@ def test_the_state_folder_holds_the_ledger(place: Place) -> None:
 def test_the_key_of_the_environment_comes_before_the_one_of_the_folder(place: Place) -> None:
     place.command = "plan"
     (place.folder / ".env").write_text("FREESOUND_API_KEY=unknown\n", encoding="utf-8")
-    ask = ("--api-url", place.sandbox.url, "--query", "drum")
+    ask = ("--api-url", place.sandbox.url, "--level", 99, "--query", "drum")
     place.run(*ask)
     place.patch.delenv("FREESOUND_API_KEY")
     assert "Invalid token" in place.run(*ask, code=10).err

@@ -153,7 +153,8 @@ LINES: dict[int, dict[str, tuple[Prepare, tuple[str, ...]]]] = {
     ))},
     11: {"before a firewall": (_before_a_firewall, (
         f"harvest {SERVER}", f"plan {SERVER} --query a", f"refresh {SERVER} --library grown --older-than 0s",
-        f"link {SERVER} --verify 1 --library {{swept}}", "previews --api-url {server} --all --library grown",
+        f"link {SERVER} --verify 1 --library {{swept}}",
+        "previews --api-url {server} --all --per-minute 6000 --library grown",
     ))},
     12: {"of changed answers": (_of_changed_answers, (
         f"harvest {SERVER}", f"refresh {SERVER} --library grown --older-than 0s --links --neighbours 8",
