@@ -9,9 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import pandas as pd
-import polars as pl
 import pytest
 
 import harvester
@@ -78,6 +75,8 @@ def export(folder: Path, *arguments: object, code: int = 0) -> str:
 
 def parts_of(folder: Path) -> dict[int, str]:
     """Return the part of each sound, read from the tables."""
+    import duckdb
+
     found = duckdb.sql(f"SELECT id, filename FROM read_parquet('{folder}/data/*.parquet', filename = true)")
     assert found is not None
     return {sound_id: Path(name).name.split("-")[0] for sound_id, name in found.fetchall()}
@@ -99,6 +98,10 @@ def test_every_reader_gets_the_same_rows(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     assert found["issues"] == []
+    # Here, and not in every process that collects this test.
+    import pandas as pd
+    import polars as pl
+
     files = {part: out / "data" / f"{part}-00000-of-00001.parquet" for part in ("train", "validation", "test")}
     edges = out / "edges" / "edges-00000-of-00001.parquet"
     ids = {part: [int(one) for one in pd.read_parquet(path)["id"]] for part, path in files.items()}

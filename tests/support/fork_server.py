@@ -1,4 +1,8 @@
-"""One process that has imported the command line and forks a new process for each command, which saves its start.
+"""Processes that have imported the command line and fork a new process for each command, which saves its start.
+
+A fork costs what the forking process holds, so there are two: one with the whole house, for the commands that draw,
+measure and write tables, and one without the packages that only those need, for all others: half the price. Each starts
+when it is first wanted. A command that meets a package which its server lacks imports it, as users' processes do.
 
 What is forked is a process like any other, with its own pid, environment, folder, streams, limits and end; only the
 interpreter and the imports are there already. Tests of starting itself use `processes.start_interpreter`.
@@ -33,14 +37,20 @@ from tests.support.packages import remember_entry_points
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_ORDER = 1 << 20
 
+_HEAVY = ("PIL", "duckdb", "igraph", "joblib", "matplotlib", "pyarrow", "scipy")
+"""Packages that the light server does not hold."""
+
+_WORDS_OF_HEAVY = {"--jobs", "analyse", "browse", "dataset", "link", "map", "parquet", "sql"}
+"""Commands, formats of `export` and options for the server that holds them."""
+
 
 @cache
-def _server() -> socket.socket:
-    """Start the server of this process; it ends when our end of the pair is closed."""
+def _server(*, heavy: bool) -> socket.socket:
+    """Start a server of this process; it ends when our end of the pair is closed."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for one in (ours, theirs):
         one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_ORDER)
-    command = [sys.executable, "-m", __name__, str(theirs.fileno())]
+    command = [sys.executable, "-m", __name__, str(theirs.fileno()), "heavy" if heavy else "light"]
     # What the test that comes first has set is not for the commands of the others.
     settings = {name: value for name, value in os.environ.items() if not name.startswith(("FREESOUND", "HARVESTER"))}
     # A fork loses threads, so numpy is to start none.
@@ -76,8 +86,9 @@ class Forked:
         }  # fmt: skip
         told, tell = os.pipe()
         given = [one if isinstance(one, int) else one.fileno() for one in streams]
+        server = _server(heavy=not _WORDS_OF_HEAVY.isdisjoint(arguments))
         try:
-            socket.send_fds(_server(), [json.dumps(order).encode()], [*given, tell])
+            socket.send_fds(server, [json.dumps(order).encode()], [*given, tell])
         finally:
             os.close(tell)
         self._news = os.fdopen(told, encoding="ascii")
@@ -181,13 +192,21 @@ def _put_clock_forward(later_s: float) -> None:
     setattr(SystemClock, "time_us", lambda clock: time_us(clock) + round(later_s * SECOND_US))  # noqa: B010 - a method
 
 
-def _warm_up() -> None:
+def _warm_up(*, heavy: bool) -> None:
     """Import the house, and run commands once: what they import and build at their first call is there afterwards."""
     import harvester
 
+    refused = () if heavy else _HEAVY
+    sys.modules.update(dict.fromkeys(refused))  # type: ignore[arg-type]  # None: it cannot be imported
     for module in pkgutil.walk_packages(harvester.__path__, "harvester."):
         if module.name != "harvester.__main__":
-            importlib.import_module(module.name)
+            try:
+                importlib.import_module(module.name)
+            except ModuleNotFoundError as error:
+                if (error.name or "").partition(".")[0] not in refused:
+                    raise
+    for name in refused:
+        del sys.modules[name]
     cli: Any = importlib.import_module("harvester.cli")
     # The tree of commands is built once: a tenth of a second, and most of a short command.
     cli.build_tree = cache(cli.build_tree)
@@ -210,7 +229,7 @@ def _warm_up() -> None:
 
 if __name__ == "__main__":
     orders = socket.socket(fileno=int(sys.argv[1]))
-    _warm_up()
+    _warm_up(heavy=sys.argv[2] == "heavy")
     gc.freeze()
     _serve(orders)
     code: object = 0

@@ -6,12 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
-import typer
 
-from harvester.cli import app
-from tests.support.command import call
+from tests.support.command import build_tree_once, call
 
-_COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
+_COMMANDS = build_tree_once().commands
 PAGES = [(), *((name,) for name in _COMMANDS), *(("backups", name) for name in _COMMANDS["backups"].commands)]
 
 

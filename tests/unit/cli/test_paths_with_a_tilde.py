@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
-from harvester.cli import _functions, app
-from harvester.cli.parameters import adapt, walk
-from tests.support.command import call
+from harvester.cli.parameters import walk
+from tests.support.command import build_tree_once, call
 
 OF_A_PATH = {"DIR", "OUT", "FILE", "FILE.jsonl", "BACKUP", "A [B…]", "OLD"}
 OF_NO_PATH = {
@@ -24,9 +22,7 @@ NOUSER = "no user 'nouser' with a home folder here; for a folder of this name wr
 
 def parameters() -> list[tuple[str, Any]]:
     """Give every parameter of every command that people call, with the command."""
-    root = typer.main.get_command(app)
-    adapt(root, _functions())
-    return [(path, one) for path, command in walk(root) if not command.hidden for one in command.params]
+    return [(path, one) for path, command in walk(build_tree_once()) if not command.hidden for one in command.params]
 
 
 def spelled(path: str, parameter: Any) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("openTSNE")
-
 from harvester.graph.selection import select
 from harvester.map.arrangement import arrange_by
 from harvester.map.edges import DrawnEdges
 from harvester.map.vector_places import VectorPlaces
 from tests.support.view_samples import make_record, make_state
+
+
+@pytest.fixture(autouse=True)
+def _open_tsne() -> None:
+    """Import it when a test runs, not in every process that collects them: sklearn comes along, half a second."""
+    pytest.importorskip("openTSNE")
 
 
 def test_near_vectors_lie_together_and_sounds_without_one_in_the_strip() -> None:
