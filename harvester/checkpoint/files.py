@@ -20,7 +20,7 @@ from harvester.checkpoint.format import (
     latest_stamp,
 )
 from harvester.checkpoint.stream import digest_in
-from harvester.checkpoint.walk import Verified, walk_checkpoint
+from harvester.checkpoint.walk import Verified, load_by_blocks, walk_checkpoint
 from harvester.errors import BackupFailed, LibraryCorrupt, LibraryUnwritable, NewerFormat, SettingsError
 from harvester.graph import Dropped
 from harvester.storage import (
@@ -108,7 +108,7 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
     when it does not exist.
     """
     with _opened(path) as file:
-        return decode_checkpoint(file, dropped)
+        return load_by_blocks(file) or decode_checkpoint(file, dropped)
 
 
 def load_given(path: Path, dropped: Dropped | None = None) -> Decoded:

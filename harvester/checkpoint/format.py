@@ -85,13 +85,8 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
 
 def latest_stamp(state: SoundGraph) -> int:
     """Return the latest stamp in a state, in microseconds UTC, or 0."""
-    latest = 0
-    for attributes in state.graph._node.values():
-        for name in STAMPS:
-            stamp = attributes.get(name, 0)
-            if stamp > latest:
-                latest = stamp
-    return latest
+    value, sounds = state.graph.value, list(state.graph)
+    return max((value(sound_id, name, 0) for name in STAMPS for sound_id in sounds), default=0)
 
 
 def metadata_from(
@@ -154,7 +149,7 @@ def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:
     order = canonical_order(state)
     metadata = metadata_of(state, order)
     containers = size_bytes = 0
-    has_record = ("fetched_at" in state.graph._node[sound_id] for sound_id in order)
+    has_record = (state.graph.value(sound_id, "fetched_at") is not None for sound_id in order)
     closing = encode_closing(order, processed_order(state), has_record, metadata)
     for frame in chain(encode_blocks(state, order), closing):
         containers += sum(map(frame.count, CONTAINERS))
@@ -185,7 +180,7 @@ def decode_checkpoint(packed: bytes | Packed, dropped: Dropped | None = None) ->
     """
     source = PackedBytes(packed) if isinstance(packed, bytes) else packed
     ending = EndingReader()
-    with _garbage_collection_off():
+    with garbage_collection_off():
         frames = ending.through(scanned_frames(source, sum(map(len, unpacked(source)))))
         plain = decode_pickle(RestrictedUnpickler(FrameReader(frames)))
         for _ in frames:
@@ -207,7 +202,7 @@ def begins_as_checkpoint(packed: bytes) -> bool:
 
 
 @contextmanager
-def _garbage_collection_off() -> Iterator[None]:
+def garbage_collection_off() -> Iterator[None]:
     """Disable the garbage collector while millions of containers are made.
 
     It could free none of them.

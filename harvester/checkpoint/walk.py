@@ -1,18 +1,19 @@
-"""Verify a checkpoint block by block, without building its graph.
+"""Verify or load a checkpoint block by block.
 
-Owns the proof that a file is valid: each block is unpickled alone, its values are checked, and what the writer makes of
-them must be the block's own bytes. What follows the blocks is made from the ids and counts of the blocks and compared.
-So memory holds one block at a time, and a few bytes a sound. A file that is not proven this way may still be valid:
-another program may have written it. The caller then asks `decode_checkpoint`, whose judgement counts.
+Owns the proof that a file is valid: each block is unpickled alone, its values are checked, and it must leave nothing
+else behind. To verify, what the writer makes of the values must also be the block's own bytes. What follows the blocks
+is made from the ids and counts of the blocks and compared. So memory holds one block at a time, a few bytes a sound,
+and what a load keeps. A file that is not proven this way may still be valid: another program may have written it. The
+caller then asks `decode_checkpoint`, whose judgement counts.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from harvester.checkpoint._frames import frames_of
 from harvester.checkpoint._interned import TEXT_SLOTS
@@ -35,13 +36,15 @@ from harvester.checkpoint._opcodes import (
 from harvester.checkpoint._record_block import SLOTS, RecordBlock
 from harvester.checkpoint._validate_content import ContentReader
 from harvester.checkpoint.container import Packed, unpacked
-from harvester.checkpoint.format import metadata_from
+from harvester.checkpoint.format import Decoded, garbage_collection_off, metadata_from
 from harvester.checkpoint.stream import EndingReader, RestrictedUnpickler, decode_pickle, scanned_frames
 from harvester.checkpoint.validate import read_metadata
 from harvester.checkpoint.writer import DIGEST_LENGTH, blocks_of, encode_closing, encode_end, encode_fillers
 from harvester.errors import LibraryCorrupt, NewerFormat
-from harvester.graph import LINK_FIELDS, STAMPS, is_gone
-from harvester.model import is_complete
+from harvester.graph import LINK_FIELDS, STAMPS, SoundGraph, is_gone
+from harvester.model import is_complete, is_sound_id
+
+Metadata: TypeAlias = dict[str, Any]
 
 _LIST = b"l"
 _BEFORE_ALL = (-1, -1)
@@ -79,6 +82,28 @@ def walk_checkpoint(packed: Packed, *, written: str = "") -> Verified | None:
     of a checkpoint that this process has just written: with it, its blocks are read but not made again. Memory is that
     of a block and about 100 bytes a sound.
     """
+    walked = _walked(packed, written=written)
+    return None if walked is None else walked[0]
+
+
+def load_by_blocks(packed: Packed) -> Decoded | None:
+    """Return the state in a checkpoint, if the file is proven valid.
+
+    None if it is not, as in `walk_checkpoint`. Memory is that of the state and of a block, never that of the file's
+    content beside it.
+    """
+    state = SoundGraph()
+    with garbage_collection_off():
+        walked = _walked(packed, state=state)
+    if walked is None:
+        return None
+    verified, metadata = walked
+    state.seeds.update(metadata["seeds"])
+    state.source, state.space = verified.source, verified.space
+    return Decoded(state, metadata, verified.digest)
+
+
+def _walked(packed: Packed, *, written: str = "", state: SoundGraph | None = None) -> tuple[Verified, Metadata] | None:
     try:
         closing: list[bytes] = []
         ending, again = EndingReader(), EndingReader()
@@ -86,7 +111,7 @@ def walk_checkpoint(packed: Packed, *, written: str = "") -> Verified | None:
             if closing or one.startswith(_CLOSING, FRAME_HEAD_BYTES):
                 closing.append(one)
         digest = ending.verified_digest()
-        walk = _Walk(closing, compare=digest != written)
+        walk = _Walk(closing, compare=state is None and digest != written, state=state)
         return walk.run(again.through(scanned_frames(packed, ending.size_bytes)), digest, again)
     except (LibraryCorrupt, NewerFormat, ValueError, KeyError, TypeError):
         return None  # `decode_checkpoint` finds the reason, or accepts a file that is only written in another way
@@ -104,8 +129,8 @@ def _prove(holds: bool) -> None:
 class _Walk:
     """One pass over the frames of a checkpoint, with what it has found."""
 
-    def __init__(self, closing: list[bytes], *, compare: bool) -> None:
-        self._closing, self._compare = closing, compare
+    def __init__(self, closing: list[bytes], *, compare: bool, state: SoundGraph | None) -> None:
+        self._closing, self._compare, self._state = closing, compare, state
         self._order = list(_ids_in(closing))
         self._places = {sound_id: place for place, sound_id in enumerate(self._order)}
         self._flags = bytearray(len(self._order))
@@ -113,9 +138,9 @@ class _Walk:
         self._edges = self._gone = self._latest_us = 0
         self._containers = self._size_bytes = 0
         self._found_weights = False
-        _prove(bool(closing) and len(self._places) == len(self._order))
+        _prove(bool(closing) and len(self._places) == len(self._order) and all(map(is_sound_id, self._order)))
 
-    def run(self, frames: Iterator[bytes], digest: str, again: EndingReader) -> Verified:
+    def run(self, frames: Iterator[bytes], digest: str, again: EndingReader) -> tuple[Verified, Metadata]:
         """Check all frames; raise an error unless they are proven valid.
 
         `again` reads the frames' digest beside; it must be `digest`.
@@ -138,10 +163,11 @@ class _Walk:
             pass  # the closing frames are scanned too
         _prove(again.verified_digest() == digest)  # another process may write into the file
         metadata = self._compare_closing(digest)
-        return Verified(
+        verified = Verified(
             digest, metadata["source"], metadata["similarity_space"], len(self._order), self._edges,
             metadata["statistics"]["processed"], sum(flags & _HAS_LIST > 0 for flags in self._flags), self._latest_us,
         )  # fmt: skip
+        return verified, {**metadata, "digest": digest}
 
     def _counted(self, block: bytes) -> bytes:
         self._containers += sum(map(block.count, CONTAINERS))
@@ -164,6 +190,8 @@ class _Walk:
             self._note_stamps(attributes)
             kept.append(attributes)
         _prove(not self._compare or frame(RecordBlock().opcodes(slot, kept)) == block)
+        if self._state is not None:
+            self._state.take_records(dict(zip(part, kept, strict=True)))
         return last
 
     def _read_lists(self, block: bytes, starts: EdgeStarts, last: tuple[int, int]) -> tuple[int, int]:
@@ -192,9 +220,13 @@ class _Walk:
                 self._note_stamps(link)
             neighbours = reader.adjacency(sound_id, neighbours, self._places.keys(), has_list=bool(link))
             self._edges += len(neighbours)
+            if self._state is not None:
+                self._state.take_list(sound_id, {name: link[name] for name in LINK_FIELDS} if link else {}, neighbours)
             lists.append((TEXT_SLOTS + SLOTS * place, link, neighbours))
             self._linked_order.append(sound_id)
         self._found_weights |= reader.found_weights
+        if self._state is not None:
+            self._state.has_weights |= reader.found_weights
         _prove(not self._compare or frame(ListBlock(starts).opcodes(lists)) == block)
         return last
 
@@ -204,7 +236,7 @@ class _Walk:
             if stamp > self._latest_us:
                 self._latest_us = stamp
 
-    def _compare_closing(self, digest: str) -> dict[str, Any]:
+    def _compare_closing(self, digest: str) -> Metadata:
         """Compare what follows the blocks with what the writer makes."""
         named, flags = _metadata_in(self._closing), self._flags
         done = _IS_COMPLETE | _HAS_LIST
@@ -221,12 +253,19 @@ class _Walk:
         return metadata
 
 
-def _built(block: bytes, slots: Any, head: bytes = b"") -> list[Any]:
-    """Return what a block leaves in memo slots."""
+def _built(block: bytes, slots: Sequence[int], head: bytes = b"") -> list[Any]:
+    """Return what a block leaves in memo slots, and prove that it is all.
+
+    The mark before the block would gather what it leaves on the stack. It may store its texts and its own sounds: what
+    it stored in the slots of others would change blocks that were read before.
+    """
     wanted = b"".join([pack_index(b"j", slot) for slot in slots])
-    built = decode_pickle(RestrictedUnpickler(io.BytesIO(PROTOCOL + head + block + MARK + wanted + _LIST + STOP)))
-    _prove(set(map(type, built)) <= {dict})
-    return list(built)
+    unpickler = RestrictedUnpickler(io.BytesIO(PROTOCOL + head + MARK + block + wanted + _LIST + STOP))
+    built = list(decode_pickle(unpickler))
+    _prove(len(built) == len(slots) and set(map(type, built)) <= {dict})
+    own = range(0) if head else range(slots[0], slots[-1] + SLOTS)
+    _prove(all(slot < TEXT_SLOTS or slot in own or (head and slot in slots) for slot in unpickler.memo.copy()))
+    return built
 
 
 def _ids_in(closing: list[bytes]) -> Iterator[int]:
@@ -239,7 +278,7 @@ def _ids_in(closing: list[bytes]) -> Iterator[int]:
             yield int.from_bytes(match[match.lastindex], "little")
 
 
-def _metadata_in(closing: list[bytes]) -> dict[str, Any]:
+def _metadata_in(closing: list[bytes]) -> Metadata:
     """Return the checked metadata, without the digest that ends it."""
     block = next((one for one in reversed(closing) if _METADATA in one), b"")
     end = encode_text("0" * DIGEST_LENGTH) + SETITEMS + TUPLE2 + STOP
