@@ -255,6 +255,7 @@ class Library(_Sounds):
         Nodes are ids with the record's fields; an edge A→B has a `score` when B is in A's similar list. Copy the graph
         before you change attributes. A type checker knows its type if `types-networkx` is installed.
         """
+        self._state.graph.unpack()  # a program may keep, pickle or compare the dicts of a node
         return self._state.graph
 
     @property

@@ -21,6 +21,7 @@ from harvester.checkpoint.format import (
     digest_of,
     latest_stamp,
 )
+from harvester.checkpoint.loading import load_by_blocks
 from harvester.checkpoint.segments import LastFile, Segments
 from harvester.checkpoint.stored import StoringKeeper
 from harvester.checkpoint.stream import digest_in
@@ -118,7 +119,7 @@ def load_checkpoint(path: Path, dropped: Dropped | None = None) -> Decoded:
     when it does not exist.
     """
     with _opened(path) as file:
-        return decode_checkpoint(file, dropped)
+        return load_by_blocks(file) or decode_checkpoint(file, dropped)
 
 
 def load_given(path: Path, dropped: Dropped | None = None) -> Decoded:

@@ -85,13 +85,8 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
 
 def latest_stamp(state: SoundGraph) -> int:
     """Return the latest stamp in a state, in microseconds UTC, or 0."""
-    latest = 0
-    for attributes in state.graph._node.values():
-        for name in STAMPS:
-            stamp = attributes.get(name, 0)
-            if stamp > latest:
-                latest = stamp
-    return latest
+    value, sounds = state.graph.value, list(state.graph)
+    return max((value(sound_id, name, 0) for name in STAMPS for sound_id in sounds), default=0)
 
 
 def metadata_from(
@@ -181,7 +176,7 @@ def _frames(state: SoundGraph, encoded: Encoded, last: LastFile | None) -> Itera
         copied = last.copied(block, known) if last is not None else None
         yield (made := copied or made_of(block.encode(), block.key))
         known = made.after
-    has_record = ("fetched_at" in state.graph._node[sound_id] for sound_id in order)
+    has_record = (state.graph.value(sound_id, "fetched_at") is not None for sound_id in order)
     for frame in encode_closing(order, processed_order(state), has_record, metadata):
         yield (made := made_of(frame))
         known = made.after
@@ -209,7 +204,7 @@ def decode_checkpoint(packed: bytes | Packed, dropped: Dropped | None = None) ->
     """
     source = PackedBytes(packed) if isinstance(packed, bytes) else packed
     ending = EndingReader()
-    with _garbage_collection_off():
+    with garbage_collection_off():
         frames = ending.through(scanned_frames(source, sum(map(len, unpacked(source)))))
         plain = decode_pickle(RestrictedUnpickler(FrameReader(frames)))
         for _ in frames:
@@ -231,7 +226,7 @@ def begins_as_checkpoint(packed: bytes) -> bool:
 
 
 @contextmanager
-def _garbage_collection_off() -> Iterator[None]:
+def garbage_collection_off() -> Iterator[None]:
     """Disable the garbage collector while millions of containers are made.
 
     It could free none of them.

@@ -53,7 +53,7 @@ from harvester.checkpoint.writer import (
 )
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import LINK_FIELDS, STAMPS, is_gone
-from harvester.model import is_complete
+from harvester.model import is_complete, is_sound_id
 
 _LIST, _CLEARED = b"l", 10_000
 _BEFORE_ALL = (-1, -1)
@@ -162,7 +162,7 @@ class _Walk:
         self._edges = self._gone = self._latest_us = 0
         self._containers = self._size_bytes = 0
         self._found_weights = False
-        _prove(bool(closing) and len(self._places) == len(self._order))
+        _prove(bool(closing) and len(self._places) == len(self._order) and all(map(is_sound_id, self._order)))
 
     def run(self, frames: Iterator[bytes], digest: str, again: EndingReader) -> Verified:
         """Check all frames; raise an error unless they are proven valid.

@@ -66,10 +66,8 @@ _BATCH = 512
 
 def canonical_order(state: SoundGraph) -> list[int]:
     """Return all ids in the order of the file: by `added_at`, then by id."""
-    nodes = state.graph.nodes
-    return [
-        sound_id for _, sound_id in sorted((attributes["added_at"], sound_id) for sound_id, attributes in nodes.items())
-    ]
+    value = state.graph.value
+    return [sound_id for _, sound_id in sorted((value(sound_id, "added_at"), sound_id) for sound_id in state.graph)]
 
 
 def blocks_in(state: SoundGraph, order: list[int]) -> Iterator[Block]:
@@ -126,13 +124,12 @@ def _slots(order: list[int], which: int) -> range:
 
 def _linked_order(state: SoundGraph) -> list[int]:
     """Return ids of sounds with a list or edges, by `linked_at`, then id."""
-    nodes, successors = state.graph._node, state.graph._adj
+    value, successors = state.graph.value, state.graph._adj
+    linked_at = ((value(sound_id, "linked_at"), sound_id) for sound_id in state.graph)
     return [
         sound_id
         for _, sound_id in sorted(
-            (attributes.get("linked_at", 0), sound_id)
-            for sound_id, attributes in nodes.items()
-            if "linked_at" in attributes or successors[sound_id]
+            (stamp or 0, sound_id) for stamp, sound_id in linked_at if stamp is not None or successors[sound_id]
         )
     ]
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
 
+from harvester.graph.packed_records import PackedRecords
+
 if TYPE_CHECKING:
     # The class takes no parameters when it runs; the stubs `types-networkx` declare one.
     DiGraph: TypeAlias = nx.DiGraph[int]
@@ -24,7 +26,13 @@ _VIEWS = ("pred", "in_edges", "degree", "out_degree", "in_degree")
 
 
 class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
-    """A directed graph of sounds with every method of DiGraph."""
+    """A directed graph of sounds with every method of DiGraph.
+
+    The attributes of its nodes may be packed, until `unpack` makes them dicts.
+    """
+
+    _node: Any
+    _adj: Any
 
     def __init__(self, incoming_graph_data: Any = None, **attributes: Any) -> None:
         super().__init__(incoming_graph_data, **attributes)
@@ -57,6 +65,7 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
     def __reduce__(self) -> tuple[Any, ...]:
         plain = nx.DiGraph()
         plain.graph.update(self.graph)
+        self.unpack()
         plain._node, plain._adj, plain._pred = self._node, self._adj, self._pred
         return nx.DiGraph, (), plain.__dict__
 
@@ -92,9 +101,38 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         Each end of an edge must be in `nodes`, each node in `edges`. Only in dicts can it be changed afterwards.
         """
         # NetworkX documents these attributes for subclasses; its public methods would copy a million edge dicts.
-        self._node: Any = nodes
-        self._adj: Any = edges
+        self._node, self._adj = nodes, edges
         self._forget_mirror()
+
+    def pack(self, sound_id: int, attributes: dict[str, Any]) -> None:
+        """Add a new node whose attributes are kept in packed form.
+
+        Only for a graph that is just being loaded.
+        """
+        nodes = self._node
+        if not isinstance(nodes, PackedRecords):
+            nodes = self._node = PackedRecords()
+        nodes.pack(sound_id, attributes)
+        self._adj.setdefault(sound_id, {})
+
+    def own(self, sound_id: int) -> dict[str, Any]:
+        """Return a node's attributes to change them."""
+        nodes = self._node
+        found: dict[str, Any] = nodes.own(sound_id) if isinstance(nodes, PackedRecords) else nodes[sound_id]
+        return found
+
+    def value(self, sound_id: int, name: str, default: Any = None) -> Any:
+        """Return one attribute of a node; faster than all of them if packed."""
+        nodes = self._node
+        if isinstance(nodes, PackedRecords):
+            return nodes.value(sound_id, name, default)
+        return nodes[sound_id].get(name, default)
+
+    def unpack(self) -> None:
+        """Make every node's attributes a dict, as those of any DiGraph are."""
+        nodes = self._node
+        if isinstance(nodes, PackedRecords):
+            self._node = nodes.plain()
 
     def know(self, sound_id: int, attributes: dict[str, Any]) -> None:
         """Add a new node with this dict as its attributes."""

@@ -73,7 +73,10 @@ class KnownSounds:
         return len(self.graph)
 
     def attributes(self, sound_id: int) -> dict[str, Any]:
-        """Return a sound's live attributes, which callers must not change."""
+        """Return a sound's attributes as they are now.
+
+        Callers must not change them. Those of a packed sound are made for each call: `graph.value` gives one of them.
+        """
         attributes: dict[str, Any] = self.graph._node[sound_id]
         return attributes
 
@@ -94,7 +97,7 @@ class KnownSounds:
         return {name: value for name, value in values if value is not None}
 
     def sound(self, sound_id: int) -> Sound:
-        """Return a sound with typed attributes; it shows the live attributes."""
+        """Return a sound with typed attributes, which are those of now."""
         return Sound(sound_id, self.graph._node[sound_id], sound_id in self.processed)
 
     def record(self, sound_id: int) -> Record | None:

@@ -95,6 +95,26 @@ class SoundGraph(KnownSounds):
         state.seeds.update(seeds)
         return state
 
+    def take_record(self, sound_id: int, attributes: dict[str, Any]) -> None:
+        """Add a new sound with these canonical attributes; it keeps them packed.
+
+        Checkpoints are loaded sound by sound with this and `take_list`, into a new state.
+        """
+        self._form.share((attributes,))
+        self._count({sound_id: attributes})
+        self.graph.pack(sound_id, attributes)
+
+    def take_list(self, sound_id: int, link: dict[str, Any], edges: dict[int, dict[str, Any]]) -> None:
+        """Add a similar list's attributes, if any, and all edges of a sound."""
+        if link:
+            link = {name: self._form.text(value) if type(value) is str else value for name, value in link.items()}
+            attributes = {**self.attributes(sound_id), **link}
+            self.graph.pack(sound_id, attributes)
+            self.list_count += 1
+            self._settle(sound_id, attributes)
+        self.edge_count += len(edges)
+        self.graph.relink(sound_id, edges)
+
     def apply(self, event: Event) -> None:
         """Merge one event into the state; repeats and order do not matter."""
         match event:
@@ -171,19 +191,13 @@ class SoundGraph(KnownSounds):
                 self.list_count += 1
                 self._settle(sound_id, attributes)
 
-    def _know(self, sound_id: int, added_at: int) -> dict[str, Any]:
-        """Return a sound's attributes, created if new.
-
-        The earliest `added_at` is kept.
-        """
-        attributes: dict[str, Any] | None = self.graph._node.get(sound_id)
-        if attributes is None:
-            attributes = {"added_at": added_at}
-            self.graph.know(sound_id, attributes)
-        elif added_at < attributes["added_at"]:
+    def _know(self, sound_id: int, added_at: int) -> None:
+        """Add a sound if it is new; the earliest `added_at` is kept."""
+        if sound_id not in self.graph._node:
+            self.graph.know(sound_id, {"added_at": added_at})
+        elif added_at < self.graph.value(sound_id, "added_at"):
             self.changed.records.add(sound_id)
-            attributes["added_at"] = added_at
-        return attributes
+            self.graph.own(sound_id)["added_at"] = added_at
 
     def _apply_seen(self, event: Seen) -> None:
         if event.sound_id not in self.graph._node:
@@ -193,7 +207,8 @@ class SoundGraph(KnownSounds):
             self.graph.know(event.sound_id, self._form.attributes({**record, **stamps}))
             self.record_count += 1
             return
-        attributes = self._know(event.sound_id, event.fetched_at)
+        self._know(event.sound_id, event.fetched_at)
+        attributes = self.attributes(event.sound_id)
         known_at = attributes.get("fetched_at")
         wins = known_at is None or record_wins(event, attributes)
         newer = newer_extras(event, attributes)
@@ -211,7 +226,8 @@ class SoundGraph(KnownSounds):
         record |= {name: extra.value for name, extra in extras.items()}
         if is_withdrawn(own):
             record = blanked(record)
-        # Keep the dict object: the sound cache and readers of the graph refer to it.
+        # Keep the dict object: readers of the graph refer to it.
+        attributes = self.graph.own(event.sound_id)
         attributes.clear()
         attributes.update(self._form.attributes({**record, **own}))
         self.record_count += not had_record
@@ -220,9 +236,11 @@ class SoundGraph(KnownSounds):
 
     def _apply_linked(self, event: Linked) -> None:
         sound_id, new = event.sound_id, event.similar
-        attributes = self._know(sound_id, new.linked_at)
+        self._know(sound_id, new.linked_at)
         # Use the int object in the neighbour's record as the key in every list, to save memory.
-        own_ids = {one: self._know(one, new.linked_at).get("id", one) for one, _ in new.neighbours}
+        for one, _ in new.neighbours:
+            self._know(one, new.linked_at)
+        own_ids = {one: self.graph.value(one, "id", one) for one, _ in new.neighbours}
         known = self.similar(sound_id)
         if known is None:
             self.list_count += 1
@@ -241,6 +259,7 @@ class SoundGraph(KnownSounds):
             edge |= {name: known_edges[target][name] for name in RELATION_FIELDS if name in known_edges[target]}
         self.edge_count += len(edges) - len(known_edges)
         self.graph.relink(sound_id, edges)
+        attributes = self.graph.own(sound_id)
         attributes["linked_at"] = new.linked_at
         attributes["link_origin"] = self._form.text(new.origin)
         attributes["link_space"] = self._form.text(new.space)
@@ -250,14 +269,16 @@ class SoundGraph(KnownSounds):
 
     def _apply_gone(self, event: Gone) -> None:
         self.changed.records.add(event.sound_id)
-        attributes = self._know(event.sound_id, event.gone_at)
+        self._know(event.sound_id, event.gone_at)
+        attributes = self.graph.own(event.sound_id)
         was_gone = is_gone(attributes)
         attributes["gone_at"] = max(event.gone_at, attributes.get("gone_at", event.gone_at))
         self.gone_count += is_gone(attributes) - was_gone
 
     def _apply_withdrawn(self, event: Withdrawn) -> None:
         self.changed.records.add(event.sound_id)
-        attributes = self._know(event.sound_id, event.withdrawn_at)
+        self._know(event.sound_id, event.withdrawn_at)
+        attributes = self.graph.own(event.sound_id)
         if is_withdrawn(attributes):
             attributes["withdrawn_at"] = min(event.withdrawn_at, attributes["withdrawn_at"])
             return

@@ -31,9 +31,14 @@ def _bodies() -> list[bytes]:
 
 def record_of(place: int) -> Record:
     """Return the record of the sound at `place`, parsed afresh: beyond the catalogue it is one under another id."""
-    record: Record = orjson.loads(_bodies()[place % _DIFFERENT])
+    body = _bodies()[place % _DIFFERENT]
+    record: Record = orjson.loads(body)
     if again := place // _DIFFERENT:
-        record |= {"id": record["id"] + again * 1_000_000, "name": f"{record['name']} {again}"}
+        known, new = record["id"], record["id"] + again * 1_000_000
+        # As on Freesound, the addresses of a sound have its id.
+        body = body.replace(f"/{known // 1000}/{known}_".encode(), f"/{new // 1000}/{new}_".encode())
+        record = orjson.loads(body.replace(f"/sounds/{known}/".encode(), f"/sounds/{new}/".encode()))
+        record |= {"id": new, "name": f"{record['name']} {again}"}
     return record
 
 

@@ -1,0 +1,167 @@
+"""The attributes of sounds in a fourth of the memory of dicts.
+
+Owns the packed form. A packed sound is one tuple: its shape, which is shared by all sounds with the same names and the
+same kinds of addresses, then its values. Most of a record's bytes are a dozen addresses that say the same as its ids:
+each group of them is kept as a template in the shape and one number. A template is learnt from what it must give back,
+and used only where it does so exactly; whatever does not fit is kept as it is. Reading a sound makes a new dict, so
+only `own` gives one that can be changed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, KeysView, MutableMapping
+from typing import Any, NamedTuple
+
+Attributes = dict[str, Any]
+
+_GROUPS, _PAGE = ("previews", "images"), "url"
+_GAP = "\0"
+"""Stands in a template for what differs from sound to sound; an address that has it is kept as it is."""
+_LINE = "\n"
+_NUMBER = re.compile("(?:0|[1-9][0-9]{0,17})(?![0-9])")
+_MOST_SHAPES = 4096
+"""More shapes than these are no regularity: further sounds are kept as dicts."""
+_ABSENT = object()
+
+
+class _Template(NamedTuple):
+    """Addresses with gaps, one a line; `names` are their keys in a group."""
+
+    names: tuple[str, ...]
+    text: str
+
+
+class _Shape:
+    """What packed sounds share: names, places of values, templates."""
+
+    __slots__ = ("names", "places", "templates")
+
+    def __init__(self, names: tuple[str, ...], templates: tuple[tuple[str, _Template], ...]) -> None:
+        self.names = names
+        self.places = {name: place for place, name in enumerate(names, 1)}
+        self.templates = dict(templates)
+
+    def unpacked(self, packed: tuple[Any, ...]) -> Attributes:
+        attributes = dict(zip(self.names, packed[1:], strict=True))
+        for name in self.templates:
+            attributes[name] = self.addresses(name, packed)
+        return attributes
+
+    def addresses(self, name: str, packed: tuple[Any, ...]) -> Any:
+        """Return what a template and a sound's own values give."""
+        template, places = self.templates[name], self.places
+        sound_id = packed[places["id"]]
+        if name == _PAGE:
+            return template.text.replace(_GAP, _page_part(packed[places["username"]], sound_id))
+        lines = template.text.replace(_GAP, _file_part(sound_id, packed[places[name]])).split(_LINE)
+        return dict(zip(template.names, lines, strict=True))
+
+
+class PackedRecords(MutableMapping[int, Attributes]):
+    """Attributes of sounds by id, packed when they are set with `pack`.
+
+    Reading a packed sound makes a new dict; changing it changes nothing here. Not thread-safe for changes.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, Attributes | tuple[Any, ...]] = {}
+        self._shapes: dict[tuple[Any, ...], _Shape] = {}
+
+    def pack(self, sound_id: int, attributes: Attributes) -> None:
+        """Keep attributes in packed form, or as they are if they do not fit."""
+        values, templates = dict(attributes), []
+        if type(attributes.get("id")) is int:
+            for name in _GROUPS:
+                if found := _packed_group(attributes["id"], attributes.get(name)):
+                    values[name] = found[1]
+                    templates.append((name, found[0]))
+            if page := _packed_page(attributes):
+                values[_PAGE] = None
+                templates.append((_PAGE, page))
+        key = tuple(attributes), tuple(templates)
+        shape = self._shapes.get(key)
+        if shape is None:
+            if len(self._shapes) >= _MOST_SHAPES:
+                self._kept[sound_id] = attributes
+                return
+            shape = self._shapes[key] = _Shape(*key)
+        self._kept[sound_id] = (shape, *values.values())
+
+    def own(self, sound_id: int) -> Attributes:
+        """Return a sound's attributes to change them; from now on a dict."""
+        kept = self._kept[sound_id]
+        if type(kept) is tuple:
+            kept = self._kept[sound_id] = kept[0].unpacked(kept)
+        return kept  # type: ignore[return-value]  # not a tuple
+
+    def value(self, sound_id: int, name: str, default: Any = None) -> Any:
+        """Return one attribute of a sound, without making its dict."""
+        kept = self._kept[sound_id]
+        if type(kept) is not tuple:
+            return kept.get(name, default)  # type: ignore[union-attr]  # not a tuple
+        shape = kept[0]
+        place = shape.places.get(name)
+        if place is None:
+            return default
+        return shape.addresses(name, kept) if name in shape.templates else kept[place]
+
+    def plain(self) -> dict[int, Attributes]:
+        """Return all attributes as dicts by id."""
+        return {sound_id: self.own(sound_id) for sound_id in self._kept}
+
+    def __getitem__(self, sound_id: int) -> Attributes:
+        kept = self._kept[sound_id]
+        return kept[0].unpacked(kept) if type(kept) is tuple else kept  # type: ignore[return-value]
+
+    def __setitem__(self, sound_id: int, attributes: Attributes) -> None:
+        self._kept[sound_id] = attributes
+
+    def __delitem__(self, sound_id: int) -> None:
+        del self._kept[sound_id]
+
+    def __contains__(self, sound_id: object) -> bool:
+        return sound_id in self._kept
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def keys(self) -> KeysView[int]:
+        """Return the ids, a view in C."""
+        return self._kept.keys()
+
+
+def _file_part(sound_id: int, user: object) -> str:
+    return f"/{sound_id // 1000}/{sound_id}_{user}"
+
+
+def _page_part(username: str, sound_id: int) -> str:
+    return f"/{username}/sounds/{sound_id}/"
+
+
+def _packed_group(sound_id: int, group: object) -> tuple[_Template, int] | None:
+    """Return the template of a dict of addresses and its uploader's number."""
+    if type(group) is not dict or not group or set(map(type, group.values())) != {str}:
+        return None
+    lines = _LINE.join(group.values())
+    if _GAP in lines or lines.count(_LINE) >= len(group):
+        return None
+    before = _file_part(sound_id, "")
+    start = lines.find(before)
+    found = _NUMBER.match(lines, start + len(before)) if start >= 0 else None
+    if found is None:
+        return None
+    user = int(found[0])
+    # The template gives the lines back whatever else they have: each gap was this very text.
+    return _Template(tuple(group), lines.replace(_file_part(sound_id, user), _GAP)), user
+
+
+def _packed_page(attributes: Attributes) -> _Template | None:
+    page, username = attributes.get(_PAGE), attributes.get("username")
+    if type(page) is not str or type(username) is not str or _GAP in page:
+        return None
+    part = _page_part(username, attributes["id"])
+    return _Template((), page.replace(part, _GAP)) if part in page else None
