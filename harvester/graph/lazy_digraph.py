@@ -115,6 +115,10 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         nodes.pack(sound_id, attributes)
         self._adj.setdefault(sound_id, {})
 
+    def extend(self, sound_id: int, more: dict[str, Any]) -> None:
+        """Add attributes to a node of `pack` that it does not have yet."""
+        self._node.extend(sound_id, more)
+
     def own(self, sound_id: int) -> dict[str, Any]:
         """Return a node's attributes to change them."""
         nodes = self._node

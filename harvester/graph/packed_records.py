@@ -79,14 +79,29 @@ class PackedRecords(MutableMapping[int, Attributes]):
             if page := _packed_page(attributes):
                 values[_PAGE] = None
                 templates.append((_PAGE, page))
-        key = tuple(attributes), tuple(templates)
-        shape = self._shapes.get(key)
-        if shape is None:
-            if len(self._shapes) >= _MOST_SHAPES:
-                self._kept[sound_id] = attributes
+        shape = self._shape(tuple(attributes), tuple(templates))
+        self._kept[sound_id] = attributes if shape is None else (shape, *values.values())
+
+    def extend(self, sound_id: int, more: Attributes) -> None:
+        """Add attributes that a sound does not have yet."""
+        kept = self._kept[sound_id]
+        if type(kept) is tuple:
+            shape = self._shape((*kept[0].names, *more), tuple(kept[0].templates.items()))
+            if shape is not None:
+                self._kept[sound_id] = (shape, *kept[1:], *more.values())
                 return
+        self.own(sound_id).update(more)
+
+    def _shape(self, names: tuple[str, ...], templates: tuple[tuple[str, _Template], ...]) -> _Shape | None:
+        """Return the shape that all such sounds share.
+
+        None if there are too many shapes.
+        """
+        key = names, templates
+        shape = self._shapes.get(key)
+        if shape is None and len(self._shapes) < _MOST_SHAPES:
             shape = self._shapes[key] = _Shape(*key)
-        self._kept[sound_id] = (shape, *values.values())
+        return shape
 
     def own(self, sound_id: int) -> Attributes:
         """Return a sound's attributes to change them; from now on a dict."""

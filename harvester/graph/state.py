@@ -96,7 +96,7 @@ class SoundGraph(KnownSounds):
         return state
 
     def take_record(self, sound_id: int, attributes: dict[str, Any]) -> None:
-        """Add a new sound with these canonical attributes; it keeps them packed.
+        """Add a new sound with these canonical attributes, and pack them.
 
         Checkpoints are loaded sound by sound with this and `take_list`, into a new state.
         """
@@ -105,13 +105,14 @@ class SoundGraph(KnownSounds):
         self.graph.pack(sound_id, attributes)
 
     def take_list(self, sound_id: int, link: dict[str, Any], edges: dict[int, dict[str, Any]]) -> None:
-        """Add a similar list's attributes, if any, and all edges of a sound."""
+        """Add a similar list's attributes, if any, and all edges of a sound.
+
+        The caller adds the sound to `processed`, if it is complete.
+        """
         if link:
             link = {name: self._form.text(value) if type(value) is str else value for name, value in link.items()}
-            attributes = {**self.attributes(sound_id), **link}
-            self.graph.pack(sound_id, attributes)
+            self.graph.extend(sound_id, link)
             self.list_count += 1
-            self._settle(sound_id, attributes)
         self.edge_count += len(edges)
         self.graph.relink(sound_id, edges)
 

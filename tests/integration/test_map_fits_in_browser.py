@@ -109,7 +109,7 @@ def clumps_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_no_edge_of_the_window_cuts_a_row_or_a_name(clumps_file: Path) -> None:
+def test_no_edge_of_the_window_cuts_a_row_or_a_name(in_browser: Visit, clumps_file: Path) -> None:
     async def walk(page: Page) -> None:
         for width, height in SIZES:
             await page.window(width, height)
@@ -137,7 +137,7 @@ HIDDEN = """['silence', 'volume', 'nearer', 'farther', 'fit', 'theme', 'helps'].
 
 
 @pytest.mark.parametrize("width", [740, 800, 1000])
-def test_no_control_is_covered_in_a_small_window(page_file: Path, width: int) -> None:
+def test_no_control_is_covered_in_a_small_window(in_browser: Visit, page_file: Path, width: int) -> None:
     async def walk(page: Page) -> None:
         await page.ask("document.getElementById('playing').hidden = false")
         assert await page.ask(HIDDEN) == []

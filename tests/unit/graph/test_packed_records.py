@@ -31,7 +31,8 @@ def encode(state: SoundGraph) -> bytes:
 def reloaded(state: SoundGraph) -> SoundGraph:
     loaded = load_by_blocks(PackedBytes(encode(state)))
     assert loaded is not None
-    return loaded.state
+    found: SoundGraph = loaded.state
+    return found
 
 
 def exactly(value: Any) -> str:
