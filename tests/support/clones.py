@@ -50,7 +50,7 @@ class Clone:
 
     def try_git(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run git here and return how it ended."""
-        server = _server().fileno()
+        server = _server(heavy=False).fileno()
         return subprocess.run(
             ["git", *arguments], cwd=self.root, env=environment(self.root) | {SERVER: str(server)}, pass_fds=[server],
             capture_output=True, text=True, timeout=60,
