@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
 
+from harvester.graph.packed_edges import PackedEdges
 from harvester.graph.packed_records import PackedRecords
 
 if TYPE_CHECKING:
@@ -28,7 +29,8 @@ _VIEWS = ("pred", "in_edges", "degree", "out_degree", "in_degree")
 class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
     """A directed graph of sounds with every method of DiGraph.
 
-    The attributes of its nodes may be packed, until `unpack` makes them dicts.
+    The attributes and the out-edges of its nodes may be packed, until `unpack` makes them dicts. Predecessors are built
+    of dicts, so that unpacks the edges too.
     """
 
     _node: Any
@@ -43,6 +45,7 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
     def _pred(self) -> dict[int, dict[int, Edge]]:
         mirror: dict[int, dict[int, Edge]] | None = self.__dict__.get("_mirror")
         if mirror is None:
+            self._unpack_edges()  # an edge is one dict, for both of its ends
             mirror = {sound_id: {} for sound_id in self._adj}
             for source_id, neighbours in self._adj.items():
                 for target_id, edge in neighbours.items():
@@ -111,9 +114,10 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         """
         nodes = self._node
         if not isinstance(nodes, PackedRecords):
-            nodes = self._node = PackedRecords()
+            nodes, self._adj = PackedRecords(), PackedEdges()
+            self._node = nodes
         nodes.pack(sound_id, attributes)
-        self._adj.setdefault(sound_id, {})
+        self._adj[sound_id] = {}
 
     def extend(self, sound_id: int, more: dict[str, Any]) -> None:
         """Add attributes to a node of `pack` that it does not have yet."""
@@ -125,6 +129,12 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         found: dict[str, Any] = nodes.own(sound_id) if isinstance(nodes, PackedRecords) else nodes[sound_id]
         return found
 
+    def own_edges(self, sound_id: int) -> dict[int, Edge]:
+        """Return a node's out-edges to change them."""
+        edges = self._adj
+        found: dict[int, Edge] = edges.own(sound_id) if isinstance(edges, PackedEdges) else edges[sound_id]
+        return found
+
     def value(self, sound_id: int, name: str, default: Any = None) -> Any:
         """Return one attribute of a node; faster than all of them if packed."""
         nodes = self._node
@@ -133,10 +143,16 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         return nodes[sound_id].get(name, default)
 
     def unpack(self) -> None:
-        """Make every node's attributes a dict, as those of any DiGraph are."""
+        """Make all attributes and edges dicts, as those of any DiGraph are."""
         nodes = self._node
         if isinstance(nodes, PackedRecords):
             self._node = nodes.plain()
+        self._unpack_edges()
+
+    def _unpack_edges(self) -> None:
+        edges = self._adj
+        if isinstance(edges, PackedEdges):
+            self._adj = edges.plain()
 
     def know(self, sound_id: int, attributes: dict[str, Any]) -> None:
         """Add a new node with this dict as its attributes."""
@@ -149,6 +165,9 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
     def relink(self, sound_id: int, neighbours: dict[int, Edge]) -> None:
         """Replace all out-edges of a node; each target must be a node."""
         self._writable()
+        if isinstance(self._adj, PackedEdges):
+            self._adj[sound_id] = neighbours
+            return
         known = self._adj[sound_id]
         mirror = self.__dict__.get("_mirror")
         if mirror is not None:
@@ -163,7 +182,7 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
     def link(self, source_id: int, target_id: int, edge: Edge) -> None:
         """Add one edge, which is not there yet; both ends must be nodes."""
         self._writable()
-        self._adj[source_id][target_id] = edge
+        self.own_edges(source_id)[target_id] = edge
         if (mirror := self.__dict__.get("_mirror")) is not None:
             mirror[target_id][source_id] = edge
 

@@ -292,7 +292,7 @@ class SoundGraph(KnownSounds):
         self.changed.lists.add(event.sound_id)
         self._know(event.sound_id, event.known_at)
         self._know(event.target_id, event.known_at)
-        edges = self.graph._adj[event.sound_id]
+        edges = self.graph.own_edges(event.sound_id)
         known = edges.get(event.target_id)
         if known is None:
             known = {}
