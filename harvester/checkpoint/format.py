@@ -85,8 +85,7 @@ def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:
 
 def latest_stamp(state: SoundGraph) -> int:
     """Return the latest stamp in a state, in microseconds UTC, or 0."""
-    value, sounds = state.graph.value, list(state.graph)
-    return max((value(sound_id, name, 0) for name in STAMPS for sound_id in sounds), default=0)
+    return max((stamp or 0 for name in STAMPS for _, stamp in state.graph.stamps(name)), default=0)
 
 
 def metadata_from(

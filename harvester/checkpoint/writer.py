@@ -66,8 +66,7 @@ _BATCH = 512
 
 def canonical_order(state: SoundGraph) -> list[int]:
     """Return all ids in the order of the file: by `added_at`, then by id."""
-    value = state.graph.value
-    return [sound_id for _, sound_id in sorted((value(sound_id, "added_at"), sound_id) for sound_id in state.graph)]
+    return [sound_id for _, sound_id in sorted((stamp, sound_id) for sound_id, stamp in state.graph.stamps("added_at"))]
 
 
 def blocks_in(state: SoundGraph, order: list[int]) -> Iterator[Block]:
@@ -78,7 +77,7 @@ def blocks_in(state: SoundGraph, order: list[int]) -> Iterator[Block]:
         yield Block(
             record_key(part, slot),
             not changed.records.isdisjoint(part),
-            partial(_encode_records, slot, list(map(nodes.__getitem__, part))),
+            partial(_encode_records, slot, map(nodes.__getitem__, part)),
         )
         slot += SLOTS * len(part)
     slots = dict(zip(order, _slots(order, _RECORD), strict=True))
@@ -109,8 +108,8 @@ def list_key(sound_ids: list[int], slots: list[int]) -> bytes:
     return LISTS + array("q", sound_ids + slots).tobytes()
 
 
-def _encode_records(slot: int, attributes: list[dict[str, Any]]) -> bytes:
-    return frame(RecordBlock().opcodes(slot, attributes))
+def _encode_records(slot: int, attributes: Iterable[dict[str, Any]]) -> bytes:
+    return frame(RecordBlock().opcodes(slot, list(attributes)))
 
 
 def _encode_lists(starts: EdgeStarts, lists: Iterable[tuple[int, dict[str, Any], dict[int, dict[str, Any]]]]) -> bytes:
@@ -124,12 +123,13 @@ def _slots(order: list[int], which: int) -> range:
 
 def _linked_order(state: SoundGraph) -> list[int]:
     """Return ids of sounds with a list or edges, by `linked_at`, then id."""
-    value, successors = state.graph.value, state.graph._adj
-    linked_at = ((value(sound_id, "linked_at"), sound_id) for sound_id in state.graph)
+    has_out_edges = state.graph.has_out_edges
     return [
         sound_id
         for _, sound_id in sorted(
-            (stamp or 0, sound_id) for stamp, sound_id in linked_at if stamp is not None or successors[sound_id]
+            (stamp or 0, sound_id)
+            for sound_id, stamp in state.graph.stamps("linked_at")
+            if stamp is not None or has_out_edges(sound_id)
         )
     ]
 

@@ -32,6 +32,10 @@ class PackedEdges(MutableMapping[int, Neighbours]):
         kept = self._kept[sound_id] = self[sound_id]
         return kept
 
+    def are_there(self, sound_id: int) -> bool:
+        """Tell whether a sound has out-edges, without making them."""
+        return bool(self._kept[sound_id])
+
     def plain(self) -> dict[int, Neighbours]:
         """Return all edges as dicts by id."""
         return {sound_id: self.own(sound_id) for sound_id in self._kept}

@@ -121,6 +121,15 @@ class PackedRecords(MutableMapping[int, Attributes]):
             return default
         return shape.addresses(name, kept) if name in shape.templates else kept[place]
 
+    def stamps(self, name: str) -> Iterator[tuple[int, Any]]:
+        """Yield each id with one attribute, or None; addresses are not given."""
+        for sound_id, kept in self._kept.items():
+            if type(kept) is tuple:
+                place = kept[0].places.get(name)
+                yield sound_id, None if place is None else kept[place]
+            else:
+                yield sound_id, kept.get(name)  # type: ignore[union-attr]  # not a tuple
+
     def plain(self) -> dict[int, Attributes]:
         """Return all attributes as dicts by id."""
         return {sound_id: self.own(sound_id) for sound_id in self._kept}
