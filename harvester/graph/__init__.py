@@ -20,7 +20,7 @@ from harvester.graph.attributes import (
     is_withdrawn,
     record_of,
 )
-from harvester.graph.community_names import NAMED_FROM, UNCLEAR, TellingWords, name_communities
+from harvester.graph.community_names import NAMED_FROM, TellingWords, name_communities
 from harvester.graph.edges import SIMILAR, Edge, EdgeRule, read_edge_kinds
 from harvester.graph.event_rules import (
     Dropped,

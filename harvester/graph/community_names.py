@@ -13,9 +13,6 @@ from collections.abc import Iterable, Sequence
 
 from harvester.graph.sound import Sound
 
-UNCLEAR = 0.3
-"""With a modularity below this, the communities of a graph are chance: none of them is named."""
-
 NAMED_FROM = 8
 """Communities of fewer sounds have no name."""
 

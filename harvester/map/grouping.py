@@ -11,8 +11,8 @@ from collections import Counter
 
 import numpy as np
 
-from harvester.graph import NAMED_FROM, UNCLEAR, Selected, TellingWords, name_communities
-from harvester.map.communities import Indices, distinct_edges, find_communities, modularity
+from harvester.graph import NAMED_FROM, Selected, TellingWords, name_communities
+from harvester.map.communities import Indices, are_clear, distinct_edges, find_communities
 
 SINGLE, UNKNOWN, NO_GROUPS = "single sounds", "not analysed", "no clear groups"
 
@@ -23,8 +23,8 @@ _NOT_ANALYSED = 0
 class Communities:
     """The community of each sound: numbered from 0, the largest first.
 
-    `of` has the number of each sound's, `clearness` is their modularity. Sounds that an analysis lacks are the last
-    one. `found` takes the place of those that the map would find itself.
+    `of` has the number of each sound's; `are_clear`: they are more than chance. Sounds that an analysis lacks are the
+    last one. `found` takes the place of those that the map would find itself.
     """
 
     def __init__(self, selected: Selected, source: Indices, target: Indices, found: Indices | None = None) -> None:
@@ -37,12 +37,12 @@ class Communities:
         if place:
             found = np.array([place[one] for one in known], dtype=np.int64)
         self.of: Indices = find_communities(len(known), source, target) if found is None else found
-        self.clearness = modularity(self.of, *distinct_edges(len(known), source, target))
+        self.are_clear = are_clear(self.of, *distinct_edges(len(known), source, target))
         self._names: list[str] | None = None
 
     def members(self) -> list[Indices]:
         """Return the sounds of each community that gets a name, in order."""
-        if self.clearness < UNCLEAR or not len(self.of):
+        if not self.are_clear:
             return []
         counted = np.bincount(self.of)
         last = len(counted) - (1 if self._numbers[-1:] == [_NOT_ANALYSED] else 0)
