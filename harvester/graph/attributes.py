@@ -104,6 +104,10 @@ def is_withdrawn(attributes: dict[str, Any]) -> bool:
     return "withdrawn_at" in attributes
 
 
+GONE_FIELDS = ("withdrawn_at", "gone_at", "fetched_at")
+"""The attributes that `is_gone` reads."""
+
+
 def is_gone(attributes: Mapping[str, Any]) -> bool:
     """Tell whether views must hide the sound.
 

@@ -142,6 +142,10 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
             return nodes.value(sound_id, name, default)
         return nodes[sound_id].get(name, default)
 
+    def some(self, sound_id: int, names: Iterable[str]) -> dict[str, Any]:
+        """Return the attributes of a node with these names, without nulls."""
+        return {name: value for name in names if (value := self.value(sound_id, name)) is not None}
+
     def stamps(self, name: str) -> Iterator[tuple[int, int | None]]:
         """Yield each node with one of its stamps, or None; the fastest way."""
         nodes = self._node

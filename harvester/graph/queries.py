@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harvester.clock import DAY_US, LATEST_US
-from harvester.graph.attributes import is_gone, is_withdrawn, record_of
+from harvester.graph.attributes import GONE_FIELDS, is_gone, is_withdrawn, record_of
 from harvester.graph.measures import MEASURES, Measures
 from harvester.graph.merge_rules import similar_of
 from harvester.graph.sound import Sound
@@ -82,7 +82,7 @@ class KnownSounds:
 
     def is_gone(self, sound_id: int) -> bool:
         """Tell whether views must hide the sound."""
-        return is_gone(self.graph._node[sound_id])
+        return is_gone(self.graph.some(sound_id, GONE_FIELDS))
 
     def measures_of(self, sound_id: int) -> dict[str, Any]:
         """Return a sound's measures by name, to show them with its attributes.

@@ -5,7 +5,7 @@ Owns a read-only stand-in for the graph of a state: it has what the views of a s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 Adjacency = dict[int, dict[int, dict[str, Any]]]
@@ -25,6 +25,11 @@ class SmallGraph:
             for target, edge in targets.items():
                 self.pred[target][source] = edge
         self._adj = self.succ
+
+    def some(self, sound_id: int, names: Iterable[str]) -> dict[str, Any]:
+        """Return the attributes of a node with these names, without nulls."""
+        attributes = self.nodes[sound_id]
+        return {name: value for name in names if (value := attributes.get(name)) is not None}
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.nodes)

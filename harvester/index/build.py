@@ -17,7 +17,7 @@ from typing import Any
 
 from harvester.checkpoint import scan_segments
 from harvester.errors import LibraryCorrupt
-from harvester.graph import LINK_FIELDS, RELATION_FIELDS, SoundGraph, tokens_of
+from harvester.graph import LINK_FIELDS, RELATION_FIELDS, Sound, SoundGraph, tokens_of
 from harvester.index.place import Place, Seal, digest_of_file, is_private, opened_file, place_of, seal_bytes, sweep
 from harvester.index.schema import (
     GONE,
@@ -34,6 +34,7 @@ from harvester.index.schema import (
 from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, full_sync, write_atomically
 
 _CACHE_KIB = 8 << 10
+_SOUNDS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +98,11 @@ def _fill(
     database.executemany("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)", _segments(checkpoint, state, order, binding))
     places = {sound_id: place for place, sound_id in enumerate(order)}
     ids = sorted(order)
-    database.executemany("INSERT INTO sounds VALUES (?, ?, ?, ?)", _sounds(state, ids, places))
     tokens: set[str] = set()
-    database.executemany("INSERT INTO words VALUES (?, ?, ?)", _words(state, ids, tokens))
+    for start in range(0, len(ids), _SOUNDS_AT_ONCE):
+        sounds = list(map(state.sound, ids[start : start + _SOUNDS_AT_ONCE]))
+        database.executemany("INSERT INTO sounds VALUES (?, ?, ?, ?)", _sounds(state, sounds, places))
+        database.executemany("INSERT INTO words VALUES (?, ?, ?)", _words(sounds, tokens))
     database.executemany("INSERT INTO tokens VALUES (?)", sorted((encode(token),) for token in tokens))
     database.executemany("INSERT INTO lists VALUES (?, ?)", _lists(state, ids))
     database.executemany("INSERT INTO edges VALUES (?, ?, ?, ?)", _edges(state, ids))
@@ -110,7 +113,7 @@ def _fill(
 
 def _order_of(state: SoundGraph) -> list[int]:
     """Return all ids in the order of the checkpoint's file."""
-    return [sound_id for _, sound_id in sorted((state.attributes(one)["added_at"], one) for one in state.graph)]
+    return [sound_id for _, sound_id in sorted((stamp, one) for one, stamp in state.graph.stamps("added_at"))]
 
 
 def _segments(checkpoint: int, state: SoundGraph, order: list[int], binding: Binding) -> Iterator[tuple[Any, ...]]:
@@ -122,15 +125,15 @@ def _segments(checkpoint: int, state: SoundGraph, order: list[int], binding: Bin
         yield one.first, one.sounds, one.offset, one.packed_bytes, one.raw_bytes, one.digest
 
 
-def _sounds(state: SoundGraph, ids: list[int], places: dict[int, int]) -> Iterator[tuple[Any, ...]]:
-    for sound in map(state.sound, ids):
+def _sounds(state: SoundGraph, sounds: list[Sound], places: dict[int, int]) -> Iterator[tuple[Any, ...]]:
+    for sound in sounds:
         flags = GONE * sound.is_gone | PENDING * state.is_pending(sound.id) | PROCESSED * sound.processed
         yield sound.id, places[sound.id], flags, None if sound.name is None else encode(sound.name)
 
 
-def _words(state: SoundGraph, ids: list[int], tokens: set[str]) -> Iterator[tuple[int, int, bytes]]:
+def _words(sounds: list[Sound], tokens: set[str]) -> Iterator[tuple[int, int, bytes]]:
     """Yield the rows of `words`, and add their tokens without the ids."""
-    for sound in map(state.sound, ids):
+    for sound in sounds:
         if not sound.is_gone:
             found = tokens_of(sound)
             yield sound.id, sound.num_downloads or 0, search_text(found, (sound.name or "").casefold())
@@ -138,10 +141,10 @@ def _words(state: SoundGraph, ids: list[int], tokens: set[str]) -> Iterator[tupl
 
 
 def _lists(state: SoundGraph, ids: list[int]) -> Iterator[tuple[int, bytes]]:
+    listed = {sound_id for sound_id, stamp in state.graph.stamps("linked_at") if stamp is not None}
     for sound_id in ids:
-        attributes = state.attributes(sound_id)
-        if "linked_at" in attributes:
-            yield sound_id, pack({name: attributes[name] for name in LINK_FIELDS})
+        if sound_id in listed:
+            yield sound_id, pack({name: state.graph.value(sound_id, name) for name in LINK_FIELDS})
 
 
 def _edges(state: SoundGraph, ids: list[int]) -> Iterator[tuple[Any, ...]]:
