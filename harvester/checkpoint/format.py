@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +41,6 @@ from harvester.errors import LibraryCorrupt
 from harvester.graph import STAMPS, Dropped, SoundGraph
 from harvester.storage import unpack_beginning
 
-_BLOCKS_AHEAD = 4
 _BEGINNING = re.compile(rb"\x80\x05\x95.{8}(\x8c\x02idq\x000|}\(\x8c\x05graph\x8c)", re.DOTALL)
 """Protocol, head of the first frame, and the first field's name, put into a memo slot and popped; or, of a library
 without sounds, the closing dict, whose texts are in no memo slot."""
@@ -127,32 +124,15 @@ def encode_checkpoint(
     container = Container(blocks_packed_elsewhere(at_hand))
     segments = Segments(head=container.head)
 
-    def packed_of(made: Made) -> bytes:
-        return made.packed or container.pack(made.frame)
-
-    # Compression releases the GIL: one block is compressed while the next is encoded.
-    with ThreadPoolExecutor(1, "checkpoint") as compressor:
-        waiting: deque[tuple[Made, Future[bytes]]] = deque()
-        yield container.head
-        made = None
-        for made in _frames(state, encoded, last):
-            waiting.append((made, compressor.submit(packed_of, made)))
-            if len(waiting) > _BLOCKS_AHEAD:
-                yield _taken(waiting, segments)
-        while waiting:
-            yield _taken(waiting, segments)
-    assert made is not None
-    segments.end = container.end(made.after.checksum)
+    yield container.head
+    for made in _frames(state, encoded, last):
+        packed = made.packed or container.pack(made.frame)
+        segments.add(made, packed)
+        yield packed
+    segments.end = container.end(segments.all[-1].after.checksum)
     encoded.size_bytes = segments.size_bytes
     encoded.segments = segments
     yield segments.end
-
-
-def _taken(waiting: deque[tuple[Made, Future[bytes]]], segments: Segments) -> bytes:
-    made, job = waiting.popleft()
-    packed = job.result()
-    segments.add(made, packed)
-    return packed
 
 
 def encode_stream(state: SoundGraph, encoded: Encoded) -> Iterator[bytes]:

@@ -16,7 +16,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from shutil import copytree
@@ -26,7 +25,6 @@ from typing import Any
 
 import harvester
 from harvester.checkpoint import _record_block
-from harvester.checkpoint import format as checkpoint_format
 from harvester.graph.state import SoundGraph
 from harvester.journal import writer as journal_writer
 from harvester.settings import SAMPLES_PER_COMMIT
@@ -91,28 +89,8 @@ def what_of(frame: FrameType | None) -> str:
     return "the rest"
 
 
-class InTurn:
-    """Compresses a block when it is handed in, in the thread that encodes."""
-
-    def __init__(self, *_: object) -> None: ...
-
-    def __enter__(self) -> InTurn:
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def submit(self, function: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(function(*arguments))
-        return done
-
-
 def without_fast_pickler() -> None:
     vars(_record_block)["_FastPickler"] = _record_block._PlainPickler
-
-
-def without_thread() -> None:
-    vars(checkpoint_format)["ThreadPoolExecutor"] = InTurn
 
 
 def without_small_pages() -> None:
@@ -140,7 +118,6 @@ def as_it_is() -> None: ...
 TRICKS: dict[str, tuple[Callable[[], None], int]] = {
     "all": (as_it_is, SAMPLES_PER_COMMIT),
     "without the C pickler's fast mode": (without_fast_pickler, SAMPLES_PER_COMMIT),
-    "a block is compressed in turn, not in a thread": (without_thread, SAMPLES_PER_COMMIT),
     "journal pages of 4,096 bytes, not 512": (without_small_pages, SAMPLES_PER_COMMIT),
     "predecessors kept from the start": (without_late_predecessors, SAMPLES_PER_COMMIT),
     "loaded objects not frozen": (without_frozen_objects, SAMPLES_PER_COMMIT),
