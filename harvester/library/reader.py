@@ -107,12 +107,14 @@ def _load(folder: Path, *, on_disk: bool) -> tuple[JournalContents | None, Loade
             if attempt == _ATTEMPTS - 1 or _timeline(load_head(path)) == _timeline(contents.head if contents else None):
                 raise
             continue
-        if loaded.stand_in and not loaded.corrupt and (folder / CHECKPOINT).exists():
-            continue  # the first checkpoint came after it was looked for, and before its backup was found
         if _timeline(load_head(path)) == _timeline(contents.head if contents else None):
             break
     return contents, loaded
 
 
-def _timeline(head: Head | None) -> tuple[int, str]:
-    return (0, "") if head is None else (head.timeline, head.restore)
+def _timeline(head: Head | None) -> tuple[int, str, bool]:
+    """Return what must stay as it is while files are read.
+
+    A journal that knew no checkpoint says nothing of one that came meanwhile, nor of its backups.
+    """
+    return (0, "", False) if head is None else (head.timeline, head.restore, bool(head.digest or head.next_digest))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from harvester.checkpoint import read_signature
-from harvester.library import load
+from harvester.journal import load_contents
+from harvester.library import load, reader
 from harvester.library.reader import load_view
 from harvester.model import Known
 from harvester.storage.paths import CHECKPOINT
@@ -112,3 +114,26 @@ def test_a_first_checkpoint_that_comes_while_it_is_looked_for_is_no_loss(
         view = load_view(tmp_path)
     assert view.notices == []
     assert len(view.state) == 3
+
+
+def test_a_first_checkpoint_and_a_later_backup_that_come_after_the_journal_was_read_are_no_loss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open_store(tmp_path, source=SOURCE) as store:
+        grow(store, make_events(3))
+        steps: list[Callable[[], object]] = [
+            store.checkpoint,
+            lambda: grow(store, make_events(2, first=10)),
+            store.back_up,
+        ]
+
+        def early(path: Path) -> object:
+            found = load_contents(path)
+            while steps:
+                steps.pop(0)()
+            return found
+
+        monkeypatch.setattr(reader, "load_contents", early)
+        view = load_view(tmp_path)
+    assert view.notices == []
+    assert len(view.state) == 5
