@@ -7,10 +7,11 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, KeysView, MutableMapping
 from itertools import chain
 from struct import Struct, error
 from typing import Any
+
+from harvester.graph.packed import PackedById
 
 Neighbours = dict[int, dict[str, Any]]
 
@@ -18,53 +19,23 @@ _EDGE = Struct("<Id")
 _SCORE, _INT, _FLOAT = ["score"], {int}, {float}
 
 
-class PackedEdges(MutableMapping[int, Neighbours]):
-    """Out-edges by the id of their sound, packed when they are set.
-
-    Reading them makes new dicts; changing these changes nothing here. Not thread-safe for changes.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[int, Neighbours | bytes] = {}
-
-    def own(self, sound_id: int) -> Neighbours:
-        """Return a sound's edges to change them; from now on dicts."""
-        kept = self._kept[sound_id] = self[sound_id]
-        return kept
+class PackedEdges(PackedById[Neighbours]):
+    """Out-edges by the id of their sound, packed when they are set."""
 
     def are_there(self, sound_id: int) -> bool:
         """Tell whether a sound has out-edges, without making them."""
         return bool(self._kept[sound_id])
 
-    def plain(self) -> dict[int, Neighbours]:
-        """Return all edges as dicts by id."""
-        return {sound_id: self.own(sound_id) for sound_id in self._kept}
-
     def __getitem__(self, sound_id: int) -> Neighbours:
         kept = self._kept[sound_id]
         if type(kept) is bytes:
             return {target: {"score": score} for target, score in _EDGE.iter_unpack(kept)}
-        return kept  # type: ignore[return-value]  # not bytes
+        found: Neighbours = kept
+        return found
 
     def __setitem__(self, sound_id: int, edges: Neighbours) -> None:
         packed = _packed(edges)
         self._kept[sound_id] = edges if packed is None else packed
-
-    def __delitem__(self, sound_id: int) -> None:
-        del self._kept[sound_id]
-
-    def __contains__(self, sound_id: object) -> bool:
-        return sound_id in self._kept
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._kept)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def keys(self) -> KeysView[int]:
-        """Return the ids, a view in C."""
-        return self._kept.keys()
 
 
 def _packed(edges: Neighbours) -> bytes | None:

@@ -10,8 +10,10 @@ only `own` gives one that can be changed.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, KeysView, MutableMapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
+
+from harvester.graph.packed import PackedById
 
 Attributes = dict[str, Any]
 
@@ -58,14 +60,11 @@ class _Shape:
         return dict(zip(template.names, lines, strict=True))
 
 
-class PackedRecords(MutableMapping[int, Attributes]):
-    """Attributes of sounds by id, packed when they are set with `pack`.
-
-    Reading a packed sound makes a new dict; changing it changes nothing here. Not thread-safe for changes.
-    """
+class PackedRecords(PackedById[Attributes]):
+    """Attributes of sounds by id, packed when they are set with `pack`."""
 
     def __init__(self) -> None:
-        self._kept: dict[int, Attributes | tuple[Any, ...]] = {}
+        super().__init__()
         self._shapes: dict[tuple[Any, ...], _Shape] = {}
 
     def pack(self, sound_id: int, attributes: Attributes) -> None:
@@ -103,18 +102,11 @@ class PackedRecords(MutableMapping[int, Attributes]):
             shape = self._shapes[key] = _Shape(*key)
         return shape
 
-    def own(self, sound_id: int) -> Attributes:
-        """Return a sound's attributes to change them; from now on a dict."""
-        kept = self._kept[sound_id]
-        if type(kept) is tuple:
-            kept = self._kept[sound_id] = kept[0].unpacked(kept)
-        return kept  # type: ignore[return-value]  # not a tuple
-
     def value(self, sound_id: int, name: str, default: Any = None) -> Any:
         """Return one attribute of a sound, without making its dict."""
         kept = self._kept[sound_id]
         if type(kept) is not tuple:
-            return kept.get(name, default)  # type: ignore[union-attr]  # not a tuple
+            return kept.get(name, default)
         shape = kept[0]
         place = shape.places.get(name)
         if place is None:
@@ -128,34 +120,15 @@ class PackedRecords(MutableMapping[int, Attributes]):
                 place = kept[0].places.get(name)
                 yield sound_id, None if place is None else kept[place]
             else:
-                yield sound_id, kept.get(name)  # type: ignore[union-attr]  # not a tuple
-
-    def plain(self) -> dict[int, Attributes]:
-        """Return all attributes as dicts by id."""
-        return {sound_id: self.own(sound_id) for sound_id in self._kept}
+                yield sound_id, kept.get(name)
 
     def __getitem__(self, sound_id: int) -> Attributes:
         kept = self._kept[sound_id]
-        return kept[0].unpacked(kept) if type(kept) is tuple else kept  # type: ignore[return-value]
+        found: Attributes = kept[0].unpacked(kept) if type(kept) is tuple else kept
+        return found
 
     def __setitem__(self, sound_id: int, attributes: Attributes) -> None:
         self._kept[sound_id] = attributes
-
-    def __delitem__(self, sound_id: int) -> None:
-        del self._kept[sound_id]
-
-    def __contains__(self, sound_id: object) -> bool:
-        return sound_id in self._kept
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._kept)
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def keys(self) -> KeysView[int]:
-        """Return the ids, a view in C."""
-        return self._kept.keys()
 
 
 def _file_part(sound_id: int, user: object) -> str:
