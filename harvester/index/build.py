@@ -18,7 +18,7 @@ from typing import Any
 from harvester.checkpoint import scan_segments
 from harvester.errors import LibraryCorrupt
 from harvester.graph import LINK_FIELDS, RELATION_FIELDS, Sound, SoundGraph, tokens_of
-from harvester.index.place import Place, Seal, digest_of_file, is_private, opened_file, place_of, seal_bytes, sweep
+from harvester.index.place import Place, Seal, digest_of_file, is_private, place_of, seal_bytes, sweep
 from harvester.index.schema import (
     GONE,
     INDEXES,
@@ -31,7 +31,7 @@ from harvester.index.schema import (
     pack,
     search_text,
 )
-from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, full_sync, write_atomically
+from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, full_sync, opened, write_atomically
 
 _CACHE_KIB = 8 << 10
 _SOUNDS_AT_ONCE = 1_000
@@ -67,13 +67,13 @@ def build_index(folder: Path, library: Path, state: SoundGraph, binding: Binding
         draft.unlink()
     try:
         os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
-        with opened_file(library / CHECKPOINT) as checkpoint:
+        with opened(library / CHECKPOINT) as checkpoint:
             packed = digest_of_file(checkpoint)
             with closing(connect(draft, "mode=rw")) as database:
                 _fill(database, checkpoint, state, binding, facts)
             if digest_of_file(checkpoint) != packed:
                 raise LibraryCorrupt("another process wrote into it")
-        with opened_file(draft) as descriptor:
+        with opened(draft) as descriptor:
             full_sync(descriptor)
             seal = Seal(digest_of_file(descriptor), packed, place.library)
         draft.replace(place.index)

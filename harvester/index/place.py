@@ -2,7 +2,7 @@
 
 Owns the names of its two files and their trust. Both lie in a folder that only the user can write: the index, and the
 seal, which has the SHA-256 of the index and of the checkpoint that it describes. So a torn, flipped, foreign or stale
-index never matches, and nobody else can put a pair there that does. Nothing lies in the library's own folder: Git, a
+index never matches, and no other user can put a pair there that does. Nothing lies in the library's own folder: Git, a
 copy or an archive never carries an index, and a library in a read-only folder can have one.
 """
 
@@ -13,12 +13,11 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, open_regular, path_text, read_bounded
+from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, path_text, read_bounded
 
 _LARGEST_SEAL_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 20
@@ -58,7 +57,7 @@ def place_of(folder: Path, library: Path) -> Place:
 
 
 def is_private(folder: Path) -> bool:
-    """Tell whether a folder is this user's, and nobody else may write it."""
+    """Tell whether a folder is this user's, and no other user may write it."""
     try:
         status = folder.lstat()
     except OSError:
@@ -80,16 +79,6 @@ def read_seal(place: Place) -> Seal | None:
 def seal_bytes(seal: Seal) -> bytes:
     """Return a seal as the content of its file."""
     return json.dumps(asdict(seal)).encode()
-
-
-@contextmanager
-def opened_file(path: Path) -> Iterator[int]:
-    """Open a regular file for the block, as a descriptor for reading."""
-    descriptor = open_regular(path)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def digest_of_file(descriptor: int) -> str:

@@ -18,7 +18,7 @@ from harvester.checkpoint import RecordSegment, checked_attributes, read_segment
 from harvester.errors import LibraryCorrupt
 from harvester.graph import LINK_FIELDS, SmallGraph, Sound, SoundGraph
 from harvester.index.build import Binding
-from harvester.index.place import digest_of_file, opened_file, place_of, read_seal
+from harvester.index.place import digest_of_file, place_of, read_seal
 from harvester.index.schema import (
     GONE,
     PENDING,
@@ -31,7 +31,7 @@ from harvester.index.schema import (
     has_our_schema,
     unpack,
 )
-from harvester.storage import CHECKPOINT
+from harvester.storage import CHECKPOINT, opened
 
 _BATCH = 500
 
@@ -52,7 +52,7 @@ def opened_index(folder: Path, library: Path) -> Iterator[Index]:
     seal = read_seal(place)
     if seal is None:
         raise IndexUnusable
-    with opened_file(library / CHECKPOINT) as checkpoint, opened_file(place.index) as descriptor:
+    with opened(library / CHECKPOINT) as checkpoint, opened(place.index) as descriptor:
         if digest_of_file(checkpoint) != seal.checkpoint or digest_of_file(descriptor) != seal.index:
             raise IndexUnusable
         # No process changes an index in its place. SQLite must neither look for a journal nor lock: the folder may be
