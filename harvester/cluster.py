@@ -1,7 +1,7 @@
 """Reach a Dask cluster, judge its workers, and leave nothing behind.
 
 Owns all use of `distributed`, which the extra `dask` installs and which takes a second to import. Whoever reaches a
-scheduler can run code on its workers, and on the machines of those who use it: the user names it, nobody else.
+scheduler can run code on its workers, and on the machines of those who use it: only the user names it.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Cluster:
                 end = TaskEnd(future, await self._client.gather(future, asynchronous=True), None)
             except (Exception, asyncio.CancelledError) as error:
                 end = TaskEnd(future, None, self._failed(error))
-            with suppress(RuntimeError):  # closed: nobody waits any more
+            with suppress(RuntimeError):  # closed: no task is waited for any more
                 self._told.submit(done, end)
 
         self._client.loop.add_callback(follow)
@@ -112,7 +112,7 @@ class Cluster:
         self._told.shutdown(wait=False, cancel_futures=True)
 
     def _watch(self) -> None:
-        """Close the client, which ends all waiting, once nobody does the work."""
+        """Close the client, which ends all waiting, once no worker is left."""
         heard_s, answers = time.monotonic(), True
         while not self._ended.wait(_ASKED_EVERY_S):
             try:

@@ -106,7 +106,7 @@ class _SoundFile:
     def attributes(self, sound_id: int) -> dict[str, Any]:
         place = self.places[sound_id]
         names = self._names[self._order_of[place]]
-        # This process wrote these pickles, of plain values, into a file that nobody else can open.
+        # This process wrote these pickles, of plain values, into a file that no other process can open.
         attributes = dict(zip(names, pickle.loads(self._file[place]), strict=True))  # noqa: S301
         if at := self._list_at(place):
             attributes.update(zip(LINK_FIELDS, pickle.loads(self._file[at]), strict=False))  # noqa: S301

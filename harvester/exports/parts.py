@@ -1,7 +1,7 @@
 """Write a selection as parts of Parquet, each of them a task.
 
-Invariant: the parts have the same bytes whoever writes them. The rows of a part are made where it is written: the
-sounds that it needs are smaller than its rows. Needs `pyarrow`, as `exports.parquet` does.
+Invariant: the parts have the same bytes, whichever process writes them. The rows of a part are made where it is
+written: the sounds that it needs are smaller than its rows. Needs `pyarrow`, as `exports.parquet` does.
 """
 
 from __future__ import annotations
