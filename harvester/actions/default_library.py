@@ -39,7 +39,7 @@ def find_library(given: StrPath | None) -> Path:
 
 
 @contextmanager
-def open_view(library: LibraryLike, *, on_disk: bool = False) -> Iterator[LibraryView]:
+def open_view(library: LibraryLike, *, on_disk: bool | None = None) -> Iterator[LibraryView]:
     """Yield a view of the library; `on_disk` is that of `load_view`.
 
     It is what an opened library holds, else what is on disk now; `LibraryNotFound` if that is no library. An error that

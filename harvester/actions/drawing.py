@@ -225,7 +225,7 @@ def _drawn(
     middle = next(iter(check_sounds("--ego", ego)), None)
     check_layout(layout)
     chosen = read_selection(**selection)
-    with open_view(library) as view:
+    with open_view(library, on_disk=False) as view:
         shown = pick(view, chosen, middle, steps, context=context)
         vectors, told = find_vector_places(view, shown.selected, layout)
         if on_layout is not None:
@@ -295,7 +295,7 @@ def draw_plots(path: StrPath, *, library: LibraryLike = None) -> PlotsReport:
     `LibraryNotFound`, `LibraryCorrupt`, `NewerFormat`, `DiskFull`, or `LibraryUnwritable`.
     """
     folder = read_path(path)
-    with open_view(library) as view, disk_errors(folder, "earlier pictures are whole"):
+    with open_view(library, on_disk=False) as view, disk_errors(folder, "earlier pictures are whole"):
         past = load_history(view.folder)
         paths = save_plots(view.state, folder, past.runs)
         return PlotsReport(tuple(paths), (*view.notices, *past.notices))

@@ -11,7 +11,7 @@ from harvester.actions.afterwards import afterwards
 from harvester.actions.default_library import LibraryLike, find_library, open_view
 from harvester.errors import HarvesterError, SettingsError
 from harvester.freesound import state_folder
-from harvester.index import Index
+from harvester.graph import SoundGraph
 from harvester.library import LibraryView, answer_from_index, keep_index, require_library
 from harvester.reports import count_library, describe_content
 
@@ -21,24 +21,24 @@ _FOLDER = "index"
 T = TypeVar("T")
 
 
-def ask(library: LibraryLike, of_index: Callable[[LibraryView, Index], T], of_view: Callable[[LibraryView], T]) -> T:
-    """Return an answer about a library: from its index, else from a view.
+def ask(library: LibraryLike, answer: Callable[[LibraryView], T]) -> T:
+    """Return an answer about a library, which `answer` gives from a view.
 
-    Both must give the same one. After an answer from a view, the index of a large library is built, so that the next
-    answer is fast. Raises as `open_view` does, and what the two raise.
+    Its state may read an index. If there is none, the library is read, and then the index of a large one is built, so
+    that the next answer is fast. Raises as `open_view` does, and what `answer` raises.
     """
     indexes = None
     if library is None or isinstance(library, str | os.PathLike):
         indexes = index_folder()
         folder = find_library(library)
         require_library(folder)
-        if indexes is not None and (found := answer_from_index(folder, indexes, of_index)) is not None:
+        if indexes is not None and (found := answer_from_index(folder, indexes, answer)) is not None:
             return found
     with open_view(library) as view:
-        answer = of_view(view)
+        found = answer(view)
     if indexes is not None:
-        afterwards(lambda: keep_index(view, indexes, lambda: _counts(view)))
-    return answer
+        afterwards(lambda: keep_index(view, indexes, _counts))
+    return found
 
 
 def index_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -56,6 +56,6 @@ def index_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
         return None  # without a home folder there is no place for it; the library can be read all the same
 
 
-def _counts(view: LibraryView) -> dict[str, Any]:
+def _counts(state: SoundGraph) -> dict[str, Any]:
     """Return the counts that an index keeps for `status`."""
-    return {"counts": count_library(view.state, {}, 0), "content": describe_content(view.state)}
+    return {"counts": count_library(state, {}, 0), "content": describe_content(state)}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, SupportsIndex, Unpack
 
 from harvester.actions.exporting import ExportReport, save_selection
+from harvester.actions.indexing import index_folder
 from harvester.actions.keywords import StrPath, naming_keywords
 from harvester.actions.library_html import library_html, selection_html
 from harvester.actions.likeness import Like, rank_like
@@ -23,7 +24,7 @@ from harvester.clock import SystemClock
 from harvester.errors import SettingsError
 from harvester.exports import ArrowTable, SqlResult, edges_table, query, sounds_table
 from harvester.graph import DiGraph, Edge, Selected, Sound, SoundGraph, narrow, select
-from harvester.library import LibraryView, Store, holds_library, load_view, require_library
+from harvester.library import LibraryView, Store, holds_library, load_view, require_library, view_index
 from harvester.model import Record, check_sound_id
 from harvester.reports import find_sounds
 from harvester.settings import COUNT_FROM_ZERO
@@ -130,7 +131,11 @@ class _Sounds(Mapping[int, Sound]):
             raise KeyError(sound_id) from None
         if not self._holds(known):
             raise KeyError(sound_id)
-        return self._selected.state.sound(known)
+        return self._state.sound(known)
+
+    @property
+    def _state(self) -> SoundGraph:
+        return self._selected.state
 
     def _holds(self, sound_id: int) -> bool:
         return sound_id in self._selected
@@ -205,15 +210,15 @@ class Library(_Sounds):
         for neighbour_id, score in library.neighbours(1234):
             print(library[neighbour_id].name, score)
 
-    It is complete when opened, and usable from any thread or process. It never changes: open the library again to see
-    what a running harvest has added. The mapping holds every sound, also those without a record yet and those that are
+    It is usable from any thread or process, and never changes: open the library again to see what a running harvest
+    has added. Its sounds are read when they are asked for: those of a large library from its index and its checkpoint
+    or from a temporary file, which stay open; reading them may raise `LibraryCorrupt` if a program has written into
+    the checkpoint's file itself. The mapping holds every sound, also those without a record yet and those that are
     gone; `select`, `find`, tables and exports leave out those that are gone.
     """
 
     def __init__(self, view: LibraryView) -> None:
         """Use `Library.open`."""
-        view.state.graph.freeze()
-        self._state: SoundGraph = view.state
         self._folder = view.folder
         self.view = view
         self.folder: Path = view.folder
@@ -241,7 +246,16 @@ class Library(_Sounds):
             with Store.open(folder, clock=SystemClock()) as store:
                 store.checkpoint()
         require_library(folder)
-        return cls(load_view(folder))
+        indexes = index_folder()
+        indexed = None if indexes is None else view_index(folder, indexes)
+        return cls(indexed or load_view(folder))
+
+    def __reduce__(self) -> Any:
+        return Library, (self.view,)
+
+    @property
+    def _state(self) -> SoundGraph:
+        return self.view.state
 
     @cached_property
     def _selected(self) -> Selected:  # type: ignore[override]  # only read
@@ -252,11 +266,19 @@ class Library(_Sounds):
     def graph(self) -> DiGraph:
         """The frozen `networkx.DiGraph` of the library.
 
-        Nodes are ids with the record's fields; an edge A→B has a `score` when B is in A's similar list. Copy the graph
-        before you change attributes. A type checker knows its type if `types-networkx` is installed.
+        It is loaded into memory when it is first asked for. Nodes are ids with the record's fields; an edge A→B has a
+        `score` when B is in A's similar list. Copy the graph before you change attributes. A type checker knows its
+        type if `types-networkx` is installed.
         """
-        self._state.graph.unpack()  # a program may keep, pickle or compare the dicts of a node
-        return self._state.graph
+        return self._graph
+
+    @cached_property
+    def _graph(self) -> DiGraph:
+        # A program may keep, pickle or compare the dicts of a node, so they must not be lent.
+        state = self._state.in_memory()
+        state.graph.freeze()
+        self.view = replace(self.view, state=state)
+        return state.graph
 
     @property
     def metadata(self) -> dict[str, Any]:

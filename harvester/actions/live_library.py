@@ -138,7 +138,7 @@ class LiveLibrary:
 
     def _read(self) -> LiveContent:
         require_library(self._folder)
-        view = load_view(self._folder)
+        view = load_view(self._folder, on_disk=False)
         picked = pick(view, self._chosen, self._middle, self._steps, context=self._context)
         nearest, told = nearest_for_cards(self._folder, picked.selected)
         notices = (*picked.notices, *told)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, SupportsIndex
 
-from harvester.actions.default_library import LibraryLike, open_view
+from harvester.actions.default_library import LibraryLike
 from harvester.actions.indexing import ask
 from harvester.actions.keywords import naming_keywords
 from harvester.actions.likeness import Like, LikeRanking, check_known, rank_like
 from harvester.actions.options import check_sounds, check_whole
-from harvester.graph import MissingValue, Selection, find_missing, missing_words, split_words
-from harvester.index import Index
+from harvester.graph import MissingValue, Selection, SoundGraph, find_missing, missing_words, split_words
+from harvester.index import IndexedState
 from harvester.library import LibraryView
-from harvester.reports import describe_hit, describe_sound, find_indexed, find_sounds
+from harvester.reports import describe_hit, describe_sound, find_sounds
 from harvester.settings import COUNT_FROM_ZERO
 
 
@@ -87,31 +87,30 @@ def find(
     most = check_whole("--limit", limit, COUNT_FROM_ZERO) or None
     query = text if isinstance(text, str) else " ".join(text)
     if like is not None:
-        with open_view(library) as view:
-            return _find_like(view, query, like, most)
-    return ask(library, lambda view, index: _find_in(view, index, query, most), lambda view: _find(view, query, most))
+        return ask(library, lambda view: _find_like(view, query, like, most))
+    return ask(library, lambda view: _find(view, query, most))
 
 
 def _find(view: LibraryView, query: str, most: int | None) -> FindReport:
     state = view.state
     hits = find_sounds(state, query, limit=most)
-    missing = () if hits.total else find_missing(state, Selection(words=split_words(query)))
+    missing = () if hits.total else _missing(state, query)
     return _found(view, query, hits.total, hits.best, len(state), missing)
-
-
-def _find_in(view: LibraryView, index: Index, query: str, most: int | None) -> FindReport:
-    hits, words = find_indexed(index, query, limit=most), split_words(query)
-    has = lambda word: next(index.search([word]), None) is not None  # noqa: E731
-    missing = () if hits.total else missing_words(words, has, index.tokens_near)
-    return _found(view, query, hits.total, hits.best, index.facts["counts"]["nodes"], missing)
 
 
 def _find_like(view: LibraryView, query: str, like: Like, most: int | None) -> FindReport:
     state, ranking = view.state, rank_like(view, like, query)
     total = len(ranking.ranked)
     best = tuple({**describe_hit(state.sound(one)), "score": score} for one, score in ranking.ranked[:most])
-    missing = () if total else find_missing(state, Selection(words=split_words(query)))
+    missing = () if total else _missing(state, query)
     return _found(view, query, total, best, len(state), missing, ranking)
+
+
+def _missing(state: SoundGraph, query: str) -> Iterable[MissingValue]:
+    words = split_words(query)
+    if isinstance(state, IndexedState) and not state.has_lost_words():
+        return missing_words(words, lambda word: any(state.search([word])), state.tokens_near)
+    return find_missing(state, Selection(words=words))
 
 
 def _found(
@@ -137,11 +136,7 @@ def show(sound_id: SupportsIndex, *, library: LibraryLike = None) -> SoundReport
     `LibraryUnwritable`.
     """
     (wanted,) = check_sounds("sound_id", sound_id)
-    return ask(
-        library,
-        lambda view, index: _report(replace(view, state=index.around(wanted)), wanted),
-        lambda view: _report(view, wanted),
-    )
+    return ask(library, lambda view: _report(view, wanted))
 
 
 def _report(view: LibraryView, wanted: int) -> SoundReport:

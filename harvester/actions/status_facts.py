@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvester.actions.default_library import LibraryLike, find_library, open_view
+from harvester.actions.default_library import LibraryLike, find_library
 from harvester.actions.freshness import MAX_AGE, judge_freshness
 from harvester.actions.indexing import ask
 from harvester.actions.keywords import Duration, StrPath, naming_keywords
@@ -17,7 +17,7 @@ from harvester.actions.status_file import load_status
 from harvester.checkpoint import Signature, read_signature
 from harvester.clock import SystemClock
 from harvester.freesound import count_requests
-from harvester.index import Index
+from harvester.index import IndexedState
 from harvester.library import LibraryView, list_backups, load_view, require_library
 from harvester.reports import count_library, describe_content, with_deferred
 from harvester.reports import list_deferred as list_rows
@@ -68,11 +68,7 @@ def status(library: LibraryLike = None, *, max_age: Duration = MAX_AGE) -> Statu
         facts |= run_facts(view.folder, now_us)
         return StatusReport(now_us, _judged(facts, max_age_s, now_us), tuple(view.notices))
 
-    return ask(
-        library,
-        lambda view, index: report(view, indexed_facts(view, index, now_us)),
-        lambda view: report(view, library_facts(view, now_us)),
-    )
+    return ask(library, lambda view: report(view, library_facts(view, now_us)))
 
 
 def list_deferred(library: LibraryLike = None) -> DeferredReport:
@@ -80,9 +76,11 @@ def list_deferred(library: LibraryLike = None) -> DeferredReport:
 
     `library` and the errors are those of `status`.
     """
-    with open_view(library) as view:
-        rows = list_rows(view.state, view.deferrals, SystemClock().time_us())
-        return DeferredReport(tuple(rows), tuple(view.notices))
+    now_us = SystemClock().time_us()
+    return ask(
+        library,
+        lambda view: DeferredReport(tuple(list_rows(view.state, view.deferrals, now_us)), tuple(view.notices)),
+    )
 
 
 class StatusWatch:
@@ -126,17 +124,13 @@ def _judged(facts: dict[str, Any], max_age_s: float, now_us: int) -> dict[str, A
 
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
     """Return the facts about a library, under the keys of `status --json`."""
-    return _facts(view, count_library(view.state, view.deferrals, now_us), describe_content(view.state))
-
-
-def indexed_facts(view: LibraryView, index: Index, now_us: int) -> dict[str, Any]:
-    """Return what `library_facts` does, from the index of a library."""
-    later = [one.sound_id for one in view.deferrals.values() if one.next_try_at > now_us]
-    counts = with_deferred(index.facts["counts"], index.count_pending(later))
-    return _facts(view, counts, index.facts["content"])
-
-
-def _facts(view: LibraryView, counts: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    state = view.state
+    if isinstance(state, IndexedState) and (known := state.facts()) is not None:
+        later = [one.sound_id for one in view.deferrals.values() if one.next_try_at > now_us]
+        counts = with_deferred(known["counts"], state.index.count_pending(later))
+        content = known["content"]
+    else:
+        counts, content = count_library(state, view.deferrals, now_us), describe_content(state)
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
     return {
         "library": path_text(view.folder),

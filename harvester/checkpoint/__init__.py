@@ -20,6 +20,7 @@ from harvester.checkpoint.files import (
     packed_elsewhere,
     read_signature,
     store_checkpoint,
+    store_open_checkpoint,
     verify_checkpoint,
     verify_written,
 )

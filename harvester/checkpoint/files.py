@@ -177,9 +177,14 @@ def store_checkpoint(path: Path) -> Decoded | None:
     its sounds. None for a file that the walk does not prove: only `load_checkpoint` can judge it. Raises as
     `load_checkpoint` does, and `LibraryUnwritable` also where no temporary file can be written.
     """
-    keeper = StoringKeeper()
     with _opened(path) as file:
-        verified = walk_checkpoint(file, keeper=keeper)
+        return store_open_checkpoint(file)
+
+
+def store_open_checkpoint(file: Packed) -> Decoded | None:
+    """Do as `store_checkpoint` does, with an open file."""
+    keeper = StoringKeeper()
+    verified = walk_checkpoint(file, keeper=keeper)
     return None if verified is None else Decoded(keeper.state, keeper.metadata, verified.digest)
 
 

@@ -2,7 +2,7 @@
 
 Owns a state whose records, lists and edges are in a temporary file, where they are as cheap to read in one order as in
 another. It is made while the checkpoint is walked, so nothing in it is unchecked. In memory it has about 100 bytes a
-sound instead of 5 kB. For commands that only read: such a state never changes.
+sound instead of 5 kB. For whoever only reads.
 """
 
 from __future__ import annotations
@@ -10,28 +10,11 @@ from __future__ import annotations
 import pickle
 from array import array
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from harvester.checkpoint.validate import version_for
-from harvester.graph import LINK_FIELDS, SoundGraph, is_gone
-from harvester.model import Event
+from harvester.graph import LINK_FIELDS, LaidOver, OnDiskState, is_gone
 from harvester.storage import ScratchFile
-
-
-class StoredGraph(SoundGraph):
-    """A state in a file; its dicts are made when they are asked for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gone: set[int] = set()
-
-    def apply(self, event: Event) -> NoReturn:
-        """Raise `TypeError`: this state is read-only, as its graph is."""
-        raise TypeError(f"a stored library is read-only, so {event} was not applied")
-
-    def is_gone(self, sound_id: int) -> bool:
-        """Tell whether views must hide the sound, without reading it."""
-        return sound_id in self.gone
 
 
 class StoringKeeper:
@@ -42,7 +25,7 @@ class StoringKeeper:
 
     def __init__(self) -> None:
         """Raise `OSError` if there can be no temporary file."""
-        self.state = StoredGraph()
+        self.state = OnDiskState()
         self.metadata: dict[str, Any] = {}
         self._sounds = _SoundFile()
 
@@ -50,7 +33,7 @@ class StoringKeeper:
         """Store the record; raise `OSError` if the disk is full."""
         self._sounds.add(attributes)
         if is_gone(attributes):
-            self.state.gone.add(sound_id)
+            self.state.gone_below.add(sound_id)
 
     def keep_list(self, place: int, link: dict[str, Any], neighbours: dict[int, dict[str, Any]]) -> None:
         """Store list and edges; raise `OSError` if the disk is full."""
@@ -67,8 +50,7 @@ class StoringKeeper:
         state.edge_count, state.record_count, state.gone_count = metadata["edges"], counts["records"], counts["gone"]
         state.seeds.update(metadata["seeds"])
         state.processed.update(processed)
-        state.graph.adopt(_Attributes(self._sounds), _Neighbours(self._sounds))
-        state.graph.freeze()
+        state.graph.adopt(LaidOver(_Attributes(self._sounds)), LaidOver(_Neighbours(self._sounds)))
 
 
 class _SoundFile:
@@ -140,6 +122,9 @@ class _ByIds(Mapping[int, dict[Any, Any]]):
         if last[0] != sound_id:
             last = self._last = sound_id, self._read(sound_id)
         return last[1]
+
+    def value(self, sound_id: int, name: str, default: Any) -> Any:
+        return self[sound_id].get(name, default)
 
     def __contains__(self, sound_id: object) -> bool:
         return sound_id in self._sounds.places

@@ -1,17 +1,19 @@
 """A NetworkX DiGraph that builds its predecessors at their first use.
 
-Owns the storage of nodes and edges. A harvest, a checkpoint and a merge only follow edges forward. The predecessors of
-a million edges cost a second and 60 MB, so the graph builds them when a caller first reads `pred`; from then on each
-change updates them. A pickled copy is a plain DiGraph, which can be loaded without this package.
+A harvest, a checkpoint and a merge only follow edges forward. The predecessors of a million edges cost a second and 60
+MB, so the graph builds them when a caller first reads `pred`; from then on each change updates them. A pickled copy is
+a plain DiGraph, which can be loaded without this package.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import networkx as nx
 
+from harvester.graph.held_sounds import Edge, HeldSounds
+from harvester.graph.lent import LentById
 from harvester.graph.packed_edges import PackedEdges
 from harvester.graph.packed_records import PackedRecords
 
@@ -21,15 +23,14 @@ if TYPE_CHECKING:
 else:
     DiGraph = nx.DiGraph
 
-Edge = dict[str, Any]
 _VIEWS = ("pred", "in_edges", "degree", "out_degree", "in_degree")
 """Properties that NetworkX caches in a graph; the cache must be cleared when the predecessors are replaced."""
 
 
-class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
+class LibraryGraph(HeldSounds, nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
     """A directed graph of sounds with every method of DiGraph.
 
-    The attributes and the out-edges of its nodes may be packed, until `unpack` makes them dicts. Predecessors are built
+    The attributes and the out-edges of its nodes may be lent, until `unpack` makes them dicts. Predecessors are built
     of dicts, so that unpacks the edges too.
     """
 
@@ -99,12 +100,9 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         return self._pred
 
     def adopt(self, nodes: Mapping[int, dict[str, Any]], edges: Mapping[int, dict[int, Edge]]) -> None:
-        """Replace the content by these mappings.
-
-        Each end of an edge must be in `nodes`, each node in `edges`. Only in dicts can it be changed afterwards.
-        """
+        """Replace the content, as `HeldSounds` does."""
         # NetworkX documents these attributes for subclasses; its public methods would copy a million edge dicts.
-        self._node, self._adj = nodes, edges
+        super().adopt(nodes, edges)
         self._forget_mirror()
 
     def pack(self, sound_id: int, attributes: dict[str, Any]) -> None:
@@ -123,66 +121,30 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
         """Add attributes to a node of `pack` that it does not have yet."""
         self._node.extend(sound_id, more)
 
-    def own(self, sound_id: int) -> dict[str, Any]:
-        """Return a node's attributes to change them."""
-        nodes = self._node
-        found: dict[str, Any] = nodes.own(sound_id) if isinstance(nodes, PackedRecords) else nodes[sound_id]
-        return found
-
-    def own_edges(self, sound_id: int) -> dict[int, Edge]:
-        """Return a node's out-edges to change them."""
-        edges = self._adj
-        found: dict[int, Edge] = edges.own(sound_id) if isinstance(edges, PackedEdges) else edges[sound_id]
-        return found
-
-    def value(self, sound_id: int, name: str, default: Any = None) -> Any:
-        """Return one attribute of a node; faster than all of them if packed."""
-        nodes = self._node
-        if isinstance(nodes, PackedRecords):
-            return nodes.value(sound_id, name, default)
-        return nodes[sound_id].get(name, default)
-
-    def some(self, sound_id: int, names: Iterable[str]) -> dict[str, Any]:
-        """Return the attributes of a node with these names, without nulls."""
-        return {name: value for name in names if (value := self.value(sound_id, name)) is not None}
-
-    def stamps(self, name: str) -> Iterator[tuple[int, int | None]]:
-        """Yield each node with one of its stamps, or None; the fastest way."""
-        nodes = self._node
-        if isinstance(nodes, PackedRecords):
-            return nodes.stamps(name)
-        return ((sound_id, attributes.get(name)) for sound_id, attributes in nodes.items())
-
-    def has_out_edges(self, sound_id: int) -> bool:
-        """Tell whether a node has out-edges."""
-        edges = self._adj
-        return edges.are_there(sound_id) if isinstance(edges, PackedEdges) else bool(edges[sound_id])
-
     def unpack(self) -> None:
         """Make all attributes and edges dicts, as those of any DiGraph are."""
         nodes = self._node
-        if isinstance(nodes, PackedRecords):
+        if isinstance(nodes, LentById):
             self._node = nodes.plain()
         self._unpack_edges()
 
     def _unpack_edges(self) -> None:
         edges = self._adj
-        if isinstance(edges, PackedEdges):
+        if isinstance(edges, LentById):
             self._adj = edges.plain()
 
     def know(self, sound_id: int, attributes: dict[str, Any]) -> None:
         """Add a new node with this dict as its attributes."""
         self._writable()
-        self._node[sound_id] = attributes
-        self._adj[sound_id] = {}
+        super().know(sound_id, attributes)
         if (mirror := self.__dict__.get("_mirror")) is not None:
             mirror[sound_id] = {}
 
     def relink(self, sound_id: int, neighbours: dict[int, Edge]) -> None:
         """Replace all out-edges of a node; each target must be a node."""
         self._writable()
-        if isinstance(self._adj, PackedEdges):
-            self._adj[sound_id] = neighbours
+        if isinstance(self._adj, LentById):
+            super().relink(sound_id, neighbours)
             return
         known = self._adj[sound_id]
         mirror = self.__dict__.get("_mirror")
@@ -198,7 +160,7 @@ class LibraryGraph(nx.DiGraph):  # type: ignore[misc]  # NetworkX has no types
     def link(self, source_id: int, target_id: int, edge: Edge) -> None:
         """Add one edge, which is not there yet; both ends must be nodes."""
         self._writable()
-        self.own_edges(source_id)[target_id] = edge
+        super().link(source_id, target_id, edge)
         if (mirror := self.__dict__.get("_mirror")) is not None:
             mirror[target_id][source_id] = edge
 

@@ -1,18 +1,17 @@
 """Values of sounds by id, most of them packed, which are read as dicts.
 
-Owns what packed records and packed edges have in common: what is read is made for the reader, and what is owned is kept
-as it was made.
+Owns what packed records and packed edges have in common.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, KeysView, MutableMapping
-from typing import Any, TypeVar
+from typing import Any
 
-D = TypeVar("D", bound=dict[Any, Any])
+from harvester.graph.lent import D, LentById
 
 
-class PackedById(MutableMapping[int, D]):
+class PackedById(LentById[D], MutableMapping[int, D]):
     """A dict of each sound, packed or as it is in `_kept`.
 
     Reading a packed one makes a new dict; changing it changes nothing here. Not thread-safe for changes.
@@ -25,10 +24,6 @@ class PackedById(MutableMapping[int, D]):
         """Return a sound's dict to change it; from now on it is kept."""
         found = self._kept[sound_id] = self[sound_id]
         return found
-
-    def plain(self) -> dict[int, D]:
-        """Return all dicts by id."""
-        return {sound_id: self.own(sound_id) for sound_id in self._kept}
 
     def __delitem__(self, sound_id: int) -> None:
         del self._kept[sound_id]

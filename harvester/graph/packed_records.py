@@ -113,6 +113,11 @@ class PackedRecords(PackedById[Attributes]):
             return default
         return shape.addresses(name, kept) if name in shape.templates else kept[place]
 
+    def shared_id(self, sound_id: int) -> int:
+        """Return the id as the object that the sound's record has."""
+        found: int = self.value(sound_id, "id", sound_id)
+        return found
+
     def stamps(self, name: str) -> Iterator[tuple[int, Any]]:
         """Yield each id with one attribute, or None; addresses are not given."""
         for sound_id, kept in self._kept.items():

@@ -7,7 +7,7 @@ edge with `relation` (a sorted list of kinds) was imported or computed; `weights
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -99,6 +99,14 @@ class KnownSounds:
     def sound(self, sound_id: int) -> Sound:
         """Return a sound with typed attributes, which are those of now."""
         return Sound(sound_id, self.graph._node[sound_id], sound_id in self.processed)
+
+    def name_of(self, sound_id: int) -> str | None:
+        """Return a sound's name, or None without one."""
+        return self.sound(sound_id).name
+
+    def sounds(self, sound_ids: Iterable[int]) -> Iterator[Sound]:
+        """Yield these sounds in the order in which they are read fastest."""
+        return map(self.sound, sound_ids)
 
     def record(self, sound_id: int) -> Record | None:
         """Return the sound's record as the API sent it, or None without one."""

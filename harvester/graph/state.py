@@ -95,6 +95,22 @@ class SoundGraph(KnownSounds):
         state.seeds.update(seeds)
         return state
 
+    def in_memory(self) -> SoundGraph:
+        """Return the same state with all of its sounds in memory, as dicts.
+
+        They are this state's own dicts, unless it lends them.
+        """
+        return _adopted(*self._parts())
+
+    def __reduce__(self) -> Any:
+        # Another process, or a later one, has neither this one's files nor what it packed.
+        return _adopted, self._parts()
+
+    def _parts(self) -> tuple[dict[int, Any], dict[int, Any], dict[str, Any]]:
+        about = {"source": self.source, "space": self.space, "seeds": self.seeds}
+        beside = {"has_weights": self.has_weights, "measures": self.measures}
+        return dict(self.graph._node.items()), dict(self.graph._adj.items()), about | beside
+
     def take_record(self, sound_id: int, attributes: dict[str, Any]) -> None:
         """Add a new sound with these canonical attributes, and pack them.
 
@@ -238,10 +254,9 @@ class SoundGraph(KnownSounds):
     def _apply_linked(self, event: Linked) -> None:
         sound_id, new = event.sound_id, event.similar
         self._know(sound_id, new.linked_at)
-        # Use the int object in the neighbour's record as the key in every list, to save memory.
         for one, _ in new.neighbours:
             self._know(one, new.linked_at)
-        own_ids = {one: self.graph.value(one, "id", one) for one, _ in new.neighbours}
+        own_ids = {one: self.graph.shared_id(one) for one, _ in new.neighbours}
         known = self.similar(sound_id)
         if known is None:
             self.list_count += 1
@@ -307,3 +322,13 @@ class SoundGraph(KnownSounds):
     def _settle(self, sound_id: int, attributes: dict[str, Any]) -> None:
         if "linked_at" in attributes and is_complete(attributes):
             self.processed.add(sound_id)
+
+
+def _adopted(
+    nodes: dict[int, dict[str, Any]],
+    edges: dict[int, dict[int, dict[str, Any]]],
+    about: dict[str, Any],
+) -> SoundGraph:
+    state = SoundGraph.adopt(nodes, edges, seeds=about["seeds"], source=about["source"], space=about["space"])
+    state.has_weights, state.measures = about["has_weights"], about["measures"]
+    return state

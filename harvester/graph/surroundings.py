@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harvester.graph.attributes import is_gone
 from harvester.graph.selection import Selected
 
 MOST_AROUND = 2_000
@@ -38,7 +37,7 @@ def find_surroundings(selected: Selected, most: int = MOST_AROUND) -> Surroundin
         ways = [(other, inside, other, edge) for other, edge in state.graph.succ[inside].items()]
         ways += [(other, other, inside, edge) for other, edge in state.graph.pred[inside].items()]
         for other, source, target, attributes in ways:
-            if other in selected or is_gone(state.attributes(other)):
+            if other in selected or state.is_gone(other):
                 continue
             found = rule.edge(source, target, attributes)
             if found is not None:

@@ -6,4 +6,5 @@ It is a cache: disposable at any time, and believed only where it is proven to b
 from __future__ import annotations
 
 from harvester.index.build import Binding, build_index
-from harvester.index.reader import Index, IndexUnusable, opened_index
+from harvester.index.reader import IndexUnusable, open_index, opened_index
+from harvester.index.state import IndexedState

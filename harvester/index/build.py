@@ -93,7 +93,8 @@ def _fill(
     for statement in TABLES.values():
         database.execute(statement)
     about = asdict(binding) | {"schema": SCHEMA}
-    database.executemany("INSERT INTO meta VALUES (?, ?)", [("binding", pack(about)), ("facts", pack(facts))])
+    kept = {"binding": about, "about": _about(state), "facts": facts}
+    database.executemany("INSERT INTO meta VALUES (?, ?)", [(name, pack(value)) for name, value in kept.items()])
     order = _order_of(state)
     database.executemany("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)", _segments(checkpoint, state, order, binding))
     places = {sound_id: place for place, sound_id in enumerate(order)}
@@ -101,7 +102,7 @@ def _fill(
     tokens: set[str] = set()
     for start in range(0, len(ids), _SOUNDS_AT_ONCE):
         sounds = list(map(state.sound, ids[start : start + _SOUNDS_AT_ONCE]))
-        database.executemany("INSERT INTO sounds VALUES (?, ?, ?, ?)", _sounds(state, sounds, places))
+        database.executemany("INSERT INTO sounds VALUES (?, ?, ?, ?, ?)", _sounds(state, sounds, places))
         database.executemany("INSERT INTO words VALUES (?, ?, ?)", _words(sounds, tokens))
     database.executemany("INSERT INTO tokens VALUES (?)", sorted((encode(token),) for token in tokens))
     database.executemany("INSERT INTO lists VALUES (?, ?)", _lists(state, ids))
@@ -109,6 +110,21 @@ def _fill(
     for statement in INDEXES.values():
         database.execute(statement)
     database.execute("COMMIT")
+
+
+def _about(state: SoundGraph) -> dict[str, Any]:
+    """Return what a state has beside its sounds."""
+    return {
+        "source": state.source,
+        "space": state.space,
+        "has_weights": state.has_weights,
+        "nodes": len(state),
+        "edges": state.edge_count,
+        "lists": state.list_count,
+        "records": state.record_count,
+        "gone": state.gone_count,
+        "seeds": sorted(state.seeds),
+    }
 
 
 def _order_of(state: SoundGraph) -> list[int]:
@@ -128,7 +144,8 @@ def _segments(checkpoint: int, state: SoundGraph, order: list[int], binding: Bin
 def _sounds(state: SoundGraph, sounds: list[Sound], places: dict[int, int]) -> Iterator[tuple[Any, ...]]:
     for sound in sounds:
         flags = GONE * sound.is_gone | PENDING * state.is_pending(sound.id) | PROCESSED * sound.processed
-        yield sound.id, places[sound.id], flags, None if sound.name is None else encode(sound.name)
+        added_at = state.graph.value(sound.id, "added_at")
+        yield sound.id, places[sound.id], flags, added_at, None if sound.name is None else encode(sound.name)
 
 
 def _words(sounds: list[Sound], tokens: set[str]) -> Iterator[tuple[int, int, bytes]]:

@@ -1,28 +1,27 @@
-"""Answer from the index of a library, without loading the library.
+"""Read the index of a library, and the checkpoint that it describes.
 
-Owns the proof that an index is of this checkpoint, and the questions that it answers. What it holds of a sound becomes
-a state of that sound and those around it, so the answers are made by the code that makes them of a whole library.
+Owns the proof that an index is of this checkpoint, and the questions that its tables answer. The records are read from
+the checkpoint, a block at a time.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
-from operator import itemgetter
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from harvester.checkpoint import RecordSegment, checked_attributes, read_segment
 from harvester.errors import LibraryCorrupt
-from harvester.graph import LINK_FIELDS, SmallGraph, Sound, SoundGraph
+from harvester.graph import LINK_FIELDS
 from harvester.index.build import Binding
 from harvester.index.place import digest_of_file, place_of, read_seal
 from harvester.index.schema import (
-    GONE,
     PENDING,
-    PROCESSED,
     SCHEMA,
     TOKEN,
     connect,
@@ -31,9 +30,13 @@ from harvester.index.schema import (
     has_our_schema,
     unpack,
 )
-from harvester.storage import CHECKPOINT, opened
+from harvester.storage import CHECKPOINT, OpenFile, opened
 
 _BATCH = 500
+_BLOCKS_AT_HAND = 16
+
+Attributes = dict[str, Any]
+Neighbours = dict[int, dict[str, Any]]
 
 
 class IndexUnusable(Exception):
@@ -42,77 +45,173 @@ class IndexUnusable(Exception):
 
 @contextmanager
 def opened_index(folder: Path, library: Path) -> Iterator[Index]:
-    """Open the index of a library for the block, once it is proven.
+    """Open the index of a library for the block, as `open_index` does.
+
+    Raises also in the block what it raises; then no answer counts.
+    """
+    with closing(open_index(folder, library)) as index:
+        yield index
+
+
+def open_index(folder: Path, library: Path) -> Index:
+    """Open the index of a library, once it is proven.
 
     `folder` is the folder of indexes. The checkpoint's file and the index are read once from start to end: an index of
-    another file, and one that has changed since it was built, is never used. Raises `IndexUnusable`, `OSError` or
-    `sqlite3.Error`, also in the block; then no answer counts.
+    another file, and one that has changed since it was built, is never used. Both stay open, so it answers as they were
+    whatever takes their place. Raises `IndexUnusable`, `OSError` or `sqlite3.Error`.
     """
     place = place_of(folder, library)
     seal = read_seal(place)
     if seal is None:
         raise IndexUnusable
-    with opened(library / CHECKPOINT) as checkpoint, opened(place.index) as descriptor:
+    with ExitStack() as stack:
+        checkpoint = stack.enter_context(opened(library / CHECKPOINT))
+        descriptor = stack.enter_context(opened(place.index))
         if digest_of_file(checkpoint) != seal.checkpoint or digest_of_file(descriptor) != seal.index:
             raise IndexUnusable
+        database = stack.enter_context(_Database(place.index, descriptor))
+        return Index(database, checkpoint, stack.pop_all().close)
+
+
+class _Database:
+    """A connection to a proven index, for any thread and forked process.
+
+    `descriptor` is the open file that was proven.
+    """
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self._path, self._descriptor = path, descriptor
+        self._lock = threading.Lock()
+        self._process, self._connection = os.getpid(), self._connect()
+
+    def _connect(self) -> sqlite3.Connection:
         # No process changes an index in its place. SQLite must neither look for a journal nor lock: the folder may be
         # read-only by now.
-        with closing(connect(place.index, "mode=ro&immutable=1")) as database:
-            # The first statement opens the file: only after it is it known that SQLite has the one that was read.
-            if not has_our_schema(database) or not os.path.samestat(os.fstat(descriptor), place.index.stat()):
-                raise IndexUnusable
-            yield Index(database, checkpoint)
+        connection = connect(self._path, "mode=ro&immutable=1", check_same_thread=False)
+        # The first statement opens the file: only after it is it known that SQLite has the one that was read.
+        if not has_our_schema(connection) or not os.path.samestat(os.fstat(self._descriptor), self._path.stat()):
+            connection.close()
+            raise IndexUnusable
+        return connection
+
+    def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._lock:
+            if self._process != os.getpid():  # a connection belongs to the process that made it
+                self._process, self._connection = os.getpid(), self._connect_again()
+            return self._connection.execute(statement, values).fetchall()
+
+    def _connect_again(self) -> sqlite3.Connection:
+        with suppress(IndexUnusable, OSError, sqlite3.Error):
+            return self._connect()
+        # Another index has taken the name, or none: SQLite opens files by name, but it also takes their bytes.
+        connection = connect(Path("index"), "mode=memory", check_same_thread=False)
+        connection.deserialize(b"".join(OpenFile(self._descriptor).pieces()))
+        return connection
+
+    def __enter__(self) -> _Database:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._connection.close()
 
 
 class Index:
     """A proven index, and the checkpoint that it describes.
 
-    `binding` says to what it belongs, `facts` are the counts that it was built with, `modified_ns` is the time of the
-    checkpoint's file.
+    `binding` says to what it belongs, `about` what is not in tables, `facts` are the counts that it was built with,
+    `modified_ns` is the time of the checkpoint's file, which is open as `checkpoint`. Its methods may be called from
+    any thread; they raise `LibraryCorrupt`, `OSError` or `sqlite3.Error` when a file has changed in its place.
     """
 
-    def __init__(self, database: sqlite3.Connection, checkpoint: int) -> None:
-        self._database, self._checkpoint = database, checkpoint
+    def __init__(self, database: _Database, checkpoint: int, close: Callable[[], None]) -> None:
+        self._database, self.checkpoint = database, checkpoint
+        self.close = weakref.finalize(self, close)
+        self.rows = database.rows
         about = unpack(self._one("SELECT body FROM meta WHERE name = 'binding'")[0])
         if about.pop("schema") != SCHEMA:
             raise IndexUnusable
         self.binding = Binding(**about)
-        self.facts: dict[str, Any] = unpack(self._one("SELECT body FROM meta WHERE name = 'facts'")[0])
+        self.about: dict[str, Any] = unpack(self._one("SELECT body FROM meta WHERE name = 'about'")[0])
         self.modified_ns = os.fstat(checkpoint).st_mtime_ns
+        self.segments: int = self._one("SELECT count(*) FROM segments")[0]
+        self._lock = threading.Lock()
+        self._at_hand: dict[int, list[Attributes]] = {}
+        self.blocks_read = 0
+        """How many blocks of records were read from the checkpoint."""
 
-    def around(self, sound_id: int) -> SoundGraph:
-        """Return a state of a sound with all its edges.
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The counts that the index was built with."""
+        facts: dict[str, Any] = unpack(self._one("SELECT body FROM meta WHERE name = 'facts'")[0])
+        return facts
 
-        It is complete for this sound. Those at the other ends have only what their names in a list need: the name, and
-        whether they are gone. Empty for a sound that is not in the library.
+    def flagged(self, flags: int) -> set[int]:
+        """Return the sounds that have one of these flags."""
+        return {sound_id for (sound_id,) in self.rows("SELECT id FROM sounds WHERE flags & ?", [flags])}
+
+    def ids(self) -> list[int]:
+        """Return all sounds in the order of the checkpoint's file."""
+        return [sound_id for (sound_id,) in self.rows("SELECT id FROM sounds ORDER BY place")]
+
+    def row(self, sound_id: int) -> tuple[int, int, int, str | None] | None:
+        """Return place, flags, stamp of addition and name of a sound."""
+        found = self.rows("SELECT place, flags, added_at, name FROM sounds WHERE id = ?", [sound_id])
+        if not found:
+            return None
+        place, flags, added_at, name = found[0]
+        return place, flags, added_at, None if name is None else decode(name)
+
+    def by_place(self, sound_ids: Iterable[int]) -> list[int]:
+        """Return those of these sounds that are there, in the file's order."""
+        return [sound_id for _, sound_id, _ in sorted(self._places(sound_ids))]
+
+    def count_pending(self, sound_ids: Iterable[int]) -> int:
+        """Return how many of these sounds are in the library and pending."""
+        return sum(bool(flags & PENDING) for _, _, flags in self._places(sound_ids))
+
+    def attributes(self, sound_id: int) -> Attributes:
+        """Return the attributes of a sound, as the loaded library has them.
+
+        Raises `KeyError` for a sound that is not there.
         """
-        state, nodes = SoundGraph(), {}
-        for _, attributes, processed in self._records([sound_id]):
-            nodes[sound_id] = self._linked(sound_id, attributes)
-            state.processed.update([sound_id] * processed)
-        edges: dict[int, dict[int, dict[str, Any]]] = {}
-        for where in ("source", "target"):
-            rows = self._database.execute(f"SELECT * FROM edges WHERE {where} = ? ORDER BY source, target", [sound_id])  # noqa: S608
-            for source, target, score, relations in rows:
-                edge = {} if score is None else {"score": score}
-                edges.setdefault(source, {})[target] = edge | (unpack(relations) if relations else {})
-        ends = {*edges, *(target for targets in edges.values() for target in targets)} - nodes.keys()
-        for one, _, flags, name in self._rows(ends):
-            shown = {"added_at": 0, "name": None if name is None else decode(name)}
-            nodes[one] = shown | ({"withdrawn_at": 0} if flags & GONE else {})
-        state.graph = SmallGraph(nodes, edges)  # type: ignore[assignment]  # what the views read of it is there
-        return state
+        row = self.row(sound_id)
+        if row is None:
+            raise KeyError(sound_id)
+        first, sounds, offset, packed, raw, digest = self._one(
+            "SELECT * FROM segments WHERE first <= ? ORDER BY first DESC LIMIT 1", row[0]
+        )
+        records = self._records_of(RecordSegment(offset, packed, raw, first, sounds, digest))
+        attributes = checked_attributes(sound_id, records[row[0] - first], 2 * raw)
+        link = self.rows("SELECT body FROM lists WHERE id = ?", [sound_id])
+        found = unpack(link[0][0]) if link else {}
+        return attributes | {name: found[name] for name in LINK_FIELDS if name in found}
 
-    def sounds(self, sound_ids: Iterable[int]) -> Iterator[Sound]:
-        """Yield those of these sounds that are in the library.
+    def _records_of(self, segment: RecordSegment) -> list[Attributes]:
+        with self._lock:
+            records = self._at_hand.pop(segment.first, None)
+            if records is None:
+                records = read_segment(self._read, segment)
+                self.blocks_read += 1
+            self._at_hand[segment.first] = records  # the last one is the one of now
+            if len(self._at_hand) > _BLOCKS_AT_HAND:
+                del self._at_hand[next(iter(self._at_hand))]
+            return records
 
-        Their records are read from the checkpoint, each block once; they lack the attributes of the similar list.
-        Raises `LibraryCorrupt`.
-        """
-        return (Sound(one, attributes, processed) for one, attributes, processed in self._records(sound_ids))
+    def edges_from(self, sound_id: int) -> Neighbours:
+        """Return the edges from a sound by target, in the file's order."""
+        rows = self.rows(
+            "SELECT target, score, relations FROM edges WHERE source = ? ORDER BY coalesce(score, -1) DESC, target",
+            [sound_id],
+        )
+        return {target: _edge(score, relations) for target, score, relations in rows}
 
-    def search(self, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
-        """Yield rank, downloads and id of each sound with every word.
+    def edges_to(self, sound_id: int) -> Neighbours:
+        """Return the edges to a sound by source."""
+        rows = self.rows("SELECT source, score, relations FROM edges WHERE target = ? ORDER BY source", [sound_id])
+        return {source: _edge(score, relations) for source, score, relations in rows}
+
+    def search(self, words: Sequence[str]) -> list[tuple[int, int, int]]:
+        """Return rank, downloads and id of each sound with every word.
 
         The rank is that of `rank_words`. Sounds that are gone are left out.
         """
@@ -121,59 +220,38 @@ class Index:
         rank = " + ".join(["CASE WHEN instr(text, ?) THEN 3 WHEN instr(text, ?) THEN 2 ELSE 1 END"] * len(words))
         found = " AND ".join(["instr(text, ?)"] * len(words))
         values = [value for pair in zip(whole, begun, strict=True) for value in pair] + list(map(encode, words))
-        return iter(self._database.execute(f"SELECT {rank}, downloads, id FROM words WHERE {found}", values))  # noqa: S608
+        return self.rows(f"SELECT {rank}, downloads, id FROM words WHERE {found}", values)  # noqa: S608
 
     def tokens_near(self, word: str) -> Iterator[str]:
         """Yield, once each, the words of sounds that may be spelt like `word`.
 
         Those are the words that a search ranks highest; ids are among them only if `word` has a digit.
         """
-        found = {token for (token,) in self._database.execute("SELECT token FROM tokens")}
+        found = {token for (token,) in self.rows("SELECT token FROM tokens")}
         yield from map(decode, found)
         if not set(word).isdisjoint("0123456789"):
-            for (sound_id,) in self._database.execute("SELECT id FROM words"):
+            for (sound_id,) in self.rows("SELECT id FROM words"):
                 if encode(str(sound_id)) not in found:
                     yield str(sound_id)
 
-    def count_pending(self, sound_ids: Iterable[int]) -> int:
-        """Return how many of these sounds are in the library and pending."""
-        return sum(bool(flags & PENDING) for _, _, flags, _ in self._rows(sound_ids))
-
-    def _records(self, sound_ids: Iterable[int]) -> Iterator[tuple[int, dict[str, Any], bool]]:
-        """Yield id, attributes and whether it is processed of each sound."""
-        segment, records = None, []
-        for sound_id, place, flags, _ in sorted(self._rows(sound_ids), key=itemgetter(1)):
-            if segment is None or not segment.first <= place < segment.first + segment.sounds:
-                segment = self._segment_of(place)
-                records = read_segment(self._read, segment)
-            record = records[place - segment.first]
-            yield sound_id, checked_attributes(sound_id, record, 2 * segment.raw_bytes), bool(flags & PROCESSED)
-
-    def _linked(self, sound_id: int, attributes: dict[str, Any]) -> dict[str, Any]:
-        """Return a sound's attributes with those of its similar list."""
-        row = self._database.execute("SELECT body FROM lists WHERE id = ?", [sound_id]).fetchone()
-        link = unpack(row[0]) if row else {}
-        return attributes | {name: link[name] for name in LINK_FIELDS if name in link}
-
-    def _segment_of(self, place: int) -> RecordSegment:
-        first, sounds, offset, packed, raw, digest = self._one(
-            "SELECT * FROM segments WHERE first <= ? ORDER BY first DESC LIMIT 1", place
-        )
-        return RecordSegment(offset, packed, raw, first, sounds, digest)
-
-    def _rows(self, sound_ids: Iterable[int]) -> Iterator[tuple[int, int, int, bytes | None]]:
-        """Yield the rows of `sounds` with these ids."""
+    def _places(self, sound_ids: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+        """Yield place, id and flags of those of these sounds that are there."""
         ids = list(sound_ids)
         for at in range(0, len(ids), _BATCH):
             part = ids[at : at + _BATCH]
             marks = ",".join("?" * len(part))
-            yield from self._database.execute(f"SELECT * FROM sounds WHERE id IN ({marks})", part)  # noqa: S608
+            yield from self.rows(f"SELECT place, id, flags FROM sounds WHERE id IN ({marks})", part)  # noqa: S608
 
     def _read(self, size_bytes: int, offset: int) -> bytes:
-        return os.pread(self._checkpoint, size_bytes, offset)
+        return os.pread(self.checkpoint, size_bytes, offset)
 
     def _one(self, statement: str, *values: Any) -> Any:
-        row = self._database.execute(statement, values).fetchone()
-        if row is None:
+        found = self.rows(statement, values)
+        if not found:
             raise LibraryCorrupt("the index lacks a row")
-        return row
+        return found[0]
+
+
+def _edge(score: float | None, relations: bytes | None) -> dict[str, Any]:
+    edge = {} if score is None else {"score": score}
+    return edge if relations is None else dict(sorted({**edge, **unpack(relations)}.items()))

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-SCHEMA = 1
+SCHEMA = 2
 """Raise it whenever the same library would give another index: of an old one the seal still matches."""
 
 TABLES = {
@@ -23,7 +23,8 @@ TABLES = {
         "packed_bytes INTEGER NOT NULL, raw_bytes INTEGER NOT NULL, digest BLOB NOT NULL)"
     ),
     "sounds": (
-        "CREATE TABLE sounds (id INTEGER PRIMARY KEY, place INTEGER NOT NULL, flags INTEGER NOT NULL, name BLOB)"
+        "CREATE TABLE sounds (id INTEGER PRIMARY KEY, place INTEGER NOT NULL, flags INTEGER NOT NULL, "
+        "added_at INTEGER NOT NULL, name BLOB)"
     ),
     "words": "CREATE TABLE words (id INTEGER PRIMARY KEY, downloads INTEGER NOT NULL, text BLOB NOT NULL)",
     "tokens": "CREATE TABLE tokens (token BLOB PRIMARY KEY) WITHOUT ROWID",
@@ -73,9 +74,10 @@ def search_text(tokens: Iterable[str], name: str) -> bytes:
     return text + NAME + encode(name) if any(mark in name for mark in "_-.") else text
 
 
-def connect(path: Path, mode: str) -> sqlite3.Connection:
+def connect(path: Path, mode: str, *, check_same_thread: bool = True) -> sqlite3.Connection:
     """Return a connection; `mode` is a part of SQLite's URI."""
-    connection = sqlite3.connect(f"file:{quote(os.fsencode(path.absolute()))}?{mode}", uri=True, isolation_level=None)
+    address = f"file:{quote(os.fsencode(path.absolute()))}?{mode}"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None, check_same_thread=check_same_thread)
     connection.execute("PRAGMA trusted_schema = OFF")
     return connection
 

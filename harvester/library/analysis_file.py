@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from harvester.errors import problem_of
-from harvester.graph import MEASURES, Measures, SoundGraph, graph_digest, is_gone
+from harvester.graph import MEASURES, Measures, SoundGraph, graph_digest
 from harvester.json_text import json_text
 from harvester.model import LARGEST_ID, is_sound_id
 from harvester.storage import ANALYSIS, REAL_FILES, Files, disk_errors, read_bounded, refuse_link, write_atomically
@@ -105,9 +105,7 @@ def _unusable(path: Path, why: str) -> LoadedAnalysis:
 def _why_stale(path: Path, analysis: Analysis, state: SoundGraph) -> Iterator[str]:
     if analysis.graph_digest == graph_digest(state.graph, state.source):
         return
-    unknown = sum(
-        sound_id not in analysis.measures and not is_gone(state.attributes(sound_id)) for sound_id in state.graph
-    )
+    unknown = sum(sound_id not in analysis.measures and not state.is_gone(sound_id) for sound_id in state.graph)
     # An analysis of a selection never had all sounds, so their number would say nothing.
     lacking = "" if analysis.selection or not unknown else f", {unknown:,} sounds have no measures"
     yield f"{path}: the library has changed since it was analysed{lacking}; {_RENEW}"

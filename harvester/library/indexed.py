@@ -1,22 +1,27 @@
-"""Answer from a library's index, and build it after a slow answer.
+"""View a library through its index, and build that after a slow answer.
 
-Owns when an index counts: the checkpoint that it describes is all of the library now. The journal is read first, as by
-`reader`. Then its head knows the checkpoint, and the checkpoint holds every event of it, so nothing is merged here, and
-a writer beside does no harm: at the worst the checkpoint is a newer one, which the index does not describe.
+Owns when an index counts: it describes the library's checkpoint, and no file but that and the journal has a part in the
+library. The journal is read first, as by `reader`; its events that the checkpoint lacks are laid over what the index
+says. A writer beside does no harm: at the worst the checkpoint is a newer one, which the index does not describe.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from harvester.checkpoint import store_checkpoint
 from harvester.errors import HarvesterError, LibraryCorrupt, words_of
-from harvester.index import Index, IndexUnusable, build_index, opened_index
+from harvester.graph import SoundGraph
+from harvester.index import Binding, IndexedState, IndexUnusable, build_index, open_index
 from harvester.journal import load_contents
-from harvester.library.reader import LibraryView, is_all_in, note_journal
-from harvester.storage import JOURNAL, refuse_placeholders
+from harvester.library.reader import LibraryView, note_journal
+from harvester.library.stored import events_after, is_checkpoint_and_journal, is_foreign
+from harvester.library_source import join_sources
+from harvester.storage import CHECKPOINT, JOURNAL, refuse_placeholders
 
 INDEXED_FROM = 20_000
 """The fewest sounds of a library that gets an index: a smaller one is loaded in a second."""
@@ -29,40 +34,91 @@ _UNUSABLE = (
 T = TypeVar("T")
 
 
-def answer_from_index(folder: Path, indexes: Path, answer: Callable[[LibraryView, Index], T]) -> T | None:
+def answer_from_index(folder: Path, indexes: Path, answer: Callable[[LibraryView], T]) -> T | None:
     """Return an answer about a library from its index, or None.
 
-    None means: load the library. `indexes` is the folder of indexes. `answer` gets a view whose state is empty, with
-    what the journal says, and may raise an error that a person should see.
+    None means: load the library. `indexes` is the folder of indexes. `answer` gets a view whose state reads the index,
+    and may raise an error that a person should see.
     """
+    try:
+        view = _view(folder, indexes)
+        if view is None:
+            return None
+        with _closed(view):
+            return answer(view)
+    except _UNUSABLE:
+        return None
+
+
+def view_index(folder: Path, indexes: Path) -> LibraryView | None:
+    """Return a view of a library that reads its index and its checkpoint.
+
+    Both files stay open as long as its state lives, and it stays as it is. None where `answer_from_index` gives None.
+    """
+    try:
+        return _view(folder, indexes)
+    except _UNUSABLE:
+        return None
+
+
+def _view(folder: Path, indexes: Path) -> LibraryView | None:
     try:
         refuse_placeholders(folder)
         contents = load_contents(folder / JOURNAL)
     except (HarvesterError, OSError):
         return None  # loading meets it again, and says what it is
-    try:
-        with opened_index(indexes, folder) as index:
-            source = contents.head.source if contents is not None else ""
-            if index.binding.source != source or not is_all_in(folder, contents, index.binding.digest):
-                return None
-            view = LibraryView(folder, last_checkpoint_at=index.modified_ns // 1000, binding=index.binding)
-            if contents is not None:
-                note_journal(view, contents, foreign=False)
-            return answer(view, index)
-    except _UNUSABLE:
+    if not is_checkpoint_and_journal(folder, contents):
         return None
+    index = open_index(indexes, folder)
+    source, digest = contents.head.source if contents is not None else "", index.binding.digest
+    state = IndexedState(index)
+    if index.binding.source != source or join_sources(state.source, source) is None:
+        index.close()
+        return None
+    view = LibraryView(folder, state=state, last_checkpoint_at=index.modified_ns // 1000, binding=index.binding)
+    for event in events_after(contents, digest):
+        view.is_ahead = True
+        state.apply(event)
+    if contents is not None:
+        note_journal(view, contents, foreign=is_foreign(contents, digest))
+    return view
 
 
-def keep_index(view: LibraryView, indexes: Path, count: Callable[[], dict[str, Any]]) -> str:
+@contextmanager
+def _closed(view: LibraryView) -> Iterator[None]:
+    """Close a view's index after the block."""
+    assert isinstance(view.state, IndexedState)
+    try:
+        yield
+    finally:
+        view.state.index.close()
+
+
+def keep_index(view: LibraryView, indexes: Path, count: Callable[[SoundGraph], dict[str, Any]]) -> str:
     """Build the index of a large library that was just loaded.
 
     `count` returns the counts that it keeps. Returns a line about what was done, empty for a library that gets none:
-    it is small, or its checkpoint is not all of it. Raises nothing for a build that fails.
+    it is small, or another file than checkpoint and journal has a part in it. Raises nothing for a build that fails.
     """
     if view.binding is None or len(view.state) < INDEXED_FROM:
         return ""
     try:
-        built = build_index(indexes, view.folder, view.state, view.binding, count())
+        state = _state_of_checkpoint(view, view.binding)
+        built = build_index(indexes, view.folder, state, view.binding, count(state))
     except (LibraryCorrupt, OSError, sqlite3.Error) as error:
         return f"no index of {view.folder} was built ({words_of(error)}); commands load the whole library"
     return f"an index of {view.folder} was built in {built.folder}: it makes `show`, `find` and `status` fast"
+
+
+def _state_of_checkpoint(view: LibraryView, binding: Binding) -> SoundGraph:
+    """Return what the view's checkpoint alone holds.
+
+    Raises `LibraryCorrupt` if there is another one, or `OSError`.
+    """
+    if not view.is_ahead:
+        return view.state
+    stored = store_checkpoint(view.folder / CHECKPOINT)
+    if stored is None or stored.digest != binding.digest:
+        raise LibraryCorrupt("another process wrote into it")
+    stored.state.source = view.state.source
+    return stored.state

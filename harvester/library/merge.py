@@ -251,7 +251,7 @@ def _load(path: Path, notices: list[str]) -> SoundGraph:
     """
     dropped = Dropped()
     if path.is_dir():
-        view = load_view(path)
+        view = load_view(path, on_disk=False)
         dropped, state = view.dropped, view.state
     else:
         state = load_given(path, dropped).state

@@ -11,15 +11,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from harvester.checkpoint import read_signature
 from harvester.errors import LibraryCorrupt, LibraryUnwritable, words_of
 from harvester.graph import Dropped, SoundGraph
 from harvester.index import Binding
 from harvester.journal import Head, JournalContents, load_contents, load_head
-from harvester.library.backups import list_backups
 from harvester.library.load import Loaded, load_state
-from harvester.library.stored import store_state
+from harvester.library.stored import events_after, is_checkpoint_and_journal, store_state
 from harvester.model import Deferral
 from harvester.storage import CHECKPOINT, JOURNAL
+
+LARGE_BYTES = 4 << 20
+"""The smallest checkpoint of a library whose sounds stay on disk: a smaller one is loaded in a second."""
 
 _ATTEMPTS = 5
 _HOW_TO_DROP = "the next harvest drops it for good, or `harvester check --repair` now"
@@ -39,20 +42,22 @@ class LibraryView:
     dropped: Dropped = field(default_factory=Dropped)
     """Invalid values of its files, which are left out."""
     binding: Binding | None = None
-    """What an index of it is bound to; None unless the checkpoint alone holds all that the view shows."""
+    """What an index of its checkpoint is bound to; None where another file than it and the journal has a part."""
+    is_ahead: bool = False
+    """Whether the journal has events that the checkpoint lacks."""
 
 
-def load_view(folder: Path, *, on_disk: bool = False) -> LibraryView:
+def load_view(folder: Path, *, on_disk: bool | None = None) -> LibraryView:
     """Return a view of the library as it is now, empty without a library.
 
-    `on_disk`: where the checkpoint alone says all, the sounds of the read-only state stay on disk. That takes a tenth
-    of the memory; whoever reads a sound again and again is slower.
+    `on_disk`: where checkpoint and journal say all, the sounds of the state stay on disk; None: those of a large
+    library. That takes a tenth of the memory; whoever reads a sound again and again is slower.
 
     Needs no lock and no write permission, also beside a running writer. Raises `LibraryCorrupt` when the checkpoint is
     corrupt and no valid backup can replace it, `NewerFormat`, or `LibraryUnwritable` when files cannot be read.
     """
     try:
-        contents, loaded = _load(folder, on_disk=on_disk)
+        contents, loaded = _load(folder, on_disk=is_large(folder) if on_disk is None else on_disk)
     except OSError as error:
         raise LibraryUnwritable(f"{folder}: it cannot be read ({words_of(error)}); nothing was changed") from error
     view = LibraryView(folder, state=loaded.state, notices=loaded.notices)
@@ -61,39 +66,33 @@ def load_view(folder: Path, *, on_disk: bool = False) -> LibraryView:
         view.notices.append(f"{loaded.path.name} holds {loaded.dropped}: left out ({_HOW_TO_DROP})")
     if loaded.signature is not None:
         view.last_checkpoint_at = loaded.signature.modified_ns // 1000
-    if loaded.path == folder / CHECKPOINT and not view.notices and is_all_in(folder, contents, loaded.digest):
+    if loaded.path == folder / CHECKPOINT and not view.notices and is_checkpoint_and_journal(folder, contents):
         view.binding = Binding(loaded.digest, contents.head.source if contents is not None else "")
+        view.is_ahead = any(True for _ in events_after(contents, loaded.digest))
     if contents is not None:
-        if contents.damage:
-            view.notices.append(f"the journal is corrupt ({contents.damage}); the next harvest recovers the rest of it")
-        if contents.dropped:
-            view.dropped.add(contents.dropped)
-            view.notices.append(f"the journal holds {contents.dropped}: left out ({_HOW_TO_DROP})")
         note_journal(view, contents, foreign=loaded.foreign)
     return view
 
 
+def is_large(folder: Path) -> bool:
+    """Tell whether a reader should leave the library's sounds on disk."""
+    signature = read_signature(folder / CHECKPOINT)
+    return signature is not None and signature.size_bytes >= LARGE_BYTES
+
+
 def note_journal(view: LibraryView, contents: JournalContents, *, foreign: bool) -> None:
     """Add to a view what the journal alone says of a library."""
+    if contents.damage:
+        view.notices.append(f"the journal is corrupt ({contents.damage}); the next harvest recovers the rest of it")
+    if contents.dropped:
+        view.dropped.add(contents.dropped)
+        view.notices.append(f"the journal holds {contents.dropped}: left out ({_HOW_TO_DROP})")
     view.deferrals = contents.deferrals
     view.unsaved = contents.unsaved
     view.last_backup_at = contents.head.backup_at
     # The journal's stamp belongs to the file that it knows; a foreign file has only its own modification time.
     if not foreign:
         view.last_checkpoint_at = contents.head.checkpoint_at or view.last_checkpoint_at
-
-
-def is_all_in(folder: Path, contents: JournalContents | None, digest: str) -> bool:
-    """Tell whether the checkpoint with this digest is all of a library.
-
-    It is if neither a journal nor a backup may add to it: there is no corruption, no unfinished rollback, and the
-    journal beside it knows it and has no event that it lacks.
-    """
-    if contents is None:
-        return not list_backups(folder)
-    head = contents.head
-    in_doubt = contents.damage or contents.dropped or contents.unsaved or head.restore or head.recovered
-    return head.digest == digest and not in_doubt
 
 
 def _load(folder: Path, *, on_disk: bool) -> tuple[JournalContents | None, Loaded]:

@@ -142,7 +142,7 @@ class Scope:
     def _without_vector(self, hits: Iterable[int]) -> Iterator[int]:
         """Yield the hits whose vector was lost: its file is corrupt or absent."""
         for sound_id in hits:
-            if not self._store.has_vector(sound_id) and not is_gone(self._state.attributes(sound_id)):
+            if not self._store.has_vector(sound_id) and not self._state.is_gone(sound_id):
                 yield sound_id
 
 

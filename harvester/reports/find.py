@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Any
 
 from harvester.graph import Sound, SoundGraph, has_words, rank_words, split_words
-from harvester.index import Index
+from harvester.index import IndexedState
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +25,20 @@ def find_sounds(state: SoundGraph, text: str, *, limit: int | None = 20) -> Hits
     Case is ignored. Whole tags and words of the name rank highest, then beginnings, then any other occurrence; equally
     good sounds are ordered by downloads. Sounds that are gone are left out.
     """
-    words = split_words(text)
-    sounds = map(state.sound, matching_sounds(state, text))
-    ranked = _Ranked((rank_words(sound, words), sound.num_downloads or 0, sound.id) for sound in sounds)
+    ranked = _Ranked(_search(state, split_words(text)))
     best = ranked.best(limit)
-    return Hits(ranked.total, tuple(describe_hit(state.sound(sound_id)) for sound_id in best))
-
-
-def find_indexed(index: Index, text: str, *, limit: int | None = 20) -> Hits:
-    """Find sounds as `find_sounds` does, in the index of a library."""
-    words = split_words(text)
-    ranked = _Ranked(index.search(words) if words else ())
-    best = ranked.best(limit)
-    described = {sound.id: describe_hit(sound) for sound in index.sounds(best)}
+    described = {sound.id: describe_hit(sound) for sound in state.sounds(best)}
     return Hits(ranked.total, tuple(described[sound_id] for sound_id in best))
+
+
+def _search(state: SoundGraph, words: Sequence[str]) -> Iterator[tuple[int, int, int]]:
+    """Yield rank, downloads and id of each sound with every word."""
+    if isinstance(state, IndexedState):
+        yield from state.search(words)
+        return
+    for sound in map(state.sound, state.graph if words else ()):
+        if not sound.is_gone and has_words(sound, words):
+            yield rank_words(sound, words), sound.num_downloads or 0, sound.id
 
 
 class _Ranked:
@@ -67,8 +67,7 @@ def matching_sounds(state: SoundGraph, text: str) -> list[int]:
 
     Sounds that are gone are left out.
     """
-    words = split_words(text)
-    return [one.id for one in map(state.sound, state.graph) if words and not one.is_gone and has_words(one, words)]
+    return [sound_id for _, _, sound_id in _search(state, split_words(text))]
 
 
 def describe_hit(sound: Sound) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from harvester.clock import iso
-from harvester.graph import OWN_FIELDS, Edge, Selected, SoundGraph, is_gone, select
+from harvester.graph import OWN_FIELDS, Edge, Selected, SoundGraph, is_gone
 
 
 def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
@@ -19,7 +19,8 @@ def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
         return None
     attributes = state.attributes(sound_id)
     similar = state.similar(sound_id)
-    shown = Selected(state, {sound_id, *select(state).sound_ids})
+    near = {*state.graph.succ[sound_id], *state.graph.pred[sound_id]}
+    shown = Selected(state, {sound_id, *(one for one in near if not state.is_gone(one))})
     edges, edges_back = shown.edges_of(sound_id), shown.edges_to(sound_id)
     return {
         "id": sound_id,
@@ -37,13 +38,13 @@ def describe_sound(state: SoundGraph, sound_id: int) -> dict[str, Any] | None:
         },
         "stamps": {name: iso(attributes[name]) for name in OWN_FIELDS if name.endswith("_at") and attributes.get(name)},
         "neighbours": [
-            {"id": edge.target, "score": edge.score, "name": state.sound(edge.target).name}
+            {"id": edge.target, "score": edge.score, "name": state.name_of(edge.target)}
             for edge in edges
             if edge.score is not None
         ],
         "listed_by": [{"id": edge.source, "score": edge.score} for edge in edges_back if edge.score is not None],
         "related": [
-            {"id": edge.target, "relations": edge.relations, "name": state.sound(edge.target).name}
+            {"id": edge.target, "relations": edge.relations, "name": state.name_of(edge.target)}
             for edge in sorted(edges, key=_strongest_first)
             if edge.relation is not None
         ],

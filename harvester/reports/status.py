@@ -58,7 +58,7 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
     return [
         {
             "id": one.sound_id,
-            "name": state.sound(one.sound_id).name,
+            "name": state.name_of(one.sound_id),
             "reason": one.reason,
             "count": one.count,
             "next_try_at": one.next_try_at,
@@ -66,7 +66,7 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
             "due": one.next_try_at <= now_us,
         }
         for one in rows
-        if one.sound_id in state and not state.sound(one.sound_id).is_gone
+        if one.sound_id in state and not state.is_gone(one.sound_id)
     ]
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harvester.errors import LibraryUnwritable, SettingsError, words_of
-from harvester.graph import SoundGraph, is_gone
+from harvester.graph import SoundGraph
 from harvester.model import COMPUTED
 from harvester.similarity.knn import find_nearest
 from harvester.similarity.vector_table import MIN_SCORE, map_table, no_vectors
@@ -49,7 +49,7 @@ def find_like(folder: Path, state: SoundGraph, like: Iterable[int], among: Colle
     used, or none of a given sound, and `LibraryUnwritable` if they cannot be read.
     """
     given = sorted(set(like))
-    wanted = {one for one in (state.graph if among is None else among) if not is_gone(state.attributes(one))}
+    wanted = {one for one in (state.graph if among is None else among) if not state.is_gone(one)}
     wanted.difference_update(given)
     table = open_table(folder, state, wanted.union(given))
     usable = table.are_vectors()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harvester.graph import SoundGraph, is_gone
+from harvester.graph import SoundGraph
 from harvester.model import COMPUTED
 from harvester.similarity.last_run import LastRun, computed_lists, digest_of_lists
 from harvester.vectors import VectorContents
@@ -72,7 +72,7 @@ def plan_tasks(
     neighbours = max(neighbours, *(limit for _, _, limit in computed_lists(state)), 1)
     places, left_out, kept = {}, [], 0
     for sound_id, (row, _) in contents.places.items():
-        if sound_id in state and not is_gone(state.attributes(sound_id)):
+        if sound_id in state and not state.is_gone(sound_id):
             places[sound_id] = row
         else:
             left_out.append(sound_id)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from random import Random
 from typing import Any
 
-from harvester.graph import SoundGraph, is_gone
+from harvester.graph import SoundGraph
 from harvester.model import SimilarPage
 from harvester.similarity.last_run import computed_lists
 
@@ -45,7 +45,7 @@ def choose_sounds(state: SoundGraph, count: int, random_seed: int) -> list[int]:
     linked = sorted(
         sound_id
         for sound_id, _, _ in computed_lists(state)
-        if not is_gone(state.attributes(sound_id)) and state.graph.out_degree(sound_id)
+        if not state.is_gone(sound_id) and state.graph.has_out_edges(sound_id)
     )
     return Random(random_seed).sample(linked, min(count, len(linked)))
 

@@ -63,7 +63,7 @@ def test_each_format_and_selection_gives_the_bytes_of_an_opened_library(
         folder = Path(scratch) / "lib"
         folder.mkdir()
         (folder / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(make_state(history))))
-        assert type(load_view(folder, on_disk=True).state).__name__ == "StoredGraph"
+        assert type(load_view(folder, on_disk=True).state).__name__ == "OnDiskState"
         compare(folder, format, options)
 
 

@@ -91,10 +91,10 @@ def test_it_rests_as_long_as_a_reading_took(shelf: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(live_library, "monotonic_s", lambda: now_s)
     library = live(shelf, [])
 
-    def load_slowly(folder: Path) -> Any:
+    def load_slowly(folder: Path, **asked: Any) -> Any:
         nonlocal now_s
         now_s += 7
-        return load_view(folder)
+        return load_view(folder, **asked)
 
     monkeypatch.setattr(live_library, "load_view", load_slowly)
     add(shelf, 4)
@@ -124,7 +124,7 @@ def test_a_problem_is_told_once_and_so_is_its_end(shelf: Path) -> None:
 def test_a_bug_is_raised_and_the_page_says_that_it_is_old(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     library = live(shelf, told)
-    monkeypatch.setattr(live_library, "load_view", lambda _folder: [].pop())
+    monkeypatch.setattr(live_library, "load_view", lambda _folder, **_asked: [].pop())
     add(shelf, 4)
     with pytest.raises(IndexError):
         library.follow(Turns(3))

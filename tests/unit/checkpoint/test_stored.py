@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import pickle
 import zlib
 from pathlib import Path
 from typing import Any
 
-import networkx as nx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,15 +73,29 @@ def test_many_blocks_are_stored(tmp_path: Path) -> None:
     assert digest_of(found.state) == loaded.digest
 
 
-def test_a_stored_state_refuses_every_change() -> None:
-    state = stored(encode(make_state(make_events(3))))
+@quick
+@given(st.lists(events(), max_size=20), st.lists(events(), max_size=20))
+def test_events_over_what_is_stored_give_what_they_give_over_what_is_loaded(
+    history: list[Event], later: list[Event]
+) -> None:
+    packed = encode(make_state(history))
+    state, loaded = stored(packed), decode_checkpoint(packed).state
     assert state is not None
-    with pytest.raises(TypeError, match="read-only"):
-        state.apply(Gone(1, NOW_US))
-    with pytest.raises(nx.NetworkXError, match="Frozen"):
-        state.join(make_state(make_events(1, first=9)))
-    with pytest.raises(nx.NetworkXError, match="Frozen"):
-        state.graph.relink(1, {})
+    for event in later:
+        state.apply(event)
+        loaded.apply(event)
+    assert told(state) == told(loaded)
+    assert told(state.in_memory()) == told(loaded) == told(pickle.loads(pickle.dumps(state)))
+
+
+def test_what_events_change_is_not_changed_below() -> None:
+    state = stored(encode(make_state([*make_events(3), Related(1, 2, "pack", NOW_US)])))
+    assert state is not None
+    before = repr(state.attributes(1)), repr(state.graph._adj[1])
+    below = state.graph._node._below, state.graph._adj._below
+    for event in (Gone(1, NOW_US), Related(1, 2, "tags", NOW_US), Related(1, 3, "tags", NOW_US)):
+        state.apply(event)
+    assert (repr(below[0][1]), repr(below[1][1])) == before != (repr(state.attributes(1)), repr(state.graph._adj[1]))
 
 
 def test_a_broken_file_is_refused_as_the_loader_refuses_it(tmp_path: Path) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from unittest import mock
@@ -17,34 +22,39 @@ import harvester
 from harvester.actions.indexing import INDEX_VARIABLE
 from harvester.checkpoint import encode_checkpoint
 from harvester.errors import SettingsError
+from harvester.graph import Selection, find_surroundings, select
+from harvester.index import IndexedState
 from harvester.model import Deferral, Event, Gone, Known, Seen
 from harvester.storage import CHECKPOINT
 from tests.support.command import call
 from tests.support.histories import events, ids, quick, stamps
-from tests.support.indexed import answers, every_library_gets_one, nothing_is_loaded, outcome, plain_answers
+from tests.support.indexed import QUERIES, answers, every_library_gets_one, nothing_is_loaded, outcome, plain_answers
 from tests.support.samples import NOW_US, SOURCE, grow, make_events, make_record, make_state, open_store
 
-ODD = ("Rain_drop", "take.wav", "rec-12", "Straße", "İstanbul", "a\nb", "x\ty", "\ud800", "\ud83d\udca7", "", "ü", "1")
+ODD = ("Rain_drop", "take.wav", "rec-12", "Straße", "İstanbul", "a\nb", "x\ty", "\ud800", "", "ü", "1")
 TEXTS = st.sampled_from(("rain", *ODD)) | st.text(max_size=3)
+NOT_FOR_A_JOURNAL = st.just("\ud83d\udca7")
+"""It is two characters, which JSON makes one."""
 
 
 @st.composite
-def named_sounds(draw: st.DrawFn) -> Event:
+def named_sounds(draw: st.DrawFn, texts: st.SearchStrategy[str] = TEXTS, most_downloads: int = 2**50) -> Event:
     """Draw a sound with words that are hard to find."""
     sound_id = draw(ids)
     record = make_record(
         sound_id,
-        name=draw(TEXTS),
-        tags=draw(st.lists(TEXTS, max_size=3)),
-        username=draw(TEXTS),
-        num_downloads=draw(st.sampled_from([None, 0, 7, 2**40, 2**70, "many"])),
+        name=draw(texts),
+        tags=draw(st.lists(texts, max_size=3)),
+        username=draw(texts),
+        num_downloads=draw(st.sampled_from([None, 0, 7, 2**40, most_downloads, "many"])),
     )
     return Seen(sound_id, record, draw(stamps))
 
 
 MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
-histories = st.lists(named_sounds() | events(), max_size=16)
+histories = st.lists(named_sounds(TEXTS | NOT_FOR_A_JOURNAL, 2**70) | events(), max_size=16)
+saved_events = named_sounds() | events()
 deferred = st.dictionaries(ids, st.sampled_from([NOW_US - 1, NOW_US, NOW_US + 1]), max_size=4)
 
 
@@ -70,6 +80,20 @@ def test_any_journal_has_the_same_answers_beside_its_index(history: list[Event],
         assert_same_answers(folder)
 
 
+@settings(quick, max_examples=40)
+@given(history=st.lists(saved_events, max_size=10), later=st.lists(saved_events, max_size=8))
+def test_events_that_only_the_journal_has_are_laid_over_the_index(history: list[Event], later: list[Event]) -> None:
+    with TemporaryDirectory(dir=MEMORY) as name, mock.patch.dict(os.environ, {"HARVESTER_STATE": f"{name}/state"}):
+        folder = Path(name) / "library"
+        with open_store(folder, source=SOURCE) as store, every_library_gets_one():
+            grow(store, history)
+            store.checkpoint()
+            harvester.status(folder)
+            grow(store, later)
+            assert_same_answers(folder)
+            assert_an_opened_library_is_the_same(folder)
+
+
 def assert_same_answers(folder: Path) -> None:
     """The index of a library answers as the library does, and nothing is loaded for it."""
     expected = plain_answers(folder)
@@ -77,6 +101,96 @@ def assert_same_answers(folder: Path) -> None:
         harvester.status(folder)
         with nothing_is_loaded():
             assert answers(folder) == expected
+
+
+@settings(quick, max_examples=20)
+@given(history=st.lists(saved_events, max_size=16))
+def test_a_library_that_is_read_again_and_again_goes_on_from_a_temporary_file(history: list[Event]) -> None:
+    with TemporaryDirectory(dir=MEMORY) as name, mock.patch.dict(os.environ, {"HARVESTER_STATE": f"{name}/state"}):
+        folder = Path(name) / "library"
+        folder.mkdir()
+        (folder / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(make_state(history))))
+        with every_library_gets_one(), mock.patch("harvester.index.state._FEWEST_BLOCKS", 0):
+            harvester.status(folder)
+            loaded, opened = assert_an_opened_library_is_the_same(folder), harvester.Library.open(folder)
+            told(opened)
+            (folder / CHECKPOINT).unlink()
+            assert told(opened) == told(loaded)
+
+
+def test_an_opened_library_stays_as_it_is_whatever_takes_the_place_of_its_files(library: Path) -> None:
+    with mock.patch.dict(os.environ, {INDEX_VARIABLE: "off"}):
+        loaded = harvester.Library.open(library)
+    with every_library_gets_one():
+        harvester.status(library)
+        opened = harvester.Library.open(library)
+        with open_store(library) as store:
+            grow(store, [Gone(3, NOW_US + 1), Known(100, NOW_US + 1)])
+            store.checkpoint()
+        harvester.status(library)
+    shutil.rmtree(library)
+    assert isinstance(opened.view.state, IndexedState)
+    assert told(opened) == told(loaded)
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_forked_process_reads_an_opened_library(library: Path, replaced: bool) -> None:
+    with every_library_gets_one():
+        harvester.status(library)
+    opened = harvester.Library.open(library)
+    expected = told(opened)
+    if replaced:
+        shutil.rmtree(os.environ["HARVESTER_STATE"])
+    with ProcessPoolExecutor(2, get_context("fork")) as processes:
+        assert list(processes.map(partial(told_here, key=keep_for_children(opened)), range(4))) == [expected] * 4
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda _: told(opened), range(8))) == [expected] * 8
+
+
+_for_children: dict[int, harvester.Library] = {}
+
+
+def keep_for_children(library: harvester.Library) -> int:
+    """Keep a library where a forked process finds it without a pickle; return its key."""
+    _for_children[id(library)] = library
+    return id(library)
+
+
+def told_here(_number: int, key: int) -> list[str]:
+    return told(_for_children[key])
+
+
+def assert_an_opened_library_is_the_same(folder: Path) -> harvester.Library:
+    """A library that reads its index says what the loaded one says, which is returned."""
+    with mock.patch.dict(os.environ, {INDEX_VARIABLE: "off"}):
+        loaded = harvester.Library.open(folder)
+    opened = harvester.Library.open(folder)
+    assert isinstance(opened.view.state, IndexedState)
+    assert told(opened) == told(loaded)
+    assert answers(opened) == answers(loaded)
+    again = pickle.loads(pickle.dumps(opened))
+    assert told(again) == told(loaded)
+    assert graph_of(opened) == graph_of(loaded) == graph_of(again)
+    assert told(opened) == told(loaded)
+    return loaded
+
+
+def told(library: harvester.Library) -> list[str]:
+    """Return all that a library says of itself without its graph, with the order of things."""
+    ids, chosen = list(library), library.select()
+    return [
+        repr(library), repr(ids), repr(library.notices), repr(sorted(library.processed_ids)), repr(library.metadata),
+        *(repr((library[one], dict(library.records).get(one), library.neighbours(one))) for one in ids),
+        *(repr((library.edges_of(one), one in chosen)) for one in ids),
+        *(repr(library.find(query, limit=0)) for query in QUERIES),
+        repr(find_surroundings(select(library.view.state, Selection(ids=frozenset(ids[:3]))))),
+        repr([one in library for one in range(15)]), repr(len(library)),
+    ]  # fmt: skip
+
+
+def graph_of(library: harvester.Library) -> str:
+    graph = library.graph
+    return repr((dict(graph.nodes(data=True)), [*graph.edges(data=True)], sorted(graph.in_edges)))
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from harvester.checkpoint.format import encode_checkpoint
-from harvester.checkpoint.stored import StoredGraph
 from harvester.errors import LibraryCorrupt
+from harvester.graph import OnDiskState
 from harvester.journal import Journal
 from harvester.library.reader import LibraryView, load_view
 from harvester.model import Gone, Known
@@ -43,7 +43,7 @@ def is_stored(folder: Path) -> bool:
     """Tell whether a view has its sounds on disk; it says the same in either case."""
     view = load_view(folder, on_disk=True)
     assert told(view) == told(load_view(folder))
-    return isinstance(view.state, StoredGraph)
+    return isinstance(view.state, OnDiskState)
 
 
 @pytest.mark.parametrize("backup", [False, True])
@@ -116,7 +116,7 @@ def lose_checkpoint(folder: Path) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        add_row, pull, rot, damage_journal, damage_journal_but_its_rows, lose_checkpoint, begin_restore,
+        rot, damage_journal, damage_journal_but_its_rows, lose_checkpoint, begin_restore,
         lambda folder: note_head(folder, recovered=True),
     ],
 )  # fmt: skip
@@ -128,11 +128,19 @@ def test_where_it_takes_more_than_the_checkpoint_the_library_is_loaded(
     assert not is_stored(tmp_path)
 
 
-def test_a_checkpoint_that_git_put_there_is_stored_where_no_rows_wait(tmp_path: Path) -> None:
+def test_a_checkpoint_that_git_put_there_is_stored(tmp_path: Path) -> None:
     make(tmp_path, backup=True)
     put_checkpoint(tmp_path, 6)
     assert is_stored(tmp_path)
     assert len(load_view(tmp_path, on_disk=True).state) == 6
+
+
+@pytest.mark.parametrize("change", [add_row, pull])
+def test_rows_of_the_journal_lie_over_the_sounds_on_disk(tmp_path: Path, change: Callable[[Path], None]) -> None:
+    make(tmp_path, backup=True)
+    change(tmp_path)
+    assert is_stored(tmp_path)
+    assert 9 in load_view(tmp_path, on_disk=True).state
 
 
 def test_a_corrupt_library_is_refused_as_by_a_load(tmp_path: Path) -> None:
