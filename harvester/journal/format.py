@@ -63,6 +63,19 @@ class Head:
     backup_required: bool = False
     recovered: bool = False
 
+    @property
+    def knows_checkpoint(self) -> bool:
+        """Whether a checkpoint was written beside it, or about to be."""
+        return bool(self.digest or self.next_digest)
+
+    @property
+    def needs_backup(self) -> bool:
+        """Whether a backup has a part in the library.
+
+        A rollback is unfinished, or rows were lost.
+        """
+        return bool(self.restore) or self.recovered
+
 
 _STORED_NAMES = {"has_foreign_state": "adopted", "backup_required": "owed", "recovered": "salvaged"}
 """The names in the file of the fields that are named otherwise here."""

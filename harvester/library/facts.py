@@ -48,10 +48,10 @@ def known_facts(
     """
     verified = checked.get(folder / CHECKPOINT)
     head = contents.head if contents is not None else Head()
-    if verified is None or head.restore or head.recovered or (contents is not None and contents.damage):
+    if verified is None or head.needs_backup or (contents is not None and contents.damage):
         return None
     # Without a journal a backup may hold more.
-    if not (head.digest or head.next_digest) and {one and one.digest for one in checked.values()} != {verified.digest}:
+    if not head.knows_checkpoint and {one and one.digest for one in checked.values()} != {verified.digest}:
         return None
     source = join_sources(verified.source, head.source)
     added = SoundGraph(source or "", verified.space)

@@ -92,7 +92,7 @@ def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Lo
         return loaded
     if corrupt or head.digest:
         # A journal that never knew a checkpoint is younger than the corrupt one and does not have its content.
-        younger = not (head.digest or head.next_digest)
+        younger = not head.knows_checkpoint
         if head.safe or head.has_foreign_state or younger or contents is None or contents.damage:
             others = sum(path != wanted for path in corrupt)
             also = f"; {others} backups are corrupt too" if others else ""
@@ -142,7 +142,7 @@ def _join_backup(folder: Path, contents: JournalContents | None, head: Head, loa
 
     It may when the journal lost rows that the checkpoint lacks, or when the journal is missing. Removes nothing.
     """
-    lost = not (head.digest or head.next_digest or head.restore)
+    lost = not (head.knows_checkpoint or head.restore)
     damaged = head.recovered or (contents is not None and contents.damage and head.backed > head.saved)
     backup = next(iter(_best_first(folder, head)), None) if lost or damaged else None
     if backup is None:

@@ -68,7 +68,7 @@ def has_content(contents: JournalContents | None) -> bool:
     if contents is None:
         return False
     head = contents.head
-    known = contents.damage or head.digest or head.next_digest or head.safe
+    known = contents.damage or head.knows_checkpoint or head.safe
     return bool(known) or holds_content(contents.events)
 
 

@@ -116,4 +116,4 @@ def _timeline(head: Head | None) -> tuple[int, str, bool]:
 
     A journal that knew no checkpoint says nothing of one that came meanwhile, nor of its backups.
     """
-    return (0, "", False) if head is None else (head.timeline, head.restore, bool(head.digest or head.next_digest))
+    return (0, "", False) if head is None else (head.timeline, head.restore, head.knows_checkpoint)

@@ -49,9 +49,9 @@ def is_checkpoint_and_journal(folder: Path, contents: JournalContents | None) ->
     Otherwise a backup has a part in it, or may have, or a rollback is to be finished.
     """
     head = contents.head if contents is not None else Head()
-    if head.restore or head.recovered or (contents is not None and contents.damage):
+    if head.needs_backup or (contents is not None and contents.damage):
         return False
-    return bool(head.digest or head.next_digest) or not list_backups(folder)
+    return head.knows_checkpoint or not list_backups(folder)
 
 
 def is_foreign(contents: JournalContents | None, digest: str) -> bool:
