@@ -17,9 +17,10 @@ from harvester.actions.status_file import load_status
 from harvester.checkpoint import Signature, read_signature
 from harvester.clock import SystemClock
 from harvester.freesound import count_requests
+from harvester.graph import Tally
 from harvester.index import Index
 from harvester.library import LibraryView, list_backups, load_view, require_library
-from harvester.reports import count_library, describe_content, with_deferred
+from harvester.reports import count_library, describe_tally, with_deferred
 from harvester.reports import list_deferred as list_rows
 from harvester.storage import CHECKPOINT, JOURNAL_PARTS, path_text, read_owner
 from harvester.vectors import count_vectors
@@ -126,7 +127,8 @@ def _judged(facts: dict[str, Any], max_age_s: float, now_us: int) -> dict[str, A
 
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
     """Return the facts about a library, under the keys of `status --json`."""
-    return _facts(view, count_library(view.state, view.deferrals, now_us), describe_content(view.state))
+    tally = Tally.of(view.state)
+    return _facts(view, count_library(view.state, view.deferrals, now_us, tally), describe_tally(tally))
 
 
 def indexed_facts(view: LibraryView, index: Index, now_us: int) -> dict[str, Any]:
