@@ -17,9 +17,10 @@ from harvester.actions.status_file import load_status
 from harvester.checkpoint import Signature, read_signature
 from harvester.clock import SystemClock
 from harvester.freesound import count_requests
+from harvester.graph import Tally
 from harvester.index import IndexedState
 from harvester.library import LibraryView, list_backups, load_view, require_library
-from harvester.reports import count_library, describe_content, with_deferred
+from harvester.reports import count_library, describe_tally, with_deferred
 from harvester.reports import list_deferred as list_rows
 from harvester.storage import CHECKPOINT, JOURNAL_PARTS, path_text, read_owner
 from harvester.vectors import count_vectors
@@ -130,7 +131,8 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
         counts = with_deferred(known["counts"], state.index.count_pending(later))
         content = known["content"]
     else:
-        counts, content = count_library(state, view.deferrals, now_us), describe_content(state)
+        tally = Tally.of(state)
+        counts, content = count_library(state, view.deferrals, now_us, tally), describe_tally(tally)
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
     return {
         "library": path_text(view.folder),

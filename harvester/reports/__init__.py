@@ -6,4 +6,11 @@ from harvester.reports.find import describe_hit, find_sounds, matching_sounds
 from harvester.reports.plan import Allowance, Wish, describe_plan
 from harvester.reports.plots import save_plots
 from harvester.reports.sound import describe_sound
-from harvester.reports.status import count_library, describe_content, list_deferred, with_deferred
+from harvester.reports.status import (
+    count_library,
+    count_tally,
+    describe_content,
+    describe_tally,
+    list_deferred,
+    with_deferred,
+)

@@ -4,40 +4,51 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from heapq import nsmallest
 from typing import Any
 
 from harvester.clock import DAY_US, iso
-from harvester.graph import UNKNOWN_TIME, SoundGraph, select
-from harvester.model import COMPUTED, Deferral
+from harvester.graph import SIMILAR, SoundGraph, Tally
+from harvester.model import Deferral
 from harvester.records import license_name
 
 TOP = 10
-_NEWS = ("fetched_at", "linked_at", "gone_at")
 
 
-def count_library(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int) -> dict[str, Any]:
+def count_library(
+    state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int, tally: Tally | None = None
+) -> dict[str, Any]:
     """Return the counts of `status --json`, all zero if empty.
 
-    `edges` are those that the library holds: those of `edge_kinds`, which exports and the map show, and the
-    `hidden_edges` from or to sounds that are gone. An edge with several kinds is counted for each.
+    `tally` may pass that of the state to save the time.
     """
-    shown = select(state)
-    waiting = list(state.pending())
-    deferred = [i for i in waiting if i in deferrals and deferrals[i].next_try_at > now_us]
+    counts = count_tally(tally or Tally.of(state), state.source, len(state.seeds))
+    later = (one for one in deferrals.values() if one.next_try_at > now_us)
+    return with_deferred(counts, sum(one.sound_id in state and state.is_pending(one.sound_id) for one in later))
+
+
+def count_tally(tally: Tally, source: str, seeds: int) -> dict[str, Any]:
+    """Return the counts of `status --json` of a library with this tally.
+
+    `seeds` is their number. No sound counts as deferred. `edges` are those that the library holds: those of
+    `edge_kinds`, which exports and the map show, and the `hidden_edges` from or to sounds that are gone. An edge with
+    several kinds is counted for each.
+    """
+    numbers, shown = tally.numbers, tally.kinds - tally.hidden_kinds
     return {
-        "nodes": len(state),
-        "edges": state.edge_count,
-        "edge_kinds": shown.edge_kinds,
-        "hidden_edges": state.edge_count - shown.edge_count,
-        "processed": len(state.processed),
-        "lists": state.list_count,
-        "computed_lists": sum(attributes.get("link_origin") == COMPUTED for _, attributes in state.graph.nodes.items()),
-        "frontier": len(waiting) - len(deferred),
-        "deferred": len(deferred),
-        "gone": state.gone_count,
-        "without_record": sum(not state.has_record(i) for i in waiting),
-        "source": state.source,
-        "seeds": len(state.seeds),
+        "nodes": numbers["nodes"],
+        "edges": numbers["edges"],
+        "edge_kinds": dict(sorted(shown.items(), key=lambda pair: (pair[0] != SIMILAR, -pair[1], pair[0]))),
+        "hidden_edges": numbers["hidden_edges"],
+        "processed": numbers["processed"],
+        "lists": numbers["lists"],
+        "computed_lists": numbers["computed_lists"],
+        "frontier": numbers["pending"],
+        "deferred": 0,
+        "gone": numbers["gone"],
+        "without_record": numbers["without_record"],
+        "source": source,
+        "seeds": seeds,
     }
 
 
@@ -71,52 +82,36 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
 
 
 def describe_content(state: SoundGraph, among: Iterable[int] | None = None) -> dict[str, Any]:
+    """Return `describe_tally` of the sounds in `among`, or of all."""
+    return describe_tally(Tally.of_sounds(state, state.graph if among is None else among))
+
+
+def describe_tally(tally: Tally) -> dict[str, Any]:
     """Return content and growth statistics for `status --json`.
 
-    They are of the sounds in `among`, or of all.
     Licenses, gen-AI wishes, categories, tags and users are {name: count}, the most frequent first. `growth` has a row
     for each day (UTC) that added something. `oldest_record` is the record that was fetched longest ago. `last_news_at`
     is the time of the newest record, similar list or tombstone, or None. Only it and `growth` count sounds that are
     gone. Data of unknown time, which was imported, is in none of these three.
     """
-    counts: dict[str, Counter[str]] = {
-        name: Counter() for name in ("licenses", "gen_ai_wishes", "categories", "tags", "users")
-    }
-    addresses: Counter[str] = Counter()
-    sounds: Counter[int] = Counter()
-    samples: Counter[int] = Counter()
-    oldest: tuple[int, int] | None = None
-    newest = 0
-    for sound_id in state.graph if among is None else among:
-        attributes = state.attributes(sound_id)
-        newest = max(newest, *(attributes.get(name, 0) for name in _NEWS))
-        if attributes["added_at"] != UNKNOWN_TIME:
-            sounds[attributes["added_at"] // DAY_US] += 1
-        if sound_id in state.processed and attributes["linked_at"] != UNKNOWN_TIME:
-            samples[attributes["linked_at"] // DAY_US] += 1
-        sound = state.sound(sound_id)
-        if not sound.has_record or sound.is_gone:
-            continue
-        fetched = (attributes["fetched_at"], sound_id)
-        if fetched[0] != UNKNOWN_TIME:
-            oldest = fetched if oldest is None or fetched < oldest else oldest
-        addresses[sound.license or ""] += 1
-        counts["gen_ai_wishes"][sound.gen_ai_wish] += 1
-        counts["categories"][sound.category or "none"] += 1
-        counts["users"][sound.username or "unknown"] += 1
-        counts["tags"].update({tag.lower() for tag in sound.tags})
-    for address, number in addresses.items():
-        counts["licenses"][license_name(address)] += number
+    licenses: Counter[str] = Counter()
+    for address, number in tally.licenses.items():
+        licenses[license_name(address)] += number
+    oldest, newest_us = tally.extremes
     return {
-        **{name: _top(counter) for name, counter in counts.items()},
+        "licenses": _top(licenses),
+        "gen_ai_wishes": _top(tally.gen_ai_wishes),
+        "categories": _top(tally.categories),
+        "tags": _top(tally.tags),
+        "users": _top(tally.users),
         "growth": [
-            {"day": iso(day * DAY_US)[:10], "sounds": sounds[day], "samples": samples[day]}
-            for day in sorted(sounds | samples)
+            {"day": iso(day * DAY_US)[:10], "sounds": tally.sound_days[day], "samples": tally.sample_days[day]}
+            for day in sorted(tally.sound_days | tally.sample_days)
         ],
         "oldest_record": oldest and {"id": oldest[1], "fetched_at": oldest[0], "fetched": iso(oldest[0])},
-        "last_news_at": newest or None,
+        "last_news_at": newest_us or None,
     }
 
 
 def _top(counter: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))[:TOP])
+    return dict(nsmallest(TOP, counter.items(), key=lambda pair: (-pair[1], pair[0])))
