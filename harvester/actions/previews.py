@@ -48,10 +48,10 @@ from harvester.previews import (
     QUALITIES,
     TERMS,
     FetchBounds,
+    FetchRun,
     FetchTally,
     PreviewFolder,
     PreviewPlan,
-    fetch_planned,
     opened_previews,
     plan_previews,
     read_previews,
@@ -271,18 +271,9 @@ async def _fetch_wanted(
             rng=random.Random(),
             on_event=reporter.pass_on,
         )
-        await fetch_planned(
-            plan.wanted,
-            folder,
-            downloads,
-            request.bounds,
-            clock=clock,
-            stop=stop,
-            sandbox=source.removeprefix(ANY_SANDBOX) if is_sandbox(source) else "",
-            on_done=done,
-            asked_to_stop=request.asked_to_stop,
-            tally=tally,
-        )
+        sandbox = source.removeprefix(ANY_SANDBOX) if is_sandbox(source) else ""
+        run = FetchRun(folder, downloads, request.bounds, clock, stop, sandbox, done, tally)
+        await run.fetch(plan.wanted, request.asked_to_stop)
 
 
 def _finish(folder: PreviewFolder, view: LibraryView) -> None:

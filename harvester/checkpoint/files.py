@@ -237,12 +237,9 @@ def find_segments_of(path: Path, signature: Signature, digest: str) -> Segments 
 
     None if the file at `path` is not that one, or in another form than harvester writes.
     """
-    try:
-        with opened(path) as descriptor:
-            if _signature_of(os.fstat(descriptor)) == signature and signature.size_bytes <= LARGEST_BYTES:
-                return read_segments(OpenFile(descriptor), digest)
-    except (LibraryCorrupt, OSError):
-        pass
+    with suppress(LibraryCorrupt, OSError), _opened_as(path, signature) as descriptor:
+        if descriptor is not None and signature.size_bytes <= LARGEST_BYTES:
+            return read_segments(OpenFile(descriptor), digest)
     return None
 
 
@@ -252,14 +249,19 @@ def copying_from(path: Path, signature: Signature | None, segments: Segments | N
 
     Gives None if there is none, or if the file at `path` has another signature.
     """
+    with _opened_as(path, signature) as descriptor:
+        yield None if descriptor is None or segments is None else LastFile(descriptor, segments)
+
+
+@contextmanager
+def _opened_as(path: Path, signature: Signature | None) -> Iterator[int | None]:
+    """Open a file for the block; give None if it has not this signature."""
     with ExitStack() as stack:
-        last = None
+        descriptor = None
         with suppress(OSError):
-            if segments is not None and signature is not None:
-                descriptor = stack.enter_context(opened(path))
-                if _signature_of(os.fstat(descriptor)) == signature:
-                    last = LastFile(descriptor, segments)
-        yield last
+            file = stack.enter_context(opened(path))
+            descriptor = file if _signature_of(os.fstat(file)) == signature else None
+        yield descriptor
 
 
 @contextmanager

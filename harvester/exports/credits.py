@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from harvester.exports.csv_text import csv_line, disarmed
 from harvester.graph import Selected, Sound
+from harvester.library_source import is_made_up
 from harvester.records import LICENSE_DUTIES, LICENSE_MARKS
 from harvester.terminal_text import drop_controls, escape
 
@@ -108,7 +109,8 @@ def _summary(credits: list[Credit]) -> str:
     days = sorted({credit.fetched for credit in credits} - {""}) or ["at an unknown time"]
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     authors = len({credit.author for credit in credits})
-    return f"{len(credits)} sounds by {authors} authors; metadata fetched from Freesound {when}."
+    source = "a sandbox, which made them up," if all(is_made_up({"url": one.url}) for one in credits) else "Freesound"
+    return f"{len(credits)} sounds by {authors} authors; metadata fetched from {source} {when}."
 
 
 def _wishes(credits: list[Credit]) -> list[tuple[str, int]]:

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from harvester.graph import Selected, Surroundings
+from harvester.map.force import GOLDEN_ANGLE
 from harvester.map.layout import SPAN
 
-_GOLDEN_ANGLE = 2.399963229728653
 _SPACING = 0.6
 """The distance of dots by the side of the square that each has for itself, as the page has it."""
 
@@ -46,6 +46,6 @@ def _place(near: list[list[int]], places: npt.NDArray[np.float64]) -> npt.NDArra
     for number, members in enumerate(near):
         turn = fans[members[0]]
         fans[members[0]] += 1
-        angle, distance = _GOLDEN_ANGLE * (turn + members[0]), step * (0.8 + 0.35 * np.sqrt(turn))
+        angle, distance = GOLDEN_ANGLE * (turn + members[0]), step * (0.8 + 0.35 * np.sqrt(turn))
         found[number] = places[members].mean(axis=0) + distance * np.array([np.cos(angle), np.sin(angle)])
     return np.rint(np.clip(found, 0, SPAN)).astype(np.uint16)

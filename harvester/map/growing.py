@@ -21,6 +21,7 @@ from harvester.map.arrangement import Arrangement, arranged
 from harvester.map.communities import Indices, number_by_size
 from harvester.map.data import MapData
 from harvester.map.edges import DrawnEdges
+from harvester.map.force import GOLDEN_ANGLE
 from harvester.map.grouping import Communities
 from harvester.map.layout import SPAN
 
@@ -32,7 +33,6 @@ _Arrange = Callable[[Selected, DrawnEdges, Marks], Arrangement]
 GROWTH = 1.2
 """A new layout is due when sounds or edges are this many times those of the last."""
 
-_GOLDEN_ANGLE = 2.399963229728653
 _GOLDEN_SHARE = 0.6180339887498949
 _LEAST_WEIGHT = 0.05
 """What an edge weighs beside its score: one without a score still draws its sound near."""
@@ -127,7 +127,7 @@ def place_new(places: Floats, known: Marks, edges: DrawnEdges) -> tuple[Floats, 
             middle = (everywhere[[other for other, _ in near]] * weights[:, None]).sum(axis=0) / weights.sum()
             nearest[sound] = best = max(near, key=lambda pair: (pair[1], -pair[0]))[0]
             turns[best] += 1
-            angle, away = turns[best] * _GOLDEN_ANGLE, step * math.sqrt(turns[best])
+            angle, away = turns[best] * GOLDEN_ANGLE, step * math.sqrt(turns[best])
             everywhere[sound] = middle + away * np.array([math.cos(angle), math.sin(angle)])
         is_placed[ready] = True
         waiting = [one for one in waiting if not is_placed[one]]

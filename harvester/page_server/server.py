@@ -8,17 +8,14 @@ What is served comes from a `Served`; this module opens no file.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
-from harvester.errors import SettingsError
+from harvester.local_server import listening
 from harvester.page_server.address import PagePart, is_own_host, read_target
-from harvester.server_log import log_of_server
 
 _HOST = "127.0.0.1"
 _HEADERS = {
@@ -29,7 +26,6 @@ _HEADERS = {
     "Server": "harvester",
     "X-Content-Type-Options": "nosniff",
 }
-_LOG = log_of_server(__name__, HttpProcessingError, web.RequestPayloadError)
 _MEDIA_TYPES = {"ogg": "audio/ogg", "mp3": "audio/mpeg"}
 
 
@@ -56,7 +52,6 @@ async def serving(served: Served, token: str, *, port: int = 0) -> AsyncIterator
     That is `http://127.0.0.1:PORT/TOKEN/`. Port 0 takes a free one. On exit, open connections are closed at once.
     Raises `SettingsError` for a port in use.
     """
-    bound = port
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         wanted = read_target(request.raw_path, token) if is_own_host(request.headers.get("Host", ""), bound) else None
@@ -65,19 +60,8 @@ async def serving(served: Served, token: str, *, port: int = 0) -> AsyncIterator
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         return response
 
-    server = web.Server(handle, access_log=None, handler_cancellation=True, logger=_LOG)
-    runner = web.ServerRunner(server, shutdown_timeout=0.05)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, _HOST, port).start()
-        except OSError as problem:
-            why = os.strerror(problem.errno or 0)
-            raise SettingsError(f"--port: the page cannot be served on {_HOST}:{port}: {why}") from problem
-        bound = runner.addresses[0][1]
+    async with listening(handle, _HOST, port, "--port: the page cannot be served") as bound:
         yield f"http://{_HOST}:{bound}/{token}/"
-    finally:
-        await runner.cleanup()
 
 
 async def _answer(served: Served, request: web.BaseRequest, wanted: PagePart | None) -> web.Response:

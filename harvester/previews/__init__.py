@@ -24,9 +24,9 @@ from harvester.previews.rows import FORMATS, QUALITIES, LostPreview, StoredPrevi
 from harvester.previews.terms import TERMS
 
 if TYPE_CHECKING:
-    from harvester.previews.fetching import FetchBounds, FetchTally, fetch_planned
+    from harvester.previews.fetching import FetchBounds, FetchRun, FetchTally
 
-_LATE = ("FetchBounds", "FetchTally", "fetch_planned")
+_LATE = ("FetchBounds", "FetchRun", "FetchTally")
 """Imported on first use: they need aiohttp, which takes 0.2 s to import."""
 
 

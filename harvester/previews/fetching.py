@@ -50,113 +50,95 @@ class FetchTally:
     end: str = ""
 
 
-async def fetch_planned(
-    wanted: tuple[WantedPreview, ...],
-    folder: PreviewFolder,
-    downloads: Downloads,
-    bounds: FetchBounds,
-    *,
-    clock: Clock,
-    stop: Stop,
-    sandbox: str,
-    on_done: Callable[[FetchTally], None],
-    asked_to_stop: Callable[[], bool],
-    tally: FetchTally,
-) -> None:
-    """Fetch what is wanted into the opened `folder`, within the bounds.
+@dataclass(eq=False)
+class FetchRun:
+    """The tasks of one run, and what they share.
 
-    Counts in `tally`, and calls `on_done` after each preview. `sandbox` is the digest of the catalogue that the sounds
-    come from. When `asked_to_stop` returns True, open requests are dropped at once. Raises the error that ended the
-    run, after all tasks have ended: `ApiUnreachable`, `DiskFull`, `LibraryUnwritable`, `WrongSource`.
+    It counts in `tally`, and calls `on_done` after each preview. `sandbox` is the digest of the catalogue that the
+    sounds come from, and `folder` is open.
     """
-    run = _FetchRun(folder, downloads, bounds, clock, stop, sandbox, on_done, tally)
-    watch = asyncio.ensure_future(_watch(asked_to_stop, clock, stop))
-    queue = iter(wanted)
-    try:
-        ended = await asyncio.gather(*(run.work(queue) for _ in range(bounds.concurrency)), return_exceptions=True)
-    finally:
-        watch.cancel()
-        await asyncio.gather(watch, return_exceptions=True)
-    for error in ended:
-        if isinstance(error, BaseException):
-            raise error
-    tally.end = stop.reason or run.end
 
+    folder: PreviewFolder
+    downloads: Downloads
+    bounds: FetchBounds
+    clock: Clock
+    stop: Stop
+    sandbox: str
+    on_done: Callable[[FetchTally], None]
+    tally: FetchTally
 
-async def _watch(asked_to_stop: Callable[[], bool], clock: Clock, stop: Stop) -> None:
-    while not asked_to_stop():
-        await clock.sleep(LOOK_EVERY_S)
-    stop.close("asked to stop", by_person=True)
-
-
-class _FetchRun:
-    """The tasks of one run, and what they share."""
-
-    def __init__(
-        self,
-        folder: PreviewFolder,
-        downloads: Downloads,
-        bounds: FetchBounds,
-        clock: Clock,
-        stop: Stop,
-        sandbox: str,
-        on_done: Callable[[FetchTally], None],
-        tally: FetchTally,
-    ) -> None:
-        self._folder = folder
-        self._downloads = downloads
-        self._bounds = bounds
-        self._clock = clock
-        self._stop = stop
-        self._sandbox = sandbox
-        self._on_done = on_done
-        self._tally = tally
+    def __post_init__(self) -> None:
+        """Begin with no download."""
         self._started = 0
-        self.end = ""
+        self._end = ""
         """Why no further download begins, while open ones go on."""
         self._committing = asyncio.Lock()
-        self._space = _Space(bounds.most_bytes, folder.size_bytes)
+        self._space = _Space(self.bounds.most_bytes, self.folder.size_bytes)
 
-    async def work(self, queue: Iterator[WantedPreview]) -> None:
+    async def fetch(self, wanted: tuple[WantedPreview, ...], asked_to_stop: Callable[[], bool]) -> None:
+        """Fetch what is wanted, within the bounds.
+
+        When `asked_to_stop` returns True, open requests are dropped at once. Raises the error that ended the run,
+        after all tasks have ended: `ApiUnreachable`, `DiskFull`, `LibraryUnwritable`, `WrongSource`.
+        """
+        watch = asyncio.ensure_future(self._watch(asked_to_stop))
+        queue = iter(wanted)
+        try:
+            tasks = (self._work(queue) for _ in range(self.bounds.concurrency))
+            ended = await asyncio.gather(*tasks, return_exceptions=True)
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
+        self.tally.end = self.stop.reason or self._end
+
+    async def _watch(self, asked_to_stop: Callable[[], bool]) -> None:
+        while not asked_to_stop():
+            await self.clock.sleep(LOOK_EVERY_S)
+        self.stop.close("asked to stop", by_person=True)
+
+    async def _work(self, queue: Iterator[WantedPreview]) -> None:
         """Fetch from the queue until it is empty or the run closes."""
         try:
             while (wanted := self._next(queue)) is not None:
                 if await self._fetch(wanted):
-                    self._on_done(self._tally)
+                    self.on_done(self.tally)
         except Stopped:
             return
         except BaseException:
-            self._stop.close("another download ended the run")
+            self.stop.close("another download ended the run")
             raise
 
     def _next(self, queue: Iterator[WantedPreview]) -> WantedPreview | None:
-        if self._stop.closed or self.end:
+        if self.stop.closed or self._end:
             return None
         wanted = next(queue, None)
-        if wanted is not None and self._started >= self._bounds.most_files:
-            self.end = f"{self._bounds.most_files:,} requested, the most of this run (--max-files)"
+        if wanted is not None and self._started >= self.bounds.most_files:
+            self._end = f"{self.bounds.most_files:,} requested, the most of this run (--max-files)"
             return None
         self._started += wanted is not None
         return wanted
 
     async def _fetch(self, wanted: WantedPreview) -> bool:
         """Fetch one preview; tell whether what became of it is noted."""
-        arriving = self._folder.arriving(wanted.sound_id, wanted.format)
+        arriving = self.folder.arriving(wanted.sound_id, wanted.format)
         sink = _PreviewSink(arriving, wanted, self._space)
         try:
             self._space.take(sink, 1)  # a full folder sends no request
-            answer = await self._downloads.fetch(wanted.url, sink)
+            answer = await self.downloads.fetch(wanted.url, sink)
             sink.check_end()
-            self._check_source(answer.headers.get(SANDBOX_HEADER, self._sandbox))
+            self._check_source(answer.headers.get(SANDBOX_HEADER, self.sandbox))
             await self._store(arriving, wanted)
         except _NoSpace:
-            self.end = f"the folder may hold {self._bounds.most_bytes:,} bytes (--max-size)"
+            self._end = f"the folder may hold {self.bounds.most_bytes:,} bytes (--max-size)"
             return False
         except FileLost as lost:
-            self._tally.lost += 1
+            self.tally.lost += 1
             await self._note(wanted, lost.reason, is_lost=True)
         except FetchFailed as failed:
-            self._tally.failed += 1
+            self.tally.failed += 1
             await self._note(wanted, failed.reason, is_lost=False)
         finally:
             self._space.release(sink)
@@ -164,7 +146,7 @@ class _FetchRun:
         return True
 
     async def _store(self, arriving: ArrivingFile, wanted: WantedPreview) -> None:
-        before = self._folder.stored.get((wanted.sound_id, wanted.format))
+        before = self.folder.stored.get((wanted.sound_id, wanted.format))
         row = StoredPreview(
             wanted.sound_id,
             wanted.format,
@@ -173,16 +155,16 @@ class _FetchRun:
             arriving.sha256,
             wanted.address,
             wanted.license,
-            self._clock.time_us(),
+            self.clock.time_us(),
         )
         async with self._committing:
-            await asyncio.to_thread(self._folder.store, arriving, row)
+            await asyncio.to_thread(self.folder.store, arriving, row)
         self._space.used += row.size_bytes - (before.size_bytes if before is not None else 0)
-        self._tally.fetched += 1
-        self._tally.size_bytes += row.size_bytes
+        self.tally.fetched += 1
+        self.tally.size_bytes += row.size_bytes
 
     async def _note(self, wanted: WantedPreview, reason: str, *, is_lost: bool) -> None:
-        before = self._folder.lost.get((wanted.sound_id, wanted.format))
+        before = self.folder.lost.get((wanted.sound_id, wanted.format))
         count = 1 if before is None else before.count + 1
         wait_us = wait_after_absence(count) if is_lost else wait_after_failure(count)
         row = LostPreview(
@@ -192,16 +174,16 @@ class _FetchRun:
             wanted.address,
             reason[:200],
             count,
-            self._clock.time_us() + wait_us,
+            self.clock.time_us() + wait_us,
         )
         async with self._committing:
-            await asyncio.to_thread(self._folder.note_lost, row)
+            await asyncio.to_thread(self.folder.note_lost, row)
 
     def _check_source(self, digest: str) -> None:
-        if digest != self._sandbox:
+        if digest != self.sandbox:
             raise WrongSource(
                 f"the previews come from another sandbox (catalogue {digest[:40] or 'none'}) than these sounds "
-                f"({self._sandbox or 'none'}); nothing of it was saved: check --api-url"
+                f"({self.sandbox or 'none'}); nothing of it was saved: check --api-url"
             )
 
 

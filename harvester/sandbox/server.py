@@ -7,10 +7,9 @@ Listens on loopback only. `service` makes the answers.
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BufferedWriter
 from ipaddress import ip_address
@@ -19,18 +18,15 @@ from urllib.parse import unquote_plus
 
 import orjson
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
 from harvester.clock import SECOND_US
 from harvester.errors import SettingsError
+from harvester.local_server import Handler, listening
 from harvester.sandbox.access import fingerprint
 from harvester.sandbox.reply import Delivery, Reply
 from harvester.sandbox.service import Sandbox
-from harvester.server_log import log_of_server
 
 _MAX_LINE = 32_768
-_LOG = log_of_server(__name__, HttpProcessingError, web.RequestPayloadError)
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
@@ -51,26 +47,11 @@ async def serving(
     """
     _require_loopback(host)
     log = _open_log(access_log)
-    server = web.Server(
-        _handler(sandbox, latency_s, drip_pause_s, log),
-        access_log=None,
-        handler_cancellation=True,
-        max_line_size=_MAX_LINE,
-        logger=_LOG,
-    )
-    runner = web.ServerRunner(server, shutdown_timeout=0.05)
-    await runner.setup()
+    handle = _handler(sandbox, latency_s, drip_pause_s, log)
     try:
-        site = web.TCPSite(runner, host, port)
-        try:
-            await site.start()
-        except OSError as problem:
-            why = os.strerror(problem.errno or 0)
-            raise SettingsError(f"the sandbox cannot listen on {host}:{port}: {why}") from problem
-        bound = runner.addresses[0][1]
-        yield f"http://{f'[{host}]' if ':' in host else host}:{bound}/apiv2/"
+        async with listening(handle, host, port, "the sandbox cannot listen", max_line_size=_MAX_LINE) as bound:
+            yield f"http://{f'[{host}]' if ':' in host else host}:{bound}/apiv2/"
     finally:
-        await runner.cleanup()
         if log is not None:
             log.close()
 

@@ -346,7 +346,10 @@ def test_the_address_leads_back_to_sound_view_and_colours(in_browser: Visit, pag
 def test_a_shortlist_stays_and_leaves_as_ids_table_and_credits(
     in_browser: Visit, page_file: Path, state: SoundGraph, tmp_path: Path
 ) -> None:
-    ids = [1, 2, 7, 12, 47]
+    ids, made_up = [1, 2, 7, 12, 47], [21, 22]
+
+    def credits_of(ids: list[int]) -> str:
+        return "".join(encode_credits(list_credits(select(state, Selection(ids=frozenset(ids)))), "txt"))
 
     async def walk(page: Page) -> None:
         await page.save_to(tmp_path)
@@ -361,6 +364,11 @@ def test_a_shortlist_stays_and_leaves_as_ids_table_and_credits(
         for button in ("saveIds", "saveTable", "saveCredits"):
             await do(page, f"#{button}")
             assert await page.saved()
+        (tmp_path / "CREDITS.txt").rename(tmp_path / "of_real_sounds.txt")
+        await page.ask(f"localStorage.setItem(Object.keys(localStorage)[0], '{made_up}')")
+        await page.visit(page_file.as_uri())
+        await do(page, "#saveCredits")
+        assert await page.saved()
         # What another page left under our key is no reason to fail.
         for text in ("{", '{"a": 1}', '[1, "<img>", null, -3, 1e99, 7, 7, 4711]'):
             await page.ask(f"localStorage.setItem(Object.keys(localStorage)[0], {text!r})")
@@ -383,8 +391,9 @@ def test_a_shortlist_stays_and_leaves_as_ids_table_and_credits(
     table = (tmp_path / "shortlist.csv").read_text(encoding="utf-8")
     assert table.splitlines()[0].startswith("id,name,username,license,")
     assert """"'=</script>""" in table
-    expected = "".join(encode_credits(list_credits(select(state, Selection(ids=frozenset(ids)))), "txt"))
-    assert (tmp_path / "CREDITS.txt").read_bytes().decode() == expected
+    assert (tmp_path / "of_real_sounds.txt").read_bytes().decode() == credits_of(ids)
+    summary = (tmp_path / "CREDITS.txt").read_text(encoding="utf-8").splitlines()[2]
+    assert summary == credits_of(made_up).splitlines()[2]
 
 
 def test_the_shortest_path_is_shown_and_listed(in_browser: Visit, page_file: Path, state: SoundGraph) -> None:

@@ -64,5 +64,6 @@ function summaryOf(credits) {
   const days = [...new Set(credits.map((one) => one.day).filter(Boolean))].sort();
   if (!days.length) days.push("at an unknown time");
   const when = days.length === 1 ? days[0] : `${days[0]} to ${days.at(-1)}`;
-  return `${credits.length} sounds by ${new Set(credits.map((one) => one.author)).size} authors; metadata fetched from Freesound ${when}.`;
+  const source = credits.every(({ sound }) => isMade(sound)) ? "a sandbox, which made them up," : "Freesound";
+  return `${credits.length} sounds by ${new Set(credits.map((one) => one.author)).size} authors; metadata fetched from ${source} ${when}.`;
 }

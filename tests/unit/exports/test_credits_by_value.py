@@ -89,6 +89,13 @@ def test_a_licenses_family_decides_its_mark(license: str, family: str, mark: str
     assert (credit.family, credit.mark) == (family, mark)
 
 
+def test_the_summary_says_that_all_sounds_are_made_up() -> None:
+    made_up = [record(one, BY, "a", "anna", url=f"https://sandbox.invalid/people/anna/sounds/{one}/") for one in (1, 2)]
+    told = "2 sounds by 1 authors; metadata fetched from a sandbox, which made them up, 2026-09-21."
+    assert text_of("txt", made_up).splitlines()[2] == told
+    assert "from Freesound" in text_of("txt", [*made_up, RECORDS[2]])
+
+
 @pytest.mark.parametrize(
     ("records", "days", "summary"),
     [
