@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -77,6 +78,12 @@ def assert_same_answers(folder: Path) -> None:
         harvester.status(folder)
         with nothing_is_loaded():
             assert answers(folder) == expected
+
+
+def test_numbers_that_are_equal_to_nothing_do_not_cost_a_library_its_index(tmp_path: Path) -> None:
+    odd = {"duration": math.nan, "bitrate": math.inf, "num_downloads": math.nan, "zz": [-math.inf, {"a": math.nan}]}
+    (tmp_path / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(make_state([Seen(1, make_record(1, **odd), 1)]))))
+    assert_same_answers(tmp_path)
 
 
 @pytest.fixture
