@@ -27,6 +27,7 @@ from harvester.index import place as places
 from harvester.library import keep_index, load_view
 from harvester.model import Event, Gone, Known
 from harvester.storage import CHECKPOINT, full_sync, write_atomically
+from tests.support.command import call
 from tests.support.indexed import answers, every_library_gets_one, nothing_is_loaded, plain_answers
 from tests.support.samples import NOW_US, SOURCE, grow, make_events, open_store
 
@@ -206,6 +207,11 @@ def test_an_index_in_a_folder_that_others_may_write_is_not_believed(library: Pat
     assert not believed(library)
     assert ask(library) == expected
     assert not believed(library)
+    told = call("-v", "find", "rain", "--library", library, cwd=library).err.splitlines()[-1]
+    assert told == (
+        f"no index of {library} was built ({place()} is not a folder that only you can write); commands load the "
+        f"whole library"
+    )
     place().chmod(0o700)
 
 
