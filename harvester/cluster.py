@@ -150,13 +150,8 @@ def connected(scheduler: str, packages: Iterable[str] = ()) -> Iterator[Cluster]
             with ThreadPoolExecutor(1) as thread:  # a notebook has a loop of its own in this one
                 thread.submit(asyncio.run, _greet(scheduler)).result()
             client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
-        except (OSError, ValueError, TypeError, RuntimeError, TimeoutError) as error:
-            # Of TLS it says which setting is missing; of a connection only that it took too long.
-            why = f" ({error})" if isinstance(error, TypeError) else ""
-            raise ClusterFailed(
-                f"{scheduler}: no Dask scheduler answered within {CONNECT_S:g} s{why}; nothing was changed: start it, "
-                f"or leave --scheduler out"
-            ) from error
+        except Exception as error:  # what another server says can make the client raise anything
+            raise ClusterFailed(_unanswered(scheduler, error)) from error
         cluster = None
         try:
             cluster = Cluster(scheduler, client, packages)
@@ -166,6 +161,18 @@ def connected(scheduler: str, packages: Iterable[str] = ()) -> Iterator[Cluster]
                 client.close(timeout=_CLOSE_S)
             else:
                 cluster.close()
+
+
+def _unanswered(scheduler: str, error: Exception) -> str:
+    if isinstance(error, OSError | TypeError | ValueError | RuntimeError):
+        # Of TLS it says which setting is missing; of a connection only that it took too long.
+        why = f" ({error})" if isinstance(error, TypeError) else ""
+        return (
+            f"{scheduler}: no Dask scheduler answered within {CONNECT_S:g} s{why}; nothing was changed: start it, or "
+            f"leave --scheduler out"
+        )
+    # The first bytes of another server are read as numbers of frames and sizes: there may be no memory for these.
+    return f"{scheduler}: what answers there is no Dask scheduler; nothing was changed: correct the address"
 
 
 async def _greet(scheduler: str) -> None:

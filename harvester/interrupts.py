@@ -24,12 +24,13 @@ _AGAIN_S = 0.01
 class Interrupted(KeyboardInterrupt):
     """A signal asked this process to end.
 
-    Not a `SystemExit`, which the code of a plugin may raise without ending the process.
+    Not a `SystemExit`, which the code of a plugin may raise without ending the process. `state` says what that leaves.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = signal.Signals(number)
+        self.state = "no file is left half written: run the command again"
 
     @property
     def exit_code(self) -> int:
@@ -39,7 +40,7 @@ class Interrupted(KeyboardInterrupt):
     def __str__(self) -> str:
         """Return the words for a person."""
         how = _WORDS.get(self.number, f"ended by {self.number.name}")
-        return f"{how}; no file is left half written: run the command again"
+        return f"{how}; {self.state}"
 
 
 @contextmanager

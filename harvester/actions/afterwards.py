@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from harvester.interrupts import Interrupted
+
 _waiting: ContextVar[list[Callable[[], str]] | None] = ContextVar("waiting", default=None)
 
 
@@ -33,6 +35,10 @@ def answering(tell: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         _waiting.reset(token)
-    for work in waiting:
-        if line := work():
-            tell(line)
+    try:
+        for work in waiting:
+            if line := work():
+                tell(line)
+    except Interrupted as interrupted:
+        interrupted.state = "the answer is whole; what makes the next one faster was left undone"
+        raise

@@ -1,4 +1,4 @@
-"""Count what a library holds, in a form that can be added and subtracted.
+"""Count what a library holds, in a form that adds up.
 
 Owns what each sound and each edge contributes to the counts. So the counts of a changed library are those of before,
 less what the changed sounds contributed then, plus what they contribute now: nobody reads the others. The earliest and

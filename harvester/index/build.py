@@ -7,6 +7,7 @@ renamed; the seal follows, so a crash leaves either a pair that matches or none 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -31,7 +32,7 @@ from harvester.index.schema import (
     pack,
     search_text,
 )
-from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, full_sync, opened, write_atomically
+from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, full_sync, opened, path_text, write_atomically
 
 _CACHE_KIB = 8 << 10
 _SOUNDS_AT_ONCE = 1_000
@@ -59,7 +60,7 @@ def build_index(folder: Path, library: Path, state: SoundGraph, binding: Binding
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_private(folder):
-        raise PermissionError(f"{folder}: others may write this folder")
+        raise PermissionError(errno.EPERM, f"{path_text(folder)} is not a folder that only you can write")
     sweep(folder)
     place = place_of(folder, library)
     draft = folder / f".{place.index.name}.{os.getpid()}{TEMPORARY_SUFFIX}"
@@ -136,7 +137,8 @@ def _segments(checkpoint: int, state: SoundGraph, order: list[int], binding: Bin
     for one, records in scan_segments(checkpoint, order, binding.digest):
         ids = order[one.first : one.first + one.sounds]
         for sound_id, record in zip(ids, records, strict=True):
-            if record != {k: v for k, v in state.attributes(sound_id).items() if k not in LINK_FIELDS}:
+            expected = {k: v for k, v in state.attributes(sound_id).items() if k not in LINK_FIELDS}
+            if record != expected and repr(record) != repr(expected):  # NaN is not equal to itself
                 raise LibraryCorrupt(f"sound {sound_id} has another record in it")
         yield one.first, one.sounds, one.offset, one.packed_bytes, one.raw_bytes, one.digest
 

@@ -131,6 +131,36 @@ def test_a_scheduler_that_does_not_answer_is_told_in_one_line(tmp_path: Path) ->
     assert files_of(tmp_path / "library") == before
 
 
+@pytest.mark.parametrize(
+    "words",
+    [bytes(4096), (1 << 40).to_bytes(8, "little") * 2, b"\1" * 64],
+    ids=["frames of no bytes", "a TB", "more frames than memory"],
+)
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_is_no_scheduler_is_told_in_one_line(words: bytes, tmp_path: Path) -> None:
+    add(tmp_path / "library", {1: 1, 2: 2})
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+
+        def speak() -> None:
+            client, _ = server.accept()
+            with client:
+                client.sendall(words)
+                client.recv(1 << 16)
+
+        speaker = threading.Thread(target=speak, daemon=True)
+        speaker.start()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        ended = call("check", "--library", "library", "--scheduler", address, cwd=tmp_path)
+        speaker.join()
+    assert ended.code == 31
+    [line] = ended.err.splitlines()
+    assert line == (
+        f"harvester: {address}: what answers there is no Dask scheduler; {WRITES_NO_BYTE}: correct the address"
+    )
+
+
 def test_tls_without_certificates_says_so() -> None:
     with pytest.raises(ClusterFailed, match=r"no Dask scheduler answered.*TLS"), hired(Threads(), "tls://127.0.0.1:1"):
         pass

@@ -102,6 +102,24 @@ def test_a_command_that_is_interrupted_says_one_line_and_leaves_nothing(
     assert not [path for path in left if path.parts[0] != "state" and path.suffix != ".lock"], left
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_after_the_answer_says_that_the_answer_is_whole(
+    number: signal.Signals, whole: Path, tmp_path: Path
+) -> None:
+    first = "from harvester.library import indexed\nindexed.INDEXED_FROM = 0\n"
+    asked = "find", "rain", "--library", whole / "shelf"
+    plain = run(*asked, cwd=tmp_path, key=None)
+    first += AT_A_MOMENT.format(number=int(number), call="fsync", text=".sqlite.")
+    done = run(*asked, cwd=tmp_path, first=first, key=None)
+    assert done.code == 128 + number, done.err
+    assert done.out == plain.out
+    words = "interrupted by Ctrl-C" if number == signal.SIGINT else "ended by SIGTERM"
+    assert done.err.removeprefix(plain.err) == (
+        f"harvester: {words}; the answer is whole; what makes the next one faster was left undone\n"
+    )
+    assert not list(tmp_path.rglob("*.sqlite*"))
+
+
 def _run_new(first: str, line: str, cwd: Path) -> Ended:
     """Run a command in an interpreter that has imported nothing yet."""
     done = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pickle
 import shutil
@@ -20,10 +21,10 @@ from hypothesis import strategies as st
 
 import harvester
 from harvester.actions.indexing import INDEX_VARIABLE
-from harvester.checkpoint import encode_checkpoint
+from harvester.checkpoint import encode_checkpoint, writer
 from harvester.errors import SettingsError
 from harvester.graph import Selection, find_surroundings, select
-from harvester.index import IndexedState
+from harvester.index import IndexedState, reader
 from harvester.model import Deferral, Event, Gone, Known, Seen
 from harvester.storage import CHECKPOINT
 from tests.support.command import call
@@ -191,6 +192,21 @@ def told(library: harvester.Library) -> list[str]:
 def graph_of(library: harvester.Library) -> str:
     graph = library.graph
     return repr((dict(graph.nodes(data=True)), [*graph.edges(data=True)], sorted(graph.in_edges)))
+
+
+def test_sounds_of_many_blocks_and_many_batches_have_the_same_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "BLOCK_SOUNDS", 2)
+    monkeypatch.setattr(reader, "_BATCH", 3)
+    (tmp_path / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(make_state(make_events(13)))))
+    assert_same_answers(tmp_path)
+
+
+def test_numbers_that_are_equal_to_nothing_do_not_cost_a_library_its_index(tmp_path: Path) -> None:
+    odd = {"duration": math.nan, "bitrate": math.inf, "num_downloads": math.nan, "zz": [-math.inf, {"a": math.nan}]}
+    (tmp_path / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(make_state([Seen(1, make_record(1, **odd), 1)]))))
+    assert_same_answers(tmp_path)
 
 
 @pytest.fixture
