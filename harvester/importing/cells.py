@@ -17,7 +17,7 @@ from typing import Any
 from harvester.graph import STAMPS
 from harvester.importing.names import RENAMED, is_housekeeping
 from harvester.importing.names import STAMPS as TIMES
-from harvester.importing.records import Tally, label
+from harvester.importing.records import ImportTally, label
 from harvester.model import CORE_FIELDS
 from harvester.records import CONVERTED, RULES, FieldKind, convert
 
@@ -34,7 +34,7 @@ _PARSED = {FieldKind.NUMBERS, FieldKind.OBJECTS, FieldKind.TEXTS_BY_NAME, FieldK
 class Columns:
     """The columns of one table, by their names."""
 
-    def __init__(self, names: Iterable[str], tally: Tally) -> None:
+    def __init__(self, names: Iterable[str], tally: ImportTally) -> None:
         """Find the field of each column.
 
         `id_name` is the column of the ids, or empty.

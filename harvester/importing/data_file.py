@@ -14,7 +14,7 @@ from harvester.importing.file_content import FileContent
 from harvester.importing.graph_xml import read_graph_xml
 from harvester.importing.json_files import read_json_file
 from harvester.importing.parquet_file import MAGIC, read_parquet
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 from harvester.importing.tables import read_table
 from harvester.storage import HEAD_BYTES
 
@@ -23,7 +23,7 @@ _TEXT = re.compile(rb"[\t\n\r\x20-\x7e\x80-\xff]*")
 _OURS = re.compile(rb'\{"directed":true,"multigraph":|\{"id":[0-9]+,')
 
 
-def read_data(path: Path, content: bytes, tally: Tally, relation: str) -> FileContent | None:
+def read_data(path: Path, content: bytes, tally: ImportTally, relation: str) -> FileContent | None:
     """Return what a file brings, or None for a file of another kind.
 
     Raises `LibraryCorrupt`, `NewerFormat` or `WrongSource`, one line each.
@@ -39,7 +39,7 @@ def read_data(path: Path, content: bytes, tally: Tally, relation: str) -> FileCo
     return read_table(content, tally, relation) if head and _TEXT.fullmatch(head) else None
 
 
-def _read_json(content: bytes, tally: Tally, relation: str) -> FileContent | None:
+def _read_json(content: bytes, tally: ImportTally, relation: str) -> FileContent | None:
     try:
         return read_json_file(content, tally, relation)
     except LibraryCorrupt as error:
@@ -49,7 +49,7 @@ def _read_json(content: bytes, tally: Tally, relation: str) -> FileContent | Non
         raise
 
 
-def read_parts(folder: Path, tally: Tally, relation: str) -> FileContent | None:
+def read_parts(folder: Path, tally: ImportTally, relation: str) -> FileContent | None:
     """Return what a Parquet export in parts brings; None without parts."""
     parts = sorted((folder / _OF_PARTS).glob("part-*.parquet"))
     return read_parquet(parts, tally, relation) if parts else None

@@ -15,7 +15,7 @@ from typing import Any
 from harvester.errors import LibraryCorrupt
 from harvester.importing.formats import OldLibrary
 from harvester.importing.names import weight_of
-from harvester.importing.records import Tally, label
+from harvester.importing.records import ImportTally, label
 from harvester.importing.whole import WholeLibrary
 from harvester.model import read_sound_id
 
@@ -32,7 +32,7 @@ _NOT_OURS = {"id", "key", "label", "source", "target", "timeset"}
 class FileContent:
     """What was found in one file: whole sounds, facts, foreign content."""
 
-    def __init__(self, form: str, tally: Tally, relation: str) -> None:
+    def __init__(self, form: str, tally: ImportTally, relation: str) -> None:
         """Begin with nothing.
 
         `form` says what the file is, `relation` is the kind of an edge that has none.

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from harvester.counts import counted
 from harvester.errors import HarvesterError, LibraryCorrupt, SettingsError, problem_of
 from harvester.importing.formats import OldLibrary, load_old
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 from harvester.storage import export_version
 
 _ENDINGS = {".pkl", ".pickle", ".gpickle", ".joblib", ".db", ".sqlite", ".sqlite3", ".json"}
@@ -35,7 +35,7 @@ class FolderContent(NamedTuple):
     notices: tuple[str, ...]
 
 
-def load_folder(folder: Path, tally: Tally, now_us: int) -> FolderContent:
+def load_folder(folder: Path, tally: ImportTally, now_us: int) -> FolderContent:
     """Read the files of a folder that belong together; none is changed.
 
     Raises `SettingsError` when no file is one of a tool that harvester knows, `LibraryCorrupt` when those that are

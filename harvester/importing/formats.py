@@ -19,7 +19,7 @@ from harvester.checkpoint import begins_as_checkpoint
 from harvester.errors import LibraryCorrupt, SettingsError, words_of
 from harvester.graph import UNKNOWN_TIME
 from harvester.importing.names import PLAIN_RELATION, STAMPS, is_housekeeping, stamp_in
-from harvester.importing.records import Tally, label
+from harvester.importing.records import ImportTally, label
 from harvester.importing.unpickle import Inert, load_foreign
 from harvester.storage import (
     HEAD_BYTES,
@@ -65,7 +65,7 @@ class OldLibrary:
     everything: Any = None
 
 
-def load_old(path: Path, tally: Tally, now_us: int, otherwise: str = _NOT_OLD) -> OldLibrary:
+def load_old(path: Path, tally: ImportTally, now_us: int, otherwise: str = _NOT_OLD) -> OldLibrary:
     """Read the file of an older tool; it is not changed.
 
     `otherwise` says of any other file what it is not. Stamps after `now_us` are ignored. Raises `SettingsError` for any
@@ -112,7 +112,7 @@ def _is_known(path: Path, packed: bytes) -> bool:
     return _PICKLE.match(beginning) is not None and any(name.encode() in beginning for name in (*_PARTS, "networkx"))
 
 
-def _read_json(path: Path, text: bytes, tally: Tally, now_us: int, otherwise: str) -> OldLibrary:
+def _read_json(path: Path, text: bytes, tally: ImportTally, now_us: int, otherwise: str) -> OldLibrary:
     """Read the JSON object that an older tool wrote beside its graph."""
     try:
         content = json.loads(text)
@@ -126,7 +126,7 @@ def _read_json(path: Path, text: bytes, tally: Tally, now_us: int, otherwise: st
     return old
 
 
-def _read_metadata(metadata: dict[Any, Any], old: OldLibrary, tally: Tally, now_us: int) -> None:
+def _read_metadata(metadata: dict[Any, Any], old: OldLibrary, tally: ImportTally, now_us: int) -> None:
     old.timestamp = stamp_in(metadata, now_us)
     for name in metadata.keys() - _COUNTED:
         if isinstance(name, str) and is_housekeeping(name, None):
@@ -135,7 +135,7 @@ def _read_metadata(metadata: dict[Any, Any], old: OldLibrary, tally: Tally, now_
             tally.dropped[f"metadata {label(name)}"] += 1
 
 
-def _read_dict(path: Path, content: dict[Any, Any], tally: Tally, now_us: int) -> OldLibrary:
+def _read_dict(path: Path, content: dict[Any, Any], tally: ImportTally, now_us: int) -> OldLibrary:
     metadata = content.get("metadata")
     if isinstance(metadata, dict) and "format_version" in metadata and "digest" in metadata:
         raise SettingsError(f"{path} is a library of harvester itself: `harvester merge {path}` merges it")
@@ -179,7 +179,7 @@ def _is_graph(value: Inert) -> bool:
     return module.startswith("networkx") and name in _GRAPHS
 
 
-def _read_graph(graph: Inert, old: OldLibrary, tally: Tally) -> None:
+def _read_graph(graph: Inert, old: OldLibrary, tally: ImportTally) -> None:
     attributes, name = graph.attributes, graph.class_path.rpartition(".")[2]
     old.nodes = _pairs(attributes.get("_node", attributes.get("node")))
     tally.spend(len(old.nodes))
@@ -211,7 +211,7 @@ def _members(value: Any) -> list[Any]:
     return list(value) if isinstance(value, set | frozenset | list | tuple) else []
 
 
-def _read_sqlite(path: Path, tally: Tally, now_us: int) -> OldLibrary:
+def _read_sqlite(path: Path, tally: ImportTally, now_us: int) -> OldLibrary:
     old = OldLibrary("an SQLite cache")
     with tempfile.TemporaryDirectory(prefix="harvester") as folder:
         # Read a copy: SQLite applies the older tool's WAL there, and the original file is not changed.
@@ -237,7 +237,7 @@ def _read_sqlite(path: Path, tally: Tally, now_us: int) -> OldLibrary:
 
 
 def _read_rows(
-    connection: sqlite3.Connection, path: Path, old: OldLibrary, tally: Tally, size_bytes: int, now_us: int
+    connection: sqlite3.Connection, path: Path, old: OldLibrary, tally: ImportTally, size_bytes: int, now_us: int
 ) -> None:
     tables = dict(connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'"))
     # Virtual tables and generated columns could run code that the file brings.

@@ -14,7 +14,7 @@ from harvester.importing.data_file import read_data, read_parts
 from harvester.importing.file_content import FileContent
 from harvester.importing.folder import load_folder
 from harvester.importing.formats import LARGEST_BYTES, OldLibrary, load_old
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 from harvester.importing.sqlite_export import read_sqlite_export
 from harvester.importing.whole import WholeLibrary
 from harvester.library_source import described, join_sources
@@ -59,7 +59,7 @@ class Given:
         return joined
 
 
-def read_given(path: Path, tally: Tally, relation: str, now_us: int) -> Given:
+def read_given(path: Path, tally: ImportTally, relation: str, now_us: int) -> Given:
     """Read a file or a folder; nothing is changed.
 
     Raises `SettingsError` for what nothing can be imported from, and `LibraryCorrupt` for damaged files.
@@ -100,7 +100,7 @@ def _only_export(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _edges_beside(path: Path, tally: Tally, relation: str) -> tuple[Path, FileContent] | None:
+def _edges_beside(path: Path, tally: ImportTally, relation: str) -> tuple[Path, FileContent] | None:
     """Return the edges that exports of tables write to a second file."""
     beside = path.with_name(f"{path.stem}.edges{path.suffix}")
     try:
@@ -110,7 +110,7 @@ def _edges_beside(path: Path, tally: Tally, relation: str) -> tuple[Path, FileCo
     return (beside, edges) if edges is not None and edges.old.edges else None
 
 
-def _read_file(path: Path, tally: Tally, relation: str) -> FileContent | None:
+def _read_file(path: Path, tally: ImportTally, relation: str) -> FileContent | None:
     try:
         version = export_version(path)
         content = read_bounded(path, LARGEST_BYTES) if version is None else b""

@@ -14,7 +14,7 @@ from xml.parsers import expat
 from harvester.errors import LibraryCorrupt
 from harvester.importing.cells import Columns
 from harvester.importing.file_content import FileContent
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 from harvester.model import read_sound_id
 
 GRAPHML, GEXF = "a graph in GraphML", "a graph in GEXF"
@@ -31,7 +31,7 @@ class _Part:
     values: dict[str, str] = field(default_factory=dict)
 
 
-def read_graph_xml(content: bytes, tally: Tally, relation: str) -> FileContent | None:
+def read_graph_xml(content: bytes, tally: ImportTally, relation: str) -> FileContent | None:
     """Return what a graph brings, or None for XML of another kind.
 
     Raises `LibraryCorrupt` for XML that is damaged or has a document type.

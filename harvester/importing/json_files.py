@@ -12,7 +12,7 @@ from typing import Any
 from harvester.errors import LibraryCorrupt
 from harvester.graph import MEASURES, read_json, read_library_text, read_sound_object, read_sound_text
 from harvester.importing.file_content import FileContent
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 
 LINES, LIST, NODE_LINK = "records in JSON lines", "records in JSON", "a node-link graph in JSON"
 _OURS = {"id", "added_at", "processed", "neighbours"}
@@ -20,7 +20,7 @@ _BESIDE = {"processed", "library", *MEASURES}
 """Keys of a sound of ours that are not its own. A sound with a field of such a name has the whole in `record`."""
 
 
-def read_json_file(content: bytes, tally: Tally, relation: str) -> FileContent | None:
+def read_json_file(content: bytes, tally: ImportTally, relation: str) -> FileContent | None:
     """Return what JSON brings, or None for JSON of another kind.
 
     Raises `LibraryCorrupt` with the number of the line.

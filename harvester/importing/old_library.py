@@ -28,7 +28,7 @@ from harvester.importing.names import (
     stamp_in,
     weight_of,
 )
-from harvester.importing.records import Tally, find_secrets, label, read_record
+from harvester.importing.records import ImportTally, find_secrets, label, read_record
 from harvester.library import Store
 from harvester.library_source import is_made_up, is_sandbox
 from harvester.model import (
@@ -60,7 +60,7 @@ class ImportReport:
     path: Path
     target: Path
     form: str
-    tally: Tally
+    tally: ImportTally
     keys: int
     nodes: int
     edges: int
@@ -88,7 +88,7 @@ def import_old(
     `WrongSource` for sounds of another catalogue, all before anything is written, and what `Store.open` and
     `Store.rewrite` raise.
     """
-    tally, now_us = Tally(), clock.time_us()
+    tally, now_us = ImportTally(), clock.time_us()
     try:
         given = read_given(path, tally, relation, now_us)
         secrets = find_secrets(given.old.everything)
@@ -136,7 +136,7 @@ def _check_made_up(path: Path, state: SoundGraph, source: str) -> None:
         )
 
 
-def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -> Iterator[Event]:
+def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: ImportTally) -> Iterator[Event]:
     """Yield an old library's events, each with the time in the old data.
 
     `tally` counts what is kept and dropped.
@@ -176,7 +176,9 @@ def read_events(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -
     tally.mapped["processed sounds to pending: their lists have no scores"] = len(processed - lists.keys())
 
 
-def _records(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -> dict[int, list[tuple[Record, int]]]:
+def _records(
+    old: OldLibrary, now_us: int, secrets: set[str], tally: ImportTally
+) -> dict[int, list[tuple[Record, int]]]:
     """Return the records of each sound with their stamps, by ascending id.
 
     A record's own stamp counts, then that of its row, of its node, and of the file.
@@ -199,7 +201,7 @@ def _records(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -> d
     return dict(sorted(records.items()))
 
 
-def _nodes(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -> dict[int, tuple[Record, int | None]]:
+def _nodes(old: OldLibrary, now_us: int, secrets: set[str], tally: ImportTally) -> dict[int, tuple[Record, int | None]]:
     """Return the record and the stamp in the attributes of each node."""
     nodes: dict[int, tuple[Record, int | None]] = {}
     for key, raw in old.nodes:
@@ -220,7 +222,7 @@ def _nodes(old: OldLibrary, now_us: int, secrets: set[str], tally: Tally) -> dic
 
 
 def _edges(
-    old: OldLibrary, tally: Tally, secrets: set[str]
+    old: OldLibrary, tally: ImportTally, secrets: set[str]
 ) -> tuple[dict[int, dict[int, float]], dict[tuple[int, int], dict[str, float | None]]]:
     """Return the scores in each sound's list, and each edge's relations.
 
@@ -255,7 +257,7 @@ def _first(*stamps: int | None) -> int:
     return next((stamp for stamp in stamps if stamp is not None), UNKNOWN_TIME)
 
 
-def _counted_id(key: object, what: str, tally: Tally) -> int | None:
+def _counted_id(key: object, what: str, tally: ImportTally) -> int | None:
     sound_id = read_sound_id(key)
     if sound_id is None:
         tally.dropped[f"{what} that are not sound ids"] += 1

@@ -17,7 +17,7 @@ from harvester.graph import read_sound_text
 from harvester.importing.cells import Columns
 from harvester.importing.file_content import FileContent
 from harvester.importing.json_files import add_whole, read_facts
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 from harvester.storage import open_regular
 
 WHOLE, RECORDS, EDGES = "whole sounds in Parquet", "a table of records in Parquet", "a table of edges in Parquet"
@@ -27,7 +27,7 @@ _FREE_BYTES, _HIGHEST_RATIO = 64 << 20, 200
 """A file unpacks to at most this many bytes, and this many times its size."""
 
 
-def read_parquet(paths: list[Path], tally: Tally, relation: str) -> FileContent | None:
+def read_parquet(paths: list[Path], tally: ImportTally, relation: str) -> FileContent | None:
     """Return what files of one table bring, or None for another table.
 
     Raises `LibraryCorrupt` for a damaged file, `SettingsError` without pyarrow.
@@ -44,12 +44,12 @@ def read_parquet(paths: list[Path], tally: Tally, relation: str) -> FileContent 
     return found
 
 
-def _begin(names: list[str], tally: Tally, relation: str) -> FileContent | None:
+def _begin(names: list[str], tally: ImportTally, relation: str) -> FileContent | None:
     if "record" in names and "id" in names:
         return FileContent(WHOLE, tally, relation)
     if {"source", "target"} <= set(names):
         return FileContent(EDGES, tally, relation)
-    if not Columns(names, Tally()).id_name:
+    if not Columns(names, ImportTally()).id_name:
         return None
     found = FileContent(RECORDS, tally, relation)
     found.takes_edges = True
@@ -100,7 +100,7 @@ def _read_whole(place: str, row: dict[str, Any], columns: Columns, found: FileCo
         found.add_record(place, row["id"], columns.record({**row, "record": None, "library": None}))
 
 
-def _batches(table: Any, size_bytes: int, tally: Tally) -> Iterator[list[dict[str, Any]]]:
+def _batches(table: Any, size_bytes: int, tally: ImportTally) -> Iterator[list[dict[str, Any]]]:
     import pyarrow as pa
 
     left = _FREE_BYTES + _HIGHEST_RATIO * size_bytes

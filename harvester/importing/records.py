@@ -39,7 +39,7 @@ _MOST_BITS = 63
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportTally:
     """Counts of values kept, converted (`mapped`) and dropped, by kind.
 
     `housekeeping` counts dropped fields of the older tool's own by name; `counted` makes one line of them.
@@ -71,12 +71,12 @@ class Tally:
         if self.values_left < 0 or self.letters_left < 0:
             raise LibraryCorrupt("its contents are shared more often than a library ever does; nothing was changed")
 
-    def counted(self) -> Tally:
+    def counted(self) -> ImportTally:
         """Return the tally without counts of zero, housekeeping in one line."""
         dropped = +self.dropped
         if self.housekeeping:
             dropped[f"housekeeping fields ({', '.join(sorted(self.housekeeping))})"] = self.housekeeping.total()
-        return Tally(+self.kept, +self.mapped, dropped)
+        return ImportTally(+self.kept, +self.mapped, dropped)
 
 
 def find_secrets(content: object) -> set[str]:
@@ -121,7 +121,7 @@ def label(name: object) -> str:
     return name[:_LONGEST_NAME] if isinstance(name, str) else f"({type(name).__name__})"
 
 
-def read_record(raw: Mapping[Any, Any], sound_id: int, secrets: set[str], tally: Tally) -> Record:
+def read_record(raw: Mapping[Any, Any], sound_id: int, secrets: set[str], tally: ImportTally) -> Record:
     """Return a record with the API's field names and its id.
 
     Each value is converted by its field's rule.
@@ -163,7 +163,7 @@ def read_record(raw: Mapping[Any, Any], sound_id: int, secrets: set[str], tally:
 _NOTHING = object()
 
 
-def _plain(value: Any, tally: Tally, what: str, depth: int) -> Any:
+def _plain(value: Any, tally: ImportTally, what: str, depth: int) -> Any:
     tally.spend(1, len(value) if type(value) is str else 0)
     if value is None or type(value) in (str, bool) or (type(value) is int and value.bit_length() <= _MOST_BITS):
         return value
@@ -185,7 +185,7 @@ def _plain(value: Any, tally: Tally, what: str, depth: int) -> Any:
     return _NOTHING
 
 
-def _with_dashes(previews: dict[str, Any], tally: Tally) -> dict[str, Any]:
+def _with_dashes(previews: dict[str, Any], tally: ImportTally) -> dict[str, Any]:
     restored: dict[str, Any] = {}
     for name, value in previews.items():
         changed = _PREVIEW_WITHOUT_DASHES.fullmatch(name)

@@ -16,7 +16,7 @@ from harvester.errors import LibraryCorrupt, NewerFormat, SettingsError, WrongSo
 from harvester.graph import WholeSound, read_sound_text
 from harvester.importing.file_content import FileContent
 from harvester.importing.json_files import add_whole, read_facts
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 from harvester.storage import EXPORT_VERSION, opened_database
 
 _READ = {"sounds": ("id", "record"), "library": ("part", "facts")}
@@ -26,7 +26,7 @@ _PLAIN = re.compile(r"CREATE\s+TABLE\b", re.IGNORECASE)
 FORM = "whole sounds in SQLite"
 
 
-def read_sqlite_export(path: Path, version: int, tally: Tally, relation: str) -> FileContent:
+def read_sqlite_export(path: Path, version: int, tally: ImportTally, relation: str) -> FileContent:
     """Return the sounds and facts of an exported database.
 
     `version` is that of its header; the file is not changed. Raises `NewerFormat` for a later one, `SettingsError` for

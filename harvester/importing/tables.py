@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from harvester.errors import LibraryCorrupt, words_of
 from harvester.importing.cells import Columns
 from harvester.importing.file_content import FileContent
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 
 RECORDS, EDGES, PAIRS = "a table of records in CSV", "a table of edges in CSV", "a list of edges"
 _DELIMITERS = (",", "\t", ";")
@@ -28,7 +28,7 @@ _DISARMED = re.compile(r"'(?=[=+\-@\t\r])")
 """The apostrophe that `export csv` puts before a text which a spreadsheet would run."""
 
 
-def read_table(content: bytes, tally: Tally, relation: str) -> FileContent | None:
+def read_table(content: bytes, tally: ImportTally, relation: str) -> FileContent | None:
     """Return what a text brings, or None for a text of another kind.
 
     Raises `LibraryCorrupt` with the number of the line.
@@ -60,7 +60,7 @@ def _long_cells() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
-def _read_rows(text: str, delimiter: str, tally: Tally, relation: str) -> FileContent | None:
+def _read_rows(text: str, delimiter: str, tally: ImportTally, relation: str) -> FileContent | None:
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     header = [name.strip() for name in next(rows, [])]
     lower = [name.lower() for name in header]
@@ -118,7 +118,7 @@ def _read_edges(rows: Iterator[list[str]], names: list[str], ends: tuple[str, st
         found.add_edge(place, source, target, {name: cell for name, cell in cells.items() if cell != ""})
 
 
-def _read_ids(text: str, first: str, tally: Tally, relation: str) -> FileContent | None:
+def _read_ids(text: str, first: str, tally: ImportTally, relation: str) -> FileContent | None:
     """Return the sounds of a table with one column, `id`."""
     if first.strip() != "id":
         return None
@@ -127,7 +127,7 @@ def _read_ids(text: str, first: str, tally: Tally, relation: str) -> FileContent
     return found
 
 
-def _read_pairs(text: str, tally: Tally, relation: str) -> FileContent | None:
+def _read_pairs(text: str, tally: ImportTally, relation: str) -> FileContent | None:
     """Return the edges of lines `source target [weight] [kind]`.
 
     networkx writes the attributes of an edge as a Python dict in place of the weight.

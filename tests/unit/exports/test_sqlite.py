@@ -16,7 +16,7 @@ from harvester.errors import SettingsError
 from harvester.exports import encode_pieces, save_export
 from harvester.exports.sqlite import encode_sqlite
 from harvester.graph import Selected, Selection, SoundGraph, select
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 from harvester.importing.sqlite_export import read_sqlite_export
 from harvester.model import Event, Related, Seen
 from harvester.storage import describe_file, export_version
@@ -37,7 +37,7 @@ def again(selected: Selected, path: Path) -> SoundGraph:
     path.write_bytes(b"".join(encode_pieces(encode_sqlite(selected))))
     version = export_version(path)
     assert version is not None
-    return read_sqlite_export(path, version, Tally(), "related").whole.state()
+    return read_sqlite_export(path, version, ImportTally(), "related").whole.state()
 
 
 @pytest.fixture(scope="module")

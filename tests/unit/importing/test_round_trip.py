@@ -21,7 +21,7 @@ from harvester.graph import SoundGraph, select
 from harvester.graph.selection import Selected
 from harvester.importing.given import read_given
 from harvester.importing.old_library import import_old
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 from harvester.model import SPACES, Event, Gone, Known, Linked, Related, Seeded, Seen, SimilarList, Withdrawn
 from tests.support.histories import histories, quick
 from tests.support.samples import FixedClock, content_of, make_record, make_state
@@ -39,7 +39,7 @@ def brought_back() -> Iterator[Read]:
 
         def read(selected: Selected, format: str) -> SoundGraph:
             save_export(selected, format, path)
-            found = read_given(path, Tally(), "related", 0)
+            found = read_given(path, ImportTally(), "related", 0)
             assert found.notices == ()
             assert not [*found.old.nodes, *found.old.records, *found.old.edges]
             return found.whole.state()
@@ -112,7 +112,7 @@ def test_every_kind_of_content_comes_back(brought_back: Read, tmp_path: Path) ->
     for format in LOSSLESS:
         assert digest_of(brought_back(select(state), format)) == digest_of(state), format
     save_export(select(state), "parquet", tmp_path / "parts", partition_rows=2)
-    assert digest_of(read_given(tmp_path / "parts", Tally(), "related", 0).whole.state()) == digest_of(state)
+    assert digest_of(read_given(tmp_path / "parts", ImportTally(), "related", 0).whole.state()) == digest_of(state)
     # Views show nothing of these libraries, and their exports still hold them.
     unseen: list[list[Event]] = [[], [Seeded((3,))], [Gone(5, 500)], [Known(5, 1), Withdrawn(5, 2)]]
     for bare in unseen:
@@ -140,7 +140,7 @@ def test_networkx_may_read_and_write_a_node_link_export_and_add_its_own_edges(tm
     save_export(select(state), "node-link", path)
     graph = nx.node_link_graph(orjson.loads(path.read_bytes()), edges="edges")
     out.write_bytes(orjson.dumps(nx.node_link_data(graph, edges="edges")))
-    assert digest_of(read_given(out, Tally(), "related", 0).whole.state()) == digest_of(state)
+    assert digest_of(read_given(out, ImportTally(), "related", 0).whole.state()) == digest_of(state)
     graph.add_edge(2, 1, kind="mine", weight=2)
     graph.nodes[2]["community"] = 5
     out.write_bytes(orjson.dumps(nx.node_link_data(graph, edges="edges")))

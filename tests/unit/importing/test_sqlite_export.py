@@ -14,7 +14,7 @@ from harvester.checkpoint import digest_of
 from harvester.errors import HarvesterError, LibraryCorrupt, NewerFormat, SettingsError, WrongSource
 from harvester.exports.sqlite import encode_sqlite
 from harvester.graph import select
-from harvester.importing.records import Tally
+from harvester.importing.records import ImportTally
 from harvester.importing.sqlite_export import read_sqlite_export
 from harvester.storage import export_version
 from tests.support.view_samples import make_library
@@ -27,7 +27,7 @@ def read(path: Path) -> str:
     """Return the digest of the library in the file, or the text of the error."""
     version = export_version(path)
     assert version is not None
-    return digest_of(read_sqlite_export(path, version, Tally(), "related").whole.state())
+    return digest_of(read_sqlite_export(path, version, ImportTally(), "related").whole.state())
 
 
 def changed(path: Path, *statements: str) -> Path:
