@@ -19,7 +19,7 @@ from harvester.checkpoint.format import encode_checkpoint
 from harvester.clock import SystemClock
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
-from harvester.model import Linked, Seeded, Seen
+from harvester.model import Event, Linked, Seeded, Seen
 from harvester.storage import CHECKPOINT
 from tests.bench.beside.libraries import SOURCE, START_US, list_of, record_of
 from tests.bench.beside.measuring import forget_peak, in_fresh_process, peak_bytes
@@ -27,7 +27,7 @@ from tests.bench.table import Table
 from tests.support.processes import environment
 
 SOUNDS = int(os.environ.get("BENCH_SOUNDS", "250_000"))
-LISTED, EDGES, NEW = 8, 25, 1_000
+LISTED, EDGES, NEW, NEW_LISTS = 8, 25, 1_000, 100
 """Every eighth sound has a similar list of 25."""
 
 _STARTER = """
@@ -37,6 +37,7 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 sys.exit(code)
 """
+_OPEN = "import harvester; print(harvester.Library.open('lib')[{}].name)"
 _LOAD = "import joblib; joblib.load('lib/freesound_library.pkl')"
 _DUCKDB = "import duckdb; print(duckdb.sql(\"select count(*) from 'sounds.parquet' where name ilike '%rain%'\"))"
 
@@ -56,6 +57,18 @@ def make(folder: Path) -> tuple[int, int]:
     with Store.open(folder, clock=SystemClock()) as store:
         store.checkpoint(backup=True)  # the journal knows the file now, as after a harvest
     return len(state), state.edge_count
+
+
+def harvest(folder: Path) -> None:
+    """Add sounds and lists to the journal alone, as a harvest does between two checkpoints."""
+    random, ids = Random(8), [record_of(place)["id"] for place in range(SOUNDS)]
+    records = list(map(record_of, range(2 * SOUNDS, 2 * SOUNDS + NEW)))
+    events: list[Event] = [Seen(record["id"], record, START_US + 2 * SOUNDS) for record in records]
+    for place in range(1, SOUNDS, SOUNDS // NEW_LISTS):
+        events.append(Linked(ids[place], list_of(ids, place, EDGES, random)))
+    with Store.open(folder, clock=SystemClock()) as store:
+        for start in range(0, len(events), 10):
+            store.append(events[start : start + 10])
 
 
 def grow(folder: Path) -> list[tuple[str, float, int]]:
@@ -111,11 +124,22 @@ def run() -> Table:
             name += "" if table.rows else ", which loads the library and builds its index"
             used_s, peak = process(["-m", "harvester", *command, "--library", "lib"], folder)
             table.rows.append((f"harvester {name}", used_s, peak / 1e6))
-        for name, program in (("joblib.load, nothing verified", _LOAD), ("DuckDB: names with rain, Parquet", _DUCKDB)):
+        programs = (
+            ("Library.open and one sound", _OPEN.format(sound_id)),
+            ("joblib.load, nothing verified", _LOAD),
+            ("DuckDB: names with rain, Parquet", _DUCKDB),
+        )
+        for name, program in programs:
             used_s, peak = process(["-c", program], folder)
             table.rows.append((name, used_s, peak / 1e6))
         for what, used_s, peak in in_fresh_process(grow, folder / "lib"):
             table.rows.append((what, used_s, peak / 1e6))
+        process(["-m", "harvester", "status", "--library", "lib"], folder)  # builds the index of the new checkpoint
+        in_fresh_process(harvest, folder / "lib")
+        for command in (("show", sound_id), ("find", "rain"), ("status",)):
+            used_s, peak = process(["-m", "harvester", *command, "--library", "lib"], folder)
+            name = f"harvester {command[0]}, beside {NEW:,} new sounds and {NEW_LISTS} lists in the journal"
+            table.rows.append((name, used_s, peak / 1e6))
     table.notes.append("goals: show 0.4 s, find and status 0.8 s, each 100 MB; check 40 s, 400 MB; csv 35 s, 150 MB")
     table.notes.append("goals of a harvest: 1,000 new sounds 4 s, peak 1,400 MB")
     return table
