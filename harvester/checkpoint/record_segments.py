@@ -17,7 +17,7 @@ from harvester.checkpoint._record_block import SLOTS
 from harvester.checkpoint._validate_content import ContentReader
 from harvester.checkpoint.container import HIGHEST_RATIO
 from harvester.checkpoint.segments import HEAD_BYTES, find_segments
-from harvester.checkpoint.stream import EndingReader
+from harvester.checkpoint.stream import EndingReader, digest_in
 from harvester.checkpoint.walk import values_in_slots
 from harvester.checkpoint.writer import blocks_of
 from harvester.errors import LibraryCorrupt
@@ -48,9 +48,12 @@ def scan_segments(
     `order` has the ids of the content with this `digest`, in the order of the file. Raises `LibraryCorrupt`, at the
     latest after the last block, if the file holds something else or is laid out in another way than harvester does.
     """
+    file = OpenFile(descriptor)
+    if digest_in(file) != digest:  # nothing is unpickled of a file that came since the content was checked
+        raise LibraryCorrupt("its checkpoint was replaced meanwhile")
     parts, ending = blocks_of(order), EndingReader()
     offset, first = HEAD_BYTES, 0
-    for block, segment in find_segments(OpenFile(descriptor).pieces(), HIGHEST_RATIO):
+    for block, segment in find_segments(file.pieces(), HIGHEST_RATIO):
         list(ending.through([block]))
         # The first block is the protocol; what follows the last part is no record.
         if offset > HEAD_BYTES and (part := next(parts, None)):
@@ -91,4 +94,7 @@ def checked_attributes(sound_id: int, attributes: dict[str, Any], most_values: i
 
 def _records_in(block: bytes, segment: RecordSegment) -> list[dict[str, Any]]:
     start = TEXT_SLOTS + SLOTS * segment.first
-    return values_in_slots(block, range(start, start + SLOTS * segment.sounds, SLOTS))
+    try:
+        return values_in_slots(block, range(start, start + SLOTS * segment.sounds, SLOTS))
+    except (ValueError, TypeError) as error:
+        raise LibraryCorrupt("a block of records holds something else") from error
