@@ -24,6 +24,8 @@ from harvester.checkpoint import (
     verify_written,
     writer,
 )
+from harvester.checkpoint.container import HIGHEST_RATIO_WRITTEN
+from harvester.checkpoint.segments import find_segments
 from harvester.errors import LibraryCorrupt
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
@@ -305,6 +307,10 @@ def test_a_table_is_read_only_from_a_file_of_that_content(tmp_path: Path) -> Non
     assert saved.segments is not None
     digest = saved.segments.digest
     assert find_segments_of(saved.path, signature, "0" * 64) is None
+    saved.path.write_bytes(content + b"\0")
+    longer = read_signature(saved.path)
+    assert longer is not None
+    assert find_segments_of(saved.path, longer, digest) is None
     padding = 0
     for place in range(3, len(content), 211):
         changed = bytearray(content)
@@ -327,3 +333,12 @@ def test_blocks_of_another_size_are_not_copied(tmp_path: Path, monkeypatch: pyte
     assert saved.segments is not None
     monkeypatch.setattr(writer, "BLOCK_SOUNDS", 8)
     assert find_segments_of(saved.path, signature, saved.segments.digest) is None
+
+
+@pytest.mark.parametrize("size", [2, 3, 7, 4_096])
+def test_segments_are_found_however_the_file_comes_in_pieces(size: int) -> None:
+    content = fully(make_state(many()))
+    pieces = (content[at : at + size] for at in range(0, len(content), size))
+    found = list(find_segments(pieces, HIGHEST_RATIO_WRITTEN))
+    assert b"".join(frame for frame, _ in found) == zlib.decompress(content)
+    assert found == list(find_segments([content], HIGHEST_RATIO_WRITTEN))

@@ -119,6 +119,10 @@ def record(place: int) -> int:
 ENDS = next(one for one in range(10, 1000) if (one * 0x9E3779B1 & 0xFFFFFFFF) * 128 >> 32 == 0)
 """The id of a sound that ends its block."""
 OLDER = b"}(\x8c\x08added_atK\x01u"
+LINK = (
+    b"(\x8c\x09linked_atK\x14\x8c\x0blink_origin\x8c\x06server\x8c\x0alink_space\x8c\x0alaion_clap"
+    b"\x8c\x0alink_limitK\x19\x8c\x0blink_filter\x8c\0u0"
+)
 RELATED = b"(K\x02}(\x8c\x08relation](\x8c\x01xeuu0"
 
 
@@ -138,6 +142,9 @@ def two_blocks() -> bytes:
         pytest.param(
             1, pack_index(b"j", record(1) + 1) + pack_index(b"r", record(0) + 1) + b"0", id="two share their edges"
         ),
+        pytest.param(1, pack_index(b"j", record(0)) + LINK, id="a list among the records"),
+        pytest.param(1, b"]" + pack_index(b"r", record(0) + 1) + b"0", id="edges that are no dict"),
+        pytest.param(4, pack_index(b"j", record(1)) + b"(\x8c\x07gone_atK\x05u0", id="a list that says more"),
         pytest.param(3, OLDER + pack_index(b"r", record(3)) + b"0", id="a block of lists replaces a record"),
         pytest.param(3, OLDER + pack_index(b"r", record(1)) + b"0", id="one that the next block adds to"),
         pytest.param(

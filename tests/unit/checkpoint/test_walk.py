@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,10 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.checkpoint import Encoded, Verified, latest_stamp, verify_checkpoint
+from harvester.checkpoint._interned import TEXT_SLOTS
+from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, frame
 from harvester.checkpoint.container import PackedBytes, unpacked
 from harvester.checkpoint.format import decode_checkpoint, encode_checkpoint, encode_stream
-from harvester.checkpoint.walk import walk_checkpoint
-from harvester.checkpoint.writer import END_BYTES, _linked_order, blocks_of, canonical_order, encode_end
+from harvester.checkpoint.walk import are_valid, walk_checkpoint
+from harvester.checkpoint.writer import END_BYTES, _linked_order, blocks_of, canonical_order, encode_end, record_key
 from harvester.errors import LibraryCorrupt, NewerFormat
 from harvester.graph import SoundGraph
 from harvester.model import Event, Gone, Known, Linked, Related, Seen, SimilarList, Withdrawn
@@ -127,6 +129,53 @@ def test_sounds_or_lists_in_another_order_are_not_proven(
     packed = encode(state)
     assert content_of(decode_checkpoint(packed).state) == content_of(state)
     assert walk_checkpoint(PackedBytes(packed)) is None
+
+
+def test_lists_in_blocks_of_another_size_are_not_proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    state, calls = make_state(make_events(600)), []
+
+    def halved(order: list[int]) -> Iterator[list[int]]:
+        calls.append(order)
+        return blocks_of(order) if len(calls) == 1 else iter([order[:200], order[200:]])
+
+    monkeypatch.setattr("harvester.checkpoint.writer.blocks_of", halved)
+    packed = encode(state)
+    assert len(calls) == 2
+    assert content_of(decode_checkpoint(packed).state) == content_of(state)
+    assert walk_checkpoint(PackedBytes(packed)) is None
+
+
+@pytest.mark.parametrize("sound_id", [0, 1 << 53])
+def test_ids_that_no_sound_has_are_not_proven(sound_id: int) -> None:
+    packed = encode(make_state([Known(3, 5), Known(sound_id, 6)]))
+    with pytest.raises(LibraryCorrupt, match="not a sound id"):
+        decode_checkpoint(packed)
+    assert walk_checkpoint(PackedBytes(packed)) is None
+
+
+class _Rewritten:
+    """A file into which another process writes once it was read `readings` times."""
+
+    def __init__(self, before: bytes, after: bytes, readings: int) -> None:
+        self._contents = [before] * readings + [after] * 2
+        self.size_bytes = max(len(before), len(after))
+
+    def pieces(self) -> Iterator[bytes]:
+        yield self._contents.pop(0)
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_proven() -> None:
+    before, after = (encode(make_state([Seen(1, make_record(1, name=name), 5)])) for name in ("rain", "hail"))
+    assert [walk_checkpoint(_Rewritten(before, after, readings)) is not None for readings in range(3)] == [1, 0, 1]
+
+
+def test_a_new_block_has_no_opcode_that_files_may_not_have() -> None:
+    stream = list(encode_stream(make_state([Known(3, 5)]), Encoded()))
+    size = sum(map(len, stream))
+    for more, is_allowed in ((b"N0", True), (b"I1\n0", False)):
+        block = frame(stream[1][FRAME_HEAD_BYTES:] + more)
+        found = are_valid(stream[2:], size, lambda block=block: iter([(record_key([3], TEXT_SLOTS), block)]))  # type: ignore[misc]
+        assert found == is_allowed
 
 
 def test_a_corrupt_and_a_newer_file_are_refused_as_the_loader_refuses_them(tmp_path: Path) -> None:
