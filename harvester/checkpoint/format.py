@@ -61,11 +61,15 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A decoded checkpoint: its state, its metadata and its digest."""
+    """A decoded checkpoint: its state, its metadata and its digest.
+
+    `is_proven`: block by block, so that each block says the same in another file too.
+    """
 
     state: SoundGraph
     metadata: dict[str, Any]
     digest: str
+    is_proven: bool = False
 
 
 def metadata_of(state: SoundGraph, order: list[int]) -> dict[str, Any]:

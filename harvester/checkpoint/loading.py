@@ -24,7 +24,7 @@ def load_by_blocks(packed: Packed) -> Decoded | None:
         verified = walk_checkpoint(packed, keeper=keeper)
     if verified is None:
         return None
-    return Decoded(keeper.state, {**keeper.metadata, "digest": verified.digest}, verified.digest)
+    return Decoded(keeper.state, {**keeper.metadata, "digest": verified.digest}, verified.digest, is_proven=True)
 
 
 class _PackingKeeper:

@@ -22,7 +22,8 @@ from harvester.storage import CHECKPOINT, refuse_placeholders
 class Loaded:
     """A loaded state and its origin.
 
-    `path` is the file it was read from (None: from the journal alone), `digest` and `signature` are that file's.
+    `path` is the file it was read from (None: from the journal alone), `digest` and `signature` are that file's, and
+    `is_proven` is as in `Decoded`.
     `foreign`: the journal does not know this checkpoint. `corrupt`: the corrupt files. `notices`: one line each.
     """
 
@@ -35,6 +36,7 @@ class Loaded:
     notices: list[str] = field(default_factory=list)
     dropped: Dropped = field(default_factory=Dropped)
     """Invalid values of the file, which are not in the state."""
+    is_proven: bool = False
 
     @property
     def stand_in(self) -> bool:
@@ -79,7 +81,9 @@ def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Lo
             decoded = load_checkpoint(wanted, dropped)
             known = (head.digest, head.next_digest)
             foreign = contents is not None and not head.restore and decoded.digest not in known
-            return Loaded(decoded.state, wanted, decoded.digest, signature, foreign, dropped=dropped)
+            return Loaded(
+                decoded.state, wanted, decoded.digest, signature, foreign, dropped=dropped, is_proven=decoded.is_proven
+            )
         except LibraryCorrupt as error:
             corrupt.append(wanted)
             notices.append(f"the checkpoint is corrupt: {error}")

@@ -58,8 +58,9 @@ class Store:
         self._something_came = not is_nothing(self.state) or has_content(journal.contents)
         self.vectors = Vectors(folder, clock, files, self.notices)
         own = None if loaded.stand_in else loaded.signature
-        # The journal knows this file, and needs no backup of it: harvester has written it, or would write the same.
-        is_ours = loaded.digest == journal.head.digest and not journal.head.backup_required and not loaded.dropped
+        # The journal knows this file, and needs no backup of it: harvester has written it, or would write the same. Who
+        # brings a file may bring a journal too, so the walk must have proven the blocks.
+        is_ours = loaded.digest == journal.head.digest and not journal.head.backup_required and loaded.is_proven
         digest = loaded.digest if own is not None and is_ours else ""
         self._file = CheckpointFile(folder, self.state, journal, self.notices, own, digest)
         self._retention = Retention(folder, keep_backups, files)

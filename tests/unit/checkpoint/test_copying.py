@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import zlib
 from collections.abc import Sequence
@@ -24,8 +25,12 @@ from harvester.checkpoint import (
     verify_written,
     writer,
 )
-from harvester.checkpoint.container import HIGHEST_RATIO_WRITTEN
+from harvester.checkpoint._frames import frames_of
+from harvester.checkpoint._interned import TEXT_SLOTS
+from harvester.checkpoint._opcodes import FRAME_HEAD_BYTES, frame, pack_index
+from harvester.checkpoint.container import HIGHEST_RATIO_WRITTEN, Container, PackedBytes, unpacked
 from harvester.checkpoint.segments import find_segments
+from harvester.checkpoint.writer import encode_end
 from harvester.errors import LibraryCorrupt
 from harvester.graph import SoundGraph
 from harvester.library.store import Store
@@ -342,3 +347,28 @@ def test_segments_are_found_however_the_file_comes_in_pieces(size: int) -> None:
     found = list(find_segments(pieces, HIGHEST_RATIO_WRITTEN))
     assert b"".join(frame for frame, _ in found) == zlib.decompress(content)
     assert found == list(find_segments([content], HIGHEST_RATIO_WRITTEN))
+
+
+def test_nothing_is_copied_from_a_file_whose_blocks_change_what_others_say(
+    library: Path,
+) -> None:
+    frames = list(frames_of(unpacked(PackedBytes((library / CHECKPOINT).read_bytes()))))
+    lists = next(place for place, one in enumerate(frames) if b"linked_at" in one)
+    sound_id = writer.canonical_order(make_state(many()))[0]
+    rename = pack_index(b"j", TEXT_SLOTS) + b"(\x8c\x04name\x8c\x04evilu0"
+    frames[lists] = frame(rename + frames[lists][FRAME_HEAD_BYTES:])
+    content, container = b"".join(frames[:-1]), Container()
+    digest = hashlib.sha256(content).hexdigest()
+    frames[-1] = encode_end(digest)
+    with Store.open(library, clock=FixedClock()) as store:
+        store._journal.update(digest=digest)
+    packed = container.head + b"".join(map(container.pack, frames)) + container.end(zlib.adler32(b"".join(frames)))
+    (library / CHECKPOINT).write_bytes(packed)
+    with Store.open(library, clock=FixedClock()) as store:
+        assert store.state.sound(sound_id).name == "evil"
+        assert store._journal.head.digest == digest
+        add(store, [Seen(sound_id, make_record(sound_id, name="new"), NOW_US + 500)])
+        store.checkpoint()
+        assert (library / CHECKPOINT).read_bytes() == fully(store.state)
+    with Store.open(library, clock=FixedClock()) as store:
+        assert store.state.sound(sound_id).name == "new"
