@@ -97,7 +97,7 @@ def sweep(folder: Path) -> None:
             if time.time() - path.stat().st_mtime > _ABANDONED_S:
                 path.unlink()
     for path in folder.glob("*.seal"):
-        with suppress(OSError, ValueError, TypeError, KeyError):
+        with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
             library = Path(json.loads(read_bounded(path, _LARGEST_SEAL_BYTES))["library"])
             if not (library / CHECKPOINT).exists():
                 path.unlink()

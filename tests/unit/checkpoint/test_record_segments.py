@@ -6,6 +6,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,19 @@ def test_a_block_that_has_changed_is_not_read(state: SoundGraph, descriptor: int
     os.pwrite(descriptor, bytes([byte[0] ^ 1]), one.offset + 5)
     with pytest.raises(LibraryCorrupt, match="does not match its digest"):
         read_segment(lambda size, at: os.pread(descriptor, size, at), one)
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_a_block_of_another_size_is_not_read(more: int, state: SoundGraph, descriptor: int) -> None:
+    one = scan(descriptor, state)[1][0]
+    with pytest.raises(LibraryCorrupt, match="another size"):
+        read_segment(lambda size, at: os.pread(descriptor, size, at), replace(one, raw_bytes=one.raw_bytes + more))
+
+
+def test_a_block_that_is_not_compressed_is_not_read(state: SoundGraph, descriptor: int) -> None:
+    one, content = scan(descriptor, state)[1][0], b"\xff" * 20
+    with pytest.raises(LibraryCorrupt, match="cannot be unpacked"):
+        read_segment(lambda *_: content, replace(one, digest=hashlib.sha256(content).digest()))
 
 
 @pytest.mark.parametrize("wrong", ["digest", "a sound more", "another order"])

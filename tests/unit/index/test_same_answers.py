@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 
 import harvester
 from harvester.actions.indexing import INDEX_VARIABLE
-from harvester.checkpoint import encode_checkpoint
+from harvester.checkpoint import encode_checkpoint, writer
 from harvester.errors import SettingsError
+from harvester.index import reader
 from harvester.model import Deferral, Event, Gone, Known, Seen
 from harvester.storage import CHECKPOINT
 from tests.support.command import call
@@ -78,6 +79,15 @@ def assert_same_answers(folder: Path) -> None:
         harvester.status(folder)
         with nothing_is_loaded():
             assert answers(folder) == expected
+
+
+def test_sounds_of_many_blocks_and_many_batches_have_the_same_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "BLOCK_SOUNDS", 2)
+    monkeypatch.setattr(reader, "_BATCH", 3)
+    (tmp_path / CHECKPOINT).write_bytes(b"".join(encode_checkpoint(make_state(make_events(13)))))
+    assert_same_answers(tmp_path)
 
 
 def test_numbers_that_are_equal_to_nothing_do_not_cost_a_library_its_index(tmp_path: Path) -> None:

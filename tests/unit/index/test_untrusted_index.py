@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest import mock
 
 import joblib
 import pytest
@@ -135,6 +136,7 @@ def seal_with(content: bytes) -> Callable[[Path, Path], None]:
     [
         truncate, zero, empty, remove_index, remove_seal, forge_a_row, replace_by_a_link, replace_by_a_fifo,
         *map(seal_with, (b"", b"{}", b"[1]", b"null", b"\xff", b'{"index": 1, "checkpoint": 2, "library": 3}')),
+        seal_with(b"[" * 60_000),
     ],
 )  # fmt: skip
 def test_a_harmed_index_is_not_believed(library: Path, harm: Callable[[Path, Path], None]) -> None:
@@ -199,9 +201,10 @@ def test_tables_that_are_not_ours_are_not_believed_under_any_seal(library: Path,
     assert_it_is_not_believed(library)
 
 
-def test_an_index_in_a_folder_that_others_may_write_is_not_believed(library: Path) -> None:
+@pytest.mark.parametrize("mode", [0o777, 0o720, 0o702])
+def test_an_index_in_a_folder_that_others_may_write_is_not_believed(library: Path, mode: int) -> None:
     expected = ask_plainly(library)
-    place().chmod(0o777)
+    place().chmod(mode)
     forge_a_row(*index_of(library))
     seal_again(library)
     assert not believed(library)
@@ -213,6 +216,16 @@ def test_an_index_in_a_folder_that_others_may_write_is_not_believed(library: Pat
         f"whole library"
     )
     place().chmod(0o700)
+
+
+def test_an_index_in_a_folder_of_another_user_is_not_believed(library: Path, tmp_path: Path) -> None:
+    expected = ask_plainly(library)
+    with mock.patch("harvester.index.place.os.geteuid", return_value=os.geteuid() + 1):
+        assert not believed(library)
+        assert ask(library) == expected
+    assert places.is_private(place())
+    (tmp_path / "file").touch(0o600)
+    assert not places.is_private(tmp_path / "file")
 
 
 def test_a_harvest_that_goes_on_makes_its_index_stale(library: Path) -> None:
@@ -326,7 +339,7 @@ def test_what_killed_builds_and_removed_libraries_left_is_removed(library: Path,
     abandoned.write_bytes(b"")
     os.utime(abandoned, (0, 0))
     begun.write_bytes(b"")
-    shutil.rmtree(other)
+    (other / CHECKPOINT).unlink()
     index_of(library)[1].unlink()
     harvester.status(library)
     assert {path.name for path in place().iterdir()} == {begun.name, *(path.name for path in index_of(library))}
