@@ -50,7 +50,7 @@ def scan_segments(
     """
     file = OpenFile(descriptor)
     if digest_in(file) != digest:  # nothing is unpickled of a file that came since the content was checked
-        raise LibraryCorrupt("it is another one by now")
+        raise LibraryCorrupt("its checkpoint was replaced meanwhile")
     parts, ending = blocks_of(order), EndingReader()
     offset, first = HEAD_BYTES, 0
     for block, segment in find_segments(file.pieces(), HIGHEST_RATIO):

@@ -74,11 +74,18 @@ def test_the_guide_shows_three_engines() -> None:
     assert list(ENGINES) == ["DuckDB", "Dask", "Spark"]
 
 
+def test_a_process_of_dask_that_imports_the_program_starts_nothing() -> None:
+    imported: dict[str, Any] = {"__name__": "__mp_main__"}
+    exec(ENGINES["Dask"], imported)
+    assert "components" in imported
+    assert "client" not in imported
+
+
 # Dask calls pandas in a way that pandas 3 means to drop.
 @pytest.mark.filterwarnings("ignore:The inplace keyword")
 @pytest.mark.parametrize("engine", ["DuckDB", "Dask"])
 def test_each_engine_finds_what_networkx_finds(engine: str, parts: Path, graph: nx.DiGraph) -> None:
-    names: dict[str, Any] = {"__name__": "shown"}
+    names: dict[str, Any] = {"__name__": "__main__"}
     told = io.StringIO()
     try:
         with redirect_stdout(told):

@@ -22,14 +22,14 @@ import joblib
 import pytest
 
 import harvester
-from harvester.actions.indexing import _counts
+from harvester.actions.indexing import INDEX_VARIABLE, _counts
 from harvester.index import build, reader, schema
 from harvester.index import place as places
 from harvester.library import keep_index, load_view
 from harvester.model import Event, Gone, Known
-from harvester.storage import CHECKPOINT, full_sync, write_atomically
+from harvester.storage import CHECKPOINT, VECTORS, full_sync, write_atomically
 from tests.support.command import call
-from tests.support.indexed import answers, every_library_gets_one, nothing_is_loaded, plain_answers
+from tests.support.indexed import answers, every_library_gets_one, nothing_is_loaded, outcome, plain_answers
 from tests.support.samples import NOW_US, SOURCE, grow, make_events, open_store
 
 IDS, QUERIES = (1, 2, 3, 7, 41), ("rain", "sound 1", "zebra")
@@ -293,6 +293,30 @@ def test_a_damaged_checkpoint_is_told_though_the_index_is_whole(library: Path) -
     os.utime(library / CHECKPOINT, ns=(stamps.st_atime_ns, stamps.st_mtime_ns))
     assert any("corrupt" in line for line in harvester.status(library).notices)
     assert any("corrupt" in line for line in harvester.find("rain", library=library).notices)
+
+
+def outcomes(library: Path) -> list[str]:
+    """Return what each question about a library gives, with its index and with `HARVESTER_INDEX=off`."""
+    questions = (
+        lambda: harvester.show(1, library=library),
+        lambda: harvester.find("rain", library=library),
+        lambda: harvester.status(library),
+    )
+    found = [outcome(question) for question in questions]
+    with mock.patch.dict(os.environ, {INDEX_VARIABLE: "off"}):
+        assert list(map(outcome, questions)) == found
+    return found
+
+
+def test_a_journal_of_another_catalogue_is_told_though_the_index_is_whole(library: Path) -> None:
+    with open_store(library) as store:
+        store._journal.update(source="https://elsewhere.invalid/")
+    assert all(found.startswith("WrongSource: ") for found in outcomes(library))
+
+
+def test_a_file_that_was_not_fetched_is_told_though_the_index_is_whole(library: Path) -> None:
+    (library / VECTORS).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 5\n")
+    assert all(found.startswith("LibraryNotFetched: ") for found in outcomes(library))
 
 
 def test_a_checkpoint_of_another_program_gets_no_index(library: Path) -> None:
