@@ -7,10 +7,10 @@ NetworkX or aiohttp.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
 from harvester.version import __version__
+
+TYPE_CHECKING = False
+"""That of `typing`, which takes longer to import than Ctrl-C has to wait for a handler."""
 
 if TYPE_CHECKING:
     from harvester.actions import (
@@ -272,6 +272,8 @@ _HOMES = dict.fromkeys(__all__, "actions") | {name: room for room, names in _ROO
 if not TYPE_CHECKING:  # a type checker must report a misspelt name
 
     def __getattr__(name: str) -> object:
+        from importlib import import_module
+
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

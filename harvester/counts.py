@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 
-def counted(number: int, what: str) -> str:
+def counted(number: int, one: str, many: str = "") -> str:
     """Return a count with its noun: `1 sound`, `1,234 sounds`.
 
-    The plural of `what` must end in a plain s.
+    `many` are the words for other numbers than 1; by default, `one` with an s.
     """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
+def graph_size(sounds: int, edges: int, processed: int | None = None) -> str:
+    """Return `2 sounds, 1 edge`, or `2 sounds (1 processed), 1 edge`."""
+    inner = "" if processed is None else f" ({processed:,} processed)"
+    return f"{counted(sounds, 'sound')}{inner}, {counted(edges, 'edge')}"
 
 
 def plain_number(value: float) -> str:

@@ -15,6 +15,7 @@ from harvester.actions.likeness import nearest_for_cards
 from harvester.actions.map_layout import check_layout, find_vector_places
 from harvester.actions.options import check_flag, check_sounds, check_whole
 from harvester.actions.selecting import SelectKeywords, read_selection, select_from
+from harvester.counts import counted
 from harvester.errors import SettingsError
 from harvester.exports import check_place
 from harvester.graph import Selected, Selection, Surroundings, around, find_surroundings
@@ -258,7 +259,7 @@ def pick(view: LibraryView, chosen: Selection, middle: int | None, steps: int, *
         selected = around(selected, middle, steps)
     outside = find_surroundings(selected) if context else None
     if outside is not None and outside.total > len(outside.near):
-        which = f"{len(outside.near):,} of {outside.total:,} sounds around"
+        which = f"{len(outside.near):,} of {counted(outside.total, 'sound')} around"
         notices += (f"--context: {which} are drawn, those with the most edges",)
     return Picked(selected, outside, notices)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from harvester.counts import counted
 from harvester.errors import HarvesterError, Stopped
 from harvester.filters import Filter, Leaf, Term, list_conditions, read_filter
 from harvester.freesound import FreesoundClient
@@ -47,7 +48,7 @@ async def explain_empty_search(client: FreesoundClient | None, query: str, filte
             return _line(suspect.told, suspect.meant)
         if found and len(conditions) == 2:
             other = next(one for one in conditions if one is not suspect)
-            return f"the search finds nothing: without {_shown(other)} it finds {found:,} sounds"
+            return f"the search finds nothing: without {_shown(other)} it finds {counted(found, 'sound')}"
     all_of_them = " and ".join(map(_shown, conditions))
     hint = f" ({suspect.told}: {suspect.meant})" if suspect.meant else ""
     return f"the search finds nothing: no sound meets {all_of_them} together{hint}"

@@ -12,6 +12,7 @@ from datetime import date
 from itertools import accumulate
 from typing import Any
 
+from harvester.counts import counted
 from harvester.graph import Selected, SoundGraph
 from harvester.reports import describe_content
 from harvester.terminal_text import drop_controls
@@ -57,7 +58,7 @@ def _growth(days: list[dict[str, Any]]) -> str:
     if not days:
         return ""
     if len(days) == 1:
-        return f"<p>{days[0]['sounds']:,} sounds, all of {days[0]['day']}</p>"
+        return f"<p>{counted(days[0]['sounds'], 'sound')}, all of {days[0]['day']}</p>"
     ordinals = [date.fromisoformat(day["day"]).toordinal() for day in days]
     totals = list(accumulate(day["sounds"] for day in days))
     first, last = ordinals[0] - 1, ordinals[-1]
@@ -69,7 +70,7 @@ def _growth(days: list[dict[str, Any]]) -> str:
         for ordinal, total in zip([first, *ordinals], [0, *totals], strict=True)
     ]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    label = f"{totals[-1]:,} sounds, first {days[0]['day']}, latest {days[-1]['day']}"
+    label = f"{counted(totals[-1], 'sound')}, first {days[0]['day']}, latest {days[-1]['day']}"
     return (
         f'<svg role="img" aria-label="{label}" width="{_WIDTH}" height="{_HEIGHT}" viewBox="0 0 {_WIDTH} {_HEIGHT}">'
         f'<title>{label}</title><polyline points="{line}" fill="none" stroke="currentColor" stroke-width="2" '

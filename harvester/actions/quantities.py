@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from harvester.clock import SECOND_US
+from harvester.counts import counted
 
 
 def duration_text(seconds: float) -> str:
@@ -51,7 +52,7 @@ def target_text(run: Mapping[str, Any], now_us: int) -> str:
 def done_text(run: Mapping[str, Any], of: str) -> str:
     """Return what a run did so far; `of` joins it with its target."""
     if run["rereads"]:
-        return f"{run['renewed']:,} records and {run['relisted']:,} lists refreshed this run"
+        return f"{counted(run['renewed'], 'record')} and {counted(run['relisted'], 'list')} refreshed this run"
     goal = f"{of}{run['target']:,}" if run["target"] is not None else ""
     return f"{run['samples']:,}{goal} processed this run"
 

@@ -25,6 +25,7 @@ from harvester.actions.result import RunResult
 from harvester.actions.run import Run, take_snapshot
 from harvester.actions.run_result import completed, make_result, totals_of
 from harvester.clock import Clock, Stop, SystemClock, closing_in_time
+from harvester.counts import counted
 from harvester.errors import HarvesterError, SettingsError, Stopped, words_of
 from harvester.graph import SoundGraph
 from harvester.library import Store, keep_answer, require_library
@@ -130,7 +131,8 @@ async def _run(
             run = Run(ring, client, store, folder, server, clock, started_at=clock.time_us(), record=record)
             reporter.log.write(
                 Told(
-                    f"start: {len(store.state.processed):,} processed sounds so far, server {server.url}", kind="start"
+                    f"start: {counted(len(store.state.processed), 'processed sound')} so far, server {server.url}",
+                    kind="start",
                 )
             )
             reporter.emit(Started(folder, take_snapshot(run)))

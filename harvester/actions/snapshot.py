@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from harvester.actions.quantities import done_text, target_text, waiting_text
+from harvester.counts import counted, graph_size
 
 IDLE = "idle"
 """What a fetcher does whose request may not be sent yet."""
@@ -85,7 +86,7 @@ def progress_line(now: Snapshot) -> str:
     quota = "" if now.quota_left is None else f", {now.quota_left:,} left today"
     text = (
         f"{done_text(now.as_dict(), '/')} ({now.processed:,} in all), "
-        f"{now.nodes:,} sounds, {now.edges:,} edges, {now.frontier:,} waiting, {now.requests:,} requests{quota}"
+        f"{graph_size(now.nodes, now.edges)}, {now.frontier:,} waiting, {counted(now.requests, 'request')}{quota}"
     )
     if not now.waiting_for:
         return text

@@ -15,6 +15,7 @@ from harvester.actions.keywords import StrPath
 from harvester.actions.missing_key import refuse_without_key
 from harvester.actions.options import check_listener, check_verbosity, check_whole, keywords_named, read_connection
 from harvester.clock import Stop, SystemClock
+from harvester.counts import counted
 from harvester.errors import ApiUnreachable, FetchFailed, Stopped, WrongSource
 from harvester.freesound import FreesoundClient
 from harvester.library import load_view, require_library
@@ -110,6 +111,6 @@ async def _fetch(client: FreesoundClient, chosen: list[int], reporter: Reporter)
         except Stopped as stopped:
             if not pages:
                 raise ApiUnreachable(f"the lists cannot be compared now: {stopped}") from None
-            reporter.warn(f"{len(chosen) - len(pages)} of the {len(chosen)} lists were not compared: {stopped}")
+            reporter.warn(f"{len(chosen) - len(pages):,} of {counted(len(chosen), 'list')} not compared: {stopped}")
             break
     return pages

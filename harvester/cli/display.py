@@ -33,6 +33,7 @@ from harvester.cli.panel import draw
 from harvester.cli.rich_text import stderr_console
 from harvester.cli.systemd import Notifier
 from harvester.clock import SECOND_US, SystemClock, local
+from harvester.counts import counted
 
 EVENTS_SHOWN = 4
 _IN_PANEL = (Level.INFO, Level.PROGRESS)
@@ -107,8 +108,8 @@ class Display:
         if latest is None:
             return ["aborted before the run began"]
         return [
-            f"aborted: +{latest.samples:,} processed ({latest.processed:,}), +{latest.new_nodes:,} sounds "
-            f"({latest.nodes:,}), {latest.requests:,} requests",
+            f"aborted: +{latest.samples:,} processed ({latest.processed:,}), +{counted(latest.new_nodes, 'sound')} "
+            f"({latest.nodes:,}), {counted(latest.requests, 'request')}",
             f"library: {self._folder}; its journal has all of that: run it again to continue",
         ]
 
@@ -168,9 +169,8 @@ def summarise(result: RunResult) -> None:
     total, relisted = result.total, result.relisted
     again = f", {relisted:,} list{'' if relisted == 1 else 's'} read again" if relisted else ""
     processed = f"+{result.samples:,} processed ({total.processed:,})"
-    grown = (
-        f"{processed}, +{result.sounds:,} sounds ({total.sounds:,}), +{result.edges:,} edges ({total.edges:,}){again}"
-    )
+    sounds = f"+{counted(result.sounds, 'sound')} ({total.sounds:,})"
+    grown = f"{processed}, {sounds}, +{counted(result.edges, 'edge')} ({total.edges:,}){again}"
     listed = result.listed
     done = listed is not None and not (listed.waiting or total.frontier or result.failed)
     _summarise(result, "every sound of the list was looked for" if done else result.reason, grown)
@@ -184,7 +184,8 @@ def _tell_listed(listed: ListedSounds) -> None:
     missing = f", {len(listed.missing):,} missing ({', '.join(f'{whys[why]:,} {why}' for why in sorted(whys))})"
     waiting = f", {listed.waiting:,} not asked about yet" if listed.waiting else ""
     where = f": {listed.path}" if listed.path is not None else ""
-    say(f"list: {listed.here:,} of {listed.ids:,} sounds have their record{missing if whys else ''}{waiting}{where}")
+    have = counted(listed.ids, "sound has its", "sounds have their")
+    say(f"list: {listed.here:,} of {have} record{missing if whys else ''}{waiting}{where}")
 
 
 def summarise_refresh(result: RunResult) -> None:
@@ -192,9 +193,10 @@ def summarise_refresh(result: RunResult) -> None:
     ended = result.reason
     if ended == EXHAUSTED:
         ended = "everything stale is refreshed" if result.requests else "nothing was stale"
-    renewed = f"{result.renewed:,} records and {result.relisted:,} lists refreshed"
-    found = f"{result.gone:,} sounds found deleted, {result.deferred:,} deferred, +{result.sounds:,} sounds"
-    _summarise(result, ended, f"{renewed}, {found} ({result.total.sounds:,})")
+    renewed = f"{counted(result.renewed, 'record')} and {counted(result.relisted, 'list')} refreshed"
+    found = f"{counted(result.gone, 'sound')} found deleted, {result.deferred:,} deferred"
+    new = f"+{counted(result.sounds, 'sound')} ({result.total.sounds:,})"
+    _summarise(result, ended, f"{renewed}, {found}, {new}")
 
 
 def _summarise(result: RunResult, ended: str, what: str) -> None:
@@ -212,7 +214,7 @@ def _summarise(result: RunResult, ended: str, what: str) -> None:
     if not result.kept:
         say(_no_library(result))
         return
-    unsaved = f", {result.unsaved:,} changes in the journal only" if result.unsaved else ""
+    unsaved = f", {counted(result.unsaved, 'change')} in the journal only" if result.unsaved else ""
     say(f"library: {result.folder} ({size_text(total.size_bytes)}{unsaved}); {_next(result)}")
     if size_notice(total.size_bytes):
         note(size_notice(total.size_bytes))
@@ -226,7 +228,7 @@ def _no_library(result: RunResult) -> str:
 
 
 def _next(result: RunResult) -> str:
-    waiting = f"{result.total.frontier:,} sounds wait"
+    waiting = f"{counted(result.total.frontier, 'sound waits', 'sounds wait')}"
     if result.failed:
         return f"{waiting} for the next run"
     if result.vectors:

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 from harvester.cli.console import age_text, size_text, target_text, waiting_text
-from harvester.counts import counted
+from harvester.counts import counted, graph_size
 from harvester.terminal_text import escape_line
 
 WIDTHS = (60, 120)
@@ -67,11 +67,11 @@ def _state(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:
     backups = facts["backups"]
     kept = "none yet; one is taken every 100 new sounds"
     if backups["count"]:
-        newest = f"the newest {age_text(backups['newest_at'], now_us)} with {backups['newest_nodes']:,} sounds"
+        newest = f"the newest {age_text(backups['newest_at'], now_us)} with {counted(backups['newest_nodes'], 'sound')}"
         kept = f"{backups['count']}, {newest}, {size_text(backups['size_bytes'])} in all"
     oldest = facts["oldest_record"]
     lines = [
-        f"  processed   {facts['processed']:,} of {facts['nodes']:,} sounds, {facts['edges']:,} edges",
+        f"  processed   {facts['processed']:,} of {graph_size(facts['nodes'], facts['edges'])}",
         f"  frontier    {facts['frontier']:,} waiting, {facts['deferred']:,} deferred, {facts['gone']:,} gone",
         *requests,
         f"  checkpoint  {checkpoint}",
@@ -79,7 +79,7 @@ def _state(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:
     ]
     if facts["vectors"] or facts["computed_lists"]:
         made_here = f"{facts['computed_lists']:,} of them computed here"
-        lines.insert(1, f"  lists       {facts['lists']:,}, {made_here}; {facts['vectors']:,} vectors")
+        lines.insert(1, f"  lists       {facts['lists']:,}, {made_here}; {counted(facts['vectors'], 'vector')}")
     if facts["hidden_edges"] or any(kind != "similar" for kind in facts["edge_kinds"]):
         lines[1:1] = _wrapped("edges", _edges(facts["edge_kinds"], facts["hidden_edges"]), width)
     if oldest:
@@ -104,7 +104,7 @@ def _running(facts: Mapping[str, Any], now_us: int, width: int) -> list[str]:
     if not run:
         return [who]
     goal = f" of {run['target']:,}" if run.get("target") is not None else ""
-    lines = [f"{who}: {run['samples']:,}{goal} processed, {run['requests']:,} requests"]
+    lines = [f"{who}: {run['samples']:,}{goal} processed, {counted(run['requests'], 'request')}"]
     if run.get("waiting_for"):
         done = target_text(run, now_us)
         waits = waiting_text(run, now_us).removeprefix("waiting: ") + (f"; done about {done}" if done else "")

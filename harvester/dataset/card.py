@@ -37,7 +37,7 @@ def citation(facts: DatasetFacts) -> str:
         f"  title = {{{title}}},\n"
         "  author = {{The uploaders named in CREDITS.md}},\n"
         f"{year}"
-        f"  note = {{Metadata of {facts.sounds} sounds, made with harvester {__version__}; rows {key}}},\n"
+        f"  note = {{Metadata of {counted(facts.sounds, 'sound')}, made with harvester {__version__}; rows {key}}},\n"
         "  howpublished = {https://freesound.org/}\n"
         "}"
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harvester.counts import counted
 from harvester.dataset.card import citation
 from harvester.dataset.columns import EDGE_COLUMNS, describe
 from harvester.dataset.facts import DatasetFacts
@@ -50,7 +51,7 @@ def encode_croissant(facts: DatasetFacts, files: Mapping[str, WrittenFile]) -> b
 
 def _description(facts: DatasetFacts) -> str:
     what = "made-up sounds of a sandbox" if facts.is_made_up else "sounds of Freesound"
-    edges = f" and {facts.edges} edges between them" if facts.edges else ""
+    edges = f" and {counted(facts.edges, 'edge')} between them" if facts.edges else ""
     return f"Metadata of {facts.sounds} {what}{edges}, without audio. Written by harvester {__version__}."
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harvester.dataset import facts as counted
+from harvester.counts import counted
+from harvester.dataset import facts as figures
 from harvester.dataset.card import encode_card
 from harvester.dataset.columns import EDGE_COLUMNS, choose_columns, edge_rows, sound_rows
 from harvester.dataset.conditions import conditions_of
@@ -197,7 +198,7 @@ def _facts(
     several = [selected.state.attributes(one) for one in selected.sound_ids]
     authors = groups if options.group_by == "user" else group_sounds(selected, "user")
     return DatasetFacts(
-        title=one_line(options.title) or f"{_what(selected)} of {len(selected):,} sounds",
+        title=one_line(options.title) or f"{_what(selected)} of {counted(len(selected), 'sound')}",
         source=selected.state.source,
         library_digest=library_digest,
         table=options.table,
@@ -205,15 +206,15 @@ def _facts(
         selection=selection,
         assignment=assignment,
         parts=writing.parts,
-        groups=counted.count_by_part((assignment.groups[group.key] for group in groups), assignment.shares),
+        groups=figures.count_by_part((assignment.groups[group.key] for group in groups), assignment.shares),
         accounts=len(authors),
-        licenses=counted.count_licenses(selected),
-        wishes=counted.count_wishes(selected),
-        categories=counted.most_frequent((filter(None, [value_of(one, "category")]) for one in several), 10),
-        tags=counted.most_frequent((value_of(one, "tags") or () for one in several), 20),
+        licenses=figures.count_licenses(selected),
+        wishes=figures.count_wishes(selected),
+        categories=figures.most_frequent((filter(None, [value_of(one, "category")]) for one in several), 10),
+        tags=figures.most_frequent((value_of(one, "tags") or () for one in several), 20),
         edges=selected.edge_count,
         kinds=dict(sorted(writing.kinds.items())),
         rows_sha256={what: digest.hexdigest() for what, digest in writing.rows.items()},
-        fetched=counted.days_fetched(selected),
-        newest=counted.newest_stamp(selected),
+        fetched=figures.days_fetched(selected),
+        newest=figures.newest_stamp(selected),
     )

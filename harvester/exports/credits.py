@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from harvester.counts import counted
 from harvester.exports.csv_text import csv_line, disarmed
 from harvester.graph import Selected, Sound
 from harvester.library_source import is_made_up
@@ -110,7 +111,7 @@ def _summary(credits: list[Credit]) -> str:
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     authors = len({credit.author for credit in credits})
     source = "a sandbox, which made them up," if all(is_made_up({"url": one.url}) for one in credits) else "Freesound"
-    return f"{len(credits)} sounds by {authors} authors; metadata fetched from {source} {when}."
+    return f"{counted(len(credits), 'sound')} by {counted(authors, 'author')}; metadata fetched from {source} {when}."
 
 
 def _wishes(credits: list[Credit]) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from harvester.counts import counted
 from harvester.errors import LibraryNotFetched, SettingsError, words_of
 from harvester.gitsync.repository import attribute_of, is_ignored, is_set_up, outside, run_git, said, why_no_commit
 from harvester.library import list_backups
@@ -54,16 +55,13 @@ def grown_message(samples: int, processed: int, edges: int, requests: int) -> st
     `samples` (sounds that were not processed before), `edges` and `requests` are those of its result; `processed` is
     the number of all processed sounds.
     """
-    return f"library: +{samples:,} processed ({processed:,}), +{edges:,} edges, {_cost(requests)}"
+    return f"library: +{samples:,} processed ({processed:,}), +{counted(edges, 'edge')}, {counted(requests, 'request')}"
 
 
 def refreshed_message(records: int, lists: int, gone: int, requests: int) -> str:
     """Return the message of the commit after a refresh, from its result."""
-    return f"library: {records:,} records and {lists:,} lists refreshed, {gone:,} sounds deleted, {_cost(requests)}"
-
-
-def _cost(requests: int) -> str:
-    return "1 request" if requests == 1 else f"{requests:,} requests"
+    refreshed = f"{counted(records, 'record')} and {counted(lists, 'list')} refreshed"
+    return f"library: {refreshed}, {counted(gone, 'sound')} deleted, {counted(requests, 'request')}"
 
 
 def commit_library(

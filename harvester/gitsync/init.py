@@ -15,6 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from harvester.clock import Clock
+from harvester.counts import counted
 from harvester.default_folders import REAL_NAME, SANDBOX_NAME
 from harvester.errors import SettingsError, WrongSource
 from harvester.gitsync.commit import ATTRIBUTES, IGNORED, commit_files
@@ -161,7 +162,7 @@ def _mark(library: Path, source: str, clock: Clock) -> str:
         there = (library / CHECKPOINT).exists()
         if not there:
             store.checkpoint()
-        count = f"{len(store.state)} sounds" if len(store.state) else "no sound yet"
+        count = counted(len(store.state), "sound") if len(store.state) else "no sound yet"
         return f"{library}: a library with {count}, for {described(source)}{', unchanged' if there else ''}"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from harvester.counts import counted
 from harvester.errors import problem_of
 from harvester.graph import MEASURES, Measures, SoundGraph, graph_digest
 from harvester.json_text import json_text
@@ -107,7 +108,9 @@ def _why_stale(path: Path, analysis: Analysis, state: SoundGraph) -> Iterator[st
         return
     unknown = sum(sound_id not in analysis.measures and not state.is_gone(sound_id) for sound_id in state.graph)
     # An analysis of a selection never had all sounds, so their number would say nothing.
-    lacking = "" if analysis.selection or not unknown else f", {unknown:,} sounds have no measures"
+    lacking = (
+        "" if analysis.selection or not unknown else f", {counted(unknown, 'sound has', 'sounds have')} no measures"
+    )
     yield f"{path}: the library has changed since it was analysed{lacking}; {_RENEW}"
 
 

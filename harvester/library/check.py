@@ -14,6 +14,7 @@ from typing import Any
 
 from harvester.checkpoint import LARGEST_BYTES, Verified, load_digest, verify_checkpoint
 from harvester.clock import DAY_US, Clock, iso
+from harvester.counts import counted
 from harvester.errors import ClusterFailed, HarvesterError, LibraryCorrupt, LibraryNotFetched, NewerFormat, problem_of
 from harvester.graph import Dropped
 from harvester.jobs import Processes, Team
@@ -230,7 +231,7 @@ def _check_journal(path: Path, contents: JournalContents, now_us: int) -> Iterat
             WARNING, path, f"a restore of {contents.head.restore} is not finished: the next command that writes does it"
         )
     if contents.unsaved:
-        yield Finding(NOTE, path, f"{contents.unsaved} events are not in the checkpoint yet")
+        yield Finding(NOTE, path, f"{counted(contents.unsaved, 'event is', 'events are')} not in the checkpoint yet")
     ahead = [one for one in contents.deferrals.values() if one.next_try_at > now_us + LONGEST_WAIT_US]
     if ahead:
         yield Finding(WARNING, path, f"{len(ahead):,} deferred sounds are due only in more than a year")
@@ -250,7 +251,7 @@ def _check_vectors(folder: Path) -> Iterator[Finding]:
     if vectors.damage:
         yield Finding(ERROR, path, f"the vectors cannot be used ({vectors.damage}): {again}")
     if vectors.corrupt:
-        yield Finding(WARNING, path, f"{vectors.corrupt} vectors are corrupt: {again}")
+        yield Finding(WARNING, path, f"{counted(vectors.corrupt, 'vector is', 'vectors are')} corrupt: {again}")
     if vectors.torn_bytes and read_owner(folder) is None:
         yield Finding(NOTE, path, "a killed process left an incomplete row: the next sweep cuts it off")
 
@@ -303,7 +304,7 @@ def _check_other_files(folder: Path) -> Iterator[Finding]:
             yield Finding(ERROR, path, "it is not a folder, so no file can move there: move it away", by_hand=True)
         elif name == QUARANTINE:
             if count := sum(1 for _ in path.iterdir()):
-                yield Finding(NOTE, path, f"{count:,} files were moved here")
+                yield Finding(NOTE, path, f"{counted(count, 'file was', 'files were')} moved here")
         elif name.startswith(".") and name.endswith(TEMPORARY_SUFFIX):
             if not running:
                 yield Finding(WARNING, path, "a killed process left it: the next command that writes removes it")

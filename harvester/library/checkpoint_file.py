@@ -26,6 +26,7 @@ from harvester.checkpoint import (
     packed_elsewhere,
     read_signature,
 )
+from harvester.counts import counted
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, NewerFormat, WrongSource
 from harvester.graph import Dropped, SoundGraph
 from harvester.journal import Journal
@@ -213,8 +214,7 @@ class CheckpointFile:
             self._know(present)
             joined = len(self._state) - before
             left_out = f" without {dropped}" if dropped else ""
-            self._notices.append(
-                f"another program replaced the checkpoint: it was merged{left_out}, {joined} sounds are new"
-            )
+            are = counted(joined, "sound is", "sounds are")
+            self._notices.append(f"another program replaced the checkpoint: it was merged{left_out}, {are} new")
         self._journal.update(backup_required=True)
         return len(self._state) - before

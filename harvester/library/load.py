@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from harvester.checkpoint import Signature, load_checkpoint, load_digest, read_signature
+from harvester.counts import counted
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryNotFetched, WrongSource, problem_of
 from harvester.graph import Dropped, SoundGraph
 from harvester.journal import Head, JournalContents
@@ -99,7 +100,7 @@ def _load_file(folder: Path, contents: JournalContents | None, head: Head) -> Lo
         younger = not head.knows_checkpoint
         if head.safe or head.has_foreign_state or younger or contents is None or contents.damage:
             others = sum(path != wanted for path in corrupt)
-            also = f"; {others} backups are corrupt too" if others else ""
+            also = f"; {counted(others, 'backup is', 'backups are')} corrupt too" if others else ""
             raise LibraryCorrupt(
                 f"{notices[0]}{also}; no valid backup can replace it, nothing was changed: put a copy back, "
                 f"or `harvester check --repair` keeps what the journal holds"
@@ -133,7 +134,8 @@ def _load_backup(
             continue
         whole = decoded.digest == head.backup_digest and not (contents and contents.damage)
         lost = "nothing is lost" if whole else "sounds that only the missing or corrupt files held are lost"
-        notices.append(f"loaded {backup.path.name} ({len(decoded.state)} sounds) and the journal instead: {lost}")
+        held = counted(len(decoded.state), "sound")
+        notices.append(f"loaded {backup.path.name} ({held}) and the journal instead: {lost}")
         return Loaded(decoded.state, backup.path, decoded.digest, signature, False, corrupt, notices, dropped)
     if missing is not None:
         # The library can still be fetched: raise, so that no empty library is started in its place.
@@ -165,7 +167,8 @@ def _join_backup(folder: Path, contents: JournalContents | None, head: Head, loa
             f"{problem_of(error, backup.path)}"
         )
         return
-    more = f"{len(loaded.state) - sounds} sounds and {len(loaded.state.processed) - lists} similar lists"
+    more_lists = counted(len(loaded.state.processed) - lists, "similar list")
+    more = f"{counted(len(loaded.state) - sounds, 'sound')} and {more_lists}"
     if damaged:
         loaded.notices.append(
             f"{backup.path.name} was merged ({more}): it holds what the corrupt journal may have lost"

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from harvester.checkpoint import load_checkpoint, load_digest
+from harvester.counts import counted
 from harvester.errors import HarvesterError, LibraryCorrupt, LibraryUnwritable, words_of
 from harvester.graph import SoundGraph
 from harvester.journal import Journal, JournalContents, load_contents
@@ -97,7 +98,7 @@ def _recover(folder: Path, contents: JournalContents, now_us: int, files: Files,
     files.sync_folder(folder)
     moved = _replace_by_recovered(folder, now_us, files)
     notices.append(
-        f"the journal was corrupt ({contents.damage}): {len(events):,} events were recovered"
+        f"the journal was corrupt ({contents.damage}): {counted(len(events), 'event was', 'events were')} recovered"
         + (f", {contents.lost_rows} of its rows could not be read" if contents.lost_rows else "")
         + _where(folder, moved)
         + (f"; dropped {contents.dropped}" if contents.dropped else "")
@@ -200,9 +201,9 @@ def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[st
     They say how to get it back. If the journal was new (not `known`: it was lost, or this is a clone), there is a
     notice only if something is missing.
     """
-    begin = f"git or another program changed {CHECKPOINT} ({len(state):,} sounds with the journal)"
+    begin = f"git or another program changed {CHECKPOINT} ({counted(len(state), 'sound')} with the journal)"
     if not known:
-        begin = f"{CHECKPOINT} had no journal beside it ({len(state):,} sounds)"
+        begin = f"{CHECKPOINT} had no journal beside it ({counted(len(state), 'sound')})"
     for backup in list_backups(folder):
         try:
             other = load_checkpoint(backup.path).state
@@ -210,10 +211,11 @@ def _what_is_missing(folder: Path, state: SoundGraph, *, known: bool) -> list[st
             continue
         missing = sum(sound_id not in state for sound_id in other.graph) + len(other.processed - state.processed)
         if missing:
-            more = len(other.graph.nodes - state.graph.nodes)
+            more = counted(len(other.graph.nodes - state.graph.nodes), "sound")
+            lists = counted(len(other.processed - state.processed), "similar list")
             return [
-                f"{begin}; {more} sounds and {len(other.processed - state.processed)} similar lists of "
-                f"{backup.path.name} are not in it: `harvester merge {backup.path.name}` brings them back"
+                f"{begin}; {more} and {lists} of {backup.path.name} are not in it: "
+                f"`harvester merge {backup.path.name}` brings them back"
             ]
         break
     return [f"{begin}; nothing of the newest backup is missing"] if known else []

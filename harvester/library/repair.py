@@ -12,6 +12,7 @@ from pathlib import Path
 
 from harvester.checkpoint import load_checkpoint
 from harvester.clock import DAY_US, Clock
+from harvester.counts import graph_size
 from harvester.errors import LibraryCorrupt
 from harvester.graph import STAMPS, SoundGraph
 from harvester.jobs import Processes, Team
@@ -65,7 +66,7 @@ def repair_library(folder: Path, *, clock: Clock, team: Team = _ALONE, files: Fi
         for backup in list_backups(folder):
             if backup.path in droppable:
                 set_aside(backup.path, folder, now_us, files)
-        left = f"{info.nodes:,} sounds ({len(store.state.processed):,} processed), {info.edges:,} edges"
+        left = graph_size(info.nodes, info.edges, len(store.state.processed))
         notices = (*moved, *store.notices)
     repaired = (replace(one, repaired=one.severity != NOTE and not one.by_hand) for one in report.findings)
     aside = _names_aside(folder) != before

@@ -15,6 +15,7 @@ from typing import Any
 
 from harvester.checkpoint import CheckpointInfo, Encoded
 from harvester.clock import Clock
+from harvester.counts import counted
 from harvester.errors import HarvesterError
 from harvester.graph import SoundGraph
 from harvester.journal import Journal
@@ -243,7 +244,11 @@ class Store:
         """
         fresh = len(self.state) - self._backup_nodes
         may_write = stopping or (not self._schedule.failed_lately() and self._schedule.can_afford(len(self.state)))
-        return f"{fresh} sounds are in no backup" if fresh >= self._backup_every and may_write else ""
+        return (
+            f"{counted(fresh, 'sound is', 'sounds are')} in no backup"
+            if fresh >= self._backup_every and may_write
+            else ""
+        )
 
     def checkpoint(self, *, backup: bool = False) -> CheckpointInfo:
         """Write the checkpoint, with `backup` also a backup; durable on return.

@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 
 from harvester.clock import Clock
+from harvester.counts import counted
 from harvester.errors import ApiUnreachable, FetchFailed, PageTooLarge, RequestRefused, SettingsError, Stopped
 from harvester.filters import join_filters
 from harvester.model import API_PAGE, RecordsPage
@@ -169,11 +170,11 @@ def _describe(claim: Claim) -> str:
         case SimilarClaim(sound_id):
             return f"similar list of sound {sound_id}"
         case DetailsClaim(sound_ids):
-            return f"records of {len(sound_ids)} sounds"
+            return f"records of {counted(len(sound_ids), 'sound')}"
         case ConfirmClaim(sound_id):
             return f"whether sound {sound_id} is deleted"
         case JudgeClaim(sound_ids):
-            return f"which of {len(sound_ids)} sounds match the filter"
+            return f"which of {counted(len(sound_ids), 'sound')} match the filter"
         case SeedClaim(page):
             return f"page {page} of the seed search"
         case SweepClaim(window, page, _):

@@ -17,6 +17,7 @@ import msgspec
 from msgspec import Meta
 
 from harvester.clock import SECOND_US, iso
+from harvester.counts import counted
 from harvester.errors import AnswerChanged, SettingsError
 from harvester.model import API_PAGE, LARGEST_ID, RecordsPage
 from harvester.pipeline.messages import SweepClaim
@@ -168,7 +169,7 @@ class Sweep:
 
     def describe(self) -> str:
         """Return the result of the sweep, in one line."""
-        line = f"sweep done: {self.found:,} sounds"
+        line = f"sweep done: {counted(self.found, 'sound')}"
         if self.missing:
             line += (
                 f" of the {self.total:,} that the search counts; {self.missing:,} were on no page, even when read twice"
@@ -242,7 +243,7 @@ class Sweep:
         first = ((1, self._size),)
         if not window.second and not window.is_last and not window.start <= window.end != "":
             self.stuck = (
-                f"the sweep cannot continue after {len(window.ids):,} of {window.count:,} sounds"
+                f"the sweep cannot continue after {len(window.ids):,} of {counted(window.count or 0, 'sound')}"
                 f"{f' created since {window.start}' if window.start else ''}: "
                 + ("none has a valid `created`" if not window.end else "all were created earlier than requested")
             )

@@ -136,7 +136,7 @@ class Writer:
             return
         self._progress.checkpoints += not written.unchanged
         self._progress.tell(
-            f"{' and '.join(kinds)}: {written.nodes:,} sounds, {written.size_bytes / 1e3:,.0f} kB",
+            f"{' and '.join(kinds)}: {counted(written.nodes, 'sound')}, {written.size_bytes / 1e3:,.0f} kB",
             Level.INFO, "written", what=" and ".join(kinds), sounds=written.nodes, bytes=written.size_bytes,
         )  # fmt: skip
 

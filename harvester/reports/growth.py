@@ -12,6 +12,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from harvester.clock import DAY_US, LATEST_US, SECOND_US, iso
+from harvester.counts import counted
 from harvester.graph import UNKNOWN_TIME, Selected
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ def _draw_curves(axes: Axes, curves: Sequence[Curve], runs: Sequence[PastRun]) -
     axes.set_ylim(bottom=0)
     if 1 < len(runs) <= _MOST_MARKS:
         ends = [run.ended_at / DAY_US for run in runs]
-        axes.plot(ends, [0] * len(ends), "|", color=SOFT, label=f"{len(runs):,} runs", clip_on=False, markersize=9)
+        label = counted(len(runs), "run")
+        axes.plot(ends, [0] * len(ends), "|", color=SOFT, label=label, clip_on=False, markersize=9)
     _date(axes)
     axes.set_title(f"Growth since {iso(round(first * DAY_US))[:10]}", loc="left", fontweight="bold")
     axes.set_ylabel("sounds")

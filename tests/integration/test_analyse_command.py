@@ -168,7 +168,7 @@ def test_a_library_that_grew_says_so_in_one_line_and_keeps_what_is_known(place: 
     grown(place, _sound(301))
     for command in (("export", "csv", "-o", "out.csv"), ("map",)):
         told = call(*command, "--library", "lib", cwd=place).err.splitlines()
-        stale = "lib/analysis.json: the library has changed since it was analysed, 1 sounds have no measures; "
+        stale = "lib/analysis.json: the library has changed since it was analysed, 1 sound has no measures; "
         assert [line for line in told if ANALYSIS in line] == [f"{stale}`harvester analyse` makes a new one"]
     found = rows_of(place, "csv")
     assert (found[301]["community"], found[RAIN[0]]["community"]) == ("", "1")

@@ -120,6 +120,22 @@ def test_an_interrupt_after_the_answer_says_that_the_answer_is_whole(
     assert not list(tmp_path.rglob("*.sqlite*"))
 
 
+def test_ctrl_c_before_the_handlers_are_there_ends_without_a_traceback(tmp_path: Path) -> None:
+    first = AT_A_MOMENT.format(number=int(signal.SIGINT), call="import", text="harvester.interrupts")
+    done = _run_new(first, "--version", tmp_path)
+    assert (done.code, done.out, done.err) == (-signal.SIGINT, "", "")
+    ignored = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{first}"
+    assert _run_new(ignored, "--version", tmp_path).code == 0
+
+
+def test_the_package_imports_nothing_that_delays_the_handlers() -> None:
+    code = "import sys; old = set(sys.modules); import harvester; print(*sorted(set(sys.modules) - old))"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code], env={"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == ["__future__", "harvester", "harvester.version"], done.stderr
+
+
 def _run_new(first: str, line: str, cwd: Path) -> Ended:
     """Run a command in an interpreter that has imported nothing yet."""
     done = subprocess.run(

@@ -375,7 +375,7 @@ def test_a_shortlist_stays_and_leaves_as_ids_table_and_credits(
             await page.visit(page_file.as_uri())
             await page.settled()
         assert await text_of(page, "#keptCount") == "Shortlist: 3"
-        assert await text_of(page, "#keptNote") == "1 of them are not in this map."
+        assert await text_of(page, "#keptNote") == "1 of them is not in this map."
         await page.ask("void (window.confirm = () => true)")
         await do(page, "#emptyKept")
         assert await do(page, "#shortlist", "hidden")

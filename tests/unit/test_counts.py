@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harvester.counts import counted, plain_number
+from harvester.counts import counted, graph_size, plain_number
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,19 @@ from harvester.counts import counted, plain_number
 )
 def test_a_count_has_its_noun_in_the_right_number(number: int, text: str) -> None:
     assert counted(number, "sound") == text
+
+
+def test_a_count_has_its_verb_in_the_right_number() -> None:
+    assert [counted(number, "list is", "lists are") for number in (0, 1, 2)] == [
+        "0 lists are",
+        "1 list is",
+        "2 lists are",
+    ]
+
+
+def test_a_graph_has_its_size_in_sounds_and_edges() -> None:
+    assert graph_size(1, 2) == "1 sound, 2 edges"
+    assert graph_size(2, 1, 1) == "2 sounds (1 processed), 1 edge"
 
 
 @pytest.mark.parametrize(

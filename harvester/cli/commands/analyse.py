@@ -11,6 +11,7 @@ import typer
 from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
 from harvester.cli.options import bounded, grouped
 from harvester.cli.select_options import SelectOptions
+from harvester.counts import counted
 from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED
 from harvester.terminal_text import escape_line
 
@@ -50,7 +51,7 @@ def analyse(
         random_seed=random_seed,
         betweenness_sources=betweenness_sources,
         save=save,
-        on_start=lambda sounds, edges: say(f"analysing {sounds:,} sounds and {edges:,} edges"),
+        on_start=lambda sounds, edges: say(f"analysing {counted(sounds, 'sound')} and {counted(edges, 'edge')}"),
         **select.keywords(),
     )
     note(*report.notices)
@@ -59,12 +60,12 @@ def analyse(
     else:
         print_lines(*(line if len(line) <= _WIDTH else f"{line[: _WIDTH - 1]}…" for line in _lines(report)))
     if report.path is not None:
-        say(f"{report.path}: the measures of {len(report.measures):,} sounds")
+        say(f"{report.path}: the measures of {counted(len(report.measures), 'sound')}")
 
 
 def _lines(report: AnalysisReport) -> Iterator[str]:
     found = report.figures
-    sampled = f"sampled from {found.path_sources:,} sounds" if found.path_sources < found.sounds else "exact"
+    sampled = f"sampled from {counted(found.path_sources, 'sound')}" if found.path_sources < found.sounds else "exact"
     yield f"{'sounds':<14}{found.sounds:,}"
     yield f"{'edges':<14}{found.edges:,}; density {_number(found.density)}, reciprocity {_number(found.reciprocity)}"
     yield f"{'':<14}{'mean':>9}{'least':>8}{'25 %':>8}{'median':>8}{'75 %':>8}{'95 %':>8}{'most':>8}"
@@ -76,15 +77,15 @@ def _lines(report: AnalysisReport) -> Iterator[str]:
     ):
         yield f"{name:<14}{count:,}, the largest has {_percent(share)} of the sounds"
     yield f"{'path length':<14}mean {_number(found.path_length)}, longest {found.longest_path or _UNKNOWN} ({sampled})"
-    yield f"{'max core':<14}{found.max_core:,}, with {found.max_core_sounds:,} sounds"
+    yield f"{'max core':<14}{found.max_core:,}, with {counted(found.max_core_sounds, 'sound')}"
     yield f"{'communities':<14}{found.communities:,}, modularity {_number(found.modularity)}"
     for one in report.largest:
-        size = f"{one.sounds:>8,} sounds {_percent(one.share):>7}"
+        size = f"{one.sounds:>8,} {'sound ' if one.sounds == 1 else 'sounds'} {_percent(one.share):>7}"
         yield f"{one.community:>14,}  {size}  {escape_line(' '.join(one.tags))}"
     yield from _leaders("PageRank", report.by_pagerank)
     if report.betweenness_sources:
         exact = report.betweenness_sources == found.sounds
-        how = "exact" if exact else f"sampled from {report.betweenness_sources:,} sounds"
+        how = "exact" if exact else f"sampled from {counted(report.betweenness_sources, 'sound')}"
         yield from _leaders(f"betweenness ({how})", report.by_betweenness)
     yield ""
     programs = ", ".join(f"{name} {version}" for name, version in report.versions.items())

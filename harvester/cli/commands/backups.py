@@ -19,6 +19,7 @@ from harvester.cli.console import (
     size_text,
 )
 from harvester.cli.options import bounded
+from harvester.counts import counted, graph_size
 from harvester.settings import COUNT
 from harvester.storage import path_text
 
@@ -57,11 +58,7 @@ def list_all(library: LibraryOption = None, as_json: JsonOption = False) -> None
         say(f"{folder}: no backups yet; a harvest writes one every 100 new sounds")
     for report in reports:
         problem = report.problem.removeprefix(f"{report.backup.path}: ")
-        what = (
-            f"verified: {report.nodes:,} sounds, {report.edges:,} edges"
-            if report.verified
-            else f"NOT VERIFIED: {problem}"
-        )
+        what = f"verified: {graph_size(report.nodes, report.edges)}" if report.verified else f"NOT VERIFIED: {problem}"
         size = size_text(report.backup.size_bytes)
         print_lines(f"{report.backup.path.name}  {size:>9}  {age_text(report.backup.taken_at, now_us):>14}  {what}")
 
@@ -84,12 +81,12 @@ def prune(
     def show(removed: tuple[Backup, ...]) -> None:
         for backup in removed:
             print_lines(f"removed {backup.path}")
-        say(f"{folder}: {len(removed):,} backups removed")
+        say(f"{folder}: {counted(len(removed), 'backup')} removed")
 
     with_consent(
         lambda dry: actions.prune_backups(folder, keep_backups=keep_backups, dry_run=dry),
         show,
-        lambda removed: f"Remove {len(removed):,} backups of {folder}?" if removed else "",
+        lambda removed: f"Remove {counted(len(removed), 'backup')} of {folder}?" if removed else "",
         dry_run=dry_run,
         yes=yes,
         final=True,
@@ -130,7 +127,7 @@ def restore(
 def _show_restored(report: RestoreReport) -> None:
     for line in report.notices:
         say(line)
-    held = f"{report.nodes:,} sounds ({report.processed:,} processed), {report.edges:,} edges"
+    held = graph_size(report.nodes, report.edges, report.processed)
     say(f"restored {report.target.name}: {held}")
     if report.set_aside is not None:
         say(f"the state before it is kept in {report.set_aside}")

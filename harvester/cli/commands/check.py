@@ -10,6 +10,7 @@ import typer
 from harvester.cli.consent import DryRunOption, YesOption, with_consent
 from harvester.cli.console import JsonOption, LibraryOption, print_json, print_lines, say
 from harvester.cli.options import JobsOption, SchedulerOption
+from harvester.counts import counted
 from harvester.storage import path_text
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def _show(report: CheckReport, folder: Path, *, as_json: bool, dry_run: bool) ->
         print_lines(f"{finding.severity:<8} {finding.path}: {finding.problem}{repaired}")
     for line in report.notices:
         say(line)
-    say(f"{folder}: {report.files} files, {'no problems found' if report.clean else 'see the problems above'}")
+    found = "no problems found" if report.clean else "see the problems above"
+    say(f"{folder}: {counted(report.files, 'file')}, {found}")
     if report.left:
         aside = "; the files it replaced are in quarantine/" if report.aside else ""
         say(f"after the repair the library holds {report.left}{aside}")

@@ -16,6 +16,7 @@ from harvester.cli.extensions import formats_help
 from harvester.cli.options import JobsOption, SchedulerOption, bounded, grouped
 from harvester.cli.select_options import SelectOptions
 from harvester.cli.terminal import can_redraw, replace_line
+from harvester.counts import counted, graph_size
 from harvester.errors import SettingsError
 from harvester.extension_points import FORMATS
 from harvester.settings import COUNT
@@ -181,16 +182,17 @@ def export(
         report = actions.export(format, out, **options, on_progress=on_progress)
     note(*report.notices)
     if format == "credits":
-        say(f"{out}: {report.sounds:,} sounds credited")
+        say(f"{out}: {counted(report.sounds, 'sound')} credited")
     else:
-        say(f"{' and '.join(map(str, report.paths))}: {report.sounds:,} sounds, {report.edges:,} edges")
+        say(f"{' and '.join(map(str, report.paths))}: {graph_size(report.sounds, report.edges)}")
     _note_without_record(report.without_record)
 
 
 def _tell_dataset(report: DatasetReport) -> None:
     note(*report.notices)
     parts = ", ".join(f"{part} {count:,}" for part, count in report.parts.items())
-    say(f"{report.path}: {report.sounds:,} sounds by {report.authors:,} authors ({parts}), {report.edges:,} edges")
+    held = f"{counted(report.sounds, 'sound')} by {counted(report.authors, 'author')} ({parts})"
+    say(f"{report.path}: {held}, {counted(report.edges, 'edge')}")
     licenses = ", ".join(f"{name} {count:,}" for name, count in report.licenses.items())
     left_out = f"; left out with others: {report.other_licenses:,}" if report.other_licenses else ""
     default = f" (without --license, only CC0 and BY are taken{left_out})" if report.only_free else ""
@@ -201,4 +203,5 @@ def _tell_dataset(report: DatasetReport) -> None:
 
 def _note_without_record(count: int) -> None:
     if count:
-        note(f"{count:,} sounds have no record yet and are not in the credits")
+        left_out = counted(count, "sound has no record yet and is", "sounds have no record yet and are")
+        note(f"{left_out} not in the credits")

@@ -8,6 +8,7 @@ import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, note, print_json, print_lines, say
 from harvester.cli.options import bounded
+from harvester.counts import counted
 from harvester.errors import SettingsError
 from harvester.settings import COUNT_FROM_ZERO
 
@@ -35,7 +36,7 @@ def find(
     print_lines(*map(_line, report.sounds))
     more = f", the best {len(report.sounds)} shown" if len(report.sounds) < report.total else ""
     ranked = " ranked by likeness" if report.like else ""
-    say(f"{report.total:,} of {report.searched:,} sounds in {report.library}{ranked}{more}")
+    say(f"{report.total:,} of {counted(report.searched, 'sound')} in {report.library}{ranked}{more}")
 
 
 def _line(sound: dict[str, Any]) -> str:

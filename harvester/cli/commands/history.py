@@ -8,6 +8,7 @@ import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, duration_text, note, print_json, print_lines, say
 from harvester.cli.options import bounded, check_some_duration
+from harvester.counts import counted
 from harvester.settings import COUNT
 
 if TYPE_CHECKING:
@@ -49,6 +50,6 @@ def _line(run: PastRun) -> str:
     grown = [f"+{count:,} {what}" for count, what in counts[:2]] + [f"{n:,} {what}" for n, what in counts[2:] if n]
     refusals = [(run.refused, "for a limit"), (run.denied, "for the key")]
     refused = [f"{count:,} refused {why}" for count, why in refusals if count]
-    cost = ", ".join([f"{run.requests:,} requests", *refused])
+    cost = ", ".join([counted(run.requests, "request"), *refused])
     what = f"{local(run.started_at)}  {duration_text(run.seconds):>10}  {run.command:<7}"
     return f"{what}  {', '.join(grown)}; {cost}: {run.end}"

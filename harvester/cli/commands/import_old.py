@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harvester.cli.console import LibraryOption, check_name, note, say
+from harvester.counts import graph_size
 
 
 def _check_source(address: str | None) -> str | None:
@@ -73,6 +74,6 @@ def import_old(
             "that file has the key: revoke it at https://freesound.org/apiv2/apply/, then delete or clean the file"
         )
     say(
-        f"{report.target}: {report.nodes:,} sounds ({report.processed:,} processed), {report.edges:,} edges; "
+        f"{report.target}: {graph_size(report.nodes, report.edges, report.processed)}; "
         "`harvester harvest` continues from here"
     )

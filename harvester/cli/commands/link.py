@@ -19,6 +19,7 @@ from harvester.cli.options import (
 )
 from harvester.cli.stopping import stopping
 from harvester.cli.terminal import can_redraw
+from harvester.counts import counted
 from harvester.settings import COUNT_FROM_ZERO, RANDOM_SEED, SCORE
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def link(
         say(line)
     agreement = None
     if verify and report.done:
-        say(f"verifying takes {verify} requests, for the server's lists of {verify} random sounds; they are not saved")
+        say(
+            f"verifying takes {counted(verify, 'request')}, "
+            f"for the server's lists of {counted(verify, 'random sound')}; they are not saved"
+        )
         agreement = actions.verify_links(
             verify,
             library=folder,
@@ -86,22 +90,23 @@ def link(
 def _lines(folder: Path, report: LinkResult, asked: int) -> Iterator[str]:
     how = "" if report.done else "asked to stop; run it again for the rest: "
     yield (
-        f"{how}{report.new} sounds linked, {report.changed} lists changed, {report.unchanged} unchanged, "
-        f"no request, in {duration_text(report.seconds)}"
+        f"{how}{counted(report.new, 'sound')} linked, {counted(report.changed, 'list')} changed, "
+        f"{report.unchanged:,} unchanged, no request, in {duration_text(report.seconds)}"
     )
     if report.kept:
-        yield f"{report.kept} lists from the server stay as they are"
+        yield counted(report.kept, "list from the server stays as it is", "lists from the server stay as they are")
     if report.neighbours > asked:
-        yield f"earlier lists have {report.neighbours} neighbours, so all lists now have up to {report.neighbours}"
-    yield f"library: {folder}, {report.vectors:,} vectors, {report.edges:,} edges"
+        more = counted(report.neighbours, "neighbour")
+        yield f"earlier lists have {more}, so all lists now have up to {report.neighbours:,}"
+    yield f"library: {folder}, {counted(report.vectors, 'vector')}, {counted(report.edges, 'edge')}"
 
 
 def _verdict(agreement: VerifyResult) -> str:
     if not agreement.sounds:
         return "no list was compared"
     return (
-        f"{agreement.sounds:,} lists compared: {agreement.found:,} of the server's {agreement.expected:,} are here "
-        f"({100 * agreement.recall:.1f} %), scores differ by {agreement.largest_difference:.6f} at most"
+        f"{counted(agreement.sounds, 'list')} compared: {agreement.found:,} of the server's {agreement.expected:,} "
+        f"are here ({100 * agreement.recall:.1f} %), scores differ by {agreement.largest_difference:.6f} at most"
     )
 
 

@@ -11,6 +11,7 @@ from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, note, say, size_text
 from harvester.cli.options import bounded, check_ids, grouped
 from harvester.cli.select_options import SelectOptions
+from harvester.counts import counted
 from harvester.errors import SettingsError
 from harvester.settings import DEPTH, DPI
 
@@ -80,7 +81,7 @@ def map(
         "title": title,
         "layout": layout,
         **select.keywords(),
-        "on_layout": lambda sounds, edges: say(f"laying out {sounds:,} sounds and {edges:,} edges"),
+        "on_layout": lambda sounds, edges: say(f"laying out {counted(sounds, 'sound')} and {counted(edges, 'edge')}"),
     }
     if static is None:
         report = actions.draw_map(out, **shared, local_previews=local_previews)

@@ -9,6 +9,7 @@ import typer
 
 from harvester.cli.consent import DryRunOption, YesOption, with_consent
 from harvester.cli.console import LibraryOption, check_name, say
+from harvester.counts import counted, graph_size
 
 if TYPE_CHECKING:
     from harvester.actions import Contribution, MergeReport
@@ -79,10 +80,11 @@ def _show(report: MergeReport) -> None:
     for contribution in report.contributions:
         say(describe(contribution))
     if report.vectors:
-        say(f"{report.vectors:,} vectors added")
+        say(f"{counted(report.vectors, 'vector')} added")
     if report.computed:
-        say(f"{report.computed} lists were computed from one input's vectors each; `harvester link` updates them")
-    say(f"{report.target}: {report.nodes:,} sounds ({report.processed:,} processed), {report.edges:,} edges")
+        were = counted(report.computed, "list was", "lists were")
+        say(f"{were} computed from one input's vectors each; `harvester link` updates them")
+    say(f"{report.target}: {graph_size(report.nodes, report.edges, report.processed)}")
     if report.before is not None:
         say(f"`harvester restore {report.before.name}` goes back to the state before")
 
@@ -90,26 +92,26 @@ def _show(report: MergeReport) -> None:
 def describe(contribution: Contribution) -> str:
     """Return an input's contribution as a line, without counts of zero."""
     told = ", ".join(
-        f"{count:+,} {what}" if what.startswith("new ") else f"{count:,} {what}"
-        for count, what in _brought(contribution)
+        ("+" if one.startswith("new ") else "") + counted(count, one, many)
+        for count, one, many in _brought(contribution)
         if count
     )
-    return f"{contribution.name} ({contribution.nodes:,} sounds, {contribution.edges:,} edges): {told or 'nothing new'}"
+    return f"{contribution.name} ({graph_size(contribution.nodes, contribution.edges)}): {told or 'nothing new'}"
 
 
 def _changes(contribution: Contribution) -> bool:
-    return any(count for count, _ in _brought(contribution))
+    return any(count for count, _, _ in _brought(contribution))
 
 
-def _brought(contribution: Contribution) -> list[tuple[int, str]]:
+def _brought(contribution: Contribution) -> list[tuple[int, str, str]]:
     return [
-        (contribution.new_nodes, "new sounds"),
-        (contribution.new_edges, "new edges"),
-        (contribution.new_records, "new records"),
-        (contribution.new_lists, "new similar lists"),
-        (contribution.newer_records, "newer records"),
-        (contribution.newer_lists, "newer similar lists"),
-        (contribution.conflicts, "conflicts decided"),
-        (contribution.gone - contribution.withdrawn, "deleted"),
-        (contribution.withdrawn, "withdrawn"),
+        (contribution.new_nodes, "new sound", "new sounds"),
+        (contribution.new_edges, "new edge", "new edges"),
+        (contribution.new_records, "new record", "new records"),
+        (contribution.new_lists, "new similar list", "new similar lists"),
+        (contribution.newer_records, "newer record", "newer records"),
+        (contribution.newer_lists, "newer similar list", "newer similar lists"),
+        (contribution.conflicts, "conflict decided", "conflicts decided"),
+        (contribution.gone - contribution.withdrawn, "deleted", "deleted"),
+        (contribution.withdrawn, "withdrawn", "withdrawn"),
     ]

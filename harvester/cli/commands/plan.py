@@ -16,6 +16,7 @@ from harvester.cli.console import (
     print_lines,
 )
 from harvester.cli.options import NeighboursOption, SamplesOption, ScopeOptions, ServerOptions, grouped
+from harvester.counts import counted
 
 
 @grouped
@@ -65,12 +66,12 @@ def _lines(facts: dict[str, Any], *, permitted: bool) -> list[str]:
     from harvester.actions import MOST_WITHOUT_PERMISSION
 
     lines = [
-        f"{facts['requests']:,} requests for {facts['samples']:,} processed sounds, "
+        f"{counted(facts['requests'], 'request')} for {counted(facts['samples'], 'processed sound')}, "
         f"about {facts['new_sounds_about']:,} new sounds"
     ]
     lines += [f"  {facts['by_part'][part]:>7,}  {what}" for part, what in _PARTS.items() if facts["by_part"][part]]
     if facts["hits"] is not None:
-        lines.append(f"the search finds {facts['hits']:,} sounds")
+        lines.append(f"the search finds {counted(facts['hits'], 'sound')}")
         if facts["hits"] > MOST_WITHOUT_PERMISSION and facts["by_part"]["sweep"] and not permitted:
             lines.append(
                 "the API's terms do not allow a copy of this size: ask Freesound first, then use --i-have-permission"
@@ -96,6 +97,6 @@ def _reach(facts: dict[str, Any]) -> str:
     if facts["today"]["all"]:
         return f"{quota}: enough for the whole harvest"
     return (
-        f"{quota}: enough for {facts['today']['samples']:,} processed sounds; the rest takes {facts['days']:,} more "
-        f"{'day' if facts['days'] == 1 else 'days'} (`harvester harvest --forever` waits for the quota)"
+        f"{quota}: enough for {counted(facts['today']['samples'], 'processed sound')}; the rest takes "
+        f"{counted(facts['days'], 'more day')} (`harvester harvest --forever` waits for the quota)"
     )

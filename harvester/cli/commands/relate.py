@@ -11,6 +11,7 @@ from harvester.cli.consent import DryRunOption, with_consent
 from harvester.cli.console import JsonOption, LibraryOption, note, print_json, say
 from harvester.cli.options import bounded, check_finite, grouped
 from harvester.cli.select_options import SelectOptions
+from harvester.counts import counted
 from harvester.settings import RELATED, SCORE
 
 if TYPE_CHECKING:
@@ -62,9 +63,10 @@ def _show(report: RelateResult, most: int) -> None:
     note(*report.notices)
     for kind, told in report.kinds.items():
         more = [f"{told.stronger:,} with a higher weight"] if told.stronger else []
-        more += [f"{told.cut:,} sounds have more than --max {most}"] if told.cut else []
+        more += [f"{counted(told.cut, 'sound has', 'sounds have')} more than --max {most}"] if told.cut else []
         more += [f"{told.beyond:,} of earlier runs or imports stay"] if told.beyond else []
         rest = "".join(f"; {one}" for one in more)
-        say(f"{kind}: {told.found:,} relations of {told.sounds:,} sounds, {told.new:,} new{rest}")
+        say(f"{kind}: {counted(told.found, 'relation')} of {counted(told.sounds, 'sound')}, {told.new:,} new{rest}")
     saved = "saved with a backup" if report.saved else "nothing new to save"
-    say(f"{report.library}: {report.searched:,} sounds compared, {report.edges:,} edges; {saved}, no request")
+    compared = f"{counted(report.searched, 'sound')} compared, {counted(report.edges, 'edge')}"
+    say(f"{report.library}: {compared}; {saved}, no request")

@@ -8,6 +8,7 @@ import typer
 
 from harvester.cli.console import JsonOption, LibraryOption, duration_text, print_json, print_lines, size_text
 from harvester.cli.options import check_ids
+from harvester.counts import counted
 from harvester.model import COMPUTED
 from harvester.terminal_text import escape_line
 
@@ -59,13 +60,13 @@ def _lines(sound: dict[str, Any]) -> list[str]:
     if sound["list"]:
         origin = "computed here" if sound["list"]["origin"] == COMPUTED else "from the server"
         made = f" ({origin} on {sound['list']['linked_at'][:10]})"
-    lines += [
-        "",
-        f"  {len(sound['neighbours'])} neighbours{made}; a neighbour of {len(sound['listed_by'])} sounds",
-    ]
+    sizes = {name: len(sound[name]) for name in ("neighbours", "listed_by", "related", "related_by")}
+    listed_by = counted(sizes["listed_by"], "sound")
+    lines += ["", f"  {counted(sizes['neighbours'], 'neighbour')}{made}; a neighbour of {listed_by}"]
     lines += [f"  {n['score']:.4f}  {n['id']:>8}  {n['name'] or ''}" for n in sound["neighbours"]]
     if sound["related"] or sound["related_by"]:
-        lines += ["", f"  {len(sound['related'])} related sounds; related to by {len(sound['related_by'])} sounds"]
+        related_by = counted(sizes["related_by"], "sound")
+        lines += ["", f"  {counted(sizes['related'], 'related sound')}; related to by {related_by}"]
     lines += [f"  {_relations(n['relations']):<20}  {n['id']:>8}  {n['name'] or ''}" for n in sound["related"]]
     return lines
 

@@ -11,6 +11,7 @@ from harvester.cli.completion import completing
 from harvester.cli.console import LibraryOption, note, print_document, print_lines, say
 from harvester.cli.options import grouped
 from harvester.cli.select_options import SelectOptions
+from harvester.counts import counted
 from harvester.errors import SettingsError
 from harvester.terminal_text import escape_json, escape_paragraph
 
@@ -55,7 +56,7 @@ def sql(
     result = actions.sql(statement, out, format=wanted, library=library, **select.keywords())
     note(*result.notices)
     if out is not None:
-        say(f"{out}: {len(result):,} rows")
+        say(f"{out}: {counted(len(result), 'row')}")
     elif format == "csv":
         print_document(result.text("csv"), escape_paragraph)
     elif format == "json":

@@ -135,7 +135,7 @@ function neighbours(sound) {
     const listed = edgesTo(sound).filter(([, edge]) => hasSimilar[looks[edge]]);
     // A map of relations alone says nothing about similar sounds.
     if (!listed.length && !hasSimilar.some(Boolean) && hasRelated.some(Boolean)) return [];
-    list.append(make("li", listed.length ? `Its own list is not here; ${listed.length} sounds list it:` : "None in this map.", { class: "quiet" }));
+    list.append(make("li", listed.length ? `Its own list is not here; it is in that of ${counted(listed.length, "sound")}:` : "None in this map.", { class: "quiet" }));
     list.append(...rows(listed.slice(0, 50).map(([source]) => [source, userOf(source)])));
   }
   return [make("h3", "Similar sounds"), list];

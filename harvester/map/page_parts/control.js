@@ -137,7 +137,7 @@ function lookAt(sound) {
 }
 
 function filter() {
-  say(`${choose().toLocaleString("en")} sounds shown`);
+  say(`${counted(choose(), "sound")} shown`);
   if (element("query").value.trim()) search();
   redraw();
 }
@@ -152,7 +152,7 @@ function choose() {
     shown[i] = timed && !hidden.has(group[i]) && (license === "" || licenseOf[i] === wanted) ? 1 : 0;
     left += shown[i];
   }
-  element("counts").textContent = left === count ? head.counts : `${left.toLocaleString("en")} of ${count.toLocaleString("en")} sounds shown`;
+  element("counts").textContent = left === count ? head.counts : `${left.toLocaleString("en")} of ${counted(count, "sound")} shown`;
   hovered = -1;
   return left;
 }

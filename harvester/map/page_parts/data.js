@@ -1,5 +1,6 @@
 // The page's data: places and edges are decoded at once, the sounds' texts when they are first needed.
 const element = (id) => document.getElementById(id);
+const counted = (number, one) => `${number.toLocaleString("en")} ${one}${number === 1 ? "" : "s"}`;
 const readJson = (id) => JSON.parse(element(id).textContent);
 let head = readJson("head"), packed = readJson("arrays");
 

@@ -58,7 +58,7 @@ function stepPath(sound) {
 function showWay(to) {
   const steps = path.length - 1;
   element("path").hidden = false;
-  element("pathTitle").textContent = path.length ? `Path: ${steps} ${steps === 1 ? "step" : "steps"}` : "No path";
+  element("pathTitle").textContent = path.length ? `Path: ${counted(steps, "step")}` : "No path";
   element("chain").replaceChildren(...(path.length
     ? rows(path.map((sound, at) => [sound, at ? beside(path[at - 1], sound) : "start"]))
     : [make("li", `From ${nameOf(pathFrom)} no shown edge leads on to ${nameOf(to)}.`, { class: "quiet" })]));

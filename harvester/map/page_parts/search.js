@@ -38,7 +38,7 @@ function search() {
   wholeHits = new Set(hits.filter(([, rank]) => rank === WHOLE * wanted.length).map(([sound]) => sound));
   const some = hits.length > wholeHits.size && wholeHits.size;
   element("found").textContent = wanted.length
-    ? `${hits.length.toLocaleString("en")} ${hits.length === 1 ? "sound" : "sounds"} found${some ? `, ${some.toLocaleString("en")} with ${wanted.length === 1 ? "the whole word" : "whole words"}` : ""}`
+    ? `${counted(hits.length, "sound")} found${some ? `, ${some.toLocaleString("en")} with ${wanted.length === 1 ? "the whole word" : "whole words"}` : ""}`
     : "";
   element("results").replaceChildren(...rows(hits.slice(0, 60).map(([sound]) => [sound, userOf(sound)])));
   drawAbove();

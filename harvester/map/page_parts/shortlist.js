@@ -48,7 +48,7 @@ function showKept() {
   element("shortlist").hidden = !kept.length;
   element("keptCount").textContent = `Shortlist: ${kept.length.toLocaleString("en")}`;
   const absent = kept.length - keptSounds.length;
-  const lines = [absent ? `${absent.toLocaleString("en")} of them are not in this map.` : "", isStored ? "" : "This browser does not store it: save it before you leave."];
+  const lines = [absent ? `${absent.toLocaleString("en")} of them ${absent === 1 ? "is" : "are"} not in this map.` : "", isStored ? "" : "This browser does not store it: save it before you leave."];
   element("keptNote").textContent = lines.filter(Boolean).join(" ");
   element("kept").replaceChildren(...kept.map((id) => {
     const row = make("li"), sound = soundOf(id), away = make("button", "×", { type: "button", class: "away" });
@@ -94,7 +94,7 @@ element("saveIds").addEventListener("click", () => save("shortlist.txt", "text/p
 element("saveTable").addEventListener("click", () => save("shortlist.csv", "text/csv", tableText(kept)));
 element("saveCredits").addEventListener("click", () => save("CREDITS.txt", "text/plain", creditsText(kept)));
 element("emptyKept").addEventListener("click", () => {
-  if (!confirm(`Remove all ${kept.length.toLocaleString("en")} sounds from the shortlist?`)) return;
+  if (!confirm(`Remove ${counted(kept.length, "sound")} from the shortlist?`)) return;
   kept = [];
   storeKept();
   surface.focus();

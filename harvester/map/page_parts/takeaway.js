@@ -65,5 +65,5 @@ function summaryOf(credits) {
   if (!days.length) days.push("at an unknown time");
   const when = days.length === 1 ? days[0] : `${days[0]} to ${days.at(-1)}`;
   const source = credits.every(({ sound }) => isMade(sound)) ? "a sandbox, which made them up," : "Freesound";
-  return `${credits.length} sounds by ${new Set(credits.map((one) => one.author)).size} authors; metadata fetched from ${source} ${when}.`;
+  return `${counted(credits.length, "sound")} by ${counted(new Set(credits.map((one) => one.author)).size, "author")}; metadata fetched from ${source} ${when}.`;
 }

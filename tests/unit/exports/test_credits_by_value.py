@@ -91,7 +91,7 @@ def test_a_licenses_family_decides_its_mark(license: str, family: str, mark: str
 
 def test_the_summary_says_that_all_sounds_are_made_up() -> None:
     made_up = [record(one, BY, "a", "anna", url=f"https://sandbox.invalid/people/anna/sounds/{one}/") for one in (1, 2)]
-    told = "2 sounds by 1 authors; metadata fetched from a sandbox, which made them up, 2026-09-21."
+    told = "2 sounds by 1 author; metadata fetched from a sandbox, which made them up, 2026-09-21."
     assert text_of("txt", made_up).splitlines()[2] == told
     assert "from Freesound" in text_of("txt", [*made_up, RECORDS[2]])
 
@@ -100,7 +100,7 @@ def test_the_summary_says_that_all_sounds_are_made_up() -> None:
     ("records", "days", "summary"),
     [
         ([], 0, "No sounds."),
-        (RECORDS[:1], 0, "1 sounds by 1 authors; metadata fetched from Freesound 2026-09-21."),
+        (RECORDS[:1], 0, "1 sound by 1 author; metadata fetched from Freesound 2026-09-21."),
         (RECORDS[:3], 2, "3 sounds by 2 authors; metadata fetched from Freesound 2026-09-21 to 2026-09-23."),
     ],
 )
@@ -223,7 +223,7 @@ def test_credits_as_a_page() -> None:
     assert (
         text[text.index("<h1>") :]
         == """<h1>Credits</h1>
-<p>3 sounds by 1 authors; metadata fetched from Freesound 2026-09-21.</p>
+<p>3 sounds by 1 author; metadata fetched from Freesound 2026-09-21.</p>
 <h2><a href="https://creativecommons.org/licenses/by/4.0/" rel="noreferrer"><bdi>BY 4.0</bdi></a></h2>
 <p>Asks for: credit the author, link the license, say what you changed.</p>
 <ul>

@@ -68,7 +68,7 @@ def test_it_is_stale_once_the_graph_has_changed_and_only_then(tmp_path: Path) ->
         assert "the library has changed since it was analysed; `harvester analyse`" in notice_of(tmp_path, state)
     assert len(digests) == 7
     state.apply(Seen(500, make_record(500), NOW_US))
-    assert ", 1 sounds have no measures; `harvester analyse`" in notice_of(tmp_path, state)
+    assert ", 1 sound has no measures; `harvester analyse`" in notice_of(tmp_path, state)
     assert load_analysis(tmp_path, state).measures.keys() >= {1, 2, 3}
 
 

@@ -59,7 +59,7 @@ LARGE = "freesound_library_backup_6nodes_20260921_141330.pkl"
 LATER_US = NOW_US + 60 * SECOND_US
 YEAR_US = LATER_US + 366 * DAY_US
 NEWER = "it has format 3, this harvester reads 2: please update harvester"
-UNSAVED = ("note", JOURNAL, "1 events are not in the checkpoint yet")
+UNSAVED = ("note", JOURNAL, "1 event is not in the checkpoint yet")
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 12345\n"
 
 Row = tuple[str, str, str]
@@ -278,7 +278,7 @@ HARM: dict[str, tuple[Callable[[Path], None], list[Row]]] = {
     ),
     "a quarantine with files": (
         write("quarantine/x"),
-        [UNSAVED, ("note", "quarantine", "1 files were moved here")],
+        [UNSAVED, ("note", "quarantine", "1 file was moved here")],
     ),
     "an empty quarantine": (lambda folder: (folder / "quarantine").mkdir(), [UNSAVED]),
     "a quarantine that is a file": (
@@ -489,7 +489,7 @@ def test_a_result_from_elsewhere_that_is_none_is_refused(library: Path, falsify:
         ("invalid ids in the journal", "8 sounds (6 processed), 11 edges", [JOURNAL]),
         ("backups of a newer harvester", "7 sounds (6 processed), 12 edges", []),
         ("backups gone", "7 sounds (6 processed), 12 edges", []),
-        ("all torn", "1 sounds (0 processed), 0 edges", [SMALL, LARGE, CHECKPOINT]),
+        ("all torn", "1 sound (0 processed), 0 edges", [SMALL, LARGE, CHECKPOINT]),
         ("deferred for ever", "7 sounds (6 processed), 12 edges", []),
         ("more than a day ahead", "8 sounds (6 processed), 12 edges", []),
     ],
@@ -530,7 +530,7 @@ def test_a_checkpoint_in_another_form_is_kept_where_no_backup_can_replace_it(lib
 def test_where_all_is_torn_the_rows_of_a_corrupt_journal_are_kept(library: Path) -> None:
     HARM["all torn"][0](library)
     odd_journal(library)
-    assert repair(library).left == "1 sounds (0 processed), 0 edges"
+    assert repair(library).left == "1 sound (0 processed), 0 edges"
     assert names_in(library / "quarantine") == {
         f"20260921_141420_{name}" for name in (CHECKPOINT, SMALL, LARGE, JOURNAL)
     }
@@ -572,7 +572,7 @@ def test_a_journal_that_stands_on_its_own_relies_on_no_file(library: Path) -> No
     assert head is not None
     assert (head.digest, head.next_digest, head.has_foreign_state) == ("", "", True)
     assert (head.last, head.saved, head.backed, head.safe) == (3, 2, 2, 2)
-    assert repair(library).left == "1 sounds (0 processed), 0 edges"
+    assert repair(library).left == "1 sound (0 processed), 0 edges"
 
 
 def test_a_repair_that_ends_before_it_opens_the_library_has_noted_that_the_journal_lacks_events(library: Path) -> None:
@@ -691,7 +691,7 @@ def test_a_corrupt_or_torn_vector_is_found_and_repaired(library: Path) -> None:
     )
     middle = len(whole) // 2
     path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
-    assert ("warning", VECTORS, f"1 vectors are corrupt: {AGAIN}") in rows(library, check(library))
+    assert ("warning", VECTORS, f"1 vector is corrupt: {AGAIN}") in rows(library, check(library))
     assert repair(library).clean
     assert check(library).clean
     path.write_bytes(b"x" * len(whole))
@@ -709,9 +709,9 @@ def test_vectors_that_are_the_only_finding_are_repaired_too(library: Path) -> No
     whole = bytearray(path.read_bytes())
     whole[len(whole) // 2] ^= 1
     path.write_bytes(whole)
-    assert rows(library, check(library)) == [("warning", VECTORS, f"1 vectors are corrupt: {AGAIN}")]
+    assert rows(library, check(library)) == [("warning", VECTORS, f"1 vector is corrupt: {AGAIN}")]
     assert repair(library).clean
-    assert rows(library, check(library)) == [("note", "quarantine", "1 files were moved here")]
+    assert rows(library, check(library)) == [("note", "quarantine", "1 file was moved here")]
 
 
 def test_vectors_of_a_newer_harvester_are_a_warning_and_stay(library: Path) -> None:

@@ -403,7 +403,7 @@ def test_the_newest_backup_that_can_be_read_is_compared(library: Path) -> None:
         loaded = Loaded(make_state(make_events(2)), path=library / CHECKPOINT, digest="new", foreign=True)
         settle_files(library, journal, loaded, NOW_US, FaultyFiles())
     assert loaded.notices == [
-        f"git or another program changed {CHECKPOINT} (2 sounds with the journal); 1 sounds and 1 similar lists "
+        f"git or another program changed {CHECKPOINT} (2 sounds with the journal); 1 sound and 1 similar list "
         f"of {SMALL} are not in it: `harvester merge {SMALL}` brings them back"
     ]
 

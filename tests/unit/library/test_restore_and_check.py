@@ -122,7 +122,7 @@ def test_where_all_is_lost_it_is_said_in_a_line_and_repair_tells_what_is_left(li
     findings = [finding.problem for finding in _check(library).findings if finding.severity == "error"]
     assert len(findings) == 4
     assert findings.count("no valid backup can replace it") == 1
-    assert _repair(library).left == "1 sounds (0 processed), 0 edges"
+    assert _repair(library).left == "1 sound (0 processed), 0 edges"
     assert _check(library).clean
     assert len(list((library / "quarantine").iterdir())) == 3
 
@@ -144,7 +144,7 @@ def test_a_sound_library_has_notes_only(library: Path) -> None:
     report = _check(library)
     assert report.clean
     assert [finding.severity for finding in report.findings] == ["note"]
-    assert "1 events are not in the checkpoint" in report.findings[0].problem
+    assert "1 event is not in the checkpoint" in report.findings[0].problem
 
 
 def test_check_is_plain_data_for_json(library: Path) -> None:

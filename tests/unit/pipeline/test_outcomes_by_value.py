@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from harvester.clock import DAY_US, iso
+from harvester.counts import counted
 from harvester.errors import AnswerChanged
 from harvester.model import (
     Deferral,
@@ -243,7 +244,7 @@ def test_the_last_page_of_a_sweep_says_what_came_and_one_without_a_hit_ends_the_
     assert scope.sweep is not None
     claim, rows = SweepClaim("", 1, 150), [record(1)] * count
     entry = outcomes.read(Swept(claim, page(*rows)))
-    assert entry.lines == (f"sweep done: {count} sounds",)
+    assert entry.lines == (f"sweep done: {counted(count, 'sound')}",)
     assert entry.changes == (
         AdvanceSweep(claim, page(*rows)),
         Start((1,) * count, first=False),

@@ -172,7 +172,7 @@ def test_a_window_is_read_twice_at_most_and_what_is_missing_is_told() -> None:
     assert sweep.done
     assert (sweep.found, sweep.missing, sweep.hits) == (1, 3, 4)
     assert sweep.describe() == (
-        "sweep done: 1 sounds of the 4 that the search counts; 3 were on no page, even when read twice"
+        "sweep done: 1 sound of the 4 that the search counts; 3 were on no page, even when read twice"
     )
 
 
