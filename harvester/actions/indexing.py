@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harvester.actions.afterwards import afterwards
 from harvester.actions.default_library import LibraryLike, find_library, open_view
 from harvester.errors import HarvesterError, SettingsError
 from harvester.freesound import state_folder
 from harvester.index import Index
-from harvester.library import LibraryView, answer_from_index, keep_index, require_library
-from harvester.reports import count_library, describe_content
+from harvester.library import LibraryView, answer_from_index, keep_index, renew_index, require_library
 
 INDEX_VARIABLE = "HARVESTER_INDEX"
 _FOLDER = "index"
@@ -24,8 +23,9 @@ T = TypeVar("T")
 def ask(library: LibraryLike, of_index: Callable[[LibraryView, Index], T], of_view: Callable[[LibraryView], T]) -> T:
     """Return an answer about a library: from its index, else from a view.
 
-    Both must give the same one. After an answer from a view, the index of a large library is built, so that the next
-    answer is fast. Raises as `open_view` does, and what the two raise.
+    Both must give the same one. An index of an earlier checkpoint is brought up to date first. After an answer from a
+    view, the index of a large library is built, so that the next answer is fast. Raises as `open_view` does, and what
+    the two raise.
     """
     indexes = None
     if library is None or isinstance(library, str | os.PathLike):
@@ -34,10 +34,14 @@ def ask(library: LibraryLike, of_index: Callable[[LibraryView, Index], T], of_vi
         require_library(folder)
         if indexes is not None and (found := answer_from_index(folder, indexes, of_index)) is not None:
             return found
+        if indexes is not None and (line := renew_index(folder, indexes)):
+            afterwards(lambda: line)
+            if (found := answer_from_index(folder, indexes, of_index)) is not None:
+                return found
     with open_view(library) as view:
         answer = of_view(view)
     if indexes is not None:
-        afterwards(lambda: keep_index(view, indexes, lambda: _counts(view)))
+        afterwards(lambda: keep_index(view, indexes))
     return answer
 
 
@@ -54,8 +58,3 @@ def index_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
         return state_folder(environment) / _FOLDER if wanted == "on" else None
     except HarvesterError:
         return None  # without a home folder there is no place for it; the library can be read all the same
-
-
-def _counts(view: LibraryView) -> dict[str, Any]:
-    """Return the counts that an index keeps for `status`."""
-    return {"counts": count_library(view.state, {}, 0), "content": describe_content(view.state)}

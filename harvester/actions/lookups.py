@@ -103,7 +103,7 @@ def _find_in(view: LibraryView, index: Index, query: str, most: int | None) -> F
     hits, words = find_indexed(index, query, limit=most), split_words(query)
     has = lambda word: next(index.search([word]), None) is not None  # noqa: E731
     missing = () if hits.total else missing_words(words, has, index.tokens_near)
-    return _found(view, query, hits.total, hits.best, index.facts["counts"]["nodes"], missing)
+    return _found(view, query, hits.total, hits.best, index.about["nodes"], missing)
 
 
 def _find_like(view: LibraryView, query: str, like: Like, most: int | None) -> FindReport:

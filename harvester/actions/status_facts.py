@@ -20,7 +20,7 @@ from harvester.freesound import count_requests
 from harvester.graph import Tally
 from harvester.index import Index
 from harvester.library import LibraryView, list_backups, load_view, require_library
-from harvester.reports import count_library, describe_tally, with_deferred
+from harvester.reports import count_library, count_tally, describe_tally, with_deferred
 from harvester.reports import list_deferred as list_rows
 from harvester.storage import CHECKPOINT, JOURNAL_PARTS, path_text, read_owner
 from harvester.vectors import count_vectors
@@ -134,8 +134,9 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
 def indexed_facts(view: LibraryView, index: Index, now_us: int) -> dict[str, Any]:
     """Return what `library_facts` does, from the index of a library."""
     later = [one.sound_id for one in view.deferrals.values() if one.next_try_at > now_us]
-    counts = with_deferred(index.facts["counts"], index.count_pending(later))
-    return _facts(view, counts, index.facts["content"])
+    tally = index.tally()
+    counts = count_tally(tally, index.about["source"], len(index.about["seeds"]))
+    return _facts(view, with_deferred(counts, index.count_pending(later)), describe_tally(tally))
 
 
 def _facts(view: LibraryView, counts: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from harvester.graph.measures import MEASURES, Measures, graph_digest
 from harvester.graph.merge_rules import similar_of
 from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, missing_words, suggest
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
+from harvester.graph.queries import KnownSounds
 from harvester.graph.selection import Selected, Selection, around, narrow, select
 from harvester.graph.small_graph import SmallGraph
 from harvester.graph.sound import Sound

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from operator import itemgetter
 from pathlib import Path
@@ -16,9 +16,10 @@ from typing import Any
 
 from harvester.checkpoint import RecordSegment, checked_attributes, read_segment
 from harvester.errors import LibraryCorrupt
-from harvester.graph import LINK_FIELDS, SmallGraph, Sound, SoundGraph
+from harvester.graph import LINK_FIELDS, KnownSounds, SmallGraph, Sound, SoundGraph, Tally
 from harvester.index.build import Binding
-from harvester.index.place import digest_of_file, place_of, read_seal
+from harvester.index.fill import edge_of, extremes_without
+from harvester.index.place import IndexUnusable, digest_of_file, place_of, read_seal
 from harvester.index.schema import (
     GONE,
     PENDING,
@@ -34,10 +35,6 @@ from harvester.index.schema import (
 from harvester.storage import CHECKPOINT, opened
 
 _BATCH = 500
-
-
-class IndexUnusable(Exception):
-    """The index is none, or not proven; load the library instead."""
 
 
 @contextmanager
@@ -67,7 +64,7 @@ def opened_index(folder: Path, library: Path) -> Iterator[Index]:
 class Index:
     """A proven index, and the checkpoint that it describes.
 
-    `binding` says to what it belongs, `facts` are the counts that it was built with, `modified_ns` is the time of the
+    `binding` says to what it belongs, `about` what the library has beside its sounds; `modified_ns` is the time of the
     checkpoint's file.
     """
 
@@ -77,7 +74,7 @@ class Index:
         if about.pop("schema") != SCHEMA:
             raise IndexUnusable
         self.binding = Binding(**about)
-        self.facts: dict[str, Any] = unpack(self._one("SELECT body FROM meta WHERE name = 'facts'")[0])
+        self.about: dict[str, Any] = unpack(self._one("SELECT body FROM meta WHERE name = 'about'")[0])
         self.modified_ns = os.fstat(checkpoint).st_mtime_ns
 
     def around(self, sound_id: int) -> SoundGraph:
@@ -94,8 +91,7 @@ class Index:
         for where in ("source", "target"):
             rows = self._database.execute(f"SELECT * FROM edges WHERE {where} = ? ORDER BY source, target", [sound_id])  # noqa: S608
             for source, target, score, relations in rows:
-                edge = {} if score is None else {"score": score}
-                edges.setdefault(source, {})[target] = edge | (unpack(relations) if relations else {})
+                edges.setdefault(source, {})[target] = edge_of(score, relations)
         ends = {*edges, *(target for targets in edges.values() for target in targets)} - nodes.keys()
         for one, _, flags, name in self._rows(ends):
             shown = {"added_at": 0, "name": None if name is None else decode(name)}
@@ -135,6 +131,22 @@ class Index:
                 if encode(str(sound_id)) not in found:
                     yield str(sound_id)
 
+    def tally(self) -> Tally:
+        """Return all counts of the library."""
+        return Tally.read(unpack(self._one("SELECT body FROM meta WHERE name = 'tally'")[0]))
+
+    def tally_after(self, before: KnownSounds, after: KnownSounds, sound_ids: Collection[int]) -> Tally:
+        """Return the counts of a library that has changed since the checkpoint.
+
+        `sound_ids` are all those of which anything changed: new ones, those with another record, list or edge, and the
+        ends of new and lost edges. `before` is the state that the index describes, `after` that of now. Both need to
+        have nothing but these sounds, all edges from and to them, and whether the sounds at the other ends are gone.
+        """
+        tally = self.tally()
+        tally.subtract(Tally.around(before, sound_ids), extremes_without(self._database, sound_ids))
+        tally.add(Tally.around(after, sound_ids))
+        return tally
+
     def count_pending(self, sound_ids: Iterable[int]) -> int:
         """Return how many of these sounds are in the library and pending."""
         return sum(bool(flags & PENDING) for _, _, flags, _ in self._rows(sound_ids))
@@ -167,7 +179,7 @@ class Index:
         for at in range(0, len(ids), _BATCH):
             part = ids[at : at + _BATCH]
             marks = ",".join("?" * len(part))
-            yield from self._database.execute(f"SELECT * FROM sounds WHERE id IN ({marks})", part)  # noqa: S608
+            yield from self._database.execute(f"SELECT id, place, flags, name FROM sounds WHERE id IN ({marks})", part)  # noqa: S608
 
     def _read(self, size_bytes: int, offset: int) -> bytes:
         return os.pread(self._checkpoint, size_bytes, offset)

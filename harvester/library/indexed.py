@@ -1,4 +1,4 @@
-"""Answer from a library's index, and build it after a slow answer.
+"""Answer from a library's index, bring it up to date, or build it.
 
 Owns when an index counts: the checkpoint that it describes is all of the library now. The journal is read first, as by
 `reader`. Then its head knows the checkpoint, and the checkpoint holds every event of it, so nothing is merged here, and
@@ -10,10 +10,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harvester.errors import HarvesterError, LibraryCorrupt, words_of
-from harvester.index import Index, IndexUnusable, build_index, opened_index
+from harvester.index import Index, IndexUnusable, build_index, opened_index, update_index
 from harvester.journal import load_contents
 from harvester.library.reader import LibraryView, is_all_in, note_journal
 from harvester.storage import JOURNAL, refuse_placeholders
@@ -53,16 +53,34 @@ def answer_from_index(folder: Path, indexes: Path, answer: Callable[[LibraryView
         return None
 
 
-def keep_index(view: LibraryView, indexes: Path, count: Callable[[], dict[str, Any]]) -> str:
+def renew_index(folder: Path, indexes: Path) -> str:
+    """Bring the index of an earlier checkpoint up to that of now.
+
+    Reads only what is new. Returns a line about it, empty if there is nothing to bring up, or if loading the library is
+    what it takes. Raises nothing.
+    """
+    try:
+        refuse_placeholders(folder)
+        contents = load_contents(folder / JOURNAL)
+        if contents is not None and not is_all_in(folder, contents, contents.head.digest):
+            return ""
+        source = contents.head.source if contents is not None else ""
+        made = update_index(indexes, folder, source, lambda digest: is_all_in(folder, contents, digest))
+    except (HarvesterError, *_UNUSABLE):
+        return ""
+    return f"the index of {folder} in {made.folder} was brought up to its checkpoint"
+
+
+def keep_index(view: LibraryView, indexes: Path) -> str:
     """Build the index of a large library that was just loaded.
 
-    `count` returns the counts that it keeps. Returns a line about what was done, empty for a library that gets none:
-    it is small, or its checkpoint is not all of it. Raises nothing for a build that fails.
+    Returns a line about what was done, empty for a library that gets none: it is small, or its checkpoint is not all of
+    it. Raises nothing for a build that fails.
     """
     if view.binding is None or len(view.state) < INDEXED_FROM:
         return ""
     try:
-        built = build_index(indexes, view.folder, view.state, view.binding, count())
+        built = build_index(indexes, view.folder, view.binding)
     except (LibraryCorrupt, OSError, sqlite3.Error) as error:
         return f"no index of {view.folder} was built ({words_of(error)}); commands load the whole library"
     return f"an index of {view.folder} was built in {built.folder}: it makes `show`, `find` and `status` fast"

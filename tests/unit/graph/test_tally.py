@@ -47,6 +47,7 @@ def test_the_tally_of_a_changed_library_is_that_of_before_with_the_changed_sound
         state.apply(event)
     tally.add(Tally.around(state, touched))
     assert tally == Tally.of(state)
+    assert repr(describe_tally(tally)) == repr(describe_tally(Tally.of(state)))
 
 
 @quick
