@@ -17,7 +17,7 @@ from harvester.actions.status_file import load_status
 from harvester.checkpoint import Signature, read_signature
 from harvester.clock import SystemClock
 from harvester.freesound import count_requests
-from harvester.graph import Tally
+from harvester.graph import LibraryTally
 from harvester.index import Index
 from harvester.library import LibraryView, list_backups, load_view, require_library
 from harvester.reports import count_library, count_tally, describe_tally, with_deferred
@@ -127,7 +127,7 @@ def _judged(facts: dict[str, Any], max_age_s: float, now_us: int) -> dict[str, A
 
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
     """Return the facts about a library, under the keys of `status --json`."""
-    tally = Tally.of(view.state)
+    tally = LibraryTally.of(view.state)
     return _facts(view, count_library(view.state, view.deferrals, now_us, tally), describe_tally(tally))
 
 

@@ -1,4 +1,4 @@
-"""Verify a checkpoint by its new blocks, beside what is known of the others.
+"""Verify a checkpoint of which most blocks are known.
 
 Owns when a block need not be read: it has the bytes of one that was verified, and stands for the same sounds. What
 follows the blocks is compared as in a walk over the whole file, so what is proven here a walk would prove too.
@@ -12,10 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._list_block import EdgeStarts
 from harvester.checkpoint._opcode_scan import OpcodeScan
-from harvester.checkpoint._record_block import SLOTS
 from harvester.checkpoint.container import Container
 from harvester.checkpoint.copying import read_segments, segments_of
 from harvester.checkpoint.record_segments import RecordSegment
@@ -63,7 +61,7 @@ class ListFacts:
 
 
 class BlockKeeper(Protocol):
-    """What knows the blocks of an earlier file, and keeps those of a new one.
+    """Knows the blocks of an earlier file, and keeps those of a new.
 
     It gets values that are checked. All of it counts only once the walk has ended well.
     """
@@ -92,7 +90,7 @@ class BlockKeeper(Protocol):
 
 
 def walk_changes(descriptor: int, keeper: BlockKeeper) -> tuple[str, dict[str, Any]] | None:
-    """Return digest and metadata of an open checkpoint, if it is proven valid.
+    """Return digest and metadata of a checkpoint, if proven valid.
 
     None if it is not, as in `walk_checkpoint`. Only blocks that the keeper does not know are read. Raises what the
     keeper does.
@@ -151,7 +149,7 @@ class _BlockWalk(Walk):
         self._blocks.begin(kept, len(records) + len(lists) - len(kept))
         # A block could use a text of one before it that was not read: what the writer makes never does.
         self._compare = bool(kept)
-        self._memo.make_clear(range(TEXT_SLOTS, TEXT_SLOTS + SLOTS * len(self._order)))
+        self._memo.make_all_clear(len(self._order))
         last, first = BEFORE_ALL, 0
         for one, known in zip(self._records, records, strict=True):
             last = self._take_records(one, first, known, last)

@@ -332,11 +332,15 @@ class _Memo:
         """Let slots hold nothing, as they do after their blocks of records."""
         self._load(NONE + b"".join([pack_index(b"r", slot) for slot in slots]) + STOP)
 
+    def make_all_clear(self, sounds: int) -> None:
+        """Let the slots of all sounds hold nothing."""
+        for slots in _slots_of(sounds):
+            self.make_clear(slots)
+
     def prove_clear(self, sounds: int) -> None:
         """Raise `ValueError` if a block has stored in a slot of another."""
-        for start in range(0, sounds, _CLEARED):
-            first, end = (TEXT_SLOTS + SLOTS * place for place in (start, min(start + _CLEARED, sounds)))
-            self._prove_clear(range(first, end))
+        for slots in _slots_of(sounds):
+            self._prove_clear(slots)
 
     def _prove_clear(self, slots: Sequence[int]) -> None:
         prove(set(self._run(b"", slots)) <= {None})
@@ -353,6 +357,13 @@ class _Memo:
         self._stream.write(PROTOCOL + opcodes)
         self._stream.seek(0)
         return decode_pickle(self._unpickler)
+
+
+def _slots_of(sounds: int) -> Iterator[range]:
+    """Yield the slots of all sounds, those of some at a time."""
+    for start in range(0, sounds, _CLEARED):
+        first, end = (TEXT_SLOTS + SLOTS * place for place in (start, min(start + _CLEARED, sounds)))
+        yield range(first, end)
 
 
 def slots_added_to(block: bytes, sounds: int) -> Iterator[int]:

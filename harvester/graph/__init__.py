@@ -41,7 +41,7 @@ from harvester.graph.small_graph import SmallGraph
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.graph.surroundings import Surroundings, find_surroundings
-from harvester.graph.tally import Extremes, Tally
+from harvester.graph.tally import Extremes, LibraryTally
 from harvester.graph.whole_sound import (
     LibraryFacts,
     WholeSound,

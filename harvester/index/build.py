@@ -17,7 +17,7 @@ from typing import Any
 
 from harvester.checkpoint import LARGEST_BYTES, version_for, walk_changes
 from harvester.errors import LibraryCorrupt
-from harvester.graph import Tally
+from harvester.graph import LibraryTally
 from harvester.index.fill import TableFiller
 from harvester.index.place import (
     IndexUnusable,
@@ -35,7 +35,7 @@ from harvester.index.schema import INDEXES, SCHEMA, TABLES, connect, has_our_sch
 from harvester.library_source import join_sources
 from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, full_sync, opened, write_atomically
 
-_CACHE_KIB = 16 << 10
+_CACHE_KIB = 8 << 10
 _MOST_NEW = 0.4
 """Of a checkpoint with more new blocks than this, a new index is as fast."""
 
@@ -71,7 +71,7 @@ def build_index(folder: Path, library: Path, binding: Binding) -> Place:
 
 
 def update_index(folder: Path, library: Path, source: str, is_wanted: Callable[[str], bool]) -> Place:
-    """Write the index of a library's new checkpoint, from that of an earlier.
+    """Write the index of a new checkpoint from that of an earlier.
 
     Takes the time of copying it, and of what is new. `source` is that of a `Binding`; `is_wanted` tells of the digest
     of the checkpoint whether it holds the whole library. A crash leaves what it does in `build_index`. Raises
@@ -150,7 +150,7 @@ def _fill(
         database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [name, pack(value)])
 
 
-def _about(metadata: dict[str, Any], tally: Tally, source: str) -> dict[str, Any]:
+def _about(metadata: dict[str, Any], tally: LibraryTally, source: str) -> dict[str, Any]:
     """Return what a library has beside its sounds."""
     return {
         "source": source,

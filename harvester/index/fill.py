@@ -1,4 +1,4 @@
-"""Fill the tables of an index with what the blocks of a checkpoint hold.
+"""Fill the tables of an index from the blocks of a checkpoint.
 
 Owns what the index keeps of each block, sound, list and edge. A block that the index knows costs nothing but its row:
 so an index becomes that of a later checkpoint by the blocks that are new, and an empty one by all of them. The records
@@ -16,7 +16,7 @@ from typing import Any
 
 from harvester.checkpoint import ListFacts, RecordFacts, RecordSegment
 from harvester.clock import DAY_US
-from harvester.graph import RELATION_FIELDS, UNKNOWN_TIME, Extremes, Sound, Tally, is_gone, tokens_of
+from harvester.graph import RELATION_FIELDS, UNKNOWN_TIME, Extremes, LibraryTally, Sound, is_gone, tokens_of
 from harvester.index.place import IndexUnusable
 from harvester.index.schema import (
     COMPLETE,
@@ -46,7 +46,7 @@ class TableFiller:
     def __init__(self, database: sqlite3.Connection, most_new: float = 1.0) -> None:
         self._database, self._most_new = database, most_new
         row = database.execute("SELECT body FROM meta WHERE name = 'tally'").fetchone()
-        self._tally = Tally.read(unpack(row[0])) if row else Tally()
+        self._tally = LibraryTally.read(unpack(row[0])) if row else LibraryTally()
         self._tokens: Counter[bytes] = Counter()
         self._listed: set[int] = set()
         """Sounds with lists or edges in blocks that the file does not have."""
@@ -98,7 +98,7 @@ class TableFiller:
         self._sounds += segment.sounds
         if records is None:
             return
-        tally = Tally()
+        tally = LibraryTally()
         for sound_id, attributes in records:
             tally.count_record(sound_id, attributes)
         self._keep_block("record_blocks", segment.digest, facts, tally)
@@ -132,7 +132,7 @@ class TableFiller:
         self, digest: bytes, facts: ListFacts, lists: list[tuple[int, Attributes, dict[int, Attributes]]]
     ) -> None:
         """Keep the lists and the edges of a new block."""
-        tally = Tally()
+        tally = LibraryTally()
         for _, link, edges in lists:
             tally.count_list(link)
             for edge in edges.values():
@@ -166,13 +166,13 @@ class TableFiller:
         self._database.execute("DELETE FROM edges WHERE source = ?", [sound_id])
         self._database.execute("UPDATE sounds SET linked_at = NULL WHERE id = ?", [sound_id])
 
-    def _keep_block(self, table: str, digest: bytes, facts: RecordFacts | ListFacts, tally: Tally) -> None:
+    def _keep_block(self, table: str, digest: bytes, facts: RecordFacts | ListFacts, tally: LibraryTally) -> None:
         known = zlib.compress(pack({**asdict(facts), "flags": facts.flags.hex()}), _FAST)
         row = [digest, known, zlib.compress(pack(tally.plain()), _FAST)]
         self._database.execute(f"INSERT INTO {table} VALUES (?, ?, ?)", row)  # noqa: S608
         self._tally.add(tally)
 
-    def end(self) -> Tally:
+    def end(self) -> LibraryTally:
         """Finish the tables once all blocks are there; return all counts.
 
         Raises `IndexUnusable` if the index knows sounds that the file lacks.
@@ -212,7 +212,7 @@ class TableFiller:
         )
 
     def _count_hidden_edges(self) -> None:
-        hidden = Tally()
+        hidden = LibraryTally()
         for where in (
             f"sounds CROSS JOIN edges ON source = id WHERE flags & {GONE}",
             f"sounds CROSS JOIN edges ON target = sounds.id CROSS JOIN sounds AS near ON near.id = source "
@@ -246,8 +246,8 @@ def extremes_without(database: sqlite3.Connection, sound_ids: Iterable[int]) -> 
     return Extremes(oldest and (oldest[1], oldest[0]), newest[1] if newest else 0)
 
 
-def _unpacked(tally: bytes) -> Tally:
-    return Tally.read(unpack(zlib.decompress(tally)))
+def _unpacked(tally: bytes) -> LibraryTally:
+    return LibraryTally.read(unpack(zlib.decompress(tally)))
 
 
 def _put(counter: Counter[str], name: str, number: int) -> None:

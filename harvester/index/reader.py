@@ -16,7 +16,7 @@ from typing import Any
 
 from harvester.checkpoint import RecordSegment, checked_attributes, read_segment
 from harvester.errors import LibraryCorrupt
-from harvester.graph import LINK_FIELDS, KnownSounds, SmallGraph, Sound, SoundGraph, Tally
+from harvester.graph import LINK_FIELDS, KnownSounds, LibraryTally, SmallGraph, Sound, SoundGraph
 from harvester.index.build import Binding
 from harvester.index.fill import edge_of, extremes_without
 from harvester.index.place import IndexUnusable, digest_of_file, place_of, read_seal
@@ -131,11 +131,11 @@ class Index:
                 if encode(str(sound_id)) not in found:
                     yield str(sound_id)
 
-    def tally(self) -> Tally:
+    def tally(self) -> LibraryTally:
         """Return all counts of the library."""
-        return Tally.read(unpack(self._one("SELECT body FROM meta WHERE name = 'tally'")[0]))
+        return LibraryTally.read(unpack(self._one("SELECT body FROM meta WHERE name = 'tally'")[0]))
 
-    def tally_after(self, before: KnownSounds, after: KnownSounds, sound_ids: Collection[int]) -> Tally:
+    def tally_after(self, before: KnownSounds, after: KnownSounds, sound_ids: Collection[int]) -> LibraryTally:
         """Return the counts of a library that has changed since the checkpoint.
 
         `sound_ids` are all those of which anything changed: new ones, those with another record, list or edge, and the
@@ -143,8 +143,8 @@ class Index:
         have nothing but these sounds, all edges from and to them, and whether the sounds at the other ends are gone.
         """
         tally = self.tally()
-        tally.subtract(Tally.around(before, sound_ids), extremes_without(self._database, sound_ids))
-        tally.add(Tally.around(after, sound_ids))
+        tally.subtract(LibraryTally.around(before, sound_ids), extremes_without(self._database, sound_ids))
+        tally.add(LibraryTally.around(after, sound_ids))
         return tally
 
     def count_pending(self, sound_ids: Iterable[int]) -> int:

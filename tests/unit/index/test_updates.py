@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 import harvester
 from harvester.checkpoint import changes, encode_checkpoint, load_checkpoint, load_digest, writer
 from harvester.errors import LibraryCorrupt
-from harvester.graph import SoundGraph, Tally
+from harvester.graph import LibraryTally, SoundGraph
 from harvester.index import Binding, IndexUnusable, build, build_index, opened_index, update_index
 from harvester.index.place import place_of
 from harvester.library import renew_index
@@ -63,7 +63,7 @@ def tables_of(index: Path) -> dict[str, list[Any]]:
         return {name: sorted(database.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in names}
 
 
-def read(indexes: Path, library: Path) -> tuple[dict[str, list[Any]], Tally]:
+def read(indexes: Path, library: Path) -> tuple[dict[str, list[Any]], LibraryTally]:
     """Return the tables of a library's proven index but for its counts, and these."""
     tables = tables_of(place_of(indexes, library).index)
     tables["meta"] = [row for row in tables["meta"] if row[0] != "tally"]
@@ -87,7 +87,7 @@ def test_an_updated_index_has_the_rows_of_a_built_one(history: list[Event], more
         update(updated, library, changed)
         build_index(built, library, Binding(changed, ""))
         assert read(updated, library) == read(built, library)
-        assert read(updated, library)[1] == Tally.of(state)
+        assert read(updated, library)[1] == LibraryTally.of(state)
 
 
 LATER = NOW_US + 1_000_000
@@ -225,11 +225,11 @@ def test_an_update_killed_at_any_moment_leaves_no_index_that_errs(library: Path,
             assert killed_update(indexes, library, digest, draws.randrange(calls // 4))
             try:
                 with opened_index(indexes, library) as index:
-                    assert index.tally() == Tally.of(state)
+                    assert index.tally() == LibraryTally.of(state)
             except IndexUnusable:
                 put(library, earlier)
                 with suppress(IndexUnusable), opened_index(indexes, library) as index:
-                    assert index.tally() == Tally.of(earlier)
+                    assert index.tally() == LibraryTally.of(earlier)
                 digest = put(library, state)
                 build_index(indexes, library, Binding(digest, ""))
 
