@@ -11,26 +11,14 @@ from hypothesis import strategies as st
 
 from harvester.clock import DAY_US
 from harvester.graph import Extremes, LibraryTally, SoundGraph, select
-from harvester.model import COMPUTED, Deferral, Event, Gone, Known, Linked, Related, Seen, SimilarList
+from harvester.model import COMPUTED, Deferral, Event, Gone, Known, Linked, Seen, SimilarList
 from harvester.reports import count_library, describe_tally
-from tests.support.histories import events, histories, ids, quick
+from tests.support.histories import events, histories, ids, quick, touched_by
 from tests.support.samples import NOW_US, make_record, make_state
 
 space = st.shared(st.sampled_from(["laion_clap", "freesound_classic"]))
 before = space.flatmap(lambda one: st.lists(events(one), max_size=14))
 after = space.flatmap(lambda one: st.lists(events(one), max_size=6))
-
-
-def touched_by(event: Event) -> set[int]:
-    """Return the sounds of which an event may change anything."""
-    match event:
-        case Linked():
-            return {event.sound_id, *(one for one, _ in event.similar.neighbours)}
-        case Related():
-            return {event.sound_id, event.target_id}
-        case Seen() | Known() | Gone():
-            return {event.sound_id}
-    return {event.sound_id} if hasattr(event, "sound_id") else set()
 
 
 @quick

@@ -28,7 +28,7 @@ from harvester.model import Event, Gone, Known, Linked, Seen, SimilarList, Withd
 from harvester.storage import CHECKPOINT
 from tests.support.command import call
 from tests.support.dying import die_at_call
-from tests.support.histories import events, quick
+from tests.support.histories import events, quick, touched_by
 from tests.support.indexed import answers, every_library_gets_one, nothing_is_loaded, plain_answers
 from tests.support.samples import NOW_US, SOURCE, grow, make_events, make_record, make_state, open_store
 
@@ -88,6 +88,21 @@ def test_an_updated_index_has_the_rows_of_a_built_one(history: list[Event], more
         build_index(built, library, Binding(changed, ""))
         assert read(updated, library) == read(built, library)
         assert read(updated, library)[1] == LibraryTally.of(state)
+
+
+@settings(quick, max_examples=40)
+@given(history=before, more=after)
+def test_the_counts_of_a_changed_library_need_only_the_sounds_that_changed(
+    history: list[Event], more: list[Event]
+) -> None:
+    with TemporaryDirectory(dir=MEMORY) as name:
+        library, indexes = Path(name, "library"), Path(name, "index")
+        state, changed = make_state(history), make_state([*history, *more])
+        build_index(indexes, library, Binding(put(library, state), ""))
+        touched = set().union(*map(touched_by, more))
+        with opened_index(indexes, library) as index:
+            found = index.tally_after(state, changed, touched)
+        assert found == LibraryTally.of(changed)
 
 
 LATER = NOW_US + 1_000_000
