@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from harvester.actions.afterwards import afterwards
 from harvester.actions.default_library import LibraryLike, find_library, open_view
 from harvester.errors import HarvesterError, SettingsError
 from harvester.freesound import state_folder
-from harvester.graph import SoundGraph
-from harvester.library import LibraryView, answer_from_index, keep_index, require_library
-from harvester.reports import count_library, describe_content
+from harvester.library import LibraryView, answer_from_index, keep_index, renew_index, require_library
 
 INDEX_VARIABLE = "HARVESTER_INDEX"
 _FOLDER = "index"
@@ -24,8 +22,8 @@ T = TypeVar("T")
 def ask(library: LibraryLike, answer: Callable[[LibraryView], T]) -> T:
     """Return an answer about a library, which `answer` gives from a view.
 
-    Its state may read an index. If there is none, the library is read, and then the index of a large one is built, so
-    that the next answer is fast. Raises as `open_view` does, and what `answer` raises.
+    Its state may read an index; one of an earlier checkpoint is brought up to date first. If there is none, the library
+    is read, and then the index of a large one is built, so that the next answer is fast. Raises as `open_view` does, and what `answer` raises.
     """
     indexes = None
     if library is None or isinstance(library, str | os.PathLike):
@@ -34,10 +32,14 @@ def ask(library: LibraryLike, answer: Callable[[LibraryView], T]) -> T:
         require_library(folder)
         if indexes is not None and (found := answer_from_index(folder, indexes, answer)) is not None:
             return found
+        if indexes is not None and (line := renew_index(folder, indexes)):
+            afterwards(lambda: line)
+            if (found := answer_from_index(folder, indexes, answer)) is not None:
+                return found
     with open_view(library) as view:
         found = answer(view)
     if indexes is not None:
-        afterwards(lambda: keep_index(view, indexes, _counts))
+        afterwards(lambda: keep_index(view, indexes))
     return found
 
 
@@ -54,8 +56,3 @@ def index_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
         return state_folder(environment) / _FOLDER if wanted == "on" else None
     except HarvesterError:
         return None  # without a home folder there is no place for it; the library can be read all the same
-
-
-def _counts(state: SoundGraph) -> dict[str, Any]:
-    """Return the counts that an index keeps for `status`."""
-    return {"counts": count_library(state, {}, 0), "content": describe_content(state)}

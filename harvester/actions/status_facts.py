@@ -17,10 +17,10 @@ from harvester.actions.status_file import load_status
 from harvester.checkpoint import Signature, read_signature
 from harvester.clock import SystemClock
 from harvester.freesound import count_requests
-from harvester.graph import Tally
+from harvester.graph import LibraryTally
 from harvester.index import IndexedState
 from harvester.library import LibraryView, list_backups, load_view, require_library
-from harvester.reports import count_library, describe_tally, with_deferred
+from harvester.reports import count_tally, describe_tally, with_deferred
 from harvester.reports import list_deferred as list_rows
 from harvester.storage import CHECKPOINT, JOURNAL_PARTS, path_text, read_owner
 from harvester.vectors import count_vectors
@@ -126,13 +126,10 @@ def _judged(facts: dict[str, Any], max_age_s: float, now_us: int) -> dict[str, A
 def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
     """Return the facts about a library, under the keys of `status --json`."""
     state = view.state
-    if isinstance(state, IndexedState) and (known := state.facts()) is not None:
-        later = [one.sound_id for one in view.deferrals.values() if one.next_try_at > now_us]
-        counts = with_deferred(known["counts"], state.index.count_pending(later))
-        content = known["content"]
-    else:
-        tally = Tally.of(state)
-        counts, content = count_library(state, view.deferrals, now_us, tally), describe_tally(tally)
+    later = [one.sound_id for one in view.deferrals.values() if one.next_try_at > now_us]
+    tally = state.tally() if isinstance(state, IndexedState) else LibraryTally.of(state)
+    deferred = sum(one in state and state.is_pending(one) for one in later)
+    counts = with_deferred(count_tally(tally, state.source, len(state.seeds)), deferred)
     checkpoint, backups = view.folder / CHECKPOINT, list_backups(view.folder)
     return {
         "library": path_text(view.folder),
@@ -147,7 +144,7 @@ def library_facts(view: LibraryView, now_us: int) -> dict[str, Any]:
             "newest_nodes": backups[0].nodes if backups else None,
             "size_bytes": sum(one.size_bytes for one in backups),
         },
-        **content,
+        **describe_tally(tally),
     }
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from harvester.checkpoint._validate_content import ContentReader
+from harvester.checkpoint.changes import ListFacts, RecordFacts, walk_changes
 from harvester.checkpoint.files import (
     LARGEST_BYTES,
     CheckpointInfo,
@@ -34,7 +35,8 @@ from harvester.checkpoint.format import (
     latest_stamp,
     metadata_of,
 )
-from harvester.checkpoint.record_segments import RecordSegment, checked_attributes, read_segment, scan_segments
+from harvester.checkpoint.record_segments import RecordSegment, checked_attributes, read_segment
 from harvester.checkpoint.segments import Segments
 from harvester.checkpoint.stream import decode_pickle
+from harvester.checkpoint.validate import version_for
 from harvester.checkpoint.walk import Verified

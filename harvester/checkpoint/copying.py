@@ -27,10 +27,11 @@ _TAIL_BYTES = 7
 _MANY_SOUNDS = 1 << 30
 
 
-def read_segments(packed: Packed, digest: str) -> Segments | None:
+def read_segments(packed: Packed, digest: str | None) -> Segments | None:
     """Return the table of a checkpoint, or None.
 
-    This process has checked its values. None unless the file has this digest, and blocks as harvester writes them.
+    None unless the file has blocks as harvester writes them, and this digest, or with None for `digest` the one at its
+    end. The values in the blocks are not looked at: this process has checked them, or will.
     """
     table = Segments(head=next(packed.pieces(), b"")[:HEAD_BYTES])
     known, frame = Prefix(), b""
@@ -46,7 +47,7 @@ def read_segments(packed: Packed, digest: str) -> Segments | None:
             lists.append(list(slots_added_to(frame, _MANY_SOUNDS)))
         elif before.size_bytes:  # the first frame is the protocol
             tails.append(frame[-_TAIL_BYTES:])
-    if not closing or frame != encode_end(digest) or table.all[-1].before.digest.hexdigest() != digest:
+    if not closing or frame != encode_end(table.digest) or table.digest != (digest or table.digest):
         return None
     keys = _keys_of(list(ids_in(closing)), tails, lists)
     table.end = Container().end(known.checksum)

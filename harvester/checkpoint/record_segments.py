@@ -1,4 +1,4 @@
-"""Find the blocks of records in a checkpoint, and read one alone.
+"""Read one block of records of a checkpoint alone.
 
 Each frame ends with a full flush, so its bytes can be unpacked without those before it. Owns where a block lies in the
 file, and the proof that it is the block that was there: its SHA-256. Reads nothing but blocks of records.
@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from harvester.checkpoint._interned import TEXT_SLOTS
 from harvester.checkpoint._record_block import SLOTS
 from harvester.checkpoint._validate_content import ContentReader
-from harvester.checkpoint.container import HIGHEST_RATIO
-from harvester.checkpoint.segments import HEAD_BYTES, find_segments
-from harvester.checkpoint.stream import EndingReader, digest_in
 from harvester.checkpoint.walk import values_in_slots
-from harvester.checkpoint.writer import blocks_of
 from harvester.errors import LibraryCorrupt
-from harvester.storage import OpenFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,32 +33,6 @@ class RecordSegment:
     first: int
     sounds: int
     digest: bytes
-
-
-def scan_segments(
-    descriptor: int, order: list[int], digest: str
-) -> Iterator[tuple[RecordSegment, list[dict[str, Any]]]]:
-    """Yield each block of records with its unpickled records, in order.
-
-    `order` has the ids of the content with this `digest`, in the order of the file. Raises `LibraryCorrupt`, at the
-    latest after the last block, if the file holds something else or is laid out in another way than harvester does.
-    """
-    file = OpenFile(descriptor)
-    if digest_in(file) != digest:  # nothing is unpickled of a file that came since the content was checked
-        raise LibraryCorrupt("its checkpoint was replaced meanwhile")
-    parts, ending = blocks_of(order), EndingReader()
-    offset, first = HEAD_BYTES, 0
-    for block, segment in find_segments(file.pieces(), HIGHEST_RATIO):
-        list(ending.through([block]))
-        # The first block is the protocol; what follows the last part is no record.
-        if offset > HEAD_BYTES and (part := next(parts, None)):
-            checksum = hashlib.sha256(segment).digest()
-            found = RecordSegment(offset, len(segment), len(block), first, len(part), checksum)
-            yield found, _records_in(block, found)
-            first += len(part)
-        offset += len(segment)
-    if first != len(order) or ending.verified_digest() != digest:
-        raise LibraryCorrupt("its blocks are not laid out as harvester does")
 
 
 def read_segment(read: Callable[[int, int], bytes], segment: RecordSegment) -> list[dict[str, Any]]:

@@ -12,12 +12,15 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from harvester.checkpoint._opcodes import CONTAINERS, FRAME_HEAD_BYTES, PROTOCOL
 
 FLUSHED = b"\x00\x00\xff\xff"
 """The last bytes of a full flush. They can also occur inside a segment."""
 HEAD_BYTES = 2
+_LAST_BLOCK = b"\x03\x00"
+"""An empty block of deflate that ends a stream."""
 
 
 class Prefix:
@@ -179,6 +182,8 @@ def find_segments(pieces: Iterable[bytes], highest_ratio: int) -> Iterator[tuple
             if size is None and len(frame) >= FRAME_HEAD_BYTES:
                 size = FRAME_HEAD_BYTES + int.from_bytes(frame[1:FRAME_HEAD_BYTES], "little")
             if len(frame) == size:
+                if not _is_between_blocks(unpacker):
+                    return
                 yield bytes(frame), bytes(buffer[begin:end])
                 # A new unpacker for each: a segment that refers to an earlier one cannot stand in another file.
                 begin, size, unpacker = end, None, zlib.decompressobj(-zlib.MAX_WBITS)
@@ -187,3 +192,14 @@ def find_segments(pieces: Iterable[bytes], highest_ratio: int) -> Iterator[tuple
                 return
         del buffer[:begin]
         read, begin = read - begin, 0
+
+
+def _is_between_blocks(unpacker: Any) -> bool:
+    """Tell whether a stream goes on behind what was unpacked of it.
+
+    A bit in the padding of a flush may say otherwise: what was unpacked is right, and yet the file is corrupt.
+    """
+    try:
+        return not unpacker.decompress(_LAST_BLOCK) and unpacker.eof and not unpacker.unused_data
+    except zlib.error:
+        return False

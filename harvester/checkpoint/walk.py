@@ -56,13 +56,13 @@ from harvester.graph import LINK_FIELDS, STAMPS, is_gone
 from harvester.model import is_complete, is_sound_id
 
 _LIST, _CLEARED = b"l", 10_000
-_BEFORE_ALL = (-1, -1)
+BEFORE_ALL = (-1, -1)
 _CLOSING, _METADATA = b"}(" + encode_text("graph"), encode_text("metadata") + b"}("
 _PAIR = re.compile(rb"(?:K(.)|M(..)|J(....)|\x8a\x05(.{5})|\x8a\x06(.{6})|\x8a\x07(.{7}))j....", re.DOTALL)
 """An id and the slot of its adjacency, in the graph's table."""
 _ADDITION = re.compile(rb"j(?=(....)\()", re.DOTALL)
 """A slot that a list block adds to. Bytes of a number can look like one."""
-_HAS_RECORD, _IS_COMPLETE, _HAS_LIST, _IS_LISTED = 1, 2, 4, 8
+_HAS_RECORD, _IS_COMPLETE, HAS_LIST, IS_LISTED = 1, 2, 4, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def walk_checkpoint(packed: Packed, *, keeper: Keeper | None = None) -> Verified
             if closing or begins_closing(one):
                 closing.append(one)
         digest = ending.verified_digest()
-        walk = _Walk(closing, keeper, compare=keeper is None)
+        walk = Walk(closing, keeper, compare=keeper is None)
         return walk.run(again.through(scanned_frames(packed, ending.size_bytes)), digest, again)
     except (LibraryCorrupt, NewerFormat, ValueError, KeyError, TypeError):
         return None  # `decode_checkpoint` finds the reason, or accepts a file that is only written in another way
@@ -129,7 +129,7 @@ def are_valid(closing: list[bytes], size_bytes: int, blocks: Callable[[], Iterat
     Opcodes and values are checked as in a whole file, which has `size_bytes` when unpacked, and `closing` are its
     frames after the blocks. `blocks` returns an iterator of keys with their blocks, as often as it is called.
     """
-    walk, starts = _Walk(closing, None, compare=False), EdgeStarts()
+    walk, starts = Walk(closing, None, compare=False), EdgeStarts()
     scan = OpcodeScan(size_bytes, lambda: (block for _, block in blocks()))
     try:
         for key, block in blocks():
@@ -144,12 +144,13 @@ class _NotProven(ValueError):
     pass
 
 
-def _prove(holds: bool) -> None:
+def prove(holds: bool) -> None:
+    """Raise `ValueError` unless this holds: the file is then not proven."""
     if not holds:
         raise _NotProven
 
 
-class _Walk:
+class Walk:
     """One pass over the frames of a checkpoint, with what it has found."""
 
     def __init__(self, closing: list[bytes], keeper: Keeper | None, *, compare: bool) -> None:
@@ -162,20 +163,20 @@ class _Walk:
         self._edges = self._gone = self._latest_us = 0
         self._containers = self._size_bytes = 0
         self._found_weights = False
-        _prove(bool(closing) and len(self._places) == len(self._order) and all(map(is_sound_id, self._order)))
+        prove(bool(closing) and len(self._places) == len(self._order) and all(map(is_sound_id, self._order)))
 
     def run(self, frames: Iterator[bytes], digest: str, again: EndingReader) -> Verified:
         """Check all frames; raise an error unless they are proven valid.
 
         `again` reads the frames' digest beside; it must be `digest`.
         """
-        _prove(next(frames) == PROTOCOL)
+        prove(next(frames) == PROTOCOL)
         self._size_bytes = len(PROTOCOL)
-        start, last = 0, _BEFORE_ALL
+        start, last = 0, BEFORE_ALL
         for part in blocks_of(self._order):
             last = self._read_records(self._counted(next(frames, b"")), start, part, last)
             start += len(part)
-        starts, last, sizes = EdgeStarts(), _BEFORE_ALL, []
+        starts, last, sizes = EdgeStarts(), BEFORE_ALL, []
         for block in frames:
             if begins_closing(block):
                 break
@@ -183,26 +184,26 @@ class _Walk:
             last = self._read_lists(self._counted(block), starts, last)
             sizes.append(len(self._linked_order) - known)
         self._memo.prove_clear(len(self._order))
-        _prove(sizes == list(map(len, blocks_of(self._linked_order))))
+        prove(sizes == list(map(len, blocks_of(self._linked_order))))
         for _ in frames:
             pass  # the closing frames are scanned too
-        _prove(again.verified_digest() == digest)  # another process may write into the file
+        prove(again.verified_digest() == digest)  # another process may write into the file
         metadata, processed = self._compare_closing(digest)
         if self._keeper is not None:
             self._keeper.keep_facts(metadata, self._places, processed)
         return Verified(
             digest, metadata["source"], metadata["similarity_space"], len(self._order), self._edges,
-            metadata["statistics"]["processed"], sum(flags & _HAS_LIST > 0 for flags in self._flags), self._latest_us,
+            metadata["statistics"]["processed"], sum(flags & HAS_LIST > 0 for flags in self._flags), self._latest_us,
         )  # fmt: skip
 
     def read_block(self, key: bytes, block: bytes, starts: EdgeStarts) -> None:
         """Check the block with this key; raise an error unless it is valid."""
         if key.startswith(RECORDS):
             slot, part = read_record_key(key)
-            self._read_records(block, (slot - TEXT_SLOTS) // SLOTS, part, _BEFORE_ALL)
+            self._read_records(block, (slot - TEXT_SLOTS) // SLOTS, part, BEFORE_ALL)
         else:
             self._memo.make_clear(slots_added_to(block, len(self._order)))
-            self._read_lists(block, starts, _BEFORE_ALL)
+            self._read_lists(block, starts, BEFORE_ALL)
 
     def _counted(self, block: bytes) -> bytes:
         self._containers += sum(map(block.count, CONTAINERS))
@@ -214,19 +215,19 @@ class _Walk:
         slot = TEXT_SLOTS + SLOTS * start
         built = self._memo.after(block, range(slot, slot + SLOTS * len(part)))
         records, adjacencies = built[::SLOTS], built[1::SLOTS]
-        _prove(not any(adjacencies) and len(set(map(id, built))) == len(built))
+        prove(not any(adjacencies) and len(set(map(id, built))) == len(built))
         reader = ContentReader(2 * len(block))
         kept = []
         for place, (sound_id, attributes) in enumerate(zip(part, records, strict=True), start):
             attributes = reader.attributes(sound_id, attributes)
             key = attributes["added_at"], sound_id
-            _prove(last < key and attributes.keys().isdisjoint(LINK_FIELDS))
+            prove(last < key and attributes.keys().isdisjoint(LINK_FIELDS))
             last = key
             self._flags[place] = _HAS_RECORD * ("fetched_at" in attributes) | _IS_COMPLETE * is_complete(attributes)
             self._gone += is_gone(attributes)
             self._note_stamps(attributes)
             kept.append(attributes)
-        _prove(not self._compare or frame(RecordBlock().opcodes(slot, kept)) == block)
+        prove(not self._compare or frame(RecordBlock().opcodes(slot, kept)) == block)
         if self._keeper is not None:
             for sound_id, attributes in zip(part, kept, strict=True):
                 self._keeper.keep_record(sound_id, attributes)
@@ -244,23 +245,23 @@ class _Walk:
         lists = []
         keys = sorted((parts[0].get("linked_at", 0), self._order[place]) for place, parts in additions.items())
         for key in keys:
-            _prove(last < key)
+            prove(last < key)
             last, sound_id = key, key[1]
             place = self._places[sound_id]
-            _prove(not self._flags[place] & _IS_LISTED)
-            self._flags[place] |= _IS_LISTED
+            prove(not self._flags[place] & IS_LISTED)
+            self._flags[place] |= IS_LISTED
             link, neighbours = additions[place]
             if link:
-                _prove(link.keys() == set(LINK_FIELDS))
+                prove(link.keys() == set(LINK_FIELDS))
                 link = reader.attributes(sound_id, {"added_at": 0, **link})
-                self._flags[place] |= _HAS_LIST
+                self._flags[place] |= HAS_LIST
                 self._note_stamps(link)
             neighbours = reader.adjacency(sound_id, neighbours, self._places.keys(), has_list=bool(link))
             self._edges += len(neighbours)
             lists.append((TEXT_SLOTS + SLOTS * place, link, neighbours))
             self._linked_order.append(sound_id)
         self._found_weights |= reader.found_weights
-        _prove(not self._compare or frame(ListBlock(starts).opcodes(lists)) == block)
+        prove(not self._compare or frame(ListBlock(starts).opcodes(lists)) == block)
         if self._keeper is not None:
             for slot, link, neighbours in lists:
                 self._keeper.keep_list((slot - TEXT_SLOTS) // SLOTS, link, neighbours)
@@ -278,7 +279,7 @@ class _Walk:
         Returns the metadata and the ids of processed sounds.
         """
         named, flags = _metadata_in(self._closing), self._flags
-        done = _IS_COMPLETE | _HAS_LIST
+        done = _IS_COMPLETE | HAS_LIST
         processed = [sound_id for sound_id in self._linked_order if flags[self._places[sound_id]] & done == done]
         records = list(map(_HAS_RECORD.__and__, flags))
         metadata = metadata_from(
@@ -288,7 +289,7 @@ class _Walk:
         )  # fmt: skip
         closing = encode_closing(self._order, processed, records, metadata)
         expected = chain(map(self._counted, closing), self._end(digest))
-        _prove(all(one == other for one, other in zip(expected, self._closing, strict=True)))
+        prove(all(one == other for one, other in zip(expected, self._closing, strict=True)))
         return metadata, processed
 
     def _end(self, digest: str) -> Iterator[bytes]:
@@ -324,21 +325,25 @@ class _Memo:
             self._prove_clear(slots)
             head = b"".join([EMPTY_DICT + pack_index(b"r", slot) + POP for slot in slots])
         built = self._run(head + block, slots)
-        _prove(set(map(type, built)) <= {dict})
+        prove(set(map(type, built)) <= {dict})
         return built
 
     def make_clear(self, slots: Iterable[int]) -> None:
         """Let slots hold nothing, as they do after their blocks of records."""
         self._load(NONE + b"".join([pack_index(b"r", slot) for slot in slots]) + STOP)
 
+    def make_all_clear(self, sounds: int) -> None:
+        """Let the slots of all sounds hold nothing."""
+        for slots in _slots_of(sounds):
+            self.make_clear(slots)
+
     def prove_clear(self, sounds: int) -> None:
         """Raise `ValueError` if a block has stored in a slot of another."""
-        for start in range(0, sounds, _CLEARED):
-            first, end = (TEXT_SLOTS + SLOTS * place for place in (start, min(start + _CLEARED, sounds)))
-            self._prove_clear(range(first, end))
+        for slots in _slots_of(sounds):
+            self._prove_clear(slots)
 
     def _prove_clear(self, slots: Sequence[int]) -> None:
-        _prove(set(self._run(b"", slots)) <= {None})
+        prove(set(self._run(b"", slots)) <= {None})
 
     def _run(self, opcodes: bytes, slots: Sequence[int]) -> list[Any]:
         """Return what opcodes leave in memo slots, and clear these."""
@@ -352,6 +357,13 @@ class _Memo:
         self._stream.write(PROTOCOL + opcodes)
         self._stream.seek(0)
         return decode_pickle(self._unpickler)
+
+
+def _slots_of(sounds: int) -> Iterator[range]:
+    """Yield the slots of all sounds, those of some at a time."""
+    for start in range(0, sounds, _CLEARED):
+        first, end = (TEXT_SLOTS + SLOTS * place for place in (start, min(start + _CLEARED, sounds)))
+        yield range(first, end)
 
 
 def slots_added_to(block: bytes, sounds: int) -> Iterator[int]:
@@ -387,5 +399,5 @@ def _metadata_in(closing: list[bytes]) -> dict[str, Any]:
     block = next((one for one in reversed(closing) if _METADATA in one), b"")
     end = encode_text("0" * DIGEST_LENGTH) + SETITEMS + TUPLE2 + STOP
     name, metadata = decode_pickle(RestrictedUnpickler(io.BytesIO(PROTOCOL + block + end)))
-    _prove(name == "metadata")
+    prove(name == "metadata")
     return read_metadata(metadata)

@@ -37,12 +37,13 @@ from harvester.graph.merge_rules import similar_of
 from harvester.graph.missing_values import MissingValue, explain_missing, find_missing, missing_words, suggest
 from harvester.graph.on_disk import OnDiskState
 from harvester.graph.plugin_views import ExportView, GraphView, SelectedView
+from harvester.graph.queries import KnownSounds
 from harvester.graph.selection import Selected, Selection, around, narrow, select
 from harvester.graph.small_graph import SmallGraph
 from harvester.graph.sound import Sound
 from harvester.graph.state import SoundGraph
 from harvester.graph.surroundings import Surroundings, find_surroundings
-from harvester.graph.tally import Extremes, Tally
+from harvester.graph.tally import Extremes, LibraryTally
 from harvester.graph.whole_sound import (
     LibraryFacts,
     WholeSound,

@@ -1,4 +1,4 @@
-"""Count what a library holds, in a form that adds up.
+"""Count a library's content in counts that add up and subtract.
 
 Owns what each sound and each edge contributes to the counts. So the counts of a changed library are those of before,
 less what the changed sounds contributed then, plus what they contribute now: nobody reads the others. The earliest and
@@ -39,7 +39,7 @@ class Extremes(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tally:
+class LibraryTally:
     """The counts of some sounds, and of the edges from and to them.
 
     `numbers` has those that are one number each. `kinds` counts all edges by kind, `hidden_kinds` those from or to
@@ -59,7 +59,7 @@ class Tally:
     extremes: Extremes = field(default_factory=Extremes)
 
     @classmethod
-    def of(cls, state: KnownSounds) -> Tally:
+    def of(cls, state: KnownSounds) -> LibraryTally:
         """Return the counts of a whole state."""
         tally = cls.of_sounds(state, state.graph)
         gone = {sound_id for sound_id in state.graph if state.is_gone(sound_id)}
@@ -70,7 +70,7 @@ class Tally:
         return tally
 
     @classmethod
-    def of_sounds(cls, state: KnownSounds, sound_ids: Iterable[int]) -> Tally:
+    def of_sounds(cls, state: KnownSounds, sound_ids: Iterable[int]) -> LibraryTally:
         """Return the counts of these sounds without any edges."""
         tally = cls()
         for sound_id in sound_ids:
@@ -81,7 +81,7 @@ class Tally:
         return tally
 
     @classmethod
-    def around(cls, state: KnownSounds, sound_ids: Collection[int]) -> Tally:
+    def around(cls, state: KnownSounds, sound_ids: Collection[int]) -> LibraryTally:
         """Return the counts of these sounds with all edges from and to them.
 
         An edge between two of them counts once. The state must know which sounds at other ends are gone; sounds that
@@ -148,13 +148,13 @@ class Tally:
             self.numbers["hidden_edges"] += 1
             self.hidden_kinds.update(kinds)
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: LibraryTally) -> None:
         """Add the counts of other sounds and edges."""
         for name in _COUNTERS:
             getattr(self, name).update(getattr(other, name))
         self.extremes = self.extremes.join(other.extremes)
 
-    def subtract(self, part: Tally, left: Extremes) -> None:
+    def subtract(self, part: LibraryTally, left: Extremes) -> None:
         """Subtract the counts of a part; `left` are the extremes of the rest."""
         for name in _COUNTERS:
             counter: Counter[Any] = getattr(self, name)
@@ -171,11 +171,11 @@ class Tally:
         return found | {"extremes": list(self.extremes)}
 
     @classmethod
-    def read(cls, plain: Mapping[str, Any]) -> Tally:
+    def read(cls, plain: Mapping[str, Any]) -> LibraryTally:
         """Return the counts in a value of `plain`."""
         counters = {name: Counter(dict(plain[name])) for name in _COUNTERS}
         oldest, newest_us = plain["extremes"]
         return cls(**counters, extremes=Extremes(oldest and (oldest[0], oldest[1]), newest_us))
 
 
-_COUNTERS = tuple(one.name for one in fields(Tally) if one.name != "extremes")
+_COUNTERS = tuple(one.name for one in fields(LibraryTally) if one.name != "extremes")

@@ -5,6 +5,7 @@ It is a cache: disposable at any time, and believed only where it is proven to b
 
 from __future__ import annotations
 
-from harvester.index.build import Binding, build_index
-from harvester.index.reader import IndexUnusable, open_index, opened_index
+from harvester.index.build import Binding, build_index, update_index
+from harvester.index.place import IndexUnusable
+from harvester.index.reader import open_index, opened_index
 from harvester.index.state import IndexedState

@@ -1,8 +1,8 @@
-"""Build the index of a library from its state and its checkpoint.
+"""Make the index of a library from its checkpoint.
 
-Owns what the index holds: where each record lies in the checkpoint, and beside that only what a search, a sound's edges
-and the counts need. The records stay in the checkpoint alone. The index is built in a temporary file, synced once and
-renamed; the seal follows, so a crash leaves either a pair that matches or none that is believed.
+Owns how an index comes to be: empty, or as a copy of the one of an earlier checkpoint, which then takes what is new. It
+is made in a temporary file, synced once and renamed; the seal follows, so a crash leaves either a pair that matches or
+none that is believed.
 """
 
 from __future__ import annotations
@@ -10,32 +10,35 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harvester.checkpoint import scan_segments
+from harvester.checkpoint import LARGEST_BYTES, version_for, walk_changes
 from harvester.errors import LibraryCorrupt
-from harvester.graph import LINK_FIELDS, RELATION_FIELDS, Sound, SoundGraph, tokens_of
-from harvester.index.place import Place, Seal, digest_of_file, is_private, place_of, seal_bytes, sweep
-from harvester.index.schema import (
-    GONE,
-    INDEXES,
-    PENDING,
-    PROCESSED,
-    SCHEMA,
-    TABLES,
-    connect,
-    encode,
-    pack,
-    search_text,
+from harvester.graph import LibraryTally
+from harvester.index.fill import TableFiller
+from harvester.index.place import (
+    IndexUnusable,
+    Place,
+    Seal,
+    copy_to,
+    digest_of_file,
+    is_private,
+    place_of,
+    read_seal,
+    seal_bytes,
+    sweep,
 )
+from harvester.index.schema import INDEXES, SCHEMA, TABLES, connect, has_our_schema, pack, unpack
+from harvester.library_source import join_sources
 from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, full_sync, opened, path_text, write_atomically
 
 _CACHE_KIB = 8 << 10
-_SOUNDS_AT_ONCE = 1_000
+_MOST_NEW = 0.4
+"""Of a checkpoint with more new blocks than this, a new index is as fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,46 @@ class Binding:
     source: str
 
 
-def build_index(folder: Path, library: Path, state: SoundGraph, binding: Binding, facts: dict[str, Any]) -> Place:
+def build_index(folder: Path, library: Path, binding: Binding) -> Place:
     """Write the index of a library into the folder of indexes.
 
-    `state` is the content of the library's checkpoint, to which `binding` binds it, and `facts` are its counts. An
-    earlier index is replaced atomically. A crash or an error leaves no index that is believed, except the earlier one
-    for an unchanged checkpoint. Raises `LibraryCorrupt` if the checkpoint is another one or not laid out as
-    harvester does, `OSError`, or `sqlite3.Error`.
+    `binding` says which checkpoint the library must have. An earlier index is replaced atomically. A crash or an error
+    leaves no index that is believed, except the earlier one for an unchanged checkpoint. Raises `LibraryCorrupt` if the
+    checkpoint is another one or not laid out as harvester does, `OSError`, or `sqlite3.Error`.
     """
+
+    def fill(database: sqlite3.Connection, checkpoint: int) -> None:
+        for statement in TABLES.values():
+            database.execute(statement)
+        _fill(database, checkpoint, TableFiller(database), binding.source, binding.digest)
+        for statement in INDEXES.values():
+            database.execute(statement)
+
+    return _make(folder, library, None, fill)
+
+
+def update_index(folder: Path, library: Path, source: str) -> Place:
+    """Write the index of a new checkpoint from that of an earlier.
+
+    Takes the time of copying it, and of what is new. `source` is that of a `Binding`. A crash leaves what it does in
+    `build_index`. Raises `IndexUnusable` if the earlier index is none, not proven, of this checkpoint, or so different
+    that a new one is as fast, `LibraryCorrupt` if the checkpoint is not proven, `OSError`, or `sqlite3.Error`.
+    """
+    place = place_of(folder, library)
+    seal = read_seal(place)
+    if seal is None:
+        raise IndexUnusable
+
+    def fill(database: sqlite3.Connection, checkpoint: int) -> None:
+        if not has_our_schema(database) or _binding_in(database).get("schema") != SCHEMA:
+            raise IndexUnusable
+        _fill(database, checkpoint, TableFiller(database, _MOST_NEW), source)
+
+    return _make(folder, library, seal, fill)
+
+
+def _make(folder: Path, library: Path, earlier: Seal | None, fill: Callable[[sqlite3.Connection, int], None]) -> Place:
+    """Make an index from the one with the `earlier` seal, or an empty one."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not is_private(folder):
         raise PermissionError(errno.EPERM, f"{path_text(folder)} is not a folder that only you can write")
@@ -67,11 +102,21 @@ def build_index(folder: Path, library: Path, state: SoundGraph, binding: Binding
     with suppress(FileNotFoundError):  # left by a killed process with the same process id
         draft.unlink()
     try:
-        os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
         with opened(library / CHECKPOINT) as checkpoint:
             packed = digest_of_file(checkpoint)
+            if earlier is not None and earlier.checkpoint == packed:
+                raise IndexUnusable
+            made = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(made, "wb") as file:
+                if earlier is not None and copy_to(file, place.index) != earlier.index:
+                    raise IndexUnusable
             with closing(connect(draft, "mode=rw")) as database:
-                _fill(database, checkpoint, state, binding, facts)
+                # The file is synced before it gets its name, so SQLite need not do it, and a torn one is never opened.
+                for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
+                    database.execute(f"PRAGMA {setting}")
+                database.execute("BEGIN")
+                fill(database, checkpoint)
+                database.execute("COMMIT")
             if digest_of_file(checkpoint) != packed:
                 raise LibraryCorrupt("another process wrote into it")
         with opened(draft) as descriptor:
@@ -85,89 +130,44 @@ def build_index(folder: Path, library: Path, state: SoundGraph, binding: Binding
 
 
 def _fill(
-    database: sqlite3.Connection, checkpoint: int, state: SoundGraph, binding: Binding, facts: dict[str, Any]
+    database: sqlite3.Connection,
+    checkpoint: int,
+    filler: TableFiller,
+    source: str,
+    wanted: str | None = None,
 ) -> None:
-    # The file is synced before it gets its name, so SQLite need not do it, and a torn one is never opened.
-    for setting in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KIB}"):
-        database.execute(f"PRAGMA {setting}")
-    database.execute("BEGIN")
-    for statement in TABLES.values():
-        database.execute(statement)
-    about = asdict(binding) | {"schema": SCHEMA}
-    kept = {"binding": about, "about": _about(state), "facts": facts}
-    database.executemany("INSERT INTO meta VALUES (?, ?)", [(name, pack(value)) for name, value in kept.items()])
-    order = _order_of(state)
-    database.executemany("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?)", _segments(checkpoint, state, order, binding))
-    places = {sound_id: place for place, sound_id in enumerate(order)}
-    ids = sorted(order)
-    tokens: set[str] = set()
-    for start in range(0, len(ids), _SOUNDS_AT_ONCE):
-        sounds = list(map(state.sound, ids[start : start + _SOUNDS_AT_ONCE]))
-        database.executemany("INSERT INTO sounds VALUES (?, ?, ?, ?, ?)", _sounds(state, sounds, places))
-        database.executemany("INSERT INTO words VALUES (?, ?, ?)", _words(sounds, tokens))
-    database.executemany("INSERT INTO tokens VALUES (?)", sorted((encode(token),) for token in tokens))
-    database.executemany("INSERT INTO lists VALUES (?, ?)", _lists(state, ids))
-    database.executemany("INSERT INTO edges VALUES (?, ?, ?, ?)", _edges(state, ids))
-    for statement in INDEXES.values():
-        database.execute(statement)
-    database.execute("COMMIT")
+    """Fill the tables from a checkpoint, and say to what they belong.
+
+    `wanted` is the digest that it must have.
+    """
+    walked = walk_changes(checkpoint, filler) if os.fstat(checkpoint).st_size <= LARGEST_BYTES else None
+    if walked is None:
+        raise LibraryCorrupt("its blocks are not laid out as harvester does")
+    digest, metadata = walked
+    joined = join_sources(metadata["source"], source)
+    if wanted not in (None, digest) or joined is None:
+        raise LibraryCorrupt("another process wrote into it")
+    about = _about(metadata, filler.end(), joined)
+    binding = asdict(Binding(digest, source)) | {"schema": SCHEMA}
+    for name, value in (("binding", binding), ("about", about)):
+        database.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [name, pack(value)])
 
 
-def _about(state: SoundGraph) -> dict[str, Any]:
-    """Return what a state has beside its sounds."""
+def _about(metadata: dict[str, Any], tally: LibraryTally, source: str) -> dict[str, Any]:
+    """Return what a library has beside its sounds."""
     return {
-        "source": state.source,
-        "space": state.space,
-        "has_weights": state.has_weights,
-        "nodes": len(state),
-        "edges": state.edge_count,
-        "lists": state.list_count,
-        "records": state.record_count,
-        "gone": state.gone_count,
-        "seeds": sorted(state.seeds),
+        "source": source,
+        "space": metadata["similarity_space"],
+        "has_weights": metadata["format_version"] == version_for(has_weights=True),
+        "nodes": metadata["nodes"],
+        "edges": metadata["edges"],
+        "lists": tally.numbers["lists"],
+        "records": metadata["statistics"]["records"],
+        "gone": metadata["statistics"]["gone"],
+        "seeds": metadata["seeds"],
     }
 
 
-def _order_of(state: SoundGraph) -> list[int]:
-    """Return all ids in the order of the checkpoint's file."""
-    return [sound_id for _, sound_id in sorted((stamp, one) for one, stamp in state.graph.stamps("added_at"))]
-
-
-def _segments(checkpoint: int, state: SoundGraph, order: list[int], binding: Binding) -> Iterator[tuple[Any, ...]]:
-    for one, records in scan_segments(checkpoint, order, binding.digest):
-        ids = order[one.first : one.first + one.sounds]
-        for sound_id, record in zip(ids, records, strict=True):
-            expected = {k: v for k, v in state.attributes(sound_id).items() if k not in LINK_FIELDS}
-            if record != expected and repr(record) != repr(expected):  # NaN is not equal to itself
-                raise LibraryCorrupt(f"sound {sound_id} has another record in it")
-        yield one.first, one.sounds, one.offset, one.packed_bytes, one.raw_bytes, one.digest
-
-
-def _sounds(state: SoundGraph, sounds: list[Sound], places: dict[int, int]) -> Iterator[tuple[Any, ...]]:
-    for sound in sounds:
-        flags = GONE * sound.is_gone | PENDING * state.is_pending(sound.id) | PROCESSED * sound.processed
-        added_at = state.graph.value(sound.id, "added_at")
-        yield sound.id, places[sound.id], flags, added_at, None if sound.name is None else encode(sound.name)
-
-
-def _words(sounds: list[Sound], tokens: set[str]) -> Iterator[tuple[int, int, bytes]]:
-    """Yield the rows of `words`, and add their tokens without the ids."""
-    for sound in sounds:
-        if not sound.is_gone:
-            found = tokens_of(sound)
-            yield sound.id, sound.num_downloads or 0, search_text(found, (sound.name or "").casefold())
-            tokens |= found - {str(sound.id)}
-
-
-def _lists(state: SoundGraph, ids: list[int]) -> Iterator[tuple[int, bytes]]:
-    listed = {sound_id for sound_id, stamp in state.graph.stamps("linked_at") if stamp is not None}
-    for sound_id in ids:
-        if sound_id in listed:
-            yield sound_id, pack({name: state.graph.value(sound_id, name) for name in LINK_FIELDS})
-
-
-def _edges(state: SoundGraph, ids: list[int]) -> Iterator[tuple[Any, ...]]:
-    for sound_id in ids:
-        for target, edge in sorted(state.graph.succ[sound_id].items()):
-            relations = {name: edge[name] for name in RELATION_FIELDS if name in edge}
-            yield sound_id, target, edge.get("score"), pack(relations) if relations else None
+def _binding_in(database: sqlite3.Connection) -> dict[str, Any]:
+    row = database.execute("SELECT body FROM meta WHERE name = 'binding'").fetchone()
+    return unpack(row[0]) if row else {}

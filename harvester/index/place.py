@@ -13,17 +13,23 @@ import json
 import os
 import stat
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from io import BufferedWriter
 from pathlib import Path
 
-from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, path_text, read_bounded
+from harvester.storage import CHECKPOINT, TEMPORARY_SUFFIX, opened, path_text, read_bounded
 
 _LARGEST_SEAL_BYTES = 1 << 16
 _PIECE_BYTES = 1 << 20
 _OTHERS_MAY_WRITE = 0o022
 _ABANDONED_S = 3_600
 """A temporary file this old is of a killed build: a build takes less than a minute."""
+
+
+class IndexUnusable(Exception):
+    """The index is none, not proven, or of no use; read the library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +89,27 @@ def seal_bytes(seal: Seal) -> bytes:
 
 def digest_of_file(descriptor: int) -> str:
     """Return the SHA-256 of an open file, in hexadecimal."""
-    digest, offset = hashlib.sha256(), 0
-    while piece := os.pread(descriptor, _PIECE_BYTES, offset):
+    digest = hashlib.sha256()
+    for piece in _pieces(descriptor):
         digest.update(piece)
-        offset += len(piece)
     return digest.hexdigest()
+
+
+def copy_to(copy: BufferedWriter, path: Path) -> str:
+    """Copy a file; return the SHA-256 of what was copied, in hexadecimal."""
+    digest = hashlib.sha256()
+    with opened(path) as descriptor:
+        for piece in _pieces(descriptor):
+            digest.update(piece)
+            copy.write(piece)
+    return digest.hexdigest()
+
+
+def _pieces(descriptor: int) -> Iterator[bytes]:
+    offset = 0
+    while piece := os.pread(descriptor, _PIECE_BYTES, offset):
+        yield piece
+        offset += len(piece)
 
 
 def sweep(folder: Path) -> None:

@@ -17,9 +17,10 @@ from typing import Any
 
 from harvester.checkpoint import RecordSegment, checked_attributes, read_segment
 from harvester.errors import LibraryCorrupt
-from harvester.graph import LINK_FIELDS
+from harvester.graph import LINK_FIELDS, LibraryTally
 from harvester.index.build import Binding
-from harvester.index.place import digest_of_file, place_of, read_seal
+from harvester.index.fill import edge_of, extremes_without
+from harvester.index.place import IndexUnusable, digest_of_file, place_of, read_seal
 from harvester.index.schema import (
     PENDING,
     SCHEMA,
@@ -37,10 +38,6 @@ _BLOCKS_AT_HAND = 16
 
 Attributes = dict[str, Any]
 Neighbours = dict[int, dict[str, Any]]
-
-
-class IndexUnusable(Exception):
-    """The index is none, or not proven; load the library instead."""
 
 
 @contextmanager
@@ -118,8 +115,7 @@ class _Database:
 class Index:
     """A proven index, and the checkpoint that it describes.
 
-    `binding` says to what it belongs, `about` what is not in tables, `facts` are the counts that it was built with,
-    `modified_ns` is the time of the checkpoint's file, which is open as `checkpoint`. Its methods may be called from
+    `binding` says to what it belongs, `about` what is not in tables, `modified_ns` is the time of the checkpoint's file, which is open as `checkpoint`. Its methods may be called from
     any thread; they raise `LibraryCorrupt`, `OSError` or `sqlite3.Error` when a file has changed in its place.
     """
 
@@ -139,11 +135,15 @@ class Index:
         self.blocks_read = 0
         """How many blocks of records were read from the checkpoint."""
 
-    @property
-    def facts(self) -> dict[str, Any]:
-        """The counts that the index was built with."""
-        facts: dict[str, Any] = unpack(self._one("SELECT body FROM meta WHERE name = 'facts'")[0])
-        return facts
+    def tally(self) -> LibraryTally:
+        """Return all counts of the library."""
+        return LibraryTally.read(unpack(self._one("SELECT body FROM meta WHERE name = 'tally'")[0]))
+
+    def tally_without(self, part: LibraryTally, sound_ids: Iterable[int]) -> LibraryTally:
+        """Return the counts without those of a part, which has these sounds."""
+        tally = self.tally()
+        tally.subtract(part, extremes_without(self.rows, sound_ids))
+        return tally
 
     def flagged(self, flags: int) -> set[int]:
         """Return the sounds that have one of these flags."""
@@ -203,12 +203,12 @@ class Index:
             "SELECT target, score, relations FROM edges WHERE source = ? ORDER BY coalesce(score, -1) DESC, target",
             [sound_id],
         )
-        return {target: _edge(score, relations) for target, score, relations in rows}
+        return {target: edge_of(score, relations) for target, score, relations in rows}
 
     def edges_to(self, sound_id: int) -> Neighbours:
         """Return the edges to a sound by source."""
         rows = self.rows("SELECT source, score, relations FROM edges WHERE target = ? ORDER BY source", [sound_id])
-        return {source: _edge(score, relations) for source, score, relations in rows}
+        return {source: edge_of(score, relations) for source, score, relations in rows}
 
     def search(self, words: Sequence[str]) -> list[tuple[int, int, int]]:
         """Return rank, downloads and id of each sound with every word.
@@ -250,8 +250,3 @@ class Index:
         if not found:
             raise LibraryCorrupt("the index lacks a row")
         return found[0]
-
-
-def _edge(score: float | None, relations: bytes | None) -> dict[str, Any]:
-    edge = {} if score is None else {"score": score}
-    return edge if relations is None else dict(sorted({**edge, **unpack(relations)}.items()))

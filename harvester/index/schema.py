@@ -22,12 +22,18 @@ TABLES = {
         "CREATE TABLE segments (first INTEGER PRIMARY KEY, sounds INTEGER NOT NULL, offset INTEGER NOT NULL, "
         "packed_bytes INTEGER NOT NULL, raw_bytes INTEGER NOT NULL, digest BLOB NOT NULL)"
     ),
+    "record_blocks": (
+        "CREATE TABLE record_blocks (digest BLOB PRIMARY KEY, facts BLOB NOT NULL, tally BLOB NOT NULL) WITHOUT ROWID"
+    ),
+    "list_blocks": (
+        "CREATE TABLE list_blocks (digest BLOB PRIMARY KEY, facts BLOB NOT NULL, tally BLOB NOT NULL) WITHOUT ROWID"
+    ),
     "sounds": (
         "CREATE TABLE sounds (id INTEGER PRIMARY KEY, place INTEGER NOT NULL, flags INTEGER NOT NULL, "
-        "added_at INTEGER NOT NULL, name BLOB)"
+        "added_at INTEGER NOT NULL, name BLOB, fetched_at INTEGER, gone_at INTEGER, linked_at INTEGER)"
     ),
     "words": "CREATE TABLE words (id INTEGER PRIMARY KEY, downloads INTEGER NOT NULL, text BLOB NOT NULL)",
-    "tokens": "CREATE TABLE tokens (token BLOB PRIMARY KEY) WITHOUT ROWID",
+    "tokens": "CREATE TABLE tokens (token BLOB PRIMARY KEY, sounds INTEGER NOT NULL) WITHOUT ROWID",
     "lists": "CREATE TABLE lists (id INTEGER PRIMARY KEY, body BLOB NOT NULL)",
     "edges": (
         "CREATE TABLE edges (source INTEGER NOT NULL, target INTEGER NOT NULL, score REAL, relations BLOB, "
@@ -37,8 +43,14 @@ TABLES = {
 INDEXES = {"edges_by_target": "CREATE INDEX edges_by_target ON edges (target)"}
 """Made once all edges are there: sorting them is faster than putting each in its place."""
 
-GONE, PENDING, PROCESSED = 1, 2, 4
-"""The flags of a sound. A `words` row is there for each sound that is not gone."""
+GONE, PENDING, PROCESSED, COMPLETE = 1, 2, 4, 8
+"""The flags of a sound; `COMPLETE` is for its record. A `words` row is there for each sound that is not gone."""
+
+FLAGS = (
+    f"flags & {GONE | COMPLETE} | CASE WHEN flags & {COMPLETE} AND linked_at IS NOT NULL THEN {PROCESSED} "
+    f"WHEN NOT flags & {GONE} THEN {PENDING} ELSE 0 END"
+)
+"""The flags of a row of `sounds`, where those for the record are right."""
 
 TOKEN, NAME = b"\xff", b"\xfe"
 """Bytes that UTF-8 never has: each token stands between two of `TOKEN`, the whole name after `NAME`."""
@@ -72,6 +84,11 @@ def search_text(tokens: Iterable[str], name: str) -> bytes:
     """
     text = TOKEN + b"".join([encode(token) + TOKEN for token in sorted(tokens)])
     return text + NAME + encode(name) if any(mark in name for mark in "_-.") else text
+
+
+def tokens_in(text: bytes) -> set[bytes]:
+    """Return the tokens of a `search_text`."""
+    return set(text.split(NAME)[0][len(TOKEN) : -len(TOKEN)].split(TOKEN))
 
 
 def connect(path: Path, mode: str, *, check_same_thread: bool = True) -> sqlite3.Connection:

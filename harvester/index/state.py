@@ -10,10 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harvester.checkpoint import store_open_checkpoint
-from harvester.graph import LaidOver, OnDiskState, SmallGraph, Sound, has_words, rank_words, tokens_of
+from harvester.graph import LaidOver, LibraryTally, OnDiskState, SmallGraph, Sound, has_words, rank_words, tokens_of
 from harvester.index.reader import Attributes, Index, Neighbours
 from harvester.index.schema import GONE, PROCESSED
-from harvester.model import Event
 from harvester.storage import OpenFile
 
 _FEWEST_BLOCKS = 64
@@ -29,7 +28,6 @@ class IndexedState(OnDiskState):
         """Raise what reading an index may."""
         super().__init__()
         self.index = index
-        self._is_changed = False
         about = index.about
         self.source, self.space, self.has_weights = about["source"], about["space"], about["has_weights"]
         self.edge_count, self.list_count = about["edges"], about["lists"]
@@ -80,14 +78,14 @@ class IndexedState(OnDiskState):
         sounds = (sound for sound in map(self.sound, self.above) if not sound.is_gone)
         return set().union(*map(tokens_of, sounds))
 
-    def facts(self) -> Mapping[str, Any] | None:
-        """Return the counts of the state; None if events changed it."""
-        return None if self._is_changed else self.index.facts
-
-    def apply(self, event: Event) -> None:
-        """Merge one event into the state; the files stay as they are."""
-        self._is_changed = True
-        super().apply(event)
+    def tally(self) -> LibraryTally:
+        """Return all counts of the state."""
+        touched = {*self.above, *self.graph._adj.above}
+        if not touched:
+            return self.index.tally()
+        tally = self.index.tally_without(LibraryTally.around(IndexedState(self.index), touched), touched)
+        tally.add(LibraryTally.around(self, touched))
+        return tally
 
 
 class _InOrder:

@@ -1,4 +1,4 @@
-"""View a library through its index, and build that after a slow answer.
+"""View a library through its index, bring that up to date, or build it.
 
 Owns when an index counts: it describes the library's checkpoint, and no file but that and the journal has a part in the
 library. The journal is read first, as by `reader`; its events that the checkpoint lacks are laid over what the index
@@ -11,17 +11,15 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from harvester.checkpoint import store_checkpoint
 from harvester.errors import HarvesterError, LibraryCorrupt, words_of
-from harvester.graph import SoundGraph
-from harvester.index import Binding, IndexedState, IndexUnusable, build_index, open_index
+from harvester.index import IndexedState, IndexUnusable, build_index, open_index, update_index
 from harvester.journal import load_contents
 from harvester.library.reader import LibraryView, note_journal
 from harvester.library.stored import events_after, is_checkpoint_and_journal, is_foreign
 from harvester.library_source import join_sources
-from harvester.storage import CHECKPOINT, JOURNAL, refuse_placeholders
+from harvester.storage import JOURNAL, refuse_placeholders
 
 INDEXED_FROM = 20_000
 """The fewest sounds of a library that gets an index: a smaller one is loaded in a second."""
@@ -77,7 +75,6 @@ def _view(folder: Path, indexes: Path) -> LibraryView | None:
         return None
     view = LibraryView(folder, state=state, last_checkpoint_at=index.modified_ns // 1000, binding=index.binding)
     for event in events_after(contents, digest):
-        view.is_ahead = True
         state.apply(event)
     if contents is not None:
         note_journal(view, contents, foreign=is_foreign(contents, digest))
@@ -94,31 +91,33 @@ def _closed(view: LibraryView) -> Iterator[None]:
         view.state.index.close()
 
 
-def keep_index(view: LibraryView, indexes: Path, count: Callable[[SoundGraph], dict[str, Any]]) -> str:
+def renew_index(folder: Path, indexes: Path) -> str:
+    """Bring the index of an earlier checkpoint up to that of now.
+
+    Reads only what is new. Returns a line about it, empty if there is nothing to bring up, or if loading the library is
+    what it takes. Raises nothing.
+    """
+    try:
+        refuse_placeholders(folder)
+        contents = load_contents(folder / JOURNAL)
+        if not is_checkpoint_and_journal(folder, contents):
+            return ""
+        made = update_index(indexes, folder, contents.head.source if contents is not None else "")
+    except (HarvesterError, *_UNUSABLE):
+        return ""
+    return f"the index of {folder} in {made.folder} was brought up to its checkpoint"
+
+
+def keep_index(view: LibraryView, indexes: Path) -> str:
     """Build the index of a large library that was just loaded.
 
-    `count` returns the counts that it keeps. Returns a line about what was done, empty for a library that gets none:
-    it is small, or another file than checkpoint and journal has a part in it. Raises nothing for a build that fails.
+    Returns a line about what was done, empty for a library that gets none: it is small, or another file than checkpoint
+    and journal has a part in it. Raises nothing for a build that fails.
     """
     if view.binding is None or len(view.state) < INDEXED_FROM:
         return ""
     try:
-        state = _state_of_checkpoint(view, view.binding)
-        built = build_index(indexes, view.folder, state, view.binding, count(state))
+        built = build_index(indexes, view.folder, view.binding)
     except (LibraryCorrupt, OSError, sqlite3.Error) as error:
         return f"no index of {view.folder} was built ({words_of(error)}); commands load the whole library"
     return f"an index of {view.folder} was built in {built.folder}: it makes `show`, `find` and `status` fast"
-
-
-def _state_of_checkpoint(view: LibraryView, binding: Binding) -> SoundGraph:
-    """Return what the view's checkpoint alone holds.
-
-    Raises `LibraryCorrupt` if there is another one, or `OSError`.
-    """
-    if not view.is_ahead:
-        return view.state
-    stored = store_checkpoint(view.folder / CHECKPOINT)
-    if stored is None or stored.digest != binding.digest:
-        raise LibraryCorrupt("another process wrote into it")
-    stored.state.source = view.state.source
-    return stored.state

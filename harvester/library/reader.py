@@ -17,7 +17,7 @@ from harvester.graph import Dropped, SoundGraph
 from harvester.index import Binding
 from harvester.journal import Head, JournalContents, load_contents, load_head
 from harvester.library.load import Loaded, load_state
-from harvester.library.stored import events_after, is_checkpoint_and_journal, store_state
+from harvester.library.stored import is_checkpoint_and_journal, store_state
 from harvester.model import Deferral
 from harvester.storage import CHECKPOINT, JOURNAL
 
@@ -43,8 +43,6 @@ class LibraryView:
     """Invalid values of its files, which are left out."""
     binding: Binding | None = None
     """What an index of its checkpoint is bound to; None where another file than it and the journal has a part."""
-    is_ahead: bool = False
-    """Whether the journal has events that the checkpoint lacks."""
 
 
 def load_view(folder: Path, *, on_disk: bool | None = None) -> LibraryView:
@@ -68,7 +66,6 @@ def load_view(folder: Path, *, on_disk: bool | None = None) -> LibraryView:
         view.last_checkpoint_at = loaded.signature.modified_ns // 1000
     if loaded.path == folder / CHECKPOINT and not view.notices and is_checkpoint_and_journal(folder, contents):
         view.binding = Binding(loaded.digest, contents.head.source if contents is not None else "")
-        view.is_ahead = any(True for _ in events_after(contents, loaded.digest))
     if contents is not None:
         note_journal(view, contents, foreign=loaded.foreign)
     return view

@@ -8,7 +8,7 @@ from heapq import nsmallest
 from typing import Any
 
 from harvester.clock import DAY_US, iso
-from harvester.graph import SIMILAR, SoundGraph, Tally
+from harvester.graph import SIMILAR, LibraryTally, SoundGraph
 from harvester.model import Deferral
 from harvester.records import license_name
 
@@ -16,18 +16,18 @@ TOP = 10
 
 
 def count_library(
-    state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int, tally: Tally | None = None
+    state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: int, tally: LibraryTally | None = None
 ) -> dict[str, Any]:
     """Return the counts of `status --json`, all zero if empty.
 
     `tally` may pass that of the state to save the time.
     """
-    counts = count_tally(tally or Tally.of(state), state.source, len(state.seeds))
+    counts = count_tally(tally or LibraryTally.of(state), state.source, len(state.seeds))
     later = (one for one in deferrals.values() if one.next_try_at > now_us)
     return with_deferred(counts, sum(one.sound_id in state and state.is_pending(one.sound_id) for one in later))
 
 
-def count_tally(tally: Tally, source: str, seeds: int) -> dict[str, Any]:
+def count_tally(tally: LibraryTally, source: str, seeds: int) -> dict[str, Any]:
     """Return the counts of `status --json` of a library with this tally.
 
     `seeds` is their number. No sound counts as deferred. `edges` are those that the library holds: those of
@@ -83,10 +83,10 @@ def list_deferred(state: SoundGraph, deferrals: Mapping[int, Deferral], now_us: 
 
 def describe_content(state: SoundGraph, among: Iterable[int] | None = None) -> dict[str, Any]:
     """Return `describe_tally` of the sounds in `among`, or of all."""
-    return describe_tally(Tally.of_sounds(state, state.graph if among is None else among))
+    return describe_tally(LibraryTally.of_sounds(state, state.graph if among is None else among))
 
 
-def describe_tally(tally: Tally) -> dict[str, Any]:
+def describe_tally(tally: LibraryTally) -> dict[str, Any]:
     """Return content and growth statistics for `status --json`.
 
     Licenses, gen-AI wishes, categories, tags and users are {name: count}, the most frequent first. `growth` has a row

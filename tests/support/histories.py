@@ -90,6 +90,18 @@ def events(draw: st.DrawFn, space: str = SPACES[0]) -> Event:
     return Seeded(tuple(draw(st.lists(ids, max_size=2))))
 
 
+def touched_by(event: Event) -> set[int]:
+    """Return the sounds of which an event may change anything."""
+    match event:
+        case Linked():
+            return {event.sound_id, *(one for one, _ in event.similar.neighbours)}
+        case Related():
+            return {event.sound_id, event.target_id}
+        case Seeded():
+            return set()
+    return {event.sound_id}
+
+
 def histories_to_join(count: int) -> st.SearchStrategy[list[list[Event]]]:
     """Draw histories of libraries that can be joined: all their lists are of one similarity space."""
     return st.sampled_from(SPACES).flatmap(

@@ -10,27 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.clock import DAY_US
-from harvester.graph import Extremes, SoundGraph, Tally, select
-from harvester.model import COMPUTED, Deferral, Event, Gone, Known, Linked, Related, Seen, SimilarList
+from harvester.graph import Extremes, LibraryTally, SoundGraph, select
+from harvester.model import COMPUTED, Deferral, Event, Gone, Known, Linked, Seen, SimilarList
 from harvester.reports import count_library, describe_tally
-from tests.support.histories import events, histories, ids, quick
+from tests.support.histories import events, histories, ids, quick, touched_by
 from tests.support.samples import NOW_US, make_record, make_state
 
 space = st.shared(st.sampled_from(["laion_clap", "freesound_classic"]))
 before = space.flatmap(lambda one: st.lists(events(one), max_size=14))
 after = space.flatmap(lambda one: st.lists(events(one), max_size=6))
-
-
-def touched_by(event: Event) -> set[int]:
-    """Return the sounds of which an event may change anything."""
-    match event:
-        case Linked():
-            return {event.sound_id, *(one for one, _ in event.similar.neighbours)}
-        case Related():
-            return {event.sound_id, event.target_id}
-        case Seen() | Known() | Gone():
-            return {event.sound_id}
-    return {event.sound_id} if hasattr(event, "sound_id") else set()
 
 
 @quick
@@ -40,20 +28,21 @@ def test_the_tally_of_a_changed_library_is_that_of_before_with_the_changed_sound
 ) -> None:
     state = make_state(history)
     touched = set().union(*map(touched_by, more)) if more else set()
-    left = Tally.of_sounds(state, set(state.graph) - touched).extremes
-    tally = Tally.of(state)
-    tally.subtract(Tally.around(state, touched), left)
+    left = LibraryTally.of_sounds(state, set(state.graph) - touched).extremes
+    tally = LibraryTally.of(state)
+    tally.subtract(LibraryTally.around(state, touched), left)
     for event in more:
         state.apply(event)
-    tally.add(Tally.around(state, touched))
-    assert tally == Tally.of(state)
+    tally.add(LibraryTally.around(state, touched))
+    assert tally == LibraryTally.of(state)
+    assert repr(describe_tally(tally)) == repr(describe_tally(LibraryTally.of(state)))
 
 
 @quick
 @given(history=histories)
 def test_a_tally_is_the_same_after_it_was_written_as_json(history: list[Event]) -> None:
-    tally = Tally.of(make_state(history))
-    assert Tally.read(json.loads(json.dumps(tally.plain()))) == tally
+    tally = LibraryTally.of(make_state(history))
+    assert LibraryTally.read(json.loads(json.dumps(tally.plain()))) == tally
 
 
 @quick
@@ -99,7 +88,7 @@ def state() -> SoundGraph:
 
 
 def test_content_and_growth_are_described_by_value(state: SoundGraph) -> None:
-    found = describe_tally(Tally.of(state))
+    found = describe_tally(LibraryTally.of(state))
     assert list(found) == [
         "licenses", "gen_ai_wishes", "categories", "tags", "users", "growth", "oldest_record", "last_news_at",
     ]  # fmt: skip
@@ -116,17 +105,17 @@ def test_content_and_growth_are_described_by_value(state: SoundGraph) -> None:
 
 
 def test_only_the_most_frequent_are_described_but_all_are_counted() -> None:
-    tally = Tally(tags=Counter({f"tag{one:02}": one for one in range(1, 13)}))
+    tally = LibraryTally(tags=Counter({f"tag{one:02}": one for one in range(1, 13)}))
     assert list(describe_tally(tally)["tags"]) == [f"tag{one:02}" for one in range(12, 2, -1)]
-    tally.subtract(Tally(tags=Counter({"tag12": 12})), Extremes())
+    tally.subtract(LibraryTally(tags=Counter({"tag12": 12})), Extremes())
     assert list(describe_tally(tally)["tags"]) == [f"tag{one:02}" for one in range(11, 1, -1)]
 
 
 def test_a_sound_that_becomes_gone_hides_the_edges_of_others(state: SoundGraph) -> None:
     assert count_library(state, {}, 0)["hidden_edges"] == 1
-    tally = Tally.of(state)
-    tally.subtract(Tally.around(state, [2]), Tally.of_sounds(state, [1, 3, 4, 5]).extremes)
+    tally = LibraryTally.of(state)
+    tally.subtract(LibraryTally.around(state, [2]), LibraryTally.of_sounds(state, [1, 3, 4, 5]).extremes)
     state.apply(Gone(2, 6 * DAY_US))
-    tally.add(Tally.around(state, [2]))
+    tally.add(LibraryTally.around(state, [2]))
     assert (tally.numbers["hidden_edges"], tally.hidden_kinds) == (2, Counter(similar=2))
-    assert tally == Tally.of(state)
+    assert tally == LibraryTally.of(state)
