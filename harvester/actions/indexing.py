@@ -23,7 +23,8 @@ def ask(library: LibraryLike, answer: Callable[[LibraryView], T]) -> T:
     """Return an answer about a library, which `answer` gives from a view.
 
     Its state may read an index; one of an earlier checkpoint is brought up to date first. If there is none, the library
-    is read, and then the index of a large one is built, so that the next answer is fast. Raises as `open_view` does, and what `answer` raises.
+    is read, and then the index of a large one is built, so that the next answer is fast. Raises as `open_view` does,
+    and what `answer` raises.
     """
     indexes = None
     if library is None or isinstance(library, str | os.PathLike):

@@ -115,8 +115,9 @@ class _Database:
 class Index:
     """A proven index, and the checkpoint that it describes.
 
-    `binding` says to what it belongs, `about` what is not in tables, `modified_ns` is the time of the checkpoint's file, which is open as `checkpoint`. Its methods may be called from
-    any thread; they raise `LibraryCorrupt`, `OSError` or `sqlite3.Error` when a file has changed in its place.
+    `binding` says to what it belongs, `about` what is not in tables, `modified_ns` is the time of the checkpoint's file,
+    which is open as `checkpoint`. Its methods may be called from any thread; they raise `LibraryCorrupt`, `OSError` or
+    `sqlite3.Error` when a file has changed in its place.
     """
 
     def __init__(self, database: _Database, checkpoint: int, close: Callable[[], None]) -> None:
