@@ -19,7 +19,7 @@ import pytest
 from harvester import ClusterFailed, cluster, link
 from harvester.exports.export import save_export
 from harvester.graph import select
-from harvester.jobs import Processes, Team, Threads, hired
+from harvester.jobs import Processes, Team, Threads, _ClusterTeam, hired
 from harvester.library.check import check_library
 from harvester.library.store import Store
 from harvester.similarity import knn
@@ -315,3 +315,16 @@ def test_a_cluster_that_fails_keeps_the_lists_so_far(tmp_path: Path, monkeypatch
     add(tmp_path / "new", {1: 1, 2: 2})
     with pytest.raises(ClusterFailed, match=r"^it broke; nothing was changed: run it again$"):
         link_library(tmp_path / "new", team=failing, **options)  # type: ignore[arg-type]
+
+
+def test_each_shared_value_keeps_its_own_stand_in() -> None:
+    team = _ClusterTeam(mock.Mock(cores=1, scatter=tuple))
+    # Each list is dropped at once, and the next one may get its address.
+    assert [team._share([number]) for number in range(100)] == [(number,) for number in range(100)]
+
+
+def test_a_cluster_is_no_default_for_the_program_that_uses_it() -> None:
+    from distributed import default_client
+
+    with hired(Threads(), shared_cluster()), pytest.raises(ValueError, match="No clients found"):
+        default_client()

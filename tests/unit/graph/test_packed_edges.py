@@ -7,7 +7,7 @@ from typing import Any
 
 import networkx as nx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvester.checkpoint.container import PackedBytes
@@ -37,6 +37,10 @@ def _loaded(content: bytes) -> SoundGraph:
 
 @quick
 @given(neighbours)
+@example({5: {"score": 0.5}, 2**32: {"score": 0.25}})
+@example({5: {"score": 0.5}, 6: {"score": 1}})
+@example({True: {"score": 0.5}})
+@example({5: {"score": 0.5}, 6: {"score": 0.5, "relation": ["pack"]}})
 def test_edges_come_back_exactly(given_edges: dict[int, dict[str, Any]]) -> None:
     packed = PackedEdges()
     packed[7] = given_edges

@@ -61,6 +61,7 @@ attributes = st.fixed_dictionaries(
 @given(attributes)
 @example({"added_at": 0, "id": 7, "previews": {"a": "/0/7_9\0"}, "images": {"a": "/0/7_9\n"}})
 @example({"added_at": 0, "id": 7, "url": "/u/sounds/7/\0", "username": "u", "images": {"a": "/0/7_09"}})
+@example({"added_at": 0, "id": 7, "url": "/None/sounds/7/"})
 def test_whatever_is_packed_comes_back_exactly(given: dict[str, Any]) -> None:
     records = packed_one(7, given)
     assert exactly(records[7]) == exactly(given)
@@ -86,6 +87,11 @@ def test_shapes_without_end_are_kept_as_dicts() -> None:
         records.pack(sound_id, {f"field {sound_id}": sound_id})
     assert [records[one] for one in (1, 4_999)] == [{"field 1": 1}, {"field 4999": 4_999}]
     assert len(records._shapes) < 4_999 == len(records)
+    for one in (1, 4_999):
+        records.extend(one, {"linked_at": 5})
+        assert records[one] == {f"field {one}": one, "linked_at": 5}
+        assert records.value(one, "absent", "none") == "none"
+    assert list(records.stamps("linked_at"))[-2:] == [(4_998, None), (4_999, 5)]
 
 
 def test_a_change_of_what_was_read_changes_nothing() -> None:
