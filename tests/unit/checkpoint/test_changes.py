@@ -93,6 +93,21 @@ def test_blocks_with_the_same_bytes_of_other_sounds_are_read(tmp_path: Path) -> 
     assert known.content == content_of(state)
 
 
+def test_beside_known_blocks_a_new_one_must_be_as_the_writer_makes_it(tmp_path: Path) -> None:
+    # Another form of it could use a text of a block that was not read.
+    path, known = tmp_path / "one.pkl", BlocksInMemory()
+    put(path, *make_events(12))
+    walk(path, known)
+    with mock.patch("harvester.checkpoint._record_block.RECURRING", frozenset()):
+        put(path, *make_events(12), Seen(50, make_record(50, tags=["twice", "twice"]), NOW_US * 2))
+        known_in_this_form = BlocksInMemory()
+        walk(path, known_in_this_form)
+    assert known_in_this_form.records.keys() != known.records.keys()
+    del known_in_this_form.records[known_in_this_form.segments[-1].digest]
+    assert walk(path, BlocksInMemory()) is not None
+    assert walk(path, known_in_this_form) is None
+
+
 def test_no_flipped_bit_is_accepted_that_a_load_refuses(tmp_path: Path) -> None:
     path, known = tmp_path / "one.pkl", BlocksInMemory()
     put(path, *make_events(5))
