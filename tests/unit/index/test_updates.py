@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import signal
@@ -225,6 +227,38 @@ def test_a_harmed_index_is_not_updated(library: Path, tmp_path: Path) -> None:
             database.execute("UPDATE sounds SET name = x'466f72676564'")
         with pytest.raises(IndexUnusable):
             update(tmp_path / "index", library, digest)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE record_blocks SET facts = x'00'",
+        "UPDATE record_blocks SET facts = x'789c030000000001'",
+        "UPDATE list_blocks SET tally = x'00'",
+        "UPDATE meta SET body = x'7b7d'",
+        "DROP TABLE tokens",
+        "DELETE FROM sounds",
+    ],
+)
+def test_an_index_that_is_not_ours_is_not_updated_under_any_seal(tmp_path: Path, statement: str) -> None:
+    folder, indexes = tmp_path / "library", Path(os.environ["HARVESTER_STATE"], "index")
+    with every_library_gets_one(), small_blocks():
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, make_events(60))
+            store.checkpoint()
+        harvester.status(folder)
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, [Gone(3, LATER), Linked(5, SimilarList((), LATER, 25, "laion_clap"))])
+            store.checkpoint()
+        place = place_of(indexes, folder)
+        with closing(sqlite3.connect(place.index)) as database, database:
+            database.execute(statement)
+        seal = json.loads(place.seal.read_bytes())
+        digest = hashlib.sha256(place.index.read_bytes()).hexdigest()
+        place.seal.write_bytes(json.dumps(seal | {"index": digest}).encode())
+        expected = plain_answers(folder, ids=(3, 5), queries=("rain",))
+        assert renew_index(folder, indexes) == ""
+        assert answers(folder, ids=(3, 5), queries=("rain",)) == expected
 
 
 def test_a_checkpoint_with_a_flipped_bit_is_indexed_only_if_a_load_finds_the_same_in_it(
