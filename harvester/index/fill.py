@@ -66,7 +66,7 @@ class TableFiller:
         row = self._database.execute(f"SELECT facts FROM {table} WHERE digest = ?", [digest]).fetchone()  # noqa: S608
         if row is None:
             return None
-        found = unpack(zlib.decompress(row[0]))
+        found = _unzipped(row[0])
         return {**found, "ids": tuple(found["ids"]), "flags": bytes.fromhex(found["flags"])}
 
     def begin(self, kept: set[bytes], new: int) -> None:
@@ -247,7 +247,14 @@ def extremes_without(read: Callable[[str, list[Any]], Iterable[Any]], sound_ids:
 
 
 def _unpacked(tally: bytes) -> LibraryTally:
-    return LibraryTally.read(unpack(zlib.decompress(tally)))
+    return LibraryTally.read(_unzipped(tally))
+
+
+def _unzipped(content: bytes) -> Any:
+    try:
+        return unpack(zlib.decompress(content))
+    except zlib.error as error:
+        raise IndexUnusable from error
 
 
 def _put(counter: Counter[str], name: str, number: int) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 
 from harvester.checkpoint import digest_of, encode_checkpoint, load_checkpoint, walk_changes, writer
 from harvester.graph import LINK_FIELDS, SoundGraph
-from harvester.model import Event, Gone, Known, Seen
+from harvester.model import Event, Gone, Known, Linked, Seen, SimilarList
 from harvester.storage import opened
 from tests.support.blocks import BlocksInMemory
 from tests.support.histories import histories, quick
@@ -78,16 +78,34 @@ def test_only_new_blocks_are_read(tmp_path: Path) -> None:
     assert known.new == 0
 
 
-def test_a_block_with_the_same_bytes_of_other_sounds_is_read(tmp_path: Path) -> None:
+def test_blocks_with_the_same_bytes_of_other_sounds_are_read(tmp_path: Path) -> None:
     # The id of a sound without a record stands behind all blocks.
     path, known = tmp_path / "one.pkl", BlocksInMemory()
-    put(path, Known(1, 5), Known(3, 6))
+    similar = SimilarList(((1, 0.5),), 9, 25, "laion_clap")
+    put(path, Known(1, 5), Known(3, 6), Linked(3, similar))
     walk(path, known)
-    (before,) = known.records
-    state = put(path, Known(1, 5), Known(4, 6))
+    before = known.records.keys() | known.lists.keys()
+    assert len(before) == 2
+    state = put(path, Known(1, 5), Known(4, 6), Linked(4, similar))
+    known.content.clear()
     assert walk(path, known) is not None
-    assert {before} == known.records.keys()
-    assert known.content.keys() - {3} == set(state.graph)
+    assert before == known.records.keys() | known.lists.keys()
+    assert known.content == content_of(state)
+
+
+def test_beside_known_blocks_a_new_one_must_be_as_the_writer_makes_it(tmp_path: Path) -> None:
+    # Another form of it could use a text of a block that was not read.
+    path, known = tmp_path / "one.pkl", BlocksInMemory()
+    put(path, *make_events(12))
+    walk(path, known)
+    with mock.patch("harvester.checkpoint._record_block.RECURRING", frozenset()):
+        put(path, *make_events(12), Seen(50, make_record(50, tags=["twice", "twice"]), NOW_US * 2))
+        known_in_this_form = BlocksInMemory()
+        walk(path, known_in_this_form)
+    assert known_in_this_form.records.keys() != known.records.keys()
+    del known_in_this_form.records[known_in_this_form.segments[-1].digest]
+    assert walk(path, BlocksInMemory()) is not None
+    assert walk(path, known_in_this_form) is None
 
 
 def test_no_flipped_bit_is_accepted_that_a_load_refuses(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import signal
@@ -155,6 +157,46 @@ def test_an_update_reads_only_blocks_that_changed(library: Path, tmp_path: Path,
         assert read(tmp_path / "index", library) == read(tmp_path / "built", library)
 
 
+def test_a_list_that_is_gone_and_a_word_that_no_sound_has_now_are_gone_from_the_index(
+    library: Path, tmp_path: Path
+) -> None:
+    linked = Linked(50, SimilarList(((9, 0.5),), LATER, 25, "laion_clap"))
+    named = Seen(5, make_record(5, name="unheard"), LATER)
+    with small_blocks():
+        put(library, make_state([*make_events(60), Known(70, NOW_US), named]))
+        update(tmp_path / "index", library, load_digest(library / CHECKPOINT))
+        with opened_index(tmp_path / "index", library) as index:
+            assert "unheard" in index.tokens_near("unheard")
+        unlinked = [one for one in make_events(60) if not (isinstance(one, Linked) and one.sound_id == 50)]
+        for state in (make_state([*unlinked, Known(70, NOW_US), linked]), make_state([*unlinked, Known(70, NOW_US)])):
+            digest = put(library, state)
+            update(tmp_path / "index", library, digest)
+        build_index(tmp_path / "built", library, Binding(digest, ""))
+        assert read(tmp_path / "index", library) == read(tmp_path / "built", library)
+
+
+def test_the_oldest_record_and_the_last_news_are_found_without_the_sounds_that_had_them(
+    library: Path, tmp_path: Path
+) -> None:
+    state = load_checkpoint(library / CHECKPOINT).state
+    oldest = LibraryTally.of(state).extremes.oldest
+    assert oldest is not None
+    changed = grown(Gone(oldest[1], LATER))
+    with opened_index(tmp_path / "index", library) as index:
+        assert index.tally_after(state, changed, [oldest[1]]) == LibraryTally.of(changed)
+
+
+def test_a_checkpoint_that_the_journal_does_not_know_brings_no_index_up(library: Path, tmp_path: Path) -> None:
+    folder, indexes = tmp_path / "other", Path(os.environ["HARVESTER_STATE"], "index")
+    with every_library_gets_one(), small_blocks():
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, make_events(60))
+            store.checkpoint()
+        harvester.status(folder)
+        put(folder, grown(Known(200, LATER)))
+        assert renew_index(folder, indexes) == ""
+
+
 def test_where_much_is_new_nothing_is_updated(library: Path, tmp_path: Path) -> None:
     with small_blocks(most_new=0.4):
         digest = put(library, grown(Known(61, 1)))
@@ -189,6 +231,38 @@ def test_a_harmed_index_is_not_updated(library: Path, tmp_path: Path) -> None:
             database.execute("UPDATE sounds SET name = x'466f72676564'")
         with pytest.raises(IndexUnusable):
             update(tmp_path / "index", library, digest)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE record_blocks SET facts = x'00'",
+        "UPDATE record_blocks SET facts = x'789c030000000001'",
+        "UPDATE list_blocks SET tally = x'00'",
+        "UPDATE meta SET body = x'7b7d'",
+        "DROP TABLE tokens",
+        "DELETE FROM sounds",
+    ],
+)
+def test_an_index_that_is_not_ours_is_not_updated_under_any_seal(tmp_path: Path, statement: str) -> None:
+    folder, indexes = tmp_path / "library", Path(os.environ["HARVESTER_STATE"], "index")
+    with every_library_gets_one(), small_blocks():
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, make_events(60))
+            store.checkpoint()
+        harvester.status(folder)
+        with open_store(folder, source=SOURCE) as store:
+            grow(store, [Gone(3, LATER), Linked(5, SimilarList((), LATER, 25, "laion_clap"))])
+            store.checkpoint()
+        place = place_of(indexes, folder)
+        with closing(sqlite3.connect(place.index)) as database, database:
+            database.execute(statement)
+        seal = json.loads(place.seal.read_bytes())
+        digest = hashlib.sha256(place.index.read_bytes()).hexdigest()
+        place.seal.write_bytes(json.dumps(seal | {"index": digest}).encode())
+        expected = plain_answers(folder, ids=(3, 5), queries=("rain",))
+        assert renew_index(folder, indexes) == ""
+        assert answers(folder, ids=(3, 5), queries=("rain",)) == expected
 
 
 def test_a_checkpoint_with_a_flipped_bit_is_indexed_only_if_a_load_finds_the_same_in_it(
