@@ -115,7 +115,7 @@ class _Database:
 class Index:
     """A proven index, and the checkpoint that it describes.
 
-    `binding` says to what it belongs, `about` what is not in tables, `modified_ns` is the time of the checkpoint's file,
+    `binding` says to what it belongs, `about` what is not in tables, `modified_ns` is the time of the checkpoint,
     which is open as `checkpoint`. Its methods may be called from any thread; they raise `LibraryCorrupt`, `OSError` or
     `sqlite3.Error` when a file has changed in its place.
     """
