@@ -19,6 +19,7 @@ from harvester.checkpoint.format import (
     begins_as_checkpoint,
     decode_checkpoint,
     digest_of,
+    garbage_collection_off,
     latest_stamp,
 )
 from harvester.checkpoint.loading import load_by_blocks
@@ -178,7 +179,7 @@ def store_checkpoint(path: Path) -> Decoded | None:
     `load_checkpoint` does, and `LibraryUnwritable` also where no temporary file can be written.
     """
     keeper = StoringKeeper()
-    with _opened(path) as file:
+    with _opened(path) as file, garbage_collection_off():
         verified = walk_checkpoint(file, keeper=keeper)
     return None if verified is None else Decoded(keeper.state, keeper.metadata, verified.digest)
 
