@@ -108,7 +108,7 @@ def schema_of(columns: Iterable[Column]) -> pa.Schema:
 
 
 def with_times(columns: Iterable[Column], table_rows: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the rows of `table.rows`, changed to values that pyarrow accepts."""
+    """Yield the same rows, with times that pyarrow accepts."""
     times = {column.name for column in columns if is_time(column)}
     for row in table_rows:
         for name in times & row.keys():
