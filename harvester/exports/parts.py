@@ -35,7 +35,7 @@ class _Here:
     sound_ids: Sequence[int]
 
     def selected(self) -> Selected:
-        """Return the sounds with the edges that they have in the whole selection."""
+        """Return the sounds, with their edges in the whole selection."""
         whole = self.whole
         return Selected(whole.state, self.sound_ids, whole.edge_rule, is_whole=whole.is_whole, others=whole.members)
 
